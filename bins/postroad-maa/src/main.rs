@@ -1,0 +1,4 @@
+//! postroad-maa-bin
+#![forbid(unsafe_code)]
+
+fn main() {}

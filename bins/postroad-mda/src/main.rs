@@ -1,0 +1,4 @@
+//! postroad-mda-bin
+#![forbid(unsafe_code)]
+
+fn main() {}

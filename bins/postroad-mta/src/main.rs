@@ -1,0 +1,4 @@
+//! postroad-mta-bin
+#![forbid(unsafe_code)]
+
+fn main() {}

@@ -1,0 +1,4 @@
+//! postroad-mua-bin
+#![forbid(unsafe_code)]
+
+fn main() {}

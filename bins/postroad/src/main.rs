@@ -1,0 +1,4 @@
+//! postroad
+#![forbid(unsafe_code)]
+
+fn main() {}

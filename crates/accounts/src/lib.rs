@@ -1,0 +1,2 @@
+//! postroad-accounts: see docs/ARCHITECTURE.md.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! postroad-config: see docs/ARCHITECTURE.md.
+#![forbid(unsafe_code)]

@@ -1,0 +1,119 @@
+//! The one small trait through which the queue and the Maildir writer touch the disk.
+//!
+//! Mail is safe only when the right calls were made in the right order, and only a test that fails
+//! each call in turn proves that they are. So everything that stores a letter goes through [`Disk`]:
+//! [`OsDisk`] is the real one, the test kit has others.
+//!
+//! What the calls promise (and a simulated disk may take away at a power cut):
+//! - what was written to a file is there after [`DiskFile::sync`] returned `Ok`, not before;
+//! - a name created, linked, renamed or removed in a directory is there (or gone) after
+//!   [`Disk::sync_dir`] of that directory returned `Ok`, not before;
+//! - after a failed sync nothing is known of what that file holds: never sync it again and believe it.
+//!
+//! Every error is a [`DiskError`], which names the operation and the path.
+#![forbid(unsafe_code)]
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+mod os;
+
+pub use os::{OsDisk, read_whole};
+
+/// Access to the file system, for those who store mail. Calls block; callers choose the thread.
+pub trait Disk: Send + Sync + fmt::Debug {
+    /// Creates a file that isn't there yet, mode 0600, open for writing.
+    fn create_new(&self, path: &Path) -> Result<Box<dyn DiskFile>, DiskError>;
+    /// Opens a file that is there, for reading and for writing behind its end.
+    fn open(&self, path: &Path) -> Result<Box<dyn DiskFile>, DiskError>;
+    /// Opens a file that is there, for reading only.
+    fn open_read(&self, path: &Path) -> Result<Box<dyn DiskFile>, DiskError>;
+    /// Gives the file a second name; fails with `AlreadyExists` where that name is taken.
+    fn link(&self, from: &Path, to: &Path) -> Result<(), DiskError>;
+    /// Renames; fails with `AlreadyExists` where the new name is taken (RENAME_NOREPLACE).
+    fn rename_noreplace(&self, from: &Path, to: &Path) -> Result<(), DiskError>;
+    /// Renames, replacing what was there.
+    fn rename(&self, from: &Path, to: &Path) -> Result<(), DiskError>;
+    /// Removes a file's name.
+    fn remove(&self, path: &Path) -> Result<(), DiskError>;
+    /// Creates one directory, mode 0700; fails with `AlreadyExists` where it is there.
+    fn create_dir(&self, path: &Path) -> Result<(), DiskError>;
+    /// Makes the names in a directory durable.
+    fn sync_dir(&self, path: &Path) -> Result<(), DiskError>;
+    /// What stands in a directory, in no order; `.` and `..` left out. An error is never "empty".
+    fn read_dir(&self, path: &Path) -> Result<Vec<DirEntry>, DiskError>;
+    /// Space and inodes left on the file system that holds `path`.
+    fn space(&self, path: &Path) -> Result<Space, DiskError>;
+}
+
+/// An open file.
+pub trait DiskFile: Send + Sync + fmt::Debug {
+    /// Writes all the buffers, one behind the other, at `offset`.
+    fn write_all_at(&mut self, buffers: &[&[u8]], offset: u64) -> Result<(), DiskError>;
+    /// Fills `buffer` from `offset` on; gives the octets read, fewer only at the end of the file.
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<usize, DiskError>;
+    /// The file's length in octets.
+    fn len(&self) -> Result<u64, DiskError>;
+    /// Whether the file has no octets.
+    fn is_empty(&self) -> Result<bool, DiskError> {
+        Ok(self.len()? == 0)
+    }
+    /// Cuts the file off at `len` octets.
+    fn truncate(&mut self, len: u64) -> Result<(), DiskError>;
+    /// Makes content and length durable (fdatasync). After an error the file is never to be trusted again.
+    fn sync(&mut self) -> Result<(), DiskError>;
+}
+
+/// One name in a directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DirEntry {
+    /// The name, as the octets it is.
+    pub name: std::ffi::OsString,
+    /// What the name stands for, itself and not what a symbolic link points to.
+    pub kind: EntryKind,
+}
+
+/// What a name in a directory stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EntryKind {
+    /// A regular file.
+    File,
+    /// A directory.
+    Directory,
+    /// A symbolic link, a socket, a device: nothing that mail is stored in.
+    Other,
+}
+
+/// What is left on a file system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Space {
+    /// Octets that an ordinary user may still write.
+    pub octets: u64,
+    /// Files that may still be created; `u64::MAX` where the file system doesn't count them.
+    pub inodes: u64,
+}
+
+/// A call that failed: what was being done, to what, and why.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {operation} {}", path.display())]
+pub struct DiskError {
+    /// The verb, as in "cannot sync PATH".
+    pub operation: &'static str,
+    /// The file or directory.
+    pub path: PathBuf,
+    /// What the system said.
+    pub source: io::Error,
+}
+
+impl DiskError {
+    /// The kind of the system's error.
+    pub fn kind(&self) -> io::ErrorKind {
+        self.source.kind()
+    }
+
+    /// Whether space, quota or inodes have run out, so that a peer is told 4.3.1 (or 4.2.2).
+    pub fn is_full(&self) -> bool {
+        matches!(self.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+    }
+}

@@ -1,0 +1,216 @@
+//! The real disk.
+
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{self, IoSlice, Read as _, Seek as _, SeekFrom, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{CWD, RenameFlags};
+
+use crate::{DirEntry, Disk, DiskError, DiskFile, EntryKind, Space};
+
+/// The file system of this host.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct OsDisk;
+
+/// Turns the system's error into one that names the operation and the path.
+fn named<T, E: Into<io::Error>>(
+    operation: &'static str,
+    path: &Path,
+    result: Result<T, E>,
+) -> Result<T, DiskError> {
+    result.map_err(|source| DiskError { operation, path: path.to_owned(), source: source.into() })
+}
+
+impl OsDisk {
+    fn open_with(
+        operation: &'static str,
+        path: &Path,
+        options: &mut OpenOptions,
+    ) -> Result<Box<dyn DiskFile>, DiskError> {
+        // A symbolic link in a spool or a Maildir is never ours: don't follow it.
+        options.mode(0o600).custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed());
+        let file = named(operation, path, options.open(path))?;
+        Ok(Box::new(OsFile { file, path: path.to_owned() }))
+    }
+}
+
+impl Disk for OsDisk {
+    fn create_new(&self, path: &Path) -> Result<Box<dyn DiskFile>, DiskError> {
+        Self::open_with("create", path, OpenOptions::new().read(true).write(true).create_new(true))
+    }
+
+    fn open(&self, path: &Path) -> Result<Box<dyn DiskFile>, DiskError> {
+        Self::open_with("open", path, OpenOptions::new().read(true).write(true))
+    }
+
+    fn open_read(&self, path: &Path) -> Result<Box<dyn DiskFile>, DiskError> {
+        Self::open_with("read", path, OpenOptions::new().read(true))
+    }
+
+    fn link(&self, from: &Path, to: &Path) -> Result<(), DiskError> {
+        named("link a file to", to, std::fs::hard_link(from, to))
+    }
+
+    fn rename_noreplace(&self, from: &Path, to: &Path) -> Result<(), DiskError> {
+        named(
+            "rename a file to",
+            to,
+            rustix::fs::renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE),
+        )
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> Result<(), DiskError> {
+        named("rename a file to", to, std::fs::rename(from, to))
+    }
+
+    fn remove(&self, path: &Path) -> Result<(), DiskError> {
+        named("remove", path, std::fs::remove_file(path))
+    }
+
+    fn create_dir(&self, path: &Path) -> Result<(), DiskError> {
+        named("create the directory", path, DirBuilder::new().mode(0o700).create(path))
+    }
+
+    fn sync_dir(&self, path: &Path) -> Result<(), DiskError> {
+        named("sync the directory", path, File::open(path).and_then(|dir| dir.sync_all()))
+    }
+
+    fn read_dir(&self, path: &Path) -> Result<Vec<DirEntry>, DiskError> {
+        let entries = named("list", path, std::fs::read_dir(path))?;
+        let entry = |entry: io::Result<std::fs::DirEntry>| {
+            let entry = entry?;
+            let kind = match entry.file_type()? {
+                kind if kind.is_file() => EntryKind::File,
+                kind if kind.is_dir() => EntryKind::Directory,
+                _ => EntryKind::Other,
+            };
+            Ok::<_, io::Error>(DirEntry { name: entry.file_name(), kind })
+        };
+        named("list", path, entries.map(entry).collect::<Result<_, _>>())
+    }
+
+    fn space(&self, path: &Path) -> Result<Space, DiskError> {
+        let stat = named("ask for the space at", path, rustix::fs::statvfs(path))?;
+        // btrfs and others count no inodes and say 0 of 0.
+        let inodes = if stat.f_files == 0 { u64::MAX } else { stat.f_favail };
+        Ok(Space { octets: stat.f_bavail.saturating_mul(stat.f_frsize), inodes })
+    }
+}
+
+/// A file of the real file system, with its path for the errors.
+#[derive(Debug)]
+struct OsFile {
+    file: File,
+    path: PathBuf,
+}
+
+impl DiskFile for OsFile {
+    fn write_all_at(&mut self, buffers: &[&[u8]], offset: u64) -> Result<(), DiskError> {
+        named("write", &self.path, self.file.seek(SeekFrom::Start(offset)))?;
+        let mut slices: Vec<IoSlice<'_>> = buffers.iter().map(|b| IoSlice::new(b)).collect();
+        named("write", &self.path, write_all_vectored(&mut self.file, &mut slices))
+    }
+
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<usize, DiskError> {
+        let mut filled = 0;
+        while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+            match self.file.read_at(rest, offset + filled as u64) {
+                Ok(0) => break,
+                Ok(octets) => filled += octets,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return named("read", &self.path, Err(error)),
+            }
+        }
+        Ok(filled)
+    }
+
+    fn len(&self) -> Result<u64, DiskError> {
+        Ok(named("stat", &self.path, self.file.metadata())?.len())
+    }
+
+    fn truncate(&mut self, len: u64) -> Result<(), DiskError> {
+        named("truncate", &self.path, self.file.set_len(len))
+    }
+
+    fn sync(&mut self) -> Result<(), DiskError> {
+        named("sync", &self.path, self.file.sync_data())
+    }
+}
+
+/// `Write::write_all_vectored` isn't stable yet.
+fn write_all_vectored(file: &mut File, mut slices: &mut [IoSlice<'_>]) -> io::Result<()> {
+    // POSIX lets a system refuse more than 1024 at once (IOV_MAX); the standard library caps it.
+    IoSlice::advance_slices(&mut slices, 0);
+    while !slices.is_empty() {
+        match file.write_vectored(slices) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(octets) => IoSlice::advance_slices(&mut slices, octets),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// Reads a whole file, refusing more than `limit` octets.
+///
+/// # Errors
+/// What the system said, or `FileTooLarge`.
+pub fn read_whole(path: &Path, limit: u64) -> Result<Vec<u8>, DiskError> {
+    let read = || -> io::Result<Vec<u8>> {
+        let mut content = Vec::new();
+        File::open(path)?.take(limit + 1).read_to_end(&mut content)?;
+        if content.len() as u64 > limit {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        Ok(content)
+    };
+    named("read", path, read())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_ever_replaced_by_link_or_rename_noreplace() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| dir.path().join(name);
+        for name in ["a", "b"] {
+            OsDisk.create_new(&path(name)).unwrap().write_all_at(&[name.as_bytes()], 0).unwrap();
+        }
+        let kind = |result: Result<(), DiskError>| result.unwrap_err().kind();
+        assert_eq!(kind(OsDisk.link(&path("a"), &path("b"))), io::ErrorKind::AlreadyExists);
+        assert_eq!(kind(OsDisk.rename_noreplace(&path("a"), &path("b"))), io::ErrorKind::AlreadyExists);
+        assert_eq!(std::fs::read(path("b")).unwrap(), b"b");
+    }
+
+    #[test]
+    fn writes_many_buffers_and_reads_them_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut file = OsDisk.create_new(&dir.path().join("f")).unwrap();
+        let parts: Vec<Vec<u8>> = (0..3000u16).map(|n| n.to_string().into_bytes()).collect();
+        let buffers: Vec<&[u8]> = parts.iter().map(Vec::as_slice).collect();
+        file.write_all_at(&buffers, 0).unwrap();
+        file.sync().unwrap();
+        let whole = parts.concat();
+        let mut back = vec![0; whole.len() + 9];
+        assert_eq!(file.read_at(&mut back, 0).unwrap(), whole.len());
+        assert_eq!(back[..whole.len()], whole);
+    }
+
+    #[test]
+    fn symbolic_links_are_not_followed() {
+        let dir = tempfile::tempdir().unwrap();
+        let link = dir.path().join("link");
+        std::os::unix::fs::symlink("/etc/passwd", &link).unwrap();
+        assert!(OsDisk.open_read(&link).is_err());
+    }
+
+    #[test]
+    fn errors_name_operation_and_path() {
+        let error = OsDisk.sync_dir(Path::new("/nowhere/at/all")).unwrap_err();
+        assert_eq!(error.to_string(), "cannot sync the directory /nowhere/at/all");
+    }
+}

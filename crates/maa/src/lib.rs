@@ -1,0 +1,2 @@
+//! postroad-maa: see docs/ARCHITECTURE.md.
+#![forbid(unsafe_code)]

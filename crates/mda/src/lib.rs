@@ -1,0 +1,2 @@
+//! postroad-mda: see docs/ARCHITECTURE.md.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! postroad-mta: see docs/ARCHITECTURE.md.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! postroad-mua: see docs/ARCHITECTURE.md.
+#![forbid(unsafe_code)]

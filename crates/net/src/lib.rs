@@ -1,0 +1,2 @@
+//! postroad-net: see docs/ARCHITECTURE.md.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! postroad-observe: see docs/ARCHITECTURE.md.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! postroad-operator: see docs/ARCHITECTURE.md.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! postroad-pop3: see docs/ARCHITECTURE.md.
+#![forbid(unsafe_code)]

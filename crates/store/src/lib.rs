@@ -1,0 +1,2 @@
+//! postroad-store: see docs/ARCHITECTURE.md.
+#![forbid(unsafe_code)]

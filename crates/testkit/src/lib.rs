@@ -1,0 +1,2 @@
+//! postroad-testkit: see docs/ARCHITECTURE.md.
+#![forbid(unsafe_code)]

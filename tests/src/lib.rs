@@ -1,0 +1,2 @@
+//! postroad-tests: see docs/ARCHITECTURE.md.
+#![forbid(unsafe_code)]
