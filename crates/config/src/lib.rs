@@ -1,2 +1,249 @@
-//! postroad-config: see docs/ARCHITECTURE.md.
+//! The one file of settings, `postroad.toml`: text in, typed settings out.
+//!
+//! Every field has a default; [`Config::default`] is a host that trusts nobody, relays nothing and
+//! offers no clear-text login. Relative paths are under [`Config::data`]. Unknown keys are errors.
+//! `config/postroad.toml` shows every key with its default; a test holds the two together.
 #![forbid(unsafe_code)]
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use postroad_protocol::address::Domain;
+use serde::Deserialize;
+
+pub mod defaults;
+mod load;
+mod next_hop;
+mod units;
+
+pub use load::{ConfigError, Loaded, load};
+pub use next_hop::{NextHop, NextHopError};
+pub use units::Network;
+
+/// All settings of all agents.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// The folder that holds everything Postroad keeps: queue, mail, accounts, traces, sockets.
+    pub data: PathBuf,
+    /// This host's name in greetings, EHLO, `Received` and queue ids; the system's where it is empty.
+    pub hostname: String,
+    /// The domains whose mail is ours.
+    #[serde(deserialize_with = "units::domains")]
+    pub domains: Vec<Domain>,
+    /// What the agents write to standard error.
+    pub log: Log,
+    /// What is kept for `postroad trace`.
+    pub trace: Trace,
+    /// Certificate and key for all services.
+    pub tls: Tls,
+    /// Users, passwords and aliases.
+    pub accounts: Accounts,
+    /// The transfer agent.
+    pub mta: Mta,
+    /// Where mail goes that DNS doesn't decide.
+    pub route: Vec<Route>,
+    /// The delivery agent.
+    pub mda: Mda,
+    /// The access agent.
+    pub maa: Maa,
+}
+
+/// `[log]`
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Log {
+    /// One line of `key=value` words, or one JSON object, per event.
+    pub format: LogFormat,
+    /// `error`, `warn`, `info`, `debug`, or a filter such as `info,postroad_mta=debug`.
+    pub level: String,
+}
+
+/// How a log line looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// `key=value` words.
+    Text,
+    /// A JSON object a line.
+    Json,
+}
+
+/// `[trace]`
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Trace {
+    /// Where each agent appends its records.
+    pub dir: PathBuf,
+    /// Octets that each agent keeps at most; the older half is dropped.
+    #[serde(deserialize_with = "units::size")]
+    pub size_max: u64,
+}
+
+/// `[tls]`; without a certificate no service offers TLS.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Tls {
+    /// The certificate chain, PEM.
+    pub certificate: Option<PathBuf>,
+    /// Its private key, PEM, readable by nobody else.
+    pub key: Option<PathBuf>,
+    /// More certificate authorities that we trust when we connect to others, PEM.
+    pub trust: Option<PathBuf>,
+}
+
+/// `[accounts]`
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Accounts {
+    /// The file of users: one `name:{ARGON2ID}hash` a line (Dovecot's passwd-file).
+    pub users: PathBuf,
+    /// The file of aliases, in the form of aliases(5).
+    pub aliases: PathBuf,
+    /// Parts user and detail: `alice+lists` is Alice's.
+    pub detail_separator: char,
+}
+
+/// `[mta]`
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Mta {
+    /// SMTP from other hosts (port 25).
+    pub smtp: Vec<SocketAddr>,
+    /// Submission with STARTTLS (port 587).
+    pub submission: Vec<SocketAddr>,
+    /// Submission inside TLS (port 465).
+    pub submissions: Vec<SocketAddr>,
+    /// The unix socket where local callers without an account submit, known by their uid.
+    pub socket: PathBuf,
+    /// The unix socket of `postroad queue` and `postroad status`.
+    pub control: PathBuf,
+    /// The folder of the queue.
+    pub queue: PathBuf,
+    /// Hosts that may relay without a login, and that per-client limits spare.
+    pub networks: Vec<Network>,
+    /// Where AUTH is offered outside TLS.
+    pub clear_text_login: ClearTextLogin,
+    /// Octets of a message at most.
+    #[serde(deserialize_with = "units::size")]
+    pub message_size_max: u64,
+    /// Recipients of a transaction at most; 100 at least (RFC 5321 §4.5.3.1.8).
+    pub recipients_max: usize,
+    /// Connections at once from all clients together.
+    pub connections_max: usize,
+    /// Connections at once from one client (IPv4 address or IPv6 /64).
+    pub connections_per_client_max: usize,
+    /// Deliveries under way at once, and to one next hop.
+    pub deliveries_max: usize,
+    /// Connections at once to one next hop.
+    pub deliveries_per_next_hop_max: usize,
+    /// Retries.
+    pub retry: Retry,
+    /// Name servers.
+    pub dns: Dns,
+}
+
+/// Where AUTH is offered outside TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ClearTextLogin {
+    /// Nowhere.
+    Never,
+    /// To clients on this host.
+    Loopback,
+}
+
+/// `[mta.retry]`
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Retry {
+    /// Wait before the second try; each later wait is twice as long, give or take a fifth.
+    #[serde(deserialize_with = "units::duration")]
+    pub first: Duration,
+    /// Longest wait.
+    #[serde(deserialize_with = "units::duration")]
+    pub longest: Duration,
+    /// The sender is told of the delay after this long.
+    #[serde(deserialize_with = "units::duration")]
+    pub warn_after: Duration,
+    /// The message is given up and bounced after this long (RFC 5321 §4.5.4.1: 4 to 5 days).
+    #[serde(deserialize_with = "units::duration")]
+    pub give_up_after: Duration,
+}
+
+/// `[mta.dns]`
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Dns {
+    /// Name servers; those of /etc/resolv.conf where it is empty.
+    pub servers: Vec<SocketAddr>,
+    /// How long one look-up may take in all.
+    #[serde(deserialize_with = "units::duration")]
+    pub timeout: Duration,
+    /// The port of SMTP at hosts found by DNS: 25 but in tests.
+    pub smtp_port: u16,
+}
+
+/// `[[route]]`: mail for these domains goes there, whatever DNS says.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Route {
+    /// `example.org`, `.example.org` (all below it), `local` (all of ours), or `*` (all others: a smart host).
+    pub domain: String,
+    /// `smtp://host:port`, `smtps://host:port`, `lmtp://host:port` or `lmtp+unix:///path`.
+    pub next_hop: NextHop,
+    /// Whether the connection must be encrypted, and to whom.
+    #[serde(default)]
+    pub tls: RouteTls,
+    /// User name for AUTH.
+    #[serde(default)]
+    pub user: Option<String>,
+    /// A file that holds the password, readable by nobody else.
+    #[serde(default)]
+    pub password_file: Option<PathBuf>,
+}
+
+/// Encryption towards a next hop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RouteTls {
+    /// STARTTLS where offered, whatever the certificate says (RFC 7435).
+    #[default]
+    Opportunistic,
+    /// A valid certificate for the host's name, or no delivery.
+    Required,
+    /// Clear text.
+    Never,
+}
+
+/// `[mda]`
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Mda {
+    /// LMTP over a unix socket.
+    pub socket: PathBuf,
+    /// LMTP over TCP (loopback only unless you know why).
+    pub lmtp: Vec<SocketAddr>,
+    /// Where users' Maildirs are; `{user}` stands for the user's name.
+    pub maildir: String,
+    /// Octets of a message at most.
+    #[serde(deserialize_with = "units::size")]
+    pub message_size_max: u64,
+}
+
+/// `[maa]`
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Maa {
+    /// POP3 with STLS (port 110).
+    pub pop3: Vec<SocketAddr>,
+    /// POP3 inside TLS (port 995).
+    pub pop3s: Vec<SocketAddr>,
+    /// Where passwords are taken outside TLS.
+    pub clear_text_login: ClearTextLogin,
+    /// Connections at once from all clients together.
+    pub connections_max: usize,
+    /// Connections at once from one client.
+    pub connections_per_client_max: usize,
+}

@@ -1,0 +1,115 @@
+//! The default of every setting.
+
+use super::*;
+
+const LOOPBACK: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
+
+/// The port on loopback only: a new installation is open to nobody until it is told to be.
+fn loopback(port: u16) -> Vec<SocketAddr> {
+    LOOPBACK.map(|ip| SocketAddr::new(ip, port)).to_vec()
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            data: "/var/lib/postroad".into(),
+            hostname: String::new(),
+            domains: Vec::new(),
+            log: Log::default(),
+            trace: Trace::default(),
+            tls: Tls::default(),
+            accounts: Accounts::default(),
+            mta: Mta::default(),
+            route: Vec::new(),
+            mda: Mda::default(),
+            maa: Maa::default(),
+        }
+    }
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { format: LogFormat::Text, level: "info".into() }
+    }
+}
+
+impl Default for Trace {
+    fn default() -> Self {
+        Self { dir: "trace".into(), size_max: 64 * 1024 * 1024 }
+    }
+}
+
+impl Default for Tls {
+    fn default() -> Self {
+        Self { certificate: None, key: None, trust: None }
+    }
+}
+
+impl Default for Accounts {
+    fn default() -> Self {
+        Self { users: "users".into(), aliases: "aliases".into(), detail_separator: '+' }
+    }
+}
+
+impl Default for Mta {
+    fn default() -> Self {
+        Self {
+            smtp: loopback(25),
+            submission: loopback(587),
+            submissions: loopback(465),
+            socket: "run/submit.sock".into(),
+            control: "run/mta.sock".into(),
+            queue: "queue".into(),
+            networks: Vec::new(),
+            clear_text_login: ClearTextLogin::Never,
+            message_size_max: postroad_protocol::limits::MESSAGE_OCTETS_MAX,
+            recipients_max: postroad_protocol::limits::RECIPIENTS_MAX,
+            connections_max: 10_000,
+            connections_per_client_max: 50,
+            deliveries_max: 1_000,
+            deliveries_per_next_hop_max: 20,
+            retry: Retry::default(),
+            dns: Dns::default(),
+        }
+    }
+}
+
+impl Default for Retry {
+    fn default() -> Self {
+        Self {
+            first: Duration::from_secs(5 * 60),
+            longest: Duration::from_secs(4 * 60 * 60),
+            warn_after: Duration::from_secs(4 * 60 * 60),
+            give_up_after: Duration::from_secs(5 * 24 * 60 * 60),
+        }
+    }
+}
+
+impl Default for Dns {
+    fn default() -> Self {
+        Self { servers: Vec::new(), timeout: Duration::from_secs(20), smtp_port: 25 }
+    }
+}
+
+impl Default for Mda {
+    fn default() -> Self {
+        Self {
+            socket: "run/lmtp.sock".into(),
+            lmtp: Vec::new(),
+            maildir: "mail/{user}".into(),
+            message_size_max: postroad_protocol::limits::MESSAGE_OCTETS_MAX,
+        }
+    }
+}
+
+impl Default for Maa {
+    fn default() -> Self {
+        Self {
+            pop3: loopback(110),
+            pop3s: loopback(995),
+            clear_text_login: ClearTextLogin::Never,
+            connections_max: 10_000,
+            connections_per_client_max: 50,
+        }
+    }
+}
