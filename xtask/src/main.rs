@@ -1,4 +1,51 @@
-//! xtask
+//! `cargo xtask VERB`: everything that a developer does with this tree, one command each.
 #![forbid(unsafe_code)]
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+mod demo;
+mod fuzz;
+mod step;
+mod supply;
+mod test;
+mod tidy;
+
+#[derive(Parser)]
+#[command(about = "Build, try, test and measure Postroad")]
+struct Arguments {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Run the whole pipeline on this host and send a letter through it.
+    Demo(demo::Options),
+    /// Run all that CI runs: format, lints, rules of the tree, every test.
+    Test(test::Options),
+    /// Check the rules of the tree: who may know whom, what stands where.
+    Tidy,
+    /// Check licences, sources and duplicate versions of what we link.
+    Supply,
+    /// Fuzz one target for a while.
+    Fuzz(fuzz::Options),
+}
+
+fn main() -> ExitCode {
+    let done = match Arguments::parse().verb {
+        Verb::Demo(options) => demo::run(&options),
+        Verb::Test(options) => test::run(&options),
+        Verb::Tidy => tidy::run(),
+        Verb::Supply => supply::run(),
+        Verb::Fuzz(options) => fuzz::run(&options),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("\nxtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
