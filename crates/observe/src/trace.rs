@@ -4,11 +4,13 @@
 //! [`merge`] reads all agents' files and gives one message's records in order of time. Records are
 //! tied by the ids that they name: a queue id, a Message-ID, or both.
 
-use std::io;
-use std::path::Path;
-use std::time::SystemTime;
+mod journal;
+mod merge;
 
 use serde::{Deserialize, Serialize};
+
+pub use journal::Journal;
+pub use merge::{merge, merge_all};
 
 /// The format's version, in every record.
 pub const VERSION: u8 = 1;
@@ -158,48 +160,7 @@ pub enum Status {
     Bounced,
 }
 
-/// Appends records; cheap to clone, never blocks, never fails: what can't be written is counted.
-#[derive(Debug, Clone, Default)]
-pub struct Journal {}
-
-impl Journal {
-    /// A journal that keeps nothing.
-    pub fn none() -> Self {
-        Self::default()
-    }
-
-    /// Opens (or makes) this agent's file below `dir`, `size_max` octets at most.
-    ///
-    /// # Errors
-    /// Where folder or file can't be made.
-    pub fn open(_dir: &Path, _agent: &'static str, _size_max: u64) -> io::Result<Self> {
-        Ok(Self::default())
-    }
-
-    /// Appends one record, stamped now.
-    pub fn record(&self, _queue_id: Option<&str>, _message_id: Option<&str>, _event: Event) {}
-
-    /// Appends one record, stamped `at`.
-    pub fn record_at(
-        &self,
-        _at: SystemTime,
-        _queue_id: Option<&str>,
-        _message_id: Option<&str>,
-        _event: Event,
-    ) {
-    }
-
-    /// Records that could not be written so far.
-    pub fn dropped(&self) -> u64 {
-        0
-    }
-}
-
-/// All records tied to `id` (a queue id or a Message-ID, with or without brackets), from all agents'
-/// files below `dir`, in order of time. Damaged lines are skipped.
-///
-/// # Errors
-/// Where the folder can't be read.
-pub fn merge(_dir: &Path, _id: &str) -> io::Result<Vec<Record>> {
-    Ok(Vec::new())
+/// A Message-ID without its brackets.
+fn without_brackets(id: &str) -> &str {
+    id.strip_prefix('<').and_then(|id| id.strip_suffix('>')).unwrap_or(id)
 }
