@@ -45,7 +45,16 @@ pub trait Disk: Send + Sync + fmt::Debug {
     fn read_dir(&self, path: &Path) -> Result<Vec<DirEntry>, DiskError>;
     /// Space and inodes left on the file system that holds `path`.
     fn space(&self, path: &Path) -> Result<Space, DiskError>;
+    /// What stands at a path, itself and not what a symbolic link points to.
+    fn stat(&self, path: &Path) -> Result<Stat, DiskError>;
+    /// Takes the lock that a file stands for, creating the file where it isn't there; fails with
+    /// `WouldBlock` where another process (or another caller in ours) has it. Dropping gives it back,
+    /// and so does the end of the process.
+    fn lock(&self, path: &Path) -> Result<Box<dyn DiskLock>, DiskError>;
 }
+
+/// A lock that is held until this is dropped.
+pub trait DiskLock: Send + Sync + fmt::Debug {}
 
 /// An open file.
 pub trait DiskFile: Send + Sync + fmt::Debug {
@@ -83,6 +92,30 @@ pub enum EntryKind {
     Directory,
     /// A symbolic link, a socket, a device: nothing that mail is stored in.
     Other,
+}
+
+/// What a path leads to, and whether we may trust it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stat {
+    /// File, directory or neither.
+    pub kind: EntryKind,
+    /// Octets, for a file.
+    pub octets: u64,
+    /// Whose it is.
+    pub owner: Owner,
+    /// The permission bits.
+    pub mode: u32,
+    /// Names that lead to it, for a file.
+    pub links: u64,
+}
+
+/// Whose a file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Owner {
+    /// The user's that we run as.
+    Ours,
+    /// The user's with this number.
+    Other(u32),
 }
 
 /// What is left on a file system.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, RenameFlags};
 
-use crate::{DirEntry, Disk, DiskError, DiskFile, EntryKind, Space};
+use crate::{DirEntry, Disk, DiskError, DiskFile, DiskLock, EntryKind, Owner, Space, Stat};
 
 /// The file system of this host.
 #[derive(Debug, Clone, Copy, Default)]
@@ -80,12 +80,10 @@ impl Disk for OsDisk {
         let entries = named("list", path, std::fs::read_dir(path))?;
         let entry = |entry: io::Result<std::fs::DirEntry>| {
             let entry = entry?;
-            let kind = match entry.file_type()? {
-                kind if kind.is_file() => EntryKind::File,
-                kind if kind.is_dir() => EntryKind::Directory,
-                _ => EntryKind::Other,
-            };
-            Ok::<_, io::Error>(DirEntry { name: entry.file_name(), kind })
+            Ok::<_, io::Error>(DirEntry {
+                name: entry.file_name(),
+                kind: kind_of(entry.file_type()?),
+            })
         };
         named("list", path, entries.map(entry).collect::<Result<_, _>>())
     }
@@ -95,6 +93,45 @@ impl Disk for OsDisk {
         // btrfs and others count no inodes and say 0 of 0.
         let inodes = if stat.f_files == 0 { u64::MAX } else { stat.f_favail };
         Ok(Space { octets: stat.f_bavail.saturating_mul(stat.f_frsize), inodes })
+    }
+
+    fn stat(&self, path: &Path) -> Result<Stat, DiskError> {
+        use std::os::unix::fs::MetadataExt as _;
+        let metadata = named("stat", path, std::fs::symlink_metadata(path))?;
+        let ours = rustix::process::geteuid().as_raw();
+        Ok(Stat {
+            kind: kind_of(metadata.file_type()),
+            octets: metadata.len(),
+            owner: if metadata.uid() == ours { Owner::Ours } else { Owner::Other(metadata.uid()) },
+            mode: metadata.mode() & 0o7777,
+            links: metadata.nlink(),
+        })
+    }
+
+    fn lock(&self, path: &Path) -> Result<Box<dyn DiskLock>, DiskError> {
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false).mode(0o600);
+        options.custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed());
+        let file = named("open the lock", path, options.open(path))?;
+        let operation = rustix::fs::FlockOperation::NonBlockingLockExclusive;
+        named("lock", path, rustix::fs::flock(&file, operation))?;
+        Ok(Box::new(OsLock { _file: file }))
+    }
+}
+
+/// A lock of the kernel's (flock): it ends with the open file, however the process ends.
+#[derive(Debug)]
+struct OsLock {
+    _file: File,
+}
+
+impl DiskLock for OsLock {}
+
+fn kind_of(file_type: std::fs::FileType) -> EntryKind {
+    match file_type {
+        kind if kind.is_file() => EntryKind::File,
+        kind if kind.is_dir() => EntryKind::Directory,
+        _ => EntryKind::Other,
     }
 }
 
@@ -182,7 +219,10 @@ mod tests {
         }
         let kind = |result: Result<(), DiskError>| result.unwrap_err().kind();
         assert_eq!(kind(OsDisk.link(&path("a"), &path("b"))), io::ErrorKind::AlreadyExists);
-        assert_eq!(kind(OsDisk.rename_noreplace(&path("a"), &path("b"))), io::ErrorKind::AlreadyExists);
+        assert_eq!(
+            kind(OsDisk.rename_noreplace(&path("a"), &path("b"))),
+            io::ErrorKind::AlreadyExists
+        );
         assert_eq!(std::fs::read(path("b")).unwrap(), b"b");
     }
 
@@ -206,6 +246,16 @@ mod tests {
         let link = dir.path().join("link");
         std::os::unix::fs::symlink("/etc/passwd", &link).unwrap();
         assert!(OsDisk.open_read(&link).is_err());
+    }
+
+    #[test]
+    fn a_lock_is_held_by_one_until_it_is_dropped() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lock");
+        let held = OsDisk.lock(&path).unwrap();
+        assert_eq!(OsDisk.lock(&path).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        drop(held);
+        OsDisk.lock(&path).unwrap();
     }
 
     #[test]
