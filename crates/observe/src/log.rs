@@ -1,4 +1,29 @@
-//! The log on standard error: `tracing`, as text or JSON, with every field escaped.
+//! The log on standard error: `tracing`, one line per event, with every field escaped and bounded.
+//!
+//! ```text
+//! 2026-01-02T03:04:05.678901Z INFO mta delivered queue_id=4Fx2 to=bob@example.org status=sent reply="250 2.0.0 Ok"
+//! {"time":"2026-01-02T03:04:05.678901Z","level":"INFO","target":"mta","message":"delivered","queue_id":"4Fx2",…}
+//! ```
+//! A value that could be mistaken for more than one word is quoted; in quotes `"` and `\` are escaped,
+//! and control characters everywhere ([`crate::inert`]). Fields of the spans around an event come before
+//! its own. Under journald the time is left to it, and the level goes in front as `<6>` (sd-daemon(3)).
+//!
+//! Lines are written by a thread of their own: where standard error blocks, lines are dropped, counted,
+//! and the number logged when it moves again. A panic is logged as one line too.
+
+mod line;
+
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::os::fd::AsFd as _;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt as _;
+
+use crate::background::{Bounds, FLUSH_AT_END, Sink, Writer};
+use line::{Clock, Lines, Style};
 
 /// How a line looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -9,15 +34,106 @@ pub enum Format {
     Json,
 }
 
-/// Starts the log of this process; `level` is as in `info,postroad_mta=debug`.
-///
-/// # Errors
-/// Where `level` can't be read, or a log was started already.
-pub fn start(_format: Format, _level: &str) -> Result<(), LogError> {
-    Ok(())
-}
-
 /// Why no log could be started.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot start the log: {0}")]
 pub struct LogError(pub String);
+
+/// The process's log; waits for its last lines (a second at most) when it is dropped, so keep it until
+/// `main` ends.
+#[derive(Debug)]
+pub struct Log(());
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        flush();
+    }
+}
+
+static WRITER: OnceLock<Arc<Writer>> = OnceLock::new();
+
+/// A second of lines of a very busy agent.
+const BOUNDS: Bounds = Bounds { octets_max: 4 * 1024 * 1024, gather: Duration::from_millis(10) };
+
+/// Starts the log of this process; `level` is as in `info,postroad_mta=debug`.
+///
+/// # Errors
+/// Where `level` can't be read, or a log was started already.
+pub fn start(format: Format, level: &str) -> Result<Log, LogError> {
+    let filter = EnvFilter::builder()
+        .parse(level)
+        .map_err(|error| LogError(format!("\"{level}\" is no log level: {error}")))?;
+    let stderr = Stderr::open(format).map_err(|error| LogError(error.to_string()))?;
+    let style = stderr.style;
+    let writer =
+        Writer::start("log", BOUNDS, stderr).map_err(|error| LogError(error.to_string()))?;
+    let writer = Arc::clone(WRITER.get_or_init(|| Arc::new(writer)));
+    let subscriber =
+        tracing_subscriber::registry().with(filter).with(Lines::new(style, Clock::System, writer));
+    tracing::subscriber::set_global_default(subscriber)
+        .map_err(|_| LogError("it was started already".into()))?;
+    log_panics();
+    Ok(Log(()))
+}
+
+/// Waits until all lines so far are written, a second at most.
+pub fn flush() {
+    if let Some(writer) = WRITER.get() {
+        writer.flush(FLUSH_AT_END);
+    }
+}
+
+/// Lines lost so far.
+pub fn dropped() -> u64 {
+    WRITER.get().map_or(0, |writer| writer.dropped())
+}
+
+/// One line for a panic, in place of the standard several.
+fn log_panics() {
+    std::panic::set_hook(Box::new(|info| {
+        let place = info.location().map(ToString::to_string).unwrap_or_default();
+        let text = info.payload_as_str().unwrap_or("no text");
+        tracing::error!(place, text, "panicked");
+        flush();
+    }));
+}
+
+/// Standard error through a descriptor of our own: its lock in the standard library must not be held
+/// while a write blocks, or every `eprintln!` would block too.
+struct Stderr {
+    file: File,
+    style: Style,
+}
+
+impl Stderr {
+    fn open(format: Format) -> io::Result<Self> {
+        let file = File::from(io::stderr().as_fd().try_clone_to_owned()?);
+        let style = match format {
+            Format::Json => Style::Json,
+            Format::Text if is_journal(&file, std::env::var("JOURNAL_STREAM").ok()) => {
+                Style::Journal
+            }
+            Format::Text => Style::Text,
+        };
+        Ok(Self { file, style })
+    }
+}
+
+/// Whether systemd's journal reads the other end (`$JOURNAL_STREAM` in systemd.exec(5)).
+fn is_journal(file: &File, journal_stream: Option<String>) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    let ours = file.metadata().map(|m| format!("{}:{}", m.dev(), m.ino()));
+    journal_stream.is_some_and(|theirs| ours.is_ok_and(|ours| ours == theirs))
+}
+
+impl Sink for Stderr {
+    fn write(&mut self, batch: &[u8]) -> io::Result<()> {
+        self.file.write_all(batch)
+    }
+
+    fn lost(&mut self, lines: u64) {
+        let notice = line::lost_notice(self.style, Clock::System, lines);
+        // The next write fails too, and is counted.
+        let _ = self.file.write_all(notice.as_bytes());
+    }
+}
