@@ -1,2 +1,23 @@
-//! postroad-tests: see docs/ARCHITECTURE.md.
+//! The harness of the end-to-end tests: our binaries and everybody else's, on loopback.
+//!
+//! The tests themselves are in `tests/tests/`, one file for each thing that they prove. They use
+//!
+//! - [`suite`]: our agents as processes, by `postroad up` or one by one with a configuration of their own;
+//! - [`peers`]: Debian's Postfix, Dovecot, nsd, swaks, msmtp, mutt, fetchmail, getmail and git, downloaded
+//!   and unpacked under `target/peers`, never installed;
+//! - [`smtp`] and [`pop3`]: line clients that send what no decent client would;
+//! - [`corpus`]: real messages;
+//! - [`process`]: processes that end with the test, and waiting for a condition instead of sleeping.
+//!
+//! Every listener is on loopback, on a port found free; every process is ended by the test that
+//! started it. Where a peer can't be had (no `apt-get`, no mount namespaces) its tests say so and
+//! pass; for root in CI that is a failure ([`peers::Unavailable`]).
 #![forbid(unsafe_code)]
+
+pub mod corpus;
+pub mod peers;
+pub mod pop3;
+pub mod process;
+pub mod smtp;
+pub mod suite;
+pub mod tls;

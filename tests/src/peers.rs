@@ -1,0 +1,133 @@
+//! Everybody else's mail software, as Debian ships it.
+//!
+//! A [`Stage`] is a test's own view of the system: the unpacked packages lie over `/usr` and
+//! `/etc`, in a mount namespace that ends with the process. Servers get a PID namespace too, so
+//! that ending their first process ends them all. As root a stage has system users, as Postfix and
+//! Dovecot insist on; without root a user namespace carries the plain tools (swaks, msmtp, …).
+
+use std::fmt;
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use anyhow::{Context, Result, bail};
+use rustix::process::geteuid;
+
+mod debian;
+mod dovecot;
+mod nsd;
+mod postfix;
+mod sink;
+mod stage;
+
+pub use dovecot::Dovecot;
+pub use nsd::{DeadNameServer, Nsd};
+pub use postfix::{Postfix, PostfixSetup};
+pub use sink::{Sink, Source};
+pub use stage::{PASSWORD, Stage, User};
+
+use crate::process::{outcome, run};
+use crate::suite;
+
+/// What a test needs of the system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Needs {
+    /// Programs that run as anybody.
+    Tools,
+    /// Servers with system users and compiled-in paths: root.
+    Servers,
+}
+
+/// Why a test with peers can't run here.
+#[derive(Debug)]
+pub struct Unavailable(String);
+
+impl fmt::Display for Unavailable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Stage {
+    /// A stage for the calling test; `None`, said loudly, where this machine can't have one.
+    ///
+    /// # Errors
+    ///
+    /// When the peers can't be downloaded; in CI, as root, also when anything else is missing.
+    pub fn set_up(needs: Needs) -> Result<Option<Self>> {
+        static AVAILABLE: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+        if let Err(unavailable) = available(needs) {
+            skip(&unavailable)?;
+            return Ok(None);
+        }
+        let tree = AVAILABLE.get_or_init(|| {
+            debian::tree(&suite::target_dir()).map_err(|error| format!("{error:#}"))
+        });
+        match tree {
+            Ok(tree) => Self::new(tree.clone()).map(Some),
+            Err(error) => {
+                skip(&Unavailable(format!("the peers can't be downloaded: {error}")))?;
+                Ok(None)
+            }
+        }
+    }
+}
+
+fn available(needs: Needs) -> Result<(), Unavailable> {
+    let unavailable = |reason: &str| Err(Unavailable(reason.into()));
+    for tool in ["apt-get", "dpkg-deb", "unshare"] {
+        if outcome(Command::new(tool).arg("--version")).is_err() {
+            return unavailable(&format!("{tool} is not here"));
+        }
+    }
+    if needs == Needs::Servers && !geteuid().is_root() {
+        return unavailable("it needs root");
+    }
+    if run(stage::namespace().arg("true")).is_err() {
+        return unavailable("mount namespaces are not allowed here");
+    }
+    Ok(())
+}
+
+/// Says on standard error and in `target/peers/skipped.txt` that the calling test did nothing.
+fn skip(unavailable: &Unavailable) -> Result<()> {
+    let thread = std::thread::current();
+    let test = thread.name().unwrap_or("a test").to_owned();
+    let line = format!("SKIPPED: {test} because {unavailable}");
+    if std::env::var("CI").is_ok_and(|ci| ci == "true") && geteuid().is_root() {
+        bail!("nothing may be skipped in CI: {line}");
+    }
+    eprintln!("{line}");
+    let path = skipped_file();
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    let mut file = File::options().create(true).append(true).open(&path)?;
+    writeln!(file, "{line}").with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// Where the skipped tests of a run are listed.
+#[must_use]
+pub fn skipped_file() -> PathBuf {
+    suite::target_dir().join("peers/skipped.txt")
+}
+
+/// Holds back all other heavy tests, in whichever process they are, until it is dropped.
+///
+/// # Errors
+///
+/// When the lock can't be taken.
+pub fn heavy() -> Result<File> {
+    lock(&suite::target_dir().join("peers/heavy.lock"))
+}
+
+fn lock(path: &Path) -> Result<File> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    let file = File::create(path).with_context(|| format!("cannot make {}", path.display()))?;
+    file.lock().with_context(|| format!("cannot lock {}", path.display()))?;
+    Ok(file)
+}

@@ -1,0 +1,119 @@
+//! Debian's packages, downloaded and unpacked under `target/peers`, never installed.
+//!
+//! `apt-get` works on lists and an archive folder of ours, so that neither stale lists nor missing
+//! rights of the system matter; what the system has already isn't fetched again, but for the
+//! peers themselves.
+
+use std::fs::{self, File};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::process::run;
+
+/// The peers, by package.
+const PACKAGES: &[&str] = &[
+    "dovecot-core",
+    "dovecot-lmtpd",
+    "dovecot-pop3d",
+    "fetchmail",
+    "getmail6",
+    "git",
+    "git-email",
+    "libio-socket-ssl-perl",
+    "msmtp",
+    "mutt",
+    "nsd",
+    "perl",
+    "postfix",
+    "procmail",
+    "python3",
+    "swaks",
+];
+
+/// The folder that holds the unpacked packages; downloads them where an earlier run didn't.
+pub(super) fn tree(target: &Path) -> Result<PathBuf> {
+    let peers = target.join("peers");
+    fs::create_dir_all(&peers).with_context(|| format!("cannot make {}", peers.display()))?;
+    // Tests are processes that start at the same time: one downloads, the others wait.
+    let lock = File::create(peers.join("lock"))?;
+    lock.lock()?;
+
+    let tree = peers.join(format!("debian-{:016x}", fingerprint()));
+    if tree.exists() {
+        return Ok(tree);
+    }
+    let partial = peers.join("partial");
+    fs::remove_dir_all(&partial).ok();
+    download(&partial)?;
+    unpack(&partial, &partial.join("tree"))?;
+    fs::rename(partial.join("tree"), &tree)?;
+    fs::remove_dir_all(&partial)?;
+    Ok(tree)
+}
+
+/// Changes with the packages, and with the release of Debian.
+fn fingerprint() -> u64 {
+    let mut hasher = DefaultHasher::new();
+    PACKAGES.hash(&mut hasher);
+    fs::read("/etc/os-release").ok().hash(&mut hasher);
+    hasher.finish()
+}
+
+fn download(folder: &Path) -> Result<()> {
+    for part in ["lists/partial", "archives/partial"] {
+        fs::create_dir_all(folder.join(part))?;
+    }
+    eprintln!("downloading the peers: {}", PACKAGES.join(" "));
+    // A source that can't be reached need not be one that the peers come from.
+    let update = run(apt_get(folder).arg("update"));
+    run(apt_get(folder)
+        .args(["install", "--download-only", "--reinstall", "--no-install-recommends", "--yes"])
+        .args(PACKAGES))
+    .context(
+        update.map_or_else(|error| format!("{error:#}"), |_| "cannot download the peers".into()),
+    )?;
+    Ok(())
+}
+
+fn apt_get(folder: &Path) -> Command {
+    let mut command = Command::new("apt-get");
+    command.env("DEBIAN_FRONTEND", "noninteractive").arg("--quiet");
+    for (key, value) in [
+        ("Dir::State::Lists", folder.join("lists")),
+        ("Dir::Cache", folder.to_owned()),
+        ("Dir::Cache::Archives", folder.join("archives")),
+        ("Acquire::Languages", "none".into()),
+        // Nothing of the system is written: no lock of its is needed, nor its user for downloads.
+        ("Debug::NoLocking", "true".into()),
+        ("APT::Sandbox::User", "root".into()),
+    ] {
+        command.arg("-o").arg(format!("{key}={}", value.display()));
+    }
+    command
+}
+
+fn unpack(folder: &Path, tree: &Path) -> Result<()> {
+    fs::create_dir(tree)?;
+    let mut count = 0;
+    for entry in fs::read_dir(folder.join("archives"))? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "deb") {
+            run(Command::new("dpkg-deb").arg("--extract").arg(&path).arg(tree))?;
+            count += 1;
+        }
+    }
+    ensure!(count >= PACKAGES.len(), "apt-get downloaded only {count} packages");
+    // /lib and the like are links into /usr by now, but some packages still use the old paths.
+    for old in ["bin", "sbin", "lib", "lib64"].map(|name| tree.join(name)) {
+        if old.exists() {
+            run(Command::new("cp")
+                .args(["--archive", "--update"])
+                .arg(&old)
+                .arg(tree.join("usr")))?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,73 @@
+//! Dovecot: LMTP and POP3 on Maildirs.
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use anyhow::Result;
+
+use super::{PASSWORD, Stage};
+use crate::process::{Process, free_port, listens};
+
+/// A running Dovecot that takes mail for everybody on the stage, into `home/NAME/Maildir`.
+#[derive(Debug)]
+pub struct Dovecot {
+    /// Where it takes LMTP.
+    pub lmtp: SocketAddr,
+    /// Where it serves POP3, in clear text.
+    pub pop3: SocketAddr,
+    process: Process,
+}
+
+impl Dovecot {
+    /// Starts one, and waits until it takes connections.
+    ///
+    /// # Errors
+    ///
+    /// When it doesn't start; its log is in the error.
+    pub fn start(stage: &Stage) -> Result<Self> {
+        let (lmtp, pop3) = (free_port(), free_port());
+        let conf = format!(
+            "base_dir = {base}
+state_dir = {base}
+protocols = pop3 lmtp
+listen = 127.0.0.1
+ssl = no
+disable_plaintext_auth = no
+log_path = /dev/stderr
+postmaster_address = postmaster@dovecot.test
+hostname = dovecot.test
+mail_location = maildir:~/Maildir
+first_valid_uid = 1
+auth_failure_delay = 0
+auth_username_format = %Ln
+passdb {{
+  driver = static
+  args = password={PASSWORD}
+}}
+userdb {{
+  driver = passwd
+}}
+service pop3-login {{
+  inet_listener pop3 {{
+    port = {pop3}
+  }}
+  inet_listener pop3s {{
+    port = 0
+  }}
+}}
+service lmtp {{
+  inet_listener lmtp {{
+    port = {lmtp}
+  }}
+}}
+",
+            base = stage.path("run/dovecot").display(),
+        );
+        let path = stage.write("etc/dovecot/postroad.conf", &conf)?;
+        let process =
+            stage.serve("dovecot", "dovecot", &["-F", "-c", &path.display().to_string()])?;
+        let [lmtp, pop3] = [lmtp, pop3].map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+        let mut dovecot = Self { lmtp, pop3, process };
+        dovecot.process.until("listened", || listens(lmtp) && listens(pop3))?;
+        Ok(dovecot)
+    }
+}

@@ -1,0 +1,210 @@
+//! A test's own view of the system, with the peers in it.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+use rustix::process::geteuid;
+use tempfile::TempDir;
+
+use crate::process::{Ending, Process};
+use crate::suite;
+
+/// Everybody's password on every stage.
+pub const PASSWORD: &str = "correct-horse";
+
+/// A system user of a stage, beside those that the system has.
+#[derive(Debug, Clone, Copy)]
+pub struct User {
+    /// The login name.
+    pub name: &'static str,
+    /// User and group id: above those that Debian gives out.
+    pub id: u32,
+}
+
+/// The users that receive mail.
+const PEOPLE: &[User] = &[User { name: "alice", id: 64_201 }, User { name: "bob", id: 64_202 }];
+
+/// The users that the peers' packages would have made.
+const DAEMONS: &[User] = &[
+    User { name: "postfix", id: 64_101 },
+    User { name: "postdrop", id: 64_102 },
+    User { name: "dovecot", id: 64_103 },
+    User { name: "dovenull", id: 64_104 },
+    User { name: "nsd", id: 64_105 },
+    User { name: "postroad", id: 64_106 },
+];
+
+/// A folder of the test's own that lies over `/etc` and `/usr` for the peers that it runs.
+///
+/// Dropping it removes the folder. Processes hold no reference to it: end them first.
+#[derive(Debug)]
+pub struct Stage {
+    folder: TempDir,
+    tree: PathBuf,
+}
+
+impl Stage {
+    pub(super) fn new(tree: PathBuf) -> Result<Self> {
+        let folder = tempfile::Builder::new().prefix("postroad-stage-").tempdir()?;
+        // Peers drop their rights, and must still reach what is theirs.
+        fs::set_permissions(folder.path(), Permissions::from_mode(0o755))?;
+        let stage = Self { folder, tree };
+        for name in ["etc", "usr/bin", "usr/sbin", "home", "log"] {
+            fs::create_dir_all(stage.path(name))?;
+        }
+        stage.write("enter.sh", include_str!("enter.sh"))?;
+        if geteuid().is_root() {
+            stage.add_users()?;
+        }
+        Ok(stage)
+    }
+
+    /// A path in the stage's folder.
+    #[must_use]
+    pub fn path(&self, relative: &str) -> PathBuf {
+        self.folder.path().join(relative)
+    }
+
+    /// Writes a file into the stage's folder: `etc/…` and `usr/…` are seen as `/etc/…` and `/usr/…` on the stage.
+    ///
+    /// # Errors
+    ///
+    /// When it can't be written.
+    pub fn write(&self, relative: &str, text: &str) -> Result<PathBuf> {
+        let path = self.path(relative);
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+        Ok(path)
+    }
+
+    /// Gives a file to a user of the stage, to read and write it alone.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such user, or the system refuses.
+    pub fn give(&self, path: &Path, user: &str) -> Result<()> {
+        let mode = if path.is_dir() { 0o700 } else { 0o600 };
+        fs::set_permissions(path, Permissions::from_mode(mode))?;
+        self.own(path, user)
+    }
+
+    /// Makes a user of the stage the owner of a file or folder.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such user, or the system refuses.
+    pub fn own(&self, path: &Path, user: &str) -> Result<()> {
+        let user = Self::user(user)?;
+        chown(path, Some(user.id), Some(user.id))
+            .with_context(|| format!("cannot chown {}", path.display()))
+    }
+
+    /// A user of the stage.
+    ///
+    /// # Errors
+    ///
+    /// When there is none of that name.
+    pub fn user(name: &str) -> Result<User> {
+        let mut users = PEOPLE.iter().chain(DAEMONS);
+        users
+            .find(|user| user.name == name)
+            .copied()
+            .with_context(|| format!("no user {name} on the stage"))
+    }
+
+    /// A program on the stage, to run to its end. Its process id is that of the program.
+    #[must_use]
+    pub fn command(&self, program: &str) -> Command {
+        let mut command = namespace();
+        self.enter(&mut command, program);
+        command
+    }
+
+    /// A program on the stage, run as one of its users.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such user.
+    pub fn command_as(&self, user: &str, program: &str) -> Result<Command> {
+        let id = Self::user(user)?.id;
+        let mut command = self.command("setpriv");
+        command
+            .args([format!("--reuid={id}"), format!("--regid={id}")])
+            .args(["--clear-groups", program]);
+        command.env("HOME", self.path("home").join(user)).env("USER", user).env("LOGNAME", user);
+        Ok(command)
+    }
+
+    /// Starts a server on the stage; its log is `log/NAME`.
+    ///
+    /// # Errors
+    ///
+    /// When it can't be started.
+    pub fn serve(&self, name: &str, program: &str, arguments: &[&str]) -> Result<Process> {
+        let mut command = namespace();
+        // Killing the first process of a PID namespace ends all others in it.
+        command.args(["--pid", "--fork", "--kill-child", "--mount-proc"]);
+        self.enter(&mut command, program);
+        command.args(arguments);
+        Process::spawn(name, command, &self.path(&format!("log/{name}")), Ending::Sudden)
+    }
+
+    fn enter(&self, command: &mut Command, program: &str) {
+        command
+            .arg("sh")
+            .arg(self.path("enter.sh"))
+            .args([&self.tree, self.folder.path(), &suite::binaries_dir()])
+            .arg(program)
+            .env("LC_ALL", "C.UTF-8")
+            // A system's own git or python may come first elsewhere.
+            .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
+    }
+
+    fn add_users(&self) -> Result<()> {
+        let (mut passwd, mut group) =
+            (fs::read_to_string("/etc/passwd")?, fs::read_to_string("/etc/group")?);
+        for User { name, id } in PEOPLE.iter().chain(DAEMONS) {
+            let home = self.path("home").join(name);
+            passwd.retain_lines(name);
+            group.retain_lines(name);
+            passwd.push_str(&format!("{name}:x:{id}:{id}:{name}:{}:/bin/sh\n", home.display()));
+            group.push_str(&format!("{name}:x:{id}:\n"));
+        }
+        self.write("etc/passwd", &passwd)?;
+        self.write("etc/group", &group)?;
+        for User { name, id } in PEOPLE {
+            let home = self.path("home").join(name);
+            fs::create_dir(&home)?;
+            chown(&home, Some(*id), Some(*id))?;
+        }
+        Ok(())
+    }
+}
+
+/// Changes to /etc/passwd and the like.
+trait Database {
+    /// Removes the line of a name.
+    fn retain_lines(&mut self, without: &str);
+}
+
+impl Database for String {
+    fn retain_lines(&mut self, without: &str) {
+        let kept = self.lines().filter(|line| line.split(':').next() != Some(without));
+        *self = kept.map(|line| format!("{line}\n")).collect();
+    }
+}
+
+/// `unshare` with what every stage needs; a command follows.
+pub(super) fn namespace() -> Command {
+    let mut command = Command::new("unshare");
+    command.arg("--mount");
+    if !geteuid().is_root() {
+        command.arg("--map-root-user");
+    }
+    command
+}
