@@ -51,6 +51,19 @@ pub trait Disk: Send + Sync + fmt::Debug {
     /// `WouldBlock` where another process (or another caller in ours) has it. Dropping gives it back,
     /// and so does the end of the process.
     fn lock(&self, path: &Path) -> Result<Box<dyn DiskLock>, DiskError>;
+    /// Opens the file system that holds `path`, to make everything on it durable in one call; `None`
+    /// where there is no such call, or none that can be believed.
+    fn volume(&self, path: &Path) -> Result<Option<Box<dyn Volume>>, DiskError> {
+        let _ = path;
+        Ok(None)
+    }
+}
+
+/// A file system as a whole.
+pub trait Volume: Send + Sync + fmt::Debug {
+    /// Makes durable all files and all names that were written to this file system before the call.
+    /// An error covers every write since this volume was opened (or was synced last): open it first.
+    fn sync(&self) -> Result<(), DiskError>;
 }
 
 /// A lock that is held until this is dropped.
@@ -72,6 +85,10 @@ pub trait DiskFile: Send + Sync + fmt::Debug {
     fn truncate(&mut self, len: u64) -> Result<(), DiskError>;
     /// Makes content and length durable (fdatasync). After an error the file is never to be trusted again.
     fn sync(&mut self) -> Result<(), DiskError>;
+    /// The number of the file system that holds the file: what one [`Volume`] covers.
+    fn volume_number(&self) -> Result<u64, DiskError> {
+        Ok(0)
+    }
 }
 
 /// One name in a directory.
