@@ -1,13 +1,37 @@
 //! Users, passwords, aliases and local domains: who has a mailbox here, and who may log in.
 //!
-//! One crate reads them for all agents. [`Directory`] is a snapshot of the two files, made anew when
-//! they change; looking things up in it touches no disk.
+//! One crate reads them for all agents, from two files: [`users`] (Dovecot's passwd-file form) and
+//! aliases (in the grammar of aliases(5): see `aliases.rs`). [`Directory`] is a snapshot of both,
+//! made anew when they change; looking things up in it touches no disk. [`Accounts`] gives the
+//! current snapshot. `postroad user` changes the file of users through [`users`].
+//!
+//! A file that somebody else could have written is refused, and so is one with a line that can't be
+//! right: agents start with files that are whole, and keep the last good ones while they run.
+//! No error and no log line holds a password or a hash.
+//!
+//! Missing on purpose: virtual users (one name is one mailbox, in all local domains), other schemes
+//! than Argon2id, and delivery to commands and files.
 #![forbid(unsafe_code)]
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
-use postroad_protocol::address::{Address, Domain, LocalPart};
+use postroad_protocol::address::{Address, Domain};
+
+mod accounts;
+mod aliases;
+mod directory;
+mod error;
+mod file;
+pub mod limits;
+mod name;
+mod password;
+pub mod users;
+
+pub use accounts::Accounts;
+pub use directory::Directory;
+pub use error::AccountsError;
+pub use name::{UserName, UserNameError};
+pub use password::generate as generate_password;
 
 /// Where the files are and what is ours.
 #[derive(Debug, Clone)]
@@ -22,17 +46,6 @@ pub struct Sources {
     pub detail_separator: char,
 }
 
-/// A user's name: safe as a file name, never `.`, `..`, empty or with a separator in it.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct UserName(String);
-
-impl UserName {
-    /// The name.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
 /// Whose an address is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Resolution {
@@ -43,76 +56,11 @@ pub enum Resolution {
         /// What stood behind the separator, as in `alice+lists`.
         detail: Option<String>,
     },
-    /// An alias: these addresses get it instead, fully expanded, each once, all of them final.
+    /// An alias: these addresses get it instead, fully expanded, each once, all of them final: those
+    /// of ours are mailboxes ([`Directory::mailbox`]) and must not be resolved again.
     Alias(Vec<Address>),
     /// The domain is ours and nobody has that name.
     Unknown,
     /// The domain isn't ours.
     NotLocal,
-}
-
-/// A snapshot of users and aliases.
-#[derive(Debug)]
-pub struct Directory {}
-
-/// Gives the current [`Directory`], reading the files again when they have changed.
-#[derive(Debug)]
-pub struct Accounts {
-    sources: Sources,
-}
-
-/// Why the files can't be used: `aliases:12: the alias "a" leads to itself`.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct AccountsError(pub String);
-
-impl Accounts {
-    /// Reads the files for the first time. A file that isn't there is empty.
-    ///
-    /// # Errors
-    /// Where a file can't be read or has a line that is wrong.
-    pub fn open(sources: Sources) -> Result<Self, AccountsError> {
-        Ok(Self { sources })
-    }
-
-    /// The snapshot; looks at the files' times at most once a second and keeps the old snapshot
-    /// (with an error in the log) where the new files are wrong.
-    pub fn directory(&self) -> Arc<Directory> {
-        let _ = &self.sources;
-        Arc::new(Directory {})
-    }
-}
-
-impl Directory {
-    /// Whose `address` is. `postmaster` of every local domain is always known: without an alias it is
-    /// the first user's.
-    pub fn resolve(&self, _address: &Address) -> Resolution {
-        Resolution::NotLocal
-    }
-
-    /// Whether the domain is ours.
-    pub fn is_local(&self, _domain: &Domain) -> bool {
-        false
-    }
-
-    /// The user of that name.
-    pub fn user(&self, _name: &str) -> Option<UserName> {
-        None
-    }
-
-    /// Checks a password. Takes tens of milliseconds and tens of MiB, for unknown users too
-    /// (so that time doesn't tell who exists): run it where blocking is allowed, few at a time.
-    pub fn verify(&self, _name: &str, _password: &[u8]) -> Option<UserName> {
-        None
-    }
-
-    /// Whether `user` may send as `address`: one that resolves to the user, alone or through an alias.
-    pub fn owns(&self, _user: &UserName, _address: &Address) -> bool {
-        false
-    }
-
-    /// The local part that stands for `user` in `domain`.
-    pub fn local_part(&self, _user: &UserName) -> Option<LocalPart> {
-        None
-    }
 }

@@ -1,0 +1,99 @@
+//! The current snapshot, made anew when the files change.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Instant;
+
+use crate::error::AccountsError;
+use crate::file::Stamp;
+use crate::{Directory, Sources, limits};
+
+/// Gives the current [`Directory`], reading the files again when they have changed.
+#[derive(Debug)]
+pub struct Accounts {
+    sources: Sources,
+    current: RwLock<Arc<Directory>>,
+    watch: Mutex<Watch>,
+}
+
+/// What was looked at, and when.
+#[derive(Debug)]
+struct Watch {
+    files: Vec<(PathBuf, Stamp)>,
+    looked_at: Instant,
+}
+
+impl Accounts {
+    /// Reads the files for the first time. A file that isn't there is empty.
+    ///
+    /// # Errors
+    /// Where a file can't be read, isn't safe, or has a line that is wrong.
+    pub fn open(sources: Sources) -> Result<Self, AccountsError> {
+        let mut files = Vec::new();
+        let directory = Directory::read(&sources, &mut files)?;
+        let watch = Watch { files, looked_at: Instant::now() };
+        Ok(Self { sources, current: RwLock::new(Arc::new(directory)), watch: Mutex::new(watch) })
+    }
+
+    /// The snapshot; looks at the files' times at most once a second and keeps the old snapshot
+    /// (with an error in the log) where the new files are wrong.
+    pub fn directory(&self) -> Arc<Directory> {
+        // One caller looks; the others take what is there.
+        if let Ok(mut watch) = self.watch.try_lock()
+            && watch.looked_at.elapsed() >= limits::RELOAD_INTERVAL
+        {
+            watch.looked_at = Instant::now();
+            self.look(&mut watch);
+        }
+        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(&current)
+    }
+
+    /// Looks at the files now, whenever that was done last.
+    ///
+    /// # Errors
+    /// As [`Accounts::open`]; the old snapshot stays.
+    pub fn reload(&self) -> Result<(), AccountsError> {
+        let mut watch = self.watch.lock().unwrap_or_else(PoisonError::into_inner);
+        let directory = Directory::read(&self.sources, &mut watch.files)?;
+        self.replace(directory);
+        Ok(())
+    }
+
+    fn look(&self, watch: &mut Watch) {
+        let changed = |(path, stamp): &(PathBuf, Stamp)| Stamp::now(path) != *stamp;
+        if !watch.files.iter().any(changed) {
+            return;
+        }
+        // An error is told once: the files count as seen until they change again.
+        match Directory::read(&self.sources, &mut watch.files) {
+            Ok(directory) => {
+                self.replace(directory);
+                tracing::info!("accounts read again");
+            }
+            Err(error) => {
+                let error = Chain(&error).to_string();
+                tracing::error!(error, "accounts can't be read again, the old ones stay");
+            }
+        }
+    }
+
+    fn replace(&self, directory: Directory) {
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(directory);
+    }
+}
+
+/// An error with all its causes on one line.
+struct Chain<'a>(&'a dyn std::error::Error);
+
+impl std::fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut cause = self.0.source();
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,214 @@
+//! A snapshot of users and aliases, and the questions that agents ask it.
+
+use std::collections::HashSet;
+use std::path::PathBuf;
+
+use postroad_protocol::address::{Address, Domain, LocalPart};
+
+use crate::aliases::{AliasIndex, Aliases, graph};
+use crate::error::AccountsError;
+use crate::file::{self, Stamp};
+use crate::limits;
+use crate::name::{UserName, fold};
+use crate::password::Stored;
+use crate::users::{User, Users};
+use crate::{Resolution, Sources};
+
+/// A snapshot of users and aliases. Looking things up in it touches no disk.
+///
+/// A local part is looked for in this order: an alias of the address, an alias of the name, a user;
+/// then, where it has a detail, the same without the detail; then the catch-all of the domain. Last,
+/// `postmaster` is the first user's (RFC 5321 §4.5.1).
+#[derive(Debug)]
+pub struct Directory {
+    users: Users,
+    aliases: Aliases,
+    domains: Vec<Domain>,
+    domains_set: HashSet<Domain>,
+    detail_separator: char,
+    /// What a password for nobody is checked against.
+    nobody: Stored,
+}
+
+/// What a local part in a domain of ours is.
+#[derive(Debug)]
+pub(crate) enum Found<'a> {
+    Alias(AliasIndex),
+    CatchAll(AliasIndex),
+    User {
+        user: &'a UserName,
+        detail: Option<&'a str>,
+    },
+    /// `postmaster`, of whom no file says anything.
+    FirstUser(&'a UserName),
+    Nobody,
+}
+
+impl Directory {
+    /// Reads the files. A file that isn't there is empty. `read` gets the files that were looked at,
+    /// with what tells when they change, after an error too.
+    pub(crate) fn read(
+        sources: &Sources,
+        read: &mut Vec<(PathBuf, Stamp)>,
+    ) -> Result<Self, AccountsError> {
+        // The stamps come first: a file that changes while we read it is read again.
+        *read = [&sources.users, &sources.aliases]
+            .map(|path| (path.clone(), Stamp::now(path)))
+            .to_vec();
+        let users = match file::read(&sources.users)? {
+            Some(contents) => Users::parse(&sources.users, &contents.text)?,
+            None => Users::default(),
+        };
+        let aliases = match file::read(&sources.aliases)? {
+            Some(contents) => {
+                Aliases::parse(&sources.aliases, &contents.text, &sources.domains, read)?
+            }
+            None => Aliases::default(),
+        };
+        let nobody = users.first().map_or_else(Stored::nobody, |user| user.password.lookalike());
+        let directory = Self {
+            users,
+            aliases,
+            domains: sources.domains.clone(),
+            domains_set: sources.domains.iter().cloned().collect(),
+            detail_separator: sources.detail_separator,
+            nobody,
+        };
+        graph::check(&directory, &directory.aliases)
+            .map_err(|(line, problem)| AccountsError::line(&sources.aliases, line, problem))?;
+        Ok(directory)
+    }
+
+    /// Whose `address` is. `postmaster` of every local domain is always known: without an alias it is
+    /// the first user's (and with no user at all there is nobody to read it).
+    pub fn resolve(&self, address: &Address) -> Resolution {
+        if !self.is_local(&address.domain) {
+            return Resolution::NotLocal;
+        }
+        match self.find(&address.local_part, &address.domain) {
+            Found::Alias(alias) | Found::CatchAll(alias) => {
+                let addresses = graph::expand(self, &self.aliases, alias, address);
+                // A sender is told at once when nobody at all would get it.
+                match addresses.iter().any(|address| self.has_recipient(address)) {
+                    true => Resolution::Alias(addresses),
+                    false => Resolution::Unknown,
+                }
+            }
+            Found::User { user, detail } => {
+                Resolution::Mailbox { user: user.clone(), detail: detail.map(str::to_owned) }
+            }
+            Found::FirstUser(user) => Resolution::Mailbox { user: user.clone(), detail: None },
+            Found::Nobody => Resolution::Unknown,
+        }
+    }
+
+    /// The mailbox that `address` names, past all aliases: what a delivery agent files by, once the
+    /// aliases were expanded.
+    pub fn mailbox(&self, address: &Address) -> Option<(&UserName, Option<String>)> {
+        if !self.is_local(&address.domain) {
+            return None;
+        }
+        let name = address.local_part.as_str();
+        if let Some(user) = self.user(name) {
+            return Some((user, None));
+        }
+        let (base, detail) = self.split_detail(name);
+        self.user(base).map(|user| (user, detail.map(str::to_owned)))
+    }
+
+    /// Whether the domain is ours.
+    pub fn is_local(&self, domain: &Domain) -> bool {
+        self.domains_set.contains(domain)
+    }
+
+    /// The user of that name; the case of ASCII letters doesn't matter.
+    pub fn user(&self, name: &str) -> Option<&UserName> {
+        self.users.find(name).map(|user| &user.name)
+    }
+
+    /// All users, in the order of the file.
+    pub fn users(&self) -> impl Iterator<Item = &UserName> {
+        self.users.names()
+    }
+
+    /// Checks a password. `name` is a user's name or address (`alice`, `alice@example.org`), taken
+    /// literally: no aliases, no detail, no patterns.
+    ///
+    /// Takes tens of milliseconds and tens of MiB, for unknown users too (so that time doesn't tell
+    /// who exists): run it where blocking is allowed, few at a time.
+    pub fn verify(&self, name: &str, password: &[u8]) -> Option<&UserName> {
+        let user = self.login(name).filter(|_| password.len() <= limits::PASSWORD_OCTETS_MAX);
+        let stored = user.map_or(&self.nobody, |user| &user.password);
+        let password = password.get(..limits::PASSWORD_OCTETS_MAX).unwrap_or(password);
+        let is_right = stored.matches(password);
+        user.filter(|_| is_right).map(|user| &user.name)
+    }
+
+    /// Whether `user` may send as `address`: one that resolves to the user, alone or with others.
+    pub fn owns(&self, user: &UserName, address: &Address) -> bool {
+        match self.resolve(address) {
+            Resolution::Mailbox { user: owner, .. } => owner == *user,
+            Resolution::Alias(addresses) => addresses
+                .iter()
+                .any(|address| self.mailbox(address).is_some_and(|(owner, _)| owner == user)),
+            Resolution::Unknown | Resolution::NotLocal => false,
+        }
+    }
+
+    /// The user who logs in by that name.
+    fn login(&self, name: &str) -> Option<&User> {
+        if let Some(user) = self.users.find(name) {
+            return Some(user);
+        }
+        let address = Address::parse(name).ok()?;
+        let user = self.users.find(address.local_part.as_str());
+        user.filter(|_| self.is_local(&address.domain))
+    }
+
+    /// Whether somebody may get what is sent there: somebody elsewhere, or a user of ours.
+    fn has_recipient(&self, address: &Address) -> bool {
+        !self.is_local(&address.domain) || self.mailbox(address).is_some()
+    }
+
+    pub(crate) fn domains(&self) -> &[Domain] {
+        &self.domains
+    }
+
+    /// The domain as we hold it, where it is ours.
+    pub(crate) fn own_domain(&self, domain: &Domain) -> Option<&Domain> {
+        self.domains_set.get(domain)
+    }
+
+    /// What the local part is in a domain of ours.
+    pub(crate) fn find<'a>(&'a self, local_part: &'a LocalPart, domain: &Domain) -> Found<'a> {
+        let name = local_part.as_str();
+        let exact = |name: &'a str, detail| match self.aliases.find(&fold(name), domain) {
+            Some(alias) => Some(Found::Alias(alias)),
+            None => self.user(name).map(|user| Found::User { user, detail }),
+        };
+        let (base, detail) = self.split_detail(name);
+        let found = exact(name, None).or_else(|| match detail {
+            Some(_) => exact(base, detail),
+            None => None,
+        });
+        if let Some(found) = found {
+            return found;
+        }
+        if let Some(alias) = self.aliases.catch_all(domain) {
+            return Found::CatchAll(alias);
+        }
+        // RFC 5321 §4.5.1: mail to postmaster must be deliverable in every domain that we serve.
+        match self.users.first() {
+            Some(user) if base.eq_ignore_ascii_case("postmaster") => Found::FirstUser(&user.name),
+            Some(_) | None => Found::Nobody,
+        }
+    }
+
+    /// Parts `alice+lists` at the first separator that has something before it.
+    pub(crate) fn split_detail<'a>(&self, name: &'a str) -> (&'a str, Option<&'a str>) {
+        match name.split_once(self.detail_separator) {
+            Some((base, detail)) if !base.is_empty() => (base, Some(detail)),
+            Some(_) | None => (name, None),
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! The file of users: Dovecot's passwd-file form, one user a line.
+//!
+//! ```text
+//! # comment
+//! alice:{ARGON2ID}$argon2id$v=19$m=19456,t=2,p=1$<salt>$<hash>
+//! bob:{ARGON2ID}$argon2id$…:1000:1000::/home/bob::
+//! ```
+//! What follows the hash behind a `:` is Dovecot's and is kept as it is. Other schemes are refused:
+//! a password in clear text is never read, not even to compare it.
+//!
+//! [`add`], [`set_password`] and [`remove`] write a new file beside the old one, sync it and rename it
+//! over the old one, so that a reader sees either. A lock file keeps two writers apart.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use crate::error::AccountsError;
+use crate::name::{UserName, fold};
+use crate::password::Stored;
+
+mod edit;
+
+pub use edit::{EditError, add, list, remove, set_password};
+
+/// A line of the file.
+#[derive(Debug)]
+pub(crate) struct User {
+    pub(crate) name: UserName,
+    pub(crate) password: Stored,
+}
+
+/// All users, in the order of the file.
+#[derive(Debug, Default)]
+pub(crate) struct Users {
+    in_order: Vec<User>,
+    by_name: HashMap<String, usize>,
+}
+
+impl Users {
+    /// Reads the file's text; `path` is for the errors.
+    pub(crate) fn parse(path: &Path, text: &str) -> Result<Self, AccountsError> {
+        let mut users = Self::default();
+        for (index, line) in text.lines().enumerate() {
+            let wrong = |problem: String| AccountsError::line(path, index + 1, problem);
+            let Some(user) = parse_line(line).map_err(wrong)? else { continue };
+            let key = fold(user.name.as_str());
+            if users.by_name.insert(key, users.in_order.len()).is_some() {
+                return Err(wrong(format!("there is a user \"{}\" already", user.name)));
+            }
+            users.in_order.push(user);
+        }
+        Ok(users)
+    }
+
+    /// The user of that name, whatever the case of its ASCII letters.
+    pub(crate) fn find(&self, name: &str) -> Option<&User> {
+        self.by_name.get(&fold(name)).and_then(|index| self.in_order.get(*index))
+    }
+
+    /// The user whose line comes first.
+    pub(crate) fn first(&self) -> Option<&User> {
+        self.in_order.first()
+    }
+
+    pub(crate) fn names(&self) -> impl Iterator<Item = &UserName> {
+        self.in_order.iter().map(|user| &user.name)
+    }
+}
+
+/// Reads one line; blank lines and comments are `None`.
+fn parse_line(line: &str) -> Result<Option<User>, String> {
+    if line.trim().is_empty() || line.starts_with('#') {
+        return Ok(None);
+    }
+    let (name, rest) = line
+        .split_once(':')
+        .ok_or("a line is \"name:{ARGON2ID}hash\": add users with \"postroad user add NAME\"")?;
+    let name = UserName::parse(name).map_err(|error| error.to_string())?;
+    let password = rest.split(':').next().unwrap_or_default();
+    let hash = match password.split_once('}') {
+        Some(("{ARGON2ID", hash)) => hash,
+        // The scheme is named in the error, the password never.
+        Some((scheme, _)) if scheme.starts_with('{') => {
+            return Err(format!(
+                "the password of \"{name}\" is stored as {scheme}}}; {ONLY_ARGON2ID}"
+            ));
+        }
+        Some(_) | None => {
+            return Err(format!("the password of \"{name}\" names no scheme; {ONLY_ARGON2ID}"));
+        }
+    };
+    let password = Stored::parse(hash)
+        .map_err(|problem| format!("{problem}: set the password of \"{name}\" anew"))?;
+    Ok(Some(User { name, password }))
+}
+
+const ONLY_ARGON2ID: &str =
+    "only {ARGON2ID} is read: set it anew with \"postroad user password NAME\"";
