@@ -13,11 +13,16 @@ use postroad_protocol::address::Domain;
 use serde::Deserialize;
 
 pub mod defaults;
+mod document;
+mod explain;
 mod load;
 mod next_hop;
+mod semantics;
+mod trust;
 mod units;
 
-pub use load::{ConfigError, Loaded, load};
+pub use document::Place;
+pub use load::{ConfigError, Loaded, Problem, load, parse};
 pub use next_hop::{NextHop, NextHopError};
 pub use units::Network;
 
@@ -27,7 +32,8 @@ pub use units::Network;
 pub struct Config {
     /// The folder that holds everything Postroad keeps: queue, mail, accounts, traces, sockets.
     pub data: PathBuf,
-    /// This host's name in greetings, EHLO, `Received` and queue ids; the system's where it is empty.
+    /// This host's name in greetings, EHLO, `Received` and queue ids; [`load`] puts the system's
+    /// where it is empty.
     pub hostname: String,
     /// The domains whose mail is ours.
     #[serde(deserialize_with = "units::domains")]

@@ -130,9 +130,18 @@ mod tests {
 
     #[test]
     fn next_hops_that_are_none() {
-        for text in ["", "mx.example", "http://a", "smtp://", "smtp://a:0", "smtp://a:b", "smtp://a b",
-            "lmtp+unix://run/x", "smtp://[::1", "smtp://a\r\nb"]
-        {
+        for text in [
+            "",
+            "mx.example",
+            "http://a",
+            "smtp://",
+            "smtp://a:0",
+            "smtp://a:b",
+            "smtp://a b",
+            "lmtp+unix://run/x",
+            "smtp://[::1",
+            "smtp://a\r\nb",
+        ] {
             assert_eq!(text.parse::<NextHop>(), Err(NextHopError), "{text}");
         }
     }

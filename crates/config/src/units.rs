@@ -11,7 +11,9 @@ use serde::{Deserialize, Deserializer, de};
 pub(crate) fn duration<'de, D: Deserializer<'de>>(input: D) -> Result<Duration, D::Error> {
     let text = String::deserialize(input)?;
     let problem = || {
-        de::Error::custom(format!("\"{text}\" is no duration: write a number and s, m, h or d, as in \"5m\""))
+        de::Error::custom(format!(
+            "\"{text}\" is no duration: write a number and s, m, h or d, as in \"5m\""
+        ))
     };
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at_checked(digits).ok_or_else(problem)?;
@@ -30,7 +32,9 @@ pub(crate) fn duration<'de, D: Deserializer<'de>>(input: D) -> Result<Duration, 
 pub(crate) fn size<'de, D: Deserializer<'de>>(input: D) -> Result<u64, D::Error> {
     let text = String::deserialize(input)?;
     let problem = || {
-        de::Error::custom(format!("\"{text}\" is no size: write a number and B, KiB, MiB or GiB, as in \"50MiB\""))
+        de::Error::custom(format!(
+            "\"{text}\" is no size: write a number and B, KiB, MiB or GiB, as in \"50MiB\""
+        ))
     };
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at_checked(digits).ok_or_else(problem)?;
@@ -47,10 +51,21 @@ pub(crate) fn size<'de, D: Deserializer<'de>>(input: D) -> Result<u64, D::Error>
 
 /// A list of domains.
 pub(crate) fn domains<'de, D: Deserializer<'de>>(input: D) -> Result<Vec<Domain>, D::Error> {
-    let one = |text: String| {
-        Domain::parse(&text).map_err(|error| de::Error::custom(format!("\"{text}\": {error}")))
-    };
-    Vec::<String>::deserialize(input)?.into_iter().map(one).collect()
+    /// One of them, so that an error points at it and not at the list.
+    #[derive(Deserialize)]
+    #[serde(try_from = "String")]
+    struct One(Domain);
+
+    impl TryFrom<String> for One {
+        type Error = String;
+
+        fn try_from(text: String) -> Result<Self, String> {
+            let problem = |_| format!("\"{text}\" is no domain: write it as in \"example.org\"");
+            Domain::parse(&text).map(Self).map_err(problem)
+        }
+    }
+
+    Ok(Vec::<One>::deserialize(input)?.into_iter().map(|One(domain)| domain).collect())
 }
 
 /// An address range, `10.0.0.0/8` or `::1`.
@@ -78,7 +93,9 @@ impl FromStr for Network {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let problem = || format!("\"{text}\" is no network: write an address and a prefix, as in \"10.0.0.0/8\"");
+        let problem = || {
+            format!("\"{text}\" is no network: write an address and a prefix, as in \"10.0.0.0/8\"")
+        };
         let (address, prefix) = match text.split_once('/') {
             Some((address, prefix)) => (address, Some(prefix)),
             None => (text, None),

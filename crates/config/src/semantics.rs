@@ -1,0 +1,224 @@
+//! What each value allows and all together don't: found before an agent starts, without touching the disk.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use postroad_protocol::address::Domain;
+
+use crate::document::Places;
+use crate::load::Problem;
+use crate::{Config, NextHop, Route, RouteTls};
+
+/// Recipients that every server must take (RFC 5321 §4.5.3.1.8).
+const RECIPIENTS_LEAST: usize = 100;
+/// Octets of a message that every server must take (RFC 5321 §4.5.3.1.7).
+const MESSAGE_OCTETS_LEAST: u64 = 64 * 1024;
+/// Octets of trace below which the two halves have no room for a batch of records.
+const TRACE_OCTETS_LEAST: u64 = 64 * 1024;
+
+/// All that is wrong with the settings as a whole.
+pub(crate) fn problems(config: &Config, places: &Places) -> Vec<Problem> {
+    let mut found = Found { places, problems: Vec::new() };
+    host(config, &mut found);
+    tls(config, &mut found);
+    listeners(config, &mut found);
+    transfer(config, &mut found);
+    local(config, &mut found);
+    for (index, route) in config.route.iter().enumerate() {
+        one_route(route, &format!("route[{index}]"), &mut found);
+    }
+    found.problems
+}
+
+struct Found<'p> {
+    places: &'p Places,
+    problems: Vec<Problem>,
+}
+
+impl Found<'_> {
+    fn add(&mut self, key: &str, text: impl Into<String>) {
+        self.problems.push(Problem { place: self.places.of(key), text: text.into() });
+    }
+
+    fn at_least_one(&mut self, key: &str, value: usize) {
+        if value == 0 {
+            self.add(key, "0 would stop all mail: write 1 or more");
+        }
+    }
+}
+
+fn host(config: &Config, found: &mut Found<'_>) {
+    let name = &config.hostname;
+    if !Domain::parse(name).is_ok_and(|domain| domain.literal().is_none()) {
+        found.add(
+            "hostname",
+            format!("\"{name}\" is no host name: write one, as in \"mail.example.org\""),
+        );
+    }
+    if config.data.is_relative() {
+        found.add("data", "the data folder must be an absolute path, as in \"/var/lib/postroad\"");
+    }
+    if config.trace.size_max < TRACE_OCTETS_LEAST {
+        found.add("trace.size_max", "the trace needs room: write \"64KiB\" or more");
+    }
+}
+
+fn tls(config: &Config, found: &mut Found<'_>) {
+    match (&config.tls.certificate, &config.tls.key) {
+        (Some(_), None) => {
+            found.add("tls.certificate", "a certificate needs its private key: add \"key\"")
+        }
+        (None, Some(_)) => found.add("tls.key", "a key needs its certificate: add \"certificate\""),
+        _ => {}
+    }
+}
+
+fn listeners(config: &Config, found: &mut Found<'_>) {
+    let (mta, mda, maa) = (&config.mta, &config.mda, &config.maa);
+    let mut seen: Vec<(SocketAddr, &str)> = Vec::new();
+    for (key, addresses) in [
+        ("mta.smtp", &mta.smtp),
+        ("mta.submission", &mta.submission),
+        ("mta.submissions", &mta.submissions),
+        ("mda.lmtp", &mda.lmtp),
+        ("maa.pop3", &maa.pop3),
+        ("maa.pop3s", &maa.pop3s),
+    ] {
+        for (index, address) in addresses.iter().enumerate() {
+            if let Some((_, other)) = seen.iter().find(|(other, _)| overlap(*address, *other)) {
+                let text = format!("{address} is taken by {other} already");
+                found.add(&format!("{key}[{index}]"), text);
+            }
+            seen.push((*address, key));
+        }
+    }
+    let sockets =
+        [("mta.socket", &mta.socket), ("mta.control", &mta.control), ("mda.socket", &mda.socket)];
+    for (index, (key, path)) in sockets.iter().enumerate() {
+        if let Some((other, _)) = sockets.iter().take(index).find(|(_, before)| before == path) {
+            // Point at the one that was written, not at a default.
+            let (here, there) = if found.places.has(key) { (key, other) } else { (other, key) };
+            found.add(here, format!("{} is {there} already", path.display()));
+        }
+    }
+}
+
+/// Whether the system lets only one of two listeners start.
+fn overlap(a: SocketAddr, b: SocketAddr) -> bool {
+    // Port 0 is a free port each time.
+    a.port() == b.port()
+        && a.port() != 0
+        && a.is_ipv4() == b.is_ipv4()
+        && (a.ip() == b.ip() || a.ip().is_unspecified() || b.ip().is_unspecified())
+}
+
+fn transfer(config: &Config, found: &mut Found<'_>) {
+    let mta = &config.mta;
+    if mta.recipients_max < RECIPIENTS_LEAST {
+        found.add(
+            "mta.recipients_max",
+            "every mail server must take 100 recipients (RFC 5321 §4.5.3.1.8): write 100 or more",
+        );
+    }
+    for (key, size) in [
+        ("mta.message_size_max", mta.message_size_max),
+        ("mda.message_size_max", config.mda.message_size_max),
+    ] {
+        if size < MESSAGE_OCTETS_LEAST {
+            found.add(
+                key,
+                "every mail server must take 64 KiB (RFC 5321 §4.5.3.1.7): write \"64KiB\" or more",
+            );
+        }
+    }
+    found.at_least_one("mta.connections_max", mta.connections_max);
+    found.at_least_one("mta.connections_per_client_max", mta.connections_per_client_max);
+    found.at_least_one("mta.deliveries_max", mta.deliveries_max);
+    found.at_least_one("mta.deliveries_per_next_hop_max", mta.deliveries_per_next_hop_max);
+    let retry = &mta.retry;
+    if retry.first == Duration::ZERO {
+        found.add(
+            "mta.retry.first",
+            "a wait of nothing would try without end: write \"1s\" or more",
+        );
+    }
+    if retry.longest < retry.first {
+        found.add(
+            "mta.retry.longest",
+            "shorter than the first wait: write as much as \"first\" or more",
+        );
+    }
+    if retry.give_up_after < retry.first {
+        found.add(
+            "mta.retry.give_up_after",
+            "mail would be given up before its second try: write more than \"first\"",
+        );
+    }
+    if mta.dns.timeout == Duration::ZERO {
+        found.add("mta.dns.timeout", "no look-up would ever succeed: write \"1s\" or more");
+    }
+}
+
+fn local(config: &Config, found: &mut Found<'_>) {
+    if !config.mda.maildir.contains("{user}") {
+        found.add("mda.maildir", "all users would share one mailbox: write {user} where the name goes, as in \"mail/{user}\"");
+    }
+    if config.mda.maildir.split('/').any(|part| part == "..") {
+        found.add("mda.maildir", "a path with \"..\" may lead anywhere: write it without");
+    }
+    let separator = config.accounts.detail_separator;
+    if separator.is_alphanumeric() || separator == '@' || separator == '.' || separator.is_control()
+    {
+        found.add(
+            "accounts.detail_separator",
+            "it would cut user names: write \"+\", \"-\" or \"=\"",
+        );
+    }
+    found.at_least_one("maa.connections_max", config.maa.connections_max);
+    found.at_least_one("maa.connections_per_client_max", config.maa.connections_per_client_max);
+}
+
+fn one_route(route: &Route, key: &str, found: &mut Found<'_>) {
+    let pattern = route.domain.strip_prefix('.').unwrap_or(&route.domain);
+    if !matches!(route.domain.as_str(), "*" | "local") && Domain::parse(pattern).is_err() {
+        found.add(
+            &format!("{key}.domain"),
+            format!(
+                "\"{}\" is no domain: write \"example.org\", \".example.org\", \"local\" or \"*\"",
+                route.domain
+            ),
+        );
+    }
+    let over_socket = matches!(route.next_hop, NextHop::LmtpUnix { .. });
+    let to_tls = matches!(route.next_hop, NextHop::Smtps { .. });
+    match route.tls {
+        RouteTls::Required if over_socket => {
+            found.add(
+                &format!("{key}.tls"),
+                "a unix socket has no TLS and needs none: leave \"tls\" out",
+            );
+        }
+        RouteTls::Never if to_tls => {
+            found.add(
+                &format!("{key}.tls"),
+                "smtps:// is TLS from the first octet: write smtp:// or leave \"tls\" out",
+            );
+        }
+        RouteTls::Never if route.user.is_some() => {
+            found.add(
+                &format!("{key}.tls"),
+                "the password would travel in clear: leave \"tls\" out",
+            );
+        }
+        RouteTls::Required | RouteTls::Never | RouteTls::Opportunistic => {}
+    }
+    match (&route.user, &route.password_file) {
+        (Some(_), None) => {
+            found.add(&format!("{key}.user"), "a login needs its password: add \"password_file\"")
+        }
+        (None, Some(_)) => {
+            found.add(&format!("{key}.password_file"), "a password needs its login: add \"user\"")
+        }
+        _ => {}
+    }
+}
