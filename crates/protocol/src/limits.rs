@@ -15,10 +15,25 @@ pub const PATH_OCTETS_MAX: usize = 256;
 pub const COMMAND_LINE_OCTETS_MAX: usize = 2_048;
 /// Octets in a base64 line of an AUTH exchange, CRLF included (RFC 4954 §4).
 pub const AUTH_LINE_OCTETS_MAX: usize = 12_288;
+/// Octets in the name of a login; an address fits.
+pub const LOGIN_NAME_OCTETS_MAX: usize = 320;
+/// Octets in the value of ENVID= (RFC 3461 §4.4).
+pub const ENVID_OCTETS_MAX: usize = 100;
+/// Octets in the value of ORCPT= (RFC 3461 §4.2).
+pub const ORCPT_OCTETS_MAX: usize = 500;
 /// Octets in a reply line, CRLF included. RFC 5321 §4.5.3.1.5 asks for 512; we accept longer ones.
 pub const REPLY_LINE_OCTETS_MAX: usize = 4_096;
 /// Lines of one reply that a client keeps; a peer that sends more is dropped.
 pub const REPLY_LINES_MAX: usize = 128;
+/// Octets of one reply, all its lines together; a peer that sends more is dropped.
+pub const REPLY_OCTETS_MAX: usize = 64 * 1024;
+/// Commands that a client sends ahead of their replies. More would let both sides fill their windows
+/// and wait for each other for ever (RFC 2920 §3.1).
+pub const PIPELINED_COMMANDS_MAX: usize = 100;
+/// Octets of content that a client sends under one deadline (RFC 5321 §4.5.3.2.5).
+pub const DATA_BLOCK_OCTETS_MAX: usize = 256 * 1024;
+/// Pieces that a block of content is sent in: what one gathering write takes.
+pub const DATA_BLOCK_PIECES_MAX: usize = 64;
 /// Recipients per transaction; the RFC asks for at least 100 (RFC 5321 §4.5.3.1.8).
 pub const RECIPIENTS_MAX: usize = 1_000;
 const _: () = assert!(RECIPIENTS_MAX >= 100);
@@ -30,11 +45,22 @@ pub const RECEIVED_FIELDS_MAX: usize = 100;
 pub const TRANSACTIONS_MAX: usize = 10_000;
 /// Bad commands in one connection before it is closed.
 pub const ERRORS_MAX: usize = 20;
+/// Bad commands in one connection before each further one is answered late.
+pub const ERRORS_BEFORE_PAUSE: usize = 10;
+/// How late: an address guesser is slowed, a person at a terminal isn't.
+pub const ERROR_PAUSE: Duration = Duration::from_secs(1);
 /// Commands that do nothing (NOOP, RSET, VRFY, HELP) between two transactions before each counts as an error.
 pub const IDLE_COMMANDS_MAX: usize = 100;
 
 /// Server: how long to wait for the next command (RFC 5321 §4.5.3.2.7: at least 5 minutes).
 pub const SERVER_COMMAND_TIMEOUT: Duration = Duration::from_secs(5 * 60);
+/// Server: octets of a message per second at least, beyond the first [`SERVER_COMMAND_TIMEOUT`]. The
+/// deadline of DATA grows with what has come, not with each read: one octet a minute holds no slot.
+pub const SERVER_DATA_RATE_MIN: u64 = 500;
+/// Server: how long a TLS handshake may take; nothing is known of the client by then.
+pub const SERVER_TLS_TIMEOUT: Duration = Duration::from_secs(60);
+/// Server: how long a client may take to read a reply before its connection is dropped.
+pub const SERVER_WRITE_TIMEOUT: Duration = Duration::from_secs(60);
 /// Server: how long a connection may live whatever it does.
 pub const SERVER_SESSION_TIMEOUT: Duration = Duration::from_secs(2 * 60 * 60);
 /// Client: waiting for the connection itself.
@@ -51,3 +77,10 @@ pub const CLIENT_DATA_TIMEOUT: Duration = Duration::from_secs(2 * 60);
 pub const CLIENT_DATA_BLOCK_TIMEOUT: Duration = Duration::from_secs(3 * 60);
 /// Client: waiting for the reply to the final dot (RFC 5321 §4.5.3.2.6).
 pub const CLIENT_DATA_END_TIMEOUT: Duration = Duration::from_secs(10 * 60);
+/// Client: waiting for the reply to EHLO, HELO, STARTTLS, RSET and each step of AUTH; the RFC names no
+/// figure for them, so it is that of MAIL.
+pub const CLIENT_COMMAND_TIMEOUT: Duration = Duration::from_secs(5 * 60);
+/// Client: the TLS handshake, from the first octet to the last.
+pub const CLIENT_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(60);
+/// Client: waiting for the reply to QUIT, which changes nothing any more (RFC 5321 §4.1.1.10).
+pub const CLIENT_QUIT_TIMEOUT: Duration = Duration::from_secs(5);
