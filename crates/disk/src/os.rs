@@ -123,9 +123,9 @@ impl Disk for OsDisk {
         let file = named(operation, path, File::open(path))?;
         let kind = named(operation, path, rustix::fs::fstatfs(&file))?.f_type;
         // FUSE and some network file systems take syncfs and promise nothing: only those we have read.
-        Ok(SYNCFS_BELIEVED.contains(&i64::from(kind)).then(|| {
-            Box::new(OsVolume { file, path: path.to_owned() }) as Box<dyn Volume>
-        }))
+        Ok(SYNCFS_BELIEVED
+            .contains(&i64::from(kind))
+            .then(|| Box::new(OsVolume { file, path: path.to_owned() }) as Box<dyn Volume>))
     }
 }
 

@@ -1,2 +1,34 @@
-//! postroad-store: see docs/ARCHITECTURE.md.
+//! Writing letters into Maildirs so that none is lost, none is half there and none replaces another.
+//!
+//! | looking for | it is in |
+//! |---|---|
+//! | which folders a Maildir has, what a folder may be called | [`Maildir`], [`FolderName`] |
+//! | what a letter's file is called | `file_name` |
+//! | a letter on its way: tmp/ → sync → new/ → sync of new/ | [`Courier`], [`Draft`] |
+//! | how deliveries at the same time share their syncs | `sync_group` |
+//! | CRLF on the wire, LF in the file | `line_ends` |
+//! | what goes wrong, and what a peer is told | [`StoreError`] |
+//!
+//! What a crash leaves, after each step of [`Draft::deliver`]:
+//!
+//! | crash after | what is on disk | who cleans up |
+//! |---|---|---|
+//! | the file was created in tmp/, written, synced | a file in tmp/, or none | [`Courier`] sweeps files older than 36 hours |
+//! | it was renamed into new/ | the whole letter, in tmp/ or in new/ | as above; nobody was told that it is there: it comes again |
+//! | new/ was synced | the whole letter in new/ | - |
+//!
+//! All calls block; callers choose the thread. Reading Maildirs is the `maildir` crate's.
 #![forbid(unsafe_code)]
+
+mod courier;
+mod draft;
+mod error;
+mod file_name;
+mod line_ends;
+mod maildir;
+mod sync_group;
+
+pub use courier::Courier;
+pub use draft::{Draft, Filed};
+pub use error::StoreError;
+pub use maildir::{FolderName, FolderNameError, Maildir};

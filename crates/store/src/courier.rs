@@ -1,0 +1,132 @@
+//! Takes letters for any number of Maildirs.
+
+use std::collections::HashMap;
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::SystemTime;
+
+use postroad_disk::{Disk, DiskError, DiskFile, EntryKind};
+
+use crate::draft::Draft;
+use crate::file_name::{FileNames, is_abandoned};
+use crate::sync_group::SyncGroup;
+use crate::{Maildir, StoreError};
+
+/// Maildirs that are remembered as made and swept; beyond that all are looked at once more.
+const KNOWN_MAX: usize = 16_384;
+
+/// Takes letters for any number of Maildirs; one for a whole process.
+///
+/// 1. [`Courier::begin`] a [`Draft`]: the mailbox is made where it is missing.
+/// 2. [`Draft::write`] the letter into it.
+/// 3. [`Draft::deliver`] it. Then, and not before, it is there for good.
+#[derive(Debug)]
+pub struct Courier {
+    disk: Arc<dyn Disk>,
+    names: Arc<FileNames>,
+    known: Mutex<HashMap<PathBuf, Arc<Mutex<Standing>>>>,
+    groups: Mutex<HashMap<u64, Weak<SyncGroup>>>,
+}
+
+/// What this process knows of a Maildir.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    Unknown,
+    /// All directories are there, durably, and tmp/ was swept.
+    Ready,
+}
+
+impl Courier {
+    /// A courier for this process; `host` goes into the names of files.
+    pub fn new(disk: Arc<dyn Disk>, host: &str) -> Self {
+        Self {
+            disk,
+            names: Arc::new(FileNames::new(host)),
+            known: Mutex::default(),
+            groups: Mutex::default(),
+        }
+    }
+
+    /// Begins a letter for `maildir`.
+    ///
+    /// # Errors
+    /// Where the mailbox can't be made or used.
+    pub fn begin(&self, maildir: &Maildir) -> Result<Draft, StoreError> {
+        self.make_ready(maildir)?;
+        match self.create(maildir) {
+            // Somebody removed the mailbox since: it is made anew.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                lock(&self.known).remove(maildir.root());
+                self.make_ready(maildir)?;
+                Ok(self.create(maildir)?)
+            }
+            other => Ok(other?),
+        }
+    }
+
+    fn create(&self, maildir: &Maildir) -> Result<Draft, DiskError> {
+        Draft::create(&self.disk, &self.names, maildir, |file| self.group_of(maildir, file))
+    }
+
+    /// Makes what is missing of the Maildir and sweeps its tmp/, once in this process.
+    fn make_ready(&self, maildir: &Maildir) -> Result<(), StoreError> {
+        let standing = {
+            let mut known = lock(&self.known);
+            if known.len() >= KNOWN_MAX && !known.contains_key(maildir.root()) {
+                known.clear();
+            }
+            let unknown = || Arc::new(Mutex::new(Standing::Unknown));
+            Arc::clone(known.entry(maildir.root().to_owned()).or_insert_with(unknown))
+        };
+        // A mailbox that hangs holds up its own letters, not those for others (row M13).
+        let mut standing = lock(&standing);
+        if *standing == Standing::Ready && maildir.exists(self.disk.as_ref())? {
+            return Ok(());
+        }
+        if maildir.exists(self.disk.as_ref())? {
+            self.sweep(maildir);
+        } else {
+            maildir.create(self.disk.as_ref())?;
+        }
+        *standing = Standing::Ready;
+        Ok(())
+    }
+
+    /// Removes from tmp/ what a crash left there long ago. Its failure is nobody's loss.
+    fn sweep(&self, maildir: &Maildir) {
+        let now = SystemTime::now();
+        for entry in self.disk.read_dir(&maildir.tmp()).unwrap_or_default() {
+            if entry.kind == EntryKind::File && is_abandoned(entry.name.as_encoded_bytes(), now) {
+                let _ = self.disk.remove(&maildir.tmp().join(&entry.name));
+            }
+        }
+    }
+
+    /// The group of the file system that `file` is on. It ends with its last letter, and so does its hold
+    /// on the file system, which an operator may want to unmount.
+    fn group_of(
+        &self,
+        maildir: &Maildir,
+        file: &dyn DiskFile,
+    ) -> Result<Arc<SyncGroup>, DiskError> {
+        let number = file.volume_number()?;
+        if let Some(group) = lock(&self.groups).get(&number).and_then(Weak::upgrade) {
+            return Ok(group);
+        }
+        // Outside the lock: this may hang, and others have other file systems.
+        let group = Arc::new(SyncGroup::new(self.disk.volume(&maildir.tmp())?));
+        let mut groups = lock(&self.groups);
+        if let Some(first) = groups.get(&number).and_then(Weak::upgrade) {
+            return Ok(first);
+        }
+        groups.retain(|_, group| group.strong_count() > 0);
+        groups.insert(number, Arc::downgrade(&group));
+        Ok(group)
+    }
+}
+
+/// Nothing in here is left half changed by a panic: the next one may go on.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,94 @@
+//! CRLF on the wire, LF in the file, whatever way the octets are cut.
+//!
+//! Only CR LF becomes LF; a CR that stands alone stays, and so does an LF.
+
+use memchr::{memchr, memchr_iter};
+
+/// Converts octets as they come.
+#[derive(Debug, Default)]
+pub(crate) struct LineEnds {
+    /// The last octet was a CR: whether it stays depends on the next one.
+    held: Held,
+    /// Line ends so far.
+    lines: u64,
+}
+
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Held {
+    #[default]
+    Nothing,
+    CarriageReturn,
+}
+
+impl LineEnds {
+    /// Appends `octets` to `out`, converted.
+    pub(crate) fn push(&mut self, mut octets: &[u8], out: &mut Vec<u8>) {
+        if self.held == Held::CarriageReturn && !octets.is_empty() {
+            self.held = Held::Nothing;
+            if !octets.starts_with(b"\n") {
+                out.push(b'\r');
+            }
+        }
+        let start = out.len();
+        while let Some((before, rest)) =
+            memchr(b'\r', octets).and_then(|at| octets.split_at_checked(at))
+        {
+            out.extend_from_slice(before);
+            octets = rest.get(1..).unwrap_or_default();
+            match octets.first() {
+                Some(b'\n') => {}
+                Some(_) => out.push(b'\r'),
+                None => self.held = Held::CarriageReturn,
+            }
+        }
+        out.extend_from_slice(octets);
+        self.lines += memchr_iter(b'\n', out.get(start..).unwrap_or_default()).count() as u64;
+    }
+
+    /// Appends what was held back at the end.
+    pub(crate) fn finish(&mut self, out: &mut Vec<u8>) {
+        if std::mem::take(&mut self.held) == Held::CarriageReturn {
+            out.push(b'\r');
+        }
+    }
+
+    /// Line ends so far: each is one octet longer on the wire.
+    pub(crate) fn lines(&self) -> u64 {
+        self.lines
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn convert(parts: &[&[u8]]) -> (Vec<u8>, u64) {
+        let (mut ends, mut out) = (LineEnds::default(), Vec::new());
+        parts.iter().for_each(|part| ends.push(part, &mut out));
+        ends.finish(&mut out);
+        (out, ends.lines())
+    }
+
+    #[test]
+    fn only_cr_lf_becomes_lf() {
+        for (wire, file, lines) in [
+            (&b"a\r\nb\r\n"[..], &b"a\nb\n"[..], 2),
+            (b"a\nb", b"a\nb", 1),
+            (b"a\rb\r", b"a\rb\r", 0),
+            (b"\r\r\n\n\r", b"\r\n\n\r", 2),
+            (b"", b"", 0),
+        ] {
+            assert_eq!(convert(&[wire]), (file.to_vec(), lines), "{wire:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn cutting_changes_nothing(text in "[ab\r\n]{0,40}", cut in 0..41usize) {
+            let text = text.as_bytes();
+            let (head, tail) = text.split_at(cut.min(text.len()));
+            prop_assert_eq!(convert(&[head, b"", tail]), convert(&[text]));
+        }
+    }
+}
