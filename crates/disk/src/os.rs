@@ -124,14 +124,14 @@ impl Disk for OsDisk {
         let kind = named(operation, path, rustix::fs::fstatfs(&file))?.f_type;
         // FUSE and some network file systems take syncfs and promise nothing: only those we have read.
         Ok(SYNCFS_BELIEVED
-            .contains(&i64::from(kind))
+            .contains(&kind)
             .then(|| Box::new(OsVolume { file, path: path.to_owned() }) as Box<dyn Volume>))
     }
 }
 
 /// File systems whose syncfs waits for the data, commits the journal and flushes the device's cache:
 /// ext4, XFS and Btrfs (linux/magic.h).
-const SYNCFS_BELIEVED: [i64; 3] = [0xEF53, 0x5846_5342, 0x9123_683E];
+const SYNCFS_BELIEVED: [rustix::fs::FsWord; 3] = [0xEF53, 0x5846_5342, 0x9123_683E];
 
 /// A file system, held open: since Linux 5.8 syncfs reports each failed write once per open file.
 #[derive(Debug)]
