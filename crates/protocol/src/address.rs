@@ -370,11 +370,31 @@ mod tests {
     #[test]
     fn addresses_that_are_none() {
         for text in [
-            "", "a", "@b.example", "a@", "a@b@c.example", "a b@c.example", "a..b@c.example",
-            ".a@c.example", "\"\"@our.example", "\"\\\"@our.example", "a\\@our.example",
-            "\"a\"b@c.example", "a@-b.example", "a@b..example", "a@b.example.", "a@1.2.3.4",
-            "a@[1.2.3]", "a@[::1]", "a\r\n@b.example", "a@b.example\r\nRCPT", "a\0@b.example",
-            "a\u{2028}b@c.example", "a@b\u{3002}example", "any@legit(.attack", "(any@legit",
+            "",
+            "a",
+            "@b.example",
+            "a@",
+            "a@b@c.example",
+            "a b@c.example",
+            "a..b@c.example",
+            ".a@c.example",
+            "\"\"@our.example",
+            "\"\\\"@our.example",
+            "a\\@our.example",
+            "\"a\"b@c.example",
+            "a@-b.example",
+            "a@b..example",
+            "a@b.example.",
+            "a@1.2.3.4",
+            "a@[1.2.3]",
+            "a@[::1]",
+            "a\r\n@b.example",
+            "a@b.example\r\nRCPT",
+            "a\0@b.example",
+            "a\u{2028}b@c.example",
+            "a@b\u{3002}example",
+            "any@legit(.attack",
+            "(any@legit",
         ] {
             assert!(Address::parse(text).is_err(), "{text:?}");
         }

@@ -7,6 +7,12 @@
 //! | reverse-path, recipients, DSN parameters (RFC 5321 §2.3.1, RFC 3461) | [`envelope`] |
 //! | reply codes and enhanced status codes (RFC 5321 §4.2, RFC 3463) | [`reply`] |
 //! | a session with a server: replies in, commands out (RFC 5321, RFC 2033) | [`client`] |
+//! | commands as a server reads them (RFC 5321 §4.1.1) | [`command`] |
+//! | content: dot-stuffing, line ends, chunks (RFC 5321 §4.5.2, RFC 3030) | [`data`] |
+//! | header fields, found without copying (RFC 5322 §2.2) | [`header`] |
+//! | `Received`, `Return-Path`, `Delivered-To` (RFC 5321 §4.4) | [`trace_fields`] |
+//! | logins by PLAIN and LOGIN (RFC 4422, RFC 4616) | [`sasl`] |
+//! | the server's side of a session: SMTP, submission, LMTP (RFC 5321, RFC 6409, RFC 2033) | [`server`] |
 //! | every limit and timeout, with its section | [`limits`] |
 //!
 //! Everything here is sans-IO: bytes, time and answers go in, steps come out.
@@ -14,6 +20,12 @@
 
 pub mod address;
 pub mod client;
+pub mod command;
+pub mod data;
 pub mod envelope;
+pub mod header;
 pub mod limits;
 pub mod reply;
+pub mod sasl;
+pub mod server;
+pub mod trace_fields;

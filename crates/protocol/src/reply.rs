@@ -225,10 +225,19 @@ mod tests {
 
     #[test]
     fn reply_codes_are_three_digits_from_200() {
-        for (digits, code) in
-            [("250", Some(250)), ("199", None), ("600", None), ("25", None), ("2x0", None), ("", None)]
-        {
-            assert_eq!(ReplyCode::from_digits(digits.as_bytes()).map(ReplyCode::value), code, "{digits}");
+        for (digits, code) in [
+            ("250", Some(250)),
+            ("199", None),
+            ("600", None),
+            ("25", None),
+            ("2x0", None),
+            ("", None),
+        ] {
+            assert_eq!(
+                ReplyCode::from_digits(digits.as_bytes()).map(ReplyCode::value),
+                code,
+                "{digits}"
+            );
         }
     }
 
