@@ -39,12 +39,6 @@ impl Default for Trace {
     }
 }
 
-impl Default for Tls {
-    fn default() -> Self {
-        Self { certificate: None, key: None, trust: None }
-    }
-}
-
 impl Default for Accounts {
     fn default() -> Self {
         Self { users: "users".into(), aliases: "aliases".into(), detail_separator: '+' }

@@ -88,7 +88,7 @@ pub struct Trace {
 }
 
 /// `[tls]`; without a certificate no service offers TLS.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Tls {
     /// The certificate chain, PEM.

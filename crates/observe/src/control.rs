@@ -1,0 +1,317 @@
+//! The words between `postroad queue`, `postroad status` and the transfer agent, over its control socket.
+//!
+//! JSON lines, UTF-8, `\n` at the end, a line at most [`FRAME_OCTETS_MAX`]. The client sends one
+//! [`Request`]; the server answers with any number of [`Answer`]s, the last of which is
+//! [`Answer::Done`] or [`Answer::Failed`], and waits for the next request. A line that is no request
+//! gets [`Answer::Failed`] and the connection is closed: that one only (O02). Who may connect is decided
+//! by the socket's mode and the peer's uid.
+//!
+//! Every line holds the version, so that a newer command can talk to an older agent and say so. Times are
+//! seconds since 1970.
+
+use serde::{Deserialize, Serialize};
+
+/// The version of what is said here.
+pub const VERSION: u8 = 1;
+
+/// Octets of a line at most, line feed included.
+pub const FRAME_OCTETS_MAX: usize = 64 * 1024;
+
+/// Recipients that one [`Message`] names at most; `more_recipients` counts the others.
+pub const RECIPIENTS_MAX: usize = 50;
+
+/// Messages that one `list` gives at most where no limit is asked for.
+pub const LIST_DEFAULT: usize = 100;
+
+/// A line: what is said, and in which version.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Frame<T> {
+    /// [`VERSION`]
+    pub v: u8,
+    /// What is said.
+    #[serde(flatten)]
+    pub body: T,
+}
+
+/// What the operator asks.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "request", rename_all = "kebab-case")]
+pub enum Request {
+    /// How the agent is: one [`Answer::Status`].
+    Status,
+    /// Queued messages, oldest first: an [`Answer::Message`] each.
+    List {
+        /// Which.
+        filter: Filter,
+        /// How many at most.
+        limit: usize,
+    },
+    /// One message with the start of its content: an [`Answer::Message`] and an [`Answer::Content`].
+    Show {
+        /// Which.
+        queue_id: String,
+    },
+    /// Changes messages: [`Answer::Done`] says how many.
+    Edit {
+        /// Which.
+        filter: Filter,
+        /// How.
+        edit: Edit,
+    },
+}
+
+/// Which messages are meant; everything that is set must fit. Nothing set: all of them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Filter {
+    /// Just these.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub queue_ids: Vec<String>,
+    /// The reverse-path is this address; `<>` is the null one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sender: Option<String>,
+    /// One of the recipients is this address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recipient: Option<String>,
+    /// One of the recipients is in this domain.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub domain: Option<String>,
+    /// Arrived at least this many seconds ago.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub older_than_s: Option<u64>,
+}
+
+/// What is done to messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Edit {
+    /// Keep back.
+    Hold,
+    /// Let go again, due at once.
+    Release,
+    /// Due at once.
+    Retry,
+    /// Remove without a word to anybody.
+    Delete,
+}
+
+/// What the agent answers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "answer", rename_all = "kebab-case")]
+pub enum Answer {
+    /// How the agent is.
+    Status(Status),
+    /// A queued message.
+    Message(Message),
+    /// The start of a message's content, with line feeds, cut to fit a line.
+    Content {
+        /// The text; what isn't UTF-8 is replaced.
+        text: String,
+        /// Octets of the whole content.
+        octets: u64,
+    },
+    /// The end of the answer.
+    Done {
+        /// Messages that were listed or changed.
+        messages: u64,
+    },
+    /// The end of the answer: it could not be done.
+    Failed {
+        /// Why, and what to do.
+        reason: String,
+    },
+}
+
+/// How the transfer agent is.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Status {
+    /// The program's version.
+    pub version: String,
+    /// This host's name.
+    pub hostname: String,
+    /// The process.
+    pub pid: u32,
+    /// When it started.
+    pub started: u64,
+    /// What it listens on, as `smtp 127.0.0.1:25`.
+    pub listeners: Vec<String>,
+    /// Client connections now.
+    pub connections: u64,
+    /// Messages in the queue.
+    pub queued: u64,
+    /// Those of them that an operator holds.
+    pub held: u64,
+    /// Octets of their contents.
+    pub queued_octets: u64,
+    /// When the oldest one arrived.
+    pub oldest: Option<u64>,
+    /// Deliveries under way.
+    pub delivering: u64,
+    /// What a message that was answered 250 survives, as `1 copy, synced: survives a power cut`.
+    pub guarantee: String,
+    /// Log lines that were lost.
+    pub log_dropped: u64,
+    /// Trace records that were lost.
+    pub trace_dropped: u64,
+}
+
+/// A queued message.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Message {
+    /// Its id.
+    pub queue_id: String,
+    /// When it arrived.
+    pub arrived: u64,
+    /// Octets of content.
+    pub octets: u64,
+    /// The reverse-path; empty is the null one.
+    pub sender: String,
+    /// Who is still to get it, [`RECIPIENTS_MAX`] at most.
+    pub recipients: Vec<Recipient>,
+    /// How many more there are.
+    #[serde(default)]
+    pub more_recipients: u64,
+}
+
+/// Where one recipient stands.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Recipient {
+    /// The address.
+    pub address: String,
+    /// Waiting, held or done.
+    pub state: State,
+    /// Tries so far.
+    pub attempts: u32,
+    /// When it is tried next, where it waits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due: Option<u64>,
+    /// What was said last time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last: Option<String>,
+}
+
+/// Where one recipient stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum State {
+    /// To be tried.
+    Waiting,
+    /// An operator keeps it back.
+    Held,
+    /// Nothing is left to do.
+    Done,
+}
+
+/// Why a line is none of ours.
+#[derive(Debug, thiserror::Error)]
+pub enum FrameError {
+    /// Longer than [`FRAME_OCTETS_MAX`].
+    #[error("the line is longer than {FRAME_OCTETS_MAX} octets")]
+    TooLong,
+    /// Of a later version.
+    #[error("version {0} isn't known here: the other side is newer than this program")]
+    Version(u64),
+    /// Not what is spoken here.
+    #[error("the line can't be understood: {0}")]
+    Syntax(#[from] serde_json::Error),
+}
+
+/// The line for `body`, its line feed included.
+///
+/// # Errors
+/// [`FrameError::TooLong`].
+pub fn encode<T: Serialize>(body: &T) -> Result<Vec<u8>, FrameError> {
+    let mut line = serde_json::to_vec(&Frame { v: VERSION, body })?;
+    line.push(b'\n');
+    if line.len() > FRAME_OCTETS_MAX { Err(FrameError::TooLong) } else { Ok(line) }
+}
+
+/// What a line says, with or without its line feed.
+///
+/// # Errors
+/// Any [`FrameError`].
+pub fn decode<T: for<'de> Deserialize<'de>>(line: &[u8]) -> Result<T, FrameError> {
+    /// The version alone, which every version has.
+    #[derive(Deserialize)]
+    struct Versioned {
+        v: u64,
+    }
+
+    if line.len() > FRAME_OCTETS_MAX {
+        return Err(FrameError::TooLong);
+    }
+    let Versioned { v } = serde_json::from_slice(line)?;
+    if v != u64::from(VERSION) {
+        return Err(FrameError::Version(v));
+    }
+    Ok(serde_json::from_slice::<Frame<T>>(line)?.body)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check<T>(body: &T, line: &str)
+    where
+        T: Serialize + for<'de> Deserialize<'de> + PartialEq + std::fmt::Debug,
+    {
+        let encoded = String::from_utf8(encode(body).unwrap()).unwrap();
+        assert_eq!(encoded, format!("{line}\n"));
+        assert_eq!(decode::<T>(encoded.as_bytes()).unwrap(), *body);
+    }
+
+    #[test]
+    fn lines_are_read_as_they_are_written() {
+        check(&Request::Status, r#"{"v":1,"request":"status"}"#);
+        check(
+            &Request::Edit {
+                filter: Filter { domain: Some("example.org".into()), ..Filter::default() },
+                edit: Edit::Retry,
+            },
+            r#"{"v":1,"request":"edit","filter":{"domain":"example.org"},"edit":"retry"}"#,
+        );
+        check(
+            &Answer::Message(Message {
+                queue_id: "0123456789ABC".into(),
+                arrived: 1,
+                octets: 2,
+                sender: String::new(),
+                recipients: vec![Recipient {
+                    address: "a@b.example".into(),
+                    state: State::Waiting,
+                    attempts: 3,
+                    due: Some(4),
+                    last: Some("450 4.2.0 later\n".into()),
+                }],
+                more_recipients: 0,
+            }),
+            r#"{"v":1,"answer":"message","queue_id":"0123456789ABC","arrived":1,"octets":2,"sender":"","recipients":[{"address":"a@b.example","state":"waiting","attempts":3,"due":4,"last":"450 4.2.0 later\n"}],"more_recipients":0}"#,
+        );
+        check(&Answer::Done { messages: 7 }, r#"{"v":1,"answer":"done","messages":7}"#);
+    }
+
+    #[test]
+    fn o02_lines_that_are_none_are_errors() {
+        for line in [
+            "",
+            "{}",
+            "[]",
+            "{\"v\":1}",
+            "{\"v\":1,\"request\":\"format\"}",
+            "\u{0}",
+            "{\"v\":\"1\"}",
+        ] {
+            assert!(decode::<Request>(line.as_bytes()).is_err(), "{line}");
+        }
+        let later = decode::<Request>(br#"{"v":2,"request":"status","more":true}"#);
+        assert!(matches!(later, Err(FrameError::Version(2))), "{later:?}");
+        let long = vec![b' '; FRAME_OCTETS_MAX + 1];
+        assert!(matches!(decode::<Request>(&long), Err(FrameError::TooLong)));
+        assert!(matches!(
+            encode(&Answer::Failed { reason: "x".repeat(FRAME_OCTETS_MAX) }),
+            Err(FrameError::TooLong)
+        ));
+    }
+}
