@@ -1,5 +1,7 @@
 //! Letters delivered on the real disk, listed by the `maildir` crate.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
