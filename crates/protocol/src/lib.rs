@@ -13,6 +13,7 @@
 //! | `Received`, `Return-Path`, `Delivered-To` (RFC 5321 §4.4) | [`trace_fields`] |
 //! | logins by PLAIN and LOGIN (RFC 4422, RFC 4616) | [`sasl`] |
 //! | the server's side of a session: SMTP, submission, LMTP (RFC 5321, RFC 6409, RFC 2033) | [`server`] |
+//! | notices to senders: bounces, delays (RFC 3464) | [`dsn`] |
 //! | every limit and timeout, with its section | [`limits`] |
 //!
 //! Everything here is sans-IO: bytes, time and answers go in, steps come out.
@@ -22,6 +23,7 @@ pub mod address;
 pub mod client;
 pub mod command;
 pub mod data;
+pub mod dsn;
 pub mod envelope;
 pub mod header;
 pub mod limits;

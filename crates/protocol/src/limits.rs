@@ -39,6 +39,11 @@ pub const RECIPIENTS_MAX: usize = 1_000;
 const _: () = assert!(RECIPIENTS_MAX >= 100);
 /// Octets in a message, unless configured (RFC 1870; RFC 5321 §4.5.3.1.7 asks for 64 KiB).
 pub const MESSAGE_OCTETS_MAX: u64 = 50 * 1024 * 1024;
+/// Octets of a message that a failure notice returns whole where the sender didn't say how much it wants.
+pub const RETURNED_OCTETS_MAX: usize = 50_000;
+/// Octets of a peer's text in one line of a notice; with the field's name it stays below 998
+/// (RFC 5322 §2.1.1), whatever stands for one character in UTF-8.
+pub const DIAGNOSTIC_OCTETS_MAX: usize = 600;
 /// `Received` fields before a message counts as looping (RFC 5321 §6.3 asks for at least 100).
 pub const RECEIVED_FIELDS_MAX: usize = 100;
 /// Transactions per connection before 421 asks the client to come back.

@@ -38,6 +38,7 @@ use crate::address::Domain;
 use crate::envelope::Envelope;
 use crate::limits;
 use crate::reply::Reply;
+use crate::sasl::Credentials;
 
 mod capabilities;
 mod content;
@@ -63,7 +64,7 @@ pub struct Settings {
     /// What to do about STARTTLS.
     pub start_tls: StartTls,
     /// Who we are to the peer, where it wants to know.
-    pub login: Option<Login>,
+    pub login: Option<Credentials>,
     /// Whether a password may go over a connection in clear.
     pub clear_text_login: ClearTextLogin,
     /// Whether the dialogue is kept for [`Session::take_dialogue`].
@@ -115,21 +116,6 @@ pub enum Dialogue {
     Kept,
     /// No.
     Dropped,
-}
-
-/// User name and password for AUTH; `Debug` shows neither.
-#[derive(Clone)]
-pub struct Login {
-    /// Who.
-    pub user: String,
-    /// The secret.
-    pub password: String,
-}
-
-impl std::fmt::Debug for Login {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Login(..)")
-    }
 }
 
 /// One message for some of its recipients.

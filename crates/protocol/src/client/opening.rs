@@ -2,16 +2,15 @@
 
 use std::time::Instant;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 
 use super::{
-    Capabilities, ClearTextLogin, Dialogue, Encryption, Failure, Line, Login, Protocol, Session,
-    StartTls, State, Step,
+    Capabilities, ClearTextLogin, Dialogue, Encryption, Failure, Line, Protocol, Session, StartTls,
+    State, Step,
 };
 use crate::limits;
 use crate::reply::{Reply, Severity};
+use crate::sasl::{self, Credentials};
 
 /// Which of AUTH LOGIN's two questions is open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,8 +120,7 @@ impl Session {
         }
         if self.capabilities.auth_plain.is_offered() {
             self.state = State::AuthPlain;
-            // RFC 4616 §2: authorisation identity (none of its own), NUL, user, NUL, password.
-            let message = STANDARD.encode(format!("\0{}\0{}", login.user, login.password));
+            let message = sasl::plain_initial_response(&login);
             self.send_secret(&format!("AUTH PLAIN {message}"), "AUTH PLAIN <hidden>", now);
         } else if self.capabilities.auth_login.is_offered() {
             self.state = State::AuthLogin(LoginPrompt::User);
@@ -135,18 +133,18 @@ impl Session {
     /// AUTH LOGIN asks for the user, then for the password; what the questions say differs, their order
     /// doesn't.
     fn continue_login(&mut self, prompt: LoginPrompt, reply: Reply, now: Instant) {
-        let Some(Login { user, password }) = self.settings.login.clone() else {
+        let Some(Credentials { name, password }) = self.settings.login.clone() else {
             return self.refused(State::AuthLogin(prompt), reply);
         };
         let asked = reply.code().value() == 334;
         match prompt {
             LoginPrompt::User if asked => {
                 self.state = State::AuthLogin(LoginPrompt::Password);
-                self.send_secret(&STANDARD.encode(user), "<hidden>", now);
+                self.send_secret(&sasl::encode_response(name.as_bytes()), "<hidden>", now);
             }
             LoginPrompt::Password if asked => {
                 self.state = State::AuthLogin(LoginPrompt::Verdict);
-                self.send_secret(&STANDARD.encode(password), "<hidden>", now);
+                self.send_secret(&sasl::encode_response(&password), "<hidden>", now);
             }
             LoginPrompt::Verdict if reply.severity() == Severity::Success => {
                 self.state = State::Idle;

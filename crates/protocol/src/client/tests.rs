@@ -23,7 +23,7 @@ fn lmtp() -> Settings {
 }
 
 fn with_login(settings: Settings) -> Settings {
-    let login = Login { user: "alice".into(), password: "secret".into() };
+    let login = Credentials { name: "alice".into(), password: b"secret".to_vec() };
     Settings { login: Some(login), ..settings }
 }
 
