@@ -1,0 +1,525 @@
+//! Who writes, where letters leave and where they are read: `mua.toml`, the environment, the flags.
+//!
+//! A flag wins over the environment, the environment over the file, the file over what this host can
+//! tell. Nothing has to be there: a caller without an account (cron, a web server) writes as
+//! `user@host` and submits over the MTA's unix socket, which knows it by its uid.
+//!
+//! A password is never in an argument, in the environment or in this file: only the name of a file
+//! that nobody else can read, or of a command that prints it (row U17).
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use postroad_config::NextHop;
+use postroad_protocol::address::Address;
+use serde::Deserialize;
+
+use crate::identity;
+use crate::limits;
+use crate::password::PasswordSource;
+
+/// What flags and environment say; each wins over the account file.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct Overrides {
+    /// The account file [default: ~/.config/postroad/mua.toml]
+    #[arg(
+        long,
+        global = true,
+        env = "POSTROAD_MUA_ACCOUNT",
+        value_name = "FILE",
+        help_heading = "Account"
+    )]
+    pub account_file: Option<PathBuf>,
+    /// Your name, as in From
+    #[arg(long, global = true, env = "POSTROAD_MUA_NAME", help_heading = "Account")]
+    pub name: Option<String>,
+    /// Your address
+    #[arg(long, global = true, env = "POSTROAD_MUA_ADDRESS", help_heading = "Account")]
+    pub address: Option<String>,
+    /// Where letters leave: smtp://HOST[:587], smtps://HOST[:465] or unix:///SOCKET
+    #[arg(
+        long,
+        global = true,
+        env = "POSTROAD_MUA_SUBMISSION",
+        value_name = "URL",
+        help_heading = "Account"
+    )]
+    pub submission: Option<String>,
+    /// Your login at the servers
+    #[arg(long, global = true, env = "POSTROAD_MUA_USER", help_heading = "Account")]
+    pub user: Option<String>,
+    /// A file with the password that only you can read
+    #[arg(
+        long,
+        global = true,
+        env = "POSTROAD_MUA_PASSWORD_FILE",
+        value_name = "FILE",
+        help_heading = "Account"
+    )]
+    pub password_file: Option<PathBuf>,
+    /// A certificate authority to trust beside the system's (PEM)
+    #[arg(
+        long,
+        global = true,
+        env = "POSTROAD_MUA_TRUST",
+        value_name = "PEM",
+        help_heading = "Account"
+    )]
+    pub trust: Option<PathBuf>,
+    /// Where letters are read: a Maildir, pop3://HOST[:110] or pop3s://HOST[:995]
+    #[arg(
+        long,
+        global = true,
+        env = "POSTROAD_MUA_INBOX",
+        value_name = "MAILDIR|URL",
+        help_heading = "Account"
+    )]
+    pub inbox: Option<String>,
+    /// The folder of the Maildir that keeps what you sent, as in "Sent"
+    #[arg(
+        long,
+        global = true,
+        env = "POSTROAD_MUA_SENT",
+        value_name = "FOLDER",
+        help_heading = "Account"
+    )]
+    pub sent: Option<String>,
+    /// Where letters wait until they have left [default: ~/.local/state/postroad/outbox]
+    #[arg(
+        long,
+        global = true,
+        env = "POSTROAD_MUA_OUTBOX",
+        value_name = "DIR",
+        help_heading = "Account"
+    )]
+    pub outbox: Option<PathBuf>,
+}
+
+impl Overrides {
+    /// What the environment alone says: for the front doors, whose flags are not ours.
+    pub fn from_environment() -> Self {
+        let text = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let path = |name: &str| text(name).map(PathBuf::from);
+        Self {
+            account_file: path("POSTROAD_MUA_ACCOUNT"),
+            name: text("POSTROAD_MUA_NAME"),
+            address: text("POSTROAD_MUA_ADDRESS"),
+            submission: text("POSTROAD_MUA_SUBMISSION"),
+            user: text("POSTROAD_MUA_USER"),
+            password_file: path("POSTROAD_MUA_PASSWORD_FILE"),
+            trust: path("POSTROAD_MUA_TRUST"),
+            inbox: text("POSTROAD_MUA_INBOX"),
+            sent: text("POSTROAD_MUA_SENT"),
+            outbox: path("POSTROAD_MUA_OUTBOX"),
+        }
+    }
+
+    /// The same as variables: how the detached sender is told.
+    pub fn to_environment(&self) -> Vec<(&'static str, OsString)> {
+        let text = |value: &Option<String>| value.clone().map(OsString::from);
+        let path = |value: &Option<PathBuf>| value.clone().map(PathBuf::into_os_string);
+        [
+            ("POSTROAD_MUA_ACCOUNT", path(&self.account_file)),
+            ("POSTROAD_MUA_NAME", text(&self.name)),
+            ("POSTROAD_MUA_ADDRESS", text(&self.address)),
+            ("POSTROAD_MUA_SUBMISSION", text(&self.submission)),
+            ("POSTROAD_MUA_USER", text(&self.user)),
+            ("POSTROAD_MUA_PASSWORD_FILE", path(&self.password_file)),
+            ("POSTROAD_MUA_TRUST", path(&self.trust)),
+            ("POSTROAD_MUA_INBOX", text(&self.inbox)),
+            ("POSTROAD_MUA_SENT", text(&self.sent)),
+            ("POSTROAD_MUA_OUTBOX", path(&self.outbox)),
+        ]
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value?)))
+        .collect()
+    }
+}
+
+/// `mua.toml` as it is written.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct AccountFile {
+    name: Option<String>,
+    address: Option<String>,
+    submission: Option<String>,
+    user: Option<String>,
+    password_file: Option<PathBuf>,
+    /// A program and its arguments; no shell reads them.
+    password_command: Option<Vec<String>>,
+    trust: Option<PathBuf>,
+    inbox: Option<String>,
+    sent: Option<String>,
+    outbox: Option<PathBuf>,
+    trace: Option<PathBuf>,
+}
+
+/// An account, ready for use.
+#[derive(Debug, Clone)]
+pub struct Account {
+    /// The display name, where one is known.
+    pub name: Option<String>,
+    /// The address that letters come from.
+    pub address: Address,
+    /// Where letters leave.
+    pub submission: Submission,
+    /// The login, where there is one.
+    pub login: Option<Login>,
+    /// One more certificate authority.
+    pub trust: Option<PathBuf>,
+    /// Where letters are read.
+    pub inbox: Inbox,
+    /// The Maildir++ folder for sent letters.
+    pub sent: Option<String>,
+    /// The folder of the outbox.
+    pub outbox: PathBuf,
+    /// The folder of the trace records, where one is configured.
+    pub trace: Option<PathBuf>,
+}
+
+/// A login at the servers.
+#[derive(Debug, Clone)]
+pub struct Login {
+    /// The user's name there.
+    pub user: String,
+    /// Where the password comes from.
+    pub password: PasswordSource,
+}
+
+/// Where letters leave.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Submission {
+    /// A submission server (RFC 6409, RFC 8314).
+    Server {
+        /// Host name or address.
+        host: String,
+        /// TCP port.
+        port: u16,
+        /// When TLS starts.
+        tls: TlsStart,
+    },
+    /// The MTA's unix socket; it knows us by our uid.
+    Socket(PathBuf),
+}
+
+/// When TLS starts on a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TlsStart {
+    /// With the first octet (RFC 8314 §3).
+    AtOnce,
+    /// After STARTTLS or STLS; must be offered but on loopback.
+    ByCommand,
+}
+
+/// Where letters are read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Inbox {
+    /// A Maildir on this host.
+    Maildir(PathBuf),
+    /// A POP3 server (RFC 1939).
+    Pop3 {
+        /// Host name or address.
+        host: String,
+        /// TCP port.
+        port: u16,
+        /// When TLS starts.
+        tls: TlsStart,
+    },
+}
+
+/// What is wrong with an account.
+#[derive(Debug, thiserror::Error)]
+pub enum AccountError {
+    /// The file is there and can't be read.
+    #[error("cannot read the account file {}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// `mua.toml:3:1: unknown field …`
+    #[error("{}:{line}:{column}: {problem}", path.display())]
+    Invalid {
+        /// The file.
+        path: PathBuf,
+        /// Line, from 1.
+        line: usize,
+        /// Column in characters, from 1.
+        column: usize,
+        /// What is wrong.
+        problem: String,
+    },
+    /// A value that can't be used.
+    #[error("{key} = {value:?}: {problem}")]
+    Value {
+        /// Which setting.
+        key: &'static str,
+        /// What was written.
+        value: String,
+        /// What is wrong, and what to write.
+        problem: String,
+    },
+    /// There is nothing to derive the setting from.
+    #[error("no {what} is known; {hint}")]
+    Missing {
+        /// What is missing.
+        what: &'static str,
+        /// What to do.
+        hint: &'static str,
+    },
+}
+
+impl Account {
+    /// Puts flags, environment, file and host together.
+    ///
+    /// # Errors
+    /// Where the file can't be read or understood, or a value is no address, URL or login.
+    pub fn load(overrides: &Overrides) -> Result<Self, AccountError> {
+        let file = match account_file_path(overrides) {
+            Some(path) => read_account_file(&path, overrides.account_file.is_some())?,
+            None => AccountFile::default(),
+        };
+        let here = identity::Here::look();
+        let address = match overrides.address.as_ref().or(file.address.as_ref()) {
+            Some(text) => parse_address(text)?,
+            None => here.address().ok_or(AccountError::Missing {
+                what: "sender address",
+                hint: "set address in the account file, or give --address",
+            })?,
+        };
+        let submission = match overrides.submission.as_ref().or(file.submission.as_ref()) {
+            Some(url) => parse_submission(url)?,
+            None => Submission::Socket(here.submit_socket.clone()),
+        };
+        let inbox = match overrides.inbox.as_ref().or(file.inbox.as_ref()) {
+            Some(text) => parse_inbox(text)?,
+            None => Inbox::Maildir(home_path("Maildir").ok_or(AccountError::Missing {
+                what: "inbox",
+                hint: "set inbox in the account file, or give --inbox",
+            })?),
+        };
+        let outbox = overrides.outbox.clone().or(file.outbox.map(|path| expand_home(&path)));
+        Ok(Self {
+            name: overrides.name.clone().or(file.name).or(here.full_name),
+            login: login(overrides, file.user, file.password_file, file.password_command)?,
+            trust: overrides.trust.clone().or(file.trust.map(|path| expand_home(&path))),
+            sent: overrides.sent.clone().or(file.sent),
+            outbox: outbox.or_else(default_outbox).ok_or(AccountError::Missing {
+                what: "outbox",
+                hint: "HOME isn't set; give --outbox DIR or set POSTROAD_MUA_OUTBOX",
+            })?,
+            trace: std::env::var_os("POSTROAD_TRACE_DIR")
+                .map(PathBuf::from)
+                .or(file.trace.map(|path| expand_home(&path)))
+                .or(here.trace),
+            address,
+            submission,
+            inbox,
+        })
+    }
+}
+
+/// The login from whatever names one; half a login is an error that says which half is missing.
+fn login(
+    overrides: &Overrides,
+    user: Option<String>,
+    password_file: Option<PathBuf>,
+    password_command: Option<Vec<String>>,
+) -> Result<Option<Login>, AccountError> {
+    let user = overrides.user.clone().or(user);
+    let password = match (&overrides.password_file, password_file, password_command) {
+        (Some(path), _, _) => Some(PasswordSource::File(expand_home(path))),
+        (None, Some(path), None) => Some(PasswordSource::File(expand_home(&path))),
+        (None, None, Some(command)) => Some(PasswordSource::Command(command)),
+        (None, Some(_), Some(command)) => {
+            return Err(AccountError::Value {
+                key: "password_command",
+                value: command.join(" "),
+                problem: "password_file is set too; keep one of them".into(),
+            });
+        }
+        (None, None, None) => None,
+    };
+    match (user, password) {
+        (Some(user), Some(password)) => Ok(Some(Login { user, password })),
+        (None, None) => Ok(None),
+        (Some(_), None) => Err(AccountError::Missing {
+            what: "password",
+            hint: "user is set: set password_file or password_command too",
+        }),
+        (None, Some(_)) => {
+            Err(AccountError::Missing { what: "user", hint: "a password is set: set user too" })
+        }
+    }
+}
+
+/// The account file that would be read.
+pub(crate) fn account_file_path(overrides: &Overrides) -> Option<PathBuf> {
+    if let Some(path) = &overrides.account_file {
+        return Some(path.clone());
+    }
+    let config = std::env::var_os("XDG_CONFIG_HOME").map(PathBuf::from).filter(|p| p.is_absolute());
+    config.or_else(|| home_path(".config")).map(|dir| dir.join("postroad/mua.toml"))
+}
+
+fn read_account_file(path: &Path, named: bool) -> Result<AccountFile, AccountError> {
+    let text = match postroad_disk::read_whole(path, limits::SETTINGS_OCTETS_MAX) {
+        Ok(octets) => String::from_utf8_lossy(&octets).into_owned(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && !named => {
+            return Ok(AccountFile::default());
+        }
+        // A web server's user often may not even look into what HOME names.
+        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied && !named => {
+            return Ok(AccountFile::default());
+        }
+        Err(error) => {
+            return Err(AccountError::Read { path: path.to_owned(), source: error.kind().into() });
+        }
+    };
+    toml::from_str(&text).map_err(|error| {
+        let start = error.span().map_or(0, |span| span.start);
+        let before = text.get(..start).unwrap_or_default();
+        AccountError::Invalid {
+            path: path.to_owned(),
+            line: before.matches('\n').count() + 1,
+            column: before.chars().rev().take_while(|c| *c != '\n').count() + 1,
+            problem: error.message().to_owned(),
+        }
+    })
+}
+
+fn default_outbox() -> Option<PathBuf> {
+    let state = std::env::var_os("XDG_STATE_HOME").map(PathBuf::from).filter(|p| p.is_absolute());
+    state.or_else(|| home_path(".local/state")).map(|dir| dir.join("postroad/outbox"))
+}
+
+/// A path below the home folder; of the passwd entry where HOME isn't set, as for cron.
+fn home_path(rest: &str) -> Option<PathBuf> {
+    std::env::home_dir().filter(|home| home.is_absolute()).map(|home| home.join(rest))
+}
+
+/// `~/x` below the home folder.
+pub(crate) fn expand_home(path: &Path) -> PathBuf {
+    match path.strip_prefix("~").ok().and_then(|rest| home_path(&rest.to_string_lossy())) {
+        Some(expanded) => expanded,
+        None => path.to_owned(),
+    }
+}
+
+fn parse_address(text: &str) -> Result<Address, AccountError> {
+    Address::parse(text).map_err(|error| AccountError::Value {
+        key: "address",
+        value: text.to_owned(),
+        problem: error.to_string(),
+    })
+}
+
+fn parse_submission(url: &str) -> Result<Submission, AccountError> {
+    let wrong = || AccountError::Value {
+        key: "submission",
+        value: url.to_owned(),
+        problem: "write smtp://HOST[:587], smtps://HOST[:465] or unix:///SOCKET".into(),
+    };
+    let server = |tls, (host, port)| Submission::Server { host, port, tls };
+    match url.split_once("://").ok_or_else(wrong)? {
+        ("smtp", rest) => host_port(rest, 587).map(|at| server(TlsStart::ByCommand, at)),
+        ("smtps", rest) => host_port(rest, 465).map(|at| server(TlsStart::AtOnce, at)),
+        ("unix", path) if path.starts_with('/') => Some(Submission::Socket(path.into())),
+        _ => None,
+    }
+    .ok_or_else(wrong)
+}
+
+fn parse_inbox(text: &str) -> Result<Inbox, AccountError> {
+    let wrong = || AccountError::Value {
+        key: "inbox",
+        value: text.to_owned(),
+        problem: "write the path of a Maildir, pop3://HOST[:110] or pop3s://HOST[:995]".into(),
+    };
+    let server = |tls, (host, port)| Inbox::Pop3 { host, port, tls };
+    match text.split_once("://") {
+        Some(("pop3", rest)) => host_port(rest, 110).map(|at| server(TlsStart::ByCommand, at)),
+        Some(("pop3s", rest)) => host_port(rest, 995).map(|at| server(TlsStart::AtOnce, at)),
+        Some(_) => None,
+        None if text.is_empty() => None,
+        None => Some(Inbox::Maildir(expand_home(Path::new(text)))),
+    }
+    .ok_or_else(wrong)
+}
+
+/// `host`, `host:port`, `[v6]`, `[v6]:port`, checked as every next hop is.
+fn host_port(text: &str, default: u16) -> Option<(String, u16)> {
+    let says_port = text.rsplit_once(']').map_or(text, |(_, behind)| behind).contains(':');
+    match format!("smtp://{text}").parse().ok()? {
+        NextHop::Smtp { host, port } => Some((host, if says_port { port } else { default })),
+        NextHop::Smtps { .. } | NextHop::Lmtp { .. } | NextHop::LmtpUnix { .. } => None,
+    }
+}
+
+/// Whether the host is this one for certain: a loopback address, or `localhost` (RFC 6761 §6.3).
+pub(crate) fn is_loopback(host: &str) -> bool {
+    host.eq_ignore_ascii_case("localhost")
+        || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn submission_urls() {
+        let server = |host: &str, port, tls| Submission::Server { host: host.into(), port, tls };
+        for (url, expected) in [
+            ("smtp://mail.example", Some(server("mail.example", 587, TlsStart::ByCommand))),
+            ("smtp://mail.example:10587", Some(server("mail.example", 10587, TlsStart::ByCommand))),
+            ("smtps://[::1]", Some(server("::1", 465, TlsStart::AtOnce))),
+            ("smtps://[::1]:4465", Some(server("::1", 4465, TlsStart::AtOnce))),
+            ("unix:///run/submit.sock", Some(Submission::Socket("/run/submit.sock".into()))),
+            ("unix://run/submit.sock", None),
+            ("mail.example", None),
+            ("http://mail.example", None),
+            ("smtp://a b", None),
+            ("smtp://user@mail.example", None),
+        ] {
+            assert_eq!(parse_submission(url).ok(), expected, "{url}");
+        }
+    }
+
+    #[test]
+    fn inboxes() {
+        let pop3 = |host: &str, port, tls| Inbox::Pop3 { host: host.into(), port, tls };
+        for (text, expected) in [
+            ("/home/a/Maildir", Some(Inbox::Maildir("/home/a/Maildir".into()))),
+            ("pop3s://mail.example", Some(pop3("mail.example", 995, TlsStart::AtOnce))),
+            ("pop3://127.0.0.1:10110", Some(pop3("127.0.0.1", 10110, TlsStart::ByCommand))),
+            ("imap://mail.example", None),
+            ("", None),
+        ] {
+            assert_eq!(parse_inbox(text).ok(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_key_is_named_with_its_line() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("mua.toml");
+        std::fs::write(&path, "name = \"A\"\nadress = \"a@b.example\"\n").unwrap();
+        let error = read_account_file(&path, true).unwrap_err().to_string();
+        assert!(error.contains("mua.toml:2:1: unknown field `adress`"), "{error}");
+    }
+
+    #[test]
+    fn half_a_login_says_which_half_is_missing() {
+        let overrides = Overrides { user: Some("alice".into()), ..Overrides::default() };
+        let error = login(&overrides, None, None, None).unwrap_err();
+        assert!(error.to_string().starts_with("no password is known"), "{error}");
+    }
+
+    #[test]
+    fn u17_no_flag_and_no_variable_takes_a_password_itself() {
+        let variables =
+            Overrides { password_file: Some("/f".into()), ..Overrides::default() }.to_environment();
+        assert_eq!(variables, [("POSTROAD_MUA_PASSWORD_FILE", OsString::from("/f"))]);
+    }
+}

@@ -1,0 +1,55 @@
+//! Every limit and timeout of the user agent, with its unit and its reason.
+
+use std::time::Duration;
+
+/// Octets of a letter that is composed or handed in; what the MTA takes by default.
+pub const LETTER_OCTETS_MAX: u64 = postroad_protocol::limits::MESSAGE_OCTETS_MAX;
+/// Octets of a letter that is read; larger ones can be saved by other means, not shown.
+pub const MESSAGE_OCTETS_MAX: u64 = 128 * 1024 * 1024;
+/// Octets of a message that the list reads: its header.
+pub const HEADER_OCTETS_MAX: u64 = 256 * 1024;
+/// Levels of multiparts and enclosed messages that are shown; the rest is opaque (row A13).
+pub const PART_DEPTH_MAX: usize = 100;
+/// Parts that are shown; the rest is opaque (row A13).
+pub const PARTS_MAX: usize = 10_000;
+/// `Content-Type` fields of a message before it is not parsed at all: each may open one more level,
+/// and a parser's destructor recurses over levels.
+pub const CONTENT_TYPE_FIELDS_MAX: usize = 10_000;
+/// Stack of the thread that parses: room for `CONTENT_TYPE_FIELDS_MAX` levels, reserved, not used.
+pub const PARSER_STACK_OCTETS: usize = 256 * 1024 * 1024;
+/// How long parsing and laying out one message may take before it is shown raw.
+pub const RENDER_TIMEOUT: Duration = Duration::from_secs(10);
+/// Octets of HTML that are laid out; more is shown as an attachment.
+pub const HTML_OCTETS_MAX: usize = 2 * 1024 * 1024;
+/// Columns that HTML is laid out in.
+pub const HTML_COLUMNS: usize = 78;
+/// Octets of a header field that are shown.
+pub const FIELD_OCTETS_MAX: usize = 2_000;
+/// Combining marks on one character before the rest is counted, not shown (row U02).
+pub const COMBINING_MARKS_MAX: usize = 4;
+/// Octets of a file name that an attachment is saved under; file systems take 255.
+pub const FILE_NAME_OCTETS_MAX: usize = 200;
+/// Message-IDs in `References`: the first, and the last of the thread (RFC 5322 §3.6.4 sets no limit).
+pub const REFERENCES_MAX: usize = 20;
+/// Octets of one Message-ID; RFC 5322 §2.1.1 lets no line be longer than 998.
+pub const MESSAGE_ID_OCTETS_MAX: usize = 250;
+/// Octets of a file of settings or a password file.
+pub const SETTINGS_OCTETS_MAX: u64 = 64 * 1024;
+/// How long a password command may take.
+pub const PASSWORD_COMMAND_TIMEOUT: Duration = Duration::from_secs(60);
+/// Messages in a POP3 mailbox that we list; a server that claims more is dropped (row U13).
+pub const POP3_MESSAGES_MAX: usize = 1_000_000;
+/// How long a POP3 server may stay silent.
+pub const POP3_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long a submission server may stay silent before the letter waits for the next try. RFC 5321
+/// §4.5.3.2 asks relays for minutes; nobody watches a relay.
+pub const SUBMISSION_TIMEOUT: Duration = Duration::from_secs(120);
+/// First wait after a temporary failure; each later wait is twice as long.
+pub const RETRY_FIRST: Duration = Duration::from_secs(2);
+/// Longest wait after a temporary failure.
+pub const RETRY_LONGEST: Duration = Duration::from_secs(15 * 60);
+/// How long the detached sender waits for better weather before it ends; the timer, or the next start
+/// of the user agent, tries again.
+pub const SENDER_PATIENCE: Duration = Duration::from_secs(60);
+/// How long `outbox` commands wait for the sender to put the queue down.
+pub const OUTBOX_WAIT: Duration = Duration::from_secs(20);

@@ -1,0 +1,150 @@
+//! A line of the list, and the object that `--json` prints in its place.
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde::Serialize;
+
+use super::{Summary, page};
+use crate::safe_text::SafeText;
+
+/// One message in a list.
+#[derive(Debug, Clone)]
+pub struct Row {
+    /// Its position, from 1.
+    pub number: usize,
+    /// Its short id, the same for ever.
+    pub id: String,
+    /// The mailbox's own name for it: base name or unique id.
+    pub name: String,
+    /// The letters of its flags (maildir(5)).
+    pub flags: String,
+    /// Octets.
+    pub octets: u64,
+    /// When it arrived, where the mailbox knows.
+    pub arrived: Option<Timestamp>,
+    /// Its header.
+    pub summary: Summary,
+}
+
+impl Row {
+    /// Number, id, mark, date, sender, subject.
+    pub fn line(&self) -> SafeText {
+        let from = match self.summary.from.first() {
+            Some(person) => {
+                person.name.as_deref().or(person.address.as_deref()).unwrap_or_default()
+            }
+            None => "",
+        };
+        let from = SafeText::line(from).cut(24);
+        let subject = SafeText::line(&self.summary.subject).cut(200);
+        let line = format!(
+            "{:>4} {:8} {} {:16}  {from:24}  {subject}",
+            self.number,
+            self.id,
+            self.mark(),
+            self.date().map(|date| shown(date, &TimeZone::system())).unwrap_or_default(),
+        );
+        SafeText::line(line.trim_end())
+    }
+
+    /// When it was written, or when it arrived (row A19).
+    fn date(&self) -> Option<Timestamp> {
+        self.summary.date.or(self.arrived)
+    }
+
+    /// `N` new, `r` answered, `!` flagged, blank once read.
+    fn mark(&self) -> char {
+        let has = |flag| self.flags.contains(flag);
+        match () {
+            () if has('F') => '!',
+            () if has('R') => 'r',
+            () if has('S') => ' ',
+            () => 'N',
+        }
+    }
+}
+
+fn shown(date: Timestamp, zone: &TimeZone) -> String {
+    date.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M").to_string()
+}
+
+/// A row as JSON; `body` and `attachments` only where one message was asked for.
+#[derive(Debug, Serialize)]
+pub struct RowJson<'a> {
+    /// Its position, from 1.
+    pub number: usize,
+    /// Its short id.
+    pub id: &'a str,
+    /// Base name or unique id.
+    pub name: &'a str,
+    /// The letters of its flags.
+    pub flags: &'a str,
+    /// Octets.
+    pub size: u64,
+    /// When it was written, or when it arrived; RFC 3339.
+    pub date: Option<String>,
+    /// Authors.
+    pub from: String,
+    /// Recipients.
+    pub to: String,
+    /// Those who were told.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub cc: String,
+    /// What it is about.
+    pub subject: &'a str,
+    /// Its Message-ID without brackets.
+    pub message_id: Option<&'a str>,
+    /// Its text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub body: Option<&'a str>,
+    /// What can be saved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attachments: Option<Vec<PartJson<'a>>>,
+}
+
+/// Something that can be saved, as JSON.
+#[derive(Debug, Serialize)]
+pub struct PartJson<'a> {
+    /// Its number, from 1, for `read --save`.
+    pub number: usize,
+    /// The name that the message gives it.
+    pub name: Option<&'a str>,
+    /// What the message says it is.
+    pub media_type: &'a str,
+    /// Octets.
+    pub size: usize,
+}
+
+impl<'a> RowJson<'a> {
+    /// A row without its content.
+    pub fn of(row: &'a Row) -> Self {
+        Self {
+            number: row.number,
+            id: &row.id,
+            name: &row.name,
+            flags: &row.flags,
+            size: row.octets,
+            date: row.date().map(|date| date.to_string()),
+            from: page::people(&row.summary.from),
+            to: page::people(&row.summary.to),
+            cc: page::people(&row.summary.cc),
+            subject: &row.summary.subject,
+            message_id: row.summary.message_id.as_deref(),
+            body: None,
+            attachments: None,
+        }
+    }
+
+    /// A row with what a view found in the message.
+    pub fn with_view(mut self, view: &'a super::View) -> Self {
+        let part = |(index, part): (usize, &'a super::Part)| PartJson {
+            number: index + 1,
+            name: part.name.as_deref(),
+            media_type: &part.media_type,
+            size: part.content.len(),
+        };
+        self.body = Some(&view.text);
+        self.attachments = Some(view.attachments.iter().enumerate().map(part).collect());
+        self
+    }
+}

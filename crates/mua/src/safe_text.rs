@@ -1,0 +1,265 @@
+//! Text that a terminal shows and never obeys.
+//!
+//! Headers, bodies, file names and servers' words are written by others. A terminal obeys escape
+//! sequences (it can be made to retitle, to answer, to paste), and the eye obeys bidirectional
+//! overrides (`annfdp.exe` shown as `annexe.pdf`). [`SafeText`] is the one type that the screen takes:
+//! whatever is not a visible character is written out, as `\x1b` or `\u{202e}`.
+//!
+//! Deliberately missing: mixed scripts and look-alike letters are shown as they are.
+
+use std::fmt::{self, Write as _};
+
+use crate::limits;
+
+/// Text without anything that a terminal or an eye would obey. Lines end in `\n`, and only there.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct SafeText(String);
+
+impl SafeText {
+    /// One line: line breaks and tabs are written out too.
+    pub fn line(text: &str) -> Self {
+        Self::escape(text, Breaks::Visible)
+    }
+
+    /// Several lines: `\n` and `\r\n` break lines, a tab goes to the next eighth column.
+    pub fn block(text: &str) -> Self {
+        Self::escape(text, Breaks::Kept)
+    }
+
+    /// One line of octets in an unknown charset: UTF-8, and marks where it is none.
+    pub fn line_of_octets(octets: &[u8]) -> Self {
+        Self::line(&String::from_utf8_lossy(octets))
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// At most `columns` characters, the last an ellipsis where something was cut.
+    pub fn cut(self, columns: usize) -> Self {
+        if self.0.chars().count() <= columns {
+            return self;
+        }
+        let mut short: String = self.0.chars().take(columns.saturating_sub(1)).collect();
+        short.push('…');
+        Self(short)
+    }
+
+    fn escape(text: &str, breaks: Breaks) -> Self {
+        let mut safe = String::with_capacity(text.len());
+        let mut marks = 0;
+        let mut column = 0;
+        let mut chars = text.chars().peekable();
+        while let Some(c) = chars.next() {
+            if is_combining_mark(c) {
+                marks += 1;
+                if marks <= limits::COMBINING_MARKS_MAX {
+                    safe.push(c);
+                }
+                continue;
+            }
+            end_of_marks(&mut safe, &mut marks);
+            match c {
+                '\n' if breaks == Breaks::Kept => {
+                    safe.push('\n');
+                    column = 0;
+                    continue;
+                }
+                '\r' if breaks == Breaks::Kept && chars.peek() == Some(&'\n') => continue,
+                '\t' if breaks == Breaks::Kept => {
+                    let spaces = 8 - column % 8;
+                    safe.extend(std::iter::repeat_n(' ', spaces));
+                    column += spaces;
+                    continue;
+                }
+                c if is_visible(c) => safe.push(c),
+                c => {
+                    let mut times = 1;
+                    while chars.next_if_eq(&c).is_some() {
+                        times += 1;
+                    }
+                    write_out(&mut safe, c, times);
+                }
+            }
+            column += 1;
+        }
+        end_of_marks(&mut safe, &mut marks);
+        Self(safe)
+    }
+}
+
+/// What becomes of line breaks and tabs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Breaks {
+    Kept,
+    Visible,
+}
+
+/// `\x1b`, `\u{202e}`; many of the same kind as `\u{200c}*37`.
+fn write_out(safe: &mut String, c: char, times: usize) {
+    let code = u32::from(c);
+    // Writing into a String can't fail.
+    let once = |safe: &mut String| {
+        let _ = match code {
+            0..=0xff => write!(safe, "\\x{code:02x}"),
+            _ => write!(safe, "\\u{{{code:x}}}"),
+        };
+    };
+    if times <= 3 {
+        (0..times).for_each(|_| once(safe));
+    } else {
+        once(safe);
+        let _ = write!(safe, "*{times}");
+    }
+}
+
+/// Says how many combining marks were not shown.
+fn end_of_marks(safe: &mut String, marks: &mut usize) {
+    if *marks > limits::COMBINING_MARKS_MAX {
+        let _ = write!(safe, "\\u{{+{}}}", *marks - limits::COMBINING_MARKS_MAX);
+    }
+    *marks = 0;
+}
+
+/// Whether a terminal shows the character and does nothing else with it.
+///
+/// Written out are: C0, DEL and C1 (ECMA-48), the bidirectional controls of UAX #9, characters without
+/// width, invisible fillers and operators, tags, line separators, private use and non-characters.
+pub(crate) fn is_visible(c: char) -> bool {
+    !c.is_control()
+        && !matches!(u32::from(c),
+            0x00ad | 0x034f | 0x061c | 0x115f | 0x1160 | 0x17b4 | 0x17b5 | 0x180b..=0x180f
+            | 0x200b..=0x200f | 0x2028..=0x202e | 0x2060..=0x206f | 0x3164 | 0xfe00..=0xfe0e
+            | 0xfeff | 0xffa0 | 0xfff0..=0xfffb | 0xfffe | 0xffff | 0xe000..=0xf8ff
+            | 0xf0000..=0x10ffff | 0xe0000..=0xe0fff | 0x1bca0..=0x1bca3 | 0x1d173..=0x1d17a)
+}
+
+/// The blocks of combining marks that stack without end; scripts that need marks to be written
+/// (Devanagari, Thai and others) seldom have more than [`limits::COMBINING_MARKS_MAX`] in a row.
+fn is_combining_mark(c: char) -> bool {
+    matches!(u32::from(c),
+        0x0300..=0x034e | 0x0350..=0x036f | 0x0483..=0x0489 | 0x0591..=0x05bd | 0x0610..=0x061a
+        | 0x064b..=0x065f | 0x0670 | 0x06d6..=0x06dc | 0x0730..=0x074a | 0x0e31 | 0x0e34..=0x0e3a
+        | 0x0e47..=0x0e4e | 0x1ab0..=0x1aff | 0x1dc0..=0x1dff | 0x20d0..=0x20ff | 0x302a..=0x302d
+        | 0x3099 | 0x309a | 0xfe0f | 0xfe20..=0xfe2f)
+}
+
+impl fmt::Display for SafeText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// Our own words: what stands in the program's text is safe, which the tests hold us to.
+impl From<&'static str> for SafeText {
+    fn from(text: &'static str) -> Self {
+        Self::block(text)
+    }
+}
+
+/// Builds a line of our words and others' text: every argument is escaped with it.
+#[macro_export]
+macro_rules! safe_line {
+    ($($argument:tt)*) => { $crate::safe_text::SafeText::line(&format!($($argument)*)) };
+}
+
+/// One value as JSON on one line, inert on a terminal too: what isn't visible is written `\u202e`,
+/// which a reader of JSON turns back into exactly the character that was there.
+pub(crate) fn json_line<T: serde::Serialize>(value: &T) -> serde_json::Result<SafeText> {
+    let json = serde_json::to_string(value)?;
+    let mut safe = String::with_capacity(json.len());
+    for c in json.chars() {
+        // Characters beyond ASCII stand in JSON only inside strings.
+        if is_visible(c) && !is_combining_mark(c) {
+            safe.push(c);
+            continue;
+        }
+        for unit in c.encode_utf16(&mut [0; 2]) {
+            let _ = write!(safe, "\\u{unit:04x}");
+        }
+    }
+    Ok(SafeText(safe))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn u01_escape_sequences_are_shown_not_obeyed() {
+        for (text, shown) in [
+            ("\x1b]0;t\x07", "\\x1b]0;t\\x07"),
+            ("\x1b]52;c;cm0=\x1b\\", "\\x1b]52;c;cm0=\\x1b\\"),
+            ("\x1b[21t", "\\x1b[21t"),
+            ("\u{9b}31m", "\\x9b31m"),
+            ("\u{90}q\u{9c}", "\\x90q\\x9c"),
+            ("\x1b]8;;http://a\x1b\\b", "\\x1b]8;;http://a\\x1b\\b"),
+            ("a\0b\x7fc", "a\\x00b\\x7fc"),
+            ("two\r\nlines\tand", "two\\x0d\\x0alines\\x09and"),
+        ] {
+            assert_eq!(SafeText::line(text).as_str(), shown, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn u02_what_fools_the_eye_is_marked() {
+        for (text, shown) in [
+            ("ann\u{202e}fdp.exe", "ann\\u{202e}fdp.exe"),
+            ("a\u{2066}b\u{2069}", "a\\u{2066}b\\u{2069}"),
+            ("pay\u{200b}pal", "pay\\u{200b}pal"),
+            ("x\u{e0041}\u{e0042}", "x\\u{e0041}\\u{e0042}"),
+            ("wide \u{200c}\u{200c}\u{200c}\u{200c}\u{200c}", "wide \\u{200c}*5"),
+            ("e\u{301}", "e\u{301}"),
+        ] {
+            assert_eq!(SafeText::line(text).as_str(), shown, "{text:?}");
+        }
+        let marks = format!("Z{}!", "\u{301}".repeat(10_000));
+        let shown = SafeText::line(&marks);
+        assert_eq!(shown.as_str(), "Z\u{301}\u{301}\u{301}\u{301}\\u{+9996}!");
+    }
+
+    #[test]
+    fn blocks_keep_their_lines_and_columns() {
+        for (text, shown) in [
+            ("a\r\nb\nc", "a\nb\nc"),
+            ("a\tb", "a       b"),
+            ("12345678\tb", "12345678        b"),
+            ("a\rb", "a\\x0db"),
+            ("ümläut €", "ümläut €"),
+        ] {
+            assert_eq!(SafeText::block(text).as_str(), shown, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn cuts_at_characters() {
+        assert_eq!(SafeText::line("abcdef").cut(4).as_str(), "abc…");
+        assert_eq!(SafeText::line("äöü").cut(3).as_str(), "äöü");
+    }
+
+    #[test]
+    fn json_is_inert_and_exact() {
+        let text = "a\u{9b}b\u{202e}c\u{e0041}\x1b\"";
+        let json = json_line(&text).unwrap();
+        assert!(json.as_str().is_ascii(), "{json}");
+        assert_eq!(serde_json::from_str::<String>(json.as_str()).unwrap(), text);
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_invisible_is_left(text in ".*") {
+            let line = SafeText::line(&text);
+            prop_assert!(line.as_str().chars().all(|c| is_visible(c) || is_combining_mark(c)));
+            let block = SafeText::block(&text);
+            prop_assert!(block.as_str().chars().all(|c| c == '\n' || is_visible(c) || is_combining_mark(c)));
+        }
+
+        #[test]
+        fn what_is_safe_stays_as_it_is(text in "[ -~äöü€]*") {
+            let line = SafeText::line(&text);
+            prop_assert_eq!(line.as_str(), text);
+        }
+    }
+}
