@@ -15,6 +15,7 @@ use std::sync::OnceLock;
 use anyhow::{Context, Result, bail};
 use rustix::process::geteuid;
 
+mod clients;
 mod debian;
 mod dovecot;
 mod nsd;
@@ -22,6 +23,7 @@ mod postfix;
 mod sink;
 mod stage;
 
+pub use clients::{Account, Security, fed, feed};
 pub use dovecot::Dovecot;
 pub use nsd::{DeadNameServer, Nsd};
 pub use postfix::{Postfix, PostfixSetup};

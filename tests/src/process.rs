@@ -37,17 +37,24 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts `command` with its standard error (and its standard output, where the caller left that alone) in `log`.
+    /// Starts `command`; what it writes goes to `NAME.out` and `NAME.log` in `folder`.
     ///
     /// # Errors
     ///
-    /// When the log can't be made or the program not be started.
-    pub fn spawn(name: &str, mut command: Command, log: &Path, ending: Ending) -> Result<Self> {
-        let file = File::options().create(true).append(true).open(log);
-        let file = file.with_context(|| format!("cannot open {}", log.display()))?;
-        command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file).process_group(0);
+    /// When the logs can't be made or the program not be started.
+    pub fn spawn(name: &str, mut command: Command, folder: &Path, ending: Ending) -> Result<Self> {
+        let open = |path: PathBuf| {
+            let file = File::options().create(true).append(true).open(&path);
+            file.with_context(|| format!("cannot open {}", path.display()))
+        };
+        let log = folder.join(format!("{name}.log"));
+        command
+            .stdin(Stdio::null())
+            .stdout(open(folder.join(format!("{name}.out")))?)
+            .stderr(open(log.clone())?)
+            .process_group(0);
         let child = command.spawn().with_context(|| format!("cannot start {name}"))?;
-        Ok(Self { child, name: name.to_owned(), log: log.to_owned(), ending })
+        Ok(Self { child, name: name.to_owned(), log, ending })
     }
 
     /// The process id.
@@ -56,7 +63,7 @@ impl Process {
         self.child.id()
     }
 
-    /// What it wrote so far.
+    /// What it wrote to standard error so far.
     #[must_use]
     pub fn log(&self) -> String {
         String::from_utf8_lossy(&fs::read(&self.log).unwrap_or_default()).into_owned()

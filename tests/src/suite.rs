@@ -1,8 +1,22 @@
-//! Our own agents, as processes.
+//! Our own agents, as processes: the whole suite by `postroad up` ([`Up`]), or single agents with
+//! settings of the test's own ([`Site`]).
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
+use serde::Deserialize;
+use tempfile::TempDir;
+
+use crate::process::{Ending, Process, free_port, listens};
+use crate::tls::Certificates;
+
+/// [`crate::peers::PASSWORD`], with parameters that cost nothing.
+const PASSWORD_HASH: &str = "{ARGON2ID}$argon2id$v=19$m=1024,t=1,p=1$Kz4tGPMvW+HL6GaXhXY+Xg$L6m2RbpWM9EQkeuXa1NCM+543J/f+PMm9T0T5rzd+KE";
 
 /// The folder that cargo builds into.
 ///
@@ -43,5 +57,281 @@ pub fn binary(name: &str) -> Result<PathBuf> {
         "{} is missing: run `cargo build --workspace --bins` first",
         path.display()
     );
-    path.canonicalize().with_context(|| format!("cannot resolve {}", path.display()))
+    Ok(path)
+}
+
+/// What `postroad up --json` says when all is ready.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ready {
+    /// Always true.
+    pub ready: bool,
+    /// Ports by their IANA service names.
+    pub ports: BTreeMap<String, u16>,
+    /// The certificate of the authority that signed the suite's.
+    pub ca: PathBuf,
+    /// Users and their passwords.
+    pub users: BTreeMap<String, String>,
+    /// Users and their Maildirs.
+    pub maildirs: BTreeMap<String, PathBuf>,
+    /// The settings that the agents run with.
+    pub config: PathBuf,
+}
+
+/// A running `postroad up`.
+#[derive(Debug)]
+pub struct Up {
+    /// What it said when it was ready.
+    pub ready: Ready,
+    /// The process.
+    pub process: Process,
+}
+
+impl Up {
+    /// Starts it in `folder`, with more arguments, and waits until it is ready.
+    ///
+    /// # Errors
+    ///
+    /// When it doesn't become ready, or says something else than it promised.
+    pub fn start(folder: &Path, arguments: &[&str]) -> Result<Self> {
+        let mut command = Command::new(binary("postroad")?);
+        command
+            .args(["up", "--json", "--offset", "auto", "--dir"])
+            .arg(folder.join("suite"))
+            .args(arguments);
+        let mut process = Process::spawn("postroad-up", command, folder, Ending::Gentle)?;
+        let output = folder.join("postroad-up.out");
+        let line = || fs::read_to_string(&output).unwrap_or_default();
+        process.until("was ready", || line().ends_with('\n'))?;
+        let ready = serde_json::from_str(&line())
+            .with_context(|| format!("{:?} is not what up promised", line()))?;
+        Ok(Self { ready, process })
+    }
+
+    /// The address of a service, by its IANA name.
+    ///
+    /// # Errors
+    ///
+    /// When up doesn't offer it.
+    pub fn address(&self, service: &str) -> Result<SocketAddr> {
+        let port =
+            self.ready.ports.get(service).with_context(|| format!("up offers no {service}"))?;
+        Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, *port)))
+    }
+
+    /// The password of a user.
+    ///
+    /// # Errors
+    ///
+    /// When up has no such user.
+    pub fn password(&self, user: &str) -> Result<&str> {
+        self.ready
+            .users
+            .get(user)
+            .map(String::as_str)
+            .with_context(|| format!("up has no user {user}"))
+    }
+
+    /// The Maildir of a user.
+    ///
+    /// # Errors
+    ///
+    /// When up has no such user.
+    pub fn maildir(&self, user: &str) -> Result<&Path> {
+        self.ready
+            .maildirs
+            .get(user)
+            .map(PathBuf::as_path)
+            .with_context(|| format!("up has no user {user}"))
+    }
+}
+
+/// What a test adds to a site's settings.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    /// Lines of the table `[mta]`.
+    pub mta: String,
+    /// Lines of the table `[mda]`.
+    pub mda: String,
+    /// Tables after all others: `[[route]]`, `[mta.dns]` and the like.
+    pub tables: String,
+}
+
+/// One host of ours: a data folder and a `postroad.toml`, whose agents a test starts one by one.
+///
+/// Its name is `mx.our.test`, its domain `our.test`, its users are alice and bob, its networks
+/// 127.0.0.0/8, and it has a certificate for its name, `localhost` and 127.0.0.1.
+#[derive(Debug)]
+pub struct Site {
+    /// `[mta] smtp`
+    pub smtp: SocketAddr,
+    /// `[mta] submission`
+    pub submission: SocketAddr,
+    /// `[mta] submissions`
+    pub submissions: SocketAddr,
+    /// `[mda] lmtp`
+    pub lmtp: SocketAddr,
+    /// `[maa] pop3`
+    pub pop3: SocketAddr,
+    /// `[maa] pop3s`
+    pub pop3s: SocketAddr,
+    /// Its certificate, and who signed it.
+    pub certificates: Certificates,
+    folder: TempDir,
+}
+
+impl Site {
+    /// Writes the settings; starts nothing.
+    ///
+    /// # Errors
+    ///
+    /// When they can't be written.
+    pub fn new(settings: &Settings) -> Result<Self> {
+        let folder = tempfile::Builder::new().prefix("postroad-site-").tempdir()?;
+        let [smtp, submission, submissions, lmtp, pop3, pop3s] =
+            [(); 6].map(|()| SocketAddr::from((Ipv4Addr::LOCALHOST, free_port())));
+        let names = ["mx.our.test", "localhost", "127.0.0.1"];
+        let certificates = Certificates::make(&folder.path().join("tls"), &names)?;
+        fs::write(
+            folder.path().join("users"),
+            format!("alice:{PASSWORD_HASH}\nbob:{PASSWORD_HASH}\n"),
+        )?;
+        fs::write(folder.path().join("aliases"), "postmaster: alice\n")?;
+        fs::create_dir(folder.path().join("run"))?;
+        fs::create_dir(folder.path().join("mail"))?;
+        let site = Self { smtp, submission, submissions, lmtp, pop3, pop3s, certificates, folder };
+        fs::write(site.config(), site.settings(settings))?;
+        Ok(site)
+    }
+
+    fn settings(&self, settings: &Settings) -> String {
+        let Self { smtp, submission, submissions, lmtp, pop3, pop3s, certificates, folder } = self;
+        format!(
+            "data = \"{data}\"
+hostname = \"mx.our.test\"
+domains = [\"our.test\"]
+[log]
+level = \"debug\"
+[tls]
+certificate = \"{certificate}\"
+key = \"{key}\"
+trust = \"{ca}\"
+[mta]
+smtp = [\"{smtp}\"]
+submission = [\"{submission}\"]
+submissions = [\"{submissions}\"]
+networks = [\"127.0.0.0/8\"]
+clear_text_login = \"loopback\"
+{mta}
+[mta.retry]
+first = \"1s\"
+longest = \"2s\"
+[mda]
+lmtp = [\"{lmtp}\"]
+{mda}
+[maa]
+pop3 = [\"{pop3}\"]
+pop3s = [\"{pop3s}\"]
+clear_text_login = \"loopback\"
+{tables}
+",
+            data = folder.path().display(),
+            certificate = certificates.certificate.display(),
+            key = certificates.key.display(),
+            ca = certificates.ca.display(),
+            mta = settings.mta,
+            mda = settings.mda,
+            tables = settings.tables,
+        )
+    }
+
+    /// A path in its data folder.
+    #[must_use]
+    pub fn path(&self, relative: &str) -> PathBuf {
+        self.folder.path().join(relative)
+    }
+
+    /// Its `postroad.toml`.
+    #[must_use]
+    pub fn config(&self) -> PathBuf {
+        self.path("postroad.toml")
+    }
+
+    /// One of our programs with this site's settings, to run to its end.
+    ///
+    /// # Errors
+    ///
+    /// When it isn't built.
+    pub fn command(&self, program: &str) -> Result<Command> {
+        let mut command = Command::new(binary(program)?);
+        command.env("POSTROAD_CONFIG", self.config());
+        Ok(command)
+    }
+
+    /// Starts the transfer agent, and waits until it takes connections.
+    ///
+    /// # Errors
+    ///
+    /// When it doesn't start.
+    pub fn mta(&self) -> Result<Process> {
+        self.agent("postroad-mta", &[self.smtp, self.submission, self.submissions], None)
+    }
+
+    /// Starts the delivery agent, and waits until it takes connections.
+    ///
+    /// # Errors
+    ///
+    /// When it doesn't start.
+    pub fn mda(&self) -> Result<Process> {
+        self.agent("postroad-mda", &[self.lmtp], Some(&self.path("run/lmtp.sock")))
+    }
+
+    /// Starts the access agent, and waits until it takes connections.
+    ///
+    /// # Errors
+    ///
+    /// When it doesn't start.
+    pub fn maa(&self) -> Result<Process> {
+        self.agent("postroad-maa", &[self.pop3, self.pop3s], None)
+    }
+
+    fn agent(
+        &self,
+        name: &str,
+        addresses: &[SocketAddr],
+        socket: Option<&Path>,
+    ) -> Result<Process> {
+        let mut command = Command::new(binary(name)?);
+        command.arg("--config").arg(self.config());
+        let mut process = Process::spawn(name, command, self.folder.path(), Ending::Gentle)?;
+        process.until("listened", || {
+            addresses.iter().all(|&address| listens(address))
+                && socket.is_none_or(|path| UnixStream::connect(path).is_ok())
+        })?;
+        Ok(process)
+    }
+
+    /// The messages in a user's `new/`, in the order of their names.
+    ///
+    /// # Errors
+    ///
+    /// When one can't be read.
+    pub fn new_mail(&self, user: &str) -> Result<Vec<Vec<u8>>> {
+        new_mail(&self.path("mail").join(user))
+    }
+}
+
+/// The messages in a Maildir's `new/`, in the order of their names.
+///
+/// # Errors
+///
+/// When one can't be read.
+pub fn new_mail(maildir: &Path) -> Result<Vec<Vec<u8>>> {
+    let Ok(entries) = fs::read_dir(maildir.join("new")) else { return Ok(Vec::new()) };
+    let mut paths: Vec<PathBuf> = entries.map(|entry| Ok(entry?.path())).collect::<Result<_>>()?;
+    paths.sort();
+    paths
+        .iter()
+        .map(|path| fs::read(path).with_context(|| format!("cannot read {}", path.display())))
+        .collect()
 }

@@ -82,6 +82,16 @@ impl Stage {
         Ok(path)
     }
 
+    /// Leaves a file to the user that runs the test alone.
+    ///
+    /// # Errors
+    ///
+    /// When the system refuses.
+    pub fn lock_away(&self, path: &Path) -> Result<()> {
+        fs::set_permissions(path, Permissions::from_mode(0o600))
+            .with_context(|| format!("cannot chmod {}", path.display()))
+    }
+
     /// Gives a file to a user of the stage, to read and write it alone.
     ///
     /// # Errors
@@ -140,7 +150,7 @@ impl Stage {
         Ok(command)
     }
 
-    /// Starts a server on the stage; its log is `log/NAME`.
+    /// Starts a server on the stage; its log is `log/NAME.log`.
     ///
     /// # Errors
     ///
@@ -151,7 +161,7 @@ impl Stage {
         command.args(["--pid", "--fork", "--kill-child", "--mount-proc"]);
         self.enter(&mut command, program);
         command.args(arguments);
-        Process::spawn(name, command, &self.path(&format!("log/{name}")), Ending::Sudden)
+        Process::spawn(name, command, &self.path("log"), Ending::Sudden)
     }
 
     fn enter(&self, command: &mut Command, program: &str) {
