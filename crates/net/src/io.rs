@@ -1,0 +1,211 @@
+//! A connection: TCP or unix, in clear text or inside TLS, and the way from one to the other.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use rustls::ClientConfig;
+use rustls_pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpStream, UnixStream};
+use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
+
+use crate::tls::ServerTls;
+
+/// A connection. Reads and writes like any of tokio's.
+#[derive(Debug)]
+pub struct Io(Kind);
+
+#[derive(Debug)]
+enum Kind {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+    Tls(Box<TlsStream<TcpStream>>),
+    TlsUnix(Box<TlsStream<UnixStream>>),
+}
+
+/// What protects a connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsInfo {
+    /// As in `TLSv1.3`.
+    pub version: &'static str,
+    /// As in `TLS13_AES_256_GCM_SHA384`.
+    pub cipher: String,
+}
+
+/// As in `TLSv1.3 TLS13_AES_256_GCM_SHA384`.
+impl std::fmt::Display for TlsInfo {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}", self.version, self.cipher)
+    }
+}
+
+impl Io {
+    /// A TCP connection.
+    pub fn tcp(stream: TcpStream) -> Self {
+        Self(Kind::Tcp(stream))
+    }
+
+    /// A unix connection.
+    pub fn unix(stream: UnixStream) -> Self {
+        Self(Kind::Unix(stream))
+    }
+
+    /// Connects over TCP.
+    ///
+    /// # Errors
+    /// What the system said; there is no time limit here.
+    pub async fn connect_tcp(address: SocketAddr) -> io::Result<Self> {
+        let stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        Ok(Self::tcp(stream))
+    }
+
+    /// Connects to a unix socket.
+    ///
+    /// # Errors
+    /// What the system said.
+    pub async fn connect_unix(path: &Path) -> io::Result<Self> {
+        UnixStream::connect(path).await.map(Self::unix)
+    }
+
+    /// Shakes hands as the server. The caller has dropped what it read in clear text.
+    ///
+    /// # Errors
+    /// Where the handshake fails, or TLS is there already.
+    pub async fn accept_tls(self, tls: &ServerTls) -> io::Result<Self> {
+        let acceptor = TlsAcceptor::from(tls.config());
+        Ok(Self(match self.0 {
+            Kind::Tcp(stream) => Kind::Tls(Box::new(acceptor.accept(stream).await?.into())),
+            Kind::Unix(stream) => Kind::TlsUnix(Box::new(acceptor.accept(stream).await?.into())),
+            Kind::Tls(_) | Kind::TlsUnix(_) => return Err(already_encrypted()),
+        }))
+    }
+
+    /// Shakes hands as the client. The caller has dropped what it read in clear text.
+    ///
+    /// # Errors
+    /// Where the handshake fails, or TLS is there already.
+    pub async fn connect_tls(
+        self,
+        config: Arc<ClientConfig>,
+        name: ServerName<'static>,
+    ) -> io::Result<Self> {
+        let connector = TlsConnector::from(config);
+        Ok(Self(match self.0 {
+            Kind::Tcp(stream) => Kind::Tls(Box::new(connector.connect(name, stream).await?.into())),
+            Kind::Unix(stream) => {
+                Kind::TlsUnix(Box::new(connector.connect(name, stream).await?.into()))
+            }
+            Kind::Tls(_) | Kind::TlsUnix(_) => return Err(already_encrypted()),
+        }))
+    }
+
+    /// Version and cipher suite, inside TLS.
+    pub fn tls(&self) -> Option<TlsInfo> {
+        let version = |version| match version {
+            Some(rustls::ProtocolVersion::TLSv1_3) => "TLSv1.3",
+            Some(rustls::ProtocolVersion::TLSv1_2) => "TLSv1.2",
+            _ => "TLS",
+        };
+        let (protocol, suite) = match &self.0 {
+            Kind::Tcp(_) | Kind::Unix(_) => return None,
+            Kind::Tls(stream) => {
+                let connection = stream.get_ref().1;
+                (connection.protocol_version(), connection.negotiated_cipher_suite())
+            }
+            Kind::TlsUnix(stream) => {
+                let connection = stream.get_ref().1;
+                (connection.protocol_version(), connection.negotiated_cipher_suite())
+            }
+        };
+        let cipher = suite.and_then(|suite| suite.suite().as_str()).unwrap_or("unknown").to_owned();
+        Some(TlsInfo { version: version(protocol), cipher })
+    }
+
+    /// Our own address, where the connection is over IP.
+    pub fn local_address(&self) -> Option<SocketAddr> {
+        match &self.0 {
+            Kind::Tcp(stream) => stream.local_addr().ok(),
+            Kind::Tls(stream) => stream.get_ref().0.local_addr().ok(),
+            Kind::Unix(_) | Kind::TlsUnix(_) => None,
+        }
+    }
+}
+
+fn already_encrypted() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, "the connection is inside TLS already")
+}
+
+impl AsyncRead for Io {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match &mut self.0 {
+            Kind::Tcp(stream) => Pin::new(stream).poll_read(context, buffer),
+            Kind::Unix(stream) => Pin::new(stream).poll_read(context, buffer),
+            Kind::Tls(stream) => Pin::new(stream).poll_read(context, buffer),
+            Kind::TlsUnix(stream) => Pin::new(stream).poll_read(context, buffer),
+        }
+    }
+}
+
+impl AsyncWrite for Io {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        match &mut self.0 {
+            Kind::Tcp(stream) => Pin::new(stream).poll_write(context, buffer),
+            Kind::Unix(stream) => Pin::new(stream).poll_write(context, buffer),
+            Kind::Tls(stream) => Pin::new(stream).poll_write(context, buffer),
+            Kind::TlsUnix(stream) => Pin::new(stream).poll_write(context, buffer),
+        }
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffers: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match &mut self.0 {
+            Kind::Tcp(stream) => Pin::new(stream).poll_write_vectored(context, buffers),
+            Kind::Unix(stream) => Pin::new(stream).poll_write_vectored(context, buffers),
+            Kind::Tls(stream) => Pin::new(stream).poll_write_vectored(context, buffers),
+            Kind::TlsUnix(stream) => Pin::new(stream).poll_write_vectored(context, buffers),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        match &self.0 {
+            Kind::Tcp(stream) => stream.is_write_vectored(),
+            Kind::Unix(stream) => stream.is_write_vectored(),
+            Kind::Tls(stream) => stream.is_write_vectored(),
+            Kind::TlsUnix(stream) => stream.is_write_vectored(),
+        }
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.0 {
+            Kind::Tcp(stream) => Pin::new(stream).poll_flush(context),
+            Kind::Unix(stream) => Pin::new(stream).poll_flush(context),
+            Kind::Tls(stream) => Pin::new(stream).poll_flush(context),
+            Kind::TlsUnix(stream) => Pin::new(stream).poll_flush(context),
+        }
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.0 {
+            Kind::Tcp(stream) => Pin::new(stream).poll_shutdown(context),
+            Kind::Unix(stream) => Pin::new(stream).poll_shutdown(context),
+            Kind::Tls(stream) => Pin::new(stream).poll_shutdown(context),
+            Kind::TlsUnix(stream) => Pin::new(stream).poll_shutdown(context),
+        }
+    }
+}

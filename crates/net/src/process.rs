@@ -1,0 +1,98 @@
+//! The process among others: signals, and the word to its service manager (sd_notify(3)).
+
+use std::io;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+/// Whether this process was asked to stop. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Shutdown(watch::Receiver<bool>);
+
+/// Asks for the stop; for tests and for those who stop for a reason of their own.
+#[derive(Debug, Clone)]
+pub struct Trigger(watch::Sender<bool>);
+
+impl Shutdown {
+    /// One that only its [`Trigger`] asks for.
+    pub fn manual() -> (Trigger, Self) {
+        let (sender, receiver) = watch::channel(false);
+        (Trigger(sender), Self(receiver))
+    }
+
+    /// One that SIGTERM and SIGINT ask for. Must be called inside a tokio runtime.
+    ///
+    /// # Errors
+    /// Where the signals can't be caught.
+    pub fn on_signals() -> io::Result<(Trigger, Self)> {
+        let (trigger, shutdown) = Self::manual();
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let asked = trigger.clone();
+        tokio::spawn(async move {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            asked.stop();
+        });
+        Ok((trigger, shutdown))
+    }
+
+    /// Ends when the stop is asked for; at once where it was.
+    pub async fn requested(&self) {
+        // The trigger being gone means that nobody will ask any more: wait for ever.
+        if self.0.clone().wait_for(|asked| *asked).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Whether it was asked for.
+    pub fn is_requested(&self) -> bool {
+        *self.0.borrow()
+    }
+}
+
+impl Trigger {
+    /// Asks for the stop.
+    pub fn stop(&self) {
+        self.0.send_replace(true);
+    }
+}
+
+/// SIGHUP, again and again: settings and files are to be read anew.
+#[derive(Debug)]
+pub struct Reload(tokio::signal::unix::Signal);
+
+impl Reload {
+    /// Catches SIGHUP. Must be called inside a tokio runtime.
+    ///
+    /// # Errors
+    /// Where it can't be caught.
+    pub fn on_hangup() -> io::Result<Self> {
+        signal(SignalKind::hangup()).map(Self)
+    }
+
+    /// Ends when the next one came.
+    pub async fn requested(&mut self) {
+        if self.0.recv().await.is_none() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// Tells the service manager that this process serves now; nothing happens where there is none.
+pub fn ready() {
+    notify(&[sd_notify::NotifyState::Ready]);
+}
+
+/// Tells the service manager that this process is about to end.
+pub fn stopping() {
+    notify(&[sd_notify::NotifyState::Stopping]);
+}
+
+fn notify(state: &[sd_notify::NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(state) {
+        tracing::warn!(error = %error, "cannot reach the service manager");
+    }
+}

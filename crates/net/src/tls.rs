@@ -1,0 +1,223 @@
+//! Certificates and whom to trust. TLS 1.2 and 1.3 by rustls, cryptography by aws-lc-rs.
+//!
+//! Servers show a [`ServerTls`], which reads its files again when they have changed. Clients take
+//! [`verifying`] where the peer's name must be proven, or [`opportunistic`] where encryption is only
+//! better than none (RFC 7435).
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant, SystemTime};
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
+use rustls::{ClientConfig, DigitallySignedStruct, ServerConfig, SignatureScheme};
+use rustls_pki_types::pem::PemObject as _;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+
+/// How often the files' times are looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// Why there is no TLS.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// A file can't be read, or holds no PEM of the kind.
+    #[error("cannot read {} as PEM", path.display())]
+    Pem {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: rustls_pki_types::pem::Error,
+    },
+    /// There is nothing in the file.
+    #[error("{} holds no certificate", path.display())]
+    Empty {
+        /// The file.
+        path: PathBuf,
+    },
+    /// They can't be used.
+    #[error("cannot use the certificate in {}", path.display())]
+    Unusable {
+        /// The file.
+        path: PathBuf,
+        /// What rustls said.
+        source: rustls::Error,
+    },
+    /// No one to trust.
+    #[error("cannot load the certificate authorities that this host trusts")]
+    Trust(#[source] rustls::Error),
+}
+
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(aws_lc_rs::default_provider())
+}
+
+/// Makes aws-lc-rs the provider for whoever asks rustls for its default. Call it first in `main`.
+pub fn install_provider() {
+    // It fails only where one is installed already, which is then ours too.
+    let _ = aws_lc_rs::default_provider().install_default();
+}
+
+/// A server's certificate and key. Cheap to clone; all clones see a reload.
+#[derive(Debug, Clone)]
+pub struct ServerTls(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    certificate: PathBuf,
+    key: PathBuf,
+    current: Mutex<Current>,
+}
+
+#[derive(Debug)]
+struct Current {
+    config: Arc<ServerConfig>,
+    stamps: [Option<SystemTime>; 2],
+    looked: Instant,
+}
+
+impl ServerTls {
+    /// Reads chain and key.
+    ///
+    /// # Errors
+    /// Any [`TlsError`] but [`TlsError::Trust`].
+    pub fn load(certificate: &Path, key: &Path) -> Result<Self, TlsError> {
+        let stamps = [certificate, key].map(stamp);
+        let config = server_config(certificate, key)?;
+        let current = Mutex::new(Current { config, stamps, looked: Instant::now() });
+        Ok(Self(Arc::new(Shared {
+            certificate: certificate.to_owned(),
+            key: key.to_owned(),
+            current,
+        })))
+    }
+
+    /// What to shake hands with. Where the files have changed they are read again; where that fails,
+    /// the old ones stay and the log says why.
+    pub(crate) fn config(&self) -> Arc<ServerConfig> {
+        let Shared { certificate, key, current } = &*self.0;
+        // A thread that panicked with the lock left whole values behind.
+        let mut current = current.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if current.looked.elapsed() < LOOK_EVERY {
+            return Arc::clone(&current.config);
+        }
+        current.looked = Instant::now();
+        let stamps = [certificate.as_path(), key].map(stamp);
+        if stamps != current.stamps {
+            current.stamps = stamps;
+            match server_config(certificate, key) {
+                Ok(config) => {
+                    current.config = config;
+                    tracing::info!(certificate = %certificate.display(), "certificate read again");
+                }
+                Err(error) => {
+                    let error: &dyn std::error::Error = &error;
+                    tracing::error!(
+                        error,
+                        "certificate has changed and cannot be used, the old one stays"
+                    );
+                }
+            }
+        }
+        Arc::clone(&current.config)
+    }
+}
+
+fn stamp(path: &Path) -> Option<SystemTime> {
+    std::fs::metadata(path).and_then(|metadata| metadata.modified()).ok()
+}
+
+fn server_config(certificate: &Path, key: &Path) -> Result<Arc<ServerConfig>, TlsError> {
+    let chain = certificates(certificate)?;
+    let key_der = PrivateKeyDer::from_pem_file(key)
+        .map_err(|source| TlsError::Pem { path: key.to_owned(), source })?;
+    let unusable = |source| TlsError::Unusable { path: certificate.to_owned(), source };
+    let config = ServerConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()
+        .map_err(unusable)?
+        .with_no_client_auth()
+        .with_single_cert(chain, key_der)
+        .map_err(unusable)?;
+    Ok(Arc::new(config))
+}
+
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let pem = |source| TlsError::Pem { path: path.to_owned(), source };
+    let chain: Vec<_> =
+        CertificateDer::pem_file_iter(path).map_err(pem)?.collect::<Result<_, _>>().map_err(pem)?;
+    match chain.is_empty() {
+        true => Err(TlsError::Empty { path: path.to_owned() }),
+        false => Ok(chain),
+    }
+}
+
+/// For clients: the peer's certificate must be valid for its name, by the authorities that this host
+/// trusts and those in the PEM file `trust`.
+///
+/// # Errors
+/// Where `trust` can't be read, or there is nobody to trust.
+pub fn verifying(trust: Option<&Path>) -> Result<Arc<ClientConfig>, TlsError> {
+    let extra = trust.map(certificates).transpose()?.unwrap_or_default();
+    let verifier = rustls_platform_verifier::Verifier::new_with_extra_roots(extra, provider())
+        .map_err(TlsError::Trust)?;
+    client_config(Arc::new(verifier)).map_err(TlsError::Trust)
+}
+
+/// For clients: encrypted to whoever it is (RFC 7435). Never use it where a password is sent.
+///
+/// # Errors
+/// Where rustls can't be set up, which does not happen with our provider.
+pub fn opportunistic() -> Result<Arc<ClientConfig>, TlsError> {
+    client_config(Arc::new(AnyCertificate(provider()))).map_err(TlsError::Trust)
+}
+
+fn client_config(
+    verifier: Arc<dyn ServerCertVerifier>,
+) -> Result<Arc<ClientConfig>, rustls::Error> {
+    let config = ClientConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()?
+        .dangerous()
+        .with_custom_certificate_verifier(verifier)
+        .with_no_client_auth();
+    Ok(Arc::new(config))
+}
+
+/// Takes any certificate, but checks that the peer has its key.
+#[derive(Debug)]
+struct AnyCertificate(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for AnyCertificate {
+    fn verify_server_cert(
+        &self,
+        _end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.0.signature_verification_algorithms;
+        verify_tls12_signature(message, certificate, signature, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.0.signature_verification_algorithms;
+        verify_tls13_signature(message, certificate, signature, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
