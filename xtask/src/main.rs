@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod bench;
 mod demo;
 mod fuzz;
 mod step;
@@ -29,6 +30,8 @@ enum Verb {
     Tidy,
     /// Check licences, sources and duplicate versions of what we link.
     Supply,
+    /// Measure ours and a peer side by side, in one interleaved run.
+    Bench(bench::Options),
     /// Fuzz one target for a while.
     Fuzz(fuzz::Options),
 }
@@ -39,6 +42,7 @@ fn main() -> ExitCode {
         Verb::Test(options) => test::run(&options),
         Verb::Tidy => tidy::run(),
         Verb::Supply => supply::run(),
+        Verb::Bench(options) => bench::run(&options),
         Verb::Fuzz(options) => fuzz::run(&options),
     };
     match done {

@@ -1,0 +1,130 @@
+//! What a server used while it worked: CPU and memory of its processes, syncs, octets to the disk.
+//!
+//! Every server runs in a control group of its own, so that CPU counts what ended children used too.
+//! Syncs are counted by the kernel's tracepoints, system wide: nothing else that syncs may run meanwhile.
+//! Octets are what reached the block device, journal included. All of it needs root.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+
+/// A control group (version 2) and all processes in it.
+pub(crate) struct Group {
+    folder: PathBuf,
+}
+
+impl Group {
+    /// Makes one and runs `start` in it: whatever that starts is in the group from its first instruction.
+    pub(crate) fn around<T>(
+        name: &str,
+        start: impl FnOnce() -> anyhow::Result<T>,
+    ) -> anyhow::Result<(Self, T)> {
+        let top = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"].map(Path::new);
+        let top = top.into_iter().find(|top| top.join("cgroup.procs").is_file());
+        let top = top.context("no control groups (version 2) are mounted")?;
+        let folder = top.join(format!("postroad-bench-{}-{name}", std::process::id()));
+        fs::create_dir(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        let group = Self { folder };
+        group.join(&group.folder)?;
+        let started = start();
+        group.join(top)?;
+        Ok((group, started?))
+    }
+
+    fn join(&self, folder: &Path) -> anyhow::Result<()> {
+        let ours = std::process::id().to_string();
+        fs::write(folder.join("cgroup.procs"), ours).context("cannot change the control group")
+    }
+
+    /// CPU seconds used by the group's processes so far, user and system.
+    pub(crate) fn cpu_seconds(&self) -> anyhow::Result<f64> {
+        let stat =
+            fs::read_to_string(self.folder.join("cpu.stat")).context("cannot read the CPU time")?;
+        let line = stat.lines().find_map(|line| line.strip_prefix("usage_usec "));
+        let micros: u64 = line.context("no CPU time in the control group")?.parse()?;
+        Ok(micros as f64 / 1e6)
+    }
+
+    /// The processes' peak memory, added up, in KiB.
+    pub(crate) fn peak_rss_kib(&self) -> u64 {
+        let pids = fs::read_to_string(self.folder.join("cgroup.procs")).unwrap_or_default();
+        let peak = |pid: &str| {
+            let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+            let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+            line.split_whitespace().next()?.parse::<u64>().ok()
+        };
+        pids.lines().filter_map(peak).sum()
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        // Fails where a process is still ending; an empty group that stays harms nobody.
+        let _ = fs::remove_dir(&self.folder);
+    }
+}
+
+/// Counts every kind of sync on this host, by a trace instance of our own.
+pub(crate) struct Syncs {
+    instance: PathBuf,
+}
+
+const SYNC_CALLS: [&str; 5] = ["fsync", "fdatasync", "sync_file_range", "syncfs", "sync"];
+
+impl Syncs {
+    /// `None` where tracefs isn't ours to use.
+    pub(crate) fn start() -> Option<Self> {
+        let tracing = Path::new("/sys/kernel/tracing");
+        if !tracing.join("instances").is_dir() {
+            let mount = ["-t", "tracefs", "tracefs", "/sys/kernel/tracing"];
+            std::process::Command::new("mount").args(mount).status().ok()?;
+        }
+        let instance = tracing.join(format!("instances/postroad-bench-{}", std::process::id()));
+        fs::create_dir(&instance).ok()?;
+        let syncs = Self { instance };
+        syncs.switch("1").ok()?;
+        Some(syncs)
+    }
+
+    fn switch(&self, to: &str) -> std::io::Result<()> {
+        let event =
+            |call: &str| self.instance.join(format!("events/syscalls/sys_enter_{call}/enable"));
+        SYNC_CALLS.iter().try_for_each(|call| fs::write(event(call), to))
+    }
+
+    /// Syncs since the start: events still in the buffers and those that newer ones pushed out.
+    pub(crate) fn count(&self) -> u64 {
+        let Ok(cpus) = fs::read_dir(self.instance.join("per_cpu")) else { return 0 };
+        let counted = |line: &str| {
+            let number =
+                line.strip_prefix("entries: ").or_else(|| line.strip_prefix("overrun: "))?;
+            number.trim().parse::<u64>().ok()
+        };
+        let events = |cpu: std::io::Result<fs::DirEntry>| {
+            let stats = fs::read_to_string(cpu.ok()?.path().join("stats")).ok()?;
+            Some(stats.lines().filter_map(counted).sum::<u64>())
+        };
+        cpus.filter_map(events).sum()
+    }
+}
+
+impl Drop for Syncs {
+    fn drop(&mut self) {
+        let _ = self.switch("0");
+        let _ = fs::remove_dir(&self.instance);
+    }
+}
+
+/// Octets written so far to the block device that holds `path`.
+pub(crate) fn device_octets(path: &Path) -> anyhow::Result<u64> {
+    use std::os::unix::fs::MetadataExt as _;
+    let device =
+        fs::metadata(path).with_context(|| format!("cannot stat {}", path.display()))?.dev();
+    let (major, minor) = ((device >> 8) & 0xfff, (device & 0xff) | ((device >> 12) & 0xfff00));
+    let stat = fs::read_to_string(format!("/sys/dev/block/{major}:{minor}/stat"))
+        .with_context(|| format!("{} is on no block device", path.display()))?;
+    // The seventh number is sectors written, always of 512 octets.
+    let sectors = stat.split_whitespace().nth(6).and_then(|field| field.parse::<u64>().ok());
+    Ok(sectors.context("cannot read the block device's figures")? * 512)
+}

@@ -1,0 +1,128 @@
+//! Rows of figures: printed as a table, written as JSON, summed up as medians and ratios.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Write as _;
+use std::path::Path;
+
+use anyhow::Context as _;
+use serde_json::{Map, Value};
+
+/// What one run of one case gave; figures are per message unless their name says otherwise.
+#[derive(Debug, Clone)]
+pub(crate) struct Row {
+    pub(crate) server: &'static str,
+    pub(crate) case: String,
+    pub(crate) figures: BTreeMap<&'static str, f64>,
+}
+
+/// All runs so far, in order.
+#[derive(Default)]
+pub(crate) struct Rows(Vec<Row>);
+
+impl Rows {
+    pub(crate) fn push(&mut self, row: Row) {
+        self.0.push(row);
+    }
+
+    /// One JSON object a run.
+    pub(crate) fn write_json(&self, path: &Path) -> anyhow::Result<()> {
+        let mut file =
+            File::create(path).with_context(|| format!("cannot create {}", path.display()))?;
+        for row in &self.0 {
+            let mut object = Map::new();
+            object.insert("server".into(), row.server.into());
+            object.insert("case".into(), row.case.clone().into());
+            object.extend(
+                row.figures.iter().map(|(name, value)| ((*name).to_owned(), Value::from(*value))),
+            );
+            writeln!(file, "{}", Value::Object(object)).context("cannot write the figures")?;
+        }
+        Ok(())
+    }
+
+    /// Medians by case and server, and our ratio to every peer.
+    pub(crate) fn print(&self, ours: &str, names: &[&'static str]) {
+        let mut table = comfy_table::Table::new();
+        table.load_style(comfy_table::presets::ASCII_MARKDOWN);
+        let header = ["case", "server", "runs"].into_iter().chain(names.iter().copied());
+        table.set_header(header.chain(["rate ratio", "CPU ratio"]));
+        for case in self.cases() {
+            for server in self.servers(&case) {
+                let runs =
+                    self.0.iter().filter(|row| row.case == case && row.server == server).count();
+                let mut cells = vec![case.clone(), server.to_owned(), runs.to_string()];
+                cells.extend(names.iter().map(|name| shown(self.median(&case, server, name))));
+                for name in ["per_s", "cpu_ms"] {
+                    let ratio = || {
+                        Some(self.median(&case, ours, name)? / self.median(&case, server, name)?)
+                    };
+                    cells.push(if server == ours { String::new() } else { shown(ratio()) });
+                }
+                table.add_row(cells);
+            }
+        }
+        println!("{table}");
+        println!(
+            "Medians; the ratios are {ours}'s figure divided by the peer's, from the same interleaved runs."
+        );
+    }
+
+    fn cases(&self) -> Vec<String> {
+        let mut cases: Vec<String> = Vec::new();
+        for row in &self.0 {
+            if !cases.contains(&row.case) {
+                cases.push(row.case.clone());
+            }
+        }
+        cases
+    }
+
+    fn servers(&self, case: &str) -> Vec<&'static str> {
+        let mut servers = Vec::new();
+        for row in self.0.iter().filter(|row| row.case == case) {
+            if !servers.contains(&row.server) {
+                servers.push(row.server);
+            }
+        }
+        servers
+    }
+
+    fn median(&self, case: &str, server: &str, name: &str) -> Option<f64> {
+        let ours = self.0.iter().filter(|row| row.case == case && row.server == server);
+        let mut values: Vec<f64> = ours.filter_map(|row| row.figures.get(name).copied()).collect();
+        values.sort_by(f64::total_cmp);
+        let middle = values.len() / 2;
+        match values.len() % 2 {
+            1 => values.get(middle).copied(),
+            _ => Some((values.get(middle.checked_sub(1)?)? + values.get(middle)?) / 2.0),
+        }
+    }
+}
+
+/// Three significant digits are more than the machine's noise leaves.
+fn shown(value: Option<f64>) -> String {
+    match value {
+        None => "-".into(),
+        Some(value) if value >= 100.0 => format!("{value:.0}"),
+        Some(value) if value >= 10.0 => format!("{value:.1}"),
+        Some(value) => format!("{value:.2}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn medians_of_odd_even_and_no_runs() {
+        let mut rows = Rows::default();
+        for value in [3.0, 1.0, 2.0] {
+            rows.push(Row { server: "a", case: "c".into(), figures: [("per_s", value)].into() });
+        }
+        assert_eq!(rows.median("c", "a", "per_s"), Some(2.0));
+        rows.push(Row { server: "a", case: "c".into(), figures: [("per_s", 10.0)].into() });
+        assert_eq!(rows.median("c", "a", "per_s"), Some(2.5));
+        assert_eq!(rows.median("c", "b", "per_s"), None);
+    }
+}
