@@ -1,9 +1,14 @@
 //! Messages in transit: accepted, not yet delivered, bounced or expired.
 //!
 //! [`Spool`] is the promise; the embedded engine keeps it on one host's disk, a replicated engine can
-//! keep the same one later. See [`spool`] for what `Stored` means.
+//! keep the same one later. See [`spool`] for what `Stored` means, [`embedded`] for how it is kept,
+//! [`retry`] for when a deferred recipient is tried again.
 #![forbid(unsafe_code)]
 
+pub mod embedded;
+pub mod retry;
 pub mod spool;
+
+pub use embedded::Embedded;
 
 pub use spool::*;

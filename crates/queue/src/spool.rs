@@ -89,7 +89,8 @@ impl fmt::Display for QueueId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for place in (0..13).rev() {
             let digit = (self.0 >> (5 * place)) & 31;
-            let character = DIGITS.get(usize::try_from(digit).unwrap_or(0)).copied().unwrap_or(b'0');
+            let character =
+                DIGITS.get(usize::try_from(digit).unwrap_or(0)).copied().unwrap_or(b'0');
             write!(f, "{}", char::from(character))?;
         }
         Ok(())
@@ -155,13 +156,18 @@ impl Content {
     }
 }
 
-/// A large message that was written into the spool while it arrived.
+/// A large message that was written into the spool while it arrived. Made by [`LargeWriter::finish`]
+/// alone; where it is dropped without having been accepted, the engine takes its octets away again.
 #[derive(Debug)]
 pub struct LargeContent {
-    /// The id it was started for.
+    /// The id it was started for; only a message of this id may have it.
     pub id: QueueId,
     /// How long it is.
     pub octets: u64,
+    /// CRC-32 of its octets.
+    pub checksum: u32,
+    /// The engine's own claim on the file.
+    pub(crate) claim: crate::embedded::LargeClaim,
 }
 
 /// What became of one message that was to be stored.

@@ -1,0 +1,78 @@
+//! Ids that never repeat, whatever the clock does.
+//!
+//! An id is the epoch (upper 26 bits) and a count (lower 38 bits). Each start takes an epoch greater
+//! than any before it: greater than the one in the file `epoch`, than any id in the log, and than the
+//! minutes since 1970. So a clock that was set back repeats nothing (the file knows better), nor does
+//! a queue that was restored from a backup (the clock knows better); ids would repeat only where both
+//! are wrong at once. 26 bits of minutes last until 2097, 38 bits for 27,000 messages a second over
+//! 100 days without a restart, and more messages than that merely borrow the next minute's ids.
+//!
+//! The file is one line, `epoch NUMBER CRC-32-IN-HEX`, replaced by a rename.
+
+use std::path::Path;
+use std::time::SystemTime;
+
+use postroad_disk::{Disk, DiskError};
+
+use super::codec::micros;
+use super::events;
+use super::layout::Layout;
+use crate::spool::QueueId;
+
+const COUNT_BITS: u32 = 38;
+const EPOCH_MAX: u64 = (1 << (64 - COUNT_BITS)) - 1;
+
+/// Takes the next epoch, durably, and gives its first id.
+pub(crate) fn begin(
+    disk: &dyn Disk,
+    layout: &Layout,
+    last_id: Option<QueueId>,
+    now: SystemTime,
+) -> Result<QueueId, DiskError> {
+    // A clock beyond 2097 is wrong, or this code very old: the file and the log have to do.
+    let minutes =
+        Some(micros(now) / 60_000_000).filter(|minutes| *minutes < EPOCH_MAX).unwrap_or(0);
+    let seen = last_id.map_or(0, |id| id.number() >> COUNT_BITS);
+    let epoch = minutes.max(seen + 1).max(read(disk, &layout.epoch())? + 1);
+    write(disk, layout, epoch)?;
+    Ok(QueueId::from_number(epoch << COUNT_BITS))
+}
+
+/// The epoch in the file; 0 where there is none or it can't be read, for then the log and the clock
+/// have to do.
+fn read(disk: &dyn Disk, path: &Path) -> Result<u64, DiskError> {
+    let file = match disk.open_read(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(0),
+        other => other?,
+    };
+    let mut octets = [0; 64];
+    let read = file.read_at(&mut octets, 0)?;
+    let epoch = octets.get(..read).and_then(parse);
+    if epoch.is_none() {
+        events::foreign(path, "it is damaged; ids go on from the log and the clock");
+    }
+    Ok(epoch.unwrap_or(0))
+}
+
+fn parse(line: &[u8]) -> Option<u64> {
+    let line = std::str::from_utf8(line).ok()?.strip_suffix('\n')?;
+    let (body, crc) = line.rsplit_once(' ')?;
+    let number: u64 = body.strip_prefix("epoch ")?.parse().ok()?;
+    let intact = u32::from_str_radix(crc, 16).ok()? == crc32fast::hash(body.as_bytes());
+    (intact && number < EPOCH_MAX).then_some(number)
+}
+
+fn write(disk: &dyn Disk, layout: &Layout, epoch: u64) -> Result<(), DiskError> {
+    let next = layout.epoch_next();
+    match disk.remove(&next) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+        Ok(()) | Err(_) => {}
+    }
+    let body = format!("epoch {epoch}");
+    let line = format!("{body} {:08x}\n", crc32fast::hash(body.as_bytes()));
+    let mut file = disk.create_new(&next)?;
+    file.write_all_at(&[line.as_bytes()], 0)?;
+    file.sync()?;
+    disk.rename(&next, &layout.epoch())?;
+    disk.sync_dir(&layout.dir)
+}

@@ -1,0 +1,81 @@
+//! What the embedded engine tells the log: one function an event.
+
+use std::error::Error as _;
+use std::path::Path;
+
+use postroad_disk::DiskError;
+
+use crate::spool::{AcceptError, QueueId};
+
+/// Error and causes in one line.
+fn chain(error: &DiskError) -> String {
+    error.source().map_or_else(|| error.to_string(), |source| format!("{error}: {source}"))
+}
+
+/// Tells the operator why a message is refused, and the caller what to tell the peer.
+pub(crate) fn refused(error: &DiskError) -> AcceptError {
+    if error.is_full() {
+        tracing::warn!(error = chain(error), "the queue is full");
+        return AcceptError::Full;
+    }
+    tracing::error!(error = chain(error), "a message could not be stored");
+    AcceptError::Disk(chain(error))
+}
+
+pub(crate) fn segment_abandoned(segment: u32, error: &DiskError) {
+    tracing::error!(
+        segment,
+        error = chain(error),
+        "a sync of the queue failed: going on in a new segment; check the disk"
+    );
+}
+
+pub(crate) fn stopped(error: &DiskError) {
+    tracing::error!(
+        error = chain(error),
+        "the queue's disk failed again: intake stopped; repair the disk and restart"
+    );
+}
+
+pub(crate) fn full(error: &DiskError) {
+    tracing::error!(error = chain(error), "outcomes can't be recorded: free some space");
+}
+
+pub(crate) fn opened(messages: usize, segments: usize, epoch: u64) {
+    tracing::info!(messages, segments, epoch, "queue opened");
+}
+
+pub(crate) fn foreign(path: &Path, why: &'static str) {
+    tracing::warn!(path = ?path, why, "left alone in the queue's folder");
+}
+
+pub(crate) fn torn_tail(path: &Path, octets: u64) {
+    tracing::warn!(path = ?path, octets, "the last write was cut off; nothing in it had been answered");
+}
+
+pub(crate) fn damaged(path: &Path, offset: u64, octets: u64, kept: &Path) {
+    tracing::error!(path = ?path, offset, octets, kept = ?kept, "part of the queue is damaged");
+}
+
+pub(crate) fn damaged_content(id: QueueId) {
+    tracing::error!(queue_id = %id, "the stored content is damaged: it is not delivered");
+}
+
+pub(crate) fn large_missing(id: QueueId, path: &Path) {
+    tracing::error!(queue_id = %id, path = ?path, "the file of a large message is missing or cut short");
+}
+
+pub(crate) fn swept(path: &Path) {
+    tracing::info!(path = ?path, "removed what a crash had left of a large message");
+}
+
+pub(crate) fn left_behind(error: &DiskError) {
+    tracing::warn!(
+        error = chain(error),
+        "a file that isn't needed any more stays until the next start"
+    );
+}
+
+pub(crate) fn cleaning_stopped(error: &DiskError) {
+    tracing::error!(error = chain(error), "space can't be given back until the next start");
+}

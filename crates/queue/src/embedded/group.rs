@@ -1,0 +1,182 @@
+//! One group commit: the records that share a sync, and those who wait for them.
+
+use tokio::sync::oneshot;
+
+use super::Core;
+use super::codec::{Record, Storage};
+use super::inbox::{Moved, Pending};
+use super::index::{Effect, Place};
+use crate::spool::{Accept, AcceptError, Edit, Fenced};
+
+/// Records in the order in which they are written: moved messages, new ones, then outcomes and edits.
+///
+/// Moved messages come first because they carry the states that the index has now: an outcome in the
+/// same group has to come behind them.
+#[derive(Debug, Default)]
+pub(crate) struct Group {
+    moves: Vec<Pending>,
+    accepts: Vec<Accepting>,
+    notes: Vec<Pending>,
+    /// Cancellations of `cancelled`, as notes.
+    cancels: Vec<Pending>,
+    cancelled: Vec<Accepting>,
+    noting: Vec<oneshot::Sender<Result<(), Fenced>>>,
+}
+
+/// One call of `accept`.
+#[derive(Debug)]
+struct Accepting {
+    /// `None` for a message that is in the queue already: this is a repeated call.
+    messages: Vec<Option<Pending>>,
+    done: oneshot::Sender<Vec<Accept>>,
+}
+
+impl Group {
+    pub(crate) fn add_accept(
+        &mut self,
+        messages: Vec<Pending>,
+        done: oneshot::Sender<Vec<Accept>>,
+        core: &Core,
+    ) {
+        let index = core.index();
+        let known = |pending: &Pending| match &pending.record {
+            Record::Message(message) => index.messages.contains_key(&message.id),
+            Record::Outcomes { .. } | Record::Edited { .. } => false,
+        };
+        let messages = messages.into_iter().map(|pending| (!known(&pending)).then_some(pending));
+        self.accepts.push(Accepting { messages: messages.collect(), done });
+    }
+
+    pub(crate) fn add_note(
+        &mut self,
+        records: Vec<Pending>,
+        done: oneshot::Sender<Result<(), Fenced>>,
+    ) {
+        self.notes.extend(records);
+        self.noting.push(done);
+    }
+
+    /// Messages that have gone or have been moved since their content was read are left out.
+    pub(crate) fn add_move(
+        &mut self,
+        messages: Vec<Moved>,
+        done: oneshot::Sender<Result<(), Fenced>>,
+        core: &Core,
+    ) {
+        let index = core.index();
+        for Moved { id, from, content, content_crc } in messages {
+            if let Some(entry) = index.messages.get(&id).filter(|entry| entry.place == from) {
+                let record = Record::Message(entry.record(id));
+                let meta = record.encode();
+                self.moves.push(Pending { record, meta, content, content_crc, large: None });
+            }
+        }
+        self.noting.push(done);
+    }
+
+    /// All that is to be written, in order.
+    pub(crate) fn lines(&self) -> Vec<&Pending> {
+        let accepts = self.accepts.iter().flat_map(|call| call.messages.iter().flatten());
+        self.moves.iter().chain(accepts).chain(&self.cancels).chain(&self.notes).collect()
+    }
+
+    /// All of it is durable, each record at its place: does to the index what the records say, and
+    /// tells everybody but the cancelled.
+    pub(crate) fn stored(&mut self, core: &Core, places: &[Place]) {
+        let mut effects = Vec::new();
+        let mut recent = Vec::new();
+        let mut places = places.iter().copied();
+        let mut index = core.index();
+        let mut apply = |pending: Pending| {
+            let Some(place) = places.next() else { return };
+            if let (Record::Message(message), false) = (&pending.record, pending.content.is_empty())
+            {
+                recent.push((message.id, pending.content));
+            }
+            if let Some(large) = &pending.large {
+                large.claim.keep();
+            }
+            effects.push(index.apply(pending.record, place));
+        };
+        self.moves.drain(..).for_each(&mut apply);
+        let mut accepted = Vec::new();
+        for Accepting { messages, done } in self.accepts.drain(..) {
+            let verdicts = messages.iter().map(|_| Accept::Stored).collect();
+            messages.into_iter().flatten().for_each(&mut apply);
+            accepted.push((done, verdicts));
+        }
+        self.cancels.drain(..).chain(self.notes.drain(..)).for_each(&mut apply);
+        drop(index);
+        core.remember(recent);
+        for (done, verdicts) in accepted {
+            let _ = done.send(verdicts);
+        }
+        for done in self.noting.drain(..) {
+            let _ = done.send(Ok(()));
+        }
+        effects.into_iter().for_each(|effect| gone(core, effect));
+    }
+
+    /// Turns the new messages into cancellations, for a file in which they may or may not be: should
+    /// they surface there after a crash, the cancellation behind them takes them away.
+    pub(crate) fn cancel_messages(&mut self) {
+        self.cancelled = std::mem::take(&mut self.accepts);
+        for pending in self.cancelled.iter().flat_map(|call| call.messages.iter().flatten()) {
+            if let Record::Message(message) = &pending.record {
+                let cancel =
+                    Record::Edited { id: message.id, edit: Edit::Delete, at: message.arrived };
+                self.cancels.push(Pending::bare(cancel));
+            }
+        }
+    }
+
+    /// Tells those who brought new messages (or had them cancelled) that they aren't stored.
+    pub(crate) fn refuse_messages(&mut self, why: &AcceptError) {
+        self.answer_messages(|| Accept::Refused(why.clone()));
+    }
+
+    /// The queue has stopped: nothing of this group was written.
+    pub(crate) fn refuse_all(mut self) {
+        self.refuse_messages(&AcceptError::Stopping);
+        self.fence_notes();
+    }
+
+    /// Nobody knows what of this group is on the disk, and it can't be found out.
+    pub(crate) fn doubt_all(mut self) {
+        for pending in self.accepts.iter().chain(&self.cancelled).flat_map(|call| &call.messages) {
+            // The record may surface at the next start, so the file has to be there then.
+            pending
+                .iter()
+                .filter_map(|pending| pending.large.as_ref())
+                .for_each(|l| l.claim.keep());
+        }
+        self.answer_messages(|| Accept::InDoubt);
+        self.fence_notes();
+    }
+
+    fn fence_notes(&mut self) {
+        for done in self.noting.drain(..) {
+            let _ = done.send(Err(Fenced));
+        }
+    }
+
+    fn answer_messages(&mut self, verdict: impl Fn() -> Accept) {
+        for Accepting { messages, done } in self.accepts.drain(..).chain(self.cancelled.drain(..)) {
+            let of = |message: &Option<Pending>| match message {
+                Some(_) => verdict(),
+                None => Accept::Stored,
+            };
+            let _ = done.send(messages.iter().map(of).collect());
+        }
+    }
+}
+
+/// What a message leaves behind when its last recipient is done.
+fn gone(core: &Core, effect: Effect) {
+    let Effect::Gone(id, storage) = effect else { return };
+    core.forget_recent(id);
+    if let Storage::Large { .. } = storage {
+        let (disk, path) = (std::sync::Arc::clone(&core.disk), core.layout.large(id));
+        core.helpers.spawn(move || super::large::remove(disk.as_ref(), &path));
+    }
+}

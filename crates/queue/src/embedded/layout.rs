@@ -1,0 +1,159 @@
+//! Where what stands in the queue's directory, and whether it may be trusted.
+//!
+//! ```text
+//! DIR/lock                      held by the process that owns the queue
+//! DIR/epoch                     the number of the last start, from which ids grow
+//! DIR/segments/0000000001.log   the log, oldest first
+//! DIR/large/0123456789ABC       contents of large messages, by queue id
+//! DIR/damaged/                  what start-up or cleaning found altered, for the operator
+//! ```
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+use postroad_disk::{Disk, DiskError, EntryKind, Owner, Stat};
+
+use super::events;
+use crate::spool::{OpenError, QueueId};
+
+/// The queue's directory.
+#[derive(Debug, Clone)]
+pub(crate) struct Layout {
+    pub(crate) dir: PathBuf,
+}
+
+impl Layout {
+    pub(crate) fn lock(&self) -> PathBuf {
+        self.dir.join("lock")
+    }
+
+    pub(crate) fn epoch(&self) -> PathBuf {
+        self.dir.join("epoch")
+    }
+
+    pub(crate) fn epoch_next(&self) -> PathBuf {
+        self.dir.join("epoch.next")
+    }
+
+    pub(crate) fn segments_dir(&self) -> PathBuf {
+        self.dir.join("segments")
+    }
+
+    pub(crate) fn segment(&self, number: u32) -> PathBuf {
+        self.segments_dir().join(format!("{number:010}.log"))
+    }
+
+    pub(crate) fn large_dir(&self) -> PathBuf {
+        self.dir.join("large")
+    }
+
+    pub(crate) fn large(&self, id: QueueId) -> PathBuf {
+        self.large_dir().join(id.to_string())
+    }
+
+    pub(crate) fn damaged_dir(&self) -> PathBuf {
+        self.dir.join("damaged")
+    }
+
+    /// Creates what is missing and refuses what others could have put there (row Q03).
+    pub(crate) fn prepare(&self, disk: &dyn Disk) -> Result<(), OpenError> {
+        if create_missing(disk, &self.dir)? == Created::Yes
+            && let Some(parent) = self.dir.parent().filter(|parent| !parent.as_os_str().is_empty())
+        {
+            disk.sync_dir(parent)?;
+        }
+        for dir in [self.segments_dir(), self.large_dir(), self.damaged_dir()] {
+            create_missing(disk, &dir)?;
+        }
+        Ok(disk.sync_dir(&self.dir)?)
+    }
+
+    /// The numbers of the segments that are there, in order; anything else is reported and left alone.
+    pub(crate) fn segments(&self, disk: &dyn Disk) -> Result<Vec<u32>, DiskError> {
+        let dir = self.segments_dir();
+        let mut numbers = ours(disk, &dir, |name| {
+            let digits = name.strip_suffix(".log")?;
+            let number = digits.parse().ok()?;
+            (format!("{number:010}") == digits).then_some(number)
+        })?;
+        numbers.sort_unstable();
+        Ok(numbers)
+    }
+
+    /// The ids of the large messages that are there.
+    pub(crate) fn large_ids(&self, disk: &dyn Disk) -> Result<Vec<QueueId>, DiskError> {
+        ours(disk, &self.large_dir(), |name| {
+            let id: QueueId = name.parse().ok()?;
+            (id.to_string() == name).then_some(id)
+        })
+    }
+}
+
+/// What stands in a directory under a name of ours and can be trusted. Whatever else is there is
+/// reported, never opened and never followed (row Q02).
+fn ours<T>(
+    disk: &dyn Disk,
+    dir: &Path,
+    parse: impl Fn(&str) -> Option<T>,
+) -> Result<Vec<T>, DiskError> {
+    let mut found = Vec::new();
+    for entry in disk.read_dir(dir)? {
+        let path = dir.join(&entry.name);
+        let Some(value) = OsStr::to_str(&entry.name).and_then(&parse) else {
+            events::foreign(&path, "this name is none of ours");
+            continue;
+        };
+        let stat = match disk.stat(&path) {
+            // The former owner's last removals may still be under way.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+            stat => stat?,
+        };
+        match distrust(stat) {
+            Some(why) => events::foreign(&path, why),
+            None => found.push(value),
+        }
+    }
+    Ok(found)
+}
+
+/// Why a file isn't one that we wrote, if it isn't.
+fn distrust(stat: Stat) -> Option<&'static str> {
+    match stat {
+        Stat { kind: EntryKind::Directory | EntryKind::Other, .. } => Some("it is no regular file"),
+        Stat { owner: Owner::Other(_), .. } => Some("it belongs to another user"),
+        Stat { links, .. } if links != 1 => Some("it has a second name"),
+        Stat { mode, .. } if mode & 0o022 != 0 => Some("others may write to it"),
+        Stat { .. } => None,
+    }
+}
+
+#[derive(PartialEq, Eq)]
+enum Created {
+    Yes,
+    No,
+}
+
+fn create_missing(disk: &dyn Disk, dir: &Path) -> Result<Created, OpenError> {
+    let stat = match disk.stat(dir) {
+        Ok(stat) => stat,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            disk.create_dir(dir)?;
+            return Ok(Created::Yes);
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let shown = dir.display();
+    let problem = match stat {
+        Stat { kind: EntryKind::File | EntryKind::Other, .. } => {
+            "is no directory; move it away or name another folder for the queue".to_owned()
+        }
+        Stat { owner: Owner::Other(uid), .. } => {
+            format!("belongs to user {uid}, not to the one that this runs as; chown -R {shown}")
+        }
+        Stat { mode, .. } if mode & 0o077 != 0 => {
+            format!("is open to other users (mode {mode:03o}); chmod 700 {shown}")
+        }
+        Stat { .. } => return Ok(Created::No),
+    };
+    Err(OpenError::Format { path: shown.to_string(), problem })
+}

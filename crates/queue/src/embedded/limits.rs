@@ -1,0 +1,37 @@
+//! The embedded engine's limits: unit, and reason. None of them is a promise of the file format.
+
+use std::time::Duration;
+
+/// Octets of content that go into the log with their envelope; what is longer gets a file of its own,
+/// so that it neither holds up the small ones nor is copied when the log is cleaned.
+pub const INLINE_OCTETS_MAX: u64 = 1024 * 1024;
+/// Octets after which a segment is closed and the next one begun: large enough to make its creation
+/// rare, small enough that space comes back in good time.
+pub(crate) const SEGMENT_OCTETS: u64 = 64 * 1024 * 1024;
+/// Octets in one group commit; more waits for the next one, so that no sync takes very long.
+pub(crate) const GROUP_OCTETS_MAX: u64 = 8 * 1024 * 1024;
+/// Octets of envelope and states in one record: 1,000 recipients with the longest address, ORCPT and
+/// last reply that there are, and room to spare.
+pub(crate) const META_OCTETS_MAX: usize = 8 * 1024 * 1024;
+/// Octets of a next hop's reply that are kept for the operator and for the bounce.
+pub(crate) const REPLY_OCTETS_MAX: usize = 1_024;
+/// Octets of a large message gathered before they are written.
+pub(crate) const LARGE_WRITE_OCTETS: usize = 1024 * 1024;
+/// Octets of just accepted content kept in memory, so that a letter delivered at once isn't read back.
+pub(crate) const RECENT_OCTETS_MAX: u64 = 64 * 1024 * 1024;
+/// Octets that intake leaves free for outcomes, bounces and cleaning.
+pub(crate) const RESERVE_OCTETS: u64 = 2 * SEGMENT_OCTETS;
+/// Files that intake leaves free for the same.
+pub(crate) const RESERVE_INODES: u64 = 64;
+/// How old the known free space may be.
+pub(crate) const SPACE_AGE_MAX: Duration = Duration::from_secs(1);
+/// Messages that are looked at under one lock in a walk through the queue.
+pub(crate) const WALK_STEP: usize = 256;
+/// Threads for what must not hold up the log: large messages, reads, cleaning.
+pub(crate) const HELPER_THREADS: usize = 4;
+/// The log is cleaned where it is more than this many times as long as what is alive in it …
+pub(crate) const LOG_PER_LIVE_MAX: u64 = 2;
+/// … and longer than this many segments.
+pub(crate) const LOG_SEGMENTS_FREE: u64 = 4;
+/// Octets that cleaning moves between two looks at what else waits.
+pub(crate) const MOVE_OCTETS: u64 = 1024 * 1024;

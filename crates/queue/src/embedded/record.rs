@@ -1,0 +1,347 @@
+//! The shape of a segment file: a header, then records, each with its own checksums.
+//!
+//! All numbers are little-endian; CRC is CRC-32 (IEEE), as in zlib.
+//!
+//! ```text
+//! segment = header *record
+//! header  = "PRQUEUE\n" version:u32 number:u32 mark:u64 0:u32 crc:u32    ; crc of the 28 octets before it
+//! record  = head meta content
+//! head    = mark:u64 kind:u32 group:u32 meta-octets:u32 content-octets:u32 content-crc:u32 crc:u32
+//!                                                ; crc of the 28 octets before it, then of meta
+//! ```
+//! - `mark` is drawn at random for each segment. After damage the reader looks for it to find the next
+//!   record; no letter's text can guess it, so no letter can pass for records.
+//! - `group` is the offset in this segment at which the group commit began that wrote the record. A
+//!   group is written only when the one before it is durable, so whatever is damaged *before* the last
+//!   group was on the disk and has been altered; what is damaged from there on is the torn tail of a
+//!   write that nobody was told had succeeded.
+//! - The content has a checksum of its own, so that start-up reads heads and meta parts alone
+//!   ([`Contents::Skip`]) and the content is checked when it is read.
+
+use postroad_disk::{DiskError, DiskFile};
+
+use super::codec::Kind;
+use super::index::Place;
+use super::limits::{INLINE_OCTETS_MAX, META_OCTETS_MAX, SEGMENT_OCTETS};
+
+/// Octets of a segment's header.
+pub(crate) const HEADER_OCTETS: usize = 32;
+/// Octets of a record's head.
+pub(crate) const HEAD_OCTETS: usize = 32;
+/// The format's version; a segment of a later one is not read at all.
+pub(crate) const VERSION: u32 = 1;
+const MAGIC: &[u8; 8] = b"PRQUEUE\n";
+
+/// A segment's header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Header {
+    pub(crate) version: u32,
+    pub(crate) number: u32,
+    pub(crate) mark: u64,
+}
+
+impl Header {
+    pub(crate) fn encode(self) -> [u8; HEADER_OCTETS] {
+        let mut out = Vec::with_capacity(HEADER_OCTETS);
+        out.extend_from_slice(MAGIC);
+        out.extend_from_slice(&self.version.to_le_bytes());
+        out.extend_from_slice(&self.number.to_le_bytes());
+        out.extend_from_slice(&self.mark.to_le_bytes());
+        out.extend_from_slice(&[0; 4]);
+        with_crc(out, &[])
+    }
+
+    /// `None` where these aren't the octets of a header.
+    pub(crate) fn decode(octets: &[u8; HEADER_OCTETS]) -> Option<Self> {
+        let intact = octets.starts_with(MAGIC) && crc_fits(octets, &[]);
+        intact.then(|| Self {
+            version: u32_at(octets, 8),
+            number: u32_at(octets, 12),
+            mark: u64_at(octets, 16),
+        })
+    }
+}
+
+/// A record's head.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Head {
+    pub(crate) mark: u64,
+    pub(crate) kind: Kind,
+    pub(crate) group: u32,
+    pub(crate) meta_octets: u32,
+    pub(crate) content_octets: u32,
+    pub(crate) content_crc: u32,
+}
+
+impl Head {
+    /// The octets of the head of a record with this meta part.
+    pub(crate) fn encode(self, meta: &[u8]) -> [u8; HEAD_OCTETS] {
+        let mut out = Vec::with_capacity(HEAD_OCTETS);
+        out.extend_from_slice(&self.mark.to_le_bytes());
+        let numbers =
+            [self.kind as u32, self.group, self.meta_octets, self.content_octets, self.content_crc];
+        numbers.iter().for_each(|number| out.extend_from_slice(&number.to_le_bytes()));
+        with_crc(out, meta)
+    }
+
+    /// Octets of the whole record.
+    pub(crate) fn record_octets(&self) -> u64 {
+        HEAD_OCTETS as u64 + u64::from(self.meta_octets) + u64::from(self.content_octets)
+    }
+
+    /// What the octets say, if they can be a head at all; whether they are is for the checksum to say.
+    fn plausible(octets: &[u8; HEAD_OCTETS], mark: u64) -> Option<Self> {
+        let head = Self {
+            mark: u64_at(octets, 0),
+            kind: Kind::from_number(u32_at(octets, 8))?,
+            group: u32_at(octets, 12),
+            meta_octets: u32_at(octets, 16),
+            content_octets: u32_at(octets, 20),
+            content_crc: u32_at(octets, 24),
+        };
+        let fits = head.mark == mark
+            && usize::try_from(head.meta_octets).is_ok_and(|octets| octets <= META_OCTETS_MAX)
+            && u64::from(head.content_octets) <= INLINE_OCTETS_MAX.max(SEGMENT_OCTETS);
+        fits.then_some(head)
+    }
+}
+
+/// Appends the CRC of what is there and of `more`, and makes it an array of the size it now has.
+fn with_crc<const N: usize>(mut out: Vec<u8>, more: &[u8]) -> [u8; N] {
+    let crc = crc_of(&out, more);
+    out.extend_from_slice(&crc.to_le_bytes());
+    out.try_into().unwrap_or([0; N])
+}
+
+fn crc_of(first: &[u8], second: &[u8]) -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(first);
+    hasher.update(second);
+    hasher.finalize()
+}
+
+/// Whether the last four octets are the CRC of the ones before and of `more`.
+fn crc_fits<const N: usize>(octets: &[u8; N], more: &[u8]) -> bool {
+    octets
+        .split_at_checked(N - 4)
+        .is_some_and(|(body, _)| crc_of(body, more) == u32_at(octets, N - 4))
+}
+
+fn u32_at(octets: &[u8], at: usize) -> u32 {
+    octets
+        .get(at..)
+        .and_then(|rest| rest.first_chunk())
+        .map_or(0, |chunk| u32::from_le_bytes(*chunk))
+}
+
+fn u64_at(octets: &[u8], at: usize) -> u64 {
+    octets
+        .get(at..)
+        .and_then(|rest| rest.first_chunk())
+        .map_or(0, |chunk| u64::from_le_bytes(*chunk))
+}
+
+/// Whether the reader checks the contents too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Contents {
+    /// Every one against its checksum: for the segment that was being written at the crash.
+    Check,
+    /// None; whoever reads one checks it then.
+    Skip,
+}
+
+/// What stands next in a segment.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// A record whose checksums fit.
+    Record { offset: u64, head: Head, meta: Vec<u8> },
+    /// Octets that are no intact record, from `from` up to `to`.
+    Damaged { from: u64, to: u64 },
+    /// Nothing but zeros or the end of the file.
+    End { offset: u64 },
+}
+
+/// Reads a segment's records one after the other.
+#[derive(Debug)]
+pub(crate) struct Reader<'a> {
+    file: &'a dyn DiskFile,
+    octets: u64,
+    offset: u64,
+    mark: u64,
+    contents: Contents,
+    window: Window,
+}
+
+impl<'a> Reader<'a> {
+    /// From the first record on. The header's mark is passed in, so that a damaged header (see
+    /// [`first_mark`]) doesn't cost the whole segment.
+    pub(crate) fn new(
+        file: &'a dyn DiskFile,
+        mark: u64,
+        contents: Contents,
+    ) -> Result<Self, DiskError> {
+        let octets = file.len()?;
+        let window = Window { start: 0, octets: Vec::new() };
+        Ok(Self { file, octets, offset: HEADER_OCTETS as u64, mark, contents, window })
+    }
+
+    /// What stands next. After [`Found::End`] it stays there.
+    pub(crate) fn step(&mut self) -> Result<Found, DiskError> {
+        let from = self.offset;
+        match self.record_at(from)? {
+            Attempt::Intact(head, meta) => {
+                self.offset = from + head.record_octets();
+                Ok(Found::Record { offset: from, head, meta })
+            }
+            Attempt::ContentDamaged(head) => {
+                self.offset = from + head.record_octets();
+                Ok(Found::Damaged { from, to: self.offset })
+            }
+            Attempt::NoRecord => match self.next_record(from)? {
+                Some(to) => {
+                    self.offset = to;
+                    Ok(Found::Damaged { from, to })
+                }
+                None => self.tail(from),
+            },
+        }
+    }
+
+    /// Nothing intact follows: the rest is damaged, or it is the end.
+    fn tail(&mut self, from: u64) -> Result<Found, DiskError> {
+        let mut at = from;
+        while at < self.octets {
+            let window = self.window.fill(self.file, at, WINDOW_OCTETS)?;
+            if window.iter().any(|octet| *octet != 0) {
+                self.offset = self.octets;
+                return Ok(Found::Damaged { from, to: self.octets });
+            }
+            at += window.len().max(1) as u64;
+        }
+        self.offset = self.octets;
+        Ok(Found::End { offset: from })
+    }
+
+    /// Where the next intact record behind `from` begins.
+    fn next_record(&mut self, from: u64) -> Result<Option<u64>, DiskError> {
+        let mark = self.mark.to_le_bytes();
+        let mut at = from + 1;
+        while at + HEAD_OCTETS as u64 <= self.octets {
+            let window = self.window.fill(self.file, at, WINDOW_OCTETS)?;
+            let found = window.windows(mark.len()).position(|octets| octets == mark);
+            let Some(index) = found else {
+                // The mark may straddle the window's end.
+                at += (window.len().saturating_sub(mark.len() - 1)).max(1) as u64;
+                continue;
+            };
+            at += index as u64;
+            if !matches!(self.record_at(at)?, Attempt::NoRecord) {
+                return Ok(Some(at));
+            }
+            at += 1;
+        }
+        Ok(None)
+    }
+
+    fn record_at(&mut self, offset: u64) -> Result<Attempt, DiskError> {
+        let octets = self.window.fill(self.file, offset, HEAD_OCTETS)?;
+        let Some(octets) = octets.first_chunk::<HEAD_OCTETS>().copied() else {
+            return Ok(Attempt::NoRecord);
+        };
+        let Some(head) = Head::plausible(&octets, self.mark) else { return Ok(Attempt::NoRecord) };
+        if offset + head.record_octets() > self.octets {
+            return Ok(Attempt::NoRecord);
+        }
+        let meta_octets = usize::try_from(head.meta_octets).unwrap_or(usize::MAX);
+        let meta_offset = offset + HEAD_OCTETS as u64;
+        let window = self.window.fill(self.file, meta_offset, meta_octets)?;
+        let Some(meta) = window.get(..meta_octets).map(<[u8]>::to_vec) else {
+            return Ok(Attempt::NoRecord);
+        };
+        if !crc_fits(&octets, &meta) {
+            return Ok(Attempt::NoRecord);
+        }
+        let content_offset = meta_offset + u64::from(head.meta_octets);
+        if self.contents == Contents::Check && !self.content_fits(&head, content_offset)? {
+            return Ok(Attempt::ContentDamaged(head));
+        }
+        Ok(Attempt::Intact(head, meta))
+    }
+
+    fn content_fits(&mut self, head: &Head, offset: u64) -> Result<bool, DiskError> {
+        let octets = usize::try_from(head.content_octets).unwrap_or(usize::MAX);
+        let window = self.window.fill(self.file, offset, octets)?;
+        Ok(window.get(..octets).is_some_and(|content| crc32fast::hash(content) == head.content_crc))
+    }
+}
+
+enum Attempt {
+    Intact(Head, Vec<u8>),
+    ContentDamaged(Head),
+    NoRecord,
+}
+
+/// Octets that are read at once; most records are smaller, so that one read serves many.
+const WINDOW_OCTETS: usize = 256 * 1024;
+
+/// A stretch of the file in memory.
+#[derive(Debug)]
+struct Window {
+    start: u64,
+    octets: Vec<u8>,
+}
+
+impl Window {
+    /// The octets from `offset` on: `wanted` of them or more, fewer only at the end of the file.
+    fn fill(
+        &mut self,
+        file: &dyn DiskFile,
+        offset: u64,
+        wanted: usize,
+    ) -> Result<&[u8], DiskError> {
+        let skip = offset.checked_sub(self.start).and_then(|skip| usize::try_from(skip).ok());
+        let skip = skip.filter(|skip| skip.saturating_add(wanted) <= self.octets.len());
+        if let Some(skip) = skip {
+            return Ok(self.octets.get(skip..).unwrap_or_default());
+        }
+        self.start = offset;
+        self.octets.resize(wanted.max(WINDOW_OCTETS), 0);
+        let read = file.read_at(&mut self.octets, offset)?;
+        self.octets.truncate(read);
+        Ok(&self.octets)
+    }
+}
+
+/// The mark of the first record, for a segment whose header is damaged.
+pub(crate) fn first_mark(file: &dyn DiskFile) -> Result<Option<u64>, DiskError> {
+    let mut octets = [0; 8];
+    let read = file.read_at(&mut octets, HEADER_OCTETS as u64)?;
+    let mark = u64::from_le_bytes(octets);
+    if read < octets.len() || mark == 0 {
+        return Ok(None);
+    }
+    let mut reader = Reader::new(file, mark, Contents::Skip)?;
+    Ok(matches!(reader.record_at(HEADER_OCTETS as u64)?, Attempt::Intact(..)).then_some(mark))
+}
+
+/// The content of the record at a place that the index knows; `None` where head, meta or content
+/// don't fit their checksums any more.
+pub(crate) fn read_content(
+    file: &dyn DiskFile,
+    place: Place,
+) -> Result<Option<Vec<u8>>, DiskError> {
+    let mut octets = vec![0; usize::try_from(place.octets()).unwrap_or(0)];
+    let read = file.read_at(&mut octets, u64::from(place.offset))?;
+    let content = || {
+        let head_octets = octets.get(..read)?.first_chunk::<HEAD_OCTETS>()?;
+        let head = Head::plausible(head_octets, u64_at(head_octets, 0))?;
+        let meta_end = HEAD_OCTETS + usize::try_from(head.meta_octets).ok()?;
+        let meta = octets.get(HEAD_OCTETS..meta_end)?;
+        let content = octets.get(meta_end..read)?;
+        let intact = head.record_octets() == read as u64
+            && crc_fits(head_octets, meta)
+            && crc32fast::hash(content) == head.content_crc;
+        intact.then(|| content.to_vec())
+    };
+    Ok(content())
+}

@@ -1,0 +1,87 @@
+//! The segment that is being written.
+
+use postroad_disk::{Disk, DiskError, DiskFile};
+
+use super::layout::Layout;
+use super::record::{HEADER_OCTETS, Head, Header, VERSION};
+
+/// The newest segment, open for appending.
+#[derive(Debug)]
+pub(crate) struct Segment {
+    pub(crate) number: u32,
+    pub(crate) mark: u64,
+    file: Box<dyn DiskFile>,
+    /// Where the next group begins; all before it is durable.
+    pub(crate) end: u64,
+}
+
+impl Segment {
+    /// Creates it. When this returns, its header and its name are durable, and so it is known that
+    /// a sync in it succeeds.
+    pub(crate) fn create(disk: &dyn Disk, layout: &Layout, number: u32) -> Result<Self, DiskError> {
+        let path = layout.segment(number);
+        let mark = random_mark();
+        let mut file = disk.create_new(&path)?;
+        let mut begin = || {
+            let header = Header { version: VERSION, number, mark };
+            file.write_all_at(&[&header.encode()], 0)?;
+            file.sync()?;
+            disk.sync_dir(&layout.segments_dir())
+        };
+        if let Err(error) = begin() {
+            // Best effort: a start recognises a segment that holds nothing, and removes it.
+            let _ = disk.remove(&path);
+            return Err(error);
+        }
+        Ok(Self { number, mark, file, end: HEADER_OCTETS as u64 })
+    }
+
+    /// Writes a group of records and makes them durable.
+    pub(crate) fn append(&mut self, records: &[(Head, &[u8], &[u8])]) -> Result<(), AppendError> {
+        let heads: Vec<_> = records.iter().map(|(head, meta, _)| head.encode(meta)).collect();
+        let mut buffers: Vec<&[u8]> = Vec::with_capacity(records.len() * 3);
+        for (head, (_, meta, content)) in heads.iter().zip(records) {
+            buffers.extend(
+                [head.as_slice(), meta, content].into_iter().filter(|part| !part.is_empty()),
+            );
+        }
+        if let Err(error) = self.file.write_all_at(&buffers, self.end) {
+            return Err(self.take_back(error));
+        }
+        self.file.sync().map_err(AppendError::Unknown)?;
+        self.end += buffers.iter().map(|buffer| buffer.len() as u64).sum::<u64>();
+        Ok(())
+    }
+
+    /// Cuts off what a failed write left, so that nothing of it surfaces after a crash.
+    fn take_back(&mut self, error: DiskError) -> AppendError {
+        match self.file.truncate(self.end).and_then(|()| self.file.sync()) {
+            Ok(()) => AppendError::Nothing(error),
+            Err(_) => AppendError::Unknown(error),
+        }
+    }
+}
+
+/// A group was not made durable.
+#[derive(Debug)]
+pub(crate) enum AppendError {
+    /// Nothing of it is in the file.
+    Nothing(DiskError),
+    /// Some of it may be on the disk; this file can't be trusted with anything more.
+    Unknown(DiskError),
+}
+
+/// Never 0, which is what an unwritten part of a file holds.
+fn random_mark() -> u64 {
+    let mut octets = [0; 8];
+    let drawn = rustix::rand::getrandom(&mut octets, rustix::rand::GetRandomFlags::empty());
+    let mark = match drawn {
+        Ok(8) => u64::from_le_bytes(octets),
+        // A kernel without randomness: the hash map's keys are seeded by what it has.
+        Ok(_) | Err(_) => {
+            use std::hash::{BuildHasher as _, Hasher as _};
+            std::hash::RandomState::new().build_hasher().finish()
+        }
+    };
+    mark | 1
+}

@@ -1,0 +1,241 @@
+//! The calls of [`OwnedShard`] on the embedded engine.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use postroad_disk::DiskError;
+use tokio::sync::oneshot;
+
+use super::codec::{MessageRecord, Record, Storage, encode_envelope, micros};
+use super::inbox::{Pending, Request};
+use super::index::Place;
+use super::limits::{INLINE_OCTETS_MAX, RESERVE_INODES, RESERVE_OCTETS, SPACE_AGE_MAX};
+use super::state::State;
+use super::{Core, events, large, lock, walk};
+use crate::spool::{
+    Accept, AcceptError, BoxFuture, Content, ContentError, Cursor, DelayNotice, Edit, Fenced,
+    Filter, LargeWriter, NewMessage, Outcome, OwnedShard, Page, Presence, QueueId,
+};
+
+/// The one shard of an embedded queue.
+#[derive(Debug)]
+pub(crate) struct Shard {
+    pub(crate) core: Arc<Core>,
+}
+
+impl Drop for Shard {
+    fn drop(&mut self) {
+        // Whoever didn't wait for `release` still gets all written that was handed in before.
+        self.core.inbox.push(Request::Stop { done: oneshot::channel().0 });
+    }
+}
+
+impl OwnedShard for Shard {
+    fn new_id(&self) -> QueueId {
+        self.core.new_id()
+    }
+
+    fn room_for(&self, octets: u64) -> Result<(), AcceptError> {
+        if let Some(why) = self.core.stopped() {
+            return Err(why);
+        }
+        let mut known = lock(&self.core.space);
+        let fresh = known.filter(|(asked, _)| asked.elapsed() < SPACE_AGE_MAX);
+        let space = match fresh {
+            Some((_, space)) => space,
+            None => {
+                let space = self.core.disk.space(&self.core.layout.dir);
+                let space = space.map_err(|error| events::refused(&error))?;
+                *known = Some((Instant::now(), space));
+                space
+            }
+        };
+        let enough =
+            space.octets.saturating_sub(RESERVE_OCTETS) >= octets && space.inodes >= RESERVE_INODES;
+        if enough { Ok(()) } else { Err(AcceptError::Full) }
+    }
+
+    fn start_large(&self, id: QueueId) -> BoxFuture<'_, Result<Box<dyn LargeWriter>, AcceptError>> {
+        let core = &self.core;
+        let (disk, helpers) = (Arc::clone(&core.disk), Arc::clone(&core.helpers));
+        Box::pin(large::start(disk, helpers, &core.layout, id))
+    }
+
+    fn accept(&self, messages: Vec<NewMessage>) -> BoxFuture<'_, Vec<Accept>> {
+        Box::pin(self.accept_all(messages))
+    }
+
+    fn probe<'a>(&'a self, ids: &'a [QueueId]) -> BoxFuture<'a, Vec<Presence>> {
+        let index = self.core.index();
+        let presence = |id| match index.messages.contains_key(id) {
+            true => Presence::Present,
+            false => Presence::Absent,
+        };
+        let presences = ids.iter().map(presence).collect();
+        Box::pin(std::future::ready(presences))
+    }
+
+    fn settle(&self, outcomes: Vec<Outcome>) -> BoxFuture<'_, Result<(), Fenced>> {
+        let mut by_message: BTreeMap<QueueId, Vec<(u32, State)>> = BTreeMap::new();
+        for Outcome { id, recipient, state } in outcomes {
+            by_message.entry(id).or_default().push((recipient, State::of(&state)));
+        }
+        let records = by_message.into_iter().map(|(id, states)| Record::Outcomes { id, states });
+        Box::pin(self.note(records.collect()))
+    }
+
+    fn content(&self, id: QueueId) -> BoxFuture<'_, Result<Bytes, ContentError>> {
+        Box::pin(async move {
+            if let Some(content) = lock(&self.core.recent).get(id) {
+                return Ok(content);
+            }
+            let core = Arc::clone(&self.core);
+            let read = self.core.helpers.run(move || read_content(&core, id));
+            // The helpers end with the queue.
+            read.await.unwrap_or(Err(ContentError::Unknown(id)))
+        })
+    }
+
+    fn edit<'a>(&'a self, filter: &'a Filter, edit: Edit) -> BoxFuture<'a, Result<u64, Fenced>> {
+        Box::pin(async move {
+            let at = self.core.now();
+            let ids = walk::ids(&self.core, filter).await;
+            let count = ids.len() as u64;
+            let records = ids.into_iter().map(|id| Record::Edited { id, edit, at });
+            self.note(records.collect()).await.map(|()| count)
+        })
+    }
+
+    fn find<'a>(&'a self, filter: &'a Filter, from: Cursor, limit: usize) -> BoxFuture<'a, Page> {
+        Box::pin(walk::page(&self.core, filter, from, limit))
+    }
+
+    fn release(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            let (done, stopped) = oneshot::channel();
+            self.core.inbox.push(Request::Stop { done });
+            // An error says that it has stopped already.
+            let _ = stopped.await;
+        })
+    }
+}
+
+impl Shard {
+    async fn accept_all(&self, messages: Vec<NewMessage>) -> Vec<Accept> {
+        let count = messages.len();
+        let all = |verdict: fn(AcceptError) -> Accept, why: AcceptError| {
+            (0..count).map(|_| verdict(why.clone())).collect()
+        };
+        if let Some(why) = self.core.stopped() {
+            return all(Accept::Refused, why);
+        }
+        let mut pending = Vec::with_capacity(count);
+        for message in messages {
+            match self.prepare(message).await {
+                Ok(message) => pending.push(message),
+                // All of one call are stored or none: whoever hands in several wants them together.
+                Err(why) => return all(Accept::Refused, why),
+            }
+        }
+        let (done, verdicts) = oneshot::channel();
+        self.core.inbox.push(Request::Accept { messages: pending, done });
+        verdicts.await.unwrap_or_else(|_| all(Accept::Refused, AcceptError::Stopping))
+    }
+
+    /// Encodes a message on the caller's thread, so that the writer has little to do.
+    async fn prepare(&self, message: NewMessage) -> Result<Pending, AcceptError> {
+        let NewMessage { id, arrived, envelope, content } = message;
+        let (storage, content, large) = match self.placed(id, content).await? {
+            Content::Memory(bytes) => (Storage::Inline, bytes, None),
+            Content::Large(large) if large.id != id => {
+                return Err(AcceptError::Disk(format!("the content was started for {}", large.id)));
+            }
+            Content::Large(large) => {
+                let storage = Storage::Large { octets: large.octets, checksum: large.checksum };
+                (storage, Bytes::new(), Some(large))
+            }
+        };
+        let arrived = micros(arrived);
+        let record = Record::Message(MessageRecord {
+            id,
+            arrived,
+            delay_notice: DelayNotice::NotSent,
+            storage,
+            states: vec![State::fresh(arrived); envelope.recipients.len()].into(),
+            envelope: encode_envelope(&envelope),
+        });
+        let (meta, content_crc) = (record.encode(), crc32fast::hash(&content));
+        Ok(Pending { record, meta, content, content_crc, large })
+    }
+
+    /// Content that is too long for the log gets a file of its own.
+    async fn placed(&self, id: QueueId, content: Content) -> Result<Content, AcceptError> {
+        match content {
+            Content::Memory(bytes) if bytes.len() as u64 > INLINE_OCTETS_MAX => {
+                let mut writer = self.start_large(id).await?;
+                writer.append(bytes).await?;
+                writer.finish().await
+            }
+            Content::Memory(_) | Content::Large(_) => Ok(content),
+        }
+    }
+
+    async fn note(&self, records: Vec<Record>) -> Result<(), Fenced> {
+        if records.is_empty() {
+            return Ok(());
+        }
+        let (done, noted) = oneshot::channel();
+        let records = records.into_iter().map(Pending::bare).collect();
+        self.core.inbox.push(Request::Note { records, done });
+        noted.await.unwrap_or(Err(Fenced))
+    }
+}
+
+/// Reads what isn't in memory any more. Cleaning may move the message meanwhile: then its old segment
+/// is gone, and it is looked up again.
+fn read_content(core: &Core, id: QueueId) -> Result<Bytes, ContentError> {
+    let look_up = || {
+        let index = core.index();
+        let entry = index.messages.get(&id).ok_or(ContentError::Unknown(id))?;
+        Ok((entry.place, entry.storage))
+    };
+    let (mut place, storage) = look_up()?;
+    loop {
+        let read = match storage {
+            Storage::Inline => core.read_inline(place),
+            Storage::Large { octets, checksum } => read_large(core, id, octets, checksum),
+        };
+        let error = match read {
+            Ok(Some(content)) => return Ok(content),
+            Ok(None) => {
+                events::damaged_content(id);
+                return Err(ContentError::Damaged(id));
+            }
+            Err(error) => error,
+        };
+        let (now_at, _): (Place, Storage) = look_up()?;
+        if now_at == place {
+            return Err(ContentError::Disk { id, source: error });
+        }
+        place = now_at;
+    }
+}
+
+/// `None` where the file isn't as long as it was, or doesn't fit its checksum.
+fn read_large(
+    core: &Core,
+    id: QueueId,
+    octets: u64,
+    checksum: u32,
+) -> Result<Option<Bytes>, DiskError> {
+    let file = core.disk.open_read(&core.layout.large(id))?;
+    if file.len()? != octets {
+        return Ok(None);
+    }
+    let mut content = vec![0; usize::try_from(octets).unwrap_or(0)];
+    let read = file.read_at(&mut content, 0)?;
+    let intact = read as u64 == octets && crc32fast::hash(&content) == checksum;
+    Ok(intact.then(|| content.into()))
+}

@@ -1,0 +1,183 @@
+//! The embedded queue on the real disk: what is promised, seen from outside.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use postroad_disk::OsDisk;
+use postroad_protocol::address::{Address, ReversePath};
+use postroad_protocol::envelope::{Envelope, Recipient};
+use postroad_protocol::reply::Reply;
+use postroad_queue::{
+    Accept, Content, ContentError, Cursor, Edit, Embedded, Filter, NewMessage, OpenError, Outcome,
+    OwnedShard, Presence, QueueId, QueueRow, RecipientState, ShardId, Spool as _,
+};
+
+fn address(text: &str) -> Address {
+    Address::parse(text).unwrap()
+}
+
+fn envelope(recipients: &[&str]) -> Envelope {
+    let recipients = recipients.iter().map(|to| Recipient::new(address(to))).collect();
+    Envelope::new(ReversePath::Address(address("sender@example.org")), recipients)
+}
+
+async fn open(dir: &Path) -> Arc<dyn OwnedShard> {
+    Embedded::new(Arc::new(OsDisk), dir.join("queue")).open(ShardId(0)).await.unwrap()
+}
+
+async fn accept(queue: &dyn OwnedShard, to: &[&str], content: impl Into<Bytes>) -> QueueId {
+    let id = queue.new_id();
+    let content = Content::Memory(content.into());
+    let message = NewMessage { id, arrived: SystemTime::now(), envelope: envelope(to), content };
+    let verdicts = queue.accept(vec![message]).await;
+    assert!(matches!(verdicts.as_slice(), [Accept::Stored]), "{verdicts:?}");
+    id
+}
+
+async fn rows(queue: &dyn OwnedShard) -> Vec<QueueRow> {
+    queue.find(&Filter::default(), Cursor::default(), usize::MAX).await.rows
+}
+
+fn only(id: QueueId) -> Filter {
+    Filter { ids: Some(vec![id]), ..Filter::default() }
+}
+
+async fn settle(queue: &dyn OwnedShard, id: QueueId, recipient: u32, state: RecipientState) {
+    queue.settle(vec![Outcome { id, recipient, state }]).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_was_stored_is_there_after_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let queue = open(dir.path()).await;
+    let small =
+        accept(queue.as_ref(), &["a@b.example", "\"c d\"@e.example"], "Subject: x\r\n\r\nbody\r\n")
+            .await;
+    let large = accept(queue.as_ref(), &["a@b.example"], vec![b'x'; 3 << 20]).await;
+    let empty = accept(queue.as_ref(), &["a@b.example"], "").await;
+    queue.release().await;
+
+    let queue = open(dir.path()).await;
+    let rows = rows(queue.as_ref()).await;
+    assert_eq!(
+        rows.iter().map(|row| (row.id, row.octets)).collect::<Vec<_>>(),
+        [(small, 20), (large, 3 << 20), (empty, 0)]
+    );
+    assert_eq!(*rows[0].envelope, envelope(&["a@b.example", "\"c d\"@e.example"]));
+    assert_eq!(queue.content(small).await.unwrap(), "Subject: x\r\n\r\nbody\r\n");
+    assert_eq!(queue.content(large).await.unwrap(), vec![b'x'; 3 << 20]);
+    assert_eq!(queue.content(empty).await.unwrap(), "");
+    assert!(queue.new_id() > empty);
+}
+
+#[tokio::test]
+async fn a_message_is_gone_when_its_last_recipient_is_done() {
+    let dir = tempfile::tempdir().unwrap();
+    let queue = open(dir.path()).await;
+    let id = accept(queue.as_ref(), &["a@b.example", "c@d.example"], vec![b'x'; 2 << 20]).await;
+    let due = SystemTime::UNIX_EPOCH + Duration::from_secs(2_000_000_000);
+    let last = Some(Reply::new(451, (4, 3, 0), "try again\nlater"));
+    let deferred = RecipientState::Waiting { attempts: 1, due, last };
+    settle(queue.as_ref(), id, 0, RecipientState::Done).await;
+    settle(queue.as_ref(), id, 1, deferred.clone()).await;
+    queue.release().await;
+
+    let queue = open(dir.path()).await;
+    assert_eq!(rows(queue.as_ref()).await[0].states, [RecipientState::Done, deferred]);
+    settle(queue.as_ref(), id, 1, RecipientState::Done).await;
+    assert_eq!(queue.probe(&[id]).await, [Presence::Absent]);
+    assert!(matches!(queue.content(id).await, Err(ContentError::Unknown(_))));
+    queue.release().await;
+
+    let queue = open(dir.path()).await;
+    assert_eq!(queue.probe(&[id]).await, [Presence::Absent]);
+    assert_eq!(std::fs::read_dir(dir.path().join("queue/large")).unwrap().count(), 0);
+}
+
+#[tokio::test] // Tests row Q03: a second daemon.
+async fn q03_a_second_owner_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let queue = open(dir.path()).await;
+    let second = Embedded::new(Arc::new(OsDisk), dir.path().join("queue")).open(ShardId(0)).await;
+    assert!(matches!(second.map(drop), Err(OpenError::Taken { .. })));
+    queue.release().await;
+    open(dir.path()).await;
+}
+
+#[tokio::test]
+async fn a_repeated_accept_changes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let queue = open(dir.path()).await;
+    let id = accept(queue.as_ref(), &["a@b.example"], "one").await;
+    let content = Content::Memory("two".into());
+    let again = NewMessage {
+        id,
+        arrived: SystemTime::now(),
+        envelope: envelope(&["x@y.example"]),
+        content,
+    };
+    assert!(matches!(queue.accept(vec![again]).await.as_slice(), [Accept::Stored]));
+    assert_eq!(queue.content(id).await.unwrap(), "one");
+}
+
+#[tokio::test] // Tests row Q08.
+async fn q08_edits_while_an_attempt_is_under_way() {
+    let dir = tempfile::tempdir().unwrap();
+    let queue = open(dir.path()).await;
+    let id = accept(queue.as_ref(), &["a@b.example"], "text").await;
+    assert_eq!(queue.edit(&only(id), Edit::Hold).await, Ok(1));
+    let due = SystemTime::now() + Duration::from_secs(300);
+    settle(queue.as_ref(), id, 0, RecipientState::Waiting { attempts: 1, due, last: None }).await;
+    assert_eq!(rows(queue.as_ref()).await[0].states, [RecipientState::Held { attempts: 1 }]);
+    assert_eq!(queue.edit(&Filter::default(), Edit::Release).await, Ok(1));
+    let states = rows(queue.as_ref()).await[0].states.clone();
+    assert!(matches!(states[..], [RecipientState::Waiting { attempts: 1, .. }]), "{states:?}");
+    assert_eq!(queue.edit(&only(id), Edit::Delete).await, Ok(1));
+    assert_eq!(queue.edit(&only(id), Edit::Hold).await, Ok(0));
+    settle(queue.as_ref(), id, 0, RecipientState::Waiting { attempts: 2, due, last: None }).await;
+    assert_eq!(queue.probe(&[id]).await, [Presence::Absent]);
+}
+
+#[tokio::test]
+async fn pages_and_filters() {
+    let dir = tempfile::tempdir().unwrap();
+    let queue = open(dir.path()).await;
+    let mut ids = Vec::new();
+    for n in 0..600 {
+        let to = format!("user{}@host{}.example", n, n % 3);
+        ids.push(accept(queue.as_ref(), &[&to], "text").await);
+    }
+    let mut found = Vec::new();
+    let mut cursor = Some(Cursor::default());
+    while let Some(from) = cursor {
+        let page = queue.find(&Filter::default(), from, 250).await;
+        assert!(page.rows.len() <= 250);
+        found.extend(page.rows.iter().map(|row| row.id));
+        cursor = page.next;
+    }
+    assert_eq!(found, ids);
+    let count =
+        async |filter: Filter| queue.find(&filter, Cursor::default(), usize::MAX).await.rows.len();
+    assert_eq!(
+        count(Filter { domain: Some("HOST1.example".into()), ..Filter::default() }).await,
+        200
+    );
+    assert_eq!(
+        count(Filter { recipient: Some(address("user7@host1.example")), ..Filter::default() })
+            .await,
+        1
+    );
+    assert_eq!(
+        count(Filter { sender: Some(address("nobody@example.org")), ..Filter::default() }).await,
+        0
+    );
+    assert_eq!(
+        count(Filter { older_than: Some(Duration::from_secs(3600)), ..Filter::default() }).await,
+        0
+    );
+    assert_eq!(count(Filter { ids: Some(ids.clone()), ..Filter::default() }).await, 600);
+}
