@@ -81,7 +81,12 @@ impl Default for Retry {
 
 impl Default for Dns {
     fn default() -> Self {
-        Self { servers: Vec::new(), timeout: Duration::from_secs(20), smtp_port: 25 }
+        Self {
+            servers: Vec::new(),
+            timeout: Duration::from_secs(20),
+            smtp_port: 25,
+            loopback: LoopbackHosts::Refused,
+        }
     }
 }
 

@@ -189,6 +189,18 @@ pub struct Dns {
     pub timeout: Duration,
     /// The port of SMTP at hosts found by DNS: 25 but in tests.
     pub smtp_port: u16,
+    /// Whether hosts that DNS puts at a loopback address are delivered to.
+    pub loopback: LoopbackHosts,
+}
+
+/// Hosts that DNS puts at a loopback address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LoopbackHosts {
+    /// Refused: whoever owns the domain could make us talk to ourselves.
+    Refused,
+    /// Delivered to, as in tests.
+    Allowed,
 }
 
 /// `[[route]]`: mail for these domains goes there, whatever DNS says.
