@@ -1,6 +1,7 @@
 """Sends files as messages, octet for octet, with Python's smtplib.
 
 send.py [--tls starttls|implicit] [--ca FILE] [--user NAME --password SECRET] HOST PORT FROM TO FILE...
+"%d" in FROM stands for the file's place in the row, from 0.
 One line a file on standard output: the code and text of the reply to its data. Exits 1 where any was refused.
 """
 
@@ -33,11 +34,11 @@ if args.user:
     client.login(args.user, args.password)
 
 refused = 0
-for name in args.files:
+for index, name in enumerate(args.files):
     with open(name, "rb") as file:
         octets = file.read()
     options = ["BODY=8BITMIME"] if client.has_extn("8bitmime") else []
-    client.mail(args.sender, options)
+    client.mail(args.sender.replace("%d", str(index)), options)
     code, text = client.rcpt(args.recipient)
     if code == 250:
         code, text = client.data(octets)

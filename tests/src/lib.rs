@@ -7,6 +7,7 @@
 //!   and unpacked under `target/peers`, never installed;
 //! - [`smtp`] and [`pop3`]: line clients that send what no decent client would;
 //! - [`corpus`]: real messages;
+//! - [`load`]: clients that go on while servers are killed, and remember what they were promised;
 //! - [`process`]: processes that end with the test, and waiting for a condition instead of sleeping.
 //!
 //! Every listener is on loopback, on a port found free; every process is ended by the test that
@@ -15,6 +16,7 @@
 #![forbid(unsafe_code)]
 
 pub mod corpus;
+pub mod load;
 pub mod peers;
 pub mod pop3;
 pub mod process;

@@ -2,8 +2,9 @@
 //! settings of the test's own ([`Site`]).
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, Permissions};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -146,9 +147,58 @@ impl Up {
     }
 }
 
+impl Up {
+    /// Our user agent with the account of one of up's users, as `arguments` have it.
+    ///
+    /// # Errors
+    ///
+    /// When it isn't built, or up has no such user.
+    pub fn user_agent(&self, user: &str, arguments: &[&str]) -> Result<Command> {
+        // A password is never in an argument: it stands in a file of the user's own.
+        let home = self.ready.config.with_file_name(format!("home-{user}"));
+        fs::create_dir_all(&home)?;
+        let password = home.join("password");
+        fs::write(&password, self.password(user)?)?;
+        fs::set_permissions(&password, Permissions::from_mode(0o600))?;
+        let mut command = Command::new(binary("postroad-mua")?);
+        command
+            .env("HOME", &home)
+            .env("POSTROAD_CONFIG", &self.ready.config)
+            .env("POSTROAD_MUA_NAME", user)
+            .env("POSTROAD_MUA_ADDRESS", format!("{user}@example.test"))
+            .env("POSTROAD_MUA_USER", user)
+            .env("POSTROAD_MUA_PASSWORD_FILE", &password)
+            .env(
+                "POSTROAD_MUA_SUBMISSION",
+                format!("smtps://localhost:{}", self.address("submissions")?.port()),
+            )
+            .env(
+                "POSTROAD_MUA_INBOX",
+                format!("pop3s://localhost:{}", self.address("pop3s")?.port()),
+            )
+            .env("POSTROAD_MUA_TRUST", &self.ready.ca)
+            .env("POSTROAD_MUA_OUTBOX", home.join("outbox"))
+            .args(arguments);
+        Ok(command)
+    }
+
+    /// `postroad`, the operator's command, on this suite.
+    ///
+    /// # Errors
+    ///
+    /// When it isn't built.
+    pub fn operator(&self, arguments: &[&str]) -> Result<Command> {
+        let mut command = Command::new(binary("postroad")?);
+        command.env("POSTROAD_CONFIG", &self.ready.config).args(arguments);
+        Ok(command)
+    }
+}
+
 /// What a test adds to a site's settings.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Settings {
+    /// The list `[mta] networks`.
+    pub networks: String,
     /// Lines of the table `[mta]`.
     pub mta: String,
     /// Lines of the table `[mda]`.
@@ -157,10 +207,34 @@ pub struct Settings {
     pub tables: String,
 }
 
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            networks: "[\"127.0.0.0/8\"]".into(),
+            mta: String::new(),
+            mda: String::new(),
+            tables: String::new(),
+        }
+    }
+}
+
+impl Settings {
+    /// With these tables, and nothing else out of the ordinary.
+    #[must_use]
+    pub fn tables(tables: impl Into<String>) -> Self {
+        Self { tables: tables.into(), ..Self::default() }
+    }
+
+    /// With all mail for others going to this SMTP server.
+    #[must_use]
+    pub fn smart_host(server: SocketAddr) -> Self {
+        Self::tables(format!("[[route]]\ndomain = \"*\"\nnext_hop = \"smtp://{server}\"\n"))
+    }
+}
+
 /// One host of ours: a data folder and a `postroad.toml`, whose agents a test starts one by one.
 ///
-/// Its name is `mx.our.test`, its domain `our.test`, its users are alice and bob, its networks
-/// 127.0.0.0/8, and it has a certificate for its name, `localhost` and 127.0.0.1.
+/// Its name is `mx.our.test`, its domain `our.test`, its users are alice and bob, and it has a certificate for its name, `localhost` and 127.0.0.1.
 #[derive(Debug)]
 pub struct Site {
     /// `[mta] smtp`
@@ -188,6 +262,8 @@ impl Site {
     /// When they can't be written.
     pub fn new(settings: &Settings) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("postroad-site-").tempdir()?;
+        // Postfix calls our delivery agent as other users.
+        fs::set_permissions(folder.path(), Permissions::from_mode(0o755))?;
         let [smtp, submission, submissions, lmtp, pop3, pop3s] =
             [(); 6].map(|()| SocketAddr::from((Ipv4Addr::LOCALHOST, free_port())));
         let names = ["mx.our.test", "localhost", "127.0.0.1"];
@@ -220,7 +296,7 @@ trust = \"{ca}\"
 smtp = [\"{smtp}\"]
 submission = [\"{submission}\"]
 submissions = [\"{submissions}\"]
-networks = [\"127.0.0.0/8\"]
+networks = {networks}
 clear_text_login = \"loopback\"
 {mta}
 [mta.retry]
@@ -239,6 +315,7 @@ clear_text_login = \"loopback\"
             certificate = certificates.certificate.display(),
             key = certificates.key.display(),
             ca = certificates.ca.display(),
+            networks = settings.networks,
             mta = settings.mta,
             mda = settings.mda,
             tables = settings.tables,

@@ -128,12 +128,6 @@ impl Postfix {
         Ok(format!("texthash:/etc/postfix/{name}"))
     }
 
-    /// The process above all of Postfix's.
-    #[must_use]
-    pub fn id(&self) -> u32 {
-        self.process.id()
-    }
-
     /// Messages that are still queued.
     #[must_use]
     pub fn queued(&self) -> usize {

@@ -64,7 +64,7 @@ impl Sink {
         texts.filter(|text| text.ends_with("\n\n")).collect()
     }
 
-    /// How often each Message-ID came.
+    /// How often each Message-ID (without brackets) came.
     #[must_use]
     pub fn copies(&self) -> BTreeMap<String, usize> {
         let mut copies = BTreeMap::new();
@@ -72,7 +72,8 @@ impl Sink {
             let id = message.lines().find_map(|line| {
                 Some(line.split_once("essage-I")?.1.split_once(": ")?.1.to_owned())
             });
-            *copies.entry(id.unwrap_or_default()).or_default() += 1;
+            let id = id.unwrap_or_default().trim_matches(|c| matches!(c, '<' | '>')).to_owned();
+            *copies.entry(id).or_default() += 1;
         }
         copies
     }

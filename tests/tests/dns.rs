@@ -1,0 +1,179 @@
+//! Where mail goes when DNS decides: a real name server, and several SMTP servers on loopback.
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use anyhow::Result;
+use postroad_tests::peers::{DeadNameServer, Needs, Nsd, Sink, Stage};
+use postroad_tests::process::{Process, free_port, until};
+use postroad_tests::smtp;
+use postroad_tests::suite::{Settings, Site};
+
+/// Hosts whose SMTP server runs: 127.0.0.2 and 127.0.0.3. Nobody listens at 127.0.0.9.
+const ZONE: &str = "
+one A 127.0.0.2
+two A 127.0.0.3
+down A 127.0.0.9
+first MX 10 one
+first MX 20 two
+fallback MX 10 down
+fallback MX 20 two
+equal MX 10 one
+equal MX 10 two
+implicit A 127.0.0.2
+null MX 0 .
+alias CNAME first
+mxalias MX 10 onealias
+onealias CNAME one
+noaddress MX 10 nowhere
+half MX 10 nowhere
+half MX 20 two
+";
+
+struct Network {
+    site: Site,
+    one: Sink,
+    two: Sink,
+    mta: Process,
+    _mda: Process,
+    _nsd: Nsd,
+}
+
+/// A site that finds other hosts by DNS, and the hosts.
+fn network(stage: &Stage) -> Result<Network> {
+    let nsd = Nsd::start(stage, &[("dns.test", ZONE), ("broken.test", "")])?;
+    let port = free_port();
+    let sink = |ip| Sink::start_at(stage, SocketAddr::from((Ipv4Addr::from(ip), port)), &[]);
+    let (one, two) = (sink([127, 0, 0, 2])?, sink([127, 0, 0, 3])?);
+    let site = site(nsd.address, port)?;
+    let (mta, mda) = (site.mta()?, site.mda()?);
+    Ok(Network { site, one, two, mta, _mda: mda, _nsd: nsd })
+}
+
+fn site(name_server: SocketAddr, port: u16) -> Result<Site> {
+    Site::new(&Settings::tables(format!(
+        "[mta.dns]\nservers = [\"{name_server}\"]\ntimeout = \"3s\"\nsmtp_port = {port}\n"
+    )))
+}
+
+/// Sends letters from alice to `bob@DOMAIN.dns.test`.
+fn send(site: &Site, domain: &str, count: usize) -> Result<()> {
+    let mut client = smtp::Client::connect(site.smtp)?;
+    client.expect("EHLO client.test", 250)?;
+    for number in 0..count {
+        let letter = format!(
+            "Subject: {domain}\r\nMessage-ID: <{number}@{domain}>\r\n\r\nletter {number}\r\n"
+        );
+        let reply =
+            client.message("alice@our.test", &[&format!("bob@{domain}")], letter.as_bytes())?;
+        assert_eq!(reply.code, 250, "{reply:?}");
+    }
+    Ok(())
+}
+
+impl Network {
+    /// How many letters for a domain each host has.
+    fn came(&self, domain: &str) -> (usize, usize) {
+        let count = |sink: &Sink| {
+            sink.messages().iter().filter(|one| one.contains(&format!("bob@{domain}>"))).count()
+        };
+        (count(&self.one), count(&self.two))
+    }
+}
+
+#[test]
+fn mail_goes_to_the_host_that_mx_prefers() -> Result<()> {
+    let Some(stage) = Stage::set_up(Needs::Tools)? else { return Ok(()) };
+    let network = network(&stage)?;
+    for (domain, expected) in [
+        ("first.dns.test", (5, 0)),
+        ("fallback.dns.test", (0, 5)),
+        // RFC 5321 §5.1: without MX the address is the implicit MX.
+        ("implicit.dns.test", (5, 0)),
+        ("alias.dns.test", (5, 0)),
+        ("mxalias.dns.test", (5, 0)),
+        ("half.dns.test", (0, 5)),
+    ] {
+        send(&network.site, domain, 5)?;
+        let arrived = until(&format!("{expected:?} letters for {domain}"), || {
+            network.came(domain) == expected
+        });
+        arrived.map_err(|error| {
+            error.context(format!("{:?}\n{}", network.came(domain), network.mta.log()))
+        })?;
+    }
+    Ok(())
+}
+
+#[test]
+fn equal_preferences_share_the_load() -> Result<()> {
+    let Some(stage) = Stage::set_up(Needs::Tools)? else { return Ok(()) };
+    let network = network(&stage)?;
+    // One by one: a connection that is there already may take the rest.
+    for sent in 1..=200 {
+        send(&network.site, "equal.dns.test", 1)?;
+        let total = || {
+            let (one, two) = network.came("equal.dns.test");
+            one + two
+        };
+        until("the letter", || total() == sent)
+            .map_err(|error| error.context(network.mta.log()))?;
+        let (one, two) = network.came("equal.dns.test");
+        if one > 0 && two > 0 {
+            return Ok(());
+        }
+    }
+    panic!("200 letters went to one host: {:?}", network.came("equal.dns.test"));
+}
+
+#[test]
+fn domains_that_take_no_mail_bounce() -> Result<()> {
+    let Some(stage) = Stage::set_up(Needs::Tools)? else { return Ok(()) };
+    let network = network(&stage)?;
+    let cases = [
+        // RFC 7505 §4.1
+        ("null.dns.test", "5.1.10"),
+        ("missing.dns.test", "5.1.2"),
+        ("noaddress.dns.test", "5.4.4"),
+    ];
+    for (domain, _) in cases {
+        send(&network.site, domain, 1)?;
+    }
+    let bounces = || -> Vec<String> {
+        let mail = network.site.new_mail("alice").unwrap_or_default();
+        mail.iter().map(|letter| String::from_utf8_lossy(letter).into_owned()).collect()
+    };
+    until("3 bounces", || bounces().len() == 3)
+        .map_err(|error| error.context(network.mta.log()))?;
+    for (domain, status) in cases {
+        let bounce = bounces().into_iter().find(|bounce| bounce.contains(&format!("bob@{domain}")));
+        let bounce = bounce.unwrap_or_default();
+        assert!(bounce.contains("Content-Type: multipart/report"), "{domain}:\n{bounce}");
+        assert!(bounce.contains(&format!("Status: {status}")), "{domain} is {status}:\n{bounce}");
+        assert!(bounce.contains("Return-Path: <>"), "{bounce}");
+    }
+    Ok(())
+}
+
+#[test]
+fn trouble_with_dns_is_never_a_bounce() -> Result<()> {
+    let Some(stage) = Stage::set_up(Needs::Tools)? else { return Ok(()) };
+    let network = network(&stage)?;
+    send(&network.site, "any.broken.test", 1)?;
+    deferred(&network.mta, "bob@any.broken.test")?;
+    assert!(network.site.new_mail("alice")?.is_empty(), "SERVFAIL must not bounce");
+
+    let dead = DeadNameServer::start()?;
+    let site = site(dead.address, free_port())?;
+    let (mta, _mda) = (site.mta()?, site.mda()?);
+    send(&site, "first.dns.test", 1)?;
+    deferred(&mta, "bob@first.dns.test")?;
+    assert!(site.new_mail("alice")?.is_empty(), "a dead name server must not bounce");
+    Ok(())
+}
+
+/// Waits for the log to say that a recipient waits for another try.
+fn deferred(mta: &Process, recipient: &str) -> Result<()> {
+    let said =
+        || mta.log().lines().any(|line| line.contains(recipient) && line.contains("deferred"));
+    until("the letter deferred", said).map_err(|error| error.context(mta.log()))
+}
