@@ -1,0 +1,315 @@
+//! Sessions against a scripted server, its side cut at every octet; and against our own server.
+
+use std::time::Instant;
+
+use super::*;
+
+fn settings() -> Settings {
+    Settings {
+        encryption: Encryption::Clear,
+        stls: Stls::Never,
+        credentials: Credentials { name: "alice".into(), password: b"se cret".to_vec() },
+        clear_text_login: ClearTextLogin::Allowed,
+        message_octets_max: 1_000,
+    }
+}
+
+/// What a session came to: what we said, what we got, and the end.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Transcript {
+    sent: String,
+    content: String,
+    outcomes: Vec<Outcome>,
+    end: Option<End>,
+}
+
+/// A server's line is sent when the client has said as many lines as come before it: a write of the
+/// client's ends with a line, and the server's next group answers it.
+fn play(settings: Settings, requests: &[Request], groups: &[Vec<u8>], cut: usize) -> Transcript {
+    let now = Instant::now();
+    let mut session = Session::new(settings, now);
+    let (mut requests, mut groups) = (requests.iter(), groups.iter());
+    let mut transcript = Transcript::default();
+    // What the server has said and we have not read.
+    let mut wire: Vec<u8> = groups.next().cloned().unwrap_or_default();
+    loop {
+        match session.step(now) {
+            Step::Send(octets) => {
+                transcript.sent.push_str(&String::from_utf8_lossy(&octets));
+                wire.extend(groups.next().into_iter().flatten());
+            }
+            Step::NeedInput if wire.is_empty() => session.closed(),
+            Step::NeedInput => {
+                let rest = wire.split_off(cut.clamp(1, wire.len()));
+                session.push(&std::mem::replace(&mut wire, rest), now);
+            }
+            Step::StartTls => {
+                transcript.sent.push_str("(TLS)\r\n");
+                session.tls_started(now);
+            }
+            Step::Idle => match requests.next() {
+                Some(request) => session.request(*request, now),
+                None => session.request(Request::Quit, now),
+            },
+            Step::Content(octets) => transcript.content.push_str(&String::from_utf8_lossy(&octets)),
+            Step::Done(outcome) => transcript.outcomes.push(outcome),
+            Step::Close(end) => {
+                transcript.end = Some(end);
+                return transcript;
+            }
+        }
+    }
+}
+
+/// Plays a dialogue of `S:` and `C:` lines with these requests; what the server says between two of our
+/// lines comes in pieces of any length. Gives the transcript.
+#[track_caller]
+fn check_with(settings: &Settings, requests: &[Request], dialogue: &str) -> Transcript {
+    let (mut groups, mut expected) = (vec![Vec::new()], String::new());
+    for line in dialogue.lines().map(str::trim_start) {
+        if let Some(line) = line.strip_prefix("S:") {
+            let line = format!("{}\r\n", line.strip_prefix(' ').unwrap_or(line));
+            groups.last_mut().expect("a group").extend_from_slice(line.as_bytes());
+        } else if let Some(line) = line.strip_prefix("C: ") {
+            expected.push_str(&format!("{line}\r\n"));
+            groups.push(Vec::new());
+        } else if line == "(TLS)" {
+            expected.push_str("(TLS)\r\n");
+        }
+    }
+    for cut in 1..60 {
+        let got = play(settings.clone(), requests, &groups, cut);
+        assert_eq!(got.sent, expected, "pieces of {cut}: {got:?}");
+    }
+    play(settings.clone(), requests, &groups, usize::MAX)
+}
+
+#[track_caller]
+fn check(requests: &[Request], dialogue: &str) -> Transcript {
+    check_with(&settings(), requests, dialogue)
+}
+
+const OPENING: &str = "\
+S: +OK ready
+C: CAPA
+S: +OK
+S: SASL PLAIN
+S: .
+C: AUTH PLAIN AGFsaWNlAHNlIGNyZXQ=
+S: +OK open
+";
+
+fn number(n: usize) -> MessageNumber {
+    MessageNumber::from_index(n - 1).expect("a number")
+}
+
+#[test]
+fn a_whole_session() {
+    let requests = [
+        Request::Stat,
+        Request::Sizes,
+        Request::UniqueIds,
+        Request::Retrieve(number(1)),
+        Request::Top(number(2), 0),
+        Request::Delete(number(1)),
+        Request::Reset,
+    ];
+    let transcript = check(
+        &requests,
+        &format!(
+            "{OPENING}
+             C: STAT
+             S: +OK 2 30 and more
+             C: LIST
+             S: +OK
+             S: 1 10 and more
+             S: 2 20
+             S: .
+             C: UIDL
+             S: +OK
+             S: 1 uid-1
+             S: 2 uid-2
+             S: .
+             C: RETR 1
+             S: +OK
+             S: A: 1
+             S:
+             S: ..dot
+             S: .
+             C: TOP 2 0
+             S: -ERR [x/Y]  no
+             C: DELE 1
+             S: +OK
+             C: RSET
+             S: +OK
+             C: QUIT
+             S: +OK"
+        ),
+    );
+    let id = |text: &str| UniqueId::parse(text.as_bytes()).expect("a unique-id");
+    assert_eq!(transcript.content, "A: 1\r\n\r\n.dot\r\n");
+    assert_eq!(
+        transcript.outcomes,
+        [
+            Outcome::Stat { count: 2, octets: 30 },
+            Outcome::Sizes(vec![(number(1), 10), (number(2), 20)]),
+            Outcome::UniqueIds(vec![(number(1), id("uid-1")), (number(2), id("uid-2"))]),
+            Outcome::Done,
+            Outcome::Refused(Refusal { code: Some("X/Y".into()), text: "no".into() }),
+            Outcome::Done,
+            Outcome::Done,
+        ]
+    );
+    assert_eq!(transcript.end, Some(End::Quit));
+}
+
+#[test]
+fn messages_that_were_not_deleted_are_told() {
+    let dialogue = format!("{OPENING}C: QUIT\nS: -ERR some deleted messages not removed");
+    assert!(matches!(check(&[], &dialogue).end, Some(End::NotDeleted(_))));
+}
+
+#[test]
+fn old_servers_get_user_and_pass() {
+    let opening = "S: +OK\nC: CAPA\nS: -ERR what\nC: USER alice\nS: +OK\nC: PASS se cret\n";
+    assert_eq!(check(&[], &format!("{opening}S: +OK\nC: QUIT\nS: +OK")).end, Some(End::Quit));
+    let refused = check(&[], &format!("{opening}S: -ERR [AUTH] no"));
+    let refusal = Refusal { code: Some("AUTH".into()), text: "no".into() };
+    assert_eq!(refused.end, Some(End::Login(refusal)));
+}
+
+#[test] // Tests RFC 5034 §4.
+fn long_responses_wait_for_the_challenge() {
+    let mut settings = settings();
+    settings.credentials.password = vec![b'p'; 300];
+    let response = sasl_of(&settings);
+    let opening = format!(
+        "S: +OK\nC: CAPA\nS: +OK\nS: SASL LOGIN PLAIN\nS: .\nC: AUTH PLAIN\nS: + \nC: {response}\n"
+    );
+    check_with(&settings, &[], &format!("{opening}S: +OK\nC: QUIT\nS: +OK"));
+    let again = check_with(&settings, &[], &format!("{opening}S: + \n"));
+    assert_eq!(again.end, Some(End::Protocol("it challenges PLAIN")));
+}
+
+fn sasl_of(settings: &Settings) -> String {
+    postroad_protocol::sasl::plain_initial_response(&settings.credentials)
+}
+
+fn tls() -> Settings {
+    Settings { stls: Stls::Required, clear_text_login: ClearTextLogin::Refused, ..settings() }
+}
+
+#[test]
+fn stls_comes_first_and_capabilities_are_asked_again() {
+    let transcript = check_with(
+        &tls(),
+        &[],
+        "S: +OK\nC: CAPA\nS: +OK\nS: STLS\nS: SASL PLAIN\nS: .\nC: STLS\nS: +OK\n(TLS)
+         C: CAPA\nS: +OK\nS: USER\nS: .\nC: USER alice\nS: +OK\nC: PASS se cret\nS: +OK\nC: QUIT\nS: +OK",
+    );
+    assert_eq!(transcript.end, Some(End::Quit));
+}
+
+#[test]
+fn u11_no_tls_no_password() {
+    for (dialogue, end) in [
+        ("S: +OK\nC: CAPA\nS: +OK\nS: USER\nS: .", End::NoTls),
+        ("S: +OK\nC: CAPA\nS: -ERR", End::NoTls),
+        ("S: +OK\nC: CAPA\nS: +OK\nS: STLS\nS: .\nC: STLS\nS: -ERR no", End::NoTls),
+        ("S: * PREAUTH", End::Protocol("a response is neither +OK nor -ERR")),
+        ("S: 220 smtp", End::Protocol("a response is neither +OK nor -ERR")),
+        ("S: ", End::Protocol("a response is neither +OK nor -ERR")),
+    ] {
+        assert_eq!(check_with(&tls(), &[], dialogue).end, Some(end), "{dialogue}");
+    }
+    let clear = Settings { stls: Stls::Never, ..tls() };
+    let dialogue = "S: +OK\nC: CAPA\nS: +OK\nS: SASL PLAIN\nS: .";
+    assert_eq!(check_with(&clear, &[], dialogue).end, Some(End::ClearText));
+}
+
+#[test]
+fn u11_a_tail_behind_the_answer_to_stls_ends_the_session() {
+    let groups = [&b"+OK\r\n"[..], b"+OK\r\nSTLS\r\n.\r\n", b"+OK\r\n+OK\r\nSASL PLAIN\r\n.\r\n"];
+    let transcript = play(tls(), &[], &groups.map(<[u8]>::to_vec), usize::MAX);
+    assert_eq!(transcript.end, Some(End::Protocol("it speaks ahead of the TLS handshake")));
+    assert!(!transcript.sent.contains("AUTH") && !transcript.sent.contains("(TLS)"));
+}
+
+#[test]
+fn u13_what_is_too_much() {
+    let huge = "x".repeat(5_000);
+    for (requests, tail, end) in [
+        (&[Request::Stat][..], "C: STAT\nS: +OK 4294967295 1", "its drop listing is malformed"),
+        (&[Request::Stat], "C: STAT\nS: +OK many", "its drop listing is malformed"),
+        (&[Request::Sizes], "C: LIST\nS: +OK\nS: 0 1", "a line of its listing is malformed"),
+        (&[Request::Sizes], "C: LIST\nS: +OK\nS: 1 -1", "a line of its listing is malformed"),
+        (&[Request::UniqueIds], "C: UIDL\nS: +OK\nS: 1 a b", "a line of its listing is malformed"),
+        (&[Request::Stat], &format!("C: STAT\nS: +OK {huge}"), "a line is too long"),
+    ] {
+        let end = Some(End::Protocol(end));
+        assert_eq!(check(requests, &format!("{OPENING}{tail}")).end, end, "{tail:.60}");
+    }
+    let groups = [&b"+OK\r\n"[..], b"-ERR\r\n", b"+OK\r\n", b"+OK\r\n+OK unasked\r\n"];
+    let got = play(settings(), &[], &groups.map(<[u8]>::to_vec), usize::MAX);
+    assert_eq!(got.end, Some(End::Protocol("it speaks unasked")));
+    let message = "S: xxxxxxxx\n".repeat(200);
+    let got =
+        check(&[Request::Retrieve(number(1))], &format!("{OPENING}C: RETR 1\nS: +OK\n{message}"));
+    assert_eq!(got.end, Some(End::TooLarge { octets_max: 1_000 }));
+    assert!(got.content.len() <= 1_000);
+    let capabilities = "S: X\n".repeat(1_000);
+    let got = check(&[], &format!("S: +OK\nC: CAPA\nS: +OK\n{capabilities}"));
+    assert_eq!(got.end, Some(End::Protocol("it has too many capabilities")));
+}
+
+#[test]
+fn a_lost_connection_is_no_end_of_a_message() {
+    let got =
+        check(&[Request::Retrieve(number(1))], &format!("{OPENING}C: RETR 1\nS: +OK\nS: half"));
+    assert_eq!((got.outcomes, got.end), (vec![], Some(End::Lost)));
+}
+
+#[test]
+fn line_ends_in_passwords_are_never_sent() {
+    let mut settings = settings();
+    settings.credentials.password = b"x\r\nDELE 1".to_vec();
+    let got = check_with(&settings, &[], "S: +OK\nC: CAPA\nS: -ERR");
+    assert_eq!(got.end, Some(End::Credentials));
+}
+
+proptest::proptest! {
+    /// Whatever a server sends, the session ends and nothing panics.
+    #[test]
+    fn any_server_is_survived(
+        groups in proptest::collection::vec(proptest::collection::vec(words(), 0..6), 1..8),
+        cut in 1usize..40,
+    ) {
+        let groups: Vec<Vec<u8>> = groups.into_iter().map(|words| words.concat()).collect();
+        let requests = [Request::Stat, Request::UniqueIds, Request::Retrieve(number(1)), Request::Sizes];
+        let got = play(settings(), &requests, &groups, cut);
+        proptest::prop_assert!(got.end.is_some());
+        proptest::prop_assert!(got.content.len() <= 1_000);
+    }
+}
+
+fn words() -> impl proptest::strategy::Strategy<Value = Vec<u8>> {
+    use proptest::prelude::*;
+    let known = prop::sample::select(vec![
+        &b"+OK\r\n"[..],
+        b"+OK 1 2\r\n",
+        b"-ERR [AUTH] x\r\n",
+        b".\r\n",
+        b"1 2\r\n",
+        b"SASL PLAIN\r\n",
+        b"+ \r\n",
+        b"..x\r\n",
+        b"STLS\r\n",
+        b"\r\n",
+        b"\n",
+        b"+OK",
+    ]);
+    prop_oneof![
+        8 => known.prop_map(<[u8]>::to_vec),
+        1 => prop::collection::vec(any::<u8>(), 0..8),
+    ]
+}
