@@ -16,14 +16,14 @@ use tokio::sync::oneshot;
 use super::codec::Storage;
 use super::inbox::{Moved, Request};
 use super::index::{Index, Place};
-use super::limits::{LOG_PER_LIVE_MAX, LOG_SEGMENTS_FREE, MOVE_OCTETS, SEGMENT_OCTETS, WALK_STEP};
+use super::limits::{LOG_PER_LIVE_MAX, LOG_SEGMENTS_FREE, MOVE_OCTETS, WALK_STEP};
 use super::walk::behind;
 use super::{Core, events, lock};
 use crate::spool::{Cursor, Edit, QueueId};
 
 /// Lets a helper clean, if there is something to clean and none is at it.
 pub(crate) fn start_if_due(core: &Arc<Core>, current: u32) {
-    if plan(&core.index(), current).is_none() || !core.cleaning.begin() {
+    if plan(core, current).is_none() || !core.cleaning.begin() {
         return;
     }
     let core = Arc::clone(core);
@@ -91,7 +91,8 @@ enum Plan {
     Move(u32),
 }
 
-fn plan(index: &Index, current: u32) -> Option<Plan> {
+fn plan(core: &Core, current: u32) -> Option<Plan> {
+    let index = core.index();
     let (&oldest, usage) = index.segments.first_key_value()?;
     if oldest >= current {
         return None;
@@ -103,13 +104,13 @@ fn plan(index: &Index, current: u32) -> Option<Plan> {
         .segments
         .values()
         .fold((0, 0), |(octets, live), usage| (octets + usage.octets, live + usage.live_octets));
-    let long = octets > LOG_PER_LIVE_MAX * live + LOG_SEGMENTS_FREE * SEGMENT_OCTETS;
+    let long = octets > LOG_PER_LIVE_MAX * live + LOG_SEGMENTS_FREE * core.segment_octets;
     long.then_some(Plan::Move(oldest))
 }
 
 fn clean(core: &Core, current: u32) -> Result<(), DiskError> {
     loop {
-        let plan = plan(&core.index(), current);
+        let plan = plan(core, current);
         match plan {
             None => return Ok(()),
             Some(Plan::Remove(segment)) => remove(core, segment)?,

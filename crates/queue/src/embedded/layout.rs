@@ -57,15 +57,26 @@ impl Layout {
 
     /// Creates what is missing and refuses what others could have put there (row Q03).
     pub(crate) fn prepare(&self, disk: &dyn Disk) -> Result<(), OpenError> {
-        if create_missing(disk, &self.dir)? == Created::Yes
-            && let Some(parent) = self.dir.parent().filter(|parent| !parent.as_os_str().is_empty())
-        {
-            disk.sync_dir(parent)?;
-        }
+        create_missing(disk, &self.dir)?;
+        self.sync_parent(disk)?;
         for dir in [self.segments_dir(), self.large_dir(), self.damaged_dir()] {
             create_missing(disk, &dir)?;
         }
         Ok(disk.sync_dir(&self.dir)?)
+    }
+
+    /// Makes the queue's own name durable, each time: the start that created it may have been killed
+    /// before it could. Where we may not even read the parent, it wasn't us who created the name.
+    fn sync_parent(&self, disk: &dyn Disk) -> Result<(), DiskError> {
+        let parent = match self.dir.parent() {
+            Some(parent) if parent.as_os_str().is_empty() => Path::new("."),
+            Some(parent) => parent,
+            None => return Ok(()),
+        };
+        match disk.sync_dir(parent) {
+            Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => Ok(()),
+            result => result,
+        }
     }
 
     /// The numbers of the segments that are there, in order; anything else is reported and left alone.
@@ -127,18 +138,11 @@ fn distrust(stat: Stat) -> Option<&'static str> {
     }
 }
 
-#[derive(PartialEq, Eq)]
-enum Created {
-    Yes,
-    No,
-}
-
-fn create_missing(disk: &dyn Disk, dir: &Path) -> Result<Created, OpenError> {
+fn create_missing(disk: &dyn Disk, dir: &Path) -> Result<(), OpenError> {
     let stat = match disk.stat(dir) {
         Ok(stat) => stat,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            disk.create_dir(dir)?;
-            return Ok(Created::Yes);
+            return Ok(disk.create_dir(dir)?);
         }
         Err(error) => return Err(error.into()),
     };
@@ -153,7 +157,7 @@ fn create_missing(disk: &dyn Disk, dir: &Path) -> Result<Created, OpenError> {
         Stat { mode, .. } if mode & 0o077 != 0 => {
             format!("is open to other users (mode {mode:03o}); chmod 700 {shown}")
         }
-        Stat { .. } => return Ok(Created::No),
+        Stat { .. } => return Ok(()),
     };
     Err(OpenError::Format { path: shown.to_string(), problem })
 }

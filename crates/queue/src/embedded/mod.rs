@@ -79,12 +79,20 @@ pub struct Embedded {
     disk: Arc<dyn Disk>,
     layout: Layout,
     clock: Clock,
+    segment_octets: u64,
 }
 
 impl Embedded {
     /// The queue in `dir`, which is created when it is opened. Its parent has to be there.
     pub fn new(disk: Arc<dyn Disk>, dir: PathBuf) -> Self {
-        Self { disk, layout: Layout { dir }, clock: Arc::new(SystemTime::now) }
+        let (layout, clock) = (Layout { dir }, Arc::new(SystemTime::now));
+        Self { disk, layout, clock, segment_octets: limits::SEGMENT_OCTETS }
+    }
+
+    /// The same with segments of another length: short ones let a test see many.
+    #[must_use]
+    pub fn with_segment_octets(self, segment_octets: u64) -> Self {
+        Self { segment_octets, ..self }
     }
 
     /// The same with another clock.
@@ -111,6 +119,7 @@ impl Embedded {
             disk: Arc::clone(&self.disk),
             layout: self.layout.clone(),
             clock: Arc::clone(&self.clock),
+            segment_octets: self.segment_octets,
             inbox: Inbox::default(),
             helpers: Arc::new(Helpers::start().map_err(|error| self.thread_error(error))?),
             next_id: AtomicU64::new(first_id.number()),
@@ -174,6 +183,7 @@ pub(crate) struct Core {
     disk: Arc<dyn Disk>,
     layout: Layout,
     clock: Clock,
+    segment_octets: u64,
     inbox: Inbox,
     helpers: Arc<Helpers>,
     next_id: AtomicU64,

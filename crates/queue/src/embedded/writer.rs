@@ -22,7 +22,6 @@ use super::events;
 use super::group::Group;
 use super::inbox::{Pending, Request};
 use super::index::Place;
-use super::limits::SEGMENT_OCTETS;
 use super::record::{HEADER_OCTETS, Head};
 use super::segment::{AppendError, Segment};
 
@@ -98,7 +97,7 @@ impl Writer {
             return Ok(Vec::new());
         }
         let octets: usize = lines.iter().map(|line| line.meta.len() + line.content.len()).sum();
-        if self.segment.end + octets as u64 > SEGMENT_OCTETS && self.segment_is_used() {
+        if self.segment.end + octets as u64 > self.core.segment_octets && self.segment_is_used() {
             self.next_segment().map_err(AppendError::Nothing)?;
         }
         let group = u32_of(self.segment.end);
