@@ -51,7 +51,7 @@ fn network(stage: &Stage) -> Result<Network> {
 
 fn site(name_server: SocketAddr, port: u16) -> Result<Site> {
     Site::new(&Settings::tables(format!(
-        "[mta.dns]\nservers = [\"{name_server}\"]\ntimeout = \"3s\"\nsmtp_port = {port}\n"
+        "[mta.dns]\nservers = [\"{name_server}\"]\ntimeout = \"3s\"\nsmtp_port = {port}\nloopback = \"allowed\"\n"
     )))
 }
 

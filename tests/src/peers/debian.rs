@@ -23,6 +23,7 @@ const PACKAGES: &[&str] = &[
     "git",
     "git-email",
     "libio-socket-ssl-perl",
+    "libmailtools-perl",
     "msmtp",
     "mutt",
     "nsd",

@@ -170,8 +170,9 @@ impl Stage {
             .arg(self.path("enter.sh"))
             .args([&self.tree, self.folder.path(), &suite::binaries_dir()])
             .arg(program)
+            // Peers run as in a fresh login: what cargo and the tester's shell set is not for them.
+            .env_clear()
             .env("LC_ALL", "C.UTF-8")
-            // A system's own git or python may come first elsewhere.
             .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
     }
 
