@@ -1,4 +1,270 @@
-//! postroad-mta: see docs/ARCHITECTURE.md.
+//! The transfer agent: SMTP and submission in, a durable queue, SMTP and LMTP out.
+//!
+//! | looking for | it is in |
+//! |---|---|
+//! | sessions, policy, submission, acceptance | `inbound` |
+//! | routing, DNS, deliveries, bounces | [`outbound`] |
+//! | the socket of `postroad queue` and `postroad status` | `control` |
+//! | every line that is logged about incoming mail | `events` |
+//!
+//! [`Mta::start`] opens the queue, the engine and the sockets; [`Mta::serve`] runs until it is asked to
+//! stop, then lets sessions and deliveries finish. A message is answered 250 only when the queue has
+//! made it durable; then it is handed to the engine, which reads the queue again after a crash.
 #![forbid(unsafe_code)]
 
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use postroad_accounts::{Accounts, AccountsError, Sources};
+use postroad_config::{Config, Loaded};
+use postroad_disk::OsDisk;
+use postroad_net::listen::{Handed, ListenError};
+use postroad_net::process::{self, Reload};
+use postroad_net::tls::{ServerTls, TlsError};
+use postroad_net::{Listener, Shutdown, Slots};
+use postroad_observe::trace::Journal;
+use postroad_queue::{Embedded, Guarantee, OpenError, OwnedShard, ShardId, Spool};
+use tokio_util::task::TaskTracker;
+
+mod control;
+mod events;
+mod inbound;
 pub mod outbound;
+
+use control::Control;
+use inbound::{Door, Inbound, limits, login::PasswordChecks};
+use outbound::{Engine, Parts, Probe};
+
+/// Mode of the socket for local callers: everybody on this host may submit.
+const LOCAL_SOCKET_MODE: u32 = 0o666;
+/// Mode of the operator's socket.
+const CONTROL_SOCKET_MODE: u32 = 0o600;
+
+/// Why the agent can't start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The queue.
+    #[error(transparent)]
+    Queue(#[from] OpenError),
+    /// Users, aliases.
+    #[error("cannot read the accounts")]
+    Accounts(#[from] AccountsError),
+    /// Certificate or key.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// A socket.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    /// The trace folder.
+    #[error("cannot open the trace folder {}", path.display())]
+    Trace {
+        /// The folder.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The folder that everything is in.
+    #[error("cannot create {}", path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The delivery engine.
+    #[error("cannot start the delivery engine")]
+    Engine(#[source] anyhow::Error),
+    /// Signals.
+    #[error("cannot catch signals")]
+    Signals(#[source] std::io::Error),
+}
+
+/// The agent, started.
+pub struct Mta {
+    inbound: Arc<Inbound>,
+    doors: Vec<(Door, Listener)>,
+    control: Vec<Listener>,
+    guarantee: Guarantee,
+}
+
+/// Runs the agent in this process until SIGTERM or SIGINT; tells the service manager when it is ready.
+///
+/// # Errors
+/// [`StartError`]; once it runs, nothing ends it but a signal.
+pub async fn run(loaded: Loaded, handed: Handed) -> Result<(), StartError> {
+    let (_trigger, shutdown) = Shutdown::on_signals().map_err(StartError::Signals)?;
+    let mta = Mta::start(loaded.config, handed, shutdown).await?;
+    let reload = Reload::on_hangup().map_err(StartError::Signals)?;
+    process::ready();
+    mta.serve(Some(reload)).await;
+    Ok(())
+}
+
+impl Mta {
+    /// Opens queue, engine and sockets. Mail is taken when [`Mta::serve`] runs.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub async fn start(
+        config: Config,
+        mut handed: Handed,
+        shutdown: Shutdown,
+    ) -> Result<Self, StartError> {
+        let config = Arc::new(config);
+        let tls = match (&config.tls.certificate, &config.tls.key) {
+            (Some(certificate), Some(key)) => Some(ServerTls::load(certificate, key)?),
+            (None, _) | (_, None) => None,
+        };
+        if tls.is_none() {
+            events::no_certificate();
+        }
+        // The sockets come first: a start that fails has then touched nothing.
+        let doors = open_doors(&config, tls.as_ref(), &mut handed)?;
+        let control =
+            handed.take_or_bind_unix("control", &config.mta.control, CONTROL_SOCKET_MODE)?;
+        let accounts = Arc::new(Accounts::open(sources(&config))?);
+        let journal = Journal::open(&config.trace.dir, "mta", config.trace.size_max)
+            .map_err(|source| StartError::Trace { path: config.trace.dir.clone(), source })?;
+        let (shard, guarantee) = open_queue(&config).await?;
+        let parts = Parts {
+            config: Arc::clone(&config),
+            hostname: hostname(&config),
+            shard: Arc::clone(&shard),
+            accounts: Arc::clone(&accounts),
+            journal: journal.clone(),
+        };
+        let engine = Engine::start(parts.clone()).map_err(StartError::Engine)?;
+        let probe = Probe::new(&parts);
+        let slots = Slots::new(config.mta.connections_max, config.mta.connections_per_client_max);
+        let inbound = Inbound {
+            hostname: parts.hostname.into(),
+            config,
+            shard,
+            accounts,
+            engine,
+            probe,
+            journal,
+            tls,
+            slots,
+            password_checks: PasswordChecks::default(),
+            shutdown,
+        };
+        Ok(Self { inbound: Arc::new(inbound), doors, control, guarantee })
+    }
+
+    /// The addresses that a service listens on: `smtp`, `submission`, `submissions`.
+    pub fn addresses(&self, service: &str) -> Vec<SocketAddr> {
+        let of_service = self.doors.iter().filter(|(door, _)| door.name() == service);
+        of_service.filter_map(|(_, listener)| listener.address()).collect()
+    }
+
+    /// Takes mail until the stop is asked for, then lets what is under way finish.
+    pub async fn serve(self, reload: Option<Reload>) {
+        let Self { inbound, doors, control, guarantee } = self;
+        let control_parts = Arc::new(Control {
+            inbound: Arc::clone(&inbound),
+            started: SystemTime::now(),
+            listeners: doors.iter().map(described).collect(),
+            guarantee: format!("{} copies, survives {}", guarantee.copies, guarantee.survives),
+        });
+        let (sessions, listeners) = (TaskTracker::new(), TaskTracker::new());
+        for (door, listener) in doors {
+            events::listening(door, &address_of(&listener));
+            let (inbound, sessions) = (Arc::clone(&inbound), sessions.clone());
+            listeners.spawn(inbound::service::listen(inbound, door, listener, sessions));
+        }
+        for listener in control {
+            listeners.spawn(control::listen(Arc::clone(&control_parts), listener));
+        }
+        reload_until_stopped(&inbound, reload).await;
+        process::stopping();
+        events::draining(inbound.slots.taken());
+        listeners.close();
+        listeners.wait().await;
+        sessions.close();
+        // Who isn't ready by then was answered nothing, and keeps its message.
+        let _ = tokio::time::timeout(limits::DRAIN_TIMEOUT, sessions.wait()).await;
+        inbound.engine.shutdown().await;
+        inbound.shard.release().await;
+        inbound.journal.flush();
+    }
+}
+
+/// SIGHUP: users and aliases are read at once. Certificates are looked at by themselves; other settings
+/// need a restart.
+async fn reload_until_stopped(inbound: &Inbound, mut reload: Option<Reload>) {
+    loop {
+        let hangup = async {
+            match &mut reload {
+                Some(reload) => reload.requested().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = inbound.shutdown.requested() => return,
+            () = hangup => match inbound.accounts.reload() {
+                Ok(()) => events::reloaded(),
+                Err(error) => events::reload_failed(&error),
+            },
+        }
+    }
+}
+
+/// Submissions is nothing without a certificate: it stays closed.
+fn open_doors(
+    config: &Config,
+    tls: Option<&ServerTls>,
+    handed: &mut Handed,
+) -> Result<Vec<(Door, Listener)>, ListenError> {
+    let mta = &config.mta;
+    let submissions = tls.map_or(&[][..], |_| mta.submissions.as_slice());
+    let mut doors = Vec::new();
+    for (door, addresses) in [
+        (Door::Smtp, mta.smtp.as_slice()),
+        (Door::Submission, &mta.submission),
+        (Door::Submissions, submissions),
+    ] {
+        let listeners = handed.take_or_bind(door.name(), addresses)?;
+        doors.extend(listeners.into_iter().map(|listener| (door, listener)));
+    }
+    let local = handed.take_or_bind_unix("submit", &mta.socket, LOCAL_SOCKET_MODE)?;
+    doors.extend(local.into_iter().map(|listener| (Door::Local, listener)));
+    Ok(doors)
+}
+
+async fn open_queue(config: &Config) -> Result<(Arc<dyn OwnedShard>, Guarantee), StartError> {
+    let dir = config.mta.queue.clone();
+    if let Some(parent) = dir.parent() {
+        std::fs::create_dir_all(parent)
+            .map_err(|source| StartError::Folder { path: parent.to_owned(), source })?;
+    }
+    let spool = Embedded::new(Arc::new(OsDisk), dir);
+    Ok((spool.open(ShardId(0)).await?, spool.guarantee()))
+}
+
+fn sources(config: &Config) -> Sources {
+    Sources {
+        users: config.accounts.users.clone(),
+        aliases: config.accounts.aliases.clone(),
+        domains: config.domains.clone(),
+        detail_separator: config.accounts.detail_separator,
+    }
+}
+
+/// Our name: as configured, or the system's.
+fn hostname(config: &Config) -> String {
+    match config.hostname.as_str() {
+        "" => rustix::system::uname().nodename().to_string_lossy().into_owned(),
+        name => name.to_owned(),
+    }
+}
+
+fn described((door, listener): &(Door, Listener)) -> String {
+    format!("{} {}", door.name(), address_of(listener))
+}
+
+fn address_of(listener: &Listener) -> String {
+    listener.address().map_or_else(|| "unix socket".to_owned(), |address| address.to_string())
+}

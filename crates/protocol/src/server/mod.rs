@@ -346,6 +346,11 @@ impl Server {
         }
     }
 
+    /// Whether the input awaited next is content, which comes in larger pieces than commands.
+    pub fn is_receiving_content(&self) -> bool {
+        matches!(self.state, State::Data(..) | State::Chunk(_))
+    }
+
     /// When the shell calls [`Server::timed_out`], whatever has come by then: an absolute time, so
     /// that a client that sends an octet a minute holds no slot.
     pub fn deadline(&self) -> Instant {

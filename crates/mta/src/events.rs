@@ -1,0 +1,134 @@
+//! Every line that the MTA logs about mail, one function per event.
+//!
+//! Levels: ERROR: mail is lost or stuck and somebody must act. WARN: odd, we can live with it. INFO: what
+//! became of mail. DEBUG: what became of connections. Texts from outside are escaped by the log itself.
+
+use postroad_accounts::UserName;
+use postroad_net::Peer;
+use postroad_net::slots::Full;
+use postroad_protocol::command::{Mail, Rcpt};
+use postroad_protocol::envelope::Envelope;
+use postroad_protocol::reply::Reply;
+use postroad_queue::QueueId;
+use tracing::{debug, info, warn};
+
+use crate::inbound::Door;
+use crate::inbound::incoming::Facts;
+use crate::inbound::session::SessionError;
+
+/// An error with all its causes on one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}
+
+pub(crate) fn listening(door: Door, address: &str) {
+    info!(service = door.name(), address, "listening");
+}
+
+pub(crate) fn no_certificate() {
+    warn!(
+        "no [tls] certificate is set: STARTTLS isn't offered and submissions (port 465) is closed"
+    );
+}
+
+pub(crate) fn connected(peer: &Peer, door: Door) {
+    debug!(client = %peer, service = door.name(), "connected");
+}
+
+pub(crate) fn disconnected(peer: &Peer, door: Door, error: Option<SessionError>) {
+    match error {
+        None | Some(SessionError::Gone) => {
+            debug!(client = %peer, service = door.name(), "disconnected");
+        }
+        Some(error) => {
+            let error = chain(&error);
+            info!(client = %peer, service = door.name(), error, "connection lost");
+        }
+    }
+}
+
+pub(crate) fn turned_away(peer: &Peer, door: Door, full: Full) {
+    warn!(client = %peer, service = door.name(), reason = %full, "turned away");
+}
+
+pub(crate) fn logged_in(peer: &Peer, door: Door, user: &UserName) {
+    info!(client = %peer, service = door.name(), user = user.as_str(), "logged in");
+}
+
+pub(crate) fn login_failed(peer: &Peer, door: Door, name: &str) {
+    warn!(client = %peer, service = door.name(), user = name, "login failed");
+}
+
+pub(crate) fn recipient_refused(peer: &Peer, door: Door, mail: &Mail, rcpt: &Rcpt, reply: &Reply) {
+    info!(
+        client = %peer,
+        service = door.name(),
+        from = %mail.reverse_path,
+        to = %rcpt.forward_path,
+        reply = %reply,
+        "recipient refused"
+    );
+}
+
+pub(crate) fn accepted(
+    id: QueueId,
+    peer: &Peer,
+    door: Door,
+    facts: &Facts,
+    envelope: &Envelope,
+    octets: u64,
+) {
+    info!(
+        queue_id = %id,
+        client = %peer,
+        service = door.name(),
+        message_id = facts.message_id.as_deref().unwrap_or_default(),
+        from = %envelope.reverse_path,
+        recipients = envelope.recipients.len(),
+        size = octets,
+        "accepted"
+    );
+}
+
+pub(crate) fn message_refused(
+    id: Option<QueueId>,
+    peer: &Peer,
+    door: Door,
+    facts: &Facts,
+    reply: &Reply,
+) {
+    let queue_id = id.map(|id| id.to_string()).unwrap_or_default();
+    info!(
+        queue_id,
+        client = %peer,
+        service = door.name(),
+        message_id = facts.message_id.as_deref().unwrap_or_default(),
+        reply = %reply,
+        "message refused"
+    );
+}
+
+pub(crate) fn control_failed(error: &dyn std::error::Error) {
+    let error = chain(error);
+    debug!(error, "a connection to the control socket ended early");
+}
+
+pub(crate) fn reload_failed(error: &dyn std::error::Error) {
+    let error = chain(error);
+    tracing::error!(error, "users and aliases could not be read again, the old ones stay");
+}
+
+pub(crate) fn reloaded() {
+    info!("users and aliases read again");
+}
+
+pub(crate) fn draining(sessions: usize) {
+    info!(sessions, "stopping");
+}

@@ -1,0 +1,23 @@
+//! Limits of the receiving half that are not the protocol's (those are in `postroad_protocol::limits`).
+
+use std::time::Duration;
+
+/// Octets of a message that are kept in memory; a longer one goes into the spool while it arrives.
+pub(crate) const MEMORY_OCTETS_MAX: usize = 256 * 1024;
+/// Octets of a header. It is looked at as a whole, so it has to fit into memory; the largest that real
+/// mail has (some thousand recipients by name) are below 300 KiB.
+pub(crate) const HEADER_OCTETS_MAX: usize = 1024 * 1024;
+/// Octets that are handed to the spool at once.
+pub(crate) const SPILL_OCTETS: usize = 256 * 1024;
+/// Octets read at once while commands come. An idle client costs no more.
+pub(crate) const READ_COMMAND_OCTETS: usize = 4 * 1024;
+/// Octets read at once while content comes.
+pub(crate) const READ_CONTENT_OCTETS: usize = 64 * 1024;
+/// Passwords checked at once: each takes tens of MiB and a core (row S35).
+pub(crate) const PASSWORD_CHECKS_MAX: usize = 4;
+/// How late a wrong password is answered: guessing is slowed, a mistyped one isn't punished.
+pub(crate) const WRONG_PASSWORD_PAUSE: Duration = Duration::from_secs(2);
+/// How long a client that is turned away may take to read why.
+pub(crate) const TURN_AWAY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long sessions may take to finish their transactions when the agent stops.
+pub(crate) const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);

@@ -1,0 +1,84 @@
+//! The receiving half of the MTA: from a connection to a durable message.
+//!
+//! | looking for | it is in |
+//! |---|---|
+//! | the loop of a session: octets, time, questions | [`session`] |
+//! | who may send, and whose mail is taken | [`policy`] |
+//! | passwords | [`login`] |
+//! | the content while it comes, and when it is complete | [`incoming`] |
+//! | what submission adds, checks and removes | [`submission`] |
+//! | the sockets and how many sessions there may be | [`service`] |
+//!
+//! Every decision of the protocol is in `postroad_protocol::server`; policy answers its questions.
+
+pub(crate) mod incoming;
+pub(crate) mod limits;
+pub(crate) mod login;
+pub(crate) mod policy;
+pub(crate) mod service;
+pub(crate) mod session;
+pub(crate) mod submission;
+
+use std::sync::Arc;
+
+use postroad_accounts::Accounts;
+use postroad_config::Config;
+use postroad_net::tls::ServerTls;
+use postroad_net::{Peer, Shutdown, Slots};
+use postroad_observe::trace::Journal;
+use postroad_queue::OwnedShard;
+
+use crate::outbound::{Engine, Probe};
+
+/// What all sessions share.
+pub(crate) struct Inbound {
+    pub(crate) config: Arc<Config>,
+    pub(crate) hostname: Arc<str>,
+    pub(crate) shard: Arc<dyn OwnedShard>,
+    pub(crate) accounts: Arc<Accounts>,
+    pub(crate) engine: Engine,
+    pub(crate) probe: Probe,
+    pub(crate) journal: Journal,
+    pub(crate) tls: Option<ServerTls>,
+    pub(crate) slots: Slots,
+    pub(crate) password_checks: login::PasswordChecks,
+    pub(crate) shutdown: Shutdown,
+}
+
+impl Inbound {
+    /// Whether the peer is this host or in a listed network: per-client limits spare it.
+    pub(crate) fn is_exempt(&self, peer: &Peer) -> bool {
+        peer.is_this_host() || self.is_listed(peer)
+    }
+
+    /// Whether the peer is in a network that may relay without a login.
+    pub(crate) fn is_listed(&self, peer: &Peer) -> bool {
+        peer.ip()
+            .is_some_and(|ip| self.config.mta.networks.iter().any(|network| network.contains(ip)))
+    }
+}
+
+/// By which door a client came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Door {
+    /// Port 25.
+    Smtp,
+    /// Port 587.
+    Submission,
+    /// Port 465.
+    Submissions,
+    /// The unix socket of local callers.
+    Local,
+}
+
+impl Door {
+    /// The name of the service (IANA's, where it has one).
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Smtp => "smtp",
+            Self::Submission => "submission",
+            Self::Submissions => "submissions",
+            Self::Local => "local",
+        }
+    }
+}

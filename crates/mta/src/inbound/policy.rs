@@ -1,0 +1,158 @@
+//! Who may send, and whose mail is taken.
+//!
+//! Never an open relay: mail for others is taken from users who have logged in, from listed networks
+//! and from processes of this host, and from nobody else.
+
+use std::collections::HashSet;
+
+use postroad_accounts::{Directory, Resolution, UserName};
+use postroad_config::Config;
+use postroad_net::Peer;
+use postroad_protocol::address::{Address, ForwardPath, LocalPart, ReversePath};
+use postroad_protocol::command::{Mail, Rcpt};
+use postroad_protocol::envelope::{Envelope, Recipient};
+use postroad_protocol::reply::Reply;
+use postroad_protocol::server::Transaction;
+use postroad_queue::AcceptError;
+
+use super::{Door, Inbound};
+use crate::outbound::ProbeOutcome;
+
+/// Whom a session acts for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Client<'a> {
+    pub(crate) door: Door,
+    pub(crate) peer: &'a Peer,
+    pub(crate) user: Option<&'a UserName>,
+}
+
+impl Inbound {
+    /// May this sender open a transaction?
+    pub(crate) fn judge_sender(&self, client: Client<'_>, mail: &Mail) -> Result<(), Reply> {
+        // RFC 1870 §6.1, RFC 5321 §4.5.3.1.9: early, before the content is sent for nothing.
+        self.shard.room_for(mail.size.unwrap_or(0)).map_err(|error| refusal(&error))?;
+        let (Some(user), ReversePath::Address(sender)) = (client.user, &mail.reverse_path) else {
+            return Ok(());
+        };
+        // RFC 6409 §6.1: a user sends as nobody else.
+        match self.accounts.directory().owns(user, sender) {
+            true => Ok(()),
+            false => {
+                Err(Reply::new(553, (5, 7, 1), format!("<{sender}> is not an address of yours")))
+            }
+        }
+    }
+
+    /// Is this recipient taken?
+    pub(crate) async fn judge_recipient(
+        &self,
+        client: Client<'_>,
+        mail: &Mail,
+        rcpt: &Rcpt,
+    ) -> Result<(), Reply> {
+        let Some(address) = recipient_address(&self.config, &self.hostname, &rcpt.forward_path)
+        else {
+            return Ok(()); // RFC 5321 §4.5.1: always
+        };
+        match self.accounts.directory().resolve(&address) {
+            Resolution::Mailbox { .. } => self.ask_delivery_agent(mail, &address).await,
+            Resolution::Alias(_) => Ok(()),
+            // RFC 5321 §3.6.2: refused here, so that nobody else gets a bounce for it.
+            Resolution::Unknown if is_postmaster(&rcpt.forward_path) => Ok(()),
+            Resolution::Unknown => {
+                Err(Reply::new(550, (5, 1, 1), format!("<{address}> is not known here")))
+            }
+            Resolution::NotLocal if self.may_relay(client) => Ok(()),
+            Resolution::NotLocal if is_postmaster(&rcpt.forward_path) => Ok(()),
+            Resolution::NotLocal => {
+                Err(Reply::new(550, (5, 7, 1), format!("Relaying to <{address}> is not allowed")))
+            }
+        }
+    }
+
+    fn may_relay(&self, client: Client<'_>) -> bool {
+        client.user.is_some() || client.door == Door::Local || self.is_listed(client.peer)
+    }
+
+    /// Asks before our own 250. Where the agent is down, the users that we know are taken.
+    async fn ask_delivery_agent(&self, mail: &Mail, address: &Address) -> Result<(), Reply> {
+        let mut envelope = Envelope::new(mail.reverse_path.clone(), Vec::new());
+        envelope.utf8 = mail.utf8;
+        match self.probe.ask(&envelope, address).await {
+            ProbeOutcome::Accepted | ProbeOutcome::Down => Ok(()),
+            ProbeOutcome::Refused(reply) | ProbeOutcome::Deferred(reply) => Err(reply),
+        }
+    }
+
+    /// The envelope of an accepted transaction: aliases expanded, each address once.
+    pub(crate) fn envelope(&self, transaction: Transaction) -> Envelope {
+        let Transaction { mail, recipients } = transaction;
+        let mut expanded = Vec::with_capacity(recipients.len());
+        let directory = self.accounts.directory();
+        for rcpt in recipients {
+            self.expand(&directory, rcpt, &mut expanded);
+        }
+        if expanded.len() > 1 {
+            let mut seen = HashSet::with_capacity(expanded.len());
+            expanded.retain(|recipient| seen.insert(recipient.address.clone()));
+        }
+        Envelope {
+            reverse_path: mail.reverse_path,
+            recipients: expanded,
+            body: mail.body,
+            utf8: mail.utf8,
+            ret: mail.ret,
+            envid: mail.envid,
+        }
+    }
+
+    fn expand(&self, directory: &Directory, rcpt: Rcpt, expanded: &mut Vec<Recipient>) {
+        let address = recipient_address(&self.config, &self.hostname, &rcpt.forward_path);
+        let Some(address) = address else { return };
+        let Rcpt { notify, orcpt, .. } = rcpt;
+        match directory.resolve(&address) {
+            Resolution::Alias(members) => {
+                // RFC 3461 §5.2.7.1: notices name the address that the sender wrote.
+                let orcpt = orcpt.or_else(|| Some(format!("rfc822;{address}")));
+                expanded.extend(members.into_iter().map(|address| Recipient {
+                    address,
+                    notify,
+                    orcpt: orcpt.clone(),
+                }));
+            }
+            Resolution::Mailbox { .. } | Resolution::Unknown | Resolution::NotLocal => {
+                expanded.push(Recipient { address, notify, orcpt });
+            }
+        }
+    }
+}
+
+/// The address behind a forward-path: the bare postmaster is the first local domain's.
+pub(crate) fn recipient_address(
+    config: &Config,
+    hostname: &str,
+    path: &ForwardPath,
+) -> Option<Address> {
+    match path {
+        ForwardPath::Address(address) => Some(address.clone()),
+        ForwardPath::Postmaster => {
+            let domain = config.domains.first().cloned().or_else(|| hostname.parse().ok())?;
+            Some(Address { local_part: LocalPart::parse("postmaster").ok()?, domain })
+        }
+    }
+}
+
+fn is_postmaster(path: &ForwardPath) -> bool {
+    matches!(path, ForwardPath::Postmaster)
+}
+
+/// What the client is told when the queue takes nothing.
+pub(crate) fn refusal(error: &AcceptError) -> Reply {
+    match error {
+        AcceptError::Full => Reply::new(452, (4, 3, 1), "The queue is full, try again later"),
+        AcceptError::Disk(_) => {
+            Reply::new(451, (4, 3, 0), "The queue cannot be written, try again later")
+        }
+        AcceptError::Stopping => Reply::new(421, (4, 3, 2), "Shutting down, try again later"),
+    }
+}

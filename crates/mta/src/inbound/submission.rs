@@ -1,0 +1,143 @@
+//! What submission does to a message (RFC 6409 §6, §8): From and Sender belong to the user, Date and
+//! Message-ID are there, Bcc is not.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use mail_parser::{Address as ParsedAddress, MessageParser};
+use postroad_accounts::{Directory, UserName};
+use postroad_protocol::address::{Address, ReversePath};
+use postroad_protocol::header;
+use postroad_protocol::reply::Reply;
+use postroad_protocol::trace_fields::date;
+use postroad_queue::QueueId;
+
+/// Whose message it is.
+pub(crate) struct Submission {
+    pub(crate) owner: Owner,
+    pub(crate) hostname: Arc<str>,
+    pub(crate) at: SystemTime,
+}
+
+/// Who submits.
+pub(crate) enum Owner {
+    /// A user who has logged in; sends as nobody else.
+    User(UserName, Arc<Directory>),
+    /// A process of this host; its system knows it, we take its word.
+    Local(ReversePath),
+}
+
+/// What is to change.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Fixes {
+    /// Fields to add on top.
+    added: Vec<u8>,
+    /// Parts of the content to leave out, in order.
+    removed: Vec<Range<usize>>,
+    /// The Message-ID that was added.
+    pub(crate) message_id: Option<String>,
+}
+
+impl Submission {
+    /// Judges the header of `content` and says what is to change.
+    pub(crate) fn fix(&self, content: &[u8], id: QueueId) -> Result<Fixes, Reply> {
+        let mut fixes = Fixes::default();
+        let (mut from, mut sender, mut has_date, mut has_id) = (0, 0, false, false);
+        let mut at = 0;
+        for field in header::fields(content) {
+            let end = at + field.raw.len();
+            if field.is("From") {
+                from += 1;
+            } else if field.is("Sender") {
+                sender += 1;
+            } else if field.is("Date") {
+                has_date = true;
+            } else if field.is("Message-ID") {
+                has_id = true;
+            } else if field.is("Bcc") || field.is("Resent-Bcc") {
+                // RFC 5322 §3.6.3: blind copies stay blind.
+                fixes.removed.push(at..end);
+            }
+            at = end;
+        }
+        // RFC 5322 §3.6: each at most once. Two of them are shown differently by different readers.
+        if from > 1 || sender > 1 {
+            return Err(Reply::new(550, (5, 6, 0), "The header has more than one From or Sender"));
+        }
+        if let Owner::User(user, directory) = &self.owner {
+            self.judge_authors(content, user, directory)?;
+        }
+        if from == 0 {
+            match &self.owner {
+                Owner::User(..) => {
+                    return Err(Reply::new(550, (5, 6, 0), "The header has no From"));
+                }
+                Owner::Local(ReversePath::Address(address)) => {
+                    fixes.added.extend(format!("From: <{address}>\r\n").bytes());
+                }
+                Owner::Local(ReversePath::Null) => {}
+            }
+        }
+        // RFC 6409 §8.2, §8.3
+        if !has_date {
+            fixes.added.extend(format!("Date: {}\r\n", date(self.at)).bytes());
+        }
+        if !has_id {
+            let message_id = format!("{id}@{}", self.hostname);
+            fixes.added.extend(format!("Message-ID: <{message_id}>\r\n").bytes());
+            fixes.message_id = Some(message_id);
+        }
+        Ok(fixes)
+    }
+
+    /// RFC 6409 §6.1: who is named in From and Sender is the user.
+    fn judge_authors(
+        &self,
+        content: &[u8],
+        user: &UserName,
+        directory: &Directory,
+    ) -> Result<(), Reply> {
+        let (header, _) = header::split(content);
+        let message = MessageParser::new().parse_headers(header);
+        let fields = message.iter().flat_map(|message| [message.from(), message.sender()]);
+        for (address, shown) in fields.flatten().flat_map(addresses) {
+            if !address.is_some_and(|address| directory.owns(user, &address)) {
+                return Err(Reply::new(
+                    550,
+                    (5, 7, 1),
+                    format!("\"{shown}\" is not an address of yours"),
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The addresses of a field, each with the text that it was read from; `None` where it is none.
+fn addresses(field: &ParsedAddress<'_>) -> Vec<(Option<Address>, String)> {
+    field
+        .iter()
+        .map(|mailbox| {
+            let text = mailbox.address().unwrap_or_default();
+            (Address::parse(text).ok(), text.to_owned())
+        })
+        .collect()
+}
+
+impl Fixes {
+    /// The buffer (our own field, then the content) with the changes made.
+    pub(crate) fn apply(&self, buffer: &[u8], received: usize) -> Vec<u8> {
+        let (own, content) = buffer.split_at_checked(received).unwrap_or((&[], buffer));
+        let mut out = Vec::with_capacity(buffer.len() + self.added.len());
+        out.extend_from_slice(own);
+        out.extend_from_slice(&self.added);
+        let mut from = 0;
+        for range in &self.removed {
+            out.extend_from_slice(content.get(from..range.start).unwrap_or_default());
+            from = range.end;
+        }
+        out.extend_from_slice(content.get(from..).unwrap_or_default());
+        out
+    }
+}
