@@ -8,7 +8,7 @@
 use std::fmt;
 use std::fs::{self, File};
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::OnceLock;
 
@@ -114,22 +114,4 @@ fn skip(unavailable: &Unavailable) -> Result<()> {
 #[must_use]
 pub fn skipped_file() -> PathBuf {
     suite::target_dir().join("peers/skipped.txt")
-}
-
-/// Holds back all other heavy tests, in whichever process they are, until it is dropped.
-///
-/// # Errors
-///
-/// When the lock can't be taken.
-pub fn heavy() -> Result<File> {
-    lock(&suite::target_dir().join("peers/heavy.lock"))
-}
-
-fn lock(path: &Path) -> Result<File> {
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder)?;
-    }
-    let file = File::create(path).with_context(|| format!("cannot make {}", path.display()))?;
-    file.lock().with_context(|| format!("cannot lock {}", path.display()))?;
-    Ok(file)
 }

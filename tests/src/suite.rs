@@ -2,7 +2,7 @@
 //! settings of the test's own ([`Site`]).
 
 use std::collections::BTreeMap;
-use std::fs::{self, Permissions};
+use std::fs::{self, File, Permissions};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
@@ -59,6 +59,18 @@ pub fn binary(name: &str) -> Result<PathBuf> {
         path.display()
     );
     Ok(path)
+}
+
+/// Holds back all other heavy tests, in whichever process they are, until it is dropped.
+///
+/// # Errors
+///
+/// When the lock can't be taken.
+pub fn heavy() -> Result<File> {
+    let path = target_dir().join("heavy-test.lock");
+    let file = File::create(&path).with_context(|| format!("cannot make {}", path.display()))?;
+    file.lock().with_context(|| format!("cannot lock {}", path.display()))?;
+    Ok(file)
 }
 
 /// What `postroad up --json` says when all is ready.

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
 use postroad_tests::load::{Load, Speak, whole};
-use postroad_tests::peers::{Needs, Sink, Stage, heavy};
+use postroad_tests::peers::{Needs, Sink, Stage};
 use postroad_tests::process::until;
-use postroad_tests::suite::{Settings, Site};
+use postroad_tests::suite::{Settings, Site, heavy};
 
 const KILLS: usize = 8;
 const CLIENTS: usize = 6;

@@ -6,7 +6,7 @@ use postroad_tests::peers::{
 };
 use postroad_tests::pop3;
 use postroad_tests::process::until;
-use postroad_tests::suite::{Settings, Site};
+use postroad_tests::suite::{Settings, Site, heavy};
 use postroad_tests::tls::Certificates;
 
 #[test]

@@ -215,7 +215,7 @@ pub(super) fn namespace() -> Command {
     let mut command = Command::new("unshare");
     command.arg("--mount");
     if !geteuid().is_root() {
-        command.arg("--map-root-user");
+        command.args(["--map-current-user", "--keep-caps"]);
     }
     command
 }
