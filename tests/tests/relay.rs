@@ -1,9 +1,7 @@
 //! Mail that only passes: in by SMTP, out by SMTP, from and to others.
 
 use anyhow::Result;
-use postroad_tests::peers::{
-    Dovecot, Needs, PASSWORD, Postfix, PostfixSetup, Sink, Source, Stage, heavy,
-};
+use postroad_tests::peers::{Dovecot, Needs, PASSWORD, Postfix, PostfixSetup, Sink, Source, Stage};
 use postroad_tests::pop3;
 use postroad_tests::process::until;
 use postroad_tests::suite::{Settings, Site, heavy};
