@@ -38,12 +38,13 @@ pub fn target_dir() -> PathBuf {
 /// When a test isn't run from where cargo puts it.
 #[must_use]
 pub fn binaries_dir() -> PathBuf {
-    // target/PROFILE/deps/TEST-HASH
-    let test = std::env::current_exe().expect("a running test has a path");
-    test.ancestors()
-        .nth(2)
-        .expect("cargo puts tests two folders below its target folder")
-        .to_owned()
+    // A test is target/PROFILE/deps/TEST-HASH; the bench is target/PROFILE/xtask.
+    let program = std::env::current_exe().expect("a running program has a path");
+    let folder = program.parent().expect("a program is in a folder");
+    match folder.ends_with("deps") {
+        true => folder.parent().expect("cargo puts deps into a profile's folder").to_owned(),
+        false => folder.to_owned(),
+    }
 }
 
 /// One of our binaries.
