@@ -1,4 +1,26 @@
-//! postroad
+//! `postroad`: runs a mail suite, and looks after one. All of it is in `postroad_operator`.
 #![forbid(unsafe_code)]
 
-fn main() {}
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use postroad_operator::cli::{Cli, run};
+
+fn main() -> ExitCode {
+    postroad_net::tls::install_provider();
+    let cli = Cli::parse();
+    run(&cli).unwrap_or_else(|error| {
+        // A reader that has had enough (`postroad queue | head`) is no failure.
+        if error.downcast_ref::<std::io::Error>().is_some_and(is_closed_pipe) {
+            return ExitCode::SUCCESS;
+        }
+        // Where standard error is gone there is nobody to tell.
+        let _ = writeln!(std::io::stderr(), "postroad: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+fn is_closed_pipe(error: &std::io::Error) -> bool {
+    error.kind() == std::io::ErrorKind::BrokenPipe
+}

@@ -250,6 +250,14 @@ pub struct Mda {
     pub message_size_max: u64,
 }
 
+impl Mda {
+    /// The Maildir of a user, by the template. The name is safe as a file name: whoever gives it has
+    /// checked that.
+    pub fn maildir_of(&self, user: &str) -> PathBuf {
+        PathBuf::from(self.maildir.replace("{user}", user))
+    }
+}
+
 /// `[maa]`
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]

@@ -89,6 +89,13 @@ impl Network {
     }
 }
 
+impl Network {
+    /// Whether it is the whole address space: whoever lists it has no list.
+    pub fn is_everybody(&self) -> bool {
+        self.prefix == 0
+    }
+}
+
 impl FromStr for Network {
     type Err = String;
 

@@ -20,12 +20,16 @@ impl Shutdown {
         (Trigger(sender), Self(receiver))
     }
 
-    /// One that SIGTERM and SIGINT ask for. Must be called inside a tokio runtime.
+    /// One that SIGTERM and SIGINT ask for, and the end of the supervisor where `$POSTROAD_SUPERVISOR`
+    /// names one ([`SUPERVISOR`]). Must be called inside a tokio runtime.
     ///
     /// # Errors
     /// Where the signals can't be caught.
     pub fn on_signals() -> io::Result<(Trigger, Self)> {
         let (trigger, shutdown) = Self::manual();
+        if let Some(supervisor) = std::env::var(SUPERVISOR).ok().and_then(|pid| pid.parse().ok()) {
+            end_with(supervisor, &trigger)?;
+        }
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
         let asked = trigger.clone();
@@ -51,6 +55,22 @@ impl Shutdown {
     pub fn is_requested(&self) -> bool {
         *self.0.borrow()
     }
+}
+
+/// The environment variable with the process id of a supervisor that we must not outlive, however it ends:
+/// `postroad up` that was killed must leave no agent behind. A service manager doesn't set it.
+pub const SUPERVISOR: &str = "POSTROAD_SUPERVISOR";
+
+/// Has the system send SIGTERM when our parent ends.
+fn end_with(supervisor: i32, trigger: &Trigger) -> io::Result<()> {
+    let terminate = Some(rustix::process::Signal::TERM);
+    rustix::process::set_parent_process_death_signal(terminate)?;
+    // It may have ended before we asked.
+    let parent = rustix::process::getppid().map(rustix::process::Pid::as_raw_nonzero);
+    if parent.is_none_or(|parent| parent.get() != supervisor) {
+        trigger.stop();
+    }
+    Ok(())
 }
 
 impl Trigger {

@@ -36,7 +36,7 @@ pub enum Format {
 
 /// Why no log could be started.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot start the log: {0}")]
+#[error("{0}")]
 pub struct LogError(pub String);
 
 /// The process's log; waits for its last lines (a second at most) when it is dropped, so keep it until
@@ -60,20 +60,36 @@ const BOUNDS: Bounds = Bounds { octets_max: 4 * 1024 * 1024, gather: Duration::f
 /// # Errors
 /// Where `level` can't be read, or a log was started already.
 pub fn start(format: Format, level: &str) -> Result<Log, LogError> {
-    let filter = EnvFilter::builder()
-        .parse(level)
-        .map_err(|error| LogError(format!("\"{level}\" is no log level: {error}")))?;
-    let stderr = Stderr::open(format).map_err(|error| LogError(error.to_string()))?;
+    let filter = filter(level)?;
+    let stderr =
+        Stderr::open(format).map_err(|error| LogError(format!("cannot start the log: {error}")))?;
     let style = stderr.style;
-    let writer =
-        Writer::start("log", BOUNDS, stderr).map_err(|error| LogError(error.to_string()))?;
+    let writer = Writer::start("log", BOUNDS, stderr)
+        .map_err(|error| LogError(format!("cannot start the log: {error}")))?;
     let writer = Arc::clone(WRITER.get_or_init(|| Arc::new(writer)));
     let subscriber =
         tracing_subscriber::registry().with(filter).with(Lines::new(style, Clock::System, writer));
     tracing::subscriber::set_global_default(subscriber)
-        .map_err(|_| LogError("it was started already".into()))?;
+        .map_err(|_| LogError("the log was started already".into()))?;
     log_panics();
     Ok(Log(()))
+}
+
+/// Says whether [`start`] would take `level`.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn check_level(level: &str) -> Result<(), LogError> {
+    filter(level).map(drop)
+}
+
+fn filter(level: &str) -> Result<EnvFilter, LogError> {
+    let wrong = |error| {
+        LogError(format!(
+            "\"{level}\" is no log level: write error, warn, info, debug, or a filter such as \"info,postroad_mta=debug\" ({error})"
+        ))
+    };
+    EnvFilter::builder().parse(level).map_err(wrong)
 }
 
 /// Waits until all lines so far are written, a second at most.

@@ -1,2 +1,37 @@
-//! postroad-operator: see docs/ARCHITECTURE.md.
+//! The operator's hand: what stands behind the command `postroad`.
+//!
+//! | command | in | asks |
+//! |---|---|---|
+//! | `postroad up` | [`up`] | nobody: it makes a suite of its own and runs it |
+//! | `postroad check` | `check` | the settings and the files that they name |
+//! | `postroad status` | `status` | the transfer agent's control socket |
+//! | `postroad user` | `user` | the file of users |
+//! | `postroad queue` | `queue` | the transfer agent's control socket |
+//! | `postroad trace` | `trace` | all agents' trace files |
+//!
+//! Nothing here is needed for mail to flow. What came from outside is shown with its control characters
+//! made visible ([`postroad_observe::inert`]).
 #![forbid(unsafe_code)]
+
+mod check;
+pub mod cli;
+mod control;
+mod queue;
+mod screen;
+mod status;
+mod trace;
+mod up;
+mod user;
+
+use postroad_accounts::Sources;
+use postroad_config::Config;
+
+/// Where the users and aliases of these settings are.
+fn accounts_of(config: &Config) -> Sources {
+    Sources {
+        users: config.accounts.users.clone(),
+        aliases: config.accounts.aliases.clone(),
+        domains: config.domains.clone(),
+        detail_separator: config.accounts.detail_separator,
+    }
+}

@@ -1,0 +1,293 @@
+//! `postroad check`: the settings, and the files that they name.
+//!
+//! What is wrong in the file itself is found by `postroad_config`; here is what only a look at the host
+//! shows. Errors keep an agent from starting or mail from arriving; warnings are what an operator should
+//! know before the world does.
+
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Args;
+use postroad_accounts::Accounts;
+use postroad_config::{ConfigError, Loaded, Problem};
+use postroad_net::tls::{self, ServerTls};
+
+use crate::cli::Settings;
+use crate::screen::{BAD, GOOD, LATE, styled};
+
+/// `postroad check`
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    #[command(flatten)]
+    settings: Settings,
+}
+
+pub(crate) fn run(check: &Check) -> Result<ExitCode> {
+    let path = check.settings.path();
+    let mut out = anstream::stdout().lock();
+    let loaded = match postroad_config::load(&path) {
+        Ok(loaded) => loaded,
+        Err(error @ ConfigError::Invalid { .. }) => {
+            writeln!(out, "{error}")?;
+            return Ok(ExitCode::FAILURE);
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let findings = findings(&loaded);
+    write!(out, "{}", report(&path, &findings))?;
+    let wrong = findings.iter().any(|finding| finding.weight == Weight::Error);
+    Ok(if wrong { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// How bad it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Weight {
+    Error,
+    Warning,
+}
+
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Finding {
+    problem: Problem,
+    weight: Weight,
+}
+
+fn report(path: &Path, findings: &[Finding]) -> String {
+    let mut text = String::new();
+    for Finding { problem, weight } in findings {
+        let weight = match weight {
+            Weight::Error => styled(BAD, "error"),
+            Weight::Warning => styled(LATE, "warning"),
+        };
+        let (place, what) = (problem.place, &problem.text);
+        text += &format!("{}:{}:{}: {weight}: {what}\n", path.display(), place.line, place.column);
+    }
+    if findings.is_empty() {
+        text += &format!("{}: {}\n", path.display(), styled(GOOD, "all is well"));
+    }
+    text
+}
+
+/// All that is found, in the file's order.
+fn findings(loaded: &Loaded) -> Vec<Finding> {
+    let mut look = Look { loaded, findings: Vec::new() };
+    look.host();
+    look.tls();
+    look.accounts();
+    look.exposure();
+    look.routes();
+    look.findings.sort();
+    look.findings
+}
+
+struct Look<'l> {
+    loaded: &'l Loaded,
+    findings: Vec<Finding>,
+}
+
+impl Look<'_> {
+    fn error(&mut self, key: &str, text: impl Into<String>) {
+        let problem = self.loaded.problem(key, text);
+        self.findings.push(Finding { problem, weight: Weight::Error });
+    }
+
+    fn warn(&mut self, key: &str, text: impl Into<String>) {
+        let problem = self.loaded.problem(key, text);
+        self.findings.push(Finding { problem, weight: Weight::Warning });
+    }
+
+    fn host(&mut self) {
+        let config = &self.loaded.config;
+        if !config.hostname.contains('.') {
+            self.warn(
+                "hostname",
+                format!("\"{}\" has no domain, and many servers refuse mail from such a host: write its full name", config.hostname),
+            );
+        }
+        if let Err(error) = postroad_observe::log::check_level(&config.log.level) {
+            self.error("log.level", error.0);
+        }
+        if !config.data.is_dir() {
+            let data = config.data.display();
+            self.warn(
+                "data",
+                format!("{data} isn't there yet: make it, owned by the agents' user"),
+            );
+        }
+    }
+
+    fn tls(&mut self) {
+        let tls = &self.loaded.config.tls;
+        if let (Some(certificate), Some(key)) = (&tls.certificate, &tls.key) {
+            if let Err(error) = ServerTls::load(certificate, key) {
+                self.error("tls.certificate", chain(&error));
+            }
+            self.secret("tls.key", key, OTHERS);
+        }
+        if let Some(trust) = &tls.trust
+            && let Err(error) = tls::verifying(Some(trust))
+        {
+            self.error("tls.trust", chain(&error));
+        }
+    }
+
+    /// A file with a secret must be there, and nobody with one of the `forbidden` bits may read it.
+    fn secret(&mut self, key: &str, path: &Path, forbidden: u32) {
+        match path.metadata() {
+            Err(error) => self.error(key, format!("cannot read {}: {error}", path.display())),
+            Ok(metadata) if metadata.mode() & forbidden != 0 => {
+                let mode = metadata.mode() & 0o777;
+                let path = path.display();
+                self.error(key, format!("{path} has mode {mode:o}, so others can read the secret in it (chmod 600 {path})"));
+            }
+            Ok(_) => {}
+        }
+    }
+
+    fn accounts(&mut self) {
+        let config = &self.loaded.config;
+        match Accounts::open(crate::accounts_of(config)) {
+            Err(error) => self.error("accounts", chain(&error)),
+            Ok(accounts) if accounts.directory().users().next().is_none() => {
+                self.warn("accounts", "nobody has a mailbox yet: postroad user add NAME");
+            }
+            Ok(_) => {}
+        }
+        if config.domains.is_empty() {
+            self.warn("domains", "no domain is local, so no mail is delivered here: write yours, as in [\"example.org\"]");
+        }
+        if config.mda.message_size_max < config.mta.message_size_max {
+            self.warn(
+                "mda.message_size_max",
+                "smaller than that of [mta]: mail in between is accepted and then bounced",
+            );
+        }
+    }
+
+    /// What the world can reach.
+    fn exposure(&mut self) {
+        let config = &self.loaded.config;
+        let public = |addresses: &[SocketAddr]| {
+            addresses.iter().position(|address| !address.ip().to_canonical().is_loopback())
+        };
+        if let Some(index) = public(&config.mta.smtp) {
+            self.warn(
+                &format!("mta.smtp[{index}]"),
+                "open to other hosts; outgoing mail is not DKIM-signed yet and incoming mail not checked by SPF, DKIM or DMARC",
+            );
+        }
+        if let Some(index) = public(&config.mda.lmtp) {
+            self.warn(
+                &format!("mda.lmtp[{index}]"),
+                "LMTP knows no login: whoever reaches this port can deliver to anybody; use loopback or the socket",
+            );
+        }
+        if config.tls.certificate.is_none() {
+            for (key, addresses) in [
+                ("mta.submission", &config.mta.submission),
+                ("mta.submissions", &config.mta.submissions),
+                ("maa.pop3", &config.maa.pop3),
+                ("maa.pop3s", &config.maa.pop3s),
+            ] {
+                if let Some(index) = public(addresses) {
+                    self.error(&format!("{key}[{index}]"), "nobody can log in from another host without TLS: set [tls] certificate and key");
+                }
+            }
+        }
+        for (index, network) in config.mta.networks.iter().enumerate() {
+            if network.is_everybody() {
+                self.error(
+                    &format!("mta.networks[{index}]"),
+                    "this is everybody: the host would be an open relay",
+                );
+            }
+        }
+    }
+
+    fn routes(&mut self) {
+        for (index, route) in self.loaded.config.route.iter().enumerate() {
+            if let Some(path) = &route.password_file {
+                self.secret(&format!("route[{index}].password_file"), path, OTHERS | GROUP);
+            }
+        }
+    }
+}
+
+const OTHERS: u32 = 0o007;
+const GROUP: u32 = 0o070;
+
+/// The error with its causes.
+fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text += &format!(": {cause}");
+        source = cause.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    /// What is found in `text` where FOLDER is a folder with the files of this test.
+    fn check(text: &str) -> String {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().to_str().unwrap();
+        let file = |name: &str, mode: u32, text: &str| {
+            let path = dir.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            std::fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+        };
+        file("open-secret", 0o644, "secret");
+        file("nonsense", 0o600, "no PEM");
+        file("aliases", 0o600, "postmaster\n");
+        let text = text.replace("FOLDER", folder);
+        let loaded = postroad_config::parse(Path::new("postroad.toml"), &text).unwrap();
+        let report =
+            report(Path::new("postroad.toml"), &findings(&loaded)).replace(folder, "FOLDER");
+        anstream::adapter::strip_str(&report).to_string()
+    }
+
+    #[test]
+    fn an_open_relay_is_an_error() {
+        let text = "data = \"FOLDER\"\nhostname = \"a.example\"\ndomains = [\"a.example\"]\n[accounts]\naliases = \"none\"\n[mta]\nnetworks = [\"10.0.0.0/8\", \"::/0\"]\n";
+        insta::assert_snapshot!(check(text));
+    }
+
+    #[test]
+    fn what_the_world_sees_and_what_is_not_there() {
+        let text = r#"
+data = "FOLDER"
+hostname = "host"
+[log]
+level = "inof=="
+[tls]
+certificate = "nonsense"
+key = "open-secret"
+[mta]
+smtp = ["0.0.0.0:25"]
+[mda]
+message_size_max = "1MiB"
+[[route]]
+domain = "*"
+next_hop = "smtp://relay.example:587"
+user = "me"
+password_file = "nothing"
+"#;
+        insta::assert_snapshot!(check(text));
+    }
+
+    #[test]
+    fn logging_in_from_elsewhere_needs_tls() {
+        let text = "data = \"/nonexistent\"\nhostname = \"a.example\"\ndomains = [\"a.example\"]\n[maa]\npop3 = [\"0.0.0.0:110\"]\n[mda]\nlmtp = [\"[::]:24\"]\n";
+        insta::assert_snapshot!(check(text));
+    }
+}

@@ -1,0 +1,112 @@
+//! The command line of `postroad`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Args, Parser, Subcommand};
+use postroad_config::Loaded;
+
+use crate::{check, queue, status, trace, up, user};
+
+/// Runs a Postroad mail suite, and looks after one
+#[derive(Debug, Parser)]
+#[command(name = "postroad", version, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the whole suite on this machine, unprivileged, with nothing to configure
+    Up(up::Up),
+    /// Say what is wrong with the settings and the files they name
+    Check(check::Check),
+    /// Show how the agents are
+    Status(status::Status),
+    /// Add, change, remove and list users
+    User(user::User),
+    /// Look at the queue and change it
+    Queue(queue::Queue),
+    /// Tell the life of one message
+    Trace(trace::Trace),
+}
+
+/// Which settings are meant.
+#[derive(Debug, Args)]
+pub(crate) struct Settings {
+    /// The settings [default: /etc/postroad/postroad.toml, or those of `postroad up`]
+    #[arg(long, env = "POSTROAD_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+/// Where a real installation has its settings.
+const SYSTEM_SETTINGS: &str = "/etc/postroad/postroad.toml";
+
+impl Settings {
+    /// The file that was named; else the system's; else, where there is none, that of `postroad up`.
+    pub(crate) fn path(&self) -> PathBuf {
+        let system = PathBuf::from(SYSTEM_SETTINGS);
+        match &self.config {
+            Some(path) => path.clone(),
+            None if system.exists() => system,
+            None => up::default_dir()
+                .map(|dir| dir.join("postroad.toml"))
+                .filter(|path| path.exists())
+                .unwrap_or(system),
+        }
+    }
+
+    /// Reads them.
+    pub(crate) fn load(&self) -> Result<Loaded> {
+        Ok(postroad_config::load(&self.path())?)
+    }
+}
+
+/// Whether people or programs read what a command prints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Output {
+    Screen,
+    Json,
+}
+
+/// `--json`
+#[derive(Debug, Args)]
+pub(crate) struct Form {
+    /// Print JSON, one object a line, for programs
+    #[arg(long)]
+    json: bool,
+}
+
+impl Form {
+    pub(crate) fn output(&self) -> Output {
+        if self.json { Output::Json } else { Output::Screen }
+    }
+}
+
+/// Does what the command line says.
+///
+/// # Errors
+/// What went wrong, in words for the person at the terminal.
+pub fn run(cli: &Cli) -> Result<ExitCode> {
+    match &cli.command {
+        Command::Up(up) => up::run(up),
+        Command::Check(check) => check::run(check),
+        Command::Status(status) => status::run(status),
+        Command::User(user) => user::run(user),
+        Command::Queue(queue) => queue::run(queue),
+        Command::Trace(trace) => trace::run(trace),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+}

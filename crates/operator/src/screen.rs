@@ -1,0 +1,94 @@
+//! How things look on a terminal: tables, spans of time, sizes, colours.
+
+use std::borrow::Cow;
+use std::fmt::Display;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anstyle::{AnsiColor, Style};
+use comfy_table::{Cell, Table, presets};
+use postroad_observe::inert;
+
+/// What stands out, what recedes, what went well or badly. Colours go to terminals only (`anstream`).
+pub(crate) const STRONG: Style = Style::new().bold();
+pub(crate) const FAINT: Style = Style::new().dimmed();
+pub(crate) const GOOD: Style = AnsiColor::Green.on_default();
+pub(crate) const LATE: Style = AnsiColor::Yellow.on_default();
+pub(crate) const BAD: Style = AnsiColor::Red.on_default();
+
+/// The text in a style.
+pub(crate) fn styled(style: Style, text: impl Display) -> String {
+    format!("{style}{text}{style:#}")
+}
+
+/// A table with a head and no lines.
+pub(crate) fn table<const N: usize>(head: [&str; N]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table.set_header(head.map(Cell::new));
+    table
+}
+
+/// The table's lines, without the blank that each begins with and those at the end.
+pub(crate) fn show(table: &Table) -> String {
+    let line = |line: String| line.strip_prefix(' ').unwrap_or(&line).trim_end().to_owned() + "\n";
+    table.lines().map(line).collect()
+}
+
+/// Text from outside: its control characters visible, and no longer than `max` characters.
+pub(crate) fn shown(text: &str, max: usize) -> Cow<'_, str> {
+    let safe = inert::escape(text);
+    if safe.chars().count() <= max {
+        return safe;
+    }
+    Cow::Owned(safe.chars().take(max.saturating_sub(1)).chain(['…']).collect())
+}
+
+/// Seconds since 1970.
+pub(crate) fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
+/// `45s`, `12m`, `3h`, `5d`
+pub(crate) fn span(seconds: u64) -> String {
+    match seconds {
+        0..=119 => format!("{seconds}s"),
+        120..=7_199 => format!("{}m", seconds / 60),
+        7_200..=172_799 => format!("{}h", seconds / 3_600),
+        _ => format!("{}d", seconds / 86_400),
+    }
+}
+
+/// `950 B`, `12.3 KiB`, `4.0 MiB`
+pub(crate) fn size(octets: u64) -> String {
+    #[expect(clippy::cast_precision_loss, reason = "a tenth of a unit is all that is shown")]
+    let octets_f = octets as f64;
+    match octets {
+        0..=1_023 => format!("{octets} B"),
+        1_024..=1_048_575 => format!("{:.1} KiB", octets_f / 1_024.0),
+        1_048_576..=1_073_741_823 => format!("{:.1} MiB", octets_f / 1_048_576.0),
+        _ => format!("{:.1} GiB", octets_f / 1_073_741_824.0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_and_sizes() {
+        for (seconds, expected) in
+            [(0, "0s"), (119, "119s"), (120, "2m"), (7_200, "2h"), (200_000, "2d")]
+        {
+            assert_eq!(span(seconds), expected);
+        }
+        for (octets, expected) in [(0, "0 B"), (1_024, "1.0 KiB"), (52_428_800, "50.0 MiB")] {
+            assert_eq!(size(octets), expected);
+        }
+    }
+
+    #[test]
+    fn text_from_outside_is_inert_and_short() {
+        assert_eq!(shown("a\x1b[2Jb", 80), "a\\u{1b}[2Jb");
+        assert_eq!(shown("abcdef", 4), "abc…");
+    }
+}

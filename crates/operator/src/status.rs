@@ -1,0 +1,181 @@
+//! `postroad status`: whether each service answers, and what the transfer agent says of itself.
+
+use std::io::Write as _;
+use std::net::{SocketAddr, TcpStream};
+use std::os::unix::net::UnixStream;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Result;
+use clap::Args;
+use postroad_config::Config;
+use postroad_observe::control::{self, Answer, Request};
+use serde::Serialize;
+
+use crate::cli::{Form, Output, Settings};
+use crate::screen::{self, BAD, GOOD, LATE, styled};
+
+/// `postroad status`
+#[derive(Debug, Args)]
+pub(crate) struct Status {
+    #[command(flatten)]
+    settings: Settings,
+    #[command(flatten)]
+    form: Form,
+}
+
+/// How long a service may take to accept a connection.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// All that is found out.
+#[derive(Debug, Serialize)]
+struct Report {
+    services: Vec<Service>,
+    /// What the transfer agent says, where it can be asked.
+    mta: Option<control::Status>,
+    /// Why it can't.
+    mta_problem: Option<String>,
+}
+
+/// One place where an agent should listen.
+#[derive(Debug, Serialize)]
+struct Service {
+    agent: &'static str,
+    service: &'static str,
+    address: String,
+    up: bool,
+}
+
+pub(crate) fn run(status: &Status) -> Result<ExitCode> {
+    let loaded = status.settings.load()?;
+    let report = look(&loaded.config);
+    let mut out = anstream::stdout().lock();
+    match status.form.output() {
+        Output::Json => writeln!(out, "{}", serde_json::to_string(&report)?)?,
+        Output::Screen => write!(out, "{}", text(&report, screen::now()))?,
+    }
+    let well = report.mta.is_some() && report.services.iter().all(|service| service.up);
+    Ok(if well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn look(config: &Config) -> Report {
+    let (mta, mda, maa) = (&config.mta, &config.mda, &config.maa);
+    let mut services = Vec::new();
+    for (agent, service, addresses) in [
+        ("mta", "smtp", &mta.smtp),
+        ("mta", "submission", &mta.submission),
+        ("mta", "submissions", &mta.submissions),
+        ("mda", "lmtp", &mda.lmtp),
+        ("maa", "pop3", &maa.pop3),
+        ("maa", "pop3s", &maa.pop3s),
+    ] {
+        for address in addresses {
+            let up = answers(*address);
+            services.push(Service { agent, service, address: address.to_string(), up });
+        }
+    }
+    let up = UnixStream::connect(&mda.socket).is_ok();
+    let address = mda.socket.display().to_string();
+    services.push(Service { agent: "mda", service: "lmtp", address, up });
+
+    let mut answer = None;
+    let asked = crate::control::ask(&mta.control, &Request::Status, |status| {
+        if let Answer::Status(status) = status {
+            answer = Some(status);
+        }
+        Ok(())
+    });
+    Report { services, mta: answer, mta_problem: asked.err().map(|error| format!("{error:#}")) }
+}
+
+/// Whether somebody accepts connections there; an unspecified address is asked over loopback.
+fn answers(address: SocketAddr) -> bool {
+    let mut address = address;
+    if address.ip().is_unspecified() {
+        address.set_ip(match address.is_ipv4() {
+            true => std::net::Ipv4Addr::LOCALHOST.into(),
+            false => std::net::Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    TcpStream::connect_timeout(&address, PATIENCE).is_ok()
+}
+
+fn text(report: &Report, now: u64) -> String {
+    let mut lines = Vec::new();
+    let mut table = screen::table(["AGENT", "SERVICE", "ADDRESS", ""]);
+    for Service { agent, service, address, up } in &report.services {
+        let state = if *up { styled(GOOD, "up") } else { styled(BAD, "not reachable") };
+        table.add_row([*agent, service, address, &state]);
+    }
+    lines.push(screen::show(&table));
+    match (&report.mta, &report.mta_problem) {
+        (Some(mta), _) => lines.push(transfer_agent(mta, now)),
+        (None, problem) => {
+            let problem = problem.as_deref().unwrap_or("the transfer agent says nothing");
+            lines.push(styled(BAD, screen::shown(problem, 500)) + "\n");
+        }
+    }
+    lines.join("\n")
+}
+
+fn transfer_agent(mta: &control::Status, now: u64) -> String {
+    let up = screen::span(now.saturating_sub(mta.started));
+    let held = if mta.held > 0 { format!(", {} of them held", mta.held) } else { String::new() };
+    let oldest =
+        mta.oldest.map(|at| format!(", the oldest {} old", screen::span(now.saturating_sub(at))));
+    let lost = mta.log_dropped + mta.trace_dropped;
+    let mut text = format!(
+        "postroad-mta {} on {}, process {}, up for {up}\n\
+         queue      {} messages, {}{held}{}; {} deliveries under way\n\
+         clients    {} connected\n\
+         guarantee  {}\n",
+        screen::shown(&mta.version, 40),
+        screen::shown(&mta.hostname, 255),
+        mta.pid,
+        mta.queued,
+        screen::size(mta.queued_octets),
+        oldest.unwrap_or_default(),
+        mta.delivering,
+        mta.connections,
+        screen::shown(&mta.guarantee, 200),
+    );
+    if lost > 0 {
+        let lost = format!(
+            "lost       {} log lines and {} trace records: the log's reader or the trace's disk was too slow",
+            mta.log_dropped, mta.trace_dropped
+        );
+        text += &(styled(LATE, lost) + "\n");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_screen() {
+        let mta = control::Status {
+            version: "0.1.0".into(),
+            hostname: "mail.example.org".into(),
+            pid: 42,
+            started: 1_000,
+            listeners: Vec::new(),
+            connections: 3,
+            queued: 12,
+            held: 1,
+            queued_octets: 70_000,
+            oldest: Some(500),
+            delivering: 2,
+            guarantee: "1 copy, synced: survives a power cut".into(),
+            log_dropped: 0,
+            trace_dropped: 9,
+        };
+        let service =
+            |agent, service, up| Service { agent, service, address: "[::1]:25".into(), up };
+        let services = vec![service("mta", "smtp", true), service("maa", "pop3", false)];
+        let report = Report { services, mta: Some(mta), mta_problem: None };
+        let plain = anstream::adapter::strip_str(&text(&report, 5_000)).to_string();
+        insta::assert_snapshot!(plain);
+    }
+}

@@ -1,0 +1,268 @@
+//! `postroad trace`: the life of one message on one screen, with times since its first record.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anstyle::{AnsiColor, Style};
+use anyhow::{Context as _, Result, bail};
+use clap::Args;
+use postroad_observe::trace::{Event, Record, Speaker, Status, merge_all};
+
+use crate::cli::{Form, Output, Settings};
+use crate::screen::{BAD, FAINT, GOOD, LATE, STRONG, shown, size, styled};
+
+/// `postroad trace`
+#[derive(Debug, Args)]
+pub(crate) struct Trace {
+    /// A queue id, or a Message-ID (with or without its brackets)
+    id: String,
+    /// More folders with trace files, as of a user's own mail program
+    #[arg(long = "dir", value_name = "DIR")]
+    dirs: Vec<PathBuf>,
+    #[command(flatten)]
+    settings: Settings,
+    #[command(flatten)]
+    form: Form,
+}
+
+pub(crate) fn run(trace: &Trace) -> Result<ExitCode> {
+    let loaded = trace.settings.load()?;
+    let folder = &loaded.config.trace.dir;
+    let dirs = [vec![folder.clone()], trace.dirs.clone()].concat();
+    let records = merge_all(&dirs, &trace.id)
+        .with_context(|| format!("cannot read the trace files in {}", folder.display()))?;
+    if records.is_empty() {
+        bail!(
+            "nothing is known of {} in {}: is it a queue id or a Message-ID, whole? Old records make room for new ones ([trace] size_max)",
+            shown(&trace.id, 200),
+            folder.display()
+        );
+    }
+    let mut out = anstream::stdout().lock();
+    match trace.form.output() {
+        Output::Screen => write!(out, "{}", screen(&records))?,
+        Output::Json => {
+            for record in &records {
+                writeln!(out, "{}", serde_json::to_string(record)?)?;
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Characters of a text from outside on the screen at most.
+const TEXT_MAX: usize = 160;
+
+fn screen(records: &[Record]) -> String {
+    let Some(first) = records.first() else { return String::new() };
+    let mut text = heading(records);
+    let mut last_id = None;
+    for record in records {
+        // An id is said where it changes: a message has one per agent that queues it.
+        if record.queue_id.is_some() && record.queue_id != last_id {
+            last_id.clone_from(&record.queue_id);
+            let id = last_id.as_deref().unwrap_or_default();
+            text += &format!(
+                "{:>10}  {:4} {}\n",
+                "",
+                "",
+                styled(FAINT, format!("as {}", shown(id, 80)))
+            );
+        }
+        let since = span(record.at.saturating_sub(first.at));
+        let agent = format!("{:4}", shown(&record.agent, 4));
+        text += &format!(
+            "{since:>10}  {} {}\n",
+            styled(agent_style(&record.agent), agent),
+            line(&record.event)
+        );
+    }
+    text
+}
+
+/// Which message it is, and when it began.
+fn heading(records: &[Record]) -> String {
+    let message_id = records.iter().find_map(|record| record.message_id.as_deref());
+    let name = message_id
+        .map_or("a message without a Message-ID".into(), |id| format!("<{}>", shown(id, 200)));
+    let began = records.first().map_or(0, |record| record.at);
+    let began = i64::try_from(began).ok().and_then(|at| jiff::Timestamp::from_microsecond(at).ok());
+    let began = began.map_or(String::new(), |at| format!("{at:.3}"));
+    format!("{}  {}\n\n", styled(STRONG, name), styled(FAINT, began))
+}
+
+fn agent_style(agent: &str) -> Style {
+    match agent {
+        "mua" => AnsiColor::Magenta.on_default(),
+        "mta" => AnsiColor::Cyan.on_default(),
+        "mda" => AnsiColor::Blue.on_default(),
+        "maa" => AnsiColor::Yellow.on_default(),
+        _ => Style::new(),
+    }
+}
+
+/// `0 µs`, `850 µs`, `12.3 ms`, `4.25 s`, `12:05 min`, `3:20 h`, `5 d 2 h`
+fn span(microseconds: u64) -> String {
+    let seconds = microseconds / 1_000_000;
+    match microseconds {
+        0..=999 => format!("{microseconds} µs"),
+        1_000..=999_999 => format!("{}.{} ms", microseconds / 1_000, microseconds % 1_000 / 100),
+        1_000_000..=59_999_999 => format!("{seconds}.{:02} s", microseconds % 1_000_000 / 10_000),
+        60_000_000..=3_599_999_999 => format!("{}:{:02} min", seconds / 60, seconds % 60),
+        3_600_000_000..=86_399_999_999 => {
+            format!("{}:{:02} h", seconds / 3_600, seconds % 3_600 / 60)
+        }
+        _ => format!("{} d {} h", seconds / 86_400, seconds % 86_400 / 3_600),
+    }
+}
+
+/// One record in words; all that a peer said is escaped.
+fn line(event: &Event) -> String {
+    let safe = |text: &str| shown(text, TEXT_MAX).into_owned();
+    match event {
+        Event::Composed { from, to, octets } => {
+            format!(
+                "composed, safe in the outbox: {} → {}, {}",
+                path(from),
+                list(to),
+                size(*octets)
+            )
+        }
+        Event::Session { service, client, helo, tls, login } => {
+            let named = if helo.is_empty() { String::new() } else { format!(" ({})", safe(helo)) };
+            let tls = tls.as_deref().map_or_else(|| "in clear".to_owned(), safe);
+            let login = login
+                .as_deref()
+                .map_or_else(String::new, |login| format!(", login {}", safe(login)));
+            format!("{} from {}{named}, {tls}{login}", safe(service), safe(client))
+        }
+        Event::Accepted { from, to, octets, sync_us } => format!(
+            "accepted: {} → {}, {}; synced to disk in {}, then 250",
+            path(from),
+            list(to),
+            size(*octets),
+            span(*sync_us)
+        ),
+        Event::Refused { reply } => styled(BAD, format!("refused: {}", safe(reply))),
+        Event::Dns { question, answer, took_us } => {
+            format!("DNS {} → {}  {}", safe(question), safe(answer), styled(FAINT, span(*took_us)))
+        }
+        Event::NextHop { next_hop, why } => format!("next hop {} ({})", safe(next_hop), safe(why)),
+        Event::Dialogue { speaker: Speaker::Us, line } => format!("  → {}", safe(line)),
+        Event::Dialogue { speaker: Speaker::Them, line } => format!("  ← {}", safe(line)),
+        Event::Outcome { to, status, reply, next_hop, delay_s } => {
+            let (style, status) = match status {
+                Status::Sent => (GOOD, "sent"),
+                Status::Deferred => (LATE, "deferred"),
+                Status::Bounced => (BAD, "bounced"),
+            };
+            let status = styled(style, format!("status={status}"));
+            format!(
+                "{status} to {} by {}: {} (delay {delay_s:.2} s)",
+                safe(to),
+                safe(next_hop),
+                safe(reply)
+            )
+        }
+        Event::Filed { to, file, sync_us } => {
+            format!("filed for {} as {}; synced in {}", safe(to), safe(file), span(*sync_us))
+        }
+        Event::Fetched { user, service } => {
+            format!("read by {} over {}", safe(user), safe(service))
+        }
+        Event::Note { text } => safe(text),
+    }
+}
+
+/// A reverse-path: empty is the null one.
+fn path(from: &str) -> String {
+    if from.is_empty() { "<>".to_owned() } else { shown(from, TEXT_MAX).into_owned() }
+}
+
+fn list(to: &[String]) -> String {
+    match to {
+        [one] => shown(one, TEXT_MAX).into_owned(),
+        [first, second, third, .., _] if to.len() > 4 => {
+            let shown = [first, second, third].map(|to| shown(to, 60).into_owned()).join(", ");
+            format!("{shown} and {} more", to.len() - 3)
+        }
+        several => {
+            several.iter().map(|to| shown(to, 60).into_owned()).collect::<Vec<_>>().join(", ")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(at: u64, agent: &str, queue_id: &str, event: Event) -> Record {
+        Record {
+            v: 1,
+            at: 1_767_323_045_678_901 + at,
+            agent: agent.into(),
+            queue_id: (!queue_id.is_empty()).then(|| queue_id.into()),
+            message_id: Some("m1@example.test".into()),
+            event,
+        }
+    }
+
+    fn said(speaker: Speaker, line: &str) -> Event {
+        Event::Dialogue { speaker, line: line.into() }
+    }
+
+    #[test]
+    fn the_life_of_a_message() {
+        let (alice, bob) = ("alice@example.test".to_owned(), "bob@example.org".to_owned());
+        let session = Event::Session {
+            service: "submissions".into(),
+            client: "127.0.0.1".into(),
+            helo: "laptop".into(),
+            tls: Some("TLSv1.3 AES_256_GCM_SHA384".into()),
+            login: Some("alice".into()),
+        };
+        let accepted = Event::Accepted {
+            from: alice.clone(),
+            to: vec![bob.clone()],
+            octets: 1_500,
+            sync_us: 850,
+        };
+        let dns = Event::Dns {
+            question: "example.org MX".into(),
+            answer: "10 mx.example.org".into(),
+            took_us: 12_345,
+        };
+        let next_hop =
+            Event::NextHop { next_hop: "mx.example.org[192.0.2.1]:25".into(), why: "MX 10".into() };
+        let deferred = Event::Outcome {
+            to: bob.clone(),
+            status: Status::Deferred,
+            reply: "450 4.2.0 later\r\nstatus=sent \x1b[31m".into(),
+            next_hop: "mx.example.org".into(),
+            delay_s: 0.3,
+        };
+        let filed = Event::Filed { to: bob.clone(), file: "/mail/bob/new/1.x".into(), sync_us: 90 };
+        let to = ["a@x", "b@x", "c@x", "d@x", "e@x"].map(str::to_owned).to_vec();
+        let records = [
+            record(0, "mua", "U1", Event::Composed { from: alice, to, octets: 900 }),
+            record(10_200, "mta", "", session),
+            record(11_900, "mta", "Q1", accepted),
+            record(30_000, "mta", "Q1", dns),
+            record(30_100, "mta", "Q1", next_hop),
+            record(40_000, "mta", "Q1", said(Speaker::Us, "MAIL FROM:<alice@example.test>")),
+            record(41_000, "mta", "Q1", said(Speaker::Them, "250 2.1.0 Ok")),
+            record(2_500_000, "mta", "Q1", deferred),
+            record(700_000_000, "mda", "D1", filed),
+            record(
+                8_000_000_000,
+                "maa",
+                "",
+                Event::Fetched { user: "bob".into(), service: "pop3s".into() },
+            ),
+            record(90_000_000_000, "mta", "Q1", Event::Refused { reply: "550 no".into() }),
+        ];
+        let plain = anstream::adapter::strip_str(&screen(&records)).to_string();
+        insta::assert_snapshot!(plain);
+    }
+}

@@ -1,0 +1,111 @@
+//! What `postroad up` says when all is ready.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use comfy_table::{Table, presets};
+use serde::Serialize;
+
+use super::ports::Listener;
+use super::users::Known;
+
+/// The one line of `--json`; ports by their IANA service names.
+#[derive(Debug, Serialize)]
+pub(crate) struct Ready {
+    pub(crate) ready: bool,
+    pub(crate) ports: BTreeMap<&'static str, u16>,
+    pub(crate) ca: PathBuf,
+    pub(crate) users: BTreeMap<String, String>,
+    pub(crate) maildirs: BTreeMap<String, PathBuf>,
+    pub(crate) config: PathBuf,
+}
+
+/// What the screen shows.
+pub(crate) struct Screen<'a> {
+    pub(crate) folder: &'a std::path::Path,
+    pub(crate) domain: &'a str,
+    pub(crate) listeners: &'a [Listener],
+    pub(crate) users: &'a Known,
+}
+
+/// What each service is for.
+fn purpose(service: &str) -> &'static str {
+    match service {
+        "smtp" => "mail from other hosts",
+        "submission" => "sending: login, STARTTLS",
+        "submissions" => "sending: login, TLS at once",
+        "pop3" => "reading: login, STLS",
+        "pop3s" => "reading: login, TLS at once",
+        "lmtp" => "delivery, from the transfer agent",
+        _ => "",
+    }
+}
+
+impl Screen<'_> {
+    pub(crate) fn text(&self) -> String {
+        let folder = self.folder.display();
+        let mut services = plain_table();
+        for (service, address) in self.listeners {
+            services.add_row([*service, &address.to_string(), purpose(service)]);
+        }
+        let mut users = plain_table();
+        for (name, password) in self.users {
+            let password = password.as_deref().unwrap_or("(changed since; not known here)");
+            users.add_row([&format!("{name}@{}", self.domain), password]);
+        }
+        let mut text = format!("Postroad is up for {}, on this machine only.\n\n", self.domain);
+        // Writing to a String doesn't fail.
+        let _ = writeln!(text, "{}\n\n{}\n", indented(&services), indented(&users));
+        let _ = writeln!(text, "  everything is in      {folder}");
+        let _ = writeln!(text, "  clients should trust  {folder}/tls/ca.pem\n");
+        let names: Vec<_> = self.users.keys().collect();
+        if let [first, .., last] = names.as_slice() {
+            let _ = writeln!(text, "Try in another terminal:\n");
+            let (domain, mua) = (self.domain, format!("postroad-mua --account-file {folder}/mua"));
+            let _ = writeln!(
+                text,
+                "  echo \"Hello\" | {mua}/{first}.toml send -s \"A first letter\" {last}@{domain}"
+            );
+            let _ = writeln!(text, "  {mua}/{last}.toml list");
+            let _ = writeln!(
+                text,
+                "  postroad trace --config {folder}/postroad.toml ID-FROM-THE-LOG\n"
+            );
+        }
+        text + "Ctrl-C stops it; everything is kept for the next start.\n"
+    }
+}
+
+fn plain_table() -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table
+}
+
+fn indented(table: &Table) -> String {
+    table.lines().map(|line| format!(" {}", line.trim_end())).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::SocketAddr;
+
+    #[test]
+    fn the_screen() {
+        let users = Known::from([
+            ("alice".into(), Some("abcde-fghij-kmnpq-rstuv".into())),
+            ("bob".into(), None),
+        ]);
+        let listeners = [("smtp", 10025), ("submissions", 10465), ("pop3s", 10995)]
+            .map(|(service, port)| (service, SocketAddr::from(([127, 0, 0, 1], port))));
+        let screen = Screen {
+            folder: std::path::Path::new("/home/a/up"),
+            domain: "example.test",
+            listeners: &listeners,
+            users: &users,
+        };
+        insta::assert_snapshot!(screen.text());
+    }
+}

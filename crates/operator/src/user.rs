@@ -1,0 +1,184 @@
+//! `postroad user`: the file of users. Running agents see a change within a second.
+
+use std::io::{self, BufRead as _, IsTerminal as _, Read as _, Write as _};
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result, bail};
+use clap::{Args, Subcommand};
+use postroad_accounts::{UserName, generate_password, users};
+use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
+
+use crate::cli::{Form, Output, Settings};
+use crate::screen;
+
+/// `postroad user`
+#[derive(Debug, Args)]
+pub(crate) struct User {
+    #[command(flatten)]
+    settings: Settings,
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Add a user; the password is asked for, or read from standard input
+    Add {
+        /// The name: what stands before the @
+        #[arg(value_parser = UserName::parse)]
+        name: UserName,
+        #[command(flatten)]
+        source: Source,
+    },
+    /// Change a user's password; it is asked for, or read from standard input
+    Password {
+        /// The name
+        #[arg(value_parser = UserName::parse)]
+        name: UserName,
+        #[command(flatten)]
+        source: Source,
+    },
+    /// Remove a user; the mail stays
+    Remove {
+        /// The name
+        #[arg(value_parser = UserName::parse)]
+        name: UserName,
+    },
+    /// List the users
+    List(Form),
+}
+
+/// Where the new password comes from.
+#[derive(Debug, Args)]
+struct Source {
+    /// Make a password up and print it
+    #[arg(long)]
+    generate: bool,
+}
+
+/// Octets of a password that are read at most; the accounts crate has the real limit.
+const INPUT_OCTETS_MAX: u64 = 4_096;
+
+pub(crate) fn run(user: &User) -> Result<ExitCode> {
+    let loaded = user.settings.load()?;
+    let (config, file) = (&loaded.config, &loaded.config.accounts.users);
+    let mut out = anstream::stdout().lock();
+    match &user.action {
+        Action::Add { name, source } => {
+            if users::list(file)?.contains(name) {
+                bail!(
+                    "there is a user \"{name}\" already: `postroad user password {name}` changes the password"
+                );
+            }
+            let password = source.password()?;
+            users::add(file, name, password.octets())?;
+            let addresses: Vec<_> =
+                config.domains.iter().map(|domain| name.at(domain).to_string()).collect();
+            writeln!(out, "{name} is a user now: {}", addresses.join(", "))?;
+            password.tell(&mut out)?;
+        }
+        Action::Password { name, source } => {
+            let password = source.password()?;
+            users::set_password(file, name, password.octets())?;
+            writeln!(out, "{name} has a new password")?;
+            password.tell(&mut out)?;
+        }
+        Action::Remove { name } => {
+            users::remove(file, name)?;
+            let maildir = config.mda.maildir.replace("{user}", name.as_str());
+            writeln!(out, "{name} is no user any more; the mail stays in {maildir}")?;
+        }
+        Action::List(form) => {
+            for name in users::list(file)? {
+                match form.output() {
+                    Output::Json => {
+                        writeln!(out, "{}", serde_json::json!({ "name": name.as_str() }))?
+                    }
+                    Output::Screen => writeln!(out, "{}", screen::shown(name.as_str(), 255))?,
+                }
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A new password, and whether the caller knows it.
+enum Password {
+    Given(String),
+    Generated(String),
+}
+
+impl Source {
+    fn password(&self) -> Result<Password> {
+        if self.generate {
+            return generate_password().context("cannot make a password").map(Password::Generated);
+        }
+        if io::stdin().is_terminal() {
+            let first = prompt("New password: ")?;
+            if first != prompt("Once more: ")? {
+                bail!("the two are not the same: nothing was changed");
+            }
+            return Ok(Password::Given(first));
+        }
+        read_line(&mut io::stdin().lock()).map(Password::Given)
+    }
+}
+
+impl Password {
+    fn octets(&self) -> &[u8] {
+        let (Self::Given(password) | Self::Generated(password)) = self;
+        password.as_bytes()
+    }
+
+    fn tell(&self, out: &mut impl io::Write) -> Result<()> {
+        if let Self::Generated(password) = self {
+            writeln!(out, "password: {password}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Asks on the terminal, without showing what is typed.
+fn prompt(question: &str) -> Result<String> {
+    let stdin = io::stdin().lock();
+    let before = tcgetattr(&stdin).context("cannot ask the terminal")?;
+    let mut silent = before.clone();
+    silent.local_modes -= LocalModes::ECHO;
+    silent.local_modes |= LocalModes::ECHONL;
+    eprint!("{question}");
+    io::stderr().flush()?;
+    tcsetattr(&stdin, OptionalActions::Flush, &silent).context("cannot silence the terminal")?;
+    let mut stdin = stdin;
+    let line = read_line(&mut stdin);
+    tcsetattr(&stdin, OptionalActions::Flush, &before).context("cannot set the terminal back")?;
+    line
+}
+
+/// The first line, without its end.
+fn read_line(input: &mut impl io::BufRead) -> Result<String> {
+    let mut line = String::new();
+    input
+        .by_ref()
+        .take(INPUT_OCTETS_MAX)
+        .read_line(&mut line)
+        .context("cannot read the password")?;
+    let password = line.trim_end_matches(['\r', '\n']);
+    if password.is_empty() {
+        bail!("no password was given: type one, send one to standard input, or use --generate");
+    }
+    Ok(password.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passwords_are_one_line() {
+        for (input, expected) in
+            [("a b c\nrest", Some("a b c")), ("x\r\n", Some("x")), ("", None), ("\n", None)]
+        {
+            assert_eq!(read_line(&mut input.as_bytes()).ok().as_deref(), expected, "{input:?}");
+        }
+    }
+}
