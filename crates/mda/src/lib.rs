@@ -1,2 +1,22 @@
-//! postroad-mda: see docs/ARCHITECTURE.md.
+//! The delivery agent: takes letters by LMTP or on standard input and files them in Maildirs.
+//!
+//! | looking for | it is in |
+//! |---|---|
+//! | one letter on standard input, as procmail is called | [`oneshot`] |
+//! | the LMTP server (RFC 2033) | [`lmtp`] |
+//! | what is put on top of a letter, what is taken out, loops | [`letter`] |
+//! | whose mailbox is where | [`mailbox`] |
+//! | what a peer is told | `replies` |
+//! | each log line | `events` |
+//! | every limit and timeout | [`limits`] |
+//!
+//! How a letter becomes a file that survives a power cut is `postroad-store`'s.
 #![forbid(unsafe_code)]
+
+mod events;
+pub mod letter;
+pub mod limits;
+pub mod lmtp;
+pub mod mailbox;
+pub mod oneshot;
+mod replies;

@@ -95,6 +95,11 @@ impl Draft {
         })
     }
 
+    /// The letter's name: that of its file, without the sizes. Unique on this host, for ever.
+    pub fn id(&self) -> &str {
+        &self.unique
+    }
+
     /// Appends octets as they stand on the wire: CRLF becomes LF, however they are cut.
     ///
     /// # Errors

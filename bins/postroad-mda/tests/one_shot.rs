@@ -1,0 +1,274 @@
+//! The real binary, called as MTAs call it: every way in ends with 0, 67, 75 or 77.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+const LETTER: &str = "Received: from x by mx.our.example with ESMTP id 0123456789ABC; date\n\
+    Message-ID: <a@x.example>\nSubject: hello\n\n.one\nFrom here on\n";
+
+/// A folder with settings, two users and a home.
+struct Place {
+    dir: tempfile::TempDir,
+}
+
+impl Place {
+    fn new() -> Self {
+        let place = Self { dir: tempfile::tempdir().unwrap() };
+        // As root, we become the owner of the data: a user who may come in here.
+        std::fs::set_permissions(place.dir.path(), PermissionsExt::from_mode(0o755)).unwrap();
+        place.write(
+            "users",
+            "alice:{ARGON2ID}$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHQ$\
+            aGFzaGhhc2hoYXNoaGFzaGhhc2hoYXNoaGFzaGhhc2g\n",
+        );
+        place.write(
+            "postroad.toml",
+            &format!("data = {:?}\ndomains = [\"our.example\"]\n", place.dir.path()),
+        );
+        place
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.path(name), text).unwrap();
+        std::fs::set_permissions(self.path(name), PermissionsExt::from_mode(0o600)).unwrap();
+    }
+
+    /// Calls with the settings.
+    fn call(&self, arguments: &[&str]) -> Called {
+        let config = self.path("postroad.toml").to_str().unwrap().to_owned();
+        self.run(&[&["--config", &config], arguments].concat(), &[], LETTER.as_bytes())
+    }
+
+    /// Calls with nothing but these arguments, variables and letter.
+    fn run(&self, arguments: &[&str], variables: &[(&str, &str)], letter: &[u8]) -> Called {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_postroad-mda"))
+            .args(arguments)
+            .env_clear()
+            .envs(variables.iter().copied())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // Who refuses at once doesn't read.
+        let _ = child.stdin.take().unwrap().write_all(letter);
+        Called(child.wait_with_output().unwrap())
+    }
+
+    fn letters(&self, maildir: impl AsRef<Path>) -> Vec<String> {
+        let oracle = maildir::Maildir::from(self.dir.path().join(maildir));
+        oracle
+            .list_new()
+            .map(|entry| std::fs::read_to_string(entry.unwrap().path()).unwrap())
+            .collect()
+    }
+}
+
+struct Called(Output);
+
+impl Called {
+    /// Checks exit code and first line.
+    #[track_caller]
+    fn ends(&self, code: i32, first_line: &str) {
+        let said = String::from_utf8_lossy(&self.0.stderr).into_owned();
+        assert_eq!(self.0.status.code(), Some(code), "{said}");
+        assert!(said.lines().next().unwrap_or_default().starts_with(first_line), "{said}");
+        assert!(self.0.stdout.is_empty());
+    }
+}
+
+#[test]
+fn a_letter_for_a_user_of_ours() {
+    let place = Place::new();
+    place.call(&["-d", "alice", "-f", "bob@x.example", "-a", "lists"]).ends(0, "");
+    let letters = place.letters("mail/alice");
+    let (first, rest) = letters[0].split_once("\n\tfor").unwrap();
+    assert!(
+        first.starts_with("Return-Path: <bob@x.example>\nDelivered-To: alice+lists@"),
+        "{first}"
+    );
+    assert!(first.contains("\nReceived: by "), "{first}");
+    assert!(rest.ends_with(LETTER), "{rest}");
+}
+
+#[test]
+fn users_by_name_and_by_address() {
+    let place = Place::new();
+    for (call, code) in [
+        (&["deliver", "-d", "alice"][..], 0),
+        (&["-d", "alice@our.example"], 0),
+        (&["-d", "alice+lists@our.example"], 0),
+        (&["-d", "postmaster@our.example"], 0),
+        (&["-Y", "-a", "host", "-d", "alice"], 0),
+        (&["-t", "-o", "-k", "-d", "alice", "-m", "none"], 0),
+        (&["-d", "alice", "-m", "../../x"], 0),
+        (&["-d", "alice", "-f", ""], 0),
+        (&["-d", "alice", "-f", "-x@y.example; id\n"], 0),
+        (&["-d", "alice@elsewhere.example"], 67),
+        (&["-d", "nobody-of-ours"], 67),
+        (&["-d", ""], 67),
+    ] {
+        let config = place.path("postroad.toml");
+        let config = ["--config", config.to_str().unwrap()];
+        let call = match call {
+            ["deliver", rest @ ..] => [&["deliver"], &config[..], rest].concat(),
+            rest => [&config[..], rest].concat(),
+        };
+        place.run(&call, &[], LETTER.as_bytes()).ends(code, if code == 0 { "" } else { "5.1.1 " });
+    }
+    assert_eq!(place.letters("mail/alice").len(), 9);
+    assert!(!place.path("x").exists());
+}
+
+#[test]
+fn m03_nobody_becomes_root_or_somebody_elsewhere() {
+    let place = Place::new();
+    for user in ["root", "../root", "-d", "alice\n", "/etc/passwd", "аlice", "..", "daemon"] {
+        place.call(&["-d", user]).ends(67, "5.1.1 ");
+    }
+    // Without settings, users are those of the host.
+    for user in ["root", "../root", "-d", "no-such-user-at-all", "root@our.example", "root\n"] {
+        place.run(&["-d", user], &[], LETTER.as_bytes()).ends(67, "5.1.1 ");
+    }
+}
+
+#[test]
+fn wrong_calls_and_wrong_settings_are_try_later() {
+    let place = Place::new();
+    place.write("wrong.toml", "lisen = 3\n");
+    place.write("users-wrong", "alice\n");
+    place.write(
+        "wrong-users.toml",
+        &format!(
+            "data = {:?}\ndomains = [\"our.example\"]\naccounts.users = \"users-wrong\"\n",
+            place.dir.path()
+        ),
+    );
+    let wrong = place.path("wrong.toml");
+    let wrong_users = place.path("wrong-users.toml");
+    for call in [
+        &["--no-such-flag"][..],
+        &["-d"],
+        &["no-such-command"],
+        &["-q", "-d", "alice"],
+        &["serve", "--config", "/nowhere/at/all"],
+        &["--config", "/nowhere/at/all", "-d", "alice"],
+        &["--config", wrong.to_str().unwrap(), "-d", "alice"],
+        &["--config", wrong_users.to_str().unwrap(), "-d", "alice"],
+        &["--config", "/dev/null/x"],
+    ] {
+        place.run(call, &[("HOME", "/nowhere")], LETTER.as_bytes()).ends(75, "4.3.5 ");
+    }
+}
+
+#[test]
+fn a_letter_that_has_been_here_is_refused() {
+    let place = Place::new();
+    let config = place.path("postroad.toml");
+    let call = ["--config", config.to_str().unwrap(), "-d", "alice@our.example"];
+    for (letter, code) in [
+        ("Delivered-To: alice@our.example\nReceived: x\n\n", 0),
+        ("Received: x\nDelivered-To: alice@our.example\n\n", 77),
+    ] {
+        let first_line = if code == 0 { "" } else { "5.4.6 " };
+        place.run(&call, &[], letter.as_bytes()).ends(code, first_line);
+    }
+}
+
+#[test]
+fn what_callers_put_on_top_is_replaced() {
+    let place = Place::new();
+    let config = place.path("postroad.toml");
+    let call = ["--config", config.to_str().unwrap(), "-d", "alice"];
+    let letter = b"From bob@x.example Sat Jan  1 00:00:00 2000\r\nReturn-Path: <eve@x.example>\r\nA: b\r\n\r\nc\r\n";
+    place
+        .run(&call, &[("SENDER", "carol@x.example"), ("RECIPIENT", "a.l@our.example")], letter)
+        .ends(0, "");
+    place.run(&call, &[], letter).ends(0, "");
+    place.run(&call, &[], b"no header at all\n").ends(0, "");
+    let letters = place.letters("mail/alice").concat();
+    assert!(
+        letters.contains("Return-Path: <carol@x.example>\nDelivered-To: a.l@our.example\n"),
+        "{letters}"
+    );
+    assert!(letters.contains("Return-Path: <bob@x.example>\n"), "{letters}");
+    assert_eq!(letters.matches("+0000\nA: b\n\nc\n").count(), 2, "{letters}");
+    assert!(letters.contains("Return-Path: <>\n"), "{letters}");
+    assert!(letters.contains("+0000\n\nno header at all\n"), "{letters}");
+    assert!(!letters.contains('\r') && !letters.contains("eve@"), "{letters}");
+}
+
+#[test]
+fn the_caller_s_own_mailbox_or_none_for_root() {
+    let place = Place::new();
+    let home = place.path("home");
+    let called = place.run(
+        &[],
+        &[
+            ("HOME", home.to_str().unwrap()),
+            ("USER", "me"),
+            ("EXTENSION", "x"),
+            ("DOMAIN", "our.example"),
+        ],
+        LETTER.as_bytes(),
+    );
+    match rustix::process::geteuid().is_root() {
+        true => {
+            called.ends(67, "5.1.1 No mail is filed for root");
+            assert!(!home.exists());
+        }
+        false => {
+            called.ends(0, "");
+            assert_eq!(place.letters("home/Maildir").len(), 1);
+        }
+    }
+}
+
+#[test]
+fn m06_m13_what_can_t_be_written_is_try_later() {
+    let place = Place::new();
+    // In place of the mailbox there is a file, and then a link in place of one of its folders.
+    std::fs::create_dir(place.path("mail")).unwrap();
+    place.write("mail/alice", "");
+    place.call(&["-d", "alice"]).ends(75, "4.");
+    std::fs::remove_file(place.path("mail/alice")).unwrap();
+    std::fs::create_dir(place.path("mail/alice")).unwrap();
+    std::os::unix::fs::symlink("/etc", place.path("mail/alice/new")).unwrap();
+    place.call(&["-d", "alice"]).ends(75, "4.2.0 ");
+}
+
+#[test]
+fn too_big_is_refused_and_leaves_nothing() {
+    let place = Place::new();
+    let config = place.path("postroad.toml");
+    place.write(
+        "postroad.toml",
+        &format!(
+            "data = {:?}\ndomains = [\"our.example\"]\nmda.message_size_max = \"64KiB\"\n",
+            place.dir.path()
+        ),
+    );
+    let call = ["--config", config.to_str().unwrap(), "-d", "alice"];
+    let letter = |octets: usize| format!("A: b\n\n{}", "x".repeat(octets - 6));
+    place.run(&call, &[], letter(65_536).as_bytes()).ends(0, "");
+    place.run(&call, &[], letter(65_537).as_bytes()).ends(77, "5.3.4 ");
+    place.run(&call, &[], letter(1_000_000).as_bytes()).ends(77, "5.3.4 ");
+    assert_eq!(place.letters("mail/alice").len(), 1);
+    assert_eq!(std::fs::read_dir(place.path("mail/alice/tmp")).unwrap().count(), 0);
+}
+
+#[test]
+fn help_and_version_are_no_failure() {
+    let place = Place::new();
+    for call in ["--help", "--version"] {
+        assert_eq!(place.run(&[call], &[], b"").0.status.code(), Some(0));
+    }
+}

@@ -1,0 +1,113 @@
+//! Each line that the delivery agent logs. ERROR: a letter is stuck and an operator must act; WARN: odd,
+//! and dealt with; INFO: what became of letters; DEBUG: the dialogue.
+
+use std::error::Error;
+use std::fmt;
+use std::path::Path;
+
+use postroad_disk::DiskError;
+use postroad_net::Peer;
+use postroad_net::slots::Full;
+use postroad_observe::trace::Event;
+use postroad_protocol::address::{Address, ForwardPath, ReversePath};
+use postroad_protocol::command::Rcpt;
+use postroad_protocol::reply::{Reply, Severity};
+use postroad_store::{Filed, StoreError};
+use tracing::{debug, error, info, warn};
+
+use crate::letter::Header;
+use crate::lmtp::SessionError;
+
+pub(crate) fn listening(address: &str) {
+    info!(service = "lmtp", address, "listening");
+}
+
+pub(crate) fn stopping(sessions: usize) {
+    info!(sessions, "stopping");
+}
+
+pub(crate) fn sessions_left(sessions: usize) {
+    warn!(sessions, "stopped in the middle of sessions");
+}
+
+pub(crate) fn connected(peer: &Peer) {
+    debug!(client = %peer, service = "lmtp", "connected");
+}
+
+pub(crate) fn disconnected(peer: &Peer, error: Option<SessionError>) {
+    match error {
+        None | Some(SessionError::Gone) => debug!(client = %peer, service = "lmtp", "disconnected"),
+        Some(error) => info!(client = %peer, error = %Chain(&error), "connection lost"),
+    }
+}
+
+pub(crate) fn turned_away(peer: &Peer, full: &Full) {
+    warn!(client = %peer, reason = %full, "turned away");
+}
+
+pub(crate) fn recipient_refused(peer: &Peer, rcpt: &Rcpt, reply: &Reply) {
+    info!(client = %peer, to = %rcpt.forward_path, reply = %reply, "recipient refused");
+}
+
+pub(crate) fn content_refused(peer: &Peer, reply: &Reply) {
+    info!(client = %peer, reply = %reply, "content refused");
+}
+
+/// What became of one recipient.
+pub(crate) fn outcome(header: &Header, from: &ReversePath, to: &ForwardPath, reply: &Reply) {
+    info!(
+        queue_id = header.queue_id.as_deref().unwrap_or("none"),
+        message_id = header.message_id.as_deref().unwrap_or("none"),
+        from = %from,
+        to = %to,
+        status = status(reply),
+        reply = %reply,
+        "delivered"
+    );
+}
+
+/// A letter could not be stored: it comes again, but perhaps only when an operator has done something.
+pub(crate) fn not_filed(to: &Address, error: &StoreError) {
+    error!(to = %to, error = %Chain(error), "cannot file a letter");
+}
+
+pub(crate) fn hanging(mailbox: &Path) {
+    error!(mailbox = %mailbox.display(), "a mailbox does not answer; its letters are put off until it does");
+}
+
+pub(crate) fn scratch_failed(error: &DiskError) {
+    error!(error = %Chain(error), "cannot keep a large letter while it arrives");
+}
+
+/// What `postroad trace` is told of a letter that was filed.
+pub(crate) fn filed_record(to: &Address, filed: &Filed) -> Event {
+    Event::Filed {
+        to: to.to_string(),
+        file: filed.path.display().to_string(),
+        sync_us: u64::try_from(filed.sync.as_micros()).unwrap_or(u64::MAX),
+    }
+}
+
+/// An error with all its causes on one line.
+pub(crate) struct Chain<'a>(pub(crate) &'a dyn Error);
+
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut cause = self.0.source();
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
+    }
+}
+
+/// The word behind `status=`, as operators of mail servers search for it.
+fn status(reply: &Reply) -> &'static str {
+    match reply.severity() {
+        Severity::Success | Severity::Intermediate => "sent",
+        Severity::Temporary => "deferred",
+        Severity::Permanent => "bounced",
+    }
+}

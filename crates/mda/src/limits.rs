@@ -1,0 +1,40 @@
+//! Every limit and timeout of the delivery agent, with its unit and its reason.
+
+use std::time::Duration;
+
+/// One-shot: when it gives up with 75. Postfix kills its commands at 1000 s and bounces the letter
+/// (`command_time_limit`); Exim does so after an hour.
+pub const ONE_SHOT_TIME_MAX: Duration = Duration::from_secs(900);
+/// One-shot: octets of a header that are looked at; what is behind them is taken for body.
+pub const HEADER_OCTETS_MAX: usize = 1024 * 1024;
+/// One-shot: octets that are read at once.
+pub const INPUT_BLOCK_OCTETS: usize = 64 * 1024;
+/// One-shot: users of the host below this number belong to the system, and root's call for one of them is
+/// refused: their mail is somebody's by an alias. The Debian and Fedora default of UID_MIN.
+pub const SYSTEM_UIDS_BELOW: u32 = 1000;
+
+/// LMTP: connections at once. Transfer agents keep a few dozen each.
+pub const CONNECTIONS_MAX: usize = 2_000;
+/// LMTP: octets of a letter that are kept in memory; what is larger waits in a file. With
+/// [`CONNECTIONS_MAX`] this bounds what a crowd of clients can hold.
+pub const CONTENT_MEMORY_OCTETS: usize = 256 * 1024;
+/// LMTP: octets that are written to or read from that file at once.
+pub const SCRATCH_BLOCK_OCTETS: usize = 256 * 1024;
+/// LMTP: room for reading commands.
+pub const READ_COMMAND_OCTETS: usize = 4 * 1024;
+/// LMTP: room for reading content.
+pub const READ_CONTENT_OCTETS: usize = 64 * 1024;
+/// LMTP: recipients of one transaction whose letters are written at the same time.
+pub const WRITERS_PER_TRANSACTION: usize = 16;
+/// LMTP: how long all others wait for a mailbox that hangs (row M13).
+pub const STRAGGLER_WAIT: Duration = Duration::from_secs(1);
+/// LMTP: how long all others wait for a letter that is written and waits for its sync.
+pub const SLOW_SYNC_WAIT: Duration = Duration::from_secs(10);
+/// LMTP: how long letters for a mailbox that hung are put off without trying it.
+pub const HANGING_REST: Duration = Duration::from_secs(60);
+/// LMTP: how long a delivery may take in all; clients wait 10 minutes (RFC 5321 §4.5.3.2.6).
+pub const DELIVERY_TIME_MAX: Duration = Duration::from_secs(5 * 60);
+/// LMTP: how long sessions may go on when the agent is asked to stop. systemd kills after 90 seconds.
+pub const DRAIN_TIME_MAX: Duration = Duration::from_secs(30);
+/// LMTP: how long a client that is turned away may take to hear it.
+pub const TURN_AWAY_TIMEOUT: Duration = Duration::from_secs(5);

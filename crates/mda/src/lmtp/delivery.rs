@@ -1,0 +1,289 @@
+//! One letter to all its recipients at once, and a reply for each (RFC 2033 §4.2).
+//!
+//! Each recipient's letter is written on a thread of its own; what is written joins the letters of other
+//! sessions for the syncs. Replies go out in the order of the recipients, so one mailbox that hangs would
+//! hold up all: once nothing moves but that, it is given [`limits::STRAGGLER_WAIT`] and answered "later".
+//! Its thread may hang on, so letters for that mailbox are put off at once for a while: each could cost one
+//! more thread.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use bytes::Bytes;
+use postroad_protocol::address::{ForwardPath, ReversePath};
+use postroad_protocol::command::ClientName;
+use postroad_protocol::envelope::Utf8;
+use postroad_protocol::reply::Reply;
+use postroad_protocol::trace_fields::{From, With};
+use postroad_store::{Draft, Filed, Maildir, StoreError};
+use tokio::sync::{Semaphore, mpsc};
+use tokio::time::timeout;
+
+use super::Shared;
+use super::content::Scratch;
+use super::destination::Destination;
+use crate::letter::{Came, Header, OnTop};
+use crate::{events, limits, mailbox, replies};
+
+/// A letter with what its session knows of it.
+#[derive(Debug)]
+pub(super) struct Letter {
+    pub(super) header: Header,
+    pub(super) start: Bytes,
+    pub(super) rest: Option<Scratch>,
+    pub(super) return_path: ReversePath,
+    pub(super) client: ClientName,
+    pub(super) address: Option<IpAddr>,
+    pub(super) with: With,
+    pub(super) utf8: Utf8,
+}
+
+/// Mailboxes that hung, and when that was noticed.
+#[derive(Debug, Default)]
+pub(super) struct Hanging(Mutex<HashMap<PathBuf, Instant>>);
+
+impl Hanging {
+    fn insert(&self, mailbox: &Path) {
+        let mut hanging = self.lock();
+        hanging.retain(|_, since| since.elapsed() < limits::HANGING_REST);
+        hanging.insert(mailbox.to_owned(), Instant::now());
+    }
+
+    fn contains(&self, mailbox: &Path) -> bool {
+        self.lock().get(mailbox).is_some_and(|since| since.elapsed() < limits::HANGING_REST)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<PathBuf, Instant>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How far one recipient's letter is.
+#[derive(Debug, Clone, PartialEq)]
+enum Progress {
+    /// Its mailbox has not let us write yet.
+    Unwritten,
+    /// It waits for the disk.
+    Written,
+    Done(Reply),
+}
+
+type Tell = mpsc::UnboundedSender<(usize, Progress)>;
+
+/// Delivers to all recipients; the replies are in their order.
+pub(super) async fn to_all(
+    shared: &Arc<Shared>,
+    letter: Letter,
+    paths: Vec<ForwardPath>,
+) -> Vec<Reply> {
+    let letter = Arc::new(letter);
+    let (tell, mut hear) = mpsc::unbounded_channel();
+    // What RCPT was answered may have changed since; it costs nothing to ask again.
+    let destinations: Vec<_> = paths.iter().map(|path| Destination::find(shared, path)).collect();
+    let mut progress = vec![Progress::Unwritten; paths.len()];
+    let start_all = start_all(shared, &letter, &destinations, tell);
+    tokio::select! {
+        () = settled(&mut progress, &mut hear) => {}
+        // Never ends before that: it waits for ever when all are started.
+        () = start_all => {}
+    }
+    let mut replies = Vec::with_capacity(paths.len());
+    for ((path, progress), destination) in paths.iter().zip(progress).zip(&destinations) {
+        let reply = match progress {
+            Progress::Done(reply) => reply,
+            Progress::Unwritten | Progress::Written => {
+                put_off(shared, &progress, destination.as_ref().ok());
+                replies::hanging()
+            }
+        };
+        events::outcome(&letter.header, &letter.return_path, path, &reply);
+        replies.push(reply);
+    }
+    replies
+}
+
+/// Starts each recipient's delivery, a few at once.
+async fn start_all(
+    shared: &Arc<Shared>,
+    letter: &Arc<Letter>,
+    destinations: &[Result<Destination, Reply>],
+    tell: Tell,
+) {
+    let permits = Arc::new(Semaphore::new(limits::WRITERS_PER_TRANSACTION));
+    for (index, destination) in destinations.iter().enumerate() {
+        let destination = match destination {
+            Ok(destination) => destination.clone(),
+            Err(reply) => {
+                // The receiver is gone only where nobody waits any more.
+                let _ = tell.send((index, Progress::Done(reply.clone())));
+                continue;
+            }
+        };
+        // Never closed.
+        let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return };
+        let (shared, letter, tell) = (Arc::clone(shared), Arc::clone(letter), tell.clone());
+        tokio::task::spawn_blocking(move || {
+            file(&shared, &letter, destination, index, &tell);
+            drop(permit);
+        });
+    }
+    drop(tell);
+    std::future::pending::<()>().await;
+}
+
+/// Hears how far each is, until all are done or what is left hangs.
+async fn settled(progress: &mut [Progress], hear: &mut mpsc::UnboundedReceiver<(usize, Progress)>) {
+    loop {
+        let wait = patience(progress);
+        match timeout(wait, hear.recv()).await {
+            Ok(Some((index, step))) => {
+                if let Some(place) = progress.get_mut(index) {
+                    *place = step;
+                }
+            }
+            // All senders are gone: what isn't done now never will be.
+            Ok(None) | Err(_) => return,
+        }
+        if progress.iter().all(|step| matches!(step, Progress::Done(_))) {
+            return;
+        }
+    }
+}
+
+/// How long to wait for the next step. A mailbox that can't even be written while others could hangs, and
+/// the others shall not wait for it; a disk that syncs slowly mostly does so for all.
+fn patience(progress: &[Progress]) -> Duration {
+    let count = |fits: fn(&Progress) -> bool| progress.iter().filter(|step| fits(step)).count();
+    let unwritten = count(|step| *step == Progress::Unwritten);
+    let written = count(|step| *step == Progress::Written);
+    let done = progress.len() - unwritten - written;
+    match (written, done) {
+        (0, 0) | (1.., 0) => limits::DELIVERY_TIME_MAX,
+        (0, 1..) => limits::STRAGGLER_WAIT,
+        (1.., 1..) => limits::SLOW_SYNC_WAIT,
+    }
+}
+
+/// Remembers a mailbox that hangs.
+fn put_off(shared: &Shared, progress: &Progress, destination: Option<&Destination>) {
+    let Some(destination) = destination.filter(|_| *progress == Progress::Unwritten) else {
+        return;
+    };
+    for user in &destination.users {
+        let maildir = mailbox::of_user(&shared.config.mda.maildir, user);
+        events::hanging(maildir.root());
+        shared.hanging.insert(maildir.root());
+    }
+}
+
+/// Files one recipient's letter; blocks.
+fn file(shared: &Arc<Shared>, letter: &Letter, to: Destination, index: usize, tell: &Tell) {
+    // Who waits for it may have given up on it.
+    let say = |step| tell.send((index, step)).is_ok();
+    if letter.header.is_looping(&to.address) {
+        say(Progress::Done(replies::looping()));
+        return;
+    }
+    let mut drafts = Vec::with_capacity(to.users.len());
+    for user in &to.users {
+        let maildir = mailbox::of_user(&shared.config.mda.maildir, user);
+        if shared.hanging.contains(maildir.root()) {
+            say(Progress::Done(replies::hanging()));
+            return;
+        }
+        match write(shared, letter, &to, &maildir) {
+            Ok(draft) => drafts.push(draft),
+            Err(error) => {
+                events::not_filed(&to.address, &error);
+                say(Progress::Done(replies::not_filed(&error)));
+                return;
+            }
+        }
+    }
+    // The reply "later" is out already: what is written is forgotten, or the letter would come twice.
+    if !say(Progress::Written) {
+        return;
+    }
+    match (drafts.pop(), drafts) {
+        (Some(draft), rest) if rest.is_empty() => {
+            let (shared, tell, ids) = (Arc::clone(shared), tell.clone(), Ids::of(&letter.header));
+            draft.deliver_then(move |result| {
+                let reply = settle(&shared, &ids, &to, result);
+                let _ = tell.send((index, Progress::Done(reply)));
+            });
+        }
+        (last, rest) => {
+            // All or "later": a second copy for some is better than none for one.
+            let mut reply = replies::unknown_user();
+            for draft in rest.into_iter().chain(last) {
+                reply = settle(shared, &Ids::of(&letter.header), &to, draft.deliver());
+                if reply.code().value() != 250 {
+                    break;
+                }
+            }
+            say(Progress::Done(reply));
+        }
+    }
+}
+
+/// What ties a record to other agents' records.
+struct Ids {
+    queue_id: Option<String>,
+    message_id: Option<String>,
+}
+
+impl Ids {
+    fn of(header: &Header) -> Self {
+        Self { queue_id: header.queue_id.clone(), message_id: header.message_id.clone() }
+    }
+}
+
+/// Tells the trace and the log, and says what the client is told.
+fn settle(
+    shared: &Shared,
+    ids: &Ids,
+    to: &Destination,
+    result: Result<Filed, StoreError>,
+) -> Reply {
+    match result {
+        Ok(filed) => {
+            let record = events::filed_record(&to.address, &filed);
+            shared.journal.record(ids.queue_id.as_deref(), ids.message_id.as_deref(), record);
+            replies::filed(&filed)
+        }
+        Err(error) => {
+            events::not_filed(&to.address, &error);
+            replies::not_filed(&error)
+        }
+    }
+}
+
+fn write(
+    shared: &Shared,
+    letter: &Letter,
+    to: &Destination,
+    maildir: &Maildir,
+) -> Result<Draft, StoreError> {
+    let mut draft = shared.courier.begin(maildir)?;
+    let from = From::Client { name: &letter.client, address: letter.address };
+    let on_top = OnTop {
+        return_path: &letter.return_path,
+        delivered_to: &to.address,
+        came: Came::Lmtp(from, letter.with, letter.utf8),
+        host: &shared.hostname,
+        id: draft.id(),
+        at: SystemTime::now(),
+    };
+    let on_top = on_top.encode(letter.header.shape);
+    draft.write(&on_top)?;
+    for run in &letter.header.kept {
+        draft.write(letter.start.get(run.clone()).unwrap_or_default())?;
+    }
+    if let Some(rest) = &letter.rest {
+        rest.read(|block| draft.write(block))?;
+    }
+    Ok(draft)
+}

@@ -1,0 +1,173 @@
+//! One session: octets, time and questions between a connection and the machine.
+
+use std::sync::Arc;
+
+use postroad_net::Peer;
+use postroad_protocol::limits::SERVER_WRITE_TIMEOUT;
+use postroad_protocol::reply::Reply;
+use postroad_protocol::server::{Answer, Question, Server, Step, Transaction};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::Shared;
+use super::content::{Content, Incoming};
+use super::delivery::{self, Letter};
+use super::destination::Destination;
+use crate::letter::Header;
+use crate::{events, limits, replies};
+
+/// Why a session ended before its time.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SessionError {
+    #[error("the client went away")]
+    Gone,
+    #[error("cannot read from the client")]
+    Read(#[source] std::io::Error),
+    #[error("cannot write to the client")]
+    Write(#[source] std::io::Error),
+    #[error("the client does not read what it is told")]
+    WriteTimeout,
+}
+
+pub(super) struct Session {
+    shared: Arc<Shared>,
+    peer: Peer,
+    lmtp: Server,
+    incoming: Option<Incoming>,
+}
+
+impl Session {
+    pub(super) fn new(shared: Arc<Shared>, peer: Peer, lmtp: Server) -> Self {
+        Self { shared, peer, lmtp, incoming: None }
+    }
+
+    /// Moves octets and time until one side has had enough.
+    pub(super) async fn run<S>(&mut self, mut io: S) -> Result<(), SessionError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let shutdown = self.shared.shutdown.clone();
+        let mut stop = std::pin::pin!(shutdown.requested());
+        let mut told_to_stop = false;
+        let mut timer = std::pin::pin!(sleep_until(self.lmtp.deadline().into()));
+        loop {
+            match self.lmtp.step(Instant::now().into_std()) {
+                Step::Ask(question) => {
+                    let answer = self.decide(question).await;
+                    self.lmtp.answer(answer);
+                }
+                Step::Content(octets) => {
+                    if let Some(incoming) = &mut self.incoming {
+                        incoming.push(octets).await;
+                    }
+                }
+                Step::Discard(reply) => {
+                    self.incoming = None;
+                    if let Some(reply) = reply {
+                        events::content_refused(&self.peer, &reply);
+                    }
+                }
+                Step::Pause(pause) => tokio::time::sleep(pause).await,
+                // TLS isn't offered: the machine never asks for it.
+                Step::StartTls | Step::Close => {
+                    self.write(&mut io).await?;
+                    // The client may be gone already; nothing depends on it.
+                    let _ = timeout(SERVER_WRITE_TIMEOUT, io.shutdown()).await;
+                    return Ok(());
+                }
+                Step::NeedInput => {
+                    self.write(&mut io).await?;
+                    let deadline = Instant::from(self.lmtp.deadline());
+                    // Deadlines mostly move on: the timer follows when it fires, not at each command.
+                    if deadline < timer.deadline() || timer.is_elapsed() {
+                        timer.as_mut().reset(deadline);
+                    }
+                    let room = match self.lmtp.is_receiving_content() {
+                        true => limits::READ_CONTENT_OCTETS,
+                        false => limits::READ_COMMAND_OCTETS,
+                    };
+                    self.lmtp.input().reserve(room);
+                    tokio::select! {
+                        read = io.read_buf(self.lmtp.input()) => match read {
+                            Ok(0) => return Err(SessionError::Gone),
+                            Ok(_) => {}
+                            Err(error) => return Err(SessionError::Read(error)),
+                        },
+                        () = &mut timer => if Instant::now() >= deadline { self.lmtp.timed_out() },
+                        () = &mut stop, if !told_to_stop => {
+                            told_to_stop = true;
+                            self.lmtp.shut_down();
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// One write for all that was said since the last one (RFC 2920 §3.2).
+    async fn write(&mut self, io: &mut (impl AsyncWrite + Unpin)) -> Result<(), SessionError> {
+        let output = self.lmtp.output();
+        if output.is_empty() {
+            return Ok(());
+        }
+        let write = async {
+            io.write_all(output).await?;
+            io.flush().await
+        };
+        let written = timeout(SERVER_WRITE_TIMEOUT, write).await;
+        output.clear();
+        match written {
+            Ok(written) => written.map_err(SessionError::Write),
+            Err(_) => Err(SessionError::WriteTimeout),
+        }
+    }
+
+    async fn decide(&mut self, question: Question) -> Answer {
+        match question {
+            Question::Sender(_) => Answer::Yes,
+            // A transfer agent asks this often, before its own reply to RCPT: no disk, no other thread.
+            Question::Recipient(rcpt) => {
+                match Destination::find(&self.shared, &rcpt.forward_path) {
+                    Ok(_) => Answer::Yes,
+                    Err(reply) => {
+                        events::recipient_refused(&self.peer, &rcpt, &reply);
+                        Answer::No(reply)
+                    }
+                }
+            }
+            // AUTH isn't offered: the machine never asks for it.
+            Question::Login(_) => Answer::No(Reply::new(503, (5, 5, 1), "AUTH is not offered")),
+            Question::Data => {
+                self.incoming = Some(Incoming::new(&self.shared.config.data));
+                Answer::Yes
+            }
+            Question::Message(transaction) => self.deliver(transaction).await,
+        }
+    }
+
+    /// One reply per recipient (RFC 2033 §4.2).
+    async fn deliver(&mut self, transaction: Transaction) -> Answer {
+        let content = match self.incoming.take() {
+            Some(incoming) => incoming.finish().await,
+            None => Err(replies::try_later("Local error, try again later")),
+        };
+        let (content, hello) = match (content, self.lmtp.hello()) {
+            (Ok(content), Some(hello)) => (content, hello),
+            (Err(reply), _) => return Answer::No(reply),
+            (Ok(_), None) => return Answer::No(replies::try_later("Local error, try again later")),
+        };
+        let Content { start, rest } = content;
+        let letter = Letter {
+            header: Header::read(&start),
+            start,
+            rest,
+            return_path: transaction.mail.reverse_path,
+            client: hello.name.clone(),
+            address: self.peer.ip(),
+            with: self.lmtp.with(),
+            utf8: transaction.mail.utf8,
+        };
+        let paths = transaction.recipients.into_iter().map(|rcpt| rcpt.forward_path).collect();
+        Answer::Each(delivery::to_all(&self.shared, letter, paths).await)
+    }
+}

@@ -1,0 +1,254 @@
+//! One letter on standard input, as procmail, maildrop and dovecot-lda are called.
+//!
+//! [`deliver`] reads it, files it and gives a [`Verdict`]. There are four ways to end ([`Exit`]), and every
+//! doubt is "try later": each MTA makes something else of every other code (101 of a panic and 2 of a usage
+//! error are bounces with Postfix), and kills a command that takes too long (which is a bounce too).
+
+use std::fmt;
+use std::io::Read;
+use std::panic::AssertUnwindSafe;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::RecvTimeoutError;
+use std::time::{Duration, SystemTime};
+
+use postroad_config::Config;
+use postroad_disk::OsDisk;
+use postroad_observe::trace::Journal;
+use postroad_protocol::address::{Address, ReversePath};
+use postroad_protocol::reply::{EnhancedStatus, Reply, Severity};
+use postroad_store::{Courier, Filed};
+
+use crate::events::Chain;
+use crate::letter::{Came, Header, OnTop};
+use crate::{limits, replies};
+
+mod call;
+mod host_user;
+mod input;
+mod recipient;
+
+pub use call::{Call, Environment};
+use recipient::SettingsFrom;
+
+/// The settings that are read where the caller names none and the file is there.
+const SETTINGS: &str = "/etc/postroad/postroad.toml";
+
+/// RFC 3463 §3.2, bad destination mailbox address.
+const NO_SUCH_MAILBOX: EnhancedStatus = EnhancedStatus::of(5, 1, 1);
+
+/// How a one-shot delivery ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// 0: filed, and safe.
+    Filed,
+    /// 67 (EX_NOUSER): there is no such user.
+    NoUser,
+    /// 75 (EX_TEMPFAIL): not now; whoever called keeps the letter.
+    TryLater,
+    /// 77 (EX_NOPERM): refused, with the reason.
+    Refused,
+}
+
+impl Exit {
+    /// The process's exit code.
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Filed => 0,
+            Self::NoUser => 67,
+            Self::TryLater => 75,
+            Self::Refused => 77,
+        }
+    }
+}
+
+/// How a delivery ended, and what the caller is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict(Reply);
+
+impl Verdict {
+    /// Try later, for this reason.
+    pub fn try_later(text: &str) -> Self {
+        Self(replies::try_later(text))
+    }
+
+    /// The arguments or settings are wrong. That must not bounce a letter either.
+    pub fn misconfigured(text: &str) -> Self {
+        Self(replies::misconfigured(text))
+    }
+
+    /// How the process ends.
+    pub fn exit(&self) -> Exit {
+        match self.0.severity() {
+            Severity::Success => Exit::Filed,
+            Severity::Intermediate | Severity::Temporary => Exit::TryLater,
+            Severity::Permanent if self.0.status() == Some(NO_SUCH_MAILBOX) => Exit::NoUser,
+            Severity::Permanent => Exit::Refused,
+        }
+    }
+}
+
+/// `4.2.2 The mailbox is full, try again later`: Postfix reads the enhanced status code at the beginning of a
+/// command's output.
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0.status_or_class())?;
+        self.0.lines().iter().try_for_each(|line| write!(f, " {line}"))
+    }
+}
+
+/// Files the letter on `input`. Always ends: after [`limits::ONE_SHOT_TIME_MAX`], and after a panic, with
+/// [`Exit::TryLater`].
+pub fn deliver(call: Call, environment: Environment, input: impl Read + Send + 'static) -> Verdict {
+    within(limits::ONE_SHOT_TIME_MAX, move || {
+        file(&call, &environment, input)
+            .map_or_else(Verdict, |filed| Verdict(replies::filed(&filed)))
+    })
+}
+
+/// Becomes the owner of the mailboxes where we are root, before a session on standard input: sendmail calls
+/// its local mailer so.
+///
+/// # Errors
+/// Why that can't be done.
+pub fn become_owner_of_mailboxes(config: &Config) -> Result<(), Verdict> {
+    match host_user::caller() {
+        0 => host_user::become_owner_of(&config.data).map_err(Verdict),
+        _ => Ok(()),
+    }
+}
+
+/// Runs `work` in a thread of its own. Where it takes longer than `time_max` the process ends without it: what
+/// it has in tmp/ is swept, and what it has in new/ comes twice.
+fn within(time_max: Duration, work: impl FnOnce() -> Verdict + Send + 'static) -> Verdict {
+    let (tell, hear) = std::sync::mpsc::sync_channel(1);
+    let worker = std::thread::Builder::new().name("delivery".to_owned()).spawn(move || {
+        let verdict = std::panic::catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
+            Verdict::try_later("The delivery agent has broken down, try again later")
+        });
+        // Whoever waits below may have given up.
+        let _ = tell.send(verdict);
+    });
+    if let Err(error) = worker {
+        return Verdict::try_later(&format!("cannot start a thread: {error}"));
+    }
+    hear.recv_timeout(time_max).unwrap_or_else(|error| match error {
+        RecvTimeoutError::Timeout => {
+            Verdict::try_later("The delivery takes too long, try again later")
+        }
+        RecvTimeoutError::Disconnected => Verdict::try_later("The delivery was broken off"),
+    })
+}
+
+fn file(call: &Call, environment: &Environment, input: impl Read) -> Result<Filed, Reply> {
+    let (config, settings) = settings(call.config.clone())?;
+    let uid = host_user::caller();
+    let recipient = recipient::find(call, environment, &config, settings)?;
+
+    let mut input = input::Input::new(input, config.mda.message_size_max);
+    let start = input.header()?;
+    let header = Header::read(&start);
+    if header.is_looping(&recipient.address) {
+        return Err(replies::looping());
+    }
+
+    let maildir = recipient::folder(recipient.maildir, call.folder.as_deref(), &OsDisk);
+    let courier = Courier::new(Arc::new(OsDisk), &config.hostname);
+    let not_filed = |error: postroad_store::StoreError| {
+        // A caller of ours is no stranger: it is told what the disk said.
+        let reply = replies::not_filed(&error);
+        Reply::from_parts(reply.code(), reply.status(), &Chain(&error).to_string())
+    };
+    let mut draft = courier.begin(&maildir).map_err(not_filed)?;
+    let return_path = call.sender(environment).or_else(|| header.return_path.clone());
+    let on_top = OnTop {
+        return_path: &return_path.unwrap_or(ReversePath::Null),
+        delivered_to: &recipient.address,
+        came: Came::Piped { uid },
+        host: &config.hostname,
+        id: draft.id(),
+        at: SystemTime::now(),
+    }
+    .encode(header.shape);
+    draft.write(&on_top).map_err(not_filed)?;
+    for run in &header.kept {
+        draft.write(start.get(run.clone()).unwrap_or_default()).map_err(not_filed)?;
+    }
+    while let Some(block) = input.block()? {
+        draft.write(block).map_err(not_filed)?;
+    }
+    let filed = draft.deliver().map_err(not_filed)?;
+
+    match settings {
+        SettingsFrom::File => trace(&config, &header, &recipient.address, &filed),
+        SettingsFrom::Nowhere => {}
+    }
+    Ok(filed)
+}
+
+/// Tells `postroad trace`, where the folder of traces is ours to write.
+fn trace(config: &Config, header: &Header, to: &Address, filed: &Filed) {
+    // Who can't write there (a user called by somebody's MTA) has filed the letter all the same.
+    if let Ok(journal) = Journal::open(&config.trace.dir, "mda", config.trace.size_max) {
+        let (queue_id, message_id) = (header.queue_id.as_deref(), header.message_id.as_deref());
+        journal.record(queue_id, message_id, crate::events::filed_record(to, filed));
+        journal.flush();
+    }
+}
+
+/// The settings: the file that the caller names, or the host's where there is one, or none at all.
+fn settings(named: Option<PathBuf>) -> Result<(Config, SettingsFrom), Reply> {
+    let wrong =
+        |error: postroad_config::ConfigError| replies::misconfigured(&Chain(&error).to_string());
+    let path = match named {
+        Some(path) => path,
+        None if PathBuf::from(SETTINGS).exists() => SETTINGS.into(),
+        None => {
+            let built_in =
+                postroad_config::parse("built-in settings".as_ref(), "").map_err(wrong)?;
+            return Ok((built_in.config, SettingsFrom::Nowhere));
+        }
+    };
+    Ok((postroad_config::load(&path).map_err(wrong)?.config, SettingsFrom::File))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_try_later() {
+        let verdict = within(Duration::from_secs(60), || panic!("a bug"));
+        assert_eq!(verdict.exit(), Exit::TryLater);
+        assert_eq!(
+            verdict.to_string(),
+            "4.3.0 The delivery agent has broken down, try again later"
+        );
+    }
+
+    #[test]
+    fn what_takes_too_long_is_try_later() {
+        let (release, wait) = std::sync::mpsc::channel::<()>();
+        let verdict = within(Duration::from_millis(1), move || {
+            // Until the other end is dropped, which is after the verdict.
+            let _ = wait.recv();
+            Verdict::try_later("too late")
+        });
+        drop(release);
+        assert_eq!(verdict.to_string(), "4.3.0 The delivery takes too long, try again later");
+    }
+
+    #[test]
+    fn four_ways_to_end() {
+        for (reply, exit) in [
+            (Reply::new(250, (2, 0, 0), "x"), 0),
+            (replies::unknown_user(), 67),
+            (replies::looping(), 77),
+            (replies::too_big(1), 77),
+            (replies::try_later("x"), 75),
+            (replies::misconfigured("x"), 75),
+        ] {
+            assert_eq!(Verdict(reply.clone()).exit().code(), exit, "{reply}");
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! Whose mailbox a one-shot delivery goes into, and as whom.
+//!
+//! | `-d` | settings | mailbox |
+//! |---|---|---|
+//! | - | - | `~/Maildir` of the caller |
+//! | user | a file | `mda.maildir` of that user of ours |
+//! | user | none | `~/Maildir` of that user of the host |
+
+use std::path::PathBuf;
+
+use postroad_accounts::{Accounts, Directory, Resolution, Sources, UserName};
+use postroad_config::Config;
+use postroad_protocol::address::Address;
+use postroad_protocol::reply::Reply;
+use postroad_store::{FolderName, Maildir};
+
+use super::call::{Call, Environment};
+use super::host_user::{self, HostUser};
+use crate::events::Chain;
+use crate::{mailbox, replies};
+
+/// Where a letter goes.
+#[derive(Debug)]
+pub(super) struct Recipient {
+    /// The mailbox.
+    pub(super) maildir: Maildir,
+    /// What `Delivered-To` says.
+    pub(super) address: Address,
+}
+
+/// Finds the recipient, and becomes the owner of the mailbox where that is somebody else.
+pub(super) fn find(
+    call: &Call,
+    environment: &Environment,
+    config: &Config,
+    settings: SettingsFrom,
+) -> Result<Recipient, Reply> {
+    let (maildir, name) = match (&call.user, settings) {
+        (None, _) => of_caller(environment)?,
+        (Some(user), SettingsFrom::File) => of_ours(user, config)?,
+        (Some(user), SettingsFrom::Nowhere) => of_host_user(user, environment)?,
+    };
+    let address = address(call, environment, config, &name)?;
+    Ok(Recipient { maildir, address })
+}
+
+/// Whether there is a file of settings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum SettingsFrom {
+    File,
+    Nowhere,
+}
+
+/// The folder that `-m` names, where it is there; else the mailbox itself.
+pub(super) fn folder(
+    maildir: Maildir,
+    name: Option<&str>,
+    disk: &dyn postroad_disk::Disk,
+) -> Maildir {
+    let folder =
+        name.and_then(|name| FolderName::parse(name).ok()).map(|name| maildir.folder(&name));
+    match folder {
+        Some(folder) if folder.exists(disk).unwrap_or(false) => folder,
+        Some(_) | None => maildir,
+    }
+}
+
+fn of_caller(environment: &Environment) -> Result<(Maildir, String), Reply> {
+    let uid = host_user::caller();
+    // Row M03. Nothing that lies in root's home is ever written by mail.
+    if uid == 0 {
+        return Err(no_mail_for_root());
+    }
+    let known = host_user::by_uid(uid);
+    let home = environment.home.as_ref().map(PathBuf::from).filter(|home| home.is_absolute());
+    let home = match (home, &known) {
+        (Some(home), _) => home,
+        (None, Ok(Some(user))) => user.home.clone(),
+        (None, Ok(None)) => {
+            let text = format!("uid {uid} has no home directory: set HOME or give -d USER");
+            return Err(replies::misconfigured(&text));
+        }
+        (None, Err(reply)) => return Err(reply.clone()),
+    };
+    let name = environment.user.clone().or_else(|| known.ok().flatten().map(|user| user.name));
+    Ok((mailbox::in_home(&home), name.unwrap_or_else(|| format!("uid{uid}"))))
+}
+
+fn of_ours(user: &str, config: &Config) -> Result<(Maildir, String), Reply> {
+    let sources = Sources {
+        users: config.accounts.users.clone(),
+        aliases: config.accounts.aliases.clone(),
+        domains: config.domains.clone(),
+        detail_separator: config.accounts.detail_separator,
+    };
+    let accounts = Accounts::open(sources)
+        .map_err(|error| replies::misconfigured(&Chain(&error).to_string()))?;
+    let user = named(&accounts.directory(), user).ok_or_else(replies::unknown_user)?;
+    if host_user::caller() == 0 {
+        host_user::become_owner_of(&config.data)?;
+    }
+    Ok((mailbox::of_user(&config.mda.maildir, &user), user.as_str().to_owned()))
+}
+
+/// `alice`, `alice@our.example`, `alice+lists@our.example`.
+fn named(directory: &Directory, text: &str) -> Option<UserName> {
+    if let Some(user) = directory.user(text) {
+        return Some(user.clone());
+    }
+    let address = Address::parse(text).ok()?;
+    if let Some((user, _)) = directory.mailbox(&address) {
+        return Some(user.clone());
+    }
+    match directory.resolve(&address) {
+        Resolution::Mailbox { user, .. } => Some(user),
+        // Aliases were the business of whoever called us.
+        Resolution::Alias(_) | Resolution::Unknown | Resolution::NotLocal => None,
+    }
+}
+
+fn of_host_user(text: &str, environment: &Environment) -> Result<(Maildir, String), Reply> {
+    let name = text.split('@').next().unwrap_or_default();
+    // The host's name service is asked for nothing that couldn't be a user's name.
+    let name = UserName::parse(name).map_err(|_| replies::unknown_user())?;
+    let user = host_user::by_name(name.as_str())?.ok_or_else(replies::unknown_user)?;
+    // Row M03: root by that or any other name.
+    if user.uid == 0 {
+        return Err(no_mail_for_root());
+    }
+    let caller = host_user::caller();
+    if caller == user.uid {
+        return of_caller(environment);
+    }
+    if caller != 0 {
+        return Err(replies::misconfigured(&cannot_become(caller, &user)));
+    }
+    host_user::become_user(&user)?;
+    Ok((mailbox::in_home(&user.home), user.name))
+}
+
+fn cannot_become(caller: u32, user: &HostUser) -> String {
+    format!(
+        "uid {caller} cannot deliver to {}: run postroad-mda as that user or as root, or give --config FILE \
+         where the user has a mailbox",
+        user.name
+    )
+}
+
+fn no_mail_for_root() -> Reply {
+    Reply::new(550, (5, 1, 1), "No mail is filed for root: make root an alias of a person")
+}
+
+/// The recipient's address: what the caller named, or what user and host make.
+fn address(
+    call: &Call,
+    environment: &Environment,
+    config: &Config,
+    name: &str,
+) -> Result<Address, Reply> {
+    if let Some(address) = call.recipients(environment).find_map(|text| Address::parse(&text).ok())
+    {
+        return Ok(address);
+    }
+    let host = &config.hostname;
+    let separator = config.accounts.detail_separator;
+    let with_extension = call
+        .extension(environment)
+        .and_then(|extension| Address::parse(&format!("{name}{separator}{extension}@{host}")).ok());
+    with_extension
+        .or_else(|| Address::parse(&format!("{name}@{host}")).ok())
+        .ok_or_else(|| replies::misconfigured("the recipient's name makes no address"))
+}

@@ -1,0 +1,61 @@
+//! What a peer is told: by LMTP as a reply, by a one-shot delivery as exit code and first line.
+
+use postroad_protocol::reply::Reply;
+use postroad_store::{Filed, StoreError};
+
+/// Filed; the text names the file.
+pub(crate) fn filed(filed: &Filed) -> Reply {
+    let name = filed.path.file_name().unwrap_or_default().to_string_lossy();
+    // The sizes behind the comma are nobody's business but the mailbox's.
+    let name = name.split(',').next().unwrap_or_default();
+    Reply::new(250, (2, 0, 0), format!("Filed as {name}"))
+}
+
+/// Not filed. What the disk said goes to the log: a peer is told no paths.
+pub(crate) fn not_filed(error: &StoreError) -> Reply {
+    match error {
+        StoreError::Full(_) => {
+            Reply::new(452, (4, 3, 1), "The mail system is full, try again later")
+        }
+        StoreError::OverQuota(_) => {
+            Reply::new(452, (4, 2, 2), "The mailbox is full, try again later")
+        }
+        StoreError::NotADirectory { .. } => {
+            Reply::new(451, (4, 2, 0), "The mailbox is not in order, try again later")
+        }
+        StoreError::Disk(_) => {
+            Reply::new(451, (4, 3, 0), "The letter can't be stored now, try again later")
+        }
+    }
+}
+
+pub(crate) fn unknown_user() -> Reply {
+    Reply::new(550, (5, 1, 1), "No such user here")
+}
+
+pub(crate) fn not_our_domain() -> Reply {
+    Reply::new(550, (5, 1, 2), "No mailbox of that domain is here")
+}
+
+/// The mailbox hangs: its file system doesn't answer.
+pub(crate) fn hanging() -> Reply {
+    Reply::new(451, (4, 2, 0), "The mailbox does not answer, try again later")
+}
+
+pub(crate) fn looping() -> Reply {
+    Reply::new(554, (5, 4, 6), "Mail is looping: it has been delivered here before")
+}
+
+pub(crate) fn too_big(octets_max: u64) -> Reply {
+    Reply::new(552, (5, 3, 4), format!("The message is too big: {octets_max} octets at most"))
+}
+
+/// Something of ours is in doubt.
+pub(crate) fn try_later(text: &str) -> Reply {
+    Reply::new(451, (4, 3, 0), text)
+}
+
+/// Something of ours is set up wrongly.
+pub(crate) fn misconfigured(text: &str) -> Reply {
+    Reply::new(451, (4, 3, 5), text)
+}
