@@ -531,3 +531,157 @@ pub(crate) fn decode_xtext(text: &str) -> Option<String> {
 fn hex_digit(octet: u8) -> Option<u8> {
     char::from(octet).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::address::Address;
+
+    #[track_caller]
+    fn check(line: &str, expected: Result<Command, u16>) {
+        let got = Command::parse(line.as_bytes()).map_err(|error| error.reply().code().value());
+        assert_eq!(got, expected, "{line:?}");
+    }
+
+    fn address(text: &str) -> Address {
+        Address::parse(text).unwrap()
+    }
+
+    #[test]
+    fn commands_with_and_without_arguments() {
+        let name = |text| ClientName::parse(text).unwrap();
+        check("EHLO a.example", Ok(Command::Ehlo(name("a.example"))));
+        check("helo [192.0.2.1]", Ok(Command::Helo(name("[192.0.2.1]"))));
+        check("LHLO [IPv6:2001:db8::1]", Ok(Command::Lhlo(name("[IPv6:2001:db8::1]"))));
+        check("data", Ok(Command::Data));
+        check("RSET ", Ok(Command::Rset));
+        check("NOOP whatever", Ok(Command::Noop));
+        check("HELP MAIL", Ok(Command::Help));
+        check("VRFY a b", Ok(Command::Vrfy));
+        check("EXPN list", Ok(Command::Expn));
+        check("QUIT", Ok(Command::Quit));
+        check("STARTTLS", Ok(Command::StartTls));
+        check("BDAT 10 last", Ok(Command::Bdat(Bdat { octets: 10, last: Last::Yes })));
+        check("BDAT 0", Ok(Command::Bdat(Bdat { octets: 0, last: Last::No })));
+        let initial = Some("=".to_owned());
+        check("AUTH plain =", Ok(Command::Auth(Auth { mechanism: "PLAIN".into(), initial })));
+    }
+
+    #[test]
+    fn lines_that_are_no_command() {
+        for (line, code) in [
+            ("", 500),
+            (" ", 500),
+            ("FOO", 500),
+            ("MAILFROM:<>", 500),
+            ("DATA x", 501),
+            ("QUIT now", 501),
+            ("STARTTLS now", 501),
+            ("EHLO", 501),
+            ("EHLO a b", 501),
+            ("VRFY", 501),
+            ("MAIL", 501),
+            ("MAIL FROM", 501),
+            ("MAIL FROM:", 501),
+            ("MAIL TO:<a@b.example>", 501),
+            ("MAIL FROM:a@b.example", 501),
+            ("MAIL FROM:<a@b.example", 501),
+            ("MAIL FROM:<a@b.example>SIZE=1", 501),
+            ("MAIL FROM:<a@b.example> SIZE", 501),
+            ("MAIL FROM:<a@b.example> SIZE=", 501),
+            ("MAIL FROM:<a@b.example> SIZE=-1", 501),
+            ("MAIL FROM:<a@b.example> SIZE=1 SIZE=1", 501),
+            ("MAIL FROM:<a@b.example> BODY=BINARYMIME", 501),
+            ("MAIL FROM:<a@b.example> SMTPUTF8=1", 501),
+            ("MAIL FROM:<a@b.example> RET=BODY", 501),
+            ("MAIL FROM:<a@b.example> FOO=1", 555),
+            ("MAIL FROM:<a@b.example> NOTIFY=NEVER", 555),
+            ("RCPT TO:<>", 501),
+            ("RCPT TO:<a@b.example> SIZE=1", 555),
+            ("RCPT TO:<a@b.example> NOTIFY=NEVER,SUCCESS", 501),
+            ("RCPT TO:<a@b.example> NOTIFY=", 501),
+            ("RCPT TO:<a@b.example> ORCPT=rfc822", 501),
+            ("AUTH", 501),
+            ("AUTH PLAIN;", 501),
+            ("NOOP \u{7f}", 500),
+            ("NOOP \u{2028}", 500),
+        ] {
+            check(line, Err(code));
+        }
+    }
+
+    #[test] // Tests RFC 3461 §4.
+    fn mail_and_rcpt_with_all_parameters() {
+        let mut mail = Mail::new(ReversePath::Address(address("\"a>b\"@c.example")));
+        mail.size = Some(1);
+        mail.body = Body::EightBitMime;
+        mail.utf8 = Utf8::SmtpUtf8;
+        mail.ret = Some(Ret::Headers);
+        mail.envid = Some("a+b=c d".into());
+        let line = "MAIL FROM: <\"a>b\"@C.Example> size=1 body=8bitmime SMTPUTF8 RET=hdrs ENVID=a+2Bb+3Dc+20d AUTH=<>";
+        check(line, Ok(Command::Mail(mail)));
+        let mut rcpt = Rcpt::new(ForwardPath::Address(address("b@c.example")));
+        rcpt.notify = Notify::On { success: Wanted::Yes, failure: Wanted::No, delay: Wanted::Yes };
+        rcpt.orcpt = Some("rfc822;x@y.example".into());
+        check(
+            "RCPT TO:<@a.example:b@c.example> NOTIFY=success,DELAY ORCPT=rfc822;x@y.example",
+            Ok(Command::Rcpt(rcpt)),
+        );
+        check("RCPT TO:<Postmaster>", Ok(Command::Rcpt(Rcpt::new(ForwardPath::Postmaster))));
+        check("MAIL FROM:<>", Ok(Command::Mail(Mail::new(ReversePath::Null))));
+        // RFC 1870 §6: a number that no 64 bits hold is larger than any limit.
+        let mut mail = Mail::new(ReversePath::Null);
+        mail.size = Some(u64::MAX);
+        check("MAIL FROM:<> SIZE=99999999999999999999", Ok(Command::Mail(mail)));
+    }
+
+    #[test] // Tests RFC 3461 §4, §4.2 and §4.4.
+    fn s20_xtext_that_is_none() {
+        for value in
+            ["+0A", "a+0D+0Ab", "+00", "+7F", "+2", "+", "+G0", "a=b", "a\\", &"x".repeat(10_000)]
+        {
+            for line in [
+                format!("MAIL FROM:<> ENVID={value}"),
+                format!("RCPT TO:<a@b.example> ORCPT=rfc822;{value}"),
+            ] {
+                let legal = value == "a\\"; // a backslash is just a character here
+                assert_eq!(Command::parse(line.as_bytes()).is_ok(), legal, "{line}");
+            }
+        }
+        for value in ["+0A", "+", "a=b", ""] {
+            let line = format!("MAIL FROM:<> AUTH={value}");
+            assert_eq!(Command::parse(line.as_bytes()).is_ok(), value.is_empty(), "{line}");
+        }
+        check(&format!("MAIL FROM:<> ENVID={}", "x".repeat(101)), Err(501));
+        check(&format!("RCPT TO:<a@b.example> ORCPT=rfc822;{}", "x".repeat(494)), Err(501));
+    }
+
+    #[test]
+    fn passwords_are_not_in_debug_output() {
+        let command = Command::parse(b"AUTH PLAIN AHUAc2VjcmV0").unwrap();
+        assert!(!format!("{command:?}").contains("AHU"));
+    }
+
+    proptest! {
+        #[test]
+        fn no_line_makes_it_panic(line in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _ = Command::parse(&line);
+        }
+
+        #[test]
+        fn nothing_in_a_command_could_be_a_line_of_its_own(
+            line in "(MAIL FROM|RCPT TO):<[a-z\"\\\\@.\u{80}-\u{10ff}\r\n\0]{0,20}> ?(ENVID|ORCPT|AUTH)=[a-z;+0-9A-F]{0,20}",
+        ) {
+            if let Ok(command) = Command::parse(line.as_bytes()) {
+                let text = match command {
+                    Command::Mail(mail) => format!("{}{:?}", mail.reverse_path, mail.envid),
+                    Command::Rcpt(rcpt) => format!("{}{:?}", rcpt.forward_path, rcpt.orcpt),
+                    _ => String::new(),
+                };
+                prop_assert!(!text.chars().any(char::is_control), "{text:?}");
+            }
+        }
+    }
+}

@@ -193,3 +193,101 @@ impl LineEnds {
         self.fault.or(self.behind_cr.then_some(Fault::BareCr))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Stuffs content as a client does, line by line.
+    fn stuffed(content: &[u8]) -> Vec<u8> {
+        let mut out = Vec::new();
+        for line in content.split_inclusive(|octet| *octet == b'\n') {
+            if line.starts_with(b".") {
+                out.push(b'.');
+            }
+            out.extend_from_slice(line);
+        }
+        out.extend_from_slice(b".\r\n");
+        out
+    }
+
+    /// Decodes input that comes in pieces; gives content, octets behind the end, and the fault.
+    fn decode(pieces: &[&[u8]]) -> (Vec<u8>, Option<Vec<u8>>, Option<Fault>) {
+        let mut decoder = Decoder::default();
+        let (mut content, mut input, mut ended) = (Vec::new(), Vec::new(), false);
+        for piece in pieces {
+            input.extend_from_slice(piece);
+            while !ended {
+                let length = match decoder.next(&input) {
+                    Run::NeedInput => break,
+                    Run::Skip(length) => length,
+                    Run::Content(length) => {
+                        content.extend_from_slice(&input[..length]);
+                        length
+                    }
+                    Run::End(length) => {
+                        ended = true;
+                        length
+                    }
+                };
+                assert!((1..=input.len()).contains(&length));
+                input.drain(..length);
+            }
+        }
+        (content, ended.then_some(input), decoder.fault())
+    }
+
+    /// Lines of dots, CR and LF among other text: where the decoder has to be careful.
+    fn tricky() -> impl Strategy<Value = Vec<u8>> {
+        let octet =
+            prop_oneof![Just(b'.'), Just(b'\r'), Just(b'\n'), Just(0), Just(b'a'), Just(b' ')];
+        prop::collection::vec(octet, 0..60)
+    }
+
+    fn lines() -> impl Strategy<Value = Vec<u8>> {
+        let line = "[.a\u{e4} ]{0,12}".prop_map(|line| format!("{line}\r\n").into_bytes());
+        prop::collection::vec(line, 0..10).prop_map(|lines| lines.concat())
+    }
+
+    proptest! {
+        #[test] // Tests RFC 5321 §4.5.2.
+        fn what_is_stuffed_is_read_back(content in lines(), cut in 0..200usize, behind in tricky()) {
+            let mut sent = stuffed(&content);
+            sent.extend_from_slice(&behind);
+            let (head, tail) = sent.split_at(cut.min(sent.len()));
+            prop_assert_eq!(decode(&[head, tail]), (content, Some(behind), None));
+        }
+
+        #[test]
+        fn s04_cutting_changes_nothing(sent in tricky(), cut in 0..60usize) {
+            let (head, tail) = sent.split_at(cut.min(sent.len()));
+            let (_, rest, fault) = decode(&[&sent]);
+            let (_, cut_rest, cut_fault) = decode(&[head, tail]);
+            prop_assert_eq!((rest, fault), (cut_rest, cut_fault));
+        }
+
+        #[test] // Tests RFC 5321 §4.1.1.4.
+        fn only_crlf_dot_crlf_ends(sent in tricky()) {
+            // The CRLF of the DATA command counts as the one before the first dot.
+            let whole = [b"\r\n".as_slice(), &sent].concat();
+            let end = memchr::memmem::find(&whole, b"\r\n.\r\n").map(|at| at + 3);
+            let (_, rest, _) = decode(&[&sent]);
+            prop_assert_eq!(rest, end.map(|end| sent[end..].to_vec()));
+        }
+
+        #[test] // Tests RFC 5321 §2.3.8.
+        fn chunks_are_judged_alike_however_they_are_cut(sent in tricky(), cut in 0..60usize) {
+            let (head, tail) = sent.split_at(cut.min(sent.len()));
+            let (mut whole, mut pieces) = (LineEnds::default(), LineEnds::default());
+            whole.watch(&sent);
+            pieces.watch(head);
+            pieces.watch(tail);
+            prop_assert_eq!(whole.fault_at_end(), pieces.fault_at_end());
+            let plain = String::from_utf8_lossy(&sent).replace("\r\n", "");
+            let clean = !plain.contains(['\r', '\n', '\0']);
+            prop_assert_eq!(whole.fault_at_end().is_none(), clean);
+        }
+    }
+}

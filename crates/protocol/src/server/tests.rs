@@ -5,7 +5,9 @@ use std::time::Instant;
 use super::*;
 use crate::address::ForwardPath;
 
+mod content;
 mod dialogs;
+mod model;
 
 /// A mail host with two users, `u` and `v` at `our.example`, and the password `pw`.
 pub(super) struct Host {
