@@ -1,4 +1,47 @@
-//! postroad-maa-bin
+//! `postroad-maa`: the access agent. Arguments, settings, log; the rest is `crates/maa`.
 #![forbid(unsafe_code)]
 
-fn main() {}
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::Parser;
+use postroad_config::LogFormat;
+use postroad_net::listen::Handed;
+
+/// Gives users their mail by POP3.
+#[derive(Debug, Parser)]
+#[command(name = "postroad-maa", version)]
+struct Arguments {
+    /// The file of settings.
+    #[arg(long, env = "POSTROAD_CONFIG", default_value = "/etc/postroad/postroad.toml")]
+    config: PathBuf,
+}
+
+fn main() -> ExitCode {
+    match run(&Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("postroad-maa: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let loaded = postroad_config::load(&arguments.config)?;
+    let format = match loaded.config.log.format {
+        LogFormat::Text => postroad_observe::log::Format::Text,
+        LogFormat::Json => postroad_observe::log::Format::Json,
+    };
+    let _log = postroad_observe::log::start(format, &loaded.config.log.level)?;
+    postroad_net::tls::install_provider();
+    // Before the runtime starts its threads: the environment is changed here.
+    let handed = Handed::from_environment()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
+    runtime.block_on(postroad_maa::run(loaded, handed))?;
+    Ok(())
+}

@@ -5,7 +5,18 @@ mod site;
 use std::fmt::Write as _;
 
 use postroad_accounts::limits;
-use site::{Site, address, answer, check, name};
+use site::{Site, address, answer, name};
+
+/// Opens a site with these aliases and compares each answer, as [`answer`] shows it.
+#[track_caller]
+fn check(aliases: &str, answers: &[(&str, &str)]) {
+    let site = Site::new();
+    site.write("aliases", aliases);
+    let accounts = site.open().unwrap_or_else(|error| panic!("{error}\n{aliases}"));
+    for (asked, expected) in answers {
+        assert_eq!(answer(&accounts.directory(), asked), *expected, "{asked} in\n{aliases}");
+    }
+}
 
 #[test]
 fn users_without_aliases() {

@@ -17,6 +17,11 @@ impl UniqueId {
         (fits && printable).then_some(Self(text))
     }
 
+    /// 64 hexadecimal digits, for what can't be a unique-id as it is.
+    pub fn of_digest(digest: &[u8; 32]) -> Self {
+        Self(digest.iter().map(|octet| format!("{octet:02x}")).collect())
+    }
+
     /// The characters.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -48,5 +53,7 @@ mod tests {
         ] {
             assert_eq!(UniqueId::parse(text.as_bytes()).is_some(), is_one, "{text:?}");
         }
+        let digest = UniqueId::of_digest(&[0x0f; 32]);
+        assert_eq!(UniqueId::parse("0f".repeat(32).as_bytes()), Some(digest));
     }
 }

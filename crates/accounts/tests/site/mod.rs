@@ -52,17 +52,6 @@ impl Site {
     }
 }
 
-/// Opens a site with these aliases and compares each answer, as [`answer`] shows it.
-#[track_caller]
-pub(crate) fn check(aliases: &str, answers: &[(&str, &str)]) {
-    let site = Site::new();
-    site.write("aliases", aliases);
-    let accounts = site.open().unwrap_or_else(|error| panic!("{error}\n{aliases}"));
-    for (asked, expected) in answers {
-        assert_eq!(answer(&accounts.directory(), asked), *expected, "{asked} in\n{aliases}");
-    }
-}
-
 /// `=alice`, `=alice+detail`, `a@a.example b@b.example`, `unknown` or `not local`.
 pub(crate) fn answer(directory: &Directory, asked: &str) -> String {
     match directory.resolve(&address(asked)) {

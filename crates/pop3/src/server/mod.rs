@@ -15,7 +15,7 @@
 //! }
 //! ```
 //! The states are RFC 1939's, and each owns what it needs: only a `Transaction` has a [`Maildrop`], so
-//! nothing can be read before a login; and only QUIT in it asks [`Question::Delete`], so a connection
+//! nothing can be read before a login; and only QUIT in it asks [`Question::Update`], so a connection
 //! that is dropped deletes nothing (RFC 1939 §6).
 //!
 //! | looking for | it is in |
@@ -116,8 +116,8 @@ pub enum Question {
     /// The next piece of the message that was opened: [`Answer::Content`]. Where it can't be read, drop
     /// the connection: a response that has begun can't be taken back, and must not end as if whole.
     Content,
-    /// To delete these messages, for good: [`Answer::Deleted`].
-    Delete(Vec<usize>),
+    /// To delete these messages (or none) for good, and to release the lock: [`Answer::Updated`].
+    Update(Vec<usize>),
 }
 
 /// The answer to a [`Question`].
@@ -130,7 +130,7 @@ pub enum Answer {
     /// A piece of the message, empty at its end.
     Content(Vec<u8>),
     /// All are deleted, or some aren't.
-    Deleted(Result<(), NotDeleted>),
+    Updated(Result<(), NotDeleted>),
 }
 
 /// Why nobody is logged in.
@@ -195,7 +195,7 @@ enum State {
     Opening(Maildrop, Extent),
     /// A message is on its way.
     Sending(Maildrop, Encoder),
-    /// RFC 1939 §6: the shell was asked to delete.
+    /// RFC 1939 §6: the shell was asked to delete and to release.
     Updating,
     /// All that is left is to send what is in the output.
     Over,
@@ -312,8 +312,8 @@ impl Server {
             (State::Sending(maildrop, encoder), Answer::Content(piece)) => {
                 self.send_on(maildrop, encoder, &piece)
             }
-            (State::Updating, Answer::Deleted(deleted)) => self.updated(deleted),
-            (_, Answer::Login(_) | Answer::Opened(_) | Answer::Content(_) | Answer::Deleted(_)) => {
+            (State::Updating, Answer::Updated(deleted)) => self.updated(deleted),
+            (_, Answer::Login(_) | Answer::Opened(_) | Answer::Content(_) | Answer::Updated(_)) => {
                 State::Over
             }
         };

@@ -84,9 +84,9 @@ fn play(shell: &Shell, reads: &[&[u8]], piece: usize) -> Outcome {
                 let rest = content.split_off(piece.min(content.len()));
                 server.answer(Answer::Content(std::mem::replace(&mut content, rest)));
             }
-            Step::Ask(Question::Delete(marked)) => {
+            Step::Ask(Question::Update(marked)) => {
                 outcome.deleted = marked;
-                server.answer(Answer::Deleted(shell.deletes));
+                server.answer(Answer::Updated(shell.deletes));
             }
             Step::Close => {
                 outcome.closed = true;

@@ -54,7 +54,11 @@ impl Server {
                 self.ok(&maildrop.summary());
             }
             Command::Capa => self.capabilities(Phase::Transaction),
-            Command::Quit => return self.quit(&maildrop),
+            // The lock is released before the client is told: it may be back at once.
+            Command::Quit => {
+                let update = Question::Update(maildrop.marked());
+                return (State::Updating, Some(Step::Ask(update)));
+            }
             // RFC 1939 §3: a command in the wrong state gets a negative response.
             Command::User(_)
             | Command::Pass(_)
@@ -151,13 +155,6 @@ impl Server {
         }
         encoder.finish(&mut self.output);
         State::Transaction(maildrop)
-    }
-
-    fn quit(&mut self, maildrop: &Maildrop) -> Next {
-        match maildrop.marked() {
-            marked if marked.is_empty() => (self.updated(Ok(())), None),
-            marked => (State::Updating, Some(Step::Ask(Question::Delete(marked)))),
-        }
     }
 
     /// RFC 1939 §6: the reply tells how the removal went; the connection is closed either way.

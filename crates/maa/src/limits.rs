@@ -1,0 +1,33 @@
+//! Every limit and timeout of the access agent that isn't the protocol's (those are in
+//! `postroad_pop3::limits`).
+
+use std::time::Duration;
+
+/// Passwords that are checked at once: each takes 19 MiB and tens of milliseconds of a processor.
+pub const PASSWORD_CHECKS_MAX: usize = 4;
+/// Threads that wait for the disk at once.
+pub const DISK_THREADS_MAX: usize = 64;
+/// Octets of one read of a letter, and so about those of one write to a client.
+pub const PIECE_OCTETS: usize = 64 * 1024;
+/// Octets of one read from a client: commands are short.
+pub const READ_OCTETS: usize = 4 * 1024;
+
+/// How long a login waits after the first failure from the same network; each further failure
+/// doubles it.
+pub const GUESS_DELAY_FIRST: Duration = Duration::from_millis(500);
+/// The longest such wait. The owner of a mailbox waits too where a guesser shares the network, and is
+/// never locked out.
+pub const GUESS_DELAY_MAX: Duration = Duration::from_secs(8);
+/// Failures are forgotten after this long without another.
+pub const GUESS_MEMORY: Duration = Duration::from_secs(15 * 60);
+/// Networks whose failures are remembered; beyond that old ones are forgotten early.
+pub const GUESSERS_MAX: usize = 10_000;
+
+/// How long a TLS handshake may take.
+pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long a client that is turned away may take to read why.
+pub const TURN_AWAY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long sessions may go on when the agent is asked to stop.
+pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
+/// How often a folder is listed again because it changed meanwhile.
+pub const LISTINGS_MAX: usize = 3;
