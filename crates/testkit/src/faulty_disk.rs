@@ -17,7 +17,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use postroad_disk::{DirEntry, Disk, DiskError, DiskFile, DiskLock, EntryKind, Owner, Space, Stat};
+use postroad_disk::{
+    DirEntry, Disk, DiskError, DiskFile, DiskLock, EntryKind, Owner, Space, Stat, Volume,
+};
 
 /// What goes wrong, and when. Calls count from 0, from the moment the plan is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -473,6 +475,37 @@ impl Disk for FaultyDisk {
         }
         state.locked.push(node);
         Ok(Box::new(FaultyLock { disk: self.clone(), node }))
+    }
+
+    fn volume(&self, path: &Path) -> Result<Option<Box<dyn Volume>>, DiskError> {
+        drop(self.enter("volume", path)?);
+        Ok(Some(Box::new(FaultyVolume { disk: self.clone() })))
+    }
+}
+
+#[derive(Debug)]
+struct FaultyVolume {
+    disk: FaultyDisk,
+}
+
+impl Volume for FaultyVolume {
+    fn sync(&self) -> Result<(), DiskError> {
+        let mut state = self.disk.state();
+        let result = state.enter(self.disk.run, "sync_volume", Path::new("/"));
+        let dead = state.dead || state.run != self.disk.run;
+        for node in state.nodes.values_mut() {
+            match (node, &result) {
+                (Node::File(file), Ok(())) if !file.failed_sync => {
+                    file.durable.clone_from(&file.written);
+                }
+                (Node::File(file), Err(_)) => {
+                    file.failed_sync |= !dead && file.written != file.durable;
+                }
+                (Node::Directory(names, durable), Ok(())) => durable.clone_from(names),
+                (Node::File(_), Ok(())) | (Node::Directory(..), Err(_)) | (Node::Other, _) => {}
+            }
+        }
+        result.map_err(|errno| error("sync_volume", Path::new("/"), errno))
     }
 }
 
