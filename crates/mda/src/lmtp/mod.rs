@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use postroad_accounts::{Accounts, AccountsError, Sources};
 use postroad_config::Config;
-use postroad_disk::OsDisk;
+use postroad_disk::{Disk, OsDisk};
 use postroad_net::listen::{Handed, ListenError, bind_tcp, bind_unix};
 use postroad_net::process::{self, Shutdown};
 use postroad_net::slots::{Client, Slots};
@@ -29,6 +29,8 @@ mod content;
 mod delivery;
 mod destination;
 mod session;
+#[cfg(test)]
+mod tests;
 
 use delivery::Hanging;
 use session::Session;
@@ -96,7 +98,7 @@ impl Lmtp {
                 listeners.push(bind_tcp(*address)?);
             }
         }
-        let shared = Arc::new(Shared::new(config, shutdown)?);
+        let shared = Arc::new(Shared::new(config, Arc::new(OsDisk), shutdown)?);
         Ok(Self { shared, listeners })
     }
 
@@ -137,7 +139,7 @@ impl Lmtp {
         R: AsyncRead + Unpin,
         W: AsyncWrite + Unpin,
     {
-        let shared = Arc::new(Shared::new(config, shutdown)?);
+        let shared = Arc::new(Shared::new(config, Arc::new(OsDisk), shutdown)?);
         let peer = Peer::Local { uid: rustix::process::getuid().as_raw() };
         converse(&shared, tokio::io::join(read, write), peer).await;
         shared.journal.flush();
@@ -146,7 +148,7 @@ impl Lmtp {
 }
 
 impl Shared {
-    fn new(config: Config, shutdown: Shutdown) -> Result<Self, StartError> {
+    fn new(config: Config, disk: Arc<dyn Disk>, shutdown: Shutdown) -> Result<Self, StartError> {
         let accounts = Accounts::open(Sources {
             users: config.accounts.users.clone(),
             aliases: config.accounts.aliases.clone(),
@@ -158,7 +160,7 @@ impl Shared {
             .map_err(|source| StartError::Trace { path: trace.dir.clone(), source })?;
         Ok(Self {
             hostname: config.hostname.as_str().into(),
-            courier: Courier::new(Arc::new(OsDisk), &config.hostname),
+            courier: Courier::new(disk, &config.hostname),
             accounts,
             journal,
             hanging: Hanging::default(),

@@ -1,0 +1,357 @@
+//! Sessions over a pipe, with real accounts, and disks that hang or are full.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+
+use postroad_disk::{DirEntry, DiskError, DiskFile, DiskLock, Space, Stat};
+use postroad_testkit::{FaultyDisk, Plan};
+use tokio::io::{AsyncBufReadExt as _, BufReader, DuplexStream};
+
+use super::*;
+
+const USERS: [&str; 3] = ["alice", "bob", "carol"];
+const EIO: i32 = 5;
+const ENOSPC: i32 = 28;
+const EDQUOT: i32 = 122;
+
+/// A server's state in a folder of its own.
+struct Place {
+    dir: tempfile::TempDir,
+    shared: Arc<Shared>,
+    _trigger: process::Trigger,
+}
+
+impl Place {
+    fn new() -> Self {
+        Self::with_disk(Arc::new(OsDisk))
+    }
+
+    fn with_disk(disk: Arc<dyn Disk>) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let hash = "{ARGON2ID}$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHQ$aGFzaGhhc2hoYXNoaGFzaGhhc2hoYXNoaGFzaGhhc2g";
+        let users: String = USERS.iter().map(|user| format!("{user}:{hash}\n")).collect();
+        std::fs::write(dir.path().join("users"), users).unwrap();
+        std::fs::set_permissions(dir.path().join("users"), PermissionsExt::from_mode(0o600))
+            .unwrap();
+        std::fs::write(
+            dir.path().join("aliases"),
+            "both: alice, bob\naway: alice, eve@elsewhere.example\n",
+        )
+        .unwrap();
+        let text = format!(
+            "data = {:?}\nhostname = \"mx.our.example\"\ndomains = [\"our.example\"]\n",
+            dir.path()
+        );
+        let config = postroad_config::parse(Path::new("test.toml"), &text).unwrap().config;
+        let (trigger, shutdown) = Shutdown::manual();
+        let shared = Arc::new(Shared::new(config, disk, shutdown).unwrap());
+        Self { dir, shared, _trigger: trigger }
+    }
+
+    fn connect(&self) -> Client {
+        let (ours, theirs) = tokio::io::duplex(64 * 1024);
+        let shared = Arc::clone(&self.shared);
+        tokio::spawn(async move { converse(&shared, theirs, Peer::Local { uid: 0 }).await });
+        Client(BufReader::new(ours))
+    }
+
+    fn maildir(&self, user: &str) -> PathBuf {
+        self.dir.path().join("mail").join(user)
+    }
+
+    fn letters(&self, user: &str) -> Vec<String> {
+        let oracle = maildir::Maildir::from(self.maildir(user));
+        oracle
+            .list_new()
+            .map(|entry| std::fs::read_to_string(entry.unwrap().path()).unwrap())
+            .collect()
+    }
+}
+
+struct Client(BufReader<DuplexStream>);
+
+impl Client {
+    async fn say(&mut self, text: &str) {
+        self.0.write_all(text.as_bytes()).await.unwrap();
+    }
+
+    /// The next reply's last line.
+    async fn hear(&mut self) -> String {
+        loop {
+            let mut line = String::new();
+            self.0.read_line(&mut line).await.unwrap();
+            if line.get(3..4) != Some("-") {
+                return line.trim_end().to_owned();
+            }
+        }
+    }
+
+    /// Greets and opens a transaction with these recipients; gives their replies.
+    async fn begin(&mut self, recipients: &[&str]) -> Vec<String> {
+        self.hear().await;
+        self.say("LHLO client.example\r\n").await;
+        self.hear().await;
+        self.recipients(recipients).await
+    }
+
+    async fn recipients(&mut self, recipients: &[&str]) -> Vec<String> {
+        self.say("MAIL FROM:<eve@elsewhere.example>\r\n").await;
+        assert_eq!(self.hear().await, "250 2.1.0 Ok");
+        let mut replies = Vec::new();
+        for recipient in recipients {
+            self.say(&format!("RCPT TO:<{recipient}>\r\n")).await;
+            replies.push(self.hear().await);
+        }
+        replies
+    }
+
+    /// Sends content; gives one reply for each recipient.
+    async fn data(&mut self, content: &str, recipients: usize) -> Vec<String> {
+        self.say("DATA\r\n").await;
+        assert!(self.hear().await.starts_with("354 "));
+        self.say(&format!("{content}\r\n.\r\n")).await;
+        let mut replies = Vec::new();
+        for _ in 0..recipients {
+            replies.push(self.hear().await);
+        }
+        // Not one reply more.
+        self.say("NOOP\r\n").await;
+        assert_eq!(self.hear().await, "250 2.0.0 Ok");
+        replies
+    }
+}
+
+/// The beginnings of replies.
+#[track_caller]
+fn check(replies: &[String], expected: &[&str]) {
+    assert_eq!(replies.len(), expected.len(), "{replies:?}");
+    for (reply, expected) in replies.iter().zip(expected) {
+        assert!(reply.starts_with(expected), "{reply} is not {expected}");
+    }
+}
+
+#[tokio::test] // Tests RFC 2033 §4.2: a reply for each recipient that was accepted, in order.
+async fn a_reply_for_each_recipient() {
+    let place = Place::new();
+    let mut client = place.connect();
+    let recipients = [
+        "alice@our.example",
+        "nobody@our.example",
+        "alice@elsewhere.example",
+        "bob+lists@our.example",
+        "postmaster",
+        "both@our.example",
+        "away@our.example",
+    ];
+    let replies = client.begin(&recipients).await;
+    check(
+        &replies,
+        &[
+            "250 2.1.5",
+            "550 5.1.1",
+            "550 5.1.2",
+            "250 2.1.5",
+            "250 2.1.5",
+            "250 2.1.5",
+            "451 4.3.5",
+        ],
+    );
+    let replies = client.data("Subject: hello\r\n\r\n..stuffed", 4).await;
+    check(&replies, &["250 2.0.0 Filed as "; 4]);
+    // Alice is the postmaster, and one of both.
+    assert_eq!((place.letters("alice").len(), place.letters("bob").len()), (3, 2));
+    let letter = place.letters("bob").into_iter().find(|text| text.contains("bob+lists")).unwrap();
+    assert!(letter.starts_with(
+        "Return-Path: <eve@elsewhere.example>\nDelivered-To: bob+lists@our.example\n"
+    ));
+    assert!(letter.contains("\nReceived: from client.example\n\tby mx.our.example with LMTP id "));
+    assert!(letter.ends_with("+0000\nSubject: hello\n\n.stuffed\n"), "{letter}");
+}
+
+#[tokio::test] // Tests RFC 2033 §4.2: DATA without a recipient MUST be 503.
+async fn m13_wrong_order_changes_nothing() {
+    let place = Place::new();
+    let mut client = place.connect();
+    check(&client.begin(&["nobody@our.example"]).await, &["550 5.1.1"]);
+    for (command, reply) in [
+        ("DATA", "503 5.5.1"),
+        ("MAIL FROM:<>", "503 5.5.1"),
+        ("EHLO client.example", "500 5.5.1"),
+        ("RSET", "250 2.0.0"),
+        ("RCPT TO:<alice@our.example>", "503 5.5.1"),
+        ("DATA", "503 5.5.1"),
+    ] {
+        client.say(&format!("{command}\r\n")).await;
+        check(&[client.hear().await], &[reply]);
+    }
+    check(&client.recipients(&["alice@our.example"]).await, &["250 2.1.5"]);
+    check(&client.data("", 1).await, &["250 2.0.0 Filed as "]);
+}
+
+#[tokio::test]
+async fn m13_a_thousand_recipients_have_a_reply_each() {
+    let place = Place::new();
+    let mut client = place.connect();
+    let names: Vec<String> = (0..1_000).map(|n| format!("alice+{n}@our.example")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    client.begin(&names).await;
+    let replies = client.data("Subject: to all", names.len()).await;
+    check(&replies, &["250 2.0.0 Filed as "; 1_000]);
+    assert_eq!(place.letters("alice").len(), 1_000);
+}
+
+/// A disk on which everything below one folder hangs until the other end of a channel is dropped.
+#[derive(Debug)]
+struct HangingDisk {
+    below: &'static str,
+    released: std::sync::Mutex<mpsc::Receiver<()>>,
+}
+
+impl HangingDisk {
+    fn wait(&self, path: &Path) {
+        if path.components().any(|part| part.as_os_str() == self.below) {
+            // Until the sender is dropped.
+            let _ = self.released.lock().unwrap().recv();
+        }
+    }
+}
+
+impl Disk for HangingDisk {
+    fn create_new(&self, path: &Path) -> Result<Box<dyn DiskFile>, DiskError> {
+        self.wait(path);
+        OsDisk.create_new(path)
+    }
+
+    fn open(&self, path: &Path) -> Result<Box<dyn DiskFile>, DiskError> {
+        OsDisk.open(path)
+    }
+
+    fn open_read(&self, path: &Path) -> Result<Box<dyn DiskFile>, DiskError> {
+        OsDisk.open_read(path)
+    }
+
+    fn link(&self, from: &Path, to: &Path) -> Result<(), DiskError> {
+        OsDisk.link(from, to)
+    }
+
+    fn rename_noreplace(&self, from: &Path, to: &Path) -> Result<(), DiskError> {
+        OsDisk.rename_noreplace(from, to)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> Result<(), DiskError> {
+        OsDisk.rename(from, to)
+    }
+
+    fn remove(&self, path: &Path) -> Result<(), DiskError> {
+        OsDisk.remove(path)
+    }
+
+    fn create_dir(&self, path: &Path) -> Result<(), DiskError> {
+        OsDisk.create_dir(path)
+    }
+
+    fn sync_dir(&self, path: &Path) -> Result<(), DiskError> {
+        OsDisk.sync_dir(path)
+    }
+
+    fn read_dir(&self, path: &Path) -> Result<Vec<DirEntry>, DiskError> {
+        OsDisk.read_dir(path)
+    }
+
+    fn space(&self, path: &Path) -> Result<Space, DiskError> {
+        OsDisk.space(path)
+    }
+
+    fn stat(&self, path: &Path) -> Result<Stat, DiskError> {
+        OsDisk.stat(path)
+    }
+
+    fn lock(&self, path: &Path) -> Result<Box<dyn DiskLock>, DiskError> {
+        OsDisk.lock(path)
+    }
+}
+
+#[tokio::test]
+async fn m13_a_mailbox_that_hangs_holds_up_nobody_else() {
+    let (release, released) = mpsc::channel();
+    let disk = HangingDisk { below: "bob", released: std::sync::Mutex::new(released) };
+    let place = Place::with_disk(Arc::new(disk));
+    let mut client = place.connect();
+    client.begin(&["bob@our.example", "alice@our.example", "carol@our.example"]).await;
+    let replies = client.data("Subject: one", 3).await;
+    check(&replies, &["451 4.2.0", "250 2.0.0", "250 2.0.0"]);
+    // Next time that isn't even tried.
+    client.recipients(&["alice@our.example", "bob@our.example"]).await;
+    check(&client.data("Subject: two", 2).await, &["250 2.0.0", "451 4.2.0"]);
+    // What was answered "later" comes again: it isn't filed behind the client's back.
+    drop(release);
+    drop(client);
+    while Arc::strong_count(&place.shared) > 1 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!((place.letters("alice").len(), place.letters("bob").len()), (2, 0));
+}
+
+#[tokio::test]
+async fn m06_a_full_disk_is_for_later() {
+    let disk = FaultyDisk::new();
+    let place = Place::with_disk(Arc::new(disk.clone()));
+    disk.put_dir(&place.maildir("alice"));
+    let mut client = place.connect();
+    client.begin(&["alice@our.example"]).await;
+    check(&client.data("Subject: fits", 1).await, &["250 2.0.0"]);
+    let files = disk.files();
+    for (errno, reply) in [(ENOSPC, "452 4.3.1"), (EDQUOT, "452 4.2.2"), (EIO, "451 4.3.0")] {
+        disk.plan(Plan::FailFrom { call: 4, errno });
+        client.recipients(&["alice@our.example"]).await;
+        check(&client.data("Subject: too much", 1).await, &[reply]);
+        assert!(disk.count("write") <= 1);
+        disk.plan(Plan::Sound);
+    }
+    client.recipients(&["alice@our.example"]).await;
+    check(&client.data("Subject: fits again", 1).await, &["250 2.0.0"]);
+    let left = |path: &&PathBuf| path.parent().unwrap().ends_with("new");
+    assert_eq!(disk.files().iter().filter(left).count(), files.len() + 1);
+}
+
+#[tokio::test]
+async fn a_loop_is_refused_for_that_recipient_alone() {
+    let place = Place::new();
+    let mut client = place.connect();
+    client.begin(&["alice@our.example", "bob@our.example"]).await;
+    let content = "Received: x\r\nDelivered-To: alice@our.example\r\n\r\n";
+    check(&client.data(content, 2).await, &["554 5.4.6", "250 2.0.0"]);
+}
+
+#[tokio::test]
+async fn a_large_letter_comes_out_as_it_went_in() {
+    let place = Place::new();
+    let mut client = place.connect();
+    let body: String = (0..40_000).map(|n| format!("{n:070}\r\n")).collect();
+    client.begin(&["alice@our.example", "bob@our.example"]).await;
+    check(&client.data(&format!("Subject: large\r\n\r\n{body}"), 2).await, &["250 2.0.0"; 2]);
+    for user in ["alice", "bob"] {
+        let letters = place.letters(user);
+        let (_, got) = letters[0].split_once("\n\n").unwrap();
+        assert!(got == body.replace("\r\n", "\n") + "\n", "{user}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_filed_is_in_the_trace() {
+    let place = Place::new();
+    let mut client = place.connect();
+    client.begin(&["alice@our.example"]).await;
+    let content =
+        "Received: by x with ESMTP id 0123456789ABC; date\r\nMessage-ID: <m@x.example>\r\n\r\n";
+    let reply = client.data(content, 1).await.remove(0);
+    let id = reply.strip_prefix("250 2.0.0 Filed as ").unwrap().to_owned();
+    place.shared.journal.flush();
+    let trace = place.dir.path().join("trace");
+    for known_by in ["0123456789ABC", "<m@x.example>"] {
+        let records = postroad_observe::trace::merge(&trace, known_by).unwrap();
+        let record = records.first().unwrap();
+        assert!(format!("{:?}", record.event).contains(&id), "{record:?}");
+    }
+}
