@@ -136,7 +136,7 @@ impl Mta {
             journal: journal.clone(),
         };
         let engine = Engine::start(parts.clone()).map_err(StartError::Engine)?;
-        let probe = Probe::new(&parts);
+        let probe = Probe::new(&engine);
         let slots = Slots::new(config.mta.connections_max, config.mta.connections_per_client_max);
         let inbound = Inbound {
             hostname: parts.hostname.into(),

@@ -1,12 +1,33 @@
 //! The delivery engine: takes accepted messages to their next hops until each recipient is settled.
+//!
+//! ```text
+//! submit ─▶ Flight, cut into Jobs ─▶ Lane (one per destination) ─▶ Worker (one per connection)
+//!    ▲                                                                  │ verdicts
+//! scheduler ◀── due times ◀── settler (durable outcomes, batched) ◀─────┘ and notices
+//! ```
+//! A message is *claimed* from the moment that it is started until its outcomes are durable, so it is
+//! never under way twice. Deferred ones leave an id and a time in memory, nothing else; they are read from
+//! the queue again when they are due. At start the whole queue is walked once.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use anyhow::Context as _;
 use bytes::Bytes;
 use postroad_accounts::Accounts;
 use postroad_config::Config;
 use postroad_observe::trace::Journal;
 use postroad_queue::spool::{OwnedShard, QueueRow};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::{sleep_until, timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::dns::{Hickory, Resolver};
+use super::events;
+use super::limits;
+use super::settle;
+use super::shared::Shared;
 
 /// What the engine works with.
 #[derive(Clone)]
@@ -25,24 +46,85 @@ pub struct Parts {
 
 /// The running engine; clones are handles to the same one.
 #[derive(Clone)]
-pub struct Engine {}
+pub struct Engine {
+    shared: Arc<Shared>,
+    settler: Arc<tokio::sync::Mutex<Option<JoinHandle<()>>>>,
+    /// Ends the settler, once nobody sends it anything any more.
+    closing: CancellationToken,
+}
 
 impl Engine {
     /// Starts it inside the current tokio runtime; it begins by walking the queue.
     ///
     /// # Errors
     /// Where DNS or TLS can't be set up, or a route's password file can't be read.
-    pub fn start(_parts: Parts) -> anyhow::Result<Self> {
-        Ok(Self {})
+    pub fn start(parts: Parts) -> anyhow::Result<Self> {
+        let resolver = Hickory::new(&parts.config.mta.dns).context(
+            "cannot set up DNS; name the servers in mta.dns.servers or write /etc/resolv.conf",
+        )?;
+        Self::start_with(parts, Arc::new(resolver))
+    }
+
+    /// Starts it with a resolver of the caller's.
+    ///
+    /// # Errors
+    /// As [`Engine::start`], DNS aside.
+    pub fn start_with(parts: Parts, resolver: Arc<dyn Resolver>) -> anyhow::Result<Self> {
+        let (sender, receiver) = mpsc::channel(limits::UNSETTLED_MAX);
+        let shared = Arc::new(Shared::new(parts, resolver, sender)?);
+        let closing = CancellationToken::new();
+        let settler = settle::run(Arc::clone(&shared.shard), receiver, closing.clone());
+        let settler = Arc::new(tokio::sync::Mutex::new(Some(tokio::spawn(settler))));
+        tokio::spawn(schedule(Arc::clone(&shared)));
+        Ok(Self { shared, settler, closing })
+    }
+
+    pub(crate) fn shared(&self) -> Arc<Shared> {
+        Arc::clone(&self.shared)
     }
 
     /// Takes a message that was stored just now. `content` spares reading it back from disk; `None`
     /// where it is too large to be kept in memory. Never blocks.
-    pub fn submit(&self, _row: QueueRow, _content: Option<Bytes>) {}
+    pub fn submit(&self, row: QueueRow, content: Option<Bytes>) {
+        self.shared.submit(row, content);
+    }
 
     /// Looks through the queue again: an operator has changed it.
-    pub fn refresh(&self) {}
+    pub fn refresh(&self) {
+        self.shared.invalidate();
+        let shared = Arc::clone(&self.shared);
+        tokio::spawn(async move { shared.walk().await });
+    }
 
     /// Starts nothing new, waits for deliveries under way (a while), and has all outcomes settled.
-    pub async fn shutdown(&self) {}
+    pub async fn shutdown(&self) {
+        self.shared.stop.cancel();
+        self.shared.workers.close();
+        if timeout(limits::DRAIN, self.shared.workers.wait()).await.is_err() {
+            events::left_behind();
+        }
+        let Some(settler) = self.settler.lock().await.take() else { return };
+        self.closing.cancel();
+        let _ = timeout(limits::DRAIN, settler).await;
+    }
+}
+
+/// Starts what is due, for ever.
+async fn schedule(shared: Arc<Shared>) {
+    shared.walk().await;
+    loop {
+        if shared.stop.is_cancelled() {
+            return;
+        }
+        shared.start_due().await;
+        let next = shared.next_due().filter(|_| shared.has_room());
+        let due = next.map(|due| shared.clock.instant(due));
+        // Without anything due there is still the wake-up; the sleep is as good as none.
+        let due = due.unwrap_or_else(|| tokio::time::Instant::now() + Duration::from_secs(60 * 60));
+        tokio::select! {
+            () = sleep_until(due) => {}
+            () = shared.wake.notified() => {}
+            () = shared.stop.cancelled() => return,
+        }
+    }
 }

@@ -2,11 +2,32 @@
 //!
 //! | looking for | it is in |
 //! |---|---|
-//! | who takes a message, when it is tried, what becomes of it | [`engine`] |
-#![allow(dead_code, reason = "landed in parts")]
+//! | who takes a message, when it is tried, and the picture of it all | [`engine`] |
+//! | where a recipient's mail goes: routes | `route.rs` |
+//! | where it goes without a route: MX, addresses | [`dns`] |
+//! | which host is tried next, TLS, fall-backs | `hop.rs` |
+//! | one session on the wire | `connection.rs` |
+//! | what becomes of recipients: retries, outcomes | `settle.rs` |
+//! | bounces, delay warnings, double bounces | `notice.rs` |
+//! | whether the delivery agent takes a recipient, asked at RCPT | [`probe`] |
+//! | log lines and trace records | `events.rs` |
 
+mod clock;
+mod connection;
+pub mod dns;
 pub mod engine;
+mod events;
+mod flight;
+mod hop;
+mod lane;
+mod limits;
+mod notice;
 pub mod probe;
+mod route;
+mod schedule;
+mod settle;
+mod shared;
+mod worker;
 
 pub use engine::{Engine, Parts};
 pub use probe::{Probe, ProbeOutcome};

@@ -1,10 +1,25 @@
 //! Asks the delivery agent whether it takes a recipient, before our own 250 to RCPT.
+//!
+//! MAIL, RCPT, RSET over LMTP: what the agent refuses (no such user, mailbox full) is refused in the
+//! session, so that no bounce goes to a sender who may be forged (RFC 5321 §6.2, row S40). Answers are
+//! remembered for a short while, "no" shorter than "yes"; connections are kept for the next question.
 
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use postroad_config::NextHop;
 use postroad_protocol::address::Address;
-use postroad_protocol::envelope::Envelope;
+use postroad_protocol::client::{Purpose, Transaction, Verdict};
+use postroad_protocol::envelope::{Envelope, Recipient};
 use postroad_protocol::reply::Reply;
+use tokio::time::{Instant, timeout};
 
-use super::engine::Parts;
+use super::connection::Connection;
+use super::engine::Engine;
+use super::hop::{Place, Plan, open_once};
+use super::limits;
+use super::route::FixedHop;
+use super::shared::Shared;
 
 /// What the delivery agent says to a recipient.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,17 +36,130 @@ pub enum ProbeOutcome {
 
 /// Asks; cheap to clone.
 #[derive(Clone)]
-pub struct Probe {}
+pub struct Probe {
+    shared: Arc<Shared>,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Default)]
+struct State {
+    remembered: HashMap<Address, (ProbeOutcome, Instant)>,
+    /// Open connections, the last used on top.
+    waiting: Vec<(Connection, Instant)>,
+}
 
 impl Probe {
-    /// Reads the route for local mail out of the settings.
-    pub fn new(_parts: &Parts) -> Self {
-        Self {}
+    /// Asks where the engine's route for local mail leads.
+    pub fn new(engine: &Engine) -> Self {
+        Self { shared: engine.shared(), state: Arc::default() }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// MAIL, RCPT, RSET for one recipient; answered from a short cache where it can be. `envelope`
     /// gives the reverse-path and whether SMTPUTF8 was said.
-    pub async fn ask(&self, _envelope: &Envelope, _recipient: &Address) -> ProbeOutcome {
-        ProbeOutcome::Down
+    pub async fn ask(&self, envelope: &Envelope, recipient: &Address) -> ProbeOutcome {
+        if let Some(outcome) = self.remembered(recipient) {
+            return outcome;
+        }
+        let asked = timeout(limits::PROBE_TIMEOUT, self.ask_agent(envelope, recipient)).await;
+        let outcome = asked.ok().flatten().unwrap_or(ProbeOutcome::Down);
+        self.remember(recipient, &outcome);
+        outcome
     }
+
+    fn remembered(&self, recipient: &Address) -> Option<ProbeOutcome> {
+        let state = self.state();
+        let (outcome, until) = state.remembered.get(recipient)?;
+        (*until > Instant::now()).then(|| outcome.clone())
+    }
+
+    fn remember(&self, recipient: &Address, outcome: &ProbeOutcome) {
+        let ttl = match outcome {
+            ProbeOutcome::Accepted => limits::PROBE_ACCEPTED_TTL,
+            ProbeOutcome::Refused(_) => limits::PROBE_REFUSED_TTL,
+            // What is wrong for a moment is asked anew.
+            ProbeOutcome::Deferred(_) | ProbeOutcome::Down => return,
+        };
+        let now = Instant::now();
+        let mut state = self.state();
+        if state.remembered.len() >= limits::PROBE_CACHE_MAX {
+            state.remembered.retain(|_, (_, until)| *until > now);
+        }
+        if state.remembered.len() < limits::PROBE_CACHE_MAX {
+            state.remembered.insert(recipient.clone(), (outcome.clone(), now + ttl));
+        }
+    }
+
+    /// Over a waiting connection, and where that turns out to be closed, over a new one.
+    async fn ask_agent(&self, envelope: &Envelope, recipient: &Address) -> Option<ProbeOutcome> {
+        let mut question =
+            Envelope::new(envelope.reverse_path.clone(), vec![Recipient::new(recipient.clone())]);
+        question.utf8 = envelope.utf8;
+        let question = Arc::new(question);
+        while let Some(connection) = self.take_waiting() {
+            if let Some(outcome) = self.ask_over(connection, &question).await {
+                return Some(outcome);
+            }
+        }
+        let hop = self.shared.router.local_hop()?;
+        let connection = open(&self.shared, hop).await?;
+        self.ask_over(connection, &question).await
+    }
+
+    fn take_waiting(&self) -> Option<Connection> {
+        let mut state = self.state();
+        while let Some((connection, since)) = state.waiting.pop() {
+            if since.elapsed() < limits::PROBE_IDLE {
+                return Some(connection);
+            }
+        }
+        None
+    }
+
+    /// `None` where the connection broke before there was an answer.
+    async fn ask_over(
+        &self,
+        mut connection: Connection,
+        question: &Arc<Envelope>,
+    ) -> Option<ProbeOutcome> {
+        let delivered = connection
+            .deliver(Transaction {
+                envelope: Arc::clone(question),
+                recipients: vec![0],
+                purpose: Purpose::Probe,
+            })
+            .await;
+        drop(connection.take_dialogue());
+        let verdict = delivered.verdicts.into_iter().next()?;
+        if delivered.failure.is_none() {
+            let mut state = self.state();
+            if state.waiting.len() < limits::PROBE_CONNECTIONS_MAX {
+                state.waiting.push((connection, Instant::now()));
+            }
+        }
+        match verdict {
+            Verdict::Accepted(_) => Some(ProbeOutcome::Accepted),
+            Verdict::Refused(reply) => Some(ProbeOutcome::Refused(reply)),
+            // A broken connection says nothing about the recipient.
+            Verdict::Deferred(_) if delivered.failure.is_some() => None,
+            Verdict::Deferred(reply) => Some(ProbeOutcome::Deferred(reply)),
+        }
+    }
+}
+
+/// A session with the delivery agent, where local mail goes over LMTP.
+async fn open(shared: &Shared, hop: &FixedHop) -> Option<Connection> {
+    let (host, place) = match &hop.next_hop {
+        NextHop::LmtpUnix { path } => ("localhost", Place::Unix(path.clone())),
+        NextHop::Lmtp { host, port } => {
+            let mut found = tokio::net::lookup_host((host.as_str(), *port)).await.ok()?;
+            (host.as_str(), Place::Tcp(found.next()?))
+        }
+        NextHop::Smtp { .. } | NextHop::Smtps { .. } => return None,
+    };
+    let plan = Plan::of(hop, host);
+    open_once(shared, &plan, plan.tls(), &place).await.ok()
 }

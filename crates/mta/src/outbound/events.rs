@@ -1,0 +1,146 @@
+//! What the sending half logs and traces: one function for each event.
+
+use postroad_observe::trace::{Event, Journal, Speaker, Status};
+use postroad_protocol::address::Address;
+use postroad_protocol::client::Line;
+use postroad_protocol::dsn::Kind;
+use postroad_protocol::reply::Reply;
+use postroad_queue::spool::{ContentError, Fenced};
+
+use super::dns::Asked;
+use super::flight::Flight;
+use super::notice::NoticeError;
+use super::shared::Shared;
+
+/// The line that operators look for: one for each recipient and attempt.
+pub(crate) fn outcome(
+    shared: &Shared,
+    flight: &Flight,
+    recipient: usize,
+    status: Status,
+    reply: &Reply,
+    next_hop: &str,
+) {
+    let row = &flight.row;
+    let Some(to) = row.envelope.recipients.get(recipient).map(|r| r.address.to_string()) else {
+        return;
+    };
+    let delay = shared.clock.now().duration_since(row.arrived).unwrap_or_default().as_secs_f64();
+    let word = match status {
+        Status::Sent => "sent",
+        Status::Deferred => "deferred",
+        Status::Bounced => "bounced",
+    };
+    let reply = reply.to_string();
+    tracing::info!(
+        queue_id = flight.id,
+        from = %row.envelope.reverse_path,
+        to,
+        next_hop,
+        status = word,
+        reply,
+        delay_s = (delay * 1000.0).round() / 1000.0,
+        attempt = flight.attempts(recipient) + 1,
+        "delivery"
+    );
+    let next_hop = next_hop.to_owned();
+    shared.journal.record(
+        Some(&flight.id),
+        None,
+        Event::Outcome { to, status, reply, next_hop, delay_s: delay },
+    );
+}
+
+/// Questions to DNS.
+pub(crate) fn dns(journal: &Journal, queue_id: &str, asked: Vec<Asked>) {
+    for Asked { question, answer, took } in asked {
+        tracing::debug!(queue_id, question, answer, "asked DNS");
+        let took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        journal.record(Some(queue_id), None, Event::Dns { question, answer, took_us });
+    }
+}
+
+/// A host is tried.
+pub(crate) fn next_hop(journal: &Journal, queue_id: &str, next_hop: &str, why: &str) {
+    tracing::debug!(queue_id, next_hop, why, "connecting");
+    let (next_hop, why) = (next_hop.to_owned(), why.to_owned());
+    journal.record(Some(queue_id), None, Event::NextHop { next_hop, why });
+}
+
+/// A session is open.
+pub(crate) fn session(journal: &Journal, queue_id: &str, next_hop: &str, tls: Option<String>) {
+    let tls = tls.unwrap_or_else(|| "in clear".to_owned());
+    tracing::debug!(queue_id, next_hop, tls, "session open");
+    journal.record(Some(queue_id), None, Event::Note { text: format!("session open, {tls}") });
+}
+
+/// TLS was optional and failed; it goes on in clear.
+pub(crate) fn tls_given_up(queue_id: &str, next_hop: &str, reply: &Reply) {
+    tracing::warn!(queue_id, next_hop, %reply, "TLS failed, trying in clear");
+}
+
+/// What was said.
+pub(crate) fn dialogue(journal: &Journal, queue_id: &str, lines: Vec<Line>) {
+    let record = |speaker, line| {
+        journal.record(Some(queue_id), None, Event::Dialogue { speaker, line });
+    };
+    for line in lines {
+        match line {
+            Line::Sent(commands) => {
+                for command in String::from_utf8_lossy(&commands).lines() {
+                    record(Speaker::Us, command.to_owned());
+                }
+            }
+            Line::SentContent(octets) => record(Speaker::Us, format!("<{octets} octets>")),
+            Line::Received(reply) => record(Speaker::Them, reply),
+        }
+    }
+}
+
+/// A notice is in the queue.
+pub(crate) fn notice(journal: &Journal, queue_id: &str, notice: &str, kind: Kind, to: &Address) {
+    let kind = match kind {
+        Kind::Failure => "failure",
+        Kind::Delay { .. } => "delay",
+        Kind::Success => "success",
+    };
+    tracing::info!(queue_id, notice, kind, %to, "sender told");
+    let text = format!("{to} is told of the {kind} by message {notice}");
+    journal.record(Some(queue_id), None, Event::Note { text: text.clone() });
+    let text = format!("tells {to} of the {kind} of message {queue_id}");
+    journal.record(Some(notice), None, Event::Note { text });
+}
+
+/// The queue didn't take a notice; what it would have told is not settled.
+pub(crate) fn notice_refused(queue_id: &str, error: &NoticeError) {
+    let error: &dyn std::error::Error = error;
+    tracing::error!(queue_id, error, "cannot tell the sender; trying again later");
+}
+
+/// A notice that not even the postmaster gets: the end of the road.
+pub(crate) fn notice_lost(queue_id: &str, reply: &Reply) {
+    tracing::error!(queue_id, %reply, "notice dropped: the postmaster can't be reached");
+}
+
+/// A message that doesn't fit its checksum.
+pub(crate) fn damaged(queue_id: &str, error: &ContentError) {
+    let error: &dyn std::error::Error = error;
+    tracing::error!(queue_id, error, "message held; see postroad queue");
+}
+
+/// A message that can't be read now.
+pub(crate) fn unreadable(queue_id: &str, error: &ContentError) {
+    let error: &dyn std::error::Error = error;
+    tracing::error!(queue_id, error, "cannot read a message from the queue; trying again later");
+}
+
+/// Somebody else has the queue.
+pub(crate) fn fenced(error: Fenced) {
+    let error: &dyn std::error::Error = &error;
+    tracing::error!(error, "deliveries end: outcomes can't be recorded any more");
+}
+
+/// Deliveries that did not end in time when we stopped.
+pub(crate) fn left_behind() {
+    tracing::warn!("stopped with deliveries under way; they are repeated at the next start");
+}

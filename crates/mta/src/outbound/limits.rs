@@ -1,0 +1,35 @@
+//! The sending half's own limits; those of the protocol are in `postroad_protocol::limits`, those that an
+//! operator may change in the settings.
+
+use std::time::Duration;
+
+/// How long a connection without work is kept for the next message.
+pub(crate) const IDLE_CONNECTION: Duration = Duration::from_secs(5);
+/// Recipients in one transaction: what every server must take (RFC 5321 §4.5.3.1.8).
+pub(crate) const RECIPIENTS_PER_TRANSACTION: usize = 100;
+/// Messages that are being delivered or wait for a connection; the others stay on disk until there is room.
+pub(crate) const ACTIVE_MESSAGES_MAX: usize = 20_000;
+/// Octets of content that active messages keep in memory; beyond that it is read from the queue.
+pub(crate) const CONTENT_OCTETS_MAX: usize = 64 * 1024 * 1024;
+/// Messages that are read from the queue in one go.
+pub(crate) const PAGE: usize = 200;
+/// Outcomes that wait to be made durable. Each may be repeated after a crash, so they are few.
+pub(crate) const UNSETTLED_MAX: usize = 64;
+/// Outcomes that share one sync.
+pub(crate) const SETTLE_BATCH_MAX: usize = 256;
+/// Waiting time before the second try at an agent of this host, which is soon back.
+pub(crate) const LOCAL_RETRY_FIRST: Duration = Duration::from_secs(5);
+/// How long deliveries under way may take once we are to stop.
+pub(crate) const DRAIN: Duration = Duration::from_secs(20);
+/// How long the delivery agent may take to say whether it takes a recipient.
+pub(crate) const PROBE_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long "yes" is remembered: a mailbox may go away, and then the agent's refusal becomes a bounce.
+pub(crate) const PROBE_ACCEPTED_TTL: Duration = Duration::from_secs(60);
+/// How long "no" is remembered: somebody who was just added is soon reached.
+pub(crate) const PROBE_REFUSED_TTL: Duration = Duration::from_secs(5);
+/// Answers that are remembered.
+pub(crate) const PROBE_CACHE_MAX: usize = 10_000;
+/// Connections that wait for the next question.
+pub(crate) const PROBE_CONNECTIONS_MAX: usize = 8;
+/// How old such a connection may be.
+pub(crate) const PROBE_IDLE: Duration = Duration::from_secs(30);

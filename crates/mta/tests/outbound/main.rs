@@ -1,0 +1,13 @@
+//! The sending half against scripted peers on loopback, with a queue in memory and tokio's time paused:
+//! days of retries and minutes of silence pass in no time.
+#![expect(clippy::unwrap_used, reason = "a test that can't go on says so by panicking")]
+
+mod bounces;
+mod delivery;
+mod dns_answers;
+mod memory_shard;
+mod misbehaving;
+mod peer;
+mod probe;
+mod retries;
+mod site;

@@ -1,0 +1,129 @@
+//! A queue in memory: what the embedded engine promises, without a disk and its threads.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bytes::Bytes;
+use postroad_queue::spool::*;
+
+#[derive(Default)]
+pub struct MemoryShard {
+    next: AtomicU64,
+    messages: Mutex<BTreeMap<QueueId, (QueueRow, Bytes)>>,
+    /// Whether the next `accept` is refused.
+    pub full: std::sync::atomic::AtomicBool,
+}
+
+impl MemoryShard {
+    pub fn rows(&self) -> Vec<QueueRow> {
+        self.messages.lock().unwrap().values().map(|(row, _)| row.clone()).collect()
+    }
+}
+
+impl OwnedShard for MemoryShard {
+    fn new_id(&self) -> QueueId {
+        QueueId::from_number(self.next.fetch_add(1, Ordering::Relaxed) + 1)
+    }
+
+    fn room_for(&self, _octets: u64) -> Result<(), AcceptError> {
+        Ok(())
+    }
+
+    fn start_large(
+        &self,
+        _id: QueueId,
+    ) -> BoxFuture<'_, Result<Box<dyn LargeWriter>, AcceptError>> {
+        Box::pin(async { Err(AcceptError::Full) })
+    }
+
+    fn accept(&self, messages: Vec<NewMessage>) -> BoxFuture<'_, Vec<Accept>> {
+        Box::pin(async move {
+            let accept = |message: NewMessage| {
+                if self.full.load(Ordering::Relaxed) {
+                    return Accept::Refused(AcceptError::Full);
+                }
+                let Content::Memory(content) = message.content else {
+                    return Accept::Refused(AcceptError::Full);
+                };
+                let waiting =
+                    RecipientState::Waiting { attempts: 0, due: message.arrived, last: None };
+                let row = QueueRow {
+                    id: message.id,
+                    arrived: message.arrived,
+                    octets: content.len() as u64,
+                    states: vec![waiting; message.envelope.recipients.len()],
+                    envelope: message.envelope.into(),
+                    delay_notice: DelayNotice::NotSent,
+                };
+                self.messages.lock().unwrap().insert(message.id, (row, content));
+                Accept::Stored
+            };
+            messages.into_iter().map(accept).collect()
+        })
+    }
+
+    fn probe<'a>(&'a self, ids: &'a [QueueId]) -> BoxFuture<'a, Vec<Presence>> {
+        Box::pin(async move { vec![Presence::Absent; ids.len()] })
+    }
+
+    fn settle(&self, outcomes: Vec<Outcome>) -> BoxFuture<'_, Result<(), Fenced>> {
+        Box::pin(async move {
+            let mut messages = self.messages.lock().unwrap();
+            for outcome in outcomes {
+                let Some((row, _)) = messages.get_mut(&outcome.id) else { continue };
+                row.states[outcome.recipient as usize] = outcome.state;
+                if row.states.iter().all(|state| *state == RecipientState::Done) {
+                    messages.remove(&outcome.id);
+                }
+            }
+            Ok(())
+        })
+    }
+
+    fn content(&self, id: QueueId) -> BoxFuture<'_, Result<Bytes, ContentError>> {
+        Box::pin(async move {
+            let messages = self.messages.lock().unwrap();
+            messages.get(&id).map(|(_, content)| content.clone()).ok_or(ContentError::Unknown(id))
+        })
+    }
+
+    fn edit<'a>(&'a self, filter: &'a Filter, edit: Edit) -> BoxFuture<'a, Result<u64, Fenced>> {
+        Box::pin(async move {
+            let mut messages = self.messages.lock().unwrap();
+            let ids = filter.ids.clone().unwrap_or_default();
+            for id in &ids {
+                match (edit, messages.get_mut(id)) {
+                    (Edit::Delete, _) => drop(messages.remove(id)),
+                    (Edit::DelayNoticeSent, Some((row, _))) => row.delay_notice = DelayNotice::Sent,
+                    (Edit::Hold, Some((row, _))) => {
+                        row.states.fill(RecipientState::Held { attempts: 0 });
+                    }
+                    (Edit::Release | Edit::Retry, Some((row, _))) => {
+                        let due = row.arrived;
+                        row.states.fill(RecipientState::Waiting { attempts: 0, due, last: None });
+                    }
+                    (_, None) => {}
+                }
+            }
+            Ok(ids.len() as u64)
+        })
+    }
+
+    fn find<'a>(&'a self, filter: &'a Filter, from: Cursor, limit: usize) -> BoxFuture<'a, Page> {
+        Box::pin(async move {
+            let wanted = |row: &QueueRow| {
+                filter.ids.as_ref().is_none_or(|ids| ids.contains(&row.id))
+                    && from.0.is_none_or(|from| row.id.number() > from)
+            };
+            let rows: Vec<QueueRow> = self.rows().into_iter().filter(wanted).take(limit).collect();
+            let full = rows.len() == limit;
+            let next = rows.last().filter(|_| full).map(|row| Cursor(Some(row.id.number())));
+            Page { rows, next }
+        })
+    }
+
+    fn release(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async {})
+    }
+}

@@ -1,0 +1,178 @@
+//! An engine with its queue, its settings and its DNS.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use postroad_accounts::{Accounts, Sources};
+use postroad_mta::outbound::dns::{BoxFuture, DnsError, Mx, Resolver};
+use postroad_mta::outbound::{Engine, Parts};
+use postroad_observe::trace::Journal;
+use postroad_protocol::address::{Address, ReversePath};
+use postroad_protocol::envelope::{Envelope, Recipient};
+use postroad_queue::spool::*;
+
+use crate::memory_shard::MemoryShard;
+
+/// DNS as a table. Names that aren't in it don't exist; every address is loopback.
+#[derive(Default, Clone)]
+pub struct Table {
+    pub mx: HashMap<&'static str, Result<Vec<(u16, &'static str)>, DnsError>>,
+    pub hosts: HashMap<&'static str, Result<Vec<IpAddr>, DnsError>>,
+}
+
+impl Table {
+    /// One domain whose mail one host at 127.0.0.1 takes.
+    pub fn one(domain: &'static str) -> Self {
+        Self::default()
+            .domain(domain, &[(10, "mx.third.example")])
+            .host("mx.third.example", [127, 0, 0, 1])
+    }
+
+    pub fn domain(mut self, domain: &'static str, hosts: &[(u16, &'static str)]) -> Self {
+        self.mx.insert(domain, Ok(hosts.to_vec()));
+        self
+    }
+
+    pub fn host(mut self, host: &'static str, ip: [u8; 4]) -> Self {
+        self.hosts.insert(host, Ok(vec![IpAddr::V4(Ipv4Addr::from(ip))]));
+        self
+    }
+
+    pub fn no_mx(mut self, domain: &'static str, error: DnsError) -> Self {
+        self.mx.insert(domain, Err(error));
+        self
+    }
+}
+
+impl Resolver for Table {
+    fn mx<'a>(&'a self, domain: &'a str) -> BoxFuture<'a, Result<Vec<Mx>, DnsError>> {
+        let found = self.mx.get(domain).cloned().unwrap_or(Err(DnsError::NoSuchName));
+        let mx = |(preference, host): (u16, &str)| Mx { preference, host: host.to_owned() };
+        Box::pin(async move { found.map(|list| list.into_iter().map(mx).collect()) })
+    }
+
+    fn addresses<'a>(&'a self, host: &'a str) -> BoxFuture<'a, Result<Vec<IpAddr>, DnsError>> {
+        let found = self.hosts.get(host).cloned().unwrap_or(Err(DnsError::NoSuchName));
+        Box::pin(async move { found })
+    }
+}
+
+/// Nobody logs in here.
+const USERS: &str = "alice:{ARGON2ID}$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHQ$\
+    GpZ3sK/oH9p7VIiV56G/64Zo/8GaUw434IimaPqxwCo\n";
+
+/// An engine under test.
+pub struct Site {
+    pub engine: Engine,
+    pub shard: Arc<MemoryShard>,
+    arrived: SystemTime,
+    _dir: tempfile::TempDir,
+}
+
+/// What every site has: `our.example` with Alice, who is postmaster too; hosts in DNS are at `port`.
+fn settings(dir: &std::path::Path, port: u16, more: &str) -> String {
+    format!(
+        "data = \"{}\"\nhostname = \"our.example\"\ndomains = [\"our.example\"]\n{more}\n\
+         [mta.dns]\nsmtp_port = {port}\nloopback = \"allowed\"\n",
+        dir.display()
+    )
+}
+
+impl Site {
+    /// `port` is where hosts found in DNS listen; `more` are settings beside the usual.
+    pub fn start(port: u16, table: Table, more: &str) -> Self {
+        Self::start_with(Arc::new(MemoryShard::default()), port, table, more)
+    }
+
+    pub fn start_with(shard: Arc<MemoryShard>, port: u16, table: Table, more: &str) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("postroad.toml");
+        std::fs::write(&file, settings(dir.path(), port, more)).unwrap();
+        std::fs::write(dir.path().join("users"), USERS).unwrap();
+        let config = postroad_config::load(&file).unwrap_or_else(|e| panic!("{e}")).config;
+        let accounts = Accounts::open(Sources {
+            users: config.accounts.users.clone(),
+            aliases: config.accounts.aliases.clone(),
+            domains: config.domains.clone(),
+            detail_separator: '+',
+        });
+        let parts = Parts {
+            config: Arc::new(config),
+            hostname: "our.example".into(),
+            shard: Arc::clone(&shard) as Arc<dyn OwnedShard>,
+            accounts: Arc::new(accounts.unwrap()),
+            journal: Journal::none(),
+        };
+        let engine = Engine::start_with(parts, Arc::new(table)).unwrap();
+        Self { engine, shard, arrived: SystemTime::now(), _dir: dir }
+    }
+
+    /// Puts a message into the queue and hands it to the engine.
+    pub async fn send(&self, from: &str, to: &[&str]) -> QueueId {
+        self.send_as(envelope(from, to), "Subject: s\r\n\r\n.Body\r\n").await
+    }
+
+    pub async fn send_as(&self, envelope: Envelope, content: &str) -> QueueId {
+        let id = self.shard.new_id();
+        let content = Bytes::copy_from_slice(content.as_bytes());
+        let message = NewMessage {
+            id,
+            arrived: self.arrived,
+            envelope,
+            content: Content::Memory(content.clone()),
+        };
+        assert!(matches!(self.shard.accept(vec![message]).await[..], [Accept::Stored]));
+        let row = self.shard.rows().into_iter().find(|row| row.id == id).unwrap();
+        self.engine.submit(row, Some(content));
+        id
+    }
+
+    /// Waits until nothing is in the queue.
+    pub async fn until_empty(&self) {
+        self.until("the queue is empty", |rows| rows.is_empty()).await;
+    }
+
+    /// Waits until the queue is as wanted; the deadline is far beyond every retry schedule.
+    pub async fn until(&self, what: &str, wanted: impl Fn(&[QueueRow]) -> bool) {
+        let deadline = tokio::time::Instant::now() + Duration::from_secs(60 * 24 * 60 * 60);
+        while !wanted(&self.shard.rows()) {
+            assert!(
+                tokio::time::Instant::now() < deadline,
+                "not so: {what}: {:?}",
+                self.shard.rows()
+            );
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// What was said last time about the only recipient there is.
+    pub async fn deferral(&self) -> String {
+        let waiting = |rows: &[QueueRow]| last_reply(rows).is_some();
+        self.until("the message is deferred", waiting).await;
+        last_reply(&self.shard.rows()).unwrap()
+    }
+}
+
+fn last_reply(rows: &[QueueRow]) -> Option<String> {
+    rows.iter().flat_map(|row| &row.states).find_map(|state| match state {
+        RecipientState::Waiting { last: Some(reply), .. } => Some(reply.to_string()),
+        _ => None,
+    })
+}
+
+pub fn address(text: &str) -> Address {
+    Address::parse(text).unwrap()
+}
+
+pub fn envelope(from: &str, to: &[&str]) -> Envelope {
+    let recipients = to.iter().map(|to| Recipient::new(address(to))).collect();
+    Envelope::new(ReversePath::parse(from).unwrap(), recipients)
+}
+
+/// `[[route]]` for a domain.
+pub fn route(domain: &str, next_hop: &str) -> String {
+    format!("[[route]]\ndomain = \"{domain}\"\nnext_hop = \"{next_hop}\"\n")
+}
