@@ -1,4 +1,9 @@
-//! postroad-mua-bin
+//! The user agent. All it does is in `postroad-mua`'s library; the name that it is called by decides
+//! whether it is `mail`, `sendmail`, `mailq` or itself.
 #![forbid(unsafe_code)]
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ExitCode::from(postroad_mua::run(std::env::args_os()))
+}

@@ -171,8 +171,8 @@ pub struct Account {
     pub inbox: Inbox,
     /// The Maildir++ folder for sent letters.
     pub sent: Option<String>,
-    /// The folder of the outbox.
-    pub outbox: PathBuf,
+    /// The folder of the outbox; none for a caller who has no home.
+    pub outbox: Option<PathBuf>,
     /// The folder of the trace records, where one is configured.
     pub trace: Option<PathBuf>,
 }
@@ -277,7 +277,7 @@ impl Account {
     /// Where the file can't be read or understood, or a value is no address, URL or login.
     pub fn load(overrides: &Overrides) -> Result<Self, AccountError> {
         let file = match account_file_path(overrides) {
-            Some(path) => read_account_file(&path, overrides.account_file.is_some())?,
+            Some(path) => read_account_file(&path)?,
             None => AccountFile::default(),
         };
         let here = identity::Here::look();
@@ -294,10 +294,8 @@ impl Account {
         };
         let inbox = match overrides.inbox.as_ref().or(file.inbox.as_ref()) {
             Some(text) => parse_inbox(text)?,
-            None => Inbox::Maildir(home_path("Maildir").ok_or(AccountError::Missing {
-                what: "inbox",
-                hint: "set inbox in the account file, or give --inbox",
-            })?),
+            // A caller without a home never reads: what isn't there is said when it does.
+            None => Inbox::Maildir(home_path("Maildir").unwrap_or_else(|| "Maildir".into())),
         };
         let outbox = overrides.outbox.clone().or(file.outbox.map(|path| expand_home(&path)));
         Ok(Self {
@@ -305,10 +303,7 @@ impl Account {
             login: login(overrides, file.user, file.password_file, file.password_command)?,
             trust: overrides.trust.clone().or(file.trust.map(|path| expand_home(&path))),
             sent: overrides.sent.clone().or(file.sent),
-            outbox: outbox.or_else(default_outbox).ok_or(AccountError::Missing {
-                what: "outbox",
-                hint: "HOME isn't set; give --outbox DIR or set POSTROAD_MUA_OUTBOX",
-            })?,
+            outbox: outbox.or_else(default_outbox),
             trace: std::env::var_os("POSTROAD_TRACE_DIR")
                 .map(PathBuf::from)
                 .or(file.trace.map(|path| expand_home(&path)))
@@ -363,18 +358,16 @@ pub(crate) fn account_file_path(overrides: &Overrides) -> Option<PathBuf> {
     config.or_else(|| home_path(".config")).map(|dir| dir.join("postroad/mua.toml"))
 }
 
-fn read_account_file(path: &Path, named: bool) -> Result<AccountFile, AccountError> {
+/// No file is no account; a web server's user often may not even look into what HOME names.
+fn read_account_file(path: &Path) -> Result<AccountFile, AccountError> {
+    use std::io::ErrorKind::{NotFound, PermissionDenied};
     let text = match postroad_disk::read_whole(path, limits::SETTINGS_OCTETS_MAX) {
         Ok(octets) => String::from_utf8_lossy(&octets).into_owned(),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound && !named => {
-            return Ok(AccountFile::default());
-        }
-        // A web server's user often may not even look into what HOME names.
-        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied && !named => {
+        Err(error) if matches!(error.kind(), NotFound | PermissionDenied) => {
             return Ok(AccountFile::default());
         }
         Err(error) => {
-            return Err(AccountError::Read { path: path.to_owned(), source: error.kind().into() });
+            return Err(AccountError::Read { path: path.to_owned(), source: error.source });
         }
     };
     toml::from_str(&text).map_err(|error| {
@@ -505,7 +498,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("mua.toml");
         std::fs::write(&path, "name = \"A\"\nadress = \"a@b.example\"\n").unwrap();
-        let error = read_account_file(&path, true).unwrap_err().to_string();
+        let error = read_account_file(&path).unwrap_err().to_string();
         assert!(error.contains("mua.toml:2:1: unknown field `adress`"), "{error}");
     }
 

@@ -6,13 +6,28 @@
 //! | settings, login, who the caller is | [`account`], [`password`] |
 //! | from a draft to a letter | [`compose`] |
 //! | from a message to a page or a list | [`render`] |
+//! | the grammars of `mail` and `sendmail` | [`front`] |
+//! | where letters are read: Maildir, POP3 | [`mailbox`] |
+//! | what each command does | `commands` |
+//! | letters on their way out | [`outbox`], [`submission`] |
 #![forbid(unsafe_code)]
 
 pub mod account;
+mod commands;
 pub mod compose;
+pub mod connect;
+pub mod dispatch;
+pub mod error;
+pub mod front;
 mod identity;
 pub mod limits;
+pub mod mailbox;
+pub mod outbox;
 pub mod password;
 pub mod render;
 pub mod safe_text;
 pub mod screen;
+mod sent;
+pub mod submission;
+
+pub use commands::run;

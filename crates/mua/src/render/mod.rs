@@ -175,7 +175,10 @@ fn ids(value: &HeaderValue<'_>) -> Vec<String> {
 /// them, so the field is read again.
 fn timestamp(raw_date: &str) -> Option<Timestamp> {
     let parser = jiff::fmt::rfc2822::DateTimeParser::new().relaxed_weekday(true);
-    parser.parse_timestamp(raw_date.trim()).ok()
+    let date = parser.parse_zoned(raw_date.trim()).ok()?;
+    // Kiribati is 14 hours ahead, and nobody is further.
+    let plausible = date.offset().seconds().abs() <= 14 * 60 * 60;
+    Some(date.timestamp()).filter(|date| plausible && *date >= Timestamp::UNIX_EPOCH)
 }
 
 /// Octets up to and with the empty line that ends the header; all of them where there is none.

@@ -1,0 +1,98 @@
+//! `postroad-mua account`
+
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+
+use super::Context;
+use crate::account::{Account, Inbox, Submission, TlsStart, account_file_path};
+use crate::error::{Error, Exit};
+use crate::front::Usage;
+use crate::safe_line;
+
+/// Show the account that would be used, or write an account file
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// Write what the other options say into a new account file
+    #[arg(long)]
+    write: bool,
+}
+
+pub(super) fn run(context: &mut Context<'_, '_>, arguments: &Arguments) -> Result<Exit, Error> {
+    // What was given is checked before it is written.
+    let account = context.account()?;
+    let path = account_file_path(&context.overrides)
+        .ok_or_else(|| Usage("no home folder; give --account-file FILE".into()))?;
+    if arguments.write {
+        write(context, &path)?;
+        context.screen.say(&safe_line!("Written: {}", path.display()));
+    }
+    let state = if path.exists() { "" } else { " (not there)" };
+    context.screen.show(&safe_line!("account file  {}{state}", path.display()))?;
+    for (name, value) in lines(&account) {
+        context.screen.show(&safe_line!("{name:13} {value}"))?;
+    }
+    Ok(Exit::Done)
+}
+
+/// The account without its password, which nothing here ever reads (row U17).
+fn lines(account: &Account) -> Vec<(&'static str, String)> {
+    let path = |path: &Option<std::path::PathBuf>| {
+        path.as_ref().map_or_else(|| "-".to_owned(), |path| path.display().to_string())
+    };
+    let submission = match &account.submission {
+        Submission::Server { host, port, tls: TlsStart::AtOnce } => {
+            format!("smtps://{host}:{port}")
+        }
+        Submission::Server { host, port, tls: TlsStart::ByCommand } => {
+            format!("smtp://{host}:{port}")
+        }
+        Submission::Socket(path) => format!("unix://{}", path.display()),
+    };
+    let inbox = match &account.inbox {
+        Inbox::Maildir(path) => path.display().to_string(),
+        Inbox::Pop3 { host, port, tls: TlsStart::AtOnce } => format!("pop3s://{host}:{port}"),
+        Inbox::Pop3 { host, port, tls: TlsStart::ByCommand } => format!("pop3://{host}:{port}"),
+    };
+    let login = account.login.as_ref();
+    vec![
+        ("name", account.name.clone().unwrap_or_else(|| "-".to_owned())),
+        ("address", account.address.to_string()),
+        ("submission", submission),
+        ("login", login.map_or_else(|| "-".to_owned(), |login| login.user.clone())),
+        ("trust", path(&account.trust)),
+        ("inbox", inbox),
+        ("sent copies", account.sent.clone().unwrap_or_else(|| "-".to_owned())),
+        ("outbox", path(&account.outbox)),
+    ]
+}
+
+/// A new file, for its owner alone; one that is there is never replaced.
+fn write(context: &Context<'_, '_>, path: &Path) -> Result<(), Error> {
+    let overrides = &context.overrides;
+    let text =
+        |path: &Option<std::path::PathBuf>| path.as_ref().map(|path| path.display().to_string());
+    let settings = [
+        ("name", overrides.name.clone()),
+        ("address", overrides.address.clone()),
+        ("submission", overrides.submission.clone()),
+        ("user", overrides.user.clone()),
+        ("password_file", text(&overrides.password_file)),
+        ("trust", text(&overrides.trust)),
+        ("inbox", overrides.inbox.clone()),
+        ("sent", overrides.sent.clone()),
+        ("outbox", text(&overrides.outbox)),
+    ];
+    let table: toml::Table = settings
+        .into_iter()
+        .filter_map(|(key, value)| Some((key.to_owned(), toml::Value::String(value?))))
+        .collect();
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    let mut file =
+        file.map_err(|error| Usage(format!("cannot write a new {}: {error}", path.display())))?;
+    Ok(file.write_all(table.to_string().as_bytes())?)
+}

@@ -1,0 +1,106 @@
+//! `postroad-mua reply` and `postroad-mua forward`
+
+use std::path::PathBuf;
+
+use super::send::{addresses, output, see_off};
+use super::{Context, author, text_input};
+use crate::account::{Account, Inbox};
+use crate::compose::Attachment;
+use crate::compose::answer::{Audience, forward as forwarded, quoted, reply as answered};
+use crate::error::{Error, Exit};
+use crate::mailbox::maildir::Folder;
+use crate::mailbox::{Entry, Mailbox, Mark};
+use crate::render::View;
+use crate::safe_line;
+
+/// Answer a letter
+#[derive(Debug, clap::Args)]
+pub(super) struct ReplyArguments {
+    /// The letter: its id, its number, or "latest"
+    id: String,
+    /// Answer everybody who got it, too
+    #[arg(long)]
+    all: bool,
+    /// Leave the letter's own text out
+    #[arg(long)]
+    no_quote: bool,
+    /// A file that goes with it; may be given often
+    #[arg(long = "attach", short, value_name = "FILE")]
+    attachments: Vec<PathBuf>,
+    /// The text, instead of standard input
+    #[arg(long, short = 'm')]
+    body: Option<String>,
+    /// Print what was sent as a JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// Send a letter on
+#[derive(Debug, clap::Args)]
+pub(super) struct ForwardArguments {
+    /// The letter: its id, its number, or "latest"
+    id: String,
+    /// Those who get it
+    #[arg(long, short, value_name = "ADDRESS", required = true)]
+    to: Vec<String>,
+    /// A word on top
+    #[arg(long, short = 'm', default_value = "")]
+    body: String,
+    /// Print what was sent as a JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn reply(
+    context: &mut Context<'_, '_>,
+    arguments: ReplyArguments,
+) -> Result<Exit, Error> {
+    let account = context.account()?;
+    let (entry, raw) = fetch(&account, &arguments.id).await?;
+    let view = View::of(&raw);
+    let audience = if arguments.all { Audience::Everybody } else { Audience::Author };
+    let mut draft = answered(&view, author(&account), audience);
+    let quote = if arguments.no_quote { String::new() } else { quoted(&view) };
+    draft.body = match arguments.body {
+        Some(body) if quote.is_empty() => body,
+        Some(body) => format!("{body}\n\n{quote}"),
+        None => text_input::text(&quote)?,
+    };
+    for path in &arguments.attachments {
+        draft.attachments.push(Attachment::read(path)?);
+    }
+    see_off(context, &account, &draft.into_letter()?, output(arguments.json)).await?;
+    mark(context, &account, &entry, Mark::Replied);
+    Ok(Exit::Done)
+}
+
+pub(super) async fn forward(
+    context: &mut Context<'_, '_>,
+    arguments: ForwardArguments,
+) -> Result<Exit, Error> {
+    let account = context.account()?;
+    let (entry, raw) = fetch(&account, &arguments.id).await?;
+    let mut draft = forwarded(&View::of(&raw), raw, author(&account));
+    draft.to = addresses(&arguments.to, &account)?;
+    draft.body = arguments.body;
+    see_off(context, &account, &draft.into_letter()?, output(arguments.json)).await?;
+    mark(context, &account, &entry, Mark::Passed);
+    Ok(Exit::Done)
+}
+
+/// One letter; the mailbox is closed before the author starts to write.
+async fn fetch(account: &Account, key: &str) -> Result<(Entry, Vec<u8>), Error> {
+    let mut mailbox = Mailbox::open(account).await?;
+    let entry = mailbox.find(key)?;
+    let raw = mailbox.message(&entry).await?;
+    mailbox.close().await?;
+    Ok((entry, raw))
+}
+
+/// Sets a flag in a Maildir. The letter has left: a flag that can't be set is said, and no failure.
+fn mark(context: &mut Context<'_, '_>, account: &Account, entry: &Entry, mark: Mark) {
+    let Inbox::Maildir(path) = &account.inbox else { return };
+    if let Err(error) = Folder::open(path).and_then(|folder| folder.mark(entry, mark)) {
+        context.screen.say(&safe_line!("The letter's flag is not set: {error}"));
+    }
+}

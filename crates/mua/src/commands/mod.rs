@@ -1,0 +1,202 @@
+//! What each command does. The name under which the program was called decides the grammar: `mail` and
+//! `mailx`, `sendmail` and `mailq`, or else subcommands.
+
+use std::ffi::OsString;
+use std::io::IsTerminal as _;
+use std::path::Path;
+
+use clap::{Parser, Subcommand};
+
+use crate::account::{Account, Overrides};
+use crate::compose::Mailbox as Person;
+use crate::error::{Error, Exit};
+use crate::front::Usage;
+use crate::safe_text::SafeText;
+use crate::screen::Screen;
+use crate::{outbox, safe_line};
+
+mod account;
+mod answer;
+mod mail;
+mod outbox_commands;
+mod reader;
+mod reading;
+mod send;
+mod sendmail;
+mod text_input;
+
+/// Write, send and read mail
+#[derive(Debug, Parser)]
+#[command(name = "postroad-mua", version, about, max_term_width = 100)]
+struct CommandLine {
+    #[command(flatten)]
+    overrides: Overrides,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Send a letter; its text is read from standard input
+    Send(send::Arguments),
+    /// List the letters in the inbox
+    List(reading::ListArguments),
+    /// Show letters
+    Read(reading::ReadArguments),
+    /// Answer a letter; your text is read from standard input
+    Reply(answer::ReplyArguments),
+    /// Send a letter on to somebody else
+    Forward(answer::ForwardArguments),
+    /// Delete letters: into the Trash of a Maildir, for good at a POP3 server
+    Delete(reading::DeleteArguments),
+    /// Find letters that hold all of the words, in header or text
+    Search(reading::SearchArguments),
+    /// Letters that haven't left yet
+    Outbox(outbox_commands::Arguments),
+    /// Show the account, or write an account file
+    Account(account::Arguments),
+    /// Be the mail command
+    #[command(disable_help_flag = true)]
+    Mail {
+        /// As of mail(1)
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        words: Vec<String>,
+    },
+    /// Be the sendmail command
+    #[command(disable_help_flag = true)]
+    Sendmail {
+        /// As of sendmail(1)
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        words: Vec<String>,
+    },
+}
+
+/// What every command works with.
+struct Context<'a, 'b> {
+    overrides: Overrides,
+    screen: &'a mut Screen<'b>,
+}
+
+impl Context<'_, '_> {
+    fn account(&self) -> Result<Account, Error> {
+        Ok(Account::load(&self.overrides)?)
+    }
+}
+
+/// The account's owner, as an author.
+fn author(account: &Account) -> Person {
+    Person::new(account.name.as_deref(), account.address.clone())
+}
+
+/// Runs the program; `arguments` begins with the name that it was called by. Gives the exit status.
+pub fn run(arguments: impl Iterator<Item = OsString>) -> u8 {
+    quiet_panics();
+    postroad_net::tls::install_provider();
+    let (mut out, mut err) = (std::io::stdout(), std::io::stderr());
+    let mut screen = Screen::new(&mut out, &mut err);
+    let exit = match words(arguments) {
+        Ok(words) => {
+            let result = on_runtime(dispatch(&words, &mut screen));
+            result.unwrap_or_else(|error| complain(&error, &mut screen))
+        }
+        Err(usage) => complain(&Error::Usage(usage), &mut screen),
+    };
+    exit as u8
+}
+
+/// One thread does it all: a command has one thing to do at a time.
+fn on_runtime(work: impl Future<Output = Result<Exit, Error>>) -> Result<Exit, Error> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
+}
+
+/// The panic's own text may hold what a stranger wrote: only where it happened is told. What parses
+/// strangers' letters runs where a panic costs a page, not the program.
+fn quiet_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        tracing::error!(place, "a fault in this program");
+    }));
+}
+
+fn words(arguments: impl Iterator<Item = OsString>) -> Result<Vec<String>, Usage> {
+    let word = |word: OsString| {
+        word.into_string()
+            .map_err(|word| Usage(format!("an argument is no UTF-8: {}", word.to_string_lossy())))
+    };
+    arguments.map(word).collect()
+}
+
+fn complain(error: &Error, screen: &mut Screen<'_>) -> Exit {
+    // A reader that has seen enough closes the pipe: that is nobody's fault.
+    if matches!(error, Error::Io(error) if error.kind() == std::io::ErrorKind::BrokenPipe) {
+        return Exit::Done;
+    }
+    screen.say(&safe_line!("postroad-mua: {}", error.words()));
+    error.exit()
+}
+
+async fn dispatch(words: &[String], screen: &mut Screen<'_>) -> Result<Exit, Error> {
+    let called = words.first().map(Path::new).and_then(Path::file_name).unwrap_or_default();
+    let rest = words.get(1..).unwrap_or_default();
+    let context = |screen| Context { overrides: Overrides::from_environment(), screen };
+    match called.to_string_lossy().as_ref() {
+        "mail" | "mailx" | "Mail" => mail::run(context(screen), rest).await,
+        "sendmail" => sendmail::run(context(screen), rest).await,
+        "mailq" => outbox_commands::show_queue(&mut context(screen)).await,
+        _ => subcommand(words, screen).await,
+    }
+}
+
+async fn subcommand(words: &[String], screen: &mut Screen<'_>) -> Result<Exit, Error> {
+    let line = match CommandLine::try_parse_from(words) {
+        Ok(line) => line,
+        Err(error) => return Ok(explain(&error)),
+    };
+    let mut context = Context { overrides: line.overrides, screen };
+    match line.command {
+        Command::Send(arguments) => send::run(&mut context, arguments).await,
+        Command::List(arguments) => reading::list(&mut context, &arguments).await,
+        Command::Read(arguments) => reading::read(&mut context, &arguments).await,
+        Command::Reply(arguments) => answer::reply(&mut context, arguments).await,
+        Command::Forward(arguments) => answer::forward(&mut context, arguments).await,
+        Command::Delete(arguments) => reading::delete(&mut context, &arguments).await,
+        Command::Search(arguments) => reading::search(&mut context, &arguments).await,
+        Command::Outbox(arguments) => outbox_commands::run(&mut context, &arguments).await,
+        Command::Account(arguments) => account::run(&mut context, &arguments),
+        Command::Mail { words } => mail::run(context, &words).await,
+        Command::Sendmail { words } => sendmail::run(context, &words).await,
+    }
+}
+
+/// clap's own words: help to standard output, a mistake to standard error.
+fn explain(error: &clap::Error) -> Exit {
+    // What it quotes is what the caller typed; where it can't be printed nobody reads it.
+    let _ = error.print();
+    match error.exit_code() {
+        0 => Exit::Done,
+        _ => Exit::Usage,
+    }
+}
+
+/// Every start of the user agent tries what waits in the outbox.
+fn nudge_outbox(context: &Context<'_, '_>, account: &Account) {
+    let Some(folder) = account.outbox.as_deref() else { return };
+    if outbox::has_letters(folder)
+        && let Err(error) = outbox::start::start(&context.overrides)
+    {
+        tracing::warn!(%error, "cannot start the sender");
+    }
+}
+
+/// Whether somebody sits at both ends.
+fn is_interactive() -> bool {
+    std::io::stdin().is_terminal() && std::io::stdout().is_terminal()
+}
+
+/// `1 letter`, `2 letters`
+fn letters(count: usize) -> SafeText {
+    match count {
+        1 => SafeText::line("1 letter"),
+        _ => safe_line!("{count} letters"),
+    }
+}

@@ -1,0 +1,240 @@
+//! `postroad-mua list`, `read`, `search` and `delete`
+
+use std::path::PathBuf;
+
+use super::send::{Output, output};
+use super::{Context, letters, nudge_outbox};
+use crate::error::{Error, Exit};
+use crate::mailbox::{Entry, Mailbox, Mark};
+use crate::render::list::{Row, RowJson};
+use crate::render::{Summary, View, page, save};
+use crate::safe_line;
+
+/// Letters that a list for the eye shows, unless told otherwise.
+const LINES: usize = 50;
+
+/// List letters
+#[derive(Debug, clap::Args)]
+pub(super) struct ListArguments {
+    /// Show all letters, not just the newest 50
+    #[arg(long)]
+    all: bool,
+    /// Print all letters as JSON, one object a line
+    #[arg(long)]
+    json: bool,
+}
+
+/// Show letters
+#[derive(Debug, clap::Args)]
+pub(super) struct ReadArguments {
+    /// The letters: ids, numbers, or "latest"
+    #[arg(required = true, value_name = "ID")]
+    ids: Vec<String>,
+    /// Print them as JSON, one object a line
+    #[arg(long, conflicts_with = "raw")]
+    json: bool,
+    /// Print the message as it is, every octet of it
+    #[arg(long)]
+    raw: bool,
+    /// Save this attachment, by its number; 0 saves all of them
+    #[arg(long, value_name = "NUMBER")]
+    save: Option<usize>,
+    /// The folder to save in
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    into: PathBuf,
+}
+
+/// Delete letters
+#[derive(Debug, clap::Args)]
+pub(super) struct DeleteArguments {
+    /// The letters: ids, numbers, or "latest"
+    #[arg(required = true, value_name = "ID")]
+    ids: Vec<String>,
+}
+
+/// Find letters
+#[derive(Debug, clap::Args)]
+pub(super) struct SearchArguments {
+    /// Words that a letter must hold, all of them, in any case
+    #[arg(required = true, value_name = "WORD")]
+    words: Vec<String>,
+    /// Print the letters as JSON, one object a line
+    #[arg(long)]
+    json: bool,
+}
+
+/// Reads a letter's header for a list.
+pub(super) async fn row(mailbox: &mut Mailbox, entry: &Entry) -> Result<Row, Error> {
+    let header = mailbox.header(entry).await?;
+    Ok(row_of(entry, Summary::of(&header)))
+}
+
+fn row_of(entry: &Entry, summary: Summary) -> Row {
+    Row {
+        number: entry.number,
+        id: entry.id.clone(),
+        name: entry.name.clone(),
+        flags: entry.flags.clone(),
+        octets: entry.octets,
+        arrived: entry.arrived,
+        summary,
+    }
+}
+
+fn show_row(context: &mut Context<'_, '_>, row: &Row, output: Output) -> Result<(), Error> {
+    match output {
+        Output::Json => context.screen.show_json(&RowJson::of(row))?,
+        Output::Words => context.screen.show(&row.line())?,
+    }
+    Ok(())
+}
+
+pub(super) async fn list(
+    context: &mut Context<'_, '_>,
+    arguments: &ListArguments,
+) -> Result<Exit, Error> {
+    let account = context.account()?;
+    nudge_outbox(context, &account);
+    let mut mailbox = Mailbox::open(&account).await?;
+    let output = output(arguments.json);
+    let entries = mailbox.entries().to_vec();
+    let hidden = match (output, arguments.all) {
+        (Output::Words, false) => entries.len().saturating_sub(LINES),
+        (Output::Json, _) | (_, true) => 0,
+    };
+    for entry in entries.iter().skip(hidden) {
+        let row = row(&mut mailbox, entry).await?;
+        show_row(context, &row, output)?;
+    }
+    mailbox.close().await?;
+    if output == Output::Words {
+        let count = letters(entries.len());
+        match hidden {
+            0 => context.screen.say(&count),
+            _ => {
+                context.screen.say(&safe_line!("{count}, the newest {LINES} are shown; all: --all"))
+            }
+        }
+    }
+    Ok(Exit::Done)
+}
+
+pub(super) async fn read(
+    context: &mut Context<'_, '_>,
+    arguments: &ReadArguments,
+) -> Result<Exit, Error> {
+    let account = context.account()?;
+    nudge_outbox(context, &account);
+    let mut mailbox = Mailbox::open(&account).await?;
+    for id in &arguments.ids {
+        let entry = mailbox.find(id)?;
+        let raw = mailbox.message(&entry).await?;
+        if arguments.raw {
+            context.screen.show_raw(&raw)?;
+        } else {
+            let view = View::of(&raw);
+            match arguments.save {
+                Some(number) => save_parts(context, &view, number, &arguments.into)?,
+                None => show(context, &entry, &view, output(arguments.json))?,
+            }
+        }
+        mailbox.mark(&entry, Mark::Seen)?;
+    }
+    mailbox.close().await?;
+    Ok(Exit::Done)
+}
+
+fn show(
+    context: &mut Context<'_, '_>,
+    entry: &Entry,
+    view: &View,
+    output: Output,
+) -> Result<(), Error> {
+    match output {
+        Output::Json => {
+            let row = row_of(entry, view.summary.clone());
+            context.screen.show_json(&RowJson::of(&row).with_view(view))?;
+        }
+        Output::Words => context.screen.show(&page::page(view))?,
+    }
+    Ok(())
+}
+
+/// Saves one attachment, or with 0 all of them.
+pub(super) fn save_parts(
+    context: &mut Context<'_, '_>,
+    view: &View,
+    number: usize,
+    folder: &std::path::Path,
+) -> Result<(), Error> {
+    let numbered = view.attachments.iter().enumerate().map(|(index, part)| (index + 1, part));
+    let mut saved = 0;
+    for (_, part) in numbered.filter(|(own, _)| number == 0 || *own == number) {
+        let path = save::save(part, folder)?;
+        context.screen.show(&safe_line!("{}", path.display()))?;
+        saved += 1;
+    }
+    if saved == 0 && number > 0 {
+        let problem = format!("the letter has {} attachments", view.attachments.len());
+        return Err(crate::front::Usage(problem).into());
+    }
+    Ok(())
+}
+
+pub(super) async fn delete(
+    context: &mut Context<'_, '_>,
+    arguments: &DeleteArguments,
+) -> Result<Exit, Error> {
+    let account = context.account()?;
+    let mut mailbox = Mailbox::open(&account).await?;
+    // All of them are found before the first is touched: numbers stay what the list said.
+    let found: Result<Vec<Entry>, _> = arguments.ids.iter().map(|id| mailbox.find(id)).collect();
+    let mut found = found?;
+    found.sort_by_key(|entry| entry.number);
+    found.dedup_by_key(|entry| entry.number);
+    for entry in &found {
+        mailbox.delete(entry).await?;
+    }
+    mailbox.close().await?;
+    context.screen.say(&safe_line!("{} deleted", letters(found.len())));
+    Ok(Exit::Done)
+}
+
+pub(super) async fn search(
+    context: &mut Context<'_, '_>,
+    arguments: &SearchArguments,
+) -> Result<Exit, Error> {
+    let account = context.account()?;
+    let words: Vec<String> = arguments.words.iter().map(|word| word.to_lowercase()).collect();
+    let mut mailbox = Mailbox::open(&account).await?;
+    let mut found = 0;
+    for entry in mailbox.entries().to_vec() {
+        let view = View::of(&mailbox.message(&entry).await?);
+        if holds_all(&view, &words) {
+            found += 1;
+            show_row(context, &row_of(&entry, view.summary), output(arguments.json))?;
+        }
+    }
+    mailbox.close().await?;
+    Ok(if found == 0 { Exit::No } else { Exit::Done })
+}
+
+/// A simple scan: each word somewhere in the fields that are shown, the text or a file's name.
+fn holds_all(view: &View, words: &[String]) -> bool {
+    let summary = &view.summary;
+    let names = view.attachments.iter().filter_map(|part| part.name.as_deref());
+    let mut text = [
+        page::people(&summary.from),
+        page::people(&summary.to),
+        page::people(&summary.cc),
+        summary.subject.clone(),
+        view.text.clone(),
+    ]
+    .join("\n");
+    names.for_each(|name| {
+        text.push('\n');
+        text.push_str(name);
+    });
+    let text = text.to_lowercase();
+    words.iter().all(|word| text.contains(word))
+}

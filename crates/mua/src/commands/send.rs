@@ -1,0 +1,136 @@
+//! `postroad-mua send`
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use super::{Context, author, text_input};
+use crate::account::Account;
+use crate::compose::{AddressList, Attachment, Draft, FieldText, Letter};
+use crate::error::{Error, Exit};
+use crate::{dispatch, safe_line};
+
+/// Send a letter
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// Those it is for; may be given often, and hold several addresses
+    #[arg(long, short, value_name = "ADDRESS")]
+    to: Vec<String>,
+    /// Those who are told
+    #[arg(long, short, value_name = "ADDRESS")]
+    cc: Vec<String>,
+    /// Those who are told in secret
+    #[arg(long, short, value_name = "ADDRESS")]
+    bcc: Vec<String>,
+    /// What it is about
+    #[arg(long, short, default_value = "")]
+    subject: String,
+    /// A file that goes with it; may be given often
+    #[arg(long = "attach", short, value_name = "FILE")]
+    attachments: Vec<PathBuf>,
+    /// A header field, as in "X-Mark: 1"; may be given often
+    #[arg(long = "header", value_name = "FIELD")]
+    fields: Vec<String>,
+    /// The text, instead of standard input
+    #[arg(long, short = 'm')]
+    body: Option<String>,
+    /// Print what was sent as a JSON object
+    #[arg(long)]
+    json: bool,
+    /// More of those it is for
+    #[arg(value_name = "ADDRESS")]
+    more: Vec<String>,
+}
+
+pub(super) async fn run(
+    context: &mut Context<'_, '_>,
+    arguments: Arguments,
+) -> Result<Exit, Error> {
+    let account = context.account()?;
+    let mut draft = Draft::new(author(&account));
+    for field in &arguments.fields {
+        draft.add_field(field)?;
+    }
+    let to = [arguments.to, arguments.more].concat();
+    draft.to = addresses(&to, &account)?;
+    draft.cc = addresses(&arguments.cc, &account)?;
+    draft.bcc = addresses(&arguments.bcc, &account)?;
+    draft.subject = FieldText::new(&arguments.subject);
+    for path in &arguments.attachments {
+        draft.attachments.push(Attachment::read(path)?);
+    }
+    if draft.to.is_empty() && draft.cc.is_empty() && draft.bcc.is_empty() {
+        // Said before the text is asked for.
+        return Err(crate::compose::ComposeError::NoRecipients.into());
+    }
+    draft.body = match arguments.body {
+        Some(body) => body,
+        None => text_input::text("")?,
+    };
+    see_off(context, &account, &draft.into_letter()?, output(arguments.json)).await?;
+    Ok(Exit::Done)
+}
+
+/// How a command says what it did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Output {
+    /// In words, to a person.
+    Words,
+    /// As JSON, to a program.
+    Json,
+}
+
+/// What `--json` asks for.
+pub(super) fn output(json: bool) -> Output {
+    match json {
+        true => Output::Json,
+        false => Output::Words,
+    }
+}
+
+/// What was sent.
+#[derive(Debug, Serialize)]
+struct Sent<'a> {
+    message_id: &'a str,
+    from: String,
+    to: Vec<String>,
+    size: usize,
+}
+
+/// Puts a letter into the outbox and says so.
+pub(super) async fn see_off(
+    context: &mut Context<'_, '_>,
+    account: &Account,
+    letter: &Letter,
+    output: Output,
+) -> Result<(), Error> {
+    dispatch::send(letter, account, &context.overrides).await?;
+    let recipients = &letter.envelope.recipients;
+    match output {
+        Output::Json => context.screen.show_json(&Sent {
+            message_id: letter.message_id.as_str(),
+            from: letter.envelope.reverse_path.to_string(),
+            to: recipients.iter().map(|recipient| recipient.address.to_string()).collect(),
+            size: letter.content.len(),
+        })?,
+        Output::Words => {
+            let id = letter.message_id.as_str();
+            context.screen.say(&safe_line!("Queued <{id}>. See how it fares: postroad-mua outbox"));
+        }
+    }
+    Ok(())
+}
+
+/// Addresses from options, each of which may be a list.
+pub(super) fn addresses(
+    lists: &[String],
+    account: &Account,
+) -> Result<Vec<crate::compose::Mailbox>, Error> {
+    let mut all = Vec::new();
+    for list in lists {
+        let parsed = AddressList::parse(list, Some(&account.address.domain))
+            .map_err(crate::compose::ComposeError::from)?;
+        all.extend(parsed.0);
+    }
+    Ok(all)
+}

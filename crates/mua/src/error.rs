@@ -1,0 +1,119 @@
+//! What ends a command, and the exit status that it ends with (sysexits(3)).
+
+use crate::account::AccountError;
+use crate::compose::ComposeError;
+use crate::front::Usage;
+use crate::mailbox::MailboxError;
+use crate::outbox::OutboxError;
+use crate::render::save::SaveError;
+use crate::submission::SubmitError;
+
+/// How a command ends. Callers of `sendmail` act on these numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// Done; of a letter: it is on disk.
+    Done = 0,
+    /// The answer is no: `mail -e` found no mail, a search found nothing.
+    No = 1,
+    /// EX_USAGE: the words on the command line are not understood.
+    Usage = 64,
+    /// EX_DATAERR: the message or an address in it is wrong.
+    Data = 65,
+    /// EX_NOINPUT: what was to be read isn't there.
+    NoInput = 66,
+    /// EX_NOUSER: an address is none.
+    NoUser = 67,
+    /// EX_UNAVAILABLE: refused for good.
+    Unavailable = 69,
+    /// EX_IOERR: standard output is gone.
+    Io = 74,
+    /// EX_TEMPFAIL: nothing was done; try again later.
+    Temporary = 75,
+    /// EX_NOPERM: not for this caller.
+    Permission = 77,
+    /// EX_CONFIG: the account is wrong.
+    Config = 78,
+}
+
+/// What ends a command early.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The words on the command line.
+    #[error(transparent)]
+    Usage(#[from] Usage),
+    /// The account.
+    #[error(transparent)]
+    Account(#[from] AccountError),
+    /// The letter.
+    #[error(transparent)]
+    Compose(#[from] ComposeError),
+    /// The outbox.
+    #[error(transparent)]
+    Outbox(#[from] OutboxError),
+    /// The mailbox.
+    #[error(transparent)]
+    Mailbox(#[from] MailboxError),
+    /// An attachment that was to be saved.
+    #[error(transparent)]
+    Save(#[from] SaveError),
+    /// There is no outbox, and no way to the MTA either.
+    #[error("the letter is not accepted: {0}")]
+    Submit(#[from] SubmitError),
+    /// There is no outbox, and the MTA wants it later.
+    #[error("the letter is not accepted now: {0}")]
+    Deferred(String),
+    /// There is no outbox, and the MTA refuses.
+    #[error("the letter is refused: {0}")]
+    Refused(String),
+    /// Standard input or output.
+    #[error("cannot use standard input or output")]
+    Io(#[from] std::io::Error),
+    /// The editor.
+    #[error("{0}")]
+    Editor(String),
+}
+
+impl Error {
+    /// The status to end with.
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Usage(_) => Exit::Usage,
+            Self::Account(_) => Exit::Config,
+            Self::Compose(error) => match error {
+                ComposeError::NoRecipients | ComposeError::Field { .. } => Exit::Usage,
+                ComposeError::TooManyRecipients { .. } | ComposeError::TooLarge { .. } => {
+                    Exit::Data
+                }
+                ComposeError::Address(_) => Exit::NoUser,
+                ComposeError::Attachment { .. } => Exit::NoInput,
+                ComposeError::Random(_) => Exit::Temporary,
+            },
+            Self::Outbox(OutboxError::Unknown(_)) | Self::Mailbox(MailboxError::Unknown { .. }) => {
+                Exit::NoInput
+            }
+            Self::Outbox(_) | Self::Submit(_) | Self::Deferred(_) => Exit::Temporary,
+            Self::Mailbox(error) => match error {
+                MailboxError::NoMaildir { .. } | MailboxError::Ambiguous { .. } => Exit::NoInput,
+                _ => Exit::Temporary,
+            },
+            Self::Refused(_) => Exit::Unavailable,
+            Self::Save(_) | Self::Io(_) | Self::Editor(_) => Exit::Io,
+        }
+    }
+
+    /// The error and all its causes, on one line.
+    pub fn words(&self) -> String {
+        let mut words = self.to_string();
+        let mut cause = std::error::Error::source(self);
+        while let Some(error) = cause {
+            let text = error.to_string();
+            // Transparent errors name the same thing twice.
+            if !words.ends_with(&text) {
+                words.push_str(": ");
+                words.push_str(&text);
+            }
+            cause = error.source();
+        }
+        words
+    }
+}

@@ -1,0 +1,281 @@
+//! Where letters are read: a Maildir on this host, or a POP3 server.
+//!
+//! Both name a letter for ever (base name, unique id); what a person types is a short id made of that
+//! name, the same whatever flags the letter gets, and the same for both where the server derives its
+//! unique ids from base names, as ours does.
+
+use std::io;
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+
+use crate::account::{Account, Inbox};
+
+pub mod maildir;
+pub mod pop3;
+
+/// One letter in a mailbox.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entry {
+    /// Its position, from 1, oldest first.
+    pub number: usize,
+    /// Its short id.
+    pub id: String,
+    /// The mailbox's own name for it.
+    pub name: String,
+    /// The letters of its flags (maildir(5)); a POP3 server knows none.
+    pub flags: String,
+    /// Octets.
+    pub octets: u64,
+    /// When it arrived, where the mailbox knows.
+    pub arrived: Option<Timestamp>,
+}
+
+/// A flag that reading sets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mark {
+    /// It was shown.
+    Seen,
+    /// It was answered.
+    Replied,
+    /// It was sent on.
+    Passed,
+}
+
+impl Mark {
+    /// The letter that stands for it (maildir(5)).
+    fn letter(self) -> char {
+        match self {
+            Self::Seen => 'S',
+            Self::Replied => 'R',
+            Self::Passed => 'P',
+        }
+    }
+}
+
+/// Why a mailbox can't be read.
+#[derive(Debug, thiserror::Error)]
+pub enum MailboxError {
+    /// It isn't a Maildir.
+    #[error("{} is no Maildir (no new/ and cur/ in it); set inbox, or give --inbox", path.display())]
+    NoMaildir {
+        /// What was named.
+        path: PathBuf,
+    },
+    /// It can't be read or changed.
+    #[error("cannot {operation} {}", path.display())]
+    Disk {
+        /// What was being done.
+        operation: &'static str,
+        /// To what.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A store's folder couldn't be made or written.
+    #[error(transparent)]
+    DiskCall(#[from] postroad_disk::DiskError),
+    /// No letter has that id.
+    #[error("no letter {key} here; list shows what there is")]
+    Unknown {
+        /// What was asked for.
+        key: String,
+    },
+    /// Several letters have an id that begins like that.
+    #[error("several letters begin with {key}; give more of the id")]
+    Ambiguous {
+        /// What was asked for.
+        key: String,
+    },
+    /// A letter that is larger than any we show.
+    #[error("letter {id} has {octets} octets, which is more than this program reads")]
+    TooLarge {
+        /// Its id.
+        id: String,
+        /// How large it says it is.
+        octets: u64,
+    },
+    /// The server, or the way there.
+    #[error(transparent)]
+    Pop3(#[from] pop3::Pop3Error),
+}
+
+/// An open mailbox.
+pub enum Mailbox {
+    /// A Maildir.
+    Maildir(maildir::Folder),
+    /// A session with a POP3 server.
+    Pop3(Box<pop3::Maildrop>),
+}
+
+impl Mailbox {
+    /// Opens the account's inbox.
+    ///
+    /// # Errors
+    /// Where it isn't there, or can't be read, or the server doesn't let us in.
+    pub async fn open(account: &Account) -> Result<Self, MailboxError> {
+        match &account.inbox {
+            Inbox::Maildir(path) => maildir::Folder::open(path).map(Self::Maildir),
+            Inbox::Pop3 { host, port, tls } => {
+                let drop = pop3::Maildrop::open(account, host, *port, *tls).await?;
+                Ok(Self::Pop3(Box::new(drop)))
+            }
+        }
+    }
+
+    /// All letters, oldest first.
+    pub fn entries(&self) -> &[Entry] {
+        match self {
+            Self::Maildir(folder) => folder.entries(),
+            Self::Pop3(maildrop) => maildrop.entries(),
+        }
+    }
+
+    /// The letter that `key` means: its number, its short id or the beginning of it, the mailbox's own
+    /// name for it, or `latest`.
+    ///
+    /// # Errors
+    /// Where none or several fit.
+    pub fn find(&self, key: &str) -> Result<Entry, MailboxError> {
+        find(self.entries(), key).cloned()
+    }
+
+    /// Header and, where it is cheap, more of a letter.
+    ///
+    /// # Errors
+    /// Where it can't be read.
+    pub async fn header(&mut self, entry: &Entry) -> Result<Vec<u8>, MailboxError> {
+        match self {
+            Self::Maildir(folder) => folder.header(entry),
+            Self::Pop3(maildrop) => Ok(maildrop.header(entry).await?),
+        }
+    }
+
+    /// A whole letter.
+    ///
+    /// # Errors
+    /// Where it can't be read, or is too large.
+    pub async fn message(&mut self, entry: &Entry) -> Result<Vec<u8>, MailboxError> {
+        match self {
+            Self::Maildir(folder) => folder.message(entry),
+            Self::Pop3(maildrop) => Ok(maildrop.message(entry).await?),
+        }
+    }
+
+    /// Sets a flag; a POP3 server has none, which is no error.
+    ///
+    /// # Errors
+    /// Where the disk fails.
+    pub fn mark(&mut self, entry: &Entry, mark: Mark) -> Result<(), MailboxError> {
+        match self {
+            Self::Maildir(folder) => folder.mark(entry, mark),
+            Self::Pop3(_) => Ok(()),
+        }
+    }
+
+    /// Deletes a letter: into the Trash folder of a Maildir, marked for QUIT at a POP3 server.
+    ///
+    /// # Errors
+    /// Where the disk fails, or the server refuses.
+    pub async fn delete(&mut self, entry: &Entry) -> Result<(), MailboxError> {
+        match self {
+            Self::Maildir(folder) => folder.delete(entry),
+            Self::Pop3(maildrop) => Ok(maildrop.delete(entry).await?),
+        }
+    }
+
+    /// Ends the session; only then does a POP3 server delete (RFC 1939 §6).
+    ///
+    /// # Errors
+    /// Where the server doesn't confirm it.
+    pub async fn close(self) -> Result<(), MailboxError> {
+        match self {
+            Self::Maildir(_) => Ok(()),
+            Self::Pop3(maildrop) => Ok(maildrop.close().await?),
+        }
+    }
+}
+
+/// Eight characters for a name of any length: 40 bits of FNV-1a, in the queue ids' alphabet. Two letters
+/// that share one are told apart by the names themselves.
+fn short_id(name: &str) -> String {
+    let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+    let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325, step);
+    let digits =
+        postroad_queue::QueueId::from_number(hash ^ (hash >> 40)).to_string().to_lowercase();
+    digits.get(digits.len() - 8..).unwrap_or_default().to_owned()
+}
+
+/// Numbers in a list have fewer digits than ids have characters.
+const NUMBER_DIGITS_MAX: usize = 6;
+
+fn find<'a>(entries: &'a [Entry], key: &str) -> Result<&'a Entry, MailboxError> {
+    let unknown = || MailboxError::Unknown { key: key.to_owned() };
+    if key == "latest" {
+        return entries.last().ok_or_else(unknown);
+    }
+    if let Some(entry) = entries.iter().find(|entry| entry.name == key) {
+        return Ok(entry);
+    }
+    if key.len() <= NUMBER_DIGITS_MAX && key.bytes().all(|b| b.is_ascii_digit()) {
+        let number: usize = key.parse().map_err(|_| unknown())?;
+        return entries.iter().find(|entry| entry.number == number).ok_or_else(unknown);
+    }
+    let key_lower = key.to_lowercase();
+    let mut fitting =
+        entries.iter().filter(|entry| !key.is_empty() && entry.id.starts_with(&key_lower));
+    match (fitting.next(), fitting.next()) {
+        (Some(entry), None) => Ok(entry),
+        (Some(_), Some(_)) => Err(MailboxError::Ambiguous { key: key.to_owned() }),
+        (None, _) => Err(unknown()),
+    }
+}
+
+/// Puts names in order of arrival and gives each its number and id.
+fn number(mut entries: Vec<Entry>) -> Vec<Entry> {
+    entries.sort_by(|a, b| (a.arrived, &a.name).cmp(&(b.arrived, &b.name)));
+    for (index, entry) in entries.iter_mut().enumerate() {
+        entry.number = index + 1;
+        entry.id = short_id(&entry.name);
+    }
+    entries
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(name: &str, arrived: i64) -> Entry {
+        let arrived = Timestamp::from_second(arrived).ok();
+        Entry {
+            number: 0,
+            id: String::new(),
+            name: name.into(),
+            flags: String::new(),
+            octets: 0,
+            arrived,
+        }
+    }
+
+    #[test]
+    fn keys_and_what_they_mean() {
+        let entries = number(vec![entry("b", 2), entry("a", 1), entry("c", 3)]);
+        let name = |key: &str| find(&entries, key).map(|entry| entry.name.clone()).ok();
+        assert_eq!(name("1").as_deref(), Some("a"));
+        assert_eq!(name("latest").as_deref(), Some("c"));
+        assert_eq!(name("b").as_deref(), Some("b"));
+        assert_eq!(name(&short_id("c")).as_deref(), Some("c"));
+        assert_eq!(name(&short_id("c").to_uppercase()).as_deref(), Some("c"));
+        for key in ["0", "4", "", "zzzz", "999999999999999999999"] {
+            assert_eq!(name(key), None, "{key}");
+        }
+    }
+
+    #[test]
+    fn ids_are_short_and_differ() {
+        let ids: std::collections::HashSet<String> =
+            (0..20_000).map(|n| short_id(&format!("{n}.host"))).collect();
+        assert_eq!(ids.len(), 20_000);
+        assert!(ids.iter().all(|id| id.len() == 8));
+    }
+}

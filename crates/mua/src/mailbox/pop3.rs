@@ -1,0 +1,281 @@
+//! A POP3 server: the tokio shell around the pop3 crate's client session.
+//!
+//! The server isn't trusted (rows U11, U12, U13): what it sends is bounded, its unique ids are never
+//! part of a path, its words are shown as others' words, and no password goes to it without TLS unless
+//! it is this host. Deleting takes effect with QUIT alone, so every session is closed by it.
+
+use std::collections::HashMap;
+use std::time::Instant;
+
+use postroad_net::Io;
+use postroad_pop3::client::{
+    ClearTextLogin, Encryption, End, Outcome, Refusal, Request, Session, Settings, Step, Stls,
+};
+use postroad_pop3::command::MessageNumber;
+use postroad_protocol::sasl::Credentials;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+use super::{Entry, short_id};
+use crate::account::{Account, TlsStart, is_loopback};
+use crate::connect::{self, ConnectError, Tls};
+use crate::limits;
+
+/// Octets that are read at once.
+const READ_OCTETS: usize = 32 * 1024;
+
+/// Why a server's mailbox can't be read.
+#[derive(Debug, thiserror::Error)]
+pub enum Pop3Error {
+    /// There is no way there.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// There is no login.
+    #[error("a POP3 server wants a login; set user and password_file in the account file")]
+    NoLogin,
+    /// The session is over.
+    #[error("{at}: {end}{}", said(end))]
+    Ended {
+        /// Host and port.
+        at: String,
+        /// Why.
+        end: End,
+    },
+    /// The server doesn't do what it was asked for.
+    #[error("{at} refuses: {}", refusal.text)]
+    Refused {
+        /// Host and port.
+        at: String,
+        /// Its words.
+        refusal: Refusal,
+    },
+    /// The server has no such message any more.
+    #[error("letter {id} is gone from {at}")]
+    Gone {
+        /// Host and port.
+        at: String,
+        /// The letter's short id.
+        id: String,
+    },
+}
+
+/// The words of the server, where it had some.
+fn said(end: &End) -> String {
+    match end {
+        End::NotDeleted(refusal) | End::Refused(refusal) | End::Login(refusal) => {
+            format!(": {}", refusal.text)
+        }
+        End::Quit
+        | End::NoTls
+        | End::ClearText
+        | End::Credentials
+        | End::TooLarge { .. }
+        | End::Protocol(_)
+        | End::Lost => String::new(),
+    }
+}
+
+/// An open maildrop.
+pub struct Maildrop {
+    session: Session,
+    io: Option<Io>,
+    tls: Tls,
+    at: String,
+    entries: Vec<Entry>,
+    numbers: HashMap<String, MessageNumber>,
+    /// Content of the message that is coming in.
+    content: Vec<u8>,
+}
+
+impl Maildrop {
+    /// Connects, encrypts, logs in and lists.
+    ///
+    /// # Errors
+    /// Any [`Pop3Error`].
+    pub async fn open(
+        account: &Account,
+        host: &str,
+        port: u16,
+        start: TlsStart,
+    ) -> Result<Self, Pop3Error> {
+        let login = account.login.as_ref().ok_or(Pop3Error::NoLogin)?;
+        let password = login.password.read().map_err(ConnectError::from)?;
+        let at = format!("{host}:{port}");
+        let tls = Tls::to(account, host)?;
+        let mut io = connect::tcp(host, port).await?;
+        // A server on this host that nobody vouches for is spoken to as it is: nothing leaves the host.
+        let in_clear = is_loopback(host) && account.trust.is_none();
+        let (encryption, stls) = match start {
+            TlsStart::AtOnce => {
+                io = tls.clone().start(&at, io).await?;
+                (Encryption::Tls, Stls::Never)
+            }
+            TlsStart::ByCommand if in_clear => (Encryption::Clear, Stls::Never),
+            TlsStart::ByCommand => (Encryption::Clear, Stls::Required),
+        };
+        let settings = Settings {
+            encryption,
+            stls,
+            credentials: Credentials {
+                name: login.user.clone(),
+                password: password.expose().into(),
+            },
+            clear_text_login: match in_clear {
+                true => ClearTextLogin::Allowed,
+                false => ClearTextLogin::Refused,
+            },
+            message_octets_max: limits::MESSAGE_OCTETS_MAX,
+        };
+        let session = Session::new(settings, Instant::now());
+        let (entries, numbers) = (Vec::new(), HashMap::new());
+        let mut maildrop =
+            Self { session, io: Some(io), tls, at, entries, numbers, content: Vec::new() };
+        maildrop.list().await?;
+        Ok(maildrop)
+    }
+
+    pub(super) fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    async fn list(&mut self) -> Result<(), Pop3Error> {
+        self.until_idle().await?;
+        let Outcome::Sizes(sizes) = self.ask(Request::Sizes).await? else {
+            return Err(self.ended(End::Protocol("LIST was answered by something else")));
+        };
+        let Outcome::UniqueIds(ids) = self.ask(Request::UniqueIds).await? else {
+            return Err(self.ended(End::Protocol("UIDL was answered by something else")));
+        };
+        let sizes: HashMap<String, u64> =
+            sizes.into_iter().map(|(number, octets)| (number.to_string(), octets)).collect();
+        for (index, (number, unique_id)) in ids.into_iter().enumerate() {
+            let name = unique_id.to_string();
+            self.numbers.insert(name.clone(), number);
+            self.entries.push(Entry {
+                number: index + 1,
+                id: short_id(&name),
+                name,
+                flags: String::new(),
+                octets: sizes.get(&number.to_string()).copied().unwrap_or(0),
+                arrived: None,
+            });
+        }
+        Ok(())
+    }
+
+    pub(super) async fn header(&mut self, entry: &Entry) -> Result<Vec<u8>, Pop3Error> {
+        let number = self.number(entry)?;
+        self.fetch(Request::Top(number, 0)).await
+    }
+
+    pub(super) async fn message(&mut self, entry: &Entry) -> Result<Vec<u8>, Pop3Error> {
+        let number = self.number(entry)?;
+        self.fetch(Request::Retrieve(number)).await
+    }
+
+    pub(super) async fn delete(&mut self, entry: &Entry) -> Result<(), Pop3Error> {
+        let number = self.number(entry)?;
+        self.ask(Request::Delete(number)).await.map(drop)
+    }
+
+    pub(super) async fn close(mut self) -> Result<(), Pop3Error> {
+        self.until_idle().await?;
+        self.session.request(Request::Quit, Instant::now());
+        loop {
+            match self.advance().await? {
+                Event::Idle | Event::Done(_) => {}
+                Event::Closed(End::Quit) => return Ok(()),
+                Event::Closed(end) => return Err(self.ended(end)),
+            }
+        }
+    }
+
+    fn number(&self, entry: &Entry) -> Result<MessageNumber, Pop3Error> {
+        let gone = || Pop3Error::Gone { at: self.at.clone(), id: entry.id.clone() };
+        self.numbers.get(&entry.name).copied().ok_or_else(gone)
+    }
+
+    async fn fetch(&mut self, request: Request) -> Result<Vec<u8>, Pop3Error> {
+        self.content.clear();
+        self.ask(request).await?;
+        Ok(std::mem::take(&mut self.content))
+    }
+
+    async fn ask(&mut self, request: Request) -> Result<Outcome, Pop3Error> {
+        self.until_idle().await?;
+        self.session.request(request, Instant::now());
+        loop {
+            match self.advance().await? {
+                Event::Done(Outcome::Refused(refusal)) => {
+                    return Err(Pop3Error::Refused { at: self.at.clone(), refusal });
+                }
+                Event::Done(outcome) => return Ok(outcome),
+                Event::Closed(end) => return Err(self.ended(end)),
+                Event::Idle => return Err(self.ended(End::Protocol("a request was lost"))),
+            }
+        }
+    }
+
+    async fn until_idle(&mut self) -> Result<(), Pop3Error> {
+        loop {
+            match self.advance().await? {
+                Event::Idle => return Ok(()),
+                Event::Done(_) => {}
+                Event::Closed(end) => return Err(self.ended(end)),
+            }
+        }
+    }
+
+    fn ended(&self, end: End) -> Pop3Error {
+        Pop3Error::Ended { at: self.at.clone(), end }
+    }
+
+    /// Moves octets and time until the session wants a decision.
+    async fn advance(&mut self) -> Result<Event, Pop3Error> {
+        loop {
+            match self.session.step(Instant::now()) {
+                Step::Send(octets) => self.send(&octets).await,
+                Step::NeedInput => self.read().await,
+                Step::StartTls => {
+                    let lost = || Pop3Error::Ended { at: self.at.clone(), end: End::Lost };
+                    let io = self.io.take().ok_or_else(lost)?;
+                    self.io = Some(self.tls.clone().start(&self.at, io).await?);
+                    self.session.tls_started(Instant::now());
+                }
+                Step::Content(octets) => self.content.extend_from_slice(&octets),
+                Step::Idle => return Ok(Event::Idle),
+                Step::Done(outcome) => return Ok(Event::Done(outcome)),
+                Step::Close(end) => return Ok(Event::Closed(end)),
+            }
+        }
+    }
+
+    async fn send(&mut self, octets: &[u8]) {
+        let Some(io) = &mut self.io else { return self.session.closed() };
+        let write = async {
+            io.write_all(octets).await?;
+            io.flush().await
+        };
+        // What a server said before it closed may still be there to be read: only silence ends it here.
+        if tokio::time::timeout(limits::POP3_TIMEOUT, write).await.is_err() {
+            self.session.closed();
+        }
+    }
+
+    async fn read(&mut self) {
+        let Some(io) = &mut self.io else { return self.session.closed() };
+        let mut octets = vec![0; READ_OCTETS];
+        match tokio::time::timeout(limits::POP3_TIMEOUT, io.read(&mut octets)).await {
+            Ok(Ok(0) | Err(_)) | Err(_) => self.session.closed(),
+            Ok(Ok(count)) => {
+                self.session.push(octets.get(..count).unwrap_or_default(), Instant::now());
+            }
+        }
+    }
+}
+
+/// What the session came to.
+enum Event {
+    Idle,
+    Done(Outcome),
+    Closed(End),
+}

@@ -1,0 +1,222 @@
+//! What waits in the outbox, and why.
+//!
+//! While the sender has the queue, the list comes from `status.json`, which it writes after each round:
+//! a copy for the eye, which nothing depends on.
+
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use postroad_queue::{QueueRow, RecipientState};
+use serde::{Deserialize, Serialize};
+
+use super::{Found, Outbox, OutboxError, sender};
+use crate::render::page;
+use crate::safe_line;
+use crate::safe_text::SafeText;
+
+/// The format of `status.json`.
+const VERSION: u8 = 1;
+
+/// A letter that waits.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Waiting {
+    /// Its id, for `outbox retry` and `outbox drop`.
+    pub id: String,
+    /// Its sender; empty for the null reverse-path.
+    pub from: String,
+    /// Its octets.
+    pub size: u64,
+    /// Those who haven't got it yet.
+    pub recipients: Vec<Recipient>,
+}
+
+/// Somebody who hasn't got a letter yet.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Recipient {
+    /// The address.
+    pub to: String,
+    /// How it stands.
+    pub state: State,
+    /// Tries so far.
+    pub attempts: u32,
+    /// What the server said last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reply: Option<String>,
+    /// Seconds since 1970 of the next try.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<u64>,
+}
+
+/// How a recipient stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// Left, not yet looked at by a sender.
+    Left,
+    /// To be tried, again.
+    Waiting,
+    /// Refused for good: its author decides.
+    Refused,
+    /// Unreadable: the disk has damaged it.
+    Damaged,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Status {
+    v: u8,
+    letters: Vec<Waiting>,
+}
+
+impl Outbox {
+    /// All letters that haven't left, oldest first.
+    ///
+    /// # Errors
+    /// Where the outbox can't be read.
+    pub async fn list(&self) -> Result<Vec<Waiting>, OutboxError> {
+        let mut letters = match self.queue(Duration::ZERO).await {
+            Ok(shard) => {
+                let rows = sender::all_rows(shard.as_ref()).await;
+                shard.release().await;
+                rows.iter().map(Waiting::of_row).collect()
+            }
+            Err(OutboxError::Busy) => read_status(&self.folder),
+            Err(error) => return Err(error),
+        };
+        let drop_off = self.drop_off()?;
+        for name in drop_off.waiting()? {
+            match drop_off.read_waiting(&name) {
+                Ok(found) => letters.push(Waiting::of_left(name, found)),
+                // The sender took it in this moment.
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(letters)
+    }
+}
+
+impl Waiting {
+    fn of_row(row: &QueueRow) -> Self {
+        let pairs = row.envelope.recipients.iter().zip(&row.states);
+        let recipient =
+            |(recipient, state): (&postroad_protocol::envelope::Recipient, &RecipientState)| {
+                let to = recipient.address.to_string();
+                match state {
+                    RecipientState::Waiting { attempts, due, last } => Some(Recipient {
+                        to,
+                        state: if *due >= sender::never() {
+                            State::Refused
+                        } else {
+                            State::Waiting
+                        },
+                        attempts: *attempts,
+                        reply: last.as_ref().map(ToString::to_string),
+                        next: Some(*due).filter(|due| *due < sender::never()).and_then(seconds),
+                    }),
+                    RecipientState::Held { attempts } => Some(Recipient {
+                        to,
+                        state: State::Refused,
+                        attempts: *attempts,
+                        reply: None,
+                        next: None,
+                    }),
+                    RecipientState::Done => None,
+                }
+            };
+        Self {
+            id: sender::shown_id(row.id),
+            from: row.envelope.reverse_path.to_string(),
+            size: row.octets,
+            recipients: pairs.filter_map(recipient).collect(),
+        }
+    }
+
+    fn of_left(name: String, found: Found) -> Self {
+        let recipient = |to: String, state, reply: Option<&str>| Recipient {
+            to,
+            state,
+            attempts: 0,
+            reply: reply.map(str::to_owned),
+            next: None,
+        };
+        match found {
+            Found::Letter(left) => Self {
+                id: name,
+                from: left.envelope.reverse_path.to_string(),
+                size: left.content.len() as u64,
+                recipients: left
+                    .envelope
+                    .recipients
+                    .iter()
+                    .map(|to| recipient(to.address.to_string(), State::Left, None))
+                    .collect(),
+            },
+            Found::Unreadable(problem) => Self {
+                id: name,
+                from: String::new(),
+                size: 0,
+                recipients: vec![recipient(String::new(), State::Damaged, Some(problem))],
+            },
+        }
+    }
+
+    /// The letter in lines, the server's words below each recipient.
+    pub fn lines(&self) -> Vec<SafeText> {
+        let size = page::size(usize::try_from(self.size).unwrap_or(usize::MAX));
+        let mut lines = vec![safe_line!("{}  {size}  from <{}>", self.id, self.from)];
+        for recipient in &self.recipients {
+            let state = match recipient.state {
+                State::Left => "left, not yet tried",
+                State::Waiting if recipient.attempts == 0 => "waits",
+                State::Waiting => "waits for the next try",
+                State::Refused => "REFUSED: retry it, or drop it",
+                State::Damaged => "DAMAGED",
+            };
+            lines.push(safe_line!(
+                "    to <{}>: {state} (tries: {})",
+                recipient.to,
+                recipient.attempts
+            ));
+            if let Some(reply) = &recipient.reply {
+                lines.push(safe_line!("        {reply}"));
+            }
+        }
+        lines
+    }
+
+    /// Whether one of its recipients was refused.
+    pub fn is_refused(&self) -> bool {
+        self.recipients.iter().any(|recipient| recipient.state == State::Refused)
+    }
+}
+
+fn seconds(time: SystemTime) -> Option<u64> {
+    time.duration_since(SystemTime::UNIX_EPOCH).ok().map(|since| since.as_secs())
+}
+
+/// Writes the copy for the eye; where that fails, the eye sees an old one.
+pub(super) fn keep(folder: &Path, rows: &[QueueRow]) {
+    let status = Status { v: VERSION, letters: rows.iter().map(Waiting::of_row).collect() };
+    let (next, path) = (folder.join("status.next"), folder.join("status.json"));
+    let written = serde_json::to_vec(&status).map_err(std::io::Error::from).and_then(|json| {
+        std::fs::write(&next, json)?;
+        std::fs::rename(&next, &path)
+    });
+    if let Err(error) = written {
+        tracing::warn!(path = %path.display(), %error, "cannot write the outbox's list");
+    }
+}
+
+/// Whether the last round left letters that are tried again by themselves.
+pub(super) fn has_waiting(folder: &Path) -> bool {
+    let letters = read_status(folder);
+    let mut recipients = letters.iter().flat_map(|letter| &letter.recipients);
+    recipients.any(|recipient| recipient.state == State::Waiting)
+}
+
+fn read_status(folder: &Path) -> Vec<Waiting> {
+    let status = std::fs::read(folder.join("status.json"))
+        .ok()
+        .and_then(|json| serde_json::from_slice::<Status>(&json).ok());
+    status.filter(|status| status.v == VERSION).map(|status| status.letters).unwrap_or_default()
+}

@@ -1,0 +1,179 @@
+//! The outbox: where a letter is safe once the command that sends it has said 0.
+//!
+//! ```text
+//! mail, sendmail, send ──► drop/new/ ──► queue/ ──► submission server
+//!      (any number)          file        log          (one sender)
+//! ```
+//! | looking for | it is in |
+//! |---|---|
+//! | how a letter is left, by many at once | [`drop_off`] |
+//! | how letters leave, by one sender at a time | [`sender`] |
+//! | what waits, and why | [`listing`] |
+//!
+//! The queue is the queue crate's, with one route: the account's submission server. It takes no letter
+//! itself that it could still lose: a letter is in drop/ until the queue has made it durable.
+//!
+//! | the process ends | the letter | what the next start does |
+//! |---|---|---|
+//! | before exit 0 was said | may be in drop/new/, whole, or nowhere | sends it if it is there |
+//! | after that | is in drop/new/ | takes it in |
+//! | while it is taken in | in drop/taken/ID, perhaps in the queue too | asks the queue for ID |
+//! | while it is sent | in the queue | sends it again: a second copy only where the server's reply was lost |
+//!
+//! `sender.lock` is held by the one sender, `queue/` has the queue's own lock, which the sender holds
+//! only while it works: between tries the other commands can have it.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use postroad_disk::{Disk, DiskError, DiskLock, OsDisk};
+use postroad_queue::{Embedded, OpenError, OwnedShard};
+
+use crate::compose::Letter;
+use crate::limits;
+
+mod drop_off;
+pub mod listing;
+pub mod sender;
+pub mod start;
+
+pub(crate) use drop_off::decode_notify;
+pub use drop_off::{DropOff, Found, Left};
+
+/// An outbox in a folder.
+#[derive(Debug, Clone)]
+pub struct Outbox {
+    disk: Arc<dyn Disk>,
+    folder: PathBuf,
+}
+
+/// Why the outbox can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum OutboxError {
+    /// The disk.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+    /// The queue.
+    #[error("cannot open the outbox's queue")]
+    Open(#[source] OpenError),
+    /// The queue can't be written.
+    #[error("the outbox's queue takes no letters: {0}")]
+    Accept(#[from] postroad_queue::AcceptError),
+    /// The sender is at work all the time.
+    #[error("the sender is at work; try again in a moment")]
+    Busy,
+    /// The queue was taken from us.
+    #[error(transparent)]
+    Fenced(#[from] postroad_queue::Fenced),
+    /// There is no such letter.
+    #[error("no letter {0} in the outbox; see outbox list")]
+    Unknown(String),
+}
+
+/// Whether there may be letters, without opening anything: a quick look before a sender is started.
+pub fn has_letters(folder: &Path) -> bool {
+    let has_entries = |part: &str| {
+        std::fs::read_dir(folder.join(part)).is_ok_and(|mut entries| entries.next().is_some())
+    };
+    has_entries("drop/new") || has_entries("drop/taken") || listing::has_waiting(folder)
+}
+
+impl Outbox {
+    /// The outbox in this folder, which is made where it is missing.
+    ///
+    /// # Errors
+    /// Where it can't be made.
+    pub fn open(folder: &Path) -> Result<Self, OutboxError> {
+        let disk: Arc<dyn Disk> = Arc::new(OsDisk);
+        drop_off::make_with_parents(disk.as_ref(), folder)?;
+        Ok(Self { disk, folder: folder.to_owned() })
+    }
+
+    /// Leaves a letter: after `Ok` a power cut doesn't lose it.
+    ///
+    /// # Errors
+    /// Where the disk is full or fails.
+    pub fn leave(&self, letter: &Letter) -> Result<(), OutboxError> {
+        Ok(self.drop_off()?.leave(letter)?)
+    }
+
+    fn drop_off(&self) -> Result<DropOff, DiskError> {
+        DropOff::open(Arc::clone(&self.disk), self.folder.join("drop"))
+    }
+
+    /// The right to send; `None` where another process has it.
+    fn try_lock(&self) -> Result<Option<Box<dyn DiskLock>>, DiskError> {
+        match self.disk.lock(&self.folder.join("sender.lock")) {
+            Ok(lock) => Ok(Some(lock)),
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The queue, as soon as whoever has it puts it down.
+    async fn queue(&self, patience: Duration) -> Result<Arc<dyn OwnedShard>, OutboxError> {
+        const LOOK: Duration = Duration::from_millis(20);
+        let engine = Embedded::new(Arc::clone(&self.disk), self.folder.join("queue"));
+        let end = Instant::now() + patience;
+        loop {
+            match engine.open_blocking() {
+                Ok(shard) => return Ok(shard),
+                Err(OpenError::Taken { .. }) if Instant::now() < end => {
+                    tokio::time::sleep(LOOK).await;
+                }
+                Err(OpenError::Taken { .. }) => return Err(OutboxError::Busy),
+                Err(error) => return Err(OutboxError::Open(error)),
+            }
+        }
+    }
+
+    /// Lets letters go again that were refused or wait, or all of them where no id is named.
+    ///
+    /// # Errors
+    /// Where there is no such letter, or the sender doesn't put the queue down.
+    pub async fn retry(&self, ids: &[String]) -> Result<u64, OutboxError> {
+        self.edit(ids, postroad_queue::Edit::Retry).await
+    }
+
+    /// Throws letters away that haven't left.
+    ///
+    /// # Errors
+    /// As [`Outbox::retry`].
+    pub async fn discard(&self, ids: &[String]) -> Result<u64, OutboxError> {
+        let drop_off = self.drop_off()?;
+        let waiting = drop_off.waiting()?;
+        let mut dropped = 0;
+        let mut rest = Vec::new();
+        for id in ids {
+            match waiting.iter().find(|name| *name == id) {
+                Some(name) => {
+                    drop_off.discard(name)?;
+                    dropped += 1;
+                }
+                None => rest.push(id.clone()),
+            }
+        }
+        if rest.is_empty() {
+            return Ok(dropped);
+        }
+        Ok(dropped + self.edit(&rest, postroad_queue::Edit::Delete).await?)
+    }
+
+    async fn edit(&self, ids: &[String], edit: postroad_queue::Edit) -> Result<u64, OutboxError> {
+        let unknown = |id: &String| OutboxError::Unknown(id.clone());
+        let parsed: Result<Vec<_>, _> =
+            ids.iter().map(|id| id.parse().map_err(|_| unknown(id))).collect();
+        let filter = postroad_queue::Filter {
+            ids: Some(parsed?).filter(|ids| !ids.is_empty()),
+            ..postroad_queue::Filter::default()
+        };
+        let shard = self.queue(limits::OUTBOX_WAIT).await?;
+        let edited = shard.edit(&filter, edit).await;
+        shard.release().await;
+        match (edited?, ids) {
+            (0, [id, ..]) => Err(unknown(id)),
+            (count, _) => Ok(count),
+        }
+    }
+}
