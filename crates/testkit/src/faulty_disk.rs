@@ -145,19 +145,25 @@ impl FaultyDisk {
         if state.dead && matches!(state.plan, Plan::Cut { .. }) {
             state.lose_power();
         }
+        self.next_run(state)
+    }
+
+    /// The next run of the process after a power cut right now.
+    #[must_use]
+    pub fn restart_after_cut(&self) -> Self {
+        let mut state = self.state();
+        state.lose_power();
+        self.next_run(state)
+    }
+
+    /// Under the same lock as the power cut: no thread of the last run does anything in between.
+    fn next_run(&self, mut state: MutexGuard<'_, State>) -> Self {
         state.run += 1;
         state.plan = Plan::Sound;
         state.dead = false;
         state.calls.clear();
         state.locked.clear();
         Self { state: Arc::clone(&self.state), run: state.run }
-    }
-
-    /// The next run of the process after a power cut right now.
-    #[must_use]
-    pub fn restart_after_cut(&self) -> Self {
-        self.state().lose_power();
-        self.restart()
     }
 
     /// Sets the space that is said to be left. Writes don't use it up.
@@ -278,7 +284,10 @@ impl State {
     fn lose_power(&mut self) {
         for node in self.nodes.values_mut() {
             match node {
-                Node::File(file) => file.written.clone_from(&file.durable),
+                Node::File(file) => {
+                    file.written.clone_from(&file.durable);
+                    file.failed_sync = false;
+                }
                 Node::Directory(names, durable) => names.clone_from(durable),
                 Node::Other => {}
             }

@@ -5,7 +5,8 @@
 //! message's record could still surface.
 //!
 //! The oldest segment goes when nothing queued stands in it. Where a few old letters hold it while
-//! the log grows, they are written anew at the log's end, states and all, and then it goes.
+//! the log grows, they are written anew at the log's end, states and all, and then it goes. A few
+//! segments are kept under another name, to be written over by the next ones.
 
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
@@ -16,7 +17,7 @@ use tokio::sync::oneshot;
 use super::codec::Storage;
 use super::inbox::{Moved, Request};
 use super::index::{Index, Place};
-use super::limits::{LOG_PER_LIVE_MAX, LOG_SEGMENTS_FREE, MOVE_OCTETS, WALK_STEP};
+use super::limits::{LOG_PER_LIVE_MAX, LOG_SEGMENTS_FREE, MOVE_OCTETS, SPARES_MAX, WALK_STEP};
 use super::walk::behind;
 use super::{Core, events, lock};
 use crate::spool::{Cursor, Edit, QueueId};
@@ -123,12 +124,31 @@ fn clean(core: &Core, current: u32) -> Result<(), DiskError> {
     }
 }
 
+/// Takes a segment out of the log: sets it aside to be written over, or removes it.
 fn remove(core: &Core, segment: u32) -> Result<(), DiskError> {
-    core.disk.remove(&core.layout.segment(segment))?;
-    core.disk.sync_dir(&core.layout.segments_dir())?;
+    let (disk, path) = (core.disk.as_ref(), core.layout.segment(segment));
+    let spare = is_spare(core, segment);
+    if spare {
+        disk.rename_noreplace(&path, &core.layout.spare(segment))?;
+    } else {
+        disk.remove(&path)?;
+    }
+    disk.sync_dir(&core.layout.segments_dir())?;
     core.files().remove(&segment);
     core.index().segments.remove(&segment);
+    // From here on the writer may take it.
+    if let (true, Some(spares)) = (spare, lock(&core.spares).as_mut()) {
+        spares.push(segment);
+    }
     Ok(())
+}
+
+/// Whether a segment is worth keeping: it was filled, and few are kept.
+fn is_spare(core: &Core, segment: u32) -> bool {
+    let filled = core.index().segments.get(&segment).is_some_and(|usage| {
+        usage.octets > core.segment_octets / 2 && usage.octets <= 2 * core.segment_octets
+    });
+    filled && lock(&core.spares).as_ref().is_some_and(|spares| spares.len() < SPARES_MAX)
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -189,7 +209,7 @@ fn standing_in(
 fn read(core: &Core, id: QueueId, place: Place, storage: Storage) -> Option<Moved> {
     let content = match storage {
         Storage::Large { .. } => Bytes::new(),
-        Storage::Inline => match core.read_inline(place) {
+        Storage::Inline => match core.read_inline(id, place) {
             Ok(Some(content)) => content,
             Ok(None) => {
                 set_aside(core, id, place)?;

@@ -1,23 +1,24 @@
 //! Sets aside what was found altered in the log, so that an operator can look at it.
 
+use std::path::PathBuf;
+
 use postroad_disk::{Disk, DiskError};
 
-use super::events;
 use super::layout::Layout;
 
-/// Copies a stretch of a segment into `damaged/`. Done once already: nothing more to do.
+/// Copies a stretch of a segment into `damaged/` and gives the copy's name. Where an earlier start has
+/// done so there is nothing more to do.
 pub(crate) fn keep(
     disk: &dyn Disk,
     layout: &Layout,
     segment: u32,
     from: u64,
     to: u64,
-) -> Result<(), DiskError> {
+) -> Result<PathBuf, DiskError> {
     let path = layout.segment(segment);
     let kept = layout.damaged_dir().join(format!("{segment:010}-{from}"));
-    events::damaged(&path, from, to - from, &kept);
     let mut copy = match disk.create_new(&kept) {
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => return Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => return Ok(kept),
         other => other?,
     };
     let original = disk.open_read(&path)?;
@@ -33,5 +34,6 @@ pub(crate) fn keep(
         at += read as u64;
     }
     copy.sync()?;
-    disk.sync_dir(&layout.damaged_dir())
+    disk.sync_dir(&layout.damaged_dir())?;
+    Ok(kept)
 }

@@ -49,8 +49,8 @@ pub(crate) fn foreign(path: &Path, why: &'static str) {
     tracing::warn!(path = ?path, why, "left alone in the queue's folder");
 }
 
-pub(crate) fn torn_tail(path: &Path, octets: u64) {
-    tracing::warn!(path = ?path, octets, "the last write was cut off; nothing in it had been answered");
+pub(crate) fn torn_tail(path: &Path, offset: u64, kept: &Path) {
+    tracing::warn!(path = ?path, offset, kept = ?kept, "the last write was cut off: a record that nobody was told is stored");
 }
 
 pub(crate) fn damaged(path: &Path, offset: u64, octets: u64, kept: &Path) {

@@ -4,6 +4,7 @@
 //! DIR/lock                      held by the process that owns the queue
 //! DIR/epoch                     the number of the last start, from which ids grow
 //! DIR/segments/0000000001.log   the log, oldest first
+//! DIR/segments/0000000001.spare a segment that has gone, kept to be written over by a new one
 //! DIR/large/0123456789ABC       contents of large messages, by queue id
 //! DIR/damaged/                  what start-up or cleaning found altered, for the operator
 //! ```
@@ -43,6 +44,11 @@ impl Layout {
         self.segments_dir().join(format!("{number:010}.log"))
     }
 
+    /// The name of a segment that is kept to be written over.
+    pub(crate) fn spare(&self, number: u32) -> PathBuf {
+        self.segments_dir().join(format!("{number:010}.spare"))
+    }
+
     pub(crate) fn large_dir(&self) -> PathBuf {
         self.dir.join("large")
     }
@@ -79,16 +85,17 @@ impl Layout {
         }
     }
 
-    /// The numbers of the segments that are there, in order; anything else is reported and left alone.
-    pub(crate) fn segments(&self, disk: &dyn Disk) -> Result<Vec<u32>, DiskError> {
-        let dir = self.segments_dir();
-        let mut numbers = ours(disk, &dir, |name| {
-            let digits = name.strip_suffix(".log")?;
-            let number = digits.parse().ok()?;
-            (format!("{number:010}") == digits).then_some(number)
-        })?;
-        numbers.sort_unstable();
-        Ok(numbers)
+    /// The segments that are there; anything else is reported and left alone.
+    pub(crate) fn segments(&self, disk: &dyn Disk) -> Result<Segments, DiskError> {
+        let mut found = Segments::default();
+        for name in ours(disk, &self.segments_dir(), SegmentName::parse)? {
+            match name {
+                SegmentName::Log(number) => found.log.push(number),
+                SegmentName::Spare(number) => found.spares.push(number),
+            }
+        }
+        found.log.sort_unstable();
+        Ok(found)
     }
 
     /// The ids of the large messages that are there.
@@ -97,6 +104,33 @@ impl Layout {
             let id: QueueId = name.parse().ok()?;
             (id.to_string() == name).then_some(id)
         })
+    }
+}
+
+/// The segments in a queue's directory, by number.
+#[derive(Debug, Default)]
+pub(crate) struct Segments {
+    /// The log, in order.
+    pub(crate) log: Vec<u32>,
+    /// To be written over.
+    pub(crate) spares: Vec<u32>,
+}
+
+enum SegmentName {
+    Log(u32),
+    Spare(u32),
+}
+
+impl SegmentName {
+    fn parse(name: &str) -> Option<Self> {
+        let (digits, suffix) = name.split_once('.')?;
+        let number = digits.parse().ok()?;
+        match suffix {
+            _ if format!("{number:010}") != digits => None,
+            "log" => Some(Self::Log(number)),
+            "spare" => Some(Self::Spare(number)),
+            _ => None,
+        }
     }
 }
 

@@ -5,9 +5,12 @@ use std::time::Duration;
 /// Octets of content that go into the log with their envelope; what is longer gets a file of its own,
 /// so that it neither holds up the small ones nor is copied when the log is cleaned.
 pub const INLINE_OCTETS_MAX: u64 = 1024 * 1024;
-/// Octets after which a segment is closed and the next one begun: large enough to make its creation
-/// rare, small enough that space comes back in good time.
-pub(crate) const SEGMENT_OCTETS: u64 = 64 * 1024 * 1024;
+/// Octets after which a segment is closed and the next one begun: large enough to make that rare,
+/// small enough that space comes back (and segments are written over) in good time.
+pub(crate) const SEGMENT_OCTETS: u64 = 16 * 1024 * 1024;
+/// Segments kept to be written over. Writing over what is there spares the file system's journal an
+/// entry at every sync; more than a few are never needed, for the log is short when mail flows.
+pub(crate) const SPARES_MAX: usize = 4;
 /// Octets in one group commit; more waits for the next one, so that no sync takes very long.
 pub(crate) const GROUP_OCTETS_MAX: u64 = 8 * 1024 * 1024;
 /// Octets of envelope and states in one record: 1,000 recipients with the longest address, ORCPT and
@@ -20,7 +23,7 @@ pub(crate) const LARGE_WRITE_OCTETS: usize = 1024 * 1024;
 /// Octets of just accepted content kept in memory, so that a letter delivered at once isn't read back.
 pub(crate) const RECENT_OCTETS_MAX: u64 = 64 * 1024 * 1024;
 /// Octets that intake leaves free for outcomes, bounces and cleaning.
-pub(crate) const RESERVE_OCTETS: u64 = 2 * SEGMENT_OCTETS;
+pub(crate) const RESERVE_OCTETS: u64 = 8 * SEGMENT_OCTETS;
 /// Files that intake leaves free for the same.
 pub(crate) const RESERVE_INODES: u64 = 64;
 /// How old the known free space may be.

@@ -18,6 +18,9 @@
 //! | while the epoch is written | `epoch.next` | the next start replaces it |
 //! | after a failed sync | what was refused, perhaps intact | the cancellation in the next segment |
 //!
+//! No run writes into a file of an earlier run, but to cut off its torn tail: whatever failed then can
+//! do no harm now.
+//!
 //! Damage that is no torn tail (a checksum doesn't fit) is copied to `damaged/` and reported; the
 //! messages before and behind it are unharmed.
 //!
@@ -128,6 +131,7 @@ impl Embedded {
             files: Mutex::default(),
             space: Mutex::default(),
             stopped: Mutex::default(),
+            spares: Mutex::new(Some(Vec::new())),
             cleaning: cleaner::Gate::default(),
         });
         core.used(segment.number, segment.end);
@@ -195,6 +199,8 @@ pub(crate) struct Core {
     space: Mutex<Option<(Instant, Space)>>,
     /// Why nothing is taken in any more, once that is so.
     stopped: Mutex<Option<AcceptError>>,
+    /// Segments to be written over; `None` once the disk has failed, for then new files are safer.
+    spares: Mutex<Option<Vec<u32>>>,
     cleaning: cleaner::Gate,
 }
 
@@ -245,6 +251,11 @@ impl Core {
         *lock(&self.stopped) = Some(why);
     }
 
+    /// A segment to be written over, if there is one.
+    fn take_spare(&self) -> Option<u32> {
+        lock(&self.spares).as_mut().and_then(Vec::pop)
+    }
+
     /// Why nothing is taken in, if that is so.
     fn stopped(&self) -> Option<AcceptError> {
         lock(&self.stopped).clone()
@@ -255,9 +266,9 @@ impl Core {
     }
 
     /// The content of a record in the log; `None` where it doesn't fit its checksum.
-    fn read_inline(&self, place: Place) -> Result<Option<Bytes>, DiskError> {
+    fn read_inline(&self, id: QueueId, place: Place) -> Result<Option<Bytes>, DiskError> {
         let file = self.file(place.segment)?;
-        record::read_content(file.as_ref(), place).map(|content| content.map(Bytes::from))
+        record::read_content(file.as_ref(), place, id).map(|content| content.map(Bytes::from))
     }
 
     fn file(&self, segment: u32) -> Result<Arc<dyn DiskFile>, DiskError> {

@@ -10,7 +10,8 @@
 //!                                                ; crc of the 28 octets before it, then of meta
 //! ```
 //! - `mark` is drawn at random for each segment. After damage the reader looks for it to find the next
-//!   record; no letter's text can guess it, so no letter can pass for records.
+//!   record; no letter's text can guess it, so no letter can pass for records. It also tells the records
+//!   of a segment from those that the same file held before it was written over.
 //! - `group` is the offset in this segment at which the group commit began that wrote the record. A
 //!   group is written only when the one before it is durable, so whatever is damaged *before* the last
 //!   group was on the disk and has been altered; what is damaged from there on is the torn tail of a
@@ -23,6 +24,7 @@ use postroad_disk::{DiskError, DiskFile};
 use super::codec::Kind;
 use super::index::Place;
 use super::limits::{INLINE_OCTETS_MAX, META_OCTETS_MAX, SEGMENT_OCTETS};
+use crate::spool::QueueId;
 
 /// Octets of a segment's header.
 pub(crate) const HEADER_OCTETS: usize = 32;
@@ -90,7 +92,7 @@ impl Head {
     }
 
     /// What the octets say, if they can be a head at all; whether they are is for the checksum to say.
-    fn plausible(octets: &[u8; HEAD_OCTETS], mark: u64) -> Option<Self> {
+    fn plausible(octets: &[u8; HEAD_OCTETS]) -> Option<Self> {
         let head = Self {
             mark: u64_at(octets, 0),
             kind: Kind::from_number(u32_at(octets, 8))?,
@@ -99,8 +101,7 @@ impl Head {
             content_octets: u32_at(octets, 20),
             content_crc: u32_at(octets, 24),
         };
-        let fits = head.mark == mark
-            && usize::try_from(head.meta_octets).is_ok_and(|octets| octets <= META_OCTETS_MAX)
+        let fits = usize::try_from(head.meta_octets).is_ok_and(|octets| octets <= META_OCTETS_MAX)
             && u64::from(head.content_octets) <= INLINE_OCTETS_MAX.max(SEGMENT_OCTETS);
         fits.then_some(head)
     }
@@ -157,7 +158,7 @@ pub(crate) enum Found {
     Record { offset: u64, head: Head, meta: Vec<u8> },
     /// Octets that are no intact record, from `from` up to `to`.
     Damaged { from: u64, to: u64 },
-    /// Nothing but zeros or the end of the file.
+    /// The end: what follows, if anything, is of the file's former life.
     End { offset: u64 },
 }
 
@@ -207,18 +208,13 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Nothing intact follows: the rest is damaged, or it is the end.
+    /// Nothing intact follows: a record that was begun here and is damaged, or the end.
     fn tail(&mut self, from: u64) -> Result<Found, DiskError> {
-        let mut at = from;
-        while at < self.octets {
-            let window = self.window.fill(self.file, at, WINDOW_OCTETS)?;
-            if window.iter().any(|octet| *octet != 0) {
-                self.offset = self.octets;
-                return Ok(Found::Damaged { from, to: self.octets });
-            }
-            at += window.len().max(1) as u64;
-        }
         self.offset = self.octets;
+        let window = self.window.fill(self.file, from, HEAD_OCTETS)?;
+        if window.starts_with(&self.mark.to_le_bytes()) {
+            return Ok(Found::Damaged { from, to: self.octets });
+        }
         Ok(Found::End { offset: from })
     }
 
@@ -248,7 +244,7 @@ impl<'a> Reader<'a> {
         let Some(octets) = octets.first_chunk::<HEAD_OCTETS>().copied() else {
             return Ok(Attempt::NoRecord);
         };
-        let Some(head) = Head::plausible(&octets, self.mark) else { return Ok(Attempt::NoRecord) };
+        let Some(head) = Head::plausible(&octets) else { return Ok(Attempt::NoRecord) };
         if offset + head.record_octets() > self.octets {
             return Ok(Attempt::NoRecord);
         }
@@ -258,7 +254,7 @@ impl<'a> Reader<'a> {
         let Some(meta) = window.get(..meta_octets).map(<[u8]>::to_vec) else {
             return Ok(Attempt::NoRecord);
         };
-        if !crc_fits(&octets, &meta) {
+        if !self.is_ours(&octets, &meta) {
             return Ok(Attempt::NoRecord);
         }
         let content_offset = meta_offset + u64::from(head.meta_octets);
@@ -266,6 +262,16 @@ impl<'a> Reader<'a> {
             return Ok(Attempt::ContentDamaged(head));
         }
         Ok(Attempt::Intact(head, meta))
+    }
+
+    /// Whether the checksum fits for a head with our mark. The mark itself need not be intact: of the
+    /// last record in a file with a former life it alone would tell that there is a record at all.
+    fn is_ours(&self, octets: &[u8; HEAD_OCTETS], meta: &[u8]) -> bool {
+        let mut octets = *octets;
+        if let Some(mark) = octets.first_chunk_mut() {
+            *mark = self.mark.to_le_bytes();
+        }
+        crc_fits(&octets, meta)
     }
 
     fn content_fits(&mut self, head: &Head, offset: u64) -> Result<bool, DiskError> {
@@ -325,21 +331,24 @@ pub(crate) fn first_mark(file: &dyn DiskFile) -> Result<Option<u64>, DiskError> 
 }
 
 /// The content of the record at a place that the index knows; `None` where head, meta or content
-/// don't fit their checksums any more.
+/// don't fit their checksums any more, or belong to another message: the file may have been written
+/// over since it was opened.
 pub(crate) fn read_content(
     file: &dyn DiskFile,
     place: Place,
+    id: QueueId,
 ) -> Result<Option<Vec<u8>>, DiskError> {
     let mut octets = vec![0; usize::try_from(place.octets()).unwrap_or(0)];
     let read = file.read_at(&mut octets, u64::from(place.offset))?;
     let content = || {
         let head_octets = octets.get(..read)?.first_chunk::<HEAD_OCTETS>()?;
-        let head = Head::plausible(head_octets, u64_at(head_octets, 0))?;
+        let head = Head::plausible(head_octets)?;
         let meta_end = HEAD_OCTETS + usize::try_from(head.meta_octets).ok()?;
         let meta = octets.get(HEAD_OCTETS..meta_end)?;
         let content = octets.get(meta_end..read)?;
         let intact = head.record_octets() == read as u64
             && crc_fits(head_octets, meta)
+            && meta.starts_with(&id.number().to_le_bytes())
             && crc32fast::hash(content) == head.content_crc;
         intact.then(|| content.to_vec())
     };

@@ -9,7 +9,7 @@ use postroad_disk::{Disk, DiskError, DiskFile, DiskLock};
 
 use super::codec::{Record, Storage};
 use super::index::{Index, Place};
-use super::layout::Layout;
+use super::layout::{Layout, Segments};
 use super::record::{Contents, Found, HEADER_OCTETS, Header, Reader, VERSION, first_mark};
 use super::{damage, events, large};
 use crate::spool::{OpenError, QueueId};
@@ -36,15 +36,17 @@ pub(crate) fn recover(disk: &Arc<dyn Disk>, layout: &Layout) -> Result<Recovered
         _ => error.into(),
     })?;
     let mut replay = Replay { disk, layout, index: Index::default(), last_id: None };
-    let numbers = layout.segments(disk)?;
-    for number in &numbers {
-        let contents =
-            if Some(number) == numbers.last() { Contents::Check } else { Contents::Skip };
+    let Segments { log, spares } = layout.segments(disk)?;
+    for number in &log {
+        let contents = if Some(number) == log.last() { Contents::Check } else { Contents::Skip };
         replay.segment(*number, contents)?;
     }
     let Replay { index, last_id, .. } = replay;
+    for spare in spares {
+        disk.remove(&layout.spare(spare))?;
+    }
     sweep_large(disk, layout, &index)?;
-    let next_segment = numbers.last().map_or(1, |last| last + 1);
+    let next_segment = log.last().map_or(1, |last| last + 1);
     Ok(Recovered { lock, index, next_segment, last_id })
 }
 
@@ -121,12 +123,17 @@ impl Replay<'_> {
     ) -> Result<(), OpenError> {
         let octets = file.len()?;
         for gap in gaps {
-            damage::keep(self.disk, self.layout, number, gap.from, gap.to)?;
+            let kept = damage::keep(self.disk, self.layout, number, gap.from, gap.to)?;
+            let torn = contents == Contents::Check && gap.from >= last_group;
+            if torn {
+                events::torn_tail(&self.layout.segment(number), gap.from, &kept);
+            } else {
+                events::damaged(&self.layout.segment(number), gap.from, gap.to - gap.from, &kept);
+            }
         }
-        let Some(tail) = gaps.last().filter(|gap| gap.to == octets) else { return Ok(()) };
-        if contents == Contents::Check && tail.from >= last_group {
-            events::torn_tail(&self.layout.segment(number), tail.to - tail.from);
-            // Cut it off, so that the start after this one doesn't take it for damage.
+        // Cut a torn tail off, so that the start after this one doesn't take it for damage.
+        let tail = gaps.last().filter(|gap| gap.to == octets && gap.from >= last_group);
+        if let (Some(tail), Contents::Check) = (tail, contents) {
             file.truncate(tail.from)?;
             file.sync()?;
         }
@@ -137,7 +144,8 @@ impl Replay<'_> {
     fn without_records(&mut self, number: u32, file: Box<dyn DiskFile>) -> Result<(), OpenError> {
         let octets = file.len()?;
         if octets > HEADER_OCTETS as u64 {
-            damage::keep(self.disk, self.layout, number, 0, octets)?;
+            let kept = damage::keep(self.disk, self.layout, number, 0, octets)?;
+            events::damaged(&self.layout.segment(number), 0, octets, &kept);
         }
         // It stays in the list, so that it is removed in its turn.
         self.index.segments.entry(number).or_default().octets = octets;

@@ -20,8 +20,8 @@ impl Segment {
     /// a sync in it succeeds.
     pub(crate) fn create(disk: &dyn Disk, layout: &Layout, number: u32) -> Result<Self, DiskError> {
         let path = layout.segment(number);
-        let mark = random_mark();
         let mut file = disk.create_new(&path)?;
+        let mark = random_mark();
         let mut begin = || {
             let header = Header { version: VERSION, number, mark };
             file.write_all_at(&[&header.encode()], 0)?;
@@ -33,6 +33,24 @@ impl Segment {
             let _ = disk.remove(&path);
             return Err(error);
         }
+        Ok(Self { number, mark, file, end: HEADER_OCTETS as u64 })
+    }
+
+    /// Begins it in the file of a segment that has gone, where there is one: the header first, then
+    /// the name, so that under its new name nothing of its former life is ever seen.
+    pub(crate) fn begin(
+        disk: &dyn Disk,
+        layout: &Layout,
+        number: u32,
+        spare: Option<u32>,
+    ) -> Result<Self, DiskError> {
+        let Some(spare) = spare else { return Self::create(disk, layout, number) };
+        let mark = random_mark();
+        let mut file = disk.open(&layout.spare(spare))?;
+        file.write_all_at(&[&Header { version: VERSION, number, mark }.encode()], 0)?;
+        file.sync()?;
+        disk.rename_noreplace(&layout.spare(spare), &layout.segment(number))?;
+        disk.sync_dir(&layout.segments_dir())?;
         Ok(Self { number, mark, file, end: HEADER_OCTETS as u64 })
     }
 

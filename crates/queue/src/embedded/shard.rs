@@ -204,7 +204,7 @@ fn read_content(core: &Core, id: QueueId) -> Result<Bytes, ContentError> {
     let (mut place, storage) = look_up()?;
     loop {
         let read = match storage {
-            Storage::Inline => core.read_inline(place),
+            Storage::Inline => core.read_inline(id, place),
             Storage::Large { octets, checksum } => read_large(core, id, octets, checksum),
         };
         let error = match read {

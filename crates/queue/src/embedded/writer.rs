@@ -16,7 +16,6 @@ use std::time::Duration;
 
 use postroad_disk::{DiskError, DiskLock};
 
-use super::Core;
 use super::cleaner;
 use super::events;
 use super::group::Group;
@@ -24,6 +23,7 @@ use super::inbox::{Pending, Request};
 use super::index::Place;
 use super::record::{HEADER_OCTETS, Head};
 use super::segment::{AppendError, Segment};
+use super::{Core, lock};
 
 /// How long to wait for space before outcomes are tried again.
 const FULL_PAUSE: Duration = Duration::from_millis(500);
@@ -135,7 +135,8 @@ impl Writer {
         let number = self.next_number;
         // A name that was tried once isn't tried again, whatever became of it.
         self.next_number += 1;
-        self.segment = Segment::create(self.core.disk.as_ref(), &self.core.layout, number)?;
+        let (disk, spare) = (self.core.disk.as_ref(), self.core.take_spare());
+        self.segment = Segment::begin(disk, &self.core.layout, number, spare)?;
         self.core.used(number, self.segment.end);
         Ok(())
     }
@@ -163,6 +164,7 @@ impl Writer {
             Health::Sound => {
                 events::segment_abandoned(self.segment.number, error);
                 self.health = Health::Suspect;
+                *lock(&self.core.spares) = None;
                 group.cancel_messages();
                 // The failed segment may hold more than is known; nothing more goes into it.
                 self.next_segment().and_then(|()| match self.append(&group.lines()) {

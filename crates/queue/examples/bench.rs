@@ -1,0 +1,180 @@
+//! How fast the embedded queue is, without a network: `cargo run --release -p postroad-queue --example
+//! bench [DIR]`. Each message is accepted and then settled, as in a relay that delivers at once.
+//!
+//! `syncs` are file and directory syncs a message; `written` and `device` are octets a message octet,
+//! as handed to the system and as the block device under DIR counted them (others' writes included).
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a tool for developers")]
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant, SystemTime};
+
+use bytes::Bytes;
+use postroad_disk::{DirEntry, Disk, DiskError, DiskFile, DiskLock, OsDisk, Space, Stat};
+use postroad_protocol::address::{Address, ReversePath};
+use postroad_protocol::envelope::{Envelope, Recipient};
+use postroad_queue::{
+    Accept, Content, Embedded, NewMessage, Outcome, OwnedShard, RecipientState, ShardId, Spool as _,
+};
+
+/// The real disk, with its syncs and octets counted.
+#[derive(Debug, Clone, Default)]
+struct Counting {
+    syncs: Arc<AtomicU64>,
+    octets: Arc<AtomicU64>,
+}
+
+#[derive(Debug)]
+struct CountingFile {
+    file: Box<dyn DiskFile>,
+    counts: Counting,
+}
+
+impl Counting {
+    fn file(&self, file: Box<dyn DiskFile>) -> Box<dyn DiskFile> {
+        Box::new(CountingFile { file, counts: self.clone() })
+    }
+}
+
+impl Disk for Counting {
+    fn create_new(&self, path: &Path) -> Result<Box<dyn DiskFile>, DiskError> {
+        OsDisk.create_new(path).map(|file| self.file(file))
+    }
+    fn open(&self, path: &Path) -> Result<Box<dyn DiskFile>, DiskError> {
+        OsDisk.open(path).map(|file| self.file(file))
+    }
+    fn open_read(&self, path: &Path) -> Result<Box<dyn DiskFile>, DiskError> {
+        OsDisk.open_read(path)
+    }
+    fn link(&self, from: &Path, to: &Path) -> Result<(), DiskError> {
+        OsDisk.link(from, to)
+    }
+    fn rename_noreplace(&self, from: &Path, to: &Path) -> Result<(), DiskError> {
+        OsDisk.rename_noreplace(from, to)
+    }
+    fn rename(&self, from: &Path, to: &Path) -> Result<(), DiskError> {
+        OsDisk.rename(from, to)
+    }
+    fn remove(&self, path: &Path) -> Result<(), DiskError> {
+        OsDisk.remove(path)
+    }
+    fn create_dir(&self, path: &Path) -> Result<(), DiskError> {
+        OsDisk.create_dir(path)
+    }
+    fn sync_dir(&self, path: &Path) -> Result<(), DiskError> {
+        self.syncs.fetch_add(1, Ordering::Relaxed);
+        OsDisk.sync_dir(path)
+    }
+    fn read_dir(&self, path: &Path) -> Result<Vec<DirEntry>, DiskError> {
+        OsDisk.read_dir(path)
+    }
+    fn space(&self, path: &Path) -> Result<Space, DiskError> {
+        OsDisk.space(path)
+    }
+    fn stat(&self, path: &Path) -> Result<Stat, DiskError> {
+        OsDisk.stat(path)
+    }
+    fn lock(&self, path: &Path) -> Result<Box<dyn DiskLock>, DiskError> {
+        OsDisk.lock(path)
+    }
+}
+
+impl DiskFile for CountingFile {
+    fn write_all_at(&mut self, buffers: &[&[u8]], offset: u64) -> Result<(), DiskError> {
+        let octets = buffers.iter().map(|buffer| buffer.len() as u64).sum();
+        self.counts.octets.fetch_add(octets, Ordering::Relaxed);
+        self.file.write_all_at(buffers, offset)
+    }
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<usize, DiskError> {
+        self.file.read_at(buffer, offset)
+    }
+    fn len(&self) -> Result<u64, DiskError> {
+        self.file.len()
+    }
+    fn truncate(&mut self, len: u64) -> Result<(), DiskError> {
+        self.file.truncate(len)
+    }
+    fn sync(&mut self) -> Result<(), DiskError> {
+        self.counts.syncs.fetch_add(1, Ordering::Relaxed);
+        self.file.sync()
+    }
+}
+
+/// Octets that all block devices together have written.
+fn device_octets() -> u64 {
+    let stats = std::fs::read_to_string("/proc/diskstats").unwrap_or_default();
+    let sectors = |line: &str| line.split_ascii_whitespace().nth(9)?.parse::<u64>().ok();
+    stats.lines().filter_map(sectors).sum::<u64>() * 512
+}
+
+async fn one(queue: &dyn OwnedShard, content: Bytes) -> Duration {
+    let id = queue.new_id();
+    let to = |text| Address::parse(text).unwrap();
+    let envelope = Envelope::new(
+        ReversePath::Address(to("sender@example.org")),
+        vec![Recipient::new(to("recipient@example.net"))],
+    );
+    let began = Instant::now();
+    let message =
+        NewMessage { id, arrived: SystemTime::now(), envelope, content: Content::Memory(content) };
+    let stored = queue.accept(vec![message]).await;
+    assert!(matches!(stored.as_slice(), [Accept::Stored]), "{stored:?}");
+    let took = began.elapsed();
+    let outcome = Outcome { id, recipient: 0, state: RecipientState::Done };
+    queue.settle(vec![outcome]).await.unwrap();
+    took
+}
+
+async fn run(dir: PathBuf, sessions: usize, octets: usize, messages: usize) {
+    let counts = Counting::default();
+    let queue = Embedded::new(Arc::new(counts.clone()), dir).open(ShardId(0)).await.unwrap();
+    let content = Bytes::from(vec![b'x'; octets]);
+    let device = device_octets();
+    counts.syncs.store(0, Ordering::Relaxed);
+    counts.octets.store(0, Ordering::Relaxed);
+    let began = Instant::now();
+    let tasks: Vec<_> = (0..sessions)
+        .map(|_| {
+            let (queue, content) = (Arc::clone(&queue), content.clone());
+            tokio::spawn(async move {
+                let mut times = Vec::new();
+                for _ in 0..messages / sessions {
+                    times.push(one(queue.as_ref(), content.clone()).await);
+                }
+                times
+            })
+        })
+        .collect();
+    let mut times = Vec::new();
+    for task in tasks {
+        times.extend(task.await.unwrap());
+    }
+    let took = began.elapsed().as_secs_f64();
+    queue.release().await;
+    times.sort_unstable();
+    let count = times.len() as f64;
+    let per = |total: u64| total as f64 / count;
+    println!(
+        "{sessions:4} sessions {:3} KiB: {:7.0}/s  accept p50 {:5.0} us p99 {:6.0} us  {:.3} syncs  {:.3} written  {:.3} device",
+        octets / 1024,
+        count / took,
+        times[times.len() / 2].as_secs_f64() * 1e6,
+        times[times.len() * 99 / 100].as_secs_f64() * 1e6,
+        per(counts.syncs.load(Ordering::Relaxed)),
+        per(counts.octets.load(Ordering::Relaxed)) / octets as f64,
+        per(device_octets() - device) / octets as f64,
+    );
+}
+
+fn main() {
+    let dir = std::env::args_os().nth(1).map_or_else(std::env::temp_dir, PathBuf::from);
+    let dir = tempfile::Builder::new().prefix("queue-bench").tempdir_in(dir).unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    for (octets, messages) in [(4096, 20_000), (65536, 4_000)] {
+        for sessions in [1, 20, 100] {
+            let messages = if sessions == 1 { messages / 10 } else { messages };
+            runtime.block_on(run(dir.path().join("queue"), sessions, octets, messages));
+        }
+    }
+}
