@@ -236,6 +236,3 @@ fn letter_error(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) 
         _ => other(source),
     }
 }
-
-#[cfg(test)]
-mod tests;
