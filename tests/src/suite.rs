@@ -392,6 +392,8 @@ clear_text_login = \"loopback\"
         socket: Option<&Path>,
     ) -> Result<Process> {
         let mut command = Command::new(binary(name)?);
+        // Without a word it files one letter from standard input.
+        command.args((name == "postroad-mda").then_some("serve"));
         command.arg("--config").arg(self.config());
         let mut process = Process::spawn(name, command, self.folder.path(), Ending::Gentle)?;
         process.until("listened", || {
