@@ -18,6 +18,8 @@ pub(crate) mod policy;
 pub(crate) mod service;
 pub(crate) mod session;
 pub(crate) mod submission;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 

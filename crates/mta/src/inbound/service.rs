@@ -28,18 +28,29 @@ pub(crate) async fn listen(
             connection = listener.accept() => connection,
             () = inbound.shutdown.requested() => return,
         };
-        let client = match (inbound.is_exempt(&peer), peer.ip()) {
-            (false, Some(ip)) => Client::Counted(ip),
-            (true, _) | (_, None) => Client::Exempt,
-        };
-        match inbound.slots.take(client) {
-            Ok(slot) => {
-                sessions.spawn(serve(Arc::clone(&inbound), door, io, peer, slot));
-            }
-            Err(full) => {
-                events::turned_away(&peer, door, full);
-                sessions.spawn(turn_away(io, door));
-            }
+        welcome(&inbound, door, io, peer, &sessions);
+    }
+}
+
+/// Starts a session where there is a place for one, and says so where there is none.
+pub(crate) fn welcome(
+    inbound: &Arc<Inbound>,
+    door: Door,
+    io: Io,
+    peer: Peer,
+    sessions: &TaskTracker,
+) {
+    let client = match (inbound.is_exempt(&peer), peer.ip()) {
+        (false, Some(ip)) => Client::Counted(ip),
+        (true, _) | (_, None) => Client::Exempt,
+    };
+    match inbound.slots.take(client) {
+        Ok(slot) => {
+            sessions.spawn(serve(Arc::clone(inbound), door, io, peer, slot));
+        }
+        Err(full) => {
+            events::turned_away(&peer, door, full);
+            sessions.spawn(turn_away(io, door));
         }
     }
 }

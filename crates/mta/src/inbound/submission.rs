@@ -65,19 +65,15 @@ impl Submission {
         if from > 1 || sender > 1 {
             return Err(Reply::new(550, (5, 6, 0), "The header has more than one From or Sender"));
         }
-        if let Owner::User(user, directory) = &self.owner {
-            self.judge_authors(content, user, directory)?;
-        }
-        if from == 0 {
-            match &self.owner {
-                Owner::User(..) => {
-                    return Err(Reply::new(550, (5, 6, 0), "The header has no From"));
-                }
-                Owner::Local(ReversePath::Address(address)) => {
-                    fixes.added.extend(format!("From: <{address}>\r\n").bytes());
-                }
-                Owner::Local(ReversePath::Null) => {}
+        match &self.owner {
+            Owner::User(..) if from == 0 => {
+                return Err(Reply::new(550, (5, 6, 0), "The header has no From"));
             }
+            Owner::User(user, directory) => judge_authors(content, user, directory)?,
+            Owner::Local(ReversePath::Address(address)) if from == 0 => {
+                fixes.added.extend(format!("From: <{address}>\r\n").bytes());
+            }
+            Owner::Local(_) => {}
         }
         // RFC 6409 §8.2, §8.3
         if !has_date {
@@ -90,28 +86,27 @@ impl Submission {
         }
         Ok(fixes)
     }
+}
 
-    /// RFC 6409 §6.1: who is named in From and Sender is the user.
-    fn judge_authors(
-        &self,
-        content: &[u8],
-        user: &UserName,
-        directory: &Directory,
-    ) -> Result<(), Reply> {
-        let (header, _) = header::split(content);
-        let message = MessageParser::new().parse_headers(header);
-        let fields = message.iter().flat_map(|message| [message.from(), message.sender()]);
-        for (address, shown) in fields.flatten().flat_map(addresses) {
-            if !address.is_some_and(|address| directory.owns(user, &address)) {
-                return Err(Reply::new(
-                    550,
-                    (5, 7, 1),
-                    format!("\"{shown}\" is not an address of yours"),
-                ));
-            }
-        }
-        Ok(())
+/// RFC 6409 §6.1: who is named in From and Sender is the user.
+fn judge_authors(content: &[u8], user: &UserName, directory: &Directory) -> Result<(), Reply> {
+    let (header, _) = header::split(content);
+    let message = MessageParser::new().parse_headers(header).unwrap_or_default();
+    let authors = message.from().map(addresses).unwrap_or_default();
+    let senders = message.sender().map(addresses).unwrap_or_default();
+    if authors.is_empty() {
+        return Err(Reply::new(550, (5, 6, 0), "From names nobody"));
     }
+    for (address, shown) in authors.into_iter().chain(senders) {
+        if !address.is_some_and(|address| directory.owns(user, &address)) {
+            return Err(Reply::new(
+                550,
+                (5, 7, 1),
+                format!("\"{shown}\" is not an address of yours"),
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// The addresses of a field, each with the text that it was read from; `None` where it is none.
