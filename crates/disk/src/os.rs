@@ -133,6 +133,16 @@ impl Disk for OsDisk {
 /// ext4, XFS and Btrfs (linux/magic.h).
 const SYNCFS_BELIEVED: [rustix::fs::FsWord; 3] = [0xEF53, 0x5846_5342, 0x9123_683E];
 
+/// Before Linux 5.8 syncfs says nothing of writes that failed.
+fn syncfs_tells_errors() -> bool {
+    let release = rustix::system::uname().release().to_string_lossy().into_owned();
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(str::parse::<u32>);
+    match (numbers.next(), numbers.next()) {
+        (Some(Ok(major)), Some(Ok(minor))) => (major, minor) >= (5, 8),
+        _ => false,
+    }
+}
+
 /// A file system, held open: since Linux 5.8 syncfs reports each failed write once per open file.
 #[derive(Debug)]
 struct OsVolume {
