@@ -123,8 +123,7 @@ impl Disk for OsDisk {
         let file = named(operation, path, File::open(path))?;
         let kind = named(operation, path, rustix::fs::fstatfs(&file))?.f_type;
         // FUSE and some network file systems take syncfs and promise nothing: only those we have read.
-        Ok(SYNCFS_BELIEVED
-            .contains(&kind)
+        Ok((SYNCFS_BELIEVED.contains(&kind) && syncfs_tells_errors())
             .then(|| Box::new(OsVolume { file, path: path.to_owned() }) as Box<dyn Volume>))
     }
 }
