@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::send::{addresses, output, see_off};
+use super::send::{Output, addresses, see_off};
 use super::{Context, author, text_input};
 use crate::account::{Account, Inbox};
 use crate::compose::Attachment;
@@ -30,9 +30,8 @@ pub(super) struct ReplyArguments {
     /// The text, instead of standard input
     #[arg(long, short = 'm')]
     body: Option<String>,
-    /// Print what was sent as a JSON object
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    output: Output,
 }
 
 /// Send a letter on
@@ -46,9 +45,8 @@ pub(super) struct ForwardArguments {
     /// A word on top
     #[arg(long, short = 'm', default_value = "")]
     body: String,
-    /// Print what was sent as a JSON object
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    output: Output,
 }
 
 pub(super) async fn reply(
@@ -69,7 +67,7 @@ pub(super) async fn reply(
     for path in &arguments.attachments {
         draft.attachments.push(Attachment::read(path)?);
     }
-    see_off(context, &account, &draft.into_letter()?, output(arguments.json)).await?;
+    see_off(context, &account, &draft.into_letter()?, arguments.output).await?;
     mark(context, &account, &entry, Mark::Replied);
     Ok(Exit::Done)
 }
@@ -83,7 +81,7 @@ pub(super) async fn forward(
     let mut draft = forwarded(&View::of(&raw), raw, author(&account));
     draft.to = addresses(&arguments.to, &account)?;
     draft.body = arguments.body;
-    see_off(context, &account, &draft.into_letter()?, output(arguments.json)).await?;
+    see_off(context, &account, &draft.into_letter()?, arguments.output).await?;
     mark(context, &account, &entry, Mark::Passed);
     Ok(Exit::Done)
 }

@@ -48,7 +48,7 @@ async fn send(context: &mut Context<'_, '_>, outgoing: Outgoing) -> Result<Exit,
     }
     let letter = draft.into_letter()?;
     match is_interactive() {
-        true => see_off(context, &account, &letter, Output::Words).await?,
+        true => see_off(context, &account, &letter, Output { json: false }).await?,
         false => crate::dispatch::send(&letter, &account, &context.overrides).await?,
     }
     Ok(Exit::Done)

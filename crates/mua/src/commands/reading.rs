@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::send::{Output, output};
+use super::send::Output;
 use super::{Context, letters, nudge_outbox};
 use crate::error::{Error, Exit};
 use crate::mailbox::{Entry, Mailbox, Mark};
@@ -19,9 +19,8 @@ pub(super) struct ListArguments {
     /// Show all letters, not just the newest 50
     #[arg(long)]
     all: bool,
-    /// Print all letters as JSON, one object a line
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    output: Output,
 }
 
 /// Show letters
@@ -30,9 +29,8 @@ pub(super) struct ReadArguments {
     /// The letters: ids, numbers, or "latest"
     #[arg(required = true, value_name = "ID")]
     ids: Vec<String>,
-    /// Print them as JSON, one object a line
-    #[arg(long, conflicts_with = "raw")]
-    json: bool,
+    #[command(flatten)]
+    output: Output,
     /// Print the message as it is, every octet of it
     #[arg(long)]
     raw: bool,
@@ -58,9 +56,8 @@ pub(super) struct SearchArguments {
     /// Words that a letter must hold, all of them, in any case
     #[arg(required = true, value_name = "WORD")]
     words: Vec<String>,
-    /// Print the letters as JSON, one object a line
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    output: Output,
 }
 
 /// Reads a letter's header for a list.
@@ -82,9 +79,9 @@ fn row_of(entry: &Entry, summary: Summary) -> Row {
 }
 
 fn show_row(context: &mut Context<'_, '_>, row: &Row, output: Output) -> Result<(), Error> {
-    match output {
-        Output::Json => context.screen.show_json(&RowJson::of(row))?,
-        Output::Words => context.screen.show(&row.line())?,
+    match output.json {
+        true => context.screen.show_json(&RowJson::of(row))?,
+        false => context.screen.show(&row.line())?,
     }
     Ok(())
 }
@@ -96,18 +93,18 @@ pub(super) async fn list(
     let account = context.account()?;
     nudge_outbox(context, &account);
     let mut mailbox = Mailbox::open(&account).await?;
-    let output = output(arguments.json);
+    let output = arguments.output;
     let entries = mailbox.entries().to_vec();
-    let hidden = match (output, arguments.all) {
-        (Output::Words, false) => entries.len().saturating_sub(LINES),
-        (Output::Json, _) | (_, true) => 0,
+    let hidden = match output.json || arguments.all {
+        true => 0,
+        false => entries.len().saturating_sub(LINES),
     };
     for entry in entries.iter().skip(hidden) {
         let row = row(&mut mailbox, entry).await?;
         show_row(context, &row, output)?;
     }
     mailbox.close().await?;
-    if output == Output::Words {
+    if !output.json {
         let count = letters(entries.len());
         match hidden {
             0 => context.screen.say(&count),
@@ -135,7 +132,7 @@ pub(super) async fn read(
             let view = View::of(&raw);
             match arguments.save {
                 Some(number) => save_parts(context, &view, number, &arguments.into)?,
-                None => show(context, &entry, &view, output(arguments.json))?,
+                None => show(context, &entry, &view, arguments.output)?,
             }
         }
         mailbox.mark(&entry, Mark::Seen)?;
@@ -150,12 +147,12 @@ fn show(
     view: &View,
     output: Output,
 ) -> Result<(), Error> {
-    match output {
-        Output::Json => {
+    match output.json {
+        true => {
             let row = row_of(entry, view.summary.clone());
             context.screen.show_json(&RowJson::of(&row).with_view(view))?;
         }
-        Output::Words => context.screen.show(&page::page(view))?,
+        false => context.screen.show(&page::page(view))?,
     }
     Ok(())
 }
@@ -212,7 +209,7 @@ pub(super) async fn search(
         let view = View::of(&mailbox.message(&entry).await?);
         if holds_all(&view, &words) {
             found += 1;
-            show_row(context, &row_of(&entry, view.summary), output(arguments.json))?;
+            show_row(context, &row_of(&entry, view.summary), arguments.output)?;
         }
     }
     mailbox.close().await?;

@@ -34,9 +34,8 @@ pub(super) struct Arguments {
     /// The text, instead of standard input
     #[arg(long, short = 'm')]
     body: Option<String>,
-    /// Print what was sent as a JSON object
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    output: Output,
     /// More of those it is for
     #[arg(value_name = "ADDRESS")]
     more: Vec<String>,
@@ -67,25 +66,16 @@ pub(super) async fn run(
         Some(body) => body,
         None => text_input::text("")?,
     };
-    see_off(context, &account, &draft.into_letter()?, output(arguments.json)).await?;
+    see_off(context, &account, &draft.into_letter()?, arguments.output).await?;
     Ok(Exit::Done)
 }
 
 /// How a command says what it did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Output {
-    /// In words, to a person.
-    Words,
-    /// As JSON, to a program.
-    Json,
-}
-
-/// What `--json` asks for.
-pub(super) fn output(json: bool) -> Output {
-    match json {
-        true => Output::Json,
-        false => Output::Words,
-    }
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::Args)]
+pub(super) struct Output {
+    /// Print JSON, one object a line
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 /// What was sent.
@@ -106,17 +96,17 @@ pub(super) async fn see_off(
 ) -> Result<(), Error> {
     dispatch::send(letter, account, &context.overrides).await?;
     let recipients = &letter.envelope.recipients;
-    match output {
-        Output::Json => context.screen.show_json(&Sent {
-            message_id: letter.message_id.as_str(),
+    let message_id = letter.message_id.as_str();
+    if output.json {
+        context.screen.show_json(&Sent {
+            message_id,
             from: letter.envelope.reverse_path.to_string(),
             to: recipients.iter().map(|recipient| recipient.address.to_string()).collect(),
             size: letter.content.len(),
-        })?,
-        Output::Words => {
-            let id = letter.message_id.as_str();
-            context.screen.say(&safe_line!("Queued <{id}>. See how it fares: postroad-mua outbox"));
-        }
+        })?;
+    } else {
+        let line = safe_line!("Queued <{message_id}>. See how it fares: postroad-mua outbox");
+        context.screen.say(&line);
     }
     Ok(())
 }

@@ -203,15 +203,13 @@ impl Maildrop {
     async fn ask(&mut self, request: Request) -> Result<Outcome, Pop3Error> {
         self.until_idle().await?;
         self.session.request(request, Instant::now());
-        loop {
-            match self.advance().await? {
-                Event::Done(Outcome::Refused(refusal)) => {
-                    return Err(Pop3Error::Refused { at: self.at.clone(), refusal });
-                }
-                Event::Done(outcome) => return Ok(outcome),
-                Event::Closed(end) => return Err(self.ended(end)),
-                Event::Idle => return Err(self.ended(End::Protocol("a request was lost"))),
+        match self.advance().await? {
+            Event::Done(Outcome::Refused(refusal)) => {
+                Err(Pop3Error::Refused { at: self.at.clone(), refusal })
             }
+            Event::Done(outcome) => Ok(outcome),
+            Event::Closed(end) => Err(self.ended(end)),
+            Event::Idle => Err(self.ended(End::Protocol("a request was lost"))),
         }
     }
 

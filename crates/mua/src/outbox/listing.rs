@@ -207,13 +207,6 @@ pub(super) fn keep(folder: &Path, rows: &[QueueRow]) {
     }
 }
 
-/// Whether the last round left letters that are tried again by themselves.
-pub(super) fn has_waiting(folder: &Path) -> bool {
-    let letters = read_status(folder);
-    let mut recipients = letters.iter().flat_map(|letter| &letter.recipients);
-    recipients.any(|recipient| recipient.state == State::Waiting)
-}
-
 fn read_status(folder: &Path) -> Vec<Waiting> {
     let status = std::fs::read(folder.join("status.json"))
         .ok()

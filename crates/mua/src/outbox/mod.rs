@@ -20,7 +20,7 @@
 //! | while it is taken in | in drop/taken/ID, perhaps in the queue too | asks the queue for ID |
 //! | while it is sent | in the queue | sends it again: a second copy only where the server's reply was lost |
 //!
-//! `sender.lock` is held by the one sender, `queue/` has the queue's own lock, which the sender holds
+//! `pending` is there while the queue may hold letters to be tried; `sender.lock` is held by the one sender, `queue/` has the queue's own lock, which the sender holds
 //! only while it works: between tries the other commands can have it.
 
 use std::path::{Path, PathBuf};
@@ -71,12 +71,16 @@ pub enum OutboxError {
     Unknown(String),
 }
 
-/// Whether there may be letters, without opening anything: a quick look before a sender is started.
+/// The file that is there while the queue may hold letters that are tried by themselves: it saves all
+/// others the opening of the queue.
+const PENDING: &str = "pending";
+
+/// Whether there may be letters to send, without opening anything.
 pub fn has_letters(folder: &Path) -> bool {
     let has_entries = |part: &str| {
         std::fs::read_dir(folder.join(part)).is_ok_and(|mut entries| entries.next().is_some())
     };
-    has_entries("drop/new") || has_entries("drop/taken") || listing::has_waiting(folder)
+    has_entries("drop/new") || has_entries("drop/taken") || folder.join(PENDING).exists()
 }
 
 impl Outbox {
@@ -100,6 +104,21 @@ impl Outbox {
 
     fn drop_off(&self) -> Result<DropOff, DiskError> {
         DropOff::open(Arc::clone(&self.disk), self.folder.join("drop"))
+    }
+
+    /// Says that the queue may hold letters; durable before the first of them is in it.
+    fn expect_letters(&self) -> Result<(), DiskError> {
+        match self.disk.create_new(&self.folder.join(PENDING)) {
+            Ok(_) => self.disk.sync_dir(&self.folder),
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Says that it holds none that is tried by itself.
+    fn expect_none(&self) {
+        // Where it stays, the queue is opened once in vain.
+        let _ = self.disk.remove(&self.folder.join(PENDING));
     }
 
     /// The right to send; `None` where another process has it.
@@ -133,6 +152,7 @@ impl Outbox {
     /// # Errors
     /// Where there is no such letter, or the sender doesn't put the queue down.
     pub async fn retry(&self, ids: &[String]) -> Result<u64, OutboxError> {
+        self.expect_letters()?;
         self.edit(ids, postroad_queue::Edit::Retry).await
     }
 

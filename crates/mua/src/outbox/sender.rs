@@ -1,8 +1,9 @@
 //! The one sender: takes letters in, hands them to the submission server, waits, ends.
 //!
-//! It ends when nothing is left to send, or when nothing will be due for longer than its patience: the
-//! timer, or the next start of the user agent, tries again. A letter that was left while it was about
-//! to end is not forgotten: after giving up the lock it looks once more.
+//! It ends when nothing is left to send, or when nothing will be due for longer than its patience, or
+//! when another sender has come while it waited. The timer, or the next start of the user agent, tries
+//! again. A letter that was left while it was about to end is not forgotten: after giving up the lock it
+//! looks once more.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -71,24 +72,20 @@ impl Outbox {
     ) -> Result<Flushed, OutboxError> {
         let end = Instant::now() + patience;
         let mut eagerness = Eagerness::All;
+        let drop_off = self.drop_off()?;
         loop {
             let Some(lock) = self.try_lock()? else { return Ok(Flushed::Busy) };
-            let drop_off = self.drop_off()?;
             drop_off.sweep(SystemTime::now());
-            let flushed = loop {
-                let next = self.pass(&drop_off, account, eagerness).await?;
-                eagerness = Eagerness::Due;
-                match next {
-                    _ if !drop_off.waiting()?.is_empty() => {}
-                    None => break Flushed::Empty,
-                    Some(at) if starts_within(at, end) => wait(&drop_off, at).await?,
-                    Some(at) => break Flushed::Waiting(at),
-                }
-            };
+            let next = self.pass(&drop_off, account, eagerness).await?;
+            eagerness = Eagerness::Due;
             drop(lock);
-            // Who left a letter just now found us at work and started nobody.
-            if drop_off.waiting()?.is_empty() {
-                return Ok(flushed);
+            match next {
+                // Who left a letter just now may have found us at work, and started nobody.
+                _ if !drop_off.waiting()?.is_empty() => {}
+                None => return Ok(Flushed::Empty),
+                // Without the lock: whoever comes meanwhile, with better settings or better luck, takes over.
+                Some(at) if starts_within(at, end) => wait(&drop_off, at).await?,
+                Some(at) => return Ok(Flushed::Waiting(at)),
             }
         }
     }
@@ -100,6 +97,10 @@ impl Outbox {
         account: &Account,
         eagerness: Eagerness,
     ) -> Result<Option<SystemTime>, OutboxError> {
+        if !super::has_letters(&self.folder) {
+            return Ok(None);
+        }
+        self.expect_letters()?;
         let shard = self.queue(limits::OUTBOX_WAIT).await?;
         let result = async {
             take_in(drop_off, shard.as_ref()).await?;
@@ -107,7 +108,11 @@ impl Outbox {
             send(shard.as_ref(), account, due(&rows, eagerness)).await?;
             let rows = all_rows(shard.as_ref()).await;
             listing::keep(&self.folder, &rows);
-            Ok(next_due(&rows))
+            let next = next_due(&rows);
+            if next.is_none() {
+                self.expect_none();
+            }
+            Ok(next)
         }
         .await;
         shard.release().await;
