@@ -5,6 +5,17 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
 
+/// How lines of trace fields begin: by name, or folded.
+const TRACE_FIELDS: &[&str] = &[
+    "Return-Path:",
+    "Delivered-To:",
+    "Received:",
+    " ",
+    "\t",
+    // A message's own mbox line: the delivery agent drops it where it is the first, not below trace fields.
+    "From ",
+];
+
 /// One message as it travels: lines end in CRLF, the last one too.
 #[derive(Debug, Clone)]
 pub struct Message {
@@ -98,10 +109,7 @@ impl Message {
         for line in trace.split_inclusive(|&octet| octet == b'\n') {
             let text = String::from_utf8_lossy(line);
             ensure!(
-                text.starts_with([' ', '\t'])
-                    || ["Return-Path:", "Delivered-To:", "Received:", "X-Original-To:"]
-                        .iter()
-                        .any(|name| text.starts_with(name)),
+                TRACE_FIELDS.iter().any(|start| text.starts_with(start)),
                 "{}: {text:?} was put on top",
                 self.name,
             );

@@ -50,7 +50,7 @@ impl Process {
         let log = folder.join(format!("{name}.log"));
         command
             .stdin(Stdio::null())
-            .stdout(open(folder.join(format!("{name}.out")))?)
+            .stdout(File::create(folder.join(format!("{name}.out")))?)
             .stderr(open(log.clone())?)
             .process_group(0);
         let child = command.spawn().with_context(|| format!("cannot start {name}"))?;

@@ -1,0 +1,66 @@
+//! A POP3 client against whatever a server sends. The first octet says how long the pieces are, the lowest
+//! bit of the second whether TLS is required.
+//!
+//! It never panics, always ends, takes no more than it was allowed to, and never says its password before
+//! TLS where that is required.
+
+use std::time::Instant;
+
+use postroad_pop3::client::{ClearTextLogin, Encryption, Request, Session, Settings, Step, Stls};
+use postroad_pop3::command::MessageNumber;
+use postroad_protocol::sasl::Credentials;
+
+const OCTETS_MAX: u64 = 500;
+
+pub(crate) fn run(data: &[u8]) {
+    let [length, flags, input @ ..] = data else { return };
+    let stls = if flags & 1 == 0 { Stls::Never } else { Stls::Required };
+    let settings = Settings {
+        encryption: Encryption::Clear,
+        stls,
+        credentials: Credentials { name: "alice".into(), password: b"PASSWORD".to_vec() },
+        clear_text_login: match stls {
+            Stls::Never => ClearTextLogin::Allowed,
+            Stls::Required => ClearTextLogin::Refused,
+        },
+        message_octets_max: OCTETS_MAX,
+    };
+    let now = Instant::now();
+    let mut session = Session::new(settings, now);
+    let mut pieces = input.chunks(usize::from(*length).max(1));
+    let number = MessageNumber::from_index(0);
+    let mut requests = [Request::Stat, Request::Sizes, Request::UniqueIds].into_iter().chain(
+        number.into_iter().flat_map(|number| {
+            [Request::Retrieve(number), Request::Top(number, 1), Request::Delete(number)]
+        }),
+    );
+    let (mut octets, mut encrypted) = (0, false);
+    loop {
+        match session.step(now) {
+            Step::Send(said) => {
+                let login = said.starts_with(b"AUTH")
+                    || said.starts_with(b"PASS")
+                    || said.starts_with(b"USER");
+                assert!(!login || encrypted || stls == Stls::Never, "a login in clear");
+            }
+            Step::NeedInput => match pieces.next() {
+                Some(piece) => session.push(piece, now),
+                None => session.closed(),
+            },
+            Step::StartTls => {
+                encrypted = true;
+                session.tls_started(now);
+            }
+            Step::Idle => {
+                octets = 0;
+                session.request(requests.next().unwrap_or(Request::Quit), now);
+            }
+            Step::Content(piece) => {
+                octets += piece.len() as u64;
+                assert!(octets <= OCTETS_MAX, "a message is longer than allowed");
+            }
+            Step::Done(_) => {}
+            Step::Close(_) => return,
+        }
+    }
+}

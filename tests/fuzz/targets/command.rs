@@ -1,0 +1,4 @@
+//! One command line.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| postroad_protocol::fuzz::command(input));

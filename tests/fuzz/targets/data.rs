@@ -1,0 +1,4 @@
+//! The data of DATA.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| postroad_protocol::fuzz::data(input));
