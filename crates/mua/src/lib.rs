@@ -19,6 +19,7 @@ pub mod connect;
 pub mod dispatch;
 pub mod error;
 pub mod front;
+pub mod fuzz;
 mod identity;
 pub mod limits;
 pub mod mailbox;

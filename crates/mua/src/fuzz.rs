@@ -1,0 +1,81 @@
+//! What the fuzz targets run, so that plain `cargo test` can replay their seeds.
+//!
+//! Each body takes any octets and panics where something that must hold doesn't. The targets under
+//! `tests/fuzz` hand them libFuzzer's octets; `tests/fuzz_seeds.rs` hands them the files in the tree.
+
+use postroad_protocol::address::{Address, ReversePath};
+use postroad_protocol::envelope::Notify;
+
+use crate::compose::handed_in::{HeaderRecipients, Instructions, into_letter};
+use crate::compose::{ComposeError, Mailbox};
+use crate::render::list::{Row, RowJson};
+use crate::render::{Summary, View, header_end, page};
+use crate::safe_text::{SafeText, json_line};
+
+/// What one target runs.
+pub type Body = fn(&[u8]);
+
+/// Every target, by the name of its file and its folder of seeds.
+pub const TARGETS: [(&str, Body); 2] = [("render", render), ("handed_in", handed_in)];
+
+/// Whatever a message is, its page and its line in the list hold nothing that a terminal obeys, and its
+/// JSON is read back.
+pub fn render(message: &[u8]) {
+    let view = View::of(message);
+    check_inert(&page::page(&view), "\n");
+    let row = Row {
+        number: 1,
+        id: String::new(),
+        name: String::from_utf8_lossy(message.get(..40).unwrap_or(message)).into_owned(),
+        flags: String::new(),
+        octets: 0,
+        arrived: None,
+        summary: Summary::of(message),
+    };
+    check_inert(&row.line(), "");
+    let json = json_line(&RowJson::of(&row).with_view(&view)).map(|line| {
+        check_inert(&line, "");
+        serde_json::from_str::<serde_json::Value>(line.as_str())
+    });
+    assert!(matches!(json, Ok(Ok(_))), "JSON that nobody can read");
+}
+
+fn check_inert(text: &SafeText, breaks: &str) {
+    let obeyed =
+        |c: char| c.is_control() && !breaks.contains(c) || "\u{202e}\u{2066}\u{200b}".contains(c);
+    assert!(!text.as_str().contains(obeyed), "{text:?}");
+}
+
+/// Whatever is handed in with `-t`: a letter has no `Bcc`, no bare CR or LF, and a `From`, a `Date` and
+/// a `Message-ID`.
+pub fn handed_in(message: &[u8]) {
+    let Ok(author) = Address::parse("us@our.example") else { return };
+    let instructions = Instructions {
+        sender: ReversePath::Address(author.clone()),
+        author: Mailbox::new(Some("Us"), author.clone()),
+        recipients: vec![author],
+        header_recipients: HeaderRecipients::Taken,
+        notify: Notify::default(),
+        ret: None,
+        envid: None,
+    };
+    let letter = match into_letter(message, instructions) {
+        Ok(letter) => letter,
+        Err(ComposeError::Address(_) | ComposeError::TooManyRecipients { .. }) => return,
+        Err(error) => panic!("{error}"),
+    };
+    let header = letter.content.get(..header_end(&letter.content)).unwrap_or_default();
+    let header = String::from_utf8_lossy(header).to_ascii_lowercase();
+    let has = |name: &str| {
+        header.lines().any(|line| {
+            line.strip_prefix(name).is_some_and(|rest| rest.trim_start().starts_with(':'))
+        })
+    };
+    assert!(!has("bcc") && !has("resent-bcc"), "{header}");
+    assert!(has("from") && has("date") && has("message-id"), "{header}");
+    let mut before = b' ';
+    for octet in letter.content {
+        assert_eq!(octet == b'\n', before == b'\r', "a bare CR or LF");
+        before = octet;
+    }
+}
