@@ -55,3 +55,56 @@ impl Schedule {
             .saturating_add(half.mul_f64(f64::from(random) / f64::from(u32::MAX)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MINUTE: Duration = Duration::from_secs(60);
+    const SCHEDULE: Schedule = Schedule {
+        first: Duration::from_secs(5 * 60),
+        longest: Duration::from_secs(60 * 60),
+        give_up_after: Duration::from_secs(5 * 24 * 60 * 60),
+    };
+
+    fn arrived() -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000)
+    }
+
+    /// The wait after `attempts`, with the dice at the lowest and the highest.
+    fn waits(attempts: u32, age: Duration) -> [Option<Duration>; 2] {
+        let now = arrived() + age;
+        [0, u32::MAX].map(|random| match SCHEDULE.next(attempts, arrived(), now, random) {
+            Next::At(due) => due.duration_since(now).ok(),
+            Next::GiveUp => None,
+        })
+    }
+
+    #[test] // Tests RFC 5321 §4.5.4.1.
+    fn the_wait_doubles_up_to_the_longest() {
+        for (attempts, minutes) in
+            [(0, 5), (1, 5), (2, 10), (3, 20), (4, 40), (5, 60), (50, 60), (u32::MAX, 60)]
+        {
+            let wait = MINUTE * minutes;
+            assert_eq!(
+                waits(attempts, MINUTE),
+                [Some(wait / 4 * 3), Some(wait / 4 * 5)],
+                "{attempts}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_last_attempt_is_at_the_give_up_time() {
+        let end = SCHEDULE.give_up_after;
+        assert_eq!(waits(9, end - MINUTE), [Some(MINUTE), Some(MINUTE)]);
+        assert_eq!(waits(9, end), [None, None]);
+        assert_eq!(waits(1, end * 2), [None, None]);
+    }
+
+    #[test] // Tests row Q06.
+    fn q06_a_clock_before_the_arrival_gives_nothing_up() {
+        let before = arrived() - Duration::from_secs(24 * 60 * 60);
+        assert!(matches!(SCHEDULE.next(3, arrived(), before, 7), Next::At(due) if due > before));
+    }
+}

@@ -334,7 +334,8 @@ impl State {
     }
 
     fn put(&mut self, path: &Path, node: Node) {
-        let number = self.nodes.last_key_value().map_or(0, |(last, _)| last + 1);
+        let next = self.nodes.last_key_value().map_or(0, |(last, _)| last + 1);
+        let number = self.find(path).unwrap_or(next);
         let parent = path.parent().and_then(|parent| self.find(parent));
         let parent = parent.and_then(|parent| self.nodes.get_mut(&parent));
         let Some(Node::Directory(names, durable)) = parent else {

@@ -76,3 +76,45 @@ fn write(disk: &dyn Disk, layout: &Layout, epoch: u64) -> Result<(), DiskError> 
     disk.rename(&next, &layout.epoch())?;
     disk.sync_dir(&layout.dir)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+    use std::time::Duration;
+
+    use postroad_testkit::FaultyDisk;
+
+    use super::*;
+
+    const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+    /// Row Q06: whatever the clock says, and whether file or log or both are there.
+    #[test]
+    fn q06_ids_never_repeat() {
+        let disk = FaultyDisk::new();
+        disk.put_dir(&PathBuf::from("/queue"));
+        let layout = Layout { dir: PathBuf::from("/queue") };
+        let now = SystemTime::UNIX_EPOCH + 20_000 * DAY;
+        let mut last = QueueId::from_number(0);
+        for clock in [
+            now,
+            now,
+            now - DAY,
+            now + 3_650 * DAY,
+            SystemTime::UNIX_EPOCH,
+            now,
+            now + 99_999 * DAY,
+        ] {
+            let next = begin(&disk, &layout, None, clock).unwrap();
+            assert!(next > last, "{clock:?}");
+            last = next;
+        }
+        // Without the file, and with a damaged one, the log knows better.
+        for damaged in [&b""[..], b"epoch 1 00000000\n", b"epoch 99999999999 0\n"] {
+            disk.put(&layout.epoch(), damaged);
+            let next = begin(&disk, &layout, Some(last), SystemTime::UNIX_EPOCH).unwrap();
+            assert!(next > last);
+            last = next;
+        }
+    }
+}

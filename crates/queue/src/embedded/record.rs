@@ -182,7 +182,7 @@ impl<'a> Reader<'a> {
         contents: Contents,
     ) -> Result<Self, DiskError> {
         let octets = file.len()?;
-        let window = Window { start: 0, octets: Vec::new() };
+        let window = Window { start: 0, octets: Vec::new(), file_octets: octets };
         Ok(Self { file, octets, offset: HEADER_OCTETS as u64, mark, contents, window })
     }
 
@@ -295,6 +295,7 @@ const WINDOW_OCTETS: usize = 256 * 1024;
 struct Window {
     start: u64,
     octets: Vec<u8>,
+    file_octets: u64,
 }
 
 impl Window {
@@ -310,8 +311,9 @@ impl Window {
         if let Some(skip) = skip {
             return Ok(self.octets.get(skip..).unwrap_or_default());
         }
+        let left = usize::try_from(self.file_octets.saturating_sub(offset)).unwrap_or(usize::MAX);
         self.start = offset;
-        self.octets.resize(wanted.max(WINDOW_OCTETS), 0);
+        self.octets.resize(wanted.max(WINDOW_OCTETS).min(left), 0);
         let read = file.read_at(&mut self.octets, offset)?;
         self.octets.truncate(read);
         Ok(&self.octets)

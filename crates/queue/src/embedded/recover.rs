@@ -192,3 +192,197 @@ fn sweep_large(disk: &dyn Disk, layout: &Layout, index: &Index) -> Result<(), Di
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use postroad_protocol::address::{Address, ReversePath};
+    use postroad_protocol::envelope::{Envelope, Recipient};
+    use postroad_testkit::FaultyDisk;
+
+    use super::super::codec::{MessageRecord, encode_envelope};
+    use super::super::record::{HEAD_OCTETS, Head, read_content};
+    use super::super::segment::Segment;
+    use super::super::state::State;
+    use super::*;
+    use crate::spool::DelayNotice;
+
+    const MESSAGES: u64 = 4;
+
+    fn layout() -> Layout {
+        Layout { dir: PathBuf::from("/queue") }
+    }
+
+    fn message(number: u64) -> Record {
+        let to = Recipient::new(Address::parse(&format!("user{number}@example.org")).unwrap());
+        Record::Message(MessageRecord {
+            id: QueueId::from_number(number),
+            arrived: number,
+            delay_notice: DelayNotice::NotSent,
+            storage: Storage::Inline,
+            states: [State::fresh(number)].into(),
+            envelope: encode_envelope(&Envelope::new(ReversePath::Null, vec![to])),
+        })
+    }
+
+    fn content(number: u64) -> Vec<u8> {
+        format!("Subject: {number}\r\n\r\n").into_bytes()
+    }
+
+    fn append(segment: &mut Segment, numbers: &[u64]) {
+        let group = u32::try_from(segment.end).unwrap();
+        let records: Vec<_> = numbers.iter().map(|n| (message(*n).encode(), content(*n))).collect();
+        let head = |meta: &[u8], content: &[u8]| Head {
+            mark: segment.mark,
+            kind: super::super::codec::Kind::Message,
+            group,
+            meta_octets: u32::try_from(meta.len()).unwrap(),
+            content_octets: u32::try_from(content.len()).unwrap(),
+            content_crc: crc32fast::hash(content),
+        };
+        let lines: Vec<_> = records
+            .iter()
+            .map(|(meta, content)| (head(meta, content), meta.as_slice(), content.as_slice()))
+            .collect();
+        segment.append(&lines).unwrap();
+    }
+
+    /// A queue with messages 0 to 3 in three groups; gives the disk and where each record begins.
+    fn queue() -> (FaultyDisk, Vec<usize>) {
+        let disk = FaultyDisk::new();
+        layout().prepare(&disk).unwrap();
+        let mut segment = Segment::create(&disk, &layout(), 1).unwrap();
+        for group in [&[0][..], &[1, 2], &[3]] {
+            append(&mut segment, group);
+        }
+        let starts = (0..MESSAGES).scan(HEADER_OCTETS, |at, number| {
+            let start = *at;
+            *at += HEAD_OCTETS + message(number).encode().len() + content(number).len();
+            Some(start)
+        });
+        (disk, starts.collect())
+    }
+
+    /// Starts with this as the segment's octets; gives the messages whose content can be had. What can
+    /// be had is what was stored, and whatever can't be is reported or set aside.
+    #[track_caller]
+    fn check(disk: &FaultyDisk, octets: &[u8], story: &str) -> Vec<u64> {
+        let layout = layout();
+        disk.put(&layout.segment(1), octets);
+        let shared: Arc<dyn Disk> = Arc::new(disk.clone());
+        let recovered = recover(&shared, &layout).unwrap();
+        let file = disk.open_read(&layout.segment(1)).unwrap();
+        let mut intact = Vec::new();
+        for (id, entry) in &recovered.index.messages {
+            if let Some(read) = read_content(file.as_ref(), entry.place, *id).unwrap() {
+                assert_eq!(read, content(id.number()), "{story}");
+                intact.push(id.number());
+            }
+        }
+        intact
+    }
+
+    #[test]
+    fn q01_each_bit_flipped() {
+        let (current, starts) = queue();
+        let (sealed, _) = queue();
+        sealed.put(&layout().segment(2), &[]);
+        let sound = current.read(&layout().segment(1)).unwrap();
+        for bit in 0..sound.len() * 8 {
+            let mut octets = sound.clone();
+            octets[bit / 8] ^= 1 << (bit % 8);
+            // As the segment that was being written, and with one behind it.
+            let current = check(&current, &octets, &format!("bit {bit}"));
+            let sealed = check(&sealed, &octets, &format!("bit {bit}"));
+            // Only the record that holds the bit may be missing.
+            let hit = starts.iter().filter(|start| **start <= bit / 8).count();
+            for number in (0..MESSAGES).filter(|number| number + 1 != hit as u64) {
+                assert!(
+                    sealed.contains(&number) && current.contains(&number),
+                    "bit {bit}: {number}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn q01_cut_at_each_octet() {
+        let (disk, starts) = queue();
+        let sound = disk.read(&layout().segment(1)).unwrap();
+        for cut in 0..=sound.len() {
+            let whole =
+                starts.iter().skip(1).chain([&sound.len()]).filter(|end| **end <= cut).count();
+            let expected: Vec<u64> = (0..whole as u64).collect();
+            assert_eq!(
+                check(&disk, &sound[..cut], &format!("cut at {cut}")),
+                expected,
+                "cut at {cut}"
+            );
+            // The start after that one finds nothing to complain about.
+            let octets = disk.read(&layout().segment(1)).unwrap();
+            assert_eq!(check(&disk, &octets, "again"), expected, "cut at {cut}, again");
+        }
+    }
+
+    #[test]
+    fn a_former_life_is_not_damage() {
+        let (disk, starts) = queue();
+        let former = disk.read(&layout().segment(1)).unwrap();
+        let (disk, _) = {
+            drop(disk);
+            queue()
+        };
+        let now = disk.read(&layout().segment(1)).unwrap();
+        for end in &starts {
+            let mut octets = former.clone();
+            octets[..*end].copy_from_slice(&now[..*end]);
+            let whole = starts.iter().filter(|start| *start < end).count() as u64;
+            assert_eq!(check(&disk, &octets, "former life"), (0..whole).collect::<Vec<_>>());
+        }
+        assert!(!disk.files().iter().any(|path| path.starts_with("/queue/damaged")));
+    }
+
+    #[test]
+    fn what_was_set_aside_is_what_was_damaged() {
+        let (disk, starts) = queue();
+        let mut octets = disk.read(&layout().segment(1)).unwrap();
+        octets[starts[1] + HEAD_OCTETS] ^= 1;
+        assert_eq!(check(&disk, &octets, "damaged"), [0, 2, 3]);
+        let kept = layout().damaged_dir().join(format!("0000000001-{}", starts[1]));
+        assert_eq!(disk.read(&kept).unwrap(), octets[starts[1]..starts[2]]);
+    }
+
+    #[test]
+    fn q02_foreign_files_are_left_alone() {
+        let (disk, _) = queue();
+        let layout = layout();
+        disk.put(&layout.segments_dir().join("1.log"), b"not ours");
+        disk.put(&layout.segments_dir().join("core"), b"not ours");
+        disk.put_other(&layout.segment(7));
+        disk.link(&layout.segment(1), &layout.segment(9)).unwrap();
+        disk.put(&layout.large_dir().join("passwd"), b"not ours");
+        disk.put_other(&layout.large(QueueId::from_number(5)));
+        let before = disk.files();
+        let shared: Arc<dyn Disk> = Arc::new(disk.clone());
+        let recovered = recover(&shared, &layout).unwrap();
+        // Not even segment 1 can be told from its second name.
+        assert_eq!(recovered.index.messages.len(), 0);
+        let after: Vec<_> =
+            disk.files().into_iter().filter(|path| !path.ends_with("lock")).collect();
+        assert_eq!(before, after);
+    }
+
+    #[test]
+    fn a_later_format_is_refused_whole() {
+        let (disk, _) = queue();
+        let header = Header { version: VERSION + 1, number: 1, mark: 1 };
+        disk.put(&layout().segment(1), &header.encode());
+        let shared: Arc<dyn Disk> = Arc::new(disk);
+        let error = recover(&shared, &layout()).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "/queue/segments/0000000001.log: format 2, and this release reads 1; use the release that wrote it"
+        );
+    }
+}
