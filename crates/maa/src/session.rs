@@ -241,9 +241,12 @@ impl Session {
             && let Some(Retrieving { message_id }) = user.retrieving.take()
         {
             self.tally.retrieved += 1;
-            let (user, service) = (user.name.to_string(), self.door.name().to_owned());
-            let fetched = Event::Fetched { user, service };
-            self.site.journal.record(None, message_id.as_deref(), fetched);
+            // A record is found by its id: without one nobody could ask for it.
+            if let Some(message_id) = message_id {
+                let (user, service) = (user.name.to_string(), self.door.name().to_owned());
+                let fetched = Event::Fetched { user, service };
+                self.site.journal.record(None, Some(&message_id), fetched);
+            }
         }
         piece
     }

@@ -21,6 +21,8 @@
 pub mod client;
 pub mod command;
 pub mod content;
+#[doc(hidden)]
+pub mod fuzz;
 pub mod limits;
 mod line;
 pub mod reply;

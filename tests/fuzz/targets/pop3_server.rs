@@ -1,6 +1,4 @@
+//! A whole session with a POP3 server.
 #![no_main]
 
-#[path = "../bodies/pop3_server.rs"]
-mod body;
-
-libfuzzer_sys::fuzz_target!(|data: &[u8]| body::run(data));
+libfuzzer_sys::fuzz_target!(|input: &[u8]| postroad_pop3::fuzz::server(input));

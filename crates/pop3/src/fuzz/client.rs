@@ -6,13 +6,14 @@
 
 use std::time::Instant;
 
-use postroad_pop3::client::{ClearTextLogin, Encryption, Request, Session, Settings, Step, Stls};
-use postroad_pop3::command::MessageNumber;
+use crate::client::{ClearTextLogin, Encryption, Request, Session, Settings, Step, Stls};
+use crate::command::MessageNumber;
 use postroad_protocol::sasl::Credentials;
 
 const OCTETS_MAX: u64 = 500;
 
-pub(crate) fn run(data: &[u8]) {
+/// Feeds `data` to a client; panics where a promise is broken.
+pub fn run(data: &[u8]) {
     let [length, flags, input @ ..] = data else { return };
     let stls = if flags & 1 == 0 { Stls::Never } else { Stls::Required };
     let settings = Settings {

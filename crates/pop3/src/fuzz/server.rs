@@ -5,11 +5,11 @@
 
 use std::time::Instant;
 
-use postroad_pop3::server::{
+use crate::server::{
     Answer, ClearTextLogin, Encryption, LoginFailure, Maildrop, Message, Question, Server,
     Settings, Step, Stls,
 };
-use postroad_pop3::unique_id::UniqueId;
+use crate::unique_id::UniqueId;
 use postroad_protocol::address::Domain;
 
 const LETTER: &[u8] = b"A: 1\n.B: 2\n\n.\nbody\r\nno end";
@@ -21,7 +21,8 @@ struct Outcome {
     updated: Option<Vec<usize>>,
 }
 
-pub(crate) fn run(data: &[u8]) {
+/// Feeds `data` to a server; panics where a promise is broken.
+pub fn run(data: &[u8]) {
     let Some((cut, input)) = data.split_first() else { return };
     let whole = play(&[input]);
     assert!(whole.sent.is_empty() || whole.sent.ends_with(b"\r\n"), "half a line is sent");
