@@ -25,6 +25,8 @@ pub mod command;
 pub mod data;
 pub mod dsn;
 pub mod envelope;
+#[doc(hidden)]
+pub mod fuzz;
 pub mod header;
 pub mod limits;
 pub mod reply;

@@ -1,0 +1,4 @@
+//! A segment of the queue's log.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| postroad_queue::fuzz::segment(input));
