@@ -85,6 +85,9 @@ pub trait DiskFile: Send + Sync + fmt::Debug {
     fn truncate(&mut self, len: u64) -> Result<(), DiskError>;
     /// Makes content and length durable (fdatasync). After an error the file is never to be trusted again.
     fn sync(&mut self) -> Result<(), DiskError>;
+    /// Begins to write the content out without waiting for it, so that the syncs of several files that follow
+    /// find it written. A hint: it promises nothing, and where it fails the sync will tell.
+    fn start_sync(&mut self) {}
     /// The number of the file system that holds the file: what one [`Volume`] covers.
     fn volume_number(&self) -> Result<u64, DiskError> {
         Ok(0)

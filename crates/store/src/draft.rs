@@ -149,6 +149,11 @@ impl Draft {
         Ok(())
     }
 
+    /// Begins to make the content durable.
+    pub(crate) fn start_sync(&mut self) {
+        self.file.start_sync();
+    }
+
     /// Makes the content durable.
     pub(crate) fn sync(&mut self) -> Result<(), DiskError> {
         self.file.sync()

@@ -104,9 +104,14 @@ impl SyncGroup {
 
     /// Makes the files durable, one result each.
     fn sync_files(&self, drafts: &mut [Draft]) -> Vec<Result<(), DiskError>> {
-        let count = drafts.len();
-        self.sync_whole(count)
-            .unwrap_or_else(|| self.timed_each(drafts.iter_mut().map(Draft::sync)))
+        if let Some(results) = self.sync_whole(drafts.len()) {
+            return results;
+        }
+        // All are on their way before the first is waited for: one commit of the journal may do for many.
+        if drafts.len() > 1 {
+            drafts.iter_mut().for_each(Draft::start_sync);
+        }
+        self.timed_each(drafts.iter_mut().map(Draft::sync))
     }
 
     /// Makes the new names durable: one result for each letter, that of its directory.
