@@ -268,3 +268,87 @@ fn recipient_of(address: String, state: &RecipientState) -> words::Recipient {
 fn seconds(at: SystemTime) -> u64 {
     at.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::inbound::Door;
+    use crate::inbound::tests::Host;
+
+    /// Sends lines and reads what comes back until the server closes.
+    async fn ask(host: &Host, lines: &[u8]) -> Vec<Answer> {
+        let (ours, theirs) = tokio::net::UnixStream::pair().unwrap();
+        let control = Control {
+            inbound: host.inbound(),
+            started: SystemTime::now(),
+            listeners: vec!["smtp 127.0.0.1:25".to_owned()],
+            guarantee: String::new(),
+        };
+        let server = tokio::spawn(async move { control.serve(Io::unix(ours)).await });
+        let (read, mut write) = theirs.into_split();
+        write.write_all(lines).await.unwrap();
+        drop(write);
+        let mut answers = Vec::new();
+        let mut lines = BufReader::new(read).split(b'\n');
+        while let Ok(Some(line)) = lines.next_segment().await {
+            answers.push(words::decode::<Answer>(&line).unwrap());
+        }
+        let _ = server.await.unwrap();
+        answers
+    }
+
+    async fn ask_for(host: &Host, request: &Request) -> Vec<Answer> {
+        ask(host, &words::encode(request).unwrap()).await
+    }
+
+    #[tokio::test]
+    async fn the_queue_is_listed_shown_held_and_emptied() {
+        let host = Host::start().await;
+        let mut client = host.connect(Door::Smtp, "192.0.2.1").await;
+        client.play("C: HELO a\nS: 250").await;
+        client.deliver("a@b.example", &["alice@our.example"], b"Subject: x\r\n\r\nhi\r\n").await;
+        let id = host.queued().await[0].id.to_string();
+        let filter = words::Filter { queue_ids: vec![id.clone()], ..words::Filter::default() };
+
+        let listed = ask_for(&host, &Request::List { filter: filter.clone(), limit: 10 }).await;
+        let [Answer::Message(message), Answer::Done { messages: 1 }] = listed.as_slice() else {
+            panic!("{listed:?}");
+        };
+        assert_eq!(
+            (message.queue_id.as_str(), message.sender.as_str()),
+            (id.as_str(), "a@b.example")
+        );
+
+        let shown = ask_for(&host, &Request::Show { queue_id: id }).await;
+        assert!(
+            matches!(&shown[1], Answer::Content { text, .. } if text.ends_with("\nhi\n")),
+            "{shown:?}"
+        );
+
+        let hold = Request::Edit { filter: filter.clone(), edit: words::Edit::Hold };
+        assert_eq!(ask_for(&host, &hold).await, [Answer::Done { messages: 1 }]);
+        let status = ask_for(&host, &Request::Status).await;
+        assert!(
+            matches!(&status[0], Answer::Status(status) if (status.queued, status.held) == (1, 1)),
+            "{status:?}"
+        );
+
+        let delete = Request::Edit { filter, edit: words::Edit::Delete };
+        assert_eq!(ask_for(&host, &delete).await, [Answer::Done { messages: 1 }]);
+        assert!(host.queued().await.is_empty());
+    }
+
+    #[tokio::test]
+    async fn o02_a_bad_line_ends_that_connection_only() {
+        let host = Host::start().await;
+        let long = [b"{".as_slice(), &b" ".repeat(words::FRAME_OCTETS_MAX + 10)].concat();
+        for line in
+            [b"nonsense\n".as_slice(), b"{\"v\":9,\"request\":\"status\"}\n", b"\0\n", &long]
+        {
+            let answers = ask(&host, line).await;
+            assert!(matches!(answers.as_slice(), [Answer::Failed { .. }]), "{answers:?}");
+        }
+        let unknown = Request::Show { queue_id: "../../etc/passwd".to_owned() };
+        assert!(matches!(ask_for(&host, &unknown).await.as_slice(), [Answer::Failed { .. }]));
+    }
+}

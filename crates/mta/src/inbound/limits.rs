@@ -21,3 +21,7 @@ pub(crate) const WRONG_PASSWORD_PAUSE: Duration = Duration::from_secs(2);
 pub(crate) const TURN_AWAY_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long sessions may take to finish their transactions when the agent stops.
 pub(crate) const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
+/// How long a closed connection waits for the client to close too.
+pub(crate) const LINGER_TIMEOUT: Duration = Duration::from_secs(2);
+/// Octets that are read and thrown away meanwhile.
+pub(crate) const LINGER_OCTETS_MAX: usize = 1024 * 1024;

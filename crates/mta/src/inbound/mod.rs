@@ -19,7 +19,7 @@ pub(crate) mod service;
 pub(crate) mod session;
 pub(crate) mod submission;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::sync::Arc;
 

@@ -85,8 +85,7 @@ impl Session {
                 Step::StartTls => io = self.start_tls(io).await?,
                 Step::Close => {
                     self.write(&mut io).await?;
-                    // The client may be gone already; nothing depends on it.
-                    let _ = timeout(SERVER_WRITE_TIMEOUT, io.shutdown()).await;
+                    close(io).await;
                     return Ok(());
                 }
                 Step::NeedInput => {
@@ -335,6 +334,24 @@ impl Session {
             login: self.user.as_ref().map(|user| user.as_str().to_owned()),
         }
     }
+}
+
+/// Closes so that the last reply arrives: where octets of the client's are still unread, the system would
+/// reset the connection, and the client might lose what it was told and try again for days.
+async fn close(mut io: Io) {
+    let wait_for_client = async {
+        io.shutdown().await?;
+        let (mut unread, mut left) = ([0; 4_096], limits::LINGER_OCTETS_MAX);
+        while left > 0 {
+            match io.read(&mut unread).await? {
+                0 => break,
+                octets => left = left.saturating_sub(octets),
+            }
+        }
+        Ok::<(), std::io::Error>(())
+    };
+    // The client may be gone already; nothing depends on it.
+    let _ = timeout(limits::LINGER_TIMEOUT, wait_for_client).await;
 }
 
 fn local_error() -> Reply {

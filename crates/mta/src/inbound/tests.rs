@@ -22,7 +22,7 @@ mod relay;
 mod submission;
 
 /// An MTA for `our.example` with the users alice and bob (password `secret`) and the alias `team`.
-struct Host {
+pub(crate) struct Host {
     folder: TempDir,
     mta: Mta,
     sessions: TaskTracker,
@@ -30,7 +30,7 @@ struct Host {
 }
 
 impl Host {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         Self::start_with(|_| {}).await
     }
 
@@ -68,8 +68,12 @@ impl Host {
         Self { folder, mta, sessions: TaskTracker::new(), trigger }
     }
 
+    pub(crate) fn inbound(&self) -> Arc<Inbound> {
+        Arc::clone(&self.mta.inbound)
+    }
+
     /// Connects as a client at that address would, and reads the greeting.
-    async fn connect(&self, door: Door, ip: &str) -> Client {
+    pub(crate) async fn connect(&self, door: Door, ip: &str) -> Client {
         let mut client = self.dial(door, ip).await;
         client.expect("220 mx.our.example").await;
         client
@@ -82,7 +86,7 @@ impl Host {
         Client { io: Io::unix(theirs), read: Vec::new() }
     }
 
-    async fn queued(&self) -> Vec<QueueRow> {
+    pub(crate) async fn queued(&self) -> Vec<QueueRow> {
         self.mta.inbound.shard.find(&Filter::default(), Cursor::default(), 1_000).await.rows
     }
 
@@ -104,7 +108,7 @@ fn write_certificate(folder: &std::path::Path) -> (std::path::PathBuf, std::path
 }
 
 /// The other end of a session.
-struct Client {
+pub(crate) struct Client {
     io: Io,
     read: Vec<u8>,
 }
@@ -148,7 +152,7 @@ impl Client {
     }
 
     /// Plays `C:` and `S:` lines.
-    async fn play(&mut self, dialog: &str) {
+    pub(crate) async fn play(&mut self, dialog: &str) {
         for line in dialog.lines().map(str::trim).filter(|line| !line.is_empty()) {
             match line.split_at(2) {
                 ("C:", text) => self.send(text.strip_prefix(' ').unwrap_or(text)).await,
@@ -173,7 +177,7 @@ impl Client {
     }
 
     /// Sends a message whole; gives the last reply.
-    async fn deliver(&mut self, from: &str, to: &[&str], content: &[u8]) -> String {
+    pub(crate) async fn deliver(&mut self, from: &str, to: &[&str], content: &[u8]) -> String {
         self.send(&format!("MAIL FROM:<{from}>")).await;
         self.expect("250 2.1.0").await;
         for address in to {
