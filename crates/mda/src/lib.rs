@@ -14,6 +14,7 @@
 #![forbid(unsafe_code)]
 
 mod events;
+pub mod fuzz;
 pub mod letter;
 pub mod limits;
 pub mod lmtp;

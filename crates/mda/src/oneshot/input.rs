@@ -7,7 +7,7 @@ use postroad_protocol::reply::Reply;
 use crate::{limits, replies};
 
 /// Reads a letter and counts its octets.
-pub(super) struct Input<R> {
+pub(crate) struct Input<R> {
     source: R,
     block: Vec<u8>,
     octets: u64,
@@ -15,12 +15,12 @@ pub(super) struct Input<R> {
 }
 
 impl<R: Read> Input<R> {
-    pub(super) fn new(source: R, octets_max: u64) -> Self {
+    pub(crate) fn new(source: R, octets_max: u64) -> Self {
         Self { source, block: vec![0; limits::INPUT_BLOCK_OCTETS], octets: 0, octets_max }
     }
 
     /// The header, with as much of the body as came along.
-    pub(super) fn header(&mut self) -> Result<Vec<u8>, Reply> {
+    pub(crate) fn header(&mut self) -> Result<Vec<u8>, Reply> {
         let mut start = Vec::new();
         while start.len() < limits::HEADER_OCTETS_MAX {
             // The end may be cut anywhere: look again at the last octets that were there before.
@@ -38,7 +38,7 @@ impl<R: Read> Input<R> {
     }
 
     /// The next octets; `None` at the end.
-    pub(super) fn block(&mut self) -> Result<Option<&[u8]>, Reply> {
+    pub(crate) fn block(&mut self) -> Result<Option<&[u8]>, Reply> {
         let octets = loop {
             match self.source.read(&mut self.block) {
                 Ok(octets) => break octets,

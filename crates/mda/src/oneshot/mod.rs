@@ -29,6 +29,7 @@ mod input;
 mod recipient;
 
 pub use call::{Call, Environment};
+pub(crate) use input::Input;
 use recipient::SettingsFrom;
 
 /// The settings that are read where the caller names none and the file is there.
@@ -145,7 +146,7 @@ fn file(call: &Call, environment: &Environment, input: impl Read) -> Result<File
     let uid = host_user::caller();
     let recipient = recipient::find(call, environment, &config, settings)?;
 
-    let mut input = input::Input::new(input, config.mda.message_size_max);
+    let mut input = Input::new(input, config.mda.message_size_max);
     let start = input.header()?;
     let header = Header::read(&start);
     if header.is_looping(&recipient.address) {
