@@ -167,7 +167,7 @@ impl Mta {
             inbound: Arc::clone(&inbound),
             started: SystemTime::now(),
             listeners: doors.iter().map(described).collect(),
-            guarantee: format!("{} copies, survives {}", guarantee.copies, guarantee.survives),
+            guarantee: in_words(&guarantee),
         });
         let (sessions, listeners) = (TaskTracker::new(), TaskTracker::new());
         for (door, listener) in doors {
@@ -267,4 +267,13 @@ fn described((door, listener): &(Door, Listener)) -> String {
 
 fn address_of(listener: &Listener) -> String {
     listener.address().map_or_else(|| "unix socket".to_owned(), |address| address.to_string())
+}
+
+/// As `1 copy, survives a crash of the process`.
+fn in_words(guarantee: &Guarantee) -> String {
+    let copies = match guarantee.copies {
+        1 => "1 copy".to_owned(),
+        several => format!("{several} copies"),
+    };
+    format!("{copies}, survives {}", guarantee.survives)
 }

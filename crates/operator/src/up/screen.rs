@@ -46,8 +46,8 @@ impl Screen<'_> {
     pub(crate) fn text(&self) -> String {
         let folder = self.folder.display();
         let mut services = plain_table();
-        for (service, address) in self.listeners {
-            services.add_row([*service, &address.to_string(), purpose(service)]);
+        for (service, address) in places(self.listeners) {
+            services.add_row([service, &address, purpose(service)]);
         }
         let mut users = plain_table();
         for (name, password) in self.users {
@@ -77,6 +77,21 @@ impl Screen<'_> {
     }
 }
 
+/// One line a service: all loopback addresses of a port together are `localhost`.
+fn places(listeners: &[Listener]) -> Vec<(&'static str, String)> {
+    let mut places = Vec::new();
+    for (service, at) in listeners {
+        let place = match at.ip().is_loopback() {
+            true => (*service, format!("localhost:{}", at.port())),
+            false => (*service, at.to_string()),
+        };
+        if !places.contains(&place) {
+            places.push(place);
+        }
+    }
+    places
+}
+
 fn plain_table() -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
@@ -98,8 +113,13 @@ mod tests {
             ("alice".into(), Some("abcde-fghij-kmnpq-rstuv".into())),
             ("bob".into(), None),
         ]);
-        let listeners = [("smtp", 10025), ("submissions", 10465), ("pop3s", 10995)]
-            .map(|(service, port)| (service, SocketAddr::from(([127, 0, 0, 1], port))));
+        let listeners = [
+            ("smtp", "127.0.0.1:10025"),
+            ("smtp", "[::1]:10025"),
+            ("submissions", "127.0.0.1:10465"),
+            ("pop3s", "192.0.2.1:10995"),
+        ]
+        .map(|(service, at)| (service, at.parse::<SocketAddr>().unwrap()));
         let screen = Screen {
             folder: std::path::Path::new("/home/a/up"),
             domain: "example.test",

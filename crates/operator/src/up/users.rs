@@ -124,6 +124,7 @@ fn account_file(folder: &Folder, config: &Config, listeners: &[Listener], name: 
     };
     [
         "# Written by `postroad up`, for: postroad-mua --account-file THIS-FILE\n".to_owned(),
+        line("name", quoted(name)),
         line("address", quoted(&format!("{name}@{domain}"))),
         line("submission", url("smtps", "submissions")),
         line("inbox", url("pop3s", "pop3s")),
