@@ -1,5 +1,5 @@
 //! How fast the embedded queue is, without a network: `cargo run --release -p postroad-queue --example
-//! bench [DIR]`. Each message is accepted and then settled, as in a relay that delivers at once.
+//! bench [DIR [BACKLOG]]`. Each message is accepted and then settled, as in a relay that delivers at once.
 //!
 //! `syncs` are file and directory syncs a message; `written` and `device` are octets a message octet,
 //! as handed to the system and as the block device under DIR counted them (others' writes included).
@@ -167,6 +167,45 @@ async fn run(dir: PathBuf, sessions: usize, octets: usize, messages: usize) {
     );
 }
 
+/// Resident memory of this process, in MiB.
+fn resident_mib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    let pages = status.split_ascii_whitespace().nth(1).and_then(|pages| pages.parse::<u64>().ok());
+    pages.unwrap_or(0) / 256
+}
+
+/// A backlog: memory with so many letters of 1 KiB queued, and how long a start takes.
+async fn backlog(dir: PathBuf, messages: usize) {
+    let engine = Embedded::new(Arc::new(OsDisk), dir);
+    let queue = engine.open(ShardId(0)).await.unwrap();
+    let content = Bytes::from(vec![b'x'; 1024]);
+    let to = |text: &str| Address::parse(text).unwrap();
+    for batch in 0..messages / 1000 {
+        let message = |n| NewMessage {
+            id: queue.new_id(),
+            arrived: SystemTime::now(),
+            envelope: Envelope::new(
+                ReversePath::Address(to("sender@example.org")),
+                vec![Recipient::new(to(&format!("recipient-{n}@host{batch}.example.net")))],
+            ),
+            content: Content::Memory(content.clone()),
+        };
+        queue.accept((0..1000).map(message).collect()).await;
+    }
+    queue.release().await;
+    drop(queue);
+    let before = resident_mib();
+    let began = Instant::now();
+    let queue = engine.open(ShardId(0)).await.unwrap();
+    let opened = began.elapsed();
+    println!(
+        "{messages} queued: opened in {:.1} s, {} MiB resident (of them {before} before)",
+        opened.as_secs_f64(),
+        resident_mib()
+    );
+    queue.release().await;
+}
+
 fn main() {
     let dir = std::env::args_os().nth(1).map_or_else(std::env::temp_dir, PathBuf::from);
     let dir = tempfile::Builder::new().prefix("queue-bench").tempdir_in(dir).unwrap();
@@ -176,5 +215,8 @@ fn main() {
             let messages = if sessions == 1 { messages / 10 } else { messages };
             runtime.block_on(run(dir.path().join("queue"), sessions, octets, messages));
         }
+    }
+    if let Some(messages) = std::env::args().nth(2).and_then(|count| count.parse().ok()) {
+        runtime.block_on(backlog(dir.path().join("backlog"), messages));
     }
 }

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod embedded;
+pub mod fuzz;
 pub mod retry;
 pub mod spool;
 

@@ -108,6 +108,35 @@ async fn q03_a_second_owner_is_refused() {
     open(dir.path()).await;
 }
 
+/// A queue whose folder has this mode is refused with this text.
+async fn check_refused(folder: &str, mode: u32, expected: &str) {
+    use std::os::unix::fs::PermissionsExt as _;
+    let dir = tempfile::tempdir().unwrap();
+    open(dir.path()).await.release().await;
+    let path = dir.path().join(folder);
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+    let opened = Embedded::new(Arc::new(OsDisk), dir.path().join("queue")).open(ShardId(0)).await;
+    let error = opened.map(drop).unwrap_err().to_string();
+    assert_eq!(error, expected.replace("PATH", path.to_str().unwrap()));
+}
+
+#[tokio::test] // Tests row Q03: wrong mode.
+async fn q03_folders_that_others_can_read_are_refused() {
+    for folder in ["queue", "queue/segments", "queue/large"] {
+        let expected = "PATH: is open to other users (mode 755); chmod 700 PATH";
+        check_refused(folder, 0o755, expected).await;
+    }
+}
+
+#[tokio::test]
+async fn q03_a_file_in_place_of_the_folder_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("queue"), "").unwrap();
+    let opened = Embedded::new(Arc::new(OsDisk), dir.path().join("queue")).open(ShardId(0)).await;
+    let error = opened.map(drop).unwrap_err().to_string();
+    assert!(error.contains("is no directory; move it away"), "{error}");
+}
+
 #[tokio::test]
 async fn a_repeated_accept_changes_nothing() {
     let dir = tempfile::tempdir().unwrap();

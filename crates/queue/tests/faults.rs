@@ -15,8 +15,8 @@ use bytes::Bytes;
 use postroad_protocol::address::{Address, ReversePath};
 use postroad_protocol::envelope::{Envelope, Recipient};
 use postroad_queue::{
-    Accept, Content, Cursor, Edit, Embedded, Filter, NewMessage, Outcome, OwnedShard, QueueId,
-    RecipientState, ShardId, Spool as _,
+    Accept, AcceptError, Content, Cursor, Edit, Embedded, Filter, NewMessage, Outcome, OwnedShard,
+    QueueId, RecipientState, ShardId, Spool as _,
 };
 use postroad_testkit::{FaultyDisk, Plan};
 
@@ -180,7 +180,7 @@ async fn play<F: AsyncFn(&Run)>(scenario: &F, plan: Plan) -> Vec<String> {
         run.verify(&format!("{plan:?}, still running")).await;
     }
     let story = match plan {
-        Plan::Sound => "sound".to_owned(),
+        Plan::Sound | Plan::Full => format!("{plan:?}"),
         Plan::Fail { call, .. }
         | Plan::FailFrom { call, .. }
         | Plan::Cut { call }
@@ -191,7 +191,9 @@ async fn play<F: AsyncFn(&Run)>(scenario: &F, plan: Plan) -> Vec<String> {
     };
     let disk = match plan {
         Plan::Cut { .. } | Plan::Kill { .. } => disk.restart(),
-        Plan::Sound | Plan::Fail { .. } | Plan::FailFrom { .. } => disk.restart_after_cut(),
+        Plan::Sound | Plan::Full | Plan::Fail { .. } | Plan::FailFrom { .. } => {
+            disk.restart_after_cut()
+        }
     };
     let run = open(&disk, &ledger).await.unwrap_or_else(|| panic!("{story}: doesn't open"));
     run.verify(&story).await;
@@ -330,5 +332,87 @@ fn space_comes_back_while_an_old_letter_stays() {
         let total: usize = disk.files().iter().map(|path| octets(path)).sum();
         assert!(total < 20_000, "{total} octets are left for 300");
         run.verify("after the cleaning").await;
+    });
+}
+
+fn block_on<F: Future<Output = ()>>(test: F) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let limited = runtime.block_on(async { tokio::time::timeout(PATIENCE, test).await });
+    limited.expect("hangs");
+}
+
+fn answer(run: &Run, id: QueueId) -> Answer {
+    run.ledger.lock().unwrap()[&id].accepted
+}
+
+#[test]
+fn f06_one_failed_sync_costs_its_group_and_a_second_one_stops_intake() {
+    block_on(async {
+        let disk = FaultyDisk::new();
+        let run = open(&disk, &Ledger::default()).await.unwrap();
+        let fail_next_sync = || disk.plan(Plan::Fail { call: 1, errno: EIO });
+        let before = run.accept(100, 1).await;
+        fail_next_sync();
+        let refused = run.accept(100, 1).await;
+        let after = run.accept(100, 1).await;
+        assert_eq!(
+            [before, refused, after].map(|id| answer(&run, id)),
+            [Answer::Yes, Answer::No, Answer::Yes]
+        );
+        assert!(run.queue.room_for(1).is_ok());
+        fail_next_sync();
+        let unsure = run.accept(100, 1).await;
+        assert_eq!(answer(&run, unsure), Answer::Unsure);
+        assert!(run.queue.room_for(1).is_err());
+        let late = run.accept(100, 1).await;
+        assert_eq!(answer(&run, late), Answer::No);
+        let run = open(&disk.restart_after_cut(), &run.ledger).await.unwrap();
+        run.verify("after the second failure").await;
+        assert!(run.queue.room_for(1).is_ok());
+    });
+}
+
+#[test]
+fn f08_on_a_full_disk_letters_are_refused_and_outcomes_wait() {
+    block_on(async {
+        let disk = FaultyDisk::new();
+        let run = open(&disk, &Ledger::default()).await.unwrap();
+        let first = run.accept(100, 1).await;
+        disk.plan(Plan::Full);
+        let refused = run.accept(100, 1).await;
+        assert_eq!(answer(&run, refused), Answer::No);
+        let delivery = tokio::spawn({
+            let run = run.clone();
+            async move { run.deliver(first, 0).await }
+        });
+        // Tried, and tried again.
+        while disk.count("write") < 3 {
+            tokio::task::yield_now().await;
+        }
+        assert!(!delivery.is_finished());
+        disk.plan(Plan::Sound);
+        delivery.await.unwrap();
+        let after = run.accept(100, 1).await;
+        assert_eq!(answer(&run, after), Answer::Yes);
+        let run = open(&disk.restart_after_cut(), &run.ledger).await.unwrap();
+        run.verify("after the disk was full").await;
+    });
+}
+
+#[test]
+fn f08_intake_stops_before_the_reserve_is_gone() {
+    block_on(async {
+        let disk = FaultyDisk::new();
+        let space = |octets, inodes| disk.set_space(postroad_disk::Space { octets, inodes });
+        space(100 << 20, 1 << 20);
+        let run = open(&disk, &Ledger::default()).await.unwrap();
+        assert!(matches!(run.queue.room_for(1), Err(AcceptError::Full)));
+        space(1 << 30, 10);
+        let run = open(&disk.restart(), &Ledger::default()).await.unwrap();
+        assert!(matches!(run.queue.room_for(1), Err(AcceptError::Full)));
+        space(1 << 30, 1 << 20);
+        let run = open(&disk.restart(), &Ledger::default()).await.unwrap();
+        assert!(run.queue.room_for(1 << 20).is_ok());
+        assert!(matches!(run.queue.room_for(1 << 30), Err(AcceptError::Full)));
     });
 }

@@ -40,6 +40,8 @@ pub enum Plan {
         /// The error's number.
         errno: i32,
     },
+    /// No space is left: whatever needs some fails with ENOSPC.
+    Full,
     /// The power fails at this call: it and all after it do nothing, and what wasn't synced is lost.
     Cut {
         /// The first one that isn't made.
@@ -269,11 +271,15 @@ impl State {
         match self.plan {
             Plan::Fail { call, errno } if number == call => Err(errno),
             Plan::FailFrom { call, errno } if number >= call => Err(errno),
+            Plan::Full if matches!(operation, "write" | "create" | "create_dir" | "link") => {
+                Err(FULL)
+            }
             Plan::Cut { call } | Plan::Kill { call } if number >= call => {
                 self.dead = true;
                 Err(IO_ERROR)
             }
             Plan::Sound
+            | Plan::Full
             | Plan::Fail { .. }
             | Plan::FailFrom { .. }
             | Plan::Cut { .. }

@@ -37,7 +37,7 @@ use bytes::Bytes;
 use postroad_disk::{Disk, DiskError, DiskFile, Space};
 
 mod cleaner;
-mod codec;
+pub(crate) mod codec;
 mod damage;
 mod epoch;
 mod events;
@@ -49,7 +49,7 @@ mod large;
 mod layout;
 pub mod limits;
 mod recent;
-mod record;
+pub(crate) mod record;
 mod recover;
 mod segment;
 mod shard;
