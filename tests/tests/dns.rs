@@ -2,9 +2,9 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use postroad_tests::peers::{DeadNameServer, Needs, Nsd, Sink, Stage};
-use postroad_tests::process::{Process, free_port, until};
+use postroad_tests::process::{Process, free_port, run, until};
 use postroad_tests::smtp;
 use postroad_tests::suite::{Settings, Site};
 
@@ -164,6 +164,47 @@ fn trouble_with_dns_is_never_a_bounce() -> Result<()> {
     send(&site, "first.dns.test", 1)?;
     deferred(&mta, "bob@first.dns.test")?;
     assert!(site.new_mail("alice")?.is_empty(), "a dead name server must not bounce");
+    Ok(())
+}
+
+#[test]
+fn trace_shows_questions_answers_and_the_dialogue() -> Result<()> {
+    let Some(stage) = Stage::set_up(Needs::Tools)? else { return Ok(()) };
+    let network = network(&stage)?;
+    let mut client = smtp::Client::connect(network.site.smtp)?;
+    client.expect("EHLO client.test", 250)?;
+    let reply = client.message(
+        "alice@our.test",
+        &["bob@fallback.dns.test"],
+        b"Subject: traced\r\n\r\n.\r\n",
+    )?;
+    let queue_id = reply.queue_id().context("no queue id in the reply")?.to_owned();
+    until("the letter", || network.came("fallback.dns.test") == (0, 1))
+        .map_err(|error| error.context(network.mta.log()))?;
+
+    let trace = || -> Result<String> {
+        Ok(String::from_utf8(
+            run(network.site.command("postroad")?.args(["trace", &queue_id]))?.stdout,
+        )?)
+    };
+    let complete =
+        until("the outcome in the trace", || trace().is_ok_and(|text| text.contains("sent")));
+    let text = trace()?;
+    complete.with_context(|| text.clone())?;
+    // The host that was down, the one that wasn't, and what was said there.
+    for part in [
+        "127.0.0.1",
+        "alice@our.test",
+        "fallback.dns.test",
+        "down.dns.test",
+        "two.dns.test",
+        "127.0.0.3",
+        "EHLO",
+        "RCPT TO",
+        "250",
+    ] {
+        assert!(text.contains(part), "{part:?} is missing:\n{text}");
+    }
     Ok(())
 }
 

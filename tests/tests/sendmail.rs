@@ -102,14 +102,23 @@ git send-email --to alice@our.test --confirm never --smtp-server /usr/sbin/sendm
 
 #[test]
 fn mail_sends_what_it_reads() -> Result<()> {
-    let Some(host) = Host::set_up()? else { return Ok(()) };
-    let mut mail = host.shell("mail -s 'hello there' alice@our.test")?;
-    feed(&mut mail, "How are you?\n")?;
-    let letter = host.letter()?;
-    assert!(
-        letter.contains("\nSubject: hello there\n") && letter.contains("\nHow are you?\n"),
-        "{letter}"
-    );
+    for line in [
+        "mail -s 'hello there' alice@our.test",
+        // As the lecture has it: the sender behind the recipient.
+        "mail -s 'hello there' alice@our.test -f bob@our.test",
+        "echo attached > notes.txt; mail -s 'hello there' -r bob@our.test -a notes.txt alice@our.test",
+    ] {
+        let Some(host) = Host::set_up()? else { return Ok(()) };
+        let mut mail = host.shell(&format!("cd; {line}"))?;
+        feed(&mut mail, "How are you?\n").with_context(|| line.to_owned())?;
+        let letter = host.letter()?;
+        assert!(
+            letter.contains("\nSubject: hello there\n") && letter.contains("\nHow are you?\n"),
+            "{line}:\n{letter}"
+        );
+        assert!(letter.starts_with("Return-Path: <bob@our.test>\n"), "{line}:\n{letter}");
+        assert_eq!(letter.contains("notes.txt"), line.contains("notes.txt"), "{line}:\n{letter}");
+    }
     Ok(())
 }
 

@@ -101,7 +101,9 @@ impl Stage {
             .collect()
     }
 
-    fn python(&self, script: &str) -> Command {
+    /// Debian's Python with one of the scripts in `tests/python`.
+    #[must_use]
+    pub fn python(&self, script: &str) -> Command {
         let mut command = self.command("/usr/bin/python3");
         command.arg(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/python")).join(script));
         command
