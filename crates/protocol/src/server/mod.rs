@@ -20,170 +20,35 @@
 //! content is there: whatever comes of it, nothing of it is left (most remote holes in mail servers
 //! were state kept after an error). Invariant: no state without a hello has a transaction.
 //!
-//! Commands and their order are in `commands.rs`, content in `content.rs`, all that is said in
-//! `replies.rs`, limits in [`crate::limits`]. Who may send what to whom is not decided here.
+//! Commands and their order are in `commands.rs`, content in `content.rs`, what follows an answer in
+//! `answers.rs`, all that is said in `replies.rs`, limits in [`crate::limits`]. Who may send what to whom is
+//! not decided here.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::{Buf as _, BytesMut};
 use memchr::memchr;
 
-use crate::command::{Bdat, ClientName, Command, CommandError, Last, Mail, Rcpt};
+use crate::command::{Bdat, Command, CommandError, Last, Mail, Rcpt};
 use crate::data::Decoder;
 use crate::limits;
 use crate::reply::{Reply, Severity};
-use crate::sasl::{Credentials, Exchange};
+use crate::sasl::Exchange;
 use crate::trace_fields::{Secured, With};
 
+mod answers;
 mod commands;
 mod content;
 mod replies;
+mod settings;
+mod step;
 #[cfg(test)]
 mod tests;
 
 use content::{Chunk, Chunks};
 use replies::Canned;
-
-/// What a session is told before it begins.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// This host's name, in greeting and EHLO.
-    pub hostname: Arc<str>,
-    /// Which service it is.
-    pub service: Service,
-    /// Whether the connection is encrypted, or can be.
-    pub tls: Tls,
-    /// Who has to log in, and where.
-    pub login: LoginRule,
-    /// Octets of a message at most (RFC 1870).
-    pub size_max: u64,
-    /// Recipients of a transaction at most (RFC 5321 §4.5.3.1.8).
-    pub recipients_max: usize,
-    /// Whether errors and idle commands are counted.
-    pub client: ClientLimits,
-}
-
-/// Which service it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Service {
-    /// SMTP between hosts (RFC 5321).
-    Smtp,
-    /// Submission by users (RFC 6409).
-    Submission,
-    /// Local delivery (RFC 2033).
-    Lmtp,
-}
-
-/// Whether the connection is encrypted, or can be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Tls {
-    /// It is clear text and stays so.
-    Unavailable,
-    /// STARTTLS is offered (RFC 3207).
-    Offered,
-    /// It is encrypted.
-    Active,
-}
-
-/// Who has to log in, and where.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LoginRule {
-    /// AUTH isn't offered.
-    NotOffered,
-    /// MAIL needs a login (RFC 6409 §4.3), and AUTH is offered inside TLS alone.
-    RequiredInTls,
-    /// MAIL needs a login, and AUTH is offered in clear text too.
-    Required,
-}
-
-/// Whether a client's errors and idle commands are counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ClientLimits {
-    /// They are.
-    Apply,
-    /// The client is this host or in a listed network.
-    Exempt,
-}
-
-/// What the shell does next.
-#[derive(Debug, PartialEq)]
-pub enum Step<'a> {
-    /// Write the output, then read.
-    NeedInput,
-    /// Decide and answer.
-    Ask(Question),
-    /// The next octets of the message, unstuffed.
-    Content(&'a [u8]),
-    /// The content so far belongs to no message any more; the reply that the client got for it, or
-    /// `None` where the client itself gave it up.
-    Discard(Option<Reply>),
-    /// Wait before going on.
-    Pause(Duration),
-    /// Write the output, shake hands, call [`Server::tls_started`].
-    StartTls,
-    /// Write the output and close.
-    Close,
-}
-
-/// What policy decides.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Question {
-    /// May this sender open a transaction? [`Answer::Yes`] or [`Answer::No`].
-    Sender(Mail),
-    /// Is this recipient taken? [`Answer::Yes`] or [`Answer::No`].
-    Recipient(Rcpt),
-    /// Is the password right? [`Answer::Yes`] or [`Answer::No`].
-    Login(Credentials),
-    /// Content of [`Server::transaction`] is about to come; is it welcome? [`Answer::Yes`] or
-    /// [`Answer::No`].
-    Data,
-    /// The content is complete: take responsibility for the message. [`Answer::Stored`],
-    /// [`Answer::Each`] or [`Answer::No`].
-    Message(Transaction),
-}
-
-/// What policy decided.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Answer {
-    /// Yes; the machine knows what to say.
-    Yes,
-    /// No, with this reply (4xx or 5xx).
-    No(Reply),
-    /// The message is ours now, with this reply (250).
-    Stored(Reply),
-    /// LMTP: one reply per recipient, in the order of the transaction (RFC 2033 §4.2).
-    Each(Vec<Reply>),
-}
-
-/// Sender and recipients, from MAIL to the end of the content.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Transaction {
-    /// MAIL as it was accepted.
-    pub mail: Mail,
-    /// Each RCPT that was accepted.
-    pub recipients: Vec<Rcpt>,
-}
-
-/// How the client introduced itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Hello {
-    /// The name that it gave: a claim.
-    pub name: ClientName,
-    /// By which command.
-    pub kind: HelloKind,
-}
-
-/// By which command a client introduced itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum HelloKind {
-    /// HELO: no extensions.
-    Helo,
-    /// EHLO.
-    Ehlo,
-    /// LHLO.
-    Lhlo,
-}
+pub use settings::{ClientLimits, LoginRule, Service, Settings, Tls};
+pub use step::{Answer, Hello, HelloKind, Question, Step, Transaction};
 
 /// A session.
 #[derive(Debug)]
@@ -448,90 +313,6 @@ impl Server {
             State::Asked(asked) => self.answered(asked, answer),
             // Nothing was asked: a mistake of the shell's, which changes nothing.
             state => self.state = state,
-        }
-    }
-
-    fn answered(&mut self, asked: Asked, answer: Answer) {
-        let asked = match (asked, answer) {
-            (Asked::Message { recipients }, answer) => {
-                return self.answered_message(recipients, answer);
-            }
-            (asked, Answer::No(reply)) => return self.answered_no(asked, &reply),
-            (asked, Answer::Yes | Answer::Stored(_) | Answer::Each(_)) => asked,
-        };
-        match asked {
-            Asked::Sender(mail) => {
-                self.say(replies::SENDER_OK);
-                self.state = State::Open(Transaction { mail, recipients: Vec::new() });
-            }
-            Asked::Recipient(mut transaction, rcpt) => {
-                transaction.recipients.push(rcpt);
-                self.say(replies::RECIPIENT_OK);
-                self.state = State::Open(transaction);
-            }
-            Asked::Login(name) => {
-                self.session.login = Some(name);
-                self.say(replies::LOGGED_IN);
-                self.state = State::Ready;
-            }
-            Asked::Data(transaction) => {
-                Reply::bare(354, "End data with <CR><LF>.<CR><LF>").encode(&mut self.output);
-                self.state = State::Data(transaction, Decoder::default(), 0);
-            }
-            Asked::FirstChunk(transaction, bdat) => {
-                self.state = State::Chunk(Chunk::keep(transaction, Chunks::default(), bdat));
-            }
-            Asked::Message { .. } => self.state = State::Ready, // answered above
-        }
-    }
-
-    fn answered_no(&mut self, asked: Asked, reply: &Reply) {
-        self.state = match asked {
-            // RFC 3030 §2: the octets follow all the same; the reply stands behind them.
-            Asked::FirstChunk(_, bdat) => {
-                self.state = State::Chunk(Chunk::skip(reply.clone(), bdat));
-                return;
-            }
-            Asked::Recipient(transaction, _) => State::Open(transaction),
-            // A refused DATA ends the transaction, as a refused message does (RFC 5321 §4.1.1.4).
-            Asked::Data(_) | Asked::Sender(_) | Asked::Login(_) | Asked::Message { .. } => {
-                State::Ready
-            }
-        };
-        self.send(reply);
-    }
-
-    fn answered_message(&mut self, recipients: usize, answer: Answer) {
-        self.state = State::Ready;
-        self.session.transactions += 1;
-        self.session.idle_commands = 0;
-        match (self.settings.service, answer) {
-            // RFC 2033 §4.2: one reply for each RCPT that was accepted, whatever happens.
-            (Service::Lmtp, Answer::Each(replies)) => {
-                for reply in replies.iter().take(recipients) {
-                    self.send(reply);
-                }
-                for _ in replies.len()..recipients {
-                    self.say(replies::LOCAL_ERROR);
-                }
-            }
-            (Service::Lmtp, Answer::No(reply) | Answer::Stored(reply)) => {
-                for _ in 0..recipients {
-                    self.send(&reply);
-                }
-            }
-            (Service::Lmtp, Answer::Yes) => {
-                for _ in 0..recipients {
-                    self.say(replies::LOCAL_ERROR);
-                }
-            }
-            (Service::Smtp | Service::Submission, Answer::No(reply) | Answer::Stored(reply)) => {
-                self.send(&reply);
-            }
-            // The shell didn't say that the message is safe, so the client keeps it.
-            (Service::Smtp | Service::Submission, Answer::Yes | Answer::Each(_)) => {
-                self.say(replies::LOCAL_ERROR);
-            }
         }
     }
 

@@ -1,0 +1,93 @@
+//! How the session goes on with what policy decided.
+
+use super::content::{Chunk, Chunks};
+use super::step::{Answer, Transaction};
+use super::{Asked, Server, Service, State, replies};
+use crate::data::Decoder;
+use crate::reply::Reply;
+
+impl Server {
+    pub(super) fn answered(&mut self, asked: Asked, answer: Answer) {
+        let asked = match (asked, answer) {
+            (Asked::Message { recipients }, answer) => {
+                return self.answered_message(recipients, answer);
+            }
+            (asked, Answer::No(reply)) => return self.answered_no(asked, &reply),
+            (asked, Answer::Yes | Answer::Stored(_) | Answer::Each(_)) => asked,
+        };
+        match asked {
+            Asked::Sender(mail) => {
+                self.say(replies::SENDER_OK);
+                self.state = State::Open(Transaction { mail, recipients: Vec::new() });
+            }
+            Asked::Recipient(mut transaction, rcpt) => {
+                transaction.recipients.push(rcpt);
+                self.say(replies::RECIPIENT_OK);
+                self.state = State::Open(transaction);
+            }
+            Asked::Login(name) => {
+                self.session.login = Some(name);
+                self.say(replies::LOGGED_IN);
+                self.state = State::Ready;
+            }
+            Asked::Data(transaction) => {
+                Reply::bare(354, "End data with <CR><LF>.<CR><LF>").encode(&mut self.output);
+                self.state = State::Data(transaction, Decoder::default(), 0);
+            }
+            Asked::FirstChunk(transaction, bdat) => {
+                self.state = State::Chunk(Chunk::keep(transaction, Chunks::default(), bdat));
+            }
+            Asked::Message { .. } => self.state = State::Ready, // answered above
+        }
+    }
+
+    fn answered_no(&mut self, asked: Asked, reply: &Reply) {
+        self.state = match asked {
+            // RFC 3030 §2: the octets follow all the same; the reply stands behind them.
+            Asked::FirstChunk(_, bdat) => {
+                self.state = State::Chunk(Chunk::skip(reply.clone(), bdat));
+                return;
+            }
+            Asked::Recipient(transaction, _) => State::Open(transaction),
+            // A refused DATA ends the transaction, as a refused message does (RFC 5321 §4.1.1.4).
+            Asked::Data(_) | Asked::Sender(_) | Asked::Login(_) | Asked::Message { .. } => {
+                State::Ready
+            }
+        };
+        self.send(reply);
+    }
+
+    fn answered_message(&mut self, recipients: usize, answer: Answer) {
+        self.state = State::Ready;
+        self.session.transactions += 1;
+        self.session.idle_commands = 0;
+        match (self.settings.service, answer) {
+            // RFC 2033 §4.2: one reply for each RCPT that was accepted, whatever happens.
+            (Service::Lmtp, Answer::Each(replies)) => {
+                for reply in replies.iter().take(recipients) {
+                    self.send(reply);
+                }
+                for _ in replies.len()..recipients {
+                    self.say(replies::LOCAL_ERROR);
+                }
+            }
+            (Service::Lmtp, Answer::No(reply) | Answer::Stored(reply)) => {
+                for _ in 0..recipients {
+                    self.send(&reply);
+                }
+            }
+            (Service::Lmtp, Answer::Yes) => {
+                for _ in 0..recipients {
+                    self.say(replies::LOCAL_ERROR);
+                }
+            }
+            (Service::Smtp | Service::Submission, Answer::No(reply) | Answer::Stored(reply)) => {
+                self.send(&reply);
+            }
+            // The shell didn't say that the message is safe, so the client keeps it.
+            (Service::Smtp | Service::Submission, Answer::Yes | Answer::Each(_)) => {
+                self.say(replies::LOCAL_ERROR);
+            }
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! What a session is told before it begins.
+
+use std::sync::Arc;
+
+/// What a session is told before it begins.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// This host's name, in greeting and EHLO.
+    pub hostname: Arc<str>,
+    /// Which service it is.
+    pub service: Service,
+    /// Whether the connection is encrypted, or can be.
+    pub tls: Tls,
+    /// Who has to log in, and where.
+    pub login: LoginRule,
+    /// Octets of a message at most (RFC 1870).
+    pub size_max: u64,
+    /// Recipients of a transaction at most (RFC 5321 §4.5.3.1.8).
+    pub recipients_max: usize,
+    /// Whether errors and idle commands are counted.
+    pub client: ClientLimits,
+}
+
+/// Which service it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Service {
+    /// SMTP between hosts (RFC 5321).
+    Smtp,
+    /// Submission by users (RFC 6409).
+    Submission,
+    /// Local delivery (RFC 2033).
+    Lmtp,
+}
+
+/// Whether the connection is encrypted, or can be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tls {
+    /// It is clear text and stays so.
+    Unavailable,
+    /// STARTTLS is offered (RFC 3207).
+    Offered,
+    /// It is encrypted.
+    Active,
+}
+
+/// Who has to log in, and where.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LoginRule {
+    /// AUTH isn't offered.
+    NotOffered,
+    /// MAIL needs a login (RFC 6409 §4.3), and AUTH is offered inside TLS alone.
+    RequiredInTls,
+    /// MAIL needs a login, and AUTH is offered in clear text too.
+    Required,
+}
+
+/// Whether a client's errors and idle commands are counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClientLimits {
+    /// They are.
+    Apply,
+    /// The client is this host or in a listed network.
+    Exempt,
+}
