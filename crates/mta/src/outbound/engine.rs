@@ -26,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 use super::dns::{Hickory, Resolver};
 use super::events;
 use super::limits;
+use super::network::{Network, Os};
 use super::settle;
 use super::shared::Shared;
 
@@ -62,16 +63,20 @@ impl Engine {
         let resolver = Hickory::new(&parts.config.mta.dns).context(
             "cannot set up DNS; name the servers in mta.dns.servers or write /etc/resolv.conf",
         )?;
-        Self::start_with(parts, Arc::new(resolver))
+        Self::start_with(parts, Arc::new(resolver), Arc::new(Os))
     }
 
-    /// Starts it with a resolver of the caller's.
+    /// Starts it with a resolver and connections of the caller's.
     ///
     /// # Errors
     /// As [`Engine::start`], DNS aside.
-    pub fn start_with(parts: Parts, resolver: Arc<dyn Resolver>) -> anyhow::Result<Self> {
+    pub fn start_with(
+        parts: Parts,
+        resolver: Arc<dyn Resolver>,
+        network: Arc<dyn Network>,
+    ) -> anyhow::Result<Self> {
         let (sender, receiver) = mpsc::channel(limits::UNSETTLED_MAX);
-        let shared = Arc::new(Shared::new(parts, resolver, sender)?);
+        let shared = Arc::new(Shared::new(parts, resolver, network, sender)?);
         let closing = CancellationToken::new();
         let settler = settle::run(Arc::clone(&shared.shard), receiver, closing.clone());
         let settler = Arc::new(tokio::sync::Mutex::new(Some(tokio::spawn(settler))));

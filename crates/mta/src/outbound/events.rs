@@ -1,8 +1,10 @@
 //! What the sending half logs and traces: one function for each event.
 
+use std::time::{Instant, SystemTime};
+
 use postroad_observe::trace::{Event, Journal, Speaker, Status};
 use postroad_protocol::address::Address;
-use postroad_protocol::client::Line;
+use postroad_protocol::client::{Line, Said};
 use postroad_protocol::dsn::Kind;
 use postroad_protocol::reply::Reply;
 use postroad_queue::spool::{ContentError, Fenced};
@@ -79,20 +81,22 @@ pub(crate) fn tls_given_up(queue_id: &str, next_hop: &str, reply: &Reply) {
     tracing::warn!(queue_id, next_hop, %reply, "TLS failed, trying in clear");
 }
 
-/// What was said.
+/// What was said, each line stamped with the moment that it was said at.
 pub(crate) fn dialogue(journal: &Journal, queue_id: &str, lines: Vec<Line>) {
-    let record = |speaker, line| {
-        journal.record(Some(queue_id), None, Event::Dialogue { speaker, line });
-    };
-    for line in lines {
-        match line {
-            Line::Sent(commands) => {
+    let (now, wall_clock) = (Instant::now(), SystemTime::now());
+    for Line { at, said } in lines {
+        let at = wall_clock - now.saturating_duration_since(at);
+        let record = |speaker, line| {
+            journal.record_at(at, Some(queue_id), None, Event::Dialogue { speaker, line });
+        };
+        match said {
+            Said::Sent(commands) => {
                 for command in String::from_utf8_lossy(&commands).lines() {
                     record(Speaker::Us, command.to_owned());
                 }
             }
-            Line::SentContent(octets) => record(Speaker::Us, format!("<{octets} octets>")),
-            Line::Received(reply) => record(Speaker::Them, reply),
+            Said::SentContent(octets) => record(Speaker::Us, format!("<{octets} octets>")),
+            Said::Received(reply) => record(Speaker::Them, reply),
         }
     }
 }

@@ -5,7 +5,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use postroad_config::{NextHop, RouteTls};
-use postroad_net::Io;
 use postroad_protocol::address::Domain;
 use postroad_protocol::client::{
     ClearTextLogin, Dialogue, Encryption, Offer, Protocol, Settings, StartTls,
@@ -19,6 +18,7 @@ use super::connection::{Connection, Implicit, OpenError, Tls};
 use super::dns::{Candidates, Endpoint};
 use super::events;
 use super::flight::Flight;
+use super::network::Place;
 use super::route::{Destination, FixedHop};
 use super::shared::{Distance, Shared};
 
@@ -311,7 +311,7 @@ pub(crate) async fn open_once(
     tls: RouteTls,
     place: &Place,
 ) -> Result<Connection, OpenError> {
-    let io = match timeout(CLIENT_CONNECT_TIMEOUT, place.connect()).await {
+    let io = match timeout(CLIENT_CONNECT_TIMEOUT, shared.network.connect(place)).await {
         Ok(Ok(io)) => io,
         Ok(Err(error)) => return Err(OpenError::Failed(unreachable(place, &error.to_string()))),
         Err(_) => return Err(OpenError::Failed(unreachable(place, "no answer in time"))),
@@ -374,22 +374,6 @@ fn protocol(next_hop: &NextHop) -> Protocol {
     match next_hop {
         NextHop::Smtp { .. } | NextHop::Smtps { .. } => Protocol::Smtp,
         NextHop::Lmtp { .. } | NextHop::LmtpUnix { .. } => Protocol::Lmtp,
-    }
-}
-
-/// Where a connection goes.
-#[derive(Debug)]
-pub(crate) enum Place {
-    Tcp(SocketAddr),
-    Unix(std::path::PathBuf),
-}
-
-impl Place {
-    async fn connect(&self) -> std::io::Result<Io> {
-        match self {
-            Self::Tcp(address) => Io::connect_tcp(*address).await,
-            Self::Unix(path) => Io::connect_unix(path).await,
-        }
     }
 }
 

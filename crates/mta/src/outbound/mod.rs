@@ -6,6 +6,7 @@
 //! | where a recipient's mail goes: routes | `route.rs` |
 //! | where it goes without a route: MX, addresses | [`dns`] |
 //! | which host is tried next, TLS, fall-backs | `hop.rs` |
+//! | how connections are made | [`network`] |
 //! | one session on the wire | `connection.rs` |
 //! | what becomes of recipients: retries, outcomes | `settle.rs` |
 //! | bounces, delay warnings, double bounces | `notice.rs` |
@@ -21,6 +22,7 @@ mod flight;
 mod hop;
 mod lane;
 mod limits;
+pub mod network;
 mod notice;
 pub mod probe;
 mod route;

@@ -16,8 +16,9 @@ use tokio::time::{Instant, timeout};
 
 use super::connection::Connection;
 use super::engine::Engine;
-use super::hop::{Place, Plan, open_once};
+use super::hop::{Plan, open_once};
 use super::limits;
+use super::network::Place;
 use super::route::FixedHop;
 use super::shared::Shared;
 

@@ -24,6 +24,7 @@ use super::engine::Parts;
 use super::flight::{Flight, Job};
 use super::lane::Lane;
 use super::limits;
+use super::network::Network;
 use super::route::{Destination, Router};
 use super::schedule::{Schedule, first_due};
 use super::settle::Settled;
@@ -40,6 +41,7 @@ pub(crate) struct Shared {
     pub(crate) accounts: Arc<Accounts>,
     pub(crate) journal: Journal,
     pub(crate) resolver: Arc<dyn Resolver>,
+    pub(crate) network: Arc<dyn Network>,
     pub(crate) router: Router,
     pub(crate) site: Site,
     pub(crate) tls: ClientTls,
@@ -71,6 +73,7 @@ impl Shared {
     pub(crate) fn new(
         parts: Parts,
         resolver: Arc<dyn Resolver>,
+        network: Arc<dyn Network>,
         settled: mpsc::Sender<Settled>,
     ) -> anyhow::Result<Self> {
         let Parts { config, hostname, shard, accounts, journal } = parts;
@@ -89,6 +92,7 @@ impl Shared {
             accounts,
             journal,
             resolver,
+            network,
             tls: ClientTls {
                 verifying: postroad_net::tls::verifying(trust)?,
                 opportunistic: postroad_net::tls::opportunistic()?,

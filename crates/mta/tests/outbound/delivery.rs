@@ -1,12 +1,12 @@
 //! Messages that arrive.
 
-use crate::peer::{Peer, good};
+use crate::peer::{Peer, Peers, good};
 use crate::site::{Site, Table, route};
 
 #[tokio::test(start_paused = true)]
 async fn a_message_goes_to_the_host_that_dns_names() {
-    let peer = Peer::good().await;
-    let site = Site::start(peer.port(), Table::one("third.example"), "");
+    let peer = Peer::good();
+    let site = Site::start(Peers::one(&peer), Table::one("third.example"), "");
     site.send("a@our.example", &["b@third.example", "c@third.example"]).await;
     site.until_empty().await;
     assert_eq!(
@@ -28,9 +28,9 @@ async fn a_message_goes_to_the_host_that_dns_names() {
 
 #[tokio::test(start_paused = true)]
 async fn many_messages_share_a_connection() {
-    let peer = Peer::good().await;
+    let peer = Peer::good();
     let more = "mta.deliveries_per_next_hop_max = 1";
-    let site = Site::start(peer.port(), Table::one("third.example"), more);
+    let site = Site::start(Peers::one(&peer), Table::one("third.example"), more);
     for _ in 0..50 {
         site.send("a@our.example", &["b@third.example"]).await;
     }
@@ -40,9 +40,9 @@ async fn many_messages_share_a_connection() {
 
 #[tokio::test(start_paused = true)]
 async fn connections_to_one_next_hop_are_limited() {
-    let peer = Peer::good().await;
+    let peer = Peer::good();
     let more = "mta.deliveries_per_next_hop_max = 3";
-    let site = Site::start(peer.port(), Table::one("third.example"), more);
+    let site = Site::start(Peers::one(&peer), Table::one("third.example"), more);
     for _ in 0..50 {
         site.send("a@our.example", &["b@third.example"]).await;
     }
@@ -53,15 +53,13 @@ async fn connections_to_one_next_hop_are_limited() {
 
 #[tokio::test(start_paused = true)] // Tests RFC 2033 §4.2.
 async fn local_mail_goes_over_lmtp() {
-    let peer = Peer::start(|command, _| {
+    let peer = Peer::new(|command, _| {
         Some(match command {
             "." => "250 2.0.0 b has it\r\n250 2.0.0 c has it\r\n".into(),
             _ => good(command),
         })
-    })
-    .await;
-    let more = route("local", &format!("lmtp://{}", peer.address));
-    let site = Site::start(1, Table::default(), &more);
+    });
+    let site = Site::start(Peers::default().local(&peer), Table::default(), "");
     site.send("x@third.example", &["b@our.example", "c@our.example"]).await;
     site.until_empty().await;
     assert_eq!(peer.count("LHLO our.example"), 1);
@@ -69,10 +67,10 @@ async fn local_mail_goes_over_lmtp() {
 
 #[tokio::test(start_paused = true)]
 async fn a_route_overrides_dns_and_each_destination_gets_its_recipients() {
-    let (routed, by_dns) = (Peer::good().await, Peer::good().await);
-    let more = route(".example", &format!("smtp://{}", routed.address));
-    let table = Table::one("third.test");
-    let site = Site::start(by_dns.port(), table, &more);
+    let (routed, by_dns) = (Peer::good(), Peer::good());
+    let more = route(".example", "smtp://198.51.100.1:2525");
+    let peers = Peers::one(&by_dns).at("198.51.100.1:2525", &routed);
+    let site = Site::start(peers, Table::one("third.test"), &more);
     site.send("a@our.example", &["b@x.example", "c@third.test", "d@y.example"]).await;
     site.until_empty().await;
     assert_eq!((routed.count("RCPT"), by_dns.count("RCPT")), (2, 1));
@@ -80,24 +78,21 @@ async fn a_route_overrides_dns_and_each_destination_gets_its_recipients() {
 
 #[tokio::test(start_paused = true)] // Tests RFC 5321 §5.1.
 async fn the_next_host_is_tried_where_the_first_is_down_or_busy() {
-    let busy = Peer::start(|command, _| {
+    let busy = Peer::new(|command, _| {
         Some(match command {
             "CONNECT" => "421 4.3.2 too busy\r\nCLOSE".into(),
             _ => good(command),
         })
-    })
-    .await;
-    let backup = Peer::at(format!("127.0.0.2:{}", busy.port()).parse().unwrap(), |command, _| {
-        Some(good(command))
-    })
-    .await;
-    // Nobody listens at 127.0.0.3.
+    });
+    let backup = Peer::good();
+    // Nobody listens at 192.0.2.3.
     let table = Table::default()
         .domain("third.example", &[(20, "two.example"), (5, "down.example"), (10, "one.example")])
-        .host("down.example", [127, 0, 0, 3])
-        .host("one.example", [127, 0, 0, 1])
-        .host("two.example", [127, 0, 0, 2]);
-    let site = Site::start(busy.port(), table, "");
+        .host("down.example", [192, 0, 2, 3])
+        .host("one.example", [192, 0, 2, 1])
+        .host("two.example", [192, 0, 2, 2]);
+    let peers = Peers::one(&busy).at("192.0.2.2:25", &backup);
+    let site = Site::start(peers, table, "");
     site.send("a@our.example", &["b@third.example"]).await;
     site.until_empty().await;
     assert_eq!((busy.count("CONNECT"), backup.count("MAIL")), (1, 1));
@@ -105,33 +100,31 @@ async fn the_next_host_is_tried_where_the_first_is_down_or_busy() {
 
 #[tokio::test(start_paused = true)]
 async fn a_connection_that_was_closed_while_idle_costs_nothing() {
-    let peer = Peer::start(|command, connection| {
+    let peer = Peer::new(|command, connection| {
         Some(match (command, connection) {
             // The first connection is closed right behind its first message.
             (".", 0) => "250 2.0.0 queued\r\nCLOSE".into(),
             _ => good(command),
         })
-    })
-    .await;
+    });
     let more = "mta.deliveries_per_next_hop_max = 1";
-    let site = Site::start(peer.port(), Table::one("third.example"), more);
+    let site = Site::start(Peers::one(&peer), Table::one("third.example"), more);
     for _ in 0..3 {
         site.send("a@our.example", &["b@third.example"]).await;
     }
     site.until_empty().await;
-    assert_eq!((peer.count("CONNECT"), peer.count(".")), (2, 3 + peer.count("..")));
+    assert_eq!((peer.count("CONNECT"), peer.messages()), (2, 3));
 }
 
 #[tokio::test(start_paused = true)] // Tests RFC 9422 §4.1 and §4.2.
 async fn limits_that_the_peer_names_are_kept() {
-    let peer = Peer::start(|command, _| {
+    let peer = Peer::new(|command, _| {
         Some(match command {
             "EHLO our.example" => "250-mx\r\n250 LIMITS RCPTMAX=2 MAILMAX=2\r\n".into(),
             _ => good(command),
         })
-    })
-    .await;
-    let site = Site::start(peer.port(), Table::one("third.example"), "");
+    });
+    let site = Site::start(Peers::one(&peer), Table::one("third.example"), "");
     let names: Vec<String> = (0..5).map(|n| format!("r{n}@third.example")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     site.send("a@our.example", &names).await;
@@ -141,26 +134,24 @@ async fn limits_that_the_peer_names_are_kept() {
 
 #[tokio::test(start_paused = true)]
 async fn what_was_queued_before_the_start_is_delivered() {
-    let peer = Peer::good().await;
-    let first = Site::start(1, Table::one("third.example"), "");
+    let peer = Peer::good();
+    let first = Site::start(Peers::default(), Table::one("third.example"), "");
     // Nobody listens there: it stays.
     first.send("a@our.example", &["b@third.example"]).await;
     first.deferral().await;
     first.engine.shutdown().await;
     let shard = std::sync::Arc::clone(&first.shard);
-    let second = Site::start_with(shard, peer.port(), Table::one("third.example"), "");
+    let second = Site::start_with(shard, Peers::one(&peer), Table::one("third.example"), "");
     second.until_empty().await;
     assert_eq!(peer.count("MAIL"), 1);
 }
 
 #[tokio::test(start_paused = true)]
 async fn shutdown_settles_what_was_delivered() {
-    let peer = Peer::good().await;
-    let site = Site::start(peer.port(), Table::one("third.example"), "");
+    let peer = Peer::good();
+    let site = Site::start(Peers::one(&peer), Table::one("third.example"), "");
     site.send("a@our.example", &["b@third.example"]).await;
-    while peer.count("QUIT") + peer.count("..Body") == 0 {
-        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
-    }
+    peer.until_messages(1).await;
     site.engine.shutdown().await;
     assert!(site.shard.rows().is_empty());
 }

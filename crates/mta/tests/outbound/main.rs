@@ -4,7 +4,6 @@
 
 mod bounces;
 mod delivery;
-mod dns_answers;
 mod memory_shard;
 mod misbehaving;
 mod peer;

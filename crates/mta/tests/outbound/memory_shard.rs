@@ -8,15 +8,17 @@ use bytes::Bytes;
 use postroad_queue::spool::*;
 
 #[derive(Default)]
-pub struct MemoryShard {
+pub(crate) struct MemoryShard {
     next: AtomicU64,
     messages: Mutex<BTreeMap<QueueId, (QueueRow, Bytes)>>,
+    /// Told of every change.
+    pub(crate) changed: tokio::sync::Notify,
     /// Whether the next `accept` is refused.
-    pub full: std::sync::atomic::AtomicBool,
+    pub(crate) full: std::sync::atomic::AtomicBool,
 }
 
 impl MemoryShard {
-    pub fn rows(&self) -> Vec<QueueRow> {
+    pub(crate) fn rows(&self) -> Vec<QueueRow> {
         self.messages.lock().unwrap().values().map(|(row, _)| row.clone()).collect()
     }
 }
@@ -57,6 +59,7 @@ impl OwnedShard for MemoryShard {
                     delay_notice: DelayNotice::NotSent,
                 };
                 self.messages.lock().unwrap().insert(message.id, (row, content));
+                self.changed.notify_waiters();
                 Accept::Stored
             };
             messages.into_iter().map(accept).collect()
@@ -77,6 +80,7 @@ impl OwnedShard for MemoryShard {
                     messages.remove(&outcome.id);
                 }
             }
+            self.changed.notify_waiters();
             Ok(())
         })
     }

@@ -1,69 +1,110 @@
-//! A server that says what its script says, whatever the client does, and writes down what it hears.
+//! Servers that say what their script says, whatever the client does, and write down what they hear. A
+//! connection is a pair of unix sockets inside the test: what one end writes is at the other at once, so
+//! tokio's paused time moves on only when everybody really waits.
 
+use std::collections::HashMap;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
+use postroad_mta::outbound::dns::BoxFuture;
+use postroad_mta::outbound::network::{Network, Place};
+use postroad_net::Io;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::UnixStream;
 
-/// How a peer answers a command; `None` says nothing and waits.
+/// How a peer answers a command, given the number of the connection; `None` says nothing and waits. The
+/// command is `CONNECT` for the greeting and `.` at the end of data; a reply that ends in `CLOSE` closes the
+/// connection behind it.
 type Script = dyn Fn(&str, usize) -> Option<String> + Send + Sync;
 
-/// A listening peer. The task ends with the runtime.
-pub struct Peer {
-    pub address: SocketAddr,
-    heard: Arc<Mutex<Vec<String>>>,
+/// A server at an address.
+#[derive(Clone)]
+pub(crate) struct Peer(Arc<Inner>);
+
+struct Inner {
+    script: Box<Script>,
+    heard: Mutex<Vec<String>>,
+    hears: tokio::sync::Notify,
 }
 
 impl Peer {
-    /// `script(command, connection)`: the reply with its CRLF, or nothing. The command is `CONNECT` for the
-    /// greeting and `.` at the end of data; a reply that ends in `CLOSE` closes the connection after it.
-    pub async fn start(
+    pub(crate) fn new(
         script: impl Fn(&str, usize) -> Option<String> + Send + Sync + 'static,
     ) -> Self {
-        Self::at("127.0.0.1:0".parse().unwrap(), script).await
-    }
-
-    pub async fn at(
-        address: SocketAddr,
-        script: impl Fn(&str, usize) -> Option<String> + Send + Sync + 'static,
-    ) -> Self {
-        let listener = TcpListener::bind(address).await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let heard = Arc::new(Mutex::new(Vec::new()));
-        let (script, log): (Arc<Script>, _) = (Arc::new(script), Arc::clone(&heard));
-        tokio::spawn(async move {
-            let mut connections = 0;
-            while let Ok((stream, _)) = listener.accept().await {
-                let (script, log) = (Arc::clone(&script), Arc::clone(&log));
-                tokio::spawn(async move { talk(stream, connections, &*script, &log).await });
-                connections += 1;
-            }
-        });
-        Self { address, heard }
+        Self(Arc::new(Inner {
+            script: Box::new(script),
+            heard: Mutex::default(),
+            hears: tokio::sync::Notify::new(),
+        }))
     }
 
     /// Answers everything well, and accepts everybody.
-    pub async fn good() -> Self {
-        Self::start(|command, _| Some(good(command))).await
-    }
-
-    pub fn port(&self) -> u16 {
-        self.address.port()
+    pub(crate) fn good() -> Self {
+        Self::new(|command, _| Some(good(command)))
     }
 
     /// All lines so far, content included.
-    pub fn heard(&self) -> Vec<String> {
-        self.heard.lock().unwrap().clone()
+    pub(crate) fn heard(&self) -> Vec<String> {
+        self.0.heard.lock().unwrap().clone()
     }
 
-    pub fn count(&self, prefix: &str) -> usize {
+    pub(crate) fn count(&self, prefix: &str) -> usize {
         self.heard().iter().filter(|line| line.starts_with(prefix)).count()
+    }
+
+    /// Messages that were sent to their end.
+    pub(crate) fn messages(&self) -> usize {
+        self.heard().iter().filter(|line| *line == ".").count()
+    }
+
+    /// Waits until it has heard so many messages to their end.
+    pub(crate) async fn until_messages(&self, count: usize) {
+        loop {
+            let hears = self.0.hears.notified();
+            if self.messages() >= count {
+                return;
+            }
+            hears.await;
+        }
+    }
+
+    async fn talk(self, stream: UnixStream) {
+        let Inner { script, heard, hears } = &*self.0;
+        let connection = self.count("CONNECT");
+        let mut stream = BufReader::new(stream);
+        let mut in_data = false;
+        let mut command = "CONNECT".to_owned();
+        loop {
+            heard.lock().unwrap().push(command.clone());
+            hears.notify_waiters();
+            let is_content = in_data && command != ".";
+            if !is_content {
+                let Some(reply) = script(&command, connection) else {
+                    // Silence, until the client gives up.
+                    let _ = stream.read_to_end(&mut Vec::new()).await;
+                    return;
+                };
+                let text = reply.strip_suffix("CLOSE").unwrap_or(&reply);
+                if stream.write_all(text.as_bytes()).await.is_err() || reply.ends_with("CLOSE") {
+                    return;
+                }
+                in_data = command == "DATA" && reply.starts_with("354");
+            }
+            let mut line = Vec::new();
+            match stream.read_until(b'\n', &mut line).await {
+                Ok(0) | Err(_) => return,
+                Ok(_) => {
+                    let line = String::from_utf8_lossy(&line);
+                    command = line.trim_end_matches(['\r', '\n']).to_owned();
+                }
+            }
+        }
     }
 }
 
 /// The answers of a server with PIPELINING that likes everything.
-pub fn good(command: &str) -> String {
+pub(crate) fn good(command: &str) -> String {
     let verb = command.split([' ', ':']).next().unwrap_or_default();
     match verb {
         "CONNECT" => "220 mx.third.example ready\r\n".into(),
@@ -75,31 +116,40 @@ pub fn good(command: &str) -> String {
     }
 }
 
-async fn talk(stream: TcpStream, connection: usize, script: &Script, log: &Mutex<Vec<String>>) {
-    let mut stream = BufReader::new(stream);
-    let mut in_data = false;
-    let mut command = "CONNECT".to_owned();
-    loop {
-        log.lock().unwrap().push(command.clone());
-        let is_content = in_data && command != ".";
-        if !is_content {
-            let Some(reply) = script(&command, connection) else {
-                // Silence: until the client gives up.
-                let _ = stream.read_to_end(&mut Vec::new()).await;
-                return;
-            };
-            let text = reply.strip_suffix("CLOSE").unwrap_or(&reply);
-            if stream.write_all(text.as_bytes()).await.is_err() || reply.ends_with("CLOSE") {
-                return;
-            }
-            in_data = command == "DATA" && reply.starts_with("354");
-        }
-        let mut line = Vec::new();
-        match stream.read_until(b'\n', &mut line).await {
-            Ok(0) | Err(_) => return,
-            Ok(_) => {
-                command = String::from_utf8_lossy(&line).trim_end_matches(['\r', '\n']).to_owned()
-            }
-        }
+/// Who listens where. Elsewhere connections are refused.
+#[derive(Default, Clone)]
+pub(crate) struct Peers(HashMap<Place, Peer>);
+
+impl Peers {
+    /// One peer at 192.0.2.1, port 25, which is where [`crate::site::Table::one`] leads.
+    pub(crate) fn one(peer: &Peer) -> Self {
+        Self::default().at("192.0.2.1:25", peer)
+    }
+
+    pub(crate) fn at(mut self, address: &str, peer: &Peer) -> Self {
+        let address: SocketAddr = address.parse().unwrap();
+        self.0.insert(Place::Tcp(address), peer.clone());
+        self
+    }
+
+    pub(crate) fn unix(mut self, path: &str, peer: &Peer) -> Self {
+        self.0.insert(Place::Unix(path.into()), peer.clone());
+        self
+    }
+
+    /// The delivery agent of the site.
+    pub(crate) fn local(self, peer: &Peer) -> Self {
+        self.at("127.0.0.1:24", peer)
+    }
+}
+
+impl Network for Peers {
+    fn connect<'a>(&'a self, place: &'a Place) -> BoxFuture<'a, io::Result<Io>> {
+        Box::pin(async move {
+            let peer = self.0.get(place).ok_or(io::ErrorKind::ConnectionRefused)?;
+            let (ours, theirs) = UnixStream::pair()?;
+            tokio::spawn(peer.clone().talk(theirs));
+            Ok(Io::unix(ours))
+        })
     }
 }

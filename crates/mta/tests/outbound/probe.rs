@@ -1,1 +1,60 @@
-//! x
+//! The question to the delivery agent ahead of our own 250 to RCPT.
+
+use std::time::Duration;
+
+use postroad_mta::outbound::{Probe, ProbeOutcome};
+use postroad_protocol::reply::Reply;
+use tokio::time::Instant;
+
+use crate::peer::{Peer, Peers, good};
+use crate::site::{Site, Table, address, envelope};
+
+/// A site whose delivery agent answers RCPT with this.
+fn asking(answer: Option<&'static str>) -> (Peer, Site, Probe) {
+    let peer = Peer::new(move |command, _| match command.starts_with("RCPT") {
+        true => answer.map(str::to_owned),
+        false => Some(good(command)),
+    });
+    let site = Site::start(Peers::default().local(&peer), Table::default(), "");
+    let probe = Probe::new(&site.engine);
+    (peer, site, probe)
+}
+
+async fn ask(probe: &Probe, recipient: &str) -> ProbeOutcome {
+    probe.ask(&envelope("a@third.example", &[recipient]), &address(recipient)).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn s40_the_agents_verdict_is_known_before_ours() {
+    let (peer, _site, probe) = asking(Some("250 2.1.5 Ok\r\n"));
+    assert_eq!(ask(&probe, "b@our.example").await, ProbeOutcome::Accepted);
+    assert_eq!(peer.count("DATA"), 0);
+    let (_peer, _site, probe) = asking(Some("550 5.1.1 who?\r\n"));
+    let refused = ProbeOutcome::Refused(Reply::new(550, (5, 1, 1), "who?"));
+    assert_eq!(ask(&probe, "b@our.example").await, refused);
+    let (_peer, _site, probe) = asking(Some("452 4.2.2 full\r\n"));
+    let deferred = ProbeOutcome::Deferred(Reply::new(452, (4, 2, 2), "full"));
+    assert_eq!(ask(&probe, "b@our.example").await, deferred);
+}
+
+#[tokio::test(start_paused = true)]
+async fn answers_are_remembered_and_connections_kept() {
+    let (peer, _site, probe) = asking(Some("250 2.1.5 Ok\r\n"));
+    for recipient in ["b@our.example", "b@our.example", "c@our.example"] {
+        assert_eq!(ask(&probe, recipient).await, ProbeOutcome::Accepted);
+    }
+    assert_eq!((peer.count("CONNECT"), peer.count("RCPT")), (1, 2));
+    tokio::time::sleep(Duration::from_secs(3_600)).await;
+    assert_eq!(ask(&probe, "b@our.example").await, ProbeOutcome::Accepted);
+    assert_eq!(peer.count("RCPT"), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_agent_that_is_silent_or_away_is_down() {
+    let (_peer, _site, probe) = asking(None);
+    let started = Instant::now();
+    assert_eq!(ask(&probe, "b@our.example").await, ProbeOutcome::Down);
+    assert!(started.elapsed() < Duration::from_secs(10));
+    let site = Site::start(Peers::default(), Table::default(), "");
+    assert_eq!(ask(&Probe::new(&site.engine), "b@our.example").await, ProbeOutcome::Down);
+}

@@ -15,33 +15,37 @@ use postroad_protocol::envelope::{Envelope, Recipient};
 use postroad_queue::spool::*;
 
 use crate::memory_shard::MemoryShard;
+use crate::peer::Peers;
+
+/// MX records as they stand in a table: preference and host.
+type MxAnswer = Result<Vec<(u16, &'static str)>, DnsError>;
 
 /// DNS as a table. Names that aren't in it don't exist; every address is loopback.
 #[derive(Default, Clone)]
-pub struct Table {
-    pub mx: HashMap<&'static str, Result<Vec<(u16, &'static str)>, DnsError>>,
-    pub hosts: HashMap<&'static str, Result<Vec<IpAddr>, DnsError>>,
+pub(crate) struct Table {
+    pub(crate) mx: HashMap<&'static str, MxAnswer>,
+    pub(crate) hosts: HashMap<&'static str, Result<Vec<IpAddr>, DnsError>>,
 }
 
 impl Table {
-    /// One domain whose mail one host at 127.0.0.1 takes.
-    pub fn one(domain: &'static str) -> Self {
+    /// One domain whose mail one host at 192.0.2.1 takes.
+    pub(crate) fn one(domain: &'static str) -> Self {
         Self::default()
             .domain(domain, &[(10, "mx.third.example")])
-            .host("mx.third.example", [127, 0, 0, 1])
+            .host("mx.third.example", [192, 0, 2, 1])
     }
 
-    pub fn domain(mut self, domain: &'static str, hosts: &[(u16, &'static str)]) -> Self {
+    pub(crate) fn domain(mut self, domain: &'static str, hosts: &[(u16, &'static str)]) -> Self {
         self.mx.insert(domain, Ok(hosts.to_vec()));
         self
     }
 
-    pub fn host(mut self, host: &'static str, ip: [u8; 4]) -> Self {
+    pub(crate) fn host(mut self, host: &'static str, ip: [u8; 4]) -> Self {
         self.hosts.insert(host, Ok(vec![IpAddr::V4(Ipv4Addr::from(ip))]));
         self
     }
 
-    pub fn no_mx(mut self, domain: &'static str, error: DnsError) -> Self {
+    pub(crate) fn no_mx(mut self, domain: &'static str, error: DnsError) -> Self {
         self.mx.insert(domain, Err(error));
         self
     }
@@ -65,32 +69,37 @@ const USERS: &str = "alice:{ARGON2ID}$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHQ$
     GpZ3sK/oH9p7VIiV56G/64Zo/8GaUw434IimaPqxwCo\n";
 
 /// An engine under test.
-pub struct Site {
-    pub engine: Engine,
-    pub shard: Arc<MemoryShard>,
+pub(crate) struct Site {
+    pub(crate) engine: Engine,
+    pub(crate) shard: Arc<MemoryShard>,
     arrived: SystemTime,
     _dir: tempfile::TempDir,
 }
 
-/// What every site has: `our.example` with Alice, who is postmaster too; hosts in DNS are at `port`.
-fn settings(dir: &std::path::Path, port: u16, more: &str) -> String {
+/// What every site has: `our.example` with Alice, who is postmaster too, and a delivery agent.
+fn settings(dir: &std::path::Path, more: &str) -> String {
     format!(
-        "data = \"{}\"\nhostname = \"our.example\"\ndomains = [\"our.example\"]\n{more}\n\
-         [mta.dns]\nsmtp_port = {port}\nloopback = \"allowed\"\n",
-        dir.display()
+        "data = \"{}\"\nhostname = \"our.example\"\ndomains = [\"our.example\"]\n{more}\n{}",
+        dir.display(),
+        route("local", "lmtp://127.0.0.1:24")
     )
 }
 
 impl Site {
-    /// `port` is where hosts found in DNS listen; `more` are settings beside the usual.
-    pub fn start(port: u16, table: Table, more: &str) -> Self {
-        Self::start_with(Arc::new(MemoryShard::default()), port, table, more)
+    /// `more` are settings beside the usual.
+    pub(crate) fn start(peers: Peers, table: Table, more: &str) -> Self {
+        Self::start_with(Arc::new(MemoryShard::default()), peers, table, more)
     }
 
-    pub fn start_with(shard: Arc<MemoryShard>, port: u16, table: Table, more: &str) -> Self {
+    pub(crate) fn start_with(
+        shard: Arc<MemoryShard>,
+        peers: Peers,
+        table: Table,
+        more: &str,
+    ) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("postroad.toml");
-        std::fs::write(&file, settings(dir.path(), port, more)).unwrap();
+        std::fs::write(&file, settings(dir.path(), more)).unwrap();
         std::fs::write(dir.path().join("users"), USERS).unwrap();
         let config = postroad_config::load(&file).unwrap_or_else(|e| panic!("{e}")).config;
         let accounts = Accounts::open(Sources {
@@ -106,16 +115,16 @@ impl Site {
             accounts: Arc::new(accounts.unwrap()),
             journal: Journal::none(),
         };
-        let engine = Engine::start_with(parts, Arc::new(table)).unwrap();
+        let engine = Engine::start_with(parts, Arc::new(table), Arc::new(peers)).unwrap();
         Self { engine, shard, arrived: SystemTime::now(), _dir: dir }
     }
 
     /// Puts a message into the queue and hands it to the engine.
-    pub async fn send(&self, from: &str, to: &[&str]) -> QueueId {
+    pub(crate) async fn send(&self, from: &str, to: &[&str]) -> QueueId {
         self.send_as(envelope(from, to), "Subject: s\r\n\r\n.Body\r\n").await
     }
 
-    pub async fn send_as(&self, envelope: Envelope, content: &str) -> QueueId {
+    pub(crate) async fn send_as(&self, envelope: Envelope, content: &str) -> QueueId {
         let id = self.shard.new_id();
         let content = Bytes::copy_from_slice(content.as_bytes());
         let message = NewMessage {
@@ -131,25 +140,29 @@ impl Site {
     }
 
     /// Waits until nothing is in the queue.
-    pub async fn until_empty(&self) {
+    pub(crate) async fn until_empty(&self) {
         self.until("the queue is empty", |rows| rows.is_empty()).await;
     }
 
     /// Waits until the queue is as wanted; the deadline is far beyond every retry schedule.
-    pub async fn until(&self, what: &str, wanted: impl Fn(&[QueueRow]) -> bool) {
-        let deadline = tokio::time::Instant::now() + Duration::from_secs(60 * 24 * 60 * 60);
-        while !wanted(&self.shard.rows()) {
-            assert!(
-                tokio::time::Instant::now() < deadline,
-                "not so: {what}: {:?}",
-                self.shard.rows()
-            );
-            tokio::time::sleep(Duration::from_millis(50)).await;
+    pub(crate) async fn until(&self, what: &str, wanted: impl Fn(&[QueueRow]) -> bool) {
+        let waiting = async {
+            loop {
+                let changed = self.shard.changed.notified();
+                if wanted(&self.shard.rows()) {
+                    return;
+                }
+                changed.await;
+            }
+        };
+        let limit = Duration::from_secs(60 * 24 * 60 * 60);
+        if tokio::time::timeout(limit, waiting).await.is_err() {
+            panic!("not so: {what}: {:?}", self.shard.rows());
         }
     }
 
     /// What was said last time about the only recipient there is.
-    pub async fn deferral(&self) -> String {
+    pub(crate) async fn deferral(&self) -> String {
         let waiting = |rows: &[QueueRow]| last_reply(rows).is_some();
         self.until("the message is deferred", waiting).await;
         last_reply(&self.shard.rows()).unwrap()
@@ -163,16 +176,16 @@ fn last_reply(rows: &[QueueRow]) -> Option<String> {
     })
 }
 
-pub fn address(text: &str) -> Address {
+pub(crate) fn address(text: &str) -> Address {
     Address::parse(text).unwrap()
 }
 
-pub fn envelope(from: &str, to: &[&str]) -> Envelope {
+pub(crate) fn envelope(from: &str, to: &[&str]) -> Envelope {
     let recipients = to.iter().map(|to| Recipient::new(address(to))).collect();
     Envelope::new(ReversePath::parse(from).unwrap(), recipients)
 }
 
 /// `[[route]]` for a domain.
-pub fn route(domain: &str, next_hop: &str) -> String {
+pub(crate) fn route(domain: &str, next_hop: &str) -> String {
     format!("[[route]]\ndomain = \"{domain}\"\nnext_hop = \"{next_hop}\"\n")
 }
