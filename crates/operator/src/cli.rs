@@ -37,7 +37,7 @@ enum Command {
 #[derive(Debug, Args)]
 pub(crate) struct Settings {
     /// The settings [default: /etc/postroad/postroad.toml, or those of `postroad up`]
-    #[arg(long, env = "POSTROAD_CONFIG", value_name = "FILE")]
+    #[arg(long, global = true, env = "POSTROAD_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
 }
 

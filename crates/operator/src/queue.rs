@@ -199,9 +199,10 @@ fn show(socket: &Path, id: &str, output: Output) -> Result<()> {
             (Output::Screen, Answer::Content { text, octets }) => {
                 writeln!(out)?;
                 for line in text.lines() {
-                    writeln!(out, "  {}", screen::shown(line, 200))?;
+                    writeln!(out, "  {}", screen::shown(&line.replace('\t', "    "), 200))?;
                 }
-                if (text.len() as u64) < octets {
+                // Each line lost the CR of its end on the way.
+                if ((text.len() + text.lines().count()) as u64) < octets {
                     writeln!(out, "  … ({octets} octets in all)")?;
                 }
             }

@@ -1,6 +1,6 @@
 //! `postroad status`: whether each service answers, and what the transfer agent says of itself.
 
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
@@ -41,7 +41,7 @@ struct Report {
 #[derive(Debug, Serialize)]
 struct Service {
     agent: &'static str,
-    service: &'static str,
+    service: String,
     address: String,
     up: bool,
 }
@@ -59,37 +59,63 @@ pub(crate) fn run(status: &Status) -> Result<ExitCode> {
 }
 
 fn look(config: &Config) -> Report {
-    let (mta, mda, maa) = (&config.mta, &config.mda, &config.maa);
-    let mut services = Vec::new();
-    for (agent, service, addresses) in [
-        ("mta", "smtp", &mta.smtp),
-        ("mta", "submission", &mta.submission),
-        ("mta", "submissions", &mta.submissions),
-        ("mda", "lmtp", &mda.lmtp),
-        ("maa", "pop3", &maa.pop3),
-        ("maa", "pop3s", &maa.pop3s),
-    ] {
-        for address in addresses {
-            let up = answers(*address);
-            services.push(Service { agent, service, address: address.to_string(), up });
-        }
-    }
-    let up = UnixStream::connect(&mda.socket).is_ok();
-    let address = mda.socket.display().to_string();
-    services.push(Service { agent: "mda", service: "lmtp", address, up });
-
-    let mut answer = None;
-    let asked = crate::control::ask(&mta.control, &Request::Status, |status| {
-        if let Answer::Status(status) = status {
-            answer = Some(status);
+    let mut mta = None;
+    let asked = crate::control::ask(&config.mta.control, &Request::Status, |answer| {
+        if let Answer::Status(status) = answer {
+            mta = Some(status);
         }
         Ok(())
     });
-    Report { services, mta: answer, mta_problem: asked.err().map(|error| format!("{error:#}")) }
+    let mut services = match &mta {
+        Some(status) => listed(&status.listeners),
+        None => probed(&[
+            ("mta", "smtp", &config.mta.smtp),
+            ("mta", "submission", &config.mta.submission),
+            ("mta", "submissions", &config.mta.submissions),
+        ]),
+    };
+    services.extend(probed(&[
+        ("mda", "lmtp", &config.mda.lmtp),
+        ("maa", "pop3", &config.maa.pop3),
+        ("maa", "pop3s", &config.maa.pop3s),
+    ]));
+    let socket = &config.mda.socket;
+    let up = UnixStream::connect(socket).is_ok_and(|mut stream| {
+        stream.set_read_timeout(Some(PATIENCE)).is_ok() && greets(&mut stream)
+    });
+    services.push(Service {
+        agent: "mda",
+        service: "lmtp".into(),
+        address: socket.display().to_string(),
+        up,
+    });
+    Report { services, mta, mta_problem: asked.err().map(|error| format!("{error:#}")) }
 }
 
-/// Whether somebody accepts connections there; an unspecified address is asked over loopback.
-fn answers(address: SocketAddr) -> bool {
+/// What the transfer agent says that it listens on, as `smtp 127.0.0.1:25`.
+fn listed(listeners: &[String]) -> Vec<Service> {
+    let service = |text: &String| {
+        let (service, address) = text.split_once(' ').unwrap_or((text, ""));
+        Service { agent: "mta", service: service.to_owned(), address: address.to_owned(), up: true }
+    };
+    listeners.iter().map(service).collect()
+}
+
+/// What the settings say, and whether somebody answers there.
+fn probed(places: &[(&'static str, &'static str, &Vec<SocketAddr>)]) -> Vec<Service> {
+    let each = places.iter().flat_map(|(agent, service, addresses)| {
+        addresses.iter().map(move |address| Service {
+            agent,
+            service: (*service).to_owned(),
+            address: address.to_string(),
+            up: answers(service, *address),
+        })
+    });
+    each.collect()
+}
+
+/// Whether somebody answers there; an unspecified address is asked over loopback.
+fn answers(service: &str, address: SocketAddr) -> bool {
     let mut address = address;
     if address.ip().is_unspecified() {
         address.set_ip(match address.is_ipv4() {
@@ -97,7 +123,19 @@ fn answers(address: SocketAddr) -> bool {
             false => std::net::Ipv6Addr::LOCALHOST.into(),
         });
     }
-    TcpStream::connect_timeout(&address, PATIENCE).is_ok()
+    let Ok(mut stream) = TcpStream::connect_timeout(&address, PATIENCE) else { return false };
+    match service {
+        // The client speaks first there, and in TLS: being let in is answer enough.
+        "pop3s" | "submissions" => true,
+        _ => stream.set_read_timeout(Some(PATIENCE)).is_ok() && greets(&mut stream),
+    }
+}
+
+/// Reads a greeting and takes leave, so that no agent's log speaks of a lost connection.
+fn greets(stream: &mut (impl io::Read + io::Write)) -> bool {
+    let mut octets = [0; 512];
+    let greeted = stream.read(&mut octets).is_ok_and(|read| read > 0);
+    greeted && stream.write_all(b"QUIT\r\n").is_ok() && stream.read(&mut octets).is_ok()
 }
 
 fn text(report: &Report, now: u64) -> String {
@@ -171,8 +209,12 @@ mod tests {
             log_dropped: 0,
             trace_dropped: 9,
         };
-        let service =
-            |agent, service, up| Service { agent, service, address: "[::1]:25".into(), up };
+        let service = |agent, service, up| Service {
+            agent,
+            service: String::from(service),
+            address: "[::1]:25".into(),
+            up,
+        };
         let services = vec![service("mta", "smtp", true), service("maa", "pop3", false)];
         let report = Report { services, mta: Some(mta), mta_problem: None };
         let plain = anstream::adapter::strip_str(&text(&report, 5_000)).to_string();
