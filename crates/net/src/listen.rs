@@ -314,3 +314,49 @@ impl Socketlike {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn ipv4_and_ipv6_stand_side_by_side() {
+        // The port that is free for one family may be taken in the other: then the next one is tried.
+        let both = (0..100).find_map(|_| {
+            let v6 = bind_tcp("[::1]:0".parse().unwrap()).unwrap();
+            let port = v6.address().unwrap().port();
+            let v4 = bind_tcp(SocketAddr::new("127.0.0.1".parse().unwrap(), port)).ok()?;
+            Some([v4, v6])
+        });
+        for listener in both.unwrap() {
+            let address = listener.address().unwrap();
+            let (_client, (_, peer)) = tokio::join!(Io::connect_tcp(address), listener.accept());
+            assert_eq!(peer.ip(), Some(address.ip()));
+        }
+    }
+
+    #[tokio::test]
+    async fn an_address_that_is_taken_is_named() {
+        let first = bind_tcp("127.0.0.1:0".parse().unwrap()).unwrap();
+        let error = bind_tcp(first.address().unwrap()).unwrap_err().to_string();
+        assert!(error.starts_with("cannot listen on 127.0.0.1:"), "{error}");
+        assert!(error.contains("is another mail server running?"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_unix_socket_is_replaced_only_where_nobody_listens() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run/a.sock");
+        let first = bind_unix(&path, 0o600).unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert!(bind_unix(&path, 0o600).is_err(), "somebody listens there");
+        drop(first); // as a process that was killed leaves it
+        let second = bind_unix(&path, 0o666).unwrap();
+        let (_client, (_, peer)) = tokio::join!(Io::connect_unix(&path), second.accept());
+        assert_eq!(peer, Peer::Local { uid: rustix::process::geteuid().as_raw() });
+        let file = folder.path().join("letter");
+        std::fs::write(&file, "precious").unwrap();
+        assert!(bind_unix(&file, 0o600).is_err());
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), "precious");
+    }
+}

@@ -221,3 +221,81 @@ impl ServerCertVerifier for AnyCertificate {
         self.0.signature_verification_algorithms.supported_schemes()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::UnixStream;
+
+    use super::*;
+    use crate::Io;
+
+    /// A certificate for `name` that signs itself, in the two files.
+    fn write_certificate(folder: &Path, name: &str) -> (PathBuf, PathBuf) {
+        let made = rcgen::generate_simple_self_signed(vec![name.to_owned()]).unwrap();
+        let (certificate, key) = (folder.join("cert.pem"), folder.join("key.pem"));
+        std::fs::write(&certificate, made.cert.pem()).unwrap();
+        std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+        (certificate, key)
+    }
+
+    /// Shakes hands with a server that calls itself `mx.our.example`.
+    async fn shake(client: Arc<ClientConfig>, tls: &ServerTls) -> std::io::Result<Io> {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let name = ServerName::try_from("mx.our.example").unwrap();
+        let (_, client) = tokio::join!(
+            Io::unix(ours).accept_tls(tls),
+            Io::unix(theirs).connect_tls(client, name)
+        );
+        client
+    }
+
+    #[tokio::test]
+    async fn who_is_trusted() {
+        let folder = tempfile::tempdir().unwrap();
+        let (certificate, key) = write_certificate(folder.path(), "mx.our.example");
+        let tls = ServerTls::load(&certificate, &key).unwrap();
+        let client = shake(opportunistic().unwrap(), &tls).await.unwrap();
+        assert_eq!(client.tls().map(|tls| tls.version), Some("TLSv1.3"));
+        assert!(shake(verifying(Some(&certificate)).unwrap(), &tls).await.is_ok());
+
+        let other = tempfile::tempdir().unwrap();
+        let (other_certificate, _) = write_certificate(other.path(), "mx.our.example");
+        assert!(shake(verifying(Some(&other_certificate)).unwrap(), &tls).await.is_err());
+        let (certificate, key) = write_certificate(other.path(), "mx.other.example");
+        let tls = ServerTls::load(&certificate, &key).unwrap();
+        assert!(shake(verifying(Some(&certificate)).unwrap(), &tls).await.is_err(), "another name");
+    }
+
+    #[tokio::test]
+    async fn a_changed_certificate_is_read_again_and_a_broken_one_is_not_used() {
+        let folder = tempfile::tempdir().unwrap();
+        let (certificate, key) = write_certificate(folder.path(), "mx.our.example");
+        let tls = ServerTls::load(&certificate, &key).unwrap();
+        let look_again = || tls.0.current.lock().unwrap().looked -= LOOK_EVERY;
+        let (first, later) = (tls.config(), SystemTime::now() + Duration::from_secs(60));
+        std::fs::write(&certificate, "no certificate").unwrap();
+        std::fs::File::open(&certificate).unwrap().set_modified(later).unwrap();
+        look_again();
+        assert!(Arc::ptr_eq(&first, &tls.config()));
+        write_certificate(folder.path(), "mx.our.example");
+        std::fs::File::open(&certificate)
+            .unwrap()
+            .set_modified(later + Duration::from_secs(1))
+            .unwrap();
+        look_again();
+        assert!(!Arc::ptr_eq(&first, &tls.config()));
+    }
+
+    #[test]
+    fn files_that_are_none_are_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let (certificate, _) = write_certificate(folder.path(), "mx.our.example");
+        let missing = folder.path().join("missing.pem");
+        for (certificate, key) in
+            [(&missing, &missing), (&certificate, &missing), (&certificate, &certificate)]
+        {
+            let error = ServerTls::load(certificate, key).unwrap_err().to_string();
+            assert!(error.contains(".pem as PEM"), "{error}");
+        }
+    }
+}
