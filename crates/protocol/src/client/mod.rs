@@ -177,7 +177,16 @@ pub enum End {
 
 /// One part of the dialogue, as it is kept for a trace.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Line {
+pub struct Line {
+    /// When it was handed to us or by us.
+    pub at: Instant,
+    /// What was said, and by whom.
+    pub said: Said,
+}
+
+/// What one side said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Said {
     /// Commands that went out in one write, CRLF behind each; a secret is replaced.
     Sent(Bytes),
     /// The octets of a message.
@@ -217,6 +226,7 @@ pub struct Session {
     state: State,
     encryption: Encryption,
     capabilities: Capabilities,
+    peer_name: String,
     leftover: Leftover,
     parser: reply_parser::ReplyParser,
     steps: VecDeque<Step>,
@@ -232,6 +242,7 @@ impl Session {
             settings,
             state: State::Greeting,
             capabilities: Capabilities::default(),
+            peer_name: String::new(),
             leftover: Leftover::None,
             parser: reply_parser::ReplyParser::new(),
             steps: VecDeque::new(),
@@ -266,6 +277,12 @@ impl Session {
     /// What the peer offers; nothing before the session is open.
     pub fn capabilities(&self) -> &Capabilities {
         &self.capabilities
+    }
+
+    /// What the peer calls itself in its answer to EHLO (RFC 5321 §4.1.1.1); a claim, good enough to see
+    /// that we talk to ourselves.
+    pub fn peer_name(&self) -> &str {
+        &self.peer_name
     }
 
     /// Whether the connection is encrypted.
@@ -356,7 +373,7 @@ impl Session {
 
     fn take_reply(&mut self, reply: Reply, now: Instant) {
         if self.settings.dialogue == Dialogue::Kept {
-            self.dialogue.push(Line::Received(reply.to_string()));
+            self.dialogue.push(Line { at: now, said: Said::Received(reply.to_string()) });
         }
         match std::mem::replace(&mut self.state, State::Idle) {
             State::Transaction(running) => self.take_transaction_reply(running, reply, now),
@@ -398,28 +415,29 @@ impl Session {
                 return self.fail(Failure::OutOfStep { phase: Phase::Data, reply: None });
             }
             if self.settings.dialogue == Dialogue::Kept {
-                self.dialogue.push(Line::SentContent(running.content_octets()));
+                let said = Said::SentContent(running.content_octets());
+                self.dialogue.push(Line { at: now, said });
             }
             return;
         }
         if let Some(commands) = running.next_group(&self.capabilities) {
-            self.send(commands);
+            self.send(commands, now);
         }
         if let State::Transaction(running) = &self.state {
             self.deadline = now + running.phase().timeout();
         }
     }
 
-    fn send(&mut self, commands: Bytes) {
+    fn send(&mut self, commands: Bytes, now: Instant) {
         if self.settings.dialogue == Dialogue::Kept {
-            self.dialogue.push(Line::Sent(commands.clone()));
+            self.dialogue.push(Line { at: now, said: Said::Sent(commands.clone()) });
         }
         self.steps.push_back(Step::Send(vec![commands]));
     }
 
     fn send_line(&mut self, command: &str, timeout: Duration, now: Instant) {
         self.deadline = now + timeout;
-        self.send(Bytes::from(format!("{command}\r\n")));
+        self.send(Bytes::from(format!("{command}\r\n")), now);
     }
 
     /// Ends the session; a transaction under way gets its verdicts first.

@@ -5,8 +5,8 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::{
-    Capabilities, ClearTextLogin, Dialogue, Encryption, Failure, Line, Protocol, Session, StartTls,
-    State, Step,
+    Capabilities, ClearTextLogin, Dialogue, Encryption, Failure, Line, Protocol, Said, Session,
+    StartTls, State, Step,
 };
 use crate::limits;
 use crate::reply::{Reply, Severity};
@@ -37,6 +37,7 @@ impl Session {
             State::Greeting if reply.code().value() == 220 => self.send_hello(now),
             State::Ehlo if severity == Severity::Success => {
                 self.capabilities = Capabilities::parse(&reply);
+                self.note_peer_name(&reply);
                 self.secure(now);
             }
             // RFC 5321 §3.2: a server that doesn't know EHLO is greeted with HELO. LMTP has no such past.
@@ -49,6 +50,7 @@ impl Session {
             }
             State::Helo if severity == Severity::Success => {
                 self.capabilities = Capabilities::default();
+                self.note_peer_name(&reply);
                 self.secure(now);
             }
             State::StartTls if reply.code().value() == 220 => self.expect_handshake(now),
@@ -85,6 +87,11 @@ impl Session {
         };
         let command = format!("{verb} {}", self.settings.name);
         self.send_line(&command, limits::CLIENT_COMMAND_TIMEOUT, now);
+    }
+
+    fn note_peer_name(&mut self, reply: &Reply) {
+        let first = reply.lines().first().and_then(|line| line.split_ascii_whitespace().next());
+        self.peer_name = first.unwrap_or_default().to_ascii_lowercase();
     }
 
     /// STARTTLS, where it is wanted and can be had; else on to AUTH.
@@ -157,7 +164,8 @@ impl Session {
     fn send_secret(&mut self, line: &str, shown: &str, now: Instant) {
         self.deadline = now + limits::CLIENT_COMMAND_TIMEOUT;
         if self.settings.dialogue == Dialogue::Kept {
-            self.dialogue.push(Line::Sent(Bytes::from(format!("{shown}\r\n"))));
+            let said = Said::Sent(Bytes::from(format!("{shown}\r\n")));
+            self.dialogue.push(Line { at: now, said });
         }
         self.steps.push_back(Step::Send(vec![Bytes::from(format!("{line}\r\n"))]));
     }
