@@ -9,6 +9,7 @@
 //! DIR/damaged/                  what start-up or cleaning found altered, for the operator
 //! ```
 
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
@@ -99,11 +100,12 @@ impl Layout {
     }
 
     /// The ids of the large messages that are there.
-    pub(crate) fn large_ids(&self, disk: &dyn Disk) -> Result<Vec<QueueId>, DiskError> {
-        ours(disk, &self.large_dir(), |name| {
+    pub(crate) fn large_ids(&self, disk: &dyn Disk) -> Result<BTreeSet<QueueId>, DiskError> {
+        let ids = ours(disk, &self.large_dir(), |name| {
             let id: QueueId = name.parse().ok()?;
             (id.to_string() == name).then_some(id)
-        })
+        })?;
+        Ok(ids.into_iter().collect())
     }
 }
 

@@ -13,11 +13,13 @@ pub(crate) const SEGMENT_OCTETS: u64 = 16 * 1024 * 1024;
 pub(crate) const SPARES_MAX: usize = 4;
 /// Octets in one group commit; more waits for the next one, so that no sync takes very long.
 pub(crate) const GROUP_OCTETS_MAX: u64 = 8 * 1024 * 1024;
-/// Octets of envelope and states in one record: 1,000 recipients with the longest address, ORCPT and
-/// last reply that there are, and room to spare.
-pub(crate) const META_OCTETS_MAX: usize = 8 * 1024 * 1024;
+/// Octets of envelope and states in one record: some 20,000 recipients with the longest address, ORCPT
+/// and last reply that there are. What wouldn't fit later, with every reply, is refused at once.
+pub(crate) const META_OCTETS_MAX: usize = 32 * 1024 * 1024;
 /// Octets of a next hop's reply that are kept for the operator and for the bounce.
 pub(crate) const REPLY_OCTETS_MAX: usize = 1_024;
+/// Octets of one recipient's state, its number and last reply included.
+pub(crate) const STATE_OCTETS_MAX: usize = REPLY_OCTETS_MAX + 64;
 /// Octets of a large message gathered before they are written.
 pub(crate) const LARGE_WRITE_OCTETS: usize = 1024 * 1024;
 /// Octets of just accepted content kept in memory, so that a letter delivered at once isn't read back.

@@ -141,7 +141,7 @@ impl Embedded {
             next_number: segment.number + 1,
             segment,
             health: Health::Sound,
-            lock: recovered.lock,
+            _lock: recovered.lock,
         };
         std::thread::Builder::new()
             .name("queue-writer".to_owned())

@@ -9,7 +9,7 @@
 //! head    = mark:u64 kind:u32 group:u32 meta-octets:u32 content-octets:u32 content-crc:u32 crc:u32
 //!                                                ; crc of the 28 octets before it, then of meta
 //! ```
-//! - `mark` is drawn at random for each segment. After damage the reader looks for it to find the next
+//! - `mark` is the segment's number and 32 bits drawn at random for it. After damage the reader looks for it to find the next
 //!   record; no letter's text can guess it, so no letter can pass for records. It also tells the records
 //!   of a segment from those that the same file held before it was written over.
 //! - `group` is the offset in this segment at which the group commit began that wrote the record. A
@@ -320,12 +320,13 @@ impl Window {
     }
 }
 
-/// The mark of the first record, for a segment whose header is damaged.
-pub(crate) fn first_mark(file: &dyn DiskFile) -> Result<Option<u64>, DiskError> {
+/// The mark of the first record, for a segment whose header is damaged. It has to hold the segment's
+/// number: a record of the file's former life doesn't.
+pub(crate) fn first_mark(file: &dyn DiskFile, number: u32) -> Result<Option<u64>, DiskError> {
     let mut octets = [0; 8];
     let read = file.read_at(&mut octets, HEADER_OCTETS as u64)?;
     let mark = u64::from_le_bytes(octets);
-    if read < octets.len() || mark == 0 {
+    if read < octets.len() || mark & u64::from(u32::MAX) != u64::from(number) {
         return Ok(None);
     }
     let mut reader = Reader::new(file, mark, Contents::Skip)?;

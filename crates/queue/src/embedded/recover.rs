@@ -163,7 +163,7 @@ fn mark_of(
     let read = file.read_at(&mut octets, 0)?;
     let header = (read == HEADER_OCTETS).then(|| Header::decode(&octets)).flatten();
     let problem = match header {
-        None => return Ok(first_mark(file)?),
+        None => return Ok(first_mark(file, number)?),
         Some(Header { version, .. }) if version != VERSION => {
             format!(
                 "format {version}, and this release reads {VERSION}; use the release that wrote it"
@@ -179,7 +179,14 @@ fn mark_of(
 
 /// Removes files of large messages that no record leads to, and reports records whose file is missing.
 fn sweep_large(disk: &dyn Disk, layout: &Layout, index: &Index) -> Result<(), DiskError> {
-    for id in layout.large_ids(disk)? {
+    let there = layout.large_ids(disk)?;
+    let missing = index.messages.iter().filter(|(id, entry)| {
+        matches!(entry.storage, Storage::Large { .. }) && !there.contains(id)
+    });
+    for (id, _) in missing {
+        events::large_missing(*id, &layout.large(*id));
+    }
+    for id in there {
         let path = layout.large(id);
         match index.messages.get(&id).map(|entry| entry.storage) {
             Some(Storage::Large { octets, .. }) if disk.stat(&path)?.octets == octets => {}

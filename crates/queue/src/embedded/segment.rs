@@ -21,7 +21,7 @@ impl Segment {
     pub(crate) fn create(disk: &dyn Disk, layout: &Layout, number: u32) -> Result<Self, DiskError> {
         let path = layout.segment(number);
         let mut file = disk.create_new(&path)?;
-        let mark = random_mark();
+        let mark = random_mark(number);
         let mut begin = || {
             let header = Header { version: VERSION, number, mark };
             file.write_all_at(&[&header.encode()], 0)?;
@@ -45,7 +45,7 @@ impl Segment {
         spare: Option<u32>,
     ) -> Result<Self, DiskError> {
         let Some(spare) = spare else { return Self::create(disk, layout, number) };
-        let mark = random_mark();
+        let mark = random_mark(number);
         let mut file = disk.open(&layout.spare(spare))?;
         file.write_all_at(&[&Header { version: VERSION, number, mark }.encode()], 0)?;
         file.sync()?;
@@ -89,8 +89,9 @@ pub(crate) enum AppendError {
     Unknown(DiskError),
 }
 
-/// Never 0, which is what an unwritten part of a file holds.
-fn random_mark() -> u64 {
+/// The lower half is the segment's number: never 0, which is what an unwritten part of a file holds, and
+/// never that of the file's former life. The upper half is drawn.
+fn random_mark(number: u32) -> u64 {
     let mut octets = [0; 8];
     let drawn = rustix::rand::getrandom(&mut octets, rustix::rand::GetRandomFlags::empty());
     let mark = match drawn {
@@ -101,5 +102,5 @@ fn random_mark() -> u64 {
             std::hash::RandomState::new().build_hasher().finish()
         }
     };
-    mark | 1
+    mark & !u64::from(u32::MAX) | u64::from(number)
 }

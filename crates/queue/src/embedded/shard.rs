@@ -11,7 +11,10 @@ use tokio::sync::oneshot;
 use super::codec::{MessageRecord, Record, Storage, encode_envelope, micros};
 use super::inbox::{Pending, Request};
 use super::index::Place;
-use super::limits::{INLINE_OCTETS_MAX, RESERVE_INODES, RESERVE_OCTETS, SPACE_AGE_MAX};
+use super::limits::{
+    INLINE_OCTETS_MAX, META_OCTETS_MAX, RESERVE_INODES, RESERVE_OCTETS, SPACE_AGE_MAX,
+    STATE_OCTETS_MAX,
+};
 use super::state::State;
 use super::{Core, events, large, lock, walk};
 use crate::spool::{
@@ -67,6 +70,7 @@ impl OwnedShard for Shard {
         Box::pin(self.accept_all(messages))
     }
 
+    // In doubt is only what was handed in when the writer stopped: the next start knows.
     fn probe<'a>(&'a self, ids: &'a [QueueId]) -> BoxFuture<'a, Vec<Presence>> {
         let index = self.core.index();
         let presence = |id| match index.messages.contains_key(id) {
@@ -141,7 +145,8 @@ impl Shard {
         }
         let (done, verdicts) = oneshot::channel();
         self.core.inbox.push(Request::Accept { messages: pending, done });
-        verdicts.await.unwrap_or_else(|_| all(Accept::Refused, AcceptError::Stopping))
+        // No answer: the writer ended, perhaps with this half done.
+        verdicts.await.unwrap_or_else(|_| (0..count).map(|_| Accept::InDoubt).collect())
     }
 
     /// Encodes a message on the caller's thread, so that the writer has little to do.
@@ -157,14 +162,21 @@ impl Shard {
                 (storage, Bytes::new(), Some(large))
             }
         };
+        let recipients = envelope.recipients.len();
+        let envelope = encode_envelope(&envelope);
+        if envelope.len() + recipients * STATE_OCTETS_MAX > META_OCTETS_MAX {
+            return Err(AcceptError::Disk(format!(
+                "{recipients} recipients are too many for one record"
+            )));
+        }
         let arrived = micros(arrived);
         let record = Record::Message(MessageRecord {
             id,
             arrived,
             delay_notice: DelayNotice::NotSent,
             storage,
-            states: vec![State::fresh(arrived); envelope.recipients.len()].into(),
-            envelope: encode_envelope(&envelope),
+            states: vec![State::fresh(arrived); recipients].into(),
+            envelope,
         });
         let (meta, content_crc) = (record.encode(), crc32fast::hash(&content));
         Ok(Pending { record, meta, content, content_crc, large })
@@ -194,32 +206,33 @@ impl Shard {
 }
 
 /// Reads what isn't in memory any more. Cleaning may move the message meanwhile: then its old segment
-/// is gone, and it is looked up again.
+/// is gone or written over, and it is looked up again.
 fn read_content(core: &Core, id: QueueId) -> Result<Bytes, ContentError> {
     let look_up = || {
         let index = core.index();
         let entry = index.messages.get(&id).ok_or(ContentError::Unknown(id))?;
         Ok((entry.place, entry.storage))
     };
-    let (mut place, storage) = look_up()?;
+    let mut standing: (Place, Storage) = look_up()?;
     loop {
+        let (place, storage) = standing;
         let read = match storage {
             Storage::Inline => core.read_inline(id, place),
             Storage::Large { octets, checksum } => read_large(core, id, octets, checksum),
         };
-        let error = match read {
-            Ok(Some(content)) => return Ok(content),
-            Ok(None) => {
-                events::damaged_content(id);
-                return Err(ContentError::Damaged(id));
-            }
-            Err(error) => error,
-        };
-        let (now_at, _): (Place, Storage) = look_up()?;
-        if now_at == place {
-            return Err(ContentError::Disk { id, source: error });
+        if let Ok(Some(content)) = read {
+            return Ok(content);
         }
-        place = now_at;
+        standing = look_up()?;
+        if standing == (place, storage) {
+            return Err(match read {
+                Ok(_) => {
+                    events::damaged_content(id);
+                    ContentError::Damaged(id)
+                }
+                Err(source) => ContentError::Disk { id, source },
+            });
+        }
     }
 }
 

@@ -36,7 +36,7 @@ pub(crate) struct Writer {
     pub(crate) next_number: u32,
     pub(crate) health: Health,
     /// Held as long as anything may still be written.
-    pub(crate) lock: Box<dyn DiskLock>,
+    pub(crate) _lock: Box<dyn DiskLock>,
 }
 
 /// What is left of our trust in the disk.
@@ -68,10 +68,7 @@ impl Writer {
             }
             self.commit(group);
             if let Some(done) = stop {
-                // Cleaning ends at its next write, which finds the inbox closed.
-                self.core.inbox.close();
-                self.core.cleaning.close();
-                drop(self.lock);
+                drop(self);
                 let _ = done.send(());
                 return;
             }
@@ -187,6 +184,16 @@ impl Writer {
                 group.doubt_all();
             }
         }
+    }
+}
+
+/// However it ends, by request or by a panic: whoever waits or comes later is told, and the lock is
+/// given up only when nothing is written any more.
+impl Drop for Writer {
+    fn drop(&mut self) {
+        // Cleaning ends at its next write, which finds the inbox closed.
+        self.core.inbox.close();
+        self.core.cleaning.close();
     }
 }
 
