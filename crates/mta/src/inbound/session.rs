@@ -76,9 +76,9 @@ impl Session {
                     }
                 }
                 Step::Discard(reply) => {
-                    self.incoming = None;
+                    let id = self.incoming.take().map(|incoming| incoming.id);
                     if let Some(reply) = reply {
-                        self.note_refusal(None, &Facts::default(), &reply);
+                        self.note_refusal(id, &Facts::default(), &reply);
                     }
                 }
                 Step::Pause(pause) => tokio::time::sleep(pause).await,
