@@ -38,6 +38,7 @@ mod maildrop;
 mod session;
 
 use login::Logins;
+use maildrop::Sizes;
 
 /// Why the agent can't start.
 #[derive(Debug, thiserror::Error)]
@@ -101,6 +102,7 @@ struct Site {
     clear_text_login: ClearTextLogin,
     logins: Logins,
     mda: Mda,
+    sizes: Sizes,
     journal: Journal,
     slots: Slots,
     /// Bounds the threads that wait for the disk.
@@ -157,6 +159,7 @@ impl Maa {
             clear_text_login: maa.clear_text_login,
             logins: Logins::new(accounts),
             mda: config.mda.clone(),
+            sizes: Sizes::default(),
             journal,
             slots: Slots::new(maa.connections_max, maa.connections_per_client_max),
             disk: Arc::new(Semaphore::new(limits::DISK_THREADS_MAX)),

@@ -29,5 +29,7 @@ pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(60);
 pub const TURN_AWAY_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long sessions may go on when the agent is asked to stop.
 pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
+/// Sizes of letters that are remembered, about 100 octets each; beyond that all are measured anew.
+pub const SIZES_MAX: usize = 200_000;
 /// How often a folder is listed again because it changed meanwhile.
 pub const LISTINGS_MAX: usize = 3;

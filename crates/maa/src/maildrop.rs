@@ -24,8 +24,10 @@ use rustix::fs::{FlockOperation, OFlags};
 use crate::limits;
 
 mod listing;
+mod sizes;
 
 use listing::{Folder, Letter};
+pub(crate) use sizes::Sizes;
 
 /// The file that is locked. Other programs leave files beside `cur`, `new` and `tmp` alone.
 const LOCK_FILE: &str = "postroad-pop3.lock";
@@ -65,7 +67,7 @@ pub(crate) struct Maildrop {
 
 impl Maildrop {
     /// Locks the Maildir and lists its letters, oldest first.
-    pub(crate) fn open(root: &Path) -> Result<(Self, Vec<Message>), MaildropError> {
+    pub(crate) fn open(root: &Path, sizes: &Sizes) -> Result<(Self, Vec<Message>), MaildropError> {
         let lock = lock(root)?;
         let letters = match lock {
             Some(_) => listing::list(root)?,
@@ -77,7 +79,7 @@ impl Maildrop {
         for letter in letters {
             let octets = match letter.octets_on_the_wire() {
                 Some(octets) => octets,
-                None => match maildrop.measure(&letter) {
+                None => match sizes.get_or(root, letter.base(), || maildrop.measure(&letter)) {
                     Ok(octets) => octets,
                     // Removed since it was listed.
                     Err(MaildropError::Gone) => continue,

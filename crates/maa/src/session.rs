@@ -176,7 +176,8 @@ impl Session {
             return Err(LoginFailure::Wrong);
         };
         let root = self.site.mda.maildir_of(name.as_str());
-        match self.on_disk(move || Maildrop::open(&root)).await {
+        let site = Arc::clone(&self.site);
+        match self.on_disk(move || Maildrop::open(&root, &site.sizes)).await {
             Some(Ok((maildrop, messages))) => {
                 events::logged_in(self.door, self.peer, io.tls().as_ref(), &name, messages.len());
                 let maildrop = Some(maildrop);

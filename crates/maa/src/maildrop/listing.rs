@@ -50,7 +50,7 @@ pub(super) struct Letter {
 
 impl Letter {
     /// The name without its flags.
-    fn base(&self) -> &[u8] {
+    pub(super) fn base(&self) -> &[u8] {
         let name = self.name.as_bytes();
         name.split(|octet| *octet == b':').next().unwrap_or(name)
     }
