@@ -1,7 +1,8 @@
 //! Walks through the queue, a few messages under each lock so that nobody waits long.
 
+use std::future::poll_fn;
 use std::ops::Bound;
-use std::time::Duration;
+use std::task::Poll;
 
 use postroad_protocol::envelope::Envelope;
 
@@ -21,106 +22,92 @@ pub(crate) fn behind(index: &Index, from: Cursor) -> impl Iterator<Item = (&Queu
 
 /// A page of the messages that fit.
 pub(crate) async fn page(core: &Core, filter: &Filter, from: Cursor, limit: usize) -> Page {
-    let mut rows = Vec::new();
-    let mut cursor = from;
-    while rows.len() < limit {
-        let wanted = limit - rows.len();
-        match step(core, filter, cursor, wanted) {
-            (found, Some(next)) => {
-                rows.extend(found);
-                cursor = next;
-            }
-            (found, None) => {
-                rows.extend(found);
-                return Page { rows, next: None };
-            }
-        }
+    let walk = Walk::new(core, filter);
+    let mut page = Page { rows: Vec::new(), next: Some(from) };
+    while let Some(from) = page.next
+        && page.rows.len() < limit
+    {
+        page.next = walk.step(from, limit - page.rows.len(), &mut page.rows);
         pause().await;
     }
-    Page { rows, next: Some(cursor) }
+    page
 }
 
 /// The ids of all messages that fit.
 pub(crate) async fn ids(core: &Core, filter: &Filter) -> Vec<QueueId> {
+    let walk = Walk::new(core, filter);
     let mut ids = Vec::new();
-    let mut cursor = Cursor::default();
-    loop {
-        let (found, next) = step(core, filter, cursor, WALK_STEP);
-        ids.extend(found.into_iter().map(|row| row.id));
-        let Some(next) = next else { return ids };
-        cursor = next;
+    let mut next = Some(Cursor::default());
+    while let Some(from) = next {
+        let mut rows = Vec::new();
+        next = walk.step(from, WALK_STEP, &mut rows);
+        ids.extend(rows.into_iter().map(|row| row.id));
         pause().await;
     }
+    ids
 }
 
-/// Looks at the next few messages; gives those that fit, `wanted` at most, and where to go on.
-fn step(
-    core: &Core,
-    filter: &Filter,
-    from: Cursor,
-    wanted: usize,
-) -> (Vec<QueueRow>, Option<Cursor>) {
-    let arrived_before = filter.older_than.map(|age| arrived_before(core.now(), age));
-    let index = core.index();
-    let mut rows = Vec::new();
-    let mut look = |id: QueueId, entry: &Entry| {
-        if arrived_before.is_none_or(|limit| entry.arrived <= limit) {
-            rows.extend(entry.row(id).filter(|row| fits(filter, &row.envelope)));
-        }
-    };
-    if let Some(ids) = &filter.ids {
-        // A list of ids is looked up, not searched for.
-        let mut ids: Vec<QueueId> =
-            ids.iter().copied().filter(|id| from.0.is_none_or(|last| id.number() > last)).collect();
-        ids.sort_unstable();
-        ids.dedup();
-        let next = ids.get(WALK_STEP.min(wanted)..).filter(|rest| !rest.is_empty());
-        let next = next
-            .and_then(|_| ids.get(WALK_STEP.min(wanted) - 1))
-            .map(|id| Cursor(Some(id.number())));
-        for id in ids.iter().take(WALK_STEP.min(wanted)) {
-            if let Some(entry) = index.messages.get(id) {
-                look(*id, entry);
+struct Walk<'a> {
+    core: &'a Core,
+    filter: &'a Filter,
+    /// The filter's ids in order: what is listed is looked up, not searched for.
+    listed: Option<Vec<QueueId>>,
+    /// Microseconds since 1970: what arrived later is too young.
+    arrived_before: u64,
+}
+
+impl<'a> Walk<'a> {
+    fn new(core: &'a Core, filter: &'a Filter) -> Self {
+        let listed = filter.ids.clone().map(|mut ids| {
+            ids.sort_unstable();
+            ids.dedup();
+            ids
+        });
+        let age = filter.older_than.map(|age| u64::try_from(age.as_micros()).unwrap_or(u64::MAX));
+        let arrived_before = age.map_or(u64::MAX, |age| core.now().saturating_sub(age));
+        Self { core, filter, listed, arrived_before }
+    }
+
+    /// Looks at the next few messages and adds those that fit, `wanted` at most; gives where to go on.
+    fn step(&self, from: Cursor, wanted: usize, rows: &mut Vec<QueueRow>) -> Option<Cursor> {
+        let count = WALK_STEP.min(wanted);
+        let index = self.core.index();
+        let ids: Vec<QueueId> = match &self.listed {
+            Some(listed) => {
+                let start =
+                    listed.partition_point(|id| from.0.is_some_and(|last| id.number() <= last));
+                listed.iter().skip(start).take(count).copied().collect()
             }
-        }
-        return (rows, next);
+            None => behind(&index, from).take(count).map(|(id, _)| *id).collect(),
+        };
+        let entries = ids.iter().filter_map(|id| Some((*id, index.messages.get(id)?)));
+        let old = entries.filter(|(_, entry)| entry.arrived <= self.arrived_before);
+        rows.extend(
+            old.filter_map(|(id, entry)| entry.row(id)).filter(|row| self.fits(&row.envelope)),
+        );
+        ids.last().filter(|_| ids.len() == count).map(|last| Cursor(Some(last.number())))
     }
-    let mut last = None;
-    let mut seen = 0;
-    for (id, entry) in behind(&index, from).take(WALK_STEP.min(wanted)) {
-        look(*id, entry);
-        last = Some(Cursor(Some(id.number())));
-        seen += 1;
+
+    fn fits(&self, envelope: &Envelope) -> bool {
+        let Filter { ids: _, sender, recipient, domain, older_than: _ } = self.filter;
+        let mut to = envelope.recipients.iter().map(|recipient| &recipient.address);
+        sender.as_ref().is_none_or(|sender| envelope.reverse_path.address() == Some(sender))
+            && recipient.as_ref().is_none_or(|wanted| to.clone().any(|address| address == wanted))
+            && domain.as_ref().is_none_or(|wanted| {
+                to.any(|address| address.domain.as_str().eq_ignore_ascii_case(wanted))
+            })
     }
-    (rows, last.filter(|_| seen == WALK_STEP.min(wanted)))
-}
-
-/// Microseconds since 1970 at which a message had to be there to be so old now.
-fn arrived_before(now: u64, age: Duration) -> u64 {
-    now.saturating_sub(u64::try_from(age.as_micros()).unwrap_or(u64::MAX))
-}
-
-fn fits(filter: &Filter, envelope: &Envelope) -> bool {
-    let Filter { ids: _, sender, recipient, domain, older_than: _ } = filter;
-    let mut recipients = envelope.recipients.iter().map(|recipient| &recipient.address);
-    sender.as_ref().is_none_or(|sender| envelope.reverse_path.address() == Some(sender))
-        && recipient
-            .as_ref()
-            .is_none_or(|wanted| recipients.clone().any(|address| address == wanted))
-        && domain.as_ref().is_none_or(|wanted| {
-            recipients.any(|address| address.domain.as_str().eq_ignore_ascii_case(wanted))
-        })
 }
 
 /// Lets others of the same thread go on.
 async fn pause() {
     let mut paused = false;
-    std::future::poll_fn(|context| {
+    poll_fn(|context| {
         if std::mem::replace(&mut paused, true) {
-            return std::task::Poll::Ready(());
+            return Poll::Ready(());
         }
         context.waker().wake_by_ref();
-        std::task::Poll::Pending
+        Poll::Pending
     })
     .await;
 }
