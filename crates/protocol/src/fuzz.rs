@@ -3,14 +3,24 @@
 //! Each body takes any octets and panics where something that must hold doesn't. The targets under
 //! `tests/fuzz` hand them libFuzzer's octets; `tests/fuzz_seeds.rs` hands them the files in the tree.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::address::ForwardPath;
+use bytes::Bytes;
+
+use crate::address::{ForwardPath, ReversePath};
+use crate::client::reply_parser::{ReplyError, ReplyParser};
+use crate::client::{
+    self, ClearTextLogin, Dialogue, Encryption, Protocol, Purpose, Session, StartTls, Transaction,
+    Verdict,
+};
 use crate::command::Command;
 use crate::data::{Decoder, Run};
+use crate::envelope::{Envelope, Recipient};
 use crate::header;
 use crate::limits;
 use crate::reply::Reply;
+use crate::sasl::Credentials;
 use crate::server::{
     Answer, ClientLimits, LoginRule, Question, Server, Service, Settings, Step, Tls,
 };
@@ -19,8 +29,103 @@ use crate::server::{
 type Body = fn(&[u8]);
 
 /// Every target, by the name of its file and its folder of seeds.
-pub const TARGETS: [(&str, Body); 4] =
-    [("command", command), ("data", data), ("header", fields), ("server", server)];
+pub const TARGETS: [(&str, Body); 6] = [
+    ("client", client),
+    ("command", command),
+    ("data", data),
+    ("header", fields),
+    ("reply", reply),
+    ("server", server),
+];
+
+/// Replies off the wire: cutting the input changes nothing, and no reply holds a control character.
+pub fn reply(input: &[u8]) {
+    let Some((&cut, input)) = input.split_first() else { return };
+    let (head, tail) = input.split_at(usize::from(cut).min(input.len()));
+    let whole = replies(&[input]);
+    assert_eq!(whole, replies(&[head, tail]));
+    for reply in whole.0 {
+        assert!(!reply.to_string().chars().any(|c| c.is_control() && c != '\t'), "{reply:?}");
+    }
+}
+
+/// The replies up to an error, and the error.
+fn replies(pieces: &[&[u8]]) -> (Vec<Reply>, Option<ReplyError>) {
+    let (mut parser, mut replies) = (ReplyParser::new(), Vec::new());
+    for piece in pieces {
+        parser.push(piece);
+        loop {
+            match parser.next_reply() {
+                Ok(Some(reply)) => replies.push(reply),
+                Ok(None) => break,
+                Err(error) => return (replies, Some(error)),
+            }
+        }
+    }
+    (replies, None)
+}
+
+/// A whole session with a server that says anything: it ends, every recipient gets one verdict for each
+/// transaction, and nobody is accepted before the message was sent.
+pub fn client(input: &[u8]) {
+    let Some((&shape, input)) = input.split_first() else { return };
+    let now = Instant::now();
+    let mut session = Session::new(client_settings(shape), now);
+    let mut wire = input.chunks(1 + usize::from(shape >> 4));
+    let (mut begun, mut done, mut ended_content) = (0, 0, false);
+    loop {
+        match session.step(now) {
+            client::Step::Send(pieces) => {
+                let last = pieces.last().map(|piece| piece.ends_with(b".\r\n"));
+                ended_content |= last == Some(true);
+            }
+            client::Step::Idle if begun < 2 => {
+                begun += 1;
+                ended_content = false;
+                session.deliver(letter(), now);
+            }
+            client::Step::Idle => session.quit(now),
+            client::Step::Done(verdicts) => {
+                done += 1;
+                assert_eq!(verdicts.len(), 2);
+                let accepted = verdicts.iter().any(|v| matches!(v, Verdict::Accepted(_)));
+                assert!(ended_content || !accepted, "accepted without a message");
+            }
+            client::Step::StartTls => session.tls_started(now),
+            client::Step::NeedInput => match wire.next() {
+                Some(octets) => session.push(octets),
+                None => session.closed(),
+            },
+            client::Step::Close(_) => break,
+        }
+    }
+    assert_eq!(begun, done, "a transaction without verdicts");
+}
+
+/// Every combination of protocol and login is reached.
+fn client_settings(shape: u8) -> client::Settings {
+    let login = Credentials { name: "a".into(), password: b"b".to_vec() };
+    client::Settings {
+        protocol: if shape & 1 == 0 { Protocol::Smtp } else { Protocol::Lmtp },
+        name: "our.example".parse().expect("a domain"), // a constant
+        encryption: Encryption::Clear,
+        start_tls: StartTls::Opportunistic,
+        login: (shape & 2 != 0).then_some(login),
+        clear_text_login: ClearTextLogin::Allowed,
+        dialogue: Dialogue::Kept,
+    }
+}
+
+fn letter() -> Transaction {
+    // Constants.
+    let recipient = |text: &str| Recipient::new(text.parse().expect("an address"));
+    let recipients = vec![recipient("b@c.example"), recipient("d@c.example")];
+    Transaction {
+        envelope: Arc::new(Envelope::new(ReversePath::Null, recipients)),
+        recipients: vec![0, 1],
+        purpose: Purpose::Deliver(Bytes::from_static(b"X: y\r\n\r\n.\r\n")),
+    }
+}
 
 /// A command line never panics, and nothing in a command can be a line of its own.
 pub fn command(line: &[u8]) {
