@@ -9,15 +9,14 @@ use postroad_observe::log::{Format, start};
 const ROLE: &str = "POSTROAD_OBSERVE_TEST_ROLE";
 
 /// Runs this very program again, as a child with `role`.
-fn child(role: &str) -> Child {
-    Command::new(std::env::current_exe().unwrap())
+fn child(role: &str) -> std::io::Result<Child> {
+    Command::new(std::env::current_exe()?)
         .args(["--exact", "child_only", "--nocapture"])
         .env(ROLE, role)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .unwrap()
 }
 
 /// Does nothing but in the child.
@@ -43,7 +42,7 @@ fn child_only() {
 
 #[test]
 fn f22_a_process_whose_standard_error_nobody_reads_goes_on() {
-    let mut child = child("flood");
+    let mut child = child("flood").unwrap();
     // Kept open and not read: the pipe is full after 64 KiB.
     let _unread = child.stderr.take().unwrap();
     let mut said = String::new();
@@ -54,7 +53,7 @@ fn f22_a_process_whose_standard_error_nobody_reads_goes_on() {
 
 #[test]
 fn o05_a_panic_is_one_line() {
-    let output = child("panic").wait_with_output().unwrap();
+    let output = child("panic").unwrap().wait_with_output().unwrap();
     let text = String::from_utf8(output.stderr).unwrap();
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!(lines.len(), 1, "{text}");
