@@ -20,7 +20,7 @@ pub enum Step<'a> {
     Discard(Option<Reply>),
     /// Wait before going on.
     Pause(Duration),
-    /// Write the output, shake hands, call [`Server::tls_started`].
+    /// Write the output, shake hands, call [`super::Server::tls_started`].
     StartTls,
     /// Write the output and close.
     Close,
@@ -35,7 +35,7 @@ pub enum Question {
     Recipient(Rcpt),
     /// Is the password right? [`Answer::Yes`] or [`Answer::No`].
     Login(Credentials),
-    /// Content of [`Server::transaction`] is about to come; is it welcome? [`Answer::Yes`] or
+    /// Content of [`super::Server::transaction`] is about to come; is it welcome? [`Answer::Yes`] or
     /// [`Answer::No`].
     Data,
     /// The content is complete: take responsibility for the message. [`Answer::Stored`],
