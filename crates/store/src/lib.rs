@@ -5,7 +5,7 @@
 //! | which folders a Maildir has, what a folder may be called | [`Maildir`], [`FolderName`] |
 //! | what a letter's file is called | `file_name` |
 //! | a letter on its way: tmp/ → sync → new/ → sync of new/ | [`Courier`], [`Draft`] |
-//! | how deliveries at the same time share their syncs | `sync_group` |
+//! | how deliveries at the same time share their syncs | `sync_group`, `pace` |
 //! | CRLF on the wire, LF in the file | `line_ends` |
 //! | what goes wrong, and what a peer is told | [`StoreError`] |
 //!
@@ -26,6 +26,7 @@ mod error;
 mod file_name;
 mod line_ends;
 mod maildir;
+mod pace;
 mod sync_group;
 
 pub use courier::Courier;

@@ -211,3 +211,18 @@ fn m05_a_taken_name_is_never_replaced() {
     }
     assert_eq!(shown(&disk.restart()).len(), 3);
 }
+
+#[test]
+fn a_failed_sync_of_all_is_not_believed_for_those_who_came_too_late_for_it() {
+    // The first alone, one whole round, and some who are written but not in it.
+    let letters = letters(300, 1);
+    let disk = disk(1);
+    disk.plan(Plan::Sound);
+    deliver(&disk, &letters);
+    let call = disk.calls().iter().position(|call| call.starts_with("sync_volume")).unwrap();
+    let disk = self::disk(1);
+    disk.plan(Plan::Fail { call: call as u64, errno: EIO });
+    let answers = deliver(&disk, &letters);
+    assert_eq!(answers.values().filter(|answer| answer.is_ok()).count(), 1);
+    check(&disk.restart_after_cut(), &letters, &answers, "a failed sync of all");
+}

@@ -89,6 +89,8 @@ struct FileNode {
     durable: Vec<u8>,
     /// A sync failed: later ones only pretend.
     failed_sync: bool,
+    /// It was a sync of the whole disk: the file's own next sync tells it too.
+    untold: bool,
     mode: u32,
 }
 
@@ -186,8 +188,13 @@ impl FaultyDisk {
     /// release, an operator or cosmic rays did.
     pub fn put(&self, path: &Path, octets: &[u8]) {
         let octets = octets.to_vec();
-        let file =
-            FileNode { written: octets.clone(), durable: octets, failed_sync: false, mode: 0o600 };
+        let file = FileNode {
+            written: octets.clone(),
+            durable: octets,
+            failed_sync: false,
+            untold: false,
+            mode: 0o600,
+        };
         self.state().put(path, Node::File(file));
     }
 
@@ -514,11 +521,11 @@ impl Volume for FaultyVolume {
                 (Node::File(file), Ok(())) if !file.failed_sync => {
                     file.durable.clone_from(&file.written);
                 }
-                (Node::File(file), Err(_)) => {
-                    file.failed_sync |= !dead && file.written != file.durable;
+                (Node::File(file), Err(_)) if !dead && file.written != file.durable => {
+                    (file.failed_sync, file.untold) = (true, true);
                 }
                 (Node::Directory(names, durable), Ok(())) => durable.clone_from(names),
-                (Node::File(_), Ok(())) | (Node::Directory(..), Err(_)) | (Node::Other, _) => {}
+                (Node::File(_), _) | (Node::Directory(..), Err(_)) | (Node::Other, _) => {}
             }
         }
         result.map_err(|errno| error("sync_volume", Path::new("/"), errno))
@@ -613,8 +620,13 @@ impl DiskFile for FaultyFile {
 
     fn sync(&mut self) -> Result<(), DiskError> {
         let mut state = self.disk.state();
-        let result = state.enter(self.disk.run, "sync", &self.path);
+        let mut result = state.enter(self.disk.run, "sync", &self.path);
         let dead = state.dead || state.run != self.disk.run;
+        if let Some(file) = state.file_mut(self.node)
+            && std::mem::take(&mut file.untold)
+        {
+            result = Err(IO_ERROR);
+        }
         if let Some(file) = state.file_mut(self.node) {
             match result {
                 Ok(()) if !file.failed_sync => file.durable.clone_from(&file.written),
