@@ -210,3 +210,78 @@ async fn pages_and_filters() {
     );
     assert_eq!(count(Filter { ids: Some(ids.clone()), ..Filter::default() }).await, 600);
 }
+
+/// Waits until this many large messages have a file.
+async fn large_files(dir: &Path, expected: usize) {
+    let patience = Duration::from_secs(60);
+    let reached = async {
+        while std::fs::read_dir(dir.join("queue/large")).unwrap().count() != expected {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(patience, reached).await.expect("files that nobody takes away");
+}
+
+#[tokio::test]
+async fn a_large_message_that_is_not_accepted_leaves_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let queue = open(dir.path()).await;
+    // The client goes away in the middle.
+    let mut writer = queue.start_large(queue.new_id()).await.unwrap();
+    writer.append(vec![b'x'; 2 << 20].into()).await.unwrap();
+    large_files(dir.path(), 1).await;
+    drop(writer);
+    large_files(dir.path(), 0).await;
+    // It is refused at its end.
+    let mut writer = queue.start_large(queue.new_id()).await.unwrap();
+    writer.append("text".into()).await.unwrap();
+    let content = writer.finish().await.unwrap();
+    large_files(dir.path(), 1).await;
+    drop(content);
+    large_files(dir.path(), 0).await;
+}
+
+#[tokio::test]
+async fn a_large_message_arrives_piece_by_piece() {
+    let dir = tempfile::tempdir().unwrap();
+    let queue = open(dir.path()).await;
+    let (id, piece) = (queue.new_id(), vec![b'p'; 100_000]);
+    let mut writer = queue.start_large(id).await.unwrap();
+    for _ in 0..25 {
+        writer.append(piece.clone().into()).await.unwrap();
+    }
+    let content = writer.finish().await.unwrap();
+    assert_eq!(content.len(), 2_500_000);
+    let message = NewMessage {
+        id,
+        arrived: SystemTime::now(),
+        envelope: envelope(&["a@b.example"]),
+        content,
+    };
+    assert!(matches!(queue.accept(vec![message]).await.as_slice(), [Accept::Stored]));
+    assert_eq!(queue.content(id).await.unwrap(), piece.repeat(25));
+}
+
+#[tokio::test] // Tests row Q01: contents.
+async fn q01_altered_content_is_found_and_not_given_out() {
+    let dir = tempfile::tempdir().unwrap();
+    let queue = open(dir.path()).await;
+    let small = accept(queue.as_ref(), &["a@b.example"], "precious").await;
+    let large = accept(queue.as_ref(), &["a@b.example"], vec![b'x'; 2 << 20]).await;
+    let sound = accept(queue.as_ref(), &["a@b.example"], "sound").await;
+    queue.release().await;
+    let alter = |path: &Path, from: &[u8], to: &[u8]| {
+        let mut octets = std::fs::read(path).unwrap();
+        let at = octets.windows(from.len()).position(|window| window == from).unwrap();
+        octets[at..at + to.len()].copy_from_slice(to);
+        std::fs::write(path, octets).unwrap();
+    };
+    // One more start, so that the segment isn't the last one any more.
+    open(dir.path()).await.release().await;
+    alter(&dir.path().join("queue/segments/0000000001.log"), b"precious", b"pernicio");
+    alter(&dir.path().join(format!("queue/large/{large}")), b"xxxx", b"y");
+    let queue = open(dir.path()).await;
+    assert!(matches!(queue.content(small).await, Err(ContentError::Damaged(_))));
+    assert!(matches!(queue.content(large).await, Err(ContentError::Damaged(_))));
+    assert_eq!(queue.content(sound).await.unwrap(), "sound");
+}
