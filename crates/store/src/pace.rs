@@ -17,6 +17,8 @@ const LEADERS_APART: usize = 16;
 const ROUND_MAX: usize = 256;
 /// Letters of a trial, at least.
 const TRIAL_LETTERS: usize = 16;
+/// Letters before the first trial.
+const FIRST_LETTERS: usize = 512;
 /// Letters from one trial to the next: as many at first, and at most.
 const STEADY_LETTERS: usize = 1_024;
 const STEADY_LETTERS_MAX: usize = 64 * STEADY_LETTERS;
@@ -67,7 +69,7 @@ impl Pace {
             whole_sync,
             together: None,
             apart: None,
-            left: TRIAL_LETTERS,
+            left: FIRST_LETTERS,
             steady: STEADY_LETTERS,
         }
     }
