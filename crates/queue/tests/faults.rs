@@ -404,7 +404,7 @@ fn f08_intake_stops_before_the_reserve_is_gone() {
     block_on(async {
         let disk = FaultyDisk::new();
         let space = |octets, inodes| disk.set_space(postroad_disk::Space { octets, inodes });
-        space(100 << 20, 1 << 20);
+        space(32 << 20, 1 << 20);
         let run = open(&disk, &Ledger::default()).await.unwrap();
         assert!(matches!(run.queue.room_for(1), Err(AcceptError::Full)));
         space(1 << 30, 10);

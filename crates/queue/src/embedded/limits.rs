@@ -25,7 +25,7 @@ pub(crate) const LARGE_WRITE_OCTETS: usize = 1024 * 1024;
 /// Octets of just accepted content kept in memory, so that a letter delivered at once isn't read back.
 pub(crate) const RECENT_OCTETS_MAX: u64 = 64 * 1024 * 1024;
 /// Octets that intake leaves free for outcomes, bounces and cleaning.
-pub(crate) const RESERVE_OCTETS: u64 = 8 * SEGMENT_OCTETS;
+pub(crate) const RESERVE_OCTETS: u64 = 2 * SEGMENT_OCTETS;
 /// Files that intake leaves free for the same.
 pub(crate) const RESERVE_INODES: u64 = 64;
 /// How old the known free space may be.

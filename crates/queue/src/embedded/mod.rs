@@ -14,6 +14,7 @@
 //! | after the sync, before 250 was sent | a message that the client sends again | nobody can: a second copy (RFC 5321 §6.1) |
 //! | between the next hop's 250 and the outcome's sync | a message that is delivered again | the same |
 //! | while a segment is begun | a segment without records | cleaning removes it |
+//! | while a segment is set aside, or begun in one that was | a `.spare` file | start-up removes it |
 //! | while cleaning moves messages | the same message in two segments | start-up: the later record counts; cleaning removes the older segment |
 //! | while the epoch is written | `epoch.next` | the next start replaces it |
 //! | after a failed sync | what was refused, perhaps intact | the cancellation in the next segment |
