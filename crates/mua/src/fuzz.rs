@@ -3,6 +3,7 @@
 //! Each body takes any octets and panics where something that must hold doesn't. The targets under
 //! `tests/fuzz` hand them libFuzzer's octets; `tests/fuzz_seeds.rs` hands them the files in the tree.
 
+use jiff::tz::TimeZone;
 use postroad_protocol::address::{Address, ReversePath};
 use postroad_protocol::envelope::Notify;
 
@@ -22,7 +23,7 @@ pub const TARGETS: [(&str, Body); 2] = [("render", render), ("handed_in", handed
 /// JSON is read back.
 pub fn render(message: &[u8]) {
     let view = View::of(message);
-    check_inert(&page::page(&view), "\n");
+    check_inert(&page::page(&view, &TimeZone::UTC), "\n");
     let row = Row {
         number: 1,
         id: String::new(),
@@ -32,7 +33,7 @@ pub fn render(message: &[u8]) {
         arrived: None,
         summary: Summary::of(message),
     };
-    check_inert(&row.line(), "");
+    check_inert(&row.line(&TimeZone::UTC), "");
     let json = json_line(&RowJson::of(&row).with_view(&view)).map(|line| {
         check_inert(&line, "");
         serde_json::from_str::<serde_json::Value>(line.as_str())

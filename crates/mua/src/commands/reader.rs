@@ -2,6 +2,8 @@
 
 use std::io::BufRead as _;
 
+use jiff::tz::TimeZone;
+
 use super::reading::{row, save_parts};
 use super::{Context, letters};
 use crate::account::Account;
@@ -176,14 +178,14 @@ impl<'r, 'a, 'b> Reader<'r, 'a, 'b> {
         let Some(entry) = self.entry(number) else { return Ok(()) };
         self.current = number;
         let view = View::of(&self.mailbox.message(&entry).await?);
-        self.context.screen.show(&page::page(&view))?;
+        self.context.screen.show(&page::page(&view, &TimeZone::system()))?;
         Ok(self.mailbox.mark(&entry, Mark::Seen)?)
     }
 
     async fn list(&mut self, from: usize) -> Result<(), Error> {
         for entry in self.entries.iter().skip(from) {
             let row = row(&mut self.mailbox, entry).await?;
-            self.context.screen.show(&row.line())?;
+            self.context.screen.show(&row.line(&TimeZone::system()))?;
         }
         Ok(())
     }

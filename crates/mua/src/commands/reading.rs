@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use jiff::tz::TimeZone;
+
 use super::send::Output;
 use super::{Context, letters, nudge_outbox};
 use crate::error::{Error, Exit};
@@ -81,7 +83,7 @@ fn row_of(entry: &Entry, summary: Summary) -> Row {
 fn show_row(context: &mut Context<'_, '_>, row: &Row, output: Output) -> Result<(), Error> {
     match output.json {
         true => context.screen.show_json(&RowJson::of(row))?,
-        false => context.screen.show(&row.line())?,
+        false => context.screen.show(&row.line(&TimeZone::system()))?,
     }
     Ok(())
 }
@@ -152,7 +154,7 @@ fn show(
             let row = row_of(entry, view.summary.clone());
             context.screen.show_json(&RowJson::of(&row).with_view(view))?;
         }
-        false => context.screen.show(&page::page(view))?,
+        false => context.screen.show(&page::page(view, &TimeZone::system()))?,
     }
     Ok(())
 }

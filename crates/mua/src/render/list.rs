@@ -27,8 +27,8 @@ pub struct Row {
 }
 
 impl Row {
-    /// Number, id, mark, date, sender, subject.
-    pub fn line(&self) -> SafeText {
+    /// Number, id, mark, date in the zone of whoever reads it, sender, subject.
+    pub fn line(&self, zone: &TimeZone) -> SafeText {
         let from = match self.summary.from.first() {
             Some(person) => {
                 person.name.as_deref().or(person.address.as_deref()).unwrap_or_default()
@@ -42,7 +42,7 @@ impl Row {
             self.number,
             self.id,
             self.mark(),
-            self.date().map(|date| shown(date, &TimeZone::system())).unwrap_or_default(),
+            self.date().map(|date| shown(date, zone)).unwrap_or_default(),
         );
         SafeText::line(line.trim_end())
     }

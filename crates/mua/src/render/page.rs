@@ -2,14 +2,16 @@
 
 use std::fmt::Write as _;
 
+use jiff::tz::TimeZone;
+
 use super::{Person, View};
 use crate::limits;
 use crate::safe_text::SafeText;
 
-/// The page, in lines.
-pub fn page(view: &View) -> SafeText {
+/// The page, in lines; dates in the zone of whoever reads it.
+pub fn page(view: &View, zone: &TimeZone) -> SafeText {
     let mut lines = String::new();
-    for (name, value) in head(view) {
+    for (name, value) in head(view, zone) {
         // Writing into a String can't fail.
         let _ = writeln!(lines, "{name}: {}", SafeText::line(&value).cut(limits::FIELD_OCTETS_MAX));
     }
@@ -23,9 +25,9 @@ pub fn page(view: &View) -> SafeText {
 }
 
 /// The fields that are shown, in order, those that are empty left out.
-fn head(view: &View) -> Vec<(&'static str, String)> {
+fn head(view: &View, zone: &TimeZone) -> Vec<(&'static str, String)> {
     let summary = &view.summary;
-    let date = summary.date.map(|date| date.to_zoned(jiff::tz::TimeZone::system()));
+    let date = summary.date.map(|date| date.to_zoned(zone.clone()));
     let mut fields = vec![
         ("From", people(&summary.from)),
         ("To", people(&summary.to)),

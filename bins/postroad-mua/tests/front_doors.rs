@@ -1,0 +1,285 @@
+//! The program as its callers call it: cron, git, PHP, a person, many at once; and killed.
+
+#[path = "../../../crates/mua/tests/smtp_peer/mod.rs"]
+mod smtp_peer;
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use smtp_peer::{Behaviour, SmtpPeer};
+
+/// A home folder with nothing in it but links to the program.
+struct Home {
+    dir: tempfile::TempDir,
+    submission: String,
+}
+
+impl Home {
+    fn new(submission: impl Into<String>) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["mail", "sendmail", "mailq"] {
+            std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_postroad-mua"), dir.path().join(name))
+                .unwrap();
+        }
+        for part in ["tmp", "new", "cur"] {
+            std::fs::create_dir_all(dir.path().join("Maildir").join(part)).unwrap();
+        }
+        Self { dir, submission: submission.into() }
+    }
+
+    fn command(&self, program: &str, arguments: &[&str]) -> Command {
+        let path = match program {
+            "postroad-mua" => PathBuf::from(env!("CARGO_BIN_EXE_postroad-mua")),
+            name => self.dir.path().join(name),
+        };
+        let mut command = Command::new(path);
+        command
+            .args(arguments)
+            .env_clear()
+            .env("HOME", self.dir.path())
+            .env("POSTROAD_CONFIG", "/nonexistent")
+            .env("POSTROAD_MUA_ADDRESS", "us@our.example")
+            .env("POSTROAD_MUA_SUBMISSION", &self.submission)
+            .current_dir(self.dir.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+    }
+
+    fn run(&self, program: &str, arguments: &[&str], input: &str) -> Output {
+        let mut child = self.command(program, arguments).spawn().unwrap();
+        // A program that refuses its arguments doesn't read what comes.
+        let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+        child.wait_with_output().unwrap()
+    }
+
+    #[track_caller]
+    fn check(&self, program: &str, arguments: &[&str], input: &str, status: i32) -> Output {
+        let output = self.run(program, arguments, input);
+        let words = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(status), "{program} {arguments:?}: {words}");
+        output
+    }
+
+    fn outbox(&self) -> PathBuf {
+        self.dir.path().join(".local/state/postroad/outbox")
+    }
+}
+
+/// A port where nobody listens.
+fn nobody() -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    format!("smtp://{}", listener.local_addr().unwrap())
+}
+
+#[test]
+fn as_cron_git_php_and_people_call_it() {
+    let peer = SmtpPeer::start(Behaviour::Accept);
+    let home = Home::new(peer.url());
+    let git = "From: A <a@x.example>\nTo: b@x.example\nSubject: [PATCH] x\nMessage-Id: <1@x>\n\n---\n x | 1 +\n";
+    home.check(
+        "sendmail",
+        &["-FCronDaemon", "-i", "-B8BITMIME", "-oem", "root"],
+        "From: root (Cron)\nTo: root\nSubject: Cron\n\nout\n.\nmore\n",
+        0,
+    );
+    home.check("sendmail", &["-i", "b@x.example"], git, 0);
+    home.check(
+        "sendmail",
+        &["-t", "-i"],
+        "To: c@x.example\r\nBcc: d@x.example\r\nSubject: php\r\n\r\nhi",
+        0,
+    );
+    home.check(
+        "mail",
+        &["-s", "subject", "rcpt@x.example", "-f", "sender@x.example"],
+        "lecture\n",
+        0,
+    );
+    home.check(
+        "mail",
+        &["-s", "two\nlines", "e@x.example"],
+        "~!touch pwned\n~r /etc/passwd\n.\nend\n",
+        0,
+    );
+    home.check("postroad-mua", &["send", "--to", "f@x.example", "-s", "sub", "-m", "body"], "", 0);
+    let letters = peer.wait_for(6).join("\n=====\n");
+    for part in [
+        "To: root\nSubject: Cron\n\nout\n..\nmore",
+        "Message-Id: <1@x>\n\n---\n x | 1 +",
+        "To: c@x.example\nSubject: php\n\nhi",
+        "From: <sender@x.example>",
+        "lecture",
+        // U14: nothing in a text from a program is a command.
+        "~!touch pwned\n~r /etc/passwd\n..\nend",
+        "Subject: two lines",
+    ] {
+        assert!(letters.contains(part), "{part:?} is not in\n{letters}");
+    }
+    assert!(!letters.contains("d@x.example"), "{letters}");
+    assert!(!home.dir.path().join("pwned").exists());
+}
+
+#[test]
+fn u15_what_callers_pass_on_opens_no_file_and_starts_nothing() {
+    let home = Home::new(nobody());
+    let log = home.dir.path().join("log");
+    let log = log.to_str().unwrap();
+    for (arguments, status) in [
+        (&["-fx -X/tmp/l", "a@x.example"][..], 64),
+        (&["-be", "a@x.example"], 64),
+        (&["-bs"], 64),
+        (&["-f"], 64),
+        (&["-Z", "a@x.example"], 64),
+        (&["a@x.example\n-X"], 64),
+        (&[], 64),
+        (&["a b@x.example"], 67),
+        (&["-X", log, "-C", log, "-O", "QueueDirectory=/x", "|id"], 0),
+        (&["--", "-Xlog@x.example"], 0),
+    ] {
+        home.check("sendmail", arguments, "Subject: s\n\nx\n", status);
+    }
+    assert!(!std::path::Path::new(log).exists());
+    assert!(!home.dir.path().join("log@x.example").exists());
+    home.check("mail", &["-s", "s", "a b@x.example"], "x", 67);
+    home.check("mail", &["-a", "/nonexistent/file", "a@x.example"], "x", 66);
+}
+
+#[test]
+fn mail_reads_a_maildir_and_ids_stay() {
+    let home = Home::new(nobody());
+    let new = home.dir.path().join("Maildir/new");
+    for (name, letter) in [
+        ("100.M1P1.h", "From: A <a@x.example>\nSubject: first \u{1b}[2J\n\none\n"),
+        ("200.M1P1.h", "From: b@x.example\nSubject: second\n\ntwo: pearl\n"),
+    ] {
+        std::fs::write(new.join(name), letter).unwrap();
+    }
+    let out = |output: Output| String::from_utf8(output.stdout).unwrap();
+    let ids = |home: &Home| -> Vec<String> {
+        let lines = out(home.check("postroad-mua", &["list", "--json"], "", 0));
+        lines
+            .lines()
+            .map(|line| {
+                serde_json::from_str::<serde_json::Value>(line).unwrap()["id"]
+                    .as_str()
+                    .unwrap()
+                    .to_owned()
+            })
+            .collect()
+    };
+    let before = ids(&home);
+    assert_eq!(before.len(), 2);
+    let page = out(home.check("postroad-mua", &["read", &before[0]], "", 0));
+    assert!(page.contains("Subject: first \\x1b[2J\n") && page.ends_with("one\n"), "{page}");
+    assert_eq!(ids(&home), before);
+    let found = out(home.check("postroad-mua", &["search", "PEARL"], "", 0));
+    assert!(found.contains("second") && !found.contains("first"), "{found}");
+    home.check("postroad-mua", &["search", "nothing like it"], "", 1);
+    let session = out(home.check("mail", &[], "1\nd\n\nq\n", 0));
+    assert!(session.contains("& ") && session.contains("two: pearl"), "{session}");
+    assert_eq!(ids(&home), before[1..]);
+    home.check("postroad-mua", &["delete", &before[1]], "", 0);
+    home.check("mail", &["-e"], "", 1);
+    home.check("postroad-mua", &["read", "7"], "", 66);
+    assert_eq!(std::fs::read_dir(home.dir.path().join("Maildir/.Trash/cur")).unwrap().count(), 2);
+}
+
+#[test]
+fn many_at_once_and_a_sender_that_is_killed_lose_nothing() {
+    const LETTERS: usize = 24;
+    let peer = SmtpPeer::start(Behaviour::Stall);
+    let home = Home::new(peer.url());
+    // The first letter's sender holds the outbox and waits for a reply that doesn't come.
+    home.check("mail", &["-s", "letter 0", "a@x.example"], "x", 0);
+    peer.wait_until_stalled();
+    let children: Vec<_> = (1..LETTERS)
+        .map(|n| {
+            let subject = format!("letter {n}");
+            let mut child = home.command("mail", &["-s", &subject, "a@x.example"]).spawn().unwrap();
+            child.stdin.take().unwrap().write_all(b"x").unwrap();
+            child
+        })
+        .collect();
+    for child in children {
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    kill_senders(&home);
+    peer.behave(Behaviour::Accept);
+    home.check("postroad-mua", &["outbox", "flush"], "", 0);
+    let letters = wait_until_empty(&home, &peer);
+    for n in 0..LETTERS {
+        let subject = format!("Subject: letter {n}\n");
+        let copies = letters.iter().filter(|letter| letter.contains(&subject)).count();
+        // U16: a second copy only of what was in flight.
+        assert!(copies == 1 || (n == 0 && copies == 2), "letter {n}: {copies} copies");
+    }
+}
+
+fn wait_until_empty(home: &Home, peer: &SmtpPeer) -> Vec<String> {
+    let end = Instant::now() + Duration::from_secs(60);
+    loop {
+        let listed = home.check("postroad-mua", &["outbox", "list", "--json"], "", 0);
+        if listed.stdout.is_empty() {
+            return peer.letters();
+        }
+        assert!(Instant::now() < end, "{}", String::from_utf8_lossy(&listed.stdout));
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// Kills the processes whose environment names this home: those that our commands started.
+fn kill_senders(home: &Home) {
+    let mark = format!("HOME={}", home.dir.path().display());
+    let mut killed = 0;
+    for entry in std::fs::read_dir("/proc").unwrap().flatten() {
+        let environment = std::fs::read(entry.path().join("environ")).unwrap_or_default();
+        if !environment.split(|b| *b == 0).any(|variable| variable == mark.as_bytes()) {
+            continue;
+        }
+        let pid = entry
+            .file_name()
+            .to_string_lossy()
+            .parse()
+            .ok()
+            .and_then(rustix::process::Pid::from_raw);
+        if rustix::process::kill_process(pid.unwrap(), rustix::process::Signal::KILL).is_ok() {
+            killed += 1;
+        }
+    }
+    assert!(killed > 0, "no sender was running");
+}
+
+#[test]
+fn a_caller_without_a_home_hands_the_letter_to_the_mta_or_is_told_to_try_later() {
+    let home = Home::new("unix:///nonexistent/submit.sock");
+    let mut command = home.command("sendmail", &["-t"]);
+    command.env("HOME", "/proc/nowhere");
+    let mut child = command.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(b"To: a@x.example\n\nx\n").unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(75), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(!home.outbox().exists());
+}
+
+#[test]
+fn the_queue_is_shown_with_the_servers_words() {
+    let peer = SmtpPeer::start(Behaviour::RefuseSome);
+    let home = Home::new(peer.url());
+    home.check("mail", &["-s", "s", "no@x.example"], "x", 0);
+    let end = Instant::now() + Duration::from_secs(60);
+    loop {
+        let shown = home.check("mailq", &[], "", 0);
+        let shown = String::from_utf8(shown.stdout).unwrap();
+        if shown.contains("REFUSED") {
+            assert!(shown.contains("550 5.1.1 nobody") && !shown.contains('\u{1b}'), "{shown}");
+            return;
+        }
+        assert!(Instant::now() < end, "{shown}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
