@@ -1,4 +1,5 @@
 //! The program as its callers call it: cron, git, PHP, a person, many at once; and killed.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 #[path = "../../../crates/mua/tests/smtp_peer/mod.rs"]
 mod smtp_peer;

@@ -1,4 +1,5 @@
 //! What is composed is read back as it was meant (RFC 5322, RFC 2045 to 2047, RFC 2231).
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use postroad_mua::compose::{Attachment, Draft, FieldText, Mailbox};
 use postroad_mua::render::View;

@@ -1,4 +1,5 @@
 //! The outbox against a server that fails in every way.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod smtp_peer;
 

@@ -1,4 +1,5 @@
 //! What a person sees.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
