@@ -174,5 +174,9 @@ fn trace_names_each_step_of_a_letter() -> Result<()> {
     {
         assert!(text.contains(step), "{step:?} is missing:\n{text}\nof\n{letter}");
     }
+    // In the order of time, though two agents wrote it.
+    let steps = ["accepted", "LHLO", "RCPT TO", " octets>", &file, "status=sent"];
+    let places: Vec<Option<usize>> = steps.iter().map(|step| text.find(step)).collect();
+    assert!(places.is_sorted(), "{steps:?} are at {places:?}:\n{text}");
     Ok(())
 }
