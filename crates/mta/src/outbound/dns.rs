@@ -415,6 +415,3 @@ fn list(items: impl Iterator<Item = impl std::fmt::Display>) -> String {
     }
     text
 }
-
-#[cfg(test)]
-mod tests;

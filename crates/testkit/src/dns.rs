@@ -1,0 +1,140 @@
+//! A real DNS server on loopback: hickory's, over UDP and TCP, with one zone `example.` made of a table.
+//!
+//! A name that isn't in the table doesn't exist; a name outside `example.` is REFUSED. Servers that only
+//! fail or keep silent are here too. Each ends when its value is dropped, with the runtime at the latest.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use hickory_server::Server;
+use hickory_server::proto::rr::rdata::{A, AAAA, CNAME, MX, SOA};
+use hickory_server::proto::rr::{Name, RData, Record};
+use hickory_server::store::in_memory::InMemoryZoneHandler;
+use hickory_server::zone_handler::{AxfrPolicy, Catalog, ZoneType};
+use tokio::net::{TcpListener, UdpSocket};
+use tokio::task::JoinHandle;
+
+const TTL: u32 = 60;
+const SERIAL: u32 = 1;
+
+/// What a name has.
+#[derive(Debug, Clone)]
+pub enum Data {
+    /// MX: preference and host; the host `.` alone is a null MX (RFC 7505).
+    Mx(u16, &'static str),
+    /// A or AAAA.
+    Address(IpAddr),
+    /// CNAME.
+    Alias(&'static str),
+}
+
+/// A server that runs.
+#[derive(Debug)]
+pub struct Dns {
+    /// Where, for UDP and TCP.
+    pub address: SocketAddr,
+    task: JoinHandle<()>,
+}
+
+impl Drop for Dns {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Dns {
+    /// Serves a table.
+    ///
+    /// # Errors
+    /// Where no port is free, or a name in the table is none.
+    pub async fn serve(table: &[(&str, Data)]) -> io::Result<Self> {
+        let origin = name("example.")?;
+        let mut zone: InMemoryZoneHandler =
+            InMemoryZoneHandler::empty(origin.clone(), ZoneType::Primary, AxfrPolicy::Deny);
+        let soa = SOA::new(name("ns.example.")?, name("root.example.")?, SERIAL, 60, 60, 60, 1);
+        zone.upsert_mut(Record::from_rdata(origin.clone(), TTL, RData::SOA(soa)), SERIAL);
+        for (owner, data) in table {
+            let data = match data {
+                Data::Mx(preference, host) => RData::MX(MX::new(*preference, name(host)?)),
+                Data::Address(IpAddr::V4(ip)) => RData::A(A(*ip)),
+                Data::Address(IpAddr::V6(ip)) => RData::AAAA(AAAA(*ip)),
+                Data::Alias(target) => RData::CNAME(CNAME(name(target)?)),
+            };
+            zone.upsert_mut(Record::from_rdata(name(owner)?, TTL, data), SERIAL);
+        }
+        let mut catalog = Catalog::new();
+        catalog.upsert(origin.into(), vec![Arc::new(zone)]);
+        let (udp, tcp) = sockets().await?;
+        let address = udp.local_addr()?;
+        let mut server = Server::new(catalog);
+        server.register_socket(udp);
+        server.register_listener(tcp, Duration::from_secs(5), 16);
+        let task = tokio::spawn(async move {
+            // It ends with an error only when it is told to stop.
+            let _ = server.block_until_done().await;
+        });
+        Ok(Self { address, task })
+    }
+
+    /// Answers every question with this response code (RFC 1035 §4.1.1), as 2 for SERVFAIL, 5 for REFUSED.
+    ///
+    /// # Errors
+    /// Where no port is free.
+    pub async fn failing(code: u8) -> io::Result<Self> {
+        Self::answering(move |question| {
+            let mut answer = question.to_vec();
+            if let Some(flags) = answer.get_mut(2..4) {
+                flags.copy_from_slice(&[0x80 | (flags[0] & 0x01), 0x80 | (code & 0x0f)]);
+            }
+            Some(answer)
+        })
+        .await
+    }
+
+    /// Takes questions and never says a word.
+    ///
+    /// # Errors
+    /// Where no port is free.
+    pub async fn silent() -> io::Result<Self> {
+        Self::answering(|_| None).await
+    }
+
+    async fn answering(
+        answer: impl Fn(&[u8]) -> Option<Vec<u8>> + Send + 'static,
+    ) -> io::Result<Self> {
+        // Nobody accepts on the TCP side: a try over TCP is met with silence too.
+        let (udp, tcp) = sockets().await?;
+        let address = udp.local_addr()?;
+        let task = tokio::spawn(async move {
+            let _silent = tcp;
+            let mut question = [0; 4_096];
+            while let Ok((octets, from)) = udp.recv_from(&mut question).await {
+                if let Some(answer) = question.get(..octets).and_then(&answer) {
+                    let _ = udp.send_to(&answer, from).await;
+                }
+            }
+        });
+        Ok(Self { address, task })
+    }
+}
+
+/// A free port for both: TCP may find the one that UDP was given taken.
+async fn sockets() -> io::Result<(UdpSocket, TcpListener)> {
+    let mut tries = 0;
+    loop {
+        let udp = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        match TcpListener::bind(udp.local_addr()?).await {
+            Ok(tcp) => return Ok((udp, tcp)),
+            Err(error) if tries == 20 => return Err(error),
+            Err(_) => tries += 1,
+        }
+    }
+}
+
+fn name(text: &str) -> io::Result<Name> {
+    let mut name = Name::from_ascii(text).map_err(io::Error::other)?;
+    name.set_fqdn(true);
+    Ok(name)
+}
