@@ -293,6 +293,8 @@ struct Real {
     server: Server,
     now: Instant,
     codes: Vec<u16>,
+    /// Octets of content that belong to the message under way.
+    content: usize,
     closed: bool,
     data: Verdict,
     verdict: Verdict,
@@ -308,7 +310,8 @@ impl Real {
         };
         let server = Server::new(settings, now);
         let (data, verdict) = (Verdict::Yes, Verdict::Yes);
-        let mut real = Self { server, now, codes: Vec::new(), closed: false, data, verdict };
+        let mut real =
+            Self { server, now, codes: Vec::new(), content: 0, closed: false, data, verdict };
         real.send(b"");
         real
     }
@@ -320,13 +323,22 @@ impl Real {
                 Step::NeedInput => break,
                 Step::Ask(question) => {
                     let verdict = match question {
-                        Question::Data => self.data,
+                        Question::Data => {
+                            assert_eq!(self.content, 0, "content of another message is left");
+                            self.data
+                        }
+                        Question::Message(_) => {
+                            self.content = 0;
+                            self.verdict
+                        }
                         _ => self.verdict,
                     };
                     self.server.answer(verdict.answer(&question));
                 }
                 Step::StartTls => self.server.tls_started(self.now),
-                Step::Content(_) | Step::Discard(_) | Step::Pause(_) => {}
+                Step::Content(octets) => self.content += octets.len(),
+                Step::Discard(_) => self.content = 0,
+                Step::Pause(_) => {}
                 Step::Close => {
                     self.closed = true;
                     break;
