@@ -10,3 +10,4 @@ mod peer;
 mod probe;
 mod retries;
 mod site;
+mod tls;

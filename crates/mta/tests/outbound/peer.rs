@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex};
 use postroad_mta::outbound::dns::BoxFuture;
 use postroad_mta::outbound::network::{Network, Place};
 use postroad_net::Io;
+use postroad_net::tls::ServerTls;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::UnixStream;
 
@@ -24,6 +25,8 @@ pub(crate) struct Peer(Arc<Inner>);
 
 struct Inner {
     script: Box<Script>,
+    /// What a 220 to STARTTLS is followed by; without it the peer sends what is no handshake.
+    tls: Option<ServerTls>,
     heard: Mutex<Vec<String>>,
     hears: tokio::sync::Notify,
 }
@@ -32,11 +35,15 @@ impl Peer {
     pub(crate) fn new(
         script: impl Fn(&str, usize) -> Option<String> + Send + Sync + 'static,
     ) -> Self {
-        Self(Arc::new(Inner {
-            script: Box::new(script),
-            heard: Mutex::default(),
-            hears: tokio::sync::Notify::new(),
-        }))
+        Self::with_tls(None, script)
+    }
+
+    pub(crate) fn with_tls(
+        tls: Option<ServerTls>,
+        script: impl Fn(&str, usize) -> Option<String> + Send + Sync + 'static,
+    ) -> Self {
+        let (heard, hears) = (Mutex::default(), tokio::sync::Notify::new());
+        Self(Arc::new(Inner { script: Box::new(script), tls, heard, hears }))
     }
 
     /// Answers everything well, and accepts everybody.
@@ -69,8 +76,8 @@ impl Peer {
         }
     }
 
-    async fn talk(self, stream: UnixStream) {
-        let Inner { script, heard, hears } = &*self.0;
+    async fn talk(self, stream: Io) {
+        let Inner { script, tls, heard, hears } = &*self.0;
         let connection = self.count("CONNECT");
         let mut stream = BufReader::new(stream);
         let mut in_data = false;
@@ -86,8 +93,14 @@ impl Peer {
                     return;
                 };
                 let text = reply.strip_suffix("CLOSE").unwrap_or(&reply);
-                if stream.write_all(text.as_bytes()).await.is_err() || reply.ends_with("CLOSE") {
+                let written = stream.write_all(text.as_bytes()).await.is_ok();
+                if !written || stream.flush().await.is_err() || reply.ends_with("CLOSE") {
                     return;
+                }
+                if command == "STARTTLS" && reply.starts_with("220") {
+                    let Some(tls) = tls else { return };
+                    let Ok(io) = stream.into_inner().accept_tls(tls).await else { return };
+                    stream = BufReader::new(io);
                 }
                 in_data = command == "DATA" && reply.starts_with("354");
             }
@@ -148,7 +161,7 @@ impl Network for Peers {
         Box::pin(async move {
             let peer = self.0.get(place).ok_or(io::ErrorKind::ConnectionRefused)?;
             let (ours, theirs) = UnixStream::pair()?;
-            tokio::spawn(peer.clone().talk(theirs));
+            tokio::spawn(peer.clone().talk(Io::unix(theirs)));
             Ok(Io::unix(ours))
         })
     }
