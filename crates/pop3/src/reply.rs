@@ -10,7 +10,7 @@ use std::fmt;
 pub enum Code {
     /// The maildrop is open in another session (RFC 2449 §8.1.2).
     InUse,
-    /// The name or the password is wrong (RFC 3206 §4).
+    /// The name or the password is wrong (RFC 3206 §5).
     Auth,
     /// Something here failed that may work later (RFC 3206 §4).
     SysTemp,
@@ -66,7 +66,7 @@ pub(crate) const LOGIN_FIRST: Refusal = plain("log in first");
 pub(crate) const LOGGED_IN: Refusal = plain("you are logged in already");
 /// PASS without USER (RFC 1939 §7).
 pub(crate) const USER_FIRST: Refusal = plain("say USER first");
-/// A login in clear (RFC 2595 §2.2).
+/// A login in clear (RFC 2595 §2.3).
 pub(crate) const TLS_FIRST: Refusal = plain("no passwords in clear: say STLS first, or use POP3S");
 /// A login in clear where there is no TLS.
 pub(crate) const NO_CLEAR_TEXT: Refusal = plain("no passwords in clear");

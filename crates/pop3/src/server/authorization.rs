@@ -116,7 +116,7 @@ impl Server {
         (State::Authorization(state), None)
     }
 
-    /// Why no password may be sent, where that is so (RFC 2595 §2.2).
+    /// Why no password may be sent, where that is so (RFC 2595 §2.3).
     fn login_refusal(&self) -> Option<Refusal> {
         match self.settings.stls {
             _ if self.may_log_in() => None,

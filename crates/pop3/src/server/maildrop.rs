@@ -60,7 +60,7 @@ impl Maildrop {
             .find_map(|index| Some((MessageNumber::from_index(index)?, self.at(index)?)))
     }
 
-    /// Marks a message as deleted; false where there is none of that number.
+    /// Marks a message as deleted; `None` where there is none of that number.
     pub(super) fn mark(&mut self, number: MessageNumber) -> Option<()> {
         let entry = self.entries.get_mut(number.index()).filter(|e| e.mark == Mark::Kept)?;
         entry.mark = Mark::Deleted;

@@ -80,7 +80,7 @@ pub enum Stls {
 /// Whether a password may come over a connection in clear.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ClearTextLogin {
-    /// Never (RFC 2595 §2.2).
+    /// Never (RFC 2595 §2.3).
     Refused,
     /// Yes: the connection doesn't leave this host.
     Allowed,
@@ -108,7 +108,7 @@ pub enum Question {
     Login(Credentials),
     /// Whether the message at this place in the maildrop can be read: [`Answer::Opened`].
     Open {
-        /// Where it stands in [`Maildrop::messages`].
+        /// Where it stands among those that [`Maildrop::new`] was given.
         index: usize,
         /// How much of it is wanted.
         extent: Extent,
