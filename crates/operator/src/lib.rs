@@ -2,7 +2,7 @@
 //!
 //! | command | in | asks |
 //! |---|---|---|
-//! | `postroad up` | [`up`] | nobody: it makes a suite of its own and runs it |
+//! | `postroad up` | `up` | nobody: it makes a suite of its own and runs it |
 //! | `postroad check` | `check` | the settings and the files that they name |
 //! | `postroad status` | `status` | the transfer agent's control socket |
 //! | `postroad user` | `user` | the file of users |
