@@ -22,11 +22,6 @@ use super::network::Place;
 use super::route::{Destination, FixedHop};
 use super::shared::{Distance, Shared};
 
-/// An open connection.
-pub(crate) struct Open {
-    pub(crate) connection: Connection,
-}
-
 /// The hosts of one destination, and how far down the list we are.
 pub(crate) struct Hop {
     kind: Kind,
@@ -123,7 +118,11 @@ impl Hop {
 
     /// Goes down the list to the first host with which a session opens. At the end of the list the next
     /// call begins anew.
-    pub(crate) async fn open(&mut self, shared: &Shared, flight: &Flight) -> Result<Open, Reply> {
+    pub(crate) async fn open(
+        &mut self,
+        shared: &Shared,
+        flight: &Flight,
+    ) -> Result<Connection, Reply> {
         let opened = match &self.kind {
             Kind::Fixed { hop, .. } => {
                 let hop = Arc::clone(hop);
@@ -137,6 +136,8 @@ impl Hop {
         };
         if opened.is_err() {
             self.start_over();
+            // No host has said anything about the recipients: what a notice quotes are our own words.
+            self.remote.clear();
         }
         opened
     }
@@ -146,7 +147,7 @@ impl Hop {
         shared: &Shared,
         flight: &Flight,
         domain: &Domain,
-    ) -> Result<Open, Reply> {
+    ) -> Result<Connection, Reply> {
         let mut asked = Vec::new();
         let found = self.walk_domain(shared, flight, domain, &mut asked).await;
         events::dns(&shared.journal, &flight.id, asked);
@@ -159,7 +160,7 @@ impl Hop {
         flight: &Flight,
         domain: &Domain,
         asked: &mut Vec<super::dns::Asked>,
-    ) -> Result<Open, Reply> {
+    ) -> Result<Connection, Reply> {
         let resolver = &*shared.resolver;
         let mut walk = match self.take_candidates() {
             Some(walk) => walk,
@@ -169,9 +170,9 @@ impl Hop {
         while let Some(endpoint) = walk.next(resolver, &shared.site, asked).await {
             events::dns(&shared.journal, &flight.id, std::mem::take(asked));
             match self.open_endpoint(shared, flight, &endpoint).await {
-                Ok(open) if open.connection.session().peer_name() == shared.site.hostname => {
+                Ok(open) if open.session().peer_name() == shared.site.hostname => {
                     // Whatever DNS said, it is ourselves who answer (row C11).
-                    open.connection.quit().await;
+                    open.quit().await;
                     return Err(super::dns::looped(domain));
                 }
                 Ok(open) => {
@@ -203,7 +204,7 @@ impl Hop {
         shared: &Shared,
         flight: &Flight,
         endpoint: &Endpoint,
-    ) -> Result<Open, OpenError> {
+    ) -> Result<Connection, OpenError> {
         self.now_trying(&endpoint.host, endpoint.address);
         events::next_hop(&shared.journal, &flight.id, &self.shown, &endpoint.why);
         let plan = Plan {
@@ -221,7 +222,7 @@ impl Hop {
         shared: &Shared,
         flight: &Flight,
         hop: &FixedHop,
-    ) -> Result<Open, Reply> {
+    ) -> Result<Connection, Reply> {
         let (host, port) = match &hop.next_hop {
             NextHop::LmtpUnix { path } => {
                 self.shown = hop.next_hop.to_string();
@@ -289,7 +290,7 @@ impl Hop {
         flight: &Flight,
         plan: &Plan<'_>,
         place: &Place,
-    ) -> Result<Open, OpenError> {
+    ) -> Result<Connection, OpenError> {
         let first = match open_once(shared, plan, plan.tls, place).await {
             Err(OpenError::TlsOptional(reply)) => {
                 events::tls_given_up(&flight.id, &self.shown, &reply);
@@ -300,7 +301,7 @@ impl Hop {
         let mut connection = first?;
         events::session(&shared.journal, &flight.id, &self.shown, connection.tls_info());
         events::dialogue(&shared.journal, &flight.id, connection.take_dialogue());
-        Ok(Open { connection })
+        Ok(connection)
     }
 }
 

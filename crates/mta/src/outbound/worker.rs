@@ -8,9 +8,10 @@ use postroad_protocol::reply::Reply;
 use postroad_queue::spool::{ContentError, Cursor, Filter, RecipientState};
 use tokio::time::timeout;
 
+use super::connection::Connection;
 use super::events;
 use super::flight::Job;
-use super::hop::{Hop, Open};
+use super::hop::Hop;
 use super::lane::Lane;
 use super::limits;
 use super::settle;
@@ -20,7 +21,7 @@ pub(crate) struct Worker {
     shared: Arc<Shared>,
     lane: Arc<Lane>,
     hop: Hop,
-    open: Option<Open>,
+    open: Option<Connection>,
 }
 
 impl Worker {
@@ -43,7 +44,7 @@ impl Worker {
             next = self.next_job().await;
         }
         if let Some(open) = self.open.take() {
-            open.connection.quit().await;
+            open.quit().await;
         }
         drop(permit);
         self.shared.forget(&self.lane);
@@ -65,7 +66,7 @@ impl Worker {
         };
         tokio::select! {
             job = &mut hand => return job.ok().or_else(|| self.lane.pop_or_leave()),
-            () = open.connection.broken() => self.open = None,
+            () = open.broken() => self.open = None,
             _ = timeout(limits::IDLE_CONNECTION, std::future::pending::<()>()) => {}
             () = self.shared.stop.cancelled() => {}
         }
@@ -102,28 +103,27 @@ impl Worker {
     /// One transaction for recipients that have no verdict yet.
     async fn transact(&mut self, job: &Job, verdicts: &mut Verdicts, content: &Bytes) {
         let Some(open) = &mut self.open else { return };
-        let peer = open.connection.session().capabilities();
+        let peer = open.session().capabilities();
         let most =
             peer.recipients_max.unwrap_or(usize::MAX).min(limits::RECIPIENTS_PER_TRANSACTION);
         let transactions_max = peer.transactions_max;
         self.hop.note_peer(peer.dsn);
-        let reused = open.connection.transactions > 0;
+        let reused = open.transactions > 0;
         let batch: Vec<usize> = verdicts.open.iter().take(most).copied().collect();
         let delivered = open
-            .connection
             .deliver(Transaction {
                 envelope: Arc::clone(&job.flight.row.envelope),
                 recipients: batch.clone(),
                 purpose: Purpose::Deliver(content.clone()),
             })
             .await;
-        let dialogue = open.connection.take_dialogue();
+        let dialogue = open.take_dialogue();
         events::dialogue(&self.shared.journal, &job.flight.id, dialogue);
-        let used_up = transactions_max.is_some_and(|max| open.connection.transactions >= max);
+        let used_up = transactions_max.is_some_and(|max| open.transactions >= max);
         let Some(failure) = delivered.failure else {
             verdicts.settle(&batch, delivered.verdicts, Deferrals::Count);
             if used_up && let Some(open) = self.open.take() {
-                open.connection.quit().await;
+                open.quit().await;
             }
             return;
         };
