@@ -281,6 +281,8 @@ impl Account {
             None => AccountFile::default(),
         };
         let here = identity::Here::look();
+        let is_configured = overrides.address.is_some() || file.address.is_some();
+        let here_name = here.full_name.clone().filter(|_| !is_configured);
         let address = match overrides.address.as_ref().or(file.address.as_ref()) {
             Some(text) => parse_address(text)?,
             None => here.address().ok_or(AccountError::Missing {
@@ -299,7 +301,8 @@ impl Account {
         };
         let outbox = overrides.outbox.clone().or(file.outbox.map(|path| expand_home(&path)));
         Ok(Self {
-            name: overrides.name.clone().or(file.name).or(here.full_name),
+            // The name of this host's passwd goes with this host's address, not with another.
+            name: overrides.name.clone().or(file.name).or(here_name),
             login: login(overrides, file.user, file.password_file, file.password_command)?,
             trust: overrides.trust.clone().or(file.trust.map(|path| expand_home(&path))),
             sent: overrides.sent.clone().or(file.sent),
