@@ -81,6 +81,9 @@ fn all_arrived(stage: &Stage, site: &Site, messages: &[Message]) -> Result<()> {
     let count = || site.new_mail("alice").map_or(0, |mail| mail.len());
     let arrived = until("all letters in alice's Maildir", || count() == messages.len());
     arrived.with_context(|| format!("{} of {} are there", count(), messages.len()))?;
+    // The crate that others read Maildirs with sees the same.
+    let oracle = maildir::Maildir::from(site.path("mail/alice"));
+    ensure!(oracle.count_new() == messages.len(), "maildir lists {}", oracle.count_new());
     let account = Account { server: site.pop3, security: Security::ClearText, user: "alice" };
     let received = stage.poplib(&account)?;
     ensure!(received.len() == messages.len(), "POP3 gave {} of {}", received.len(), messages.len());

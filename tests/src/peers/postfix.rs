@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 
 use super::Stage;
-use crate::process::{Process, free_port, listens, run};
+use crate::process::{Process, free_port, listens};
 
 const MAIN: &str = "\
 compatibility_level = 3.6
@@ -109,23 +109,6 @@ impl Postfix {
         let started = postfix.process.until("listened", || listens(smtp));
         started.with_context(|| postfix.log())?;
         Ok(postfix)
-    }
-
-    /// Makes a lookup table (`hash:`) of a text file in the stage's `etc/postfix`.
-    ///
-    /// # Errors
-    ///
-    /// When postmap refuses it.
-    pub fn map(stage: &Stage, name: &str, text: &str) -> Result<String> {
-        let path = stage.write(&format!("etc/postfix/{name}"), text)?;
-        // texthash needs no database, and is read when the daemon starts.
-        run(stage
-            .command("postmap")
-            .arg("-q")
-            .arg("x")
-            .arg(format!("texthash:{}", path.display())))
-        .ok();
-        Ok(format!("texthash:/etc/postfix/{name}"))
     }
 
     /// Messages that are still queued.

@@ -92,17 +92,6 @@ impl Stage {
             .with_context(|| format!("cannot chmod {}", path.display()))
     }
 
-    /// Gives a file to a user of the stage, to read and write it alone.
-    ///
-    /// # Errors
-    ///
-    /// When there is no such user, or the system refuses.
-    pub fn give(&self, path: &Path, user: &str) -> Result<()> {
-        let mode = if path.is_dir() { 0o700 } else { 0o600 };
-        fs::set_permissions(path, Permissions::from_mode(mode))?;
-        self.own(path, user)
-    }
-
     /// Makes a user of the stage the owner of a file or folder.
     ///
     /// # Errors
