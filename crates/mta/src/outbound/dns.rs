@@ -14,7 +14,6 @@ use std::time::{Duration, Instant};
 
 use hickory_resolver::TokioResolver;
 use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolverConfig};
-use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::net::{DnsError as HickoryDnsError, NetError};
 use hickory_resolver::proto::op::ResponseCode;
 use hickory_resolver::proto::rr::{Name, RData, RecordType};
@@ -78,21 +77,21 @@ pub struct Hickory {
 }
 
 impl Hickory {
-    /// Uses these name servers, or those of /etc/resolv.conf where there are none.
+    /// Uses these name servers, or those of /etc/resolv.conf where there are none; without that file the
+    /// one on this host, as resolv.conf(5) has it.
     ///
     /// # Errors
-    /// Where /etc/resolv.conf can't be read.
+    /// Where hickory can't be set up.
     pub fn new(settings: &postroad_config::Dns) -> Result<Self, NetError> {
-        let mut builder = if settings.servers.is_empty() {
-            TokioResolver::builder_tokio()?
-        } else {
-            let servers = settings.servers.iter().map(|server| {
-                let mut connections = [ConnectionConfig::udp(), ConnectionConfig::tcp()];
-                connections.iter_mut().for_each(|connection| connection.port = server.port());
-                NameServerConfig::new(server.ip(), true, connections.into())
-            });
-            let config = ResolverConfig::from_parts(None, Vec::new(), servers.collect());
-            TokioResolver::builder_with_config(config, TokioRuntimeProvider::default())
+        let mut builder = match (settings.servers.as_slice(), TokioResolver::builder_tokio()) {
+            ([], Ok(builder)) => builder,
+            ([], Err(_)) => {
+                let this_host = SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 53);
+                TokioResolver::builder_with_config(ask_only(&[this_host]), Default::default())
+            }
+            (servers, _) => {
+                TokioResolver::builder_with_config(ask_only(servers), Default::default())
+            }
         };
         let options = builder.options_mut();
         options.negative_min_ttl = Some(NEGATIVE_TTL);
@@ -117,6 +116,16 @@ impl Hickory {
             }
         }
     }
+}
+
+/// These name servers over UDP and TCP, and no search list.
+fn ask_only(servers: &[SocketAddr]) -> ResolverConfig {
+    let servers = servers.iter().map(|server| {
+        let mut connections = [ConnectionConfig::udp(), ConnectionConfig::tcp()];
+        connections.iter_mut().for_each(|connection| connection.port = server.port());
+        NameServerConfig::new(server.ip(), true, connections.into())
+    });
+    ResolverConfig::from_parts(None, Vec::new(), servers.collect())
 }
 
 /// Only NXDOMAIN and an empty answer say that there is nothing.
