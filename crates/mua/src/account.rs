@@ -36,7 +36,7 @@ pub struct Overrides {
     /// Your address
     #[arg(long, global = true, env = "POSTROAD_MUA_ADDRESS", help_heading = "Account")]
     pub address: Option<String>,
-    /// Where letters leave: smtp://HOST[:587], smtps://HOST[:465] or unix:///SOCKET
+    /// Where letters leave: smtp://HOST:587, smtps://HOST:465 or unix:///SOCKET
     #[arg(
         long,
         global = true,
@@ -66,7 +66,7 @@ pub struct Overrides {
         help_heading = "Account"
     )]
     pub trust: Option<PathBuf>,
-    /// Where letters are read: a Maildir, pop3://HOST[:110] or pop3s://HOST[:995]
+    /// Where letters are read: a Maildir, pop3://HOST:110 or pop3s://HOST:995
     #[arg(
         long,
         global = true,

@@ -37,8 +37,6 @@ pub const MESSAGE_ID_OCTETS_MAX: usize = 250;
 pub const SETTINGS_OCTETS_MAX: u64 = 64 * 1024;
 /// How long a password command may take.
 pub const PASSWORD_COMMAND_TIMEOUT: Duration = Duration::from_secs(60);
-/// Messages in a POP3 mailbox that we list; a server that claims more is dropped (row U13).
-pub const POP3_MESSAGES_MAX: usize = 1_000_000;
 /// How long a POP3 server may stay silent.
 pub const POP3_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long a submission server may stay silent before the letter waits for the next try. RFC 5321

@@ -6,7 +6,7 @@
 //! ```
 //! | looking for | it is in |
 //! |---|---|
-//! | how a letter is left, by many at once | [`drop_off`] |
+//! | how a letter is left, by many at once | [`DropOff`] |
 //! | how letters leave, by one sender at a time | [`sender`] |
 //! | what waits, and why | [`listing`] |
 //!
