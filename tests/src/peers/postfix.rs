@@ -1,10 +1,12 @@
 //! Postfix, as Debian ships it but for the ports.
 
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::io::Read;
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::PathBuf;
+use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use super::Stage;
 use crate::process::{Process, free_port, listens};
@@ -61,6 +63,11 @@ scache unix - - n - 1 scache
 postlog unix-dgram n - n - 1 postlogd
 ";
 
+/// How often it is started at most.
+const STARTS_MAX: usize = 3;
+/// How long its greeting may take.
+const GREETING: Duration = Duration::from_secs(10);
+
 /// What a test adds to the stock configuration.
 #[derive(Debug, Clone, Default)]
 pub struct PostfixSetup {
@@ -104,11 +111,20 @@ impl Postfix {
         let smtpd = format!("127.0.0.1:{} inet n - n - - smtpd\n", smtp.port());
         stage.write("etc/postfix/master.cf", &format!("{smtpd}{MASTER}{}", setup.master))?;
 
-        let process = stage.serve("postfix", "postfix", &["start-fg"])?;
-        let mut postfix = Self { smtp, queue, maillog, process };
-        let started = postfix.process.until("listened", || listens(smtp));
-        started.with_context(|| postfix.log())?;
-        Ok(postfix)
+        // Its processes log through one that it may be late to start, and then wait for that for ever: one that
+        // doesn't greet is started again.
+        let start = || stage.serve("postfix", "postfix", &["start-fg"]);
+        let mut postfix = Self { smtp, queue, maillog, process: start()? };
+        for _ in 0..STARTS_MAX {
+            let started = postfix.process.until("listened", || listens(smtp));
+            started.with_context(|| postfix.log())?;
+            if greets(smtp) {
+                return Ok(postfix);
+            }
+            postfix.process.kill()?;
+            postfix.process = start()?;
+        }
+        bail!("postfix was started {STARTS_MAX} times and never greeted:\n{}", postfix.log())
     }
 
     /// Messages that are still queued.
@@ -125,6 +141,16 @@ impl Postfix {
     pub fn log(&self) -> String {
         fs::read_to_string(&self.maillog).unwrap_or_default()
     }
+}
+
+/// Whether a server says something to a new client.
+fn greets(server: SocketAddr) -> bool {
+    let greeting = || {
+        let mut stream = TcpStream::connect_timeout(&server, GREETING)?;
+        stream.set_read_timeout(Some(GREETING))?;
+        stream.read(&mut [0; 3])
+    };
+    greeting().is_ok_and(|octets| octets > 0)
 }
 
 /// Files in a folder and all below it.

@@ -115,7 +115,9 @@ impl Source<'_> {
             IpAddr::V6(ip) => format!("[{ip}]"),
         };
         run(stage
-            .command("smtp-source")
+            .command("timeout")
+            // It waits for ever by itself.
+            .args(["120", "smtp-source"])
             .args(["-M", "client.test", "-f", "sender@client.test", "-t", self.recipient])
             .args(["-m", &self.messages.to_string(), "-l", &self.octets.to_string()])
             .args([
