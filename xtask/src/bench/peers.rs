@@ -145,8 +145,7 @@ fn agent(
 ) -> anyhow::Result<Process> {
     let mut command = Command::new(program(name));
     command.args(arguments).arg(config);
-    let log = folder.join(format!("{name}.log"));
-    let mut process = Process::spawn(name, command, &log, Ending::Gentle)?;
+    let mut process = Process::spawn(name, command, folder, Ending::Gentle)?;
     process.until("listened", || listens(address))?;
     Ok(process)
 }
