@@ -97,7 +97,7 @@ fn filing_postroad(folder: &Path) -> anyhow::Result<Server> {
     let mda = format!("[mda]\nlmtp = [\"{lmtp}\"]\n");
     let config = config(folder, smtp, &mda)?;
     let user = Command::new(program("postroad"))
-        .args(["user", "add", "bench", "--config"])
+        .args(["user", "add", "bench", "--generate", "--config"])
         .arg(&config)
         .output()
         .context("cannot start postroad")?;
