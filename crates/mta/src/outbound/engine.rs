@@ -3,7 +3,7 @@
 //! ```text
 //! submit ─▶ Flight, cut into Jobs ─▶ Lane (one per destination) ─▶ Worker (one per connection)
 //!    ▲                                                                  │ verdicts
-//! scheduler ◀── due times ◀── settler (durable outcomes, batched) ◀─────┘ and notices
+//! scheduler ◀── due times ◀── queue (outcomes, durable) ◀───────────────┘ and notices
 //! ```
 //! A message is *claimed* from the moment that it is started until its outcomes are durable, so it is
 //! never under way twice. Deferred ones leave an id and a time in memory, nothing else; they are read from
@@ -18,16 +18,12 @@ use postroad_accounts::Accounts;
 use postroad_config::Config;
 use postroad_observe::trace::Journal;
 use postroad_queue::spool::{OwnedShard, QueueRow};
-use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
 use tokio::time::{sleep_until, timeout};
-use tokio_util::sync::CancellationToken;
 
 use super::dns::{Hickory, Resolver};
 use super::events;
 use super::limits;
 use super::network::{Network, Os};
-use super::settle;
 use super::shared::Shared;
 
 /// What the engine works with.
@@ -49,9 +45,6 @@ pub struct Parts {
 #[derive(Clone)]
 pub struct Engine {
     shared: Arc<Shared>,
-    settler: Arc<tokio::sync::Mutex<Option<JoinHandle<()>>>>,
-    /// Ends the settler, once nobody sends it anything any more.
-    closing: CancellationToken,
 }
 
 impl Engine {
@@ -75,13 +68,9 @@ impl Engine {
         resolver: Arc<dyn Resolver>,
         network: Arc<dyn Network>,
     ) -> anyhow::Result<Self> {
-        let (sender, receiver) = mpsc::channel(limits::UNSETTLED_MAX);
-        let shared = Arc::new(Shared::new(parts, resolver, network, sender)?);
-        let closing = CancellationToken::new();
-        let settler = settle::run(Arc::clone(&shared.shard), receiver, closing.clone());
-        let settler = Arc::new(tokio::sync::Mutex::new(Some(tokio::spawn(settler))));
+        let shared = Arc::new(Shared::new(parts, resolver, network)?);
         tokio::spawn(schedule(Arc::clone(&shared)));
-        Ok(Self { shared, settler, closing })
+        Ok(Self { shared })
     }
 
     pub(crate) fn shared(&self) -> Arc<Shared> {
@@ -101,16 +90,13 @@ impl Engine {
         tokio::spawn(async move { shared.walk().await });
     }
 
-    /// Starts nothing new, waits for deliveries under way (a while), and has all outcomes settled.
+    /// Starts nothing new, and waits a while for deliveries under way and their outcomes.
     pub async fn shutdown(&self) {
         self.shared.stop.cancel();
         self.shared.workers.close();
         if timeout(limits::DRAIN, self.shared.workers.wait()).await.is_err() {
             events::left_behind();
         }
-        let Some(settler) = self.settler.lock().await.take() else { return };
-        self.closing.cancel();
-        let _ = timeout(limits::DRAIN, settler).await;
     }
 }
 

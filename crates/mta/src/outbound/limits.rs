@@ -13,10 +13,6 @@ pub(crate) const ACTIVE_MESSAGES_MAX: usize = 20_000;
 pub(crate) const CONTENT_OCTETS_MAX: usize = 64 * 1024 * 1024;
 /// Messages that are read from the queue in one go.
 pub(crate) const PAGE: usize = 200;
-/// Outcomes that wait to be made durable. Each may be repeated after a crash, so they are few.
-pub(crate) const UNSETTLED_MAX: usize = 64;
-/// Outcomes that share one sync.
-pub(crate) const SETTLE_BATCH_MAX: usize = 256;
 /// Waiting time before the second try at an agent of this host, which is soon back.
 pub(crate) const LOCAL_RETRY_FIRST: Duration = Duration::from_secs(5);
 /// How long deliveries under way may take once we are to stop.

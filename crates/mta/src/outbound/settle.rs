@@ -12,22 +12,13 @@ use postroad_protocol::dsn::Action;
 use postroad_protocol::envelope::Wanted;
 use postroad_protocol::reply::{Reply, Severity};
 use postroad_queue::retry::Next;
-use postroad_queue::spool::{DelayNotice, Edit, Filter, Outcome, OwnedShard, RecipientState};
-use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
+use postroad_queue::spool::{DelayNotice, Edit, Filter, Outcome, RecipientState};
 
 use super::events;
 use super::flight::{Flight, Job};
 use super::hop::Hop;
-use super::limits;
 use super::notice;
 use super::shared::Shared;
-
-/// A job's outcomes on their way to the disk.
-pub(crate) struct Settled {
-    flight: Arc<Flight>,
-    outcomes: Vec<Outcome>,
-}
 
 /// What a notice tells of one recipient.
 pub(crate) struct Told {
@@ -79,10 +70,17 @@ pub(crate) async fn hold(shared: &Shared, job: Job) {
     send(shared, job, outcomes).await;
 }
 
+/// Makes the outcomes durable, in one sync with whatever else is being stored, and ends the job.
+///
+/// The worker waits for it before it takes its next job: so what may be repeated after a crash is never more
+/// than one message a connection.
 async fn send(shared: &Shared, job: Job, outcomes: Vec<Outcome>) {
-    let settled = Settled { flight: job.flight, outcomes };
-    // It fails only where the settler has ended with the engine; the queue then still has the message.
-    let _ = shared.settled.send(settled).await;
+    if !outcomes.is_empty()
+        && let Err(fenced) = shared.shard.settle(outcomes.clone()).await
+    {
+        return events::fenced(fenced);
+    }
+    job.flight.job_settled(&outcomes);
 }
 
 fn outcome(flight: &Flight, recipient: usize, state: RecipientState) -> Outcome {
@@ -226,38 +224,5 @@ impl<'a> Attempt<'a> {
         let filter = Filter { ids: Some(vec![self.flight.row.id]), ..Filter::default() };
         // Fenced: the queue isn't ours any more, and nothing of this counts.
         let _ = self.shared.shard.edit(&filter, Edit::DelayNoticeSent).await;
-    }
-}
-
-/// Makes outcomes durable, as many as have gathered with one call. Once `closing` is cancelled it takes what
-/// is there and ends.
-pub(crate) async fn run(
-    shard: Arc<dyn OwnedShard>,
-    mut settled: mpsc::Receiver<Settled>,
-    closing: CancellationToken,
-) {
-    let mut batch: Vec<Settled> = Vec::new();
-    loop {
-        let taken = tokio::select! {
-            biased;
-            taken = settled.recv_many(&mut batch, limits::SETTLE_BATCH_MAX) => taken,
-            () = closing.cancelled(), if !settled.is_closed() => {
-                settled.close();
-                continue;
-            }
-        };
-        if taken == 0 {
-            return;
-        }
-        let outcomes: Vec<Outcome> =
-            batch.iter().flat_map(|settled| settled.outcomes.iter().cloned()).collect();
-        if !outcomes.is_empty()
-            && let Err(fenced) = shard.settle(outcomes).await
-        {
-            return events::fenced(fenced);
-        }
-        for Settled { flight, outcomes } in batch.drain(..) {
-            flight.job_settled(&outcomes);
-        }
     }
 }

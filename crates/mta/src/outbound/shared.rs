@@ -14,7 +14,7 @@ use postroad_protocol::address::Domain;
 use postroad_queue::retry;
 use postroad_queue::spool::{Cursor, Filter, OwnedShard, QueueId, QueueRow, RecipientState};
 use rustls::ClientConfig;
-use tokio::sync::{Notify, Semaphore, mpsc};
+use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -27,7 +27,6 @@ use super::limits;
 use super::network::Network;
 use super::route::{Destination, Router};
 use super::schedule::{Schedule, first_due};
-use super::settle::Settled;
 
 /// Client TLS: for hops whose certificate must be right, and for those where any will do.
 pub(crate) struct ClientTls {
@@ -51,7 +50,6 @@ pub(crate) struct Shared {
     /// Connections at once, all next hops together.
     pub(crate) deliveries: Arc<Semaphore>,
     pub(crate) connections_per_next_hop: usize,
-    pub(crate) settled: mpsc::Sender<Settled>,
     pub(crate) stop: CancellationToken,
     pub(crate) workers: TaskTracker,
     /// Wakes the scheduler: something is due sooner, or there is room again.
@@ -74,7 +72,6 @@ impl Shared {
         parts: Parts,
         resolver: Arc<dyn Resolver>,
         network: Arc<dyn Network>,
-        settled: mpsc::Sender<Settled>,
     ) -> anyhow::Result<Self> {
         let Parts { config, hostname, shard, accounts, journal } = parts;
         let hostname = Domain::parse(&hostname)
@@ -102,7 +99,6 @@ impl Shared {
             postmaster: config.domains.first().cloned(),
             deliveries: Arc::new(Semaphore::new(config.mta.deliveries_max.max(1))),
             connections_per_next_hop: config.mta.deliveries_per_next_hop_max.max(1),
-            settled,
             stop: CancellationToken::new(),
             workers: TaskTracker::new(),
             wake: Notify::new(),
