@@ -372,6 +372,14 @@ impl Candidates {
         }
     }
 
+    /// The host that was given last is ourselves under another name: it and all behind it don't count
+    /// (RFC 5321 §5.1).
+    pub fn end_at_ourselves(&mut self) {
+        self.hosts.clear();
+        self.endpoints.clear();
+        self.hindered(Obstacle::Loop);
+    }
+
     fn hindered(&mut self, obstacle: Obstacle) {
         if self.obstacle.as_ref().is_none_or(|known| *known < obstacle) {
             self.obstacle = Some(obstacle);

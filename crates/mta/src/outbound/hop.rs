@@ -162,18 +162,18 @@ impl Hop {
         asked: &mut Vec<super::dns::Asked>,
     ) -> Result<Connection, Reply> {
         let resolver = &*shared.resolver;
-        let mut walk = match self.take_candidates() {
-            Some(walk) => walk,
-            None => Candidates::find(resolver, domain, &shared.site, asked).await?,
+        let (mut walk, mut last) = match self.take_candidates() {
+            // The host before had a session with us, so whatever its successors lack, it may do better later.
+            Some(walk) => (walk, Some(stumbled(domain))),
+            None => (Candidates::find(resolver, domain, &shared.site, asked).await?, None),
         };
-        let mut last = None;
         while let Some(endpoint) = walk.next(resolver, &shared.site, asked).await {
             events::dns(&shared.journal, &flight.id, std::mem::take(asked));
             match self.open_endpoint(shared, flight, &endpoint).await {
                 Ok(open) if open.session().peer_name() == shared.site.hostname => {
                     // Whatever DNS said, it is ourselves who answer (row C11).
                     open.quit().await;
-                    return Err(super::dns::looped(domain));
+                    walk.end_at_ourselves();
                 }
                 Ok(open) => {
                     self.keep_candidates(walk);
@@ -385,6 +385,11 @@ fn unreachable(place: &Place, words: &str) -> Reply {
         Place::Unix(path) => path.display().to_string(),
     };
     Reply::new(451, (4, 4, 1), format!("cannot connect to {place}: {words}"))
+}
+
+/// RFC 3463 §3.5: X.4.2 is a bad connection.
+fn stumbled(domain: &Domain) -> Reply {
+    Reply::new(451, (4, 4, 2), format!("no host of {domain} saw the session through"))
 }
 
 fn no_address(host: &str) -> Reply {

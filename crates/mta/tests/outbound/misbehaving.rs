@@ -7,16 +7,20 @@ use postroad_mta::outbound::dns::DnsError;
 use postroad_protocol::limits;
 
 use crate::peer::{Peer, Peers, good};
-use crate::site::{Site, Table};
+use crate::site::{Site, Table, route};
 
 /// A peer that answers one command in its own way. The message is deferred with these words, and
 /// delivered once the peer has come to its senses at the second connection.
 async fn check(command: &'static str, answer: Option<&'static str>, words: &str) {
+    check_in(command, answer, words, Table::one("third.example")).await;
+}
+
+async fn check_in(command: &'static str, answer: Option<&'static str>, words: &str, table: Table) {
     let peer = Peer::new(move |said, connection| match connection {
         0 if said.starts_with(command) => answer.map(str::to_owned),
         _ => Some(good(said)),
     });
-    let site = Site::start(Peers::one(&peer), Table::one("third.example"), "");
+    let site = Site::start(Peers::one(&peer), table, "");
     site.send("a@our.example", &["b@third.example"]).await;
     let deferral = site.deferral().await;
     assert!(deferral.contains(words), "{command}: {deferral}");
@@ -37,6 +41,29 @@ async fn c08_the_peer_closes_with_421_at_each_step() {
     for command in ["CONNECT", "EHLO", "MAIL", "RCPT", "DATA", "."] {
         check(command, Some("421 4.3.2 going down\r\nCLOSE"), "421 4.3.2 going down").await;
     }
+}
+
+#[tokio::test(start_paused = true)] // It is about us, and nothing was said about the recipients yet.
+async fn c08_a_refusal_before_the_first_message_bounces_nothing() {
+    check("CONNECT", Some("554 5.7.1 go away\r\nCLOSE"), "451 4.3.2 the next hop said 554").await;
+    let check_login = async |answer: &'static str| {
+        let dir = tempfile::tempdir().unwrap();
+        let secret = dir.path().join("secret");
+        std::fs::write(&secret, "pw\n").unwrap();
+        let peer = Peer::new(move |said, _| match said.split(' ').next() {
+            Some("EHLO") => Some("250-relay\r\n250 AUTH PLAIN\r\n".into()),
+            Some("AUTH") => Some(answer.to_owned()),
+            _ => Some(good(said)),
+        });
+        let hop = route("*", "smtp://127.0.0.1:2525");
+        let more = format!("{hop}user = \"u\"\npassword_file = \"{}\"\n", secret.display());
+        let peers = Peers::default().at("127.0.0.1:2525", &peer);
+        let site = Site::start(peers, Table::default(), &more);
+        site.send("alice@our.example", &["b@third.example"]).await;
+        site.deferral().await
+    };
+    let deferral = check_login("535 5.7.8 wrong password\r\n").await;
+    assert!(deferral.starts_with("451 4.7.0 the next hop said 535"), "{deferral}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -133,6 +160,34 @@ async fn c11_mail_never_goes_to_ourselves() {
     })
     .await;
     assert_eq!(ourselves.count("MAIL"), 0);
+}
+
+/// Hosts by preference: the primary at 192.0.2.1, then what stands behind it.
+fn behind_primary(backup: &'static str) -> Table {
+    Table::default()
+        .domain("third.example", &[(10, "primary.example"), (20, backup)])
+        .host("primary.example", [192, 0, 2, 1])
+        .host("us.example", [192, 0, 2, 2])
+}
+
+#[tokio::test(start_paused = true)] // Tests RFC 5321 §5.1: only what stands before ourselves counts.
+async fn c11_we_are_the_backup_by_another_name_and_the_primary_is_down() {
+    let ourselves = Peer::new(|command, _| {
+        Some(match command {
+            "EHLO our.example" => "250 our.example\r\n".into(),
+            _ => good(command),
+        })
+    });
+    let peers = Peers::default().at("192.0.2.2:25", &ourselves); // Nobody listens at the primary.
+    let site = Site::start(peers, behind_primary("us.example"), "");
+    site.send("alice@our.example", &["b@third.example"]).await;
+    let deferral = site.deferral().await;
+    assert!(deferral.starts_with("451 4.4.1 cannot connect to 192.0.2.1"), "{deferral}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn d02_a_backup_without_an_address_bounces_nothing_while_the_primary_stumbles() {
+    check_in("RCPT", Some("CLOSE"), "451 4.4.2 no host of", behind_primary("gone.example")).await;
 }
 
 #[tokio::test(start_paused = true)]

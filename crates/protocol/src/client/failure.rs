@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::reply_parser::ReplyError;
 use crate::limits;
-use crate::reply::Reply;
+use crate::reply::{Reply, Severity};
 
 /// Which reply was waited for (or what was being sent).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -133,11 +133,17 @@ fn said(reply: Option<&Reply>) -> String {
 }
 
 impl Failure {
-    /// The 4xx reply that stands for it: the peer's own where there is one.
+    /// The 4xx reply that stands for it: the peer's own where that is one. A 5xx to greeting, hello or
+    /// login is about us, not about the message: a smart host's new password must not bounce the queue.
     pub fn reply(&self) -> Reply {
         let status = match self {
-            // RFC 3463 §3.5: 4.4.2 bad connection, 4.5.0 protocol, 4.7.x security.
-            Self::Refused { reply, .. } => return reply.clone(),
+            Self::Refused { reply, .. } if reply.severity() == Severity::Temporary => {
+                return reply.clone();
+            }
+            // RFC 3463 §3.4: 4.3.2 accepts no messages; §3.5: 4.4.2 bad connection, 4.5.0 protocol;
+            // §3.8: 4.7.x security.
+            Self::Refused { phase: Phase::StartTls | Phase::Auth, .. } => (4, 7, 0),
+            Self::Refused { .. } => (4, 3, 2),
             Self::Closed { .. } | Self::TimedOut { .. } => (4, 4, 2),
             Self::Malformed { .. } | Self::OutOfStep { .. } => (4, 5, 0),
             Self::TlsNotOffered | Self::LoginNeedsTls | Self::NoMechanism => (4, 7, 4),
