@@ -2,9 +2,10 @@
 //! (Maildir++: `.Lists.rust` is the folder `Lists.rust`).
 
 use std::fmt;
+use std::io;
 use std::path::{Path, PathBuf};
 
-use postroad_disk::{Disk, DiskError, EntryKind};
+use postroad_disk::{Disk, DiskError, EntryKind, Owner};
 
 use crate::StoreError;
 
@@ -54,17 +55,18 @@ impl Maildir {
     }
 
     /// Makes what is missing of it, the way to it included, and makes that durable.
+    ///
+    /// cur/ comes last, when all else is durable. Where it is there, nobody has to ask whether those who
+    /// made the rest (another process, or one that was killed) got as far as their syncs.
     pub(crate) fn create(&self, disk: &dyn Disk) -> Result<(), StoreError> {
         create_with_parents(disk, &self.root)?;
-        for part in ["tmp", "new", "cur"] {
+        for part in ["tmp", "new"] {
             create_one(disk, &self.root.join(part))?;
         }
-        // Always, not only when something was made: who made it may have died before the sync.
         disk.sync_dir(&self.root)?;
-        if let Some(parent) = parent(&self.root) {
-            disk.sync_dir(parent)?;
-        }
-        Ok(())
+        sync_way_to(disk, &self.root)?;
+        create_one(disk, &self.root.join("cur"))?;
+        Ok(disk.sync_dir(&self.root)?)
     }
 }
 
@@ -73,23 +75,47 @@ fn is_directory(disk: &dyn Disk, path: &Path) -> Result<bool, StoreError> {
     match disk.stat(path) {
         Ok(stat) if stat.kind == EntryKind::Directory => Ok(true),
         Ok(_) => Err(StoreError::NotADirectory { path: path.to_owned() }),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(error.into()),
     }
 }
 
-/// Makes a directory and every missing one above it; each new name is synced in its parent.
+/// Makes a directory and every missing one above it; [`sync_way_to`] makes their names durable.
 fn create_with_parents(disk: &dyn Disk, path: &Path) -> Result<(), StoreError> {
     // Above the mailbox symbolic links are the operator's business: only "is anything there?" counts.
     match disk.stat(path) {
         Ok(_) => return Ok(()),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(error.into()),
     }
     let Some(parent) = parent(path) else { return Ok(()) };
     create_with_parents(disk, parent)?;
-    already_there_is_fine(disk.create_dir(path))?;
-    Ok(disk.sync_dir(parent)?)
+    Ok(already_there_is_fine(disk.create_dir(path))?)
+}
+
+/// Makes a directory's name durable, and those of the directories above it that may be as new: whoever made
+/// them, in this moment or before being killed, was the user that we are.
+fn sync_way_to(disk: &dyn Disk, path: &Path) -> Result<(), DiskError> {
+    let mut path = path;
+    while let Some(parent) = parent(path) {
+        match disk.sync_dir(parent) {
+            // Not ours to read, or of a kind that isn't written to (an automounter's): we made no name there.
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::PermissionDenied | io::ErrorKind::InvalidInput
+                ) =>
+            {
+                return Ok(());
+            }
+            synced => synced?,
+        }
+        if disk.stat(parent)?.owner != Owner::Ours {
+            return Ok(());
+        }
+        path = parent;
+    }
+    Ok(())
 }
 
 fn create_one(disk: &dyn Disk, path: &Path) -> Result<(), StoreError> {
@@ -102,7 +128,7 @@ fn create_one(disk: &dyn Disk, path: &Path) -> Result<(), StoreError> {
 /// Somebody else may have made it in this moment.
 fn already_there_is_fine(result: Result<(), DiskError>) -> Result<(), DiskError> {
     match result {
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         other => other,
     }
 }

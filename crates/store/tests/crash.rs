@@ -139,6 +139,30 @@ fn the_process_is_killed_at_each_call() {
 }
 
 #[test]
+fn a_mailbox_that_somebody_was_killed_over_is_made_durable_by_the_next() {
+    let (first, second) = (letters(1, 1), letters(2, 2));
+    for call in 0.. {
+        let disk = disk(0);
+        disk.plan(Plan::Kill { call });
+        deliver(&disk, &first);
+        let calls = disk.calls();
+        let last = calls.get(usize::try_from(call).unwrap());
+        let next = disk.restart();
+        let answers = deliver(&next, &second);
+        assert!(answers.values().all(Result::is_ok), "{answers:?}");
+        check(
+            &next.restart_after_cut(),
+            &second,
+            &answers,
+            &format!("killed at {last:?}, then cut"),
+        );
+        if last.is_none() {
+            return;
+        }
+    }
+}
+
+#[test]
 fn each_call_fails_once_or_from_then_on() {
     for errno in [EIO, EMFILE, ENOSPC, EROFS, EDQUOT] {
         for (count, mailboxes, there) in [(1, 1, 0), (9, 1, 1), (9, 5, 3)] {

@@ -1,7 +1,7 @@
 //! The folder that `postroad up` keeps everything in, and its lock.
 
 use std::fs::{DirBuilder, File, OpenOptions, Permissions, TryLockError};
-use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
@@ -79,7 +79,7 @@ impl Folder {
         let path = self.path(inner);
         match std::fs::read_to_string(&path) {
             Ok(text) => Ok(Some(text)),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
         }
     }
@@ -92,6 +92,25 @@ pub(crate) fn private_dir(path: &Path) -> Result<()> {
         .mode(0o700)
         .create(path)
         .with_context(|| format!("cannot make the folder {}", path.display()))
+}
+
+/// Makes the names in a folder durable, and those of the folder and of all above it, as far as we may look.
+pub(crate) fn sync_way_to(path: &Path) -> Result<()> {
+    for folder in path.ancestors().filter(|folder| !folder.as_os_str().is_empty()) {
+        match File::open(folder).and_then(|folder| folder.sync_all()) {
+            // Not ours to read, or of a kind that isn't written to: we made no name there.
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::PermissionDenied | io::ErrorKind::InvalidInput
+                ) =>
+            {
+                return Ok(());
+            }
+            synced => synced.with_context(|| format!("cannot sync {}", folder.display()))?,
+        }
+    }
+    Ok(())
 }
 
 /// Only one `postroad up` per folder; the lock ends with the process, however that ends.

@@ -12,7 +12,7 @@ use anyhow::{Context as _, Result};
 use postroad_accounts::{UserName, generate_password, users};
 use postroad_config::Config;
 
-use super::folder::{Folder, private_dir};
+use super::folder::{Folder, private_dir, sync_way_to};
 use super::ports::Listener;
 
 /// `alice` or `alice:secret`.
@@ -100,6 +100,8 @@ pub(crate) fn equip(
         for inner in ["tmp", "new", "cur"] {
             private_dir(&maildir.join(inner))?;
         }
+        // The delivery agent takes a Maildir that it finds to be durable.
+        sync_way_to(&maildir)?;
         maildirs.insert(name.clone(), maildir);
         folder.write(
             &format!("mua/{name}.toml"),
