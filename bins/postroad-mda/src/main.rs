@@ -9,6 +9,11 @@
 #![forbid(unsafe_code)]
 
 use std::ffi::OsString;
+use std::fmt::Display;
+use std::fs::File;
+use std::io::Write as _;
+use std::os::fd::AsFd;
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -94,7 +99,7 @@ impl Delivery {
 fn main() -> ExitCode {
     // One line, with the code first: the verdict that follows a panic is "try later".
     std::panic::set_hook(Box::new(|panic| {
-        eprintln!("4.3.0 postroad-mda has broken down: {panic}")
+        say(&format_args!("4.3.0 postroad-mda has broken down: {panic}"));
     }));
     let exit = std::panic::catch_unwind(run).unwrap_or(Exit::TryLater);
     ExitCode::from(exit.code())
@@ -108,7 +113,8 @@ fn run() -> Exit {
         {
             // Nobody reads: nobody misses it.
             let _ = error.print();
-            return Exit::Filed;
+            // Whoever asks has no letter. Who hands one over and asks all the same keeps it.
+            return if may_bring_a_letter(std::io::stdin()) { Exit::TryLater } else { Exit::Filed };
         }
         Err(error) => return told(&Verdict::misconfigured(&error.to_string())),
     };
@@ -142,7 +148,20 @@ fn serve(config: &Path) -> Exit {
 fn told(verdict: &Verdict) -> Exit {
     let exit = verdict.exit();
     if exit != Exit::Filed {
-        eprintln!("{verdict}");
+        say(verdict);
     }
     exit
+}
+
+/// Says it on standard error, if anybody listens. `eprintln!` panics where nobody does, and a panic inside
+/// the panic hook ends the process by a signal: a bounce with Exim.
+fn say(text: &dyn Display) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+/// Whether a letter may stand there: MTAs give a pipe, a socket or a file, people a terminal or /dev/null.
+fn may_bring_a_letter(input: impl AsFd) -> bool {
+    let opened = input.as_fd().try_clone_to_owned().map(File::from);
+    let metadata = opened.and_then(|file| file.metadata());
+    metadata.is_ok_and(|metadata| !metadata.file_type().is_char_device())
 }

@@ -266,9 +266,71 @@ fn too_big_is_refused_and_leaves_nothing() {
 }
 
 #[test]
-fn help_and_version_are_no_failure() {
+fn help_and_version_are_no_failure_and_lose_no_letter() {
     let place = Place::new();
     for call in ["--help", "--version"] {
-        assert_eq!(place.run(&[call], &[], b"").0.status.code(), Some(0));
+        let mut asked = Command::new(env!("CARGO_BIN_EXE_postroad-mda"));
+        assert_eq!(asked.arg(call).stdin(Stdio::null()).output().unwrap().status.code(), Some(0));
+        assert_eq!(place.run(&[call], &[], LETTER.as_bytes()).0.status.code(), Some(75));
     }
+}
+
+#[test]
+fn nobody_who_listens_changes_no_exit_code() {
+    let place = Place::new();
+    place.write("letter", LETTER);
+    for (arguments, code) in
+        [(&["-d", "nobody"][..], 67), (&["--nonsense"], 75), (&["-d", "alice"], 0)]
+    {
+        let full = || std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let called = Command::new(env!("CARGO_BIN_EXE_postroad-mda"))
+            .env("POSTROAD_CONFIG", place.path("postroad.toml"))
+            .args(arguments)
+            .stdin(std::fs::File::open(place.path("letter")).unwrap())
+            .stdout(full())
+            .stderr(full())
+            .status()
+            .unwrap();
+        assert_eq!(called.code(), Some(code), "{called}");
+    }
+}
+
+#[test]
+fn a_signal_is_try_later() {
+    use rustix::process::{Pid, Signal, kill_process};
+    let place = Place::new();
+    for signal in [Signal::TERM, Signal::HUP, Signal::INT, Signal::QUIT, Signal::XCPU] {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_postroad-mda"))
+            .args(["--config", place.path("postroad.toml").to_str().unwrap(), "-d", "alice"])
+            .stdin(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // Longer than a pipe holds: when it is written, the letter is being read.
+        let mut letter = child.stdin.take().unwrap();
+        letter.write_all(b"A: b\n\n").unwrap();
+        letter.write_all(&vec![b'x'; 1 << 20]).unwrap();
+        kill_process(Pid::from_child(&child), signal).unwrap();
+        let called = Called(child.wait_with_output().unwrap());
+        drop(letter);
+        called.ends(75, "4.3.0 ");
+    }
+    assert!(place.letters("mail/alice").is_empty());
+}
+
+#[test]
+fn m06_a_limit_on_file_sizes_is_try_later_and_leaves_nothing() {
+    use rustix::process::{Resource, Rlimit, setrlimit};
+    let place = Place::new();
+    // Postfix's local sets mailbox_size_limit for what it calls. A thread's limits are its process's, and
+    // tests are processes of their own under nextest alone: so the limit is above what others write.
+    let limit = Rlimit { current: Some(8 << 20), maximum: None };
+    setrlimit(Resource::Fsize, limit).unwrap();
+    let letter = format!("A: b\n\n{}", "x".repeat(9 << 20));
+    let config = place.path("postroad.toml");
+    let called =
+        place.run(&["--config", config.to_str().unwrap(), "-d", "alice"], &[], letter.as_bytes());
+    setrlimit(Resource::Fsize, Rlimit { current: None, maximum: None }).unwrap();
+    called.ends(75, "4.3.0 ");
+    assert_eq!(std::fs::read_dir(place.path("mail/alice/tmp")).unwrap().count(), 0);
 }

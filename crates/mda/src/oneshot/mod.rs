@@ -27,10 +27,12 @@ mod call;
 mod host_user;
 mod input;
 mod recipient;
+mod signals;
 
 pub use call::{Call, Environment};
 pub(crate) use input::Input;
 use recipient::SettingsFrom;
+use signals::Signals;
 
 /// The settings that are read where the caller names none and the file is there.
 const SETTINGS: &str = "/etc/postroad/postroad.toml";
@@ -98,10 +100,14 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// Files the letter on `input`. Always ends: after [`limits::ONE_SHOT_TIME_MAX`], and after a panic, with
-/// [`Exit::TryLater`].
+/// Files the letter on `input`. Always ends: after [`limits::ONE_SHOT_TIME_MAX`], after a panic, and when a
+/// signal asks the process to end, with [`Exit::TryLater`]. To be called before there are other threads.
 pub fn deliver(call: Call, environment: Environment, input: impl Read + Send + 'static) -> Verdict {
-    within(limits::ONE_SHOT_TIME_MAX, move || {
+    let signals = match Signals::hold() {
+        Ok(signals) => signals,
+        Err(error) => return Verdict::try_later(&format!("cannot hold signals: {error}")),
+    };
+    within(limits::ONE_SHOT_TIME_MAX, signals, move || {
         file(&call, &environment, input)
             .map_or_else(Verdict, |filed| Verdict(replies::filed(&filed)))
     })
@@ -119,18 +125,29 @@ pub fn become_owner_of_mailboxes(config: &Config) -> Result<(), Verdict> {
     }
 }
 
-/// Runs `work` in a thread of its own. Where it takes longer than `time_max` the process ends without it: what
-/// it has in tmp/ is swept, and what it has in new/ comes twice.
-fn within(time_max: Duration, work: impl FnOnce() -> Verdict + Send + 'static) -> Verdict {
+/// Runs `work` in a thread of its own. Where it takes longer than `time_max`, or a signal comes, the process ends
+/// without it: what it has in tmp/ is swept, and what it has in new/ comes twice.
+fn within(
+    time_max: Duration,
+    signals: Signals,
+    work: impl FnOnce() -> Verdict + Send + 'static,
+) -> Verdict {
     let (tell, hear) = std::sync::mpsc::sync_channel(1);
-    let worker = std::thread::Builder::new().name("delivery".to_owned()).spawn(move || {
+    let interrupted = tell.clone();
+    let threads = in_thread("delivery", move || {
         let verdict = std::panic::catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
             Verdict::try_later("The delivery agent has broken down, try again later")
         });
         // Whoever waits below may have given up.
         let _ = tell.send(verdict);
+    })
+    .and_then(|()| {
+        in_thread("signals", move || {
+            let text = format!("The delivery was ended by {}", signals.next());
+            let _ = interrupted.send(Verdict::try_later(&text));
+        })
     });
-    if let Err(error) = worker {
+    if let Err(error) = threads {
         return Verdict::try_later(&format!("cannot start a thread: {error}"));
     }
     hear.recv_timeout(time_max).unwrap_or_else(|error| match error {
@@ -139,6 +156,10 @@ fn within(time_max: Duration, work: impl FnOnce() -> Verdict + Send + 'static) -
         }
         RecvTimeoutError::Disconnected => Verdict::try_later("The delivery was broken off"),
     })
+}
+
+fn in_thread(name: &str, work: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
+    std::thread::Builder::new().name(name.to_owned()).spawn(work).map(drop)
 }
 
 fn file(call: &Call, environment: &Environment, input: impl Read) -> Result<Filed, Reply> {
@@ -219,7 +240,7 @@ mod tests {
 
     #[test]
     fn a_panic_is_try_later() {
-        let verdict = within(Duration::from_secs(60), || panic!("a bug"));
+        let verdict = within(Duration::from_secs(60), Signals::default(), || panic!("a bug"));
         assert_eq!(verdict.exit(), Exit::TryLater);
         assert_eq!(
             verdict.to_string(),
@@ -230,7 +251,7 @@ mod tests {
     #[test]
     fn what_takes_too_long_is_try_later() {
         let (release, wait) = std::sync::mpsc::channel::<()>();
-        let verdict = within(Duration::from_millis(1), move || {
+        let verdict = within(Duration::from_millis(1), Signals::default(), move || {
             // Until the other end is dropped, which is after the verdict.
             let _ = wait.recv();
             Verdict::try_later("too late")
