@@ -6,6 +6,7 @@
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
+use postroad_disk::DiskError;
 use postroad_queue::{QueueRow, RecipientState};
 use serde::{Deserialize, Serialize};
 
@@ -73,7 +74,20 @@ impl Outbox {
     /// # Errors
     /// Where the outbox can't be read.
     pub async fn list(&self) -> Result<Vec<Waiting>, OutboxError> {
-        let mut letters = match self.queue(Duration::ZERO).await {
+        // In the order in which a letter moves, so that one that moves meanwhile is seen at least once.
+        let drop_off = self.drop_off()?;
+        let mut left = Vec::new();
+        for name in drop_off.waiting()? {
+            let found = drop_off.read_waiting(&name);
+            left.extend(still_there(found)?.map(|found| Waiting::of_left(name, found)));
+        }
+        let mut taken = Vec::new();
+        for id in drop_off.taken()? {
+            let found = drop_off.read_taken(id);
+            let id = sender::shown_id(id);
+            taken.extend(still_there(found)?.map(|found| Waiting::of_left(id, found)));
+        }
+        let mut letters: Vec<Waiting> = match self.queue(Duration::ZERO).await {
             Ok(shard) => {
                 let rows = sender::all_rows(shard.as_ref()).await;
                 shard.release().await;
@@ -82,16 +96,19 @@ impl Outbox {
             Err(OutboxError::Busy) => read_status(&self.folder),
             Err(error) => return Err(error),
         };
-        let drop_off = self.drop_off()?;
-        for name in drop_off.waiting()? {
-            match drop_off.read_waiting(&name) {
-                Ok(found) => letters.push(Waiting::of_left(name, found)),
-                // The sender took it in this moment.
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
+        taken.retain(|taken| letters.iter().all(|queued| queued.id != taken.id));
+        letters.extend(taken);
+        letters.extend(left);
         Ok(letters)
+    }
+}
+
+/// A letter that has moved on since its name was read is no error.
+fn still_there(found: Result<Found, DiskError>) -> Result<Option<Found>, DiskError> {
+    match found {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
     }
 }
 

@@ -103,8 +103,11 @@ impl Outbox {
         self.expect_letters()?;
         let shard = self.queue(limits::OUTBOX_WAIT).await?;
         let result = async {
-            take_in(drop_off, shard.as_ref()).await?;
+            let queued = take_in(drop_off, shard.as_ref()).await?;
             let rows = all_rows(shard.as_ref()).await;
+            // Listed before it is forgotten: at no moment has a waiting letter gone from sight.
+            listing::keep(&self.folder, &rows);
+            queued.into_iter().try_for_each(|id| drop_off.forget(id))?;
             send(shard.as_ref(), account, due(&rows, eagerness)).await?;
             let rows = all_rows(shard.as_ref()).await;
             listing::keep(&self.folder, &rows);
@@ -136,13 +139,15 @@ async fn wait(drop_off: &DropOff, at: SystemTime) -> Result<(), OutboxError> {
     Ok(())
 }
 
-/// Puts what was left into the queue; see [`super::DropOff`] for the steps.
-async fn take_in(drop_off: &DropOff, shard: &dyn OwnedShard) -> Result<(), OutboxError> {
+/// Puts what was left into the queue, and gives what is safe there now and can be forgotten; see
+/// [`super::DropOff`] for the steps.
+async fn take_in(drop_off: &DropOff, shard: &dyn OwnedShard) -> Result<Vec<QueueId>, OutboxError> {
+    let mut queued = Vec::new();
     // First what an earlier sender had in its hands.
     let taken = drop_off.taken()?;
     for (id, presence) in taken.iter().zip(shard.probe(&taken).await) {
         match presence {
-            Presence::Present => drop_off.forget(*id)?,
+            Presence::Present => queued.push(*id),
             Presence::Absent => drop_off.put_back(*id)?,
         }
     }
@@ -165,7 +170,7 @@ async fn take_in(drop_off: &DropOff, shard: &dyn OwnedShard) -> Result<(), Outbo
             content: Content::Memory(letter.content),
         };
         match shard.accept(vec![message]).await.pop() {
-            Some(Accept::Stored) => drop_off.forget(id)?,
+            Some(Accept::Stored) => queued.push(id),
             Some(Accept::Refused(error)) => {
                 drop_off.put_back(id)?;
                 return Err(error.into());
@@ -174,7 +179,7 @@ async fn take_in(drop_off: &DropOff, shard: &dyn OwnedShard) -> Result<(), Outbo
             Some(Accept::InDoubt) | None => {}
         }
     }
-    Ok(())
+    Ok(queued)
 }
 
 pub(super) async fn all_rows(shard: &dyn OwnedShard) -> Vec<QueueRow> {
