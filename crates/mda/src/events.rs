@@ -71,6 +71,11 @@ pub(crate) fn not_filed(to: &Address, error: &StoreError) {
     error!(to = %to, error = %Chain(error), "cannot file a letter");
 }
 
+/// A letter was filed when "later" had been answered.
+pub(crate) fn taken_back(to: &Address, filed: &Filed) {
+    warn!(to = %to, file = %filed.path.display(), "filed too late and taken back: the letter comes again");
+}
+
 pub(crate) fn hanging(mailbox: &Path) {
     error!(mailbox = %mailbox.display(), "a mailbox does not answer; its letters are put off until it does");
 }

@@ -8,7 +8,7 @@ use std::time::SystemTime;
 
 use postroad_disk::{Disk, DiskError, DiskFile, EntryKind};
 
-use crate::draft::Draft;
+use crate::draft::{Draft, Filed};
 use crate::file_name::{FileNames, is_abandoned};
 use crate::sync_group::SyncGroup;
 use crate::{Maildir, StoreError};
@@ -63,6 +63,12 @@ impl Courier {
             }
             other => Ok(other?),
         }
+    }
+
+    /// Takes back a letter of which nobody was told that it is there: it comes again, and once is enough.
+    pub fn take_back(&self, filed: &Filed) {
+        // Where it can't be removed (a reader has moved it) it comes twice, which is better than not at all.
+        let _ = self.disk.remove(&filed.path);
     }
 
     fn create(&self, maildir: &Maildir) -> Result<Draft, DiskError> {

@@ -4,7 +4,7 @@
 //! sessions for the syncs. Replies go out in the order of the recipients, so one mailbox that hangs would
 //! hold up all: once nothing moves but that, it is given [`limits::STRAGGLER_WAIT`] and answered "later".
 //! Its thread may hang on, so letters for that mailbox are put off at once for a while: each could cost one
-//! more thread.
+//! more thread. What it files after all, when "later" was answered, it takes back: the letter comes again.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -90,6 +90,11 @@ pub(super) async fn to_all(
         // Never ends before that: it waits for ever when all are started.
         () = start_all => {}
     }
+    // From here on whoever files a letter learns that nobody hears of it. What was said before counts.
+    hear.close();
+    while let Some((index, step)) = hear.recv().await {
+        note(&mut progress, index, step);
+    }
     let mut replies = Vec::with_capacity(paths.len());
     for ((path, progress), destination) in paths.iter().zip(progress).zip(&destinations) {
         let reply = match progress {
@@ -139,17 +144,19 @@ async fn settled(progress: &mut [Progress], hear: &mut mpsc::UnboundedReceiver<(
     loop {
         let wait = patience(progress);
         match timeout(wait, hear.recv()).await {
-            Ok(Some((index, step))) => {
-                if let Some(place) = progress.get_mut(index) {
-                    *place = step;
-                }
-            }
+            Ok(Some((index, step))) => note(progress, index, step),
             // All senders are gone: what isn't done now never will be.
             Ok(None) | Err(_) => return,
         }
         if progress.iter().all(|step| matches!(step, Progress::Done(_))) {
             return;
         }
+    }
+}
+
+fn note(progress: &mut [Progress], index: usize, step: Progress) {
+    if let Some(place) = progress.get_mut(index) {
+        *place = step;
     }
 }
 
@@ -207,24 +214,30 @@ fn file(shared: &Arc<Shared>, letter: &Letter, to: Destination, index: usize, te
     if !say(Progress::Written) {
         return;
     }
+    let report = Report {
+        shared: Arc::clone(shared),
+        ids: Ids::of(&letter.header),
+        to,
+        index,
+        tell: tell.clone(),
+    };
     match (drafts.pop(), drafts) {
         (Some(draft), rest) if rest.is_empty() => {
-            let (shared, tell, ids) = (Arc::clone(shared), tell.clone(), Ids::of(&letter.header));
-            draft.deliver_then(move |result| {
-                let reply = settle(&shared, &ids, &to, result);
-                let _ = tell.send((index, Progress::Done(reply)));
+            draft.deliver_then(move |result| match result {
+                Ok(filed) => report.filed(&[filed]),
+                Err(error) => report.not_filed(&error, &[]),
             });
         }
         (last, rest) => {
-            // All or "later": a second copy for some is better than none for one.
-            let mut reply = replies::unknown_user();
+            // All or "later".
+            let mut filed = Vec::new();
             for draft in rest.into_iter().chain(last) {
-                reply = settle(shared, &Ids::of(&letter.header), &to, draft.deliver());
-                if reply.code().value() != 250 {
-                    break;
+                match draft.deliver() {
+                    Ok(letter) => filed.push(letter),
+                    Err(error) => return report.not_filed(&error, &filed),
                 }
             }
-            say(Progress::Done(reply));
+            report.filed(&filed);
         }
     }
 }
@@ -241,22 +254,46 @@ impl Ids {
     }
 }
 
-/// Tells the trace and the log, and says what the client is told.
-fn settle(
-    shared: &Shared,
-    ids: &Ids,
-    to: &Destination,
-    result: Result<Filed, StoreError>,
-) -> Reply {
-    match result {
-        Ok(filed) => {
-            let record = events::filed_record(&to.address, &filed);
-            shared.journal.record(ids.queue_id.as_deref(), ids.message_id.as_deref(), record);
-            replies::filed(&filed)
+/// Tells trace, log and client what became of one recipient's letter.
+struct Report {
+    shared: Arc<Shared>,
+    ids: Ids,
+    to: Destination,
+    index: usize,
+    tell: Tell,
+}
+
+impl Report {
+    /// The letter is in all the recipient's mailboxes. Where nobody waits for that any more, "later" was
+    /// answered, or nothing: the letter comes again.
+    fn filed(&self, filed: &[Filed]) {
+        // There is always one: an alias leads to somebody.
+        let reply = filed.last().map_or_else(replies::unknown_user, replies::filed);
+        if self.tell.is_closed() {
+            return self.take_back(filed);
         }
-        Err(error) => {
-            events::not_filed(&to.address, &error);
-            replies::not_filed(&error)
+        for filed in filed {
+            let record = events::filed_record(&self.to.address, filed);
+            let Ids { queue_id, message_id } = &self.ids;
+            self.shared.journal.record(queue_id.as_deref(), message_id.as_deref(), record);
+        }
+        if self.tell.send((self.index, Progress::Done(reply))).is_err() {
+            self.take_back(filed);
+        }
+    }
+
+    /// The letter isn't in all of them: it leaves those that it is in.
+    fn not_filed(&self, error: &StoreError, filed: &[Filed]) {
+        events::not_filed(&self.to.address, error);
+        self.take_back(filed);
+        // Who waited for it may have given up on it, which was "later" too.
+        let _ = self.tell.send((self.index, Progress::Done(replies::not_filed(error))));
+    }
+
+    fn take_back(&self, filed: &[Filed]) {
+        for filed in filed {
+            events::taken_back(&self.to.address, filed);
+            self.shared.courier.take_back(filed);
         }
     }
 }

@@ -201,16 +201,33 @@ async fn m13_a_thousand_recipients_have_a_reply_each() {
     assert_eq!(place.letters("alice").len(), 1_000);
 }
 
-/// A disk on which everything below one folder hangs until the other end of a channel is dropped.
+/// A disk on which one call for files below one folder hangs until the other end of a channel is dropped.
 #[derive(Debug)]
 struct HangingDisk {
     below: &'static str,
+    call: HangingCall,
+    reached: mpsc::Sender<()>,
     released: std::sync::Mutex<mpsc::Receiver<()>>,
 }
 
+#[derive(Debug, PartialEq)]
+enum HangingCall {
+    Create,
+    Rename,
+}
+
 impl HangingDisk {
-    fn wait(&self, path: &Path) {
-        if path.components().any(|part| part.as_os_str() == self.below) {
+    /// The disk, what is told of each call that hangs, and what lets them go on.
+    fn new(call: HangingCall) -> (Self, mpsc::Receiver<()>, mpsc::Sender<()>) {
+        let (reached, hangs) = mpsc::channel();
+        let (release, released) = mpsc::channel();
+        let released = std::sync::Mutex::new(released);
+        (Self { below: "bob", call, reached, released }, hangs, release)
+    }
+
+    fn wait(&self, call: HangingCall, path: &Path) {
+        if call == self.call && path.components().any(|part| part.as_os_str() == self.below) {
+            let _ = self.reached.send(());
             // Until the sender is dropped.
             let _ = self.released.lock().unwrap().recv();
         }
@@ -219,7 +236,7 @@ impl HangingDisk {
 
 impl Disk for HangingDisk {
     fn create_new(&self, path: &Path) -> Result<Box<dyn DiskFile>, DiskError> {
-        self.wait(path);
+        self.wait(HangingCall::Create, path);
         OsDisk.create_new(path)
     }
 
@@ -236,6 +253,7 @@ impl Disk for HangingDisk {
     }
 
     fn rename_noreplace(&self, from: &Path, to: &Path) -> Result<(), DiskError> {
+        self.wait(HangingCall::Rename, to);
         OsDisk.rename_noreplace(from, to)
     }
 
@@ -274,8 +292,7 @@ impl Disk for HangingDisk {
 
 #[tokio::test]
 async fn m13_a_mailbox_that_hangs_holds_up_nobody_else() {
-    let (release, released) = mpsc::channel();
-    let disk = HangingDisk { below: "bob", released: std::sync::Mutex::new(released) };
+    let (disk, _, release) = HangingDisk::new(HangingCall::Create);
     let place = Place::with_disk(Arc::new(disk));
     let mut client = place.connect();
     client.begin(&["bob@our.example", "alice@our.example", "carol@our.example"]).await;
@@ -291,6 +308,32 @@ async fn m13_a_mailbox_that_hangs_holds_up_nobody_else() {
         tokio::task::yield_now().await;
     }
     assert_eq!((place.letters("alice").len(), place.letters("bob").len()), (2, 0));
+}
+
+#[tokio::test]
+async fn m13_what_nobody_waits_for_any_more_is_taken_back() {
+    let (disk, hangs, release) = HangingDisk::new(HangingCall::Rename);
+    let place = Place::with_disk(Arc::new(disk));
+    let (ours, theirs) = tokio::io::duplex(64 * 1024);
+    let shared = Arc::clone(&place.shared);
+    let session =
+        tokio::spawn(async move { converse(&shared, theirs, Peer::Local { uid: 0 }).await });
+    let mut client = Client(BufReader::new(ours));
+    client.begin(&["bob@our.example"]).await;
+    client.say("DATA\r\n").await;
+    client.hear().await;
+    client.say("Subject: late\r\n\r\n.\r\n").await;
+    while hangs.try_recv().is_err() {
+        tokio::task::yield_now().await;
+    }
+    // As when the agent ends in the middle of a session, or "later" was answered.
+    session.abort();
+    assert!(session.await.unwrap_err().is_cancelled());
+    drop(release);
+    while Arc::strong_count(&place.shared) > 1 {
+        tokio::task::yield_now().await;
+    }
+    assert!(place.letters("bob").is_empty());
 }
 
 #[tokio::test]
