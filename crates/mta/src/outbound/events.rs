@@ -138,6 +138,11 @@ pub(crate) fn unreadable(queue_id: &str, error: &ContentError) {
     tracing::error!(queue_id, error, "cannot read a message from the queue; trying again later");
 }
 
+/// A delivery ended in a panic, a mistake of ours; the panic itself is in the log above.
+pub(crate) fn panicked(queue_id: &str) {
+    tracing::error!(queue_id, "the delivery panicked; trying again later, please report it");
+}
+
 /// Somebody else has the queue.
 pub(crate) fn fenced(error: Fenced) {
     let error: &dyn std::error::Error = &error;

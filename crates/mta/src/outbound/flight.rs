@@ -7,6 +7,7 @@ use std::time::SystemTime;
 use bytes::Bytes;
 use postroad_queue::spool::{ContentError, Outcome, QueueRow, RecipientState};
 
+use super::events;
 use super::shared::Shared;
 
 /// A claimed message. The claim ends with the last job's outcome made durable.
@@ -68,15 +69,20 @@ impl Flight {
         }
     }
 
-    /// A job's outcomes are durable. The last one ends the claim.
+    /// A job's outcomes are durable.
     pub(crate) fn job_settled(&self, outcomes: &[Outcome]) {
         let waiting = outcomes.iter().filter_map(|outcome| match outcome.state {
             RecipientState::Waiting { due, .. } => Some(due),
             RecipientState::Held { .. } | RecipientState::Done => None,
         });
+        self.job_ended(waiting);
+    }
+
+    /// One job less. The last one ends the claim; the message is due again at the earliest of all times.
+    fn job_ended(&self, due: impl Iterator<Item = SystemTime>) {
         let next_due = {
             let mut next = self.next_due.lock().unwrap_or_else(PoisonError::into_inner);
-            *next = next.into_iter().chain(waiting).min();
+            *next = next.into_iter().chain(due).min();
             *next
         };
         if self.jobs_open.fetch_sub(1, Ordering::AcqRel) > 1 {
@@ -86,6 +92,17 @@ impl Flight {
         let stale = self.generation != self.shared.generation();
         let due = if stale { Some(self.shared.clock.now()) } else { next_due };
         self.shared.release(self.row.id, due);
+    }
+}
+
+/// A job that is dropped by a panic gives its claim back: else nobody would try it again before a restart.
+impl Drop for Job {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            events::panicked(&self.flight.id);
+            let shared = &self.flight.shared;
+            self.flight.job_ended(std::iter::once(shared.clock.now() + shared.retry.first));
+        }
     }
 }
 

@@ -1,21 +1,24 @@
 //! One connection's task: takes message after message of its lane to the next hop.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::task::Poll;
 
 use bytes::Bytes;
 use postroad_protocol::client::{Purpose, Transaction, Verdict};
 use postroad_protocol::reply::Reply;
-use postroad_queue::spool::{ContentError, Cursor, Filter, RecipientState};
+use postroad_queue::retry::Next;
+use postroad_queue::spool::{ContentError, Cursor, Filter, Outcome, RecipientState};
 use tokio::time::timeout;
 
 use super::connection::Connection;
 use super::events;
-use super::flight::Job;
+use super::flight::{Flight, Job};
 use super::hop::Hop;
 use super::lane::Lane;
 use super::limits;
 use super::settle;
-use super::shared::Shared;
+use super::shared::{Distance, Shared};
 
 pub(crate) struct Worker {
     shared: Arc<Shared>,
@@ -40,7 +43,10 @@ impl Worker {
                 self.lane.drain();
                 break;
             }
-            self.carry(job).await;
+            let (flight, recipients) = (Arc::clone(&job.flight), job.recipients.clone());
+            if caught(self.carry(job)).await.is_err() {
+                self.recover(&flight, &recipients).await;
+            }
             next = self.next_job().await;
         }
         if let Some(open) = self.open.take() {
@@ -48,6 +54,31 @@ impl Worker {
         }
         drop(permit);
         self.shared.forget(&self.lane);
+    }
+
+    /// A job has panicked. Its claim is given back already ([`Job`]); its recipients wait as after a
+    /// deferral, and in the end for the operator, for a notice might panic as well (row Q10).
+    async fn recover(&mut self, flight: &Flight, recipients: &[usize]) {
+        self.open = None;
+        self.hop.start_over();
+        let outcome = |index: &usize| {
+            let attempts = flight.attempts(*index) + 1;
+            let next = self.shared.next_attempt(attempts, &flight.row, Distance::Elsewhere);
+            let state = match next {
+                Next::At(due) => {
+                    let reply = Reply::new(451, (4, 3, 0), "the delivery panicked; see the log");
+                    RecipientState::Waiting { attempts, due, last: Some(reply) }
+                }
+                Next::GiveUp => RecipientState::Held { attempts },
+            };
+            let recipient = u32::try_from(*index).unwrap_or(u32::MAX);
+            Outcome { id: flight.row.id, recipient, state }
+        };
+        if let Err(fenced) =
+            self.shared.shard.settle(recipients.iter().map(outcome).collect()).await
+        {
+            events::fenced(fenced);
+        }
     }
 
     /// The next job: from the line, or after a while of waiting with the connection open.
@@ -77,9 +108,7 @@ impl Worker {
 
     /// Delivers one job, over as many hosts as it takes, and sees to its outcomes.
     async fn carry(&mut self, mut job: Job) {
-        if job.flight.generation != self.shared.generation() {
-            self.look_again(&mut job).await;
-        }
+        self.look_again(&mut job).await;
         let content = match job.flight.content().await {
             Ok(content) => content,
             Err(error) => return self.unreadable(job, &error).await,
@@ -138,8 +167,11 @@ impl Worker {
         verdicts.settle(&batch, delivered.verdicts, deferrals);
     }
 
-    /// An operator has changed the queue since the row was read.
+    /// Leaves out whom an operator has held or deleted since the row was read.
     async fn look_again(&self, job: &mut Job) {
+        if job.flight.generation == self.shared.generation() {
+            return;
+        }
         let filter = Filter { ids: Some(vec![job.flight.row.id]), ..Filter::default() };
         let page = self.shared.shard.find(&filter, Cursor::default(), 1).await;
         let row = page.rows.first();
@@ -153,7 +185,8 @@ impl Worker {
     async fn unreachable(&self, job: Job, verdicts: Verdicts, reply: &Reply, content: Bytes) {
         let others = self.lane.drain();
         settle::conclude(&self.shared, job, verdicts.settled, &self.hop, content).await;
-        for job in others {
+        for mut job in others {
+            self.look_again(&mut job).await;
             let mut verdicts = Verdicts::new(job.recipients.clone());
             verdicts.settle_open(reply);
             match job.flight.content().await {
@@ -185,6 +218,16 @@ impl Worker {
             }
         }
     }
+}
+
+/// Runs it to its end, or to its panic: that takes neither the worker nor its lane along.
+async fn caught(work: impl Future<Output = ()>) -> std::thread::Result<()> {
+    let mut work = std::pin::pin!(work);
+    std::future::poll_fn(|context| {
+        let polled = catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context)));
+        polled.map_or_else(|panic| Poll::Ready(Err(panic)), |poll| poll.map(Ok))
+    })
+    .await
 }
 
 /// Who of a job's recipients has a verdict.

@@ -15,6 +15,8 @@ pub(crate) struct MemoryShard {
     pub(crate) changed: tokio::sync::Notify,
     /// Whether the next `accept` is refused.
     pub(crate) full: std::sync::atomic::AtomicBool,
+    /// Whether the next `settle` panics.
+    pub(crate) panics: std::sync::atomic::AtomicBool,
 }
 
 impl MemoryShard {
@@ -72,6 +74,7 @@ impl OwnedShard for MemoryShard {
 
     fn settle(&self, outcomes: Vec<Outcome>) -> BoxFuture<'_, Result<(), Fenced>> {
         Box::pin(async move {
+            assert!(!self.panics.swap(false, Ordering::Relaxed), "as the test wants it");
             let mut messages = self.messages.lock().unwrap();
             for outcome in outcomes {
                 let Some((row, _)) = messages.get_mut(&outcome.id) else { continue };

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use postroad_queue::spool::{Edit, Filter, OwnedShard as _};
+use postroad_queue::spool::{Edit, Filter, OwnedShard as _, QueueRow, RecipientState};
 use tokio::time::Instant;
 
 use crate::peer::{Peer, Peers, good};
@@ -85,4 +85,34 @@ async fn q08_an_operator_holds_releases_and_deletes() {
     site.engine.refresh();
     site.until_empty().await;
     assert_eq!(times.lock().unwrap().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn q08_what_waits_for_a_host_that_is_down_can_still_be_held() {
+    let silent = Peer::new(|_, _| None);
+    let more = "mta.deliveries_per_next_hop_max = 1";
+    let site = Site::start(Peers::one(&silent), Table::one("third.example"), more);
+    site.send("a@our.example", &["b@third.example"]).await;
+    let second = site.send("a@our.example", &["c@third.example"]).await;
+    let only = Filter { ids: Some(vec![second]), ..Filter::default() };
+    site.shard.edit(&only, Edit::Hold).await.unwrap();
+    site.engine.refresh();
+    tokio::time::sleep(Duration::from_secs(24 * 60 * 60)).await;
+    let held = |row: &&QueueRow| matches!(row.states[0], RecipientState::Held { .. });
+    assert_eq!(site.shard.rows().iter().filter(held).count(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn q10_a_panic_wedges_neither_its_message_nor_its_lane() {
+    let peer = Peer::good();
+    let more = "mta.deliveries_per_next_hop_max = 1";
+    let site = Site::start(Peers::one(&peer), Table::one("third.example"), more);
+    site.shard.panics.store(true, std::sync::atomic::Ordering::Relaxed);
+    for _ in 0..3 {
+        site.send("a@our.example", &["b@third.example"]).await;
+    }
+    assert!(site.deferral().await.contains("panicked"));
+    site.until_empty().await;
+    // Its outcome was lost with it, so the first one went twice.
+    assert_eq!(peer.messages(), 4);
 }
