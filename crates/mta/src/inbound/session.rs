@@ -265,7 +265,7 @@ impl Session {
             Content::Memory(bytes) => Some(bytes.clone()),
             Content::Large(_) => None,
         };
-        let arrived = SystemTime::now();
+        let arrived = self.inbound.engine.arrival();
         let message = NewMessage { id, arrived, envelope: Envelope::clone(&envelope), content };
         let refused = match self.inbound.shard.accept(vec![message]).await.pop() {
             Some(Accept::Stored) => None,

@@ -10,7 +10,7 @@
 //! the queue again when they are due. At start the whole queue is walked once.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use anyhow::Context as _;
 use bytes::Bytes;
@@ -75,6 +75,11 @@ impl Engine {
 
     pub(crate) fn shared(&self) -> Arc<Shared> {
         Arc::clone(&self.shared)
+    }
+
+    /// The time of arrival of a message that is about to be stored.
+    pub fn arrival(&self) -> SystemTime {
+        self.shared.clock.arrival()
     }
 
     /// Takes a message that was stored just now. `content` spares reading it back from disk; `None`

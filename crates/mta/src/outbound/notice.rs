@@ -134,7 +134,7 @@ async fn send(
         };
         return Box::pin(send(shared, flight, hop, kind, &postmaster, told, content)).await;
     }
-    let now = shared.clock.now();
+    let now = shared.clock.arrival();
     let id = shared.shard.new_id();
     let id_text = id.to_string();
     let (message, utf8) = {

@@ -1,7 +1,7 @@
 //! Which message is due when: an id and a time for each deferred message, nothing else of it in memory.
 
 use std::collections::{BTreeSet, HashMap};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use postroad_queue::spool::{QueueId, QueueRow, RecipientState};
 
@@ -41,19 +41,31 @@ impl Schedule {
     }
 }
 
-/// When the first waiting recipient is due; `None` where nobody waits.
-pub(crate) fn first_due(row: &QueueRow) -> Option<SystemTime> {
-    let due = |state: &RecipientState| match state {
+/// When a waiting recipient is to be tried, as the engine counts time; `longest` is the longest wait.
+///
+/// Arrivals and an operator's edits are stamped by the wall clock, which is ahead of ours where it was set or
+/// the machine slept. A first try never waits, and a time that no wait of ours could have given is past.
+pub(crate) fn due(
+    state: &RecipientState,
+    now: SystemTime,
+    longest: Duration,
+) -> Option<SystemTime> {
+    match state {
+        RecipientState::Waiting { attempts: 0, .. } => Some(now),
+        // Waits are spread by up to a quarter.
+        RecipientState::Waiting { due, .. } if *due > now + longest * 2 => Some(now),
         RecipientState::Waiting { due, .. } => Some(*due),
         RecipientState::Held { .. } | RecipientState::Done => None,
-    };
-    row.states.iter().filter_map(due).min()
+    }
+}
+
+/// When the first waiting recipient is due; `None` where nobody waits.
+pub(crate) fn first_due(row: &QueueRow, now: SystemTime, longest: Duration) -> Option<SystemTime> {
+    row.states.iter().filter_map(|state| due(state, now, longest)).min()
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]
@@ -69,5 +81,21 @@ mod tests {
         assert_eq!(schedule.take_due(at(35), 1), [id(3)]);
         assert_eq!(schedule.take_due(at(50), 9), [id(1), id(2)]);
         assert_eq!(schedule.next(), None);
+    }
+    #[test] // Tests row F16: a clock that was set holds nothing back.
+    fn times_of_another_clock_are_past() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000);
+        let (minute, longest) = (Duration::from_secs(60), Duration::from_secs(3_600));
+        let waiting = |attempts, due| RecipientState::Waiting { attempts, due, last: None };
+        for (state, expected) in [
+            (waiting(0, now + minute), Some(now)),
+            (waiting(1, now + minute), Some(now + minute)),
+            (waiting(1, now + longest), Some(now + longest)),
+            (waiting(1, now + longest * 24), Some(now)),
+            (RecipientState::Held { attempts: 0 }, None),
+            (RecipientState::Done, None),
+        ] {
+            assert_eq!(due(&state, now, longest), expected, "{state:?}");
+        }
     }
 }

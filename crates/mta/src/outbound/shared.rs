@@ -12,7 +12,7 @@ use postroad_accounts::Accounts;
 use postroad_observe::trace::Journal;
 use postroad_protocol::address::Domain;
 use postroad_queue::retry;
-use postroad_queue::spool::{Cursor, Filter, OwnedShard, QueueId, QueueRow, RecipientState};
+use postroad_queue::spool::{Cursor, Filter, OwnedShard, QueueId, QueueRow};
 use rustls::ClientConfig;
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -26,7 +26,7 @@ use super::lane::Lane;
 use super::limits;
 use super::network::Network;
 use super::route::{Destination, Router};
-use super::schedule::{Schedule, first_due};
+use super::schedule::{self, Schedule};
 
 /// Client TLS: for hops whose certificate must be right, and for those where any will do.
 pub(crate) struct ClientTls {
@@ -160,18 +160,16 @@ impl Shared {
         for (index, (recipient, state)) in
             row.envelope.recipients.iter().zip(&row.states).enumerate()
         {
-            match state {
-                RecipientState::Waiting { due, .. } if *due > now => {
-                    later = later.into_iter().chain([*due]).min();
-                }
-                RecipientState::Waiting { .. } => {
+            match schedule::due(state, now, self.retry.longest) {
+                Some(due) if due > now => later = later.into_iter().chain([due]).min(),
+                Some(_) => {
                     let destination = self.router.destination(&recipient.address.domain);
                     match groups.iter_mut().find(|(known, _)| *known == destination) {
                         Some((_, recipients)) => recipients.push(index),
                         None => groups.push((destination, vec![index])),
                     }
                 }
-                RecipientState::Held { .. } | RecipientState::Done => {}
+                None => {}
             }
         }
         if groups.is_empty() {
@@ -233,7 +231,8 @@ impl Shared {
             let page = self.shard.find(&Filter::default(), cursor, limits::PAGE).await;
             for row in &page.rows {
                 let claimed = lock(&self.claims).contains(&row.id);
-                if let (false, Some(due)) = (claimed, first_due(row)) {
+                let due = schedule::first_due(row, self.clock.now(), self.retry.longest);
+                if let (false, Some(due)) = (claimed, due) {
                     self.put_off(row.id, due);
                 }
             }

@@ -116,3 +116,14 @@ async fn q10_a_panic_wedges_neither_its_message_nor_its_lane() {
     // Its outcome was lost with it, so the first one went twice.
     assert_eq!(peer.messages(), 4);
 }
+
+#[tokio::test(start_paused = true)] // Tests row F16.
+async fn what_arrives_by_a_wall_clock_that_is_ahead_goes_at_once() {
+    let peer = Peer::good();
+    let mut site = Site::start(Peers::one(&peer), Table::one("third.example"), "");
+    site.arrived += Duration::from_secs(8 * 60 * 60);
+    let started = Instant::now();
+    site.send("a@our.example", &["b@third.example"]).await;
+    site.until_empty().await;
+    assert!(started.elapsed() < Duration::from_secs(60));
+}

@@ -72,7 +72,8 @@ const USERS: &str = "alice:{ARGON2ID}$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHQ$
 pub(crate) struct Site {
     pub(crate) engine: Engine,
     pub(crate) shard: Arc<MemoryShard>,
-    arrived: SystemTime,
+    /// When all messages arrive, by the wall clock.
+    pub(crate) arrived: SystemTime,
     _dir: tempfile::TempDir,
 }
 
