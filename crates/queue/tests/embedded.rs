@@ -211,6 +211,45 @@ async fn pages_and_filters() {
     assert_eq!(count(Filter { ids: Some(ids.clone()), ..Filter::default() }).await, 600);
 }
 
+fn segments(dir: &Path) -> usize {
+    std::fs::read_dir(dir.join("queue/segments")).unwrap().count()
+}
+
+#[tokio::test]
+async fn an_old_letter_keeps_no_segment_for_each_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let queue = open(dir.path()).await;
+    let old = accept(queue.as_ref(), &["a@b.example", "c@d.example"], "old").await;
+    settle(queue.as_ref(), old, 0, RecipientState::Done).await;
+    queue.release().await;
+    // Starts with nothing to write.
+    for _ in 0..5 {
+        open(dir.path()).await.release().await;
+        assert_eq!(segments(dir.path()), 2);
+    }
+    // Starts with something to write, which may have no time to clean.
+    for _ in 0..40 {
+        let queue = open(dir.path()).await;
+        let id = accept(queue.as_ref(), &["a@b.example"], "new").await;
+        settle(queue.as_ref(), id, 0, RecipientState::Done).await;
+        queue.release().await;
+    }
+    let queue = open(dir.path()).await;
+    let cleaned = async {
+        while segments(dir.path()) > 16 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), cleaned).await.expect("a log that is cleaned");
+    queue.release().await;
+
+    let queue = open(dir.path()).await;
+    let rows = rows(queue.as_ref()).await;
+    assert_eq!(rows.iter().map(|row| row.id).collect::<Vec<_>>(), [old]);
+    assert_eq!(rows[0].states[0], RecipientState::Done);
+    assert_eq!(queue.content(old).await.unwrap(), "old");
+}
+
 /// Waits until this many large messages have a file.
 async fn large_files(dir: &Path, expected: usize) {
     let patience = Duration::from_secs(60);

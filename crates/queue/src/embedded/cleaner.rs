@@ -2,7 +2,9 @@
 //!
 //! Invariant: a segment is removed only when none older is left, and durably so. An outcome never
 //! stands in an older segment than the message it is about, so an outcome is never lost while the
-//! message's record could still surface.
+//! message's record could still surface. (A younger segment in which nothing queued stands may hold the
+//! outcomes of letters in an older one; only one that was never written to holds none, and start-up
+//! removes those.)
 //!
 //! The oldest segment goes when nothing queued stands in it. Where a few old letters hold it while
 //! the log grows, they are written anew at the log's end, states and all, and then it goes. A few
@@ -17,7 +19,9 @@ use tokio::sync::oneshot;
 use super::codec::Storage;
 use super::inbox::{Moved, Request};
 use super::index::{Index, Place};
-use super::limits::{LOG_PER_LIVE_MAX, LOG_SEGMENTS_FREE, MOVE_OCTETS, SPARES_MAX, WALK_STEP};
+use super::limits::{
+    LOG_PER_LIVE_MAX, LOG_SEGMENTS_FREE, MOVE_OCTETS, SHORT_SEGMENTS_MAX, SPARES_MAX, WALK_STEP,
+};
 use super::walk::behind;
 use super::{Core, events, lock};
 use crate::spool::{Cursor, Edit, QueueId};
@@ -106,7 +110,8 @@ fn plan(core: &Core, current: u32) -> Option<Plan> {
         .values()
         .fold((0, 0), |(octets, live), usage| (octets + usage.octets, live + usage.live_octets));
     let long = octets > LOG_PER_LIVE_MAX * live + LOG_SEGMENTS_FREE * core.segment_octets;
-    long.then_some(Plan::Move(oldest))
+    let scattered = index.segments.len() > SHORT_SEGMENTS_MAX && octets <= core.segment_octets;
+    (long || scattered).then_some(Plan::Move(oldest))
 }
 
 fn clean(core: &Core, current: u32) -> Result<(), DiskError> {

@@ -36,7 +36,10 @@ pub(crate) const WALK_STEP: usize = 256;
 pub(crate) const HELPER_THREADS: usize = 4;
 /// The log is cleaned where it is more than this many times as long as what is alive in it …
 pub(crate) const LOG_PER_LIVE_MAX: u64 = 2;
-/// … and longer than this many segments.
+/// … and longer than this many segments, …
 pub(crate) const LOG_SEGMENTS_FREE: u64 = 4;
+/// … or where it has more segments than this that would all fit into one: each start begins a segment, and a
+/// user agent opens its outbox for every letter.
+pub(crate) const SHORT_SEGMENTS_MAX: usize = 16;
 /// Octets that cleaning moves between two looks at what else waits.
 pub(crate) const MOVE_OCTETS: u64 = 1024 * 1024;

@@ -13,7 +13,7 @@
 //! | before the group's sync returned | a whole record, part of one, or none; nobody was told 250 | start-up keeps whole records and cuts the rest off |
 //! | after the sync, before 250 was sent | a message that the client sends again | nobody can: a second copy (RFC 5321 §6.1) |
 //! | between the next hop's 250 and the outcome's sync | a message that is delivered again | the same |
-//! | while a segment is begun | a segment without records | cleaning removes it |
+//! | while a segment is begun | a segment without records | start-up removes it |
 //! | while a segment is set aside, or begun in one that was | a `.spare` file | start-up removes it |
 //! | while cleaning moves messages | the same message in two segments | start-up: the later record counts; cleaning removes the older segment |
 //! | while the epoch is written | `epoch.next` | the next start replaces it |
