@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 
 use super::Stage;
-use crate::process::{Process, free_port, listens};
+use crate::process::{Process, free_port, listens, until};
 
 const MAIN: &str = "\
 compatibility_level = 3.6
@@ -37,6 +37,10 @@ queue_run_delay = 2s
 ";
 
 /// Debian's master.cf without chroot.
+///
+/// Everybody logs through postlogd, over a socket that holds ten lines. Where it ends (by default after a hundred)
+/// and ten more lines come before the master has started the next one, the master itself waits for ever to log
+/// something, and nobody starts it: so this one doesn't end.
 const MASTER: &str = "\
 pickup unix n - n 60 1 pickup
 cleanup unix n - n - 0 cleanup
@@ -60,7 +64,7 @@ virtual unix - n n - - virtual
 lmtp unix - - n - - lmtp
 anvil unix - - n - 1 anvil
 scache unix - - n - 1 scache
-postlog unix-dgram n - n - 1 postlogd
+postlog unix-dgram n - n - 1 postlogd -o max_use=1000000 -o max_idle=1d
 ";
 
 /// How often it is started at most.
@@ -119,6 +123,9 @@ impl Postfix {
             let started = postfix.process.until("listened", || listens(smtp));
             started.with_context(|| postfix.log())?;
             if greets(smtp) {
+                // Its logger runs when the first client's line is there.
+                let logs = || postfix.log().contains("disconnect from");
+                until("postfix's logger", logs)?;
                 return Ok(postfix);
             }
             postfix.process.kill()?;
