@@ -76,9 +76,7 @@ impl Inbound {
 
     /// Asks before our own 250. Where the agent is down, the users that we know are taken.
     async fn ask_delivery_agent(&self, mail: &Mail, address: &Address) -> Result<(), Reply> {
-        let mut envelope = Envelope::new(mail.reverse_path.clone(), Vec::new());
-        envelope.utf8 = mail.utf8;
-        match self.probe.ask(&envelope, address).await {
+        match self.probe.ask(mail.utf8, address).await {
             ProbeOutcome::Accepted | ProbeOutcome::Down => Ok(()),
             ProbeOutcome::Refused(reply) | ProbeOutcome::Deferred(reply) => Err(reply),
         }

@@ -2,15 +2,16 @@
 //!
 //! MAIL, RCPT, RSET over LMTP: what the agent refuses (no such user, mailbox full) is refused in the
 //! session, so that no bounce goes to a sender who may be forged (RFC 5321 §6.2, row S40). Answers are
-//! remembered for a short while, "no" shorter than "yes"; connections are kept for the next question.
+//! remembered for a short while, "no" shorter than "yes"; connections are kept for the next question. The
+//! question names no sender: what the agent thinks of one must not be remembered for the others.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use postroad_config::NextHop;
-use postroad_protocol::address::Address;
+use postroad_protocol::address::{Address, ReversePath};
 use postroad_protocol::client::{Purpose, Transaction, Verdict};
-use postroad_protocol::envelope::{Envelope, Recipient};
+use postroad_protocol::envelope::{Envelope, Recipient, Utf8};
 use postroad_protocol::reply::Reply;
 use tokio::time::{Instant, timeout};
 
@@ -19,7 +20,7 @@ use super::engine::Engine;
 use super::hop::{Plan, open_once};
 use super::limits;
 use super::network::Place;
-use super::route::FixedHop;
+use super::route::{Destination, FixedHop};
 use super::shared::Shared;
 
 /// What the delivery agent says to a recipient.
@@ -31,7 +32,7 @@ pub enum ProbeOutcome {
     Refused(Reply),
     /// 4xx: not now.
     Deferred(Reply),
-    /// It doesn't answer (in time), or there is no LMTP route for local mail.
+    /// It doesn't answer (in time), or there is no LMTP route for it.
     Down,
 }
 
@@ -46,11 +47,17 @@ pub struct Probe {
 struct State {
     remembered: HashMap<Address, (ProbeOutcome, Instant)>,
     /// Open connections, the last used on top.
-    waiting: Vec<(Connection, Instant)>,
+    waiting: Vec<Waiting>,
+}
+
+struct Waiting {
+    destination: Destination,
+    connection: Connection,
+    since: Instant,
 }
 
 impl Probe {
-    /// Asks where the engine's route for local mail leads.
+    /// Asks where the engine's routes lead.
     pub fn new(engine: &Engine) -> Self {
         Self { shared: engine.shared(), state: Arc::default() }
     }
@@ -59,13 +66,13 @@ impl Probe {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// MAIL, RCPT, RSET for one recipient; answered from a short cache where it can be. `envelope`
-    /// gives the reverse-path and whether SMTPUTF8 was said.
-    pub async fn ask(&self, envelope: &Envelope, recipient: &Address) -> ProbeOutcome {
+    /// MAIL, RCPT, RSET for one recipient; answered from a short cache where it can be. `utf8` is whether
+    /// the client said SMTPUTF8.
+    pub async fn ask(&self, utf8: Utf8, recipient: &Address) -> ProbeOutcome {
         if let Some(outcome) = self.remembered(recipient) {
             return outcome;
         }
-        let asked = timeout(limits::PROBE_TIMEOUT, self.ask_agent(envelope, recipient)).await;
+        let asked = timeout(limits::PROBE_TIMEOUT, self.ask_agent(utf8, recipient)).await;
         let outcome = asked.ok().flatten().unwrap_or(ProbeOutcome::Down);
         self.remember(recipient, &outcome);
         outcome
@@ -95,35 +102,34 @@ impl Probe {
     }
 
     /// Over a waiting connection, and where that turns out to be closed, over a new one.
-    async fn ask_agent(&self, envelope: &Envelope, recipient: &Address) -> Option<ProbeOutcome> {
+    async fn ask_agent(&self, utf8: Utf8, recipient: &Address) -> Option<ProbeOutcome> {
         let mut question =
-            Envelope::new(envelope.reverse_path.clone(), vec![Recipient::new(recipient.clone())]);
-        question.utf8 = envelope.utf8;
+            Envelope::new(ReversePath::Null, vec![Recipient::new(recipient.clone())]);
+        question.utf8 = utf8;
         let question = Arc::new(question);
-        while let Some(connection) = self.take_waiting() {
-            if let Some(outcome) = self.ask_over(connection, &question).await {
+        let destination = self.shared.router.destination(&recipient.domain);
+        while let Some(connection) = self.take_waiting(&destination) {
+            if let Some(outcome) = self.ask_over(connection, &destination, &question).await {
                 return Some(outcome);
             }
         }
-        let hop = self.shared.router.local_hop()?;
-        let connection = open(&self.shared, hop).await?;
-        self.ask_over(connection, &question).await
+        let Destination::Route(route) = destination else { return None };
+        let connection = open(&self.shared, self.shared.router.hop(route)?).await?;
+        self.ask_over(connection, &destination, &question).await
     }
 
-    fn take_waiting(&self) -> Option<Connection> {
+    fn take_waiting(&self, destination: &Destination) -> Option<Connection> {
         let mut state = self.state();
-        while let Some((connection, since)) = state.waiting.pop() {
-            if since.elapsed() < limits::PROBE_IDLE {
-                return Some(connection);
-            }
-        }
-        None
+        state.waiting.retain(|waiting| waiting.since.elapsed() < limits::PROBE_IDLE);
+        let last = state.waiting.iter().rposition(|waiting| waiting.destination == *destination)?;
+        Some(state.waiting.remove(last).connection)
     }
 
     /// `None` where the connection broke before there was an answer.
     async fn ask_over(
         &self,
         mut connection: Connection,
+        destination: &Destination,
         question: &Arc<Envelope>,
     ) -> Option<ProbeOutcome> {
         let delivered = connection
@@ -138,7 +144,8 @@ impl Probe {
         if delivered.failure.is_none() {
             let mut state = self.state();
             if state.waiting.len() < limits::PROBE_CONNECTIONS_MAX {
-                state.waiting.push((connection, Instant::now()));
+                let (destination, since) = (destination.clone(), Instant::now());
+                state.waiting.push(Waiting { destination, connection, since });
             }
         }
         match verdict {
@@ -151,7 +158,7 @@ impl Probe {
     }
 }
 
-/// A session with the delivery agent, where local mail goes over LMTP.
+/// A session with the delivery agent, where the mail goes over LMTP.
 async fn open(shared: &Shared, hop: &FixedHop) -> Option<Connection> {
     let (host, place) = match &hop.next_hop {
         NextHop::LmtpUnix { path } => ("localhost", Place::Unix(path.clone())),

@@ -108,11 +108,6 @@ impl Router {
     pub(crate) fn hop(&self, number: usize) -> Option<&Arc<FixedHop>> {
         self.hops.get(number)
     }
-
-    /// The next hop of local mail.
-    pub(crate) fn local_hop(&self) -> Option<&Arc<FixedHop>> {
-        self.hops.get(self.local)
-    }
 }
 
 fn fixed_hop(route: &Route) -> anyhow::Result<FixedHop> {

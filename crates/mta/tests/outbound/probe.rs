@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use postroad_mta::outbound::{Probe, ProbeOutcome};
+use postroad_protocol::envelope::Utf8;
 use postroad_protocol::reply::Reply;
 use tokio::time::Instant;
 
 use crate::peer::{Peer, Peers, good};
-use crate::site::{Site, Table, address, envelope};
+use crate::site::{Site, Table, address, route};
 
 /// A site whose delivery agent answers RCPT with this.
 fn asking(answer: Option<&'static str>) -> (Peer, Site, Probe) {
@@ -21,7 +22,7 @@ fn asking(answer: Option<&'static str>) -> (Peer, Site, Probe) {
 }
 
 async fn ask(probe: &Probe, recipient: &str) -> ProbeOutcome {
-    probe.ask(&envelope("a@third.example", &[recipient]), &address(recipient)).await
+    probe.ask(Utf8::Ascii, &address(recipient)).await
 }
 
 #[tokio::test(start_paused = true)]
@@ -57,4 +58,23 @@ async fn an_agent_that_is_silent_or_away_is_down() {
     assert!(started.elapsed() < Duration::from_secs(10));
     let site = Site::start(Peers::default(), Table::default(), "");
     assert_eq!(ask(&Probe::new(&site.engine), "b@our.example").await, ProbeOutcome::Down);
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_route_has_an_agent_of_its_own() {
+    let knows_nobody = Peer::new(|command, _| {
+        Some(match command.starts_with("RCPT") {
+            true => "550 5.1.1 who?\r\n".into(),
+            false => good(command),
+        })
+    });
+    let other = Peer::good();
+    let peers = Peers::default().local(&knows_nobody).at("127.0.0.1:2424", &other);
+    let more = route("other.example", "lmtp://127.0.0.1:2424");
+    let site = Site::start(peers, Table::default(), &more);
+    let probe = Probe::new(&site.engine);
+    assert!(matches!(ask(&probe, "b@our.example").await, ProbeOutcome::Refused(_)));
+    assert_eq!(ask(&probe, "b@other.example").await, ProbeOutcome::Accepted);
+    // What an agent thinks of a sender says nothing about the recipient.
+    assert_eq!(other.count("MAIL FROM:<>"), 1);
 }
