@@ -31,10 +31,22 @@ pub struct Overrides {
     )]
     pub account_file: Option<PathBuf>,
     /// Your name, as in From
-    #[arg(long, global = true, env = "POSTROAD_MUA_NAME", help_heading = "Account")]
+    #[arg(
+        long,
+        global = true,
+        env = "POSTROAD_MUA_NAME",
+        help_heading = "Account",
+        hide_short_help = true
+    )]
     pub name: Option<String>,
     /// Your address
-    #[arg(long, global = true, env = "POSTROAD_MUA_ADDRESS", help_heading = "Account")]
+    #[arg(
+        long,
+        global = true,
+        env = "POSTROAD_MUA_ADDRESS",
+        help_heading = "Account",
+        hide_short_help = true
+    )]
     pub address: Option<String>,
     /// Where letters leave: smtp://HOST:587, smtps://HOST:465 or unix:///SOCKET
     #[arg(
@@ -42,11 +54,18 @@ pub struct Overrides {
         global = true,
         env = "POSTROAD_MUA_SUBMISSION",
         value_name = "URL",
-        help_heading = "Account"
+        help_heading = "Account",
+        hide_short_help = true
     )]
     pub submission: Option<String>,
     /// Your login at the servers
-    #[arg(long, global = true, env = "POSTROAD_MUA_USER", help_heading = "Account")]
+    #[arg(
+        long,
+        global = true,
+        env = "POSTROAD_MUA_USER",
+        help_heading = "Account",
+        hide_short_help = true
+    )]
     pub user: Option<String>,
     /// A file with the password that only you can read
     #[arg(
@@ -54,7 +73,8 @@ pub struct Overrides {
         global = true,
         env = "POSTROAD_MUA_PASSWORD_FILE",
         value_name = "FILE",
-        help_heading = "Account"
+        help_heading = "Account",
+        hide_short_help = true
     )]
     pub password_file: Option<PathBuf>,
     /// A certificate authority to trust beside the system's (PEM)
@@ -63,7 +83,8 @@ pub struct Overrides {
         global = true,
         env = "POSTROAD_MUA_TRUST",
         value_name = "PEM",
-        help_heading = "Account"
+        help_heading = "Account",
+        hide_short_help = true
     )]
     pub trust: Option<PathBuf>,
     /// Where letters are read: a Maildir, pop3://HOST:110 or pop3s://HOST:995
@@ -72,7 +93,8 @@ pub struct Overrides {
         global = true,
         env = "POSTROAD_MUA_INBOX",
         value_name = "MAILDIR|URL",
-        help_heading = "Account"
+        help_heading = "Account",
+        hide_short_help = true
     )]
     pub inbox: Option<String>,
     /// The folder of the Maildir that keeps what you sent, as in "Sent"
@@ -81,7 +103,8 @@ pub struct Overrides {
         global = true,
         env = "POSTROAD_MUA_SENT",
         value_name = "FOLDER",
-        help_heading = "Account"
+        help_heading = "Account",
+        hide_short_help = true
     )]
     pub sent: Option<String>,
     /// Where letters wait until they have left [default: ~/.local/state/postroad/outbox]
@@ -90,7 +113,8 @@ pub struct Overrides {
         global = true,
         env = "POSTROAD_MUA_OUTBOX",
         value_name = "DIR",
-        help_heading = "Account"
+        help_heading = "Account",
+        hide_short_help = true
     )]
     pub outbox: Option<PathBuf>,
 }
@@ -112,6 +136,20 @@ impl Overrides {
             sent: text("POSTROAD_MUA_SENT"),
             outbox: path("POSTROAD_MUA_OUTBOX"),
         }
+        .anchored()
+    }
+
+    /// The same, with whole paths: the detached sender works in another folder than its caller.
+    #[must_use]
+    pub fn anchored(mut self) -> Self {
+        let here = std::env::current_dir().unwrap_or_default();
+        let paths =
+            [&mut self.account_file, &mut self.password_file, &mut self.trust, &mut self.outbox];
+        for path in paths.into_iter().flatten() {
+            anchor(path, &here);
+        }
+        self.inbox.as_mut().into_iter().for_each(|inbox| anchor_inbox(inbox, &here));
+        self
     }
 
     /// The same as variables: how the detached sender is told.
@@ -152,6 +190,33 @@ struct AccountFile {
     sent: Option<String>,
     outbox: Option<PathBuf>,
     trace: Option<PathBuf>,
+}
+
+impl AccountFile {
+    /// Paths in the file are meant from the folder that it is in.
+    fn anchored(mut self, folder: &Path) -> Self {
+        let paths = [&mut self.password_file, &mut self.trust, &mut self.outbox, &mut self.trace];
+        for path in paths.into_iter().flatten() {
+            anchor(path, folder);
+        }
+        self.inbox.as_mut().into_iter().for_each(|inbox| anchor_inbox(inbox, folder));
+        self
+    }
+}
+
+/// Makes a path whole that is meant from `folder`, or from the home folder (`~/x`).
+fn anchor(path: &mut PathBuf, folder: &Path) {
+    *path = folder.join(expand_home(path));
+}
+
+/// The same for an inbox that is a Maildir; what is no UTF-8 then stays as it was written.
+fn anchor_inbox(inbox: &mut String, folder: &Path) {
+    if inbox.is_empty() || inbox.contains("://") {
+        return;
+    }
+    if let Some(whole) = folder.join(expand_home(Path::new(inbox))).to_str() {
+        *inbox = whole.to_owned();
+    }
 }
 
 /// An account, ready for use.
@@ -238,6 +303,12 @@ pub enum AccountError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// It was named, isn't there, and nothing else says who writes.
+    #[error("there is no account file {}; postroad-mua account --write makes one", path.display())]
+    NoFile {
+        /// The file.
+        path: PathBuf,
+    },
     /// `mua.toml:3:1: unknown field …`
     #[error("{}:{line}:{column}: {problem}", path.display())]
     Invalid {
@@ -277,7 +348,13 @@ impl Account {
     /// Where the file can't be read or understood, or a value is no address, URL or login.
     pub fn load(overrides: &Overrides) -> Result<Self, AccountError> {
         let file = match account_file_path(overrides) {
-            Some(path) => read_account_file(&path)?,
+            Some(path) => {
+                let is_needed = overrides.account_file.is_some() && overrides.address.is_none();
+                if is_needed && !path.exists() {
+                    return Err(AccountError::NoFile { path });
+                }
+                read_account_file(&path)?.anchored(path.parent().unwrap_or(Path::new("")))
+            }
             None => AccountFile::default(),
         };
         let here = identity::Here::look();
@@ -299,17 +376,17 @@ impl Account {
             // A caller without a home never reads: what isn't there is said when it does.
             None => Inbox::Maildir(home_path("Maildir").unwrap_or_else(|| "Maildir".into())),
         };
-        let outbox = overrides.outbox.clone().or(file.outbox.map(|path| expand_home(&path)));
+        let outbox = overrides.outbox.clone().or(file.outbox);
         Ok(Self {
             // The name of this host's passwd goes with this host's address, not with another.
             name: overrides.name.clone().or(file.name).or(here_name),
             login: login(overrides, file.user, file.password_file, file.password_command)?,
-            trust: overrides.trust.clone().or(file.trust.map(|path| expand_home(&path))),
+            trust: overrides.trust.clone().or(file.trust),
             sent: overrides.sent.clone().or(file.sent),
             outbox: outbox.or_else(default_outbox),
             trace: std::env::var_os("POSTROAD_TRACE_DIR")
                 .map(PathBuf::from)
-                .or(file.trace.map(|path| expand_home(&path)))
+                .or(file.trace)
                 .or(here.trace),
             address,
             submission,
@@ -327,8 +404,8 @@ fn login(
 ) -> Result<Option<Login>, AccountError> {
     let user = overrides.user.clone().or(user);
     let password = match (&overrides.password_file, password_file, password_command) {
-        (Some(path), _, _) => Some(PasswordSource::File(expand_home(path))),
-        (None, Some(path), None) => Some(PasswordSource::File(expand_home(&path))),
+        (Some(path), _, _) => Some(PasswordSource::File(path.clone())),
+        (None, Some(path), None) => Some(PasswordSource::File(path)),
         (None, None, Some(command)) => Some(PasswordSource::Command(command)),
         (None, Some(_), Some(command)) => {
             return Err(AccountError::Value {
@@ -503,6 +580,40 @@ mod tests {
         std::fs::write(&path, "name = \"A\"\nadress = \"a@b.example\"\n").unwrap();
         let error = read_account_file(&path).unwrap_err().to_string();
         assert!(error.contains("mua.toml:2:1: unknown field `adress`"), "{error}");
+    }
+
+    #[test]
+    fn paths_are_meant_from_where_they_were_written() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("mua.toml");
+        let text =
+            "address = \"a@b.example\"\ninbox = \"Mail\"\noutbox = \"../out\"\ntrust = \"/ca\"\n";
+        std::fs::write(&path, text).unwrap();
+        let overrides = Overrides { account_file: Some(path), ..Overrides::default() };
+        let account = Account::load(&overrides).unwrap();
+        assert_eq!(account.inbox, Inbox::Maildir(dir.path().join("Mail")));
+        assert_eq!(account.outbox, Some(dir.path().join("../out")));
+        assert_eq!(account.trust, Some("/ca".into()));
+
+        let overrides = Overrides {
+            outbox: Some("out".into()),
+            inbox: Some("pop3://localhost".into()),
+            ..Overrides::default()
+        };
+        let here = std::env::current_dir().unwrap();
+        let anchored = overrides.anchored();
+        assert_eq!(anchored.outbox, Some(here.join("out")));
+        assert_eq!(anchored.inbox.as_deref(), Some("pop3://localhost"));
+    }
+
+    #[test]
+    fn an_account_file_that_was_named_has_to_be_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let account_file = Some(dir.path().join("mua.toml"));
+        let named = Overrides { account_file, ..Overrides::default() };
+        assert!(matches!(Account::load(&named), Err(AccountError::NoFile { .. })));
+        // All that it could say is said: nothing is missing.
+        assert!(Account::load(&Overrides { address: Some("a@b.example".into()), ..named }).is_ok());
     }
 
     #[test]

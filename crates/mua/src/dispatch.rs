@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use postroad_observe::trace::{Event, Journal};
 use postroad_protocol::client::Verdict;
 
 use crate::account::{Account, Overrides, Submission};
@@ -11,9 +10,7 @@ use crate::compose::Letter;
 use crate::error::Error;
 use crate::outbox::{self, Outbox, OutboxError};
 use crate::submission::Connection;
-
-/// Octets that this agent's trace keeps.
-const TRACE_OCTETS_MAX: u64 = 16 * 1024 * 1024;
+use crate::trace;
 
 /// Sees a letter off: after `Ok` it is on disk, in the outbox or with the MTA.
 ///
@@ -26,7 +23,7 @@ pub async fn send(letter: &Letter, account: &Account, overrides: &Overrides) -> 
     };
     match left {
         Ok(()) => {
-            trace(letter, account);
+            trace::composed(letter, account);
             // Where none can be started the letter waits for the timer or the next start.
             if let Err(error) = outbox::start::start(overrides) {
                 tracing::warn!(%error, "cannot start the sender, the letter waits in the outbox");
@@ -58,7 +55,7 @@ async fn directly(letter: &Letter, account: &Account) -> Result<(), Error> {
     let content = Bytes::copy_from_slice(&letter.content);
     let verdicts = connection.deliver(envelope, recipients, content).await;
     connection.quit().await;
-    trace(letter, account);
+    trace::composed(letter, account);
     // Some may have it now: a caller that tries again sends those a second copy, none goes without.
     for verdict in &verdicts {
         match verdict {
@@ -68,18 +65,4 @@ async fn directly(letter: &Letter, account: &Account) -> Result<(), Error> {
         }
     }
     Ok(())
-}
-
-/// Tells `postroad trace` that the letter exists; where its folder isn't ours to write, nobody is told.
-fn trace(letter: &Letter, account: &Account) {
-    let Some(folder) = account.trace.as_deref().filter(|folder| folder.is_dir()) else { return };
-    let Ok(journal) = Journal::open(folder, "mua", TRACE_OCTETS_MAX) else { return };
-    let recipients = &letter.envelope.recipients;
-    let event = Event::Composed {
-        from: letter.envelope.reverse_path.to_string(),
-        to: recipients.iter().map(|recipient| recipient.address.to_string()).collect(),
-        octets: letter.content.len() as u64,
-    };
-    journal.record(None, Some(letter.message_id.as_str()), event);
-    journal.flush();
 }

@@ -10,6 +10,7 @@
 //! | where letters are read: Maildir, POP3 | [`mailbox`] |
 //! | what each command does | `commands` |
 //! | letters on their way out | [`outbox`], [`submission`] |
+//! | what `postroad trace` is told | `trace` |
 #![forbid(unsafe_code)]
 
 pub mod account;
@@ -30,5 +31,6 @@ pub mod safe_text;
 pub mod screen;
 mod sent;
 pub mod submission;
+mod trace;
 
 pub use commands::run;

@@ -4,15 +4,18 @@ use std::io::BufRead as _;
 
 use super::send::{Output, addresses, see_off};
 use super::sendmail::sender;
-use super::{Context, is_interactive, reader, text_input};
+use super::{Context, asks_for_help, is_interactive, reader, show_help, text_input};
 use crate::account::{Account, Inbox};
 use crate::compose::{AddressList, Attachment, ComposeError, Draft, FieldText, Mailbox};
 use crate::error::{Error, Exit};
 use crate::front::Usage;
-use crate::front::mail::{EmptyBody, Outgoing, Request, parse};
+use crate::front::mail::{EmptyBody, HELP, Outgoing, Request, parse};
 use crate::safe_line;
 
 pub(super) async fn run(mut context: Context<'_, '_>, words: &[String]) -> Result<Exit, Error> {
+    if asks_for_help(words) {
+        return show_help(&mut context, HELP);
+    }
     match parse(words, |path| path.is_file())? {
         Request::Send(outgoing) => send(&mut context, outgoing).await,
         Request::Read(reading) => {

@@ -152,7 +152,7 @@ async fn subcommand(words: &[String], screen: &mut Screen<'_>) -> Result<Exit, E
         Ok(line) => line,
         Err(error) => return Ok(explain(&error)),
     };
-    let mut context = Context { overrides: line.overrides, screen };
+    let mut context = Context { overrides: line.overrides.anchored(), screen };
     match line.command {
         Command::Send(arguments) => send::run(&mut context, arguments).await,
         Command::List(arguments) => reading::list(&mut context, &arguments).await,
@@ -166,6 +166,18 @@ async fn subcommand(words: &[String], screen: &mut Screen<'_>) -> Result<Exit, E
         Command::Mail { words } => mail::run(context, &words).await,
         Command::Sendmail { words } => sendmail::run(context, &words).await,
     }
+}
+
+/// Whether all that a front door is asked for is help; its own options have one letter.
+fn asks_for_help(words: &[String]) -> bool {
+    matches!(words, [word] if word == "--help")
+}
+
+fn show_help(context: &mut Context<'_, '_>, help: &str) -> Result<Exit, Error> {
+    for line in help.lines() {
+        context.screen.show(&safe_line!("{line}"))?;
+    }
+    Ok(Exit::Done)
 }
 
 /// clap's own words: help to standard output, a mistake to standard error.

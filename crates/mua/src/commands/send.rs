@@ -105,8 +105,10 @@ pub(super) async fn see_off(
             size: letter.content.len(),
         })?;
     } else {
-        let line = safe_line!("Queued <{message_id}>. See how it fares: postroad-mua outbox");
-        context.screen.say(&line);
+        context.screen.say(&safe_line!("Queued <{message_id}>"));
+        context.screen.say(&safe_line!(
+            "(postroad-mua outbox shows whether it has left, postroad trace ID what became of it)"
+        ));
     }
     Ok(())
 }

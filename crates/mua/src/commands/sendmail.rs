@@ -4,16 +4,19 @@ use std::time::Duration;
 
 use postroad_protocol::address::{Address, ReversePath};
 
-use super::{Context, outbox_commands, text_input};
+use super::{Context, asks_for_help, outbox_commands, show_help, text_input};
 use crate::account::Account;
 use crate::compose::handed_in::{Instructions, into_letter};
 use crate::compose::{AddressList, Mailbox};
 use crate::dispatch;
 use crate::error::{Error, Exit};
 use crate::front::Usage;
-use crate::front::sendmail::{Request, Submission, parse, up_to_lone_dot};
+use crate::front::sendmail::{HELP, Request, Submission, parse, up_to_lone_dot};
 
 pub(super) async fn run(mut context: Context<'_, '_>, words: &[String]) -> Result<Exit, Error> {
+    if asks_for_help(words) {
+        return show_help(&mut context, HELP);
+    }
     match parse(words)? {
         Request::Send(submission) => send(&context, submission).await,
         Request::ShowQueue => outbox_commands::show_queue(&mut context).await,

@@ -13,6 +13,16 @@ use std::path::{Path, PathBuf};
 use super::sendmail;
 use super::{Letters, Usage};
 
+/// `mail --help`
+pub const HELP: &str = "\
+Send a letter whose text is on standard input:
+  mail [-s SUBJECT] [-c CC] [-b BCC] [-a FILE|FIELD] [-r FROM] [-E] ADDRESS... [-f SENDER]
+    -E  send nothing where the text is empty
+Read mail:
+  mail [-H|-e] [-f MAILDIR]
+    -H  only list it      -e  only say by the exit status whether there is any
+Who you are and where mail leaves and is read: postroad-mua account";
+
 /// What a caller of `mail` asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Request {
@@ -107,7 +117,9 @@ pub fn parse(words: &[String], is_file: impl Fn(&Path) -> bool) -> Result<Reques
             }
             't' => return Err(Usage::new("-t: give a whole message to sendmail -t instead")),
             'u' => return Err(Usage::new("-u: name the mailbox with -f MAILDIR instead")),
-            _ => return Err(Usage::new(format!("unknown option -{option}"))),
+            _ => {
+                return Err(Usage::new(format!("unknown option -{option}; mail --help shows all")));
+            }
         }
     }
     let operands = letters.operands();

@@ -8,6 +8,14 @@ use postroad_protocol::envelope::{Notify, Ret};
 use super::{Letters, Usage};
 use crate::compose::handed_in::HeaderRecipients;
 
+/// `sendmail --help`
+pub const HELP: &str = "\
+Send the message on standard input:
+  sendmail [-t] [-i] [-f SENDER] [-F NAME] [-N WHEN] [-R full|hdrs] [-V ENVID] [ADDRESS...]
+    -t  to those of its To, Cc and Bcc      -i  a line with a lone dot doesn't end it
+Letters that haven't left yet:
+  sendmail -bp  show them      sendmail -q  try them now";
+
 /// What a caller of `sendmail` asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Request {
@@ -113,7 +121,11 @@ pub fn parse(words: &[String]) -> Result<Request, Usage> {
                 }
             }
             'I' => return Err(no_such_mode("-I", "aliases need no rebuilding")),
-            _ => return Err(Usage::new(format!("unknown option -{option}"))),
+            _ => {
+                return Err(Usage::new(format!(
+                    "unknown option -{option}; sendmail --help shows all"
+                )));
+            }
         }
     }
     submission.recipients = letters.operands().to_vec();

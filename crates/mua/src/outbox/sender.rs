@@ -19,8 +19,8 @@ use postroad_queue::{
 use super::{DropOff, Found, Outbox, OutboxError, listing};
 use crate::account::Account;
 use crate::limits;
-use crate::sent;
 use crate::submission::Connection;
+use crate::{sent, trace};
 
 /// How many letters are looked at in one go.
 const PAGE: usize = 1_000;
@@ -242,8 +242,16 @@ async fn send(
                 Err(error) => {
                     // Nobody takes letters there now: all of them wait, one question was enough.
                     let reply = error.reply();
-                    let waiting = std::iter::once(letter).chain(letters);
-                    let outcomes = waiting.flat_map(|letter| defer_all(&letter, &reply)).collect();
+                    let mut outcomes = Vec::new();
+                    for letter in std::iter::once(letter).chain(letters) {
+                        outcomes.extend(defer_all(&letter, &reply));
+                        if let Ok(content) = shard.content(letter.row.id).await {
+                            let verdict = Verdict::Deferred(reply.clone());
+                            let indices = letter.recipients.iter().copied();
+                            let told: Vec<_> = indices.map(|index| (index, &verdict)).collect();
+                            trace::handed_over(account, letter.row, &content, &told);
+                        }
+                    }
                     return Ok(shard.settle(outcomes).await?);
                 }
             },
@@ -286,6 +294,8 @@ async fn hand_over(
     if first_success {
         sent::file_copy(account, &content);
     }
+    let told: Vec<_> = letter.recipients.iter().copied().zip(&verdicts).collect();
+    trace::handed_over(account, letter.row, &content, &told);
     let pairs = letter.recipients.iter().zip(verdicts);
     pairs.map(|(index, verdict)| outcome(letter.row, *index, verdict)).collect()
 }
