@@ -126,6 +126,18 @@ impl Io {
         Some(TlsInfo { version: version(protocol), cipher })
     }
 
+    /// Whether octets have come in clear that nobody has read yet.
+    pub fn has_unread(&self) -> bool {
+        use rustix::net::{RecvFlags, recv};
+        let (mut octet, flags) = ([0], RecvFlags::PEEK | RecvFlags::DONTWAIT);
+        let peeked = match &self.0 {
+            Kind::Tcp(stream) => recv(stream, &mut octet, flags),
+            Kind::Unix(stream) => recv(stream, &mut octet, flags),
+            Kind::Tls(_) | Kind::TlsUnix(_) => return false,
+        };
+        peeked.is_ok_and(|(octets, _)| octets > 0)
+    }
+
     /// Our own address, where the connection is over IP.
     pub fn local_address(&self) -> Option<SocketAddr> {
         match &self.0 {

@@ -60,6 +60,10 @@ impl Session {
     /// Moves octets and time until one side has had enough.
     pub(crate) async fn run(&mut self, mut io: Io) -> Result<(), SessionError> {
         self.tls = io.tls().map(|tls| tls.to_string());
+        // RFC 5321 §3.1: the client waits for the greeting. Who has spoken by now is heard, and refused.
+        if io.has_unread() {
+            io.read_buf(self.smtp.input()).await.map_err(SessionError::Read)?;
+        }
         let shutdown = self.inbound.shutdown.clone();
         let mut stop = std::pin::pin!(shutdown.requested());
         let mut told_to_stop = false;
@@ -307,7 +311,9 @@ impl Session {
             sync_us: u64::try_from(synced_in.as_micros()).unwrap_or(u64::MAX),
         };
         let (id, message_id) = (id.to_string(), facts.message_id.as_deref());
-        self.inbound.journal.record(Some(&id), message_id, self.session_event());
+        // Who brought it is told with the time at which all of it was here; then came the sync.
+        let arrived = SystemTime::now().checked_sub(synced_in).unwrap_or(SystemTime::UNIX_EPOCH);
+        self.inbound.journal.record_at(arrived, Some(&id), message_id, self.session_event());
         self.inbound.journal.record(Some(&id), message_id, accepted);
     }
 

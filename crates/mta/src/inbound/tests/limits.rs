@@ -31,6 +31,18 @@ async fn s27_connections_of_one_client_are_counted() {
     }
 }
 
+#[tokio::test] // Tests RFC 5321 §3.1.
+async fn s15_who_talks_before_the_greeting_is_not_heard() {
+    let host = Host::start().await;
+    let (ours, mut theirs) = tokio::net::UnixStream::pair().unwrap();
+    theirs.write_all(b"HELO a\r\nMAIL FROM:<a@b.example>\r\n").await.unwrap();
+    let peer = Peer::Ip(SocketAddr::new("192.0.2.1".parse().unwrap(), 40_000));
+    service::welcome(&host.mta.inbound, Door::Smtp, Io::unix(ours), peer, &host.sessions);
+    let mut client = Client { io: Io::unix(theirs), read: Vec::new() };
+    client.expect("554 5.5.0").await;
+    client.expect("").await;
+}
+
 #[tokio::test]
 async fn s27_connections_of_all_clients_are_counted() {
     let host = Host::start_with(|config| config.mta.connections_max = 1).await;
