@@ -36,7 +36,8 @@ impl Accounts {
     }
 
     /// The snapshot; looks at the files' times at most once a second and keeps the old snapshot
-    /// (with an error in the log) where the new files are wrong.
+    /// (with an error in the log) where the new files are wrong, or the file of users is gone: nobody
+    /// deletes all users so, and all their mail would bounce.
     pub fn directory(&self) -> Arc<Directory> {
         // One caller looks; the others take what is there.
         if let Ok(mut watch) = self.watch.try_lock()
@@ -45,8 +46,11 @@ impl Accounts {
             watch.looked_at = Instant::now();
             self.look(&mut watch);
         }
-        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(&current)
+        self.current()
+    }
+
+    fn current(&self) -> Arc<Directory> {
+        Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Looks at the files now, whenever that was done last.
@@ -55,8 +59,7 @@ impl Accounts {
     /// As [`Accounts::open`]; the old snapshot stays.
     pub fn reload(&self) -> Result<(), AccountsError> {
         let mut watch = self.watch.lock().unwrap_or_else(PoisonError::into_inner);
-        let directory = Directory::read(&self.sources, &mut watch.files)?;
-        self.replace(directory);
+        self.replace(self.read(&mut watch)?);
         Ok(())
     }
 
@@ -66,7 +69,7 @@ impl Accounts {
             return;
         }
         // An error is told once: the files count as seen until they change again.
-        match Directory::read(&self.sources, &mut watch.files) {
+        match self.read(watch) {
             Ok(directory) => {
                 self.replace(directory);
                 tracing::info!("accounts read again");
@@ -78,9 +81,24 @@ impl Accounts {
         }
     }
 
+    fn read(&self, watch: &mut Watch) -> Result<Directory, AccountsError> {
+        let directory = Directory::read(&self.sources, &mut watch.files)?;
+        let path = &self.sources.users;
+        if has_users(&self.current()) && !has_users(&directory) && Stamp::now(path) == Stamp::ABSENT
+        {
+            let problem = "it is gone, and with it all users".to_owned();
+            return Err(AccountsError::Unsafe { path: path.clone(), problem });
+        }
+        Ok(directory)
+    }
+
     fn replace(&self, directory: Directory) {
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(directory);
     }
+}
+
+fn has_users(directory: &Directory) -> bool {
+    directory.users().next().is_some()
 }
 
 /// An error with all its causes on one line.

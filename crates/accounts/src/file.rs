@@ -23,7 +23,8 @@ pub(crate) struct Stamp {
 }
 
 impl Stamp {
-    const ABSENT: Self = Self { device: 0, inode: 0, octets: 0, modified: (0, 0), changed: (0, 0) };
+    pub(crate) const ABSENT: Self =
+        Self { device: 0, inode: 0, octets: 0, modified: (0, 0), changed: (0, 0) };
 
     fn of(meta: &Metadata) -> Self {
         Self {

@@ -181,6 +181,21 @@ fn changed_files_are_read_again() {
 }
 
 #[test]
+fn m04_a_file_of_users_that_vanishes_bounces_nobodys_mail() {
+    let site = Site::new();
+    let accounts = site.open().expect("opens");
+    // As where the file system it is on is unmounted.
+    std::fs::remove_file(site.path("users")).expect("removes");
+    let error = accounts.reload().expect_err("is told").to_string();
+    assert!(error.ends_with("users: it is gone, and with it all users"), "{error}");
+    assert_eq!(answer(&accounts.directory(), "alice@a.example"), "=alice");
+    // That there are no users any more can be said, by a file without users.
+    site.write("users", "");
+    accounts.reload().expect("reloads");
+    assert_eq!(answer(&accounts.directory(), "alice@a.example"), "unknown");
+}
+
+#[test]
 fn users_are_added_changed_listed_and_removed() {
     let site = Site::new();
     let path = site.path("users");

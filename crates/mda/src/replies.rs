@@ -1,5 +1,6 @@
 //! What a peer is told: by LMTP as a reply, by a one-shot delivery as exit code and first line.
 
+use postroad_accounts::Directory;
 use postroad_protocol::reply::Reply;
 use postroad_store::{Filed, StoreError};
 
@@ -31,6 +32,15 @@ pub(crate) fn not_filed(error: &StoreError) -> Reply {
 
 pub(crate) fn unknown_user() -> Reply {
     Reply::new(550, (5, 1, 1), "No such user here")
+}
+
+/// Not in the directory. Where nobody at all is in it, its file isn't there yet, or not any more (a file
+/// system that isn't mounted): that is no reason to bounce.
+pub(crate) fn unknown_to(directory: &Directory) -> Reply {
+    match directory.users().next() {
+        Some(_) => unknown_user(),
+        None => misconfigured("There are no users: \"postroad user add NAME\" adds one"),
+    }
 }
 
 pub(crate) fn not_our_domain() -> Reply {

@@ -50,7 +50,7 @@ fn users(directory: &Directory, address: &Address) -> Result<Vec<UserName>, Repl
                     "An alias that leads elsewhere is the transfer agent's to expand",
                 )
             }),
-        Resolution::Unknown => Err(replies::unknown_user()),
+        Resolution::Unknown => Err(replies::unknown_to(directory)),
         Resolution::NotLocal => Err(replies::not_our_domain()),
     }
 }
