@@ -233,6 +233,35 @@ fn the_caller_s_own_mailbox_or_none_for_root() {
 }
 
 #[test]
+fn m04_where_there_are_no_users_at_all_nobody_is_unknown() {
+    let place = Place::new();
+    std::fs::remove_file(place.path("users")).unwrap();
+    place.call(&["-d", "alice"]).ends(75, "4.3.5 There are no users");
+}
+
+#[test]
+fn m01_as_root_a_letter_is_filed_as_the_mailboxes_owner() {
+    use std::os::unix::fs::{MetadataExt as _, chown, symlink};
+    let place = Place::new();
+    let (theirs, roots) = (place.path("mail"), place.path("roots"));
+    for folder in [&theirs, &roots] {
+        std::fs::create_dir(folder).unwrap();
+        std::fs::set_permissions(folder, PermissionsExt::from_mode(0o700)).unwrap();
+    }
+    // Only root can give files away, and only root becomes somebody else.
+    if chown(&theirs, Some(12_345), Some(12_345)).is_err() {
+        return;
+    }
+    place.call(&["-d", "alice"]).ends(0, "");
+    assert_eq!(std::fs::metadata(place.path("mail/alice/new")).unwrap().uid(), 12_345);
+    // The owner of a folder leads us to one of root's: not with root's rights.
+    std::fs::remove_dir_all(place.path("mail/alice")).unwrap();
+    symlink(&roots, place.path("mail/alice")).unwrap();
+    place.call(&["-d", "alice"]).ends(75, "4.");
+    assert_eq!(std::fs::read_dir(roots).unwrap().count(), 0);
+}
+
+#[test]
 fn m06_m13_what_can_t_be_written_is_try_later() {
     let place = Place::new();
     // In place of the mailbox there is a file, and then a link in place of one of its folders.

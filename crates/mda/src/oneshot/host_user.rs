@@ -3,6 +3,8 @@
 //! A delivery for somebody else runs as that user from before the mailbox is first touched, so that whatever
 //! lies in wait there (links, quotas, file owners) meets the user's own rights.
 
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use nix::unistd::{Gid, Uid, User};
@@ -62,17 +64,28 @@ pub(super) fn become_user(user: &HostUser) -> Result<(), Reply> {
     become_ids(user.uid, user.gid, set_groups)
 }
 
-/// Becomes the owner of `path`: whose mailboxes are below it.
+/// Becomes whose mailboxes are at `path` or below it: the owner of the topmost folder on the way there that
+/// isn't root's. Whoever owns a folder could lead us anywhere from there, and so gets no rights but their own.
 pub(super) fn become_owner_of(path: &Path) -> Result<(), Reply> {
-    use std::os::unix::fs::MetadataExt as _;
-    let metadata = std::fs::metadata(path).map_err(|error| {
-        replies::misconfigured(&format!("cannot look at {}: {error}", path.display()))
-    })?;
-    // Mailboxes that are root's own (all in one container, say) can be written by nobody else.
-    if metadata.uid() == 0 {
-        return Ok(());
+    let mut way: Vec<&Path> = path.ancestors().collect();
+    way.reverse();
+    for folder in way {
+        match std::fs::symlink_metadata(folder) {
+            Ok(metadata) if metadata.uid() != 0 => {
+                let set_groups = |gid| nix::unistd::setgroups(&[gid]);
+                return become_ids(metadata.uid(), metadata.gid(), set_groups);
+            }
+            Ok(_) => {}
+            // What isn't there yet is made by us.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => {
+                let text = format!("cannot look at {}: {error}", folder.display());
+                return Err(replies::misconfigured(&text));
+            }
+        }
     }
-    become_ids(metadata.uid(), metadata.gid(), |gid| nix::unistd::setgroups(&[gid]))
+    // All of it is root's own (in a container, say): nobody else can write there.
+    Ok(())
 }
 
 /// Groups first: afterwards we have no right to change them.

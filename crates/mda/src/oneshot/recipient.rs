@@ -95,11 +95,13 @@ fn of_ours(user: &str, config: &Config) -> Result<(Maildir, String), Reply> {
     };
     let accounts = Accounts::open(sources)
         .map_err(|error| replies::misconfigured(&Chain(&error).to_string()))?;
-    let user = named(&accounts.directory(), user).ok_or_else(replies::unknown_user)?;
+    let directory = accounts.directory();
+    let user = named(&directory, user).ok_or_else(|| replies::unknown_to(&directory))?;
+    let maildir = mailbox::of_user(&config.mda.maildir, &user);
     if host_user::caller() == 0 {
-        host_user::become_owner_of(&config.data)?;
+        host_user::become_owner_of(maildir.root())?;
     }
-    Ok((mailbox::of_user(&config.mda.maildir, &user), user.as_str().to_owned()))
+    Ok((maildir, user.as_str().to_owned()))
 }
 
 /// `alice`, `alice@our.example`, `alice+lists@our.example`.
