@@ -143,8 +143,12 @@ fn list(socket: &Path, which: &Which, limit: usize, output: Output) -> Result<()
         }
         Ok(())
     })?;
-    if output == Output::Screen {
-        write!(out, "{}", overview(&messages, limit, screen::now()))?;
+    match output {
+        Output::Json => {}
+        Output::Screen if messages.is_empty() && which.filter() == Filter::default() => {
+            writeln!(out, "The queue is empty.")?;
+        }
+        Output::Screen => write!(out, "{}", overview(&messages, limit, screen::now()))?,
     }
     Ok(())
 }

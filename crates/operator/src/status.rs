@@ -3,6 +3,7 @@
 use std::io::{self, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -67,18 +68,13 @@ fn look(config: &Config) -> Report {
         Ok(())
     });
     let mut services = match &mta {
-        Some(status) => listed(&status.listeners),
+        Some(status) => listed(&status.listeners, &config.mta.socket),
         None => probed(&[
             ("mta", "smtp", &config.mta.smtp),
             ("mta", "submission", &config.mta.submission),
             ("mta", "submissions", &config.mta.submissions),
         ]),
     };
-    services.extend(probed(&[
-        ("mda", "lmtp", &config.mda.lmtp),
-        ("maa", "pop3", &config.maa.pop3),
-        ("maa", "pop3s", &config.maa.pop3s),
-    ]));
     let socket = &config.mda.socket;
     let up = UnixStream::connect(socket).is_ok_and(|mut stream| {
         stream.set_read_timeout(Some(PATIENCE)).is_ok() && greets(&mut stream)
@@ -89,14 +85,24 @@ fn look(config: &Config) -> Report {
         address: socket.display().to_string(),
         up,
     });
+    services.extend(probed(&[
+        ("mda", "lmtp", &config.mda.lmtp),
+        ("maa", "pop3", &config.maa.pop3),
+        ("maa", "pop3s", &config.maa.pop3s),
+    ]));
     Report { services, mta, mta_problem: asked.err().map(|error| format!("{error:#}")) }
 }
 
-/// What the transfer agent says that it listens on, as `smtp 127.0.0.1:25`.
-fn listed(listeners: &[String]) -> Vec<Service> {
+/// What the transfer agent says that it listens on, as `smtp 127.0.0.1:25`; its unix socket has no
+/// address of its own there.
+fn listed(listeners: &[String], socket: &Path) -> Vec<Service> {
     let service = |text: &String| {
         let (service, address) = text.split_once(' ').unwrap_or((text, ""));
-        Service { agent: "mta", service: service.to_owned(), address: address.to_owned(), up: true }
+        let address = match address {
+            "unix socket" => socket.display().to_string(),
+            address => address.to_owned(),
+        };
+        Service { agent: "mta", service: service.to_owned(), address, up: true }
     };
     listeners.iter().map(service).collect()
 }

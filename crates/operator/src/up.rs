@@ -165,7 +165,9 @@ fn announce(folder: &Folder, prepared: &Prepared, announcement: Announcement) ->
     } else {
         let domain = prepared.config.domains.first().map_or("this host", Domain::as_str);
         let (listeners, users) = (&prepared.listeners, &prepared.users);
-        Screen { folder: folder.root(), domain, listeners, users }.text()
+        let programs = screen::programs_to_name();
+        let (folder, programs) = (folder.root(), programs.as_deref());
+        Screen { folder, programs, domain, listeners, users }.text()
     };
     let mut out = std::io::stdout().lock();
     out.write_all(text.as_bytes())

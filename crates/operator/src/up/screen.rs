@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use comfy_table::{Table, presets};
 use serde::Serialize;
@@ -23,7 +23,9 @@ pub(crate) struct Ready {
 
 /// What the screen shows.
 pub(crate) struct Screen<'a> {
-    pub(crate) folder: &'a std::path::Path,
+    pub(crate) folder: &'a Path,
+    /// Where the programs are, where the shell has to be told.
+    pub(crate) programs: Option<&'a Path>,
     pub(crate) domain: &'a str,
     pub(crate) listeners: &'a [Listener],
     pub(crate) users: &'a Known,
@@ -59,22 +61,46 @@ impl Screen<'_> {
         let _ = writeln!(text, "{}\n\n{}\n", indented(&services), indented(&users));
         let _ = writeln!(text, "  everything is in      {folder}");
         let _ = writeln!(text, "  clients should trust  {folder}/tls/ca.pem\n");
-        let names: Vec<_> = self.users.keys().collect();
-        if let [first, .., last] = names.as_slice() {
-            let _ = writeln!(text, "Try in another terminal:\n");
-            let (domain, mua) = (self.domain, format!("postroad-mua --account-file {folder}/mua"));
-            let _ = writeln!(
-                text,
-                "  echo \"Hello\" | {mua}/{first}.toml send -s \"A first letter\" {last}@{domain}"
-            );
-            let _ = writeln!(text, "  {mua}/{last}.toml list");
-            let _ = writeln!(
-                text,
-                "  postroad trace --config {folder}/postroad.toml ID-FROM-THE-LOG\n"
-            );
-        }
-        text + "Ctrl-C stops it; everything is kept for the next start.\n"
+        text + &self.first_steps() + "Ctrl-C stops it; everything is kept for the next start.\n"
     }
+
+    /// Lines to copy into another terminal; short ones, since what is folded doesn't copy well.
+    fn first_steps(&self) -> String {
+        let Some((first, last)) = self.users.keys().next().zip(self.users.keys().next_back())
+        else {
+            return String::new();
+        };
+        let mut text =
+            "Try in another terminal (send prints the ID that trace wants):\n\n".to_owned();
+        if let Some(programs) = self.programs {
+            let _ = writeln!(text, "  PATH=$PATH:{}", shell_word(programs));
+        }
+        let (domain, mua) = (self.domain, "postroad-mua --account-file");
+        let _ = writeln!(text, "  cd {}", shell_word(&self.folder.join("mua")));
+        let _ = writeln!(text, "  echo Hello | {mua} {first}.toml send -s Hi {last}@{domain}");
+        let _ = writeln!(text, "  {mua} {last}.toml list");
+        let _ = writeln!(text, "  {mua} {last}.toml read latest");
+        let _ = writeln!(text, "  postroad trace --config ../postroad.toml ID\n");
+        text
+    }
+}
+
+/// The path as one word of a shell's command line.
+fn shell_word(path: &Path) -> String {
+    let path = path.display().to_string();
+    let is_plain = |c: char| c.is_alphanumeric() || "/._-+,@".contains(c);
+    match path.chars().all(is_plain) {
+        true => path,
+        false => format!("'{}'", path.replace('\'', r"'\''")),
+    }
+}
+
+/// Where our programs are, unless the shell finds them by itself.
+pub(crate) fn programs_to_name() -> Option<PathBuf> {
+    let search = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&search).any(|dir| dir.join("postroad-mua").is_file());
+    let ours = std::env::current_exe().ok().filter(|_| !found)?;
+    ours.parent().map(Path::to_owned)
 }
 
 /// One line a service: all loopback addresses of a port together are `localhost`.
@@ -121,7 +147,8 @@ mod tests {
         ]
         .map(|(service, at)| (service, at.parse::<SocketAddr>().unwrap()));
         let screen = Screen {
-            folder: std::path::Path::new("/home/a/up"),
+            folder: Path::new("/home/a/up"),
+            programs: Some(Path::new("/home/a b/target/release")),
             domain: "example.test",
             listeners: &listeners,
             users: &users,
