@@ -3,6 +3,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::io;
 use std::net::SocketAddr;
 
 use postroad_accounts::UserName;
@@ -59,12 +60,20 @@ pub(crate) fn logged_out(peer: Peer, user: &UserName, tally: &Tally) {
     tracing::info!(client = %peer, user = %user, retrieved, deleted, "logged out");
 }
 
-pub(crate) fn connection_lost(door: Door, peer: Peer, error: &std::io::Error) {
+pub(crate) fn connection_lost(door: Door, peer: Peer, error: &io::Error) {
     tracing::debug!(service = door.name(), client = %peer, error = %error, "connection lost");
 }
 
-pub(crate) fn handshake_failed(door: Door, peer: Peer, error: &std::io::Error) {
-    tracing::info!(service = door.name(), client = %peer, error = %error, "TLS handshake failed");
+pub(crate) fn handshake_failed(door: Door, peer: Peer, error: &io::Error) {
+    // Who only looks whether the port is open (`postroad status`, a load balancer) leaves in the middle of it.
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset => {
+            tracing::debug!(service = door.name(), client = %peer, error = %error, "TLS handshake abandoned");
+        }
+        _ => {
+            tracing::info!(service = door.name(), client = %peer, error = %error, "TLS handshake failed");
+        }
+    }
 }
 
 /// An error with all its causes on one line.
