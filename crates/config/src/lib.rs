@@ -207,7 +207,9 @@ pub enum LoopbackHosts {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Route {
-    /// `example.org`, `.example.org` (all below it), `local` (all of ours), or `*` (all others: a smart host).
+    /// `example.org`, `.example.org` (all below it), `local` (all of ours), or `*` (all others: a smart host);
+    /// [`load`] gives it in lower case A-labels.
+    #[serde(deserialize_with = "units::route_domain")]
     pub domain: String,
     /// `smtp://host:port`, `smtps://host:port`, `lmtp://host:port` or `lmtp+unix:///path`.
     pub next_hop: NextHop,

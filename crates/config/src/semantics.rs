@@ -25,7 +25,12 @@ pub(crate) fn problems(config: &Config, places: &Places) -> Vec<Problem> {
     transfer(config, &mut found);
     local(config, &mut found);
     for (index, route) in config.route.iter().enumerate() {
-        one_route(route, &format!("route[{index}]"), &mut found);
+        let key = format!("route[{index}]");
+        one_route(route, &key, &mut found);
+        if config.route.iter().take(index).any(|before| before.domain == route.domain) {
+            let text = format!("\"{}\" has a route already: leave one of them out", route.domain);
+            found.add(&format!("{key}.domain"), text);
+        }
     }
     found.problems
 }

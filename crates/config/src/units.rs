@@ -25,8 +25,26 @@ pub(crate) fn duration<'de, D: Deserializer<'de>>(input: D) -> Result<Duration, 
         _ => return Err(problem()),
     };
     let number: u64 = number.parse().map_err(|_| problem())?;
-    number.checked_mul(seconds).map(Duration::from_secs).ok_or_else(problem)
+    let seconds = number.checked_mul(seconds).ok_or_else(problem)?;
+    if seconds > DURATION_SECONDS_MAX {
+        return Err(de::Error::custom(format!("\"{text}\" is for ever: write 3650d or less")));
+    }
+    Ok(Duration::from_secs(seconds))
 }
+
+/// The domain of a route as DNS and the wire have it, `.` in front or not. What is no domain stays as it is:
+/// it is `*`, or `semantics` says what is wrong with it.
+pub(crate) fn route_domain<'de, D: Deserializer<'de>>(input: D) -> Result<String, D::Error> {
+    let text = String::deserialize(input)?;
+    let (dot, name) = text.strip_prefix('.').map_or(("", text.as_str()), |name| (".", name));
+    Ok(match Domain::parse(name) {
+        Ok(domain) => format!("{dot}{domain}"),
+        Err(_) => text,
+    })
+}
+
+/// No time that is reckoned with one of ours may leave what the system's clock can say.
+const DURATION_SECONDS_MAX: u64 = 3650 * 24 * 60 * 60;
 
 /// `"50MiB"`, `"64KiB"`, `"1GiB"`, `"512B"`.
 pub(crate) fn size<'de, D: Deserializer<'de>>(input: D) -> Result<u64, D::Error> {

@@ -72,7 +72,7 @@ impl Router {
         for route in &config.route {
             let number = router.hops.len();
             router.hops.push(Arc::new(fixed_hop(route)?));
-            let domain = route.domain.to_ascii_lowercase();
+            let domain = route.domain.clone();
             match domain.as_str() {
                 "local" => router.local = number,
                 "*" => router.others = Some(number),
@@ -198,6 +198,7 @@ mod tests {
             route("a.example", "exact"),
             route(".example", "short"),
             route(".b.example", "long"),
+            route("B\u{fc}cher.test", "idn"),
             route("*", "others"),
         ];
         let router = router(&table.concat()).unwrap();
@@ -206,6 +207,7 @@ mod tests {
         check(&router, "x.b.example", "smtp://long");
         check(&router, "b.example", "smtp://short");
         check(&router, "example", "smtp://others");
+        check(&router, "xn--bcher-kva.test", "smtp://idn");
         check(&router, "elsewhere.test", "smtp://others");
     }
 
