@@ -30,7 +30,8 @@ pub const WRITERS_PER_TRANSACTION: usize = 16;
 pub const STRAGGLER_WAIT: Duration = Duration::from_secs(1);
 /// LMTP: how long all others wait for a letter that is written and waits for its sync.
 pub const SLOW_SYNC_WAIT: Duration = Duration::from_secs(10);
-/// LMTP: how long letters for a mailbox that hung are put off without trying it.
+/// LMTP: how long letters for a mailbox that hung are put off without trying it, at least: as long as a
+/// thread is stuck in it, it isn't tried either.
 pub const HANGING_REST: Duration = Duration::from_secs(60);
 /// LMTP: how long a delivery may take in all; clients wait 10 minutes (RFC 5321 §4.5.3.2.6).
 pub const DELIVERY_TIME_MAX: Duration = Duration::from_secs(5 * 60);

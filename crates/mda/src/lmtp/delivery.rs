@@ -3,13 +3,11 @@
 //! Each recipient's letter is written on a thread of its own; what is written joins the letters of other
 //! sessions for the syncs. Replies go out in the order of the recipients, so one mailbox that hangs would
 //! hold up all: once nothing moves but that, it is given [`limits::STRAGGLER_WAIT`] and answered "later".
-//! Its thread may hang on, so letters for that mailbox are put off at once for a while: each could cost one
-//! more thread. What it files after all, when "later" was answered, it takes back: the letter comes again.
+//! Its thread may hang on, so letters for that mailbox are put off at once (`hanging.rs`). What it files after
+//! all, when "later" was answered, it takes back: the letter comes again.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
@@ -39,26 +37,6 @@ pub(super) struct Letter {
     pub(super) address: Option<IpAddr>,
     pub(super) with: With,
     pub(super) utf8: Utf8,
-}
-
-/// Mailboxes that hung, and when that was noticed.
-#[derive(Debug, Default)]
-pub(super) struct Hanging(Mutex<HashMap<PathBuf, Instant>>);
-
-impl Hanging {
-    fn insert(&self, mailbox: &Path) {
-        let mut hanging = self.lock();
-        hanging.retain(|_, since| since.elapsed() < limits::HANGING_REST);
-        hanging.insert(mailbox.to_owned(), Instant::now());
-    }
-
-    fn contains(&self, mailbox: &Path) -> bool {
-        self.lock().get(mailbox).is_some_and(|since| since.elapsed() < limits::HANGING_REST)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<PathBuf, Instant>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 /// How far one recipient's letter is.
@@ -182,7 +160,7 @@ fn put_off(shared: &Shared, progress: &Progress, destination: Option<&Destinatio
     for user in &destination.users {
         let maildir = mailbox::of_user(&shared.config.mda.maildir, user);
         events::hanging(maildir.root());
-        shared.hanging.insert(maildir.root());
+        shared.hanging.hung(maildir.root(), Instant::now());
     }
 }
 
@@ -197,11 +175,13 @@ fn file(shared: &Arc<Shared>, letter: &Letter, to: Destination, index: usize, te
     let mut drafts = Vec::with_capacity(to.users.len());
     for user in &to.users {
         let maildir = mailbox::of_user(&shared.config.mda.maildir, user);
-        if shared.hanging.contains(maildir.root()) {
+        let Some(visit) = shared.hanging.visit(maildir.root(), Instant::now()) else {
             say(Progress::Done(replies::hanging()));
             return;
-        }
-        match write(shared, letter, &to, &maildir) {
+        };
+        let written = write(shared, letter, &to, &maildir);
+        drop(visit);
+        match written {
             Ok(draft) => drafts.push(draft),
             Err(error) => {
                 events::not_filed(&to.address, &error);

@@ -28,11 +28,12 @@ use crate::{events, limits};
 mod content;
 mod delivery;
 mod destination;
+mod hanging;
 mod session;
 #[cfg(test)]
 mod tests;
 
-use delivery::Hanging;
+use hanging::Hanging;
 use session::Session;
 pub(crate) use session::SessionError;
 
