@@ -9,8 +9,9 @@
 //!   it has read, and reads everything again.
 //!
 //! The `maildir` crate is not used here: to it an unreadable folder is empty, a file in `cur/` without
-//! flags is an error without a name, and every look-up lists the folder anew. The tests hold our listing
-//! against its own. All calls block; callers choose the thread.
+//! flags is an error without a name, a name that isn't UTF-8 becomes another one (and so does what UIDL is
+//! made of), a folder counts as a letter, and every look-up lists the folder anew. What would be left of it
+//! is `read_dir`. The tests hold our listing against its own. All calls block; callers choose the thread.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _};
