@@ -11,6 +11,7 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use postroad_disk::{Disk, DiskError, EntryKind, Owner, Stat};
@@ -177,9 +178,11 @@ fn distrust(stat: Stat) -> Option<&'static str> {
 fn create_missing(disk: &dyn Disk, dir: &Path) -> Result<(), OpenError> {
     let stat = match disk.stat(dir) {
         Ok(stat) => stat,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            return Ok(disk.create_dir(dir)?);
-        }
+        Err(error) if error.kind() == ErrorKind::NotFound => match disk.create_dir(dir) {
+            // Another process opens the queue for the first time too: the lock says who gets it.
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => disk.stat(dir)?,
+            made => return Ok(made?),
+        },
         Err(error) => return Err(error.into()),
     };
     let shown = dir.display();
