@@ -77,9 +77,8 @@ impl Screen<'_> {
         }
         let (domain, mua) = (self.domain, "postroad-mua --account-file");
         let _ = writeln!(text, "  cd {}", shell_word(&self.folder.join("mua")));
-        let _ = writeln!(text, "  echo Hello | {mua} {first}.toml send -s Hi {last}@{domain}");
+        let _ = writeln!(text, "  {mua} {first}.toml send -s Hi -m Hello {last}@{domain}");
         let _ = writeln!(text, "  {mua} {last}.toml list");
-        let _ = writeln!(text, "  {mua} {last}.toml read latest");
         let _ = writeln!(text, "  postroad trace --config ../postroad.toml ID\n");
         text
     }
@@ -137,7 +136,8 @@ mod tests {
     fn the_screen() {
         let users = Known::from([
             ("alice".into(), Some("abcde-fghij-kmnpq-rstuv".into())),
-            ("bob".into(), None),
+            ("bob".into(), Some("bcdef-ghijk-mnpqr-stuvw".into())),
+            ("carol".into(), None),
         ]);
         let listeners = [
             ("smtp", "127.0.0.1:10025"),
