@@ -31,5 +31,7 @@ pub const TURN_AWAY_TIMEOUT: Duration = Duration::from_secs(5);
 pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
 /// Sizes of letters that are remembered, about 100 octets each; beyond that all are measured anew.
 pub const SIZES_MAX: usize = 200_000;
+/// The longest letter whose name is believed; one that says it is longer is read to know.
+pub const LETTER_OCTETS_MAX: u64 = 1 << 40;
 /// How often a folder is listed again because it changed meanwhile.
 pub const LISTINGS_MAX: usize = 3;

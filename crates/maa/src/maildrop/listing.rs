@@ -75,12 +75,12 @@ impl Letter {
     }
 
     /// The octets on the wire, where the name says so (`W=`) and says it sanely: with CRLF a letter is
-    /// longer than without, and at most twice as long and two.
+    /// longer than without, and at most twice as long and two. And no letter is so long that the sum of a
+    /// maildrop's could overflow.
     pub(super) fn octets_on_the_wire(&self) -> Option<u64> {
         let (octets, with_crlf) = (self.size(b"S=")?, self.size(b"W=")?);
-        (octets..=octets.saturating_mul(2).saturating_add(2))
-            .contains(&with_crlf)
-            .then_some(with_crlf)
+        let sane = octets..=octets.saturating_mul(2).saturating_add(2);
+        (sane.contains(&with_crlf) && with_crlf <= limits::LETTER_OCTETS_MAX).then_some(with_crlf)
     }
 
     fn size(&self, tag: &[u8]) -> Option<u64> {
@@ -198,6 +198,7 @@ mod tests {
             ("1.a,S=10", None),
             ("1.a,S=1x,W=12", None),
             ("1.a,S=10,W=99999999999999999999", None),
+            ("1.a,S=10000000000000000000,W=10000000000000000001", None),
             ("1.a:2,S=10,W=12", None),
         ] {
             assert_eq!(letter(name.as_bytes()).octets_on_the_wire(), octets, "{name}");
