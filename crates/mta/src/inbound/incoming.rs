@@ -22,6 +22,8 @@ pub(crate) struct Incoming {
     buffer: Vec<u8>,
     /// How much of the buffer is our own field.
     received: usize,
+    /// How much of the buffer was searched for the end of the header, in vain.
+    searched: usize,
     submission: Option<Submission>,
     facts: Facts,
     place: Place,
@@ -60,8 +62,8 @@ impl Incoming {
         let room = expected.and_then(|octets| usize::try_from(octets).ok()).unwrap_or(8 * 1024);
         let mut buffer = received;
         buffer.reserve(room.min(limits::MEMORY_OCTETS_MAX));
-        let received = buffer.len();
-        Self { id, buffer, received, submission, facts: Facts::default(), place: Place::Memory }
+        let (received, facts, place) = (buffer.len(), Facts::default(), Place::Memory);
+        Self { id, buffer, received, searched: received, submission, facts, place }
     }
 
     /// Takes the next octets. What goes wrong is told at the end ([`Incoming::finish`]).
@@ -107,8 +109,13 @@ impl Incoming {
         self.buffer.get(self.received..).unwrap_or_default()
     }
 
-    fn has_whole_header(&self) -> bool {
-        self.content().starts_with(b"\r\n") || memmem::find(self.content(), b"\r\n\r\n").is_some()
+    /// A header may come in a million pieces: no octet is searched for each of them (row S23).
+    fn has_whole_header(&mut self) -> bool {
+        let end = b"\r\n\r\n";
+        let from = self.received.max(self.searched.saturating_sub(end.len() - 1));
+        self.searched = self.buffer.len();
+        let rest = self.buffer.get(from..).unwrap_or_default();
+        self.content().starts_with(b"\r\n") || memmem::find(rest, end).is_some()
     }
 
     /// Looks at the header once it is complete: loops, and what submission asks for.
