@@ -389,6 +389,9 @@ fn f08_on_a_full_disk_letters_are_refused_and_outcomes_wait() {
         while disk.count("write") < 3 {
             tokio::task::yield_now().await;
         }
+        // Whoever comes now isn't kept waiting.
+        let refused = run.accept(100, 1).await;
+        assert_eq!(answer(&run, refused), Answer::No);
         assert!(!delivery.is_finished());
         disk.plan(Plan::Sound);
         delivery.await.unwrap();

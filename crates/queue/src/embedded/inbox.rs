@@ -118,6 +118,16 @@ impl Inbox {
         group
     }
 
+    /// Takes new messages alone, past all else that waits.
+    pub(crate) fn take_accepts(&self) -> Vec<Request> {
+        let mut waiting = self.lock();
+        let (accepts, others) = std::mem::take(&mut waiting.requests)
+            .into_iter()
+            .partition::<Vec<_>, _>(|request| matches!(request, Request::Accept { .. }));
+        waiting.requests = others.into();
+        accepts
+    }
+
     /// Waits a moment, whatever arrives.
     pub(crate) fn pause(&self, pause: Duration) {
         let waiting = self.lock();

@@ -24,6 +24,7 @@ use super::index::Place;
 use super::record::{HEADER_OCTETS, Head};
 use super::segment::{AppendError, Segment};
 use super::{Core, lock};
+use crate::spool::AcceptError;
 
 /// How long to wait for space before outcomes are tried again.
 const FULL_PAUSE: Duration = Duration::from_millis(500);
@@ -147,12 +148,25 @@ impl Writer {
                 Err(AppendError::Nothing(error)) if error.is_full() => {
                     events::full(&error);
                     self.core.inbox.pause(FULL_PAUSE);
+                    self.refuse_arrivals();
                 }
                 Err(AppendError::Nothing(error) | AppendError::Unknown(error)) => {
                     return self.in_doubt(group, &error);
                 }
             }
         }
+    }
+
+    /// Refuses the messages that have come while outcomes wait for space: their senders have other things
+    /// to do than to wait with them.
+    fn refuse_arrivals(&self) {
+        let mut arrivals = Group::default();
+        for request in self.core.inbox.take_accepts() {
+            if let Request::Accept { messages, done } = request {
+                arrivals.add_accept(messages, done, &self.core);
+            }
+        }
+        arrivals.refuse_messages(&AcceptError::Full);
     }
 
     /// Nobody knows what the disk holds of the group.
