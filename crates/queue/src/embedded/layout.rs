@@ -82,7 +82,7 @@ impl Layout {
             None => return Ok(()),
         };
         match disk.sync_dir(parent) {
-            Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => Ok(()),
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => Ok(()),
             result => result,
         }
     }
@@ -153,7 +153,7 @@ fn ours<T>(
         };
         let stat = match disk.stat(&path) {
             // The former owner's last removals may still be under way.
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+            Err(error) if error.kind() == ErrorKind::NotFound => continue,
             stat => stat?,
         };
         match distrust(stat) {
