@@ -66,10 +66,10 @@ impl Screen<'_> {
 
     /// Lines to copy into another terminal; short ones, since what is folded doesn't copy well.
     fn first_steps(&self) -> String {
-        let Some((first, last)) = self.users.keys().next().zip(self.users.keys().next_back())
-        else {
-            return String::new();
-        };
+        // The others have no account file that works.
+        let mut known = self.users.iter().filter(|(_, password)| password.is_some());
+        let Some((first, _)) = known.next() else { return String::new() };
+        let last = known.next_back().map_or(first, |(last, _)| last);
         let mut text =
             "Try in another terminal (send prints the ID that trace wants):\n\n".to_owned();
         if let Some(programs) = self.programs {
