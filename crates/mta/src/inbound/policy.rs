@@ -54,8 +54,12 @@ impl Inbound {
         else {
             return Ok(()); // RFC 5321 §4.5.1: always
         };
-        match self.accounts.directory().resolve(&address) {
-            Resolution::Mailbox { .. } => self.ask_delivery_agent(mail, &address).await,
+        let directory = self.accounts.directory();
+        match directory.resolve(&address) {
+            Resolution::Mailbox { user, .. } => {
+                let behind = postmasters_mailbox(&directory, &address, &user);
+                self.ask_delivery_agent(mail, &behind.unwrap_or(address)).await
+            }
             Resolution::Alias(_) => Ok(()),
             // RFC 5321 §3.6.2: refused here, so that nobody else gets a bounce for it.
             Resolution::Unknown if is_postmaster(&rcpt.forward_path) => Ok(()),
@@ -108,21 +112,34 @@ impl Inbound {
         let address = recipient_address(&self.config, &self.hostname, &rcpt.forward_path);
         let Some(address) = address else { return };
         let Rcpt { notify, orcpt, .. } = rcpt;
-        match directory.resolve(&address) {
-            Resolution::Alias(members) => {
-                // RFC 3461 §5.2.7.1: notices name the address that the sender wrote.
-                let orcpt = orcpt.or_else(|| Some(format!("rfc822;{address}")));
-                expanded.extend(members.into_iter().map(|address| Recipient {
-                    address,
-                    notify,
-                    orcpt: orcpt.clone(),
-                }));
+        let members = match directory.resolve(&address) {
+            Resolution::Alias(members) => members,
+            Resolution::Mailbox { user, .. } => {
+                postmasters_mailbox(directory, &address, &user).into_iter().collect()
             }
-            Resolution::Mailbox { .. } | Resolution::Unknown | Resolution::NotLocal => {
-                expanded.push(Recipient { address, notify, orcpt });
-            }
+            Resolution::Unknown | Resolution::NotLocal => Vec::new(),
+        };
+        if members.is_empty() {
+            return expanded.push(Recipient { address, notify, orcpt });
         }
+        // RFC 3461 §5.2.7.1: notices name the address that the sender wrote.
+        let orcpt = orcpt.or_else(|| Some(format!("rfc822;{address}")));
+        expanded.extend(members.into_iter().map(|address| Recipient {
+            address,
+            notify,
+            orcpt: orcpt.clone(),
+        }));
     }
+}
+
+/// Whose mailbox a `postmaster` is whom no file names; `None` for every other address. A delivery agent that
+/// isn't ours knows the user alone.
+fn postmasters_mailbox(
+    directory: &Directory,
+    address: &Address,
+    user: &UserName,
+) -> Option<Address> {
+    directory.mailbox(address).is_none().then(|| user.at(&address.domain))
 }
 
 /// The address behind a forward-path: the bare postmaster is the first local domain's.

@@ -210,3 +210,19 @@ async fn s28_a_message_whose_reply_was_lost_is_stored_once() {
     let records = format!("{:?}", records.unwrap());
     assert!(records.contains("could not be delivered"), "{records}");
 }
+
+#[tokio::test] // Tests RFC 5321 §4.5.1.
+async fn the_postmaster_is_a_user_whom_every_delivery_agent_knows() {
+    let host = Host::start().await;
+    let mut client = host.connect(Door::Smtp, "192.0.2.1").await;
+    client.play("C: HELO a\nS: 250").await;
+    client.deliver("a@b.example", &["Postmaster"], b"A: b\r\n\r\n").await;
+    client.deliver("a@b.example", &["postmaster@our.example"], b"A: b\r\n\r\n").await;
+    let rows = host.queued().await;
+    assert_eq!(rows.len(), 2);
+    for row in rows {
+        let recipient = &row.envelope.recipients[0];
+        assert_eq!(recipient.address.to_string(), "alice@our.example");
+        assert_eq!(recipient.orcpt.as_deref(), Some("rfc822;postmaster@our.example"));
+    }
+}
