@@ -190,9 +190,17 @@ fn explain(error: &clap::Error) -> Exit {
     }
 }
 
-/// Every start of the user agent tries what waits in the outbox.
-fn nudge_outbox(context: &Context<'_, '_>, account: &Account) {
+/// Every start of the user agent tries what waits in the outbox, and says what was refused: nobody else
+/// tells the author.
+fn nudge_outbox(context: &mut Context<'_, '_>, account: &Account) {
     let Some(folder) = account.outbox.as_deref() else { return };
+    match outbox::listing::refused(folder) {
+        0 => {}
+        count => context.screen.say(&safe_line!(
+            "{} in the outbox refused by the server: see postroad-mua outbox",
+            letters(count)
+        )),
+    }
     if outbox::has_letters(folder)
         && let Err(error) = outbox::start::start(&context.overrides)
     {

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use postroad_disk::{Disk, DiskError, EntryKind};
+use postroad_disk::{Disk, DiskError, EntryKind, make_way_to, sync_way_to};
 use postroad_protocol::address::{Address, ReversePath};
 use postroad_protocol::envelope::{Body, Envelope, Notify, Recipient, Ret, Utf8, Wanted};
 use postroad_queue::QueueId;
@@ -62,9 +62,20 @@ impl DropOff {
     /// # Errors
     /// Where a folder can't be made.
     pub fn open(disk: Arc<dyn Disk>, folder: PathBuf) -> Result<Self, DiskError> {
-        for part in ["tmp", "new", "taken"] {
-            make_with_parents(disk.as_ref(), &folder.join(part))?;
+        let taken = folder.join("taken");
+        // taken/ is made last, when all else is durable: whoever finds it needs no syncs of its own, though
+        // another command is still at it, or was killed.
+        match disk.stat(&taken) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            there => return there.map(|_| Self { disk, folder }),
         }
+        for part in ["tmp", "new"] {
+            make_way_to(disk.as_ref(), &folder.join(part))?;
+        }
+        disk.sync_dir(&folder)?;
+        sync_way_to(disk.as_ref(), &folder)?;
+        make_way_to(disk.as_ref(), &taken)?;
+        disk.sync_dir(&folder)?;
         Ok(Self { disk, folder })
     }
 
@@ -210,23 +221,9 @@ fn micros_of(name: &str) -> Option<u64> {
     name.split('.').next()?.parse().ok()
 }
 
-/// Makes a folder and what is missing above it, mode 0700, each name synced in its parent.
+/// Makes a folder and what is missing above it, mode 0700; [`DropOff::open`] in it makes that durable.
 pub(super) fn make_with_parents(disk: &dyn Disk, path: &Path) -> Result<(), DiskError> {
-    match disk.stat(path) {
-        Ok(_) => return Ok(()),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-        Err(error) => return Err(error),
-    }
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    if let Some(parent) = parent {
-        make_with_parents(disk, parent)?;
-    }
-    match disk.create_dir(path) {
-        // Another command makes it at the same moment.
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
-        made => made?,
-    }
-    parent.map_or(Ok(()), |parent| disk.sync_dir(parent))
+    make_way_to(disk, path)
 }
 
 /// The envelope as the file has it. Of its own, so that the file's format changes only on purpose.

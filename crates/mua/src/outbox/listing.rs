@@ -103,6 +103,11 @@ impl Outbox {
     }
 }
 
+/// How many letters were refused, by the copy for the eye: without opening anything.
+pub(crate) fn refused(folder: &Path) -> usize {
+    read_status(folder).iter().filter(|letter| letter.is_refused()).count()
+}
+
 /// A letter that has moved on since its name was read is no error.
 fn still_there(found: Result<Found, DiskError>) -> Result<Option<Found>, DiskError> {
     match found {

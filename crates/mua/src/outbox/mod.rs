@@ -190,6 +190,7 @@ impl Outbox {
         };
         let shard = self.queue(limits::OUTBOX_WAIT).await?;
         let edited = shard.edit(&filter, edit).await;
+        listing::keep(&self.folder, &sender::all_rows(shard.as_ref()).await);
         shard.release().await;
         match (edited?, ids) {
             (0, [id, ..]) => Err(unknown(id)),
