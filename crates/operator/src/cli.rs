@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::{Args, Parser, Subcommand};
 use postroad_config::Loaded;
 
@@ -60,7 +60,14 @@ impl Settings {
 
     /// Reads them.
     pub(crate) fn load(&self) -> Result<Loaded> {
-        Ok(postroad_config::load(&self.path())?)
+        let path = self.path();
+        if self.config.is_none() && !path.exists() {
+            bail!(
+                "there is no {}, nor has `postroad up` run in its usual folder: say where the settings are, as in --config DIR/postroad.toml after `postroad up --dir DIR`",
+                path.display()
+            );
+        }
+        Ok(postroad_config::load(&path)?)
     }
 }
 
