@@ -18,8 +18,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 mod os;
+mod way;
 
 pub use os::{OsDisk, read_whole};
+pub use way::{make_way_to, sync_way_to};
 
 /// Access to the file system, for those who store mail. Calls block; callers choose the thread.
 pub trait Disk: Send + Sync + fmt::Debug {

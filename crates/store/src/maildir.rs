@@ -5,7 +5,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use postroad_disk::{Disk, DiskError, EntryKind, Owner};
+use postroad_disk::{Disk, EntryKind, make_way_to, sync_way_to};
 
 use crate::StoreError;
 
@@ -59,7 +59,7 @@ impl Maildir {
     /// cur/ comes last, when all else is durable. Where it is there, nobody has to ask whether those who
     /// made the rest (another process, or one that was killed) got as far as their syncs.
     pub(crate) fn create(&self, disk: &dyn Disk) -> Result<(), StoreError> {
-        create_with_parents(disk, &self.root)?;
+        make_way_to(disk, &self.root)?;
         for part in ["tmp", "new"] {
             create_one(disk, &self.root.join(part))?;
         }
@@ -80,61 +80,15 @@ fn is_directory(disk: &dyn Disk, path: &Path) -> Result<bool, StoreError> {
     }
 }
 
-/// Makes a directory and every missing one above it; [`sync_way_to`] makes their names durable.
-fn create_with_parents(disk: &dyn Disk, path: &Path) -> Result<(), StoreError> {
-    // Above the mailbox symbolic links are the operator's business: only "is anything there?" counts.
-    match disk.stat(path) {
-        Ok(_) => return Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => return Err(error.into()),
-    }
-    let Some(parent) = parent(path) else { return Ok(()) };
-    create_with_parents(disk, parent)?;
-    Ok(already_there_is_fine(disk.create_dir(path))?)
-}
-
-/// Makes a directory's name durable, and those of the directories above it that may be as new: whoever made
-/// them, in this moment or before being killed, was the user that we are.
-fn sync_way_to(disk: &dyn Disk, path: &Path) -> Result<(), DiskError> {
-    let mut path = path;
-    while let Some(parent) = parent(path) {
-        match disk.sync_dir(parent) {
-            // Not ours to read, or of a kind that isn't written to (an automounter's): we made no name there.
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    io::ErrorKind::PermissionDenied | io::ErrorKind::InvalidInput
-                ) =>
-            {
-                return Ok(());
-            }
-            synced => synced?,
-        }
-        if disk.stat(parent)?.owner != Owner::Ours {
-            return Ok(());
-        }
-        path = parent;
-    }
-    Ok(())
-}
-
 fn create_one(disk: &dyn Disk, path: &Path) -> Result<(), StoreError> {
     if is_directory(disk, path)? {
         return Ok(());
     }
-    Ok(already_there_is_fine(disk.create_dir(path))?)
-}
-
-/// Somebody else may have made it in this moment.
-fn already_there_is_fine(result: Result<(), DiskError>) -> Result<(), DiskError> {
-    match result {
+    match disk.create_dir(path) {
+        // Somebody else has made it in this moment.
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        other => other,
+        made => Ok(made?),
     }
-}
-
-fn parent(path: &Path) -> Option<&Path> {
-    path.parent().filter(|parent| !parent.as_os_str().is_empty())
 }
 
 /// A folder's name: parts joined by dots, as in `Lists.rust`. It can't lead out of its Maildir.
