@@ -7,7 +7,6 @@
 //! A password is never in an argument, in the environment or in this file: only the name of a file
 //! that nobody else can read, or of a command that prints it (row U17).
 
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use postroad_config::NextHop;
@@ -18,161 +17,10 @@ use crate::identity;
 use crate::limits;
 use crate::password::PasswordSource;
 
-/// What flags and environment say; each wins over the account file.
-#[derive(Debug, Clone, Default, clap::Args)]
-pub struct Overrides {
-    /// The account file [default: ~/.config/postroad/mua.toml]
-    #[arg(
-        long,
-        global = true,
-        env = "POSTROAD_MUA_ACCOUNT",
-        value_name = "FILE",
-        help_heading = "Account"
-    )]
-    pub account_file: Option<PathBuf>,
-    /// Your name, as in From
-    #[arg(
-        long,
-        global = true,
-        env = "POSTROAD_MUA_NAME",
-        help_heading = "Account",
-        hide_short_help = true
-    )]
-    pub name: Option<String>,
-    /// Your address
-    #[arg(
-        long,
-        global = true,
-        env = "POSTROAD_MUA_ADDRESS",
-        help_heading = "Account",
-        hide_short_help = true
-    )]
-    pub address: Option<String>,
-    /// Where letters leave: smtp://HOST:587, smtps://HOST:465 or unix:///SOCKET
-    #[arg(
-        long,
-        global = true,
-        env = "POSTROAD_MUA_SUBMISSION",
-        value_name = "URL",
-        help_heading = "Account",
-        hide_short_help = true
-    )]
-    pub submission: Option<String>,
-    /// Your login at the servers
-    #[arg(
-        long,
-        global = true,
-        env = "POSTROAD_MUA_USER",
-        help_heading = "Account",
-        hide_short_help = true
-    )]
-    pub user: Option<String>,
-    /// A file with the password that only you can read
-    #[arg(
-        long,
-        global = true,
-        env = "POSTROAD_MUA_PASSWORD_FILE",
-        value_name = "FILE",
-        help_heading = "Account",
-        hide_short_help = true
-    )]
-    pub password_file: Option<PathBuf>,
-    /// A certificate authority to trust beside the system's (PEM)
-    #[arg(
-        long,
-        global = true,
-        env = "POSTROAD_MUA_TRUST",
-        value_name = "PEM",
-        help_heading = "Account",
-        hide_short_help = true
-    )]
-    pub trust: Option<PathBuf>,
-    /// Where letters are read: a Maildir, pop3://HOST:110 or pop3s://HOST:995
-    #[arg(
-        long,
-        global = true,
-        env = "POSTROAD_MUA_INBOX",
-        value_name = "MAILDIR|URL",
-        help_heading = "Account",
-        hide_short_help = true
-    )]
-    pub inbox: Option<String>,
-    /// The folder of the Maildir that keeps what you sent, as in "Sent"
-    #[arg(
-        long,
-        global = true,
-        env = "POSTROAD_MUA_SENT",
-        value_name = "FOLDER",
-        help_heading = "Account",
-        hide_short_help = true
-    )]
-    pub sent: Option<String>,
-    /// Where letters wait until they have left [default: ~/.local/state/postroad/outbox]
-    #[arg(
-        long,
-        global = true,
-        env = "POSTROAD_MUA_OUTBOX",
-        value_name = "DIR",
-        help_heading = "Account",
-        hide_short_help = true
-    )]
-    pub outbox: Option<PathBuf>,
-}
+mod overrides;
 
-impl Overrides {
-    /// What the environment alone says: for the front doors, whose flags are not ours.
-    pub fn from_environment() -> Self {
-        let text = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-        let path = |name: &str| text(name).map(PathBuf::from);
-        Self {
-            account_file: path("POSTROAD_MUA_ACCOUNT"),
-            name: text("POSTROAD_MUA_NAME"),
-            address: text("POSTROAD_MUA_ADDRESS"),
-            submission: text("POSTROAD_MUA_SUBMISSION"),
-            user: text("POSTROAD_MUA_USER"),
-            password_file: path("POSTROAD_MUA_PASSWORD_FILE"),
-            trust: path("POSTROAD_MUA_TRUST"),
-            inbox: text("POSTROAD_MUA_INBOX"),
-            sent: text("POSTROAD_MUA_SENT"),
-            outbox: path("POSTROAD_MUA_OUTBOX"),
-        }
-        .anchored()
-    }
-
-    /// The same, with whole paths: the detached sender works in another folder than its caller.
-    #[must_use]
-    pub fn anchored(mut self) -> Self {
-        let here = std::env::current_dir().unwrap_or_default();
-        let paths =
-            [&mut self.account_file, &mut self.password_file, &mut self.trust, &mut self.outbox];
-        for path in paths.into_iter().flatten() {
-            anchor(path, &here);
-        }
-        self.inbox.as_mut().into_iter().for_each(|inbox| anchor_inbox(inbox, &here));
-        self
-    }
-
-    /// The same as variables: how the detached sender is told.
-    pub fn to_environment(&self) -> Vec<(&'static str, OsString)> {
-        let text = |value: &Option<String>| value.clone().map(OsString::from);
-        let path = |value: &Option<PathBuf>| value.clone().map(PathBuf::into_os_string);
-        [
-            ("POSTROAD_MUA_ACCOUNT", path(&self.account_file)),
-            ("POSTROAD_MUA_NAME", text(&self.name)),
-            ("POSTROAD_MUA_ADDRESS", text(&self.address)),
-            ("POSTROAD_MUA_SUBMISSION", text(&self.submission)),
-            ("POSTROAD_MUA_USER", text(&self.user)),
-            ("POSTROAD_MUA_PASSWORD_FILE", path(&self.password_file)),
-            ("POSTROAD_MUA_TRUST", path(&self.trust)),
-            ("POSTROAD_MUA_INBOX", text(&self.inbox)),
-            ("POSTROAD_MUA_SENT", text(&self.sent)),
-            ("POSTROAD_MUA_OUTBOX", path(&self.outbox)),
-        ]
-        .into_iter()
-        .filter_map(|(name, value)| Some((name, value?)))
-        .collect()
-    }
-}
+pub use overrides::Overrides;
+use overrides::{anchor, anchor_inbox};
 
 /// `mua.toml` as it is written.
 #[derive(Debug, Default, Deserialize)]
@@ -201,21 +49,6 @@ impl AccountFile {
         }
         self.inbox.as_mut().into_iter().for_each(|inbox| anchor_inbox(inbox, folder));
         self
-    }
-}
-
-/// Makes a path whole that is meant from `folder`, or from the home folder (`~/x`).
-fn anchor(path: &mut PathBuf, folder: &Path) {
-    *path = folder.join(expand_home(path));
-}
-
-/// The same for an inbox that is a Maildir; what is no UTF-8 then stays as it was written.
-fn anchor_inbox(inbox: &mut String, folder: &Path) {
-    if inbox.is_empty() || inbox.contains("://") {
-        return;
-    }
-    if let Some(whole) = folder.join(expand_home(Path::new(inbox))).to_str() {
-        *inbox = whole.to_owned();
     }
 }
 
@@ -538,6 +371,8 @@ pub(crate) fn is_loopback(host: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsString;
+
     use super::*;
 
     #[test]
