@@ -342,6 +342,7 @@ mod tests {
     use super::*;
     use crate::compose::MessageId;
     use postroad_disk::OsDisk;
+    use postroad_testkit::{FaultyDisk, Plan};
 
     fn letter(body: &str) -> Letter {
         let address = |text: &str| Address::parse(text).unwrap();
@@ -363,6 +364,23 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let drop_off = DropOff::open(Arc::new(OsDisk), dir.path().join("deep/drop")).unwrap();
         (dir, drop_off)
+    }
+
+    #[test]
+    fn f01_a_drop_off_that_somebody_was_killed_over_is_made_durable_by_the_next() {
+        let folder = || PathBuf::from("/home/alice/outbox/drop");
+        for call in 0.. {
+            let disk = FaultyDisk::new();
+            disk.plan(Plan::Kill { call });
+            let first = DropOff::open(Arc::new(disk.clone()), folder());
+            let next = disk.restart();
+            DropOff::open(Arc::new(next.clone()), folder()).unwrap().leave(&letter("x")).unwrap();
+            let after = DropOff::open(Arc::new(next.restart_after_cut()), folder()).unwrap();
+            assert_eq!(after.waiting().unwrap().len(), 1, "killed at {:?}", disk.calls().last());
+            if first.is_ok() {
+                return;
+            }
+        }
     }
 
     #[test]
