@@ -27,7 +27,7 @@ pub(crate) struct Check {
 }
 
 pub(crate) fn run(check: &Check) -> Result<ExitCode> {
-    let path = check.settings.path();
+    let path = check.settings.known_path()?;
     let mut out = anstream::stdout().lock();
     let loaded = match postroad_config::load(&path) {
         Ok(loaded) => loaded,

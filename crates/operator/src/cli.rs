@@ -46,7 +46,7 @@ const SYSTEM_SETTINGS: &str = "/etc/postroad/postroad.toml";
 
 impl Settings {
     /// The file that was named; else the system's; else, where there is none, that of `postroad up`.
-    pub(crate) fn path(&self) -> PathBuf {
+    fn path(&self) -> PathBuf {
         let system = PathBuf::from(SYSTEM_SETTINGS);
         match &self.config {
             Some(path) => path.clone(),
@@ -58,8 +58,8 @@ impl Settings {
         }
     }
 
-    /// Reads them.
-    pub(crate) fn load(&self) -> Result<Loaded> {
+    /// The same; an error where none was named and none is in a usual place.
+    pub(crate) fn known_path(&self) -> Result<PathBuf> {
         let path = self.path();
         if self.config.is_none() && !path.exists() {
             bail!(
@@ -67,7 +67,12 @@ impl Settings {
                 path.display()
             );
         }
-        Ok(postroad_config::load(&path)?)
+        Ok(path)
+    }
+
+    /// Reads them.
+    pub(crate) fn load(&self) -> Result<Loaded> {
+        Ok(postroad_config::load(&self.known_path()?)?)
     }
 }
 
