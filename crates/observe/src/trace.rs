@@ -9,7 +9,7 @@ mod merge;
 
 use serde::{Deserialize, Serialize};
 
-pub use journal::Journal;
+pub use journal::{GATHER, Journal};
 pub use merge::{merge, merge_all};
 
 /// The format's version, in every record.

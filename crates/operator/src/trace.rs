@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anstyle::{AnsiColor, Style};
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
-use postroad_observe::trace::{Event, Record, Speaker, Status, merge_all};
+use postroad_observe::trace::{Event, GATHER, Record, Speaker, Status, merge_all};
 
 use crate::cli::{Form, Output, Settings};
 use crate::screen::{BAD, FAINT, GOOD, LATE, STRONG, shown, size, styled};
@@ -30,6 +30,8 @@ pub(crate) fn run(trace: &Trace) -> Result<ExitCode> {
     let loaded = trace.settings.load()?;
     let folder = &loaded.config.trace.dir;
     let dirs = [vec![folder.clone()], trace.dirs.clone()].concat();
+    // What happened before the command was typed shall be in it.
+    std::thread::sleep(GATHER * 2);
     let records = merge_all(&dirs, &trace.id)
         .with_context(|| format!("cannot read the trace files in {}", folder.display()))?;
     if records.is_empty() {

@@ -17,7 +17,8 @@ use super::{Event, VERSION};
 use crate::background::{Bounds, FLUSH_AT_END, Sink, Writer};
 
 /// How long records are gathered before they are written: a busy agent makes 50 writes a second.
-const GATHER: Duration = Duration::from_millis(20);
+/// Who reads what has just happened waits as long.
+pub const GATHER: Duration = Duration::from_millis(20);
 /// Octets that wait for the disk at most.
 const BUFFER_OCTETS_MAX: u64 = 8 * 1024 * 1024;
 /// Octets of one text in a record at most.
