@@ -8,93 +8,22 @@
 //! whatever else a program might end with, some MTA takes for a bounce.
 #![forbid(unsafe_code)]
 
-use std::ffi::OsString;
 use std::fmt::Display;
 use std::fs::File;
 use std::io::Write as _;
 use std::os::fd::AsFd;
 use std::os::unix::fs::FileTypeExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
+use clap::Parser;
 use clap::error::ErrorKind;
-use clap::{Args, Parser, Subcommand};
-use postroad_mda::oneshot::{self, Call, Environment, Exit, Verdict};
+use postroad_mda::oneshot::{self, Environment, Exit, Verdict};
 
+mod arguments;
 mod server;
 
-/// Files letters in Maildirs: a server for LMTP, or one letter on standard input.
-#[derive(Debug, Parser)]
-#[command(
-    name = "postroad-mda",
-    version,
-    args_conflicts_with_subcommands = true,
-    args_override_self = true
-)]
-struct Arguments {
-    #[command(subcommand)]
-    command: Option<Command>,
-    #[command(flatten)]
-    delivery: Delivery,
-}
-
-#[derive(Debug, Subcommand)]
-enum Command {
-    /// Serves LMTP on the sockets of the settings.
-    Serve {
-        /// The settings.
-        #[arg(long, env = "POSTROAD_CONFIG", default_value = "/etc/postroad/postroad.toml")]
-        config: PathBuf,
-    },
-    /// Files one letter from standard input (the default).
-    #[command(args_override_self = true)]
-    Deliver(Delivery),
-}
-
-/// Values may begin with `-` and may be empty: they come from envelopes.
-#[derive(Debug, Args)]
-struct Delivery {
-    /// The settings; /etc/postroad/postroad.toml where it is there.
-    #[arg(long, env = "POSTROAD_CONFIG")]
-    config: Option<PathBuf>,
-    /// The user whose mailbox it is; without it the caller.
-    #[arg(short = 'd', value_name = "USER", allow_hyphen_values = true)]
-    user: Option<OsString>,
-    /// With an @ the original recipient, else the extension of the address.
-    #[arg(short = 'a', value_name = "ARGUMENT", allow_hyphen_values = true)]
-    argument: Option<OsString>,
-    /// The sender.
-    #[arg(short = 'f', value_name = "SENDER", allow_hyphen_values = true)]
-    from: Option<OsString>,
-    /// Beside -f the final recipient, alone the sender.
-    #[arg(short = 'r', value_name = "ADDRESS", allow_hyphen_values = true)]
-    r: Option<OsString>,
-    /// The folder, where there is one of that name.
-    #[arg(short = 'm', value_name = "FOLDER", allow_hyphen_values = true)]
-    folder: Option<OsString>,
-    /// LMTP on standard input and output.
-    #[arg(short = 'l', visible_short_alias = 'z')]
-    lmtp: bool,
-    /// Accepted for procmail's and dovecot-lda's callers; changes nothing.
-    #[arg(short = 'Y', short_aliases = ['t', 'o', 'k', 'e'], action = clap::ArgAction::Count)]
-    ignored: u8,
-}
-
-impl Delivery {
-    fn call(self) -> Call {
-        // What isn't UTF-8 can't be a user or an address; it is told apart by its replacement characters.
-        let text =
-            |value: Option<OsString>| value.map(|value| value.to_string_lossy().into_owned());
-        Call {
-            config: self.config,
-            user: text(self.user),
-            argument: text(self.argument),
-            from: text(self.from),
-            r: text(self.r),
-            folder: text(self.folder),
-        }
-    }
-}
+use arguments::{Arguments, Command, Delivery};
 
 fn main() -> ExitCode {
     // One line, with the code first: the verdict that follows a panic is "try later".
