@@ -141,8 +141,8 @@ impl<'a> Attempt<'a> {
         }
     }
 
+    /// Said to be bounced once the sender has been told; see [`Attempt::tell`].
     fn bounced(&mut self, recipient: usize, reply: Reply) {
-        self.log(recipient, Status::Bounced, &reply);
         self.outcomes.push(outcome(self.flight, recipient, RecipientState::Done));
         self.failed.push(Told { recipient, action: Action::Failed, reply });
     }
@@ -186,9 +186,14 @@ impl<'a> Attempt<'a> {
         if !self.failed.is_empty() {
             let failed = std::mem::take(&mut self.failed);
             let told = notice::failure(self.shared, self.flight, self.hop, &failed, content).await;
-            if let Err(error) = told {
-                events::notice_refused(&self.flight.id, &error);
-                failed.into_iter().for_each(|failed| self.take_back(failed));
+            match told {
+                Ok(()) => {
+                    failed.iter().for_each(|f| self.log(f.recipient, Status::Bounced, &f.reply));
+                }
+                Err(error) => {
+                    events::notice_refused(&self.flight.id, &error);
+                    failed.into_iter().for_each(|failed| self.take_back(failed));
+                }
             }
         }
         if !self.delayed.is_empty() {
@@ -210,6 +215,7 @@ impl<'a> Attempt<'a> {
     }
 
     fn take_back(&mut self, failed: Told) {
+        self.log(failed.recipient, Status::Deferred, &failed.reply);
         let attempts = self.flight.attempts(failed.recipient) + 1;
         let due = self.shared.clock.now() + self.shared.retry.first;
         let state = RecipientState::Waiting { attempts, due, last: Some(failed.reply) };
