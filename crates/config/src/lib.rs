@@ -142,7 +142,7 @@ pub struct Mta {
     pub connections_per_client_max: usize,
     /// Deliveries under way at once, and to one next hop.
     pub deliveries_max: usize,
-    /// Connections at once to one next hop.
+    /// Connections at once to one next hop; three times as many to an agent on a unix socket.
     pub deliveries_per_next_hop_max: usize,
     /// Retries.
     pub retry: Retry,

@@ -86,10 +86,8 @@ impl Hop {
 
     pub(crate) fn distance(&self) -> Distance {
         match &self.kind {
-            Kind::Fixed { hop, .. } if matches!(hop.next_hop, NextHop::LmtpUnix { .. }) => {
-                Distance::ThisHost
-            }
-            Kind::Fixed { .. } | Kind::Domain { .. } | Kind::Missing => Distance::Elsewhere,
+            Kind::Fixed { hop, .. } => hop.distance(),
+            Kind::Domain { .. } | Kind::Missing => Distance::Elsewhere,
         }
     }
 

@@ -44,7 +44,7 @@ impl Lane {
                 Err(back) => job = back, // It has just left.
             }
         }
-        if state.workers >= shared.connections_per_next_hop {
+        if state.workers >= shared.connections_to(&self.destination) {
             state.line.push_back(job);
             return;
         }

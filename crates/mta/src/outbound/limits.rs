@@ -13,6 +13,9 @@ pub(crate) const ACTIVE_MESSAGES_MAX: usize = 20_000;
 pub(crate) const CONTENT_OCTETS_MAX: usize = 64 * 1024 * 1024;
 /// Messages that are read from the queue in one go.
 pub(crate) const PAGE: usize = 200;
+/// How many times `deliveries_per_next_hop_max` an agent of this host may be given at once: nobody has to be
+/// polite to it, and letters that it files together share their syncs.
+pub(crate) const LOCAL_CONNECTIONS_FACTOR: usize = 3;
 /// Waiting time before the second try at an agent of this host, which is soon back.
 pub(crate) const LOCAL_RETRY_FIRST: Duration = Duration::from_secs(5);
 /// How long deliveries under way may take once we are to stop.

@@ -14,6 +14,8 @@ use postroad_protocol::address::Domain;
 use postroad_protocol::client::ClearTextLogin;
 use postroad_protocol::sasl::Credentials;
 
+use super::shared::Distance;
+
 /// Where messages wait together: one queue, one set of connections.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Destination {
@@ -34,6 +36,17 @@ pub(crate) struct FixedHop {
     pub(crate) login: Option<Credentials>,
     /// Whether the password may go in clear: on this host only.
     pub(crate) clear_text_login: ClearTextLogin,
+}
+
+impl FixedHop {
+    pub(crate) fn distance(&self) -> Distance {
+        match self.next_hop {
+            NextHop::LmtpUnix { .. } => Distance::ThisHost,
+            NextHop::Smtp { .. } | NextHop::Smtps { .. } | NextHop::Lmtp { .. } => {
+                Distance::Elsewhere
+            }
+        }
+    }
 }
 
 /// The table of routes, ready to be asked.

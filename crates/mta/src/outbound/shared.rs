@@ -49,7 +49,7 @@ pub(crate) struct Shared {
     pub(crate) postmaster: Option<Domain>,
     /// Connections at once, all next hops together.
     pub(crate) deliveries: Arc<Semaphore>,
-    pub(crate) connections_per_next_hop: usize,
+    connections_per_next_hop: usize,
     pub(crate) stop: CancellationToken,
     pub(crate) workers: TaskTracker,
     /// Wakes the scheduler: something is due sooner, or there is room again.
@@ -240,6 +240,20 @@ impl Shared {
                 Some(next) => cursor = next,
                 None => return,
             }
+        }
+    }
+
+    /// Connections at once that a destination may be given.
+    pub(crate) fn connections_to(&self, destination: &Destination) -> usize {
+        let hop = match destination {
+            Destination::Route(number) => self.router.hop(*number),
+            Destination::Domain(_) => None,
+        };
+        match hop.map_or(Distance::Elsewhere, |hop| hop.distance()) {
+            Distance::ThisHost => {
+                self.connections_per_next_hop.saturating_mul(limits::LOCAL_CONNECTIONS_FACTOR)
+            }
+            Distance::Elsewhere => self.connections_per_next_hop,
         }
     }
 
