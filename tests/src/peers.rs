@@ -18,14 +18,19 @@ use rustix::process::geteuid;
 mod clients;
 mod debian;
 mod dovecot;
+mod exim;
 mod nsd;
+mod opensmtpd;
 mod postfix;
 mod sink;
 mod stage;
 
 pub use clients::{Account, Security, fed, feed};
+pub use debian::Packages;
 pub use dovecot::Dovecot;
+pub use exim::{Exim, EximSetup};
 pub use nsd::{DeadNameServer, Nsd};
+pub use opensmtpd::{OpenSmtpd, OpenSmtpdSetup};
 pub use postfix::{Postfix, PostfixSetup};
 pub use sink::{Sink, Source};
 pub use stage::{PASSWORD, Stage, User};
@@ -53,19 +58,30 @@ impl fmt::Display for Unavailable {
 }
 
 impl Stage {
-    /// A stage for the calling test; `None`, said loudly, where this machine can't have one.
+    /// A stage with most peers for the calling test; `None`, said loudly, where this machine can't have one.
     ///
     /// # Errors
     ///
     /// When the peers can't be downloaded; in CI, as root, also when anything else is missing.
     pub fn set_up(needs: Needs) -> Result<Option<Self>> {
-        static AVAILABLE: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+        Self::set_up_with(needs, Packages::Most)
+    }
+
+    /// The same with other packages: those that can't stand beside the others.
+    ///
+    /// # Errors
+    ///
+    /// As [`Stage::set_up`].
+    pub fn set_up_with(needs: Needs, packages: Packages) -> Result<Option<Self>> {
+        type Tree = OnceLock<Result<PathBuf, String>>;
+        static TREES: [Tree; Packages::ALL.len()] =
+            [const { OnceLock::new() }; Packages::ALL.len()];
         if let Err(unavailable) = available(needs) {
             skip(&unavailable)?;
             return Ok(None);
         }
-        let tree = AVAILABLE.get_or_init(|| {
-            debian::tree(&suite::target_dir()).map_err(|error| format!("{error:#}"))
+        let tree = TREES[packages as usize].get_or_init(|| {
+            debian::tree(&suite::target_dir(), packages).map_err(|error| format!("{error:#}"))
         });
         match tree {
             Ok(tree) => Self::new(tree.clone()).map(Some),

@@ -1,7 +1,12 @@
 //! The harness itself: the peers work among each other, without anything of ours.
 
+use std::net::SocketAddr;
+
 use anyhow::Result;
-use postroad_tests::peers::{Dovecot, Needs, PASSWORD, Postfix, PostfixSetup, Sink, Source, Stage};
+use postroad_tests::peers::{
+    Dovecot, Exim, EximSetup, Needs, OpenSmtpd, OpenSmtpdSetup, PASSWORD, Packages, Postfix,
+    PostfixSetup, Sink, Source, Stage,
+};
 use postroad_tests::pop3;
 use postroad_tests::process::until;
 
@@ -47,5 +52,38 @@ fn source_reaches_sink() -> Result<()> {
     let copies = sink.copies();
     assert_eq!(copies.len(), 50, "every message has an id of its own");
     assert!(copies.values().all(|&count| count == 1));
+    Ok(())
+}
+
+#[test]
+fn exim_hands_mail_on() -> Result<()> {
+    let start = |stage: &Stage, sink| {
+        let exim = Exim::start(stage, &EximSetup::relay_to(sink))?;
+        Ok((exim.smtp, exim))
+    };
+    hands_mail_on(Packages::Exim, start)
+}
+
+#[test]
+fn opensmtpd_hands_mail_on() -> Result<()> {
+    let start = |stage: &Stage, sink| {
+        let opensmtpd = OpenSmtpd::start(stage, &OpenSmtpdSetup::relay_to(sink))?;
+        Ok((opensmtpd.smtp, opensmtpd))
+    };
+    hands_mail_on(Packages::OpenSmtpd, start)
+}
+
+/// From smtp-source over a server to smtp-sink.
+fn hands_mail_on<Server>(
+    packages: Packages,
+    start: impl FnOnce(&Stage, SocketAddr) -> Result<(SocketAddr, Server)>,
+) -> Result<()> {
+    let Some(tools) = Stage::set_up(Needs::Servers)? else { return Ok(()) };
+    let Some(stage) = Stage::set_up_with(Needs::Servers, packages)? else { return Ok(()) };
+    let sink = Sink::start(&tools)?;
+    let (smtp, _server) = start(&stage, sink.address)?;
+    let (recipient, messages) = ("bob@sink.test", 10);
+    Source { to: smtp, recipient, messages, octets: 1000, sessions: 2 }.run(&tools)?;
+    until("10 messages in the sink", || sink.messages().len() == messages)?;
     Ok(())
 }

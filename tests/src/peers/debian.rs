@@ -13,8 +13,38 @@ use anyhow::{Context, Result, ensure};
 
 use crate::process::run;
 
-/// The peers, by package.
-const PACKAGES: &[&str] = &[
+/// Packages that are downloaded together and laid over the system together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Packages {
+    /// All peers but those that can't stand beside Postfix.
+    Most,
+    /// Exim.
+    Exim,
+    /// OpenSMTPD.
+    OpenSmtpd,
+}
+
+impl Packages {
+    pub(super) const ALL: [Self; 3] = [Self::Most, Self::Exim, Self::OpenSmtpd];
+
+    fn names(self) -> &'static [&'static str] {
+        match self {
+            Self::Most => MOST,
+            Self::Exim => &["exim4-base", "exim4-daemon-light"],
+            Self::OpenSmtpd => &["opensmtpd"],
+        }
+    }
+
+    /// Changes with the packages, and with the release of Debian.
+    fn fingerprint(self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        self.names().hash(&mut hasher);
+        fs::read("/etc/os-release").ok().hash(&mut hasher);
+        hasher.finish()
+    }
+}
+
+const MOST: &[&str] = &[
     "dovecot-core",
     "dovecot-lmtpd",
     "dovecot-pop3d",
@@ -35,44 +65,36 @@ const PACKAGES: &[&str] = &[
 ];
 
 /// The folder that holds the unpacked packages; downloads them where an earlier run didn't.
-pub(super) fn tree(target: &Path) -> Result<PathBuf> {
+pub(super) fn tree(target: &Path, packages: Packages) -> Result<PathBuf> {
     let peers = target.join("peers");
     fs::create_dir_all(&peers).with_context(|| format!("cannot make {}", peers.display()))?;
     // Tests are processes that start at the same time: one downloads, the others wait.
     let lock = File::create(peers.join("lock"))?;
     lock.lock()?;
 
-    let tree = peers.join(format!("debian-{:016x}", fingerprint()));
+    let tree = peers.join(format!("debian-{:016x}", packages.fingerprint()));
     if tree.exists() {
         return Ok(tree);
     }
     let partial = peers.join("partial");
     fs::remove_dir_all(&partial).ok();
-    download(&partial)?;
-    unpack(&partial, &partial.join("tree"))?;
+    download(&partial, packages.names())?;
+    unpack(&partial, &partial.join("tree"), packages.names().len())?;
     fs::rename(partial.join("tree"), &tree)?;
     fs::remove_dir_all(&partial)?;
     Ok(tree)
 }
 
-/// Changes with the packages, and with the release of Debian.
-fn fingerprint() -> u64 {
-    let mut hasher = DefaultHasher::new();
-    PACKAGES.hash(&mut hasher);
-    fs::read("/etc/os-release").ok().hash(&mut hasher);
-    hasher.finish()
-}
-
-fn download(folder: &Path) -> Result<()> {
+fn download(folder: &Path, packages: &[&str]) -> Result<()> {
     for part in ["lists/partial", "archives/partial"] {
         fs::create_dir_all(folder.join(part))?;
     }
-    eprintln!("downloading the peers: {}", PACKAGES.join(" "));
+    eprintln!("downloading the peers: {}", packages.join(" "));
     // A source that can't be reached need not be one that the peers come from.
     let update = run(apt_get(folder).arg("update"));
     run(apt_get(folder)
         .args(["install", "--download-only", "--reinstall", "--no-install-recommends", "--yes"])
-        .args(PACKAGES))
+        .args(packages))
     .context(
         update.map_or_else(|error| format!("{error:#}"), |_| "cannot download the peers".into()),
     )?;
@@ -96,7 +118,7 @@ fn apt_get(folder: &Path) -> Command {
     command
 }
 
-fn unpack(folder: &Path, tree: &Path) -> Result<()> {
+fn unpack(folder: &Path, tree: &Path, at_least: usize) -> Result<()> {
     fs::create_dir(tree)?;
     let mut count = 0;
     for entry in fs::read_dir(folder.join("archives"))? {
@@ -106,7 +128,7 @@ fn unpack(folder: &Path, tree: &Path) -> Result<()> {
             count += 1;
         }
     }
-    ensure!(count >= PACKAGES.len(), "apt-get downloaded only {count} packages");
+    ensure!(count >= at_least, "apt-get downloaded only {count} packages");
     // /lib and the like are links into /usr by now, but some packages still use the old paths.
     for old in ["bin", "sbin", "lib", "lib64"].map(|name| tree.join(name)) {
         if old.exists() {

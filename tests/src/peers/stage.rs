@@ -35,6 +35,9 @@ const DAEMONS: &[User] = &[
     User { name: "dovenull", id: 64_104 },
     User { name: "nsd", id: 64_105 },
     User { name: "postroad", id: 64_106 },
+    User { name: "Debian-exim", id: 64_107 },
+    User { name: "opensmtpd", id: 64_108 },
+    User { name: "opensmtpq", id: 64_109 },
 ];
 
 /// A folder of the test's own that lies over `/etc` and `/usr` for the peers that it runs.
