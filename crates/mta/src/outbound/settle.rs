@@ -37,6 +37,15 @@ pub(crate) fn own_verdict(reply: &Reply) -> Verdict {
     }
 }
 
+/// What an attempt has found out about one job.
+pub(crate) struct Attempted {
+    pub(crate) job: Job,
+    /// One for each of the job's recipients, by index in the envelope.
+    pub(crate) verdicts: Vec<(usize, Verdict)>,
+    /// The message, where it is at hand; else it is read when a notice has to quote it.
+    pub(crate) content: Option<Bytes>,
+}
+
 /// Takes the verdicts of one attempt: logs them, tells the sender what it has to know, and has the outcomes
 /// made durable.
 pub(crate) async fn conclude(
@@ -46,18 +55,27 @@ pub(crate) async fn conclude(
     hop: &Hop,
     content: Bytes,
 ) {
-    let mut attempt = Attempt::new(shared, &job.flight, hop);
-    for (recipient, verdict) in verdicts {
-        attempt.take(recipient, verdict);
+    conclude_many(shared, vec![Attempted { job, verdicts, content: Some(content) }], hop).await;
+}
+
+/// The same for many jobs, whose outcomes become durable together: what waited for a host that is down costs
+/// one sync, not one a message.
+pub(crate) async fn conclude_many(shared: &Arc<Shared>, attempted: Vec<Attempted>, hop: &Hop) {
+    let mut settled = Vec::with_capacity(attempted.len());
+    for Attempted { job, verdicts, content } in attempted {
+        let mut attempt = Attempt::new(shared, &job.flight, hop);
+        for (recipient, verdict) in verdicts {
+            attempt.take(recipient, verdict);
+        }
+        attempt.tell(content).await;
+        settled.push((attempt.outcomes, job));
     }
-    attempt.tell(&content).await;
-    let outcomes = attempt.outcomes;
-    send(shared, job, outcomes).await;
+    send(shared, settled).await;
 }
 
 /// The message has gone from the queue: an operator has deleted it.
 pub(crate) async fn nothing_left(shared: &Shared, job: Job) {
-    send(shared, job, Vec::new()).await;
+    send(shared, vec![(Vec::new(), job)]).await;
 }
 
 /// Keeps the message back for the operator.
@@ -67,20 +85,23 @@ pub(crate) async fn hold(shared: &Shared, job: Job) {
         outcome(&job.flight, *index, RecipientState::Held { attempts })
     };
     let outcomes = job.recipients.iter().map(held).collect();
-    send(shared, job, outcomes).await;
+    send(shared, vec![(outcomes, job)]).await;
 }
 
-/// Makes the outcomes durable, in one sync with whatever else is being stored, and ends the job.
+/// Makes the outcomes durable, in one sync with whatever else is being stored, and ends the jobs.
 ///
 /// The worker waits for it before it takes its next job: so what may be repeated after a crash is never more
 /// than one message a connection.
-async fn send(shared: &Shared, job: Job, outcomes: Vec<Outcome>) {
-    if !outcomes.is_empty()
-        && let Err(fenced) = shared.shard.settle(outcomes.clone()).await
+async fn send(shared: &Shared, settled: Vec<(Vec<Outcome>, Job)>) {
+    let all: Vec<Outcome> = settled.iter().flat_map(|(outcomes, _)| outcomes).cloned().collect();
+    if !all.is_empty()
+        && let Err(fenced) = shared.shard.settle(all).await
     {
         return events::fenced(fenced);
     }
-    job.flight.job_settled(&outcomes);
+    for (outcomes, job) in settled {
+        job.flight.job_settled(&outcomes);
+    }
 }
 
 fn outcome(flight: &Flight, recipient: usize, state: RecipientState) -> Outcome {
@@ -182,7 +203,24 @@ impl<'a> Attempt<'a> {
 
     /// Puts the notices into the queue. Where a failure can't be told now, the recipient isn't settled but
     /// tried again later.
-    async fn tell(&mut self, content: &Bytes) {
+    async fn tell(&mut self, content: Option<Bytes>) {
+        if self.failed.is_empty() && self.delayed.is_empty() && self.succeeded.is_empty() {
+            return;
+        }
+        let read = match content {
+            Some(content) => Ok(content),
+            None => self.flight.content().await,
+        };
+        let content = match read {
+            Ok(content) => content,
+            Err(error) => {
+                events::unreadable(&self.flight.id, &error);
+                return std::mem::take(&mut self.failed)
+                    .into_iter()
+                    .for_each(|f| self.take_back(f));
+            }
+        };
+        let content = &content;
         if !self.failed.is_empty() {
             let failed = std::mem::take(&mut self.failed);
             let told = notice::failure(self.shared, self.flight, self.hop, &failed, content).await;

@@ -17,7 +17,7 @@ use super::flight::{Flight, Job};
 use super::hop::Hop;
 use super::lane::Lane;
 use super::limits;
-use super::settle;
+use super::settle::{self, Attempted};
 use super::shared::{Distance, Shared};
 
 pub(crate) struct Worker {
@@ -184,18 +184,15 @@ impl Worker {
     /// No host could be talked to: what waits in the line would fare no better.
     async fn unreachable(&self, job: Job, verdicts: Verdicts, reply: &Reply, content: Bytes) {
         let others = self.lane.drain();
-        settle::conclude(&self.shared, job, verdicts.settled, &self.hop, content).await;
+        let mut attempted =
+            vec![Attempted { job, verdicts: verdicts.settled, content: Some(content) }];
         for mut job in others {
             self.look_again(&mut job).await;
             let mut verdicts = Verdicts::new(job.recipients.clone());
             verdicts.settle_open(reply);
-            match job.flight.content().await {
-                Ok(content) => {
-                    settle::conclude(&self.shared, job, verdicts.settled, &self.hop, content).await;
-                }
-                Err(error) => self.unreadable(job, &error).await,
-            }
+            attempted.push(Attempted { job, verdicts: verdicts.settled, content: None });
         }
+        settle::conclude_many(&self.shared, attempted, &self.hop).await;
     }
 
     /// The message can't be read from the queue: it stays there, for a better moment or for the operator.
