@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, bail};
-use postroad_tests::peers::{Needs, Postfix, PostfixSetup, Stage};
+use postroad_tests::peers::{
+    Exim, EximSetup, Needs, OpenSmtpd, OpenSmtpdSetup, Packages, Postfix, PostfixSetup, Stage,
+};
 use postroad_tests::process::{Ending, Process, free_port, listens};
 
 use super::Scenario;
@@ -52,6 +54,12 @@ pub(crate) enum Name {
     Postroad,
     /// Debian's.
     Postfix,
+    /// Debian's.
+    Exim,
+    /// Debian's.
+    Opensmtpd,
+    /// No server at all: the load straight into the sink.
+    Direct,
 }
 
 /// Starts one server for the scenario.
@@ -62,10 +70,16 @@ pub(crate) fn start(
     folder: &Path,
 ) -> anyhow::Result<Server> {
     match (name, scenario) {
-        (Name::Postroad, Scenario::Relay) => relaying_postroad(tools, folder),
         (Name::Postroad, Scenario::Deliver) => filing_postroad(folder),
-        (Name::Postfix, Scenario::Relay) => relaying_postfix(tools, folder),
         (Name::Postfix, Scenario::Deliver) => filing_postfix(),
+        (Name::Exim | Name::Opensmtpd | Name::Direct, Scenario::Deliver) => {
+            bail!("only postroad and postfix file mail in this bench")
+        }
+        (Name::Postroad, Scenario::Relay | Scenario::Latency) => relaying_postroad(tools, folder),
+        (Name::Postfix, Scenario::Relay | Scenario::Latency) => relaying_postfix(tools, folder),
+        (Name::Exim, Scenario::Relay | Scenario::Latency) => relaying_exim(tools, folder),
+        (Name::Opensmtpd, Scenario::Relay | Scenario::Latency) => relaying_opensmtpd(tools, folder),
+        (Name::Direct, Scenario::Relay | Scenario::Latency) => direct(tools, folder),
     }
 }
 
@@ -188,6 +202,57 @@ fn postfix(
         group,
         arrived: arrived(&stage),
         _running: vec![Box::new(postfix), Box::new(stage)],
+    })
+}
+
+fn relaying_exim(tools: &Tools, folder: &Path) -> anyhow::Result<Server> {
+    let stage = Stage::set_up_with(Needs::Servers, Packages::Exim)?.context("no Exim here")?;
+    relaying("exim", tools, folder, stage, |stage, sink| {
+        let exim = Exim::start(stage, &EximSetup::relay_to(sink))?;
+        Ok((exim.smtp, Box::new(exim)))
+    })
+}
+
+fn relaying_opensmtpd(tools: &Tools, folder: &Path) -> anyhow::Result<Server> {
+    let stage = Stage::set_up_with(Needs::Servers, Packages::OpenSmtpd)?;
+    relaying("opensmtpd", tools, folder, stage.context("no OpenSMTPD here")?, |stage, sink| {
+        let opensmtpd = OpenSmtpd::start(stage, &OpenSmtpdSetup::relay_to(sink))?;
+        Ok((opensmtpd.smtp, Box::new(opensmtpd)))
+    })
+}
+
+/// Somebody else's server with its own durability and limits, its queue on a stage below our folder.
+fn relaying(
+    name: &'static str,
+    tools: &Tools,
+    folder: &Path,
+    stage: Stage,
+    start: impl FnOnce(&Stage, SocketAddr) -> anyhow::Result<(SocketAddr, Box<dyn std::any::Any>)>,
+) -> anyhow::Result<Server> {
+    let sink = loopback(free_port());
+    let mut counter = Sink::start(tools, sink, folder)?;
+    let (group, (smtp, server)) = Group::around(name, || start(&stage, sink))?;
+    Ok(Server {
+        name,
+        smtp,
+        recipient: "user@far.example",
+        group,
+        arrived: Box::new(move || counter.count()),
+        _running: vec![server, Box::new(stage)],
+    })
+}
+
+/// The load straight into the sink: what it and the sink leave for a server.
+fn direct(tools: &Tools, folder: &Path) -> anyhow::Result<Server> {
+    let smtp = loopback(free_port());
+    let (group, mut counter) = Group::around("direct", || Sink::start(tools, smtp, folder))?;
+    Ok(Server {
+        name: "direct",
+        smtp,
+        recipient: "user@far.example",
+        group,
+        arrived: Box::new(move || counter.count()),
+        _running: Vec::new(),
     })
 }
 

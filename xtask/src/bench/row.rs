@@ -16,6 +16,15 @@ pub(crate) struct Row {
     pub(crate) figures: BTreeMap<&'static str, f64>,
 }
 
+/// What the table shows.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Columns {
+    /// Figures.
+    pub(crate) shown: &'static [&'static str],
+    /// Title and figure of each ratio, ours divided by the peer's.
+    pub(crate) ratios: &'static [(&'static str, &'static str)],
+}
+
 /// All runs so far, in order.
 #[derive(Default)]
 pub(crate) struct Rows(Vec<Row>);
@@ -42,18 +51,20 @@ impl Rows {
     }
 
     /// Medians by case and server, and our ratio to every peer.
-    pub(crate) fn print(&self, ours: &str, names: &[&'static str]) {
+    pub(crate) fn print(&self, ours: &str, columns: Columns) {
         let mut table = comfy_table::Table::new();
         table.load_style(comfy_table::presets::ASCII_MARKDOWN);
-        let header = ["case", "server", "runs"].into_iter().chain(names.iter().copied());
-        table.set_header(header.chain(["rate ratio", "CPU ratio"]));
+        let header = ["case", "server", "runs"].into_iter().chain(columns.shown.iter().copied());
+        table.set_header(header.chain(columns.ratios.iter().map(|(title, _)| *title)));
         for case in self.cases() {
             for server in self.servers(&case) {
                 let runs =
                     self.0.iter().filter(|row| row.case == case && row.server == server).count();
                 let mut cells = vec![case.clone(), server.to_owned(), runs.to_string()];
-                cells.extend(names.iter().map(|name| shown(self.median(&case, server, name))));
-                for name in ["per_s", "cpu_ms"] {
+                cells.extend(
+                    columns.shown.iter().map(|name| shown(self.median(&case, server, name))),
+                );
+                for (_, name) in columns.ratios {
                     let ratio = || {
                         Some(self.median(&case, ours, name)? / self.median(&case, server, name)?)
                     };

@@ -1,0 +1,132 @@
+//! Many letters: how many a second, and what each costs.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+
+use super::load::{self, Case};
+use super::measure::{Syncs, Written, device_octets};
+use super::peers::{Server, Tools};
+use super::row::{Columns, Row, Rows};
+use super::{Bench, Options, floor, progress};
+
+/// How long one run should last, so that start and end don't count for much.
+const RUN: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(120);
+
+const COLUMNS: Columns = Columns {
+    shown: &[
+        "per_s",
+        "accept_per_s",
+        "cpu_ms",
+        "syncs",
+        "synced_octets",
+        "device_octets",
+        "peak_rss_kib",
+    ],
+    ratios: &[("rate ratio", "per_s"), ("CPU ratio", "cpu_ms")],
+};
+
+pub(super) fn run(bench: &mut Bench<'_>, rows: &mut Rows) -> anyhow::Result<Columns> {
+    let (syncs, written) = (Syncs::start(), Written::start());
+    let counters = Counters { folder: bench.folder, syncs, written };
+    if counters.syncs.is_none() {
+        eprintln!("syncs are not counted: that needs root and tracefs");
+    }
+    let (cases, runs) = (bench.cases(), bench.runs());
+    let bar = progress(cases.len() * runs as usize * bench.servers.len())?;
+    for case in cases {
+        bar.set_message(format!("{}: warming up", case.name()));
+        let mut messages = Vec::new();
+        for server in &mut bench.servers {
+            messages.push(calibrate(server, &bench.tools, case, bench.options)?);
+        }
+        for _ in 0..runs {
+            for (server, messages) in bench.servers.iter_mut().zip(&messages) {
+                bar.set_message(format!("{}: {}", case.name(), server.name));
+                let figures = measured(server, &bench.tools, case, *messages, &counters)?;
+                rows.push(Row { server: server.name, case: case.name(), figures });
+                bar.inc(1);
+            }
+            let figures = [("per_s", floor::synced_per_s(bench.folder, case)?)].into();
+            rows.push(Row { server: floor::NAME, case: case.name(), figures });
+        }
+    }
+    bar.finish_and_clear();
+    Ok(COLUMNS)
+}
+
+struct Counters<'a> {
+    /// On the file system that holds every queue.
+    folder: &'a Path,
+    syncs: Option<Syncs>,
+    written: Option<Written>,
+}
+
+/// Warms the server up, and gives the messages that make a run of about [`RUN`].
+fn calibrate(
+    server: &mut Server,
+    tools: &Tools,
+    case: Case,
+    options: &Options,
+) -> anyhow::Result<u64> {
+    let first = u64::from(case.sessions).max(10) * 5;
+    let took = one_run(server, tools, case, first)?.1;
+    if options.quick {
+        return Ok(first * 2);
+    }
+    let wanted = first as f64 * RUN.as_secs_f64() / took.as_secs_f64();
+    Ok((wanted as u64).clamp(first, 200_000))
+}
+
+/// Times until the last 250, and until the last message arrived.
+fn one_run(
+    server: &mut Server,
+    tools: &Tools,
+    case: Case,
+    messages: u64,
+) -> anyhow::Result<(Duration, Duration)> {
+    let context = || format!("{} with {}", case.name(), server.name);
+    let before = (server.arrived)()?;
+    let start = Instant::now();
+    load::send(tools, server.smtp, server.recipient, case, messages).with_context(context)?;
+    let accepted = start.elapsed();
+    load::wait_until(before + messages, PATIENCE, &mut server.arrived)
+        .with_context(|| format!("{} with {}", case.name(), server.name))?;
+    Ok((accepted, start.elapsed()))
+}
+
+fn measured(
+    server: &mut Server,
+    tools: &Tools,
+    case: Case,
+    messages: u64,
+    counters: &Counters<'_>,
+) -> anyhow::Result<BTreeMap<&'static str, f64>> {
+    let (cpu, octets) = (server.group.cpu_seconds()?, device_octets(counters.folder).ok());
+    let synced = counters.syncs.as_ref().map(Syncs::count);
+    if let Some(written) = &counters.written {
+        written.clear();
+    }
+    let (accepted, arrived) = one_run(server, tools, case, messages)?;
+    let count = messages as f64;
+    let mut figures = BTreeMap::from([
+        ("per_s", count / arrived.as_secs_f64()),
+        ("accept_per_s", count / accepted.as_secs_f64()),
+        ("cpu_ms", (server.group.cpu_seconds()? - cpu) * 1e3 / count),
+        ("peak_rss_kib", server.group.peak_rss_kib() as f64),
+        ("messages", count),
+    ]);
+    if let (Some(syncs), Some(before)) = (&counters.syncs, synced) {
+        figures.insert("syncs", (syncs.count() - before) as f64 / count);
+    }
+    if let Some(octets) = counters.written.as_ref().and_then(Written::octets) {
+        figures.insert("synced_octets", octets as f64 / count);
+    }
+    if let (Some(before), Ok(after)) = (octets, device_octets(counters.folder)) {
+        figures.insert("device_octets", (after - before) as f64 / count);
+    }
+    Ok(figures)
+}
