@@ -18,6 +18,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 mod os;
+mod past_cache;
 mod way;
 
 pub use os::{OsDisk, read_whole};
@@ -31,6 +32,11 @@ pub trait Disk: Send + Sync + fmt::Debug {
     fn open(&self, path: &Path) -> Result<Box<dyn DiskFile>, DiskError>;
     /// Opens a file that is there, for reading only.
     fn open_read(&self, path: &Path) -> Result<Box<dyn DiskFile>, DiskError>;
+    /// Opens a file for reading what the device holds of it. After a failed sync the page cache shows what
+    /// was written, not what is there: who has to know reads past it. Slower than [`Disk::open_read`].
+    fn open_past_cache(&self, path: &Path) -> Result<Box<dyn DiskFile>, DiskError> {
+        self.open_read(path)
+    }
     /// Gives the file a second name; fails with `AlreadyExists` where that name is taken.
     fn link(&self, from: &Path, to: &Path) -> Result<(), DiskError>;
     /// Renames; fails with `AlreadyExists` where the new name is taken (RENAME_NOREPLACE).
@@ -49,6 +55,11 @@ pub trait Disk: Send + Sync + fmt::Debug {
     fn space(&self, path: &Path) -> Result<Space, DiskError>;
     /// What stands at a path, itself and not what a symbolic link points to.
     fn stat(&self, path: &Path) -> Result<Stat, DiskError>;
+    /// The number of the file system that holds `path`: two paths with the same number share one.
+    fn volume_number(&self, path: &Path) -> Result<u64, DiskError> {
+        let _ = path;
+        Ok(0)
+    }
     /// Takes the lock that a file stands for, creating the file where it isn't there; fails with
     /// `WouldBlock` where another process (or another caller in ours) has it. Dropping gives it back,
     /// and so does the end of the process.
@@ -170,5 +181,15 @@ impl DiskError {
     /// Whether space, quota or inodes have run out, so that a peer is told 4.3.1 (or 4.2.2).
     pub fn is_full(&self) -> bool {
         matches!(self.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+    }
+
+    /// Whether the system merely lacked something for a moment (space, memory, file descriptors): the same
+    /// call may succeed later, and nothing is wrong with the disk.
+    pub fn is_shortage(&self) -> bool {
+        use rustix::io::Errno;
+        let too_many_files = [Errno::MFILE, Errno::NFILE].map(Errno::raw_os_error);
+        self.is_full()
+            || self.kind() == io::ErrorKind::OutOfMemory
+            || self.source.raw_os_error().is_some_and(|number| too_many_files.contains(&number))
     }
 }
