@@ -8,8 +8,8 @@ use std::time::{Duration, SystemTime};
 
 use postroad_net::{Io, Listener};
 use postroad_observe::control::{self as words, Answer, FrameError, Request};
-use postroad_protocol::address::Address;
-use postroad_queue::{Cursor, Edit, Filter, Page, QueueId, QueueRow, RecipientState};
+use postroad_protocol::address::{Address, Domain};
+use postroad_queue::{Cursor, Edit, Filter, Page, QueueId, QueueRow, RecipientState, Whose};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::time::timeout;
 
@@ -198,17 +198,30 @@ fn filter_of(filter: &words::Filter) -> Result<Filter, String> {
         .iter()
         .map(|id| id.parse::<QueueId>().map_err(|error| format!("{id}: {error}")))
         .collect::<Result<Vec<_>, _>>()?;
-    let address = |text: &Option<String>| -> Result<Option<Address>, String> {
-        let parse = |text: &String| text.parse().map_err(|error| format!("{text}: {error}"));
-        text.as_ref().map(parse).transpose()
-    };
+    let whose = |text: &Option<String>| text.as_deref().map(whose).transpose();
     Ok(Filter {
         ids: (!ids.is_empty()).then_some(ids),
-        sender: address(&filter.sender)?,
-        recipient: address(&filter.recipient)?,
-        domain: filter.domain.as_ref().map(|domain| domain.to_ascii_lowercase()),
+        sender: whose(&filter.sender)?,
+        recipient: whose(&filter.recipient)?,
+        domain: filter.domain.as_deref().map(domain).transpose()?,
         older_than: filter.older_than_s.map(Duration::from_secs),
+        ..Filter::default()
     })
+}
+
+/// `<>`, `alice@example.org`, `@example.org`
+fn whose(text: &str) -> Result<Whose, String> {
+    match (text, text.strip_prefix('@')) {
+        ("" | "<>", _) => Ok(Whose::Null),
+        (_, Some(name)) => domain(name).map(Whose::Domain),
+        (_, None) => Address::parse(text)
+            .map(Whose::Address)
+            .map_err(|error| format!("{text}: {error}; write user@domain, @domain or <>")),
+    }
+}
+
+fn domain(text: &str) -> Result<Domain, String> {
+    Domain::parse(text).map_err(|error| format!("{text}: {error}"))
 }
 
 fn edit_of(edit: words::Edit) -> Edit {

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use postroad_protocol::address::Address;
+use postroad_protocol::address::{Address, Domain};
 use postroad_protocol::envelope::Envelope;
 use postroad_protocol::reply::Reply;
 
@@ -276,20 +276,81 @@ pub struct Outcome {
     pub state: RecipientState,
 }
 
-/// Which messages are meant; every field that is set must fit.
+/// Which messages are meant; every field that is set must fit. Recipients that are done don't count, and
+/// all that is said of recipients has to fit the same one.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
     /// Just these.
     pub ids: Option<Vec<QueueId>>,
-    /// Reverse-path is this address.
-    pub sender: Option<Address>,
-    /// One of the recipients is this address.
-    pub recipient: Option<Address>,
-    /// One of the recipients is in this domain.
-    pub domain: Option<String>,
+    /// Whose the reverse-path is.
+    pub sender: Option<Whose>,
+    /// Whose the recipient is.
+    pub recipient: Option<Whose>,
+    /// The recipient's domain.
+    pub domain: Option<Domain>,
+    /// What else the recipient's domain has to pass.
+    pub domain_test: Option<DomainTest>,
+    /// Whether the recipient waits or is held.
+    pub standing: Option<Standing>,
+    /// Part of what was said of the recipient last time, in upper or lower case.
+    pub reply: Option<String>,
     /// Arrived at least this long ago.
     pub older_than: Option<Duration>,
+    /// Arrived less than this long ago.
+    pub newer_than: Option<Duration>,
+    /// More octets of content than this.
+    pub larger_than: Option<u64>,
+    /// Fewer octets of content than this.
+    pub smaller_than: Option<u64>,
 }
+
+/// Whose an address is. Letters are compared as operators type them: upper or lower case is the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Whose {
+    /// Nobody's: the null reverse-path.
+    Null,
+    /// This one's.
+    Address(Address),
+    /// Anybody's in this domain.
+    Domain(Domain),
+}
+
+/// Where a recipient stands that isn't done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Standing {
+    /// To be tried, at once or later.
+    Waiting,
+    /// An operator keeps it back.
+    Held,
+}
+
+/// A question about a domain that the queue can't answer itself: whether it has a certain next hop. Asked
+/// for every recipient while the queue is locked, so it answers at once.
+#[derive(Clone)]
+pub struct DomainTest(pub Arc<dyn Fn(&str) -> bool + Send + Sync>);
+
+impl fmt::Debug for DomainTest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DomainTest")
+    }
+}
+
+/// A queued message as a walk passes it: what is counted, without a copy of anything.
+pub struct Sight<'a> {
+    /// Its id.
+    pub id: QueueId,
+    /// When it arrived.
+    pub arrived: SystemTime,
+    /// Octets of content.
+    pub octets: u64,
+    /// The reverse-path; `None` is the null one.
+    pub sender: Option<&'a str>,
+    /// The addresses of those who are still to get it, and where they stand.
+    pub recipients: &'a mut dyn Iterator<Item = (&'a str, Standing)>,
+}
+
+/// What is done with each message of a walk; the queue is locked meanwhile.
+pub type Visitor<'a> = dyn FnMut(Sight<'_>) + Send + 'a;
 
 /// What an operator does to messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -332,10 +393,13 @@ pub trait OwnedShard: Send + Sync {
     fn settle(&self, outcomes: Vec<Outcome>) -> BoxFuture<'_, Result<(), Fenced>>;
     /// The whole content of a queued message.
     fn content(&self, id: QueueId) -> BoxFuture<'_, Result<Bytes, ContentError>>;
-    /// Changes messages; gives how many fitted the filter.
+    /// Changes messages, some at a time so that mail isn't held up; gives how many fitted the filter. What
+    /// arrives meanwhile is left alone.
     fn edit<'a>(&'a self, filter: &'a Filter, edit: Edit) -> BoxFuture<'a, Result<u64, Fenced>>;
     /// A page of at most `limit` messages that fit, in order of arrival. Also how a start finds its work.
     fn find<'a>(&'a self, filter: &'a Filter, from: Cursor, limit: usize) -> BoxFuture<'a, Page>;
+    /// Passes all messages that fit, in order of arrival: for counts and sums.
+    fn visit<'a>(&'a self, filter: &'a Filter, each: &'a mut Visitor<'_>) -> BoxFuture<'a, ()>;
     /// Writes out what is still to be written and gives the shard up.
     fn release(&self) -> BoxFuture<'_, ()>;
 }

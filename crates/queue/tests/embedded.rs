@@ -8,12 +8,13 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use postroad_disk::OsDisk;
-use postroad_protocol::address::{Address, ReversePath};
+use postroad_protocol::address::{Address, Domain, ReversePath};
 use postroad_protocol::envelope::{Envelope, Recipient};
 use postroad_protocol::reply::Reply;
 use postroad_queue::{
-    Accept, Content, ContentError, Cursor, Edit, Embedded, Filter, NewMessage, OpenError, Outcome,
-    OwnedShard, Presence, QueueId, QueueRow, RecipientState, ShardId, Spool as _,
+    Accept, Content, ContentError, Cursor, DomainTest, Edit, Embedded, Filter, NewMessage,
+    OpenError, Outcome, OwnedShard, Presence, QueueId, QueueRow, RecipientState, ShardId,
+    Spool as _, Standing, Whose,
 };
 
 fn address(text: &str) -> Address {
@@ -191,24 +192,87 @@ async fn pages_and_filters() {
     assert_eq!(found, ids);
     let count =
         async |filter: Filter| queue.find(&filter, Cursor::default(), usize::MAX).await.rows.len();
-    assert_eq!(
-        count(Filter { domain: Some("HOST1.example".into()), ..Filter::default() }).await,
-        200
-    );
-    assert_eq!(
-        count(Filter { recipient: Some(address("user7@host1.example")), ..Filter::default() })
-            .await,
-        1
-    );
-    assert_eq!(
-        count(Filter { sender: Some(address("nobody@example.org")), ..Filter::default() }).await,
-        0
-    );
-    assert_eq!(
-        count(Filter { older_than: Some(Duration::from_secs(3600)), ..Filter::default() }).await,
-        0
-    );
+    let check = async |filter: Filter, expected: usize| {
+        let (found, mut passed) = (count(filter.clone()).await, 0);
+        queue.visit(&filter, &mut |_| passed += 1).await;
+        assert_eq!((found, passed), (expected, expected), "{filter:?}");
+    };
+    let domain = |text: &str| Domain::parse(text).unwrap();
+    let to = |whose| Filter { recipient: Some(whose), ..Filter::default() };
+    let from = |whose| Filter { sender: Some(whose), ..Filter::default() };
+    let (hour, ever) = (Some(Duration::from_secs(3600)), Some(Duration::MAX));
+    check(Filter { domain: Some(domain("HOST1.example")), ..Filter::default() }, 200).await;
+    check(to(Whose::Address(address("User7@host1.example"))), 1).await;
+    check(to(Whose::Domain(domain("host2.example"))), 200).await;
+    check(to(Whose::Null), 0).await;
+    check(from(Whose::Address(address("nobody@example.org"))), 0).await;
+    check(from(Whose::Null), 0).await;
+    check(Filter { older_than: hour, ..Filter::default() }, 0).await;
+    check(Filter { newer_than: hour, ..Filter::default() }, 600).await;
+    check(Filter { newer_than: ever, older_than: ever, ..Filter::default() }, 0).await;
+    check(Filter { larger_than: Some(3), smaller_than: Some(5), ..Filter::default() }, 600).await;
+    check(Filter { larger_than: Some(4), ..Filter::default() }, 0).await;
+    check(Filter { smaller_than: Some(4), ..Filter::default() }, 0).await;
+    check(Filter { reply: Some("450".into()), ..Filter::default() }, 0).await;
+    check(Filter { standing: Some(Standing::Held), ..Filter::default() }, 0).await;
+    let even = DomainTest(Arc::new(|domain| domain != "host1.example"));
+    check(Filter { domain_test: Some(even), ..Filter::default() }, 400).await;
     assert_eq!(count(Filter { ids: Some(ids.clone()), ..Filter::default() }).await, 600);
+}
+
+#[tokio::test]
+async fn what_is_said_of_recipients_has_to_fit_the_same_one_and_done_ones_do_not_count() {
+    let dir = tempfile::tempdir().unwrap();
+    let queue = open(dir.path()).await;
+    let id =
+        accept(queue.as_ref(), &["a@one.example", "b@two.example", "c@three.example"], "x").await;
+    let last = Some(Reply::new(451, (4, 7, 1), "Greylisted, come back\nlater"));
+    let waiting = RecipientState::Waiting { attempts: 1, due: SystemTime::now(), last };
+    settle(queue.as_ref(), id, 0, waiting).await;
+    settle(queue.as_ref(), id, 2, RecipientState::Done).await;
+    let filter = |domain: &str, reply: &str| Filter {
+        domain: Some(Domain::parse(domain).unwrap()),
+        reply: Some(reply.to_owned()),
+        standing: Some(Standing::Waiting),
+        ..Filter::default()
+    };
+    for (domain, reply, expected) in [
+        ("one.example", "451 4.7.1 greylisted, come back later", 1),
+        ("one.example", "452", 0),
+        ("two.example", "451", 0),
+        ("three.example", "", 0),
+    ] {
+        let page = queue.find(&filter(domain, reply), Cursor::default(), 9).await;
+        assert_eq!(page.rows.len(), expected, "{domain} {reply}");
+    }
+    let mut left = Vec::new();
+    let mut each = |sight: postroad_queue::Sight<'_>| {
+        assert_eq!((sight.id, sight.octets, sight.sender), (id, 1, Some("sender@example.org")));
+        left.extend(sight.recipients.map(|(address, standing)| (address.to_owned(), standing)));
+    };
+    queue.visit(&Filter::default(), &mut each).await;
+    let expected = [("a@one.example", Standing::Waiting), ("b@two.example", Standing::Waiting)];
+    assert_eq!(left, expected.map(|(address, standing)| (address.to_owned(), standing)));
+}
+
+#[tokio::test]
+async fn an_edit_of_thousands_reaches_each_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let queue = open(dir.path()).await;
+    let message = |_| NewMessage {
+        id: queue.new_id(),
+        arrived: SystemTime::now(),
+        envelope: envelope(&["a@b.example"]),
+        content: Content::Memory("x".into()),
+    };
+    queue.accept((0..3_000).map(message).collect()).await;
+    let waiting = Filter { standing: Some(Standing::Waiting), ..Filter::default() };
+    let held = Filter { standing: Some(Standing::Held), ..Filter::default() };
+    assert_eq!(queue.edit(&waiting, Edit::Hold).await.unwrap(), 3_000);
+    assert_eq!(queue.edit(&waiting, Edit::Hold).await.unwrap(), 0);
+    assert_eq!(queue.edit(&held, Edit::Release).await.unwrap(), 3_000);
+    assert_eq!(queue.edit(&Filter::default(), Edit::Delete).await.unwrap(), 3_000);
+    assert!(rows(queue.as_ref()).await.is_empty());
 }
 
 fn segments(dir: &Path) -> usize {

@@ -306,6 +306,42 @@ pub(crate) fn decode_envelope(octets: &[u8]) -> Result<Envelope, Malformed> {
     Ok(Envelope { reverse_path, recipients, body, utf8, ret, envid })
 }
 
+/// Who an envelope is from and to, read where it stands: a walk through a million of them copies nothing.
+pub(crate) struct People<'a> {
+    /// `None` is the null reverse-path.
+    pub(crate) sender: Option<&'a str>,
+    left: usize,
+    input: Input<'a>,
+}
+
+impl<'a> People<'a> {
+    /// Reads up to the recipients, which [`Iterator::next`] gives in their order.
+    pub(crate) fn read(octets: &'a [u8]) -> Result<Self, Malformed> {
+        let mut input = Input(octets);
+        let sender = input.option(Input::text)?;
+        input.take(3)?; // body, utf8, ret
+        input.option(Input::text)?; // envid
+        let left = input.count(4)?;
+        Ok(Self { sender, left, input })
+    }
+
+    fn recipient(&mut self) -> Result<&'a str, Malformed> {
+        let address = self.input.text()?;
+        self.input.u8()?; // notify
+        self.input.option(Input::text)?; // orcpt
+        Ok(address)
+    }
+}
+
+impl<'a> Iterator for People<'a> {
+    type Item = &'a str;
+
+    fn next(&mut self) -> Option<&'a str> {
+        self.left = self.left.checked_sub(1)?;
+        self.recipient().ok()
+    }
+}
+
 /// 0: unsaid, 1: never, 8 and more: bits 0 to 2 are success, failure and delay.
 fn notify_number(notify: Notify) -> u8 {
     let bit = |wanted, place: u8| if wanted == Wanted::Yes { 1 << place } else { 0 };
@@ -547,7 +583,16 @@ mod tests {
 
         #[test]
         fn envelopes_come_back_as_they_were(envelope in envelope()) {
-            prop_assert_eq!(decode_envelope(&encode_envelope(&envelope)), Ok(envelope));
+            let octets = encode_envelope(&envelope);
+            let mut people = People::read(&octets).unwrap();
+            let sender = envelope.reverse_path.address().map(ToString::to_string);
+            prop_assert_eq!(people.sender, sender.as_deref());
+            for recipient in &envelope.recipients {
+                let address = recipient.address.to_string();
+                prop_assert_eq!(people.next(), Some(address.as_str()));
+            }
+            prop_assert_eq!(people.next(), None);
+            prop_assert_eq!(decode_envelope(&octets), Ok(envelope));
         }
 
         #[test] // Row Q01, should a checksum ever fit by chance.
@@ -559,6 +604,7 @@ mod tests {
                 let _ = Record::decode(kind, &meta);
                 let _ = Record::decode(kind, &meta[..at]);
             }
+            let _ = People::read(&meta).map(Iterator::count);
         }
     }
 

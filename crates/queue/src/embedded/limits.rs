@@ -32,6 +32,8 @@ pub(crate) const RESERVE_INODES: u64 = 64;
 pub(crate) const SPACE_AGE_MAX: Duration = Duration::from_secs(1);
 /// Messages that are looked at under one lock in a walk through the queue.
 pub(crate) const WALK_STEP: usize = 256;
+/// Messages that an operator's edit changes at once: mail that comes meanwhile waits for no more than these.
+pub(crate) const EDIT_STEP: usize = 1024;
 /// Threads for what must not hold up the log: large messages, reads, cleaning.
 pub(crate) const HELPER_THREADS: usize = 4;
 /// The log is cleaned where it is more than this many times as long as what is alive in it …

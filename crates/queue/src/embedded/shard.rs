@@ -12,14 +12,14 @@ use super::codec::{MessageRecord, Record, Storage, encode_envelope, micros};
 use super::inbox::{Pending, Request};
 use super::index::Place;
 use super::limits::{
-    INLINE_OCTETS_MAX, META_OCTETS_MAX, RESERVE_INODES, RESERVE_OCTETS, SPACE_AGE_MAX,
+    EDIT_STEP, INLINE_OCTETS_MAX, META_OCTETS_MAX, RESERVE_INODES, RESERVE_OCTETS, SPACE_AGE_MAX,
     STATE_OCTETS_MAX,
 };
 use super::state::State;
 use super::{Core, events, large, lock, walk};
 use crate::spool::{
     Accept, AcceptError, BoxFuture, Content, ContentError, Cursor, DelayNotice, Edit, Fenced,
-    Filter, LargeWriter, NewMessage, Outcome, OwnedShard, Page, Presence, QueueId,
+    Filter, LargeWriter, NewMessage, Outcome, OwnedShard, Page, Presence, QueueId, Visitor,
 };
 
 /// The one shard of an embedded queue.
@@ -104,16 +104,26 @@ impl OwnedShard for Shard {
 
     fn edit<'a>(&'a self, filter: &'a Filter, edit: Edit) -> BoxFuture<'a, Result<u64, Fenced>> {
         Box::pin(async move {
-            let at = self.core.now();
-            let ids = walk::ids(&self.core, filter).await;
-            let count = ids.len() as u64;
-            let records = ids.into_iter().map(|id| Record::Edited { id, edit, at });
-            self.note(records.collect()).await.map(|()| count)
+            let (at, end) = (self.core.now(), self.core.new_id());
+            let (mut count, mut next) = (0, Some(Cursor::default()));
+            while let Some(from) = next {
+                let (mut ids, then) = walk::ids(&self.core, filter, from, EDIT_STEP).await;
+                next = then.filter(|_| ids.last().is_none_or(|last| *last < end));
+                ids.retain(|id| *id < end);
+                count += ids.len() as u64;
+                let records = ids.into_iter().map(|id| Record::Edited { id, edit, at });
+                self.note(records.collect()).await?;
+            }
+            Ok(count)
         })
     }
 
     fn find<'a>(&'a self, filter: &'a Filter, from: Cursor, limit: usize) -> BoxFuture<'a, Page> {
         Box::pin(walk::page(&self.core, filter, from, limit))
+    }
+
+    fn visit<'a>(&'a self, filter: &'a Filter, each: &'a mut Visitor<'_>) -> BoxFuture<'a, ()> {
+        Box::pin(walk::visit(&self.core, filter, each))
     }
 
     fn release(&self) -> BoxFuture<'_, ()> {

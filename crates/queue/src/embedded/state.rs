@@ -1,7 +1,9 @@
 //! Where a recipient stands, small enough to keep for a million messages.
 
+use postroad_protocol::reply::Reply;
+
 use super::codec::{decode_reply, encode_reply, micros, time_of};
-use crate::spool::{Edit, RecipientState};
+use crate::spool::{Edit, RecipientState, Standing};
 
 /// [`RecipientState`], with times as microseconds since 1970 and the reply as it stands in a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,12 +31,29 @@ impl State {
         }
     }
 
+    /// Where it stands; `None` where it is done.
+    pub(crate) fn standing(&self) -> Option<Standing> {
+        match self {
+            Self::Waiting { .. } => Some(Standing::Waiting),
+            Self::Held { .. } => Some(Standing::Held),
+            Self::Done => None,
+        }
+    }
+
+    /// What was said last time.
+    pub(crate) fn last(&self) -> Option<Reply> {
+        match self {
+            Self::Waiting { last, .. } => last.as_deref().and_then(|last| decode_reply(last).ok()),
+            Self::Held { .. } | Self::Done => None,
+        }
+    }
+
     pub(crate) fn shown(&self) -> RecipientState {
         match self {
-            Self::Waiting { attempts, due, last } => RecipientState::Waiting {
+            Self::Waiting { attempts, due, .. } => RecipientState::Waiting {
                 attempts: *attempts,
                 due: time_of(*due),
-                last: last.as_deref().and_then(|reply| decode_reply(reply).ok()),
+                last: self.last(),
             },
             Self::Held { attempts } => RecipientState::Held { attempts: *attempts },
             Self::Done => RecipientState::Done,

@@ -1,15 +1,19 @@
 //! Walks through the queue, a few messages under each lock so that nobody waits long.
+//!
+//! A filter is compared with records as they stand in memory: only what fits is decoded, so that a million
+//! messages are walked past in a fraction of a second.
 
 use std::future::poll_fn;
-use std::ops::Bound;
+use std::ops::{Bound, ControlFlow};
 use std::task::Poll;
-
-use postroad_protocol::envelope::Envelope;
+use std::time::Duration;
 
 use super::Core;
+use super::codec::{People, time_of};
 use super::index::{Entry, Index};
 use super::limits::WALK_STEP;
-use crate::spool::{Cursor, Filter, Page, QueueId, QueueRow};
+use super::state::State;
+use crate::spool::{Cursor, DomainTest, Filter, Page, QueueId, Sight, Standing, Visitor, Whose};
 
 /// The messages behind a cursor, by id.
 pub(crate) fn behind(index: &Index, from: Cursor) -> impl Iterator<Item = (&QueueId, &Entry)> {
@@ -22,38 +26,72 @@ pub(crate) fn behind(index: &Index, from: Cursor) -> impl Iterator<Item = (&Queu
 
 /// A page of the messages that fit.
 pub(crate) async fn page(core: &Core, filter: &Filter, from: Cursor, limit: usize) -> Page {
-    let walk = Walk::new(core, filter);
-    let mut page = Page { rows: Vec::new(), next: Some(from) };
-    while let Some(from) = page.next
-        && page.rows.len() < limit
-    {
-        page.next = walk.step(from, limit - page.rows.len(), &mut page.rows);
-        pause().await;
-    }
-    page
+    let mut rows = Vec::new();
+    let next = collect(core, filter, from, limit, &mut rows, |id, entry| entry.row(id)).await;
+    Page { rows, next }
 }
 
-/// The ids of all messages that fit.
-pub(crate) async fn ids(core: &Core, filter: &Filter) -> Vec<QueueId> {
-    let walk = Walk::new(core, filter);
+/// The ids of some messages that fit, and where to go on.
+pub(crate) async fn ids(
+    core: &Core,
+    filter: &Filter,
+    from: Cursor,
+    limit: usize,
+) -> (Vec<QueueId>, Option<Cursor>) {
     let mut ids = Vec::new();
+    let next = collect(core, filter, from, limit, &mut ids, |id, _| Some(id)).await;
+    (ids, next)
+}
+
+/// Shows all messages that fit to `each`.
+pub(crate) async fn visit(core: &Core, filter: &Filter, each: &mut Visitor<'_>) {
+    let walk = Walk::new(core, filter);
     let mut next = Some(Cursor::default());
     while let Some(from) = next {
-        let mut rows = Vec::new();
-        next = walk.step(from, WALK_STEP, &mut rows);
-        ids.extend(rows.into_iter().map(|row| row.id));
+        next = walk.step(from, |id, entry| {
+            if let Ok(mut people) = People::read(&entry.envelope) {
+                let (sender, states) = (people.sender, entry.states.iter());
+                let mut recipients = people
+                    .by_ref()
+                    .zip(states)
+                    .filter_map(|(address, state)| Some((address, state.standing()?)));
+                let (arrived, octets) = (time_of(entry.arrived), entry.content_octets());
+                each(Sight { id, arrived, octets, sender, recipients: &mut recipients });
+            }
+            ControlFlow::Continue(())
+        });
         pause().await;
     }
-    ids
+}
+
+/// Adds what `take` makes of the messages that fit, up to `limit` in all; gives where to go on.
+async fn collect<T>(
+    core: &Core,
+    filter: &Filter,
+    from: Cursor,
+    limit: usize,
+    found: &mut Vec<T>,
+    take: impl Fn(QueueId, &Entry) -> Option<T>,
+) -> Option<Cursor> {
+    let walk = Walk::new(core, filter);
+    let mut next = Some(from);
+    while let Some(from) = next
+        && found.len() < limit
+    {
+        next = walk.step(from, |id, entry| {
+            found.extend(take(id, entry));
+            if found.len() < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        });
+        pause().await;
+    }
+    next
 }
 
 struct Walk<'a> {
     core: &'a Core,
-    filter: &'a Filter,
     /// The filter's ids in order: what is listed is looked up, not searched for.
     listed: Option<Vec<QueueId>>,
-    /// Microseconds since 1970: what arrived later is too young.
-    arrived_before: u64,
+    wanted: Wanted<'a>,
 }
 
 impl<'a> Walk<'a> {
@@ -63,40 +101,159 @@ impl<'a> Walk<'a> {
             ids.dedup();
             ids
         });
-        let age = filter.older_than.map(|age| u64::try_from(age.as_micros()).unwrap_or(u64::MAX));
-        let arrived_before = age.map_or(u64::MAX, |age| core.now().saturating_sub(age));
-        Self { core, filter, listed, arrived_before }
+        Self { core, listed, wanted: Wanted::new(filter, core.now()) }
     }
 
-    /// Looks at the next few messages and adds those that fit, `wanted` at most; gives where to go on.
-    fn step(&self, from: Cursor, wanted: usize, rows: &mut Vec<QueueRow>) -> Option<Cursor> {
-        let count = WALK_STEP.min(wanted);
+    /// Looks at the next few messages and hands those that fit to `each`, until it breaks off; gives
+    /// where to go on.
+    fn step(
+        &self,
+        from: Cursor,
+        mut each: impl FnMut(QueueId, &Entry) -> ControlFlow<()>,
+    ) -> Option<Cursor> {
         let index = self.core.index();
-        let ids: Vec<QueueId> = match &self.listed {
+        let entries: &mut dyn Iterator<Item = (QueueId, Option<&Entry>)> = match &self.listed {
             Some(listed) => {
                 let start =
                     listed.partition_point(|id| from.0.is_some_and(|last| id.number() <= last));
-                listed.iter().skip(start).take(count).copied().collect()
+                &mut listed.iter().skip(start).map(|id| (*id, index.messages.get(id)))
             }
-            None => behind(&index, from).take(count).map(|(id, _)| *id).collect(),
+            None => &mut behind(&index, from).map(|(id, entry)| (*id, Some(entry))),
         };
-        let entries = ids.iter().filter_map(|id| Some((*id, index.messages.get(id)?)));
-        let old = entries.filter(|(_, entry)| entry.arrived <= self.arrived_before);
-        rows.extend(
-            old.filter_map(|(id, entry)| entry.row(id)).filter(|row| self.fits(&row.envelope)),
-        );
-        ids.last().filter(|_| ids.len() == count).map(|last| Cursor(Some(last.number())))
+        let (mut seen, mut last) = (0, None);
+        for (id, entry) in entries.take(WALK_STEP) {
+            (seen, last) = (seen + 1, Some(Cursor(Some(id.number()))));
+            if let Some(entry) = entry.filter(|entry| self.wanted.fits(entry))
+                && each(id, entry).is_break()
+            {
+                return last;
+            }
+        }
+        last.filter(|_| seen == WALK_STEP)
+    }
+}
+
+/// A [`Filter`], made ready to be compared with a million entries.
+struct Wanted<'a> {
+    /// Microseconds since 1970.
+    arrived: (Bound<u64>, Bound<u64>),
+    octets: (Bound<u64>, Bound<u64>),
+    sender: Option<Pattern>,
+    recipient: Option<OneRecipient<'a>>,
+}
+
+/// What one and the same recipient has to be.
+struct OneRecipient<'a> {
+    address: Option<Pattern>,
+    domain: Option<&'a str>,
+    domain_test: Option<&'a DomainTest>,
+    standing: Option<Standing>,
+    /// In lower case.
+    reply: Option<String>,
+}
+
+impl<'a> Wanted<'a> {
+    fn new(filter: &'a Filter, now: u64) -> Self {
+        let ago =
+            |age: Duration| now.saturating_sub(u64::try_from(age.as_micros()).unwrap_or(u64::MAX));
+        let bound =
+            |limit: Option<u64>, kind: fn(u64) -> Bound<u64>| limit.map_or(Bound::Unbounded, kind);
+        let one = OneRecipient {
+            address: filter.recipient.as_ref().map(Pattern::of),
+            domain: filter.domain.as_ref().map(|domain| domain.as_str()),
+            domain_test: filter.domain_test.as_ref(),
+            standing: filter.standing,
+            reply: filter.reply.as_ref().map(|reply| reply.to_lowercase()),
+        };
+        Self {
+            arrived: (
+                bound(filter.newer_than.map(ago), Bound::Excluded),
+                bound(filter.older_than.map(ago), Bound::Included),
+            ),
+            octets: (
+                bound(filter.larger_than, Bound::Excluded),
+                bound(filter.smaller_than, Bound::Excluded),
+            ),
+            sender: filter.sender.as_ref().map(Pattern::of),
+            recipient: Some(one).filter(OneRecipient::asks),
+        }
     }
 
-    fn fits(&self, envelope: &Envelope) -> bool {
-        let Filter { ids: _, sender, recipient, domain, older_than: _ } = self.filter;
-        let mut to = envelope.recipients.iter().map(|recipient| &recipient.address);
-        sender.as_ref().is_none_or(|sender| envelope.reverse_path.address() == Some(sender))
-            && recipient.as_ref().is_none_or(|wanted| to.clone().any(|address| address == wanted))
-            && domain.as_ref().is_none_or(|wanted| {
-                to.any(|address| address.domain.as_str().eq_ignore_ascii_case(wanted))
+    fn fits(&self, entry: &Entry) -> bool {
+        within(self.arrived, entry.arrived)
+            && within(self.octets, entry.content_octets())
+            && ((self.sender.is_none() && self.recipient.is_none()) || self.fits_people(entry))
+    }
+
+    fn fits_people(&self, entry: &Entry) -> bool {
+        let Ok(people) = People::read(&entry.envelope) else { return false };
+        self.sender.as_ref().is_none_or(|sender| sender.fits(people.sender))
+            && self.recipient.as_ref().is_none_or(|wanted| {
+                let mut both = people.zip(&entry.states);
+                both.any(|(address, state)| wanted.fits(address, state))
             })
     }
+}
+
+/// `RangeBounds::contains` panics nowhere, unlike a range of `BTreeMap` whose ends cross.
+fn within(bounds: (Bound<u64>, Bound<u64>), number: u64) -> bool {
+    use std::ops::RangeBounds as _;
+    bounds.contains(&number)
+}
+
+impl OneRecipient<'_> {
+    fn asks(&self) -> bool {
+        let Self { address, domain, domain_test, standing, reply } = self;
+        address.is_some()
+            || domain.is_some()
+            || domain_test.is_some()
+            || standing.is_some()
+            || reply.is_some()
+    }
+
+    fn fits(&self, address: &str, state: &State) -> bool {
+        let Some(standing) = state.standing() else { return false };
+        self.standing.is_none_or(|wanted| wanted == standing)
+            && self.address.as_ref().is_none_or(|wanted| wanted.fits(Some(address)))
+            && self.domain.is_none_or(|wanted| wanted.eq_ignore_ascii_case(domain_of(address)))
+            && self.domain_test.is_none_or(|test| (test.0)(domain_of(address)))
+            && self.reply.as_ref().is_none_or(|wanted| {
+                state.last().is_some_and(|last| last.to_string().to_lowercase().contains(wanted))
+            })
+    }
+}
+
+/// [`Whose`], as the text that an envelope holds.
+enum Pattern {
+    Null,
+    Whole(String),
+    Domain(String),
+}
+
+impl Pattern {
+    fn of(whose: &Whose) -> Self {
+        match whose {
+            Whose::Null => Self::Null,
+            Whose::Address(address) => Self::Whole(address.to_string()),
+            Whose::Domain(domain) => Self::Domain(domain.to_string()),
+        }
+    }
+
+    fn fits(&self, address: Option<&str>) -> bool {
+        match (self, address) {
+            (Self::Null, None) => true,
+            (Self::Whole(wanted), Some(address)) => wanted.eq_ignore_ascii_case(address),
+            (Self::Domain(wanted), Some(address)) => {
+                wanted.eq_ignore_ascii_case(domain_of(address))
+            }
+            (Self::Null, Some(_)) | (Self::Whole(_) | Self::Domain(_), None) => false,
+        }
+    }
+}
+
+/// What stands behind the last `@`: a domain holds none.
+fn domain_of(address: &str) -> &str {
+    address.rsplit_once('@').map_or("", |(_, domain)| domain)
 }
 
 /// Lets others of the same thread go on.
