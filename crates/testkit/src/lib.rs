@@ -1,9 +1,13 @@
-//! What tests need and nothing else may have: a disk that fails ([`faulty_disk`]), and with the feature
-//! `dns` a DNS server on loopback.
+//! What tests need and nothing else may have: a disk that fails ([`faulty_disk`]) or forgets to sync
+//! ([`lying_disk`]), power cuts at each of its calls ([`power_cut`]), and with the feature `dns` a DNS server on
+//! loopback.
 #![forbid(unsafe_code)]
 
 #[cfg(feature = "dns")]
 pub mod dns;
 pub mod faulty_disk;
+pub mod lying_disk;
+pub mod power_cut;
 
-pub use faulty_disk::{FaultyDisk, Plan};
+pub use faulty_disk::{FaultyDisk, Plan, Random, Recording};
+pub use lying_disk::LyingDisk;

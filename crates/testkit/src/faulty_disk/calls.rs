@@ -1,0 +1,152 @@
+//! The calls of the trait, on the simulated disk.
+
+use std::ffi::OsString;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use postroad_disk::{
+    DirEntry, Disk, DiskError, DiskFile, DiskLock, EntryKind, Owner, Space, Stat, Volume,
+};
+
+use super::FaultyDisk;
+use super::directory::DirectoryNode;
+use super::file::FileNode;
+use super::open_file::{FaultyFile, FaultyLock, FaultyVolume};
+use super::plan::IO_ERROR;
+use super::tree::Node;
+
+pub(super) fn error(operation: &'static str, path: &Path, errno: i32) -> DiskError {
+    DiskError { operation, path: path.to_owned(), source: io::Error::from_raw_os_error(errno) }
+}
+
+fn kind_error(operation: &'static str, path: &Path, kind: io::ErrorKind) -> DiskError {
+    DiskError { operation, path: path.to_owned(), source: kind.into() }
+}
+
+fn named<T>(operation: &'static str, path: &Path, result: io::Result<T>) -> Result<T, DiskError> {
+    result.map_err(|source| DiskError { operation, path: path.to_owned(), source })
+}
+
+impl FaultyDisk {
+    fn open_file(&self, path: &Path) -> Result<Box<dyn DiskFile>, DiskError> {
+        let state = self.enter("open", path)?;
+        let node = state
+            .tree
+            .find(path)
+            .ok_or_else(|| kind_error("open", path, io::ErrorKind::NotFound))?;
+        match state.tree.file(node) {
+            Some(_) => Ok(self.file(node, path)),
+            // As O_NOFOLLOW and friends would refuse it.
+            None => Err(error("open", path, IO_ERROR)),
+        }
+    }
+
+    fn file(&self, node: u64, path: &Path) -> Box<dyn DiskFile> {
+        Box::new(FaultyFile { disk: self.clone(), node, path: path.to_owned() })
+    }
+}
+
+impl Disk for FaultyDisk {
+    fn create_new(&self, path: &Path) -> Result<Box<dyn DiskFile>, DiskError> {
+        let mut state = self.enter("create", path)?;
+        let file = Node::File(FileNode::durable(Vec::new()));
+        let node = named("create", path, state.tree.add(path, file))?;
+        Ok(self.file(node, path))
+    }
+
+    fn open(&self, path: &Path) -> Result<Box<dyn DiskFile>, DiskError> {
+        self.open_file(path)
+    }
+
+    fn open_read(&self, path: &Path) -> Result<Box<dyn DiskFile>, DiskError> {
+        self.open_file(path)
+    }
+
+    fn link(&self, from: &Path, to: &Path) -> Result<(), DiskError> {
+        let mut state = self.enter("link", to)?;
+        let node = state
+            .tree
+            .find(from)
+            .ok_or_else(|| kind_error("link", from, io::ErrorKind::NotFound))?;
+        named("link", to, state.tree.link(node, to))
+    }
+
+    fn rename_noreplace(&self, from: &Path, to: &Path) -> Result<(), DiskError> {
+        let mut state = self.enter("rename", to)?;
+        named("rename", to, state.tree.must_be_free(to))?;
+        named("rename", from, state.tree.rename(from, to))
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> Result<(), DiskError> {
+        let mut state = self.enter("rename", to)?;
+        named("rename", from, state.tree.rename(from, to))
+    }
+
+    fn remove(&self, path: &Path) -> Result<(), DiskError> {
+        let mut state = self.enter("remove", path)?;
+        named("remove", path, state.tree.remove(path))
+    }
+
+    fn create_dir(&self, path: &Path) -> Result<(), DiskError> {
+        let mut state = self.enter("create_dir", path)?;
+        let directory = Node::Directory(DirectoryNode::default());
+        named("create_dir", path, state.tree.add(path, directory).map(drop))
+    }
+
+    fn sync_dir(&self, path: &Path) -> Result<(), DiskError> {
+        let mut state = self.enter("sync_dir", path)?;
+        named("sync_dir", path, state.tree.sync_names(path))
+    }
+
+    fn read_dir(&self, path: &Path) -> Result<Vec<DirEntry>, DiskError> {
+        let state = self.enter("read_dir", path)?;
+        let names = state.tree.find(path).and_then(|node| state.tree.names(node));
+        let names = names.ok_or_else(|| kind_error("read_dir", path, io::ErrorKind::NotFound))?;
+        let entry = |(name, node): (&OsString, &u64)| {
+            let kind = state.tree.node(*node).map_or(EntryKind::Other, Node::kind);
+            DirEntry { name: name.clone(), kind }
+        };
+        Ok(names.iter().map(entry).collect())
+    }
+
+    fn space(&self, path: &Path) -> Result<Space, DiskError> {
+        Ok(self.enter("space", path)?.space)
+    }
+
+    fn stat(&self, path: &Path) -> Result<Stat, DiskError> {
+        let state = self.enter("stat", path)?;
+        let number = state
+            .tree
+            .find(path)
+            .ok_or_else(|| kind_error("stat", path, io::ErrorKind::NotFound))?;
+        let node = state.tree.node(number);
+        let (octets, mode) = match node {
+            Some(Node::File(file)) => (file.shown().len() as u64, file.mode),
+            Some(Node::Directory(_)) => (0, 0o700),
+            Some(Node::Other) | None => (0, 0o777),
+        };
+        let kind = node.map_or(EntryKind::Other, Node::kind);
+        Ok(Stat { kind, octets, owner: Owner::Ours, mode, links: state.tree.links(number) })
+    }
+
+    fn lock(&self, path: &Path) -> Result<Box<dyn DiskLock>, DiskError> {
+        let mut state = self.enter("lock", path)?;
+        let node = match state.tree.find(path) {
+            Some(node) => node,
+            None => {
+                let file = Node::File(FileNode::durable(Vec::new()));
+                named("lock", path, state.tree.add(path, file))?
+            }
+        };
+        if state.locked.contains(&node) {
+            return Err(kind_error("lock", path, io::ErrorKind::WouldBlock));
+        }
+        state.locked.push(node);
+        Ok(Box::new(FaultyLock { disk: self.clone(), node }))
+    }
+
+    fn volume(&self, path: &Path) -> Result<Option<Box<dyn Volume>>, DiskError> {
+        drop(self.enter("volume", path)?);
+        Ok(Some(Box::new(FaultyVolume { disk: self.clone(), path: PathBuf::from("/") })))
+    }
+}

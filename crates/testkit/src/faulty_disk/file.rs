@@ -1,0 +1,163 @@
+//! A file: what its readers see, what the platter holds, and what lies between.
+
+use std::sync::Arc;
+
+use super::survival::Survival;
+
+/// One file, whatever its names are.
+#[derive(Debug, Clone)]
+pub(super) struct FileNode {
+    /// The page cache: what was written.
+    shown: Arc<Vec<u8>>,
+    /// What is there for certain after a power cut.
+    platter: Arc<Vec<u8>>,
+    /// What was changed since, in order; any part of it may have got to the platter.
+    pending: Vec<Change>,
+    sync: SyncHealth,
+    pub(super) mode: u32,
+}
+
+/// Whether syncs of a file can be believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum SyncHealth {
+    Sound,
+    /// One failed: its pages count as clean now, and later syncs say yes and write nothing ("Can
+    /// Applications Recover from fsync Failures?", USENIX ATC 2020).
+    Failed,
+    /// It was a sync of the whole disk that failed: the file's own next sync tells it too.
+    FailedUntold,
+}
+
+#[derive(Debug, Clone)]
+enum Change {
+    Write { offset: usize, octets: Arc<[u8]> },
+    Length(usize),
+}
+
+impl FileNode {
+    /// A file with this content, durably.
+    pub(super) fn durable(octets: Vec<u8>) -> Self {
+        let octets = Arc::new(octets);
+        Self {
+            shown: Arc::clone(&octets),
+            platter: octets,
+            pending: Vec::new(),
+            sync: SyncHealth::Sound,
+            mode: 0o600,
+        }
+    }
+
+    /// What a reader sees.
+    pub(super) fn shown(&self) -> &[u8] {
+        &self.shown
+    }
+
+    /// The page cache lets go of it: what a failed sync didn't write isn't seen any more.
+    pub(super) fn evict(&mut self) {
+        if self.sync != SyncHealth::Sound {
+            self.shown = Arc::clone(&self.platter);
+            self.pending.clear();
+        }
+    }
+
+    pub(super) fn write(&mut self, offset: usize, octets: &[u8]) {
+        overwrite(Arc::make_mut(&mut self.shown), offset, octets);
+        self.pending.push(Change::Write { offset, octets: octets.into() });
+    }
+
+    pub(super) fn truncate(&mut self, octets: usize) {
+        Arc::make_mut(&mut self.shown).resize(octets, 0);
+        self.pending.push(Change::Length(octets));
+    }
+
+    /// A sync that says yes; it says no once where the failure of another one wasn't told yet.
+    pub(super) fn sync(&mut self) -> Synced {
+        match self.sync {
+            SyncHealth::Sound => {
+                self.platter = Arc::clone(&self.shown);
+                self.pending.clear();
+                Synced::Yes
+            }
+            SyncHealth::Failed => Synced::Yes,
+            SyncHealth::FailedUntold => {
+                self.sync = SyncHealth::Failed;
+                Synced::No
+            }
+        }
+    }
+
+    /// A sync that fails: whatever got to the platter by now is all that ever will.
+    pub(super) fn fail_sync(&mut self, got_there: &mut Survival) {
+        self.platter = Arc::new(self.survivor(got_there));
+        self.pending.clear();
+        self.sync = SyncHealth::Failed;
+    }
+
+    /// A sync of the whole disk that fails, or succeeds.
+    pub(super) fn fail_whole_sync(&mut self, got_there: &mut Survival) {
+        if !self.pending.is_empty() {
+            self.fail_sync(got_there);
+            self.sync = SyncHealth::FailedUntold;
+        }
+    }
+
+    pub(super) fn whole_sync(&mut self) {
+        if self.sync == SyncHealth::Sound {
+            let _ = self.sync();
+        }
+    }
+
+    /// The power goes, and comes back.
+    pub(super) fn lose_power(&mut self, survival: &mut Survival) {
+        *self = Self { mode: self.mode, ..Self::durable(self.survivor(survival)) };
+    }
+
+    /// What is on the platter now: each torn piece of each write for itself, and each length.
+    fn survivor(&self, survival: &mut Survival) -> Vec<u8> {
+        let mut octets = self.platter.as_ref().clone();
+        for change in &self.pending {
+            match change {
+                Change::Write { offset, octets: written } => {
+                    write_torn(&mut octets, *offset, written, survival);
+                }
+                Change::Length(length) => {
+                    if survival.keeps_content() {
+                        octets.resize(*length, 0);
+                    }
+                }
+            }
+        }
+        octets
+    }
+}
+
+/// What a sync says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Synced {
+    Yes,
+    No,
+}
+
+/// The length may be there without the octets: file systems write it in a journal of its own.
+fn write_torn(octets: &mut Vec<u8>, offset: usize, written: &[u8], survival: &mut Survival) {
+    let (end, tear) = (offset + written.len(), survival.tear_octets());
+    if octets.len() < end && survival.keeps_content() {
+        octets.resize(end, 0);
+    }
+    let mut at = offset;
+    while at < end {
+        let next = (at / tear + 1).saturating_mul(tear).min(end);
+        if survival.keeps_content() {
+            overwrite(octets, at, written.get(at - offset..next - offset).unwrap_or_default());
+        }
+        at = next;
+    }
+}
+
+fn overwrite(octets: &mut Vec<u8>, offset: usize, written: &[u8]) {
+    let end = offset + written.len();
+    if octets.len() < end {
+        octets.resize(end, 0);
+    }
+    octets.get_mut(offset..end).unwrap_or_default().copy_from_slice(written);
+}

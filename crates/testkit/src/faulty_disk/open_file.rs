@@ -1,0 +1,134 @@
+//! What the simulated disk hands out: open files, locks, the file system as a whole.
+
+use std::path::PathBuf;
+use std::sync::MutexGuard;
+
+use postroad_disk::{DiskError, DiskFile, DiskLock, Volume};
+
+use super::calls::error;
+use super::file::Synced;
+use super::plan::{FULL, IO_ERROR};
+use super::{FaultyDisk, State};
+
+#[derive(Debug)]
+pub(super) struct FaultyFile {
+    pub(super) disk: FaultyDisk,
+    pub(super) node: u64,
+    pub(super) path: PathBuf,
+}
+
+impl FaultyFile {
+    fn enter(&self, operation: &'static str) -> Result<MutexGuard<'_, State>, DiskError> {
+        self.disk.enter(operation, &self.path)
+    }
+
+    fn gone(&self, operation: &'static str) -> DiskError {
+        error(operation, &self.path, IO_ERROR)
+    }
+}
+
+impl DiskFile for FaultyFile {
+    fn write_all_at(&mut self, buffers: &[&[u8]], offset: u64) -> Result<(), DiskError> {
+        let octets = buffers.concat();
+        let start = usize::try_from(offset).map_err(|_| error("write", &self.path, FULL))?;
+        let mut state = self.disk.state();
+        let result = state.enter(self.disk.run, "write", &self.path);
+        let written = match result {
+            Ok(()) => octets.as_slice(),
+            Err(_) if state.is_over(self.disk.run) => &[],
+            // A short write, and then the error.
+            Err(_) => octets.get(..octets.len() / 2).unwrap_or_default(),
+        };
+        if let Some(file) = state.tree.file_mut(self.node).filter(|_| !written.is_empty()) {
+            file.write(start, written);
+        }
+        result.map_err(|errno| error("write", &self.path, errno))
+    }
+
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<usize, DiskError> {
+        let state = self.enter("read")?;
+        let file = state.tree.file(self.node).ok_or_else(|| self.gone("read"))?;
+        Ok(copy_from(file.shown(), buffer, offset))
+    }
+
+    fn len(&self) -> Result<u64, DiskError> {
+        let state = self.enter("len")?;
+        let file = state.tree.file(self.node).ok_or_else(|| self.gone("len"))?;
+        Ok(file.shown().len() as u64)
+    }
+
+    fn truncate(&mut self, len: u64) -> Result<(), DiskError> {
+        let mut state = self.enter("truncate")?;
+        let len = usize::try_from(len).map_err(|_| error("truncate", &self.path, FULL))?;
+        state.tree.file_mut(self.node).ok_or_else(|| self.gone("truncate"))?.truncate(len);
+        Ok(())
+    }
+
+    fn sync(&mut self) -> Result<(), DiskError> {
+        let mut state = self.disk.state();
+        let result = state.enter(self.disk.run, "sync", &self.path);
+        let over = state.is_over(self.disk.run);
+        let State { tree, failing_sync, .. } = &mut *state;
+        let result = match (result, tree.file_mut(self.node)) {
+            (Ok(()), Some(file)) => match file.sync() {
+                Synced::Yes => Ok(()),
+                Synced::No => Err(IO_ERROR),
+            },
+            (Err(errno), Some(file)) if !over => {
+                file.fail_sync(failing_sync);
+                Err(errno)
+            }
+            (result, _) => result,
+        };
+        result.map_err(|errno| error("sync", &self.path, errno))
+    }
+}
+
+/// Copies what is there from `offset` on; gives the octets copied.
+fn copy_from(octets: &[u8], buffer: &mut [u8], offset: u64) -> usize {
+    let start = usize::try_from(offset).unwrap_or(usize::MAX);
+    let octets = octets.get(start..).unwrap_or_default();
+    let count = octets.len().min(buffer.len());
+    if let (Some(to), Some(from)) = (buffer.get_mut(..count), octets.get(..count)) {
+        to.copy_from_slice(from);
+    }
+    count
+}
+
+#[derive(Debug)]
+pub(super) struct FaultyVolume {
+    pub(super) disk: FaultyDisk,
+    pub(super) path: PathBuf,
+}
+
+impl Volume for FaultyVolume {
+    fn sync(&self) -> Result<(), DiskError> {
+        let mut state = self.disk.state();
+        let result = state.enter(self.disk.run, "sync_volume", &self.path);
+        let over = state.is_over(self.disk.run);
+        let State { tree, failing_sync, .. } = &mut *state;
+        match result {
+            Ok(()) => tree.sync_all(),
+            Err(_) if over => {}
+            Err(_) => tree.fail_sync_all(failing_sync),
+        }
+        result.map_err(|errno| error("sync_volume", &self.path, errno))
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct FaultyLock {
+    pub(super) disk: FaultyDisk,
+    pub(super) node: u64,
+}
+
+impl DiskLock for FaultyLock {}
+
+impl Drop for FaultyLock {
+    fn drop(&mut self) {
+        let mut state = self.disk.state();
+        if state.run == self.disk.run {
+            state.locked.retain(|node| *node != self.node);
+        }
+    }
+}

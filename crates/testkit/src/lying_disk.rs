@@ -1,0 +1,212 @@
+//! A disk that says it has synced and hasn't: what a build would be that forgot a sync, or made it too late.
+//!
+//! The harness that finds nothing in the real build has to find something here.
+
+use std::marker::Sync as Shared;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use postroad_disk::{DirEntry, Disk, DiskError, DiskFile, DiskLock, Space, Stat, Volume};
+
+/// A sync that is about to be made.
+#[derive(Debug, Clone, Copy)]
+pub struct Sync<'a> {
+    /// A file's content, or a directory's names.
+    pub of: SyncOf,
+    /// Of what.
+    pub path: &'a Path,
+    /// What was written to the file last.
+    pub last_write: &'a [u8],
+}
+
+/// What is synced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SyncOf {
+    /// A file's content.
+    Content,
+    /// The names in a directory.
+    Names,
+    /// The whole file system.
+    All,
+}
+
+/// Which syncs are forgotten.
+type Forgets = Arc<dyn Fn(Sync<'_>) -> bool + Send + Shared>;
+
+/// Another disk, without some of its syncs.
+#[derive(Clone)]
+pub struct LyingDisk {
+    disk: Arc<dyn Disk>,
+    forgets: Forgets,
+    order: Order,
+}
+
+/// When a file is synced that is renamed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Order {
+    SyncFirst,
+    RenameFirst,
+}
+
+impl std::fmt::Debug for LyingDisk {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LyingDisk").field("disk", &self.disk).finish_non_exhaustive()
+    }
+}
+
+impl LyingDisk {
+    /// The disk without the syncs for which `forgets` says so.
+    pub fn forgetting(
+        disk: Arc<dyn Disk>,
+        forgets: impl Fn(Sync<'_>) -> bool + Send + Shared + 'static,
+    ) -> Self {
+        Self { disk, forgets: Arc::new(forgets), order: Order::SyncFirst }
+    }
+
+    /// The disk of a build that renames a file first and syncs it then: the syncs for which `late` says so are
+    /// made when the file has its new name.
+    pub fn renaming_first(
+        disk: Arc<dyn Disk>,
+        late: impl Fn(Sync<'_>) -> bool + Send + Shared + 'static,
+    ) -> Self {
+        Self { order: Order::RenameFirst, ..Self::forgetting(disk, late) }
+    }
+
+    fn open_as(&self, path: &Path, file: Box<dyn DiskFile>) -> Box<dyn DiskFile> {
+        let (path, forgets) = (path.to_owned(), Arc::clone(&self.forgets));
+        Box::new(LyingFile { file, path, forgets, last_write: Vec::new() })
+    }
+
+    fn sync_late(&self, path: &Path) -> Result<(), DiskError> {
+        match self.order {
+            Order::SyncFirst => Ok(()),
+            Order::RenameFirst => self.disk.open(path)?.sync(),
+        }
+    }
+}
+
+impl Disk for LyingDisk {
+    fn create_new(&self, path: &Path) -> Result<Box<dyn DiskFile>, DiskError> {
+        Ok(self.open_as(path, self.disk.create_new(path)?))
+    }
+
+    fn open(&self, path: &Path) -> Result<Box<dyn DiskFile>, DiskError> {
+        Ok(self.open_as(path, self.disk.open(path)?))
+    }
+
+    fn open_read(&self, path: &Path) -> Result<Box<dyn DiskFile>, DiskError> {
+        self.disk.open_read(path)
+    }
+
+    fn link(&self, from: &Path, to: &Path) -> Result<(), DiskError> {
+        self.disk.link(from, to)
+    }
+
+    fn rename_noreplace(&self, from: &Path, to: &Path) -> Result<(), DiskError> {
+        self.disk.rename_noreplace(from, to)?;
+        self.sync_late(to)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> Result<(), DiskError> {
+        self.disk.rename(from, to)?;
+        self.sync_late(to)
+    }
+
+    fn remove(&self, path: &Path) -> Result<(), DiskError> {
+        self.disk.remove(path)
+    }
+
+    fn create_dir(&self, path: &Path) -> Result<(), DiskError> {
+        self.disk.create_dir(path)
+    }
+
+    fn sync_dir(&self, path: &Path) -> Result<(), DiskError> {
+        match (self.forgets)(Sync { of: SyncOf::Names, path, last_write: &[] }) {
+            true => Ok(()),
+            false => self.disk.sync_dir(path),
+        }
+    }
+
+    fn read_dir(&self, path: &Path) -> Result<Vec<DirEntry>, DiskError> {
+        self.disk.read_dir(path)
+    }
+
+    fn space(&self, path: &Path) -> Result<Space, DiskError> {
+        self.disk.space(path)
+    }
+
+    fn stat(&self, path: &Path) -> Result<Stat, DiskError> {
+        self.disk.stat(path)
+    }
+
+    fn lock(&self, path: &Path) -> Result<Box<dyn DiskLock>, DiskError> {
+        self.disk.lock(path)
+    }
+
+    fn volume(&self, path: &Path) -> Result<Option<Box<dyn Volume>>, DiskError> {
+        let volume = self.disk.volume(path)?;
+        let (path, forgets) = (path.to_owned(), Arc::clone(&self.forgets));
+        Ok(volume.map(|volume| Box::new(LyingVolume { volume, path, forgets }) as Box<dyn Volume>))
+    }
+}
+
+struct LyingFile {
+    file: Box<dyn DiskFile>,
+    path: PathBuf,
+    forgets: Forgets,
+    last_write: Vec<u8>,
+}
+
+impl std::fmt::Debug for LyingFile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LyingFile").field("file", &self.file).finish_non_exhaustive()
+    }
+}
+
+impl DiskFile for LyingFile {
+    fn write_all_at(&mut self, buffers: &[&[u8]], offset: u64) -> Result<(), DiskError> {
+        self.last_write = buffers.concat();
+        self.file.write_all_at(buffers, offset)
+    }
+
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<usize, DiskError> {
+        self.file.read_at(buffer, offset)
+    }
+
+    fn len(&self) -> Result<u64, DiskError> {
+        self.file.len()
+    }
+
+    fn truncate(&mut self, len: u64) -> Result<(), DiskError> {
+        self.file.truncate(len)
+    }
+
+    fn sync(&mut self) -> Result<(), DiskError> {
+        let (path, last_write) = (self.path.as_path(), self.last_write.as_slice());
+        match (self.forgets)(Sync { of: SyncOf::Content, path, last_write }) {
+            true => Ok(()),
+            false => self.file.sync(),
+        }
+    }
+}
+
+struct LyingVolume {
+    volume: Box<dyn Volume>,
+    path: PathBuf,
+    forgets: Forgets,
+}
+
+impl std::fmt::Debug for LyingVolume {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LyingVolume").field("volume", &self.volume).finish_non_exhaustive()
+    }
+}
+
+impl Volume for LyingVolume {
+    fn sync(&self) -> Result<(), DiskError> {
+        match (self.forgets)(Sync { of: SyncOf::All, path: &self.path, last_write: &[] }) {
+            true => Ok(()),
+            false => self.volume.sync(),
+        }
+    }
+}
