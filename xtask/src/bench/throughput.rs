@@ -72,10 +72,10 @@ fn calibrate(
     case: Case,
     options: &Options,
 ) -> anyhow::Result<u64> {
-    let first = u64::from(case.sessions).max(10) * 5;
+    let first = u64::from(case.sessions).max(10) * 2;
     let took = one_run(server, tools, case, first)?.1;
     if options.quick {
-        return Ok(first * 2);
+        return Ok(first * 5);
     }
     let wanted = first as f64 * RUN.as_secs_f64() / took.as_secs_f64();
     Ok((wanted as u64).clamp(first, 200_000))
