@@ -7,7 +7,9 @@
 //!   and unpacked under `target/peers`, never installed;
 //! - [`smtp`] and [`pop3`]: line clients that send what no decent client would;
 //! - [`corpus`]: real messages;
-//! - [`load`]: clients that go on while servers are killed, and remember what they were promised;
+//! - [`load`]: smtp-source that goes on while servers are killed, with an account of what it was promised;
+//! - [`volume`]: a file system of the test's own, to be filled up and have its power cut;
+//! - [`chance`]: random moments that a seed repeats;
 //! - [`process`]: processes that end with the test, and waiting for a condition instead of sleeping.
 //!
 //! Every listener is on loopback, on a port found free; every process is ended by the test that
@@ -15,6 +17,7 @@
 //! pass; for root in CI that is a failure ([`peers::Unavailable`]).
 #![forbid(unsafe_code)]
 
+pub mod chance;
 pub mod corpus;
 pub mod load;
 pub mod peers;
@@ -23,3 +26,4 @@ pub mod process;
 pub mod smtp;
 pub mod suite;
 pub mod tls;
+pub mod volume;

@@ -1,17 +1,22 @@
-//! Clients that go on sending while servers die, and remember what they were promised.
+//! smtp-source that goes on while servers are killed, and an exact account of what it was promised.
+//!
+//! smtp-source itself doesn't say which messages were answered 250. So it talks through a [`Load`], which
+//! hands everything on, keeps each message that passes, and notes the reply after its final dot.
 
-use std::collections::BTreeSet;
-use std::net::SocketAddr;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result, ensure};
 
-use crate::smtp::Client;
+use crate::peers::Stage;
+use crate::process::{PATIENCE, Process};
 
-/// How the clients speak.
+/// How smtp-source speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Speak {
     /// `EHLO`
@@ -20,59 +25,143 @@ pub enum Speak {
     Lmtp,
 }
 
-/// Some clients, each with a connection of its own.
+/// Octets of each message: some disk blocks, none of them whole.
+const OCTETS: usize = 5_000;
+
+/// smtp-source with some sessions, and what passes between it and the server.
 #[derive(Debug)]
 pub struct Load {
     shared: Arc<Shared>,
+    source: Process,
+    listener: SocketAddr,
     threads: Vec<JoinHandle<()>>,
 }
 
 #[derive(Debug)]
 struct Shared {
     server: SocketAddr,
-    speak: Speak,
-    recipient: String,
     stop: AtomicBool,
-    attempts: AtomicUsize,
-    promised: Mutex<BTreeSet<String>>,
+    account: Mutex<Account>,
+}
+
+/// What was sent and what was promised, by Message-ID (without brackets).
+#[derive(Debug, Clone, Default)]
+pub struct Account {
+    sent: BTreeMap<String, String>,
+    promised: BTreeSet<String>,
+}
+
+/// What came of an account.
+#[derive(Debug, Clone, Default)]
+pub struct Arrived {
+    /// Messages that were promised and aren't there.
+    pub missing: Vec<String>,
+    /// Copies beyond the first of each.
+    pub second: usize,
+}
+
+impl Account {
+    /// How many messages were answered 250.
+    #[must_use]
+    pub fn promised(&self) -> usize {
+        self.promised.len()
+    }
+
+    /// Adds another load's.
+    pub fn add(&mut self, other: Self) {
+        self.sent.extend(other.sent);
+        self.promised.extend(other.promised);
+    }
+
+    /// Compares what arrived with what was promised. Letters of others are passed over.
+    ///
+    /// # Panics
+    ///
+    /// At a letter that isn't, octet for octet, what was sent: half a letter is no letter.
+    #[must_use]
+    pub fn compare(&self, letters: impl IntoIterator<Item = String>) -> Arrived {
+        let mut copies: BTreeMap<&str, usize> = BTreeMap::new();
+        for letter in letters {
+            let Some((id, sent)) = message_id(&letter).and_then(|id| self.sent.get_key_value(id))
+            else {
+                continue;
+            };
+            assert!(lines(&letter).ends_with(sent), "not what was sent:\n{letter}");
+            *copies.entry(id).or_default() += 1;
+        }
+        let missing = self.promised.iter().filter(|id| !copies.contains_key(id.as_str()));
+        Arrived {
+            missing: missing.cloned().collect(),
+            second: copies.values().map(|count| count - 1).sum(),
+        }
+    }
+}
+
+/// With LF line ends and none at the end: servers store it as they like.
+fn lines(letter: &str) -> String {
+    letter.replace("\r\n", "\n").trim_end().to_owned()
+}
+
+/// As smtp-source writes it.
+fn message_id(letter: &str) -> Option<&str> {
+    Some(letter.split_once("\nMessage-Id: <")?.1.split_once('>')?.0)
 }
 
 impl Load {
-    /// Starts `clients` that send to `recipient` until they are stopped.
-    #[must_use]
-    pub fn start(server: SocketAddr, speak: Speak, recipient: &str, clients: usize) -> Self {
-        let shared = Arc::new(Shared {
-            server,
-            speak,
-            recipient: recipient.to_owned(),
-            stop: AtomicBool::new(false),
-            attempts: AtomicUsize::new(0),
-            promised: Mutex::new(BTreeSet::new()),
-        });
-        let threads = (0..clients).map(|_| {
+    /// Sends to `recipient` with so many sessions until it is stopped; a server that is down is waited for.
+    ///
+    /// # Errors
+    ///
+    /// When smtp-source can't be started.
+    pub fn start(
+        stage: &Stage,
+        server: SocketAddr,
+        speak: Speak,
+        recipient: &str,
+        sessions: usize,
+    ) -> Result<Self> {
+        /// smtp-source's ids are unique below one name only.
+        static LOADS: AtomicUsize = AtomicUsize::new(0);
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let address = listener.local_addr()?;
+        let name = format!("load-{}", LOADS.fetch_add(1, Ordering::Relaxed));
+        // It ends where a session does, and is started again.
+        let script = format!(
+            "while :; do smtp-source {} -d -M {name}.client.test -f sender@client.test -t {recipient} \
+             -m 1000000 -l {OCTETS} -s {sessions} 127.0.0.1:{}; sleep 0.02; done",
+            if speak == Speak::Lmtp { "-L" } else { "" },
+            address.port(),
+        );
+        let source = stage.serve(&name, "sh", &["-c", &script])?;
+        let shared =
+            Arc::new(Shared { server, stop: AtomicBool::new(false), account: Mutex::default() });
+        let accepting = {
             let shared = Arc::clone(&shared);
-            thread::spawn(move || shared.send_until_stopped())
-        });
-        Self { threads: threads.collect(), shared }
+            thread::spawn(move || shared.accept(&listener))
+        };
+        Ok(Self { shared, source, listener: address, threads: vec![accepting] })
     }
 
     /// Messages answered 250 so far.
     #[must_use]
     pub fn promised(&self) -> usize {
-        self.shared.promised().len()
+        self.shared.account().promised.len()
     }
 
-    /// Stops the clients; gives the Message-IDs (without brackets) of all messages answered 250.
+    /// Ends it, and gives the account.
     #[must_use]
-    pub fn stop(mut self) -> BTreeSet<String> {
+    pub fn stop(mut self) -> Account {
         self.end();
-        std::mem::take(&mut *self.shared.promised())
+        std::mem::take(&mut *self.shared.account())
     }
 
     fn end(&mut self) {
         self.shared.stop.store(true, Ordering::Relaxed);
+        // Gone already is as good.
+        self.source.kill().ok();
+        TcpStream::connect(self.listener).ok();
         for thread in self.threads.drain(..) {
-            // A client that panicked has shown why.
+            // One that panicked has shown why.
             thread.join().ok();
         }
     }
@@ -85,48 +174,100 @@ impl Drop for Load {
 }
 
 impl Shared {
-    fn promised(&self) -> std::sync::MutexGuard<'_, BTreeSet<String>> {
-        self.promised.lock().unwrap_or_else(PoisonError::into_inner)
+    fn account(&self) -> MutexGuard<'_, Account> {
+        self.account.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn send_until_stopped(&self) {
-        while !self.stop.load(Ordering::Relaxed) {
-            // The server is down, or went down: that is what the test is about.
-            if self.session().is_err() {
-                thread::sleep(Duration::from_millis(20));
+    fn stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    fn accept(self: &Arc<Self>, listener: &TcpListener) {
+        let mut sessions = Vec::new();
+        while let Ok((client, _)) = listener.accept() {
+            if self.stopped() {
+                break;
+            }
+            let shared = Arc::clone(self);
+            sessions.push(thread::spawn(move || {
+                // The server went down, or smtp-source did: that is what the test is about.
+                shared.session(client).ok();
+            }));
+        }
+        for session in sessions {
+            session.join().ok();
+        }
+    }
+
+    /// Hands a session on, turn by turn: smtp-source sends nothing ahead.
+    fn session(&self, client: TcpStream) -> Result<()> {
+        let server = self.connect()?;
+        for stream in [&client, &server] {
+            stream.set_read_timeout(Some(PATIENCE))?;
+            stream.set_nodelay(true)?;
+        }
+        let (mut client, mut server) = (BufReader::new(client), BufReader::new(server));
+        let mut open: Option<String> = None;
+        loop {
+            let reply = reply(&mut server)?;
+            if let Some(id) = open.take().filter(|_| reply.starts_with("250")) {
+                self.account().promised.insert(id);
+            }
+            client.get_mut().write_all(reply.as_bytes())?;
+            let said = if reply.starts_with("354") {
+                let (content, whole) = content(&mut client)?;
+                let id = message_id(&content).context("no Message-Id")?.to_owned();
+                self.account().sent.insert(id.clone(), lines(&content));
+                open = Some(id);
+                whole
+            } else {
+                line(&mut client)?
+            };
+            if let Err(error) = server.get_mut().write_all(said.as_bytes()) {
+                client.get_mut().shutdown(Shutdown::Both)?;
+                return Err(error.into());
             }
         }
     }
 
-    /// Sends messages over one connection, each only once: without a 250 its fate is open.
-    fn session(&self) -> Result<()> {
-        let mut client = Client::connect(self.server)?;
-        let hello = match self.speak {
-            Speak::Smtp => "EHLO client.test",
-            Speak::Lmtp => "LHLO client.test",
-        };
-        client.expect(hello, 250)?;
-        while !self.stop.load(Ordering::Relaxed) {
-            let id = format!("{}@load.test", self.attempts.fetch_add(1, Ordering::Relaxed));
-            let letter = letter(&id);
-            if client.message("alice@our.test", &[&self.recipient], letter.as_bytes())?.code == 250
-            {
-                self.promised().insert(id);
+    /// Waits for a server that is being started again.
+    fn connect(&self) -> Result<TcpStream> {
+        loop {
+            ensure!(!self.stopped(), "it was stopped");
+            match TcpStream::connect(self.server) {
+                Ok(stream) => return Ok(stream),
+                Err(_) => thread::sleep(Duration::from_millis(5)),
             }
         }
-        Ok(())
     }
 }
 
-/// A letter whose last line tells whether it is whole.
-fn letter(id: &str) -> String {
-    let line = "All of it or nothing: half a letter is no letter at all.\r\n";
-    format!("Message-ID: <{id}>\r\nSubject: load\r\n\r\n{}end of {id}\r\n", line.repeat(60))
+fn line(stream: &mut BufReader<TcpStream>) -> Result<String> {
+    let mut line = String::new();
+    ensure!(stream.read_line(&mut line)? > 0, "closed");
+    Ok(line)
 }
 
-/// The Message-ID of a letter of this load, if the letter is whole.
-#[must_use]
-pub fn whole(letter: &str) -> Option<&str> {
-    let id = letter.split_once("Message-ID: <")?.1.split_once('>')?.0;
-    letter.trim_end().ends_with(&format!("end of {id}")).then_some(id)
+/// All lines of a reply.
+fn reply(server: &mut BufReader<TcpStream>) -> Result<String> {
+    let mut reply = String::new();
+    loop {
+        let line = line(server)?;
+        reply.push_str(&line);
+        if line.as_bytes().get(3) != Some(&b'-') {
+            return Ok(reply);
+        }
+    }
+}
+
+/// A message, and the same with its final dot. smtp-source begins no line with a dot.
+fn content(client: &mut BufReader<TcpStream>) -> Result<(String, String)> {
+    let mut content = String::new();
+    loop {
+        let line = line(client)?;
+        if line == ".\r\n" {
+            return Ok((content.clone(), content + &line));
+        }
+        content.push_str(&line);
+    }
 }

@@ -51,6 +51,13 @@ pub enum Needs {
 #[derive(Debug)]
 pub struct Unavailable(String);
 
+impl Unavailable {
+    /// For this reason.
+    pub(crate) fn because(reason: &str) -> Self {
+        Self(reason.into())
+    }
+}
+
 impl fmt::Display for Unavailable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -94,7 +101,7 @@ impl Stage {
 }
 
 fn available(needs: Needs) -> Result<(), Unavailable> {
-    let unavailable = |reason: &str| Err(Unavailable(reason.into()));
+    let unavailable = |reason: &str| Err(Unavailable::because(reason));
     for tool in ["apt-get", "dpkg-deb", "unshare"] {
         if outcome(Command::new(tool).arg("--version")).is_err() {
             return unavailable(&format!("{tool} is not here"));
@@ -110,7 +117,7 @@ fn available(needs: Needs) -> Result<(), Unavailable> {
 }
 
 /// Says on standard error and in `target/peers/skipped.txt` that the calling test did nothing.
-fn skip(unavailable: &Unavailable) -> Result<()> {
+pub(crate) fn skip(unavailable: &Unavailable) -> Result<()> {
     let thread = std::thread::current();
     let test = thread.name().unwrap_or("a test").to_owned();
     let line = format!("SKIPPED: {test} because {unavailable}");

@@ -385,17 +385,31 @@ clear_text_login = \"loopback\"
         self.agent("postroad-maa", &[self.pop3, self.pop3s], None)
     }
 
+    /// Starts an agent by another program, which gets the agent's command line behind its own arguments.
+    /// Waits for nothing.
+    ///
+    /// # Errors
+    ///
+    /// When it isn't built, or can't be started.
+    pub fn agent_by(&self, mut launcher: Command, name: &str) -> Result<Process> {
+        launcher.arg(binary(name)?);
+        self.spawn(launcher, name)
+    }
+
+    fn spawn(&self, mut command: Command, name: &str) -> Result<Process> {
+        // Without a word it files one letter from standard input.
+        command.args((name == "postroad-mda").then_some("serve"));
+        command.arg("--config").arg(self.config());
+        Process::spawn(name, command, self.folder.path(), Ending::Gentle)
+    }
+
     fn agent(
         &self,
         name: &str,
         addresses: &[SocketAddr],
         socket: Option<&Path>,
     ) -> Result<Process> {
-        let mut command = Command::new(binary(name)?);
-        // Without a word it files one letter from standard input.
-        command.args((name == "postroad-mda").then_some("serve"));
-        command.arg("--config").arg(self.config());
-        let mut process = Process::spawn(name, command, self.folder.path(), Ending::Gentle)?;
+        let mut process = self.spawn(Command::new(binary(name)?), name)?;
         process.until("listened", || {
             addresses.iter().all(|&address| listens(address))
                 && socket.is_none_or(|path| UnixStream::connect(path).is_ok())

@@ -61,6 +61,7 @@ const MOST: &[&str] = &[
     "postfix",
     "procmail",
     "python3",
+    "strace",
     "swaks",
 ];
 

@@ -1,0 +1,182 @@
+//! A file system of the test's own: ext4 in a file, that can be filled up and have its power cut.
+//!
+//! It is mounted in a mount namespace that one process holds, and reached through that process's
+//! `/proc/PID/root`: no other test's namespace can keep it alive, and when the holder ends, with the test
+//! or before, mount and loop device are gone.
+
+use std::fs::{self, File};
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, Result};
+use rustix::process::geteuid;
+use tempfile::TempDir;
+
+use crate::peers::{Stage, Unavailable, skip};
+use crate::process::{Ending, Process, run, until};
+
+/// What is mounted; dropping it unmounts and removes it. End all that has files open there first.
+#[derive(Debug)]
+pub struct Volume {
+    // Ended before its folder goes.
+    holder: Process,
+    folder: TempDir,
+}
+
+impl Volume {
+    /// Makes and mounts one; `None`, said loudly, where this machine doesn't let us.
+    ///
+    /// # Errors
+    ///
+    /// When it can't be made; in CI, as root, also where it isn't allowed.
+    pub fn ext4(mebibytes: u64) -> Result<Option<Self>> {
+        Self::make(mebibytes, &[])
+    }
+
+    /// The same with room for this many files.
+    ///
+    /// # Errors
+    ///
+    /// As [`Volume::ext4`].
+    pub fn ext4_with_inodes(mebibytes: u64, inodes: u64) -> Result<Option<Self>> {
+        Self::make(mebibytes, &["-N", &inodes.to_string()])
+    }
+
+    fn make(mebibytes: u64, flags: &[&str]) -> Result<Option<Self>> {
+        if !geteuid().is_root() {
+            skip(&Unavailable::because("loop devices need root"))?;
+            return Ok(None);
+        }
+        let folder = tempfile::Builder::new().prefix("postroad-volume-").tempdir()?;
+        let image = folder.path().join("image");
+        File::create(&image)?.set_len(mebibytes << 20)?;
+        // All of it is for users, so that what is free is what they can have.
+        run(Command::new("mke2fs").args(["-q", "-t", "ext4", "-m", "0"]).args(flags).arg(&image))?;
+        fs::create_dir(folder.path().join("mounted"))?;
+        match hold(folder.path()) {
+            Ok(holder) => {
+                let volume = Self { holder, folder };
+                volume.name()?;
+                Ok(Some(volume))
+            }
+            Err(error) => {
+                skip(&Unavailable::because(&format!("no loop device can be mounted: {error:#}")))?;
+                Ok(None)
+            }
+        }
+    }
+
+    /// A path on it, the same after it was mounted again.
+    #[must_use]
+    pub fn path(&self, relative: &str) -> PathBuf {
+        self.folder.path().join("volume").join(relative)
+    }
+
+    /// Octets that are free.
+    ///
+    /// # Errors
+    ///
+    /// When the system can't tell.
+    pub fn free(&self) -> Result<u64> {
+        let stat = rustix::fs::statvfs(&self.path(""))?;
+        Ok(stat.f_bavail * stat.f_frsize)
+    }
+
+    /// Fills it with one file until so many octets are free.
+    ///
+    /// # Errors
+    ///
+    /// When that can't be done.
+    pub fn fill(&self, leave: u64) -> Result<()> {
+        let file = File::create(self.path("filler"))?;
+        let octets = self.free()?.saturating_sub(leave);
+        rustix::fs::fallocate(&file, rustix::fs::FallocateFlags::empty(), 0, octets)
+            .context("cannot fill the volume")
+    }
+
+    /// Takes that file away.
+    ///
+    /// # Errors
+    ///
+    /// When that can't be done.
+    pub fn make_room(&self) -> Result<()> {
+        fs::remove_file(self.path("filler")).context("cannot remove the filler")
+    }
+
+    /// Uses up all inodes but so many, with empty files in one folder; [`Volume::give_inodes_back`] undoes it.
+    ///
+    /// # Errors
+    ///
+    /// When that can't be done.
+    pub fn use_up_inodes(&self, leave: u64) -> Result<()> {
+        let folder = self.path("inodes");
+        fs::create_dir(&folder)?;
+        let free = rustix::fs::statvfs(&folder)?.f_favail;
+        for number in 0..free.saturating_sub(leave) {
+            File::create(folder.join(number.to_string()))?;
+        }
+        Ok(())
+    }
+
+    /// Undoes [`Volume::use_up_inodes`].
+    ///
+    /// # Errors
+    ///
+    /// When that can't be done.
+    pub fn give_inodes_back(&self) -> Result<()> {
+        fs::remove_dir_all(self.path("inodes")).context("cannot remove the files")
+    }
+
+    /// Cuts its power: from now on nothing is read or written, and what only the page cache had is lost,
+    /// the file system's own journal included (`EXT4_IOC_SHUTDOWN` without log flush).
+    ///
+    /// # Errors
+    ///
+    /// When the file system refuses.
+    pub fn cut_power(&self, stage: &Stage) -> Result<()> {
+        run(stage.python("power_cut.py").arg(self.path("")))?;
+        Ok(())
+    }
+
+    /// Unmounts it, and mounts it as after a start of the machine. Whoever had files open there has ended.
+    ///
+    /// # Errors
+    ///
+    /// When it is still in use, or can't be mounted.
+    pub fn mount_again(&mut self) -> Result<()> {
+        self.holder.kill()?;
+        let image = self.folder.path().join("image");
+        let gone = || {
+            let devices = run(Command::new("losetup").arg("--associated").arg(&image));
+            devices.is_ok_and(|output| output.stdout.is_empty())
+        };
+        until("the loop device gone", gone)?;
+        self.holder = hold(self.folder.path())?;
+        self.name()
+    }
+
+    /// Lets the name that tests and agents use lead to where it is mounted now.
+    fn name(&self) -> Result<()> {
+        let name = self.folder.path().join("volume");
+        // There is none the first time.
+        fs::remove_file(&name).ok();
+        let mounted = self.folder.path().join("mounted");
+        let root = format!("/proc/{}/root", self.holder.id());
+        symlink(Path::new(&root).join(mounted.strip_prefix("/")?), &name)?;
+        Ok(())
+    }
+}
+
+/// Starts the process that holds the mount: it ends with the test, whatever ends that.
+fn hold(folder: &Path) -> Result<Process> {
+    let mut command = Command::new("unshare");
+    command
+        .args(["--mount", "setpriv", "--pdeathsig", "KILL", "sh", "-c"])
+        .arg("mount -o loop \"$0\" \"$1\" && echo mounted && exec sleep infinity")
+        .args([folder.join("image"), folder.join("mounted")]);
+    let mut holder = Process::spawn("volume", command, folder, Ending::Sudden)?;
+    let said = || fs::read_to_string(folder.join("volume.out")).is_ok_and(|text| !text.is_empty());
+    holder.until("mounted the volume", said)?;
+    Ok(holder)
+}
