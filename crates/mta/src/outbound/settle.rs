@@ -97,6 +97,8 @@ async fn send(shared: &Shared, settled: Vec<(Vec<Outcome>, Job)>) {
     if !all.is_empty()
         && let Err(fenced) = shared.shard.settle(all).await
     {
+        // Whatever else were delivered now would be delivered again after the next start (row F04).
+        shared.stop.cancel();
         return events::fenced(fenced);
     }
     for (outcomes, job) in settled {
