@@ -11,10 +11,11 @@ use crate::address::{AddressError, ForwardPath, ReversePath};
 use crate::envelope::{Body, Notify, Ret, Utf8};
 use crate::limits;
 use crate::reply::Reply;
+use crate::xtext;
 
 mod parameters;
 
-use parameters::{Key, Seen, decode_xtext, parameters_of, parse_notify, parse_orcpt, parse_size};
+use parameters::{Key, Seen, parameters_of, parse_envid, parse_notify, parse_orcpt, parse_size};
 
 /// One command.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -319,14 +320,11 @@ impl Mail {
             Key::Ret if is("HDRS") => self.ret = Some(Ret::Headers),
             Key::Ret => return Err(CommandError::Value("RET")),
             Key::Envid => {
-                // RFC 3461 §4.4: 100 octets at most, before decoding.
-                let value = value.filter(|v| v.len() <= limits::ENVID_OCTETS_MAX);
-                let envid = value.and_then(decode_xtext).ok_or(CommandError::Value("ENVID"))?;
-                self.envid = Some(envid);
+                self.envid = Some(value.and_then(parse_envid).ok_or(CommandError::Value("ENVID"))?);
             }
             // RFC 4954 §5: who vouches for the sender. We trust nobody's word for it, but check the form.
             Key::Auth => {
-                value.and_then(decode_xtext).ok_or(CommandError::Value("AUTH"))?;
+                value.and_then(xtext::decode).ok_or(CommandError::Value("AUTH"))?;
             }
             Key::Notify | Key::Orcpt => return Err(CommandError::Parameter),
         }

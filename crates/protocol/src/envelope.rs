@@ -136,4 +136,15 @@ impl Notify {
             Self::On { success, .. } => success,
         }
     }
+
+    /// The same but for success, which somebody else has reported (RFC 3461 §5.2.7.3 (c)).
+    #[must_use]
+    pub fn without_success(self) -> Self {
+        match self {
+            // To ask for nothing is to say NEVER: to say nothing would ask for failures.
+            Self::On { failure: Wanted::No, delay: Wanted::No, .. } => Self::Never,
+            Self::On { failure, delay, .. } => Self::On { success: Wanted::No, failure, delay },
+            Self::Unsaid | Self::Never => self,
+        }
+    }
 }

@@ -13,7 +13,7 @@
 //! | `Received`, `Return-Path`, `Delivered-To` (RFC 5321 §4.4) | [`trace_fields`] |
 //! | logins by PLAIN and LOGIN (RFC 4422, RFC 4616) | [`sasl`] |
 //! | the server's side of a session: SMTP, submission, LMTP (RFC 5321, RFC 6409, RFC 2033) | [`server`] |
-//! | notices to senders: bounces, delays (RFC 3464) | [`dsn`] |
+//! | notices to senders: bounces, delays, successes (RFC 3461, RFC 3464, RFC 6533) | [`dsn`] |
 //! | every limit and timeout, with its section | [`limits`] |
 //!
 //! Everything here is sans-IO: bytes, time and answers go in, steps come out.
@@ -29,7 +29,9 @@ pub mod envelope;
 pub mod fuzz;
 pub mod header;
 pub mod limits;
+mod quoted_printable;
 pub mod reply;
 pub mod sasl;
 pub mod server;
 pub mod trace_fields;
+mod xtext;

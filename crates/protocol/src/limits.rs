@@ -41,6 +41,15 @@ const _: () = assert!(RECIPIENTS_MAX >= 100);
 pub const MESSAGE_OCTETS_MAX: u64 = 50 * 1024 * 1024;
 /// Octets of a message that a failure notice returns whole where the sender didn't say how much it wants.
 pub const RETURNED_OCTETS_MAX: usize = 50_000;
+/// Octets of a message that a failure notice returns whole where the sender asked for that: RFC 3461 §6.2 leaves
+/// the bound to us, and nobody's mailbox is to be filled by what others send in its name.
+pub const RETURNED_IN_FULL_OCTETS_MAX: usize = 1024 * 1024;
+/// Octets of a header that a notice returns, in whole fields.
+pub const RETURNED_HEADER_OCTETS_MAX: usize = 64 * 1024;
+/// Octets of a message's subject that a notice repeats in its own.
+pub const SUBJECT_OCTETS_MAX: usize = 200;
+/// Recipients that a notice speaks of in sentences; the others stand in its part for programs alone.
+pub const RECIPIENTS_IN_WORDS_MAX: usize = 50;
 /// Octets of a peer's text in one line of a notice; with the field's name it stays below 998
 /// (RFC 5322 §2.1.1), whatever stands for one character in UTF-8.
 pub const DIAGNOSTIC_OCTETS_MAX: usize = 600;
@@ -70,6 +79,21 @@ pub const SERVER_WRITE_TIMEOUT: Duration = Duration::from_secs(60);
 pub const SERVER_SESSION_TIMEOUT: Duration = Duration::from_secs(2 * 60 * 60);
 /// Client: waiting for the connection itself.
 pub const CLIENT_CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
+/// Client: how long one address of a host may be silent before the next one is tried beside it (RFC 8305 §5
+/// has a quarter of that, for people who wait; a host that is a bit slow isn't rung up twice).
+pub const CLIENT_CONNECT_DELAY: Duration = Duration::from_millis(500);
+/// Client: going down the list of a domain's hosts. After that no further host is tried: ten that each use
+/// up the deadline of the greeting would hold a slot for an hour.
+pub const CLIENT_WALK_TIMEOUT: Duration = Duration::from_secs(15 * 60);
+/// Client: all from the greeting to the first transaction, whatever each phase would still be allowed.
+pub const CLIENT_OPENING_TIMEOUT: Duration = Duration::from_secs(10 * 60);
+/// Client: a transaction up to its final dot, whatever each phase would still be allowed: a hundred
+/// recipients that take five minutes each end here. The time of [`CLIENT_DATA_RATE_MIN`] comes on top, and
+/// behind the dot [`CLIENT_DATA_END_TIMEOUT`] once for all replies together.
+pub const CLIENT_TRANSACTION_TIMEOUT: Duration = Duration::from_secs(30 * 60);
+/// Client: octets of content that a peer has to take per second, all in all; somewhat more than
+/// [`CLIENT_DATA_BLOCK_TIMEOUT`] leaves to each block.
+pub const CLIENT_DATA_RATE_MIN: u64 = 2_000;
 /// Client: waiting for the greeting (RFC 5321 §4.5.3.2.1).
 pub const CLIENT_GREETING_TIMEOUT: Duration = Duration::from_secs(5 * 60);
 /// Client: waiting for the reply to MAIL (RFC 5321 §4.5.3.2.2).

@@ -91,6 +91,16 @@ impl EnhancedStatus {
     pub const fn class(self) -> u8 {
         self.class
     }
+
+    /// What it is about (RFC 3463 §3.1): 1 is addresses, 2 mailboxes, and so on.
+    pub const fn subject(self) -> u16 {
+        self.subject
+    }
+
+    /// What precisely.
+    pub const fn detail(self) -> u16 {
+        self.detail
+    }
 }
 
 /// One to three digits (RFC 3463 §2).

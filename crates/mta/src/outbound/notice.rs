@@ -13,7 +13,7 @@ use std::time::SystemTime;
 use bytes::Bytes;
 use postroad_accounts::Resolution;
 use postroad_protocol::address::{Address, ReversePath};
-use postroad_protocol::dsn::{Kind, Notice, Report};
+use postroad_protocol::dsn::{Kind, Notice, Reader, Report};
 use postroad_protocol::envelope::{Body, Envelope, Recipient, Wanted};
 use postroad_queue::spool::{Accept, Content, DelayNotice, NewMessage, QueueRow, RecipientState};
 
@@ -172,10 +172,11 @@ fn notice<'a>(
     let report = |told: &&'a Told| {
         let recipient = envelope.recipients.get(told.recipient)?;
         let (action, reply) = (told.action, &told.reply);
-        Some(Report { recipient, action, reply, remote, last_attempt: now })
+        Some(Report { recipient, action, reply, remote, last_attempt: Some(now) })
     };
     Notice {
         kind,
+        reader: Reader::Sender,
         reporting_mta: &shared.hostname,
         to,
         id,

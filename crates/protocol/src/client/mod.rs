@@ -303,11 +303,12 @@ impl Session {
             self.steps.push_back(Step::Done(vec![verdict; transaction.recipients.len()]));
             return;
         }
-        if let Some(refusal) = transaction::refusal(&transaction, &self.capabilities) {
-            self.steps.push_back(Step::Done(vec![refusal; transaction.recipients.len()]));
+        let refusals = transaction::refusals(&transaction, &self.capabilities);
+        if refusals.iter().all(Option::is_some) {
+            self.steps.push_back(Step::Done(refusals.into_iter().flatten().collect()));
             return;
         }
-        let running = Running::new(transaction, self.settings.protocol, self.leftover);
+        let running = Running::new(transaction, refusals, self.settings.protocol, self.leftover);
         self.state = State::Transaction(Box::new(running));
         self.advance_transaction(now);
     }

@@ -225,7 +225,49 @@ fn internationalised_mail_to_a_server_without_smtputf8() {
         &smtp(),
         &[transaction(utf8, Purpose::Deliver(Bytes::new()))],
         &format!("{EHLO}S: 250 mx\nC: QUIT\nS: 221 bye"),
-        "refused 553 5.6.7 the next hop doesn't take internationalised mail (SMTPUTF8)\nquit",
+        "refused 553 5.6.7 the address has letters beyond ASCII, and the next hop takes none (SMTPUTF8)\nquit",
+    );
+    // Who could be reached is reached (RFC 6531 §3.2).
+    let mut mixed = envelope(&["j\u{fc}rgen@c.example", "b@c.example", "\u{e4}@c.example"]);
+    mixed.utf8 = Utf8::SmtpUtf8;
+    let letter = |envelope| transaction(envelope, Purpose::Deliver("X: y\r\n".into()));
+    check(
+        &smtp(),
+        &[letter(mixed)],
+        &format!(
+            "{EHLO}{PIPELINING}C: MAIL FROM:<a@our.example>\nC: RCPT TO:<b@c.example>\nC: DATA\n\
+             S: 250 ok\nS: 250 ok\nS: 354 go\nC: X: y\nC: .\nS: 250 done\nC: QUIT\nS: 221 bye"
+        ),
+        "refused 553 5.6.7 the address has letters beyond ASCII, and the next hop takes none (SMTPUTF8)\n\
+         accepted 250 done\n\
+         refused 553 5.6.7 the address has letters beyond ASCII, and the next hop takes none (SMTPUTF8)\nquit",
+    );
+    let mut header = envelope(&["b@c.example"]);
+    header.utf8 = Utf8::SmtpUtf8;
+    check(
+        &smtp(),
+        &[transaction(header, Purpose::Deliver("X: \u{fc}\r\n".into()))],
+        &format!("{EHLO}S: 250 mx\nC: QUIT\nS: 221 bye"),
+        "refused 550 5.6.9 the header has letters beyond ASCII, and the next hop takes none (SMTPUTF8)\nquit",
+    );
+}
+
+#[test] // Tests RFC 6531 §3.4 and RFC 6533 §3.
+fn a_member_of_an_alias_may_need_smtputf8_though_the_client_said_nothing() {
+    let mut envelope = envelope(&["j\u{fc}rgen@c.example", "b@c.example"]);
+    envelope.recipients[0].orcpt = Some("utf-8;\u{e4}+x@our.example".into());
+    envelope.recipients[1].orcpt = Some("rfc822;b+x@our.example".into());
+    check(
+        &smtp(),
+        &[transaction(envelope, Purpose::Deliver("X: y\r\n".into()))],
+        &format!(
+            "{EHLO}S: 250-mx\nS: 250-PIPELINING\nS: 250-DSN\nS: 250 SMTPUTF8\n\
+             C: MAIL FROM:<a@our.example> SMTPUTF8\n\
+             C: RCPT TO:<j\u{fc}rgen@c.example> ORCPT=utf-8;\u{e4}\\x{{2B}}x@our.example\n\
+             C: RCPT TO:<b@c.example> ORCPT=rfc822;b+2Bx@our.example\nC: DATA\n\
+             S: 250 ok\nS: 250 ok\nS: 250 ok\nS: 354 go\nC: X: y\nC: .\nS: 250 done\nC: QUIT\nS: 221 bye"
+        ),
+        "accepted 250 done\naccepted 250 done\nquit",
     );
 }
 

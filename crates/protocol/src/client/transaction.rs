@@ -14,6 +14,7 @@ use super::{Capabilities, Failure, Leftover, Phase, Protocol, Purpose, Transacti
 use crate::address::{Address, ReversePath};
 use crate::envelope::{Body, Envelope, Notify, Recipient, Ret, Utf8, Wanted};
 use crate::reply::{Reply, Severity};
+use crate::xtext;
 
 /// What we wait for a reply to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,9 +73,15 @@ pub(super) struct Running {
 }
 
 impl Running {
-    pub(super) fn new(transaction: Transaction, protocol: Protocol, leftover: Leftover) -> Self {
+    /// `verdicts` are those that [`refusals`] gave: who has one isn't named to the peer.
+    pub(super) fn new(
+        transaction: Transaction,
+        verdicts: Vec<Option<Verdict>>,
+        protocol: Protocol,
+        leftover: Leftover,
+    ) -> Self {
         Self {
-            verdicts: vec![None; transaction.recipients.len()],
+            verdicts,
             transaction,
             protocol,
             next: Some(match leftover {
@@ -105,8 +112,9 @@ impl Running {
     }
 
     fn command_after(&self, command: Awaited) -> Option<Awaited> {
-        let rcpt_or_end = |place: usize| {
-            if place < self.transaction.recipients.len() {
+        let rcpt_or_end = |from: usize| {
+            let mut open = self.verdicts.iter().enumerate().skip(from);
+            if let Some((place, _)) = open.find(|(_, verdict)| verdict.is_none()) {
                 return Awaited::Rcpt(place);
             }
             match self.transaction.purpose {
@@ -129,17 +137,31 @@ impl Running {
     fn write_command(&self, command: Awaited, peer: &Capabilities, out: &mut String) {
         let envelope = &self.transaction.envelope;
         match command {
-            Awaited::Mail => write_mail(envelope, self.content_octets(), peer, out),
+            Awaited::Mail => {
+                write_mail(envelope, self.content_octets(), self.utf8(peer), peer, out)
+            }
             Awaited::Rcpt(place) => {
                 let recipient = self.transaction.recipients.get(place);
                 if let Some(recipient) = recipient.and_then(|n| envelope.recipients.get(*n)) {
-                    write_rcpt(recipient, peer, out);
+                    write_rcpt(recipient, self.utf8(peer), peer, out);
                 }
             }
             Awaited::Data => out.push_str("DATA\r\n"),
             Awaited::Reset | Awaited::Cancel => out.push_str("RSET\r\n"),
             Awaited::EndForNobody => out.push_str(".\r\n"),
             Awaited::End | Awaited::EndFor(_) => {}
+        }
+    }
+
+    /// Whether MAIL says SMTPUTF8: the message came so, or one of the addresses needs it, as a member of an alias
+    /// may (RFC 6531 §3.4).
+    fn utf8(&self, peer: &Capabilities) -> Utf8 {
+        let Transaction { envelope, recipients, .. } = &self.transaction;
+        let is_ascii = |n: &usize| envelope.recipients.get(*n).is_none_or(|r| r.address.is_ascii());
+        let needed = !has_ascii_sender(envelope) || !recipients.iter().all(is_ascii);
+        match peer.smtp_utf8.is_offered() && (needed || envelope.utf8 == Utf8::SmtpUtf8) {
+            true => Utf8::SmtpUtf8,
+            false => Utf8::Ascii,
         }
     }
 
@@ -335,37 +357,57 @@ fn rcpt_verdict(reply: Reply) -> Verdict {
     }
 }
 
-/// What makes the transaction pointless before MAIL is said.
-pub(super) fn refusal(transaction: &Transaction, peer: &Capabilities) -> Option<Verdict> {
-    let Purpose::Deliver(content) = &transaction.purpose else { return None };
+/// Who is refused before anything is said, because of what the peer lacks; by place.
+pub(super) fn refusals(transaction: &Transaction, peer: &Capabilities) -> Vec<Option<Verdict>> {
+    let recipients = &transaction.recipients;
+    let Purpose::Deliver(content) = &transaction.purpose else {
+        return vec![None; recipients.len()];
+    };
+    if let Some(refusal) = refusal(&transaction.envelope, content, peer) {
+        return vec![Some(Verdict::Refused(refusal)); recipients.len()];
+    }
+    let by_address = |n: &usize| {
+        let recipient = transaction.envelope.recipients.get(*n)?;
+        // RFC 6531 §3.2: an address can't be put in ASCII by anybody but its own host.
+        let text = "the address has letters beyond ASCII, and the next hop takes none (SMTPUTF8)";
+        (!peer.smtp_utf8.is_offered() && !recipient.address.is_ascii())
+            .then(|| Verdict::Refused(Reply::new(553, (5, 6, 7), text)))
+    };
+    recipients.iter().map(by_address).collect()
+}
+
+/// Why the peer can't have the message, whoever it is for.
+fn refusal(envelope: &Envelope, content: &[u8], peer: &Capabilities) -> Option<Reply> {
     // RFC 1870 §6.1: a client that knows the server's limit doesn't try.
     if let Some(max) = peer.size_max.filter(|max| content.len() as u64 > *max) {
         let text =
             format!("the message has {} octets, the next hop takes {max} at most", content.len());
-        return Some(Verdict::Refused(Reply::new(552, (5, 3, 4), text)));
+        return Some(Reply::new(552, (5, 3, 4), text));
     }
-    // RFC 6531 §3.2 and §3.6: never to a server without SMTPUTF8.
-    if needs_utf8(transaction, content) && !peer.smtp_utf8.is_offered() {
-        let text = "the next hop doesn't take internationalised mail (SMTPUTF8)";
-        return Some(Verdict::Refused(Reply::new(553, (5, 6, 7), text)));
+    if peer.smtp_utf8.is_offered() {
+        return None;
+    }
+    // RFC 6531 §3.2 and §3.6: never to a server without SMTPUTF8. A client may say the word without need.
+    if !has_ascii_sender(envelope) {
+        let text =
+            "the sender's address has letters beyond ASCII, and the next hop takes none (SMTPUTF8)";
+        return Some(Reply::new(553, (5, 6, 7), text));
+    }
+    if envelope.utf8 == Utf8::SmtpUtf8 && !content::has_ascii_header(content) {
+        let text = "the header has letters beyond ASCII, and the next hop takes none (SMTPUTF8)";
+        return Some(Reply::new(550, (5, 6, 9), text));
     }
     // 8-bit content goes as it is to a hop without 8BITMIME, as nearly every MTA sends it: RFC 6152 §3 asks
     // for a conversion, which breaks signatures, or for a bounce, which helps nobody.
     None
 }
 
-/// Whether addresses or header really hold UTF-8; a client may say SMTPUTF8 without need.
-fn needs_utf8(transaction: &Transaction, content: &[u8]) -> bool {
-    let envelope = &transaction.envelope;
-    let mut recipients = transaction.recipients.iter().filter_map(|n| envelope.recipients.get(*n));
-    let ascii_sender = envelope.reverse_path.address().is_none_or(Address::is_ascii);
-    let ascii_addresses = ascii_sender && recipients.all(|r| r.address.is_ascii());
-    let said = envelope.utf8 == Utf8::SmtpUtf8;
-    !ascii_addresses || (said && !content::has_ascii_header(content))
+fn has_ascii_sender(envelope: &Envelope) -> bool {
+    envelope.reverse_path.address().is_none_or(Address::is_ascii)
 }
 
 /// `MAIL FROM:<reverse-path>` with the parameters that the peer knows. Writing into a String can't fail.
-fn write_mail(envelope: &Envelope, octets: u64, peer: &Capabilities, out: &mut String) {
+fn write_mail(envelope: &Envelope, octets: u64, utf8: Utf8, peer: &Capabilities, out: &mut String) {
     let _ = match &envelope.reverse_path {
         ReversePath::Null => write!(out, "MAIL FROM:<>"),
         ReversePath::Address(address) => write!(out, "MAIL FROM:<{address}>"),
@@ -376,7 +418,7 @@ fn write_mail(envelope: &Envelope, octets: u64, peer: &Capabilities, out: &mut S
     if peer.eight_bit_mime.is_offered() && envelope.body == Body::EightBitMime {
         out.push_str(" BODY=8BITMIME"); // RFC 6152 §2
     }
-    if peer.smtp_utf8.is_offered() && envelope.utf8 == Utf8::SmtpUtf8 {
+    if utf8 == Utf8::SmtpUtf8 {
         out.push_str(" SMTPUTF8"); // RFC 6531 §3.4
     }
     if peer.dsn.is_offered() {
@@ -387,20 +429,23 @@ fn write_mail(envelope: &Envelope, octets: u64, peer: &Capabilities, out: &mut S
         }
         if let Some(envid) = &envelope.envid {
             out.push_str(" ENVID="); // RFC 3461 §4.4
-            write_xtext(envid, out);
+            xtext::write(envid, out);
         }
     }
     out.push_str("\r\n");
 }
 
-/// `RCPT TO:<forward-path>` with the parameters that the peer knows.
-fn write_rcpt(recipient: &Recipient, peer: &Capabilities, out: &mut String) {
+/// `RCPT TO:<forward-path>` with the parameters that the peer knows; `utf8` is what MAIL said.
+fn write_rcpt(recipient: &Recipient, utf8: Utf8, peer: &Capabilities, out: &mut String) {
     let _ = write!(out, "RCPT TO:<{}>", recipient.address);
     if peer.dsn.is_offered() {
         write_notify(recipient.notify, out);
         if let Some((kind, address)) = recipient.orcpt.as_deref().and_then(|o| o.split_once(';')) {
             let _ = write!(out, " ORCPT={kind};"); // RFC 3461 §4.2
-            write_xtext(address, out);
+            match kind.eq_ignore_ascii_case("utf-8") {
+                true => xtext::write_unitext(address, utf8, out), // RFC 6533 §3
+                false => xtext::write(address, out),
+            }
         }
     }
     out.push_str("\r\n");
@@ -422,16 +467,5 @@ fn write_notify(notify: Notify, out: &mut String) {
                 }
             }
         }
-    }
-}
-
-/// RFC 3461 §4: `xtext = *( xchar / hexchar )`; what is no ASCII is written as RFC 6533 §3 does it.
-fn write_xtext(text: &str, out: &mut String) {
-    for c in text.chars() {
-        let _ = match c {
-            '+' | '=' | '\0'..=' ' | '\u{7f}' => write!(out, "+{:02X}", u32::from(c)),
-            '!'..='~' => write!(out, "{c}"),
-            _ => write!(out, "\\x{{{:X}}}", u32::from(c)),
-        };
     }
 }

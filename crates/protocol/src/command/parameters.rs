@@ -3,6 +3,7 @@
 use crate::command::CommandError;
 use crate::envelope::{Notify, Wanted};
 use crate::limits;
+use crate::xtext;
 
 /// `esmtp-param = esmtp-keyword ["=" esmtp-value]` (RFC 5321 §4.1.2).
 pub(super) fn parameters_of(text: &str) -> impl Iterator<Item = (&str, Option<&str>)> {
@@ -75,7 +76,8 @@ pub(super) fn parse_notify(value: &str) -> Option<Notify> {
     Some(Notify::On { success, failure, delay })
 }
 
-/// `addr-type ";" xtext` (RFC 3461 §4.2); 500 octets at most.
+/// `addr-type ";" xtext` (RFC 3461 §4.2); 500 octets at most. The type utf-8 has an encoding of its own on top
+/// (RFC 6533 §3).
 pub(super) fn parse_orcpt(value: &str) -> Option<String> {
     let (kind, address) =
         value.split_once(';').filter(|_| value.len() <= limits::ORCPT_OCTETS_MAX)?;
@@ -83,28 +85,15 @@ pub(super) fn parse_orcpt(value: &str) -> Option<String> {
     if kind.is_empty() || !kind.bytes().all(atom) || address.is_empty() {
         return None;
     }
-    Some(format!("{kind};{}", decode_xtext(address)?))
+    let address = match kind.eq_ignore_ascii_case("utf-8") {
+        true => xtext::decode_unitext(&xtext::decode(address)?)?,
+        false => xtext::decode(address)?,
+    };
+    Some(format!("{kind};{address}"))
 }
 
-/// Decodes `xtext = *( xchar / hexchar )` (RFC 3461 §4). What it means must be printable ASCII there
-/// (UTF-8 by RFC 6533 §3): a control character would be a field of our spool or a header of a bounce.
-pub(super) fn decode_xtext(text: &str) -> Option<String> {
-    let mut meaning = Vec::with_capacity(text.len());
-    let mut octets = text.bytes();
-    while let Some(octet) = octets.next() {
-        meaning.push(match octet {
-            b'+' => hex_digit(octets.next()?)? << 4 | hex_digit(octets.next()?)?,
-            b'=' | b' ' => return None,
-            b'!'..=b'~' | 0x80.. => octet,
-            _ => return None,
-        });
-    }
-    let meaning = String::from_utf8(meaning).ok()?;
-    let inert = |c: char| !c.is_control() && !matches!(c, '\u{2028}' | '\u{2029}');
-    meaning.chars().all(inert).then_some(meaning)
-}
-
-/// RFC 3461 §4 wants upper case; lower case is let pass.
-fn hex_digit(octet: u8) -> Option<u8> {
-    char::from(octet).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
+/// `1*xtext` (RFC 3461 §4.4; RFC 5321 §4.1.2 has no empty values); 100 octets at most, before decoding.
+pub(super) fn parse_envid(value: &str) -> Option<String> {
+    let fits = (1..=limits::ENVID_OCTETS_MAX).contains(&value.len());
+    xtext::decode(value).filter(|_| fits)
 }
