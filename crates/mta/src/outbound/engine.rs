@@ -17,7 +17,8 @@ use bytes::Bytes;
 use postroad_accounts::Accounts;
 use postroad_config::Config;
 use postroad_observe::trace::Journal;
-use postroad_queue::spool::{OwnedShard, QueueRow};
+use postroad_protocol::address::Domain;
+use postroad_queue::spool::{OwnedShard, QueueId, QueueRow};
 use tokio::time::{sleep_until, timeout};
 
 use super::dns::{Hickory, Resolver};
@@ -25,6 +26,7 @@ use super::events;
 use super::limits;
 use super::network::{Network, Os};
 use super::shared::Shared;
+use super::why::{self, Why};
 
 /// What the engine works with.
 #[derive(Clone)]
@@ -93,6 +95,30 @@ impl Engine {
         self.shared.invalidate();
         let shared = Arc::clone(&self.shared);
         tokio::spawn(async move { shared.walk().await });
+    }
+
+    /// Takes over other routes, retry schedules and limits; what waits is sorted anew. The name servers and
+    /// our own name stay as they were.
+    ///
+    /// # Errors
+    /// Where a route's password file can't be read; then all stays as it was.
+    pub fn reload(&self, config: &Config) -> anyhow::Result<()> {
+        self.shared.reroute(config)?;
+        self.refresh();
+        Ok(())
+    }
+
+    /// What stands in the way of a message, one entry for recipients in the same position; none where the
+    /// message isn't in the queue (any more).
+    pub async fn why(&self, id: QueueId) -> Vec<Why> {
+        why::of(&self.shared, id).await
+    }
+
+    /// The next hop of mail for a domain as [`Why::next_hop`] names it: the URL of a route, or the domain
+    /// whose MX hosts are asked.
+    pub fn next_hop(&self, domain: &Domain) -> String {
+        let router = self.shared.router();
+        router.shown(&router.destination(domain))
     }
 
     /// Starts nothing new, and waits a while for deliveries under way and their outcomes.

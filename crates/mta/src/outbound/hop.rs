@@ -19,8 +19,8 @@ use super::dns::{Candidates, Endpoint};
 use super::events;
 use super::flight::Flight;
 use super::network::Place;
-use super::route::{Destination, FixedHop};
-use super::shared::{Distance, Shared};
+use super::route::{Destination, Distance, FixedHop};
+use super::shared::Shared;
 
 /// The hosts of one destination, and how far down the list we are.
 pub(crate) struct Hop {
@@ -60,7 +60,7 @@ impl Hop {
             Destination::Domain(domain) => {
                 Kind::Domain { domain: domain.clone(), candidates: None }
             }
-            Destination::Route(number) => match shared.router.hop(*number) {
+            Destination::Route(pattern) => match shared.router().hop(pattern) {
                 Some(hop) => Kind::Fixed {
                     hop: Arc::clone(hop),
                     addresses: VecDeque::new(),

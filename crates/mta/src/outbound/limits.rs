@@ -13,6 +13,8 @@ pub(crate) const ACTIVE_MESSAGES_MAX: usize = 20_000;
 pub(crate) const CONTENT_OCTETS_MAX: usize = 64 * 1024 * 1024;
 /// Messages that are read from the queue in one go.
 pub(crate) const PAGE: usize = 200;
+/// Connections at once to a next hop that nothing is known of; each success earns it more.
+pub(crate) const CONNECTIONS_FIRST: usize = 5;
 /// How many times `deliveries_per_next_hop_max` an agent of this host may be given at once: nobody has to be
 /// polite to it, and letters that it files together share their syncs.
 pub(crate) const LOCAL_CONNECTIONS_FACTOR: usize = 3;

@@ -9,6 +9,7 @@
 //! | how connections are made | [`network`] |
 //! | one session on the wire | `connection.rs` |
 //! | what becomes of recipients: retries, outcomes | `settle.rs` |
+//! | what stands in the way of a message, for the operator | [`why`] |
 //! | bounces, delay warnings, double bounces | `notice.rs` |
 //! | whether the delivery agent takes a recipient, asked at RCPT | [`probe`] |
 //! | log lines and trace records | `events.rs` |
@@ -29,7 +30,9 @@ mod route;
 mod schedule;
 mod settle;
 mod shared;
+pub mod why;
 mod worker;
 
 pub use engine::{Engine, Parts};
 pub use probe::{Probe, ProbeOutcome};
+pub use why::{Obstacle, Why};

@@ -107,14 +107,14 @@ impl Probe {
             Envelope::new(ReversePath::Null, vec![Recipient::new(recipient.clone())]);
         question.utf8 = utf8;
         let question = Arc::new(question);
-        let destination = self.shared.router.destination(&recipient.domain);
+        let destination = self.shared.router().destination(&recipient.domain);
         while let Some(connection) = self.take_waiting(&destination) {
             if let Some(outcome) = self.ask_over(connection, &destination, &question).await {
                 return Some(outcome);
             }
         }
-        let Destination::Route(route) = destination else { return None };
-        let connection = open(&self.shared, self.shared.router.hop(route)?).await?;
+        let Destination::Route(route) = &destination else { return None };
+        let connection = open(&self.shared, self.shared.router().hop(route)?).await?;
         self.ask_over(connection, &destination, &question).await
     }
 

@@ -9,18 +9,18 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use postroad_accounts::Accounts;
-use postroad_config::{Config, NextHop, Route, RouteTls};
+use postroad_config::{Config, NextHop, Retry, Route, RouteTls};
 use postroad_protocol::address::Domain;
 use postroad_protocol::client::ClearTextLogin;
 use postroad_protocol::sasl::Credentials;
 
-use super::shared::Distance;
+use super::limits;
 
-/// Where messages wait together: one queue, one set of connections.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+/// Where messages wait together: one backlog, one set of connections.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Destination {
-    /// A route's next hop; the number is its place in the table.
-    Route(usize),
+    /// The next hop of the route for this pattern; it may be another one after a reload.
+    Route(Arc<str>),
     /// The hosts that DNS names for the domain.
     Domain(Domain),
 }
@@ -49,15 +49,63 @@ impl FixedHop {
     }
 }
 
+/// How far away a next hop is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Distance {
+    /// An agent of this host, reached over a unix socket.
+    ThisHost,
+    Elsewhere,
+}
+
+/// How patient we are with a next hop, and how much it is given at once.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct RouteSettings {
+    pub(crate) retry: Retry,
+    /// Connections at once before anything is known of it.
+    pub(crate) connections_first: usize,
+    /// Connections at once, however well it goes.
+    pub(crate) connections_max: usize,
+}
+
+impl RouteSettings {
+    fn of(config: &Config, distance: Distance) -> Self {
+        let mut retry = config.mta.retry.clone();
+        let most = config.mta.deliveries_per_next_hop_max.max(1);
+        match distance {
+            Distance::ThisHost => {
+                retry.first = retry.first.min(limits::LOCAL_RETRY_FIRST);
+                let most = most.saturating_mul(limits::LOCAL_CONNECTIONS_FACTOR);
+                Self { retry, connections_first: most, connections_max: most }
+            }
+            Distance::Elsewhere => Self {
+                retry,
+                connections_first: most.min(limits::CONNECTIONS_FIRST),
+                connections_max: most,
+            },
+        }
+    }
+}
+
+/// The pattern of the route for our own domains, which is there without being written.
+const LOCAL: &str = "local";
+/// The pattern of the route for all that has no other.
+const OTHERS: &str = "*";
+
 /// The table of routes, ready to be asked.
 pub(crate) struct Router {
     accounts: Arc<Accounts>,
-    hops: Vec<Arc<FixedHop>>,
-    exact: HashMap<String, usize>,
+    /// By pattern.
+    routes: HashMap<Arc<str>, Entry>,
     /// Suffixes with their leading dot, the longest first.
-    suffixes: Vec<(String, usize)>,
-    local: usize,
-    others: Option<usize>,
+    suffixes: Vec<Arc<str>>,
+    local: Arc<str>,
+    /// What goes for hosts that DNS names.
+    by_dns: Arc<RouteSettings>,
+}
+
+struct Entry {
+    hop: Arc<FixedHop>,
+    settings: Arc<RouteSettings>,
 }
 
 impl Router {
@@ -66,60 +114,73 @@ impl Router {
     /// # Errors
     /// Where a password file can't be read, or a route would send a password in clear over the network.
     pub(crate) fn new(config: &Config, accounts: Arc<Accounts>) -> anyhow::Result<Self> {
-        let mut router = Self {
-            accounts,
-            hops: Vec::new(),
-            exact: HashMap::new(),
-            suffixes: Vec::new(),
-            local: 0,
-            others: None,
-        };
-        let socket = NextHop::LmtpUnix { path: config.mda.socket.clone() };
+        let local: Arc<str> = LOCAL.into();
         let delivery_agent = FixedHop {
-            next_hop: socket,
+            next_hop: NextHop::LmtpUnix { path: config.mda.socket.clone() },
             tls: RouteTls::Never,
             login: None,
             clear_text_login: ClearTextLogin::Refused,
         };
-        router.hops.push(Arc::new(delivery_agent));
+        let mut routes = HashMap::from([(Arc::clone(&local), Entry::new(config, delivery_agent))]);
+        let mut suffixes = Vec::new();
         for route in &config.route {
-            let number = router.hops.len();
-            router.hops.push(Arc::new(fixed_hop(route)?));
-            let domain = route.domain.clone();
-            match domain.as_str() {
-                "local" => router.local = number,
-                "*" => router.others = Some(number),
-                suffix if suffix.starts_with('.') => router.suffixes.push((domain, number)),
-                _ => {
-                    router.exact.insert(domain, number);
-                }
+            let pattern: Arc<str> = route.domain.as_str().into();
+            if pattern.starts_with('.') {
+                suffixes.push(Arc::clone(&pattern));
             }
+            routes.insert(pattern, Entry::new(config, fixed_hop(route)?));
         }
-        router.suffixes.sort_by_key(|(suffix, _)| std::cmp::Reverse(suffix.len()));
-        Ok(router)
+        suffixes.sort_by_key(|suffix| std::cmp::Reverse(suffix.len()));
+        let by_dns = Arc::new(RouteSettings::of(config, Distance::Elsewhere));
+        Ok(Self { accounts, routes, suffixes, local, by_dns })
     }
 
     /// Where mail for the domain goes.
     pub(crate) fn destination(&self, domain: &Domain) -> Destination {
-        let name = domain.as_str();
-        if let Some(number) = self.exact.get(name) {
-            return Destination::Route(*number);
-        }
-        if let Some((_, number)) = self.suffixes.iter().find(|(suffix, _)| name.ends_with(suffix)) {
-            return Destination::Route(*number);
-        }
-        if self.accounts.directory().is_local(domain) {
-            return Destination::Route(self.local);
-        }
-        match self.others {
-            Some(number) => Destination::Route(number),
-            None => Destination::Domain(domain.clone()),
-        }
+        let pattern = self.pattern(domain).cloned();
+        pattern.map_or_else(|| Destination::Domain(domain.clone()), Destination::Route)
     }
 
-    /// A route's next hop.
-    pub(crate) fn hop(&self, number: usize) -> Option<&Arc<FixedHop>> {
-        self.hops.get(number)
+    /// The route for the domain; `None` where DNS decides.
+    fn pattern(&self, domain: &Domain) -> Option<&Arc<str>> {
+        let name = domain.as_str();
+        let exact = self.routes.get_key_value(name).filter(|_| name != LOCAL);
+        let suffix = || self.suffixes.iter().find(|suffix| name.ends_with(&***suffix));
+        let local = || self.accounts.directory().is_local(domain).then_some(&self.local);
+        let others = || self.routes.get_key_value(OTHERS).map(|(pattern, _)| pattern);
+        exact.map(|(pattern, _)| pattern).or_else(suffix).or_else(local).or_else(others)
+    }
+
+    /// A route's next hop; `None` where a reload has taken it away.
+    pub(crate) fn hop(&self, pattern: &str) -> Option<&Arc<FixedHop>> {
+        self.routes.get(pattern).map(|entry| &entry.hop)
+    }
+
+    /// What goes for a destination.
+    pub(crate) fn settings(&self, destination: &Destination) -> &Arc<RouteSettings> {
+        let entry = match destination {
+            Destination::Route(pattern) => self.routes.get(pattern),
+            Destination::Domain(_) => None,
+        };
+        entry.map_or(&self.by_dns, |entry| &entry.settings)
+    }
+
+    /// A destination as an operator knows it: the next hop of a route, or the domain whose MX hosts are asked.
+    pub(crate) fn shown(&self, destination: &Destination) -> String {
+        match destination {
+            Destination::Domain(domain) => domain.to_string(),
+            Destination::Route(pattern) => match self.hop(pattern) {
+                Some(hop) => hop.next_hop.to_string(),
+                None => format!("the former route for {pattern}"),
+            },
+        }
+    }
+}
+
+impl Entry {
+    fn new(config: &Config, hop: FixedHop) -> Self {
+        let settings = Arc::new(RouteSettings::of(config, hop.distance()));
+        Self { hop: Arc::new(hop), settings }
     }
 }
 
@@ -197,7 +258,7 @@ mod tests {
         let domain = Domain::parse(domain).unwrap();
         let got = match router.destination(&domain) {
             Destination::Domain(domain) => format!("DNS {domain}"),
-            Destination::Route(number) => router.hop(number).unwrap().next_hop.to_string(),
+            Destination::Route(pattern) => router.hop(&pattern).unwrap().next_hop.to_string(),
         };
         assert!(got.starts_with(expected), "{domain} goes to {got}, not to {expected}");
     }
@@ -242,7 +303,7 @@ mod tests {
             )
         };
         let tls = |hop: &str, tls: &str| {
-            router(&route(hop, tls)).map(|router| router.hop(1).map(|hop| hop.tls))
+            router(&route(hop, tls)).map(|router| router.hop("*").map(|hop| hop.tls))
         };
         assert_eq!(tls("relay.example", "opportunistic").unwrap(), Some(RouteTls::Required));
         assert_eq!(tls("127.0.0.1", "opportunistic").unwrap(), Some(RouteTls::Opportunistic));
@@ -250,7 +311,7 @@ mod tests {
         let error = tls("relay.example", "never").unwrap_err().to_string();
         assert!(error.contains("the password would travel in clear"), "{error}");
         let router = router(&route("relay.example", "required")).unwrap();
-        let login = router.hop(1).unwrap().login.clone().unwrap();
+        let login = router.hop("*").unwrap().login.clone().unwrap();
         assert_eq!((login.name.as_str(), login.password.as_slice()), ("u", &b"pass word"[..]));
     }
 }

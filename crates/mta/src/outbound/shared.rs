@@ -3,12 +3,13 @@
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::SystemTime;
 
 use anyhow::Context as _;
 use bytes::Bytes;
 use postroad_accounts::Accounts;
+use postroad_config::Config;
 use postroad_observe::trace::Journal;
 use postroad_protocol::address::Domain;
 use postroad_queue::retry;
@@ -25,7 +26,7 @@ use super::flight::{Flight, Job};
 use super::lane::Lane;
 use super::limits;
 use super::network::Network;
-use super::route::{Destination, Router};
+use super::route::{Destination, Distance, Router};
 use super::schedule::{self, Schedule};
 
 /// Client TLS: for hops whose certificate must be right, and for those where any will do.
@@ -41,7 +42,7 @@ pub(crate) struct Shared {
     pub(crate) journal: Journal,
     pub(crate) resolver: Arc<dyn Resolver>,
     pub(crate) network: Arc<dyn Network>,
-    pub(crate) router: Router,
+    router: RwLock<Arc<Router>>,
     pub(crate) site: Site,
     pub(crate) tls: ClientTls,
     pub(crate) clock: Clock,
@@ -49,7 +50,6 @@ pub(crate) struct Shared {
     pub(crate) postmaster: Option<Domain>,
     /// Connections at once, all next hops together.
     pub(crate) deliveries: Arc<Semaphore>,
-    connections_per_next_hop: usize,
     pub(crate) stop: CancellationToken,
     pub(crate) workers: TaskTracker,
     /// Wakes the scheduler: something is due sooner, or there is room again.
@@ -85,7 +85,7 @@ impl Shared {
             },
             hostname,
             shard,
-            router: Router::new(&config, Arc::clone(&accounts))?,
+            router: RwLock::new(Arc::new(Router::new(&config, Arc::clone(&accounts))?)),
             accounts,
             journal,
             resolver,
@@ -98,7 +98,6 @@ impl Shared {
             retry: config.mta.retry.clone(),
             postmaster: config.domains.first().cloned(),
             deliveries: Arc::new(Semaphore::new(config.mta.deliveries_max.max(1))),
-            connections_per_next_hop: config.mta.deliveries_per_next_hop_max.max(1),
             stop: CancellationToken::new(),
             workers: TaskTracker::new(),
             wake: Notify::new(),
@@ -155,6 +154,7 @@ impl Shared {
 
     /// Cuts a claimed message into jobs and puts them into their lanes.
     fn start(self: &Arc<Self>, row: QueueRow, content: Option<Bytes>, now: SystemTime) {
+        let router = self.router();
         let mut groups: Vec<(Destination, Vec<usize>)> = Vec::new();
         let mut later: Option<SystemTime> = None;
         for (index, (recipient, state)) in
@@ -163,7 +163,7 @@ impl Shared {
             match schedule::due(state, now, self.retry.longest) {
                 Some(due) if due > now => later = later.into_iter().chain([due]).min(),
                 Some(_) => {
-                    let destination = self.router.destination(&recipient.address.domain);
+                    let destination = router.destination(&recipient.address.domain);
                     match groups.iter_mut().find(|(known, _)| *known == destination) {
                         Some((_, recipients)) => recipients.push(index),
                         None => groups.push((destination, vec![index])),
@@ -245,16 +245,20 @@ impl Shared {
 
     /// Connections at once that a destination may be given.
     pub(crate) fn connections_to(&self, destination: &Destination) -> usize {
-        let hop = match destination {
-            Destination::Route(number) => self.router.hop(*number),
-            Destination::Domain(_) => None,
-        };
-        match hop.map_or(Distance::Elsewhere, |hop| hop.distance()) {
-            Distance::ThisHost => {
-                self.connections_per_next_hop.saturating_mul(limits::LOCAL_CONNECTIONS_FACTOR)
-            }
-            Distance::Elsewhere => self.connections_per_next_hop,
-        }
+        self.router().settings(destination).connections_max
+    }
+
+    /// The routes as they are now.
+    pub(crate) fn router(&self) -> Arc<Router> {
+        Arc::clone(&self.router.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Other routes from now on. What waits is sorted anew.
+    pub(crate) fn reroute(&self, config: &Config) -> anyhow::Result<()> {
+        let router = Arc::new(Router::new(config, Arc::clone(&self.accounts))?);
+        *self.router.write().unwrap_or_else(PoisonError::into_inner) = router;
+        self.invalidate();
+        Ok(())
     }
 
     pub(crate) fn next_due(&self) -> Option<SystemTime> {
@@ -307,12 +311,4 @@ impl Shared {
         let random = self.random.hash_one((row.id, attempts, now));
         schedule.next(attempts, row.arrived, now, (random >> 32) as u32)
     }
-}
-
-/// How far away a next hop is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Distance {
-    /// An agent of this host, reached over a unix socket.
-    ThisHost,
-    Elsewhere,
 }

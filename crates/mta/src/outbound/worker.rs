@@ -17,8 +17,9 @@ use super::flight::{Flight, Job};
 use super::hop::Hop;
 use super::lane::Lane;
 use super::limits;
+use super::route::Distance;
 use super::settle::{self, Attempted};
-use super::shared::{Distance, Shared};
+use super::shared::Shared;
 
 pub(crate) struct Worker {
     shared: Arc<Shared>,
