@@ -9,6 +9,9 @@ use tokio::sync::watch;
 #[derive(Debug, Clone)]
 pub struct Shutdown(watch::Receiver<bool>);
 
+/// The exit code after a second signal: EX_TEMPFAIL of sysexits.h, "try again".
+const CUT_SHORT: i32 = 75;
+
 /// Asks for the stop; for tests and for those who stop for a reason of their own.
 #[derive(Debug, Clone)]
 pub struct Trigger(watch::Sender<bool>);
@@ -21,7 +24,9 @@ impl Shutdown {
     }
 
     /// One that SIGTERM and SIGINT ask for, and the end of the supervisor where `$POSTROAD_SUPERVISOR`
-    /// names one ([`SUPERVISOR`]). Must be called inside a tokio runtime.
+    /// names one ([`SUPERVISOR`]). A second signal ends the process at once, with exit code 75: whoever
+    /// waits for a drain can cut it short, and what was answered is on disk. Must be called inside a tokio
+    /// runtime.
     ///
     /// # Errors
     /// Where the signals can't be caught.
@@ -34,11 +39,16 @@ impl Shutdown {
         let mut interrupt = signal(SignalKind::interrupt())?;
         let asked = trigger.clone();
         tokio::spawn(async move {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
+            let mut signalled = async || {
+                tokio::select! {
+                    _ = terminate.recv() => {}
+                    _ = interrupt.recv() => {}
+                }
+            };
+            signalled().await;
             asked.stop();
+            signalled().await;
+            std::process::exit(CUT_SHORT);
         });
         Ok((trigger, shutdown))
     }
@@ -99,6 +109,20 @@ impl Reload {
             std::future::pending::<()>().await;
         }
     }
+}
+
+/// Lets this process open as many files as it may: the usual 1,024 are fewer than the connections of a busy
+/// server. Gives how many that is.
+pub fn raise_file_limit() -> u64 {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: maximum, maximum };
+    // A sandbox may forbid the change; then the limit is what it was.
+    let reached = match setrlimit(Resource::Nofile, raised) {
+        Ok(()) => maximum,
+        Err(_) => current,
+    };
+    reached.unwrap_or(u64::MAX)
 }
 
 /// Tells the service manager that this process serves now; nothing happens where there is none.

@@ -12,13 +12,13 @@ pub struct Slots(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    max: usize,
-    per_client_max: usize,
     taken: Mutex<Taken>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Taken {
+    max: usize,
+    per_client_max: usize,
     all: usize,
     by_client: HashMap<IpAddr, usize>,
 }
@@ -54,7 +54,14 @@ pub enum Full {
 impl Slots {
     /// At most `max` in all and `per_client_max` from one client.
     pub fn new(max: usize, per_client_max: usize) -> Self {
-        Self(Arc::new(Shared { max, per_client_max, taken: Mutex::default() }))
+        let taken = Taken { max, per_client_max, all: 0, by_client: HashMap::new() };
+        Self(Arc::new(Shared { taken: Mutex::new(taken) }))
+    }
+
+    /// Other limits from now on. Who has a place keeps it.
+    pub fn limit(&self, max: usize, per_client_max: usize) {
+        let mut taken = self.0.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        (taken.max, taken.per_client_max) = (max, per_client_max);
     }
 
     /// Takes a place.
@@ -67,12 +74,13 @@ impl Slots {
             Client::Exempt => None,
         };
         let mut taken = self.0.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        if taken.all >= self.0.max {
+        if taken.all >= taken.max {
             return Err(Full::All);
         }
         if let Some(client) = client {
+            let per_client_max = taken.per_client_max;
             let count = taken.by_client.entry(client).or_insert(0);
-            if *count >= self.0.per_client_max {
+            if *count >= per_client_max {
                 return Err(Full::Client);
             }
             *count += 1;
@@ -137,6 +145,17 @@ mod tests {
         let _first = slots.take(counted("::ffff:192.0.2.1")).unwrap();
         assert_eq!(slots.take(counted("192.0.2.1")).unwrap_err(), Full::Client);
         assert!(slots.take(counted("::ffff:192.0.2.2")).is_ok());
+    }
+
+    #[test]
+    fn limits_change_and_nobody_loses_a_place() {
+        let slots = Slots::new(10, 10);
+        let taken: Vec<_> = (0..3).map(|_| slots.take(counted("192.0.2.1")).unwrap()).collect();
+        slots.limit(10, 2);
+        assert_eq!(slots.take(counted("192.0.2.1")).unwrap_err(), Full::Client);
+        assert_eq!(slots.taken(), 3);
+        drop(taken);
+        assert!(slots.take(counted("192.0.2.1")).is_ok());
     }
 
     #[test]

@@ -156,10 +156,14 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
 /// # Errors
 /// Where `trust` can't be read, or there is nobody to trust.
 pub fn verifying(trust: Option<&Path>) -> Result<Arc<ClientConfig>, TlsError> {
+    client_config(verifier(trust)?).map_err(TlsError::Trust)
+}
+
+fn verifier(trust: Option<&Path>) -> Result<Arc<dyn ServerCertVerifier>, TlsError> {
     let extra = trust.map(certificates).transpose()?.unwrap_or_default();
     let verifier = rustls_platform_verifier::Verifier::new_with_extra_roots(extra, provider())
         .map_err(TlsError::Trust)?;
-    client_config(Arc::new(verifier)).map_err(TlsError::Trust)
+    Ok(Arc::new(verifier))
 }
 
 /// For clients: encrypted to whoever it is (RFC 7435). Never use it where a password is sent.
@@ -179,6 +183,96 @@ fn client_config(
         .with_custom_certificate_verifier(verifier)
         .with_no_client_auth();
     Ok(Arc::new(config))
+}
+
+/// For a client that only looks: goes on whatever the certificate is, and keeps what it was and what
+/// [`verifying`] would have said. One for each connection.
+#[derive(Debug)]
+pub struct Judge {
+    strict: Arc<dyn ServerCertVerifier>,
+    lax: AnyCertificate,
+    judged: Mutex<Option<Judged>>,
+}
+
+/// A certificate that a peer showed.
+#[derive(Debug, Clone)]
+pub struct Judged {
+    /// Its chain, the peer's own first.
+    pub chain: Vec<CertificateDer<'static>>,
+    /// Whether this host trusts it for the peer's name; else why not.
+    pub verdict: Result<(), String>,
+}
+
+impl Judge {
+    /// Trusts as [`verifying`] does.
+    ///
+    /// # Errors
+    /// As [`verifying`].
+    pub fn new(trust: Option<&Path>) -> Result<Arc<Self>, TlsError> {
+        let (strict, lax) = (verifier(trust)?, AnyCertificate(provider()));
+        Ok(Arc::new(Self { strict, lax, judged: Mutex::new(None) }))
+    }
+
+    /// What to shake hands with.
+    ///
+    /// # Errors
+    /// As [`opportunistic`].
+    pub fn config(self: &Arc<Self>) -> Result<Arc<ClientConfig>, TlsError> {
+        client_config(Arc::clone(self) as Arc<dyn ServerCertVerifier>).map_err(TlsError::Trust)
+    }
+
+    /// What was seen; nothing before the handshake.
+    pub fn judged(&self) -> Option<Judged> {
+        self.judged.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    }
+}
+
+impl ServerCertVerifier for Judge {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        let verdict = self.strict.verify_server_cert(
+            end_entity,
+            intermediates,
+            server_name,
+            ocsp_response,
+            now,
+        );
+        let chain = std::iter::once(end_entity).chain(intermediates);
+        let judged = Judged {
+            chain: chain.map(|certificate| certificate.clone().into_owned()).collect(),
+            verdict: verdict.map(drop).map_err(|error| error.to_string()),
+        };
+        *self.judged.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(judged);
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.lax.verify_tls12_signature(message, certificate, signature)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.lax.verify_tls13_signature(message, certificate, signature)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.lax.supported_verify_schemes()
+    }
 }
 
 /// Takes any certificate, but checks that the peer has its key.
