@@ -1,7 +1,7 @@
 //! The current snapshot, made anew when the files change.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Instant;
 
 use crate::error::AccountsError;
@@ -11,14 +11,22 @@ use crate::{Directory, Sources, limits};
 /// Gives the current [`Directory`], reading the files again when they have changed.
 #[derive(Debug)]
 pub struct Accounts {
-    sources: Sources,
     current: RwLock<Arc<Directory>>,
     watch: Mutex<Watch>,
+}
+
+/// Files that were read and aren't in force yet.
+#[derive(Debug)]
+#[must_use = "it counts only once it is adopted"]
+pub struct Prepared {
+    watch: Watch,
+    directory: Directory,
 }
 
 /// What was looked at, and when.
 #[derive(Debug)]
 struct Watch {
+    sources: Sources,
     files: Vec<(PathBuf, Stamp)>,
     looked_at: Instant,
 }
@@ -31,8 +39,8 @@ impl Accounts {
     pub fn open(sources: Sources) -> Result<Self, AccountsError> {
         let mut files = Vec::new();
         let directory = Directory::read(&sources, &mut files)?;
-        let watch = Watch { files, looked_at: Instant::now() };
-        Ok(Self { sources, current: RwLock::new(Arc::new(directory)), watch: Mutex::new(watch) })
+        let watch = Watch { sources, files, looked_at: Instant::now() };
+        Ok(Self { current: RwLock::new(Arc::new(directory)), watch: Mutex::new(watch) })
     }
 
     /// The snapshot; looks at the files' times at most once a second and keeps the old snapshot
@@ -58,9 +66,30 @@ impl Accounts {
     /// # Errors
     /// As [`Accounts::open`]; the old snapshot stays.
     pub fn reload(&self) -> Result<(), AccountsError> {
-        let mut watch = self.watch.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut watch = self.watch();
         self.replace(self.read(&mut watch)?);
         Ok(())
+    }
+
+    /// Reads other files, or the same for other domains; [`Accounts::adopt`] puts them in force.
+    ///
+    /// # Errors
+    /// As [`Accounts::open`].
+    pub fn prepare(&self, sources: Sources) -> Result<Prepared, AccountsError> {
+        let mut watch = Watch { sources, files: Vec::new(), looked_at: Instant::now() };
+        let directory = self.read(&mut watch)?;
+        Ok(Prepared { watch, directory })
+    }
+
+    /// Puts in force what was prepared: all who share these accounts see it.
+    pub fn adopt(&self, prepared: Prepared) {
+        let mut watch = self.watch();
+        *watch = prepared.watch;
+        self.replace(prepared.directory);
+    }
+
+    fn watch(&self) -> MutexGuard<'_, Watch> {
+        self.watch.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn look(&self, watch: &mut Watch) {
@@ -82,8 +111,8 @@ impl Accounts {
     }
 
     fn read(&self, watch: &mut Watch) -> Result<Directory, AccountsError> {
-        let directory = Directory::read(&self.sources, &mut watch.files)?;
-        let path = &self.sources.users;
+        let directory = Directory::read(&watch.sources, &mut watch.files)?;
+        let path = &watch.sources.users;
         if has_users(&self.current()) && !has_users(&directory) && Stamp::now(path) == Stamp::ABSENT
         {
             let problem = "it is gone, and with it all users".to_owned();

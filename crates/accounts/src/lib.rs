@@ -27,7 +27,7 @@ mod name;
 mod password;
 pub mod users;
 
-pub use accounts::Accounts;
+pub use accounts::{Accounts, Prepared};
 pub use directory::Directory;
 pub use error::AccountsError;
 pub use name::{UserName, UserNameError};
