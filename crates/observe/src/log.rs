@@ -19,8 +19,8 @@ use std::os::fd::AsFd as _;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::{EnvFilter, Registry, reload};
 
 use crate::background::{Bounds, FLUSH_AT_END, Sink, Writer};
 use line::{Clock, Lines, Style};
@@ -51,6 +51,7 @@ impl Drop for Log {
 }
 
 static WRITER: OnceLock<Arc<Writer>> = OnceLock::new();
+static FILTER: OnceLock<reload::Handle<EnvFilter, Registry>> = OnceLock::new();
 
 /// A second of lines of a very busy agent.
 const BOUNDS: Bounds = Bounds { octets_max: 4 * 1024 * 1024, gather: Duration::from_millis(10) };
@@ -60,7 +61,7 @@ const BOUNDS: Bounds = Bounds { octets_max: 4 * 1024 * 1024, gather: Duration::f
 /// # Errors
 /// Where `level` can't be read, or a log was started already.
 pub fn start(format: Format, level: &str) -> Result<Log, LogError> {
-    let filter = filter(level)?;
+    let (filter, handle) = reload::Layer::new(filter(level)?);
     let stderr =
         Stderr::open(format).map_err(|error| LogError(format!("cannot start the log: {error}")))?;
     let style = stderr.style;
@@ -71,6 +72,8 @@ pub fn start(format: Format, level: &str) -> Result<Log, LogError> {
         tracing_subscriber::registry().with(filter).with(Lines::new(style, Clock::System, writer));
     tracing::subscriber::set_global_default(subscriber)
         .map_err(|_| LogError("the log was started already".into()))?;
+    // Only whoever came first gets here.
+    let _ = FILTER.set(handle);
     log_panics();
     Ok(Log(()))
 }
@@ -81,6 +84,16 @@ pub fn start(format: Format, level: &str) -> Result<Log, LogError> {
 /// What is wrong with it.
 pub fn check_level(level: &str) -> Result<(), LogError> {
     filter(level).map(drop)
+}
+
+/// Changes the level of the log that [`start`] started; nothing happens where there is none.
+///
+/// # Errors
+/// As [`check_level`]; the old level stays.
+pub fn set_level(level: &str) -> Result<(), LogError> {
+    let filter = filter(level)?;
+    let Some(handle) = FILTER.get() else { return Ok(()) };
+    handle.reload(filter).map_err(|error| LogError(format!("cannot change the level: {error}")))
 }
 
 fn filter(level: &str) -> Result<EnvFilter, LogError> {
