@@ -17,6 +17,7 @@ mod document;
 mod explain;
 mod load;
 mod next_hop;
+mod routes;
 mod semantics;
 mod trust;
 mod units;
