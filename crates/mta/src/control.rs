@@ -14,7 +14,9 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, Buf
 use tokio::time::timeout;
 
 use crate::events;
+use crate::explain::explain;
 use crate::inbound::Inbound;
+use crate::live::Live;
 
 /// Connections at once; an operator needs one.
 const CONNECTIONS_MAX: usize = 16;
@@ -28,6 +30,7 @@ const SHOWN_OCTETS_MAX: usize = 8 * 1024;
 /// What the control socket tells about the agent, beside what `Inbound` knows.
 pub(crate) struct Control {
     pub(crate) inbound: Arc<Inbound>,
+    pub(crate) live: Arc<Live>,
     pub(crate) started: SystemTime,
     pub(crate) listeners: Vec<String>,
     pub(crate) guarantee: String,
@@ -98,6 +101,20 @@ impl Control {
             Request::Show { queue_id } => match queue_id.parse() {
                 Ok(id) => self.show(io, id).await?,
                 Err(error) => Answer::Failed { reason: format!("{queue_id}: {error}") },
+            },
+            Request::Explain(case) => match explain(&self.live.inbound(), &case).await {
+                Ok(explanation) => {
+                    send(io, &Answer::Explanation(explanation)).await?;
+                    Answer::Done { messages: 0 }
+                }
+                Err(reason) => Answer::Failed { reason },
+            },
+            Request::Reload => match self.live.reload().await {
+                Ok(restart) => {
+                    send(io, &Answer::Reloaded { restart }).await?;
+                    Answer::Done { messages: 0 }
+                }
+                Err(error) => Answer::Failed { reason: events::chain(&error) },
             },
             Request::Edit { filter, edit } => match filter_of(&filter) {
                 Ok(filter) => match shard.edit(&filter, edit_of(edit)).await {
@@ -293,6 +310,7 @@ mod tests {
         let (ours, theirs) = tokio::net::UnixStream::pair().unwrap();
         let control = Control {
             inbound: host.inbound(),
+            live: host.live(),
             started: SystemTime::now(),
             listeners: vec!["smtp 127.0.0.1:25".to_owned()],
             guarantee: String::new(),

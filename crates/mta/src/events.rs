@@ -17,7 +17,7 @@ use crate::inbound::incoming::Facts;
 use crate::inbound::session::SessionError;
 
 /// An error with all its causes on one line.
-fn chain(error: &dyn std::error::Error) -> String {
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
@@ -122,11 +122,25 @@ pub(crate) fn control_failed(error: &dyn std::error::Error) {
 
 pub(crate) fn reload_failed(error: &dyn std::error::Error) {
     let error = chain(error);
-    tracing::error!(error, "users and aliases could not be read again, the old ones stay");
+    tracing::error!(error, "the settings could not be read again, the old ones stay");
 }
 
-pub(crate) fn reloaded() {
-    info!("users and aliases read again");
+pub(crate) fn reloaded(restart: &[String]) {
+    match restart {
+        [] => info!("settings, certificate, users and aliases read again"),
+        keys => warn!(
+            keys = keys.join(" "),
+            "settings, certificate, users and aliases read again; these keys count after a restart"
+        ),
+    }
+}
+
+pub(crate) fn connections_capped(files: u64, connections: usize) {
+    warn!(
+        files,
+        connections,
+        "fewer connections than connections_max: this process may not open more files (LimitNOFILE, ulimit -n)"
+    );
 }
 
 pub(crate) fn draining(sessions: usize) {

@@ -6,6 +6,8 @@
 //! | routing, DNS, deliveries, bounces | [`outbound`] |
 //! | the socket of `postroad queue` and `postroad status` | `control` |
 //! | every line that is logged about incoming mail | `events` |
+//! | the answer to `postroad explain` | `explain` |
+//! | the settings in force, and their reload | `live` |
 //!
 //! [`Mta::start`] opens the queue, the engine and the sockets; [`Mta::serve`] runs until it is asked to
 //! stop, then lets sessions and deliveries finish. A message is answered 250 only when the queue has
@@ -30,11 +32,14 @@ use tokio_util::task::TaskTracker;
 
 mod control;
 mod events;
+mod explain;
 mod inbound;
+mod live;
 pub mod outbound;
 
 use control::Control;
 use inbound::{Door, Inbound, limits, login::PasswordChecks};
+use live::Live;
 use outbound::{Engine, Parts, Probe};
 
 /// Mode of the socket for local callers: everybody on this host may submit.
@@ -83,7 +88,7 @@ pub enum StartError {
 
 /// The agent, started.
 pub struct Mta {
-    inbound: Arc<Inbound>,
+    live: Arc<Live>,
     doors: Vec<(Door, Listener)>,
     control: Vec<Listener>,
     guarantee: Guarantee,
@@ -95,28 +100,26 @@ pub struct Mta {
 /// [`StartError`]; once it runs, nothing ends it but a signal.
 pub async fn run(loaded: Loaded, handed: Handed) -> Result<(), StartError> {
     let (_trigger, shutdown) = Shutdown::on_signals().map_err(StartError::Signals)?;
-    let mta = Mta::start(loaded.config, handed, shutdown).await?;
     let reload = Reload::on_hangup().map_err(StartError::Signals)?;
+    let mta = Mta::start(loaded.config, Some(loaded.path), handed, shutdown).await?;
     process::ready();
     mta.serve(Some(reload)).await;
     Ok(())
 }
 
 impl Mta {
-    /// Opens queue, engine and sockets. Mail is taken when [`Mta::serve`] runs.
+    /// Opens queue, engine and sockets. Mail is taken when [`Mta::serve`] runs. A reload reads `file`.
     ///
     /// # Errors
     /// [`StartError`].
     pub async fn start(
         config: Config,
+        file: Option<PathBuf>,
         mut handed: Handed,
         shutdown: Shutdown,
     ) -> Result<Self, StartError> {
         let config = Arc::new(config);
-        let tls = match (&config.tls.certificate, &config.tls.key) {
-            (Some(certificate), Some(key)) => Some(ServerTls::load(certificate, key)?),
-            (None, _) | (_, None) => None,
-        };
+        let tls = live::server_tls(&config)?;
         if tls.is_none() {
             events::no_certificate();
         }
@@ -137,7 +140,8 @@ impl Mta {
         };
         let engine = Engine::start(parts.clone()).map_err(StartError::Engine)?;
         let probe = Probe::new(&engine);
-        let slots = Slots::new(config.mta.connections_max, config.mta.connections_per_client_max);
+        let slots =
+            Slots::new(live::connections_max(&config), config.mta.connections_per_client_max);
         let inbound = Inbound {
             hostname: parts.hostname.into(),
             config,
@@ -151,7 +155,7 @@ impl Mta {
             password_checks: PasswordChecks::default(),
             shutdown,
         };
-        Ok(Self { inbound: Arc::new(inbound), doors, control, guarantee })
+        Ok(Self { live: Arc::new(Live::new(inbound, file)), doors, control, guarantee })
     }
 
     /// The addresses that a service listens on: `smtp`, `submission`, `submissions`.
@@ -162,9 +166,11 @@ impl Mta {
 
     /// Takes mail until the stop is asked for, then lets what is under way finish.
     pub async fn serve(self, reload: Option<Reload>) {
-        let Self { inbound, doors, control, guarantee } = self;
+        let Self { live, doors, control, guarantee } = self;
+        let inbound = live.inbound();
         let control_parts = Arc::new(Control {
             inbound: Arc::clone(&inbound),
+            live: Arc::clone(&live),
             started: SystemTime::now(),
             listeners: doors.iter().map(described).collect(),
             guarantee: in_words(&guarantee),
@@ -172,29 +178,30 @@ impl Mta {
         let (sessions, listeners) = (TaskTracker::new(), TaskTracker::new());
         for (door, listener) in doors {
             events::listening(door, &address_of(&listener));
-            let (inbound, sessions) = (Arc::clone(&inbound), sessions.clone());
-            listeners.spawn(inbound::service::listen(inbound, door, listener, sessions));
+            let (live, sessions) = (Arc::clone(&live), sessions.clone());
+            listeners.spawn(inbound::service::listen(live, door, listener, sessions));
         }
         for listener in control {
             listeners.spawn(control::listen(Arc::clone(&control_parts), listener));
         }
-        reload_until_stopped(&inbound, reload).await;
+        reload_until_stopped(&live, &inbound.shutdown, reload).await;
         process::stopping();
         events::draining(inbound.slots.taken());
         listeners.close();
         listeners.wait().await;
         sessions.close();
-        // Who isn't ready by then was answered nothing, and keeps its message.
-        let _ = tokio::time::timeout(limits::DRAIN_TIMEOUT, sessions.wait()).await;
-        inbound.engine.shutdown().await;
+        // What sessions take now waits in the queue for the next start. Who still says nothing after the last
+        // words was answered nothing, and keeps its message.
+        let drain = limits::DRAIN_TIMEOUT + limits::LAST_WORDS_TIMEOUT;
+        let sessions = tokio::time::timeout(drain, sessions.wait());
+        let _ = tokio::join!(sessions, inbound.engine.shutdown());
         inbound.shard.release().await;
         inbound.journal.flush();
     }
 }
 
-/// SIGHUP: users and aliases are read at once. Certificates are looked at by themselves; other settings
-/// need a restart.
-async fn reload_until_stopped(inbound: &Inbound, mut reload: Option<Reload>) {
+/// SIGHUP, again and again.
+async fn reload_until_stopped(live: &Arc<Live>, shutdown: &Shutdown, mut reload: Option<Reload>) {
     loop {
         let hangup = async {
             match &mut reload {
@@ -203,11 +210,8 @@ async fn reload_until_stopped(inbound: &Inbound, mut reload: Option<Reload>) {
             }
         };
         tokio::select! {
-            () = inbound.shutdown.requested() => return,
-            () = hangup => match inbound.accounts.reload() {
-                Ok(()) => events::reloaded(),
-                Err(error) => events::reload_failed(&error),
-            },
+            () = shutdown.requested() => return,
+            () = hangup => drop(live.reload().await), // the log says what became of it
         }
     }
 }

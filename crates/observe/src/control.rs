@@ -1,4 +1,4 @@
-//! The words between `postroad queue`, `postroad status` and the transfer agent, over its control socket.
+//! The words between the operator's commands and the transfer agent, over its control socket.
 //!
 //! JSON lines, UTF-8, `\n` at the end, a line at most [`FRAME_OCTETS_MAX`]. The client sends one
 //! [`Request`]; the server answers with any number of [`Answer`]s, the last of which is
@@ -58,6 +58,10 @@ pub enum Request {
         /// How.
         edit: Edit,
     },
+    /// Reads the settings again: one [`Answer::Reloaded`].
+    Reload,
+    /// What would become of a letter, without one: an [`Answer::Explanation`].
+    Explain(Case),
 }
 
 /// Which messages are meant; everything that is set must fit. Nothing set: all of them.
@@ -110,6 +114,13 @@ pub enum Answer {
         /// Octets of the whole content.
         octets: u64,
     },
+    /// The new settings are in force.
+    Reloaded {
+        /// Keys that were changed and count only after a restart, as `mta.smtp`.
+        restart: Vec<String>,
+    },
+    /// What would become of a letter.
+    Explanation(Explanation),
     /// The end of the answer.
     Done {
         /// Messages that were listed or changed.
@@ -120,6 +131,77 @@ pub enum Answer {
         /// Why, and what to do.
         reason: String,
     },
+}
+
+/// A letter that is only thought of.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Case {
+    /// The reverse-path; empty is the null one.
+    pub from: String,
+    /// The recipient.
+    pub to: String,
+    /// The client's address; without one it is a stranger.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client: Option<String>,
+    /// The user who has logged in, on the submission port.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub login: Option<String>,
+    /// Octets of content that MAIL announces (RFC 1870).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub size: Option<u64>,
+}
+
+/// What would become of a letter.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Explanation {
+    /// Where the client comes in, as `smtp`.
+    pub service: String,
+    /// Who it is, as `192.0.2.1`.
+    pub client: String,
+    /// What MAIL is answered.
+    pub mail: Ruling,
+    /// What RCPT is answered, where MAIL is accepted.
+    pub rcpt: Option<Ruling>,
+    /// Where it goes, for each address that the recipient stands for; [`RECIPIENTS_MAX`] at most.
+    pub destinations: Vec<Destination>,
+    /// How many more there are.
+    #[serde(default)]
+    pub more_destinations: u64,
+}
+
+/// What a command is answered, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ruling {
+    /// Whether it is accepted.
+    pub accepted: bool,
+    /// The reply that the client sees.
+    pub reply: String,
+    /// The rule that decided.
+    pub rule: String,
+}
+
+/// Where an address goes, and how.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Destination {
+    /// The address.
+    pub address: String,
+    /// What says so, as `[[route]] "*"` or `DNS`.
+    pub route: String,
+    /// The next hop, as `lmtp+unix:///run/lmtp.sock` or `the MX hosts of example.org`.
+    pub next_hop: String,
+    /// Encryption: `opportunistic`, `required` or `never`.
+    pub tls: String,
+    /// Connections at once to this next hop at most.
+    pub connections_max: u64,
+    /// Seconds until the second try.
+    pub retry_first_s: u64,
+    /// Seconds between two tries at most.
+    pub retry_longest_s: u64,
+    /// Seconds until the sender is told of a delay.
+    pub warn_after_s: u64,
+    /// Seconds until the letter is given up.
+    pub give_up_after_s: u64,
 }
 
 /// How the transfer agent is.

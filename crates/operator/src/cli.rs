@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use clap::{Args, Parser, Subcommand};
 use postroad_config::Loaded;
 
-use crate::{check, queue, status, trace, up, user};
+use crate::{check, explain, probe, queue, reload, status, trace, up, user};
 
 /// Runs a Postroad mail suite, and looks after one
 #[derive(Debug, Parser)]
@@ -31,6 +31,12 @@ enum Command {
     Queue(queue::Queue),
     /// Tell the life of one message
     Trace(trace::Trace),
+    /// Ask the hosts that take mail for an address whether they take it
+    Probe(probe::Probe),
+    /// Say what would become of a letter here: which rule, route and limits apply
+    Explain(explain::Explain),
+    /// Have the transfer agent read its settings again, without dropping a session
+    Reload(reload::Reload),
 }
 
 /// Which settings are meant.
@@ -109,6 +115,9 @@ pub fn run(cli: &Cli) -> Result<ExitCode> {
         Command::User(user) => user::run(user),
         Command::Queue(queue) => queue::run(queue),
         Command::Trace(trace) => trace::run(trace),
+        Command::Probe(probe) => probe::run(probe),
+        Command::Explain(explain) => explain::run(explain),
+        Command::Reload(reload) => reload::run(reload),
     }
 }
 

@@ -8,6 +8,9 @@
 //! | `postroad user` | `user` | the file of users |
 //! | `postroad queue` | `queue` | the transfer agent's control socket |
 //! | `postroad trace` | `trace` | all agents' trace files |
+//! | `postroad probe` | `probe` | DNS, and the hosts that it names |
+//! | `postroad explain` | `explain` | the transfer agent's control socket |
+//! | `postroad reload` | `reload` | the transfer agent's control socket |
 //!
 //! Nothing here is needed for mail to flow. What came from outside is shown with its control characters
 //! made visible ([`postroad_observe::inert`]).
@@ -16,7 +19,10 @@
 mod check;
 pub mod cli;
 mod control;
+mod explain;
+mod probe;
 mod queue;
+mod reload;
 mod screen;
 mod status;
 mod trace;

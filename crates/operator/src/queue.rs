@@ -210,7 +210,14 @@ fn show(socket: &Path, id: &str, output: Output) -> Result<()> {
                     writeln!(out, "  … ({octets} octets in all)")?;
                 }
             }
-            (Output::Screen, Answer::Status(_) | Answer::Done { .. } | Answer::Failed { .. }) => {}
+            (
+                Output::Screen,
+                Answer::Status(_)
+                | Answer::Reloaded { .. }
+                | Answer::Explanation(_)
+                | Answer::Done { .. }
+                | Answer::Failed { .. },
+            ) => {}
         }
         Ok(())
     })?;

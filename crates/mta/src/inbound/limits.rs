@@ -19,8 +19,10 @@ pub(crate) const PASSWORD_CHECKS_MAX: usize = 4;
 pub(crate) const WRONG_PASSWORD_PAUSE: Duration = Duration::from_secs(2);
 /// How long a client that is turned away may take to read why.
 pub(crate) const TURN_AWAY_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long sessions may take to finish their transactions when the agent stops.
+/// How long sessions may take to finish their transactions when the agent stops; then they are told 421.
 pub(crate) const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
+/// How much longer they may take to say so, and to close.
+pub(crate) const LAST_WORDS_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long a closed connection waits for the client to close too.
 pub(crate) const LINGER_TIMEOUT: Duration = Duration::from_secs(2);
 /// Octets that are read and thrown away meanwhile.

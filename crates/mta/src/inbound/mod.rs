@@ -32,7 +32,9 @@ use postroad_queue::OwnedShard;
 
 use crate::outbound::{Engine, Probe};
 
-/// What all sessions share.
+/// What sessions are held with. A reload makes a new one for those to come ([`crate::live`]); settings, name and
+/// certificate aside, all of them share the same parts.
+#[derive(Clone)]
 pub(crate) struct Inbound {
     pub(crate) config: Arc<Config>,
     pub(crate) hostname: Arc<str>,

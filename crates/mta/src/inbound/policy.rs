@@ -26,20 +26,76 @@ pub(crate) struct Client<'a> {
     pub(crate) user: Option<&'a UserName>,
 }
 
+/// What was decided, and by which rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Ruling {
+    /// The rule.
+    pub(crate) rule: Rule,
+    /// Yes, or the reply that says no.
+    pub(crate) verdict: Result<(), Reply>,
+}
+
+/// The rules, and the words in which `postroad explain` names them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Rule {
+    #[error("anybody may send: who is meant decides")]
+    AnySender,
+    #[error("it is an address of the user who has logged in")]
+    OwnSender,
+    #[error("a user who has logged in sends as nobody else (RFC 6409, 6.1)")]
+    ForeignSender,
+    #[error("the queue takes nothing now")]
+    NoRoom,
+    #[error("postmaster is always taken (RFC 5321, 4.5.1)")]
+    Postmaster,
+    #[error("a mailbox here, and the delivery agent takes it")]
+    Mailbox,
+    #[error("a mailbox here; the delivery agent is silent, so it is taken on our own word")]
+    MailboxUnasked,
+    #[error("a mailbox here, and the delivery agent doesn't take it")]
+    MailboxRefused,
+    #[error("an alias")]
+    Alias,
+    #[error("the domain is ours, and nobody here has that name")]
+    Unknown,
+    #[error("the domain isn't ours; users who have logged in may send to everybody")]
+    LoggedIn,
+    #[error("the domain isn't ours; processes of this host may send to everybody")]
+    LocalCaller,
+    #[error("the domain isn't ours; the client is in mta.networks and may send to everybody")]
+    ListedNetwork,
+    #[error("the domain isn't ours, and the client has neither logged in nor is in mta.networks")]
+    NoRelay,
+}
+
+impl Rule {
+    fn yes(self) -> Ruling {
+        Ruling { rule: self, verdict: Ok(()) }
+    }
+
+    fn no(self, reply: Reply) -> Ruling {
+        Ruling { rule: self, verdict: Err(reply) }
+    }
+}
+
 impl Inbound {
     /// May this sender open a transaction?
-    pub(crate) fn judge_sender(&self, client: Client<'_>, mail: &Mail) -> Result<(), Reply> {
+    pub(crate) fn judge_sender(&self, client: Client<'_>, mail: &Mail) -> Ruling {
         // RFC 1870 §6.1, RFC 5321 §4.5.3.1.9: early, before the content is sent for nothing.
-        self.shard.room_for(mail.size.unwrap_or(0)).map_err(|error| refusal(&error))?;
+        if let Err(error) = self.shard.room_for(mail.size.unwrap_or(0)) {
+            return Rule::NoRoom.no(refusal(&error));
+        }
         let (Some(user), ReversePath::Address(sender)) = (client.user, &mail.reverse_path) else {
-            return Ok(());
+            return Rule::AnySender.yes();
         };
         // RFC 6409 §6.1: a user sends as nobody else.
         match self.accounts.directory().owns(user, sender) {
-            true => Ok(()),
-            false => {
-                Err(Reply::new(553, (5, 7, 1), format!("<{sender}> is not an address of yours")))
-            }
+            true => Rule::OwnSender.yes(),
+            false => Rule::ForeignSender.no(Reply::new(
+                553,
+                (5, 7, 1),
+                format!("<{sender}> is not an address of yours"),
+            )),
         }
     }
 
@@ -49,10 +105,10 @@ impl Inbound {
         client: Client<'_>,
         mail: &Mail,
         rcpt: &Rcpt,
-    ) -> Result<(), Reply> {
+    ) -> Ruling {
         let Some(address) = recipient_address(&self.config, &self.hostname, &rcpt.forward_path)
         else {
-            return Ok(()); // RFC 5321 §4.5.1: always
+            return Rule::Postmaster.yes(); // RFC 5321 §4.5.1: always
         };
         let directory = self.accounts.directory();
         match directory.resolve(&address) {
@@ -60,29 +116,45 @@ impl Inbound {
                 let behind = postmasters_mailbox(&directory, &address, &user);
                 self.ask_delivery_agent(mail, &behind.unwrap_or(address)).await
             }
-            Resolution::Alias(_) => Ok(()),
+            Resolution::Alias(_) => Rule::Alias.yes(),
             // RFC 5321 §3.6.2: refused here, so that nobody else gets a bounce for it.
-            Resolution::Unknown if is_postmaster(&rcpt.forward_path) => Ok(()),
-            Resolution::Unknown => {
-                Err(Reply::new(550, (5, 1, 1), format!("<{address}> is not known here")))
-            }
-            Resolution::NotLocal if self.may_relay(client) => Ok(()),
-            Resolution::NotLocal if is_postmaster(&rcpt.forward_path) => Ok(()),
-            Resolution::NotLocal => {
-                Err(Reply::new(550, (5, 7, 1), format!("Relaying to <{address}> is not allowed")))
+            Resolution::Unknown if is_postmaster(&rcpt.forward_path) => Rule::Postmaster.yes(),
+            Resolution::Unknown => Rule::Unknown.no(Reply::new(
+                550,
+                (5, 1, 1),
+                format!("<{address}> is not known here"),
+            )),
+            Resolution::NotLocal => match self.may_relay(client) {
+                Some(rule) => rule.yes(),
+                None if is_postmaster(&rcpt.forward_path) => Rule::Postmaster.yes(),
+                None => Rule::NoRelay.no(Reply::new(
+                    550,
+                    (5, 7, 1),
+                    format!("Relaying to <{address}> is not allowed"),
+                )),
+            },
+        }
+    }
+
+    /// The rule by which the client may send to everybody, if there is one.
+    fn may_relay(&self, client: Client<'_>) -> Option<Rule> {
+        match (client.user, client.door) {
+            (Some(_), _) => Some(Rule::LoggedIn),
+            (None, Door::Local) => Some(Rule::LocalCaller),
+            (None, Door::Smtp | Door::Submission | Door::Submissions) => {
+                self.is_listed(client.peer).then_some(Rule::ListedNetwork)
             }
         }
     }
 
-    fn may_relay(&self, client: Client<'_>) -> bool {
-        client.user.is_some() || client.door == Door::Local || self.is_listed(client.peer)
-    }
-
     /// Asks before our own 250. Where the agent is down, the users that we know are taken.
-    async fn ask_delivery_agent(&self, mail: &Mail, address: &Address) -> Result<(), Reply> {
+    async fn ask_delivery_agent(&self, mail: &Mail, address: &Address) -> Ruling {
         match self.probe.ask(mail.utf8, address).await {
-            ProbeOutcome::Accepted | ProbeOutcome::Down => Ok(()),
-            ProbeOutcome::Refused(reply) | ProbeOutcome::Deferred(reply) => Err(reply),
+            ProbeOutcome::Accepted => Rule::Mailbox.yes(),
+            ProbeOutcome::Down => Rule::MailboxUnasked.yes(),
+            ProbeOutcome::Refused(reply) | ProbeOutcome::Deferred(reply) => {
+                Rule::MailboxRefused.no(reply)
+            }
         }
     }
 

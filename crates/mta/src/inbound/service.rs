@@ -5,30 +5,27 @@ use std::sync::Arc;
 use postroad_config::ClearTextLogin;
 use postroad_net::slots::{Client, Slot};
 use postroad_net::{Io, Listener, Peer};
-use postroad_protocol::limits::SERVER_TLS_TIMEOUT;
 use postroad_protocol::reply::Reply;
 use postroad_protocol::server::{ClientLimits, LoginRule, Server, Service, Settings, Tls};
 use tokio::io::AsyncWriteExt as _;
 use tokio::time::{Instant, timeout};
 use tokio_util::task::TaskTracker;
 
-use super::session::{Session, SessionError};
+use super::session::{Session, SessionError, shake_hands};
 use super::{Door, Inbound, limits};
 use crate::events;
+use crate::live::Live;
 
-/// Accepts connections until the agent stops. Sessions run as tasks of `sessions`.
-pub(crate) async fn listen(
-    inbound: Arc<Inbound>,
-    door: Door,
-    listener: Listener,
-    sessions: TaskTracker,
-) {
+/// Accepts connections until the agent stops; each is held with the settings of its first moment. Sessions run
+/// as tasks of `sessions`.
+pub(crate) async fn listen(live: Arc<Live>, door: Door, listener: Listener, sessions: TaskTracker) {
+    let shutdown = live.inbound().shutdown.clone();
     loop {
         let (io, peer) = tokio::select! {
             connection = listener.accept() => connection,
-            () = inbound.shutdown.requested() => return,
+            () = shutdown.requested() => return,
         };
-        welcome(&inbound, door, io, peer, &sessions);
+        welcome(&live.inbound(), door, io, peer, &sessions);
     }
 }
 
@@ -72,12 +69,7 @@ async fn serve(inbound: Arc<Inbound>, door: Door, io: Io, peer: Peer, slot: Slot
 /// On submissions TLS comes first.
 async fn secure(inbound: &Inbound, door: Door, io: Io) -> Result<Io, SessionError> {
     match (door, &inbound.tls) {
-        (Door::Submissions, Some(tls)) => {
-            match timeout(SERVER_TLS_TIMEOUT, io.accept_tls(tls)).await {
-                Ok(shaken) => shaken.map_err(SessionError::Tls),
-                Err(_) => Err(SessionError::Tls(std::io::ErrorKind::TimedOut.into())),
-            }
-        }
+        (Door::Submissions, Some(tls)) => shake_hands(inbound, tls, io).await,
         (Door::Submissions, None) => Err(SessionError::Gone), // isn't opened without a certificate
         (Door::Smtp | Door::Submission | Door::Local, _) => Ok(io),
     }
@@ -99,7 +91,7 @@ async fn turn_away(mut io: Io, door: Door) {
 }
 
 /// What a session is told before it begins.
-fn settings(inbound: &Inbound, door: Door, peer: &Peer) -> Settings {
+pub(crate) fn settings(inbound: &Inbound, door: Door, peer: &Peer) -> Settings {
     let mta = &inbound.config.mta;
     let tls = match (door, &inbound.tls) {
         (Door::Submissions, _) => Tls::Active,

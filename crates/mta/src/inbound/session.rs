@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use postroad_accounts::UserName;
+use postroad_net::tls::ServerTls;
 use postroad_net::{Io, Peer};
 use postroad_observe::trace::Event;
 use postroad_protocol::envelope::Envelope;
@@ -66,7 +67,7 @@ impl Session {
         }
         let shutdown = self.inbound.shutdown.clone();
         let mut stop = std::pin::pin!(shutdown.requested());
-        let mut told_to_stop = false;
+        let mut last_call: Option<Instant> = None;
         let mut timer = std::pin::pin!(sleep_until(self.smtp.deadline().into()));
         loop {
             match self.smtp.step(Instant::now().into_std()) {
@@ -95,6 +96,7 @@ impl Session {
                 Step::NeedInput => {
                     self.write(&mut io).await?;
                     let deadline = Instant::from(self.smtp.deadline());
+                    let deadline = last_call.map_or(deadline, |last_call| deadline.min(last_call));
                     // Deadlines mostly move on: the timer follows when it fires, not at each command.
                     if deadline < timer.deadline() || timer.is_elapsed() {
                         timer.as_mut().reset(deadline);
@@ -110,9 +112,15 @@ impl Session {
                             Ok(_) => {}
                             Err(error) => return Err(SessionError::Read(error)),
                         },
-                        () = &mut timer => if Instant::now() >= deadline { self.smtp.timed_out() },
-                        () = &mut stop, if !told_to_stop => {
-                            told_to_stop = true;
+                        () = &mut timer => match Instant::now() {
+                            now if last_call.is_some_and(|last_call| last_call <= now) => {
+                                self.smtp.cut_short();
+                            }
+                            now if deadline <= now => self.smtp.timed_out(),
+                            _ => {}
+                        },
+                        () = &mut stop, if last_call.is_none() => {
+                            last_call = Some(Instant::now() + limits::DRAIN_TIMEOUT);
                             self.smtp.shut_down();
                         }
                     }
@@ -148,11 +156,8 @@ impl Session {
     async fn start_tls(&mut self, mut io: Io) -> Result<Io, SessionError> {
         self.write(&mut io).await?;
         // STARTTLS is offered only where there is a certificate.
-        let Some(tls) = self.inbound.tls.clone() else { return Err(SessionError::Gone) };
-        let io = match timeout(SERVER_TLS_TIMEOUT, io.accept_tls(&tls)).await {
-            Ok(shaken) => shaken.map_err(SessionError::Tls)?,
-            Err(_) => return Err(SessionError::Tls(std::io::ErrorKind::TimedOut.into())),
-        };
+        let Some(tls) = &self.inbound.tls else { return Err(SessionError::Gone) };
+        let io = shake_hands(&self.inbound, tls, io).await?;
         self.tls = io.tls().map(|tls| tls.to_string());
         self.user = None;
         self.smtp.tls_started(Instant::now().into_std());
@@ -165,14 +170,14 @@ impl Session {
 
     async fn decide(&mut self, question: Question) -> Answer {
         let verdict = match question {
-            Question::Sender(mail) => self.inbound.judge_sender(self.client(), &mail),
+            Question::Sender(mail) => self.inbound.judge_sender(self.client(), &mail).verdict,
             Question::Recipient(rcpt) => {
                 let Some(transaction) = self.smtp.transaction() else {
                     return Answer::No(local_error());
                 };
-                let judge =
+                let ruling =
                     self.inbound.judge_recipient(self.client(), &transaction.mail, &rcpt).await;
-                judge.inspect_err(|reply| {
+                ruling.verdict.inspect_err(|reply| {
                     events::recipient_refused(
                         &self.peer,
                         self.door,
@@ -339,6 +344,21 @@ impl Session {
             tls: self.tls.clone(),
             login: self.user.as_ref().map(|user| user.as_str().to_owned()),
         }
+    }
+}
+
+/// Whoever hangs in a handshake holds up no stop: nothing was said inside TLS yet.
+pub(crate) async fn shake_hands(
+    inbound: &Inbound,
+    tls: &ServerTls,
+    io: Io,
+) -> Result<Io, SessionError> {
+    tokio::select! {
+        shaken = timeout(SERVER_TLS_TIMEOUT, io.accept_tls(tls)) => match shaken {
+            Ok(shaken) => shaken.map_err(SessionError::Tls),
+            Err(_) => Err(SessionError::Tls(std::io::ErrorKind::TimedOut.into())),
+        },
+        () = inbound.shutdown.requested() => Err(SessionError::Gone),
     }
 }
 

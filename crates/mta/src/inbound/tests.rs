@@ -16,6 +16,7 @@ use tokio_util::task::TaskTracker;
 
 use super::*;
 use crate::Mta;
+use crate::live::Live;
 
 mod limits;
 mod relay;
@@ -64,12 +65,16 @@ impl Host {
         config.mta.networks = vec!["198.51.100.0/24".parse().unwrap()];
         change(&mut config);
         let (trigger, shutdown) = Shutdown::manual();
-        let mta = Mta::start(config, Handed::default(), shutdown).await.unwrap();
+        let mta = Mta::start(config, None, Handed::default(), shutdown).await.unwrap();
         Self { folder, mta, sessions: TaskTracker::new(), trigger }
     }
 
     pub(crate) fn inbound(&self) -> Arc<Inbound> {
-        Arc::clone(&self.mta.inbound)
+        self.mta.live.inbound()
+    }
+
+    pub(crate) fn live(&self) -> Arc<Live> {
+        Arc::clone(&self.mta.live)
     }
 
     /// Connects as a client at that address would, and reads the greeting.
@@ -82,19 +87,19 @@ impl Host {
     async fn dial(&self, door: Door, ip: &str) -> Client {
         let (ours, theirs) = tokio::net::UnixStream::pair().unwrap();
         let peer = Peer::Ip(SocketAddr::new(ip.parse().unwrap(), 40_000));
-        service::welcome(&self.mta.inbound, door, Io::unix(ours), peer, &self.sessions);
+        service::welcome(&self.inbound(), door, Io::unix(ours), peer, &self.sessions);
         Client { io: Io::unix(theirs), read: Vec::new() }
     }
 
     pub(crate) async fn queued(&self) -> Vec<QueueRow> {
-        self.mta.inbound.shard.find(&Filter::default(), Cursor::default(), 1_000).await.rows
+        self.inbound().shard.find(&Filter::default(), Cursor::default(), 1_000).await.rows
     }
 
     /// The content of the only message.
     async fn content(&self) -> String {
         let rows = self.queued().await;
         assert_eq!(rows.len(), 1);
-        let content = self.mta.inbound.shard.content(rows[0].id).await.unwrap();
+        let content = self.inbound().shard.content(rows[0].id).await.unwrap();
         String::from_utf8(content.to_vec()).unwrap()
     }
 }

@@ -12,6 +12,7 @@
 //! | what stands in the way of a message, for the operator | [`why`] |
 //! | bounces, delay warnings, double bounces | `notice.rs` |
 //! | whether the delivery agent takes a recipient, asked at RCPT | [`probe`] |
+//! | where mail would go, for `postroad explain` | `way.rs` |
 //! | log lines and trace records | `events.rs` |
 
 mod clock;
@@ -30,6 +31,7 @@ mod route;
 mod schedule;
 mod settle;
 mod shared;
+mod way;
 pub mod why;
 mod worker;
 

@@ -251,6 +251,11 @@ impl Server {
         }
     }
 
+    /// The server can wait no longer for an open transaction: 421, and nothing of it is kept (RFC 5321 §3.8).
+    pub fn cut_short(&mut self) {
+        self.close(replies::SHUTTING_DOWN);
+    }
+
     /// The handshake succeeded: the session begins anew (RFC 3207 §4.2). Whatever came in clear text
     /// behind STARTTLS is forgotten, for it may be an attacker's.
     pub fn tls_started(&mut self, now: Instant) {

@@ -37,7 +37,7 @@ async fn s15_who_talks_before_the_greeting_is_not_heard() {
     let (ours, mut theirs) = tokio::net::UnixStream::pair().unwrap();
     theirs.write_all(b"HELO a\r\nMAIL FROM:<a@b.example>\r\n").await.unwrap();
     let peer = Peer::Ip(SocketAddr::new("192.0.2.1".parse().unwrap(), 40_000));
-    service::welcome(&host.mta.inbound, Door::Smtp, Io::unix(ours), peer, &host.sessions);
+    service::welcome(&host.inbound(), Door::Smtp, Io::unix(ours), peer, &host.sessions);
     let mut client = Client { io: Io::unix(theirs), read: Vec::new() };
     client.expect("554 5.5.0").await;
     client.expect("").await;
@@ -75,7 +75,7 @@ async fn s26_octets_that_trickle_in_hold_no_slot() {
     drop((in_command, in_data));
     host.sessions.close();
     host.sessions.wait().await;
-    assert_eq!(host.mta.inbound.slots.taken(), 0);
+    assert_eq!(host.inbound().slots.taken(), 0);
 }
 
 #[tokio::test] // Tests RFC 3207 §4.2.

@@ -187,7 +187,7 @@ async fn s28_what_the_client_did_not_finish_is_not_there() {
     host.sessions.close();
     host.sessions.wait().await;
     assert!(host.queued().await.is_empty());
-    assert_eq!(host.mta.inbound.slots.taken(), 0);
+    assert_eq!(host.inbound().slots.taken(), 0);
 }
 
 #[tokio::test]
@@ -202,7 +202,7 @@ async fn s28_a_message_whose_reply_was_lost_is_stored_once() {
     host.sessions.close();
     host.sessions.wait().await;
     assert_eq!(host.queued().await.len(), 1);
-    host.mta.inbound.journal.flush();
+    host.inbound().journal.flush();
     let records = postroad_observe::trace::merge(
         &host.folder.path().join("trace"),
         &host.queued().await[0].id.to_string(),

@@ -70,7 +70,7 @@ async fn local_callers_submit_over_the_unix_socket() {
     let host = Host::start().await;
     let (ours, theirs) = tokio::net::UnixStream::pair().unwrap();
     let peer = Peer::Local { uid: 33 };
-    service::welcome(&host.mta.inbound, Door::Local, Io::unix(ours), peer, &host.sessions);
+    service::welcome(&host.inbound(), Door::Local, Io::unix(ours), peer, &host.sessions);
     let mut client = Client { io: Io::unix(theirs), read: Vec::new() };
     client.play("S: 220\nC: EHLO localhost\nS: 250-").await;
     let reply =

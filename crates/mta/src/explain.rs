@@ -1,0 +1,157 @@
+//! What would become of a letter, without one: the answer to `postroad explain`.
+//!
+//! A session is rehearsed with the machine that real ones run on, and its questions are answered by the same
+//! policy; so what is told is what a client would see. Nothing is sent, queued or logged; the delivery agent is
+//! asked about the recipient, as it is at RCPT.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Instant;
+
+use postroad_accounts::UserName;
+use postroad_net::Peer;
+use postroad_observe::control::{Case, Explanation, RECIPIENTS_MAX, Ruling as RulingWords};
+use postroad_protocol::address::{ForwardPath, ReversePath};
+use postroad_protocol::sasl::{Credentials, plain_initial_response};
+use postroad_protocol::server::{Answer, Question, Server, Step, Tls};
+
+use crate::inbound::policy::{Client, Ruling};
+use crate::inbound::{Door, Inbound, service};
+
+/// A client that nobody knows: an address that documents alone use (RFC 5737).
+const STRANGER: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+
+/// A session without a connection.
+struct Rehearsal<'i> {
+    inbound: &'i Inbound,
+    door: Door,
+    peer: Peer,
+    user: Option<UserName>,
+    smtp: Server,
+}
+
+/// What would become of that letter.
+///
+/// # Errors
+/// What of the question makes no sense, for the operator.
+pub(crate) async fn explain(inbound: &Inbound, case: &Case) -> Result<Explanation, String> {
+    let (from, to) = paths(case)?;
+    let mut rehearsal = Rehearsal::new(inbound, case)?;
+    rehearsal.say("EHLO client.invalid").await;
+    if let Some(user) = &rehearsal.user {
+        let login = Credentials { name: user.as_str().to_owned(), password: b"-".to_vec() };
+        rehearsal.say(&format!("AUTH PLAIN {}", plain_initial_response(&login))).await;
+    }
+    let size = case.size.map(|size| format!(" SIZE={size}")).unwrap_or_default();
+    let utf8 = if from.is_ascii() && to.is_ascii() { "" } else { " SMTPUTF8" };
+    let mail = rehearsal.say(&format!("MAIL FROM:{from}{size}{utf8}")).await;
+    let rcpt = match mail.accepted {
+        true => Some(rehearsal.say(&format!("RCPT TO:{to}")).await),
+        false => None,
+    };
+    let taken =
+        rehearsal.smtp.transaction().filter(|transaction| !transaction.recipients.is_empty());
+    let recipients = taken
+        .map(|transaction| inbound.envelope(transaction.clone()).recipients)
+        .unwrap_or_default();
+    Ok(Explanation {
+        service: rehearsal.door.name().to_owned(),
+        client: rehearsal.peer.ip().map(|ip| ip.to_string()).unwrap_or_default(),
+        mail,
+        rcpt,
+        destinations: recipients
+            .iter()
+            .take(RECIPIENTS_MAX)
+            .map(|recipient| inbound.engine.way(&recipient.address))
+            .collect(),
+        more_destinations: recipients.len().saturating_sub(RECIPIENTS_MAX) as u64,
+    })
+}
+
+/// Both paths as they stand in commands. What isn't an address never gets there.
+fn paths(case: &Case) -> Result<(String, String), String> {
+    let from = match case.from.trim_matches(['<', '>']) {
+        "" => ReversePath::Null,
+        address => {
+            let address = address.parse().map_err(|error| format!("--from {address}: {error}"))?;
+            ReversePath::Address(address)
+        }
+    };
+    let to = match case.to.trim_matches(['<', '>']) {
+        to if to.eq_ignore_ascii_case("postmaster") => ForwardPath::Postmaster,
+        address => {
+            let address = address.parse().map_err(|error| format!("--to {address}: {error}"))?;
+            ForwardPath::Address(address)
+        }
+    };
+    Ok((format!("<{from}>"), format!("<{to}>")))
+}
+
+impl<'i> Rehearsal<'i> {
+    fn new(inbound: &'i Inbound, case: &Case) -> Result<Self, String> {
+        let ip = match &case.client {
+            Some(ip) => ip.parse().map_err(|_| format!("--client {ip}: write an IP address"))?,
+            None => STRANGER,
+        };
+        let peer = Peer::Ip(SocketAddr::new(ip, 0));
+        let directory = inbound.accounts.directory();
+        let user = match &case.login {
+            Some(name) => {
+                let known = directory.users().find(|user| user.as_str() == name).cloned();
+                Some(known.ok_or_else(|| format!("--login {name}: there is no such user"))?)
+            }
+            None => None,
+        };
+        let door = if user.is_some() { Door::Submission } else { Door::Smtp };
+        let mut settings = service::settings(inbound, door, &peer);
+        if user.is_some() {
+            settings.tls = Tls::Active; // whoever has logged in, did so inside TLS
+        }
+        let smtp = Server::new(settings, Instant::now());
+        Ok(Self { inbound, door, peer, user, smtp })
+    }
+
+    /// Says a command as the client, and gives what is answered, and why.
+    async fn say(&mut self, command: &str) -> RulingWords {
+        self.run().await; // the greeting is no answer
+        self.smtp.output().clear();
+        self.smtp.push(format!("{command}\r\n").as_bytes());
+        let rule = match self.run().await {
+            Some(Ruling { rule, .. }) => rule.to_string(),
+            None => "the protocol itself".to_owned(),
+        };
+        let reply = String::from_utf8_lossy(self.smtp.output()).trim_end().replace("\r\n", "\n");
+        RulingWords { accepted: reply.starts_with('2'), reply, rule }
+    }
+
+    /// Runs the machine until it wants the next command; gives what policy was asked.
+    async fn run(&mut self) -> Option<Ruling> {
+        let mut last = None;
+        loop {
+            let question = match self.smtp.step(Instant::now()) {
+                Step::Ask(question) => question,
+                Step::Pause(_) | Step::Content(_) | Step::Discard(_) => continue,
+                Step::NeedInput | Step::StartTls | Step::Close => return last,
+            };
+            let ruling = self.judge(question).await;
+            let answer = match &ruling {
+                Some(Ruling { verdict: Err(reply), .. }) => Answer::No(reply.clone()),
+                Some(Ruling { verdict: Ok(()), .. }) | None => Answer::Yes,
+            };
+            self.smtp.answer(answer);
+            last = ruling.or(last);
+        }
+    }
+
+    async fn judge(&self, question: Question) -> Option<Ruling> {
+        let client = Client { door: self.door, peer: &self.peer, user: self.user.as_ref() };
+        match question {
+            Question::Sender(mail) => Some(self.inbound.judge_sender(client, &mail)),
+            Question::Recipient(rcpt) => {
+                let mail = self.smtp.transaction().map(|transaction| &transaction.mail)?;
+                Some(self.inbound.judge_recipient(client, mail, &rcpt).await)
+            }
+            // The operator vouches for the user; content is never said.
+            Question::Login(_) | Question::Data | Question::Message(_) => None,
+        }
+    }
+}
