@@ -62,6 +62,8 @@ impl Default for Mta {
             connections_per_client_max: 50,
             deliveries_max: 1_000,
             deliveries_per_next_hop_max: 20,
+            family: Family::Any,
+            source: Source::default(),
             retry: Retry::default(),
             dns: Dns::default(),
         }

@@ -19,12 +19,14 @@ mod load;
 mod next_hop;
 mod routes;
 mod semantics;
+mod source;
 mod trust;
 mod units;
 
 pub use document::Place;
 pub use load::{ConfigError, Loaded, Problem, load, parse};
 pub use next_hop::{NextHop, NextHopError};
+pub use source::{Family, Source};
 pub use units::Network;
 
 /// All settings of all agents.
@@ -145,6 +147,10 @@ pub struct Mta {
     pub deliveries_max: usize,
     /// Connections at once to one next hop; three times as many to an agent on a unix socket.
     pub deliveries_per_next_hop_max: usize,
+    /// Which addresses of other hosts are connected to.
+    pub family: Family,
+    /// Our own addresses towards other hosts.
+    pub source: Source,
     /// Retries.
     pub retry: Retry,
     /// Name servers.
@@ -217,6 +223,12 @@ pub struct Route {
     /// Whether the connection must be encrypted, and to whom.
     #[serde(default)]
     pub tls: RouteTls,
+    /// As `mta.family`, for this route.
+    #[serde(default)]
+    pub family: Option<Family>,
+    /// As `mta.source`, for this route.
+    #[serde(default)]
+    pub source: Option<Source>,
     /// User name for AUTH.
     #[serde(default)]
     pub user: Option<String>,

@@ -1,13 +1,13 @@
 //! What each value allows and all together don't: found before an agent starts, without touching the disk.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use postroad_protocol::address::Domain;
 
 use crate::document::Places;
 use crate::load::Problem;
-use crate::{Config, NextHop, Route, RouteTls};
+use crate::{Config, Family, NextHop, Route, RouteTls, Source};
 
 /// Recipients that every server must take (RFC 5321 §4.5.3.1.8).
 const RECIPIENTS_LEAST: usize = 100;
@@ -27,6 +27,7 @@ pub(crate) fn problems(config: &Config, places: &Places) -> Vec<Problem> {
     for (index, route) in config.route.iter().enumerate() {
         let key = format!("route[{index}]");
         one_route(route, &key, &mut found);
+        route_source(route, config, &key, &mut found);
         if config.route.iter().take(index).any(|before| before.domain == route.domain) {
             let text = format!("\"{}\" has a route already: leave one of them out", route.domain);
             found.add(&format!("{key}.domain"), text);
@@ -140,6 +141,7 @@ fn transfer(config: &Config, found: &mut Found<'_>) {
     found.at_least_one("mta.connections_per_client_max", mta.connections_per_client_max);
     found.at_least_one("mta.deliveries_max", mta.deliveries_max);
     found.at_least_one("mta.deliveries_per_next_hop_max", mta.deliveries_per_next_hop_max);
+    source_fits(mta.source, mta.family, "mta", found);
     let retry = &mta.retry;
     if retry.first == Duration::ZERO {
         found.add(
@@ -225,5 +227,46 @@ fn one_route(route: &Route, key: &str, found: &mut Found<'_>) {
             found.add(&format!("{key}.password_file"), "a password needs its login: add \"user\"")
         }
         _ => {}
+    }
+}
+
+/// How the route's connections leave this host.
+fn route_source(route: &Route, config: &Config, key: &str, found: &mut Found<'_>) {
+    let host = match &route.next_hop {
+        NextHop::LmtpUnix { .. } => {
+            for (name, written) in
+                [("family", route.family.is_some()), ("source", route.source.is_some())]
+            {
+                if written {
+                    let text = format!("a unix socket has no IP address: leave \"{name}\" out");
+                    found.add(&format!("{key}.{name}"), text);
+                }
+            }
+            return;
+        }
+        NextHop::Smtp { host, .. } | NextHop::Smtps { host, .. } | NextHop::Lmtp { host, .. } => {
+            host
+        }
+    };
+    let family = route.family.unwrap_or(config.mta.family);
+    // What goes for all hosts says nothing against one that is named by its address.
+    if route.family.is_some() && host.parse().is_ok_and(|ip: IpAddr| !family.has(ip)) {
+        let text = format!("{host} would never be connected to: leave \"family\" out");
+        found.add(&format!("{key}.family"), text);
+    }
+    if let Some(source) = route.source {
+        source_fits(source, family, key, found);
+    }
+}
+
+fn source_fits(source: Source, family: Family, key: &str, found: &mut Found<'_>) {
+    let unused = match family {
+        Family::Any => None,
+        Family::Ipv4 => source.ipv6.map(IpAddr::V6),
+        Family::Ipv6 => source.ipv4.map(IpAddr::V4),
+    };
+    if let Some(ip) = unused {
+        let text = format!("{ip} would never be used: \"family\" leaves it out");
+        found.add(&format!("{key}.source"), text);
     }
 }

@@ -4,13 +4,19 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use postroad_config::LoopbackHosts;
+use postroad_config::{Family, LoopbackHosts, Source};
 use postroad_mta::outbound::dns::{Candidates, Hickory, MX_HOSTS_MAX, Site};
 use postroad_protocol::address::Domain;
 use postroad_testkit::dns::{Data, Dns};
 
 fn site() -> Site {
-    Site { hostname: "our.example".into(), port: 25, loopback: LoopbackHosts::Refused }
+    Site {
+        hostname: "our.example".into(),
+        port: 25,
+        loopback: LoopbackHosts::Refused,
+        family: Family::Any,
+        source: Source::default(),
+    }
 }
 
 fn ip(text: &str) -> Data {
@@ -32,8 +38,9 @@ async fn ask(server: &Dns, domain: &str) -> Vec<String> {
         Err(reply) => return vec![reply.to_string()],
     };
     let mut got = Vec::new();
-    while let Some(endpoint) = walk.next(&resolver, &site(), &mut asked).await {
-        got.push(format!("{} {} {}", endpoint.why, endpoint.host, endpoint.address.ip()));
+    while let Some(host) = walk.next(&resolver, &site(), &mut asked).await {
+        let addresses = host.addresses.iter().map(|address| address.ip());
+        got.extend(addresses.map(|ip| format!("{} {} {ip}", host.why, host.name)));
     }
     if got.is_empty() {
         got.push(walk.refusal(&domain).to_string());

@@ -1,7 +1,7 @@
 //! A connection: TCP or unix, in clear text or inside TLS, and the way from one to the other.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 use rustls::ClientConfig;
 use rustls_pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpStream, UnixStream};
+use tokio::net::{TcpSocket, TcpStream, UnixStream};
 use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
 
 use crate::tls::ServerTls;
@@ -60,6 +60,20 @@ impl Io {
     /// What the system said; there is no time limit here.
     pub async fn connect_tcp(address: SocketAddr) -> io::Result<Self> {
         let stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        Ok(Self::tcp(stream))
+    }
+
+    /// Connects over TCP from an address of ours.
+    ///
+    /// # Errors
+    /// What the system said, as that we have no such address; there is no time limit here.
+    pub async fn connect_tcp_from(address: SocketAddr, from: IpAddr) -> io::Result<Self> {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        // Else each connection of the last minute would keep its port from the next.
+        socket.set_reuseaddr(true)?;
+        socket.bind(SocketAddr::new(from, 0))?;
+        let stream = socket.connect(address).await?;
         stream.set_nodelay(true)?;
         Ok(Self::tcp(stream))
     }

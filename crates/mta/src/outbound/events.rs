@@ -69,6 +69,13 @@ pub(crate) fn next_hop(journal: &Journal, queue_id: &str, next_hop: &str, why: &
     journal.record(Some(queue_id), None, Event::NextHop { next_hop, why });
 }
 
+/// A host that was tried is no good now; the next one of the list has its turn.
+pub(crate) fn host_failed(journal: &Journal, queue_id: &str, next_hop: &str, reply: &Reply) {
+    tracing::debug!(queue_id, next_hop, %reply, "host failed");
+    let text = format!("{next_hop} failed: {reply}");
+    journal.record(Some(queue_id), None, Event::Note { text });
+}
+
 /// A session is open.
 pub(crate) fn session(journal: &Journal, queue_id: &str, next_hop: &str, tls: Option<String>) {
     let tls = tls.unwrap_or_else(|| "in clear".to_owned());

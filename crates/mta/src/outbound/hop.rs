@@ -1,30 +1,38 @@
 //! A next hop as a worker sees it: which host is tried next, and how a session with it is opened.
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
 use std::sync::Arc;
 
-use postroad_config::{NextHop, RouteTls};
+use postroad_config::{Family, NextHop, RouteTls, Source};
+use postroad_net::Io;
 use postroad_protocol::address::Domain;
 use postroad_protocol::client::{
     ClearTextLogin, Dialogue, Encryption, Offer, Protocol, Settings, StartTls,
 };
-use postroad_protocol::limits::CLIENT_CONNECT_TIMEOUT;
+use postroad_protocol::limits::{CLIENT_CONNECT_TIMEOUT, CLIENT_WALK_TIMEOUT};
 use postroad_protocol::reply::Reply;
 use rustls::pki_types::ServerName;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::connection::{Connection, Implicit, OpenError, Tls};
-use super::dns::{Candidates, Endpoint};
+use super::dns::{Candidates, Host, MX_HOSTS_MAX};
 use super::events;
 use super::flight::Flight;
 use super::network::Place;
+use super::race::race;
 use super::route::{Destination, Distance, FixedHop};
 use super::shared::Shared;
 
 /// The hosts of one destination, and how far down the list we are.
 pub(crate) struct Hop {
     kind: Kind,
+    /// The host that is being tried, with the addresses that nothing speaks against so far.
+    here: Option<Host>,
+    /// When the walk down the list began.
+    begun: Option<Instant>,
     /// As in `mx.example.org[192.0.2.1]:25`: the host that was tried last.
     pub(crate) shown: String,
     /// Its name alone, for notices; empty where no host was found.
@@ -36,14 +44,13 @@ pub(crate) struct Hop {
 enum Kind {
     Fixed {
         hop: Arc<FixedHop>,
-        addresses: VecDeque<SocketAddr>,
         state: ListState,
     },
     Domain {
         domain: Domain,
         candidates: Option<Candidates>,
     },
-    /// A route that is no longer there; can't happen while the table doesn't change.
+    /// A route that is no longer there.
     Missing,
 }
 
@@ -61,17 +68,13 @@ impl Hop {
                 Kind::Domain { domain: domain.clone(), candidates: None }
             }
             Destination::Route(pattern) => match shared.router().hop(pattern) {
-                Some(hop) => Kind::Fixed {
-                    hop: Arc::clone(hop),
-                    addresses: VecDeque::new(),
-                    state: ListState::NotAsked,
-                },
+                Some(hop) => Kind::Fixed { hop: Arc::clone(hop), state: ListState::NotAsked },
                 None => Kind::Missing,
             },
         };
-        Self { kind, shown: String::new(), remote: String::new(), dsn: Offer::Absent }
+        let (shown, remote) = (String::new(), String::new());
+        Self { kind, here: None, begun: None, shown, remote, dsn: Offer::Absent }
     }
-
     pub(crate) fn note_peer(&mut self, dsn: Offer) {
         self.dsn = dsn;
     }
@@ -93,25 +96,28 @@ impl Hop {
 
     /// Whether the list of hosts isn't at its end.
     pub(crate) fn has_more(&self) -> bool {
-        match &self.kind {
-            Kind::Fixed { addresses, .. } => !addresses.is_empty(),
+        let hosts = match &self.kind {
             Kind::Domain { candidates, .. } => {
                 candidates.as_ref().is_some_and(Candidates::has_more)
             }
-            Kind::Missing => false,
-        }
+            Kind::Fixed { .. } | Kind::Missing => false,
+        };
+        self.is_in_time() && (self.here.is_some() || hosts)
     }
 
     /// The list is walked from its top again.
     pub(crate) fn start_over(&mut self) {
+        (self.here, self.begun) = (None, None);
         match &mut self.kind {
-            Kind::Fixed { addresses, state, .. } => {
-                addresses.clear();
-                *state = ListState::NotAsked;
-            }
+            Kind::Fixed { state, .. } => *state = ListState::NotAsked,
             Kind::Domain { candidates, .. } => *candidates = None,
             Kind::Missing => {}
         }
+    }
+
+    /// Whether the walk may go on: hosts that each take their time must not make an attempt without end.
+    fn is_in_time(&self) -> bool {
+        self.begun.is_some_and(|begun| begun.elapsed() < CLIENT_WALK_TIMEOUT)
     }
 
     /// Goes down the list to the first host with which a session opens. At the end of the list the next
@@ -121,17 +127,11 @@ impl Hop {
         shared: &Shared,
         flight: &Flight,
     ) -> Result<Connection, Reply> {
-        let opened = match &self.kind {
-            Kind::Fixed { hop, .. } => {
-                let hop = Arc::clone(hop);
-                self.open_fixed(shared, flight, &hop).await
-            }
-            Kind::Domain { domain, .. } => {
-                let domain = domain.clone();
-                self.open_domain(shared, flight, &domain).await
-            }
-            Kind::Missing => Err(Reply::new(451, (4, 3, 5), "the route has gone")),
-        };
+        if !self.is_in_time() {
+            self.start_over();
+            self.begun = Some(Instant::now());
+        }
+        let opened = self.walk(shared, flight).await;
         if opened.is_err() {
             self.start_over();
             // No host has said anything about the recipients: what a notice quotes are our own words.
@@ -140,159 +140,166 @@ impl Hop {
         opened
     }
 
-    async fn open_domain(
-        &mut self,
-        shared: &Shared,
-        flight: &Flight,
-        domain: &Domain,
-    ) -> Result<Connection, Reply> {
-        let mut asked = Vec::new();
-        let found = self.walk_domain(shared, flight, domain, &mut asked).await;
-        events::dns(&shared.journal, &flight.id, asked);
-        found
-    }
-
-    async fn walk_domain(
-        &mut self,
-        shared: &Shared,
-        flight: &Flight,
-        domain: &Domain,
-        asked: &mut Vec<super::dns::Asked>,
-    ) -> Result<Connection, Reply> {
-        let resolver = &*shared.resolver;
-        let (mut walk, mut last) = match self.take_candidates() {
-            // The host before had a session with us, so whatever its successors lack, it may do better later.
-            Some(walk) => (walk, Some(stumbled(domain))),
-            None => (Candidates::find(resolver, domain, &shared.site, asked).await?, None),
-        };
-        while let Some(endpoint) = walk.next(resolver, &shared.site, asked).await {
-            events::dns(&shared.journal, &flight.id, std::mem::take(asked));
-            match self.open_endpoint(shared, flight, &endpoint).await {
-                Ok(open) if open.session().peer_name() == shared.site.hostname => {
-                    // Whatever DNS said, it is ourselves who answer (row C11).
+    async fn walk(&mut self, shared: &Shared, flight: &Flight) -> Result<Connection, Reply> {
+        if let Some(hop) = self.fixed()
+            && let NextHop::LmtpUnix { path } = &hop.next_hop
+        {
+            return self.open_socket(shared, flight, &hop, path).await;
+        }
+        let mut last = self.stumbled();
+        while self.is_in_time() {
+            let host = match self.here.take() {
+                Some(host) => host,
+                None => match self.next_host(shared, flight).await? {
+                    Some(host) => host,
+                    None => break,
+                },
+            };
+            match self.open_host(shared, flight, host).await {
+                Ok(open) if self.is_ourselves(&open, shared) => {
                     open.quit().await;
-                    walk.end_at_ourselves();
+                    self.end_at_ourselves();
                 }
-                Ok(open) => {
-                    self.keep_candidates(walk);
-                    return Ok(open);
-                }
-                Err(error) => last = Some(error.reply()),
-            }
-        }
-        Err(last.unwrap_or_else(|| walk.refusal(domain)))
-    }
-
-    fn take_candidates(&mut self) -> Option<Candidates> {
-        match &mut self.kind {
-            Kind::Domain { candidates, .. } => candidates.take().filter(Candidates::has_more),
-            Kind::Fixed { .. } | Kind::Missing => None,
-        }
-    }
-
-    fn keep_candidates(&mut self, walk: Candidates) {
-        if let Kind::Domain { candidates, .. } = &mut self.kind {
-            *candidates = Some(walk);
-        }
-    }
-
-    /// A host that DNS named: opportunistic TLS, and in clear where that fails (RFC 7435).
-    async fn open_endpoint(
-        &mut self,
-        shared: &Shared,
-        flight: &Flight,
-        endpoint: &Endpoint,
-    ) -> Result<Connection, OpenError> {
-        self.now_trying(&endpoint.host, endpoint.address);
-        events::next_hop(&shared.journal, &flight.id, &self.shown, &endpoint.why);
-        let plan = Plan {
-            protocol: Protocol::Smtp,
-            host: &endpoint.host,
-            tls: RouteTls::Opportunistic,
-            implicit: Implicit::Clear,
-            hop: None,
-        };
-        self.open_at(shared, flight, &plan, &Place::Tcp(endpoint.address)).await
-    }
-
-    async fn open_fixed(
-        &mut self,
-        shared: &Shared,
-        flight: &Flight,
-        hop: &FixedHop,
-    ) -> Result<Connection, Reply> {
-        let (host, port) = match &hop.next_hop {
-            NextHop::LmtpUnix { path } => {
-                self.shown = hop.next_hop.to_string();
-                self.remote = shared.site.hostname.clone();
-                events::next_hop(&shared.journal, &flight.id, &self.shown, "route");
-                let plan = Plan::of(hop, &shared.site.hostname);
-                let place = Place::Unix(path.clone());
-                let opened = self.open_at(shared, flight, &plan, &place).await;
-                return opened.map_err(OpenError::reply);
-            }
-            NextHop::Smtp { host, port }
-            | NextHop::Smtps { host, port }
-            | NextHop::Lmtp { host, port } => (host, *port),
-        };
-        self.ask_for_route(host, port).await?;
-        let mut last = None;
-        while let Some(address) = self.next_address() {
-            self.now_trying(host, address);
-            events::next_hop(&shared.journal, &flight.id, &self.shown, "route");
-            match self.open_at(shared, flight, &Plan::of(hop, host), &Place::Tcp(address)).await {
                 Ok(open) => return Ok(open),
-                Err(error) => last = Some(error.reply()),
-            }
-        }
-        Err(last.unwrap_or_else(|| no_address(host)))
-    }
-
-    /// The addresses of a route's host, by the system's own resolver (so /etc/hosts counts). A route is the
-    /// operator's word: whatever fails here is temporary.
-    async fn ask_for_route(&mut self, host: &str, port: u16) -> Result<(), Reply> {
-        let Kind::Fixed { addresses, state, .. } = &mut self.kind else { return Ok(()) };
-        if *state == ListState::Asked && !addresses.is_empty() {
-            return Ok(());
-        }
-        let found = match host.parse() {
-            Ok(ip) => vec![SocketAddr::new(ip, port)],
-            Err(_) => {
-                match timeout(CLIENT_CONNECT_TIMEOUT, tokio::net::lookup_host((host, port))).await {
-                    Ok(Ok(found)) => found.take(super::dns::MX_HOSTS_MAX).collect(),
-                    Ok(Err(_)) | Err(_) => return Err(no_address(host)),
+                Err(error) => {
+                    let reply = error.reply();
+                    events::host_failed(&shared.journal, &flight.id, &self.shown, &reply);
+                    last = Some(reply);
                 }
             }
-        };
-        *addresses = found.into();
-        *state = ListState::Asked;
-        Ok(())
+        }
+        Err(last.unwrap_or_else(|| self.refusal()))
     }
 
-    fn next_address(&mut self) -> Option<SocketAddr> {
+    /// The host before had a session with us, so whatever its successors lack, it may do better later.
+    fn stumbled(&self) -> Option<Reply> {
+        match &self.kind {
+            Kind::Domain { domain, candidates: Some(_) } => Some(stumbled(domain)),
+            Kind::Domain { .. } | Kind::Fixed { .. } | Kind::Missing => None,
+        }
+    }
+
+    /// The next of the list; none at its end.
+    async fn next_host(&mut self, shared: &Shared, flight: &Flight) -> Result<Option<Host>, Reply> {
         match &mut self.kind {
-            Kind::Fixed { addresses, .. } => addresses.pop_front(),
+            Kind::Domain { domain, candidates } => {
+                let (resolver, mut asked) = (&*shared.resolver, Vec::new());
+                let found = match candidates {
+                    Some(walk) => Ok(walk),
+                    None => Candidates::find(resolver, domain, &shared.site, &mut asked)
+                        .await
+                        .map(|found| candidates.insert(found)),
+                };
+                let next = match found {
+                    Ok(walk) => Ok(walk.next(resolver, &shared.site, &mut asked).await),
+                    Err(reply) => Err(reply),
+                };
+                events::dns(&shared.journal, &flight.id, asked);
+                next
+            }
+            Kind::Fixed { state: ListState::Asked, .. } => Ok(None),
+            Kind::Fixed { hop, state } => {
+                *state = ListState::Asked;
+                look_up(hop).await
+            }
+            Kind::Missing => Err(Reply::new(451, (4, 3, 5), "the route has gone")),
+        }
+    }
+
+    /// What is said where no host could even be connected to.
+    fn refusal(&self) -> Reply {
+        match &self.kind {
+            Kind::Domain { domain, candidates: Some(walk) } => walk.refusal(domain),
+            Kind::Domain { domain, candidates: None } => stumbled(domain),
+            Kind::Fixed { hop, .. } => no_address(hop),
+            Kind::Missing => Reply::new(451, (4, 3, 5), "the route has gone"),
+        }
+    }
+
+    /// Whatever DNS said, it is ourselves who answer (row C11). A route is the operator's word.
+    fn is_ourselves(&self, open: &Connection, shared: &Shared) -> bool {
+        matches!(self.kind, Kind::Domain { .. })
+            && open.session().peer_name() == shared.site.hostname
+    }
+
+    fn end_at_ourselves(&mut self) {
+        self.here = None;
+        if let Kind::Domain { candidates: Some(walk), .. } = &mut self.kind {
+            walk.end_at_ourselves();
+        }
+    }
+
+    /// Opens a session at the first of the host's addresses that answers; the others are kept for the case
+    /// that the session comes to nothing.
+    async fn open_host(
+        &mut self,
+        shared: &Shared,
+        flight: &Flight,
+        mut host: Host,
+    ) -> Result<Connection, OpenError> {
+        let fixed = self.fixed();
+        let plan = match &fixed {
+            Some(hop) => Plan::of(hop, &host.name),
+            None => Plan::by_dns(&host.name, shared.site.source),
+        };
+        self.remote.clone_from(&host.name);
+        let finish = race(std::mem::take(&mut host.addresses), |address| {
+            self.shown = shown(&host.name, address);
+            events::next_hop(&shared.journal, &flight.id, &self.shown, &host.why);
+            Box::pin(connect(shared, Place::Tcp(address), plan.source))
+        })
+        .await;
+        let (address, io) = match finish.won {
+            Ok(won) => won,
+            Err(Some(error)) => return Err(error),
+            Err(None) => return Err(OpenError::Failed(self.refusal())),
+        };
+        self.shown = shown(&host.name, address);
+        let opened = self.open_over(shared, flight, &plan, (io, &Place::Tcp(address))).await;
+        if !finish.left.is_empty() {
+            host.addresses = finish.left;
+            self.here = Some(host);
+        }
+        opened
+    }
+
+    fn fixed(&self) -> Option<Arc<FixedHop>> {
+        match &self.kind {
+            Kind::Fixed { hop, .. } => Some(Arc::clone(hop)),
             Kind::Domain { .. } | Kind::Missing => None,
         }
     }
 
-    fn now_trying(&mut self, host: &str, address: SocketAddr) {
-        self.shown = format!("{host}[{}]:{}", address.ip(), address.port());
-        self.remote = host.to_owned();
+    /// An agent of this host: one place, no list.
+    async fn open_socket(
+        &mut self,
+        shared: &Shared,
+        flight: &Flight,
+        hop: &FixedHop,
+        path: &Path,
+    ) -> Result<Connection, Reply> {
+        self.shown = hop.next_hop.to_string();
+        self.remote = shared.site.hostname.clone();
+        events::next_hop(&shared.journal, &flight.id, &self.shown, "route");
+        let plan = Plan::of(hop, &shared.site.hostname);
+        let place = Place::Unix(path.to_owned());
+        let io = connect(shared, place.clone(), hop.source).await.map_err(OpenError::reply)?;
+        self.open_over(shared, flight, &plan, (io, &place)).await.map_err(OpenError::reply)
     }
 
-    /// Connects and opens a session; a second time in clear where TLS was optional and failed.
-    async fn open_at(
+    /// Opens a session over a connection; a second time in clear where TLS was optional and failed.
+    async fn open_over(
         &self,
         shared: &Shared,
         flight: &Flight,
         plan: &Plan<'_>,
-        place: &Place,
+        (io, place): (Io, &Place),
     ) -> Result<Connection, OpenError> {
-        let first = match open_once(shared, plan, plan.tls, place).await {
+        let first = match open_session(shared, plan, plan.tls, io).await {
             Err(OpenError::TlsOptional(reply)) => {
                 events::tls_given_up(&flight.id, &self.shown, &reply);
-                open_once(shared, plan, RouteTls::Never, place).await
+                let io = connect(shared, place.clone(), plan.source).await?;
+                open_session(shared, plan, RouteTls::Never, io).await
             }
             first => first,
         };
@@ -303,18 +310,67 @@ impl Hop {
     }
 }
 
-/// Opens a session at one place; for the probe too.
+fn shown(host: &str, address: SocketAddr) -> String {
+    format!("{host}[{}]:{}", address.ip(), address.port())
+}
+
+/// The addresses of a route's host, by the system's own resolver (so /etc/hosts counts). A route is the
+/// operator's word: whatever fails here is temporary.
+async fn look_up(hop: &FixedHop) -> Result<Option<Host>, Reply> {
+    let (NextHop::Smtp { host, port }
+    | NextHop::Smtps { host, port }
+    | NextHop::Lmtp { host, port }) = &hop.next_hop
+    else {
+        return Ok(None);
+    };
+    let addresses: VecDeque<SocketAddr> = match host.parse() {
+        Ok(ip) => [SocketAddr::new(ip, *port)].into(),
+        Err(_) => {
+            let found = tokio::net::lookup_host((host.as_str(), *port));
+            match timeout(CLIENT_CONNECT_TIMEOUT, found).await {
+                // RFC 8305 §4: the system has sorted them (RFC 6724).
+                Ok(Ok(found)) => {
+                    found.filter(|at| hop.family.has(at.ip())).take(MX_HOSTS_MAX).collect()
+                }
+                Ok(Err(_)) | Err(_) => return Err(no_address(hop)),
+            }
+        }
+    };
+    let (name, why) = (host.clone(), "route".to_owned());
+    Ok((!addresses.is_empty()).then_some(Host { name, addresses, why }))
+}
+
+/// Connects and opens a session at one place, for the probe.
 pub(crate) async fn open_once(
     shared: &Shared,
     plan: &Plan<'_>,
-    tls: RouteTls,
     place: &Place,
 ) -> Result<Connection, OpenError> {
-    let io = match timeout(CLIENT_CONNECT_TIMEOUT, shared.network.connect(place)).await {
-        Ok(Ok(io)) => io,
-        Ok(Err(error)) => return Err(OpenError::Failed(unreachable(place, &error.to_string()))),
-        Err(_) => return Err(OpenError::Failed(unreachable(place, "no answer in time"))),
+    let io = connect(shared, place.clone(), plan.source).await?;
+    open_session(shared, plan, plan.tls, io).await
+}
+
+async fn connect(shared: &Shared, place: Place, source: Source) -> Result<Io, OpenError> {
+    let from = match &place {
+        Place::Tcp(address) => source.towards(address.ip()),
+        Place::Unix(_) => None,
     };
+    let connected = shared.network.connect(&place, from);
+    let error = match timeout(CLIENT_CONNECT_TIMEOUT, connected).await {
+        Ok(Ok(io)) => return Ok(io),
+        Ok(Err(error)) => error,
+        Err(_) => io::Error::new(io::ErrorKind::TimedOut, "no answer in time"),
+    };
+    Err(OpenError::Failed(unreachable(&place, from, &error)))
+}
+
+/// Opens a session over a connection.
+async fn open_session(
+    shared: &Shared,
+    plan: &Plan<'_>,
+    tls: RouteTls,
+    io: Io,
+) -> Result<Connection, OpenError> {
     let config = match tls {
         RouteTls::Required => &shared.tls.verifying,
         RouteTls::Opportunistic | RouteTls::Never => &shared.tls.opportunistic,
@@ -346,6 +402,7 @@ pub(crate) struct Plan<'a> {
     host: &'a str,
     tls: RouteTls,
     implicit: Implicit,
+    source: Source,
     hop: Option<&'a FixedHop>,
 }
 
@@ -361,11 +418,20 @@ impl<'a> Plan<'a> {
             NextHop::LmtpUnix { .. } => RouteTls::Never, // It doesn't leave this host.
             NextHop::Smtp { .. } | NextHop::Smtps { .. } | NextHop::Lmtp { .. } => hop.tls,
         };
-        Self { protocol: protocol(&hop.next_hop), host, tls, implicit, hop: Some(hop) }
+        let (protocol, source) = (protocol(&hop.next_hop), hop.source);
+        Self { protocol, host, tls, implicit, source, hop: Some(hop) }
     }
 
-    pub(crate) fn tls(&self) -> RouteTls {
-        self.tls
+    /// A host that DNS named: opportunistic TLS, and in clear where that fails (RFC 7435).
+    fn by_dns(host: &'a str, source: Source) -> Self {
+        Self {
+            protocol: Protocol::Smtp,
+            host,
+            tls: RouteTls::Opportunistic,
+            implicit: Implicit::Clear,
+            source,
+            hop: None,
+        }
     }
 }
 
@@ -377,12 +443,13 @@ fn protocol(next_hop: &NextHop) -> Protocol {
 }
 
 /// RFC 3463 §3.5: X.4.1 is no answer from the host.
-fn unreachable(place: &Place, words: &str) -> Reply {
+fn unreachable(place: &Place, from: Option<IpAddr>, error: &io::Error) -> Reply {
     let place = match place {
         Place::Tcp(address) => address.to_string(),
         Place::Unix(path) => path.display().to_string(),
     };
-    Reply::new(451, (4, 4, 1), format!("cannot connect to {place}: {words}"))
+    let from = from.map(|from| format!(" from {from}")).unwrap_or_default();
+    Reply::new(451, (4, 4, 1), format!("cannot connect to {place}{from}: {error}"))
 }
 
 /// RFC 3463 §3.5: X.4.2 is a bad connection.
@@ -390,6 +457,11 @@ fn stumbled(domain: &Domain) -> Reply {
     Reply::new(451, (4, 4, 2), format!("no host of {domain} saw the session through"))
 }
 
-fn no_address(host: &str) -> Reply {
-    Reply::new(451, (4, 4, 3), format!("the route's host {host} has no address now"))
+fn no_address(hop: &FixedHop) -> Reply {
+    let kind = match hop.family {
+        Family::Any => "",
+        Family::Ipv4 => " IPv4",
+        Family::Ipv6 => " IPv6",
+    };
+    Reply::new(451, (4, 4, 3), format!("the host of {} has no{kind} address now", hop.next_hop))
 }

@@ -6,6 +6,7 @@
 //! | where a recipient's mail goes: routes | `route.rs` |
 //! | where it goes without a route: MX, addresses | [`dns`] |
 //! | which host is tried next, TLS, fall-backs | `hop.rs` |
+//! | which of its addresses answers first | `race.rs` |
 //! | how connections are made | [`network`] |
 //! | one session on the wire | `connection.rs` |
 //! | what becomes of recipients: retries, outcomes | `settle.rs` |
@@ -27,6 +28,7 @@ mod limits;
 pub mod network;
 mod notice;
 pub mod probe;
+mod race;
 mod route;
 mod schedule;
 mod settle;

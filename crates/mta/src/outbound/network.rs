@@ -1,7 +1,7 @@
 //! How connections are made: by the operating system, or by a test that has peers of its own.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use postroad_net::Io;
@@ -19,8 +19,12 @@ pub enum Place {
 
 /// Makes connections; time limits are the caller's.
 pub trait Network: Send + Sync {
-    /// Connects to a place.
-    fn connect<'a>(&'a self, place: &'a Place) -> BoxFuture<'a, io::Result<Io>>;
+    /// Connects to a place, from this address of ours where there is one.
+    fn connect<'a>(
+        &'a self,
+        place: &'a Place,
+        from: Option<IpAddr>,
+    ) -> BoxFuture<'a, io::Result<Io>>;
 }
 
 /// The operating system's.
@@ -28,11 +32,16 @@ pub trait Network: Send + Sync {
 pub struct Os;
 
 impl Network for Os {
-    fn connect<'a>(&'a self, place: &'a Place) -> BoxFuture<'a, io::Result<Io>> {
+    fn connect<'a>(
+        &'a self,
+        place: &'a Place,
+        from: Option<IpAddr>,
+    ) -> BoxFuture<'a, io::Result<Io>> {
         Box::pin(async move {
-            match place {
-                Place::Tcp(address) => Io::connect_tcp(*address).await,
-                Place::Unix(path) => Io::connect_unix(path).await,
+            match (place, from) {
+                (Place::Tcp(address), None) => Io::connect_tcp(*address).await,
+                (Place::Tcp(address), Some(from)) => Io::connect_tcp_from(*address, from).await,
+                (Place::Unix(path), _) => Io::connect_unix(path).await,
             }
         })
     }

@@ -169,5 +169,5 @@ async fn open(shared: &Shared, hop: &FixedHop) -> Option<Connection> {
         NextHop::Smtp { .. } | NextHop::Smtps { .. } => return None,
     };
     let plan = Plan::of(hop, host);
-    open_once(shared, &plan, plan.tls(), &place).await.ok()
+    open_once(shared, &plan, &place).await.ok()
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use postroad_accounts::Accounts;
-use postroad_config::{Config, NextHop, Retry, Route, RouteTls};
+use postroad_config::{Config, Family, NextHop, Retry, Route, RouteTls, Source};
 use postroad_protocol::address::Domain;
 use postroad_protocol::client::ClearTextLogin;
 use postroad_protocol::sasl::Credentials;
@@ -36,6 +36,10 @@ pub(crate) struct FixedHop {
     pub(crate) login: Option<Credentials>,
     /// Whether the password may go in clear: on this host only.
     pub(crate) clear_text_login: ClearTextLogin,
+    /// Which of its host's addresses are connected to.
+    pub(crate) family: Family,
+    /// Where connections to it come from.
+    pub(crate) source: Source,
 }
 
 impl FixedHop {
@@ -120,6 +124,8 @@ impl Router {
             tls: RouteTls::Never,
             login: None,
             clear_text_login: ClearTextLogin::Refused,
+            family: Family::Any,
+            source: Source::default(),
         };
         let mut routes = HashMap::from([(Arc::clone(&local), Entry::new(config, delivery_agent))]);
         let mut suffixes = Vec::new();
@@ -128,7 +134,7 @@ impl Router {
             if pattern.starts_with('.') {
                 suffixes.push(Arc::clone(&pattern));
             }
-            routes.insert(pattern, Entry::new(config, fixed_hop(route)?));
+            routes.insert(pattern, Entry::new(config, fixed_hop(config, route)?));
         }
         suffixes.sort_by_key(|suffix| std::cmp::Reverse(suffix.len()));
         let by_dns = Arc::new(RouteSettings::of(config, Distance::Elsewhere));
@@ -184,7 +190,7 @@ impl Entry {
     }
 }
 
-fn fixed_hop(route: &Route) -> anyhow::Result<FixedHop> {
+fn fixed_hop(config: &Config, route: &Route) -> anyhow::Result<FixedHop> {
     let (domain, next_hop) = (&route.domain, &route.next_hop);
     let login = match (&route.user, &route.password_file) {
         (None, _) => None,
@@ -217,7 +223,14 @@ fn fixed_hop(route: &Route) -> anyhow::Result<FixedHop> {
         }
         (tls, _) => tls,
     };
-    Ok(FixedHop { next_hop: next_hop.clone(), tls, login, clear_text_login })
+    Ok(FixedHop {
+        next_hop: next_hop.clone(),
+        tls,
+        login,
+        clear_text_login,
+        family: route.family.unwrap_or(config.mta.family),
+        source: route.source.unwrap_or(config.mta.source),
+    })
 }
 
 fn stays_on_this_host(next_hop: &NextHop) -> bool {

@@ -82,6 +82,8 @@ impl Shared {
                 hostname: hostname.as_str().to_owned(),
                 port: config.mta.dns.smtp_port,
                 loopback: config.mta.dns.loopback,
+                family: config.mta.family,
+                source: config.mta.source,
             },
             hostname,
             shard,

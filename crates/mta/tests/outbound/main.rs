@@ -2,6 +2,7 @@
 //! days of retries and minutes of silence pass in no time.
 #![expect(clippy::unwrap_used, reason = "a test that can't go on says so by panicking")]
 
+mod addresses;
 mod bounces;
 mod delivery;
 mod memory_shard;

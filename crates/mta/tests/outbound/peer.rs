@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex};
 
 use postroad_mta::outbound::dns::BoxFuture;
@@ -29,6 +29,8 @@ struct Inner {
     tls: Option<ServerTls>,
     heard: Mutex<Vec<String>>,
     hears: tokio::sync::Notify,
+    /// Where the last connection said that it comes from.
+    source: Mutex<Option<IpAddr>>,
 }
 
 impl Peer {
@@ -43,7 +45,8 @@ impl Peer {
         script: impl Fn(&str, usize) -> Option<String> + Send + Sync + 'static,
     ) -> Self {
         let (heard, hears) = (Mutex::default(), tokio::sync::Notify::new());
-        Self(Arc::new(Inner { script: Box::new(script), tls, heard, hears }))
+        let source = Mutex::default();
+        Self(Arc::new(Inner { script: Box::new(script), tls, heard, hears, source }))
     }
 
     /// Answers everything well, and accepts everybody.
@@ -58,6 +61,15 @@ impl Peer {
 
     pub(crate) fn count(&self, prefix: &str) -> usize {
         self.heard().iter().filter(|line| line.starts_with(prefix)).count()
+    }
+
+    /// The address that the last connection was to come from.
+    pub(crate) fn source(&self) -> Option<IpAddr> {
+        *self.0.source.lock().unwrap()
+    }
+
+    fn note_source(&self, from: Option<IpAddr>) {
+        *self.0.source.lock().unwrap() = from;
     }
 
     /// Messages that were sent to their end.
@@ -77,7 +89,7 @@ impl Peer {
     }
 
     async fn talk(self, stream: Io) {
-        let Inner { script, tls, heard, hears } = &*self.0;
+        let Inner { script, tls, heard, hears, source: _ } = &*self.0;
         let connection = self.count("CONNECT");
         let mut stream = BufReader::new(stream);
         let mut in_data = false;
@@ -131,7 +143,15 @@ pub(crate) fn good(command: &str) -> String {
 
 /// Who listens where. Elsewhere connections are refused.
 #[derive(Default, Clone)]
-pub(crate) struct Peers(HashMap<Place, Peer>);
+pub(crate) struct Peers(HashMap<Place, Listener>);
+
+/// What is behind an address.
+#[derive(Clone)]
+enum Listener {
+    Peer(Peer),
+    /// Nobody says that nobody is there: packets vanish.
+    BlackHole,
+}
 
 impl Peers {
     /// One peer at 192.0.2.1, port 25, which is where [`crate::site::Table::one`] leads.
@@ -141,12 +161,17 @@ impl Peers {
 
     pub(crate) fn at(mut self, address: &str, peer: &Peer) -> Self {
         let address: SocketAddr = address.parse().unwrap();
-        self.0.insert(Place::Tcp(address), peer.clone());
+        self.0.insert(Place::Tcp(address), Listener::Peer(peer.clone()));
+        self
+    }
+
+    pub(crate) fn black_hole(mut self, address: &str) -> Self {
+        self.0.insert(Place::Tcp(address.parse().unwrap()), Listener::BlackHole);
         self
     }
 
     pub(crate) fn unix(mut self, path: &str, peer: &Peer) -> Self {
-        self.0.insert(Place::Unix(path.into()), peer.clone());
+        self.0.insert(Place::Unix(path.into()), Listener::Peer(peer.clone()));
         self
     }
 
@@ -157,9 +182,15 @@ impl Peers {
 }
 
 impl Network for Peers {
-    fn connect<'a>(&'a self, place: &'a Place) -> BoxFuture<'a, io::Result<Io>> {
+    fn connect<'a>(
+        &'a self,
+        place: &'a Place,
+        from: Option<IpAddr>,
+    ) -> BoxFuture<'a, io::Result<Io>> {
         Box::pin(async move {
-            let peer = self.0.get(place).ok_or(io::ErrorKind::ConnectionRefused)?;
+            let listener = self.0.get(place).ok_or(io::ErrorKind::ConnectionRefused)?;
+            let Listener::Peer(peer) = listener else { return std::future::pending().await };
+            peer.note_source(from);
             let (ours, theirs) = UnixStream::pair()?;
             tokio::spawn(peer.clone().talk(Io::unix(theirs)));
             Ok(Io::unix(ours))

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use postroad_accounts::{Accounts, Sources};
+use postroad_config::Family;
 use postroad_mta::outbound::dns::{BoxFuture, DnsError, Mx, Resolver};
 use postroad_mta::outbound::{Engine, Parts};
 use postroad_observe::trace::Journal;
@@ -45,6 +46,12 @@ impl Table {
         self
     }
 
+    /// A host of several addresses.
+    pub(crate) fn addresses(mut self, host: &'static str, ips: &[&str]) -> Self {
+        self.hosts.insert(host, Ok(ips.iter().map(|ip| ip.parse().unwrap()).collect()));
+        self
+    }
+
     pub(crate) fn no_mx(mut self, domain: &'static str, error: DnsError) -> Self {
         self.mx.insert(domain, Err(error));
         self
@@ -58,8 +65,15 @@ impl Resolver for Table {
         Box::pin(async move { found.map(|list| list.into_iter().map(mx).collect()) })
     }
 
-    fn addresses<'a>(&'a self, host: &'a str) -> BoxFuture<'a, Result<Vec<IpAddr>, DnsError>> {
-        let found = self.hosts.get(host).cloned().unwrap_or(Err(DnsError::NoSuchName));
+    fn addresses<'a>(
+        &'a self,
+        host: &'a str,
+        family: Family,
+    ) -> BoxFuture<'a, Result<Vec<IpAddr>, DnsError>> {
+        let mut found = self.hosts.get(host).cloned().unwrap_or(Err(DnsError::NoSuchName));
+        if let Ok(addresses) = &mut found {
+            addresses.retain(|ip| family.has(*ip));
+        }
         Box::pin(async move { found })
     }
 }
