@@ -98,6 +98,10 @@ impl Disk for LyingDisk {
         self.disk.open_read(path)
     }
 
+    fn open_past_cache(&self, path: &Path) -> Result<Box<dyn DiskFile>, DiskError> {
+        self.disk.open_past_cache(path)
+    }
+
     fn link(&self, from: &Path, to: &Path) -> Result<(), DiskError> {
         self.disk.link(from, to)
     }

@@ -11,7 +11,7 @@ use postroad_disk::{
 use super::FaultyDisk;
 use super::directory::DirectoryNode;
 use super::file::FileNode;
-use super::open_file::{FaultyFile, FaultyLock, FaultyVolume};
+use super::open_file::{FaultyFile, FaultyLock, FaultyVolume, View};
 use super::plan::IO_ERROR;
 use super::tree::Node;
 
@@ -28,21 +28,21 @@ fn named<T>(operation: &'static str, path: &Path, result: io::Result<T>) -> Resu
 }
 
 impl FaultyDisk {
-    fn open_file(&self, path: &Path) -> Result<Box<dyn DiskFile>, DiskError> {
+    fn open_file(&self, path: &Path, view: View) -> Result<Box<dyn DiskFile>, DiskError> {
         let state = self.enter("open", path)?;
         let node = state
             .tree
             .find(path)
             .ok_or_else(|| kind_error("open", path, io::ErrorKind::NotFound))?;
         match state.tree.file(node) {
-            Some(_) => Ok(self.file(node, path)),
+            Some(_) => Ok(self.file(node, path, view)),
             // As O_NOFOLLOW and friends would refuse it.
             None => Err(error("open", path, IO_ERROR)),
         }
     }
 
-    fn file(&self, node: u64, path: &Path) -> Box<dyn DiskFile> {
-        Box::new(FaultyFile { disk: self.clone(), node, path: path.to_owned() })
+    fn file(&self, node: u64, path: &Path, view: View) -> Box<dyn DiskFile> {
+        Box::new(FaultyFile { disk: self.clone(), node, path: path.to_owned(), view })
     }
 }
 
@@ -51,15 +51,19 @@ impl Disk for FaultyDisk {
         let mut state = self.enter("create", path)?;
         let file = Node::File(FileNode::durable(Vec::new()));
         let node = named("create", path, state.tree.add(path, file))?;
-        Ok(self.file(node, path))
+        Ok(self.file(node, path, View::Cache))
     }
 
     fn open(&self, path: &Path) -> Result<Box<dyn DiskFile>, DiskError> {
-        self.open_file(path)
+        self.open_file(path, View::Cache)
     }
 
     fn open_read(&self, path: &Path) -> Result<Box<dyn DiskFile>, DiskError> {
-        self.open_file(path)
+        self.open_file(path, View::Cache)
+    }
+
+    fn open_past_cache(&self, path: &Path) -> Result<Box<dyn DiskFile>, DiskError> {
+        self.open_file(path, View::Platter)
     }
 
     fn link(&self, from: &Path, to: &Path) -> Result<(), DiskError> {
@@ -120,13 +124,15 @@ impl Disk for FaultyDisk {
             .find(path)
             .ok_or_else(|| kind_error("stat", path, io::ErrorKind::NotFound))?;
         let node = state.tree.node(number);
-        let (octets, mode) = match node {
-            Some(Node::File(file)) => (file.shown().len() as u64, file.mode),
-            Some(Node::Directory(_)) => (0, 0o700),
-            Some(Node::Other) | None => (0, 0o777),
+        let (octets, mode, links) = match node {
+            Some(Node::File(file)) => {
+                (file.shown().len() as u64, file.mode, state.tree.links(number))
+            }
+            Some(Node::Directory(_)) => (0, 0o700, 1),
+            Some(Node::Other) | None => (0, 0o777, 1),
         };
         let kind = node.map_or(EntryKind::Other, Node::kind);
-        Ok(Stat { kind, octets, owner: Owner::Ours, mode, links: state.tree.links(number) })
+        Ok(Stat { kind, octets, owner: Owner::Ours, mode, links })
     }
 
     fn lock(&self, path: &Path) -> Result<Box<dyn DiskLock>, DiskError> {

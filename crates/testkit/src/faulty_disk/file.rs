@@ -52,6 +52,17 @@ impl FileNode {
         &self.shown
     }
 
+    /// What a reader past the page cache sees: as that read begins, dirty pages are written; those of a
+    /// failed sync are not dirty any more. The length is the one that is shown.
+    pub(super) fn past_the_cache(&self) -> Arc<Vec<u8>> {
+        if self.sync == SyncHealth::Sound {
+            return Arc::clone(&self.shown);
+        }
+        let mut octets = self.platter.as_ref().clone();
+        octets.resize(self.shown.len(), 0);
+        Arc::new(octets)
+    }
+
     /// The page cache lets go of it: what a failed sync didn't write isn't seen any more.
     pub(super) fn evict(&mut self) {
         if self.sync != SyncHealth::Sound {

@@ -166,6 +166,12 @@ impl FaultyDisk {
         Self { state: Arc::clone(&self.state), run: state.run }
     }
 
+    /// Another disk that is what this one is now.
+    #[must_use]
+    pub fn copy(&self) -> Self {
+        Self::with(self.state().tree.clone())
+    }
+
     /// Empties the page cache: what a failed sync didn't get to the platter isn't seen any more.
     pub fn evict(&self) {
         self.state().tree.evict();

@@ -15,6 +15,14 @@ pub(super) struct FaultyFile {
     pub(super) disk: FaultyDisk,
     pub(super) node: u64,
     pub(super) path: PathBuf,
+    pub(super) view: View,
+}
+
+/// What a reader looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum View {
+    Cache,
+    Platter,
 }
 
 impl FaultyFile {
@@ -48,7 +56,10 @@ impl DiskFile for FaultyFile {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<usize, DiskError> {
         let state = self.enter("read")?;
         let file = state.tree.file(self.node).ok_or_else(|| self.gone("read"))?;
-        Ok(copy_from(file.shown(), buffer, offset))
+        Ok(match self.view {
+            View::Cache => copy_from(file.shown(), buffer, offset),
+            View::Platter => copy_from(&file.past_the_cache(), buffer, offset),
+        })
     }
 
     fn len(&self) -> Result<u64, DiskError> {

@@ -112,6 +112,9 @@ fn f06_after_a_failed_sync_the_next_one_only_pretends() {
     file.sync().unwrap();
     assert_eq!(disk.read(&path("/a")).unwrap(), b"one");
     check_trees(&disk, &["/a="]);
+    let mut octets = [1; 4];
+    assert_eq!(disk.open_past_cache(&path("/a")).unwrap().read_at(&mut octets, 0).unwrap(), 3);
+    assert_eq!(octets, [0, 0, 0, 1]);
     disk.evict();
     assert_eq!(disk.read(&path("/a")).unwrap(), b"");
 }
