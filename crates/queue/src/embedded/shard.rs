@@ -55,8 +55,9 @@ impl OwnedShard for Shard {
                 space
             }
         };
-        let enough =
-            space.octets.saturating_sub(RESERVE_OCTETS) >= octets && space.inodes >= RESERVE_INODES;
+        // The reserve is kept from clients that don't say how much they bring, too.
+        let enough = space.octets >= RESERVE_OCTETS.saturating_add(octets)
+            && space.inodes >= RESERVE_INODES;
         if enough { Ok(()) } else { Err(AcceptError::Full) }
     }
 
