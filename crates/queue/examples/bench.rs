@@ -1,5 +1,6 @@
 //! How fast the embedded queue is, without a network: `cargo run --release -p postroad-queue --example
-//! bench [DIR [BACKLOG]]`. Each message is accepted and then settled, as in a relay that delivers at once.
+//! bench [DIR [BACKLOG]]`. Each message is accepted and then settled, as in a relay that delivers at once; in
+//! the second half with as much work beside as sessions and deliveries cause, so that the processors are busy.
 //!
 //! `syncs` are file and directory syncs a message; `written` and `device` are octets a message octet,
 //! as handed to the system and as the block device under DIR counted them (others' writes included).
@@ -14,6 +15,8 @@ use bytes::Bytes;
 use postroad_disk::{DirEntry, Disk, DiskError, DiskFile, DiskLock, OsDisk, Space, Stat};
 use postroad_protocol::address::{Address, ReversePath};
 use postroad_protocol::envelope::{Envelope, Recipient};
+use tokio::sync::Semaphore;
+
 use postroad_queue::{
     Accept, Content, Embedded, NewMessage, Outcome, OwnedShard, RecipientState, ShardId, Spool as _,
 };
@@ -108,28 +111,60 @@ fn device_octets() -> u64 {
     stats.lines().filter_map(sectors).sum::<u64>() * 512
 }
 
-async fn one(queue: &dyn OwnedShard, content: Bytes) -> Duration {
+/// Keeps this thread busy, as a session and a delivery would.
+fn work(micros: u64) {
+    let until = Instant::now() + Duration::from_micros(micros);
+    while Instant::now() < until {
+        std::hint::spin_loop();
+    }
+}
+
+/// Microseconds of work for a message in its session, and in its delivery.
+#[derive(Clone, Copy)]
+struct Work {
+    session: u64,
+    delivery: u64,
+}
+
+/// Accepts a message, then has it delivered by somebody else; gives how long accepting took.
+async fn one(
+    queue: &Arc<dyn OwnedShard>,
+    content: Bytes,
+    work: Work,
+    deliveries: &Arc<Semaphore>,
+) -> Duration {
     let id = queue.new_id();
     let to = |text| Address::parse(text).unwrap();
     let envelope = Envelope::new(
         ReversePath::Address(to("sender@example.org")),
         vec![Recipient::new(to("recipient@example.net"))],
     );
+    self::work(work.session);
     let began = Instant::now();
     let message =
         NewMessage { id, arrived: SystemTime::now(), envelope, content: Content::Memory(content) };
     let stored = queue.accept(vec![message]).await;
     assert!(matches!(stored.as_slice(), [Accept::Stored]), "{stored:?}");
     let took = began.elapsed();
-    let outcome = Outcome { id, recipient: 0, state: RecipientState::Done };
-    queue.settle(vec![outcome]).await.unwrap();
+    let permit = Arc::clone(deliveries).acquire_owned().await.unwrap();
+    let queue = Arc::clone(queue);
+    tokio::spawn(async move {
+        self::work(work.delivery);
+        let outcome = Outcome { id, recipient: 0, state: RecipientState::Done };
+        queue.settle(vec![outcome]).await.unwrap();
+        drop(permit);
+    });
     took
 }
 
-async fn run(dir: PathBuf, sessions: usize, octets: usize, messages: usize) {
+/// Connections to the next hop: each waits until its last outcome is durable.
+const DELIVERIES: usize = 20;
+
+async fn run(dir: PathBuf, sessions: usize, octets: usize, messages: usize, work: Work) {
     let counts = Counting::default();
     let queue = Embedded::new(Arc::new(counts.clone()), dir).open(ShardId(0)).await.unwrap();
     let content = Bytes::from(vec![b'x'; octets]);
+    let deliveries = Arc::new(Semaphore::new(DELIVERIES));
     let device = device_octets();
     counts.syncs.store(0, Ordering::Relaxed);
     counts.octets.store(0, Ordering::Relaxed);
@@ -137,10 +172,11 @@ async fn run(dir: PathBuf, sessions: usize, octets: usize, messages: usize) {
     let tasks: Vec<_> = (0..sessions)
         .map(|_| {
             let (queue, content) = (Arc::clone(&queue), content.clone());
+            let deliveries = Arc::clone(&deliveries);
             tokio::spawn(async move {
                 let mut times = Vec::new();
                 for _ in 0..messages / sessions {
-                    times.push(one(queue.as_ref(), content.clone()).await);
+                    times.push(one(&queue, content.clone(), work, &deliveries).await);
                 }
                 times
             })
@@ -150,14 +186,16 @@ async fn run(dir: PathBuf, sessions: usize, octets: usize, messages: usize) {
     for task in tasks {
         times.extend(task.await.unwrap());
     }
+    let _all = deliveries.acquire_many(DELIVERIES as u32).await.unwrap();
     let took = began.elapsed().as_secs_f64();
     queue.release().await;
     times.sort_unstable();
     let count = times.len() as f64;
     let per = |total: u64| total as f64 / count;
     println!(
-        "{sessions:4} sessions {:3} KiB: {:7.0}/s  accept p50 {:5.0} us p99 {:6.0} us  {:.3} syncs  {:.3} written  {:.3} device",
+        "{sessions:4} sessions {:3} KiB, {:3} us of work: {:7.0}/s  accept p50 {:5.0} us p99 {:6.0} us  {:.3} syncs  {:.3} written  {:.3} device",
         octets / 1024,
+        work.session + work.delivery,
         count / took,
         times[times.len() / 2].as_secs_f64() * 1e6,
         times[times.len() * 99 / 100].as_secs_f64() * 1e6,
@@ -210,10 +248,13 @@ fn main() {
     let dir = std::env::args_os().nth(1).map_or_else(std::env::temp_dir, PathBuf::from);
     let dir = tempfile::Builder::new().prefix("queue-bench").tempdir_in(dir).unwrap();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    for (octets, messages) in [(4096, 20_000), (65536, 4_000)] {
-        for sessions in [1, 20, 100] {
-            let messages = if sessions == 1 { messages / 10 } else { messages };
-            runtime.block_on(run(dir.path().join("queue"), sessions, octets, messages));
+    for (session, delivery) in [(0, 0), (100, 200)] {
+        for (octets, messages) in [(4096, 20_000), (65536, 4_000)] {
+            for sessions in [1, 4, 20, 100] {
+                let messages = if sessions == 1 { messages / 10 } else { messages };
+                let work = Work { session, delivery };
+                runtime.block_on(run(dir.path().join("queue"), sessions, octets, messages, work));
+            }
         }
     }
     if let Some(messages) = std::env::args().nth(2).and_then(|count| count.parse().ok()) {

@@ -75,7 +75,7 @@ fn records(file: &Octets, mark: u64) -> Vec<u64> {
     loop {
         match reader.step() {
             Ok(Found::Record { offset, .. }) => starts.push(offset),
-            Ok(Found::Damaged { .. }) => {}
+            Ok(Found::Damaged { .. } | Found::ContentDamaged { .. }) => {}
             Ok(Found::End { .. }) | Err(_) => return starts,
         }
     }
@@ -90,6 +90,9 @@ fn read(file: &Octets, mark: u64, contents: Contents) -> Vec<(u64, u64)> {
         match reader.step() {
             Ok(Found::Record { offset, head, meta }) => {
                 let _ = Record::decode(head.kind, &meta);
+                found.push((offset, offset + head.record_octets()));
+            }
+            Ok(Found::ContentDamaged { offset, head, .. }) => {
                 found.push((offset, offset + head.record_octets()));
             }
             Ok(Found::Damaged { from, to }) => found.push((from, to)),

@@ -60,9 +60,10 @@ pub enum OpenError {
     },
 }
 
-/// Our epoch is over: another owner has the shard, or the engine has stopped.
+/// Our epoch is over: another owner has the shard, or the engine has stopped. Or, for an operator's edit:
+/// nothing can be written now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the queue is no longer ours")]
+#[error("the queue takes no changes: its disk fails (see the log), or it is no longer ours")]
 pub struct Fenced;
 
 /// A queue's name for a message: unique on this shard for ever, ordered by time of arrival.
@@ -193,6 +194,24 @@ pub enum AcceptError {
     /// The engine is stopping or has lost its shard: 421 4.3.2.
     #[error("the queue is stopping")]
     Stopping,
+}
+
+/// How the engine fares, for the operator.
+#[derive(Debug, Clone, Default)]
+pub enum Condition {
+    /// Nothing has gone wrong lately.
+    #[default]
+    Sound,
+    /// The disk failed, and writing goes on in another file; if it fails again soon, intake stops.
+    Suspect {
+        /// What it said.
+        why: String,
+    },
+    /// Nothing can be written: messages are refused, outcomes wait. Tried again every second or two.
+    Refusing {
+        /// What new messages are told.
+        why: AcceptError,
+    },
 }
 
 /// Whether a message is there.
@@ -382,14 +401,18 @@ pub trait OwnedShard: Send + Sync {
     /// Whether a message of this size would be taken now; asked before data is, so that the peer can
     /// be told 452 early.
     fn room_for(&self, octets: u64) -> Result<(), AcceptError>;
+    /// How the engine fares.
+    fn condition(&self) -> Condition {
+        Condition::Sound
+    }
     /// Starts a message too large for memory: content is appended while it arrives. Dropping the
     /// writer forgets it.
     fn start_large(&self, id: QueueId) -> BoxFuture<'_, Result<Box<dyn LargeWriter>, AcceptError>>;
     /// Stores messages, all in one sync with what others store meanwhile.
     fn accept(&self, messages: Vec<NewMessage>) -> BoxFuture<'_, Vec<Accept>>;
-    /// Settles what `InDoubt` left open.
+    /// Settles what `InDoubt` left open; waits for it while nothing can be written.
     fn probe<'a>(&'a self, ids: &'a [QueueId]) -> BoxFuture<'a, Vec<Presence>>;
-    /// Records what became of recipients; durable when it returns.
+    /// Records what became of recipients; durable when it returns. While nothing can be written it waits.
     fn settle(&self, outcomes: Vec<Outcome>) -> BoxFuture<'_, Result<(), Fenced>>;
     /// The whole content of a queued message.
     fn content(&self, id: QueueId) -> BoxFuture<'_, Result<Bytes, ContentError>>;

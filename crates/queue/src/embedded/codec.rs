@@ -86,6 +86,14 @@ impl Kind {
 }
 
 impl Record {
+    /// The message that it is about.
+    pub(crate) fn id(&self) -> QueueId {
+        match self {
+            Self::Message(message) => message.id,
+            Self::Outcomes { id, .. } | Self::Edited { id, .. } => *id,
+        }
+    }
+
     pub(crate) fn kind(&self) -> Kind {
         match self {
             Self::Message(_) => Kind::Message,

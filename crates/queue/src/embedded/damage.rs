@@ -1,39 +1,76 @@
-//! Sets aside what was found altered in the log, so that an operator can look at it.
+//! What was found altered: a copy for the operator, and what can still be read of it.
 
 use std::path::PathBuf;
 
-use postroad_disk::{Disk, DiskError};
+use postroad_disk::{Disk, DiskError, DiskFile};
 
 use super::layout::Layout;
 
-/// Copies a stretch of a segment into `damaged/` and gives the copy's name. Where an earlier start has
-/// done so there is nothing more to do.
+/// A stretch of a segment that is no intact record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Gap {
+    pub(crate) from: u64,
+    pub(crate) to: u64,
+}
+
+/// Octets copied at once.
+const COPY_OCTETS: u64 = 256 * 1024;
+/// What a device reads at once, and so what is lost where it can't.
+const BLOCK_OCTETS: u64 = 4096;
+
+/// Copies stretches of a segment into a file in `damaged/`, one behind the other, and gives its name. Where an
+/// earlier start has done so there is nothing more to do.
 pub(crate) fn keep(
     disk: &dyn Disk,
     layout: &Layout,
     segment: u32,
-    from: u64,
-    to: u64,
+    gaps: &[Gap],
 ) -> Result<PathBuf, DiskError> {
-    let path = layout.segment(segment);
-    let kept = layout.damaged_dir().join(format!("{segment:010}-{from}"));
+    let first = gaps.first().map_or(0, |gap| gap.from);
+    let name = match gaps.len() {
+        0 | 1 => format!("{segment:010}-{first}"),
+        several => format!("{segment:010}-{first}-and-{}-more", several - 1),
+    };
+    let kept = layout.damaged_dir().join(name);
     let mut copy = match disk.create_new(&kept) {
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => return Ok(kept),
         other => other?,
     };
-    let original = disk.open_read(&path)?;
-    let mut buffer = vec![0; 256 * 1024];
-    let mut at = from;
-    while at < to {
-        let wanted = usize::try_from(to - at).map_or(buffer.len(), |left| left.min(buffer.len()));
-        let read = original.read_at(buffer.get_mut(..wanted).unwrap_or_default(), at)?;
-        if read == 0 {
-            break;
+    let original = disk.open_read(&layout.segment(segment))?;
+    let mut end = 0;
+    for gap in gaps {
+        let mut at = gap.from;
+        while at < gap.to {
+            let octets = salvage(original.as_ref(), at, (gap.to - at).min(COPY_OCTETS));
+            copy.write_all_at(&[&octets], end)?;
+            end += octets.len() as u64;
+            at += octets.len() as u64;
         }
-        copy.write_all_at(&[buffer.get(..read).unwrap_or_default()], at - from)?;
-        at += read as u64;
     }
     copy.sync()?;
     disk.sync_dir(&layout.damaged_dir())?;
     Ok(kept)
+}
+
+/// So many octets from a place on, with zeros for those that can't be read.
+pub(crate) fn salvage(file: &dyn DiskFile, from: u64, octets: u64) -> Vec<u8> {
+    let mut salvaged = vec![0; usize::try_from(octets).unwrap_or(0)];
+    if file.read_at(&mut salvaged, from).is_ok() {
+        return salvaged;
+    }
+    salvaged.fill(0);
+    // The first piece ends where the device's block does.
+    let mut at = from;
+    let mut rest = salvaged.as_mut_slice();
+    while !rest.is_empty() {
+        let block = BLOCK_OCTETS - at % BLOCK_OCTETS;
+        let count = usize::try_from(block).unwrap_or(usize::MAX).min(rest.len());
+        let Some((piece, behind)) = rest.split_at_mut_checked(count) else { break };
+        if file.read_at(piece, at).is_err() {
+            piece.fill(0);
+        }
+        at += count as u64;
+        rest = behind;
+    }
+    salvaged
 }

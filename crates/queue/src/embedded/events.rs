@@ -26,19 +26,31 @@ pub(crate) fn segment_abandoned(segment: u32, error: &DiskError) {
     tracing::error!(
         segment,
         error = chain(error),
-        "a sync of the queue failed: going on in a new segment; check the disk"
+        "the queue couldn't be written: going on in a new segment; check the disk"
     );
 }
 
 pub(crate) fn stopped(error: &DiskError) {
     tracing::error!(
         error = chain(error),
-        "the queue's disk failed again: intake stopped; repair the disk and restart"
+        "the queue's disk failed again: intake stopped until a new segment can be written; check the disk"
     );
 }
 
-pub(crate) fn full(error: &DiskError) {
+pub(crate) fn resumed() {
+    tracing::warn!("the queue can be written again: going on");
+}
+
+pub(crate) fn outcomes_wait(error: &DiskError) {
     tracing::error!(error = chain(error), "outcomes can't be recorded: free some space");
+}
+
+pub(crate) fn segment_not_begun(error: &DiskError) {
+    tracing::warn!(error = chain(error), "no new segment of the queue: the last one grows");
+}
+
+pub(crate) fn restored(id: QueueId) {
+    tracing::warn!(queue_id = %id, "the disk didn't hold the content: written anew from memory");
 }
 
 pub(crate) fn opened(messages: usize, segments: usize, epoch: u64) {
@@ -53,8 +65,8 @@ pub(crate) fn torn_tail(path: &Path, offset: u64, kept: &Path) {
     tracing::warn!(path = ?path, offset, kept = ?kept, "the last write was cut off: a record that nobody was told is stored");
 }
 
-pub(crate) fn damaged(path: &Path, offset: u64, octets: u64, kept: &Path) {
-    tracing::error!(path = ?path, offset, octets, kept = ?kept, "part of the queue is damaged");
+pub(crate) fn damaged(path: &Path, offset: u64, places: usize, octets: u64, kept: &Path) {
+    tracing::error!(path = ?path, offset, places, octets, kept = ?kept, "part of the queue is damaged");
 }
 
 pub(crate) fn damaged_content(id: QueueId) {
@@ -76,6 +88,9 @@ pub(crate) fn left_behind(error: &DiskError) {
     );
 }
 
-pub(crate) fn cleaning_stopped(error: &DiskError) {
-    tracing::error!(error = chain(error), "space can't be given back until the next start");
+pub(crate) fn cleaning_waits(error: &DiskError) {
+    tracing::error!(
+        error = chain(error),
+        "old segments of the queue can't be read or removed: trying again"
+    );
 }

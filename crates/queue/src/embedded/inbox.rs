@@ -1,16 +1,27 @@
 //! What waits for the writer. While it syncs one group the next one gathers here: the busier the
 //! queue, the larger the group, and a single message waits for nobody.
+//!
+//! A sync costs as much as several messages do, and each group writes the page anew that the last one ended in.
+//! So the writer lets a group gather a little longer where that pays:
+//! - Outcomes alone wait for a message to ride with, if messages are coming in ([`OUTCOMES_WAIT`]): nobody's
+//!   250 depends on them, only the worker that brought them takes no other letter meanwhile.
+//! - Messages wait for more of their kind where the last group had several, a step at a time
+//!   ([`GATHER_STEP`]) for as long as each step brings somebody, [`GATHER_MAX`] at most.
+//! - What is urgent ([`Urgency::Now`], the end) waits for nobody, and takes all others with it.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
 use super::codec::Record;
 use super::index::Place;
-use super::limits::GROUP_OCTETS_MAX;
+use super::limits::{
+    GATHER_ENOUGH, GATHER_MAX, GATHER_OCTETS_ENOUGH, GATHER_STEP, GROUP_OCTETS_MAX, OUTCOMES_WAIT,
+    TRAFFIC_AGE_MAX,
+};
 use crate::spool::{Accept, Fenced, LargeContent, QueueId};
 
 /// Something to be written and made durable.
@@ -19,11 +30,20 @@ pub(crate) enum Request {
     /// New messages.
     Accept { messages: Vec<Pending>, done: oneshot::Sender<Vec<Accept>> },
     /// Outcomes and edits.
-    Note { records: Vec<Pending>, done: oneshot::Sender<Result<(), Fenced>> },
+    Note { records: Vec<Pending>, urgency: Urgency, done: oneshot::Sender<Result<(), Fenced>> },
     /// Messages to be written anew, so that their old segment can go.
     Move { messages: Vec<Moved>, done: oneshot::Sender<Result<(), Fenced>> },
     /// The end.
     Stop { done: oneshot::Sender<()> },
+}
+
+/// Whether somebody looks on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Urgency {
+    /// A worker that has other things to do.
+    MayWait,
+    /// An operator, who would notice.
+    Now,
 }
 
 /// A record, ready to be written.
@@ -70,6 +90,21 @@ impl Request {
             Self::Note { .. } | Self::Stop { .. } => 0,
         }
     }
+
+    fn accepts(&self) -> usize {
+        match self {
+            Self::Accept { .. } => 1,
+            Self::Note { .. } | Self::Move { .. } | Self::Stop { .. } => 0,
+        }
+    }
+
+    fn is_urgent(&self) -> bool {
+        match self {
+            Self::Note { urgency, .. } => *urgency == Urgency::Now,
+            Self::Stop { .. } => true,
+            Self::Accept { .. } | Self::Move { .. } => false,
+        }
+    }
 }
 
 /// The writer's inbox.
@@ -82,7 +117,98 @@ pub(crate) struct Inbox {
 #[derive(Debug, Default)]
 struct Waiting {
     requests: VecDeque<Request>,
+    /// Calls of `accept` among them.
+    accepts: usize,
+    /// Urgent ones among them.
+    urgent: usize,
+    octets: u64,
+    /// What the writer sleeps for. Whoever hands in a request wakes it for that alone: a wake-up a message
+    /// would cost more than the syncs that are saved.
+    awaited: Awaited,
     closed: bool,
+}
+
+/// What ends the writer's sleep.
+#[derive(Debug, Default, Clone, Copy)]
+enum Awaited {
+    /// It doesn't sleep, or has been woken.
+    #[default]
+    Nothing,
+    Anything,
+    /// So many messages, or what makes the group complete.
+    Accepts(usize),
+}
+
+impl Waiting {
+    /// Whether what the writer sleeps for is there.
+    fn has(&self, awaited: Awaited) -> bool {
+        match awaited {
+            Awaited::Nothing => false,
+            Awaited::Anything => !self.requests.is_empty(),
+            Awaited::Accepts(wanted) => self.accepts >= wanted || self.is_complete(),
+        }
+    }
+
+    /// Whether nothing is gained by waiting for more.
+    fn is_complete(&self) -> bool {
+        self.urgent > 0 || self.accepts >= GATHER_ENOUGH || self.octets >= GATHER_OCTETS_ENOUGH
+    }
+
+    fn push(&mut self, request: Request) {
+        self.accepts += request.accepts();
+        self.urgent += usize::from(request.is_urgent());
+        self.octets += request.octets();
+        self.requests.push_back(request);
+    }
+
+    /// Takes all that fits into one group.
+    fn take_group(&mut self) -> Vec<Request> {
+        let mut octets = 0;
+        let mut group = Vec::with_capacity(self.requests.len());
+        while let Some(request) = self.requests.front() {
+            octets += request.octets();
+            if octets > GROUP_OCTETS_MAX && !group.is_empty() {
+                break;
+            }
+            self.accepts -= request.accepts();
+            self.urgent -= usize::from(request.is_urgent());
+            self.octets -= request.octets();
+            group.extend(self.requests.pop_front());
+        }
+        group
+    }
+}
+
+/// Whether groups are let gather.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Gathering {
+    WhereItPays,
+    Never,
+}
+
+/// What the writer remembers of the last groups, to know whether waiting pays.
+#[derive(Debug)]
+pub(crate) struct Pace {
+    gathering: Gathering,
+    /// Calls of `accept` in the last group that had any, and when it was taken.
+    last: Option<(usize, Instant)>,
+}
+
+impl Pace {
+    pub(crate) fn new(gathering: Gathering) -> Self {
+        Self { gathering, last: None }
+    }
+
+    fn took(&mut self, accepts: usize) {
+        if accepts > 0 {
+            self.last = Some((accepts, Instant::now()));
+        }
+    }
+
+    /// How many messages the last group had, if that was only just.
+    fn traffic(&self) -> usize {
+        self.last.filter(|(_, at)| at.elapsed() < TRAFFIC_AGE_MAX).map_or(0, |(accepts, _)| accepts)
+    }
 }
 
 impl Inbox {
@@ -93,45 +219,77 @@ impl Inbox {
     /// Hands a request to the writer. Where the writer has ended it is dropped, which its sender sees.
     pub(crate) fn push(&self, request: Request) {
         let mut waiting = self.lock();
-        if !waiting.closed {
-            waiting.requests.push_back(request);
+        if waiting.closed {
+            return;
+        }
+        waiting.push(request);
+        if waiting.has(waiting.awaited) {
+            waiting.awaited = Awaited::Nothing;
             drop(waiting);
             self.arrived.notify_one();
         }
     }
 
-    /// Waits for something to do, and takes all that fits into one group.
-    pub(crate) fn take(&self) -> Vec<Request> {
-        let mut waiting = self.lock();
-        while waiting.requests.is_empty() {
-            waiting = self.arrived.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+    /// Waits for something to do, and takes all that belongs into one group.
+    pub(crate) fn take(&self, pace: &mut Pace) -> Vec<Request> {
+        let mut waiting = self.sleep(self.lock(), Awaited::Anything, None);
+        if pace.gathering == Gathering::Never {
+            return waiting.take_group();
         }
-        let mut octets = 0;
-        let mut group = Vec::with_capacity(waiting.requests.len());
-        while let Some(request) = waiting.requests.front() {
-            octets += request.octets();
-            if octets > GROUP_OCTETS_MAX && !group.is_empty() {
-                break;
+        let traffic = pace.traffic();
+        if waiting.accepts == 0 && traffic > 0 {
+            waiting = self.sleep(waiting, Awaited::Accepts(1), Some(OUTCOMES_WAIT));
+        }
+        if waiting.accepts > 0 && traffic.max(waiting.accepts) > 1 {
+            waiting = self.gather(waiting);
+        }
+        pace.took(waiting.accepts);
+        waiting.take_group()
+    }
+
+    /// Takes what is there, waiting until then for something to be there.
+    pub(crate) fn take_until(&self, until: Instant) -> Vec<Request> {
+        let patience = until.saturating_duration_since(Instant::now());
+        self.sleep(self.lock(), Awaited::Anything, Some(patience)).take_group()
+    }
+
+    /// Waits for more messages as long as they come.
+    fn gather<'a>(&'a self, mut waiting: MutexGuard<'a, Waiting>) -> MutexGuard<'a, Waiting> {
+        let until = Instant::now() + GATHER_MAX;
+        loop {
+            let before = waiting.accepts;
+            waiting = self.sleep(waiting, Awaited::Accepts(GATHER_ENOUGH), Some(GATHER_STEP));
+            if waiting.is_complete() || waiting.accepts == before || Instant::now() >= until {
+                return waiting;
             }
-            group.extend(waiting.requests.pop_front());
         }
-        group
     }
 
-    /// Takes new messages alone, past all else that waits.
-    pub(crate) fn take_accepts(&self) -> Vec<Request> {
-        let mut waiting = self.lock();
-        let (accepts, others) = std::mem::take(&mut waiting.requests)
-            .into_iter()
-            .partition::<Vec<_>, _>(|request| matches!(request, Request::Accept { .. }));
-        waiting.requests = others.into();
-        accepts
-    }
-
-    /// Waits a moment, whatever arrives.
-    pub(crate) fn pause(&self, pause: Duration) {
-        let waiting = self.lock();
-        let _ = self.arrived.wait_timeout(waiting, pause);
+    /// Sleeps until this is there, or for so long.
+    fn sleep<'a>(
+        &'a self,
+        mut waiting: MutexGuard<'a, Waiting>,
+        awaited: Awaited,
+        patience: Option<Duration>,
+    ) -> MutexGuard<'a, Waiting> {
+        if waiting.has(awaited) {
+            return waiting;
+        }
+        waiting.awaited = awaited;
+        let absent = |waiting: &mut Waiting| !waiting.has(awaited);
+        let mut waiting = match patience {
+            None => {
+                self.arrived.wait_while(waiting, absent).unwrap_or_else(PoisonError::into_inner)
+            }
+            Some(patience) => {
+                self.arrived
+                    .wait_timeout_while(waiting, patience, absent)
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .0
+            }
+        };
+        waiting.awaited = Awaited::Nothing;
+        waiting
     }
 
     /// Nothing is taken any more; what waits is dropped.

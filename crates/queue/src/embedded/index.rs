@@ -155,6 +155,13 @@ impl Index {
         Effect::Gone(id, storage)
     }
 
+    /// Forgets a message as if its record had never been read.
+    pub(crate) fn remove(&mut self, id: QueueId) {
+        if let Some(entry) = self.messages.remove(&id) {
+            self.forget(entry.place);
+        }
+    }
+
     fn forget(&mut self, place: Place) {
         if let Some(usage) = self.segments.get_mut(&place.segment) {
             usage.live_octets = usage.live_octets.saturating_sub(place.octets());

@@ -67,8 +67,12 @@ impl Layout {
     pub(crate) fn prepare(&self, disk: &dyn Disk) -> Result<(), OpenError> {
         create_missing(disk, &self.dir)?;
         self.sync_parent(disk)?;
+        let volume = disk.volume_number(&self.dir)?;
         for dir in [self.segments_dir(), self.large_dir(), self.damaged_dir()] {
             create_missing(disk, &dir)?;
+            if disk.volume_number(&dir)? != volume {
+                return Err(elsewhere(&dir, &self.dir));
+            }
         }
         Ok(disk.sync_dir(&self.dir)?)
     }
@@ -145,6 +149,8 @@ fn ours<T>(
     parse: impl Fn(&str) -> Option<T>,
 ) -> Result<Vec<T>, DiskError> {
     let mut found = Vec::new();
+    // Ours, but for an operator who looks at a queue as another user.
+    let owner = disk.stat(dir)?.owner;
     for entry in disk.read_dir(dir)? {
         let path = dir.join(&entry.name);
         let Some(value) = OsStr::to_str(&entry.name).and_then(&parse) else {
@@ -156,7 +162,7 @@ fn ours<T>(
             Err(error) if error.kind() == ErrorKind::NotFound => continue,
             stat => stat?,
         };
-        match distrust(stat) {
+        match distrust(stat, owner) {
             Some(why) => events::foreign(&path, why),
             None => found.push(value),
         }
@@ -165,14 +171,23 @@ fn ours<T>(
 }
 
 /// Why a file isn't one that we wrote, if it isn't.
-fn distrust(stat: Stat) -> Option<&'static str> {
+fn distrust(stat: Stat, owner: Owner) -> Option<&'static str> {
     match stat {
         Stat { kind: EntryKind::Directory | EntryKind::Other, .. } => Some("it is no regular file"),
-        Stat { owner: Owner::Other(_), .. } => Some("it belongs to another user"),
+        Stat { owner: other, .. } if other != owner => Some("it belongs to another user"),
         Stat { links, .. } if links != 1 => Some("it has a second name"),
         Stat { mode, .. } if mode & 0o022 != 0 => Some("others may write to it"),
         Stat { .. } => None,
     }
+}
+
+/// What is said of free space is said of the queue's own file system.
+fn elsewhere(dir: &Path, queue: &Path) -> OpenError {
+    let queue = queue.display();
+    let problem = format!(
+        "is on another file system than {queue}; unmount it, or name a folder there for the whole queue"
+    );
+    OpenError::Format { path: dir.display().to_string(), problem }
 }
 
 fn create_missing(disk: &dyn Disk, dir: &Path) -> Result<(), OpenError> {

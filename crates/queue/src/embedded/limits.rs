@@ -13,6 +13,36 @@ pub(crate) const SEGMENT_OCTETS: u64 = 16 * 1024 * 1024;
 pub(crate) const SPARES_MAX: usize = 4;
 /// Octets in one group commit; more waits for the next one, so that no sync takes very long.
 pub(crate) const GROUP_OCTETS_MAX: u64 = 8 * 1024 * 1024;
+/// How long outcomes wait for a message to share its sync with, while messages come in: a few times the
+/// gap between two messages of one busy client. A crash meanwhile repeats what it would repeat anyway, one
+/// letter a connection.
+pub(crate) const OUTCOMES_WAIT: Duration = Duration::from_millis(5);
+/// Messages that came longer ago than this say nothing of what comes next.
+pub(crate) const TRAFFIC_AGE_MAX: Duration = Duration::from_millis(10);
+/// How long a group waits for its next member: about as long as a fast device takes for a sync, so that
+/// waiting in vain costs little more than coming a moment too late would have.
+pub(crate) const GATHER_STEP: Duration = Duration::from_micros(250);
+/// How long a group gathers in all: no client notices, and at a few thousand messages a second it is
+/// enough for ten of them to share a sync.
+pub(crate) const GATHER_MAX: Duration = Duration::from_millis(2);
+/// Messages in a group for which no more are waited: a sync costs each of them next to nothing.
+pub(crate) const GATHER_ENOUGH: usize = 24;
+/// Octets in a group for which the same holds: writing them takes longer than the sync itself.
+pub(crate) const GATHER_OCTETS_ENOUGH: u64 = 1024 * 1024;
+/// How long outcomes wait for space, memory or file descriptors before they are tried again.
+pub(crate) const SHORTAGE_PAUSE: Duration = Duration::from_millis(500);
+/// How long after a disk failure a new segment is tried, and cleaning goes on: often enough that mail flows
+/// within seconds of the repair, seldom enough not to hammer a disk that is dying.
+pub(crate) const RESUME_EVERY: Duration = Duration::from_millis(1500);
+/// How long all has to go well after a failed sync before the next one counts as the first again.
+pub(crate) const TRUST_AFTER: Duration = Duration::from_secs(5 * 60);
+/// How long after a segment couldn't be begun the next is tried.
+pub(crate) const BEGIN_EVERY: Duration = Duration::from_secs(1);
+/// Octets to which a segment grows while no other can be begun; offsets are 32 bits wide.
+pub(crate) const SEGMENT_OCTETS_HARD: u64 = 1024 * 1024 * 1024;
+/// Octets at a segment's end that a failed sync may take along though they were durable: a few of the pages
+/// that the failed write shared.
+pub(crate) const TAIL_OCTETS: u64 = 64 * 1024;
 /// Octets of envelope and states in one record: some 20,000 recipients with the longest address, ORCPT
 /// and last reply that there are. What wouldn't fit later, with every reply, is refused at once.
 pub(crate) const META_OCTETS_MAX: usize = 32 * 1024 * 1024;

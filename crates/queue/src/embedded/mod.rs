@@ -18,12 +18,14 @@
 //! | while cleaning moves messages | the same message in two segments | start-up: the later record counts; cleaning removes the older segment |
 //! | while the epoch is written | `epoch.next` | the next start replaces it |
 //! | after a failed sync | what was refused, perhaps intact | the cancellation in the next segment |
+//! | while nothing can be written after a second one | what is in doubt, perhaps intact; outcomes that nobody was told are durable | what surfaces is delivered; those deliveries are made again |
 //!
 //! No run writes into a file of an earlier run, but to cut off its torn tail: whatever failed then can
 //! do no harm now.
 //!
 //! Damage that is no torn tail (a checksum doesn't fit) is copied to `damaged/` and reported; the
-//! messages before and behind it are unharmed.
+//! messages before and behind it are unharmed. A message of which only the content is damaged stays in the
+//! queue: whoever wants to deliver it learns of it and holds it.
 //!
 //! Not here: when a message is due ([`crate::retry`]) and what is done with it (the agent's business).
 
@@ -52,9 +54,14 @@ pub mod limits;
 mod recent;
 pub(crate) mod record;
 mod recover;
+mod replay;
+mod rewrite;
 mod segment;
 mod shard;
 mod state;
+#[cfg(test)]
+mod tests;
+mod trouble;
 mod walk;
 mod writer;
 
@@ -62,16 +69,16 @@ pub(crate) use large::LargeClaim;
 
 use codec::micros;
 use helpers::Helpers;
-use inbox::Inbox;
+use inbox::{Gathering, Inbox};
 use index::{Index, Place};
 use layout::Layout;
 use recent::Recent;
 use segment::Segment;
 use shard::Shard;
-use writer::{Health, Writer};
+use writer::Writer;
 
 use crate::spool::{
-    AcceptError, BoxFuture, Guarantee, OpenError, OwnedShard, QueueId, ShardId, Spool,
+    AcceptError, BoxFuture, Condition, Guarantee, OpenError, OwnedShard, QueueId, ShardId, Spool,
 };
 
 /// Tells the time; a simulation has its own.
@@ -84,19 +91,28 @@ pub struct Embedded {
     layout: Layout,
     clock: Clock,
     segment_octets: u64,
+    gathering: Gathering,
 }
 
 impl Embedded {
     /// The queue in `dir`, which is created when it is opened. Its parent has to be there.
     pub fn new(disk: Arc<dyn Disk>, dir: PathBuf) -> Self {
         let (layout, clock) = (Layout { dir }, Arc::new(SystemTime::now));
-        Self { disk, layout, clock, segment_octets: limits::SEGMENT_OCTETS }
+        let gathering = Gathering::WhereItPays;
+        Self { disk, layout, clock, segment_octets: limits::SEGMENT_OCTETS, gathering }
     }
 
     /// The same with segments of another length: short ones let a test see many.
     #[must_use]
     pub fn with_segment_octets(self, segment_octets: u64) -> Self {
         Self { segment_octets, ..self }
+    }
+
+    /// The same, but each call is written at once instead of waiting a moment for others to share its sync
+    /// with: for tests that make thousands of calls one after the other.
+    #[must_use]
+    pub fn without_gathering(self) -> Self {
+        Self { gathering: Gathering::Never, ..self }
     }
 
     /// The same with another clock.
@@ -131,19 +147,13 @@ impl Embedded {
             recent: Mutex::default(),
             files: Mutex::default(),
             space: Mutex::default(),
-            stopped: Mutex::default(),
+            condition: Mutex::default(),
             spares: Mutex::new(Some(Vec::new())),
             cleaning: cleaner::Gate::default(),
         });
         core.used(segment.number, segment.end);
-        cleaner::start_if_due(&core, segment.number);
-        let writer = Writer {
-            core: Arc::clone(&core),
-            next_number: segment.number + 1,
-            segment,
-            health: Health::Sound,
-            _lock: recovered.lock,
-        };
+        cleaner::start_if_due(&core);
+        let writer = Writer::new(Arc::clone(&core), segment, self.gathering, recovered.lock);
         std::thread::Builder::new()
             .name("queue-writer".to_owned())
             .spawn(move || writer.run())
@@ -198,9 +208,9 @@ pub(crate) struct Core {
     files: Mutex<HashMap<u32, Arc<dyn DiskFile>>>,
     /// The free space when it was last asked for.
     space: Mutex<Option<(Instant, Space)>>,
-    /// Why nothing is taken in any more, once that is so.
-    stopped: Mutex<Option<AcceptError>>,
-    /// Segments to be written over; `None` once the disk has failed, for then new files are safer.
+    /// Whether messages are taken in, and why not.
+    condition: Mutex<Condition>,
+    /// Segments to be written over; `None` while the disk isn't trusted, for then new files are safer.
     spares: Mutex<Option<Vec<u32>>>,
     cleaning: cleaner::Gate,
 }
@@ -248,8 +258,12 @@ impl Core {
         lock(&self.recent).forget(id);
     }
 
-    fn stop_intake(&self, why: AcceptError) {
-        *lock(&self.stopped) = Some(why);
+    fn set_condition(&self, condition: Condition) {
+        *lock(&self.condition) = condition;
+    }
+
+    fn condition(&self) -> Condition {
+        lock(&self.condition).clone()
     }
 
     /// A segment to be written over, if there is one.
@@ -258,8 +272,11 @@ impl Core {
     }
 
     /// Why nothing is taken in, if that is so.
-    fn stopped(&self) -> Option<AcceptError> {
-        lock(&self.stopped).clone()
+    fn refusing(&self) -> Option<AcceptError> {
+        match &*lock(&self.condition) {
+            Condition::Refusing { why } => Some(why.clone()),
+            Condition::Sound | Condition::Suspect { .. } => None,
+        }
     }
 
     fn new_id(&self) -> QueueId {

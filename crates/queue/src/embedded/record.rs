@@ -30,9 +30,25 @@ use crate::spool::QueueId;
 pub(crate) const HEADER_OCTETS: usize = 32;
 /// Octets of a record's head.
 pub(crate) const HEAD_OCTETS: usize = 32;
-/// The format's version; a segment of a later one is not read at all.
-pub(crate) const VERSION: u32 = 1;
 const MAGIC: &[u8; 8] = b"PRQUEUE\n";
+
+/// The format's versions. The reader of each stays when the next one comes: a queue outlives the release that
+/// wrote it. A segment of a version that isn't here is refused whole, and with it the queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Version {
+    /// As above.
+    One = 1,
+}
+
+impl Version {
+    /// The one that is written.
+    pub(crate) const NEWEST: Self = Self::One;
+
+    /// The version with this number, if this release can read it.
+    pub(crate) fn of(number: u32) -> Option<Self> {
+        [Self::One].into_iter().find(|version| *version as u32 == number)
+    }
+}
 
 /// A segment's header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -156,6 +172,8 @@ pub(crate) enum Contents {
 pub(crate) enum Found {
     /// A record whose checksums fit.
     Record { offset: u64, head: Head, meta: Vec<u8> },
+    /// A record whose head and meta part are intact and whose content isn't.
+    ContentDamaged { offset: u64, head: Head, meta: Vec<u8> },
     /// Octets that are no intact record, from `from` up to `to`.
     Damaged { from: u64, to: u64 },
     /// The end: what follows, if anything, is of the file's former life.
@@ -194,9 +212,9 @@ impl<'a> Reader<'a> {
                 self.offset = from + head.record_octets();
                 Ok(Found::Record { offset: from, head, meta })
             }
-            Attempt::ContentDamaged(head) => {
+            Attempt::ContentDamaged(head, meta) => {
                 self.offset = from + head.record_octets();
-                Ok(Found::Damaged { from, to: self.offset })
+                Ok(Found::ContentDamaged { offset: from, head, meta })
             }
             Attempt::NoRecord => match self.next_record(from)? {
                 Some(to) => {
@@ -259,7 +277,7 @@ impl<'a> Reader<'a> {
         }
         let content_offset = meta_offset + u64::from(head.meta_octets);
         if self.contents == Contents::Check && !self.content_fits(&head, content_offset)? {
-            return Ok(Attempt::ContentDamaged(head));
+            return Ok(Attempt::ContentDamaged(head, meta));
         }
         Ok(Attempt::Intact(head, meta))
     }
@@ -283,7 +301,7 @@ impl<'a> Reader<'a> {
 
 enum Attempt {
     Intact(Head, Vec<u8>),
-    ContentDamaged(Head),
+    ContentDamaged(Head, Vec<u8>),
     NoRecord,
 }
 

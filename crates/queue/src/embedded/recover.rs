@@ -7,11 +7,13 @@ use std::sync::Arc;
 
 use postroad_disk::{Disk, DiskError, DiskFile, DiskLock};
 
-use super::codec::{Record, Storage};
-use super::index::{Index, Place};
+use super::codec::Storage;
+use super::damage::{self, Gap};
+use super::index::Index;
 use super::layout::{Layout, Segments};
-use super::record::{Contents, Found, HEADER_OCTETS, Header, Reader, VERSION, first_mark};
-use super::{damage, events, large};
+use super::record::{Contents, HEADER_OCTETS};
+use super::replay::{Flaws, Replay, mark_of};
+use super::{events, large};
 use crate::spool::{OpenError, QueueId};
 
 /// What start-up found.
@@ -35,13 +37,14 @@ pub(crate) fn recover(disk: &Arc<dyn Disk>, layout: &Layout) -> Result<Recovered
         }
         _ => error.into(),
     })?;
-    let mut replay = Replay { disk, layout, index: Index::default(), last_id: None };
     let Segments { log, spares } = layout.segments(disk)?;
+    let newest = newest_used(disk, layout, &log)?;
+    let mut replay = Replay::default();
     for number in &log {
-        let contents = if Some(number) == log.last() { Contents::Check } else { Contents::Skip };
-        replay.segment(*number, contents)?;
+        let contents = if *number >= newest { Contents::Check } else { Contents::Skip };
+        segment(disk, layout, &mut replay, *number, contents)?;
     }
-    let Replay { mut index, last_id, .. } = replay;
+    let Replay { mut index, last_id } = replay;
     for spare in spares {
         disk.remove(&layout.spare(spare))?;
     }
@@ -51,131 +54,87 @@ pub(crate) fn recover(disk: &Arc<dyn Disk>, layout: &Layout) -> Result<Recovered
     Ok(Recovered { lock, index, next_segment, last_id })
 }
 
-struct Replay<'a> {
-    disk: &'a dyn Disk,
-    layout: &'a Layout,
-    index: Index,
-    last_id: Option<QueueId>,
+/// The last segment that was written to: a run that was cut off in trouble may have begun more behind it.
+pub(crate) fn newest_used(disk: &dyn Disk, layout: &Layout, log: &[u32]) -> Result<u32, DiskError> {
+    for number in log.iter().rev() {
+        if disk.stat(&layout.segment(*number))?.octets > HEADER_OCTETS as u64 {
+            return Ok(*number);
+        }
+    }
+    Ok(0)
 }
 
-/// A stretch of a segment that is no intact record.
-#[derive(Debug, Clone, Copy)]
-struct Gap {
-    from: u64,
-    to: u64,
-}
-
-impl Replay<'_> {
-    fn segment(&mut self, number: u32, contents: Contents) -> Result<(), OpenError> {
-        let path = self.layout.segment(number);
-        let mut file = self.disk.open(&path)?;
-        let Some(mark) = mark_of(file.as_ref(), number, &path)? else {
-            return self.without_records(number, file);
-        };
-        if contents == Contents::Check {
-            file.sync()?;
-        }
-        let mut reader = Reader::new(file.as_ref(), mark, contents)?;
-        let mut gaps: Vec<Gap> = Vec::new();
-        let mut last_group = 0;
-        let end = loop {
-            match reader.step()? {
-                Found::Record { offset, head, meta } => {
-                    last_group = last_group.max(u64::from(head.group));
-                    let place = Place {
-                        segment: number,
-                        offset: u32::try_from(offset).unwrap_or(u32::MAX),
-                        meta_octets: head.meta_octets,
-                        content_octets: head.content_octets,
-                    };
-                    match Record::decode(head.kind, &meta) {
-                        Ok(record) => self.apply(record, place),
-                        Err(_) => {
-                            gaps.push(Gap { from: offset, to: offset + head.record_octets() })
-                        }
-                    }
-                }
-                Found::Damaged { from, to } => gaps.push(Gap { from, to }),
-                Found::End { offset } => break offset,
-            }
-        };
-        self.index.segments.entry(number).or_default().octets = end;
-        self.set_aside(number, file, contents, &gaps, last_group)
-    }
-
-    fn apply(&mut self, record: Record, place: Place) {
-        let id = match &record {
-            Record::Message(message) => message.id,
-            Record::Outcomes { id, .. } | Record::Edited { id, .. } => *id,
-        };
-        self.last_id = self.last_id.max(Some(id));
-        // What is gone leaves a file behind at most, and those are swept at the end.
-        let _ = self.index.apply(record, place);
-    }
-
-    /// Tells the torn tail of the last write from damage, and keeps both out of the way.
-    fn set_aside(
-        &mut self,
-        number: u32,
-        mut file: Box<dyn DiskFile>,
-        contents: Contents,
-        gaps: &[Gap],
-        last_group: u64,
-    ) -> Result<(), OpenError> {
-        let octets = file.len()?;
-        for gap in gaps {
-            let kept = damage::keep(self.disk, self.layout, number, gap.from, gap.to)?;
-            let torn = contents == Contents::Check && gap.from >= last_group;
-            if torn {
-                events::torn_tail(&self.layout.segment(number), gap.from, &kept);
-            } else {
-                events::damaged(&self.layout.segment(number), gap.from, gap.to - gap.from, &kept);
-            }
-        }
-        // Cut a torn tail off, so that the start after this one doesn't take it for damage.
-        let tail = gaps.last().filter(|gap| gap.to == octets && gap.from >= last_group);
-        if let (Some(tail), Contents::Check) = (tail, contents) {
-            file.truncate(tail.from)?;
-            file.sync()?;
-        }
-        Ok(())
-    }
-
-    /// A segment that was begun and not finished, or that is damaged from its first octet on.
-    fn without_records(&mut self, number: u32, file: Box<dyn DiskFile>) -> Result<(), OpenError> {
-        let octets = file.len()?;
-        if octets > HEADER_OCTETS as u64 {
-            let kept = damage::keep(self.disk, self.layout, number, 0, octets)?;
-            events::damaged(&self.layout.segment(number), 0, octets, &kept);
-        }
-        // It stays in the list, so that it is removed in its turn.
-        self.index.segments.entry(number).or_default().octets = octets;
-        Ok(())
-    }
-}
-
-/// The mark of a segment's records; `None` where nothing in it can be read.
-fn mark_of(
-    file: &dyn DiskFile,
+/// Reads a segment, and makes durable what is read of it where a run was cut off.
+fn segment(
+    disk: &dyn Disk,
+    layout: &Layout,
+    replay: &mut Replay,
     number: u32,
-    path: &std::path::Path,
-) -> Result<Option<u64>, OpenError> {
-    let mut octets = [0; HEADER_OCTETS];
-    let read = file.read_at(&mut octets, 0)?;
-    let header = (read == HEADER_OCTETS).then(|| Header::decode(&octets)).flatten();
-    let problem = match header {
-        None => return Ok(first_mark(file, number)?),
-        Some(Header { version, .. }) if version != VERSION => {
-            format!(
-                "format {version}, and this release reads {VERSION}; use the release that wrote it"
-            )
-        }
-        Some(header) if header.number != number => {
-            format!("says it is segment {}; a file of the queue was renamed", header.number)
-        }
-        Some(header) => return Ok(Some(header.mark)),
+    contents: Contents,
+) -> Result<(), OpenError> {
+    let path = layout.segment(number);
+    let mut file = disk.open(&path)?;
+    let Some(mark) = mark_of(file.as_ref(), number, &path)? else {
+        return without_records(disk, layout, replay, number, file.as_ref());
     };
-    Err(OpenError::Format { path: path.display().to_string(), problem })
+    let flaws = match contents {
+        Contents::Check => {
+            file.sync()?;
+            // The last run's syncs may have failed: then the page cache shows what the device doesn't hold.
+            let device = disk.open_past_cache(&path)?;
+            replay.segment(number, mark, device.as_ref(), contents)?
+        }
+        Contents::Skip => replay.segment(number, mark, file.as_ref(), contents)?,
+    };
+    set_aside(disk, layout, number, file, contents, &flaws)
+}
+
+/// Tells the torn tail of the last write from damage, and keeps both out of the way.
+fn set_aside(
+    disk: &dyn Disk,
+    layout: &Layout,
+    number: u32,
+    mut file: Box<dyn DiskFile>,
+    contents: Contents,
+    flaws: &Flaws,
+) -> Result<(), OpenError> {
+    let is_torn = |gap: &Gap| contents == Contents::Check && gap.from >= flaws.last_group;
+    let path = layout.segment(number);
+    let (torn, damaged): (Vec<Gap>, Vec<Gap>) = flaws.gaps.iter().partition(|gap| is_torn(gap));
+    if let [first, ..] = damaged.as_slice() {
+        let kept = damage::keep(disk, layout, number, &damaged)?;
+        let octets = damaged.iter().map(|gap| gap.to - gap.from).sum();
+        events::damaged(&path, first.from, damaged.len(), octets, &kept);
+    }
+    if let [first, ..] = torn.as_slice() {
+        let kept = damage::keep(disk, layout, number, &torn)?;
+        events::torn_tail(&path, first.from, &kept);
+    }
+    // Cut a torn tail off, so that the start after this one doesn't take it for damage.
+    let octets = file.len()?;
+    if let Some(tail) = torn.last().filter(|gap| gap.to == octets) {
+        file.truncate(tail.from)?;
+        file.sync()?;
+    }
+    Ok(())
+}
+
+/// A segment that was begun and not finished, or that is damaged from its first octet on.
+fn without_records(
+    disk: &dyn Disk,
+    layout: &Layout,
+    replay: &mut Replay,
+    number: u32,
+    file: &dyn DiskFile,
+) -> Result<(), OpenError> {
+    let octets = file.len()?;
+    if octets > HEADER_OCTETS as u64 {
+        let kept = damage::keep(disk, layout, number, &[Gap { from: 0, to: octets }])?;
+        events::damaged(&layout.segment(number), 0, 1, octets, &kept);
+    }
+    // It stays in the list, so that it is removed in its turn.
+    replay.index.segments.entry(number).or_default().octets = octets;
+    Ok(())
 }
 
 /// Removes segments that were begun and never written to, wherever they stand: every start begins one, and
@@ -224,8 +183,8 @@ mod tests {
     use postroad_protocol::envelope::{Envelope, Recipient};
     use postroad_testkit::FaultyDisk;
 
-    use super::super::codec::{MessageRecord, encode_envelope};
-    use super::super::record::{HEAD_OCTETS, Head, read_content};
+    use super::super::codec::{MessageRecord, Record, encode_envelope};
+    use super::super::record::{HEAD_OCTETS, Head, Header, Version, read_content};
     use super::super::segment::Segment;
     use super::super::state::State;
     use super::*;
@@ -403,7 +362,7 @@ mod tests {
     #[test]
     fn a_later_format_is_refused_whole() {
         let (disk, _) = queue();
-        let header = Header { version: VERSION + 1, number: 1, mark: 1 };
+        let header = Header { version: Version::NEWEST as u32 + 1, number: 1, mark: 1 };
         disk.put(&layout().segment(1), &header.encode());
         let shared: Arc<dyn Disk> = Arc::new(disk);
         let error = recover(&shared, &layout()).unwrap_err();

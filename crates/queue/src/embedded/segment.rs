@@ -3,7 +3,7 @@
 use postroad_disk::{Disk, DiskError, DiskFile};
 
 use super::layout::Layout;
-use super::record::{HEADER_OCTETS, Head, Header, VERSION};
+use super::record::{HEADER_OCTETS, Head, Header, Version};
 
 /// The newest segment, open for appending.
 #[derive(Debug)]
@@ -23,7 +23,7 @@ impl Segment {
         let mut file = disk.create_new(&path)?;
         let mark = random_mark(number);
         let mut begin = || {
-            let header = Header { version: VERSION, number, mark };
+            let header = Header { version: Version::NEWEST as u32, number, mark };
             file.write_all_at(&[&header.encode()], 0)?;
             file.sync()?;
             disk.sync_dir(&layout.segments_dir())
@@ -47,7 +47,8 @@ impl Segment {
         let Some(spare) = spare else { return Self::create(disk, layout, number) };
         let mark = random_mark(number);
         let mut file = disk.open(&layout.spare(spare))?;
-        file.write_all_at(&[&Header { version: VERSION, number, mark }.encode()], 0)?;
+        let header = Header { version: Version::NEWEST as u32, number, mark };
+        file.write_all_at(&[&header.encode()], 0)?;
         file.sync()?;
         disk.rename_noreplace(&layout.spare(spare), &layout.segment(number))?;
         disk.sync_dir(&layout.segments_dir())?;

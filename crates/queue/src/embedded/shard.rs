@@ -9,7 +9,7 @@ use postroad_disk::DiskError;
 use tokio::sync::oneshot;
 
 use super::codec::{MessageRecord, Record, Storage, encode_envelope, micros};
-use super::inbox::{Pending, Request};
+use super::inbox::{Pending, Request, Urgency};
 use super::index::Place;
 use super::limits::{
     EDIT_STEP, INLINE_OCTETS_MAX, META_OCTETS_MAX, RESERVE_INODES, RESERVE_OCTETS, SPACE_AGE_MAX,
@@ -18,8 +18,8 @@ use super::limits::{
 use super::state::State;
 use super::{Core, events, large, lock, walk};
 use crate::spool::{
-    Accept, AcceptError, BoxFuture, Content, ContentError, Cursor, DelayNotice, Edit, Fenced,
-    Filter, LargeWriter, NewMessage, Outcome, OwnedShard, Page, Presence, QueueId, Visitor,
+    Accept, AcceptError, BoxFuture, Condition, Content, ContentError, Cursor, DelayNotice, Edit,
+    Fenced, Filter, LargeWriter, NewMessage, Outcome, OwnedShard, Page, Presence, QueueId, Visitor,
 };
 
 /// The one shard of an embedded queue.
@@ -41,7 +41,7 @@ impl OwnedShard for Shard {
     }
 
     fn room_for(&self, octets: u64) -> Result<(), AcceptError> {
-        if let Some(why) = self.core.stopped() {
+        if let Some(why) = self.core.refusing() {
             return Err(why);
         }
         let mut known = lock(&self.core.space);
@@ -56,8 +56,8 @@ impl OwnedShard for Shard {
             }
         };
         // The reserve is kept from clients that don't say how much they bring, too.
-        let enough = space.octets >= RESERVE_OCTETS.saturating_add(octets)
-            && space.inodes >= RESERVE_INODES;
+        let enough =
+            space.octets >= RESERVE_OCTETS.saturating_add(octets) && space.inodes >= RESERVE_INODES;
         if enough { Ok(()) } else { Err(AcceptError::Full) }
     }
 
@@ -71,15 +71,24 @@ impl OwnedShard for Shard {
         Box::pin(self.accept_all(messages))
     }
 
-    // In doubt is only what was handed in when the writer stopped: the next start knows.
+    fn condition(&self) -> Condition {
+        self.core.condition()
+    }
+
     fn probe<'a>(&'a self, ids: &'a [QueueId]) -> BoxFuture<'a, Vec<Presence>> {
-        let index = self.core.index();
-        let presence = |id| match index.messages.contains_key(id) {
-            true => Presence::Present,
-            false => Presence::Absent,
-        };
-        let presences = ids.iter().map(presence).collect();
-        Box::pin(std::future::ready(presences))
+        Box::pin(async move {
+            // What is in doubt is cancelled before anything else is written: wait for that. Where the queue
+            // ends before, the next start knows.
+            if self.core.refusing().is_some() {
+                let _ = self.hand_in(Vec::new(), Urgency::MayWait).await;
+            }
+            let index = self.core.index();
+            let presence = |id| match index.messages.contains_key(id) {
+                true => Presence::Present,
+                false => Presence::Absent,
+            };
+            ids.iter().map(presence).collect()
+        })
     }
 
     fn settle(&self, outcomes: Vec<Outcome>) -> BoxFuture<'_, Result<(), Fenced>> {
@@ -88,7 +97,7 @@ impl OwnedShard for Shard {
             by_message.entry(id).or_default().push((recipient, State::of(&state)));
         }
         let records = by_message.into_iter().map(|(id, states)| Record::Outcomes { id, states });
-        Box::pin(self.note(records.collect()))
+        Box::pin(self.note(records.collect(), Urgency::MayWait))
     }
 
     fn content(&self, id: QueueId) -> BoxFuture<'_, Result<Bytes, ContentError>> {
@@ -105,6 +114,14 @@ impl OwnedShard for Shard {
 
     fn edit<'a>(&'a self, filter: &'a Filter, edit: Edit) -> BoxFuture<'a, Result<u64, Fenced>> {
         Box::pin(async move {
+            let urgency = match edit {
+                Edit::DelayNoticeSent => Urgency::MayWait,
+                Edit::Hold | Edit::Release | Edit::Retry | Edit::Delete => Urgency::Now,
+            };
+            if urgency == Urgency::Now && self.core.refusing().is_some() {
+                // Nothing can be written now. An operator is told so rather than kept waiting.
+                return Err(Fenced);
+            }
             let (at, end) = (self.core.now(), self.core.new_id());
             let (mut count, mut next) = (0, Some(Cursor::default()));
             while let Some(from) = next {
@@ -113,7 +130,7 @@ impl OwnedShard for Shard {
                 ids.retain(|id| *id < end);
                 count += ids.len() as u64;
                 let records = ids.into_iter().map(|id| Record::Edited { id, edit, at });
-                self.note(records.collect()).await?;
+                self.note(records.collect(), urgency).await?;
             }
             Ok(count)
         })
@@ -143,7 +160,7 @@ impl Shard {
         let all = |verdict: fn(AcceptError) -> Accept, why: AcceptError| {
             (0..count).map(|_| verdict(why.clone())).collect()
         };
-        if let Some(why) = self.core.stopped() {
+        if let Some(why) = self.core.refusing() {
             return all(Accept::Refused, why);
         }
         let mut pending = Vec::with_capacity(count);
@@ -205,13 +222,18 @@ impl Shard {
         }
     }
 
-    async fn note(&self, records: Vec<Record>) -> Result<(), Fenced> {
+    async fn note(&self, records: Vec<Record>, urgency: Urgency) -> Result<(), Fenced> {
         if records.is_empty() {
             return Ok(());
         }
+        self.hand_in(records, urgency).await
+    }
+
+    /// Hands records to the writer and waits until they are durable, and all that was handed in before.
+    async fn hand_in(&self, records: Vec<Record>, urgency: Urgency) -> Result<(), Fenced> {
         let (done, noted) = oneshot::channel();
         let records = records.into_iter().map(Pending::bare).collect();
-        self.core.inbox.push(Request::Note { records, done });
+        self.core.inbox.push(Request::Note { records, urgency, done });
         noted.await.unwrap_or(Err(Fenced))
     }
 }

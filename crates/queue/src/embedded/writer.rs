@@ -1,33 +1,25 @@
-//! The one thread that writes the log: group commit, and what happens when the disk fails.
+//! The one thread that writes the log: group commit.
 //!
 //! One round: take all that waits, write it with one call, sync once, do to the index what the records
-//! say, tell everybody. What happens when a call fails:
-//! - A *write* fails (no space): what was written is cut off again; new messages get 452 or 451;
-//!   outcomes are tried again until they fit, for they must not be forgotten.
-//! - A *sync* fails: nobody knows what the disk holds of this group, and syncing the same file again
-//!   would report success without having written anything. So the segment is given up, and writing
-//!   goes on in a new one once a header has been synced there. The group's new messages are cancelled there
-//!   and refused (451), its outcomes are written there.
-//! - It fails a second time: nothing can be trusted any more. Intake stops, new messages of this
-//!   group are in doubt, and an operator has to look.
+//! say, tell everybody. What happens when a call fails is in `trouble.rs`.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::Instant;
 
 use postroad_disk::{DiskError, DiskLock};
 
+use super::Core;
 use super::cleaner;
+use super::codec::Kind;
 use super::events;
 use super::group::Group;
-use super::inbox::{Pending, Request};
+use super::inbox::{Gathering, Pace, Pending, Request};
 use super::index::Place;
+use super::limits::{BEGIN_EVERY, SEGMENT_OCTETS_HARD, TAIL_OCTETS};
 use super::record::{HEADER_OCTETS, Head};
 use super::segment::{AppendError, Segment};
-use super::{Core, lock};
-use crate::spool::AcceptError;
-
-/// How long to wait for space before outcomes are tried again.
-const FULL_PAUSE: Duration = Duration::from_millis(500);
+use super::trouble::{Pause, Trust};
 
 #[derive(Debug)]
 pub(crate) struct Writer {
@@ -35,69 +27,115 @@ pub(crate) struct Writer {
     pub(crate) segment: Segment,
     /// The number of the segment after it.
     pub(crate) next_number: u32,
-    pub(crate) health: Health,
+    /// No new segment is tried before, where the last try failed.
+    begin_at: Option<Instant>,
+    /// The outcomes and edits that stand at the segment's end.
+    pub(crate) tail: VecDeque<Tail>,
+    pace: Pace,
+    pub(crate) trust: Trust,
+    /// Set while nothing can be written.
+    pub(crate) pause: Option<Pause>,
+    /// What has to be written first when something can be again: outcomes, edits, cancellations.
+    pub(crate) held: Group,
+    /// Segments that were given up after a failed sync and not been read again since.
+    pub(crate) distrusted: Vec<u32>,
     /// Held as long as anything may still be written.
-    pub(crate) _lock: Box<dyn DiskLock>,
+    _lock: Box<dyn DiskLock>,
 }
 
-/// What is left of our trust in the disk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Health {
-    /// No sync has failed.
-    Sound,
-    /// One has; the next one that fails is the last.
-    Suspect,
-    /// Nothing is written any more.
-    Stopped,
+/// What one group said of messages that were there before it, kept for as long as a torn page could take it
+/// along.
+#[derive(Debug)]
+pub(crate) struct Tail {
+    /// Where the group ends.
+    end: u64,
+    pub(crate) notes: Vec<(Kind, Vec<u8>)>,
 }
 
 impl Writer {
+    pub(crate) fn new(
+        core: Arc<Core>,
+        segment: Segment,
+        gathering: Gathering,
+        lock: Box<dyn DiskLock>,
+    ) -> Self {
+        Self {
+            core,
+            next_number: segment.number + 1,
+            segment,
+            begin_at: None,
+            tail: VecDeque::new(),
+            pace: Pace::new(gathering),
+            trust: Trust::Sound,
+            pause: None,
+            held: Group::default(),
+            distrusted: Vec::new(),
+            _lock: lock,
+        }
+    }
+
     /// Writes until it is told to stop.
     pub(crate) fn run(mut self) {
         loop {
+            let requests = match &self.pause {
+                None => self.core.inbox.take(&mut self.pace),
+                Some(pause) => self.core.inbox.take_until(pause.until),
+            };
             let mut stop = None;
             let mut group = Group::default();
-            for request in self.core.inbox.take() {
+            for request in requests {
                 match request {
                     Request::Stop { done } => stop = Some(done),
                     Request::Accept { messages, done } => {
-                        group.add_accept(messages, done, &self.core)
+                        group.add_accept(messages, done, &self.core);
                     }
-                    Request::Note { records, done } => group.add_note(records, done),
+                    Request::Note { records, done, .. } => group.add_note(records, done),
                     Request::Move { messages, done } => group.add_move(messages, done, &self.core),
                 }
             }
-            self.commit(group);
+            match &self.pause {
+                None => self.commit(group),
+                Some(_) => self.while_paused(group),
+            }
             if let Some(done) = stop {
+                self.last_try();
                 drop(self);
                 let _ = done.send(());
                 return;
             }
-            cleaner::start_if_due(&self.core, self.segment.number);
+            cleaner::start_if_due(&self.core);
         }
     }
 
     /// Makes a group durable and tells everybody who waits.
     fn commit(&mut self, mut group: Group) {
-        if self.health == Health::Stopped {
-            return group.refuse_all();
-        }
+        self.regain_trust();
         match self.append(&group.lines()) {
-            Ok(places) => group.stored(&self.core, &places),
-            Err(AppendError::Nothing(error)) => self.not_written(group, &error),
-            Err(AppendError::Unknown(error)) => self.in_doubt(group, &error),
+            Ok(places) => self.stored(&mut group, &places),
+            Err(AppendError::Nothing(error)) => self.not_written(group, error),
+            Err(AppendError::Unknown(error)) => self.abandon(group, error),
+        }
+    }
+
+    /// The group is durable.
+    pub(crate) fn stored(&mut self, group: &mut Group, places: &[Place]) {
+        let notes = group.stored(&self.core, places);
+        let end = self.segment.end;
+        if !notes.is_empty() {
+            self.tail.push_back(Tail { end, notes });
+        }
+        while self.tail.front().is_some_and(|oldest| oldest.end + TAIL_OCTETS < end) {
+            self.tail.pop_front();
         }
     }
 
     /// Writes and syncs; gives where each record stands.
-    fn append(&mut self, lines: &[&Pending]) -> Result<Vec<Place>, AppendError> {
+    pub(crate) fn append(&mut self, lines: &[&Pending]) -> Result<Vec<Place>, AppendError> {
         if lines.is_empty() {
             return Ok(Vec::new());
         }
-        let octets: usize = lines.iter().map(|line| line.meta.len() + line.content.len()).sum();
-        if self.segment.end + octets as u64 > self.core.segment_octets && self.segment_is_used() {
-            self.next_segment().map_err(AppendError::Nothing)?;
-        }
+        let octets = lines.iter().map(|line| (line.meta.len() + line.content.len()) as u64).sum();
+        self.make_room(octets).map_err(AppendError::Nothing)?;
         let group = u32_of(self.segment.end);
         let mut offset = self.segment.end;
         let mut places = Vec::with_capacity(lines.len());
@@ -125,79 +163,35 @@ impl Writer {
         Ok(places)
     }
 
-    fn segment_is_used(&self) -> bool {
-        self.segment.end > HEADER_OCTETS as u64
+    /// Begins the next segment where this one is full. Where that can't be done (no inode, no file
+    /// descriptor) this one grows instead: nothing is wrong with it.
+    fn make_room(&mut self, octets: u64) -> Result<(), DiskError> {
+        let end = self.segment.end;
+        let is_used = end > HEADER_OCTETS as u64;
+        let is_due = self.begin_at.is_none_or(|at| Instant::now() >= at);
+        if !is_used || !is_due || end + octets <= self.core.segment_octets {
+            return Ok(());
+        }
+        match self.next_segment() {
+            Err(error) if end + octets <= SEGMENT_OCTETS_HARD => {
+                events::segment_not_begun(&error);
+                self.begin_at = Some(Instant::now() + BEGIN_EVERY);
+                Ok(())
+            }
+            begun => begun,
+        }
     }
 
-    fn next_segment(&mut self) -> Result<(), DiskError> {
+    pub(crate) fn next_segment(&mut self) -> Result<(), DiskError> {
         let number = self.next_number;
         // A name that was tried once isn't tried again, whatever became of it.
         self.next_number += 1;
         let (disk, spare) = (self.core.disk.as_ref(), self.core.take_spare());
         self.segment = Segment::begin(disk, &self.core.layout, number, spare)?;
         self.core.used(number, self.segment.end);
+        self.tail.clear();
+        self.begin_at = None;
         Ok(())
-    }
-
-    /// Nothing of the group is in the log. New messages are refused; outcomes wait for space.
-    fn not_written(&mut self, mut group: Group, error: &DiskError) {
-        group.refuse_messages(&events::refused(error));
-        loop {
-            match self.append(&group.lines()) {
-                Ok(places) => return group.stored(&self.core, &places),
-                Err(AppendError::Nothing(error)) if error.is_full() => {
-                    events::full(&error);
-                    self.core.inbox.pause(FULL_PAUSE);
-                    self.refuse_arrivals();
-                }
-                Err(AppendError::Nothing(error) | AppendError::Unknown(error)) => {
-                    return self.in_doubt(group, &error);
-                }
-            }
-        }
-    }
-
-    /// Refuses the messages that have come while outcomes wait for space: their senders have other things
-    /// to do than to wait with them.
-    fn refuse_arrivals(&self) {
-        let mut arrivals = Group::default();
-        for request in self.core.inbox.take_accepts() {
-            if let Request::Accept { messages, done } = request {
-                arrivals.add_accept(messages, done, &self.core);
-            }
-        }
-        arrivals.refuse_messages(&AcceptError::Full);
-    }
-
-    /// Nobody knows what the disk holds of the group.
-    fn in_doubt(&mut self, mut group: Group, error: &DiskError) {
-        let again = match self.health {
-            Health::Sound => {
-                events::segment_abandoned(self.segment.number, error);
-                self.health = Health::Suspect;
-                *lock(&self.core.spares) = None;
-                group.cancel_messages();
-                // The failed segment may hold more than is known; nothing more goes into it.
-                self.next_segment().and_then(|()| match self.append(&group.lines()) {
-                    Ok(places) => Ok(places),
-                    Err(AppendError::Nothing(error) | AppendError::Unknown(error)) => Err(error),
-                })
-            }
-            Health::Suspect | Health::Stopped => Err(copy_of(error)),
-        };
-        match again {
-            Ok(places) => {
-                let why = events::refused(error);
-                group.stored(&self.core, &places);
-                group.refuse_messages(&why);
-            }
-            Err(error) => {
-                events::stopped(&error);
-                self.health = Health::Stopped;
-                self.core.stop_intake(events::refused(&error));
-                group.doubt_all();
-            }
-        }
     }
 }
 
@@ -207,16 +201,8 @@ impl Drop for Writer {
     fn drop(&mut self) {
         // Cleaning ends at its next write, which finds the inbox closed.
         self.core.inbox.close();
+        std::mem::take(&mut self.held).give_up();
         self.core.cleaning.close();
-    }
-}
-
-/// The same error once more, for a second report of it.
-fn copy_of(error: &DiskError) -> DiskError {
-    DiskError {
-        operation: error.operation,
-        path: error.path.clone(),
-        source: std::io::Error::from(error.kind()),
     }
 }
 

@@ -1,0 +1,155 @@
+//! Reads the log, segment by segment, into the index. Never writes: start-up does that (`recover.rs`), and
+//! looking at a queue from outside (`snapshot.rs`) doesn't.
+
+use std::path::Path;
+
+use postroad_disk::{DiskError, DiskFile};
+
+use super::codec::Record;
+use super::damage::Gap;
+use super::index::{Index, Place};
+use super::record::{
+    Contents, Found, HEADER_OCTETS, Head, Header, Reader, Version, first_mark, read_content,
+};
+use crate::spool::{OpenError, QueueId};
+
+/// What the log has said so far.
+#[derive(Debug, Default)]
+pub(crate) struct Replay {
+    pub(crate) index: Index,
+    /// The greatest id in the log.
+    pub(crate) last_id: Option<QueueId>,
+}
+
+/// What a segment holds that is no record.
+#[derive(Debug, Default)]
+pub(crate) struct Flaws {
+    /// In order.
+    pub(crate) gaps: Vec<Gap>,
+    /// Where the last group begins: what is damaged from there on was never known to be written.
+    pub(crate) last_group: u64,
+}
+
+impl Replay {
+    /// Reads a segment from a file whose header said this of it.
+    pub(crate) fn segment(
+        &mut self,
+        number: u32,
+        mark: u64,
+        file: &dyn DiskFile,
+        contents: Contents,
+    ) -> Result<Flaws, DiskError> {
+        let mut reader = Reader::new(file, mark, contents)?;
+        let mut flaws = Flaws::default();
+        // Whether a content that doesn't fit is a torn write or damage shows at the end.
+        let mut unfit: Vec<(QueueId, Head, Gap)> = Vec::new();
+        let end = loop {
+            match reader.step()? {
+                Found::Record { offset, head, meta } => {
+                    flaws.last_group = flaws.last_group.max(u64::from(head.group));
+                    self.record(number, file, offset, head, &meta, &mut flaws)?;
+                }
+                Found::ContentDamaged { offset, head, meta } => {
+                    flaws.last_group = flaws.last_group.max(u64::from(head.group));
+                    let gap = Gap { from: offset, to: offset + head.record_octets() };
+                    match self.keep_damaged(number, offset, head, &meta) {
+                        Some(id) => unfit.push((id, head, gap)),
+                        None => flaws.gaps.push(gap),
+                    }
+                }
+                Found::Damaged { from, to } => flaws.gaps.push(Gap { from, to }),
+                Found::End { offset } => break offset,
+            }
+        };
+        for (id, head, gap) in unfit {
+            if u64::from(head.group) >= flaws.last_group {
+                self.index.remove(id);
+                flaws.gaps.push(gap);
+            }
+        }
+        flaws.gaps.sort_unstable_by_key(|gap| gap.from);
+        self.index.segments.entry(number).or_default().octets = end;
+        Ok(flaws)
+    }
+
+    fn record(
+        &mut self,
+        number: u32,
+        file: &dyn DiskFile,
+        offset: u64,
+        head: Head,
+        meta: &[u8],
+        flaws: &mut Flaws,
+    ) -> Result<(), DiskError> {
+        let place = place_of(number, offset, head);
+        let Ok(record) = Record::decode(head.kind, meta) else {
+            flaws.gaps.push(Gap { from: offset, to: offset + head.record_octets() });
+            return Ok(());
+        };
+        let id = record.id();
+        self.last_id = self.last_id.max(Some(id));
+        // A message that is there already was moved here. After a failed sync the copy may be torn, and then
+        // the older one is the good one.
+        let moved = matches!(record, Record::Message(_)) && self.index.messages.contains_key(&id);
+        if moved && read_content(file, place, id)?.is_none() {
+            flaws.gaps.push(Gap { from: offset, to: offset + head.record_octets() });
+            return Ok(());
+        }
+        // What is gone leaves a file behind at most, and those are swept at the end.
+        let _ = self.index.apply(record, place);
+        Ok(())
+    }
+
+    /// Takes a message whose content doesn't fit: if it was altered after it had been stored, the message is
+    /// queued, and whoever wants to deliver it learns that it can't be. Gives its id if there is such a message.
+    fn keep_damaged(
+        &mut self,
+        number: u32,
+        offset: u64,
+        head: Head,
+        meta: &[u8],
+    ) -> Option<QueueId> {
+        let record = Record::decode(head.kind, meta).ok()?;
+        let id = record.id();
+        self.last_id = self.last_id.max(Some(id));
+        let new = matches!(record, Record::Message(_)) && !self.index.messages.contains_key(&id);
+        if new {
+            let _ = self.index.apply(record, place_of(number, offset, head));
+        }
+        new.then_some(id)
+    }
+}
+
+fn place_of(segment: u32, offset: u64, head: Head) -> Place {
+    Place {
+        segment,
+        offset: u32::try_from(offset).unwrap_or(u32::MAX),
+        meta_octets: head.meta_octets,
+        content_octets: head.content_octets,
+    }
+}
+
+/// The mark of a segment's records; `None` where nothing in it can be read.
+pub(crate) fn mark_of(
+    file: &dyn DiskFile,
+    number: u32,
+    path: &Path,
+) -> Result<Option<u64>, OpenError> {
+    let mut octets = [0; HEADER_OCTETS];
+    let read = file.read_at(&mut octets, 0)?;
+    let header = (read == HEADER_OCTETS).then(|| Header::decode(&octets)).flatten();
+    let Some(header) = header else { return Ok(first_mark(file, number)?) };
+    let problem = match Version::of(header.version) {
+        // The one reader there is. A second version gets a second one beside it; this one stays.
+        Some(Version::One) if header.number == number => return Ok(Some(header.mark)),
+        Some(Version::One) => {
+            format!("says it is segment {}; a file of the queue was renamed", header.number)
+        }
+        None => format!(
+            "format {}, and this release reads {}; use the release that wrote it",
+            header.version,
+            Version::NEWEST as u32
+        ),
+    };
+    Err(OpenError::Format { path: path.display().to_string(), problem })
+}
