@@ -4,8 +4,10 @@
 //! than any before it: greater than the one in the file `epoch`, than any id in the log, and than the
 //! minutes since 1970. So a clock that was set back repeats nothing (the file knows better), nor does
 //! a queue that was restored from a backup (the clock knows better); ids would repeat only where both
-//! are wrong at once. 26 bits of minutes last until 2097, 38 bits for 27,000 messages a second over
-//! 100 days without a restart, and more messages than that merely borrow the next minute's ids.
+//! are wrong at once. The count begins at the microseconds of the clock: a backup that is put back within
+//! the minute, or after many starts in one, would else begin where a lost start did. 26 bits of minutes last
+//! until 2097, 37 bits of ids for 13,000 messages a second over 100 days without a restart, and more
+//! messages than that merely borrow the next minute's ids.
 //!
 //! The file is one line, `epoch NUMBER CRC-32-IN-HEX`, replaced by a rename.
 
@@ -21,6 +23,8 @@ use crate::spool::QueueId;
 
 const COUNT_BITS: u32 = 38;
 const EPOCH_MAX: u64 = (1 << (64 - COUNT_BITS)) - 1;
+/// Where a count begins at most: half of it is left.
+const FIRST_COUNT_MAX: u64 = (1 << (COUNT_BITS - 1)) - 1;
 
 /// Takes the next epoch, durably, and gives its first id.
 pub(crate) fn begin(
@@ -35,7 +39,7 @@ pub(crate) fn begin(
     let seen = last_id.map_or(0, |id| id.number() >> COUNT_BITS);
     let epoch = minutes.max(seen + 1).max(read(disk, &layout.epoch())? + 1);
     write(disk, layout, epoch)?;
-    Ok(QueueId::from_number(epoch << COUNT_BITS))
+    Ok(QueueId::from_number(epoch << COUNT_BITS | micros(now) & FIRST_COUNT_MAX))
 }
 
 /// The epoch in the file; 0 where there is none or it can't be read, for then the log and the clock
@@ -109,6 +113,13 @@ mod tests {
             assert!(next > last, "{clock:?}");
             last = next;
         }
+        // A backup that is put back within the minute: neither file nor log knows of the start before.
+        disk.put(&layout.epoch(), b"epoch 1 00000000\n");
+        let clock = now + 99_999 * DAY;
+        let lost = begin(&disk, &layout, None, clock).unwrap();
+        disk.put(&layout.epoch(), b"epoch 1 00000000\n");
+        let again = begin(&disk, &layout, None, clock + Duration::from_millis(1)).unwrap();
+        assert_eq!(again.number() - lost.number(), 1_000);
         // Without the file, and with a damaged one, the log knows better.
         for damaged in [&b""[..], b"epoch 1 00000000\n", b"epoch 99999999999 0\n"] {
             disk.put(&layout.epoch(), damaged);
