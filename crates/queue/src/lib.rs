@@ -10,6 +10,6 @@ pub mod fuzz;
 pub mod retry;
 pub mod spool;
 
-pub use embedded::Embedded;
+pub use embedded::{Embedded, Exported, Soundness, Survey, export, survey};
 
 pub use spool::*;

@@ -44,6 +44,7 @@ pub(crate) mod codec;
 mod damage;
 mod epoch;
 mod events;
+mod export;
 mod group;
 mod helpers;
 mod inbox;
@@ -65,6 +66,7 @@ mod trouble;
 mod walk;
 mod writer;
 
+pub use export::{Exported, Soundness, Survey, export, survey};
 pub(crate) use large::LargeClaim;
 
 use codec::micros;

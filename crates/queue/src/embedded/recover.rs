@@ -44,7 +44,7 @@ pub(crate) fn recover(disk: &Arc<dyn Disk>, layout: &Layout) -> Result<Recovered
         let contents = if *number >= newest { Contents::Check } else { Contents::Skip };
         segment(disk, layout, &mut replay, *number, contents)?;
     }
-    let Replay { mut index, last_id } = replay;
+    let Replay { mut index, last_id, .. } = replay;
     for spare in spares {
         disk.remove(&layout.spare(spare))?;
     }

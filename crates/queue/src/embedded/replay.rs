@@ -19,6 +19,8 @@ pub(crate) struct Replay {
     pub(crate) index: Index,
     /// The greatest id in the log.
     pub(crate) last_id: Option<QueueId>,
+    /// All other messages are passed over.
+    only: Option<QueueId>,
 }
 
 /// What a segment holds that is no record.
@@ -31,6 +33,21 @@ pub(crate) struct Flaws {
 }
 
 impl Replay {
+    /// For what is said of one message alone.
+    pub(crate) fn only(id: QueueId) -> Self {
+        Self { only: Some(id), ..Self::default() }
+    }
+
+    /// The same from the beginning.
+    pub(crate) fn fresh(&self) -> Self {
+        Self { only: self.only, ..Self::default() }
+    }
+
+    /// Every record's meta part begins with the id of the message that it is about.
+    fn is_wanted(&self, meta: &[u8]) -> bool {
+        self.only.is_none_or(|id| meta.starts_with(&id.number().to_le_bytes()))
+    }
+
     /// Reads a segment from a file whose header said this of it.
     pub(crate) fn segment(
         &mut self,
@@ -81,6 +98,9 @@ impl Replay {
         meta: &[u8],
         flaws: &mut Flaws,
     ) -> Result<(), DiskError> {
+        if !self.is_wanted(meta) {
+            return Ok(());
+        }
         let place = place_of(number, offset, head);
         let Ok(record) = Record::decode(head.kind, meta) else {
             flaws.gaps.push(Gap { from: offset, to: offset + head.record_octets() });
@@ -112,7 +132,9 @@ impl Replay {
         let record = Record::decode(head.kind, meta).ok()?;
         let id = record.id();
         self.last_id = self.last_id.max(Some(id));
-        let new = matches!(record, Record::Message(_)) && !self.index.messages.contains_key(&id);
+        let new = self.is_wanted(meta)
+            && matches!(record, Record::Message(_))
+            && !self.index.messages.contains_key(&id);
         if new {
             let _ = self.index.apply(record, place_of(number, offset, head));
         }
