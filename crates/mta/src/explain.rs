@@ -51,7 +51,7 @@ pub(crate) async fn explain(inbound: &Inbound, case: &Case) -> Result<Explanatio
     let taken =
         rehearsal.smtp.transaction().filter(|transaction| !transaction.recipients.is_empty());
     let recipients = taken
-        .map(|transaction| inbound.envelope(transaction.clone()).recipients)
+        .map(|transaction| inbound.expand(transaction.clone()).envelope.recipients)
         .unwrap_or_default();
     Ok(Explanation {
         service: rehearsal.door.name().to_owned(),

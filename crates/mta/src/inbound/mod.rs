@@ -4,6 +4,7 @@
 //! |---|---|
 //! | the loop of a session: octets, time, questions | [`session`] |
 //! | who may send, and whose mail is taken | [`policy`] |
+//! | what aliases make of an envelope | [`aliases`] |
 //! | passwords | [`login`] |
 //! | the content while it comes, and when it is complete | [`incoming`] |
 //! | what submission adds, checks and removes | [`submission`] |
@@ -11,6 +12,7 @@
 //!
 //! Every decision of the protocol is in `postroad_protocol::server`; policy answers its questions.
 
+pub(crate) mod aliases;
 pub(crate) mod incoming;
 pub(crate) mod limits;
 pub(crate) mod login;

@@ -3,18 +3,15 @@
 //! Never an open relay: mail for others is taken from users who have logged in, from listed networks
 //! and from processes of this host, and from nobody else.
 
-use std::collections::HashSet;
-
-use postroad_accounts::{Directory, Resolution, UserName};
+use postroad_accounts::{Resolution, UserName};
 use postroad_config::Config;
 use postroad_net::Peer;
 use postroad_protocol::address::{Address, ForwardPath, LocalPart, ReversePath};
 use postroad_protocol::command::{Mail, Rcpt};
-use postroad_protocol::envelope::{Envelope, Recipient};
 use postroad_protocol::reply::Reply;
-use postroad_protocol::server::Transaction;
 use postroad_queue::AcceptError;
 
+use super::aliases::postmasters_mailbox;
 use super::{Door, Inbound};
 use crate::outbound::ProbeOutcome;
 
@@ -157,61 +154,6 @@ impl Inbound {
             }
         }
     }
-
-    /// The envelope of an accepted transaction: aliases expanded, each address once.
-    pub(crate) fn envelope(&self, transaction: Transaction) -> Envelope {
-        let Transaction { mail, recipients } = transaction;
-        let mut expanded = Vec::with_capacity(recipients.len());
-        let directory = self.accounts.directory();
-        for rcpt in recipients {
-            self.expand(&directory, rcpt, &mut expanded);
-        }
-        if expanded.len() > 1 {
-            let mut seen = HashSet::with_capacity(expanded.len());
-            expanded.retain(|recipient| seen.insert(recipient.address.clone()));
-        }
-        Envelope {
-            reverse_path: mail.reverse_path,
-            recipients: expanded,
-            body: mail.body,
-            utf8: mail.utf8,
-            ret: mail.ret,
-            envid: mail.envid,
-        }
-    }
-
-    fn expand(&self, directory: &Directory, rcpt: Rcpt, expanded: &mut Vec<Recipient>) {
-        let address = recipient_address(&self.config, &self.hostname, &rcpt.forward_path);
-        let Some(address) = address else { return };
-        let Rcpt { notify, orcpt, .. } = rcpt;
-        let members = match directory.resolve(&address) {
-            Resolution::Alias(members) => members,
-            Resolution::Mailbox { user, .. } => {
-                postmasters_mailbox(directory, &address, &user).into_iter().collect()
-            }
-            Resolution::Unknown | Resolution::NotLocal => Vec::new(),
-        };
-        if members.is_empty() {
-            return expanded.push(Recipient { address, notify, orcpt });
-        }
-        // RFC 3461 §5.2.7.1: notices name the address that the sender wrote.
-        let orcpt = orcpt.or_else(|| Some(format!("rfc822;{address}")));
-        expanded.extend(members.into_iter().map(|address| Recipient {
-            address,
-            notify,
-            orcpt: orcpt.clone(),
-        }));
-    }
-}
-
-/// Whose mailbox a `postmaster` is whom no file names; `None` for every other address. A delivery agent that
-/// isn't ours knows the user alone.
-fn postmasters_mailbox(
-    directory: &Directory,
-    address: &Address,
-    user: &UserName,
-) -> Option<Address> {
-    directory.mailbox(address).is_none().then(|| user.at(&address.domain))
 }
 
 /// The address behind a forward-path: the bare postmaster is the first local domain's.

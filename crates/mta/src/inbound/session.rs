@@ -16,6 +16,7 @@ use postroad_queue::{Accept, Content, DelayNotice, NewMessage, QueueId, QueueRow
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::{Instant, sleep_until, timeout};
 
+use super::aliases::Expanded;
 use super::incoming::{Complete, Facts, Incoming};
 use super::limits;
 use super::login::LoginError;
@@ -266,7 +267,8 @@ impl Session {
                 return Answer::No(reply);
             }
         };
-        let envelope = Arc::new(self.inbound.envelope(transaction));
+        let Expanded { envelope, to_tell } = self.inbound.expand(transaction);
+        let envelope = Arc::new(envelope);
         let began = Instant::now();
         let Complete { content, facts } = complete;
         let octets = content.len();
@@ -294,6 +296,9 @@ impl Session {
         let states = vec![waiting; envelope.recipients.len()];
         let delay_notice = DelayNotice::NotSent;
         let row = QueueRow { id, arrived, octets, envelope, states, delay_notice };
+        if !to_tell.is_empty() {
+            self.inbound.engine.tell_of_expansion(&row, &to_tell, in_memory.as_ref()).await;
+        }
         self.inbound.engine.submit(row, in_memory);
         self.unconfirmed = Some(id);
         Answer::Stored(Reply::new(250, (2, 0, 0), format!("Ok: queued as {id}")))

@@ -9,6 +9,8 @@ use postroad_config::ClearTextLogin;
 use postroad_net::Io;
 use postroad_net::listen::Handed;
 use postroad_net::process::Trigger;
+use postroad_protocol::address::ReversePath;
+use postroad_protocol::envelope::Notify;
 use postroad_queue::{Cursor, Filter, QueueRow};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -22,7 +24,8 @@ mod limits;
 mod relay;
 mod submission;
 
-/// An MTA for `our.example` with the users alice and bob (password `secret`) and the alias `team`.
+/// An MTA for `our.example` with the users alice and bob (password `secret`) and the aliases `team` and
+/// `sales`.
 pub(crate) struct Host {
     folder: TempDir,
     mta: Mta,
@@ -42,7 +45,7 @@ impl Host {
             let name = UserName::parse(name).unwrap();
             postroad_accounts::users::add(&at("users"), &name, b"secret").unwrap();
         }
-        std::fs::write(at("aliases"), "team: alice, eve@third.example\n").unwrap();
+        std::fs::write(at("aliases"), "team: alice, eve@third.example\nsales: bob\n").unwrap();
         let (certificate, key) = write_certificate(folder.path());
         let mut config = Config {
             hostname: "mx.our.example".to_owned(),
@@ -238,7 +241,59 @@ async fn aliases_are_expanded_into_the_queue() {
     let addresses: Vec<_> =
         recipients.iter().map(|recipient| recipient.address.to_string()).collect();
     assert_eq!(addresses, ["alice@our.example", "eve@third.example"]);
-    assert_eq!(recipients[0].orcpt.as_deref(), Some("rfc822;team@our.example"));
+    // Who was named keeps its own parameters, though the alias holds it too.
+    assert_eq!((recipients[0].notify, &recipients[0].orcpt), (Notify::Never, &None));
+    assert_eq!(recipients[1].notify, Notify::Unsaid);
+    assert_eq!(recipients[1].orcpt.as_deref(), Some("rfc822;team@our.example"));
+}
+
+#[tokio::test] // Tests RFC 3461 §5.2.7.3 (c).
+async fn the_sender_is_told_of_an_alias_of_several_once() {
+    let host = Host::start().await;
+    let mut client = host.connect(Door::Smtp, "192.0.2.1").await;
+    client
+        .play(
+            "C: EHLO client.example
+             S: 250-
+             C: MAIL FROM:<a@b.example> ENVID=mine RET=HDRS
+             S: 250
+             C: RCPT TO:<team@our.example> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;Team@B.example
+             S: 250
+             C: RCPT TO:<sales@our.example> NOTIFY=SUCCESS
+             S: 250
+             C: DATA
+             S: 354
+             C: Subject: hello
+             C: .
+             S: 250",
+        )
+        .await;
+    let rows = host.queued().await;
+    let [notice, message] = &rows[..] else { panic!("{rows:?}") };
+    let (notice, message) = match notice.envelope.reverse_path {
+        ReversePath::Null => (notice, message),
+        ReversePath::Address(_) => (message, notice),
+    };
+    for recipient in &message.envelope.recipients {
+        let notify = match recipient.address.to_string().as_str() {
+            // RFC 3461 §5.2.7.2: an alias of one hands everything on.
+            "bob@our.example" => "On { success: Yes, failure: No, delay: No }",
+            _ => "On { success: No, failure: No, delay: Yes }",
+        };
+        assert_eq!(format!("{:?}", recipient.notify), notify, "{recipient:?}");
+    }
+    assert_eq!(notice.envelope.recipients[0].address.to_string(), "a@b.example");
+    let content = host.inbound().shard.content(notice.id).await.unwrap();
+    let content = String::from_utf8_lossy(&content);
+    for expected in [
+        "Original-Envelope-Id: mine\r\n",
+        "Original-Recipient: rfc822;Team@B.example\r\nFinal-Recipient: rfc822;team@our.example\r\n",
+        "Action: expanded\r\nStatus: 2.1.5\r\n",
+        "Subject: hello\r\n",
+    ] {
+        assert!(content.contains(expected), "{content}");
+    }
+    assert_eq!(content.matches("Final-Recipient").count(), 1);
 }
 
 #[tokio::test]

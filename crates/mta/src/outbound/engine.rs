@@ -18,6 +18,7 @@ use postroad_accounts::Accounts;
 use postroad_config::Config;
 use postroad_observe::trace::Journal;
 use postroad_protocol::address::Domain;
+use postroad_protocol::envelope::Recipient;
 use postroad_queue::spool::{OwnedShard, QueueId, QueueRow};
 use tokio::time::{sleep_until, timeout};
 
@@ -25,6 +26,7 @@ use super::dns::{Hickory, Resolver};
 use super::events;
 use super::limits;
 use super::network::{Network, Os};
+use super::notice;
 use super::shared::Shared;
 use super::why::{self, Why};
 
@@ -88,6 +90,17 @@ impl Engine {
     /// where it is too large to be kept in memory. Never blocks.
     pub fn submit(&self, row: QueueRow, content: Option<Bytes>) {
         self.shared.submit(row, content);
+    }
+
+    /// Tells the sender of aliases that were expanded, where that was asked for (RFC 3461 §5.2.7.3). It is safe
+    /// when this returns; where the queue doesn't take it, the log says so.
+    pub async fn tell_of_expansion(
+        &self,
+        row: &QueueRow,
+        aliases: &[Recipient],
+        content: Option<&Bytes>,
+    ) {
+        notice::expansion(&self.shared, row, aliases, content).await;
     }
 
     /// Looks through the queue again: an operator has changed it.

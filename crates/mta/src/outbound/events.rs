@@ -128,9 +128,9 @@ pub(crate) fn notice_refused(queue_id: &str, error: &NoticeError) {
     tracing::error!(queue_id, error, "cannot tell the sender; trying again later");
 }
 
-/// A notice that not even the postmaster gets: the end of the road.
-pub(crate) fn notice_lost(queue_id: &str, reply: &Reply) {
-    tracing::error!(queue_id, %reply, "notice dropped: the postmaster can't be reached");
+/// A notice that not even the postmaster gets.
+pub(crate) fn notice_held(queue_id: &str, reply: &Reply) {
+    tracing::error!(queue_id, %reply, "message held: nobody can be told that it failed; see postroad queue");
 }
 
 /// A message that doesn't fit its checksum.

@@ -1,11 +1,11 @@
 //! A message that is being delivered, and the jobs it is cut into: one for each destination.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use bytes::Bytes;
-use postroad_queue::spool::{ContentError, Outcome, QueueRow, RecipientState};
+use postroad_queue::spool::{ContentError, DelayNotice, Outcome, QueueRow, RecipientState};
 
 use super::events;
 use super::shared::Shared;
@@ -17,6 +17,8 @@ pub(crate) struct Flight {
     pub(crate) id: String,
     /// Which look at the queue the row stems from; an operator's edit makes it stale.
     pub(crate) generation: u64,
+    /// Whether the sender was told of the delay, by this flight or before.
+    pub(crate) delay_told: AtomicBool,
     content: Option<Bytes>,
     jobs_open: AtomicUsize,
     next_due: Mutex<Option<SystemTime>>,
@@ -43,6 +45,7 @@ impl Flight {
         Arc::new(Self {
             id: row.id.to_string(),
             generation: shared.generation(),
+            delay_told: AtomicBool::new(row.delay_notice == DelayNotice::Sent),
             row,
             content,
             jobs_open: AtomicUsize::new(jobs),

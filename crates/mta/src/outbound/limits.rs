@@ -34,3 +34,7 @@ pub(crate) const PROBE_CACHE_MAX: usize = 10_000;
 pub(crate) const PROBE_CONNECTIONS_MAX: usize = 8;
 /// How old such a connection may be.
 pub(crate) const PROBE_IDLE: Duration = Duration::from_secs(30);
+/// Jobs whose outcomes are recorded together.
+pub(crate) const SETTLED_TOGETHER_MAX: usize = 1_000;
+/// Octets of notices that are put into the queue together.
+pub(crate) const NOTICES_OCTETS_MAX: usize = 4 * 1024 * 1024;

@@ -3,9 +3,10 @@
 //! ```text
 //! message with a sender  ──fails──▶  notice (null reverse-path) to the sender
 //! notice                 ──fails──▶  notice (null reverse-path) to the local postmaster
-//! notice to postmaster   ──fails──▶  a line in the log, and the end
+//! notice to postmaster   ──fails──▶  held for the operator
 //! ```
-//! So no notice is ever about a notice about a notice, and nothing loops (RFC 5321 §4.5.5, row Q04).
+//! So no notice is ever about a notice about a notice, nothing loops, and nothing is lost
+//! (RFC 5321 §4.5.5, RFC 3461 §5.2, row Q04).
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -13,226 +14,245 @@ use std::time::SystemTime;
 use bytes::Bytes;
 use postroad_accounts::Resolution;
 use postroad_protocol::address::{Address, ReversePath};
-use postroad_protocol::dsn::{Kind, Notice, Reader, Report};
-use postroad_protocol::envelope::{Body, Envelope, Recipient, Wanted};
-use postroad_queue::spool::{Accept, Content, DelayNotice, NewMessage, QueueRow, RecipientState};
+use postroad_protocol::dsn::{Action, Kind, Notice, Reader, Report, Speaker};
+use postroad_protocol::envelope::{Body, Envelope, Recipient};
+use postroad_protocol::reply::Reply;
+use postroad_queue::spool::{
+    Accept, AcceptError, Content, DelayNotice, NewMessage, QueueId, QueueRow, RecipientState,
+};
 
 use super::events;
-use super::flight::Flight;
-use super::hop::Hop;
-use super::settle::Told;
+use super::settle::{Told, Tried};
 use super::shared::Shared;
 
 /// Why a notice isn't in the queue.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum NoticeError {
     #[error("the queue didn't take the notice: {0}")]
-    Refused(postroad_queue::spool::AcceptError),
+    Refused(AcceptError),
     #[error("it is not known whether the queue has the notice")]
     InDoubt,
 }
 
-/// The recipients will never get the message.
-pub(crate) async fn failure(
-    shared: &Arc<Shared>,
-    flight: &Flight,
-    hop: &Hop,
-    failed: &[Told],
-    content: &Bytes,
-) -> Result<(), NoticeError> {
-    let envelope = &flight.row.envelope;
-    match envelope.reverse_path.address() {
-        Some(sender) => {
-            let wanted = |told: &&Told| {
-                let recipient = envelope.recipients.get(told.recipient);
-                recipient.is_some_and(|r| r.notify.failure() == Wanted::Yes)
+/// A message that there is something to tell about.
+pub(crate) struct About<'a> {
+    pub(crate) shared: &'a Arc<Shared>,
+    /// Its queue id, as text.
+    pub(crate) id: &'a str,
+    pub(crate) row: &'a QueueRow,
+    pub(crate) content: &'a [u8],
+    /// The host that was talked to; empty where none was.
+    pub(crate) remote: &'a str,
+}
+
+impl About<'_> {
+    /// The recipients will never get the message. `None` where there is nobody to tell: no sender, and no
+    /// postmaster.
+    pub(crate) fn failure(&self, failed: &[Told]) -> Option<Draft> {
+        let audience = self.sender().or_else(|| postmaster(self.shared))?;
+        Some(self.draft(Kind::Failure, audience, self.reports(failed)))
+    }
+
+    /// They haven't got it yet.
+    pub(crate) fn delay(&self, delayed: &[Told]) -> Option<Draft> {
+        let until = self.row.arrived + self.shared.retry.give_up_after;
+        let audience = self.sender().filter(|_| !delayed.is_empty())?;
+        Some(self.draft(Kind::Delay { until }, audience, self.reports(delayed)))
+    }
+
+    /// They have it, and the sender had asked.
+    pub(crate) fn success(&self, succeeded: &[Told]) -> Option<Draft> {
+        let audience = self.sender().filter(|_| !succeeded.is_empty())?;
+        Some(self.draft(Kind::Success, audience, self.reports(succeeded)))
+    }
+
+    /// These were aliases of several; the sender had asked what becomes of them (RFC 3461 §5.2.7.3 (c)).
+    fn expansion(&self, aliases: &[Recipient]) -> Option<Draft> {
+        let audience = self.sender().filter(|_| !aliases.is_empty())?;
+        let reply = Reply::new(250, (2, 1, 5), "the address stands for others");
+        let (action, speaker, last_attempt) = (Action::Expanded, Speaker::Us, None);
+        let report = |recipient| Report { recipient, action, reply: &reply, speaker, last_attempt };
+        Some(self.draft(Kind::Success, audience, aliases.iter().map(report).collect()))
+    }
+
+    /// The sender, where there is one who could read it: RFC 3461 §5.2 forbids notices about messages without.
+    fn sender(&self) -> Option<Audience> {
+        let to = self.row.envelope.reverse_path.address()?;
+        Audience::new(self.shared, Reader::Sender, to.clone())
+    }
+
+    fn reports<'a>(&'a self, told: &'a [Told]) -> Vec<Report<'a>> {
+        let now = self.shared.clock.now();
+        let report = |told: &'a Told| {
+            let recipient = self.row.envelope.recipients.get(told.recipient)?;
+            let (speaker, last_attempt) = match told.tried {
+                Tried::Earlier => (Speaker::Forgotten, None),
+                Tried::Now if self.remote.is_empty() => (Speaker::Us, Some(now)),
+                Tried::Now => (Speaker::Host(self.remote), Some(now)),
             };
-            let told: Vec<&Told> = failed.iter().filter(wanted).collect();
-            send(shared, flight, hop, Kind::Failure, sender, &told, content).await
-        }
-        None => double_bounce(shared, flight, hop, failed, content).await,
-    }
-}
-
-/// A notice can't be delivered: the postmaster gets it, unless it was on its way there.
-async fn double_bounce(
-    shared: &Arc<Shared>,
-    flight: &Flight,
-    hop: &Hop,
-    failed: &[Told],
-    content: &Bytes,
-) -> Result<(), NoticeError> {
-    let postmaster = postmaster(shared);
-    let targets = postmaster.as_ref().map(|p| final_addresses(shared, p)).unwrap_or_default();
-    let envelope = &flight.row.envelope;
-    let is_for_postmaster = |told: &&Told| {
-        let address = envelope.recipients.get(told.recipient).map(|r| &r.address);
-        address.is_some_and(|address| {
-            Some(address) == postmaster.as_ref() || targets.contains(address)
-        })
-    };
-    let (lost, told): (Vec<&Told>, Vec<&Told>) = failed.iter().partition(is_for_postmaster);
-    for told in lost {
-        events::notice_lost(&flight.id, &told.reply);
-    }
-    match postmaster {
-        Some(postmaster) => {
-            send(shared, flight, hop, Kind::Failure, &postmaster, &told, content).await
-        }
-        None => {
-            told.iter().for_each(|told| events::notice_lost(&flight.id, &told.reply));
-            Ok(())
-        }
-    }
-}
-
-/// They haven't got it yet.
-pub(crate) async fn delay(
-    shared: &Arc<Shared>,
-    flight: &Flight,
-    hop: &Hop,
-    delayed: &[Told],
-    content: &Bytes,
-) -> Result<(), NoticeError> {
-    let Some(sender) = flight.row.envelope.reverse_path.address() else { return Ok(()) };
-    let until = flight.row.arrived + shared.retry.give_up_after;
-    let told: Vec<&Told> = delayed.iter().collect();
-    send(shared, flight, hop, Kind::Delay { until }, sender, &told, content).await
-}
-
-/// They have it, and the sender had asked.
-pub(crate) async fn success(
-    shared: &Arc<Shared>,
-    flight: &Flight,
-    hop: &Hop,
-    succeeded: &[Told],
-    content: &Bytes,
-) -> Result<(), NoticeError> {
-    let Some(sender) = flight.row.envelope.reverse_path.address() else { return Ok(()) };
-    let told: Vec<&Told> = succeeded.iter().collect();
-    send(shared, flight, hop, Kind::Success, sender, &told, content).await
-}
-
-async fn send(
-    shared: &Arc<Shared>,
-    flight: &Flight,
-    hop: &Hop,
-    kind: Kind,
-    to: &Address,
-    told: &[&Told],
-    content: &Bytes,
-) -> Result<(), NoticeError> {
-    if told.is_empty() {
-        return Ok(());
-    }
-    let targets = final_addresses(shared, to);
-    if targets.is_empty() {
-        // The sender is one of ours and doesn't exist: as if the notice had failed (a double bounce).
-        let Some(postmaster) = postmaster(shared).filter(|postmaster| postmaster != to) else {
-            told.iter().for_each(|told| events::notice_lost(&flight.id, &told.reply));
-            return Ok(());
+            Some(Report {
+                recipient,
+                action: told.action,
+                reply: &told.reply,
+                speaker,
+                last_attempt,
+            })
         };
-        return Box::pin(send(shared, flight, hop, kind, &postmaster, told, content)).await;
+        told.iter().filter_map(report).collect()
     }
-    let now = shared.clock.arrival();
-    let id = shared.shard.new_id();
-    let id_text = id.to_string();
-    let (message, utf8) = {
-        let notice = notice(shared, flight, hop, kind, to, told, content, &id_text, now);
-        (Bytes::from(notice.build()), notice.utf8())
-    };
-    let recipients = targets.into_iter().map(Recipient::new).collect();
-    let mut envelope = Envelope::new(ReversePath::Null, recipients); // RFC 5321 §4.5.5
-    envelope.utf8 = utf8;
-    if !message.is_ascii() {
-        envelope.body = Body::EightBitMime;
-    }
-    accept(shared, id, envelope, message, now).await?;
-    events::notice(&shared.journal, &flight.id, &id_text, kind, to);
-    Ok(())
-}
 
-#[expect(
-    clippy::too_many_arguments,
-    reason = "it only puts its arguments into a struct of their names"
-)]
-fn notice<'a>(
-    shared: &'a Shared,
-    flight: &'a Flight,
-    hop: &'a Hop,
-    kind: Kind,
-    to: &'a Address,
-    told: &[&'a Told],
-    content: &'a Bytes,
-    id: &'a str,
-    now: SystemTime,
-) -> Notice<'a> {
-    let envelope = &flight.row.envelope;
-    let remote = (!hop.remote.is_empty()).then_some(hop.remote.as_str());
-    let report = |told: &&'a Told| {
-        let recipient = envelope.recipients.get(told.recipient)?;
-        let (action, reply) = (told.action, &told.reply);
-        Some(Report { recipient, action, reply, remote, last_attempt: Some(now) })
-    };
-    Notice {
-        kind,
-        reader: Reader::Sender,
-        reporting_mta: &shared.hostname,
-        to,
-        id,
-        now,
-        message: &flight.id,
-        arrived: flight.row.arrived,
-        envid: envelope.envid.as_deref(),
-        ret: envelope.ret,
-        content,
-        reports: told.iter().filter_map(report).collect(),
+    fn draft(&self, kind: Kind, audience: Audience, reports: Vec<Report<'_>>) -> Draft {
+        let Audience { reader, to, addresses } = audience;
+        let (id, now) = (self.shared.shard.new_id(), self.shared.clock.arrival());
+        let envelope = &self.row.envelope;
+        let notice = Notice {
+            kind,
+            reader,
+            to: &to,
+            reporting_mta: &self.shared.hostname,
+            id: &id.to_string(),
+            now,
+            message: self.id,
+            arrived: self.row.arrived,
+            envid: envelope.envid.as_deref(),
+            ret: envelope.ret,
+            content: self.content,
+            reports,
+        };
+        let (content, utf8) = (Bytes::from(notice.build()), notice.utf8());
+        // RFC 5321 §4.5.5, RFC 3461 §6.1: the null reverse-path, and no RET.
+        let recipients = addresses.into_iter().map(Recipient::new).collect();
+        let mut envelope = Envelope::new(ReversePath::Null, recipients);
+        envelope.utf8 = utf8;
+        if !content.is_ascii() {
+            envelope.body = Body::EightBitMime;
+        }
+        let about = self.id.to_owned();
+        Draft { id, about, kind, to, arrived: now, envelope: Arc::new(envelope), content }
     }
 }
 
-async fn accept(
-    shared: &Arc<Shared>,
-    id: postroad_queue::spool::QueueId,
-    envelope: Envelope,
-    message: Bytes,
-    now: SystemTime,
-) -> Result<(), NoticeError> {
-    let new = NewMessage {
-        id,
-        arrived: now,
-        envelope: envelope.clone(),
-        content: Content::Memory(message.clone()),
-    };
-    match shared.shard.accept(vec![new]).await.pop() {
-        Some(Accept::Stored) => {}
-        Some(Accept::Refused(error)) => return Err(NoticeError::Refused(error)),
-        Some(Accept::InDoubt) | None => return Err(NoticeError::InDoubt),
-    }
-    let waiting = RecipientState::Waiting { attempts: 0, due: now, last: None };
-    let row = QueueRow {
-        id,
-        arrived: now,
-        octets: message.len() as u64,
-        states: vec![waiting; envelope.recipients.len()],
-        envelope: Arc::new(envelope),
-        delay_notice: DelayNotice::NotSent,
-    };
-    shared.submit(row, Some(message));
-    Ok(())
+/// Who is told.
+pub(crate) struct Audience {
+    reader: Reader,
+    to: Address,
+    /// Where mail for that address really goes: aliases are expanded as at RCPT.
+    addresses: Vec<Address>,
 }
 
-/// Where mail for the address really goes: aliases are expanded as at RCPT. Empty where the address is
-/// ours and nobody's.
-fn final_addresses(shared: &Shared, address: &Address) -> Vec<Address> {
-    match shared.accounts.directory().resolve(address) {
-        Resolution::Mailbox { .. } | Resolution::NotLocal => vec![address.clone()],
-        Resolution::Alias(addresses) => addresses,
-        Resolution::Unknown => Vec::new(),
+impl Audience {
+    /// `None` where the address is ours and nobody's.
+    fn new(shared: &Shared, reader: Reader, to: Address) -> Option<Self> {
+        let directory = shared.accounts.directory();
+        let addresses = match directory.resolve(&to) {
+            Resolution::NotLocal => vec![to.clone()],
+            // A postmaster whom no file names is a user whose own name a foreign delivery agent knows better.
+            Resolution::Mailbox { user, .. } => match directory.mailbox(&to) {
+                Some(_) => vec![to.clone()],
+                None => vec![user.at(&to.domain)],
+            },
+            Resolution::Alias(addresses) => addresses,
+            Resolution::Unknown => return None,
+        };
+        Some(Self { reader, to, addresses })
+    }
+
+    /// Whether mail for this address is mail for them.
+    pub(crate) fn is(&self, address: &Address) -> bool {
+        self.to == *address || self.addresses.contains(address)
     }
 }
 
 /// The postmaster of the first local domain.
-fn postmaster(shared: &Shared) -> Option<Address> {
+pub(crate) fn postmaster(shared: &Shared) -> Option<Audience> {
     let domain = shared.postmaster.as_ref()?;
-    Address::parse(&format!("postmaster@{domain}")).ok()
+    let address = Address::parse(&format!("postmaster@{domain}")).ok()?;
+    Audience::new(shared, Reader::Postmaster, address)
+}
+
+/// Tells the sender of aliases that were expanded; see [`About::expansion`].
+pub(crate) async fn expansion(
+    shared: &Arc<Shared>,
+    row: &QueueRow,
+    aliases: &[Recipient],
+    content: Option<&Bytes>,
+) {
+    let id = row.id.to_string();
+    let read = match content {
+        Some(content) => Ok(content.clone()),
+        None => shared.shard.content(row.id).await,
+    };
+    // Without the message there is still something to tell.
+    let content = read.inspect_err(|error| events::unreadable(&id, error)).unwrap_or_default();
+    let about = About { shared, id: &id, row, content: &content, remote: "" };
+    let drafts = about.expansion(aliases).into_iter().collect();
+    for put in put(shared, drafts).await {
+        let _ = put.inspect_err(|error| events::notice_refused(&id, error));
+    }
+}
+
+/// A notice that is written but not in the queue yet.
+pub(crate) struct Draft {
+    id: QueueId,
+    /// The queue id of the message that it is about.
+    about: String,
+    kind: Kind,
+    to: Address,
+    arrived: SystemTime,
+    envelope: Arc<Envelope>,
+    content: Bytes,
+}
+
+impl Draft {
+    pub(crate) fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    pub(crate) fn octets(&self) -> usize {
+        self.content.len()
+    }
+
+    fn message(&self) -> NewMessage {
+        NewMessage {
+            id: self.id,
+            arrived: self.arrived,
+            envelope: Envelope::clone(&self.envelope),
+            content: Content::Memory(self.content.clone()),
+        }
+    }
+
+    fn row(&self) -> QueueRow {
+        let waiting = RecipientState::Waiting { attempts: 0, due: self.arrived, last: None };
+        QueueRow {
+            id: self.id,
+            arrived: self.arrived,
+            octets: self.content.len() as u64,
+            states: vec![waiting; self.envelope.recipients.len()],
+            envelope: Arc::clone(&self.envelope),
+            delay_notice: DelayNotice::NotSent,
+        }
+    }
+}
+
+/// Puts notices into the queue, all in one sync, and on their way; says for each whether it is there.
+pub(crate) async fn put(shared: &Arc<Shared>, drafts: Vec<Draft>) -> Vec<Result<(), NoticeError>> {
+    if drafts.is_empty() {
+        return Vec::new();
+    }
+    let accepted = shared.shard.accept(drafts.iter().map(Draft::message).collect()).await;
+    let mut accepted = accepted.into_iter();
+    let mut put = Vec::with_capacity(drafts.len());
+    for draft in drafts {
+        put.push(match accepted.next() {
+            Some(Accept::Stored) => {
+                let notice = draft.id.to_string();
+                events::notice(&shared.journal, &draft.about, &notice, draft.kind, &draft.to);
+                shared.submit(draft.row(), Some(draft.content));
+                Ok(())
+            }
+            Some(Accept::Refused(error)) => Err(NoticeError::Refused(error)),
+            Some(Accept::InDoubt) | None => Err(NoticeError::InDoubt),
+        });
+    }
+    put
 }

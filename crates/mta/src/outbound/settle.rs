@@ -3,28 +3,43 @@
 //! The order is what keeps mail: first a notice is safe in the queue, then the recipient it tells about is
 //! settled as done. A crash in between sends the notice twice, never not at all.
 
+use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use postroad_observe::trace::Status;
+use postroad_protocol::address::ReversePath;
 use postroad_protocol::client::{Protocol, Verdict};
-use postroad_protocol::dsn::Action;
-use postroad_protocol::envelope::Wanted;
+use postroad_protocol::dsn::{Action, Kind};
+use postroad_protocol::envelope::{Notify, Wanted};
 use postroad_protocol::reply::{Reply, Severity};
 use postroad_queue::retry::Next;
-use postroad_queue::spool::{DelayNotice, Edit, Filter, Outcome, RecipientState};
+use postroad_queue::spool::{Edit, Filter, Outcome, QueueId, QueueRow, RecipientState};
 
 use super::events;
 use super::flight::{Flight, Job};
 use super::hop::Hop;
-use super::notice;
+use super::limits;
+use super::notice::{self, About, Draft, NoticeError};
 use super::shared::Shared;
 
 /// What a notice tells of one recipient.
+#[derive(Debug, Clone)]
 pub(crate) struct Told {
     pub(crate) recipient: usize,
     pub(crate) action: Action,
     pub(crate) reply: Reply,
+    pub(crate) tried: Tried,
+}
+
+/// When what is told happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tried {
+    Now,
+    /// At an attempt before; by whom the reply was said isn't known any more.
+    Earlier,
 }
 
 /// Our own reply as a verdict: from a look-up 5xx is final.
@@ -58,19 +73,54 @@ pub(crate) async fn conclude(
     conclude_many(shared, vec![Attempted { job, verdicts, content: Some(content) }], hop).await;
 }
 
-/// The same for many jobs, whose outcomes become durable together: what waited for a host that is down costs
-/// one sync, not one a message.
+/// The same for many jobs, whose notices and outcomes become durable together: what waited for a host that is
+/// down costs a sync or two, not as many a message.
 pub(crate) async fn conclude_many(shared: &Arc<Shared>, attempted: Vec<Attempted>, hop: &Hop) {
-    let mut settled = Vec::with_capacity(attempted.len());
+    let mut batch = Batch::default();
     for Attempted { job, verdicts, content } in attempted {
-        let mut attempt = Attempt::new(shared, &job.flight, hop);
+        let mut attempt = Attempt::new(shared, hop, job);
         for (recipient, verdict) in verdicts {
             attempt.take(recipient, verdict);
         }
-        attempt.tell(content).await;
-        settled.push((attempt.outcomes, job));
+        attempt.draft(content, &mut batch.drafts).await;
+        batch.attempts.push(attempt);
+        if batch.is_full() {
+            std::mem::take(&mut batch).settle(shared).await;
+        }
     }
-    send(shared, settled).await;
+    batch.settle(shared).await;
+}
+
+/// Attempts that are settled together.
+#[derive(Default)]
+struct Batch<'a> {
+    attempts: Vec<Attempt<'a>>,
+    /// The notices that they call for, in the same order.
+    drafts: Vec<Draft>,
+}
+
+impl Batch<'_> {
+    fn is_full(&self) -> bool {
+        let octets = self.drafts.iter().map(Draft::octets).sum::<usize>();
+        self.attempts.len() >= limits::SETTLED_TOGETHER_MAX || octets > limits::NOTICES_OCTETS_MAX
+    }
+
+    /// First the notices, then the outcomes.
+    async fn settle(self, shared: &Arc<Shared>) {
+        let mut put = notice::put(shared, self.drafts).await.into_iter();
+        let mut told_of_delay = Vec::new();
+        let mut settled = Vec::with_capacity(self.attempts.len());
+        for mut attempt in self.attempts {
+            attempt.told(&mut put, &mut told_of_delay);
+            settled.push((attempt.outcomes, attempt.job));
+        }
+        if !told_of_delay.is_empty() {
+            let filter = Filter { ids: Some(told_of_delay), ..Filter::default() };
+            // Fenced: the queue isn't ours any more, and nothing of this counts.
+            let _ = shared.shard.edit(&filter, Edit::DelayNoticeSent).await;
+        }
+        send(shared, settled).await;
+    }
 }
 
 /// The message has gone from the queue: an operator has deleted it.
@@ -114,25 +164,32 @@ fn outcome(flight: &Flight, recipient: usize, state: RecipientState) -> Outcome 
 /// One attempt's results.
 struct Attempt<'a> {
     shared: &'a Arc<Shared>,
-    flight: &'a Arc<Flight>,
     hop: &'a Hop,
+    job: Job,
     outcomes: Vec<Outcome>,
     failed: Vec<Told>,
     delayed: Vec<Told>,
     succeeded: Vec<Told>,
+    /// What was drafted of them, to be told in this order.
+    drafted: Vec<Kind>,
 }
 
 impl<'a> Attempt<'a> {
-    fn new(shared: &'a Arc<Shared>, flight: &'a Arc<Flight>, hop: &'a Hop) -> Self {
+    fn new(shared: &'a Arc<Shared>, hop: &'a Hop, job: Job) -> Self {
         Self {
             shared,
-            flight,
             hop,
+            job,
             outcomes: Vec::new(),
             failed: Vec::new(),
             delayed: Vec::new(),
             succeeded: Vec::new(),
+            drafted: Vec::new(),
         }
+    }
+
+    fn row(&self) -> &QueueRow {
+        &self.job.flight.row
     }
 
     fn take(&mut self, recipient: usize, verdict: Verdict) {
@@ -140,9 +197,9 @@ impl<'a> Attempt<'a> {
             Verdict::Accepted(reply) => self.sent(recipient, reply),
             Verdict::Refused(reply) => self.bounced(recipient, reply),
             Verdict::Deferred(reply) => {
-                let attempts = self.flight.attempts(recipient) + 1;
+                let attempts = self.job.flight.attempts(recipient) + 1;
                 let near = self.hop.distance();
-                match self.shared.next_attempt(attempts, &self.flight.row, near) {
+                match self.shared.next_attempt(attempts, self.row(), near) {
                     Next::GiveUp => self.bounced(recipient, reply),
                     Next::At(due) => self.deferred(recipient, attempts, due, reply),
                 }
@@ -152,7 +209,7 @@ impl<'a> Attempt<'a> {
 
     fn sent(&mut self, recipient: usize, reply: Reply) {
         self.log(recipient, Status::Sent, &reply);
-        self.outcomes.push(outcome(self.flight, recipient, RecipientState::Done));
+        self.settle(recipient, RecipientState::Done);
         let wanted = self.notify(recipient).is_some_and(|n| n.success() == Wanted::Yes);
         // RFC 3461 §5.2.1: who knows DSN tells the sender itself; §5.2.2: else we say that we passed it on.
         let action = match self.hop.protocol() {
@@ -160,115 +217,169 @@ impl<'a> Attempt<'a> {
             Protocol::Smtp => Action::Relayed,
         };
         if wanted && (action == Action::Delivered || !self.hop.dsn.is_offered()) {
-            self.succeeded.push(Told { recipient, action, reply });
+            self.succeeded.push(Told { recipient, action, reply, tried: Tried::Now });
         }
     }
 
-    /// Said to be bounced once the sender has been told; see [`Attempt::tell`].
+    /// Settled, and said to be bounced, once the sender has been told; see [`Attempt::told`].
     fn bounced(&mut self, recipient: usize, reply: Reply) {
-        self.outcomes.push(outcome(self.flight, recipient, RecipientState::Done));
-        self.failed.push(Told { recipient, action: Action::Failed, reply });
+        self.failed.push(Told { recipient, action: Action::Failed, reply, tried: Tried::Now });
     }
 
-    fn deferred(
-        &mut self,
-        recipient: usize,
-        attempts: u32,
-        due: std::time::SystemTime,
-        reply: Reply,
-    ) {
+    fn deferred(&mut self, recipient: usize, attempts: u32, due: SystemTime, reply: Reply) {
         self.log(recipient, Status::Deferred, &reply);
-        let state = RecipientState::Waiting { attempts, due, last: Some(reply.clone()) };
-        self.outcomes.push(outcome(self.flight, recipient, state));
-        let wanted = self.notify(recipient).is_some_and(|n| n.delay() == Wanted::Yes);
-        if wanted && self.warning_is_due() {
-            self.delayed.push(Told { recipient, action: Action::Delayed, reply });
-        }
+        let last = Some(reply.clone());
+        self.settle(recipient, RecipientState::Waiting { attempts, due, last });
+        self.delayed.push(Told { recipient, action: Action::Delayed, reply, tried: Tried::Now });
     }
 
-    /// The sender is told once, and never about a notice.
-    fn warning_is_due(&self) -> bool {
-        let row = &self.flight.row;
-        let age = self.shared.clock.now().duration_since(row.arrived).unwrap_or_default();
-        row.delay_notice == DelayNotice::NotSent
-            && row.envelope.reverse_path.address().is_some()
-            && age >= self.shared.retry.warn_after
+    fn settle(&mut self, recipient: usize, state: RecipientState) {
+        self.outcomes.push(outcome(&self.job.flight, recipient, state));
     }
 
-    fn notify(&self, recipient: usize) -> Option<postroad_protocol::envelope::Notify> {
-        self.flight.row.envelope.recipients.get(recipient).map(|recipient| recipient.notify)
+    fn notify(&self, recipient: usize) -> Option<Notify> {
+        self.row().envelope.recipients.get(recipient).map(|recipient| recipient.notify)
     }
 
     fn log(&self, recipient: usize, status: Status, reply: &Reply) {
-        events::outcome(self.shared, self.flight, recipient, status, reply, &self.hop.shown);
+        events::outcome(self.shared, &self.job.flight, recipient, status, reply, &self.hop.shown);
     }
 
-    /// Puts the notices into the queue. Where a failure can't be told now, the recipient isn't settled but
-    /// tried again later.
-    async fn tell(&mut self, content: Option<Bytes>) {
+    /// Writes the notices that are called for. Where the message can't be read, failures wait for a better
+    /// moment.
+    async fn draft(&mut self, content: Option<Bytes>, drafts: &mut Vec<Draft>) {
+        self.settle_untold();
+        self.choose_delayed();
         if self.failed.is_empty() && self.delayed.is_empty() && self.succeeded.is_empty() {
             return;
         }
         let read = match content {
             Some(content) => Ok(content),
-            None => self.flight.content().await,
+            None => self.job.flight.content().await,
         };
         let content = match read {
             Ok(content) => content,
             Err(error) => {
-                events::unreadable(&self.flight.id, &error);
-                return std::mem::take(&mut self.failed)
-                    .into_iter()
-                    .for_each(|f| self.take_back(f));
+                events::unreadable(&self.job.flight.id, &error);
+                self.delayed.clear();
+                self.succeeded.clear();
+                return std::mem::take(&mut self.failed).into_iter().for_each(|f| self.put_off(f));
             }
         };
-        let content = &content;
+        self.write(&content, drafts);
+    }
+
+    fn write(&mut self, content: &[u8], drafts: &mut Vec<Draft>) {
+        let (id, row) = (self.job.flight.id.as_str(), &self.job.flight.row);
+        let about = About { shared: self.shared, id, row, content, remote: &self.hop.remote };
+        let (drafts_before, mut unheard) = (drafts.len(), Vec::new());
         if !self.failed.is_empty() {
-            let failed = std::mem::take(&mut self.failed);
-            let told = notice::failure(self.shared, self.flight, self.hop, &failed, content).await;
-            match told {
-                Ok(()) => {
-                    failed.iter().for_each(|f| self.log(f.recipient, Status::Bounced, &f.reply));
-                }
-                Err(error) => {
-                    events::notice_refused(&self.flight.id, &error);
-                    failed.into_iter().for_each(|failed| self.take_back(failed));
-                }
+            match about.failure(&self.failed) {
+                Some(draft) => drafts.push(draft),
+                None => unheard = std::mem::take(&mut self.failed),
             }
         }
-        if !self.delayed.is_empty() {
-            let told =
-                notice::delay(self.shared, self.flight, self.hop, &self.delayed, content).await;
-            match told {
-                Ok(()) => self.mark_as_told().await,
+        drafts.extend(about.delay(&self.delayed));
+        drafts.extend(about.success(&self.succeeded));
+        self.drafted = drafts.iter().skip(drafts_before).map(Draft::kind).collect();
+        unheard.into_iter().for_each(|told| self.hold(told));
+    }
+
+    /// Failures that nobody is told of: the sender doesn't want it (RFC 3461 §5.2.6), or the message is a notice
+    /// that was on its way to the postmaster, and stays for the operator.
+    fn settle_untold(&mut self) {
+        if self.failed.is_empty() {
+            return;
+        }
+        let postmaster = notice::postmaster(self.shared);
+        for told in std::mem::take(&mut self.failed) {
+            let Some(recipient) = self.row().envelope.recipients.get(told.recipient) else {
+                continue;
+            };
+            match self.row().envelope.reverse_path {
+                ReversePath::Address(_) if recipient.notify.failure() == Wanted::No => {
+                    self.log(told.recipient, Status::Bounced, &told.reply);
+                    self.settle(told.recipient, RecipientState::Done);
+                }
+                ReversePath::Null
+                    if postmaster.as_ref().is_none_or(|p| p.is(&recipient.address)) =>
+                {
+                    self.hold(told);
+                }
+                ReversePath::Address(_) | ReversePath::Null => self.failed.push(told),
+            }
+        }
+    }
+
+    /// The sender is told of a delay once, and never of a notice's; then of all who still wait.
+    fn choose_delayed(&mut self) {
+        let mut now = std::mem::take(&mut self.delayed);
+        if now.is_empty() {
+            return;
+        }
+        let age = self.shared.clock.now().duration_since(self.row().arrived).unwrap_or_default();
+        if self.row().envelope.reverse_path == ReversePath::Null
+            || age < self.shared.retry.warn_after
+            || self.job.flight.delay_told.swap(true, Ordering::AcqRel)
+        {
+            return;
+        }
+        let named: HashSet<usize> = self.job.recipients.iter().copied().collect();
+        let states = self.row().states.iter().enumerate();
+        now.extend(states.filter(|(recipient, _)| !named.contains(recipient)).filter_map(
+            |(recipient, state)| match state {
+                RecipientState::Waiting { last: Some(reply), .. } => {
+                    let (action, reply) = (Action::Delayed, reply.clone());
+                    Some(Told { recipient, action, reply, tried: Tried::Earlier })
+                }
+                RecipientState::Waiting { last: None, .. }
+                | RecipientState::Held { .. }
+                | RecipientState::Done => None,
+            },
+        ));
+        now.retain(|t| self.notify(t.recipient).is_some_and(|n| n.delay() == Wanted::Yes));
+        self.delayed = now;
+    }
+
+    /// What became of the notices. A failure that can't be told now isn't settled but tried again later.
+    fn told(
+        &mut self,
+        put: &mut impl Iterator<Item = Result<(), NoticeError>>,
+        told_of_delay: &mut Vec<QueueId>,
+    ) {
+        for (kind, result) in std::mem::take(&mut self.drafted).into_iter().zip(put) {
+            let error =
+                result.inspect_err(|e| events::notice_refused(&self.job.flight.id, e)).err();
+            match (kind, error) {
+                (Kind::Failure, None) => {
+                    for told in std::mem::take(&mut self.failed) {
+                        self.log(told.recipient, Status::Bounced, &told.reply);
+                        self.settle(told.recipient, RecipientState::Done);
+                    }
+                }
+                (Kind::Failure, Some(_)) => {
+                    std::mem::take(&mut self.failed).into_iter().for_each(|f| self.put_off(f));
+                }
+                (Kind::Delay { .. }, None) => told_of_delay.push(self.row().id),
                 // The next attempt brings another chance.
-                Err(error) => events::notice_refused(&self.flight.id, &error),
-            }
-        }
-        if !self.succeeded.is_empty() {
-            let told =
-                notice::success(self.shared, self.flight, self.hop, &self.succeeded, content).await;
-            if let Err(error) = told {
-                events::notice_refused(&self.flight.id, &error);
+                (Kind::Delay { .. }, Some(_)) | (Kind::Success, _) => {}
             }
         }
     }
 
-    fn take_back(&mut self, failed: Told) {
+    fn put_off(&mut self, failed: Told) {
         self.log(failed.recipient, Status::Deferred, &failed.reply);
-        let attempts = self.flight.attempts(failed.recipient) + 1;
+        let attempts = self.job.flight.attempts(failed.recipient) + 1;
         let due = self.shared.clock.now() + self.shared.retry.first;
-        let state = RecipientState::Waiting { attempts, due, last: Some(failed.reply) };
-        let index = u32::try_from(failed.recipient).unwrap_or(u32::MAX);
-        let mine = |outcome: &&mut Outcome| outcome.recipient == index;
-        if let Some(outcome) = self.outcomes.iter_mut().find(mine) {
-            outcome.state = state;
-        }
+        let last = Some(failed.reply);
+        self.settle(failed.recipient, RecipientState::Waiting { attempts, due, last });
     }
 
-    async fn mark_as_told(&self) {
-        let filter = Filter { ids: Some(vec![self.flight.row.id]), ..Filter::default() };
-        // Fenced: the queue isn't ours any more, and nothing of this counts.
-        let _ = self.shared.shard.edit(&filter, Edit::DelayNoticeSent).await;
+    /// Neither the sender nor the postmaster can be told: it is kept for the operator (row Q04).
+    fn hold(&mut self, failed: Told) {
+        self.log(failed.recipient, Status::Deferred, &failed.reply);
+        events::notice_held(&self.job.flight.id, &failed.reply);
+        let attempts = self.job.flight.attempts(failed.recipient) + 1;
+        self.settle(failed.recipient, RecipientState::Held { attempts });
     }
 }

@@ -1,10 +1,10 @@
 //! Notices: who is told what, and where the chain of them ends.
 
-use postroad_protocol::envelope::{Notify, Wanted};
-use postroad_queue::spool::RecipientState;
+use postroad_protocol::envelope::{Notify, Ret, Wanted};
+use postroad_queue::spool::{QueueRow, RecipientState};
 
 use crate::peer::{Peer, Peers, good};
-use crate::site::{Site, Table, envelope};
+use crate::site::{Site, Table, address, envelope};
 
 /// A peer that refuses everybody at RCPT.
 fn refusing() -> Peer {
@@ -59,32 +59,71 @@ async fn success_is_told_where_it_was_asked_for() {
     assert_eq!((local.count("Action: relayed"), local.count("Action: delivered")), (1, 1));
 }
 
-#[tokio::test(start_paused = true)]
-async fn q04_a_notice_that_fails_goes_to_the_postmaster_and_no_further() {
-    // Nobody takes anything, but for the postmaster's messages.
-    let peer = refusing();
-    let local = Peer::new(|command, _| {
-        Some(match command.starts_with("RCPT") && !command.contains("postmaster@") {
-            true => "550 5.1.1 no such user\r\n".into(),
-            false => good(command),
-        })
-    });
-    let site = Site::start(Peers::one(&peer).local(&local), Table::one("third.example"), "");
-    site.send("alice@our.example", &["b@third.example"]).await;
-    site.until_empty().await;
-    assert_eq!(local.count("RCPT TO:<alice@our.example>"), 1);
-    assert_eq!(local.count("RCPT TO:<postmaster@our.example>"), 1);
-    // The notice about the notice holds the letter's own words once.
-    assert_eq!(local.count("To: <postmaster@our.example>"), 1);
+/// Whether all that is in the queue is one message that is held.
+fn one_is_held(rows: &[QueueRow]) -> bool {
+    matches!(rows, [row] if matches!(row.states[..], [RecipientState::Held { .. }]))
 }
 
 #[tokio::test(start_paused = true)]
-async fn q04_a_postmaster_who_takes_nothing_ends_the_chain() {
-    let (peer, local) = (refusing(), refusing());
+async fn q04_a_notice_that_fails_goes_to_the_postmaster_and_no_further() {
+    let (peer, local) = (refusing(), Peer::good());
     let site = Site::start(Peers::one(&peer).local(&local), Table::one("third.example"), "");
-    site.send("alice@our.example", &["b@third.example"]).await;
+    site.send("a@third.example", &["b@third.example"]).await;
     site.until_empty().await;
-    assert_eq!(local.count("RCPT"), 2);
+    assert_eq!(peer.count("RCPT TO:<a@third.example>"), 1);
+    // Alice is the postmaster, and a delivery agent that isn't ours knows her by her own name.
+    assert_eq!(local.count("RCPT TO:<alice@our.example>"), 1);
+    assert_eq!(local.count("To: <postmaster@our.example>"), 1);
+    assert_eq!(local.count("Postmaster: this message could not be delivered"), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn q04_what_not_even_the_postmaster_takes_is_held() {
+    let full = Peer::new(|command, _| {
+        Some(match command.starts_with("RCPT") {
+            true => "550 5.2.2 the mailbox is full\r\n".into(),
+            false => good(command),
+        })
+    });
+    let (peer, local) = (refusing(), full);
+    let site = Site::start(Peers::one(&peer).local(&local), Table::one("third.example"), "");
+    site.send("a@third.example", &["b@third.example"]).await;
+    site.until("the notice to the postmaster is held", one_is_held).await;
+    assert_eq!((peer.count("RCPT"), local.count("RCPT")), (2, 1));
+    assert_eq!(site.shard.rows()[0].envelope.recipients[0].address, address("alice@our.example"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn q04_a_bounce_into_our_own_catch_all_ends_in_two_hops() {
+    let (peer, local) = (refusing(), Peer::good());
+    let peers = || Peers::one(&peer).local(&local);
+    // The postmaster is a user: the notice that the catch-all's target refuses is hers.
+    let aliases = "postmaster: alice\n@our.example: out@third.example\n";
+    let site = Site::with_aliases(aliases, peers(), Table::one("third.example"));
+    site.send("typo@our.example", &["b@third.example"]).await;
+    site.until_empty().await;
+    assert_eq!(peer.count("RCPT TO:<out@third.example>"), 1);
+    assert_eq!(local.count("RCPT TO:<alice@our.example>"), 1);
+    // The postmaster is caught as well: the notice was on its way there already.
+    let aliases = "@our.example: out@third.example\n";
+    let site = Site::with_aliases(aliases, peers(), Table::one("third.example"));
+    site.send("typo@our.example", &["b@third.example"]).await;
+    site.until("the notice is held", one_is_held).await;
+    assert_eq!(peer.count("RCPT TO:<out@third.example>"), 2);
+}
+
+#[tokio::test(start_paused = true)] // Tests RFC 3461 §5.2: never a notice about a message without a sender.
+async fn q04_success_and_delay_of_what_has_no_sender_are_told_to_nobody() {
+    let (peer, local) = (Peer::good(), Peer::good());
+    let site = Site::start(Peers::one(&peer).local(&local), Table::one("third.example"), "");
+    let mut notice = envelope("", &["b@third.example", "alice@our.example"]);
+    for recipient in &mut notice.recipients {
+        recipient.notify =
+            Notify::On { success: Wanted::Yes, failure: Wanted::Yes, delay: Wanted::Yes };
+    }
+    site.send_as(notice, "Subject: s\r\n\r\n").await;
+    site.until_empty().await;
+    assert_eq!((peer.messages(), local.messages()), (1, 1));
 }
 
 #[tokio::test(start_paused = true)]
@@ -93,7 +132,57 @@ async fn a_sender_of_ours_who_does_not_exist_is_the_postmasters_business() {
     let site = Site::start(Peers::one(&peer).local(&local), Table::one("third.example"), "");
     site.send("nobody@our.example", &["b@third.example"]).await;
     site.until_empty().await;
-    assert_eq!(local.count("RCPT TO:<postmaster@our.example>"), 1);
+    assert_eq!(local.count("RCPT TO:<alice@our.example>"), 1);
+    assert_eq!(local.count("To: <postmaster@our.example>"), 1);
+}
+
+#[tokio::test(start_paused = true)] // Tests RFC 3461 §5.2.1.
+async fn all_parameters_are_passed_on_to_who_knows_them_and_success_is_left_to_it() {
+    let peer = Peer::new(|command, _| {
+        Some(match command.starts_with("EHLO") {
+            true => "250-mx.third.example\r\n250-PIPELINING\r\n250 DSN\r\n".into(),
+            false => good(command),
+        })
+    });
+    let local = Peer::good();
+    let site = Site::start(Peers::one(&peer).local(&local), Table::one("third.example"), "");
+    let mut asking = envelope("alice@our.example", &["b@third.example", "c@third.example"]);
+    (asking.ret, asking.envid) = (Some(Ret::Headers), Some("a+b".into()));
+    asking.recipients[0].notify =
+        Notify::On { success: Wanted::Yes, failure: Wanted::No, delay: Wanted::No };
+    asking.recipients[0].orcpt = Some("rfc822;B=1@Third.example".into());
+    asking.recipients[1].notify = Notify::Never;
+    site.send_as(asking, "Subject: s\r\n\r\n").await;
+    site.until_empty().await;
+    for line in [
+        "MAIL FROM:<alice@our.example> RET=HDRS ENVID=a+2Bb",
+        "RCPT TO:<b@third.example> NOTIFY=SUCCESS ORCPT=rfc822;B+3D1@Third.example",
+        "RCPT TO:<c@third.example> NOTIFY=NEVER",
+    ] {
+        assert!(peer.heard().iter().any(|heard| heard == line), "{line}: {:?}", peer.heard());
+    }
+    assert_eq!(local.count("CONNECT"), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn q07_what_is_taken_after_its_time_was_sent_and_what_is_not_has_failed_once() {
+    for (reply, sent) in [("250 2.0.0 queued", true), ("451 4.3.0 not now", false)] {
+        // Both the give-up time and the warning's pass while the peer thinks.
+        let slow = Peer::new(move |command, _| {
+            Some(match command {
+                "." => format!("WAIT 360 {reply}\r\n"),
+                _ => good(command),
+            })
+        });
+        let local = Peer::good();
+        let more = "[mta.retry]\nfirst = \"10s\"\nwarn_after = \"1m\"\ngive_up_after = \"5m\"\n";
+        let site = Site::start(Peers::one(&slow).local(&local), Table::one("third.example"), more);
+        site.send("alice@our.example", &["b@third.example"]).await;
+        site.until_empty().await;
+        assert_eq!(slow.messages(), 1);
+        assert_eq!(local.count("Action: failed"), usize::from(!sent), "{reply}");
+        assert_eq!(local.count("Action: delayed"), 0);
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -112,4 +201,55 @@ async fn nothing_is_settled_before_its_notice_is_safe() {
     site.shard.full.store(false, std::sync::atomic::Ordering::Relaxed);
     site.until_empty().await;
     assert_eq!(local.count("Action: failed"), 1);
+}
+
+#[tokio::test(start_paused = true)] // Tests RFC 3461 §5.2.5 and RFC 3464 §2.3.9.
+async fn one_warning_names_all_who_still_wait() {
+    let busy = Peer::new(|command, _| {
+        Some(match command.starts_with("RCPT") {
+            true => "451 4.2.2 over quota\r\n".into(),
+            false => good(command),
+        })
+    });
+    let local = Peer::good();
+    let table = Table::one("third.example")
+        .domain("fourth.example", &[(10, "mx.fourth.example")])
+        .host("mx.fourth.example", [192, 0, 2, 4]);
+    let more = "[mta.retry]\nwarn_after = \"4h\"\ngive_up_after = \"1d\"\n";
+    // Nobody listens at the fourth.
+    let site = Site::start(Peers::one(&busy).local(&local), table, more);
+    let mut message = envelope(
+        "alice@our.example",
+        &["b@third.example", "c@third.example", "d@fourth.example", "e@fourth.example"],
+    );
+    // Who asked not to be warned isn't told, whoever else is.
+    for quiet in [1, 3] {
+        message.recipients[quiet].notify =
+            Notify::On { success: Wanted::No, failure: Wanted::Yes, delay: Wanted::No };
+    }
+    site.send_as(message, "Subject: s\r\n\r\n").await;
+    site.until_empty().await;
+    let heard = local.heard();
+    let warnings = heard.iter().filter(|line| line.starts_with("Subject: Your message is delayed"));
+    assert_eq!(warnings.count(), 1);
+    assert_eq!(local.count("Action: delayed"), 2);
+    assert_eq!(local.count("Will-Retry-Until: "), 2);
+    assert_eq!(local.count("Action: failed"), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_dead_host_held_up_is_told_and_settled_together() {
+    let local = Peer::good();
+    let more = "mta.deliveries_per_next_hop_max = 1\n[mta.retry]\ngive_up_after = \"1h\"\n";
+    // Nobody listens at the host that DNS names.
+    let site = Site::start(Peers::default().local(&local), Table::one("third.example"), more);
+    for _ in 0..50 {
+        site.send("alice@our.example", &["b@third.example"]).await;
+    }
+    site.until_empty().await;
+    assert_eq!(local.count("Action: failed"), 50);
+    assert_eq!(
+        local.count("    Given up after 60 minutes. The recipient's mail system does not"),
+        50
+    );
 }

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use postroad_mta::outbound::dns::BoxFuture;
 use postroad_mta::outbound::network::{Network, Place};
@@ -16,7 +17,7 @@ use tokio::net::UnixStream;
 
 /// How a peer answers a command, given the number of the connection; `None` says nothing and waits. The
 /// command is `CONNECT` for the greeting and `.` at the end of data; a reply that ends in `CLOSE` closes the
-/// connection behind it.
+/// connection behind it, one that begins with `WAIT n ` comes n seconds late.
 type Script = dyn Fn(&str, usize) -> Option<String> + Send + Sync;
 
 /// A server at an address.
@@ -104,7 +105,9 @@ impl Peer {
                     let _ = stream.read_to_end(&mut Vec::new()).await;
                     return;
                 };
-                let text = reply.strip_suffix("CLOSE").unwrap_or(&reply);
+                let (late, reply) = late(&reply);
+                tokio::time::sleep(late).await;
+                let text = reply.strip_suffix("CLOSE").unwrap_or(reply);
                 let written = stream.write_all(text.as_bytes()).await.is_ok();
                 if !written || stream.flush().await.is_err() || reply.ends_with("CLOSE") {
                     return;
@@ -126,6 +129,14 @@ impl Peer {
             }
         }
     }
+}
+
+/// How late a reply comes, and the reply.
+fn late(reply: &str) -> (Duration, &str) {
+    let late = reply.strip_prefix("WAIT ").and_then(|rest| rest.split_once(' '));
+    late.map_or((Duration::ZERO, reply), |(seconds, reply)| {
+        (Duration::from_secs(seconds.parse().unwrap()), reply)
+    })
 }
 
 /// The answers of a server with PIPELINING that likes everything.

@@ -106,16 +106,32 @@ impl Site {
         Self::start_with(Arc::new(MemoryShard::default()), peers, table, more)
     }
 
+    /// With a file of aliases.
+    pub(crate) fn with_aliases(aliases: &str, peers: Peers, table: Table) -> Self {
+        Self::make(Arc::new(MemoryShard::default()), peers, table, "", aliases)
+    }
+
     pub(crate) fn start_with(
         shard: Arc<MemoryShard>,
         peers: Peers,
         table: Table,
         more: &str,
     ) -> Self {
+        Self::make(shard, peers, table, more, "")
+    }
+
+    fn make(
+        shard: Arc<MemoryShard>,
+        peers: Peers,
+        table: Table,
+        more: &str,
+        aliases: &str,
+    ) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("postroad.toml");
         std::fs::write(&file, settings(dir.path(), more)).unwrap();
         std::fs::write(dir.path().join("users"), USERS).unwrap();
+        std::fs::write(dir.path().join("aliases"), aliases).unwrap();
         let config = postroad_config::load(&file).unwrap_or_else(|e| panic!("{e}")).config;
         let accounts = Accounts::open(Sources {
             users: config.accounts.users.clone(),

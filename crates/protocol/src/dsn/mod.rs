@@ -80,6 +80,17 @@ pub enum Reader {
     Postmaster,
 }
 
+/// Who said the last word about a recipient.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Speaker<'a> {
+    /// This next hop.
+    Host(&'a str),
+    /// We.
+    Us,
+    /// It was too long ago to know.
+    Forgotten,
+}
+
 /// One recipient's part of a notice.
 #[derive(Debug, Clone)]
 pub struct Report<'a> {
@@ -87,10 +98,10 @@ pub struct Report<'a> {
     pub recipient: &'a Recipient,
     /// What became of it.
     pub action: Action,
-    /// The last word said about it, by the next hop or by us.
+    /// The last word said about it.
     pub reply: &'a Reply,
-    /// The host that said it; `None` where it was us.
-    pub remote: Option<&'a str>,
+    /// Who said it.
+    pub speaker: Speaker<'a>,
     /// When it was last tried, where that is known.
     pub last_attempt: Option<SystemTime>,
 }

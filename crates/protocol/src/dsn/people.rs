@@ -11,7 +11,7 @@ use super::programs::is_given_up;
 use super::quote::{self, one_line, write_folded};
 use super::reasons::{self, Reason};
 use super::returned::{Extent, Returned};
-use super::{Action, Kind, Notice, Reader, Report, write_line};
+use super::{Action, Kind, Notice, Reader, Report, Speaker, write_line};
 
 const INDENT: &str = "    ";
 
@@ -103,9 +103,10 @@ impl Notice<'_> {
             Action::Relayed => write_folded(INDENT, RELAYED, INDENT, out),
             Action::Expanded => return write_folded(INDENT, EXPANDED, INDENT, out),
         }
-        let said = match report.remote {
-            Some(host) => format!("{host} said: {}", report.reply),
-            None => format!("In technical terms: {}", report.reply),
+        let said = match report.speaker {
+            Speaker::Host(host) => format!("{host} said: {}", report.reply),
+            Speaker::Us => format!("In technical terms: {}", report.reply),
+            Speaker::Forgotten => format!("Said last: {}", report.reply),
         };
         write_folded(INDENT, &one_line(&said, Utf8::SmtpUtf8), "      ", out);
     }

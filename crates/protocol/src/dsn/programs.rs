@@ -14,7 +14,7 @@ use crate::trace_fields::date;
 use crate::xtext;
 
 use super::quote::{clipped, one_line};
-use super::{Action, Kind, Notice, Report, write_line};
+use super::{Action, Kind, Notice, Report, Speaker, write_line};
 
 impl Notice<'_> {
     /// The subtype of the second part, which the first line of the header names too (RFC 6522 §3), and the
@@ -67,13 +67,17 @@ impl Notice<'_> {
         out.push_str("\r\n");
         write_line(out, format_args!("Action: {}", word(report.action)));
         write_line(out, format_args!("Status: {}", status(report)));
-        if let Some(host) = report.remote {
-            write_line(out, format_args!("Remote-MTA: dns; {}", one_line(&mta_name(host), utf8)));
-        }
-        // RFC 3464 §2.3.6: without Remote-MTA it is we who said it.
-        let speaker = if report.remote.is_some() { "smtp" } else { "x-postroad" };
         let said = one_line(&report.reply.to_string(), utf8);
-        write_line(out, format_args!("Diagnostic-Code: {speaker}; {said}"));
+        match report.speaker {
+            Speaker::Host(host) => {
+                let host = one_line(&mta_name(host), utf8);
+                write_line(out, format_args!("Remote-MTA: dns; {host}"));
+                write_line(out, format_args!("Diagnostic-Code: smtp; {said}"));
+            }
+            // RFC 3464 §2.3.6: without Remote-MTA it is we who said it.
+            Speaker::Us => write_line(out, format_args!("Diagnostic-Code: x-postroad; {said}")),
+            Speaker::Forgotten => {}
+        }
         if let Some(last_attempt) = report.last_attempt {
             write_line(out, format_args!("Last-Attempt-Date: {}", date(last_attempt)));
         }

@@ -62,13 +62,17 @@ fn failure() -> Case {
 }
 
 fn build(case: &Case) -> Vec<u8> {
-    let report = |told: &'_ (Recipient, Action, Reply)| Report {
+    let report = |told: &(Recipient, Action, Reply)| Report {
         recipient: Box::leak(Box::new(told.0.clone())),
         action: told.1,
         reply: Box::leak(Box::new(told.2.clone())),
-        remote: case.remote.clone().map(|host| &*host.leak()),
+        speaker: case.remote.clone().map_or(Speaker::Us, |host| Speaker::Host(host.leak())),
         last_attempt: Some(at(case.seconds)),
     };
+    build_with(case, case.told.iter().map(report).collect())
+}
+
+fn build_with(case: &Case, reports: Vec<Report<'_>>) -> Vec<u8> {
     let notice = Notice {
         kind: case.kind,
         reader: case.reader,
@@ -81,7 +85,7 @@ fn build(case: &Case) -> Vec<u8> {
         envid: case.envid.as_deref(),
         ret: case.ret,
         content: &case.content,
-        reports: case.told.iter().map(report).collect(),
+        reports,
     };
     notice.build()
 }
@@ -286,6 +290,21 @@ fn who_said_it() {
         assert_eq!(value(&case, "Remote-MTA").as_deref(), remote);
         assert!(value(&case, "Diagnostic-Code").unwrap().starts_with(speaker));
     }
+}
+
+#[test] // Tests RFC 3464 §2.3.6 and §2.3.7: what isn't known isn't said.
+fn what_was_said_before() {
+    let recipient = Recipient::new(address("b@c.example"));
+    let reply = Reply::new(451, (4, 2, 2), "full");
+    let (action, speaker) = (Action::Delayed, Speaker::Forgotten);
+    let report =
+        Report { recipient: &recipient, action, reply: &reply, speaker, last_attempt: None };
+    let case = case(action, reply.clone());
+    let out = String::from_utf8(build_with(&case, vec![report])).unwrap();
+    for absent in ["Remote-MTA", "Diagnostic-Code", "Last-Attempt-Date"] {
+        assert!(!out.contains(absent), "{out}");
+    }
+    assert!(out.contains("    The mailbox is full.\r\n    Said last: 451 4.2.2 full\r\n"), "{out}");
 }
 
 #[test]
