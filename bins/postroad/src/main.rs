@@ -4,13 +4,11 @@
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use clap::Parser as _;
-use postroad_operator::cli::{Cli, run};
+use postroad_operator::cli::run;
 
 fn main() -> ExitCode {
     postroad_net::tls::install_provider();
-    let cli = Cli::parse();
-    run(&cli).unwrap_or_else(|error| {
+    run(std::env::args_os()).unwrap_or_else(|error| {
         // A reader that has had enough (`postroad queue | head`) is no failure.
         if error.downcast_ref::<std::io::Error>().is_some_and(is_closed_pipe) {
             return ExitCode::SUCCESS;

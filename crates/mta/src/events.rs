@@ -6,6 +6,7 @@
 use postroad_accounts::UserName;
 use postroad_net::Peer;
 use postroad_net::slots::Full;
+use postroad_observe::control::Edit;
 use postroad_protocol::command::{Mail, Rcpt};
 use postroad_protocol::envelope::Envelope;
 use postroad_protocol::reply::Reply;
@@ -118,6 +119,16 @@ pub(crate) fn message_refused(
 pub(crate) fn control_failed(error: &dyn std::error::Error) {
     let error = chain(error);
     debug!(error, "a connection to the control socket ended early");
+}
+
+pub(crate) fn edited(edit: Edit, messages: u64) {
+    let edit = match edit {
+        Edit::Hold => "hold",
+        Edit::Release => "release",
+        Edit::Retry => "retry",
+        Edit::Delete => "delete",
+    };
+    info!(edit, messages, "the operator changed the queue");
 }
 
 pub(crate) fn reload_failed(error: &dyn std::error::Error) {

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | sessions, policy, submission, acceptance | `inbound` |
 //! | routing, DNS, deliveries, bounces | [`outbound`] |
-//! | the socket of `postroad queue` and `postroad status` | `control` |
+//! | the socket that the operator's commands ask | `control` |
 //! | every line that is logged about incoming mail | `events` |
 //! | the answer to `postroad explain` | `explain` |
 //! | the settings in force, and their reload | `live` |
@@ -36,6 +36,8 @@ mod explain;
 mod inbound;
 mod live;
 pub mod outbound;
+
+pub use control::{StandInError, stand_in};
 
 use control::Control;
 use inbound::{Door, Inbound, limits, login::PasswordChecks};

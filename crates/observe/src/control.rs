@@ -2,7 +2,8 @@
 //!
 //! JSON lines, UTF-8, `\n` at the end, a line at most [`FRAME_OCTETS_MAX`]. The client sends one
 //! [`Request`]; the server answers with any number of [`Answer`]s, the last of which is
-//! [`Answer::Done`] or [`Answer::Failed`], and waits for the next request. A line that is no request
+//! [`Answer::Done`] or [`Answer::Failed`], and waits for the next request. Behind [`Answer::Content`] alone
+//! stands something that is no line: octets of a message. A line that is no request
 //! gets [`Answer::Failed`] and the connection is closed: that one only (O02). Who may connect is decided
 //! by the socket's mode and the peer's uid.
 //!
@@ -11,17 +12,15 @@
 
 use serde::{Deserialize, Serialize};
 
+mod queue;
+
+pub use queue::*;
+
 /// The version of what is said here.
 pub const VERSION: u8 = 1;
 
 /// Octets of a line at most, line feed included.
 pub const FRAME_OCTETS_MAX: usize = 64 * 1024;
-
-/// Recipients that one [`Message`] names at most; `more_recipients` counts the others.
-pub const RECIPIENTS_MAX: usize = 50;
-
-/// Messages that one `list` gives at most where no limit is asked for.
-pub const LIST_DEFAULT: usize = 100;
 
 /// A line: what is said, and in which version.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -44,12 +43,40 @@ pub enum Request {
         /// Which.
         filter: Filter,
         /// How many at most.
-        limit: usize,
+        limit: u64,
+        /// Those that arrived after this one, itself not.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        after: Option<String>,
     },
-    /// One message with the start of its content: an [`Answer::Message`] and an [`Answer::Content`].
+    /// How much there is: one [`Answer::Count`].
+    Count {
+        /// Of which messages.
+        filter: Filter,
+    },
+    /// Sums: an [`Answer::Group`] each, the largest first.
+    Summary {
+        /// Of which messages.
+        filter: Filter,
+        /// What of.
+        by: By,
+        /// How many at most.
+        limit: u64,
+    },
+    /// What stands in the way of messages, oldest first: an [`Answer::Why`] for each position that recipients
+    /// of a message are in.
+    Why {
+        /// Which.
+        filter: Filter,
+        /// How many messages at most.
+        limit: u64,
+    },
+    /// One message with all its recipients: an [`Answer::Message`], [`Answer::Recipients`] where there are
+    /// more, and an [`Answer::Content`].
     Show {
         /// Which.
         queue_id: String,
+        /// How many octets of the content at most.
+        content_max: u64,
     },
     /// Changes messages: [`Answer::Done`] says how many.
     Edit {
@@ -64,41 +91,6 @@ pub enum Request {
     Explain(Case),
 }
 
-/// Which messages are meant; everything that is set must fit. Nothing set: all of them.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Filter {
-    /// Just these.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub queue_ids: Vec<String>,
-    /// The reverse-path is this address; `<>` is the null one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub sender: Option<String>,
-    /// One of the recipients is this address.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub recipient: Option<String>,
-    /// One of the recipients is in this domain.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub domain: Option<String>,
-    /// Arrived at least this many seconds ago.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub older_than_s: Option<u64>,
-}
-
-/// What is done to messages.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Edit {
-    /// Keep back.
-    Hold,
-    /// Let go again, due at once.
-    Release,
-    /// Due at once.
-    Retry,
-    /// Remove without a word to anybody.
-    Delete,
-}
-
 /// What the agent answers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "answer", rename_all = "kebab-case")]
@@ -107,13 +99,24 @@ pub enum Answer {
     Status(Status),
     /// A queued message.
     Message(Message),
-    /// The start of a message's content, with line feeds, cut to fit a line.
-    Content {
-        /// The text; what isn't UTF-8 is replaced.
-        text: String,
-        /// Octets of the whole content.
-        octets: u64,
+    /// More recipients of the message before.
+    Recipients {
+        /// [`RECIPIENTS_MAX`] at most.
+        recipients: Vec<Recipient>,
     },
+    /// A message's content: so many octets of it follow the line, as they are.
+    Content {
+        /// How many of them follow.
+        octets: u64,
+        /// How many there are.
+        octets_in_all: u64,
+    },
+    /// How much there is.
+    Count(Count),
+    /// A line of a summary.
+    Group(Group),
+    /// What stands in the way of a message.
+    Why(Why),
     /// The new settings are in force.
     Reloaded {
         /// Keys that were changed and count only after a restart, as `mta.smtp`.
@@ -123,7 +126,7 @@ pub enum Answer {
     Explanation(Explanation),
     /// The end of the answer.
     Done {
-        /// Messages that were listed or changed.
+        /// Messages that were listed, counted or changed.
         messages: u64,
     },
     /// The end of the answer: it could not be done.
@@ -238,53 +241,6 @@ pub struct Status {
     pub trace_dropped: u64,
 }
 
-/// A queued message.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Message {
-    /// Its id.
-    pub queue_id: String,
-    /// When it arrived.
-    pub arrived: u64,
-    /// Octets of content.
-    pub octets: u64,
-    /// The reverse-path; empty is the null one.
-    pub sender: String,
-    /// Who is still to get it, [`RECIPIENTS_MAX`] at most.
-    pub recipients: Vec<Recipient>,
-    /// How many more there are.
-    #[serde(default)]
-    pub more_recipients: u64,
-}
-
-/// Where one recipient stands.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Recipient {
-    /// The address.
-    pub address: String,
-    /// Waiting, held or done.
-    pub state: State,
-    /// Tries so far.
-    pub attempts: u32,
-    /// When it is tried next, where it waits.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub due: Option<u64>,
-    /// What was said last time.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub last: Option<String>,
-}
-
-/// Where one recipient stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum State {
-    /// To be tried.
-    Waiting,
-    /// An operator keeps it back.
-    Held,
-    /// Nothing is left to do.
-    Done,
-}
-
 /// Why a line is none of ours.
 #[derive(Debug, thiserror::Error)]
 pub enum FrameError {
@@ -366,8 +322,11 @@ mod tests {
                     attempts: 3,
                     due: Some(4),
                     last: Some("450 4.2.0 later\n".into()),
+                    next_hop: None,
+                    notify: None,
+                    orcpt: None,
                 }],
-                more_recipients: 0,
+                ..Message::default()
             }),
             r#"{"v":1,"answer":"message","queue_id":"0123456789ABC","arrived":1,"octets":2,"sender":"","recipients":[{"address":"a@b.example","state":"waiting","attempts":3,"due":4,"last":"450 4.2.0 later\n"}],"more_recipients":0}"#,
         );

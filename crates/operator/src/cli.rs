@@ -1,18 +1,20 @@
 //! The command line of `postroad`.
 
-use std::path::PathBuf;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use clap::{Args, Parser, Subcommand};
 use postroad_config::Loaded;
 
+use crate::queue::postfix::Spelling;
 use crate::{check, explain, probe, queue, reload, status, trace, up, user};
 
 /// Runs a Postroad mail suite, and looks after one
 #[derive(Debug, Parser)]
 #[command(name = "postroad", version, max_term_width = 100)]
-pub struct Cli {
+struct Cli {
     #[command(subcommand)]
     command: Command,
 }
@@ -51,6 +53,11 @@ pub(crate) struct Settings {
 const SYSTEM_SETTINGS: &str = "/etc/postroad/postroad.toml";
 
 impl Settings {
+    /// Those of this file; without one, those of the environment or of the usual places.
+    pub(crate) fn of(file: Option<PathBuf>) -> Self {
+        Self { config: file.or_else(|| std::env::var_os("POSTROAD_CONFIG").map(PathBuf::from)) }
+    }
+
     /// The file that was named; else the system's; else, where there is none, that of `postroad up`.
     fn path(&self) -> PathBuf {
         let system = PathBuf::from(SYSTEM_SETTINGS);
@@ -90,7 +97,7 @@ pub(crate) enum Output {
 }
 
 /// `--json`
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct Form {
     /// Print JSON, one object a line, for programs
     #[arg(long)]
@@ -103,11 +110,17 @@ impl Form {
     }
 }
 
-/// Does what the command line says.
+/// Does what the command line says; its first word is the name that the program was called by, which may be
+/// one of Postfix's ([`Spelling`]).
 ///
 /// # Errors
 /// What went wrong, in words for the person at the terminal.
-pub fn run(cli: &Cli) -> Result<ExitCode> {
+pub fn run(words: impl Iterator<Item = OsString>) -> Result<ExitCode> {
+    let words: Vec<OsString> = words.collect();
+    if let Some(spelling) = words.first().and_then(|name| Spelling::of(Path::new(name))) {
+        return spelling.run(words);
+    }
+    let cli = Cli::try_parse_from(words).unwrap_or_else(|usage| usage.exit());
     match &cli.command {
         Command::Up(up) => up::run(up),
         Command::Check(check) => check::run(check),

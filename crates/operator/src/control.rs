@@ -1,55 +1,163 @@
 //! Asking the transfer agent over its control socket ([`postroad_observe::control`]).
+//!
+//! While the agent is stopped, its own program stands in for it ([`Agent::reach`]): it knows the queue's
+//! files, and takes the queue's lock, so that nothing is changed behind a running agent's back.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::fs;
+use std::io::{BufRead as _, BufReader, ErrorKind, Read as _, Write as _};
+use std::net::Shutdown;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
+use std::process::{Child, Command};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
+use postroad_config::Loaded;
 use postroad_observe::control::{Answer, FRAME_OCTETS_MAX, Request, decode, encode};
+
+use crate::up;
 
 /// How long the agent may take for a line of its answer.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Sends `request` and hands each answer but the last to `each`; gives the number of messages that the
-/// last one names.
+/// A connection to the transfer agent.
+#[derive(Debug)]
+pub(crate) struct Agent {
+    reader: BufReader<UnixStream>,
+    stand_in: Option<Child>,
+}
+
+/// Who answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Speaker {
+    /// The running agent.
+    Agent,
+    /// Its program, on the files of the stopped one.
+    StandIn,
+}
+
+impl Agent {
+    /// Connects to the running agent.
+    pub(crate) fn connect(socket: &Path) -> Result<Self> {
+        let stream = UnixStream::connect(socket).with_context(|| unreachable(socket))?;
+        Self::over(stream, None)
+    }
+
+    /// Connects to the running agent, or starts somebody who knows its queue.
+    pub(crate) fn reach(loaded: &Loaded) -> Result<Self> {
+        let socket = &loaded.config.mta.control;
+        match UnixStream::connect(socket) {
+            Ok(stream) => Self::over(stream, None),
+            Err(error) if nobody_there(error.kind()) => Self::stand_in(loaded),
+            Err(error) => Err(error).with_context(|| unreachable(socket)),
+        }
+    }
+
+    fn stand_in(loaded: &Loaded) -> Result<Self> {
+        let queue = &loaded.config.mta.queue;
+        let owner = fs::metadata(queue).with_context(|| {
+            format!(
+                "the transfer agent isn't running, and there is no queue in {}: has it ever run with these settings?",
+                queue.display()
+            )
+        })?;
+        let (ours, theirs) = UnixStream::pair().context("cannot make a pair of sockets")?;
+        let mut command = Command::new(up::program("postroad-mta")?);
+        command.arg("--config").arg(&loaded.path).arg("control").stdin(OwnedFd::from(theirs));
+        // Files that root leaves in the queue would lock the agent out of it.
+        if rustix::process::geteuid().is_root() && owner.uid() != 0 {
+            command.uid(owner.uid()).gid(owner.gid());
+        }
+        let child = command.spawn().context("cannot start postroad-mta in the agent's place")?;
+        Self::over(ours, Some(child))
+    }
+
+    fn over(stream: UnixStream, stand_in: Option<Child>) -> Result<Self> {
+        stream.set_read_timeout(Some(PATIENCE)).context("cannot use the control socket")?;
+        stream.set_write_timeout(Some(PATIENCE)).context("cannot use the control socket")?;
+        Ok(Self { reader: BufReader::new(stream), stand_in })
+    }
+
+    pub(crate) fn speaker(&self) -> Speaker {
+        if self.stand_in.is_some() { Speaker::StandIn } else { Speaker::Agent }
+    }
+
+    /// Sends `request` and hands each answer but the last to `each`, with the octets that follow it; gives
+    /// the number of messages that the last one names.
+    pub(crate) fn ask(
+        &mut self,
+        request: &Request,
+        mut each: impl FnMut(Answer, Vec<u8>) -> Result<()>,
+    ) -> Result<u64> {
+        let line = encode(request)?;
+        self.reader.get_mut().write_all(&line).context("cannot ask the transfer agent")?;
+        loop {
+            match self.read_answer()? {
+                Answer::Done { messages } => return Ok(messages),
+                Answer::Failed { reason } => bail!("the transfer agent says: {reason}"),
+                Answer::Content { octets, octets_in_all } => {
+                    let content = self.read_octets(octets)?;
+                    each(Answer::Content { octets, octets_in_all }, content)?;
+                }
+                answer => each(answer, Vec::new())?,
+            }
+        }
+    }
+
+    fn read_answer(&mut self) -> Result<Answer> {
+        let mut line = Vec::new();
+        self.reader
+            .by_ref()
+            .take(FRAME_OCTETS_MAX as u64 + 1)
+            .read_until(b'\n', &mut line)
+            .context("the transfer agent doesn't answer")?;
+        if line.is_empty() {
+            bail!("the transfer agent closed the connection: its log says why");
+        }
+        decode(&line).context("the transfer agent's answer makes no sense")
+    }
+
+    fn read_octets(&mut self, octets: u64) -> Result<Vec<u8>> {
+        let mut content = Vec::new();
+        let read = self.reader.by_ref().take(octets).read_to_end(&mut content);
+        if read.context("the transfer agent doesn't answer")? as u64 != octets {
+            bail!("the transfer agent closed the connection in the middle of a message");
+        }
+        Ok(content)
+    }
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        // The end of input ends a stand-in, and the queue is free again when it has ended.
+        let _ = self.reader.get_ref().shutdown(Shutdown::Both);
+        if let Some(child) = &mut self.stand_in {
+            let _ = child.wait();
+        }
+    }
+}
+
+fn nobody_there(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::NotFound | ErrorKind::ConnectionRefused)
+}
+
+fn unreachable(socket: &Path) -> String {
+    format!(
+        "cannot reach the transfer agent at {}: is it running (systemctl status postroad-mta, or postroad up), and may you ask it (its user or root)?",
+        socket.display()
+    )
+}
+
+/// Asks the running agent one thing: [`Agent::ask`] on a connection of its own.
 pub(crate) fn ask(
     socket: &Path,
     request: &Request,
     mut each: impl FnMut(Answer) -> Result<()>,
 ) -> Result<u64> {
-    let unreachable = || {
-        format!(
-            "cannot reach the transfer agent at {}: is it running (systemctl status postroad-mta, or postroad up), and may you ask it (its user or root)?",
-            socket.display()
-        )
-    };
-    let mut stream = UnixStream::connect(socket).with_context(unreachable)?;
-    stream.set_read_timeout(Some(PATIENCE)).with_context(unreachable)?;
-    stream.set_write_timeout(Some(PATIENCE)).with_context(unreachable)?;
-    stream.write_all(&encode(request)?).context("cannot ask the transfer agent")?;
-    let mut reader = BufReader::new(stream);
-    loop {
-        match read_answer(&mut reader)? {
-            Answer::Done { messages } => return Ok(messages),
-            Answer::Failed { reason } => bail!("the transfer agent says: {reason}"),
-            answer => each(answer)?,
-        }
-    }
-}
-
-fn read_answer(reader: &mut BufReader<UnixStream>) -> Result<Answer> {
-    let mut line = Vec::new();
-    let limit = FRAME_OCTETS_MAX as u64 + 1;
-    reader
-        .by_ref()
-        .take(limit)
-        .read_until(b'\n', &mut line)
-        .context("the transfer agent doesn't answer")?;
-    if line.is_empty() {
-        bail!("the transfer agent closed the connection: its log says why");
-    }
-    decode(&line).context("the transfer agent's answer makes no sense")
+    Agent::connect(socket)?.ask(request, |answer, _| each(answer))
 }
 
 #[cfg(test)]
@@ -92,7 +200,8 @@ pub(crate) mod tests {
     #[test]
     fn answers_are_read_to_the_last() {
         let done = encode(&Answer::Done { messages: 3 }).unwrap();
-        let content = encode(&Answer::Content { text: "x".into(), octets: 1 }).unwrap();
+        let content = encode(&Answer::Content { octets: 2, octets_in_all: 9 }).unwrap();
+        let content = [content.as_slice(), b"{\n"].concat();
         check(vec![content.clone(), content, done], Ok(3));
         let failed = encode(&Answer::Failed { reason: "no such message".into() }).unwrap();
         check(vec![failed], Err("says: no such message"));
@@ -104,6 +213,8 @@ pub(crate) mod tests {
         check(vec![b"hello\n".to_vec()], Err("makes no sense"));
         check(vec![b"{\"v\":9,\"answer\":\"done\",\"messages\":1}\n".to_vec()], Err("version 9"));
         check(vec![vec![b'x'; 2 * FRAME_OCTETS_MAX]], Err("longer than"));
+        let content = encode(&Answer::Content { octets: 9, octets_in_all: 9 }).unwrap();
+        check(vec![content, b"short".to_vec()], Err("in the middle of a message"));
     }
 
     #[test]

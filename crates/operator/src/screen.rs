@@ -43,6 +43,56 @@ pub(crate) fn shown(text: &str, max: usize) -> Cow<'_, str> {
     Cow::Owned(safe.chars().take(max.saturating_sub(1)).chain(['…']).collect())
 }
 
+/// How many columns the terminal has; 80 where it doesn't say.
+pub(crate) fn columns() -> usize {
+    let size = rustix::termios::tcgetwinsize(std::io::stdout());
+    size.ok().map(|size| usize::from(size.ws_col)).filter(|columns| *columns > 0).unwrap_or(80)
+}
+
+/// A value as a line of JSON that is safe to look at: what JSON leaves as it is beyond ASCII and would act on
+/// a terminal is written as `\u009b`.
+pub(crate) fn json_line<T: serde::Serialize>(value: &T) -> serde_json::Result<String> {
+    let line = serde_json::to_string(value)?;
+    if line.chars().all(inert::is_inert) {
+        return Ok(line);
+    }
+    let mut safe = String::with_capacity(line.len() + 16);
+    for character in line.chars() {
+        match inert::is_inert(character) {
+            true => safe.push(character),
+            false => {
+                let units = character.encode_utf16(&mut [0; 2]).to_vec();
+                safe.extend(units.iter().map(|unit| format!("\\u{unit:04x}")));
+            }
+        }
+    }
+    Ok(safe)
+}
+
+/// `1,234,567`
+pub(crate) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// `1 message`, `1,234 messages`
+pub(crate) fn counted(number: u64, noun: &str) -> String {
+    format!("{} {noun}{}", grouped(number), if number == 1 { "" } else { "s" })
+}
+
+/// `2026-03-01T12:00:00Z`
+pub(crate) fn moment(seconds: u64) -> String {
+    let at = i64::try_from(seconds).ok().and_then(|at| jiff::Timestamp::from_second(at).ok());
+    at.map_or_else(|| "-".to_owned(), |at| at.to_string())
+}
+
 /// Seconds since 1970.
 pub(crate) fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
@@ -84,6 +134,29 @@ mod tests {
         for (octets, expected) in [(0, "0 B"), (1_024, "1.0 KiB"), (52_428_800, "50.0 MiB")] {
             assert_eq!(size(octets), expected);
         }
+    }
+
+    #[test]
+    fn numbers_and_times() {
+        for (number, expected) in
+            [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")]
+        {
+            assert_eq!(grouped(number), expected);
+        }
+        assert_eq!(
+            (counted(1, "message"), counted(0, "message")),
+            ("1 message".into(), "0 messages".into())
+        );
+        assert_eq!(moment(1_772_366_400), "2026-03-01T12:00:00Z");
+        assert_eq!(moment(u64::MAX), "-");
+    }
+
+    #[test]
+    fn json_is_inert_and_means_the_same() {
+        let text = "a\u{9b}2J\x1b[2J\u{e0041}\u{202e}größer";
+        let line = json_line(&text).unwrap();
+        assert!(line.chars().all(inert::is_inert), "{line}");
+        assert_eq!(serde_json::from_str::<String>(&line).unwrap(), text);
     }
 
     #[test]

@@ -35,6 +35,7 @@ use supervisor::Suite;
 use users::Known;
 
 pub(crate) use ports::Offset;
+pub(crate) use supervisor::program;
 pub(crate) use users::WantedUser;
 
 /// `postroad up`
@@ -137,7 +138,7 @@ struct Prepared {
 
 fn prepare(folder: &Folder, options: &Up) -> Result<Prepared> {
     for (name, _) in supervisor::AGENTS {
-        supervisor::program(name)?;
+        program(name)?;
     }
     let Loaded { config, path, .. } = settings::provide(folder, &options.domain, options.offset)?;
     let listeners = ports::listeners(&config);

@@ -39,4 +39,5 @@ mod worker;
 
 pub use engine::{Engine, Parts};
 pub use probe::{Probe, ProbeOutcome};
+pub(crate) use route::Router;
 pub use why::{Obstacle, Why};

@@ -1,0 +1,149 @@
+//! `postroad queue show`: one message on a screen.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Args;
+use postroad_observe::control::{Answer, Message, Recipient, Request};
+use serde::Serialize;
+
+use super::table::{next, sender};
+use crate::cli::{Form, Output};
+use crate::control::Agent;
+use crate::screen::{self, FAINT, STRONG, shown, styled};
+
+/// Octets of content on the screen.
+const CONTENT_SHOWN: u64 = 8 * 1024;
+/// Characters of a line of content on the screen.
+const LINE_SHOWN: usize = 200;
+
+/// `postroad queue show`
+#[derive(Debug, Args)]
+pub(crate) struct Show {
+    /// The queue id
+    id: String,
+    #[command(flatten)]
+    form: Form,
+}
+
+/// A message as the transfer agent gives it.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Letter {
+    #[serde(flatten)]
+    pub(super) message: Message,
+    /// The start of its content.
+    #[serde(serialize_with = "lossy")]
+    pub(super) content: Vec<u8>,
+}
+
+fn lossy<S: serde::Serializer>(octets: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&String::from_utf8_lossy(octets))
+}
+
+/// A message with all its recipients, and so much of its content. What there is of it, too, where that
+/// can't be read to its end.
+pub(super) fn letter(agent: &mut Agent, id: &str, content_max: u64) -> (Letter, Result<()>) {
+    let mut letter = Letter::default();
+    let request = Request::Show { queue_id: id.to_ascii_uppercase(), content_max };
+    let asked = agent.ask(&request, |answer, octets| {
+        match answer {
+            Answer::Message(message) => letter.message = message,
+            Answer::Recipients { recipients } => {
+                letter.message.more_recipients =
+                    letter.message.more_recipients.saturating_sub(recipients.len() as u64);
+                letter.message.recipients.extend(recipients);
+            }
+            Answer::Content { .. } => letter.content = octets,
+            _ => {}
+        }
+        Ok(())
+    });
+    (letter, asked.map(|_| ()))
+}
+
+pub(super) fn run(agent: &mut Agent, show: &Show) -> Result<ExitCode> {
+    let (letter, told) = letter(agent, &show.id, CONTENT_SHOWN);
+    let mut out = anstream::stdout().lock();
+    match show.form.output() {
+        // The envelope of a message whose content is damaged is worth a look.
+        _ if letter.message.queue_id.is_empty() => {}
+        Output::Json => writeln!(out, "{}", screen::json_line(&letter)?)?,
+        Output::Screen => write!(out, "{}", text(&letter, screen::now()))?,
+    }
+    told.map(|()| ExitCode::SUCCESS)
+}
+
+fn text(letter: &Letter, now: u64) -> String {
+    let Letter { message, content } = letter;
+    let mut text = String::new();
+    let parameters = [
+        message.body.as_ref().map(|body| format!("BODY={body}")),
+        message.smtputf8.then(|| "SMTPUTF8".to_owned()),
+        message.ret.as_ref().map(|ret| format!("RET={ret}")),
+        message.envid.as_ref().map(|envid| format!("ENVID={envid}")),
+    ];
+    let parameters: Vec<String> = parameters.into_iter().flatten().collect();
+    // Writing to a String doesn't fail.
+    let _ = writeln!(text, "{}", styled(STRONG, &message.queue_id));
+    let age = screen::span(now.saturating_sub(message.arrived));
+    let _ = writeln!(text, "arrived  {} ({age} ago)", screen::moment(message.arrived));
+    let _ = writeln!(text, "size     {}", screen::size(message.octets));
+    let _ = writeln!(text, "from     {}", shown(sender(message), LINE_SHOWN));
+    if !parameters.is_empty() {
+        let _ = writeln!(text, "asked    {}", shown(&parameters.join(" "), LINE_SHOWN));
+    }
+    for recipient in &message.recipients {
+        let _ = writeln!(text, "to       {}", about(recipient, now));
+        if let Some(last) = &recipient.last {
+            let _ = writeln!(text, "         said: {}", shown(last, LINE_SHOWN));
+        }
+    }
+    text.push('\n');
+    for line in String::from_utf8_lossy(content).lines() {
+        let line = format!("  {}", shown(&line.replace('\t', "    "), LINE_SHOWN));
+        let _ = writeln!(text, "{}", line.trim_end());
+    }
+    if (content.len() as u64) < message.octets {
+        let more =
+            format!("  … ({} in all: `postroad queue export`)", screen::size(message.octets));
+        let _ = writeln!(text, "{}", styled(FAINT, more));
+    }
+    text
+}
+
+/// `bob@example.org  in 5m (3 tries) by smtp://relay.example.net:25`
+fn about(recipient: &Recipient, now: u64) -> String {
+    let mut text = format!("{}  {}", shown(&recipient.address, LINE_SHOWN), next(recipient, now));
+    if recipient.attempts > 0 {
+        text += &format!(", {} so far", screen::counted(u64::from(recipient.attempts), "attempt"));
+    }
+    if let Some(next_hop) = &recipient.next_hop {
+        text += &format!(", by {}", shown(next_hop, LINE_SHOWN));
+    }
+    for (name, value) in [("NOTIFY", &recipient.notify), ("ORCPT", &recipient.orcpt)] {
+        if let Some(value) = value {
+            text += &format!(" {name}={}", shown(value, LINE_SHOWN));
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::table::tests::examples;
+    use super::*;
+
+    #[test]
+    fn a_message_on_a_screen() {
+        let [mut message, _] = examples();
+        message.body = Some("8BITMIME".into());
+        message.envid = Some("a\x1b[2J".into());
+        message.recipients[0].notify = Some("NEVER".into());
+        let content = b"Subject: x\x1b]0;owned\x07\r\n\r\n\ttab \xff\r\n".to_vec();
+        let screen = text(&Letter { message, content }, 4_400);
+        let plain = anstream::adapter::strip_str(&screen).to_string();
+        insta::assert_snapshot!(plain);
+    }
+}
