@@ -7,8 +7,9 @@ use postroad_disk::{DiskError, DiskFile};
 
 use crate::embedded::codec::{Kind, Record};
 use crate::embedded::record::{
-    Contents, Found, HEAD_OCTETS, HEADER_OCTETS, Head, Header, Reader, first_mark,
+    Contents, Found, HEAD_OCTETS, HEADER_OCTETS, Head, Header, Reader, first_mark, read_content,
 };
+use crate::embedded::replay::Replay;
 
 /// What one target runs.
 pub type Body = fn(&[u8]);
@@ -30,7 +31,26 @@ pub fn segment(octets: &[u8]) {
             at = to;
         }
     }
+    replayed(&file, mark.unwrap_or(0x7465_7374_6d61_726b));
     rebuilt(octets);
+}
+
+/// Reads the segment as a start and as `export` do: what is queued then has an envelope, and its content is
+/// given out as what it is or not at all.
+fn replayed(file: &Octets, mark: u64) {
+    for contents in [Contents::Check, Contents::Skip] {
+        let mut replay = Replay::default();
+        let Ok(flaws) = replay.segment(1, mark, file, contents) else { return };
+        assert!(flaws.gaps.iter().all(|gap| gap.from < gap.to), "an empty gap");
+        let live = replay.index.segments.get(&1).map_or(0, |usage| usage.live_messages);
+        assert_eq!(live, replay.index.messages.len() as u64);
+        for (id, entry) in &replay.index.messages {
+            assert!(entry.row(*id).is_some(), "{id} has no envelope");
+            let content = read_content(file, entry.place, *id).ok().flatten();
+            let octets = u64::from(entry.place.content_octets);
+            assert!(content.is_none_or(|content| content.len() as u64 == octets));
+        }
+    }
 }
 
 /// Makes records of the octets, writes them as the engine does and reads them back; then again with one

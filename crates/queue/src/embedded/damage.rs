@@ -4,7 +4,12 @@ use std::path::PathBuf;
 
 use postroad_disk::{Disk, DiskError, DiskFile};
 
+use super::codec::Record;
 use super::layout::Layout;
+use super::limits::SEGMENT_OCTETS;
+use super::record::{HEAD_OCTETS, Head};
+use super::replay::Flaws;
+use crate::spool::QueueId;
 
 /// A stretch of a segment that is no intact record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,4 +78,30 @@ pub(crate) fn salvage(file: &dyn DiskFile, from: u64, octets: u64) -> Vec<u8> {
         rest = behind;
     }
     salvaged
+}
+
+/// Writes over a stretch that was kept elsewhere a record that says nothing. It is durable after a sync.
+pub(crate) fn cover(file: &mut dyn DiskFile, flaws: &Flaws, gap: Gap) -> Result<(), DiskError> {
+    let nothing = Record::Outcomes { id: QueueId::from_number(0), states: Vec::new() };
+    let meta = nothing.encode();
+    let overhead = (HEAD_OCTETS + meta.len()) as u64;
+    let mut from = gap.from;
+    // Nothing shorter is ever a torn record.
+    while gap.to - from >= overhead {
+        let left = gap.to - from;
+        // As long as a record can be; the rest is never too short for another one.
+        let octets = if left > SEGMENT_OCTETS { SEGMENT_OCTETS / 2 } else { left };
+        let content = salvage(file, from + overhead, octets.saturating_sub(overhead));
+        let head = Head {
+            mark: flaws.mark,
+            kind: nothing.kind(),
+            group: u32::try_from(flaws.last_group).unwrap_or(u32::MAX),
+            meta_octets: u32::try_from(meta.len()).unwrap_or(u32::MAX),
+            content_octets: u32::try_from(content.len()).unwrap_or(u32::MAX),
+            content_crc: crc32fast::hash(&content),
+        };
+        file.write_all_at(&[&head.encode(&meta), &meta], from)?;
+        from += octets;
+    }
+    Ok(())
 }

@@ -72,7 +72,7 @@ pub fn export(disk: &dyn Disk, dir: &Path, id: QueueId) -> Result<Option<Exporte
 /// What is in a queue.
 #[derive(Debug)]
 pub struct Survey {
-    index: Index,
+    pub(crate) index: Index,
     /// Why some of it couldn't be read, if that is so.
     pub unread: Option<DiskError>,
 }

@@ -60,12 +60,15 @@ pub(crate) async fn start(
 ) -> Result<Box<dyn LargeWriter>, AcceptError> {
     let path = layout.large(id);
     let large_dir = layout.large_dir();
+    // The claim is made where the file is: whoever doesn't wait for it leaves nothing behind.
     let created = helpers.run({
-        let (disk, path) = (Arc::clone(&disk), path.clone());
-        move || disk.create_new(&path)
+        let (disk, helpers) = (Arc::clone(&disk), Arc::clone(&helpers));
+        move || {
+            let file = disk.create_new(&path)?;
+            Ok((file, LargeClaim { disk, helpers, path, kept: AtomicBool::new(false) }))
+        }
     });
-    let file = done(created.await)?;
-    let claim = LargeClaim { disk: Arc::clone(&disk), helpers, path, kept: AtomicBool::new(false) };
+    let (file, claim) = done(created.await)?;
     let written = Written { file, octets: 0, hasher: crc32fast::Hasher::new() };
     Ok(Box::new(Writer {
         id,

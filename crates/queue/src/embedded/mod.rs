@@ -20,8 +20,8 @@
 //! | after a failed sync | what was refused, perhaps intact | the cancellation in the next segment |
 //! | while nothing can be written after a second one | what is in doubt, perhaps intact; outcomes that nobody was told are durable | what surfaces is delivered; those deliveries are made again |
 //!
-//! No run writes into a file of an earlier run, but to cut off its torn tail: whatever failed then can
-//! do no harm now.
+//! No run writes into a file of an earlier run, but to cut off its torn tail and to cover torn records before
+//! whole ones: whatever failed then can do no harm now.
 //!
 //! Damage that is no torn tail (a checksum doesn't fit) is copied to `damaged/` and reported; the
 //! messages before and behind it are unharmed. A message of which only the content is damaged stays in the
@@ -55,7 +55,7 @@ pub mod limits;
 mod recent;
 pub(crate) mod record;
 mod recover;
-mod replay;
+pub(crate) mod replay;
 mod rewrite;
 mod segment;
 mod shard;

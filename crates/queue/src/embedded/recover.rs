@@ -110,10 +110,16 @@ fn set_aside(
         let kept = damage::keep(disk, layout, number, &torn)?;
         events::torn_tail(&path, first.from, &kept);
     }
-    // Cut a torn tail off, so that the start after this one doesn't take it for damage.
+    // The start after this one doesn't look at contents. So that it takes nothing torn for a letter, nor for
+    // damage, a torn tail is cut off, and what has whole records behind it is covered.
     let octets = file.len()?;
-    if let Some(tail) = torn.last().filter(|gap| gap.to == octets) {
-        file.truncate(tail.from)?;
+    for gap in torn.iter().rev() {
+        match gap.to == octets {
+            true => file.truncate(gap.from)?,
+            false => damage::cover(file.as_mut(), flaws, *gap)?,
+        }
+    }
+    if !torn.is_empty() {
         file.sync()?;
     }
     Ok(())
@@ -309,6 +315,30 @@ mod tests {
             let octets = disk.read(&layout().segment(1)).unwrap_or_default();
             assert_eq!(check(&disk, &octets, "again"), expected, "cut at {cut}, again");
         }
+    }
+
+    #[test]
+    fn q01_a_torn_letter_before_a_whole_one_never_surfaces() {
+        let disk = FaultyDisk::new();
+        layout().prepare(&disk).unwrap();
+        let mut segment = Segment::create(&disk, &layout(), 1).unwrap();
+        append(&mut segment, &[0]);
+        let group = usize::try_from(segment.end).unwrap();
+        append(&mut segment, &[1, 2, 3]);
+        let mut octets = disk.read(&layout().segment(1)).unwrap();
+        let record = HEAD_OCTETS + message(1).encode().len() + content(1).len();
+        // The content of the first and the head of the second, as if two sectors were missing.
+        octets[group + record - 1] ^= 1;
+        octets[group + record + 9] ^= 1;
+        assert_eq!(check(&disk, &octets, "torn"), [0, 3]);
+        // With a newer segment behind it this one is read without its contents.
+        append(&mut Segment::create(&disk, &layout(), 2).unwrap(), &[9]);
+        let before = disk.files();
+        let shared: Arc<dyn Disk> = Arc::new(disk.clone());
+        let recovered = recover(&shared, &layout()).unwrap();
+        let ids: Vec<_> = recovered.index.messages.keys().map(|id| id.number()).collect();
+        assert_eq!(ids, [0, 3, 9]);
+        assert_eq!(disk.files(), before, "nothing is taken for damage");
     }
 
     #[test]

@@ -26,6 +26,8 @@ pub(crate) struct Replay {
 /// What a segment holds that is no record.
 #[derive(Debug, Default)]
 pub(crate) struct Flaws {
+    /// Of the segment's records.
+    pub(crate) mark: u64,
     /// In order.
     pub(crate) gaps: Vec<Gap>,
     /// Where the last group begins: what is damaged from there on was never known to be written.
@@ -57,7 +59,7 @@ impl Replay {
         contents: Contents,
     ) -> Result<Flaws, DiskError> {
         let mut reader = Reader::new(file, mark, contents)?;
-        let mut flaws = Flaws::default();
+        let mut flaws = Flaws { mark, ..Flaws::default() };
         // Whether a content that doesn't fit is a torn write or damage shows at the end.
         let mut unfit: Vec<(QueueId, Head, Gap)> = Vec::new();
         let end = loop {

@@ -1,4 +1,4 @@
-//! Walks through the queue, a few messages under each lock so that nobody waits long.
+//! Walks through the queue, a few messages under each lock so that nobody waits long, or through a [`Survey`] of it.
 //!
 //! A filter is compared with records as they stand in memory: only what fits is decoded, so that a million
 //! messages are walked past in a fraction of a second.
@@ -6,13 +6,13 @@
 use std::future::poll_fn;
 use std::ops::{Bound, ControlFlow};
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use super::Core;
-use super::codec::{People, time_of};
+use super::codec::{People, micros, time_of};
 use super::index::{Entry, Index};
 use super::limits::WALK_STEP;
 use super::state::State;
+use super::{Core, Survey};
 use crate::spool::{Cursor, DomainTest, Filter, Page, QueueId, Sight, Standing, Visitor, Whose};
 
 /// The messages behind a cursor, by id.
@@ -45,23 +45,55 @@ pub(crate) async fn ids(
 
 /// Shows all messages that fit to `each`.
 pub(crate) async fn visit(core: &Core, filter: &Filter, each: &mut Visitor<'_>) {
-    let walk = Walk::new(core, filter);
+    let walk = Walk::new(filter, core.now());
     let mut next = Some(Cursor::default());
     while let Some(from) = next {
-        next = walk.step(from, |id, entry| {
-            if let Ok(mut people) = People::read(&entry.envelope) {
-                let (sender, states) = (people.sender, entry.states.iter());
-                let mut recipients = people
-                    .by_ref()
-                    .zip(states)
-                    .filter_map(|(address, state)| Some((address, state.standing()?)));
-                let (arrived, octets) = (time_of(entry.arrived), entry.content_octets());
-                each(Sight { id, arrived, octets, sender, recipients: &mut recipients });
-            }
-            ControlFlow::Continue(())
-        });
+        next = walk.step(&core.index(), from, |id, entry| show(id, entry, each));
         pause().await;
     }
+}
+
+impl Survey {
+    /// A page of at most `limit` messages that fit, as [`crate::OwnedShard::find`] gives it.
+    pub fn find(&self, filter: &Filter, from: Cursor, limit: usize) -> Page {
+        let walk = Walk::new(filter, micros(SystemTime::now()));
+        let (mut rows, mut next) = (Vec::new(), Some(from));
+        while let Some(from) = next
+            && rows.len() < limit
+        {
+            next = walk.step(&self.index, from, |id, entry| {
+                rows.extend(entry.row(id));
+                enough(rows.len(), limit)
+            });
+        }
+        Page { rows, next }
+    }
+
+    /// Passes all messages that fit, as [`crate::OwnedShard::visit`] does.
+    pub fn visit(&self, filter: &Filter, each: &mut Visitor<'_>) {
+        let walk = Walk::new(filter, micros(SystemTime::now()));
+        let mut next = Some(Cursor::default());
+        while let Some(from) = next {
+            next = walk.step(&self.index, from, |id, entry| show(id, entry, each));
+        }
+    }
+}
+
+fn show(id: QueueId, entry: &Entry, each: &mut Visitor<'_>) -> ControlFlow<()> {
+    if let Ok(people) = People::read(&entry.envelope) {
+        let sender = people.sender;
+        let mut recipients = people
+            .zip(&entry.states)
+            .filter_map(|(address, state)| Some((address, state.standing()?)));
+        let (arrived, octets) = (time_of(entry.arrived), entry.content_octets());
+        each(Sight { id, arrived, octets, sender, recipients: &mut recipients });
+    }
+    ControlFlow::Continue(())
+}
+
+/// Goes on until there are enough.
+fn enough(found: usize, limit: usize) -> ControlFlow<()> {
+    if found < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
 }
 
 /// Adds what `take` makes of the messages that fit, up to `limit` in all; gives where to go on.
@@ -73,14 +105,14 @@ async fn collect<T>(
     found: &mut Vec<T>,
     take: impl Fn(QueueId, &Entry) -> Option<T>,
 ) -> Option<Cursor> {
-    let walk = Walk::new(core, filter);
+    let walk = Walk::new(filter, core.now());
     let mut next = Some(from);
     while let Some(from) = next
         && found.len() < limit
     {
-        next = walk.step(from, |id, entry| {
+        next = walk.step(&core.index(), from, |id, entry| {
             found.extend(take(id, entry));
-            if found.len() < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            enough(found.len(), limit)
         });
         pause().await;
     }
@@ -88,37 +120,37 @@ async fn collect<T>(
 }
 
 struct Walk<'a> {
-    core: &'a Core,
     /// The filter's ids in order: what is listed is looked up, not searched for.
     listed: Option<Vec<QueueId>>,
     wanted: Wanted<'a>,
 }
 
 impl<'a> Walk<'a> {
-    fn new(core: &'a Core, filter: &'a Filter) -> Self {
+    /// `now` in microseconds since 1970.
+    fn new(filter: &'a Filter, now: u64) -> Self {
         let listed = filter.ids.clone().map(|mut ids| {
             ids.sort_unstable();
             ids.dedup();
             ids
         });
-        Self { core, listed, wanted: Wanted::new(filter, core.now()) }
+        Self { listed, wanted: Wanted::new(filter, now) }
     }
 
     /// Looks at the next few messages and hands those that fit to `each`, until it breaks off; gives
     /// where to go on.
     fn step(
         &self,
+        index: &Index,
         from: Cursor,
         mut each: impl FnMut(QueueId, &Entry) -> ControlFlow<()>,
     ) -> Option<Cursor> {
-        let index = self.core.index();
         let entries: &mut dyn Iterator<Item = (QueueId, Option<&Entry>)> = match &self.listed {
             Some(listed) => {
                 let start =
                     listed.partition_point(|id| from.0.is_some_and(|last| id.number() <= last));
                 &mut listed.iter().skip(start).map(|id| (*id, index.messages.get(id)))
             }
-            None => &mut behind(&index, from).map(|(id, entry)| (*id, Some(entry))),
+            None => &mut behind(index, from).map(|(id, entry)| (*id, Some(entry))),
         };
         let (mut seen, mut last) = (0, None);
         for (id, entry) in entries.take(WALK_STEP) {
