@@ -22,6 +22,9 @@ use crate::{FaultyDisk, Recording};
 /// The seed of a run that names none.
 const SEED: u64 = 5321;
 
+/// Trees in a row that were seen before, after which a call has no more of its own.
+const ALIKE_MAX: u32 = 16;
+
 /// What the environment asks for.
 #[derive(Debug, Clone, Copy)]
 pub struct Length {
@@ -131,8 +134,8 @@ impl Cuts {
         self.seen.len()
     }
 
-    /// Cuts the power at each call of a story, and draws `trees` trees each time. Those that look alike are
-    /// checked once.
+    /// Cuts the power at each call of a story, and draws at most `trees` trees each time. Those that look alike
+    /// are checked once.
     ///
     /// # Errors
     /// The first cut that the check complains about.
@@ -144,12 +147,18 @@ impl Cuts {
         mut check: impl FnMut(Cut) -> Result<(), String>,
     ) -> Result<(), Violation> {
         for (call, operation) in recording.calls().enumerate() {
+            let mut alike = 0;
             for tree in 0..trees {
                 let seed = hash(&(self.seed, story, call));
                 let disk = recording.survivor(call, tree, seed);
                 if !self.seen.insert((hash(&story), call, disk.fingerprint())) {
+                    alike += 1;
+                    if alike == ALIKE_MAX {
+                        break;
+                    }
                     continue;
                 }
+                alike = 0;
                 let file = |path: std::path::PathBuf| {
                     format!("{} ({})", path.display(), disk.read(&path).map_or(0, |o| o.len()))
                 };

@@ -1,0 +1,318 @@
+//! Faults other than a power cut, one test for each row of the list of attacks, and what must hold after each.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use postroad_queue::{
+    ContentError, Cursor, Filter, Outcome, OwnedShard, QueueId, QueueRow, RecipientState,
+};
+use postroad_testkit::power_cut::{Cut, Cuts};
+use postroad_testkit::{FaultyDisk, Plan};
+
+use crate::history::{Answer, History};
+use crate::player::{Build, Player, Story, play_with, reopen, reopen_at};
+use crate::{TREES, block_on, check_cut, stories, try_story};
+
+const EINTR: i32 = 4;
+const EIO: i32 = 5;
+const EAGAIN: i32 = 11;
+const EMFILE: i32 = 24;
+const ENOSPC: i32 = 28;
+const EROFS: i32 = 30;
+const ENOMEM: i32 = 12;
+const EDQUOT: i32 = 122;
+
+async fn rows(queue: &dyn OwnedShard) -> Vec<QueueRow> {
+    queue.find(&Filter::default(), Cursor::default(), usize::MAX).await.rows
+}
+
+async fn ids(queue: &dyn OwnedShard) -> BTreeSet<QueueId> {
+    rows(queue).await.into_iter().map(|row| row.id).collect()
+}
+
+/// The calls that a story makes when nothing fails, from behind the first start.
+fn calls(story: Story) -> Vec<String> {
+    block_on(async {
+        let player = Player::start(&Build::sound(), 1);
+        player.disk.plan(Plan::Sound);
+        let (player, _) = play_with(player, story).await;
+        player.disk.calls()
+    })
+}
+
+/// Plays a story with each call of these kinds failing in turn, and cuts the power at each call from there on.
+fn check_failing(operation: &str, errno: i32, story: Story) {
+    let calls = calls(story);
+    let of_kind = |call: &str| call.split(' ').next() == Some(operation);
+    let failing: Vec<_> = (0..).zip(&calls).filter(|(_, call)| of_kind(call)).collect();
+    assert!(!failing.is_empty(), "no {operation} in {calls:#?}");
+    for (call, name) in failing {
+        let (recording, history) = block_on(async {
+            let player = Player::start(&Build::sound(), call);
+            player.disk.plan(Plan::Fail { call, errno });
+            let (player, history) = play_with(player, story).await;
+            (player.disk.recording(), history)
+        });
+        let story = format!("call {call} ({name}) fails");
+        let cuts = Cuts::of_seed(call)
+            .at_each_call(&story, &recording, 5, |cut| block_on(check_cut(&history, &cut)));
+        cuts.unwrap_or_else(|violation| panic!("{violation}"));
+    }
+}
+
+#[test]
+fn f03_in_a_group_of_a_hundred_what_was_answered_is_there() {
+    for story in ["accept one", "accept ten at once", "accept a hundred at once"] {
+        let of_name = stories::STORIES.iter().find(|(name, _)| *name == story).unwrap();
+        try_story(&Build::sound(), story, of_name.1).unwrap_or_else(|found| panic!("{found}"));
+    }
+}
+
+/// The next hop took it and the power failed: that one again, and no other.
+#[test]
+fn f04_only_the_delivery_in_flight_is_made_again() {
+    let story: Story = |player| {
+        Box::pin(async {
+            for letter in player.accept_in_one_call(8, 600).await {
+                player.deliver(&[letter], 0).await;
+            }
+        })
+    };
+    let (player, history) = block_on(play_with(Player::start(&Build::sound(), 1), story));
+    let recording = player.disk.recording();
+    let cuts = Cuts::of_seed(1).at_each_call("one by one", &recording, TREES, |cut| {
+        let queue = reopen(&cut.disk)?;
+        let there = block_on(ids(queue.as_ref()));
+        let again = history.delivered_by(cut.calls).filter(|id| there.contains(id)).count();
+        if again > 1 { Err(format!("{again} letters are delivered again")) } else { Ok(()) }
+    });
+    cuts.unwrap_or_else(|violation| panic!("{violation}"));
+}
+
+#[test]
+fn f06_a_failed_sync_is_never_believed() {
+    check_failing("sync", EIO, stories::outcomes);
+    check_failing("sync", EIO, stories::accept_large);
+}
+
+#[test]
+fn f07_a_directorys_failed_sync_promises_nothing() {
+    check_failing("sync_dir", EIO, stories::accept_large);
+    check_failing("sync_dir", EIO, stories::segments);
+}
+
+#[test]
+fn f11_interrupted_and_short_calls_change_nothing() {
+    for (operation, errno) in [("write", EINTR), ("write", EAGAIN), ("sync", EINTR)] {
+        check_failing(operation, errno, stories::outcomes);
+    }
+}
+
+/// From some call on nothing can be written; then it can be again. Nobody starts the queue anew.
+async fn check_shortage(call: u64, errno: i32) {
+    let story = format!("from call {call} on error {errno}");
+    let player = Player::start(&Build::sound(), call);
+    player.disk.plan(Plan::FailChanges { call, errno });
+    let disk = player.disk.clone();
+    let repair = async {
+        // Long enough that what has to wait waits.
+        while (disk.calls().len() as u64) < call + 6 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        disk.plan(Plan::Sound);
+    };
+    // What is refused comes to nothing; outcomes wait for the repair.
+    let played = async {
+        let (player, history) = play_with(player, stories::outcomes).await;
+        // Whoever was refused comes again.
+        let mut tries = 0;
+        loop {
+            let id = player.accept(500, 1).await;
+            match player.answer(id) {
+                Some(Answer::Stored) => break,
+                _ if tries < 2_000 => tries += 1,
+                other => panic!("{story}: still {other:?}"),
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        (player, history)
+    };
+    let ((player, _), ()) = tokio::join!(played, repair);
+    let (now, history) = (player.disk.recorded(), player.told());
+    let check = history.check(now, player.queue.as_ref()).await;
+    check.unwrap_or_else(|what| panic!("{story}: {what}"));
+    let disk = player.disk.restart_after_cut();
+    let checked = check_cut(&history, &Cut { calls: now, disk }).await;
+    checked.unwrap_or_else(|what| panic!("{story}, then a power cut: {what}"));
+}
+
+#[test]
+fn f08_f09_when_the_disk_can_be_written_again_all_goes_on() {
+    let count = calls(stories::outcomes).len() as u64;
+    // Most of the time they wait: all at once.
+    std::thread::scope(|scope| {
+        for call in 0..count {
+            scope.spawn(move || {
+                let errnos = [ENOSPC, EDQUOT, EROFS, EMFILE, ENOMEM];
+                let errno = errnos[usize::try_from(call).unwrap() % errnos.len()];
+                block_on(check_shortage(call, errno));
+            });
+        }
+    });
+}
+
+/// A queue with a few letters, closed.
+fn queue_with_letters() -> (FaultyDisk, History) {
+    let story: Story = |player| {
+        Box::pin(async {
+            let letters = player.accept_in_one_call(3, 150).await;
+            player.accept_large(400, 1).await;
+            player.defer(letters[0], 0, 1).await;
+            player.deliver(&letters[1..2], 0).await;
+        })
+    };
+    let (player, history) = block_on(play_with(Player::start(&Build::sound(), 1), story));
+    (player.disk.restart(), history)
+}
+
+#[test]
+fn f12_a_letter_that_cannot_be_read_is_an_error_and_stops_no_other() {
+    let (disk, history) = queue_with_letters();
+    block_on(async {
+        let queue = reopen(&disk).unwrap();
+        for id in ids(queue.as_ref()).await {
+            disk.plan(Plan::FailNext { operation: "read", errno: EIO });
+            let error = queue.content(id).await.unwrap_err();
+            assert!(matches!(error, ContentError::Disk { .. }), "{error}");
+            // The others can be had, and this one too when the disk can read it.
+            history.check(usize::MAX, queue.as_ref()).await.unwrap();
+        }
+    });
+}
+
+/// A start that can't read something doesn't take it for empty.
+#[test]
+fn f12_a_queue_that_cannot_be_read_loses_nothing() {
+    let (disk, history) = queue_with_letters();
+    let sound = disk.copy();
+    reopen(&sound).unwrap();
+    let count = sound.calls().len() as u64;
+    for call in 0..count {
+        let disk = disk.copy();
+        disk.plan(Plan::Fail { call, errno: EIO });
+        block_on(async {
+            let story = || format!("call {call}: {:?}", disk.calls().last());
+            if let Ok(queue) = reopen(&disk) {
+                let check = history.check(usize::MAX, queue.as_ref()).await;
+                check.unwrap_or_else(|what| panic!("{}: {what}", story()));
+                queue.release().await;
+            }
+            let queue = reopen(&disk.restart()).unwrap();
+            let check = history.check(usize::MAX, queue.as_ref()).await;
+            check.unwrap_or_else(|what| panic!("{}, next start: {what}", story()));
+        });
+    }
+}
+
+#[test]
+fn f13_no_flipped_bit_is_ever_delivered() {
+    let (disk, history) = queue_with_letters();
+    let files: Vec<PathBuf> = disk.files();
+    let there = block_on(async { ids(reopen(&disk.copy()).unwrap().as_ref()).await });
+    let mut flipped = 0;
+    for path in files {
+        let sound = disk.read(&path).unwrap();
+        for octet in 0..sound.len() {
+            let mut octets = sound.clone();
+            // Another bit each time: each place of each field has its turn.
+            octets[octet] ^= 1 << (octet % 8);
+            let disk = disk.copy();
+            disk.put(&path, &octets);
+            flipped += 1;
+            block_on(check_flipped(
+                &disk,
+                &history,
+                &there,
+                &format!("{}:{octet}", path.display()),
+            ));
+        }
+    }
+    assert!(flipped > 1_000, "only {flipped} octets");
+}
+
+/// Whoever is missing, or can't be had, was found to be so.
+async fn check_flipped(
+    disk: &FaultyDisk,
+    history: &History,
+    there: &BTreeSet<QueueId>,
+    story: &str,
+) {
+    let queue = reopen(disk).unwrap_or_else(|what| panic!("{story}: {what}"));
+    let found = rows(queue.as_ref()).await;
+    for row in &found {
+        match queue.content(row.id).await {
+            Ok(content) => assert!(history.is_what_was_offered(row, &content), "{story}"),
+            Err(ContentError::Damaged(_)) => {}
+            Err(error) => panic!("{story}: {error}"),
+        }
+    }
+    let found: BTreeSet<QueueId> = found.iter().map(|row| row.id).collect();
+    let kept = disk.files().iter().any(|path| path.starts_with("/queue/damaged"));
+    assert!(kept || there.is_subset(&found), "{story}: a letter is gone without a word");
+}
+
+/// The clock goes back a day, ten years forward, and to 1970: nothing in the queue minds.
+#[test]
+fn f16_whatever_the_clock_says_letters_stay_and_ids_grow() {
+    const DAY: Duration = Duration::from_secs(86_400);
+    let (mut disk, history) = queue_with_letters();
+    let now = SystemTime::UNIX_EPOCH + 11_574 * DAY;
+    let mut last = None;
+    for clock in [now - DAY, now + 3_650 * DAY, SystemTime::UNIX_EPOCH, now, now] {
+        block_on(async {
+            let queue = reopen_at(&disk, clock).unwrap();
+            history.check(usize::MAX, queue.as_ref()).await.unwrap();
+            let next = Some(queue.new_id());
+            assert!(next > last, "{clock:?}");
+            last = next;
+            queue.release().await;
+        });
+        disk = disk.restart();
+    }
+}
+
+/// A copy from a while ago is put back: what was in it is there again, whatever became of it since, and
+/// nothing else; ids that were given since aren't given again.
+#[test]
+fn f24_a_queue_that_is_restored_from_a_copy_is_what_it_was() {
+    let (disk, history) = queue_with_letters();
+    let copy = disk.copy();
+    let later = block_on(async {
+        let queue = reopen_at(&disk, SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_100_000));
+        let queue = queue.unwrap();
+        for row in rows(queue.as_ref()).await {
+            let outcome = Outcome { id: row.id, recipient: 0, state: RecipientState::Done };
+            queue.settle(vec![outcome]).await.unwrap();
+        }
+        queue.new_id()
+    });
+    block_on(async {
+        let clock = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_200_000);
+        let queue = reopen_at(&copy, clock).unwrap();
+        history.check(usize::MAX, queue.as_ref()).await.unwrap();
+        assert!(queue.new_id() > later);
+    });
+}
+
+#[test]
+fn q03_a_read_only_queue_is_refused_and_says_why() {
+    let (disk, _) = queue_with_letters();
+    disk.plan(Plan::FailChanges { call: 0, errno: EROFS });
+    let why = reopen(&disk).map(drop).unwrap_err();
+    assert!(why.contains("ReadOnlyFilesystem") && why.contains("/queue/"), "{why}");
+    // A start that was refused has changed nothing.
+    let disk = disk.restart();
+    assert!(disk.read(Path::new("/queue/epoch")).is_some());
+    reopen(&disk).unwrap();
+}
