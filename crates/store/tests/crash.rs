@@ -1,4 +1,5 @@
-//! Deliveries on the simulated disk: each call fails in turn, the power fails at each, the process dies at each.
+//! Deliveries on the simulated disk: each call fails in turn, the process dies at each. (The power fails at each in
+//! `power_cut.rs`.)
 //!
 //! Whatever happens: what was answered `Ok` is there, whole; nothing in new/ is half; what was answered with an
 //! error isn't in new/, unless the very disk that failed kept us from taking it back.
@@ -12,7 +13,10 @@ use std::sync::{Arc, Mutex};
 use postroad_store::{Courier, Draft, Filed, Maildir, StoreError};
 use postroad_testkit::{FaultyDisk, Plan};
 
+const EINTR: i32 = 4;
 const EIO: i32 = 5;
+const EAGAIN: i32 = 11;
+const ENOMEM: i32 = 12;
 const EMFILE: i32 = 24;
 const ENOSPC: i32 = 28;
 const EROFS: i32 = 30;
@@ -125,21 +129,14 @@ fn for_each_call(letters: &[(Maildir, Vec<u8>)], there: usize, plan: impl Fn(u64
 }
 
 #[test]
-fn the_power_fails_at_each_call() {
-    for (count, mailboxes, there) in [(1, 1, 0), (1, 1, 1), (3, 2, 0), (9, 1, 1), (9, 5, 3)] {
-        for_each_call(&letters(count, mailboxes), there, |call| Plan::Cut { call });
-    }
-}
-
-#[test]
-fn the_process_is_killed_at_each_call() {
+fn f01_the_process_is_killed_at_each_call() {
     for (count, mailboxes, there) in [(1, 1, 0), (1, 1, 1), (3, 2, 0), (9, 1, 1), (9, 5, 3)] {
         for_each_call(&letters(count, mailboxes), there, |call| Plan::Kill { call });
     }
 }
 
 #[test]
-fn a_mailbox_that_somebody_was_killed_over_is_made_durable_by_the_next() {
+fn f01_a_mailbox_that_somebody_was_killed_over_is_made_durable_by_the_next() {
     let (first, second) = (letters(1, 1), letters(2, 2));
     for call in 0.. {
         let disk = disk(0);
@@ -163,11 +160,13 @@ fn a_mailbox_that_somebody_was_killed_over_is_made_durable_by_the_next() {
 }
 
 #[test]
-fn each_call_fails_once_or_from_then_on() {
-    for errno in [EIO, EMFILE, ENOSPC, EROFS, EDQUOT] {
+fn f08_f09_f11_each_call_fails_once_or_from_then_on() {
+    for errno in [EINTR, EIO, EAGAIN, ENOMEM, EMFILE, ENOSPC, EROFS, EDQUOT] {
         for (count, mailboxes, there) in [(1, 1, 0), (9, 1, 1), (9, 5, 3)] {
             for_each_call(&letters(count, mailboxes), there, |call| Plan::Fail { call, errno });
             for_each_call(&letters(count, mailboxes), there, |call| Plan::FailFrom { call, errno });
+            let changes = |call| Plan::FailChanges { call, errno };
+            for_each_call(&letters(count, mailboxes), there, changes);
         }
     }
 }
@@ -237,7 +236,7 @@ fn m05_a_taken_name_is_never_replaced() {
 }
 
 #[test]
-fn a_failed_sync_of_all_is_not_believed_for_those_who_came_too_late_for_it() {
+fn f06_a_failed_sync_of_all_is_not_believed_for_those_who_came_too_late_for_it() {
     // The first alone, one whole round, and some who are written but not in it.
     let letters = letters(300, 1);
     let disk = disk(1);

@@ -242,6 +242,30 @@ fn f02_thousands_of_power_cuts_lose_no_letter_and_show_no_half() {
     assert!(count >= 2_000, "only {count} power cuts");
 }
 
+/// One story alone, whose name says what fails in it.
+#[track_caller]
+fn check_holds(name: &str) {
+    let story = STORIES.iter().find(|story| story.name == name).unwrap();
+    let held = check_story(&mut Cuts::of_seed(1), &Build::sound(), story);
+    held.unwrap_or_else(|violation| panic!("{violation}"));
+}
+
+#[test]
+fn f05_a_letter_of_many_pages_is_never_seen_torn() {
+    check_holds("a large one");
+}
+
+#[test]
+fn f06_a_failed_sync_is_never_believed() {
+    check_holds("a failed sync");
+    check_holds("a failed sync of all");
+}
+
+#[test]
+fn f07_a_directorys_failed_sync_promises_nothing() {
+    check_holds("a directory's failed sync");
+}
+
 /// The harness reports it, in words that have this in them.
 #[track_caller]
 fn check_caught(build: &Build, name: &str, expected: &str) {
