@@ -10,6 +10,7 @@
 //! - [`load`]: smtp-source that goes on while servers are killed, with an account of what it was promised;
 //! - [`volume`]: a file system of the test's own, to be filled up and have its power cut;
 //! - [`chance`]: random moments that a seed repeats;
+//! - [`fickle`]: a delivery agent that says what the test tells it to;
 //! - [`process`]: processes that end with the test, and waiting for a condition instead of sleeping.
 //!
 //! Every listener is on loopback, on a port found free; every process is ended by the test that
@@ -19,6 +20,7 @@
 
 pub mod chance;
 pub mod corpus;
+pub mod fickle;
 pub mod load;
 pub mod peers;
 pub mod pop3;

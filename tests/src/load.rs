@@ -3,18 +3,20 @@
 //! smtp-source itself doesn't say which messages were answered 250. So it talks through a [`Load`], which
 //! hands everything on, keeps each message that passes, and notes the reply after its final dot.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::fs::File;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, Result, ensure};
 
 use crate::peers::Stage;
-use crate::process::{PATIENCE, Process};
+use crate::process::{PATIENCE, Process, run};
 
 /// How smtp-source speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,14 +43,17 @@ pub struct Load {
 struct Shared {
     server: SocketAddr,
     stop: AtomicBool,
+    /// A line in this pipe has smtp-source started again.
+    lost: File,
+    known_lost: AtomicBool,
     account: Mutex<Account>,
 }
 
-/// What was sent and what was promised, by Message-ID (without brackets).
+/// What was sent and what was promised (and when), by Message-ID (without brackets).
 #[derive(Debug, Clone, Default)]
 pub struct Account {
     sent: BTreeMap<String, String>,
-    promised: BTreeSet<String>,
+    promised: BTreeMap<String, SystemTime>,
 }
 
 /// What came of an account.
@@ -65,6 +70,16 @@ impl Account {
     #[must_use]
     pub fn promised(&self) -> usize {
         self.promised.len()
+    }
+
+    /// Takes back what was answered at this moment or later, and says how much that was.
+    ///
+    /// In a power cut nobody hears of it. But the kernel that plays one goes on: it says of a sync that was
+    /// under way that it has succeeded, when it only sees that there is nothing left to wait for.
+    pub fn forget_since(&mut self, moment: SystemTime) -> usize {
+        let all = self.promised.len();
+        self.promised.retain(|_, at| *at < moment);
+        all - self.promised.len()
     }
 
     /// Adds another load's.
@@ -89,7 +104,7 @@ impl Account {
             assert!(lines(&letter).ends_with(sent), "not what was sent:\n{letter}");
             *copies.entry(id).or_default() += 1;
         }
-        let missing = self.promised.iter().filter(|id| !copies.contains_key(id.as_str()));
+        let missing = self.promised.keys().filter(|id| !copies.contains_key(id.as_str()));
         Arrived {
             missing: missing.cloned().collect(),
             second: copies.values().map(|count| count - 1).sum(),
@@ -125,16 +140,24 @@ impl Load {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let address = listener.local_addr()?;
         let name = format!("load-{}", LOADS.fetch_add(1, Ordering::Relaxed));
-        // It ends where a session does, and is started again.
+        // Where one session is lost all of smtp-source ends, a second later; that isn't waited for.
         let script = format!(
             "while :; do smtp-source {} -d -M {name}.client.test -f sender@client.test -t {recipient} \
-             -m 1000000 -l {OCTETS} -s {sessions} 127.0.0.1:{}; sleep 0.02; done",
+             -m 1000000 -l {OCTETS} -s {sessions} 127.0.0.1:{} & read -r _; kill -9 $!; done <$0",
             if speak == Speak::Lmtp { "-L" } else { "" },
             address.port(),
         );
-        let source = stage.serve(&name, "sh", &["-c", &script])?;
-        let shared =
-            Arc::new(Shared { server, stop: AtomicBool::new(false), account: Mutex::default() });
+        let lost = stage.path(&format!("{name}.lost"));
+        run(Command::new("mkfifo").arg(&lost))?;
+        let shared = Arc::new(Shared {
+            server,
+            stop: AtomicBool::new(false),
+            // Whoever opens a pipe for both never waits for the other end.
+            lost: File::options().read(true).write(true).open(&lost)?,
+            known_lost: AtomicBool::new(false),
+            account: Mutex::default(),
+        });
+        let source = stage.serve(&name, "sh", &["-c", &script, &lost.display().to_string()])?;
         let accepting = {
             let shared = Arc::clone(&shared);
             thread::spawn(move || shared.accept(&listener))
@@ -188,10 +211,14 @@ impl Shared {
             if self.stopped() {
                 break;
             }
+            self.known_lost.store(false, Ordering::Relaxed);
             let shared = Arc::clone(self);
             sessions.push(thread::spawn(move || {
                 // The server went down, or smtp-source did: that is what the test is about.
-                shared.session(client).ok();
+                let ended = shared.session(client);
+                if ended.is_err() && !shared.known_lost.swap(true, Ordering::Relaxed) {
+                    (&shared.lost).write_all(b"\n").ok();
+                }
             }));
         }
         for session in sessions {
@@ -211,7 +238,7 @@ impl Shared {
         loop {
             let reply = reply(&mut server)?;
             if let Some(id) = open.take().filter(|_| reply.starts_with("250")) {
-                self.account().promised.insert(id);
+                self.account().promised.insert(id, SystemTime::now());
             }
             client.get_mut().write_all(reply.as_bytes())?;
             let said = if reply.starts_with("354") {

@@ -8,6 +8,7 @@ use std::fs::{self, File};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result};
 use rustix::process::geteuid;
@@ -79,20 +80,30 @@ impl Volume {
     ///
     /// When the system can't tell.
     pub fn free(&self) -> Result<u64> {
-        let stat = rustix::fs::statvfs(&self.path(""))?;
+        let stat = rustix::fs::statvfs(self.path(""))?;
         Ok(stat.f_bavail * stat.f_frsize)
     }
 
-    /// Fills it with one file until so many octets are free.
+    /// Fills it with one file until no more than so many octets are free, whoever else takes and gives some
+    /// meanwhile.
     ///
     /// # Errors
     ///
     /// When that can't be done.
     pub fn fill(&self, leave: u64) -> Result<()> {
         let file = File::create(self.path("filler"))?;
-        let octets = self.free()?.saturating_sub(leave);
-        rustix::fs::fallocate(&file, rustix::fs::FallocateFlags::empty(), 0, octets)
-            .context("cannot fill the volume")
+        let mut filled = 0;
+        let mut piece = self.free()?;
+        while self.free()? > leave && piece > 0 {
+            let octets = piece.min(self.free()?.saturating_sub(leave));
+            let flags = rustix::fs::FallocateFlags::empty();
+            match rustix::fs::fallocate(&file, flags, filled, octets) {
+                Ok(()) => filled += octets,
+                Err(rustix::io::Errno::NOSPC) => piece /= 2,
+                Err(error) => return Err(error).context("cannot fill the volume"),
+            }
+        }
+        Ok(())
     }
 
     /// Takes that file away.
@@ -128,15 +139,18 @@ impl Volume {
         fs::remove_dir_all(self.path("inodes")).context("cannot remove the files")
     }
 
-    /// Cuts its power: from now on nothing is read or written, and what only the page cache had is lost,
-    /// the file system's own journal included (`EXT4_IOC_SHUTDOWN` without log flush).
+    /// Cuts its power and these processes': from now on nothing is read or written, and what only the page
+    /// cache had is lost, the file system's own journal included (`EXT4_IOC_SHUTDOWN` without log flush).
+    /// Gives the moment.
     ///
     /// # Errors
     ///
     /// When the file system refuses.
-    pub fn cut_power(&self, stage: &Stage) -> Result<()> {
-        run(stage.python("power_cut.py").arg(self.path("")))?;
-        Ok(())
+    pub fn cut_power(&self, stage: &Stage, processes: &[&Process]) -> Result<SystemTime> {
+        let ids = processes.iter().map(|process| process.id().to_string());
+        let output = run(stage.python("power_cut.py").arg(self.path("")).args(ids))?;
+        let nanos = String::from_utf8_lossy(&output.stdout).trim().parse()?;
+        Ok(UNIX_EPOCH + Duration::from_nanos(nanos))
     }
 
     /// Unmounts it, and mounts it as after a start of the machine. Whoever had files open there has ended.

@@ -3,6 +3,8 @@
 //!
 //! `POSTROAD_CRASH_KILLS` and `POSTROAD_CRASH_SEED` make it longer and repeat it; `cargo xtask crash` does.
 
+use std::fs;
+use std::net::SocketAddr;
 use std::process::Command;
 use std::time::Duration;
 
@@ -10,7 +12,7 @@ use anyhow::{Context, Result, ensure};
 use postroad_tests::chance::{Chance, KILLS, rounds};
 use postroad_tests::load::{Account, Load, Speak};
 use postroad_tests::peers::{Needs, Postfix, PostfixSetup, Sink, Stage};
-use postroad_tests::process::{Process, until};
+use postroad_tests::process::{Process, listens, until};
 use postroad_tests::suite::{Settings, Site, heavy};
 use rustix::process::Signal;
 
@@ -28,6 +30,11 @@ fn settings(base: Settings) -> Settings {
     let mta =
         format!("deliveries_max = {DELIVERIES}\ndeliveries_per_next_hop_max = {DELIVERIES}\n");
     Settings { mta, ..base }
+}
+
+/// How many letters alice has; nothing of them is read.
+fn filed(site: &Site) -> usize {
+    fs::read_dir(site.path("mail/alice/new")).map_or(0, Iterator::count)
 }
 
 fn new_mail(site: &Site) -> Vec<String> {
@@ -74,7 +81,7 @@ fn all_arrive(
 fn the_transfer_agent_keeps_what_it_promised() -> Result<()> {
     let Some(stage) = Stage::set_up(Needs::Tools)? else { return Ok(()) };
     let _alone = heavy()?;
-    let kills = rounds(KILLS, 8);
+    let kills = rounds(KILLS, 6);
     let sink = Sink::start(&stage)?;
     let site = Site::new(&settings(Settings::smart_host(sink.address)))?;
     let load = Load::start(&stage, site.smtp, Speak::Smtp, "bob@sink.test", SESSIONS)?;
@@ -89,7 +96,7 @@ fn the_delivery_agent_keeps_what_it_promised() -> Result<()> {
     let _alone = heavy()?;
     let site = Site::new(&Settings::default())?;
     let load = Load::start(&stage, site.lmtp, Speak::Lmtp, "alice@our.test", SESSIONS)?;
-    let _mda = kill_at_random(rounds(KILLS, 8), || site.mda(), || load.promised())?;
+    let _mda = kill_at_random(rounds(KILLS, 6), || site.mda(), || load.promised())?;
     // Each letter was sent once: a second copy would be the delivery agent's own.
     all_arrive(&load.stop(), || new_mail(&site), 0)
 }
@@ -98,12 +105,11 @@ fn the_delivery_agent_keeps_what_it_promised() -> Result<()> {
 fn killing_the_delivery_agent_loses_nothing_of_the_transfer_agents() -> Result<()> {
     let Some(stage) = Stage::set_up(Needs::Tools)? else { return Ok(()) };
     let _alone = heavy()?;
-    let kills = rounds(KILLS, 8);
+    let kills = rounds(KILLS, 6);
     let site = Site::new(&settings(Settings::default()))?;
     let mta = site.mta()?;
     let load = Load::start(&stage, site.smtp, Speak::Smtp, "alice@our.test", SESSIONS)?;
-    let filed = || site.new_mail("alice").map_or(0, |mail| mail.len());
-    let _mda = kill_at_random(kills, || site.mda(), filed)?;
+    let _mda = kill_at_random(kills, || site.mda(), || filed(&site))?;
     all_arrive(&load.stop(), || new_mail(&site), kills * DELIVERIES).with_context(|| mta.log())
 }
 
@@ -112,7 +118,7 @@ fn killing_the_delivery_agent_loses_nothing_of_postfixs() -> Result<()> {
     let Some(stage) = Stage::set_up(Needs::Servers)? else { return Ok(()) };
     let _alone = heavy()?;
     // Postfix takes its time before it tries again: fewer kills take as long.
-    let kills = rounds(KILLS, 8).div_ceil(2);
+    let kills = rounds(KILLS, 6).div_ceil(3);
     let site = Site::new(&Settings::default())?;
     let main = format!(
         "virtual_mailbox_domains = our.test\nvirtual_transport = lmtp:inet:{}\n\
@@ -121,8 +127,7 @@ fn killing_the_delivery_agent_loses_nothing_of_postfixs() -> Result<()> {
     );
     let postfix = Postfix::start(&stage, &PostfixSetup { main, ..PostfixSetup::default() })?;
     let load = Load::start(&stage, postfix.smtp, Speak::Smtp, "alice@our.test", SESSIONS)?;
-    let filed = || site.new_mail("alice").map_or(0, |mail| mail.len());
-    let _mda = kill_at_random(kills, || site.mda(), filed)?;
+    let _mda = kill_at_random(kills, || site.mda(), || filed(&site))?;
     all_arrive(&load.stop(), || new_mail(&site), kills * DELIVERIES).with_context(|| postfix.log())
 }
 
@@ -142,12 +147,14 @@ const CALLS: &[&str] = &[
     "close",
     "futex",
 ];
+/// Which of its calls is the last, at most.
+const CALL_NUMBER_MAX: usize = 30;
 
 /// Starts the agent so that it is killed at its `number`th `call`, and lets that happen.
 fn kill_at_call(
     stage: &Stage,
     site: &Site,
-    agent: &str,
+    (agent, address): (&str, SocketAddr),
     (call, number): (&str, usize),
     work: impl Fn() -> usize,
 ) -> Result<()> {
@@ -158,41 +165,51 @@ fn kill_at_call(
         .args(["-e", &format!("inject={call}:signal=KILL:when={number}")]);
     let mut process = site.agent_by(strace, agent)?;
     // Some calls are made less often than that: then the end comes with the work.
-    let goal = work() + BETWEEN_KILLS;
+    let goal = work() + CALL_NUMBER_MAX;
     until("the agent killed, or work", || work() >= goal || !matches!(process.ended(), Ok(None)))
         .with_context(|| format!("at {call} {number}\n{}", process.log()))?;
-    process.kill()
+    process.kill()?;
+    // strace has ended; the agent may be dying still.
+    until("its port free", || !listens(address))
+}
+
+/// Kills it at a sample of [`CALLS`], drawn at random; gives how many those were.
+fn kill_at_calls(
+    stage: &Stage,
+    site: &Site,
+    agent: (&str, SocketAddr),
+    work: impl Fn() -> usize,
+) -> Result<usize> {
+    let mut chance = Chance::new();
+    let kills = rounds(KILLS, 6);
+    for _ in 0..kills {
+        let call = CALLS.get(chance.up_to(CALLS.len()) - 1).copied().unwrap_or("fdatasync");
+        let number = chance.up_to(CALL_NUMBER_MAX);
+        kill_at_call(stage, site, agent, (call, number), &work)?;
+    }
+    Ok(kills)
 }
 
 #[test]
-fn f01_the_transfer_agent_killed_at_each_system_call_keeps_what_it_promised() -> Result<()> {
+fn f01_the_transfer_agent_killed_at_system_calls_keeps_what_it_promised() -> Result<()> {
     let Some(stage) = Stage::set_up(Needs::Servers)? else { return Ok(()) };
     let _alone = heavy()?;
-    let mut chance = Chance::new();
     let sink = Sink::start(&stage)?;
     let site = Site::new(&settings(Settings::smart_host(sink.address)))?;
     let load = Load::start(&stage, site.smtp, Speak::Smtp, "bob@sink.test", SESSIONS)?;
-    for call in CALLS {
-        let number = chance.up_to(BETWEEN_KILLS);
-        kill_at_call(&stage, &site, "postroad-mta", (call, number), || load.promised())?;
-    }
+    let kills = kill_at_calls(&stage, &site, ("postroad-mta", site.smtp), || load.promised())?;
     let mta = site.mta()?;
     let account = load.stop();
-    let second_max = CALLS.len() * DELIVERIES;
-    all_arrive(&account, || sink.messages(), second_max).with_context(|| mta.log())
+    all_arrive(&account, || sink.messages(), kills * DELIVERIES).with_context(|| mta.log())
 }
 
 #[test]
-fn f01_the_delivery_agent_killed_at_each_system_call_keeps_what_it_promised() -> Result<()> {
+fn f01_the_delivery_agent_killed_at_system_calls_keeps_what_it_promised() -> Result<()> {
     let Some(stage) = Stage::set_up(Needs::Servers)? else { return Ok(()) };
     let _alone = heavy()?;
-    let mut chance = Chance::new();
     let site = Site::new(&Settings::default())?;
     let load = Load::start(&stage, site.lmtp, Speak::Lmtp, "alice@our.test", SESSIONS)?;
-    for call in CALLS {
-        let number = chance.up_to(BETWEEN_KILLS);
-        kill_at_call(&stage, &site, "postroad-mda", (call, number), || load.promised())?;
-    }
+    kill_at_calls(&stage, &site, ("postroad-mda", site.lmtp), || load.promised())?;
     all_arrive(&load.stop(), || new_mail(&site), 0)
 }
 
@@ -201,7 +218,7 @@ fn f14_a_storm_of_restarts_loses_nothing() -> Result<()> {
     let Some(stage) = Stage::set_up(Needs::Tools)? else { return Ok(()) };
     let _alone = heavy()?;
     let mut chance = Chance::new();
-    let starts = rounds(KILLS, 8) + 12;
+    let starts = rounds(KILLS, 6) + 14;
     let sink = Sink::start(&stage)?;
     let site = Site::new(&settings(Settings::smart_host(sink.address)))?;
     let load = Load::start(&stage, site.smtp, Speak::Smtp, "bob@sink.test", SESSIONS)?;

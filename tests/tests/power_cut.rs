@@ -72,9 +72,10 @@ fn f02_the_transfer_agent_keeps_its_promises_through_a_real_power_cut() -> Resul
         let goal = chance.up_to(BETWEEN_CUTS);
         mta.until("took mail", || load.promised() >= goal)?;
         chance.moment(MOMENT);
-        volume.cut_power(&stage)?;
+        let moment = volume.cut_power(&stage, &[&mta])?;
         mta.kill()?;
-        let promised = load.stop();
+        let mut promised = load.stop();
+        promised.forget_since(moment);
         volume.mount_again()?;
         witness.check(&volume)?;
         let gone = promised.compare(sink.messages()).missing.len();
@@ -111,9 +112,11 @@ fn f02_the_delivery_agent_keeps_its_promises_through_a_real_power_cut() -> Resul
         let goal = chance.up_to(BETWEEN_CUTS);
         mda.until("took mail", || load.promised() >= goal)?;
         chance.moment(MOMENT);
-        volume.cut_power(&stage)?;
+        let moment = volume.cut_power(&stage, &[&mda])?;
         mda.kill()?;
-        account.add(load.stop());
+        let mut promised = load.stop();
+        promised.forget_since(moment);
+        account.add(promised);
         volume.mount_again()?;
         witness.check(&volume)?;
         let arrived = account.compare(new_mail(&volume)?);

@@ -101,13 +101,22 @@ fn ends_with_0_at_sigint_too_and_leaves_no_process() -> Result<()> {
     Ok(())
 }
 
+/// As the kernel does where memory is short.
+fn kill(id: u32) -> Result<()> {
+    let pid = i32::try_from(id).ok().and_then(Pid::from_raw).context("no such process")?;
+    Ok(kill_process(pid, Signal::KILL)?)
+}
+
 #[test]
-fn restarts_an_agent_that_crashed() -> Result<()> {
+fn f10_an_agent_that_is_killed_is_started_again_and_the_others_live() -> Result<()> {
     let folder = tempdir()?;
     let up = Up::start(folder.path(), USERS)?;
     for (sent, (name, id)) in children(up.process.id())?.into_iter().enumerate() {
-        let pid = i32::try_from(id).ok().and_then(Pid::from_raw).context("no such process")?;
-        kill_process(pid, Signal::KILL)?;
+        let others = |all: Vec<(String, u32)>| -> Vec<(String, u32)> {
+            all.into_iter().filter(|(other, _)| *other != name).collect()
+        };
+        let before = others(children(up.process.id())?);
+        kill(id)?;
         until("another process in its place", || {
             children(up.process.id())
                 .is_ok_and(|now| now.iter().any(|(other, at)| *other == name && *at != id))
@@ -116,9 +125,37 @@ fn restarts_an_agent_that_crashed() -> Result<()> {
         until("all services again", || {
             up.ready.ports.keys().all(|name| up.address(name).is_ok_and(listens))
         })?;
+        assert_eq!(others(children(up.process.id())?), before, "the others live");
         send(&up, &format!("after {name}"))?;
         arrived(&up, sent + 1)?;
     }
+    Ok(())
+}
+
+#[test]
+fn f10_an_agent_that_is_killed_again_and_again_is_started_ever_later() -> Result<()> {
+    let folder = tempdir()?;
+    let up = Up::start(folder.path(), USERS)?;
+    let mut killed = Vec::new();
+    for _ in 0..4 {
+        let agent = || {
+            let agents = children(up.process.id()).unwrap_or_default();
+            agents.into_iter().find(|(name, id)| name == "postroad-mta" && !killed.contains(id))
+        };
+        until("the agent", || agent().is_some())?;
+        let (_, id) = agent().context("it ended by itself")?;
+        kill(id)?;
+        killed.push(id);
+    }
+    let log = || up.process.log();
+    until("the last pause", || log().matches("started again").count() == killed.len())
+        .with_context(log)?;
+    let log = log();
+    let pauses: Vec<&str> = log
+        .lines()
+        .filter_map(|line| line.split_once("pause_s=")?.1.split_whitespace().next())
+        .collect();
+    assert_eq!(pauses, ["0.1", "0.2", "0.4", "0.8"], "{log}");
     Ok(())
 }
 

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod bench;
+mod crash;
 mod demo;
 mod fuzz;
 mod step;
@@ -32,6 +33,8 @@ enum Verb {
     Supply,
     /// Measure ours and a peer side by side, in one interleaved run.
     Bench(bench::Options),
+    /// Prove for hours that no letter is lost: fail disks, kill agents, cut the power.
+    Crash(crash::Options),
     /// Fuzz one target for a while.
     Fuzz(fuzz::Options),
 }
@@ -43,6 +46,7 @@ fn main() -> ExitCode {
         Verb::Tidy => tidy::run(),
         Verb::Supply => supply::run(),
         Verb::Bench(options) => bench::run(&options),
+        Verb::Crash(options) => crash::run(&options),
         Verb::Fuzz(options) => fuzz::run(&options),
     };
     match done {

@@ -1,0 +1,112 @@
+//! Out of file descriptors, and logs that nobody reads: mail goes on, or comes back by itself.
+
+use std::fs::{self, File};
+use std::process::Command;
+use std::time::Instant;
+
+use anyhow::{Context, Result, ensure};
+use postroad_tests::peers::{Needs, Sink, Stage};
+use postroad_tests::process::{Process, listens, run, until};
+use postroad_tests::smtp::Client;
+use postroad_tests::suite::{Settings, Site};
+use postroad_tests::volume::Volume;
+
+/// An agent whose shell does something first.
+fn after(site: &Site, script: &str, name: &str) -> Result<Process> {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &format!("{script}; exec \"$@\""), "sh"]);
+    site.agent_by(shell, name)
+}
+
+/// Processor time that a process has used, in hundredths of a second.
+fn processor_time(process: &Process) -> Result<u64> {
+    let stat = fs::read_to_string(format!("/proc/{}/stat", process.id()))?;
+    let (_, fields) = stat.rsplit_once(") ").context("no stat")?;
+    let fields: Vec<&str> = fields.split(' ').collect();
+    // proc_pid_stat(5): utime and stime are fields 14 and 15; the state, field 3, is our first.
+    Ok(fields[11].parse::<u64>()? + fields[12].parse::<u64>()?)
+}
+
+#[test]
+fn f09_out_of_file_descriptors() -> Result<()> {
+    const DESCRIPTORS: usize = 100;
+    let site = Site::new(&Settings::default())?;
+    let _mda = site.mda()?;
+    let mut mta = after(&site, &format!("ulimit -n {DESCRIPTORS}"), "postroad-mta")?;
+    mta.until("listened", || listens(site.smtp))?;
+    let mut first = Client::connect(site.smtp)?;
+    first.expect("EHLO client.test", 250)?;
+
+    // The kernel completes these connections, and nobody can accept the last of them.
+    let crowd: Vec<_> = (0..DESCRIPTORS)
+        .map(|_| std::net::TcpStream::connect(site.smtp))
+        .collect::<Result<_, _>>()?;
+    let waits = |mta: &Process| mta.log().matches("cannot accept connections").count();
+    until("no files left", || waits(&mta) > 0).with_context(|| mta.log())?;
+    let (began, used) = (Instant::now(), processor_time(&mta)?);
+    let goal = waits(&mta) + 10;
+    until("ten more tries", || waits(&mta) >= goal).with_context(|| mta.log())?;
+    let (used, elapsed) = (processor_time(&mta)? - used, began.elapsed());
+    assert!(
+        u128::from(used) * 10 <= elapsed.as_millis() / 2,
+        "{used} hundredths of a second in {elapsed:?}: it spins"
+    );
+    // Who is in is served.
+    assert!(first.command("NOOP")?.code / 100 == 2);
+
+    drop(crowd);
+    let letter = b"Subject: after the crowd\r\n\r\nhello\r\n";
+    let sent = || -> Result<u16> {
+        let mut client = Client::connect(site.smtp)?;
+        client.expect("EHLO client.test", 250)?;
+        Ok(client.message("anna@client.test", &["alice@our.test"], letter)?.code)
+    };
+    until("mail taken again", || sent().is_ok_and(|code| code == 250))
+        .with_context(|| mta.log())?;
+    until("the letter", || site.new_mail("alice").is_ok_and(|mail| !mail.is_empty()))
+        .with_context(|| mta.log())
+}
+
+#[test]
+fn f22_nobody_reads_the_log_and_the_disk_of_the_traces_is_full() -> Result<()> {
+    const LETTERS: usize = 25;
+    const RECIPIENTS: usize = 1_000;
+    let Some(stage) = Stage::set_up(Needs::Servers)? else { return Ok(()) };
+    let Some(volume) = Volume::ext4(16)? else { return Ok(()) };
+    let sink = Sink::start(&stage)?;
+    let mut settings = Settings::smart_host(sink.address);
+    fs::create_dir(volume.path("trace"))?;
+    settings.tables += &format!("[trace]\ndir = \"{}\"\n", volume.path("trace").display());
+    let site = Site::new(&settings)?;
+    let pipe = site.path("log.pipe");
+    run(Command::new("mkfifo").arg(&pipe))?;
+    // Open, so that writers find a reader; it never reads.
+    let _reader = File::options().read(true).write(true).open(&pipe)?;
+    volume.fill(0)?;
+    let mut mta = after(&site, &format!("exec 2>'{}'", pipe.display()), "postroad-mta")?;
+    mta.until("listened", || listens(site.smtp))?;
+
+    let recipients: Vec<String> = (0..RECIPIENTS).map(|n| format!("bob{n}@sink.test")).collect();
+    let recipients: Vec<&str> = recipients.iter().map(String::as_str).collect();
+    let mut client = Client::connect(site.smtp)?;
+    client.expect("EHLO client.test", 250)?;
+    for number in 0..LETTERS {
+        let letter = format!("Subject: {number}\r\n\r\nhello\r\n");
+        let reply = client.message("anna@client.test", &recipients, letter.as_bytes())?;
+        ensure!(reply.code == 250, "{reply:?}");
+    }
+    let delivered = || {
+        let letters = sink.messages();
+        letters.iter().map(|letter| letter.matches("X-Rcpt-Args").count()).sum::<usize>()
+    };
+    until("all letters", || delivered() == LETTERS * RECIPIENTS)
+        .with_context(|| format!("{} came", delivered()))?;
+
+    // Some agents aren't up, so the command itself says no.
+    let status = site.command("postroad")?.args(["status", "--json"]).output()?;
+    let status: serde_json::Value = serde_json::from_slice(&status.stdout)?;
+    let lost = |name: &str| status["mta"][name].as_u64().unwrap_or(0);
+    ensure!(lost("log_dropped") > 0, "log lines can't all have been written: {status}");
+    ensure!(lost("trace_dropped") > 0, "trace records can't have been written: {status}");
+    Ok(())
+}
