@@ -13,7 +13,7 @@ use postroad_protocol::reply::Reply;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 /// Octets that are read at once; a whole pipelined group of replies fits.
 const READ_OCTETS: usize = 4 * 1024;
@@ -160,7 +160,8 @@ impl Connection {
         self.session.quit(now());
         let _ = self.run().await;
         if let Some(mut io) = self.io {
-            let _ = io.shutdown().await;
+            // The farewell of TLS is octets, too, and may find nobody who reads.
+            let _ = timeout(limits::CLIENT_QUIT_TIMEOUT, io.shutdown()).await;
         }
     }
 

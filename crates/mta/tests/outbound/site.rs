@@ -9,6 +9,7 @@ use bytes::Bytes;
 use postroad_accounts::{Accounts, Sources};
 use postroad_config::Family;
 use postroad_mta::outbound::dns::{BoxFuture, DnsError, Mx, Resolver};
+use postroad_mta::outbound::network::Network;
 use postroad_mta::outbound::{Engine, Parts};
 use postroad_observe::trace::Journal;
 use postroad_protocol::address::{Address, ReversePath};
@@ -102,27 +103,27 @@ fn settings(dir: &std::path::Path, more: &str) -> String {
 
 impl Site {
     /// `more` are settings beside the usual.
-    pub(crate) fn start(peers: Peers, table: Table, more: &str) -> Self {
-        Self::start_with(Arc::new(MemoryShard::default()), peers, table, more)
+    pub(crate) fn start(network: impl Network + 'static, table: Table, more: &str) -> Self {
+        Self::start_with(Arc::new(MemoryShard::default()), network, table, more)
     }
 
     /// With a file of aliases.
     pub(crate) fn with_aliases(aliases: &str, peers: Peers, table: Table) -> Self {
-        Self::make(Arc::new(MemoryShard::default()), peers, table, "", aliases)
+        Self::make(Arc::new(MemoryShard::default()), Arc::new(peers), table, "", aliases)
     }
 
     pub(crate) fn start_with(
         shard: Arc<MemoryShard>,
-        peers: Peers,
+        network: impl Network + 'static,
         table: Table,
         more: &str,
     ) -> Self {
-        Self::make(shard, peers, table, more, "")
+        Self::make(shard, Arc::new(network), table, more, "")
     }
 
     fn make(
         shard: Arc<MemoryShard>,
-        peers: Peers,
+        network: Arc<dyn Network>,
         table: Table,
         more: &str,
         aliases: &str,
@@ -146,7 +147,7 @@ impl Site {
             accounts: Arc::new(accounts.unwrap()),
             journal: Journal::none(),
         };
-        let engine = Engine::start_with(parts, Arc::new(table), Arc::new(peers)).unwrap();
+        let engine = Engine::start_with(parts, Arc::new(table), network).unwrap();
         Self { engine, shard, arrived: SystemTime::now(), _dir: dir }
     }
 
@@ -156,8 +157,11 @@ impl Site {
     }
 
     pub(crate) async fn send_as(&self, envelope: Envelope, content: &str) -> QueueId {
+        self.send_content(envelope, Bytes::copy_from_slice(content.as_bytes())).await
+    }
+
+    pub(crate) async fn send_content(&self, envelope: Envelope, content: Bytes) -> QueueId {
         let id = self.shard.new_id();
-        let content = Bytes::copy_from_slice(content.as_bytes());
         let message = NewMessage {
             id,
             arrived: self.arrived,

@@ -106,6 +106,12 @@ pub enum Failure {
         /// When.
         phase: Phase,
     },
+    /// It kept answering, and the whole took too long.
+    #[error("the next hop took too long in all; we gave up {}", phase.words())]
+    Overdue {
+        /// When.
+        phase: Phase,
+    },
     /// A reply that doesn't fit the command, or that nobody asked for.
     #[error("the next hop is out of step {}{}", phase.words(), said(reply.as_ref()))]
     OutOfStep {
@@ -144,7 +150,7 @@ impl Failure {
             // §3.8: 4.7.x security.
             Self::Refused { phase: Phase::StartTls | Phase::Auth, .. } => (4, 7, 0),
             Self::Refused { .. } => (4, 3, 2),
-            Self::Closed { .. } | Self::TimedOut { .. } => (4, 4, 2),
+            Self::Closed { .. } | Self::TimedOut { .. } | Self::Overdue { .. } => (4, 4, 2),
             Self::Malformed { .. } | Self::OutOfStep { .. } => (4, 5, 0),
             Self::TlsNotOffered | Self::LoginNeedsTls | Self::NoMechanism => (4, 7, 4),
             Self::TlsInjection => (4, 7, 0),
@@ -160,6 +166,7 @@ impl Failure {
             | Self::Refused { phase, .. }
             | Self::Closed { phase }
             | Self::TimedOut { phase }
+            | Self::Overdue { phase }
             | Self::OutOfStep { phase, .. } => *phase == Phase::DataEnd,
             Self::TlsNotOffered | Self::TlsInjection | Self::LoginNeedsTls | Self::NoMechanism => {
                 false

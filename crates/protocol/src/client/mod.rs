@@ -230,7 +230,10 @@ pub struct Session {
     leftover: Leftover,
     parser: reply_parser::ReplyParser,
     steps: VecDeque<Step>,
+    /// Of the phase.
     deadline: Instant,
+    /// Of the opening, or of the transaction: of all phases together.
+    whole: Instant,
     dialogue: Vec<Line>,
 }
 
@@ -247,6 +250,7 @@ impl Session {
             parser: reply_parser::ReplyParser::new(),
             steps: VecDeque::new(),
             deadline: now + limits::CLIENT_GREETING_TIMEOUT, // RFC 5321 §4.5.3.2.1
+            whole: now + limits::CLIENT_OPENING_TIMEOUT,
             dialogue: Vec::new(),
         }
     }
@@ -265,13 +269,17 @@ impl Session {
     /// The deadline is past, and what was waited for hasn't come.
     pub fn timed_out(&mut self) {
         let phase = self.phase();
-        self.fail(Failure::TimedOut { phase });
+        self.fail(match self.whole < self.deadline {
+            true => Failure::Overdue { phase },
+            false => Failure::TimedOut { phase },
+        });
     }
 
     /// By when the present [`Step::Send`] has to be written, or a reply to be here. It doesn't move with
-    /// every octet that trickles in (row C10), only with each whole reply and each block of content.
+    /// every octet that trickles in (row C10), only with each whole reply and each block of content; and
+    /// not for ever even with those (row F19).
     pub fn deadline(&self) -> Instant {
-        self.deadline
+        self.deadline.min(self.whole)
     }
 
     /// What the peer offers; nothing before the session is open.
@@ -309,6 +317,8 @@ impl Session {
             return;
         }
         let running = Running::new(transaction, refusals, self.settings.protocol, self.leftover);
+        let octets = running.content_octets() / limits::CLIENT_DATA_RATE_MIN;
+        self.whole = now + limits::CLIENT_TRANSACTION_TIMEOUT + Duration::from_secs(octets);
         self.state = State::Transaction(Box::new(running));
         self.advance_transaction(now);
     }
@@ -318,6 +328,7 @@ impl Session {
         match self.state {
             State::Idle => {
                 self.state = State::Quit;
+                self.whole = now + limits::CLIENT_QUIT_TIMEOUT;
                 self.send_line("QUIT", limits::CLIENT_QUIT_TIMEOUT, now);
             }
             State::Ended(_) => {}
@@ -346,6 +357,8 @@ impl Session {
                     }
                     if running.content_just_ended() {
                         self.deadline = now + limits::CLIENT_DATA_END_TIMEOUT;
+                        // Whatever it took so far: who is impatient now makes a second copy (RFC 1047).
+                        self.whole = self.deadline;
                     }
                 }
                 State::Greeting

@@ -57,6 +57,7 @@ impl Session {
             // RFC 3207 §4.1: 454 is the server's trouble. Opportunistic means: then in clear.
             State::StartTls
                 if self.settings.start_tls == StartTls::Opportunistic
+                    && reply.code().value() != 421 // RFC 5321 §3.8: it is about to close.
                     && matches!(severity, Severity::Temporary | Severity::Permanent) =>
             {
                 self.authenticate(now);

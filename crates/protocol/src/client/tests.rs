@@ -556,6 +556,31 @@ fn c10_deadlines_stand_still_while_octets_trickle_in() {
     }
 }
 
+#[test]
+fn f19_a_peer_that_is_always_just_in_time_ends_all_the_same() {
+    let (start, second) = (Instant::now(), Duration::from_secs(1));
+    let many: Vec<String> = (0..50).map(|n| format!("u{n}@c.example")).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    let mut session = Session::new(smtp(), start);
+    session.push(b"220 mx\r\n250 mx\r\n");
+    while !matches!(session.step(start), Step::Idle) {}
+    session.deliver(letter(&many), start);
+    let mut now = start;
+    let end = loop {
+        match session.step(now) {
+            Step::NeedInput if session.deadline() <= now + second => session.timed_out(),
+            Step::NeedInput => {
+                now = session.deadline() - second;
+                session.push(b"250 ok\r\n");
+            }
+            Step::Close(end) => break end,
+            _ => {}
+        }
+    };
+    assert_eq!(end, End::Failed(Failure::Overdue { phase: Phase::Rcpt }));
+    assert!(now < start + limits::CLIENT_TRANSACTION_TIMEOUT, "{:?}", now - start);
+}
+
 #[test] // Tests RFC 2033 §4.2.
 fn c13_lmtp_gives_each_recipient_its_reply() {
     let begin = "S: 220 mda\nC: LHLO our.example\nS: 250-mda\nS: 250 PIPELINING\n\

@@ -179,6 +179,10 @@ impl Running {
                 self.settle_all(&verdict(reply));
                 self.next = None;
             }
+            // Nobody can be a recipient where there is no sender: the replies are out of step.
+            (Awaited::Rcpt(_), Severity::Success) if self.peer == PeerSide::Clean => {
+                return Err(Failure::OutOfStep { phase, reply: Some(reply) });
+            }
             (Awaited::Rcpt(place), Severity::Success) => self.accept(place, reply),
             (Awaited::Rcpt(place), Severity::Temporary | Severity::Permanent) => {
                 self.settle(place, rcpt_verdict(reply));
