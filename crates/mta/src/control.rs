@@ -30,7 +30,7 @@ mod translate;
 pub use stand_in::{StandInError, stand_in};
 
 use frames::{ControlError, Frames};
-use queue::{Deliveries, Desk};
+use queue::{Deliveries, Desk, Shelf};
 
 /// Connections at once; an operator needs one.
 const CONNECTIONS_MAX: usize = 16;
@@ -97,8 +97,9 @@ impl Control {
 
     fn desk(&self) -> Desk {
         Desk {
-            shard: Arc::clone(&self.inbound.shard),
+            shelf: Shelf::Open(Arc::clone(&self.inbound.shard)),
             deliveries: Deliveries::Running(self.inbound.engine.clone()),
+            folder: self.inbound.config.mta.queue.clone(),
         }
     }
 

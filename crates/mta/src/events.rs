@@ -121,6 +121,11 @@ pub(crate) fn control_failed(error: &dyn std::error::Error) {
     debug!(error, "a connection to the control socket ended early");
 }
 
+pub(crate) fn partly_unread(error: &dyn std::error::Error) {
+    let error = chain(error);
+    tracing::error!(error, "a part of the queue cannot be read");
+}
+
 pub(crate) fn edited(edit: Edit, messages: u64) {
     let edit = match edit {
         Edit::Hold => "hold",

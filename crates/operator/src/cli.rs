@@ -111,7 +111,7 @@ impl Form {
 }
 
 /// Does what the command line says; its first word is the name that the program was called by, which may be
-/// one of Postfix's ([`Spelling`]).
+/// one of Postfix's.
 ///
 /// # Errors
 /// What went wrong, in words for the person at the terminal.

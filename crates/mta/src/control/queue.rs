@@ -4,17 +4,21 @@
 //! one writer, so that they and the outcomes of deliveries come one after the other (row Q08).
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
+use bytes::Bytes;
+use postroad_disk::OsDisk;
 use postroad_observe::control::{
     self as words, Answer, By, Count, Group, Message, Obstacle, Recipient, Request, Why,
 };
 use postroad_protocol::address::Domain;
 use postroad_queue::{
-    ContentError, Cursor, DomainTest, Filter, OwnedShard, QueueId, QueueRow, RecipientState, Sight,
-    Standing,
+    ContentError, Cursor, DomainTest, Filter, OwnedShard, Page, QueueId, QueueRow, RecipientState,
+    Sight, Soundness, Standing, Survey, Visitor,
 };
+use tokio::task::spawn_blocking;
 
 use super::frames::{ControlError, Frames, encode_some};
 use super::translate::{
@@ -74,10 +78,36 @@ fn is_called(next_hop: &str, wanted: &str) -> bool {
     [next_hop, place, host, bare].iter().any(|name| name.eq_ignore_ascii_case(wanted))
 }
 
+/// The queue.
+pub(crate) enum Shelf {
+    /// Ours.
+    Open(Arc<dyn OwnedShard>),
+    /// Nobody's: its files as they were read.
+    Files(Survey),
+}
+
+impl Shelf {
+    async fn find(&self, filter: &Filter, from: Cursor, limit: usize) -> Page {
+        match self {
+            Self::Open(shard) => shard.find(filter, from, limit).await,
+            Self::Files(survey) => survey.find(filter, from, limit),
+        }
+    }
+
+    async fn visit(&self, filter: &Filter, each: &mut Visitor<'_>) {
+        match self {
+            Self::Open(shard) => shard.visit(filter, each).await,
+            Self::Files(survey) => survey.visit(filter, each),
+        }
+    }
+}
+
 /// Whoever is asked about the queue.
 pub(crate) struct Desk {
-    pub(crate) shard: Arc<dyn OwnedShard>,
+    pub(crate) shelf: Shelf,
     pub(crate) deliveries: Deliveries,
+    /// The folder that the queue is in.
+    pub(crate) folder: PathBuf,
 }
 
 /// What the last answer to a request is: how many messages, or why it couldn't be done.
@@ -135,7 +165,7 @@ impl Desk {
             && listed < limit
         {
             let rows_max = PAGE_ROWS.min(usize::try_from(limit - listed).unwrap_or(PAGE_ROWS));
-            let page = self.shard.find(&filter, from, rows_max).await;
+            let page = self.shelf.find(&filter, from, rows_max).await;
             listed += page.rows.len() as u64;
             next = page.next;
             let mut lines = Vec::new();
@@ -159,7 +189,7 @@ impl Desk {
             let held = standings.any(|standing| standing == Standing::Held);
             count.held += u64::from(held);
         };
-        self.shard.visit(filter, &mut each).await;
+        self.shelf.visit(filter, &mut each).await;
         count
     }
 
@@ -190,7 +220,7 @@ impl Desk {
         };
         let mut sums = Sums { deliveries: &self.deliveries, by, messages: 0, of: HashMap::new() };
         let now = seconds(SystemTime::now());
-        self.shard.visit(&filter, &mut |sight| sums.add(sight, now)).await;
+        self.shelf.visit(&filter, &mut |sight| sums.add(sight, now)).await;
         let messages = sums.messages;
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         for group in sums.groups().into_iter().take(limit) {
@@ -214,7 +244,7 @@ impl Desk {
             && told < limit
         {
             let rows_max = PAGE_ROWS.min(usize::try_from(limit - told).unwrap_or(PAGE_ROWS));
-            let page = self.shard.find(&filter, from, rows_max).await;
+            let page = self.shelf.find(&filter, from, rows_max).await;
             told += page.rows.len() as u64;
             next = page.next;
             for row in &page.rows {
@@ -309,21 +339,46 @@ impl Desk {
             frames.send_octets(&line).await?;
             sent += count;
         }
-        let content = match self.shard.content(id).await {
-            Ok(content) => content,
-            Err(ContentError::Unknown(id)) => return Ok(Err(unknown(id))),
-            Err(error) => return Ok(Err(events::chain(&error))),
+        let (content, verdict) = match self.content(id).await {
+            Ok((content, Soundness::Sound)) => (content, Ok(1)),
+            Ok((content, Soundness::Damaged)) => (
+                content,
+                Err(format!("message {id} is damaged on disk: this is what is left of it")),
+            ),
+            Err(reason) => return Ok(Err(reason)),
         };
         let shown = usize::try_from(content_max).unwrap_or(usize::MAX).min(content.len());
         let (octets, octets_in_all) = (shown as u64, content.len() as u64);
         frames.send(&Answer::Content { octets, octets_in_all }).await?;
         frames.send_octets(content.get(..shown).unwrap_or_default()).await?;
-        Ok(Ok(1))
+        Ok(verdict)
+    }
+
+    /// A message's content, from the queue; where it can't be had from there, what its file still gives.
+    async fn content(&self, id: QueueId) -> Result<(Bytes, Soundness), String> {
+        if let Shelf::Open(shard) = &self.shelf {
+            match shard.content(id).await {
+                Ok(content) => return Ok((content, Soundness::Sound)),
+                Err(ContentError::Unknown(id)) => return Err(unknown(id)),
+                Err(ContentError::Damaged(_) | ContentError::Disk { .. }) => {}
+            }
+        }
+        let folder = self.folder.clone();
+        let exported = spawn_blocking(move || postroad_queue::export(&OsDisk, &folder, id));
+        match exported.await {
+            Ok(Ok(Some(exported))) => Ok((exported.content, exported.soundness)),
+            Ok(Ok(None)) => Err(unknown(id)),
+            Ok(Err(error)) => Err(events::chain(&error)),
+            Err(panic) => Err(format!("reading message {id} ended early: {panic}")),
+        }
     }
 
     async fn edit(&self, filter: &words::Filter, edit: words::Edit) -> Outcome {
         let filter = self.filter(filter)?;
-        let messages = self.shard.edit(&filter, edit_of(edit)).await;
+        let Shelf::Open(shard) = &self.shelf else {
+            return Err("the queue is open for reading only".to_owned());
+        };
+        let messages = shard.edit(&filter, edit_of(edit)).await;
         let messages = messages.map_err(|fenced| fenced.to_string())?;
         events::edited(edit, messages);
         if let (Deliveries::Running(engine), 1..) = (&self.deliveries, messages) {
@@ -334,7 +389,7 @@ impl Desk {
 
     async fn row(&self, id: QueueId) -> Option<QueueRow> {
         let filter = Filter { ids: Some(vec![id]), ..Filter::default() };
-        let page = self.shard.find(&filter, Cursor::default(), 1).await;
+        let page = self.shelf.find(&filter, Cursor::default(), 1).await;
         page.rows.into_iter().next()
     }
 

@@ -73,13 +73,15 @@ pub(super) fn run(agent: &mut Agent, export: &Export) -> Result<ExitCode> {
                 );
             }
             let (letter, told) = letter(agent, id, u64::MAX);
-            told?;
+            if letter.message.queue_id.is_empty() {
+                return told.map(|()| ExitCode::SUCCESS);
+            }
             // Raw, past what takes colours out.
             let mut out = std::io::stdout().lock();
             out.write_all(preamble(&letter.message).as_bytes())?;
             out.write_all(&letter.content)?;
             out.flush()?;
-            Ok(ExitCode::SUCCESS)
+            told.map(|()| ExitCode::SUCCESS)
         }
         (None, ids) => bail!(
             "{} don't fit into one output: say where to write them, as in --dir ./letters",
@@ -142,7 +144,8 @@ fn write(letter: &Letter, dir: &Path, id: &str) -> Result<()> {
     }
     let envelope = serde_json::to_vec_pretty(message)?;
     save(&dir.join(format!("{id}.json")), &[envelope.as_slice(), b"\n"].concat())?;
-    if content.len() as u64 == message.octets {
+    // Of a damaged one, what is left.
+    if !content.is_empty() || message.octets == 0 {
         save(&dir.join(format!("{id}.eml")), content)?;
     }
     Ok(())

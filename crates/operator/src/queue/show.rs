@@ -67,7 +67,7 @@ pub(super) fn run(agent: &mut Agent, show: &Show) -> Result<ExitCode> {
     let (letter, told) = letter(agent, &show.id, CONTENT_SHOWN);
     let mut out = anstream::stdout().lock();
     match show.form.output() {
-        // The envelope of a message whose content is damaged is worth a look.
+        // What is left of a message whose content is damaged is worth a look.
         _ if letter.message.queue_id.is_empty() => {}
         Output::Json => writeln!(out, "{}", screen::json_line(&letter)?)?,
         Output::Screen => write!(out, "{}", text(&letter, screen::now()))?,
