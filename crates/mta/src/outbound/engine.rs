@@ -1,16 +1,29 @@
 //! The delivery engine: takes accepted messages to their next hops until each recipient is settled.
 //!
 //! ```text
-//! submit ─▶ Flight, cut into Jobs ─▶ Lane (one per destination) ─▶ Worker (one per connection)
-//!    ▲                                                                  │ verdicts
-//! scheduler ◀── due times ◀── queue (outcomes, durable) ◀───────────────┘ and notices
+//! submit ─▶ Flight (a message) ─▶ Job ─▶ Lane, one per destination ─▶ Worker, one per connection
+//!                                          │ ▲                          │ verdicts and notices
+//!            walk of the queue ──ids──▶ Backlog, a lane's own ◀──due──── queue (outcomes, durable)
+//!
+//! Agenda: which lane is looked at when        Gate: connections of the hosts behind a lane
+//! Budget: connections altogether              Turns: whose letter is next
 //! ```
-//! A message is *claimed* from the moment that it is started until its outcomes are durable, so it is
-//! never under way twice. Deferred ones leave an id and a time in memory, nothing else; they are read from
-//! the queue again when they are due. At start the whole queue is walked once.
+//! Each destination is scheduled by itself, so that one which is dead, slow or has a million letters
+//! waiting delays no other. What waits is an id and a time in its lane's backlog, nothing else; it is read
+//! from the queue, a page at a time, when a worker has room for it. A letter is in its lane's backlog, in its
+//! line, or in a worker's hands until its outcome is durable, so it is never under way twice. At start the
+//! whole queue is walked once, while deliveries begin.
+//!
+//! | looking for | it is in |
+//! |---|---|
+//! | how messages find their lanes | `dispatch.rs` |
+//! | what a lane does: line, staff, back-off | `lane/` |
+//! | ids that wait; whose turn it is | `backlog.rs`, `turns.rs` |
+//! | how many connections at once | `gate.rs`, `pace.rs` (per next hop), `budget.rs` (all) |
+//! | who is given up, or told, without being tried | `roll_call.rs` |
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use anyhow::Context as _;
 use bytes::Bytes;
@@ -20,8 +33,9 @@ use postroad_observe::trace::Journal;
 use postroad_protocol::address::Domain;
 use postroad_protocol::envelope::Recipient;
 use postroad_queue::spool::{OwnedShard, QueueId, QueueRow};
-use tokio::time::{sleep_until, timeout};
+use tokio::time::timeout;
 
+use super::dispatch::Hurry;
 use super::dns::{Hickory, Resolver};
 use super::events;
 use super::limits;
@@ -43,6 +57,25 @@ pub struct Parts {
     pub accounts: Arc<Accounts>,
     /// Trace records.
     pub journal: Journal,
+}
+
+/// What the engine holds in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Census {
+    /// Destinations.
+    pub lanes: usize,
+    /// Ids in backlogs; a message counts once for each of its destinations.
+    pub letters: usize,
+    /// Jobs that are loaded.
+    pub jobs: usize,
+    /// Tasks with a connection, or about to have one.
+    pub workers: usize,
+    /// Connections counted.
+    pub connections: usize,
+    /// Lanes in line for a connection.
+    pub asking: usize,
+    /// Lanes that wait for a time.
+    pub timers: usize,
 }
 
 /// The running engine; clones are handles to the same one.
@@ -73,7 +106,9 @@ impl Engine {
         network: Arc<dyn Network>,
     ) -> anyhow::Result<Self> {
         let shared = Arc::new(Shared::new(parts, resolver, network)?);
-        tokio::spawn(schedule(Arc::clone(&shared)));
+        tokio::spawn(Arc::clone(&shared).schedule());
+        let walking = Arc::clone(&shared);
+        tokio::spawn(async move { walking.walk(Hurry::No).await });
         Ok(Self { shared })
     }
 
@@ -105,9 +140,33 @@ impl Engine {
 
     /// Looks through the queue again: an operator has changed it.
     pub fn refresh(&self) {
+        self.look_through(Hurry::No);
+    }
+
+    /// The same where letters are to be tried now: next hops that were left alone are tried as well.
+    pub fn retry(&self) {
+        self.look_through(Hurry::Yes);
+    }
+
+    fn look_through(&self, hurry: Hurry) {
         self.shared.invalidate();
         let shared = Arc::clone(&self.shared);
-        tokio::spawn(async move { shared.walk().await });
+        tokio::spawn(async move { shared.walk(hurry).await });
+    }
+
+    /// How much the engine holds at this moment.
+    pub fn census(&self) -> Census {
+        let (connections, asking) = self.shared.budget.census();
+        let lanes = self.shared.lanes.all();
+        let mut census = Census { lanes: lanes.len(), connections, asking, ..Census::default() };
+        for lane in lanes {
+            let (letters, jobs, workers) = lane.census();
+            census.letters += letters;
+            census.jobs += jobs;
+            census.workers += workers;
+        }
+        census.timers = self.shared.agenda.len();
+        census
     }
 
     /// Takes over other routes, retry schedules and limits; what waits is sorted anew. The name servers and
@@ -140,26 +199,6 @@ impl Engine {
         self.shared.workers.close();
         if timeout(limits::DRAIN, self.shared.workers.wait()).await.is_err() {
             events::left_behind();
-        }
-    }
-}
-
-/// Starts what is due, for ever.
-async fn schedule(shared: Arc<Shared>) {
-    shared.walk().await;
-    loop {
-        if shared.stop.is_cancelled() {
-            return;
-        }
-        shared.start_due().await;
-        let next = shared.next_due().filter(|_| shared.has_room());
-        let due = next.map(|due| shared.clock.instant(due));
-        // Without anything due there is still the wake-up; the sleep is as good as none.
-        let due = due.unwrap_or_else(|| tokio::time::Instant::now() + Duration::from_secs(60 * 60));
-        tokio::select! {
-            () = sleep_until(due) => {}
-            () = shared.wake.notified() => {}
-            () = shared.stop.cancelled() => return,
         }
     }
 }

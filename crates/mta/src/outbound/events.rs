@@ -150,6 +150,11 @@ pub(crate) fn panicked(queue_id: &str) {
     tracing::error!(queue_id, "the delivery panicked; trying again later, please report it");
 }
 
+/// A message that makes its delivery panic each time is kept for the operator.
+pub(crate) fn quarantined(queue_id: &str) {
+    tracing::error!(queue_id, "message held: its delivery panics each time; see postroad queue");
+}
+
 /// Somebody else has the queue.
 pub(crate) fn fenced(error: Fenced) {
     let error: &dyn std::error::Error = &error;

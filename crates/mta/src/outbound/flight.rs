@@ -1,57 +1,187 @@
-//! A message that is being delivered, and the jobs it is cut into: one for each destination.
+//! A message that is being delivered, and the jobs it is cut into: one for each destination, and more where
+//! a destination has more recipients than one transaction takes.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::HashMap;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::SystemTime;
 
 use bytes::Bytes;
-use postroad_queue::spool::{ContentError, DelayNotice, Outcome, QueueRow, RecipientState};
+use postroad_protocol::address::Domain;
+use postroad_protocol::envelope::Envelope;
+use postroad_queue::spool::{
+    ContentError, Cursor, DelayNotice, Filter, Outcome, QueueId, QueueRow, RecipientState,
+};
 
+use super::clock::Moment;
 use super::events;
+use super::lane::Lane;
+use super::route::{Destination, Router};
+use super::schedule;
 use super::shared::Shared;
+use super::turns::{Sender, Turn};
 
-/// A claimed message. The claim ends with the last job's outcome made durable.
+/// A message in memory, shared by all of its jobs.
 pub(crate) struct Flight {
+    /// As it was read, but for the recipients' states.
     pub(crate) row: QueueRow,
     /// The queue id as text, for log, trace and notices.
     pub(crate) id: String,
+    pub(crate) sender: Sender,
     /// Which look at the queue the row stems from; an operator's edit makes it stale.
     pub(crate) generation: u64,
     /// Whether the sender was told of the delay, by this flight or before.
     pub(crate) delay_told: AtomicBool,
+    /// Kept as our own jobs settle them.
+    states: Mutex<Vec<RecipientState>>,
+    groups: Groups,
     content: Option<Bytes>,
-    jobs_open: AtomicUsize,
-    next_due: Mutex<Option<SystemTime>>,
     shared: Arc<Shared>,
 }
 
-/// One message for the recipients of one destination.
+/// One transaction's worth of a message for one destination.
 pub(crate) struct Job {
     pub(crate) flight: Arc<Flight>,
+    pub(crate) lane: Arc<Lane>,
     /// By index in the envelope.
     pub(crate) recipients: Vec<usize>,
+    pub(crate) turn: Turn,
+}
+
+/// A message's recipients by destination, in the destinations' order.
+pub(crate) struct Groups(Vec<(Destination, Vec<usize>)>);
+
+impl Groups {
+    pub(crate) fn of(router: &Router, envelope: &Envelope) -> Self {
+        let [first, others @ ..] = envelope.recipients.as_slice() else { return Self(Vec::new()) };
+        let mut groups = vec![(router.destination(&first.address.domain), vec![0])];
+        if others.is_empty() {
+            return Self(groups); // Most messages.
+        }
+        let mut by_domain: HashMap<&Domain, usize> = HashMap::from([(&first.address.domain, 0)]);
+        let mut by_destination = HashMap::from([(groups[0].0.clone(), 0)]);
+        for (index, recipient) in envelope.recipients.iter().enumerate().skip(1) {
+            let domain = &recipient.address.domain;
+            let group = *by_domain.entry(domain).or_insert_with(|| {
+                let destination = router.destination(domain);
+                *by_destination.entry(destination.clone()).or_insert_with(|| {
+                    groups.push((destination, Vec::new()));
+                    groups.len() - 1
+                })
+            });
+            groups[group].1.push(index);
+        }
+        groups.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        Self(groups)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &(Destination, Vec<usize>)> {
+        self.0.iter()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn recipients(&self, destination: &Destination) -> &[usize] {
+        let found = self.0.binary_search_by(|(known, _)| known.cmp(destination));
+        found.ok().and_then(|at| self.0.get(at)).map_or(&[], |(_, recipients)| recipients)
+    }
 }
 
 impl Flight {
     /// Keeps the content in memory as long as there is room.
     pub(crate) fn new(
         shared: &Arc<Shared>,
-        row: QueueRow,
+        mut row: QueueRow,
         content: Option<Bytes>,
-        jobs: usize,
-        next_due: Option<SystemTime>,
     ) -> Arc<Self> {
         let content = content.filter(|content| shared.take_memory(content.len()));
-        Arc::new(Self {
+        let groups = Groups::of(&shared.router(), &row.envelope);
+        let flight = Arc::new(Self {
             id: row.id.to_string(),
+            sender: Sender::of(&row.envelope.reverse_path),
             generation: shared.generation(),
             delay_told: AtomicBool::new(row.delay_notice == DelayNotice::Sent),
+            states: Mutex::new(std::mem::take(&mut row.states)),
             row,
+            groups,
             content,
-            jobs_open: AtomicUsize::new(jobs),
-            next_due: Mutex::new(next_due),
             shared: Arc::clone(shared),
-        })
+        });
+        if flight.groups.len() > 1 {
+            shared.flights().insert(flight.row.id, Arc::downgrade(&flight));
+        }
+        flight
+    }
+
+    /// Messages from the queue; one that another lane has in memory is shared, so that ten thousand
+    /// recipients are not read once for each of their destinations.
+    pub(crate) async fn load(
+        shared: &Arc<Shared>,
+        ids: impl Iterator<Item = QueueId>,
+    ) -> HashMap<QueueId, Arc<Self>> {
+        let generation = shared.generation();
+        let known: Vec<(QueueId, Option<Arc<Self>>)> = {
+            let flights = shared.flights();
+            ids.map(|id| (id, flights.get(&id).and_then(Weak::upgrade))).collect()
+        };
+        let (mut found, mut missing) = (HashMap::new(), Vec::new());
+        for (id, known) in known {
+            match known.filter(|flight| flight.generation == generation) {
+                Some(flight) => drop(found.insert(id, flight)),
+                None => missing.push(id),
+            }
+        }
+        if !missing.is_empty() {
+            let wanted = missing.len();
+            let filter = Filter { ids: Some(missing), ..Filter::default() };
+            let page = shared.shard.find(&filter, Cursor::default(), wanted).await;
+            found.extend(page.rows.into_iter().map(|row| (row.id, Self::new(shared, row, None))));
+        }
+        found
+    }
+
+    pub(crate) fn groups(&self) -> &Groups {
+        &self.groups
+    }
+
+    fn states(&self) -> MutexGuard<'_, Vec<RecipientState>> {
+        self.states.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Who of a destination's recipients is to be tried now, and when the next one of the others.
+    pub(crate) fn due_at(
+        &self,
+        destination: &Destination,
+        now: SystemTime,
+    ) -> (Vec<usize>, Option<Moment>) {
+        let longest = self.shared.router().settings(destination).retry.longest;
+        let states = self.states();
+        let (mut due_now, mut later) = (Vec::new(), None);
+        for index in self.groups.recipients(destination) {
+            let due = states.get(*index).and_then(|state| schedule::due(state, now, longest));
+            // Compared as the backlog compares: what is due there must be due here.
+            match due.map(Moment::from) {
+                Some(due) if due <= now.into() => due_now.push(*index),
+                Some(due) => later = later.into_iter().chain([due]).min(),
+                None => {}
+            }
+        }
+        (due_now, later)
+    }
+
+    /// Who of a destination's recipients waits, due or not.
+    pub(crate) fn waiting_at(&self, destination: &Destination) -> Vec<usize> {
+        let states = self.states();
+        let waits =
+            |index: &&usize| matches!(states.get(**index), Some(RecipientState::Waiting { .. }));
+        self.groups.recipients(destination).iter().filter(waits).copied().collect()
+    }
+
+    /// All recipients' states, as far as they are known.
+    pub(crate) fn all_states(&self) -> Vec<RecipientState> {
+        self.states().clone()
     }
 
     /// The content, read back from the queue where it isn't in memory.
@@ -64,7 +194,7 @@ impl Flight {
 
     /// Tries so far of one recipient.
     pub(crate) fn attempts(&self, recipient: usize) -> u32 {
-        match self.row.states.get(recipient) {
+        match self.states().get(recipient) {
             Some(RecipientState::Waiting { attempts, .. } | RecipientState::Held { attempts }) => {
                 *attempts
             }
@@ -72,29 +202,48 @@ impl Flight {
         }
     }
 
-    /// A job's outcomes are durable.
-    pub(crate) fn job_settled(&self, outcomes: &[Outcome]) {
+    pub(crate) fn age(&self) -> std::time::Duration {
+        self.shared.clock.now().duration_since(self.row.arrived).unwrap_or_default()
+    }
+}
+
+impl Job {
+    /// Its outcomes are durable. The message is due again at the earliest of all times, if ever.
+    pub(crate) fn settled(self, outcomes: &[Outcome]) {
+        let mut states = self.flight.states();
+        for outcome in outcomes {
+            let index = usize::try_from(outcome.recipient).unwrap_or(usize::MAX);
+            if let Some(state) = states.get_mut(index) {
+                state.clone_from(&outcome.state);
+            }
+        }
+        drop(states);
+        let shared = &self.flight.shared;
         let waiting = outcomes.iter().filter_map(|outcome| match outcome.state {
-            RecipientState::Waiting { due, .. } => Some(due),
+            RecipientState::Waiting { due, .. } => Some(Moment::from(due)),
             RecipientState::Held { .. } | RecipientState::Done => None,
         });
-        self.job_ended(waiting);
+        // An operator may have changed more than we know of.
+        let stale = self.flight.generation != shared.generation();
+        // Whoever has no outcome stands as before.
+        let unsettled = outcomes.len() < self.recipients.len();
+        let due = if stale || unsettled { Some(Moment::default()) } else { waiting.min() };
+        self.lane.ended(shared, &self, due);
     }
 
-    /// One job less. The last one ends the claim; the message is due again at the earliest of all times.
-    fn job_ended(&self, due: impl Iterator<Item = SystemTime>) {
-        let next_due = {
-            let mut next = self.next_due.lock().unwrap_or_else(PoisonError::into_inner);
-            *next = next.into_iter().chain(due).min();
-            *next
-        };
-        if self.jobs_open.fetch_sub(1, Ordering::AcqRel) > 1 {
-            return;
+    /// Nothing became of it, so that nothing has changed.
+    pub(crate) fn give_back(self) {
+        self.lane.ended(&self.flight.shared, &self, Some(Moment::default()));
+    }
+
+    /// Cuts off what one transaction doesn't take.
+    pub(crate) fn split(&mut self, most: usize) -> Option<Self> {
+        if self.recipients.len() <= most {
+            return None;
         }
-        // An operator may have changed more than we know of.
-        let stale = self.generation != self.shared.generation();
-        let due = if stale { Some(self.shared.clock.now()) } else { next_due };
-        self.shared.release(self.row.id, due);
+        let recipients = self.recipients.split_off(most);
+        let (flight, lane) = (Arc::clone(&self.flight), Arc::clone(&self.lane));
+        Some(Self { flight, lane, recipients, turn: self.turn })
     }
 }
 
@@ -104,7 +253,8 @@ impl Drop for Job {
         if std::thread::panicking() {
             events::panicked(&self.flight.id);
             let shared = &self.flight.shared;
-            self.flight.job_ended(std::iter::once(shared.clock.now() + shared.retry.first));
+            let due = shared.clock.now() + self.lane.settings().retry.first;
+            self.lane.ended(shared, self, Some(due.into()));
         }
     }
 }
@@ -113,6 +263,9 @@ impl Drop for Flight {
     fn drop(&mut self) {
         if let Some(content) = &self.content {
             self.shared.give_memory_back(content.len());
+        }
+        if self.groups.len() > 1 {
+            self.shared.forget_flight(self.row.id);
         }
     }
 }

@@ -23,12 +23,14 @@ use super::events;
 use super::flight::Flight;
 use super::network::Place;
 use super::race::race;
-use super::route::{Destination, Distance, FixedHop};
+use super::route::{Destination, FixedHop};
 use super::shared::Shared;
 
 /// The hosts of one destination, and how far down the list we are.
 pub(crate) struct Hop {
     kind: Kind,
+    /// The list, where it was asked for before there is room for a connection.
+    ahead: Option<Candidates>,
     /// The host that is being tried, with the addresses that nothing speaks against so far.
     here: Option<Host>,
     /// When the walk down the list began.
@@ -73,7 +75,7 @@ impl Hop {
             },
         };
         let (shown, remote) = (String::new(), String::new());
-        Self { kind, here: None, begun: None, shown, remote, dsn: Offer::Absent }
+        Self { kind, ahead: None, here: None, begun: None, shown, remote, dsn: Offer::Absent }
     }
     pub(crate) fn note_peer(&mut self, dsn: Offer) {
         self.dsn = dsn;
@@ -84,13 +86,6 @@ impl Hop {
         match &self.kind {
             Kind::Fixed { hop, .. } => protocol(&hop.next_hop),
             Kind::Domain { .. } | Kind::Missing => Protocol::Smtp,
-        }
-    }
-
-    pub(crate) fn distance(&self) -> Distance {
-        match &self.kind {
-            Kind::Fixed { hop, .. } => hop.distance(),
-            Kind::Domain { .. } | Kind::Missing => Distance::Elsewhere,
         }
     }
 
@@ -118,6 +113,28 @@ impl Hop {
     /// Whether the walk may go on: hosts that each take their time must not make an attempt without end.
     fn is_in_time(&self) -> bool {
         self.begun.is_some_and(|begun| begun.elapsed() < CLIENT_WALK_TIMEOUT)
+    }
+
+    /// The hosts by which connections are counted: domains with the same ones share their connections.
+    pub(crate) async fn hosts(
+        &mut self,
+        shared: &Shared,
+        flight: &Flight,
+    ) -> Result<String, Reply> {
+        match &self.kind {
+            Kind::Fixed { hop, .. } => Ok(hop.next_hop.to_string()),
+            Kind::Missing => Err(gone()),
+            Kind::Domain { domain, .. } => {
+                let mut asked = Vec::new();
+                let found =
+                    Candidates::find(&*shared.resolver, domain, &shared.site, &mut asked).await;
+                events::dns(&shared.journal, &flight.id, asked);
+                let found = found?;
+                let names = found.names();
+                self.ahead = Some(found);
+                Ok(names)
+            }
+        }
     }
 
     /// Goes down the list to the first host with which a session opens. At the end of the list the next
@@ -184,11 +201,15 @@ impl Hop {
         match &mut self.kind {
             Kind::Domain { domain, candidates } => {
                 let (resolver, mut asked) = (&*shared.resolver, Vec::new());
-                let found = match candidates {
-                    Some(walk) => Ok(walk),
-                    None => Candidates::find(resolver, domain, &shared.site, &mut asked)
-                        .await
-                        .map(|found| candidates.insert(found)),
+                let ahead = self.ahead.take();
+                let found = match (candidates, ahead) {
+                    (Some(walk), _) => Ok(walk),
+                    (candidates, Some(ahead)) => Ok(candidates.insert(ahead)),
+                    (candidates, None) => {
+                        Candidates::find(resolver, domain, &shared.site, &mut asked)
+                            .await
+                            .map(|found| candidates.insert(found))
+                    }
                 };
                 let next = match found {
                     Ok(walk) => Ok(walk.next(resolver, &shared.site, &mut asked).await),
@@ -202,7 +223,7 @@ impl Hop {
                 *state = ListState::Asked;
                 look_up(hop).await
             }
-            Kind::Missing => Err(Reply::new(451, (4, 3, 5), "the route has gone")),
+            Kind::Missing => Err(gone()),
         }
     }
 
@@ -212,7 +233,7 @@ impl Hop {
             Kind::Domain { domain, candidates: Some(walk) } => walk.refusal(domain),
             Kind::Domain { domain, candidates: None } => stumbled(domain),
             Kind::Fixed { hop, .. } => no_address(hop),
-            Kind::Missing => Reply::new(451, (4, 3, 5), "the route has gone"),
+            Kind::Missing => gone(),
         }
     }
 
@@ -308,6 +329,10 @@ impl Hop {
         events::dialogue(&shared.journal, &flight.id, connection.take_dialogue());
         Ok(connection)
     }
+}
+
+fn gone() -> Reply {
+    Reply::new(451, (4, 3, 5), "the route has gone")
 }
 
 fn shown(host: &str, address: SocketAddr) -> String {

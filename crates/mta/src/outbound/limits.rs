@@ -7,8 +7,29 @@ use std::time::Duration;
 pub(crate) const IDLE_CONNECTION: Duration = Duration::from_secs(5);
 /// Recipients in one transaction: what every server must take (RFC 5321 §4.5.3.1.8).
 pub(crate) const RECIPIENTS_PER_TRANSACTION: usize = 100;
-/// Messages that are being delivered or wait for a connection; the others stay on disk until there is room.
-pub(crate) const ACTIVE_MESSAGES_MAX: usize = 20_000;
+/// Transactions on one connection; some servers close it after a hundred, most after a thousand.
+pub(crate) const TRANSACTIONS_PER_CONNECTION: usize = 500;
+/// How old a connection gets: the addresses behind a name change, and so may the best host.
+pub(crate) const CONNECTION_AGE: Duration = Duration::from_secs(5 * 60);
+/// How long a next hop may take to answer before it counts as slow; see `budget.rs`.
+pub(crate) const LINGER: Duration = Duration::from_secs(2);
+/// Of so many connections that are given, one goes to a lane that failed last time, and one to a backlog,
+/// though fresh letters wait.
+pub(crate) const OTHERS_TURN: usize = 8;
+/// A message with more destinations than these waits behind fresh letters of others.
+pub(crate) const PROMPT_DESTINATIONS_MAX: usize = 20;
+/// Jobs that a worker does while another lane waits for its connection.
+pub(crate) const JOBS_IN_A_ROW: usize = 20;
+/// Jobs of one destination that are in memory; only destinations with a connection have any.
+pub(crate) const LINE_MAX: usize = 500;
+/// Letters that are read into a line in one go.
+pub(crate) const REFILL: usize = 50;
+/// Connections in a row that break before anything went through; then it is about the host.
+pub(crate) const BROKEN_CONNECTIONS_MAX: usize = 3;
+/// How often a message may make its delivery panic before it is kept for the operator (row Q10).
+pub(crate) const PANICS_MAX: u32 = 3;
+/// Messages whose panics are counted.
+pub(crate) const PANICKED_MESSAGES_MAX: usize = 10_000;
 /// Octets of content that active messages keep in memory; beyond that it is read from the queue.
 pub(crate) const CONTENT_OCTETS_MAX: usize = 64 * 1024 * 1024;
 /// Messages that are read from the queue in one go.

@@ -16,23 +16,32 @@
 //! | where mail would go, for `postroad explain` | `way.rs` |
 //! | log lines and trace records | `events.rs` |
 
+mod agenda;
+mod backlog;
+mod budget;
 mod clock;
 mod connection;
+mod dispatch;
 pub mod dns;
 pub mod engine;
 mod events;
 mod flight;
+mod gate;
 mod hop;
 mod lane;
 mod limits;
 pub mod network;
 mod notice;
+mod pace;
 pub mod probe;
 mod race;
+mod roll_call;
 mod route;
 mod schedule;
 mod settle;
 mod shared;
+mod turns;
+mod verdicts;
 mod way;
 pub mod why;
 mod worker;

@@ -54,8 +54,7 @@ impl About<'_> {
     }
 
     /// They haven't got it yet.
-    pub(crate) fn delay(&self, delayed: &[Told]) -> Option<Draft> {
-        let until = self.row.arrived + self.shared.retry.give_up_after;
+    pub(crate) fn delay(&self, delayed: &[Told], until: SystemTime) -> Option<Draft> {
         let audience = self.sender().filter(|_| !delayed.is_empty())?;
         Some(self.draft(Kind::Delay { until }, audience, self.reports(delayed)))
     }

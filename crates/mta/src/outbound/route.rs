@@ -13,6 +13,7 @@ use postroad_config::{Config, Family, NextHop, Retry, Route, RouteTls, Source};
 use postroad_protocol::address::Domain;
 use postroad_protocol::client::ClearTextLogin;
 use postroad_protocol::sasl::Credentials;
+use postroad_queue::retry::Schedule;
 
 use super::limits;
 
@@ -87,6 +88,12 @@ impl RouteSettings {
                 connections_max: most,
             },
         }
+    }
+
+    /// When recipients are tried again.
+    pub(crate) fn schedule(&self) -> Schedule {
+        let Retry { first, longest, give_up_after, warn_after: _ } = self.retry;
+        Schedule { first, longest, give_up_after }
     }
 }
 

@@ -1,45 +1,8 @@
-//! Which message is due when: an id and a time for each deferred message, nothing else of it in memory.
+//! When a recipient is to be tried, as its state says.
 
-use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, SystemTime};
 
-use postroad_queue::spool::{QueueId, QueueRow, RecipientState};
-
-/// Deferred messages in order of time.
-#[derive(Debug, Default)]
-pub(crate) struct Schedule {
-    due: HashMap<QueueId, SystemTime>,
-    order: BTreeSet<(SystemTime, QueueId)>,
-}
-
-impl Schedule {
-    /// The message is due then, whatever was said before.
-    pub(crate) fn set(&mut self, id: QueueId, due: SystemTime) {
-        if let Some(old) = self.due.insert(id, due) {
-            self.order.remove(&(old, id));
-        }
-        self.order.insert((due, id));
-    }
-
-    /// When the first one is due.
-    pub(crate) fn next(&self) -> Option<SystemTime> {
-        self.order.first().map(|(due, _)| *due)
-    }
-
-    /// Takes out what is due, at most so many.
-    pub(crate) fn take_due(&mut self, now: SystemTime, max: usize) -> Vec<QueueId> {
-        let mut taken = Vec::new();
-        while taken.len() < max
-            && let Some((due, id)) = self.order.first().copied()
-            && due <= now
-        {
-            self.order.remove(&(due, id));
-            self.due.remove(&id);
-            taken.push(id);
-        }
-        taken
-    }
-}
+use postroad_queue::spool::RecipientState;
 
 /// When a waiting recipient is to be tried, as the engine counts time; `longest` is the longest wait.
 ///
@@ -59,29 +22,10 @@ pub(crate) fn due(
     }
 }
 
-/// When the first waiting recipient is due; `None` where nobody waits.
-pub(crate) fn first_due(row: &QueueRow, now: SystemTime, longest: Duration) -> Option<SystemTime> {
-    row.states.iter().filter_map(|state| due(state, now, longest)).min()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn what_is_due_comes_in_order_and_once() {
-        let at = |n: u64| SystemTime::UNIX_EPOCH + Duration::from_secs(n);
-        let id = QueueId::from_number;
-        let mut schedule = Schedule::default();
-        for (number, due) in [(1, 30), (2, 10), (3, 20), (2, 40)] {
-            schedule.set(id(number), at(due));
-        }
-        assert_eq!(schedule.next(), Some(at(20)));
-        assert_eq!(schedule.take_due(at(19), 9), []);
-        assert_eq!(schedule.take_due(at(35), 1), [id(3)]);
-        assert_eq!(schedule.take_due(at(50), 9), [id(1), id(2)]);
-        assert_eq!(schedule.next(), None);
-    }
     #[test] // Tests row F16: a clock that was set holds nothing back.
     fn times_of_another_clock_are_past() {
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000);

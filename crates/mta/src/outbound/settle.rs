@@ -91,6 +91,25 @@ pub(crate) async fn conclude_many(shared: &Arc<Shared>, attempted: Vec<Attempted
     batch.settle(shared).await;
 }
 
+/// Tells senders of letters that nobody could try, for their next hop is left alone. They stay as they are.
+pub(crate) async fn remind_many(shared: &Arc<Shared>, jobs: Vec<Job>, reply: &Reply, hop: &Hop) {
+    let mut batch = Batch::default();
+    for job in jobs {
+        let recipients = job.recipients.clone();
+        let mut attempt = Attempt::new(shared, hop, job);
+        attempt.delayed.extend(recipients.into_iter().map(|recipient| {
+            let (action, reply) = (Action::Delayed, reply.clone());
+            Told { recipient, action, reply, tried: Tried::Earlier }
+        }));
+        attempt.draft(None, &mut batch.drafts).await;
+        batch.attempts.push(attempt);
+        if batch.is_full() {
+            std::mem::take(&mut batch).settle(shared).await;
+        }
+    }
+    batch.settle(shared).await;
+}
+
 /// Attempts that are settled together.
 #[derive(Default)]
 struct Batch<'a> {
@@ -152,7 +171,7 @@ async fn send(shared: &Shared, settled: Vec<(Vec<Outcome>, Job)>) {
         return events::fenced(fenced);
     }
     for (outcomes, job) in settled {
-        job.flight.job_settled(&outcomes);
+        job.settled(&outcomes);
     }
 }
 
@@ -198,8 +217,7 @@ impl<'a> Attempt<'a> {
             Verdict::Refused(reply) => self.bounced(recipient, reply),
             Verdict::Deferred(reply) => {
                 let attempts = self.job.flight.attempts(recipient) + 1;
-                let near = self.hop.distance();
-                match self.shared.next_attempt(attempts, self.row(), near) {
+                match self.job.lane.next_attempt(self.shared, attempts, self.row()) {
                     Next::GiveUp => self.bounced(recipient, reply),
                     Next::At(due) => self.deferred(recipient, attempts, due, reply),
                 }
@@ -279,7 +297,8 @@ impl<'a> Attempt<'a> {
                 None => unheard = std::mem::take(&mut self.failed),
             }
         }
-        drafts.extend(about.delay(&self.delayed));
+        let until = row.arrived + self.job.lane.settings().retry.give_up_after;
+        drafts.extend(about.delay(&self.delayed, until));
         drafts.extend(about.success(&self.succeeded));
         self.drafted = drafts.iter().skip(drafts_before).map(Draft::kind).collect();
         unheard.into_iter().for_each(|told| self.hold(told));
@@ -319,13 +338,14 @@ impl<'a> Attempt<'a> {
         }
         let age = self.shared.clock.now().duration_since(self.row().arrived).unwrap_or_default();
         if self.row().envelope.reverse_path == ReversePath::Null
-            || age < self.shared.retry.warn_after
+            || age < self.job.lane.settings().retry.warn_after
             || self.job.flight.delay_told.swap(true, Ordering::AcqRel)
         {
             return;
         }
         let named: HashSet<usize> = self.job.recipients.iter().copied().collect();
-        let states = self.row().states.iter().enumerate();
+        let states = self.job.flight.all_states();
+        let states = states.iter().enumerate();
         now.extend(states.filter(|(recipient, _)| !named.contains(recipient)).filter_map(
             |(recipient, state)| match state {
                 RecipientState::Waiting { last: Some(reply), .. } => {
@@ -370,7 +390,7 @@ impl<'a> Attempt<'a> {
     fn put_off(&mut self, failed: Told) {
         self.log(failed.recipient, Status::Deferred, &failed.reply);
         let attempts = self.job.flight.attempts(failed.recipient) + 1;
-        let due = self.shared.clock.now() + self.shared.retry.first;
+        let due = self.shared.clock.now() + self.job.lane.settings().retry.first;
         let last = Some(failed.reply);
         self.settle(failed.recipient, RecipientState::Waiting { attempts, due, last });
     }

@@ -103,10 +103,11 @@ fn of_row(shared: &Shared, row: &QueueRow) -> Vec<Why> {
             RecipientState::Done => continue,
             RecipientState::Held { attempts } => (*attempts, None, Obstacle::Held, None),
             RecipientState::Waiting { attempts, due, last } => {
-                let obstacle = obstacle(shared, row.id, &destination, *attempts, *due, now);
+                let obstacle = obstacle(shared, row.id, &destination, now);
                 let next = match &obstacle {
-                    Obstacle::BackingOff { until, .. } => *until,
-                    _ => *due,
+                    Obstacle::BackingOff { until, .. } => (*until).max(*due),
+                    Obstacle::NotYet | Obstacle::Busy { .. } => *due,
+                    Obstacle::Held | Obstacle::UnderWay => now,
                 };
                 (*attempts, last.clone(), obstacle, Some(next))
             }
@@ -121,16 +122,7 @@ fn of_row(shared: &Shared, row: &QueueRow) -> Vec<Why> {
     found
 }
 
-fn obstacle(
-    _shared: &Shared,
-    _id: QueueId,
-    _destination: &Destination,
-    attempts: u32,
-    due: SystemTime,
-    now: SystemTime,
-) -> Obstacle {
-    match attempts > 0 && due > now {
-        true => Obstacle::NotYet,
-        false => Obstacle::UnderWay,
-    }
+fn obstacle(shared: &Shared, id: QueueId, destination: &Destination, now: SystemTime) -> Obstacle {
+    let lane = shared.lanes.get(destination);
+    lane.map_or(Obstacle::NotYet, |lane| lane.obstacle(id, now))
 }

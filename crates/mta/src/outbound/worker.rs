@@ -1,76 +1,110 @@
-//! One connection's task: takes message after message of its lane to the next hop.
+//! One connection's task: takes job after job of its lane to the next hop.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
 use bytes::Bytes;
-use postroad_protocol::client::{Purpose, Transaction, Verdict};
-use postroad_protocol::reply::Reply;
-use postroad_queue::retry::Next;
+use postroad_protocol::client::{Purpose, Transaction};
+use postroad_protocol::reply::{Reply, Severity};
+use postroad_queue::retry::Next as NextTry;
 use postroad_queue::spool::{ContentError, Cursor, Filter, Outcome, RecipientState};
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout};
 
+use super::budget::{Class, Crowded, Permit};
 use super::connection::Connection;
 use super::events;
 use super::flight::{Flight, Job};
 use super::hop::Hop;
-use super::lane::Lane;
+use super::lane::{Lane, Next, Seat, Trouble};
 use super::limits;
-use super::route::Distance;
-use super::settle::{self, Attempted};
+use super::roll_call;
+use super::settle;
 use super::shared::Shared;
+use super::verdicts::{Deferrals, Verdicts};
 
 pub(crate) struct Worker {
     shared: Arc<Shared>,
     lane: Arc<Lane>,
+    seat: Seat,
     hop: Hop,
     open: Option<Connection>,
+    /// When the connection was opened.
+    since: Instant,
+    /// Jobs since others had a chance to take the seat.
+    carried: usize,
+}
+
+/// Whether a worker goes on after a job.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Went {
+    On,
+    /// It has nothing to go on with: no host, or no room.
+    Over,
+}
+
+/// Why there is no connection.
+enum Closed {
+    /// Nobody could be talked to; when that attempt had begun.
+    Unreachable(Reply, Instant),
+    /// It isn't our turn, or the hosts want no more connections.
+    NoRoom,
 }
 
 impl Worker {
-    pub(crate) fn new(shared: Arc<Shared>, lane: Arc<Lane>) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, lane: Arc<Lane>, seat: Seat) -> Self {
         let hop = Hop::new(&shared, &lane.destination);
-        Self { shared, lane, hop, open: None }
+        Self { shared, lane, seat, hop, open: None, since: Instant::now(), carried: 0 }
     }
 
-    pub(crate) async fn run(mut self, first: Job) {
-        let permits = Arc::clone(&self.shared.deliveries);
-        let permit = permits.acquire_owned().await;
-        let mut next = Some(first);
+    pub(crate) async fn run(mut self, first: Option<Job>) {
+        let mut next = match first {
+            Some(job) => Some(job),
+            None => {
+                let job = self.lane.next(&self.shared).await;
+                self.lane.sought();
+                job
+            }
+        };
         while let Some(job) = next {
             // What isn't begun when we stop is in the queue, and is found there at the next start.
             if self.shared.stop.is_cancelled() {
-                self.lane.drain();
+                job.give_back();
                 break;
             }
             let (flight, recipients) = (Arc::clone(&job.flight), job.recipients.clone());
-            if caught(self.carry(job)).await.is_err() {
-                self.recover(&flight, &recipients).await;
+            match caught(self.carry(job)).await {
+                Ok(Went::On) => {}
+                Ok(Went::Over) => break,
+                Err(_) => self.recover(&flight, &recipients).await,
             }
             next = self.next_job().await;
         }
-        if let Some(open) = self.open.take() {
-            open.quit().await;
-        }
-        drop(permit);
-        self.shared.forget(&self.lane);
+        self.close().await;
+        let Self { shared, lane, seat, .. } = self;
+        drop(seat);
+        lane.leave(&shared);
     }
 
     /// A job has panicked. Its claim is given back already ([`Job`]); its recipients wait as after a
-    /// deferral, and in the end for the operator, for a notice might panic as well (row Q10).
+    /// deferral. What does it again and again is kept for the operator: a notice might panic as well
+    /// (row Q10).
     async fn recover(&mut self, flight: &Flight, recipients: &[usize]) {
-        self.open = None;
+        self.drop_connection();
         self.hop.start_over();
+        let held = self.shared.panicked(flight.row.id) >= limits::PANICS_MAX;
+        if held {
+            events::quarantined(&flight.id);
+        }
         let outcome = |index: &usize| {
             let attempts = flight.attempts(*index) + 1;
-            let next = self.shared.next_attempt(attempts, &flight.row, Distance::Elsewhere);
-            let state = match next {
-                Next::At(due) => {
+            let state = match self.lane.next_attempt(&self.shared, attempts, &flight.row) {
+                NextTry::At(due) if !held => {
                     let reply = Reply::new(451, (4, 3, 0), "the delivery panicked; see the log");
                     RecipientState::Waiting { attempts, due, last: Some(reply) }
                 }
-                Next::GiveUp => RecipientState::Held { attempts },
+                NextTry::At(_) | NextTry::GiveUp => RecipientState::Held { attempts },
             };
             let recipient = u32::try_from(*index).unwrap_or(u32::MAX);
             Outcome { id: flight.row.id, recipient, state }
@@ -82,61 +116,136 @@ impl Worker {
         }
     }
 
-    /// The next job: from the line, or after a while of waiting with the connection open.
+    /// The next job: from the lane, or after a while of waiting with the connection open.
     async fn next_job(&mut self) -> Option<Job> {
-        let Some(open) = &mut self.open else { return self.lane.pop_or_leave() };
-        // Where connections are scarce, one without work is given up at once.
-        if self.shared.deliveries.available_permits() == 0 {
-            return match self.lane.pop() {
-                Some(job) => Some(job),
-                None => self.lane.pop_or_leave(),
+        self.carried += 1;
+        loop {
+            let is_wanted = self.seat.is_wanted_by_others_than(&self.lane);
+            if is_wanted && self.carried >= limits::JOBS_IN_A_ROW {
+                return None;
+            }
+            self.close_if_used_up().await;
+            if let Some(job) = self.lane.next(&self.shared).await {
+                return Some(job);
+            }
+            if self.open.is_none() || is_wanted {
+                return None;
+            }
+            let hand = match self.lane.pop_or_wait(&self.shared) {
+                Next::Job(job) => return Some(job),
+                Next::Look => continue,
+                Next::Wait(hand) => hand,
             };
+            match self.wait(hand).await {
+                Waited::Job(job) => return Some(job),
+                Waited::Look => {}
+                Waited::Over => return None,
+            }
         }
-        let mut hand = match self.lane.pop_or_wait() {
-            Ok(job) => return Some(job),
-            Err(hand) => hand,
+    }
+
+    /// Waits for a job with the connection open.
+    async fn wait(&mut self, mut hand: tokio::sync::oneshot::Receiver<Job>) -> Waited {
+        let (Some(open), Some(place)) = (&mut self.open, &self.seat.place) else {
+            return Waited::Over;
         };
-        tokio::select! {
-            job = &mut hand => return job.ok().or_else(|| self.lane.pop_or_leave()),
-            () = open.broken() => self.open = None,
-            _ = timeout(limits::IDLE_CONNECTION, std::future::pending::<()>()) => {}
-            () = self.shared.stop.cancelled() => {}
-        }
+        let waited = tokio::select! {
+            job = &mut hand => return job.map_or(Waited::Look, Waited::Job),
+            () = open.broken() => {
+                self.drop_connection();
+                Waited::Over
+            }
+            () = self.seat.permit.wanted() => Waited::Look,
+            () = place.wanted() => Waited::Look,
+            () = sleep(limits::IDLE_CONNECTION) => Waited::Over,
+            () = self.shared.stop.cancelled() => Waited::Over,
+        };
         // Somebody may have handed over a job just now.
         hand.close();
-        hand.try_recv().ok().or_else(|| self.lane.pop_or_leave())
+        hand.try_recv().map_or(waited, Waited::Job)
     }
 
     /// Delivers one job, over as many hosts as it takes, and sees to its outcomes.
-    async fn carry(&mut self, mut job: Job) {
+    async fn carry(&mut self, mut job: Job) -> Went {
         self.look_again(&mut job).await;
+        if job.recipients.is_empty() {
+            settle::nothing_left(&self.shared, job).await;
+            return Went::On;
+        }
         let content = match job.flight.content().await {
             Ok(content) => content,
-            Err(error) => return self.unreadable(job, &error).await,
+            Err(error) => {
+                self.unreadable(job, &error).await;
+                return Went::On;
+            }
         };
         let mut verdicts = Verdicts::new(job.recipients.clone());
         while !verdicts.open.is_empty() {
-            if self.open.is_none() {
-                match self.hop.open(&self.shared, &job.flight).await {
-                    Ok(open) => self.open = Some(open),
-                    Err(reply) => {
-                        verdicts.settle_open(&reply);
-                        return self.unreachable(job, verdicts, &reply, content).await;
-                    }
-                }
+            if self.open.is_none()
+                && let Err(closed) = self.connect(&job.flight).await
+            {
+                return self.give_up(job, verdicts, closed, content).await;
             }
-            self.transact(&job, &mut verdicts, &content).await;
+            let begun = self.since;
+            if let Some(reply) = self.transact(&job, &mut verdicts, &content).await {
+                let closed = Closed::Unreachable(reply, begun);
+                return self.give_up(job, verdicts, closed, content).await;
+            }
         }
         settle::conclude(&self.shared, job, verdicts.settled, &self.hop, content).await;
+        Went::On
     }
 
-    /// One transaction for recipients that have no verdict yet.
-    async fn transact(&mut self, job: &Job, verdicts: &mut Verdicts, content: &Bytes) {
-        let Some(open) = &mut self.open else { return };
+    /// A session with one of the hosts, as far as there is room for another.
+    async fn connect(&mut self, flight: &Flight) -> Result<(), Closed> {
+        let begun = Instant::now();
+        let unreachable = |reply| Closed::Unreachable(reply, begun);
+        let Self { shared, lane, seat, hop, .. } = self;
+        let place = match &mut seat.place {
+            Some(place) => place,
+            None => {
+                let asked = hop.hosts(shared, flight);
+                let found = lingering(&mut seat.permit, asked).await;
+                let hosts = found.map_err(|_| slow(lane))?.map_err(unreachable)?;
+                let gate = shared.gate(&hosts, &lane.settings());
+                let place = lane.enter(&gate).map_err(|_| Closed::NoRoom)?;
+                lane.staff(shared, None, Class::Backlog);
+                seat.place.insert(place)
+            }
+        };
+        let opening = hop.open(shared, flight);
+        let opened = match lingering(&mut seat.permit, opening).await {
+            Ok(opened) => opened,
+            Err(Crowded) => return Err(slow(lane)),
+        };
+        match opened {
+            Ok(open) => {
+                place.opened();
+                seat.permit.speed_up();
+                (self.open, self.since) = (Some(open), begun);
+                Ok(())
+            }
+            Err(reply) => {
+                place.stumbled();
+                // Others have a connection to these hosts: they are up, and want no more of them.
+                let crowded = place.has_company() && reply.severity() != Severity::Permanent;
+                Err(if crowded { Closed::NoRoom } else { unreachable(reply) })
+            }
+        }
+    }
+
+    /// One transaction for recipients that have no verdict yet. Gives the reply where the connection broke
+    /// and the hosts are to blame.
+    async fn transact(
+        &mut self,
+        job: &Job,
+        verdicts: &mut Verdicts,
+        content: &Bytes,
+    ) -> Option<Reply> {
+        let open = self.open.as_mut()?;
         let peer = open.session().capabilities();
         let most =
             peer.recipients_max.unwrap_or(usize::MAX).min(limits::RECIPIENTS_PER_TRANSACTION);
-        let transactions_max = peer.transactions_max;
         self.hop.note_peer(peer.dsn);
         let reused = open.transactions > 0;
         let batch: Vec<usize> = verdicts.open.iter().take(most).copied().collect();
@@ -149,23 +258,36 @@ impl Worker {
             .await;
         let dialogue = open.take_dialogue();
         events::dialogue(&self.shared.journal, &job.flight.id, dialogue);
-        let used_up = transactions_max.is_some_and(|max| open.transactions >= max);
         let Some(failure) = delivered.failure else {
             verdicts.settle(&batch, delivered.verdicts, Deferrals::Count);
-            if used_up && let Some(open) = self.open.take() {
-                open.quit().await;
+            if let Some(place) = &self.seat.place {
+                place.succeeded();
             }
-            return;
+            if !reused {
+                self.lane.recovered(&self.shared);
+            }
+            self.close_if_used_up().await;
+            return None;
         };
-        self.open = None;
+        self.drop_connection();
         // The next hop may have closed a connection that was idle too long: that says nothing about it.
         // A host that fails in the middle is followed by the next one of the list.
         let try_on = !failure.may_have_delivered() && (reused || self.hop.has_more());
         if reused {
             self.hop.start_over();
         }
-        let deferrals = if try_on { Deferrals::StayOpen } else { Deferrals::Count };
-        verdicts.settle(&batch, delivered.verdicts, deferrals);
+        if try_on {
+            verdicts.settle(&batch, delivered.verdicts, Deferrals::StayOpen);
+            return None;
+        }
+        verdicts.settle(&batch, delivered.verdicts, Deferrals::Count);
+        if let Some(place) = &self.seat.place {
+            place.stumbled();
+        }
+        match reused || self.lane.broke() == Trouble::OfTheLetter {
+            true => None,
+            false => Some(failure.reply()),
+        }
     }
 
     /// Leaves out whom an operator has held or deleted since the row was read.
@@ -182,18 +304,38 @@ impl Worker {
         });
     }
 
-    /// No host could be talked to: what waits in the line would fare no better.
-    async fn unreachable(&self, job: Job, verdicts: Verdicts, reply: &Reply, content: Bytes) {
-        let others = self.lane.drain();
-        let mut attempted =
-            vec![Attempted { job, verdicts: verdicts.settled, content: Some(content) }];
-        for mut job in others {
-            self.look_again(&mut job).await;
-            let mut verdicts = Verdicts::new(job.recipients.clone());
-            verdicts.settle_open(reply);
-            attempted.push(Attempted { job, verdicts: verdicts.settled, content: None });
+    /// The job can't be gone on with.
+    async fn give_up(
+        &mut self,
+        job: Job,
+        mut verdicts: Verdicts,
+        closed: Closed,
+        content: Bytes,
+    ) -> Went {
+        let (reply, begun) = match closed {
+            Closed::Unreachable(reply, begun) => (reply, begun),
+            Closed::NoRoom if verdicts.settled.is_empty() => {
+                self.lane.put_back(job);
+                return Went::Over;
+            }
+            Closed::NoRoom => {
+                let reply = Reply::new(451, (4, 4, 5), "the next hop takes no more connections");
+                verdicts.settle_open(&reply);
+                settle::conclude(&self.shared, job, verdicts.settled, &self.hop, content).await;
+                return Went::Over;
+            }
+        };
+        verdicts.settle_open(&reply);
+        if reply.severity() == Severity::Permanent {
+            // It is about the domain: each of its letters gets that answer.
+            settle::conclude(&self.shared, job, verdicts.settled, &self.hop, content).await;
+            return Went::On;
         }
-        settle::conclude_many(&self.shared, attempted, &self.hop).await;
+        let attempts = job.recipients.iter().map(|index| job.flight.attempts(*index)).max();
+        self.lane.fail(&self.shared, begun, attempts.unwrap_or(0) + 1, &reply);
+        settle::conclude(&self.shared, job, verdicts.settled, &self.hop, content).await;
+        roll_call::begin(&self.shared, &self.lane, reply);
+        Went::Over
     }
 
     /// The message can't be read from the queue: it stays there, for a better moment or for the operator.
@@ -216,53 +358,64 @@ impl Worker {
             }
         }
     }
+
+    fn drop_connection(&mut self) {
+        self.open = None;
+        if let Some(place) = &mut self.seat.place {
+            place.closed();
+        }
+    }
+
+    /// Says QUIT where there is somebody to say it to.
+    async fn close(&mut self) {
+        if let Some(open) = self.open.take() {
+            open.quit().await;
+        }
+        self.drop_connection();
+    }
+
+    /// No connection is used for ever: hosts change, and many close one after so many messages.
+    async fn close_if_used_up(&mut self) {
+        let Some(open) = &self.open else { return };
+        let most = open.session().capabilities().transactions_max.unwrap_or(usize::MAX);
+        let used = open.transactions >= most.min(limits::TRANSACTIONS_PER_CONNECTION);
+        if used || self.since.elapsed() >= limits::CONNECTION_AGE {
+            self.close().await;
+            self.hop.start_over();
+        }
+    }
+}
+
+/// What ended a worker's wait.
+enum Waited {
+    Job(Job),
+    /// There may be something to do, or somebody who wants the seat.
+    Look,
+    Over,
+}
+
+/// Hosts that don't answer at once may go on as long as there is room for such.
+async fn lingering<T>(permit: &mut Permit, work: impl Future<Output = T>) -> Result<T, Crowded> {
+    let mut work = pin!(work);
+    if let Ok(done) = timeout(limits::LINGER, &mut work).await {
+        return Ok(done);
+    }
+    permit.slow_down()?;
+    Ok(work.await)
+}
+
+/// The lane tries again when there is room for slow ones.
+fn slow(lane: &Lane) -> Closed {
+    lane.lingers();
+    Closed::NoRoom
 }
 
 /// Runs it to its end, or to its panic: that takes neither the worker nor its lane along.
-async fn caught(work: impl Future<Output = ()>) -> std::thread::Result<()> {
-    let mut work = std::pin::pin!(work);
+async fn caught<T>(work: impl Future<Output = T>) -> std::thread::Result<T> {
+    let mut work = pin!(work);
     std::future::poll_fn(|context| {
         let polled = catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context)));
         polled.map_or_else(|panic| Poll::Ready(Err(panic)), |poll| poll.map(Ok))
     })
     .await
-}
-
-/// Who of a job's recipients has a verdict.
-struct Verdicts {
-    open: Vec<usize>,
-    settled: Vec<(usize, Verdict)>,
-}
-
-/// What a deferral means.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Deferrals {
-    /// It is the verdict of this attempt.
-    Count,
-    /// Another host is asked in the same attempt.
-    StayOpen,
-}
-
-impl Verdicts {
-    fn new(recipients: Vec<usize>) -> Self {
-        Self { settled: Vec::with_capacity(recipients.len()), open: recipients }
-    }
-
-    fn settle(&mut self, batch: &[usize], verdicts: Vec<Verdict>, deferrals: Deferrals) {
-        for (index, verdict) in batch.iter().zip(verdicts) {
-            let stays_open =
-                deferrals == Deferrals::StayOpen && matches!(verdict, Verdict::Deferred(_));
-            if !stays_open {
-                self.open.retain(|open| open != index);
-                self.settled.push((*index, verdict));
-            }
-        }
-    }
-
-    /// The same reply for all the others; 5xx from our own look-ups is final.
-    fn settle_open(&mut self, reply: &Reply) {
-        for index in std::mem::take(&mut self.open) {
-            self.settled.push((index, settle::own_verdict(reply)));
-        }
-    }
 }

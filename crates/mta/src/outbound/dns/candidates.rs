@@ -71,6 +71,16 @@ enum Entry {
     Literal(IpAddr),
 }
 
+impl Entry {
+    fn name(&self) -> (u16, String) {
+        match self {
+            Self::Mx(mx) => (mx.preference, mx.host.clone()),
+            Self::ImplicitMx(host) => (0, host.clone()),
+            Self::Literal(ip) => (0, ip.to_string()),
+        }
+    }
+}
+
 /// Why hosts could not even be connected to, the most hopeful last.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Obstacle {
@@ -151,6 +161,13 @@ impl Candidates {
             candidates.hindered(Obstacle::Temporary(format!("{beyond} of its MX were left out")));
         }
         Ok(candidates)
+    }
+
+    /// The hosts' names, the same text for the same hosts in the same order of preference.
+    pub fn names(&self) -> String {
+        let mut names: Vec<(u16, String)> = self.hosts.iter().map(Entry::name).collect();
+        names.sort_unstable();
+        names.into_iter().map(|(_, name)| name).collect::<Vec<_>>().join(" ")
     }
 
     /// Whether there is more to try.

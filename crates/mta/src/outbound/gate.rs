@@ -1,0 +1,147 @@
+//! What the hosts behind a next hop are given at once. Domains that share their MX hosts share a gate, and
+//! so do routes that lead to the same next hop.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use super::agenda::{Agenda, Grant};
+use super::lane::Lane;
+use super::pace::Pace;
+
+pub(crate) struct Gate {
+    state: Mutex<State>,
+    /// Somebody waits: whoever holds a connection that carries nothing may give it up.
+    wanted: Notify,
+    agenda: Arc<Agenda>,
+}
+
+struct State {
+    pace: Pace,
+    /// Connections that are open or being opened.
+    taken: usize,
+    /// Those that are open.
+    open: usize,
+    waiting: VecDeque<Arc<Lane>>,
+}
+
+/// One connection's place.
+pub(crate) struct Place {
+    gate: Arc<Gate>,
+    open: bool,
+}
+
+impl Gate {
+    pub(crate) fn new(first: usize, most: usize, agenda: Arc<Agenda>) -> Self {
+        let pace = Pace::new(first, most);
+        let state = State { pace, taken: 0, open: 0, waiting: VecDeque::new() };
+        Self { state: Mutex::new(state), wanted: Notify::new(), agenda }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A place now, or one in the line: then the lane is called when it has one.
+    pub(crate) fn enter(self: &Arc<Self>, lane: &Arc<Lane>) -> Option<Place> {
+        let mut state = self.state();
+        if state.taken < state.pace.window() {
+            state.taken += 1;
+            return Some(Place { gate: Arc::clone(self), open: false });
+        }
+        state.waiting.push_back(Arc::clone(lane));
+        drop(state);
+        self.wanted.notify_one();
+        None
+    }
+
+    /// Gives what is free to those who wait.
+    fn hand_on(self: &Arc<Self>) {
+        loop {
+            let mut state = self.state();
+            if state.taken >= state.pace.window() {
+                return;
+            }
+            let Some(lane) = state.waiting.pop_front() else { return };
+            state.taken += 1;
+            drop(state);
+            let place = Place { gate: Arc::clone(self), open: false };
+            self.agenda.call(lane, Some(Grant::Place(place)));
+        }
+    }
+
+    /// Another limit, after a reload.
+    pub(crate) fn limit(self: &Arc<Self>, first: usize, most: usize) {
+        self.state().pace.limit(first, most);
+        self.hand_on();
+    }
+
+    /// Connections open or being opened, and as many as there may be now.
+    pub(crate) fn census(&self) -> (usize, usize) {
+        let state = self.state();
+        (state.taken, state.pace.window())
+    }
+}
+
+impl Place {
+    /// A transaction went through.
+    pub(crate) fn succeeded(&self) {
+        let grown = {
+            let mut state = self.gate.state();
+            let before = state.pace.window();
+            state.pace.succeeded(Instant::now());
+            state.pace.window() > before && !state.waiting.is_empty()
+        };
+        if grown {
+            self.gate.hand_on();
+        }
+    }
+
+    /// The connection failed, or could not be opened.
+    pub(crate) fn stumbled(&self) {
+        self.gate.state().pace.stumbled(Instant::now());
+    }
+
+    /// The connection is open.
+    pub(crate) fn opened(&mut self) {
+        if !std::mem::replace(&mut self.open, true) {
+            self.gate.state().open += 1;
+        }
+    }
+
+    /// It isn't any more.
+    pub(crate) fn closed(&mut self) {
+        if std::mem::replace(&mut self.open, false) {
+            self.gate.state().open -= 1;
+        }
+    }
+
+    /// Whether others have a connection to the same hosts: then a refused one means "not so many".
+    pub(crate) fn has_company(&self) -> bool {
+        self.gate.state().open > usize::from(self.open)
+    }
+
+    /// Whether another lane waits for it. Each is in line once.
+    pub(crate) fn is_wanted_by_others_than(&self, lane: &Lane) -> bool {
+        self.gate.state().waiting.iter().take(2).any(|other| other.number != lane.number)
+    }
+
+    pub(crate) fn is_at(&self, gate: &Arc<Gate>) -> bool {
+        Arc::ptr_eq(&self.gate, gate)
+    }
+
+    /// When others begin to wait for a place.
+    pub(crate) async fn wanted(&self) {
+        self.gate.wanted.notified().await;
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.closed();
+        self.gate.state().taken -= 1;
+        self.gate.hand_on();
+    }
+}

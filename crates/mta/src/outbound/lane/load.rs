@@ -1,0 +1,108 @@
+//! From the backlog to the line, a page at a time.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use postroad_queue::spool::QueueId;
+
+use super::super::backlog::Taken;
+use super::super::budget::Class;
+use super::super::clock::Moment;
+use super::super::flight::{Flight, Job};
+use super::super::limits;
+use super::super::shared::Shared;
+use super::{Active, Lane};
+
+impl Lane {
+    /// The next job: from the line, or from the backlog where that is empty.
+    pub(crate) async fn next(self: &Arc<Self>, shared: &Arc<Shared>) -> Option<Job> {
+        loop {
+            let page = {
+                let mut state = self.state();
+                if let Some(job) = state.pop() {
+                    return Some(job);
+                }
+                let now = shared.clock.now();
+                if !state.has_ready(now) {
+                    return None;
+                }
+                let page = state.backlog.take_ready(limits::REFILL);
+                for taken in &page {
+                    state.active.insert(taken.id, Active { jobs: 1, due: None });
+                }
+                page
+            };
+            self.load(shared, page).await;
+        }
+    }
+
+    /// Reads what was taken out of the backlog.
+    async fn load(self: &Arc<Self>, shared: &Arc<Shared>, page: Vec<Taken>) {
+        let mut flights = Flight::load(shared, page.iter().map(|taken| taken.id)).await;
+        let now = shared.clock.now();
+        let mut jobs = Vec::with_capacity(page.len());
+        for Taken { id, turn, sender } in page {
+            let (recipients, later) = match flights.get(&id) {
+                Some(flight) => flight.due_at(&self.destination, now),
+                None => (Vec::new(), None), // Gone: an operator has deleted it.
+            };
+            let flight = flights.remove(&id).filter(|_| !recipients.is_empty());
+            match flight {
+                Some(flight) => {
+                    let lane = Arc::clone(self);
+                    jobs.push((Job { flight, lane, recipients, turn }, later));
+                }
+                None => self.not_due(id, sender, later),
+            }
+        }
+        let mut state = self.state();
+        for (job, later) in jobs {
+            if let Some(active) = state.active.get_mut(&job.flight.row.id) {
+                active.due = later;
+            }
+            state.stand_in_line(job);
+        }
+        drop(state);
+        // There may be work for more than one.
+        self.staff(shared, None, Class::Backlog);
+    }
+
+    fn not_due(&self, id: QueueId, sender: super::Sender, later: Option<Moment>) {
+        let mut state = self.state();
+        state.active.remove(&id);
+        if let Some(later) = later {
+            state.backlog.put(id, sender, later);
+        }
+    }
+
+    /// The ids behind `after`, the oldest first.
+    pub(crate) fn oldest(&self, after: Option<QueueId>, max: usize) -> Vec<QueueId> {
+        self.state().backlog.oldest(after, max)
+    }
+
+    /// They are in the queue no more.
+    pub(crate) fn forget_all<'a>(&self, ids: impl Iterator<Item = &'a QueueId>) {
+        let mut state = self.state();
+        ids.for_each(|id| state.backlog.remove(*id));
+    }
+
+    /// Takes letters out of the backlog, with all of their recipients here that wait, due or not. Those that
+    /// a worker has by now are left out.
+    pub(crate) fn claim(self: &Arc<Self>, flights: HashMap<QueueId, Arc<Flight>>) -> Vec<Job> {
+        let mut state = self.state();
+        let mut jobs = Vec::with_capacity(flights.len());
+        for (id, flight) in flights {
+            let recipients = flight.waiting_at(&self.destination);
+            if !state.backlog.contains(id) {
+                continue;
+            }
+            state.backlog.remove(id);
+            if !recipients.is_empty() {
+                state.active.insert(id, Active { jobs: 1, due: None });
+                let lane = Arc::clone(self);
+                jobs.push(Job { flight, lane, recipients, turn: super::Turn::default() });
+            }
+        }
+        jobs
+    }
+}

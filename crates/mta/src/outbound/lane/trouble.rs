@@ -1,0 +1,182 @@
+//! What a lane does about a next hop that can't be reached: it leaves it alone, as a whole, and for longer
+//! each time.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use postroad_protocol::reply::Reply;
+use postroad_queue::retry;
+use postroad_queue::spool::{QueueId, QueueRow};
+use tokio::time::Instant;
+
+use super::super::clock::Moment;
+use super::super::limits;
+use super::super::shared::Shared;
+use super::{Lane, State};
+
+/// What is known of the hosts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    Untried,
+    /// They take mail.
+    Proven,
+    /// They take long to answer, if they do.
+    Sluggish,
+}
+
+/// The next hop failed.
+#[derive(Debug, Clone)]
+pub(super) struct BackOff {
+    pub(super) until: SystemTime,
+    /// In a row.
+    pub(super) failures: u32,
+    pub(super) last: Reply,
+    /// When that was.
+    at: SystemTime,
+    /// The same; an attempt that had begun before says nothing new.
+    since: Instant,
+}
+
+impl Lane {
+    /// The next hop could not be reached by an attempt that had begun then, the `attempts`th of its letter.
+    pub(crate) fn fail(
+        self: &Arc<Self>,
+        shared: &Shared,
+        begun: Instant,
+        attempts: u32,
+        reply: &Reply,
+    ) {
+        let mut state = self.state();
+        state.broken = 0;
+        if state.back_off.as_ref().is_some_and(|back_off| back_off.since > begun) {
+            return;
+        }
+        let failures = match (&state.back_off, state.standing) {
+            (Some(back_off), _) => back_off.failures + 1,
+            // Before the last restart it failed as well.
+            (None, Standing::Untried | Standing::Sluggish) => attempts.max(1),
+            (None, Standing::Proven) => 1,
+        };
+        let now = shared.clock.now();
+        let random = shared.random((self.number, failures, now));
+        let until = match state.settings.schedule().next(failures, now, now, random) {
+            retry::Next::At(until) => until,
+            retry::Next::GiveUp => now + state.settings.retry.longest,
+        };
+        state.back_off =
+            Some(BackOff { until, failures, last: reply.clone(), at: now, since: Instant::now() });
+        state.clear_line();
+        self.plan(&state, shared);
+    }
+
+    /// A connection broke before anything went through it. Some letters make a host do that: only when it
+    /// happens again and again it is about the host.
+    pub(crate) fn broke(&self) -> Trouble {
+        let mut state = self.state();
+        state.broken += 1;
+        match state.broken >= limits::BROKEN_CONNECTIONS_MAX {
+            true => Trouble::OfTheHost,
+            false => Trouble::OfTheLetter,
+        }
+    }
+
+    /// A transaction went through.
+    pub(crate) fn recovered(self: &Arc<Self>, shared: &Arc<Shared>) {
+        let was_down = {
+            let mut state = self.state();
+            state.standing = Standing::Proven;
+            state.broken = 0;
+            state.back_off.take().is_some()
+        };
+        if was_down {
+            self.staff(shared, None, super::Class::Prompt);
+        }
+    }
+
+    /// The host takes long, and there is no room for such now.
+    pub(crate) fn lingers(&self) {
+        self.state().standing = Standing::Sluggish;
+    }
+
+    /// The hosts are tried by then, but not at once: when many letters grow old one after the other, that must
+    /// not become a stream of tries.
+    pub(crate) fn try_by(self: &Arc<Self>, shared: &Shared, at: SystemTime) {
+        let mut state = self.state();
+        let first = state.settings.retry.first;
+        if let Some(back_off) = &mut state.back_off {
+            back_off.until = back_off.until.min(at.max(back_off.at + first));
+        }
+        self.plan(&state, shared);
+    }
+
+    /// An operator's walk has found a letter that is due since then. Where that is later than the last
+    /// failure, it is by the operator's word, and the hosts are tried now.
+    pub(crate) fn hurry(&self, shared: &Shared, due: SystemTime) {
+        let mut state = self.state();
+        if let Some(back_off) = &mut state.back_off
+            && due > back_off.at
+        {
+            back_off.until = back_off.until.min(shared.clock.now());
+        }
+    }
+
+    /// When a letter is tried again after so many attempts. Where the next hop is left alone, when that is
+    /// tried.
+    pub(crate) fn next_attempt(
+        &self,
+        shared: &Shared,
+        attempts: u32,
+        row: &QueueRow,
+    ) -> retry::Next {
+        let (settings, until) = {
+            let state = self.state();
+            (Arc::clone(&state.settings), state.back_off.as_ref().map(|back_off| back_off.until))
+        };
+        let now = shared.clock.now();
+        let random = shared.random((row.id, attempts, now));
+        match (settings.schedule().next(attempts, row.arrived, now, random), until) {
+            (retry::Next::At(_), Some(until)) if until > now => {
+                let give_up = row.arrived + settings.retry.give_up_after;
+                retry::Next::At(until.min(give_up.max(now)))
+            }
+            (next, _) => next,
+        }
+    }
+
+    /// Begins a roll call, unless one is going on.
+    pub(crate) fn begin_roll_call(&self) -> bool {
+        let mut state = self.state();
+        !state.backlog.is_empty() && !std::mem::replace(&mut state.calling_roll, true)
+    }
+
+    pub(crate) fn end_roll_call(&self) {
+        self.state().calling_roll = false;
+    }
+
+    /// Up to which letter senders were told of the delay.
+    pub(crate) fn warned(&self) -> Option<QueueId> {
+        self.state().warned
+    }
+
+    pub(crate) fn set_warned(&self, id: QueueId) {
+        self.state().warned = Some(id);
+    }
+}
+
+/// Whom a broken connection speaks against.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    OfTheLetter,
+    OfTheHost,
+}
+
+impl State {
+    /// Whether the next hop is left alone now.
+    pub(super) fn is_backing_off(&self, now: SystemTime) -> bool {
+        self.back_off_until().is_some_and(|until| until > now.into())
+    }
+
+    pub(super) fn back_off_until(&self) -> Option<Moment> {
+        self.back_off.as_ref().map(|back_off| back_off.until.into())
+    }
+}
