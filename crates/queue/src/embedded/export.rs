@@ -17,7 +17,7 @@ use super::damage::salvage;
 use super::index::{Entry, Index};
 use super::layout::Layout;
 use super::record::{Contents, HEAD_OCTETS, read_content};
-use super::recover::newest_used;
+use super::recover::doubtful_from;
 use super::replay::{Replay, mark_of};
 use crate::spool::{OpenError, QueueId, QueueRow};
 
@@ -110,8 +110,10 @@ fn read(disk: &dyn Disk, layout: &Layout, begin: Replay) -> Result<Survey, OpenE
         let log = layout.segments(disk)?.log;
         let mut replay = begin.fresh();
         let mut unread = None;
+        let doubtful = doubtful_from(disk, layout, &log).unwrap_or(u32::MAX);
         for number in &log {
-            match segment(disk, layout, &mut replay, *number, &log) {
+            let contents = if *number >= doubtful { Contents::Check } else { Contents::Skip };
+            match segment(disk, layout, &mut replay, *number, contents) {
                 Ok(()) => {}
                 // A disk that fails here may give the rest.
                 Err(OpenError::Disk(error)) => unread = Some(error),
@@ -131,13 +133,11 @@ fn segment(
     layout: &Layout,
     replay: &mut Replay,
     number: u32,
-    log: &[u32],
+    contents: Contents,
 ) -> Result<(), OpenError> {
     let path = layout.segment(number);
     let file = disk.open_read(&path)?;
     let Some(mark) = mark_of(file.as_ref(), number, &path)? else { return Ok(()) };
-    let is_newest = newest_used(disk, layout, log).is_ok_and(|newest| number >= newest);
-    let contents = if is_newest { Contents::Check } else { Contents::Skip };
     replay.segment(number, mark, file.as_ref(), contents)?;
     Ok(())
 }

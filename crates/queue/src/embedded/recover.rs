@@ -3,6 +3,7 @@
 //! What is read is made durable before anything is built on it: a process that was killed leaves
 //! records in the page cache that a power cut would still take away.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use postroad_disk::{Disk, DiskError, DiskFile, DiskLock};
@@ -11,7 +12,7 @@ use super::codec::Storage;
 use super::damage::{self, Gap};
 use super::index::Index;
 use super::layout::{Layout, Segments};
-use super::record::{Contents, HEADER_OCTETS};
+use super::record::{Contents, Found, HEADER_OCTETS, Reader};
 use super::replay::{Flaws, Replay, mark_of};
 use super::{events, large};
 use crate::spool::{OpenError, QueueId};
@@ -38,10 +39,10 @@ pub(crate) fn recover(disk: &Arc<dyn Disk>, layout: &Layout) -> Result<Recovered
         _ => error.into(),
     })?;
     let Segments { log, spares } = layout.segments(disk)?;
-    let newest = newest_used(disk, layout, &log)?;
+    let doubtful = doubtful_from(disk, layout, &log)?;
     let mut replay = Replay::default();
     for number in &log {
-        let contents = if *number >= newest { Contents::Check } else { Contents::Skip };
+        let contents = if *number >= doubtful { Contents::Check } else { Contents::Skip };
         segment(disk, layout, &mut replay, *number, contents)?;
     }
     let Replay { mut index, last_id, .. } = replay;
@@ -54,14 +55,35 @@ pub(crate) fn recover(disk: &Arc<dyn Disk>, layout: &Layout) -> Result<Recovered
     Ok(Recovered { lock, index, next_segment, last_id })
 }
 
-/// The last segment that was written to: a run that was cut off in trouble may have begun more behind it.
-pub(crate) fn newest_used(disk: &dyn Disk, layout: &Layout, log: &[u32]) -> Result<u32, DiskError> {
+/// The first segment whose last group may be torn: the one that was being written, and those behind which a run
+/// in trouble got no further than one group. A second group is written only when the first is durable, and that
+/// one holds the cancellations of what a failed sync left in the segment before.
+pub(crate) fn doubtful_from(
+    disk: &dyn Disk,
+    layout: &Layout,
+    log: &[u32],
+) -> Result<u32, OpenError> {
     for number in log.iter().rev() {
-        if disk.stat(&layout.segment(*number))?.octets > HEADER_OCTETS as u64 {
+        if has_two_groups(disk, &layout.segment(*number), *number)? {
             return Ok(*number);
         }
     }
     Ok(0)
+}
+
+fn has_two_groups(disk: &dyn Disk, path: &Path, number: u32) -> Result<bool, OpenError> {
+    let file = disk.open_read(path)?;
+    let Some(mark) = mark_of(file.as_ref(), number, path)? else { return Ok(false) };
+    let mut reader = Reader::new(file.as_ref(), mark, Contents::Skip)?;
+    loop {
+        match reader.step()? {
+            Found::Record { head, .. } if u64::from(head.group) > HEADER_OCTETS as u64 => {
+                return Ok(true);
+            }
+            Found::Record { .. } | Found::ContentDamaged { .. } | Found::Damaged { .. } => {}
+            Found::End { .. } => return Ok(false),
+        }
+    }
 }
 
 /// Reads a segment, and makes durable what is read of it where a run was cut off.

@@ -21,7 +21,7 @@ pub(super) struct FileNode {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum SyncHealth {
     Sound,
-    /// One failed: its pages count as clean now, and later syncs say yes and write nothing ("Can
+    /// One failed: its pages count as clean now, and later syncs say yes and write nothing of them ("Can
     /// Applications Recover from fsync Failures?", USENIX ATC 2020).
     Failed,
     /// It was a sync of the whole disk that failed: the file's own next sync tells it too.
@@ -58,7 +58,7 @@ impl FileNode {
         if self.sync == SyncHealth::Sound {
             return Arc::clone(&self.shown);
         }
-        let mut octets = self.platter.as_ref().clone();
+        let mut octets = self.survivor(&mut Survival::everything());
         octets.resize(self.shown.len(), 0);
         Arc::new(octets)
     }
@@ -66,8 +66,7 @@ impl FileNode {
     /// The page cache lets go of it: what a failed sync didn't write isn't seen any more.
     pub(super) fn evict(&mut self) {
         if self.sync != SyncHealth::Sound {
-            self.shown = Arc::clone(&self.platter);
-            self.pending.clear();
+            self.shown = Arc::new(self.survivor(&mut Survival::everything()));
         }
     }
 
@@ -89,7 +88,12 @@ impl FileNode {
                 self.pending.clear();
                 Synced::Yes
             }
-            SyncHealth::Failed => Synced::Yes,
+            SyncHealth::Failed => {
+                // What was written since; what the failed sync lost stays lost.
+                self.platter = Arc::new(self.survivor(&mut Survival::everything()));
+                self.pending.clear();
+                Synced::Yes
+            }
             SyncHealth::FailedUntold => {
                 self.sync = SyncHealth::Failed;
                 Synced::No

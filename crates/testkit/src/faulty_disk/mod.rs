@@ -16,8 +16,8 @@
 //!   itself, and so does the file's new length;
 //! - a *name* that was created, linked, renamed or removed survives by itself until its directory is synced.
 //!   A rename is whole or not at all; from one directory to another it may leave the old name too;
-//! - after a *failed sync* a part of the content is on the platter and the rest never will be: later syncs
-//!   say yes, and the page cache shows all of it until it is emptied ([`FaultyDisk::evict`]).
+//! - after a *failed sync* a part of what was to be synced is on the platter and the rest never will be: later
+//!   syncs say yes, and the page cache shows all of it until it is emptied ([`FaultyDisk::evict`]).
 //!
 //! Which of all this survives is drawn from a seed. [`Plan::Cut`] with [`FaultyDisk::restart`] is the strict
 //! case: nothing survives but what was synced. A killed process ([`Plan::Kill`]) leaves all that was written.

@@ -30,6 +30,11 @@ impl Survival {
         Self { chance: Chance::Nothing, tear_octets: SECTOR_OCTETS }
     }
 
+    /// All survives.
+    pub(super) fn everything() -> Self {
+        Self { chance: Chance::Everything, tear_octets: SECTOR_OCTETS }
+    }
+
     /// The tree with this number: the first four are the corners, all others are drawn from the seed.
     pub(super) fn numbered(number: u64, seed: u64) -> Self {
         let mut random = Random::new(seed ^ number.rotate_left(32));

@@ -16,6 +16,7 @@ use crate::spool::{
 };
 
 const EIO: i32 = 5;
+const ENOMEM: i32 = 12;
 const EMFILE: i32 = 24;
 const ENOSPC: i32 = 28;
 const EROFS: i32 = 30;
@@ -105,6 +106,11 @@ fn f08_no_space_and_space_again() {
 }
 
 #[test]
+fn f09_no_memory_and_memory_again() {
+    block_on(shortage(ENOMEM));
+}
+
+#[test]
 fn f08_read_only_and_writable_again() {
     block_on(shortage(EROFS));
 }
@@ -180,15 +186,16 @@ fn f12_a_damaged_letter_is_held_when_its_segment_is_cleaned() {
         let disk = FaultyDisk::new();
         let queue = open(&disk).await;
         let damaged = stored(&queue).await;
-        queue.release().await;
         let first = PathBuf::from("/queue/segments/0000000001.log");
+        let last = disk.read(&first).unwrap().len() - 1;
+        // One more group behind it, so that it isn't taken for a torn tail.
+        let other = stored(&queue).await;
+        queue.settle(done(other)).await.unwrap();
+        queue.release().await;
         let mut octets = disk.read(&first).unwrap();
-        let last = octets.len() - 1;
         octets[last] ^= 1;
         let disk = disk.restart();
-        // One more group behind it, so that it isn't taken for a torn tail.
         disk.put(&first, &octets);
-        disk.put(&PathBuf::from("/queue/segments/0000000002.log"), &[0; 64]);
         let queue = open(&disk).await;
         assert_eq!(ids(&queue).await, [damaged]);
         for _ in 0..60 {
