@@ -180,7 +180,9 @@ fn tests(proof: &Proof) -> anyhow::Result<Vec<Test>> {
     for line in String::from_utf8_lossy(&output.stdout).lines() {
         let message: serde_json::Value = serde_json::from_str(line)
             .with_context(|| format!("cargo said {line:?}, which is no JSON"))?;
-        if let Some(program) = message["executable"].as_str() {
+        // Examples are built as well, and are no tests.
+        let is_test = message["profile"]["test"].as_bool().unwrap_or(false);
+        if let Some(program) = message["executable"].as_str().filter(|_| is_test) {
             tests.extend(tests_in(proof, Path::new(program), &message)?);
         }
     }
