@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::address::{Address, ReversePath};
+use crate::command::Command;
 use crate::envelope::{Body, Notify, Recipient, Ret, Utf8, Wanted};
 
 fn smtp() -> Settings {
@@ -745,5 +746,54 @@ proptest! {
             }
         }
         prop_assert!(false, "the session never ended");
+    }
+}
+
+fn any_notify() -> impl Strategy<Value = Notify> {
+    let wanted = || prop::sample::select(vec![Wanted::No, Wanted::Yes]);
+    prop_oneof![
+        Just(Notify::Unsaid),
+        Just(Notify::Never),
+        (wanted(), wanted(), wanted()).prop_filter_map("NEVER has one form", |words| {
+            let (success, failure, delay) = words;
+            let some = [success, failure, delay].contains(&Wanted::Yes);
+            some.then_some(Notify::On { success, failure, delay })
+        }),
+    ]
+}
+
+proptest! {
+    /// Tests RFC 3461 §5.2.1: what a server of ours read, the next one reads the same.
+    #[test]
+    fn dsn_parameters_survive_a_relay(
+        envid in prop::option::of("[ -~]{1,33}"),
+        ret in prop::sample::select(vec![None, Some(Ret::Full), Some(Ret::Headers)]),
+        notify in any_notify(),
+        orcpt in prop::option::of("(rfc822|UTF-8|x-a);[ -~\u{e4}\u{1f4e7}]{1,40}"),
+        utf8 in prop::sample::select(vec!["", "250-SMTPUTF8\r\n"]),
+    ) {
+        let mut sent = envelope(&["b@c.example"]);
+        (sent.envid, sent.ret) = (envid, ret);
+        sent.recipients[0] = Recipient { notify, orcpt, ..sent.recipients[0].clone() };
+        if !utf8.is_empty() {
+            sent.utf8 = Utf8::SmtpUtf8;
+        }
+        let now = Instant::now();
+        let mut session = Session::new(smtp(), now);
+        session.push(b"220 mx\r\n");
+        prop_assert!(matches!(session.step(now), Step::Send(_)));
+        session.push(format!("250-mx\r\n250-PIPELINING\r\n{utf8}250 DSN\r\n").as_bytes());
+        prop_assert_eq!(session.step(now), Step::Idle);
+        session.deliver(transaction(sent.clone(), Purpose::Deliver("X: y\r\n".into())), now);
+        let Step::Send(group) = session.step(now) else { panic!("says nothing") };
+        let lines = String::from_utf8(group.concat()).unwrap();
+        let commands: Vec<Command> =
+            lines.lines().map(|line| Command::parse(line.as_bytes()).expect("is read")).collect();
+        let [Command::Mail(mail), Command::Rcpt(rcpt), Command::Data] = &commands[..] else {
+            panic!("{lines}")
+        };
+        prop_assert_eq!((&mail.envid, mail.ret), (&sent.envid, sent.ret));
+        prop_assert_eq!((rcpt.notify, &rcpt.orcpt), (notify, &sent.recipients[0].orcpt));
+        prop_assert!(lines.is_ascii() || !utf8.is_empty());
     }
 }

@@ -457,19 +457,22 @@ fn write_rcpt(recipient: &Recipient, utf8: Utf8, peer: &Capabilities, out: &mut 
 
 /// `NOTIFY=` (RFC 3461 §4.1).
 fn write_notify(notify: Notify, out: &mut String) {
-    match notify {
-        Notify::Unsaid => {}
-        Notify::Never => out.push_str(" NOTIFY=NEVER"),
-        Notify::On { success, failure, delay } => {
-            let words = [(success, "SUCCESS"), (failure, "FAILURE"), (delay, "DELAY")];
-            let mut separator = " NOTIFY=";
-            for (wanted, word) in words {
-                if wanted == Wanted::Yes {
-                    out.push_str(separator);
-                    out.push_str(word);
-                    separator = ",";
-                }
-            }
+    let Notify::On { success, failure, delay } = notify else {
+        if notify == Notify::Never {
+            out.push_str(" NOTIFY=NEVER");
         }
+        return;
+    };
+    let mut separator = " NOTIFY=";
+    for (wanted, word) in [(success, "SUCCESS"), (failure, "FAILURE"), (delay, "DELAY")] {
+        if wanted == Wanted::Yes {
+            out.push_str(separator);
+            out.push_str(word);
+            separator = ",";
+        }
+    }
+    // To say nothing would ask for failures.
+    if separator != "," {
+        out.push_str(" NOTIFY=NEVER");
     }
 }
