@@ -113,7 +113,13 @@ impl Inbound {
                 let behind = postmasters_mailbox(&directory, &address, &user);
                 self.ask_delivery_agent(mail, &behind.unwrap_or(address)).await
             }
-            Resolution::Alias(_) => Rule::Alias.yes(),
+            Resolution::Alias(members) => match members.as_slice() {
+                // An alias of one mailbox is taken where the mailbox is.
+                [only] if directory.is_local(&only.domain) => {
+                    self.ask_delivery_agent(mail, only).await
+                }
+                _ => Rule::Alias.yes(),
+            },
             // RFC 5321 §3.6.2: refused here, so that nobody else gets a bounce for it.
             Resolution::Unknown if is_postmaster(&rcpt.forward_path) => Rule::Postmaster.yes(),
             Resolution::Unknown => Rule::Unknown.no(Reply::new(

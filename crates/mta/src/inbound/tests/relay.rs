@@ -226,3 +226,41 @@ async fn the_postmaster_is_a_user_whom_every_delivery_agent_knows() {
         assert_eq!(recipient.orcpt.as_deref(), Some("rfc822;postmaster@our.example"));
     }
 }
+
+/// A delivery agent that takes nothing for bob.
+async fn agent_without_bob(listener: tokio::net::UnixListener) {
+    use tokio::io::AsyncBufReadExt as _;
+    loop {
+        let (stream, _) = listener.accept().await.unwrap();
+        tokio::spawn(async move {
+            let mut stream = tokio::io::BufReader::new(stream);
+            stream.write_all(b"220 agent\r\n").await.unwrap();
+            let mut line = String::new();
+            while stream.read_line(&mut line).await.is_ok_and(|octets| octets > 0) {
+                let reply = match line.starts_with("RCPT TO:<bob@") {
+                    true => "550 5.2.1 bob has gone\r\n",
+                    false => "250 2.0.0 Ok\r\n",
+                };
+                stream.write_all(reply.as_bytes()).await.unwrap();
+                line.clear();
+            }
+        });
+    }
+}
+
+#[tokio::test]
+async fn an_alias_of_one_mailbox_is_taken_where_the_mailbox_is() {
+    let host = Host::start().await;
+    let listener = tokio::net::UnixListener::bind(host.folder.path().join("lmtp.sock")).unwrap();
+    tokio::spawn(agent_without_bob(listener));
+    let mut client = host.connect(Door::Smtp, "192.0.2.1").await;
+    client.play("C: HELO a\nS: 250\nC: MAIL FROM:<a@b.example>\nS: 250").await;
+    for (recipient, reply) in [
+        ("sales@our.example", "550 5.2.1 bob has gone"),
+        ("bob@our.example", "550 5.2.1 bob has gone"),
+        ("team@our.example", "250"),
+        ("postmaster@our.example", "250"),
+    ] {
+        client.play(&format!("C: RCPT TO:<{recipient}>\nS: {reply}")).await;
+    }
+}
