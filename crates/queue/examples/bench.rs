@@ -1,6 +1,7 @@
 //! How fast the embedded queue is, without a network: `cargo run --release -p postroad-queue --example
 //! bench [DIR [BACKLOG]]`. Each message is accepted and then settled, as in a relay that delivers at once; in
 //! the second half with as much work beside as sessions and deliveries cause, so that the processors are busy.
+//! With BACKLOG, so many letters are queued instead, and the queue is opened again.
 //!
 //! `syncs` are file and directory syncs a message; `written` and `device` are octets a message octet,
 //! as handed to the system and as the block device under DIR counted them (others' writes included).
@@ -15,11 +16,11 @@ use bytes::Bytes;
 use postroad_disk::{DirEntry, Disk, DiskError, DiskFile, DiskLock, OsDisk, Space, Stat};
 use postroad_protocol::address::{Address, ReversePath};
 use postroad_protocol::envelope::{Envelope, Recipient};
-use tokio::sync::Semaphore;
-
 use postroad_queue::{
-    Accept, Content, Embedded, NewMessage, Outcome, OwnedShard, RecipientState, ShardId, Spool as _,
+    Accept, Content, Cursor, Embedded, Filter, NewMessage, Outcome, OwnedShard, RecipientState,
+    ShardId, Spool as _, Whose,
 };
+use tokio::sync::Semaphore;
 
 /// The real disk, with its syncs and octets counted.
 #[derive(Debug, Clone, Default)]
@@ -212,9 +213,13 @@ fn resident_mib() -> u64 {
     pages.unwrap_or(0) / 256
 }
 
-/// A backlog: memory with so many letters of 1 KiB queued, and how long a start takes.
+/// Letters to so many destinations.
+const DESTINATIONS: usize = 50_000;
+
+/// A backlog: memory with so many letters of 1 KiB queued, how long a start takes, and looking at them; then
+/// the same with an octet altered for every hundredth letter.
 async fn backlog(dir: PathBuf, messages: usize) {
-    let engine = Embedded::new(Arc::new(OsDisk), dir);
+    let engine = Embedded::new(Arc::new(OsDisk), dir.clone());
     let queue = engine.open(ShardId(0)).await.unwrap();
     let content = Bytes::from(vec![b'x'; 1024]);
     let to = |text: &str| Address::parse(text).unwrap();
@@ -224,7 +229,10 @@ async fn backlog(dir: PathBuf, messages: usize) {
             arrived: SystemTime::now(),
             envelope: Envelope::new(
                 ReversePath::Address(to("sender@example.org")),
-                vec![Recipient::new(to(&format!("recipient-{n}@host{batch}.example.net")))],
+                vec![Recipient::new(to(&format!(
+                    "recipient-{n}@host{}.example.net",
+                    (batch * 1000 + n) % DESTINATIONS
+                )))],
             ),
             content: Content::Memory(content.clone()),
         };
@@ -232,22 +240,61 @@ async fn backlog(dir: PathBuf, messages: usize) {
     }
     queue.release().await;
     drop(queue);
+    look(&engine, "sound").await;
+    damage(&dir.join("segments"), messages / 100);
+    look(&engine, "1 % damaged").await;
+}
+
+/// Opens the queue and looks at what is in it.
+async fn look(engine: &Embedded, story: &str) {
     let before = resident_mib();
     let began = Instant::now();
     let queue = engine.open(ShardId(0)).await.unwrap();
     let opened = began.elapsed();
+    let resident = resident_mib();
+    let page = async |filter: &Filter| {
+        let began = Instant::now();
+        let page = queue.find(filter, Cursor::default(), 100).await;
+        (page.rows.len(), began.elapsed().as_secs_f64() * 1e3)
+    };
+    let first = page(&Filter::default()).await;
+    let nobody = Address::parse("nobody@nowhere.example").ok().map(Whose::Address);
+    let nobody = Filter { recipient: nobody, ..Filter::default() };
+    let none = page(&nobody).await;
     println!(
-        "{messages} queued: opened in {:.1} s, {} MiB resident (of them {before} before)",
+        "{story}: opened in {:.1} s, {resident} MiB resident ({before} before), first page {:.1} ms, a filter that nothing fits {:.0} ms",
         opened.as_secs_f64(),
-        resident_mib()
+        first.1,
+        none.1,
     );
+    assert_eq!((first.0, none.0), (100, 0));
     queue.release().await;
+}
+
+/// Alters so many octets, spread over all segments.
+fn damage(segments: &Path, places: usize) {
+    let mut files: Vec<_> =
+        std::fs::read_dir(segments).unwrap().map(|e| e.unwrap().path()).collect();
+    files.sort();
+    let each = places / files.len() + 1;
+    for path in files {
+        let mut octets = std::fs::read(&path).unwrap();
+        for n in 0..each {
+            // A stride that meets heads, envelopes and contents alike.
+            let at = (n * 999_983 + 4_099) % octets.len();
+            octets[at] ^= 0x55;
+        }
+        std::fs::write(&path, octets).unwrap();
+    }
 }
 
 fn main() {
     let dir = std::env::args_os().nth(1).map_or_else(std::env::temp_dir, PathBuf::from);
     let dir = tempfile::Builder::new().prefix("queue-bench").tempdir_in(dir).unwrap();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    if let Some(messages) = std::env::args().nth(2).and_then(|count| count.parse().ok()) {
+        return runtime.block_on(backlog(dir.path().join("backlog"), messages));
+    }
     for (session, delivery) in [(0, 0), (100, 200)] {
         for (octets, messages) in [(4096, 20_000), (65536, 4_000)] {
             for sessions in [1, 4, 20, 100] {
@@ -256,8 +303,5 @@ fn main() {
                 runtime.block_on(run(dir.path().join("queue"), sessions, octets, messages, work));
             }
         }
-    }
-    if let Some(messages) = std::env::args().nth(2).and_then(|count| count.parse().ok()) {
-        runtime.block_on(backlog(dir.path().join("backlog"), messages));
     }
 }

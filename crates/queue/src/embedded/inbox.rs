@@ -179,24 +179,47 @@ impl Waiting {
     }
 }
 
-/// Whether groups are let gather.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Gathering {
-    WhereItPays,
-    Never,
+/// How long the writer waits for what.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Waits {
+    /// Outcomes alone, for a message.
+    outcomes: Duration,
+    /// A group, for its next member ...
+    step: Duration,
+    /// ... and in all.
+    longest: Duration,
+    /// What came longer ago says nothing.
+    traffic_age: Duration,
+}
+
+impl Waits {
+    /// As in `limits.rs`.
+    pub(crate) const WHERE_IT_PAYS: Self = Self {
+        outcomes: OUTCOMES_WAIT,
+        step: GATHER_STEP,
+        longest: GATHER_MAX,
+        traffic_age: TRAFFIC_AGE_MAX,
+    };
+    /// For nothing.
+    pub(crate) const NEVER: Self = Self {
+        outcomes: Duration::ZERO,
+        step: Duration::ZERO,
+        longest: Duration::ZERO,
+        traffic_age: Duration::ZERO,
+    };
 }
 
 /// What the writer remembers of the last groups, to know whether waiting pays.
 #[derive(Debug)]
 pub(crate) struct Pace {
-    gathering: Gathering,
+    waits: Waits,
     /// Calls of `accept` in the last group that had any, and when it was taken.
     last: Option<(usize, Instant)>,
 }
 
 impl Pace {
-    pub(crate) fn new(gathering: Gathering) -> Self {
-        Self { gathering, last: None }
+    pub(crate) fn new(waits: Waits) -> Self {
+        Self { waits, last: None }
     }
 
     fn took(&mut self, accepts: usize) {
@@ -207,7 +230,9 @@ impl Pace {
 
     /// How many messages the last group had, if that was only just.
     fn traffic(&self) -> usize {
-        self.last.filter(|(_, at)| at.elapsed() < TRAFFIC_AGE_MAX).map_or(0, |(accepts, _)| accepts)
+        self.last
+            .filter(|(_, at)| at.elapsed() < self.waits.traffic_age)
+            .map_or(0, |(accepts, _)| accepts)
     }
 }
 
@@ -233,15 +258,12 @@ impl Inbox {
     /// Waits for something to do, and takes all that belongs into one group.
     pub(crate) fn take(&self, pace: &mut Pace) -> Vec<Request> {
         let mut waiting = self.sleep(self.lock(), Awaited::Anything, None);
-        if pace.gathering == Gathering::Never {
-            return waiting.take_group();
-        }
         let traffic = pace.traffic();
         if waiting.accepts == 0 && traffic > 0 {
-            waiting = self.sleep(waiting, Awaited::Accepts(1), Some(OUTCOMES_WAIT));
+            waiting = self.sleep(waiting, Awaited::Accepts(1), Some(pace.waits.outcomes));
         }
         if waiting.accepts > 0 && traffic.max(waiting.accepts) > 1 {
-            waiting = self.gather(waiting);
+            waiting = self.gather(waiting, pace.waits);
         }
         pace.took(waiting.accepts);
         waiting.take_group()
@@ -254,11 +276,15 @@ impl Inbox {
     }
 
     /// Waits for more messages as long as they come.
-    fn gather<'a>(&'a self, mut waiting: MutexGuard<'a, Waiting>) -> MutexGuard<'a, Waiting> {
-        let until = Instant::now() + GATHER_MAX;
+    fn gather<'a>(
+        &'a self,
+        mut waiting: MutexGuard<'a, Waiting>,
+        waits: Waits,
+    ) -> MutexGuard<'a, Waiting> {
+        let until = Instant::now() + waits.longest;
         loop {
             let before = waiting.accepts;
-            waiting = self.sleep(waiting, Awaited::Accepts(GATHER_ENOUGH), Some(GATHER_STEP));
+            waiting = self.sleep(waiting, Awaited::Accepts(GATHER_ENOUGH), Some(waits.step));
             if waiting.is_complete() || waiting.accepts == before || Instant::now() >= until {
                 return waiting;
             }
@@ -297,5 +323,70 @@ impl Inbox {
         let mut waiting = self.lock();
         waiting.closed = true;
         waiting.requests.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// So long that whoever waits in vain hangs instead of passing by chance.
+    const LONG: Duration = Duration::from_secs(3600);
+    const LONG_WAITS: Waits =
+        Waits { outcomes: LONG, step: LONG, longest: LONG, traffic_age: LONG };
+
+    fn accept() -> Request {
+        Request::Accept { messages: Vec::new(), done: oneshot::channel().0 }
+    }
+
+    fn note(urgency: Urgency) -> Request {
+        Request::Note { records: Vec::new(), urgency, done: oneshot::channel().0 }
+    }
+
+    fn pace(last_accepts: usize) -> Pace {
+        let mut pace = Pace::new(LONG_WAITS);
+        pace.took(last_accepts);
+        pace
+    }
+
+    /// What the writer takes when this is there, and when that comes later.
+    fn take(pace: &mut Pace, there: Vec<Request>, later: Vec<Request>) -> usize {
+        let inbox = Inbox::default();
+        there.into_iter().for_each(|request| inbox.push(request));
+        std::thread::scope(|scope| {
+            let taking = scope.spawn(|| inbox.take(pace).len());
+            later.into_iter().for_each(|request| inbox.push(request));
+            taking.join().unwrap()
+        })
+    }
+
+    #[test]
+    fn a_lone_message_waits_for_nobody() {
+        assert_eq!(take(&mut pace(0), vec![accept()], vec![]), 1);
+        assert_eq!(take(&mut pace(1), vec![accept(), note(Urgency::MayWait)], vec![]), 2);
+    }
+
+    #[test]
+    fn outcomes_wait_for_a_message_only_while_messages_come() {
+        let outcome = || vec![note(Urgency::MayWait)];
+        assert_eq!(take(&mut pace(0), outcome(), vec![]), 1);
+        assert_eq!(take(&mut pace(1), outcome(), vec![accept()]), 2);
+    }
+
+    #[test]
+    fn what_is_urgent_waits_for_nobody_and_takes_others_along() {
+        let urgent = || note(Urgency::Now);
+        assert_eq!(take(&mut pace(9), vec![note(Urgency::MayWait), urgent()], vec![]), 2);
+        assert_eq!(take(&mut pace(9), vec![accept(), accept(), urgent()], vec![]), 3);
+        let stop = Request::Stop { done: oneshot::channel().0 };
+        assert_eq!(take(&mut pace(9), vec![stop], vec![]), 1);
+    }
+
+    #[test]
+    fn a_crowd_gathers_until_it_is_large_enough() {
+        let crowd = |count| (0..count).map(|_| accept()).collect::<Vec<_>>();
+        let taken = take(&mut pace(5), crowd(1), crowd(GATHER_ENOUGH - 1));
+        assert_eq!(taken, GATHER_ENOUGH);
+        assert_eq!(take(&mut pace(0), crowd(GATHER_ENOUGH), vec![]), GATHER_ENOUGH);
     }
 }

@@ -71,7 +71,7 @@ pub(crate) use large::LargeClaim;
 
 use codec::micros;
 use helpers::Helpers;
-use inbox::{Gathering, Inbox};
+use inbox::{Inbox, Waits};
 use index::{Index, Place};
 use layout::Layout;
 use recent::Recent;
@@ -93,15 +93,15 @@ pub struct Embedded {
     layout: Layout,
     clock: Clock,
     segment_octets: u64,
-    gathering: Gathering,
+    waits: Waits,
 }
 
 impl Embedded {
     /// The queue in `dir`, which is created when it is opened. Its parent has to be there.
     pub fn new(disk: Arc<dyn Disk>, dir: PathBuf) -> Self {
         let (layout, clock) = (Layout { dir }, Arc::new(SystemTime::now));
-        let gathering = Gathering::WhereItPays;
-        Self { disk, layout, clock, segment_octets: limits::SEGMENT_OCTETS, gathering }
+        let waits = Waits::WHERE_IT_PAYS;
+        Self { disk, layout, clock, segment_octets: limits::SEGMENT_OCTETS, waits }
     }
 
     /// The same with segments of another length: short ones let a test see many.
@@ -114,7 +114,7 @@ impl Embedded {
     /// with: for tests that make thousands of calls one after the other.
     #[must_use]
     pub fn without_gathering(self) -> Self {
-        Self { gathering: Gathering::Never, ..self }
+        Self { waits: Waits::NEVER, ..self }
     }
 
     /// The same with another clock.
@@ -155,7 +155,7 @@ impl Embedded {
         });
         core.used(segment.number, segment.end);
         cleaner::start_if_due(&core);
-        let writer = Writer::new(Arc::clone(&core), segment, self.gathering, recovered.lock);
+        let writer = Writer::new(Arc::clone(&core), segment, self.waits, recovered.lock);
         std::thread::Builder::new()
             .name("queue-writer".to_owned())
             .spawn(move || writer.run())

@@ -14,7 +14,7 @@ use super::cleaner;
 use super::codec::Kind;
 use super::events;
 use super::group::Group;
-use super::inbox::{Gathering, Pace, Pending, Request};
+use super::inbox::{Pace, Pending, Request, Waits};
 use super::index::Place;
 use super::limits::{BEGIN_EVERY, SEGMENT_OCTETS_HARD, TAIL_OCTETS};
 use super::record::{HEADER_OCTETS, Head};
@@ -56,7 +56,7 @@ impl Writer {
     pub(crate) fn new(
         core: Arc<Core>,
         segment: Segment,
-        gathering: Gathering,
+        waits: Waits,
         lock: Box<dyn DiskLock>,
     ) -> Self {
         Self {
@@ -65,7 +65,7 @@ impl Writer {
             segment,
             begin_at: None,
             tail: VecDeque::new(),
-            pace: Pace::new(gathering),
+            pace: Pace::new(waits),
             trust: Trust::Sound,
             pause: None,
             held: Group::default(),

@@ -2,6 +2,7 @@
 
 mod format;
 mod lossy;
+mod many;
 mod outside;
 mod trouble;
 
