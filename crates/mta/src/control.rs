@@ -15,7 +15,7 @@ use std::time::SystemTime;
 
 use postroad_net::{Io, Listener};
 use postroad_observe::control::{Answer, Request, Status};
-use postroad_queue::Filter;
+use postroad_queue::{Condition, Filter};
 
 use crate::events;
 use crate::explain::explain;
@@ -103,6 +103,17 @@ impl Control {
         }
     }
 
+    /// What a 250 means now, and what is wrong with the queue's disk if something is.
+    fn promise(&self) -> String {
+        match self.inbound.shard.condition() {
+            Condition::Sound => self.guarantee.clone(),
+            Condition::Suspect { why } => {
+                format!("{}; but the disk failed lately: {why}", self.guarantee)
+            }
+            Condition::Refusing { why } => format!("none, for nothing is taken in now: {why}"),
+        }
+    }
+
     async fn status(&self) -> Status {
         let queue = self.desk().count(&Filter::default()).await;
         Status {
@@ -116,7 +127,7 @@ impl Control {
             held: queue.held,
             queued_octets: queue.octets,
             oldest: queue.oldest,
-            guarantee: self.guarantee.clone(),
+            guarantee: self.promise(),
             log_dropped: postroad_observe::log::dropped(),
             trace_dropped: self.inbound.journal.dropped(),
             ..Status::default()
