@@ -159,6 +159,17 @@ impl Player {
         id
     }
 
+    /// A letter whose sender tries again and again.
+    pub(crate) async fn accept_until_stored(&self, octets: usize) {
+        loop {
+            let id = self.accept(octets, 1).await;
+            if self.answer(id) == Some(Answer::Stored) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
     /// So many letters in one call.
     pub(crate) async fn accept_in_one_call(&self, count: usize, octets: usize) -> Vec<QueueId> {
         let messages: Vec<_> = (0..count).map(|_| self.offer(octets, 1)).collect();

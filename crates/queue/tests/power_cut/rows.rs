@@ -10,7 +10,7 @@ use postroad_queue::{
 use postroad_testkit::power_cut::{Cut, Cuts};
 use postroad_testkit::{FaultyDisk, Plan};
 
-use crate::history::{Answer, History};
+use crate::history::History;
 use crate::player::{Build, Player, Story, play_with, reopen, reopen_at};
 use crate::{TREES, block_on, check_cut, stories, try_story};
 
@@ -103,6 +103,12 @@ fn f07_a_directorys_failed_sync_promises_nothing() {
 }
 
 #[test]
+fn f08_without_an_inode_what_was_stored_stays() {
+    check_failing("create", ENOSPC, stories::segments);
+    check_failing("create", ENOSPC, stories::accept_large);
+}
+
+#[test]
 fn f11_interrupted_and_short_calls_change_nothing() {
     for (operation, errno) in [("write", EINTR), ("write", EAGAIN), ("sync", EINTR)] {
         check_failing(operation, errno, stories::outcomes);
@@ -122,23 +128,13 @@ async fn check_shortage(call: u64, errno: i32) {
         }
         disk.plan(Plan::Sound);
     };
-    // What is refused comes to nothing; outcomes wait for the repair.
+    // Letters are refused, and outcomes wait for the repair.
     let played = async {
-        let (player, history) = play_with(player, stories::outcomes).await;
-        // Whoever was refused comes again.
-        let mut tries = 0;
-        loop {
-            let id = player.accept(500, 1).await;
-            match player.answer(id) {
-                Some(Answer::Stored) => break,
-                _ if tries < 2_000 => tries += 1,
-                other => panic!("{story}: still {other:?}"),
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        (player, history)
+        let (player, _) = play_with(player, stories::outcomes).await;
+        player.accept_until_stored(500).await;
+        player
     };
-    let ((player, _), ()) = tokio::join!(played, repair);
+    let (player, ()) = tokio::join!(played, repair);
     let (now, history) = (player.disk.recorded(), player.told());
     let check = history.check(now, player.queue.as_ref()).await;
     check.unwrap_or_else(|what| panic!("{story}: {what}"));

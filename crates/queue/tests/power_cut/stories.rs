@@ -26,6 +26,7 @@ pub(crate) const STORIES: &[(&str, Story)] = &[
     ("segments are written over", writing_over),
     ("a sync fails", failed_sync),
     ("a sync fails, then a kill", failed_sync_then_kill),
+    ("two syncs fail", two_failed_syncs),
     ("a directory's sync fails", failed_directory_sync),
     ("the disk is full for a while", full_disk),
     ("restarts", restarts),
@@ -170,6 +171,21 @@ fn failed_sync(player: &mut Player) -> Play<'_> {
         player.accept_in_one_call(3, 900).await;
         player.deliver(&[before], 0).await;
         player.accept(700, 1).await;
+    })
+}
+
+/// The second one stops intake for a while: what it was for is in doubt.
+fn two_failed_syncs(player: &mut Player) -> Play<'_> {
+    Box::pin(async {
+        let before = player.accept_in_one_call(3, 700).await;
+        player.fail_next("sync", EIO);
+        player.accept(1_500, 1).await;
+        player.deliver(&before[..1], 0).await;
+        player.fail_next("sync", EIO);
+        player.accept_in_one_call(2, 1_200).await;
+        player.deliver(&before[1..2], 0).await;
+        player.accept_until_stored(800).await;
+        player.defer(before[2], 0, 1).await;
     })
 }
 
