@@ -83,9 +83,9 @@ pub enum Reader {
 /// Who said the last word about a recipient.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Speaker<'a> {
-    /// This next hop.
+    /// This next hop; or we, while we talked to it.
     Host(&'a str),
-    /// We.
+    /// We, and no host had to do with it.
     Us,
     /// It was too long ago to know.
     Forgotten,

@@ -104,7 +104,8 @@ impl Notice<'_> {
             Action::Expanded => return write_folded(INDENT, EXPANDED, INDENT, out),
         }
         let said = match report.speaker {
-            Speaker::Host(host) => format!("{host} said: {}", report.reply),
+            // It may be our own word about a host that said nothing or too little.
+            Speaker::Host(host) => format!("At {host}: {}", report.reply),
             Speaker::Us => format!("In technical terms: {}", report.reply),
             Speaker::Forgotten => format!("Said last: {}", report.reply),
         };

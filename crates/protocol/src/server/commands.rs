@@ -84,8 +84,14 @@ impl Server {
     /// The lines of the reply to EHLO (RFC 5321 §4.1.1.1).
     fn extensions(&self) -> String {
         use std::fmt::Write as _;
+        let dsn = match self.settings.service {
+            Service::Smtp | Service::Submission => "\nDSN",
+            // A delivery agent sends no notices: its replies tell the client at once what became of each
+            // recipient, and RFC 3461 §5.2.1 would have the client keep silent.
+            Service::Lmtp => "",
+        };
         let mut lines = format!(
-            "{}\nPIPELINING\nSIZE {}\n8BITMIME\nSMTPUTF8\nENHANCEDSTATUSCODES\nCHUNKING\nDSN\nLIMITS RCPTMAX={}",
+            "{}\nPIPELINING\nSIZE {}\n8BITMIME\nSMTPUTF8\nENHANCEDSTATUSCODES\nCHUNKING{dsn}\nLIMITS RCPTMAX={}",
             self.settings.hostname, self.settings.size_max, self.settings.recipients_max
         );
         if self.session.tls == Tls::Offered {

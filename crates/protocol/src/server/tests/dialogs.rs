@@ -58,7 +58,6 @@ fn lmtp_answers_once_per_recipient() {
          S: 250-SMTPUTF8
          S: 250-ENHANCEDSTATUSCODES
          S: 250-CHUNKING
-         S: 250-DSN
          S: 250-LIMITS RCPTMAX=1000
          S: 250-STARTTLS
          S: 250 HELP
