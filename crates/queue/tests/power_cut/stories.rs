@@ -27,6 +27,8 @@ pub(crate) const STORIES: &[(&str, Story)] = &[
     ("a sync fails", failed_sync),
     ("a sync fails, then a kill", failed_sync_then_kill),
     ("two syncs fail", two_failed_syncs),
+    ("a sync fails while segments are cleaned", failed_sync_while_cleaning),
+    ("cleaning fails", failed_cleaning),
     ("a directory's sync fails", failed_directory_sync),
     ("the disk is full for a while", full_disk),
     ("restarts", restarts),
@@ -186,6 +188,36 @@ fn two_failed_syncs(player: &mut Player) -> Play<'_> {
         player.deliver(&before[1..2], 0).await;
         player.accept_until_stored(800).await;
         player.defer(before[2], 0, 1).await;
+    })
+}
+
+fn failed_sync_while_cleaning(player: &mut Player) -> Play<'_> {
+    Box::pin(async {
+        let old = player.accept(300, 2).await;
+        player.defer(old, 1, 1).await;
+        for turn in 0..10 {
+            let passing = player.accept_in_one_call(2, 1_900).await;
+            if turn == 6 {
+                player.fail_next("sync", EIO);
+            }
+            player.deliver(&passing, 0).await;
+        }
+        player.deliver(&[old], 0).await;
+    })
+}
+
+/// Segments that can't be set aside or removed stay until it works again.
+fn failed_cleaning(player: &mut Player) -> Play<'_> {
+    Box::pin(async {
+        for operation in ["rename", "remove", "sync_dir"] {
+            for turn in 0..3 {
+                let passing = player.accept_in_one_call(2, 1_900).await;
+                if turn == 1 {
+                    player.fail_next(operation, EIO);
+                }
+                player.deliver(&passing, 0).await;
+            }
+        }
     })
 }
 
