@@ -1,7 +1,8 @@
 //! A real DNS server on loopback: hickory's, over UDP and TCP, with one zone `example.` made of a table.
 //!
-//! A name that isn't in the table doesn't exist; a name outside `example.` is REFUSED. Servers that only
-//! fail or keep silent are here too. Each ends when its value is dropped, with the runtime at the latest.
+//! A name that isn't in the table doesn't exist; a name outside `example.` is REFUSED. Servers that fail, keep
+//! silent or say what no server should are here too ([`Dns::scripted`]). Each ends when its value is dropped, with
+//! the runtime at the latest.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -15,6 +16,10 @@ use hickory_server::store::in_memory::InMemoryZoneHandler;
 use hickory_server::zone_handler::{AxfrPolicy, Catalog, ZoneType};
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::task::JoinHandle;
+
+use scripted::{Question, Reply};
+
+pub mod scripted;
 
 const TTL: u32 = 60;
 const SERIAL: u32 = 1;
@@ -36,6 +41,7 @@ pub struct Dns {
     /// Where, for UDP and TCP.
     pub address: SocketAddr,
     task: JoinHandle<()>,
+    asked: scripted::Asked,
 }
 
 impl Drop for Dns {
@@ -75,7 +81,7 @@ impl Dns {
             // It ends with an error only when it is told to stop.
             let _ = server.block_until_done().await;
         });
-        Ok(Self { address, task })
+        Ok(Self { address, task, asked: scripted::Asked::default() })
     }
 
     /// Answers every question with this response code (RFC 1035 §4.1.1), as 2 for SERVFAIL, 5 for REFUSED.
@@ -83,14 +89,7 @@ impl Dns {
     /// # Errors
     /// Where no port is free.
     pub async fn failing(code: u8) -> io::Result<Self> {
-        Self::answering(move |question| {
-            let mut answer = question.to_vec();
-            if let Some(flags) = answer.get_mut(2..4) {
-                flags.copy_from_slice(&[0x80 | (flags[0] & 0x01), 0x80 | (code & 0x0f)]);
-            }
-            Some(answer)
-        })
-        .await
+        Self::scripted(move |_| Reply::Code(code)).await
     }
 
     /// Takes questions and never says a word.
@@ -98,25 +97,26 @@ impl Dns {
     /// # Errors
     /// Where no port is free.
     pub async fn silent() -> io::Result<Self> {
-        Self::answering(|_| None).await
+        Self::scripted(|_| Reply::Silence).await
     }
 
-    async fn answering(
-        answer: impl Fn(&[u8]) -> Option<Vec<u8>> + Send + 'static,
+    /// Answers as it is told, be it right or not.
+    ///
+    /// # Errors
+    /// Where no port is free.
+    pub async fn scripted(
+        script: impl Fn(&Question) -> Reply + Send + Sync + 'static,
     ) -> io::Result<Self> {
-        // Nobody accepts on the TCP side: a try over TCP is met with silence too.
         let (udp, tcp) = sockets().await?;
         let address = udp.local_addr()?;
-        let task = tokio::spawn(async move {
-            let _silent = tcp;
-            let mut question = [0; 4_096];
-            while let Ok((octets, from)) = udp.recv_from(&mut question).await {
-                if let Some(answer) = question.get(..octets).and_then(&answer) {
-                    let _ = udp.send_to(&answer, from).await;
-                }
-            }
-        });
-        Ok(Self { address, task })
+        let asked = scripted::Asked::default();
+        let task = tokio::spawn(scripted::serve(udp, tcp, Arc::new(script), Arc::clone(&asked)));
+        Ok(Self { address, task, asked })
+    }
+
+    /// What a scripted server was asked so far.
+    pub fn asked(&self) -> Vec<Question> {
+        self.asked.lock().map(|asked| asked.clone()).unwrap_or_default()
     }
 }
 

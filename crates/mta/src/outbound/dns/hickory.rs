@@ -216,3 +216,31 @@ async fn both(
 fn is_address(answer: &Answer) -> bool {
     answer.as_ref().is_ok_and(|found| !found.is_empty())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use postroad_testkit::dns::Dns;
+    use postroad_testkit::dns::scripted::{Record, Reply};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn d10_times_to_live_are_clamped() {
+        for ttl in [0, 1, 86_400, 0x7fff_ffff, 0x8000_0000, u32::MAX] {
+            let record = Record { ttl, ..Record::mx(10, "one.example") };
+            let server =
+                Dns::scripted(move |_| Reply::Records(vec![record.clone()])).await.unwrap();
+            let servers = vec![server.address];
+            let settings = postroad_config::Dns { servers, ..postroad_config::Dns::default() };
+            let resolver = Hickory::new(&settings).unwrap();
+            let begun = Instant::now();
+            let name = Name::from_ascii("third.example.").unwrap();
+            let found = resolver.resolver.lookup(name, RecordType::MX).await.unwrap();
+            let until = found.valid_until();
+            assert!(until >= begun + TTL_MIN, "{ttl}");
+            assert!(until <= Instant::now() + TTL_MAX, "{ttl}");
+        }
+    }
+}

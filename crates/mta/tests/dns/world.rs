@@ -1,59 +1,14 @@
-//! Where mail for a domain goes, asked of a real DNS server on loopback.
-#![expect(clippy::unwrap_used, reason = "a test that can't go on says so by panicking")]
+//! A world in order: preferences, aliases, null MX, ourselves.
 
 use std::net::IpAddr;
-use std::time::Duration;
 
-use postroad_config::{Family, LoopbackHosts, Source};
-use postroad_mta::outbound::dns::{Candidates, Hickory, MX_HOSTS_MAX, Site};
-use postroad_protocol::address::Domain;
+use postroad_mta::outbound::dns::MX_HOSTS_MAX;
 use postroad_testkit::dns::{Data, Dns};
 
-fn site() -> Site {
-    Site {
-        hostname: "our.example".into(),
-        port: 25,
-        loopback: LoopbackHosts::Refused,
-        family: Family::Any,
-        source: Source::default(),
-    }
-}
+use crate::{ask, starts};
 
 fn ip(text: &str) -> Data {
     Data::Address(text.parse::<IpAddr>().unwrap())
-}
-
-/// The endpoints in their order, and behind them what is left to be said; or the reply.
-async fn ask(server: &Dns, domain: &str) -> Vec<String> {
-    let settings = postroad_config::Dns {
-        servers: vec![server.address],
-        timeout: Duration::from_millis(600),
-        ..postroad_config::Dns::default()
-    };
-    let resolver = Hickory::new(&settings).unwrap();
-    let (domain, mut asked) = (Domain::parse(domain).unwrap(), Vec::new());
-    let found = Candidates::find(&resolver, &domain, &site(), &mut asked).await;
-    let mut walk = match found {
-        Ok(walk) => walk,
-        Err(reply) => return vec![reply.to_string()],
-    };
-    let mut got = Vec::new();
-    while let Some(host) = walk.next(&resolver, &site(), &mut asked).await {
-        let addresses = host.addresses.iter().map(|address| address.ip());
-        got.extend(addresses.map(|ip| format!("{} {} {ip}", host.why, host.name)));
-    }
-    if got.is_empty() {
-        got.push(walk.refusal(&domain).to_string());
-    }
-    got
-}
-
-#[track_caller]
-fn starts(got: &[String], expected: &[&str]) {
-    assert_eq!(got.len(), expected.len(), "{got:?} for {expected:?}");
-    for (got, expected) in got.iter().zip(expected) {
-        assert!(got.starts_with(expected), "{got} for {expected}");
-    }
 }
 
 async fn world() -> Dns {
@@ -85,6 +40,10 @@ async fn world() -> Dns {
         ("loopback.example", ip("fe80::1")),
         ("loopback.example", ip("::ffff:127.0.0.1")),
         ("text.example", Data::Mx(10, "refused.elsewhere.test")),
+        ("literal.example", Data::Mx(10, "192.0.2.8")),
+        ("local.example", Data::Mx(10, "localhost")),
+        ("half.example", Data::Mx(10, "refused.elsewhere.test")),
+        ("half.example", Data::Mx(20, "two.example")),
     ];
     let many: Vec<String> = (0..40).map(|n| format!("m{n}.example")).collect();
     let many: Vec<&'static str> = many.into_iter().map(|name| &*name.leak()).collect();
@@ -132,6 +91,15 @@ async fn d03_ourselves_in_the_list_and_lists_without_end() {
     }
     orders.dedup();
     assert!(orders.len() > 1);
+}
+
+#[tokio::test] // Tests RFC 5321 §5.1: the host of an MX is a name.
+async fn d03_hosts_that_are_none() {
+    let world = world().await;
+    starts(&ask(&world, "local.example").await, &["554 5.4.6"]);
+    // Nobody knows the name, for now, that looks like an address.
+    starts(&ask(&world, "literal.example").await, &["451 4.4.3"]);
+    starts(&ask(&world, "half.example").await, &["MX 20 two.example"]);
 }
 
 #[tokio::test]
