@@ -6,7 +6,8 @@
 //! | what happens to the queue meanwhile | `stories` |
 //! | what it promised, and whether that holds | `history` |
 //! | how a story is played and its promises are written down | `player` |
-//! | faults of other kinds, row by row | `rows` |
+//! | kills at each call, calls that fail each in its turn | `failing` |
+//! | damage, clocks, copies: row by row | `rows` |
 //! | builds without a sync, which have to be found | `broken` |
 //! | the disk, the cuts, their number and the seed | `postroad_testkit::{faulty_disk, power_cut}` |
 //!
@@ -22,6 +23,7 @@ use postroad_queue::{Accept, Content, NewMessage, Outcome, OwnedShard, QueueId, 
 use postroad_testkit::power_cut::{Cut, Cuts, Length, Violation};
 
 mod broken;
+mod failing;
 mod history;
 mod player;
 mod rows;

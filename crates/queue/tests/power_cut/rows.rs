@@ -1,4 +1,4 @@
-//! Faults other than a power cut, one test for each row of the list of attacks, and what must hold after each.
+//! Damage, clocks and copies: one test for each row of the list of attacks, and what must hold after each.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -7,21 +7,15 @@ use std::time::{Duration, SystemTime};
 use postroad_queue::{
     ContentError, Cursor, Filter, Outcome, OwnedShard, QueueId, QueueRow, RecipientState,
 };
-use postroad_testkit::power_cut::{Cut, Cuts};
+use postroad_testkit::power_cut::Cuts;
 use postroad_testkit::{FaultyDisk, Plan};
 
 use crate::history::History;
 use crate::player::{Build, Player, Story, play_with, reopen, reopen_at};
-use crate::{TREES, block_on, check_cut, stories, try_story};
+use crate::{TREES, block_on, stories, try_story};
 
-const EINTR: i32 = 4;
 const EIO: i32 = 5;
-const EAGAIN: i32 = 11;
-const EMFILE: i32 = 24;
-const ENOSPC: i32 = 28;
 const EROFS: i32 = 30;
-const ENOMEM: i32 = 12;
-const EDQUOT: i32 = 122;
 
 async fn rows(queue: &dyn OwnedShard) -> Vec<QueueRow> {
     queue.find(&Filter::default(), Cursor::default(), usize::MAX).await.rows
@@ -29,36 +23,6 @@ async fn rows(queue: &dyn OwnedShard) -> Vec<QueueRow> {
 
 async fn ids(queue: &dyn OwnedShard) -> BTreeSet<QueueId> {
     rows(queue).await.into_iter().map(|row| row.id).collect()
-}
-
-/// The calls that a story makes when nothing fails, from behind the first start.
-fn calls(story: Story) -> Vec<String> {
-    block_on(async {
-        let player = Player::start(&Build::sound(), 1);
-        player.disk.plan(Plan::Sound);
-        let (player, _) = play_with(player, story).await;
-        player.disk.calls()
-    })
-}
-
-/// Plays a story with each call of these kinds failing in turn, and cuts the power at each call from there on.
-fn check_failing(operation: &str, errno: i32, story: Story) {
-    let calls = calls(story);
-    let of_kind = |call: &str| call.split(' ').next() == Some(operation);
-    let failing: Vec<_> = (0..).zip(&calls).filter(|(_, call)| of_kind(call)).collect();
-    assert!(!failing.is_empty(), "no {operation} in {calls:#?}");
-    for (call, name) in failing {
-        let (recording, history) = block_on(async {
-            let player = Player::start(&Build::sound(), call);
-            player.disk.plan(Plan::Fail { call, errno });
-            let (player, history) = play_with(player, story).await;
-            (player.disk.recording(), history)
-        });
-        let story = format!("call {call} ({name}) fails");
-        let cuts = Cuts::of_seed(call)
-            .at_each_call(&story, &recording, 5, |cut| block_on(check_cut(&history, &cut)));
-        cuts.unwrap_or_else(|violation| panic!("{violation}"));
-    }
 }
 
 #[test]
@@ -88,74 +52,6 @@ fn f04_only_the_delivery_in_flight_is_made_again() {
         if again > 1 { Err(format!("{again} letters are delivered again")) } else { Ok(()) }
     });
     cuts.unwrap_or_else(|violation| panic!("{violation}"));
-}
-
-#[test]
-fn f06_a_failed_sync_is_never_believed() {
-    check_failing("sync", EIO, stories::outcomes);
-    check_failing("sync", EIO, stories::accept_large);
-}
-
-#[test]
-fn f07_a_directorys_failed_sync_promises_nothing() {
-    check_failing("sync_dir", EIO, stories::accept_large);
-    check_failing("sync_dir", EIO, stories::segments);
-}
-
-#[test]
-fn f08_without_an_inode_what_was_stored_stays() {
-    check_failing("create", ENOSPC, stories::segments);
-    check_failing("create", ENOSPC, stories::accept_large);
-}
-
-#[test]
-fn f11_interrupted_and_short_calls_change_nothing() {
-    for (operation, errno) in [("write", EINTR), ("write", EAGAIN), ("sync", EINTR)] {
-        check_failing(operation, errno, stories::outcomes);
-    }
-}
-
-/// From some call on nothing can be written; then it can be again. Nobody starts the queue anew.
-async fn check_shortage(call: u64, errno: i32) {
-    let story = format!("from call {call} on error {errno}");
-    let player = Player::start(&Build::sound(), call);
-    player.disk.plan(Plan::FailChanges { call, errno });
-    let disk = player.disk.clone();
-    let repair = async {
-        // Long enough that what has to wait waits.
-        while (disk.calls().len() as u64) < call + 6 {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-        disk.plan(Plan::Sound);
-    };
-    // Letters are refused, and outcomes wait for the repair.
-    let played = async {
-        let (player, _) = play_with(player, stories::outcomes).await;
-        player.accept_until_stored(500).await;
-        player
-    };
-    let (player, ()) = tokio::join!(played, repair);
-    let (now, history) = (player.disk.recorded(), player.told());
-    let check = history.check(now, player.queue.as_ref()).await;
-    check.unwrap_or_else(|what| panic!("{story}: {what}"));
-    let disk = player.disk.restart_after_cut();
-    let checked = check_cut(&history, &Cut { calls: now, disk }).await;
-    checked.unwrap_or_else(|what| panic!("{story}, then a power cut: {what}"));
-}
-
-#[test]
-fn f08_f09_when_the_disk_can_be_written_again_all_goes_on() {
-    let count = calls(stories::outcomes).len() as u64;
-    // Most of the time they wait: all at once.
-    std::thread::scope(|scope| {
-        for call in 0..count {
-            scope.spawn(move || {
-                let errnos = [ENOSPC, EDQUOT, EROFS, EMFILE, ENOMEM];
-                let errno = errnos[usize::try_from(call).unwrap() % errnos.len()];
-                block_on(check_shortage(call, errno));
-            });
-        }
-    });
 }
 
 /// A queue with a few letters, closed.
@@ -298,6 +194,28 @@ fn f24_a_queue_that_is_restored_from_a_copy_is_what_it_was() {
         let queue = reopen_at(&copy, clock).unwrap();
         history.check(usize::MAX, queue.as_ref()).await.unwrap();
         assert!(queue.new_id() > later);
+    });
+}
+
+#[test]
+fn space_comes_back_while_an_old_letter_stays() {
+    let story: Story = |player| {
+        Box::pin(async {
+            player.accept(300, 1).await;
+            for _ in 0..200 {
+                let passing = player.accept(1_200, 1).await;
+                player.deliver(&[passing], 0).await;
+            }
+        })
+    };
+    let (player, history) = block_on(play_with(Player::start(&Build::sound(), 1), story));
+    block_on(player.queue.release());
+    let octets = |path: &PathBuf| player.disk.read(path).map_or(0, |octets| octets.len());
+    let total: usize = player.disk.files().iter().map(octets).sum();
+    assert!(total < 60_000, "{total} octets are left for 300");
+    block_on(async {
+        let queue = reopen(&player.disk.restart()).unwrap();
+        history.check(usize::MAX, queue.as_ref()).await.unwrap();
     });
 }
 

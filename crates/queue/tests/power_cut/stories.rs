@@ -41,7 +41,7 @@ pub(crate) fn accept_one(player: &mut Player) -> Play<'_> {
     })
 }
 
-fn accept_ten_at_once(player: &mut Player) -> Play<'_> {
+pub(crate) fn accept_ten_at_once(player: &mut Player) -> Play<'_> {
     Box::pin(async {
         player.accept_crowd(10, 700).await;
     })

@@ -35,4 +35,13 @@ impl Recording {
         tree.lose_power(&mut Survival::numbered(number, seed));
         FaultyDisk::with(tree)
     }
+    /// A disk as it is when the process is killed before this call: all that was written is there, and nothing
+    /// more of it is durable than before.
+    ///
+    /// # Panics
+    /// Where no such call was recorded.
+    pub fn killed(&self, call: usize) -> FaultyDisk {
+        let frame = self.frames.get(call).unwrap_or_else(|| panic!("call {call} was not recorded"));
+        FaultyDisk::with(frame.tree.clone())
+    }
 }
