@@ -34,7 +34,7 @@ use player::{Build, Story, play, reopen};
 use stories::STORIES;
 
 /// Trees that are drawn at each call.
-const TREES: u64 = 350;
+const TREES: u64 = 250;
 /// One cut in so many is followed by one in the start that it leads to, at each call of that start …
 const SECOND_CUT_EVERY: usize = 200;
 /// … with so many trees.

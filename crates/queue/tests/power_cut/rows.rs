@@ -29,8 +29,21 @@ async fn ids(queue: &dyn OwnedShard) -> BTreeSet<QueueId> {
 fn f03_in_a_group_of_a_hundred_what_was_answered_is_there() {
     for story in ["accept one", "accept ten at once", "accept a hundred at once"] {
         let of_name = stories::STORIES.iter().find(|(name, _)| *name == story).unwrap();
-        try_story(&Build::sound(), story, of_name.1).unwrap_or_else(|found| panic!("{found}"));
+        let held = try_story(&Build::sound(), story, of_name.1);
+        held.unwrap_or_else(|violation| panic!("{violation}"));
     }
+}
+
+#[test]
+fn f05_of_a_torn_group_whole_letters_are_left_and_older_ones_are_unharmed() {
+    let story: Story = |player| {
+        Box::pin(async {
+            player.accept(3_000, 1).await;
+            player.accept_in_one_call(6, 1_500).await;
+        })
+    };
+    let held = try_story(&Build::sound(), "a torn group", story);
+    held.unwrap_or_else(|violation| panic!("{violation}"));
 }
 
 /// The next hop took it and the power failed: that one again, and no other.

@@ -44,8 +44,12 @@ impl DiskFile for FaultyFile {
         let written = match result {
             Ok(()) => octets.as_slice(),
             Err(_) if state.is_over(self.disk.run) => &[],
-            // A short write, and then the error.
-            Err(_) => octets.get(..octets.len() / 2).unwrap_or_default(),
+            // A short write, and then the error: half of it, all, or nothing.
+            Err(_) => match state.calls.len() % 3 {
+                1 => octets.get(..octets.len() / 2).unwrap_or_default(),
+                2 => octets.as_slice(),
+                _ => &[],
+            },
         };
         if let Some(file) = state.tree.file_mut(self.node).filter(|_| !written.is_empty()) {
             file.write(start, written);

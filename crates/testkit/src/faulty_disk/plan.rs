@@ -5,7 +5,8 @@
 pub enum Plan {
     /// Nothing.
     Sound,
-    /// This one call fails with this error; a write gets half of its octets written.
+    /// This one call fails with this error; a write gets half of its octets written, or all, or none: calls take
+    /// turns.
     Fail {
         /// Which one.
         call: u64,

@@ -140,13 +140,17 @@ fn f06_a_failed_sync_may_have_written_some_of_it() {
 }
 
 #[test]
-fn a_failed_write_gets_half_way() {
-    let disk = FaultyDisk::new();
-    let mut file = disk.create_new(&path("/a")).unwrap();
-    disk.plan(Plan::Fail { call: 0, errno: FULL });
-    assert!(file.write_all_at(&[b"12", b"34"], 0).unwrap_err().is_full());
-    assert_eq!(disk.read(&path("/a")).unwrap(), b"12");
-    assert_eq!(disk.calls(), ["write /a"]);
+fn a_failed_write_gets_half_way_or_all_the_way_or_nowhere() {
+    for (call, written) in [(0, "12"), (1, "1234"), (2, "")] {
+        let disk = FaultyDisk::new();
+        disk.put(&path("/a"), b"");
+        let mut file = disk.open(&path("/a")).unwrap();
+        disk.plan(Plan::Fail { call, errno: FULL });
+        (0..call).for_each(|_| file.sync().unwrap());
+        assert!(file.write_all_at(&[b"12", b"34"], 0).unwrap_err().is_full());
+        assert_eq!(disk.read(&path("/a")).unwrap(), written.as_bytes());
+        assert_eq!(disk.count("write"), 1);
+    }
 }
 
 #[test]
