@@ -10,5 +10,6 @@ mod misbehaving;
 mod peer;
 mod probe;
 mod retries;
+mod simulation;
 mod site;
 mod tls;

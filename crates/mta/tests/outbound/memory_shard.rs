@@ -1,6 +1,6 @@
 //! A queue in memory: what the embedded engine promises, without a disk and its threads.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -11,6 +11,8 @@ use postroad_queue::spool::*;
 pub(crate) struct MemoryShard {
     next: AtomicU64,
     messages: Mutex<BTreeMap<QueueId, (QueueRow, Bytes)>>,
+    /// When messages had no recipients left.
+    pub(crate) ended: Mutex<HashMap<QueueId, tokio::time::Instant>>,
     /// Told of every change.
     pub(crate) changed: tokio::sync::Notify,
     /// Whether the next `accept` is refused.
@@ -20,6 +22,21 @@ pub(crate) struct MemoryShard {
 }
 
 impl MemoryShard {
+    pub(crate) fn row(&self, id: QueueId) -> Option<QueueRow> {
+        self.messages.lock().unwrap().get(&id).map(|(row, _)| row.clone())
+    }
+
+    /// Waits until no message is left.
+    pub(crate) async fn until_empty(&self) {
+        loop {
+            let changed = self.changed.notified();
+            if self.messages.lock().unwrap().is_empty() {
+                return;
+            }
+            changed.await;
+        }
+    }
+
     pub(crate) fn rows(&self) -> Vec<QueueRow> {
         self.messages.lock().unwrap().values().map(|(row, _)| row.clone()).collect()
     }
@@ -81,6 +98,7 @@ impl OwnedShard for MemoryShard {
                 row.states[outcome.recipient as usize] = outcome.state;
                 if row.states.iter().all(|state| *state == RecipientState::Done) {
                     messages.remove(&outcome.id);
+                    self.ended.lock().unwrap().insert(outcome.id, tokio::time::Instant::now());
                 }
             }
             self.changed.notify_waiters();
@@ -119,11 +137,21 @@ impl OwnedShard for MemoryShard {
 
     fn find<'a>(&'a self, filter: &'a Filter, from: Cursor, limit: usize) -> BoxFuture<'a, Page> {
         Box::pin(async move {
-            let wanted = |row: &QueueRow| {
-                filter.ids.as_ref().is_none_or(|ids| ids.contains(&row.id))
-                    && from.0.is_none_or(|from| row.id.number() > from)
+            let messages = self.messages.lock().unwrap();
+            let from = from.0.map_or(0, |from| from + 1);
+            let behind = messages.range(QueueId::from_number(from)..).map(|(_, (row, _))| row);
+            let listed = filter.ids.clone().map(|mut ids| {
+                ids.sort_unstable();
+                ids
+            });
+            let rows: Vec<QueueRow> = match &listed {
+                Some(ids) => {
+                    let later = ids.iter().filter(|id| id.number() >= from);
+                    let known = later.filter_map(|id| messages.get(id).map(|(row, _)| row));
+                    known.take(limit).cloned().collect()
+                }
+                None => behind.take(limit).cloned().collect(),
             };
-            let rows: Vec<QueueRow> = self.rows().into_iter().filter(wanted).take(limit).collect();
             let full = rows.len() == limit;
             let next = rows.last().filter(|_| full).map(|row| Cursor(Some(row.id.number())));
             Page { rows, next }

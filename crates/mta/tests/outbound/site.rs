@@ -79,6 +79,9 @@ impl Resolver for Table {
     }
 }
 
+/// Beyond every retry schedule.
+const PATIENCE: Duration = Duration::from_secs(60 * 24 * 60 * 60);
+
 /// Nobody logs in here.
 const USERS: &str = "alice:{ARGON2ID}$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHQ$\
     GpZ3sK/oH9p7VIiV56G/64Zo/8GaUw434IimaPqxwCo\n";
@@ -109,22 +112,22 @@ impl Site {
 
     /// With a file of aliases.
     pub(crate) fn with_aliases(aliases: &str, peers: Peers, table: Table) -> Self {
-        Self::make(Arc::new(MemoryShard::default()), Arc::new(peers), table, "", aliases)
+        Self::make(Arc::default(), Arc::new(peers), Arc::new(table), "", aliases)
     }
 
     pub(crate) fn start_with(
         shard: Arc<MemoryShard>,
         network: impl Network + 'static,
-        table: Table,
+        resolver: impl Resolver + 'static,
         more: &str,
     ) -> Self {
-        Self::make(shard, Arc::new(network), table, more, "")
+        Self::make(shard, Arc::new(network), Arc::new(resolver), more, "")
     }
 
     fn make(
         shard: Arc<MemoryShard>,
         network: Arc<dyn Network>,
-        table: Table,
+        resolver: Arc<dyn Resolver>,
         more: &str,
         aliases: &str,
     ) -> Self {
@@ -147,7 +150,7 @@ impl Site {
             accounts: Arc::new(accounts.unwrap()),
             journal: Journal::none(),
         };
-        let engine = Engine::start_with(parts, Arc::new(table), network).unwrap();
+        let engine = Engine::start_with(parts, resolver, network).unwrap();
         Self { engine, shard, arrived: SystemTime::now(), _dir: dir }
     }
 
@@ -169,17 +172,19 @@ impl Site {
             content: Content::Memory(content.clone()),
         };
         assert!(matches!(self.shard.accept(vec![message]).await[..], [Accept::Stored]));
-        let row = self.shard.rows().into_iter().find(|row| row.id == id).unwrap();
+        let row = self.shard.row(id).unwrap();
         self.engine.submit(row, Some(content));
         id
     }
 
     /// Waits until nothing is in the queue.
     pub(crate) async fn until_empty(&self) {
-        self.until("the queue is empty", |rows| rows.is_empty()).await;
+        if tokio::time::timeout(PATIENCE, self.shard.until_empty()).await.is_err() {
+            panic!("still in the queue: {:?}", self.shard.rows());
+        }
     }
 
-    /// Waits until the queue is as wanted; the deadline is far beyond every retry schedule.
+    /// Waits until the queue is as wanted.
     pub(crate) async fn until(&self, what: &str, wanted: impl Fn(&[QueueRow]) -> bool) {
         let waiting = async {
             loop {
@@ -190,8 +195,7 @@ impl Site {
                 changed.await;
             }
         };
-        let limit = Duration::from_secs(60 * 24 * 60 * 60);
-        if tokio::time::timeout(limit, waiting).await.is_err() {
+        if tokio::time::timeout(PATIENCE, waiting).await.is_err() {
             panic!("not so: {what}: {:?}", self.shard.rows());
         }
     }
