@@ -223,6 +223,21 @@ pub struct Route {
     /// Whether the connection must be encrypted, and to whom.
     #[serde(default)]
     pub tls: RouteTls,
+    /// As `mta.retry.first`, for this route.
+    #[serde(default, deserialize_with = "units::some_duration")]
+    pub retry_first: Option<Duration>,
+    /// As `mta.retry.longest`, for this route.
+    #[serde(default, deserialize_with = "units::some_duration")]
+    pub retry_longest: Option<Duration>,
+    /// As `mta.retry.warn_after`, for this route.
+    #[serde(default, deserialize_with = "units::some_duration")]
+    pub warn_after: Option<Duration>,
+    /// As `mta.retry.give_up_after`, for this route.
+    #[serde(default, deserialize_with = "units::some_duration")]
+    pub give_up_after: Option<Duration>,
+    /// As `mta.deliveries_per_next_hop_max`, for this route.
+    #[serde(default)]
+    pub connections_max: Option<usize>,
     /// As `mta.family`, for this route.
     #[serde(default)]
     pub family: Option<Family>,

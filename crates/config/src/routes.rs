@@ -2,7 +2,7 @@
 
 use postroad_protocol::address::Domain;
 
-use crate::{Config, Route};
+use crate::{Config, Retry, Route};
 
 impl Config {
     /// The route for mail to a domain, from the most special to the least: `example.org`, then `.example.org`
@@ -11,15 +11,28 @@ impl Config {
     pub fn route_for(&self, domain: &Domain) -> Option<&Route> {
         let name = domain.as_str();
         let named = |pattern: &str| self.route.iter().find(|route| route.domain == pattern);
-        let suffixes = self.route.iter().filter(|route| {
-            route.domain.starts_with('.') && name.ends_with(route.domain.as_str())
-        });
+        let suffixes = self
+            .route
+            .iter()
+            .filter(|route| route.domain.starts_with('.') && name.ends_with(route.domain.as_str()));
         let exact = if name == "local" { None } else { named(name) };
         exact
             .or_else(|| suffixes.max_by_key(|route| route.domain.len()))
             .or_else(|| self.domains.contains(domain).then(|| named("local")).flatten())
             // Without a word for them, our own domains are not for the smart host.
             .or_else(|| if self.domains.contains(domain) { None } else { named("*") })
+    }
+}
+
+impl Route {
+    /// When its mail is tried again: its own words, and for the rest what goes for all.
+    pub fn retry(&self, general: &Retry) -> Retry {
+        Retry {
+            first: self.retry_first.unwrap_or(general.first),
+            longest: self.retry_longest.unwrap_or(general.longest),
+            warn_after: self.warn_after.unwrap_or(general.warn_after),
+            give_up_after: self.give_up_after.unwrap_or(general.give_up_after),
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use postroad_protocol::address::Domain;
 
 use crate::document::Places;
 use crate::load::Problem;
-use crate::{Config, Family, NextHop, Route, RouteTls, Source};
+use crate::{Config, Family, NextHop, Retry, Route, RouteTls, Source};
 
 /// Recipients that every server must take (RFC 5321 §4.5.3.1.8).
 const RECIPIENTS_LEAST: usize = 100;
@@ -28,6 +28,7 @@ pub(crate) fn problems(config: &Config, places: &Places) -> Vec<Problem> {
         let key = format!("route[{index}]");
         one_route(route, &key, &mut found);
         route_source(route, config, &key, &mut found);
+        route_retry(route, config, &key, &mut found);
         if config.route.iter().take(index).any(|before| before.domain == route.domain) {
             let text = format!("\"{}\" has a route already: leave one of them out", route.domain);
             found.add(&format!("{key}.domain"), text);
@@ -142,27 +143,49 @@ fn transfer(config: &Config, found: &mut Found<'_>) {
     found.at_least_one("mta.deliveries_max", mta.deliveries_max);
     found.at_least_one("mta.deliveries_per_next_hop_max", mta.deliveries_per_next_hop_max);
     source_fits(mta.source, mta.family, "mta", found);
-    let retry = &mta.retry;
+    retry_fits(
+        &mta.retry,
+        ["mta.retry.first", "mta.retry.longest", "mta.retry.give_up_after"],
+        found,
+    );
+    if mta.dns.timeout == Duration::ZERO {
+        found.add("mta.dns.timeout", "no look-up would ever succeed: write \"1s\" or more");
+    }
+}
+
+/// Whether waits and the end of patience fit together; the keys are those of the first wait, the longest and
+/// the end.
+fn retry_fits(retry: &Retry, [first, longest, give_up_after]: [&str; 3], found: &mut Found<'_>) {
     if retry.first == Duration::ZERO {
-        found.add(
-            "mta.retry.first",
-            "a wait of nothing would try without end: write \"1s\" or more",
-        );
+        found.add(first, "a wait of nothing would try without end: write \"1s\" or more");
     }
     if retry.longest < retry.first {
-        found.add(
-            "mta.retry.longest",
-            "shorter than the first wait: write as much as \"first\" or more",
-        );
+        found.add(longest, "shorter than the first wait: write as much as \"first\" or more");
     }
     if retry.give_up_after < retry.first {
         found.add(
-            "mta.retry.give_up_after",
+            give_up_after,
             "mail would be given up before its second try: write more than \"first\"",
         );
     }
-    if mta.dns.timeout == Duration::ZERO {
-        found.add("mta.dns.timeout", "no look-up would ever succeed: write \"1s\" or more");
+}
+
+/// A route's own retries, as they stand with what goes for all.
+fn route_retry(route: &Route, config: &Config, key: &str, found: &mut Found<'_>) {
+    // Where the route says nothing, it is [mta.retry] that is wrong, and told.
+    let written = [route.retry_first, route.retry_longest, route.give_up_after];
+    if written.iter().any(Option::is_some) {
+        let named = |name: &str, value: Option<Duration>| match value {
+            Some(_) => format!("{key}.{name}"),
+            None => format!("{key}.retry_first"),
+        };
+        let longest = named("retry_longest", route.retry_longest);
+        let give_up_after = named("give_up_after", route.give_up_after);
+        let first = format!("{key}.retry_first");
+        retry_fits(&route.retry(&config.mta.retry), [&first, &longest, &give_up_after], found);
+    }
+    if route.connections_max == Some(0) {
+        found.at_least_one(&format!("{key}.connections_max"), 0);
     }
 }
 

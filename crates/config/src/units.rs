@@ -32,6 +32,13 @@ pub(crate) fn duration<'de, D: Deserializer<'de>>(input: D) -> Result<Duration, 
     Ok(Duration::from_secs(seconds))
 }
 
+/// A duration that may be left out.
+pub(crate) fn some_duration<'de, D: Deserializer<'de>>(
+    input: D,
+) -> Result<Option<Duration>, D::Error> {
+    duration(input).map(Some)
+}
+
 /// The domain of a route as DNS and the wire have it, `.` in front or not. What is no domain stays as it is:
 /// it is `*`, or `semantics` says what is wrong with it.
 pub(crate) fn route_domain<'de, D: Deserializer<'de>>(input: D) -> Result<String, D::Error> {

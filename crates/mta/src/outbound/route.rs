@@ -73,13 +73,18 @@ pub(crate) struct RouteSettings {
 }
 
 impl RouteSettings {
-    fn of(config: &Config, distance: Distance) -> Self {
-        let mut retry = config.mta.retry.clone();
-        let most = config.mta.deliveries_per_next_hop_max.max(1);
+    fn of(config: &Config, distance: Distance, route: Option<&Route>) -> Self {
+        let general = &config.mta.retry;
+        let mut retry = route.map_or_else(|| general.clone(), |route| route.retry(general));
+        let own = route.and_then(|route| route.connections_max);
+        let most = own.unwrap_or(config.mta.deliveries_per_next_hop_max).max(1);
         match distance {
             Distance::ThisHost => {
-                retry.first = retry.first.min(limits::LOCAL_RETRY_FIRST);
-                let most = most.saturating_mul(limits::LOCAL_CONNECTIONS_FACTOR);
+                if route.is_none_or(|route| route.retry_first.is_none()) {
+                    retry.first = retry.first.min(limits::LOCAL_RETRY_FIRST);
+                }
+                let factor = if own.is_some() { 1 } else { limits::LOCAL_CONNECTIONS_FACTOR };
+                let most = most.saturating_mul(factor);
                 Self { retry, connections_first: most, connections_max: most }
             }
             Distance::Elsewhere => Self {
@@ -134,17 +139,18 @@ impl Router {
             family: Family::Any,
             source: Source::default(),
         };
-        let mut routes = HashMap::from([(Arc::clone(&local), Entry::new(config, delivery_agent))]);
+        let mut routes =
+            HashMap::from([(Arc::clone(&local), Entry::new(config, delivery_agent, None))]);
         let mut suffixes = Vec::new();
         for route in &config.route {
             let pattern: Arc<str> = route.domain.as_str().into();
             if pattern.starts_with('.') {
                 suffixes.push(Arc::clone(&pattern));
             }
-            routes.insert(pattern, Entry::new(config, fixed_hop(config, route)?));
+            routes.insert(pattern, Entry::new(config, fixed_hop(config, route)?, Some(route)));
         }
         suffixes.sort_by_key(|suffix| std::cmp::Reverse(suffix.len()));
-        let by_dns = Arc::new(RouteSettings::of(config, Distance::Elsewhere));
+        let by_dns = Arc::new(RouteSettings::of(config, Distance::Elsewhere, None));
         Ok(Self { accounts, routes, suffixes, local, by_dns })
     }
 
@@ -191,8 +197,8 @@ impl Router {
 }
 
 impl Entry {
-    fn new(config: &Config, hop: FixedHop) -> Self {
-        let settings = Arc::new(RouteSettings::of(config, hop.distance()));
+    fn new(config: &Config, hop: FixedHop, route: Option<&Route>) -> Self {
+        let settings = Arc::new(RouteSettings::of(config, hop.distance(), route));
         Self { hop: Arc::new(hop), settings }
     }
 }
