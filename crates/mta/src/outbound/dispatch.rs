@@ -110,9 +110,11 @@ impl Shared {
             let states = recipients.iter().filter_map(|index| row.states.get(*index));
             let due = states.filter_map(|state| schedule::due(state, now, longest)).min();
             let Some(due) = due else { continue };
+            let states = recipients.iter().filter_map(|index| row.states.get(*index));
+            let said = states.filter_map(schedule::said).max();
             self.lanes.with(router, destination, |lane| {
-                if hurry == Hurry::Yes && due <= now {
-                    lane.hurry(self, due);
+                if let (Hurry::Yes, Some(said)) = (hurry, said) {
+                    lane.hurry(self, said);
                 }
                 // What was never tried keeps its place in the order of arrival.
                 let due = if due == now { Moment::default() } else { due.into() };

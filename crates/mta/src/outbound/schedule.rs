@@ -22,6 +22,14 @@ pub(crate) fn due(
     }
 }
 
+/// The same, word for word.
+pub(crate) fn said(state: &RecipientState) -> Option<SystemTime> {
+    match state {
+        RecipientState::Waiting { due, .. } => Some(*due),
+        RecipientState::Held { .. } | RecipientState::Done => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,6 +6,7 @@
 //! milliseconds, by a clock that moves on only while nobody has anything to do ([`patient_clock`]).
 #![expect(clippy::unwrap_used, reason = "a test that can't go on says so by panicking")]
 
+#[allow(dead_code, reason = "the other tests of the engine use more of it")]
 #[path = "../outbound/memory_shard.rs"]
 mod memory_shard;
 #[allow(dead_code, reason = "the other tests of the engine use more of it")]

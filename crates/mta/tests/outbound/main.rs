@@ -10,6 +10,7 @@ mod misbehaving;
 mod peer;
 mod probe;
 mod retries;
+mod schedules;
 mod simulation;
 mod site;
 mod tls;

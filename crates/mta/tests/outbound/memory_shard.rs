@@ -11,6 +11,8 @@ use postroad_queue::spool::*;
 pub(crate) struct MemoryShard {
     next: AtomicU64,
     messages: Mutex<BTreeMap<QueueId, (QueueRow, Bytes)>>,
+    /// The message whose content panics whoever reads it.
+    poison: Mutex<Option<QueueId>>,
     /// When messages had no recipients left.
     pub(crate) ended: Mutex<HashMap<QueueId, tokio::time::Instant>>,
     /// Told of every change.
@@ -22,6 +24,20 @@ pub(crate) struct MemoryShard {
 }
 
 impl MemoryShard {
+    pub(crate) fn poison(&self, id: QueueId) {
+        *self.poison.lock().unwrap() = Some(id);
+    }
+
+    /// What an operator's retry of all messages does.
+    pub(crate) fn retry_all(&self, now: std::time::SystemTime) {
+        let mut messages = self.messages.lock().unwrap();
+        for state in messages.values_mut().flat_map(|(row, _)| &mut row.states) {
+            if let RecipientState::Waiting { due, .. } = state {
+                *due = now;
+            }
+        }
+    }
+
     pub(crate) fn row(&self, id: QueueId) -> Option<QueueRow> {
         self.messages.lock().unwrap().get(&id).map(|(row, _)| row.clone())
     }
@@ -108,6 +124,7 @@ impl OwnedShard for MemoryShard {
 
     fn content(&self, id: QueueId) -> BoxFuture<'_, Result<Bytes, ContentError>> {
         Box::pin(async move {
+            assert_ne!(*self.poison.lock().unwrap(), Some(id), "as the test wants it");
             let messages = self.messages.lock().unwrap();
             messages.get(&id).map(|(_, content)| content.clone()).ok_or(ContentError::Unknown(id))
         })

@@ -92,7 +92,7 @@ pub(crate) struct Site {
     pub(crate) shard: Arc<MemoryShard>,
     /// When all messages arrive, by the wall clock.
     pub(crate) arrived: SystemTime,
-    _dir: tempfile::TempDir,
+    dir: tempfile::TempDir,
 }
 
 /// What every site has: `our.example` with Alice, who is postmaster too, and a delivery agent.
@@ -104,7 +104,19 @@ fn settings(dir: &std::path::Path, more: &str) -> String {
     )
 }
 
+/// Writes them and reads them.
+fn config(dir: &std::path::Path, more: &str) -> postroad_config::Config {
+    let file = dir.join("postroad.toml");
+    std::fs::write(&file, settings(dir, more)).unwrap();
+    postroad_config::load(&file).unwrap_or_else(|e| panic!("{e}")).config
+}
+
 impl Site {
+    /// Other settings beside the usual.
+    pub(crate) fn reload(&self, more: &str) {
+        self.engine.reload(&config(self.dir.path(), more)).unwrap();
+    }
+
     /// `more` are settings beside the usual.
     pub(crate) fn start(network: impl Network + 'static, table: Table, more: &str) -> Self {
         Self::start_with(Arc::new(MemoryShard::default()), network, table, more)
@@ -132,11 +144,9 @@ impl Site {
         aliases: &str,
     ) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let file = dir.path().join("postroad.toml");
-        std::fs::write(&file, settings(dir.path(), more)).unwrap();
+        let config = config(dir.path(), more);
         std::fs::write(dir.path().join("users"), USERS).unwrap();
         std::fs::write(dir.path().join("aliases"), aliases).unwrap();
-        let config = postroad_config::load(&file).unwrap_or_else(|e| panic!("{e}")).config;
         let accounts = Accounts::open(Sources {
             users: config.accounts.users.clone(),
             aliases: config.accounts.aliases.clone(),
@@ -151,7 +161,7 @@ impl Site {
             journal: Journal::none(),
         };
         let engine = Engine::start_with(parts, resolver, network).unwrap();
-        Self { engine, shard, arrived: SystemTime::now(), _dir: dir }
+        Self { engine, shard, arrived: SystemTime::now(), dir }
     }
 
     /// Puts a message into the queue and hands it to the engine.

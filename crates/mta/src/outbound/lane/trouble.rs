@@ -111,12 +111,15 @@ impl Lane {
 
     /// An operator's walk has found a letter that is due since then. Where that is later than the last
     /// failure, it is by the operator's word, and the hosts are tried now.
-    pub(crate) fn hurry(&self, shared: &Shared, due: SystemTime) {
-        let mut state = self.state();
+    pub(crate) fn hurry(self: &Arc<Self>, shared: &Shared, due: SystemTime) {
+        let (mut state, now) = (self.state(), shared.clock.now());
         if let Some(back_off) = &mut state.back_off
             && due > back_off.at
+            && due <= now
+            && back_off.until > now
         {
-            back_off.until = back_off.until.min(shared.clock.now());
+            back_off.until = now;
+            shared.agenda.look_at(self, now.into());
         }
     }
 

@@ -353,7 +353,7 @@ impl Host {
         let Nature::Flaky(one_in) = self.nature else { return false };
         let mut state = self.state.lock().unwrap();
         state.commands += 1;
-        state.commands % (one_in * 5) == 0
+        state.commands.is_multiple_of(one_in * 5)
     }
 
     fn judge(&self, recipient: &str) -> String {
