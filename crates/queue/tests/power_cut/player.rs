@@ -11,8 +11,8 @@ use postroad_protocol::address::{Address, ReversePath};
 use postroad_protocol::envelope::{Envelope, Recipient};
 use postroad_queue::embedded::Clock;
 use postroad_queue::{
-    Accept, Content, Edit, Embedded, Filter, NewMessage, OpenError, Outcome, OwnedShard, QueueId,
-    RecipientState,
+    Accept, AcceptError, Content, Edit, Embedded, Filter, NewMessage, OpenError, Outcome,
+    OwnedShard, QueueId, RecipientState,
 };
 use postroad_testkit::{FaultyDisk, Plan, Random, Recording};
 
@@ -195,19 +195,17 @@ impl Player {
     pub(crate) async fn accept_large(&self, octets: usize, recipients: usize) -> QueueId {
         let message = self.offer(octets, recipients);
         let id = message.id;
-        let Content::Memory(octets) = message.content.clone() else { unreachable!() };
-        let content = match self.queue.start_large(id).await {
-            Ok(mut writer) => match writer.append(octets).await {
-                Ok(()) => writer.finish().await,
-                Err(error) => Err(error),
-            },
-            Err(error) => Err(error),
-        };
-        match content {
+        match self.stream(id, content(id, octets)).await {
             Ok(content) => self.hand_in(vec![NewMessage { content, ..message }]).await,
             Err(_) => self.history().answered(id, Answer::Absent, self.now()),
         }
         id
+    }
+
+    async fn stream(&self, id: QueueId, octets: Bytes) -> Result<Content, AcceptError> {
+        let mut writer = self.queue.start_large(id).await?;
+        writer.append(octets).await?;
+        writer.finish().await
     }
 
     fn accepting(&self) -> Accepting {
