@@ -23,7 +23,7 @@ use super::backlog::Backlog;
 use super::budget::Class;
 use super::clock::Moment;
 use super::flight::{Flight, Job};
-use super::gate::Gate;
+use super::gate::{Gate, Place};
 use super::limits;
 use super::route::{Destination, RouteSettings};
 use super::shared::Shared;
@@ -60,6 +60,8 @@ struct State {
     /// Whether we are in line for a connection, and for a place at the gate.
     waits_for_permit: bool,
     waits_for_place: bool,
+    /// A place that waits for a connection: else one would never have both at a time.
+    place: Option<Place>,
     standing: Standing,
     back_off: Option<BackOff>,
     /// Connections in a row that broke before anything went through.
@@ -100,6 +102,7 @@ impl Lane {
             gate: None,
             waits_for_permit: false,
             waits_for_place: false,
+            place: None,
             standing: Standing::Untried,
             back_off: None,
             broken: 0,
@@ -132,7 +135,8 @@ impl Lane {
         }
         state.backlog.remove(id);
         if state.is_backing_off(shared.clock.now()) {
-            return state.backlog.put(id, sender, Moment::default());
+            state.backlog.put(id, sender, Moment::default());
+            return self.plan(&state, shared);
         }
         // Where nobody waits there are no turns to be taken.
         let waits = !state.line.is_empty() || !state.backlog.is_empty();

@@ -69,6 +69,9 @@ impl Lane {
         if state.workers == 0 {
             state.clear_line();
         }
+        if state.line.is_empty() && state.backlog.first_turn().is_none() {
+            state.place = None;
+        }
         self.plan(&state, shared);
         drop(state);
         drop(grant); // What isn't used goes to the next in line.
@@ -94,10 +97,11 @@ impl Lane {
         grant: &mut Option<Grant>,
         class: Class,
     ) -> Option<Seat> {
+        let kept = state.place.take();
         let (mut permit, mut place) = match grant.take() {
-            Some(Grant::Permit(permit)) => (Some(permit), None),
+            Some(Grant::Permit(permit)) => (Some(permit), kept),
             Some(Grant::Place(place)) => (None, Some(place)),
-            None => (None, None),
+            None => (None, kept),
         };
         // Where the mail goes is found out by one worker; the others follow.
         if state.gate.is_none() && state.workers > 0 {
@@ -116,7 +120,13 @@ impl Lane {
             permit = shared.budget.ask(self, state.class(class));
             state.waits_for_permit = permit.is_none();
         }
-        Some(Seat { permit: permit?, place })
+        match permit {
+            Some(permit) => Some(Seat { permit, place }),
+            None => {
+                state.place = place;
+                None
+            }
+        }
     }
 
     /// A worker has its first job, or has found none.
