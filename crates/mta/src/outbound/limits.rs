@@ -39,6 +39,10 @@ pub(crate) const CONNECTIONS_FIRST: usize = 5;
 /// How many times `deliveries_per_next_hop_max` an agent of this host may be given at once: nobody has to be
 /// polite to it, and letters that it files together share their syncs.
 pub(crate) const LOCAL_CONNECTIONS_FACTOR: usize = 3;
+/// How long a next hop that can't be reached is left alone at most: fresh letters wait for it as well.
+pub(crate) const BACK_OFF_LONGEST: Duration = Duration::from_secs(60 * 60);
+/// The same for an agent of this host.
+pub(crate) const LOCAL_BACK_OFF_LONGEST: Duration = Duration::from_secs(30);
 /// Waiting time before the second try at an agent of this host, which is soon back.
 pub(crate) const LOCAL_RETRY_FIRST: Duration = Duration::from_secs(5);
 /// How long deliveries under way may take once we are to stop.

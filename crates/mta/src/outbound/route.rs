@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use postroad_accounts::Accounts;
@@ -70,6 +71,8 @@ pub(crate) struct RouteSettings {
     pub(crate) connections_first: usize,
     /// Connections at once, however well it goes.
     pub(crate) connections_max: usize,
+    /// How long it is left alone at most when it can't be reached.
+    pub(crate) back_off_longest: Duration,
 }
 
 impl RouteSettings {
@@ -85,9 +88,11 @@ impl RouteSettings {
                 }
                 let factor = if own.is_some() { 1 } else { limits::LOCAL_CONNECTIONS_FACTOR };
                 let most = most.saturating_mul(factor);
-                Self { retry, connections_first: most, connections_max: most }
+                let back_off_longest = retry.longest.min(limits::LOCAL_BACK_OFF_LONGEST);
+                Self { retry, connections_first: most, connections_max: most, back_off_longest }
             }
             Distance::Elsewhere => Self {
+                back_off_longest: retry.longest.min(limits::BACK_OFF_LONGEST),
                 retry,
                 connections_first: most.min(limits::CONNECTIONS_FIRST),
                 connections_max: most,
@@ -99,6 +104,12 @@ impl RouteSettings {
     pub(crate) fn schedule(&self) -> Schedule {
         let Retry { first, longest, give_up_after, warn_after: _ } = self.retry;
         Schedule { first, longest, give_up_after }
+    }
+
+    /// When a next hop that can't be reached is tried again.
+    pub(crate) fn back_off(&self) -> Schedule {
+        let longest = self.back_off_longest;
+        Schedule { first: self.retry.first.min(longest), longest, ..self.schedule() }
     }
 }
 

@@ -210,7 +210,7 @@ async fn a_dead_next_hop_is_left_alone_as_a_whole() {
         site.send("bob@our.example", &[&format!("r{n}@hole.example")]).await;
     }
     sleep(24 * HOUR).await;
-    // 5, 10, 20, 40, 80, 160 minutes, then four hours each, not for each letter.
+    // 5, 10, 20, 40 minutes, then an hour each, not for each letter.
     let tries = silence.tries.load(Ordering::Relaxed);
     assert!((8..40).contains(&tries), "{tries} tries");
     let rows = site.shard.rows();

@@ -59,9 +59,9 @@ impl Lane {
         };
         let now = shared.clock.now();
         let random = shared.random((self.number, failures, now));
-        let until = match state.settings.schedule().next(failures, now, now, random) {
+        let until = match state.settings.back_off().next(failures, now, now, random) {
             retry::Next::At(until) => until,
-            retry::Next::GiveUp => now + state.settings.retry.longest,
+            retry::Next::GiveUp => now + state.settings.back_off_longest,
         };
         state.back_off =
             Some(BackOff { until, failures, last: reply.clone(), at: now, since: Instant::now() });
