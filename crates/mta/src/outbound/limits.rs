@@ -49,6 +49,8 @@ pub(crate) const LOCAL_RETRY_FIRST: Duration = Duration::from_secs(5);
 pub(crate) const DRAIN: Duration = Duration::from_secs(20);
 /// How long the delivery agent may take to say whether it takes a recipient.
 pub(crate) const PROBE_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long an agent that kept silent isn't asked again.
+pub(crate) const PROBE_SILENCE: Duration = Duration::from_secs(10);
 /// How long "yes" is remembered: a mailbox may go away, and then the agent's refusal becomes a bounce.
 pub(crate) const PROBE_ACCEPTED_TTL: Duration = Duration::from_secs(60);
 /// How long "no" is remembered: somebody who was just added is soon reached.

@@ -3,7 +3,8 @@
 //! MAIL, RCPT, RSET over LMTP: what the agent refuses (no such user, mailbox full) is refused in the
 //! session, so that no bounce goes to a sender who may be forged (RFC 5321 §6.2, row S40). Answers are
 //! remembered for a short while, "no" shorter than "yes"; connections are kept for the next question. The
-//! question names no sender: what the agent thinks of one must not be remembered for the others.
+//! question names no sender: what the agent thinks of one must not be remembered for the others. An agent
+//! that keeps silent is left alone for a moment, so that a letter to a hundred users waits for it once.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -48,6 +49,15 @@ struct State {
     remembered: HashMap<Address, (ProbeOutcome, Instant)>,
     /// Open connections, the last used on top.
     waiting: Vec<Waiting>,
+    /// Agents that kept silent, and until when they aren't asked.
+    silent: HashMap<Destination, Instant>,
+}
+
+/// What an agent made of a question.
+enum Silence {
+    Kept,
+    /// It answered, or it is known to be away, which costs nobody any time.
+    Broken,
 }
 
 struct Waiting {
@@ -72,10 +82,43 @@ impl Probe {
         if let Some(outcome) = self.remembered(recipient) {
             return outcome;
         }
-        let asked = timeout(limits::PROBE_TIMEOUT, self.ask_agent(utf8, recipient)).await;
+        let destination = self.shared.router().destination(&recipient.domain);
+        if !self.may_ask(&destination) {
+            return ProbeOutcome::Down;
+        }
+        let asking = self.ask_agent(&destination, utf8, recipient);
+        let asked = timeout(limits::PROBE_TIMEOUT, asking).await;
+        let silence = if asked.is_err() { Silence::Kept } else { Silence::Broken };
+        self.note_silence(&destination, silence);
         let outcome = asked.ok().flatten().unwrap_or(ProbeOutcome::Down);
         self.remember(recipient, &outcome);
         outcome
+    }
+
+    /// Whether there is hope for an answer. When a silence is over, one question finds out for all.
+    fn may_ask(&self, destination: &Destination) -> bool {
+        let (mut state, now) = (self.state(), Instant::now());
+        match state.silent.get_mut(destination) {
+            Some(until) if *until > now => false,
+            Some(until) => {
+                *until = now + limits::PROBE_SILENCE;
+                true
+            }
+            None => true,
+        }
+    }
+
+    fn note_silence(&self, destination: &Destination, silence: Silence) {
+        let mut state = self.state();
+        match silence {
+            Silence::Kept => {
+                let until = Instant::now() + limits::PROBE_SILENCE;
+                state.silent.insert(destination.clone(), until);
+            }
+            Silence::Broken => {
+                state.silent.remove(destination);
+            }
+        }
     }
 
     fn remembered(&self, recipient: &Address) -> Option<ProbeOutcome> {
@@ -102,20 +145,24 @@ impl Probe {
     }
 
     /// Over a waiting connection, and where that turns out to be closed, over a new one.
-    async fn ask_agent(&self, utf8: Utf8, recipient: &Address) -> Option<ProbeOutcome> {
+    async fn ask_agent(
+        &self,
+        destination: &Destination,
+        utf8: Utf8,
+        recipient: &Address,
+    ) -> Option<ProbeOutcome> {
         let mut question =
             Envelope::new(ReversePath::Null, vec![Recipient::new(recipient.clone())]);
         question.utf8 = utf8;
         let question = Arc::new(question);
-        let destination = self.shared.router().destination(&recipient.domain);
-        while let Some(connection) = self.take_waiting(&destination) {
-            if let Some(outcome) = self.ask_over(connection, &destination, &question).await {
+        while let Some(connection) = self.take_waiting(destination) {
+            if let Some(outcome) = self.ask_over(connection, destination, &question).await {
                 return Some(outcome);
             }
         }
-        let Destination::Route(route) = &destination else { return None };
+        let Destination::Route(route) = destination else { return None };
         let connection = open(&self.shared, self.shared.router().hop(route)?).await?;
-        self.ask_over(connection, &destination, &question).await
+        self.ask_over(connection, destination, &question).await
     }
 
     fn take_waiting(&self, destination: &Destination) -> Option<Connection> {

@@ -60,6 +60,28 @@ async fn an_agent_that_is_silent_or_away_is_down() {
     assert_eq!(ask(&Probe::new(&site.engine), "b@our.example").await, ProbeOutcome::Down);
 }
 
+#[tokio::test(start_paused = true)] // Row F20.
+async fn f20_a_silent_agent_is_waited_for_once_and_asked_again_soon() {
+    let peer = Peer::new(|command, connection| match command.starts_with("RCPT") {
+        true if connection == 0 => None,
+        _ => Some(good(command)),
+    });
+    let site = Site::start(Peers::default().local(&peer), Table::default(), "");
+    let probe = Probe::new(&site.engine);
+    let started = Instant::now();
+    for number in 0..100 {
+        let user = format!("u{number}@our.example");
+        assert_eq!(ask(&probe, &user).await, ProbeOutcome::Down, "{number}");
+    }
+    assert!(started.elapsed() < Duration::from_secs(4), "{:?}", started.elapsed());
+    assert_eq!(peer.count("RCPT"), 1);
+    tokio::time::sleep(Duration::from_secs(11)).await;
+    for number in 0..2 {
+        let user = format!("u{number}@our.example");
+        assert_eq!(ask(&probe, &user).await, ProbeOutcome::Accepted, "{number}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn each_route_has_an_agent_of_its_own() {
     let knows_nobody = Peer::new(|command, _| {
