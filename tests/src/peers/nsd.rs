@@ -35,6 +35,7 @@ impl Nsd {
     pidfile: \"\"
     zonesdir: \"{folder}\"
     xfrdfile: \"{folder}/xfrd.state\"
+    xfrdir: \"{folder}\"
     zonelistfile: \"{folder}/zone.list\"
     logfile: \"\"
 remote-control:
