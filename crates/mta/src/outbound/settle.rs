@@ -347,14 +347,12 @@ impl<'a> Attempt<'a> {
         let states = self.job.flight.all_states();
         let states = states.iter().enumerate();
         now.extend(states.filter(|(recipient, _)| !named.contains(recipient)).filter_map(
-            |(recipient, state)| match state {
-                RecipientState::Waiting { last: Some(reply), .. } => {
-                    let (action, reply) = (Action::Delayed, reply.clone());
-                    Some(Told { recipient, action, reply, tried: Tried::Earlier })
-                }
-                RecipientState::Waiting { last: None, .. }
-                | RecipientState::Held { .. }
-                | RecipientState::Done => None,
+            |(recipient, state)| {
+                let RecipientState::Waiting { last, .. } = state else { return None };
+                // Whose next hop is known to be down hasn't been tried.
+                let untried = || Reply::new(451, (4, 4, 0), "it waits for its next hop");
+                let (action, reply) = (Action::Delayed, last.clone().unwrap_or_else(untried));
+                Some(Told { recipient, action, reply, tried: Tried::Earlier })
             },
         ));
         now.retain(|t| self.notify(t.recipient).is_some_and(|n| n.delay() == Wanted::Yes));
