@@ -172,3 +172,24 @@ fn what_we_hand_postfix_to_tell_comes_back_to_us() -> Result<()> {
     assert_eq!(failed.returned, "message/rfc822");
     Ok(())
 }
+
+#[test] // Tests RFC 3464 §2, RFC 6522 §3 and RFC 6533 §4.
+fn python_reads_every_kind_of_notice() -> Result<()> {
+    let Some(stage) = Stage::set_up(Needs::Tools)? else { return Ok(()) };
+    let snapshots = concat!(env!("CARGO_MANIFEST_DIR"), "/../crates/protocol/src/dsn/snapshots");
+    let mut read = 0;
+    for entry in std::fs::read_dir(snapshots)? {
+        let path = entry?.path();
+        let snapshot = std::fs::read_to_string(&path)?;
+        // What insta wrote on top ends at the second line of dashes.
+        let (_, notice) = snapshot.split_once("\n---\n").context("a snapshot has a head")?;
+        let notice = Notice::parse(&stage, notice.replace('\n', "\r\n").as_bytes())
+            .with_context(|| path.display().to_string())?;
+        assert_eq!(notice.from, "MAILER-DAEMON@mx.our.example");
+        assert!(notice.recipients.iter().all(|fields| fields.contains_key("status")), "{notice:?}");
+        assert!(notice.text.contains("This is the mail system at mx.our.example"), "{notice:?}");
+        read += 1;
+    }
+    assert!(read >= 9, "{read} snapshots");
+    Ok(())
+}
