@@ -381,8 +381,15 @@ impl Desk {
         let messages = shard.edit(&filter, edit_of(edit)).await;
         let messages = messages.map_err(|fenced| fenced.to_string())?;
         events::edited(edit, messages);
-        if let (Deliveries::Running(engine), 1..) = (&self.deliveries, messages) {
-            engine.refresh();
+        match (&self.deliveries, edit) {
+            (Deliveries::Stopped(_), _) => {}
+            _ if messages == 0 => {}
+            (Deliveries::Running(engine), words::Edit::Retry | words::Edit::Release) => {
+                engine.retry();
+            }
+            (Deliveries::Running(engine), words::Edit::Hold | words::Edit::Delete) => {
+                engine.refresh();
+            }
         }
         Ok(messages)
     }

@@ -20,6 +20,7 @@
 //! What is read is checked: a value that no writer of ours writes is [`Malformed`], whatever the
 //! checksum says.
 
+use std::fmt::Write as _;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use postroad_protocol::address::{Address, ReversePath};
@@ -240,6 +241,20 @@ pub(crate) fn decode_reply(octets: &[u8]) -> Result<Reply, Malformed> {
     let reply = take_reply(&mut input)?;
     input.end()?;
     Ok(reply)
+}
+
+/// Adds to `text` what such a reply says, as [`Reply`] shows itself, but without making one.
+pub(crate) fn write_reply(octets: &[u8], text: &mut String) -> Result<(), Malformed> {
+    let mut input = Input(octets);
+    // Writing to a String doesn't fail.
+    let _ = write!(text, "{:03}", input.u16()?);
+    if let Some(status) = input.option(Input::text)? {
+        text.extend([" ", status]);
+    }
+    text.push(' ');
+    text.extend(input.text()?.split('\n').flat_map(|line| [line, " "]));
+    text.pop();
+    Ok(())
 }
 
 fn take_reply(input: &mut Input<'_>) -> Result<Reply, Malformed> {
@@ -613,6 +628,19 @@ mod tests {
                 let _ = Record::decode(kind, &meta[..at]);
             }
             let _ = People::read(&meta).map(Iterator::count);
+        }
+    }
+
+    #[test]
+    fn replies_are_read_without_being_made() {
+        for reply in [
+            Reply::new(450, (4, 2, 0), "later\nmuch later"),
+            Reply::new(250, (2, 0, 0), ""),
+            Reply::bare(421, "bye"),
+        ] {
+            let mut text = String::new();
+            write_reply(&encode_reply(&reply), &mut text).unwrap();
+            assert_eq!(text, reply.to_string());
         }
     }
 

@@ -1,7 +1,5 @@
 //! Where a recipient stands, small enough to keep for a million messages.
 
-use postroad_protocol::reply::Reply;
-
 use super::codec::{decode_reply, encode_reply, micros, time_of};
 use crate::spool::{Edit, RecipientState, Standing};
 
@@ -40,20 +38,20 @@ impl State {
         }
     }
 
-    /// What was said last time.
-    pub(crate) fn last(&self) -> Option<Reply> {
+    /// What was said last time, as it stands in a record.
+    pub(crate) fn last(&self) -> Option<&[u8]> {
         match self {
-            Self::Waiting { last, .. } => last.as_deref().and_then(|last| decode_reply(last).ok()),
+            Self::Waiting { last, .. } => last.as_deref(),
             Self::Held { .. } | Self::Done => None,
         }
     }
 
     pub(crate) fn shown(&self) -> RecipientState {
         match self {
-            Self::Waiting { attempts, due, .. } => RecipientState::Waiting {
+            Self::Waiting { attempts, due, last } => RecipientState::Waiting {
                 attempts: *attempts,
                 due: time_of(*due),
-                last: self.last(),
+                last: last.as_deref().and_then(|reply| decode_reply(reply).ok()),
             },
             Self::Held { attempts } => RecipientState::Held { attempts: *attempts },
             Self::Done => RecipientState::Done,

@@ -8,7 +8,7 @@ use std::ops::{Bound, ControlFlow};
 use std::task::Poll;
 use std::time::{Duration, SystemTime};
 
-use super::codec::{People, micros, time_of};
+use super::codec::{People, micros, time_of, write_reply};
 use super::index::{Entry, Index};
 use super::limits::WALK_STEP;
 use super::state::State;
@@ -152,10 +152,10 @@ impl<'a> Walk<'a> {
             }
             None => &mut behind(index, from).map(|(id, entry)| (*id, Some(entry))),
         };
-        let (mut seen, mut last) = (0, None);
+        let (mut seen, mut last, mut said) = (0, None, String::new());
         for (id, entry) in entries.take(WALK_STEP) {
             (seen, last) = (seen + 1, Some(Cursor(Some(id.number()))));
-            if let Some(entry) = entry.filter(|entry| self.wanted.fits(entry))
+            if let Some(entry) = entry.filter(|entry| self.wanted.fits(entry, &mut said))
                 && each(id, entry).is_break()
             {
                 return last;
@@ -195,7 +195,7 @@ impl<'a> Wanted<'a> {
             domain: filter.domain.as_ref().map(|domain| domain.as_str()),
             domain_test: filter.domain_test.as_ref(),
             standing: filter.standing,
-            reply: filter.reply.as_ref().map(|reply| reply.to_lowercase()),
+            reply: filter.reply.as_ref().map(|reply| reply.to_ascii_lowercase()),
         };
         Self {
             arrived: (
@@ -211,18 +211,20 @@ impl<'a> Wanted<'a> {
         }
     }
 
-    fn fits(&self, entry: &Entry) -> bool {
+    /// `said` is room for a reply; one will do for all that are looked at.
+    fn fits(&self, entry: &Entry, said: &mut String) -> bool {
         within(self.arrived, entry.arrived)
             && within(self.octets, entry.content_octets())
-            && ((self.sender.is_none() && self.recipient.is_none()) || self.fits_people(entry))
+            && ((self.sender.is_none() && self.recipient.is_none())
+                || self.fits_people(entry, said))
     }
 
-    fn fits_people(&self, entry: &Entry) -> bool {
+    fn fits_people(&self, entry: &Entry, said: &mut String) -> bool {
         let Ok(people) = People::read(&entry.envelope) else { return false };
         self.sender.as_ref().is_none_or(|sender| sender.fits(people.sender))
             && self.recipient.as_ref().is_none_or(|wanted| {
                 let mut both = people.zip(&entry.states);
-                both.any(|(address, state)| wanted.fits(address, state))
+                both.any(|(address, state)| wanted.fits(address, state, said))
             })
     }
 }
@@ -243,14 +245,17 @@ impl OneRecipient<'_> {
             || reply.is_some()
     }
 
-    fn fits(&self, address: &str, state: &State) -> bool {
+    fn fits(&self, address: &str, state: &State, said: &mut String) -> bool {
         let Some(standing) = state.standing() else { return false };
         self.standing.is_none_or(|wanted| wanted == standing)
             && self.address.as_ref().is_none_or(|wanted| wanted.fits(Some(address)))
             && self.domain.is_none_or(|wanted| wanted.eq_ignore_ascii_case(domain_of(address)))
             && self.domain_test.is_none_or(|test| (test.0)(domain_of(address)))
             && self.reply.as_ref().is_none_or(|wanted| {
-                state.last().is_some_and(|last| last.to_string().to_lowercase().contains(wanted))
+                said.clear();
+                let known = state.last().is_some_and(|last| write_reply(last, said).is_ok());
+                said.make_ascii_lowercase();
+                known && said.contains(wanted)
             })
     }
 }
