@@ -71,7 +71,9 @@ enum Action {
 pub(crate) fn run(queue: &Queue) -> Result<ExitCode> {
     let agent = &mut Agent::reach(&queue.settings.load()?)?;
     if agent.speaker() == Speaker::StandIn {
-        anstream::eprintln!("The transfer agent isn't running: this is what its queue holds.");
+        anstream::eprintln!(
+            "The transfer agent isn't running: its queue is read, or changed, on disk."
+        );
     }
     match &queue.action {
         None => list::run(agent, &list::List::default()),
