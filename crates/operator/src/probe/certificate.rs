@@ -87,8 +87,8 @@ fn names(certificate: &X509Certificate<'_>) -> Vec<String> {
 }
 
 fn ip(octets: &[u8]) -> Option<String> {
-    let v4 = <[u8; 4]>::try_from(octets).ok().map(|octets| std::net::IpAddr::from(octets));
-    let v6 = || <[u8; 16]>::try_from(octets).ok().map(|octets| std::net::IpAddr::from(octets));
+    let v4 = <[u8; 4]>::try_from(octets).ok().map(std::net::IpAddr::from);
+    let v6 = || <[u8; 16]>::try_from(octets).ok().map(std::net::IpAddr::from);
     v4.or_else(v6).map(|ip| ip.to_string())
 }
 

@@ -119,28 +119,28 @@ impl<'p> Probing<'p> {
             (_, true) => usable > 0,
             (best, false) => matches!(best, Some(Outcome::Accepted { .. })),
         };
-        let text = self.summary(accepted, usable);
+        let text = self.summary(usable);
         self.report.tell(&Event::Summary { accepted, text })?;
         Ok(if accepted { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 
-    fn summary(&self, accepted: bool, usable: usize) -> String {
+    fn summary(&self, usable: usize) -> String {
         let address = &self.probe.address;
-        match (&self.best, self.probe.mx_only, accepted) {
-            (_, true, true) => format!("mail for {address} has {usable} places to go"),
-            (Some(Outcome::Accepted { host, .. }), ..) => {
+        match (&self.best, self.probe.mx_only && usable > 0) {
+            (_, true) => format!("mail for {address} has {usable} places to go"),
+            (Some(Outcome::Accepted { host, .. }), false) => {
                 format!("{host} would take mail for {address}")
             }
-            (Some(Outcome::Deferred { host, reply }), ..) => {
+            (Some(Outcome::Deferred { host, reply }), false) => {
                 format!("not now, try again later: {host} says {reply}")
             }
-            (Some(Outcome::Refused { host, reply }), ..) => {
+            (Some(Outcome::Refused { host, reply }), false) => {
                 format!("mail for {address} is refused: {host} says {reply}")
             }
-            (Some(Outcome::Failed { host, reason }), ..) => {
+            (Some(Outcome::Failed { host, reason }), false) => {
                 format!("nobody could be asked; {host}: {reason}")
             }
-            (None, ..) => format!("there is nobody to ask about {address}"),
+            (None, false) => format!("there is nobody to ask about {address}"),
         }
     }
 
