@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use postroad_disk::DiskError;
 
+use super::index::Reuse;
 use super::limits::{
     LOG_PER_LIVE_MAX, LOG_SEGMENTS_FREE, RESUME_EVERY, SHORT_SEGMENTS_MAX, SPARES_MAX,
 };
@@ -154,10 +155,12 @@ fn remove(core: &Core, segment: u32) -> Result<(), DiskError> {
     Ok(())
 }
 
-/// Whether a segment is worth keeping: it was filled, and few are kept.
+/// Whether a segment is worth keeping: it was filled, it can be trusted, and few are kept.
 fn is_spare(core: &Core, segment: u32) -> bool {
     let filled = core.index().segments.get(&segment).is_some_and(|usage| {
-        usage.octets > core.segment_octets / 2 && usage.octets <= 2 * core.segment_octets
+        usage.reuse == Reuse::Allowed
+            && usage.octets > core.segment_octets / 2
+            && usage.octets <= 2 * core.segment_octets
     });
     filled && lock(&core.spares).as_ref().is_some_and(|spares| spares.len() < SPARES_MAX)
 }

@@ -1,4 +1,4 @@
-//! What is in the queue, in memory: a few hundred octets a message.
+//! What is in the queue, in memory: some 290 octets for a message to one recipient.
 //!
 //! The index is what the log says, record by record: start-up and the writer both go through
 //! [`Index::apply`], so that what is remembered is what a restart would remember.
@@ -87,6 +87,16 @@ pub(crate) struct Usage {
     pub(crate) live_octets: u64,
     /// Messages that are still queued and stand here.
     pub(crate) live_messages: u64,
+    pub(crate) reuse: Reuse,
+}
+
+/// Whether a segment's file may be written over once nothing in it is needed any more.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Reuse {
+    #[default]
+    Allowed,
+    /// A sync of it has failed.
+    Never,
 }
 
 /// All queued messages, and what each segment holds of them.

@@ -23,7 +23,7 @@ use postroad_disk::DiskError;
 use super::codec::Record;
 use super::group::Group;
 use super::inbox::Pending;
-use super::index::Place;
+use super::index::{Place, Reuse};
 use super::limits::{RESUME_EVERY, SHORTAGE_PAUSE, TRUST_AFTER};
 use super::segment::AppendError;
 use super::writer::{Tail, Writer};
@@ -73,6 +73,7 @@ impl Writer {
     pub(crate) fn not_written(&mut self, mut group: Group, error: DiskError) {
         let why = events::refused(&error);
         group.refuse_messages(&why);
+        group.drop_moves();
         if group.is_empty() {
             return;
         }
@@ -87,6 +88,7 @@ impl Writer {
     pub(crate) fn abandon(&mut self, mut group: Group, error: DiskError) {
         events::segment_abandoned(self.segment.number, &error);
         self.distrusted.push(self.segment.number);
+        self.core.index().segments.entry(self.segment.number).or_default().reuse = Reuse::Never;
         // New files are safer now than those that are written over.
         *lock(&self.core.spares) = None;
         group.cancel_messages();
@@ -120,12 +122,20 @@ impl Writer {
     /// Begins a new segment and writes the group there.
     fn write_anew(&mut self, group: &Group) -> Result<Vec<Place>, DiskError> {
         self.next_segment()?;
-        self.append(&group.lines()).map_err(|error| match error {
-            AppendError::Nothing(error) | AppendError::Unknown(error) => {
-                self.distrusted.push(self.segment.number);
-                error
+        self.append(&group.lines()).map_err(|error| {
+            self.discard_segment();
+            match error {
+                AppendError::Nothing(error) | AppendError::Unknown(error) => error,
             }
         })
+    }
+
+    /// Nobody was told anything that stands in this segment. A start that finds it nevertheless learns nothing
+    /// wrong from it.
+    fn discard_segment(&self) {
+        let number = self.segment.number;
+        let _ = self.core.disk.remove(&self.core.layout.segment(number));
+        self.core.index().segments.remove(&number);
     }
 
     /// Keeps what has to be written for a better time.
