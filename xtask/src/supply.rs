@@ -34,6 +34,7 @@ const LICENCES: &[&str] = &[
 const DUPLICATES: &[(&str, &str)] = &[
     ("base64", "0.22: maildir's mailparse"),
     ("syn", "2: derive crates that haven't moved to 3 yet"),
+    ("synstructure", "0.13: x509-parser's asn1-rs"),
 ];
 
 /// Crates that must not be there at all, and why.
