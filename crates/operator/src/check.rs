@@ -13,7 +13,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Args;
 use postroad_accounts::Accounts;
-use postroad_config::{ConfigError, Loaded, Problem};
+use postroad_config::{Config, ConfigError, Loaded, Problem};
 use postroad_net::tls::{self, ServerTls};
 
 use crate::cli::Settings;
@@ -177,7 +177,17 @@ impl Look<'_> {
         if let Some(index) = public(&config.mta.smtp) {
             self.warn(
                 &format!("mta.smtp[{index}]"),
-                "open to other hosts; outgoing mail is not DKIM-signed yet and incoming mail not checked by SPF, DKIM or DMARC",
+                "[no-authentication] open to other hosts: incoming mail is not checked by SPF, DKIM or DMARC yet, so senders can be forged",
+            );
+        }
+        if sends_by_dns(config) {
+            self.warn(
+                "route",
+                "[no-signature] mail goes straight to other hosts and is not DKIM-signed yet: large providers distrust it; a smart host that signs (domain = \"*\") is safer",
+            );
+            self.warn(
+                "route",
+                "[no-transport-policy] other hosts' DANE and MTA-STS are not looked up yet: whoever sits in between can read mail to them",
             );
         }
         if let Some(index) = public(&config.mda.lmtp) {
@@ -215,6 +225,11 @@ impl Look<'_> {
             }
         }
     }
+}
+
+/// Whether some mail goes to the hosts that DNS names.
+fn sends_by_dns(config: &Config) -> bool {
+    !config.route.iter().any(|route| route.domain == "*")
 }
 
 const OTHERS: u32 = 0o007;

@@ -210,9 +210,10 @@ impl<'p> Probing<'p> {
         let dns = Dns::new(&self.config.mta.dns)?;
         let asked = dns.mx(domain.as_str()).await;
         self.report.tell(&asked.event())?;
-        let mut hosts = match asked.found {
-            Ok(hosts) => hosts,
-            Err(Absence::NoSuchRecord) => vec![Mx { preference: 0, host: domain.to_string() }],
+        let implicit = Mx { preference: 0, host: domain.to_string() };
+        let (mut hosts, is_implicit) = match asked.found {
+            Ok(hosts) => (hosts, false),
+            Err(Absence::NoSuchRecord) => (vec![implicit], true),
             Err(Absence::NoSuchName | Absence::Temporary(_)) => return Ok(0),
         };
         if hosts.iter().all(|mx| mx.host.is_empty()) {
@@ -232,10 +233,14 @@ impl<'p> Probing<'p> {
                 self.report.tell(&Event::Note { text })?;
                 break;
             }
+            let why = match is_implicit {
+                true => "the domain itself, since it has no MX".to_owned(),
+                false => format!("MX {preference}"),
+            };
             for asked in dns.addresses(&host).await {
                 self.report.tell(&asked.event())?;
                 for ip in asked.found.into_iter().flatten().take(ADDRESSES_MAX) {
-                    usable += self.ask_address(&host, ip, &format!("MX {preference}")).await?;
+                    usable += self.ask_address(&host, ip, &why).await?;
                 }
             }
         }
