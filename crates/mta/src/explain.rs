@@ -155,3 +155,108 @@ impl<'i> Rehearsal<'i> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::inbound::tests::Host;
+
+    /// `from to client login` and what is to come of it: reply, rule, and where it goes.
+    async fn check(host: &Host, case: [&str; 4], reply: &str, rule: &str, ways: &[&str]) {
+        let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        let [from, to, client, login] = case;
+        let case = Case {
+            from: from.to_owned(),
+            to: to.to_owned(),
+            client: some(client),
+            login: some(login),
+            size: None,
+        };
+        let told = explain(&host.inbound(), &case).await.unwrap();
+        let last = told.rcpt.as_ref().unwrap_or(&told.mail);
+        assert!(last.reply.starts_with(reply), "{case:?}: {last:?}");
+        assert!(last.rule.contains(rule), "{case:?}: {last:?}");
+        let got: Vec<String> = told
+            .destinations
+            .iter()
+            .map(|way| format!("{} {} {}", way.address, way.route, way.next_hop))
+            .collect();
+        assert_eq!(got.len(), ways.len(), "{case:?}: {got:?}");
+        for (got, expected) in got.iter().zip(ways) {
+            assert!(got.starts_with(expected), "{case:?}: {got}, not {expected}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_a_client_would_see_and_why() {
+        let host = Host::start().await;
+        let (stranger, listed) = ("", "198.51.100.7");
+        let alice = "alice@our.example [[route]] \"local\" lmtp+unix:///";
+        let third = "x@third.example DNS the MX hosts of third.example";
+        for (case, reply, rule, ways) in [
+            (
+                ["a@b.example", "alice@our.example", stranger, ""],
+                "250 2.1.5",
+                "own word",
+                &[alice][..],
+            ),
+            (["", "nobody@our.example", stranger, ""], "550 5.1.1", "nobody here", &[]),
+            (["", "postmaster", stranger, ""], "250 2.1.5", "a mailbox", &[alice]),
+            (["", "x@third.example", stranger, ""], "550 5.7.1", "neither logged in", &[]),
+            (["", "x@third.example", listed, ""], "250 2.1.5", "mta.networks", &[third]),
+            (
+                ["alice@our.example", "x@third.example", stranger, "alice"],
+                "250 2.1.5",
+                "logged in",
+                &[third],
+            ),
+            (
+                ["bob@our.example", "x@third.example", stranger, "alice"],
+                "553 5.7.1",
+                "nobody else",
+                &[],
+            ),
+            (
+                ["a@b.example", "team@our.example", stranger, ""],
+                "250 2.1.5",
+                "an alias",
+                &[alice, "eve@third.example DNS"],
+            ),
+        ] {
+            check(&host, case, reply, rule, ways).await;
+        }
+        assert!(host.queued().await.is_empty());
+    }
+
+    #[tokio::test] // Tests RFC 1870 §6.1.
+    async fn a_size_that_is_too_much_is_refused_by_the_protocol() {
+        let host = Host::start().await;
+        let to = "alice@our.example".to_owned();
+        let case = Case { to, size: Some(1 << 40), ..Case::default() };
+        let told = explain(&host.inbound(), &case).await.unwrap();
+        assert!(!told.mail.accepted && told.rcpt.is_none(), "{told:?}");
+        assert!(told.mail.reply.starts_with("552 5.3.4"), "{told:?}");
+    }
+
+    #[tokio::test]
+    async fn questions_that_make_no_sense_say_which_part() {
+        let host = Host::start().await;
+        let case = |from: &str, to: &str, client: &str, login: Option<&str>| Case {
+            from: from.to_owned(),
+            to: to.to_owned(),
+            client: Some(client.to_owned()),
+            login: login.map(str::to_owned),
+            size: None,
+        };
+        for (case, part) in [
+            (case("a b@c", "alice@our.example", "::1", None), "--from"),
+            (case("", "nowhere", "::1", None), "--to"),
+            (case("", "x@y.example>\r\nDATA", "::1", None), "--to"),
+            (case("", "alice@our.example", "everybody", None), "--client"),
+            (case("", "alice@our.example", "::1", Some("mallory")), "--login"),
+        ] {
+            let error = explain(&host.inbound(), &case).await.unwrap_err();
+            assert!(error.starts_with(part), "{error}");
+        }
+    }
+}

@@ -132,6 +132,12 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<String> {
     let has_tls = |config: &Config| config.tls.certificate.is_some();
     let format = |config: &Config| config.log.format == LogFormat::Json;
     let changed = [
+        // Clients are greeted by the new name; next hops still hear the old one.
+        ("hostname", old.hostname != new.hostname),
+        ("tls.trust", old.tls.trust != new.tls.trust),
+        ("mta.dns", old.mta.dns != new.mta.dns),
+        ("mta.family", old.mta.family != new.mta.family),
+        ("mta.source", old.mta.source != new.mta.source),
         ("mta.smtp", old.mta.smtp != new.mta.smtp),
         ("mta.submission", old.mta.submission != new.mta.submission),
         // Without a certificate the port is closed.

@@ -22,6 +22,7 @@ use crate::live::Live;
 
 mod limits;
 mod relay;
+mod reload;
 mod submission;
 
 /// An MTA for `our.example` with the users alice and bob (password `secret`) and the aliases `team` and
