@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use postroad_config::{Config, LogFormat};
 use postroad_mda::lmtp::Lmtp;
 use postroad_net::listen::Handed;
-use postroad_net::process::Shutdown;
+use postroad_net::process::{Reload, Shutdown};
 use postroad_observe::log;
 use tokio::runtime::Runtime;
 
@@ -18,7 +18,10 @@ pub(crate) fn serve(path: &Path) -> anyhow::Result<()> {
     let runtime = runtime()?;
     let served = runtime.block_on(async {
         let (_trigger, shutdown) = Shutdown::on_signals().context("cannot catch signals")?;
-        Lmtp::start(config, &mut handed, shutdown)?.serve().await;
+        let hangup = Reload::on_hangup().context("cannot catch signals")?;
+        let lmtp = Lmtp::start(config, &mut handed, shutdown)?;
+        lmtp.reload_on(hangup);
+        lmtp.serve().await;
         Ok(())
     });
     // A thread that hangs in a mailbox doesn't keep the process from ending.

@@ -24,6 +24,14 @@ pub(crate) fn no_certificate() {
     tracing::warn!("there is no certificate: POP3S is not served and STLS is not offered");
 }
 
+pub(crate) fn reloaded() {
+    tracing::info!("users and aliases read again");
+}
+
+pub(crate) fn reload_failed(error: &dyn Error) {
+    tracing::error!(error = %Chain(error), "users and aliases can't be read again, the old ones stay");
+}
+
 pub(crate) fn no_place(door: Door, peer: Peer, full: Full) {
     tracing::warn!(service = door.name(), client = %peer, reason = %full, "connection turned away");
 }

@@ -21,7 +21,7 @@ use std::sync::Arc;
 use postroad_accounts::{Accounts, AccountsError, Sources};
 use postroad_config::{ClearTextLogin, Config, Loaded, Mda};
 use postroad_net::listen::{Handed, ListenError};
-use postroad_net::process;
+use postroad_net::process::{self, Reload};
 use postroad_net::slots::Client;
 use postroad_net::tls::{ServerTls, TlsError};
 use postroad_net::{Io, Listener, Peer, Shutdown, Slots};
@@ -115,7 +115,17 @@ struct Site {
 /// [`StartError`]; once it runs, nothing ends it but a signal.
 pub async fn run(loaded: Loaded, handed: Handed) -> Result<(), StartError> {
     let (_trigger, shutdown) = Shutdown::on_signals().map_err(StartError::Signals)?;
+    process::raise_file_limit();
+    let mut hangup = Reload::on_hangup().map_err(StartError::Signals)?;
     let maa = Maa::start(&loaded.config, handed)?;
+    let site = Arc::clone(&maa.site);
+    // SIGHUP would end a process that doesn't catch it.
+    tokio::spawn(async move {
+        loop {
+            hangup.requested().await;
+            site.logins.reload();
+        }
+    });
     process::ready();
     maa.serve(shutdown).await;
     Ok(())

@@ -9,7 +9,7 @@ use postroad_protocol::sasl::Credentials;
 use tokio::sync::Semaphore;
 
 use crate::guessing::Guesses;
-use crate::limits;
+use crate::{events, limits};
 
 /// Checks logins.
 #[derive(Debug)]
@@ -23,6 +23,14 @@ impl Logins {
     pub(crate) fn new(accounts: Accounts) -> Self {
         let checks = Arc::new(Semaphore::new(limits::PASSWORD_CHECKS_MAX));
         Self { accounts, guesses: Guesses::default(), checks }
+    }
+
+    /// Reads users and aliases again, now.
+    pub(crate) fn reload(&self) {
+        match self.accounts.reload() {
+            Ok(()) => events::reloaded(),
+            Err(error) => events::reload_failed(&error),
+        }
     }
 
     /// The user, where name and password are right. An unknown name takes as long as a wrong password.

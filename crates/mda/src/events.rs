@@ -22,6 +22,14 @@ pub(crate) fn listening(address: &str) {
     info!(service = "lmtp", address, "listening");
 }
 
+pub(crate) fn reloaded() {
+    info!("users and aliases read again");
+}
+
+pub(crate) fn reload_failed(error: &dyn Error) {
+    error!(error = %Chain(error), "users and aliases can't be read again, the old ones stay");
+}
+
 pub(crate) fn stopping(sessions: usize) {
     info!(sessions, "stopping");
 }

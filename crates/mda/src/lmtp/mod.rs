@@ -12,7 +12,7 @@ use postroad_accounts::{Accounts, AccountsError, Sources};
 use postroad_config::Config;
 use postroad_disk::{Disk, OsDisk};
 use postroad_net::listen::{Handed, ListenError, bind_tcp, bind_unix};
-use postroad_net::process::{self, Shutdown};
+use postroad_net::process::{self, Reload, Shutdown};
 use postroad_net::slots::{Client, Slots};
 use postroad_net::{Io, Listener, Peer};
 use postroad_observe::trace::Journal;
@@ -101,6 +101,20 @@ impl Lmtp {
         }
         let shared = Arc::new(Shared::new(config, Arc::new(OsDisk), shutdown)?);
         Ok(Self { shared, listeners })
+    }
+
+    /// Reads users and aliases again whenever SIGHUP comes, which would else end the process.
+    pub fn reload_on(&self, mut hangup: Reload) {
+        let shared = Arc::clone(&self.shared);
+        tokio::spawn(async move {
+            loop {
+                hangup.requested().await;
+                match shared.accounts.reload() {
+                    Ok(()) => events::reloaded(),
+                    Err(error) => events::reload_failed(&error),
+                }
+            }
+        });
     }
 
     /// Serves until the stop is asked for; then no connection is taken any more, and transactions that are
