@@ -9,6 +9,7 @@
 //! |---|---|
 //! | letters a second, received and handed on | `throughput.rs` |
 //! | one letter on an idle host | `latency.rs` |
+//! | what an idle connection costs | `idle.rs` |
 //! | what the machine could do at best | `floor.rs`, and the server `direct` in `peers.rs` |
 //! | how each server is set up | `peers.rs` |
 //! | CPU, memory, syncs, octets written | `measure.rs` |
@@ -21,6 +22,7 @@ use peers::{Name, Server, Tools};
 use row::Rows;
 
 mod floor;
+mod idle;
 mod latency;
 mod load;
 mod machine;
@@ -63,6 +65,8 @@ pub(crate) enum Scenario {
     Deliver,
     /// One letter at a time on an idle host: from connect to 250, and to the next hop.
     Latency,
+    /// Connections that say nothing: memory. Ours alone, since its peers have a process for each.
+    Idle,
 }
 
 impl Scenario {
@@ -74,6 +78,7 @@ impl Scenario {
             }
             Self::Latency => &[Name::Postroad, Name::Postfix, Name::Exim, Name::Opensmtpd],
             Self::Deliver => &[Name::Postroad, Name::Postfix],
+            Self::Idle => &[], // it starts its own
         }
     }
 }
@@ -118,6 +123,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let columns = match scenario {
         Scenario::Relay | Scenario::Deliver => throughput::run(&mut bench, &mut rows)?,
         Scenario::Latency => latency::run(&mut bench, &mut rows)?,
+        Scenario::Idle => idle::run(options, folder.path(), &mut rows)?,
     };
     drop(bench);
     println!("{}", machine::described(folder.path()));

@@ -80,6 +80,7 @@ pub(crate) fn start(
         (Name::Exim, Scenario::Relay | Scenario::Latency) => relaying_exim(tools, folder),
         (Name::Opensmtpd, Scenario::Relay | Scenario::Latency) => relaying_opensmtpd(tools, folder),
         (Name::Direct, Scenario::Relay | Scenario::Latency) => direct(tools, folder),
+        (_, Scenario::Idle) => bail!("idle connections are measured on a server of their own"),
     }
 }
 
@@ -134,7 +135,7 @@ fn filing_postroad(folder: &Path) -> anyhow::Result<Server> {
 }
 
 /// Settings as they ship, but for ports, loopback's right to relay and where mail goes.
-fn config(folder: &Path, smtp: SocketAddr, more: &str) -> anyhow::Result<PathBuf> {
+pub(super) fn config(folder: &Path, smtp: SocketAddr, more: &str) -> anyhow::Result<PathBuf> {
     let path = folder.join("postroad.toml");
     let data = folder.join("data");
     fs::create_dir_all(&data).context("cannot make the data folder")?;
@@ -150,7 +151,7 @@ fn program(name: &str) -> PathBuf {
     target_dir().join("release").join(name)
 }
 
-fn agent(
+pub(super) fn agent(
     name: &str,
     arguments: &[&str],
     config: &Path,
