@@ -1,0 +1,100 @@
+//! New settings and certificates while sessions are open: SIGHUP and `postroad reload`.
+
+use std::fs;
+
+use anyhow::{Context, Result};
+use postroad_tests::process::{outcome, run, until};
+use postroad_tests::smtp;
+use postroad_tests::suite::{Settings, Site};
+use postroad_tests::tls::Certificates;
+use rustix::process::Signal;
+
+/// What a new session offers.
+fn offer(site: &Site) -> Result<String> {
+    Ok(smtp::Client::connect(site.smtp)?.expect("EHLO client.test", 250)?.text)
+}
+
+/// Changes the file of settings.
+fn edit(site: &Site, from: &str, to: &str) -> Result<()> {
+    let text = fs::read_to_string(site.config())?;
+    assert!(text.contains(from), "{from:?} is not in {text}");
+    Ok(fs::write(site.config(), text.replacen(from, to, 1))?)
+}
+
+#[test]
+fn a_session_lives_through_a_reload_and_the_next_sees_the_new_settings() -> Result<()> {
+    let site = Site::new(&Settings::default())?;
+    let (mta, _mda) = (site.mta()?, site.mda()?);
+    let mut old = smtp::Client::connect(site.smtp)?;
+    old.expect("EHLO client.test", 250)?;
+    old.expect("MAIL FROM:<a@b.test>", 250)?;
+
+    edit(&site, "[mta]\n", "[mta]\nmessage_size_max = \"1MiB\"\n")?;
+    let output = run(site.command("postroad")?.arg("reload"))?;
+    assert!(!String::from_utf8_lossy(&output.stdout).contains("restart"), "{output:?}");
+    assert!(offer(&site)?.contains("SIZE 1048576"));
+
+    old.expect("RCPT TO:<alice@our.test>", 250)?;
+    old.expect("DATA", 354)?;
+    old.expect("Subject: x\r\n\r\nhere\r\n.", 250)?;
+    until("the letter", || site.new_mail("alice").is_ok_and(|mail| mail.len() == 1))?;
+
+    // What the process is bound to is named, and the rest counts.
+    edit(&site, "message_size_max = \"1MiB\"", "message_size_max = \"2MiB\"")?;
+    edit(&site, &format!("smtp = [\"{}\"]", site.smtp), "smtp = []")?;
+    let output = run(site.command("postroad")?.arg("reload"))?;
+    assert!(String::from_utf8_lossy(&output.stdout).contains("mta.smtp"), "{output:?}");
+    assert!(offer(&site)?.contains("SIZE 2097152"));
+
+    // Settings that are wrong change nothing, and the log says why.
+    edit(&site, "message_size_max = \"2MiB\"", "message_size_max = \"3MiB\"\nbogus = 1")?;
+    mta.signal(Signal::HUP)?;
+    until("the reason in the log", || mta.log().contains("unknown key \\\"bogus\\\""))
+        .map_err(|error| error.context(mta.log()))?;
+    assert!(offer(&site)?.contains("SIZE 2097152"));
+    assert!(mta.terminate()?.success());
+    Ok(())
+}
+
+#[test]
+fn a_new_certificate_is_shown_after_a_reload() -> Result<()> {
+    let site = Site::new(&Settings::default())?;
+    let _mta = site.mta()?;
+    let other = Site::new(&Settings::tables(format!(
+        "[[route]]\ndomain = \"*\"\nnext_hop = \"smtp://{}\"\n",
+        site.smtp
+    )))?;
+    let shown = || -> Result<String> {
+        // Relaying is refused or not: the certificate is all that counts here.
+        let output = outcome(other.command("postroad")?.args(["probe", "a@elsewhere.test"]))?;
+        let text = String::from_utf8(output.stdout)?;
+        let line = text.lines().find(|line| line.contains(", by CN=test authority"));
+        Ok(line.with_context(|| text.clone())?.to_owned())
+    };
+    assert!(shown()?.contains("for mx.our.test"), "{}", shown()?);
+    Certificates::make(&site.path("tls"), &["new.our.test"])?;
+    run(site.command("postroad")?.arg("reload"))?;
+    assert!(shown()?.contains("for new.our.test"), "{}", shown()?);
+    Ok(())
+}
+
+#[test]
+fn explain_says_what_a_client_would_see() -> Result<()> {
+    let site = Site::new(&Settings::default())?;
+    let _mta = site.mta()?;
+    let explain = |arguments: &[&str]| {
+        let mut command = site.command("postroad")?;
+        let output = outcome(command.arg("explain").args(arguments))?;
+        anyhow::Ok((String::from_utf8(output.stdout)?, output.status.success()))
+    };
+    let (text, taken) = explain(&["--from", "a@b.test", "--to", "x@elsewhere.test"])?;
+    assert!(!taken && text.contains("550 5.7.1"), "{text}");
+    let listed = ["--from", "a@b.test", "--to", "x@elsewhere.test", "--client", "127.0.0.1"];
+    let (text, taken) = explain(&listed)?;
+    assert!(taken && text.contains("mta.networks") && text.contains("DNS"), "{text}");
+    let (text, taken) = explain(&["--to", "postmaster@our.test", "--json"])?;
+    assert!(taken, "{text}");
+    let told: serde_json::Value = serde_json::from_str(&text)?;
+    assert_eq!(told["destinations"][0]["address"], "alice@our.test", "{told}");
+    Ok(())
+}
