@@ -3,7 +3,7 @@
 //! smtp-source itself doesn't say which messages were answered 250. So it talks through a [`Load`], which
 //! hands everything on, keeps each message that passes, and notes the reply after its final dot.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -70,6 +70,17 @@ impl Account {
     #[must_use]
     pub fn promised(&self) -> usize {
         self.promised.len()
+    }
+
+    /// The promised messages that no letter speaks of: a bounce returns the header of what it is about.
+    #[must_use]
+    pub fn untold(&self, letters: &[String]) -> Vec<String> {
+        let told: BTreeSet<&str> = letters
+            .iter()
+            .flat_map(|letter| letter.split("\nMessage-Id: <").skip(1))
+            .filter_map(|rest| Some(rest.split_once('>')?.0))
+            .collect();
+        self.promised.keys().filter(|id| !told.contains(id.as_str())).cloned().collect()
     }
 
     /// Takes back what was answered at this moment or later, and says how much that was.

@@ -4,7 +4,7 @@
 //! `POSTROAD_CRASH_KILLS` and `POSTROAD_CRASH_SEED` make it longer and repeat it; `cargo xtask crash` does.
 
 use std::fs;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::process::Command;
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use anyhow::{Context, Result, ensure};
 use postroad_tests::chance::{Chance, KILLS, rounds};
 use postroad_tests::load::{Account, Load, Speak};
 use postroad_tests::peers::{Needs, Postfix, PostfixSetup, Sink, Stage};
-use postroad_tests::process::{Process, listens, until};
+use postroad_tests::process::{Process, free_port, listens, until};
 use postroad_tests::suite::{Settings, Site, heavy};
 use rustix::process::Signal;
 
@@ -105,7 +105,8 @@ fn the_delivery_agent_keeps_what_it_promised() -> Result<()> {
 fn killing_the_delivery_agent_loses_nothing_of_the_transfer_agents() -> Result<()> {
     let Some(stage) = Stage::set_up(Needs::Tools)? else { return Ok(()) };
     let _alone = heavy()?;
-    let kills = rounds(KILLS, 6);
+    // After each the transfer agent waits before it tries again.
+    let kills = rounds(KILLS, 6).div_ceil(2);
     let site = Site::new(&settings(Settings::default()))?;
     let mta = site.mta()?;
     let load = Load::start(&stage, site.smtp, Speak::Smtp, "alice@our.test", SESSIONS)?;
@@ -190,17 +191,25 @@ fn kill_at_calls(
     Ok(kills)
 }
 
+/// Some of the letters are refused by their next hop: those come back, whole way and all.
 #[test]
 fn f01_the_transfer_agent_killed_at_system_calls_keeps_what_it_promised() -> Result<()> {
     let Some(stage) = Stage::set_up(Needs::Servers)? else { return Ok(()) };
     let _alone = heavy()?;
     let sink = Sink::start(&stage)?;
-    let site = Site::new(&settings(Settings::smart_host(sink.address)))?;
+    let refusing = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
+    let _refusing = Sink::start_at(&stage, refusing, &["-f", "rcpt"])?;
+    let mut base = Settings::smart_host(sink.address);
+    base.tables += &format!("[[route]]\ndomain = \"no.test\"\nnext_hop = \"smtp://{refusing}\"\n");
+    let site = Site::new(&settings(base))?;
     let load = Load::start(&stage, site.smtp, Speak::Smtp, "bob@sink.test", SESSIONS)?;
+    let hopeless = Load::start(&stage, site.smtp, Speak::Smtp, "bob@no.test", 2)?;
     let kills = kill_at_calls(&stage, &site, ("postroad-mta", site.smtp), || load.promised())?;
     let mta = site.mta()?;
-    let account = load.stop();
-    all_arrive(&account, || sink.messages(), kills * DELIVERIES).with_context(|| mta.log())
+    let (account, hopeless) = (load.stop(), hopeless.stop());
+    all_arrive(&account, || sink.messages(), kills * DELIVERIES).with_context(|| mta.log())?;
+    until("a bounce for each of the others", || hopeless.untold(&sink.messages()).is_empty())
+        .with_context(|| format!("{:?}\n{}", hopeless.untold(&sink.messages()), mta.log()))
 }
 
 #[test]

@@ -137,3 +137,26 @@ fn a_letter_waits_while_the_transfer_agent_is_down() -> Result<()> {
     assert!(letter.contains("\nSubject: later\n"), "{letter}");
     Ok(())
 }
+
+#[test]
+fn q09_arguments_with_line_breaks_are_refused_and_send_nothing() -> Result<()> {
+    let Some(host) = Host::set_up()? else { return Ok(()) };
+    for words in [
+        r#"/usr/sbin/sendmail -i "$(printf 'alice@our.test\nX-Evil: 1')""#,
+        r#"/usr/sbin/sendmail -i -f "$(printf 'bob@our.test>\nRCPT TO:<alice@our.test')" alice@our.test"#,
+        r#"/usr/sbin/sendmail -i -F "$(printf 'Bob\nBcc: bob@our.test')" alice@our.test"#,
+        r#"/usr/sbin/sendmail -i -O "$(printf 'QueueDirectory=/tmp\r')" alice@our.test"#,
+    ] {
+        let output = fed(&mut host.shell(words)?, b"Subject: evil\n\nx\n")?;
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        // sysexits.h: EX_USAGE.
+        assert_eq!(output.status.code(), Some(64), "{words}: {said}");
+        assert!(said.contains("line break"), "{words}: {said}");
+    }
+    // The next letter is the first that comes.
+    feed(&mut host.shell("/usr/sbin/sendmail -i alice@our.test")?, "Subject: the only one\n\nx\n")?;
+    let letter = host.letter()?;
+    assert!(letter.contains("\nSubject: the only one\n"), "{letter}");
+    assert_eq!(host.site.new_mail("bob")?.len(), 0);
+    Ok(())
+}
