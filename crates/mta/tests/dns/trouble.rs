@@ -45,7 +45,7 @@ const TROUBLES: [(&str, Trouble); 13] = [
 ];
 
 #[tokio::test] // Tests RFC 5321 §5.1: temporary trouble is never "no domain".
-async fn d01_every_trouble_with_every_question() {
+async fn d01_d07_d08_every_trouble_with_every_question() {
     let mut tasks = JoinSet::new();
     for (name, trouble) in TROUBLES {
         for (kinds, expected) in [

@@ -5,6 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
+use postroad_protocol::envelope::Recipient;
 use postroad_queue::spool::*;
 
 #[derive(Default)]
@@ -175,8 +176,31 @@ impl OwnedShard for MemoryShard {
         })
     }
 
-    fn visit<'a>(&'a self, _: &'a Filter, _: &'a mut Visitor<'_>) -> BoxFuture<'a, ()> {
-        unimplemented!("the engine counts nothing")
+    fn visit<'a>(&'a self, filter: &'a Filter, each: &'a mut Visitor<'_>) -> BoxFuture<'a, ()> {
+        Box::pin(async move {
+            for row in self.find(filter, Cursor::default(), usize::MAX).await.rows {
+                let standing = |(recipient, state): (&Recipient, &RecipientState)| {
+                    let standing = match state {
+                        RecipientState::Waiting { .. } => Standing::Waiting,
+                        RecipientState::Held { .. } => Standing::Held,
+                        RecipientState::Done => return None,
+                    };
+                    Some((recipient.address.to_string(), standing))
+                };
+                let recipients = row.envelope.recipients.iter().zip(&row.states);
+                let recipients: Vec<_> = recipients.filter_map(standing).collect();
+                let sender = row.envelope.reverse_path.address().map(ToString::to_string);
+                each(Sight {
+                    id: row.id,
+                    arrived: row.arrived,
+                    octets: row.octets,
+                    sender: sender.as_deref(),
+                    recipients: &mut recipients
+                        .iter()
+                        .map(|(to, standing)| (to.as_str(), *standing)),
+                });
+            }
+        })
     }
 
     fn release(&self) -> BoxFuture<'_, ()> {

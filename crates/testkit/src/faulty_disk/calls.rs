@@ -135,6 +135,12 @@ impl Disk for FaultyDisk {
         Ok(Stat { kind, octets, owner: Owner::Ours, mode, links })
     }
 
+    fn volume_number(&self, path: &Path) -> Result<u64, DiskError> {
+        let state = self.enter("volume_number", path)?;
+        let above = state.mounts.iter().enumerate().filter(|(_, mount)| path.starts_with(mount));
+        Ok(above.max_by_key(|(_, mount)| mount.iter().count()).map_or(0, |(at, _)| at as u64 + 1))
+    }
+
     fn lock(&self, path: &Path) -> Result<Box<dyn DiskLock>, DiskError> {
         let mut state = self.enter("lock", path)?;
         let node = match state.tree.find(path) {

@@ -69,6 +69,10 @@ struct State {
     tree: Tree,
     locked: Vec<u64>,
     space: Space,
+    /// Other file systems: where they are mounted.
+    mounts: Vec<PathBuf>,
+    /// Reads past the page cache find zeros.
+    forgotten: bool,
     /// What a failing sync gets to the platter.
     failing_sync: Survival,
     /// What the disk was before each call, where that is recorded.
@@ -96,6 +100,8 @@ impl FaultyDisk {
             tree,
             locked: Vec::new(),
             space: Space { octets: 1 << 40, inodes: 1 << 20 },
+            mounts: Vec::new(),
+            forgotten: false,
             failing_sync: Survival::least(),
             frames: None,
         };
@@ -175,6 +181,16 @@ impl FaultyDisk {
     /// Empties the page cache: what a failed sync didn't get to the platter isn't seen any more.
     pub fn evict(&self) {
         self.state().tree.evict();
+    }
+
+    /// The device forgets what it held: only the page cache still shows it.
+    pub fn forget(&self) {
+        self.state().forgotten = true;
+    }
+
+    /// From now on another file system is mounted there.
+    pub fn mount(&self, path: &Path) {
+        self.state().mounts.push(path.to_owned());
     }
 
     /// Sets the space that is said to be left. Writes don't use it up.

@@ -62,6 +62,9 @@ impl DiskFile for FaultyFile {
         let file = state.tree.file(self.node).ok_or_else(|| self.gone("read"))?;
         Ok(match self.view {
             View::Cache => copy_from(file.shown(), buffer, offset),
+            View::Platter if state.forgotten => {
+                copy_from(&vec![0; file.shown().len()], buffer, offset)
+            }
             View::Platter => copy_from(&file.past_the_cache(), buffer, offset),
         })
     }

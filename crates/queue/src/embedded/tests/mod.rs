@@ -1,7 +1,6 @@
 //! The engine, seen from inside the crate; `tests/` at the top of the crate has what is seen from outside.
 
 mod format;
-mod lossy;
 mod many;
 mod outside;
 mod trouble;

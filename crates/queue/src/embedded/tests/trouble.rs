@@ -2,13 +2,11 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use postroad_testkit::{FaultyDisk, Plan};
 
 use super::super::limits::SPARES_MAX;
-use super::lossy::Lossy;
 use super::{accept, block_on, content, done, engine, ids, open, refuses, stored, until};
 use crate::spool::{
     Accept, AcceptError, Condition, ContentError, Cursor, Edit, Fenced, Filter, OpenError,
@@ -161,11 +159,9 @@ fn f06_what_the_device_lost_is_written_anew_from_memory() {
         let disk = FaultyDisk::new();
         let forgotten = stored(&open(&disk).await).await;
         let disk = disk.restart();
-        let lossy = Lossy::new(&disk);
-        let lost = Arc::clone(&lossy.lost);
-        let queue = engine(lossy).open(ShardId(0)).await.unwrap();
+        let queue = open(&disk).await;
         let remembered = stored(&queue).await;
-        lost.store(true, Ordering::Relaxed);
+        disk.forget();
         disk.plan(Plan::FailNext { operation: "sync", errno: EIO });
         let (_, refused) = accept(&queue).await;
         assert!(matches!(refused, Accept::Refused(_)), "{refused:?}");
@@ -250,9 +246,9 @@ fn a_large_message_given_up_while_it_is_begun_leaves_nothing() {
 /// Row Q03: free space is asked for the queue's folder, so all of it has to be there.
 #[test]
 fn q03_a_folder_on_another_file_system_is_refused() {
-    let volume = |path: &Path| u64::from(path.ends_with("large"));
-    let lossy = Lossy { volume, ..Lossy::new(&FaultyDisk::new()) };
-    let error = engine(lossy).open_blocking().map(drop).unwrap_err();
+    let disk = FaultyDisk::new();
+    disk.mount(Path::new("/queue/large"));
+    let error = engine(disk).open_blocking().map(drop).unwrap_err();
     assert_eq!(
         error.to_string(),
         "/queue/large: is on another file system than /queue; unmount it, or name a folder there for the whole queue"
