@@ -5,8 +5,9 @@
 //! So the writer lets a group gather a little longer where that pays:
 //! - Outcomes alone wait for a message to ride with, if messages are coming in ([`OUTCOMES_WAIT`]): nobody's
 //!   250 depends on them, only the worker that brought them takes no other letter meanwhile.
-//! - Messages wait for more of their kind where the last group had several, a step at a time
-//!   ([`GATHER_STEP`]) for as long as each step brings somebody, [`GATHER_MAX`] at most.
+//! - Messages wait for more of their kind where the last group had several, and so do outcomes once no message
+//!   comes any more: a step at a time ([`GATHER_STEP`]) for as long as each step brings somebody,
+//!   [`GATHER_MAX`] at most.
 //! - What is urgent ([`Urgency::Now`], the end) waits for nobody, and takes all others with it.
 
 use std::collections::VecDeque;
@@ -98,6 +99,13 @@ impl Request {
         }
     }
 
+    fn outcomes(&self) -> usize {
+        match self {
+            Self::Note { .. } => 1,
+            Self::Accept { .. } | Self::Move { .. } | Self::Stop { .. } => 0,
+        }
+    }
+
     fn is_urgent(&self) -> bool {
         match self {
             Self::Note { urgency, .. } => *urgency == Urgency::Now,
@@ -119,6 +127,8 @@ struct Waiting {
     requests: VecDeque<Request>,
     /// Calls of `accept` among them.
     accepts: usize,
+    /// Outcomes and edits among them.
+    outcomes: usize,
     /// Urgent ones among them.
     urgent: usize,
     octets: u64,
@@ -151,11 +161,17 @@ impl Waiting {
 
     /// Whether nothing is gained by waiting for more.
     fn is_complete(&self) -> bool {
-        self.urgent > 0 || self.accepts >= GATHER_ENOUGH || self.octets >= GATHER_OCTETS_ENOUGH
+        self.urgent > 0 || self.crowd() >= GATHER_ENOUGH || self.octets >= GATHER_OCTETS_ENOUGH
+    }
+
+    /// How many are there for whose like more are waited: messages, or outcomes where there are none.
+    fn crowd(&self) -> usize {
+        if self.accepts > 0 { self.accepts } else { self.outcomes }
     }
 
     fn push(&mut self, request: Request) {
         self.accepts += request.accepts();
+        self.outcomes += request.outcomes();
         self.urgent += usize::from(request.is_urgent());
         self.octets += request.octets();
         self.requests.push_back(request);
@@ -171,6 +187,7 @@ impl Waiting {
                 break;
             }
             self.accepts -= request.accepts();
+            self.outcomes -= request.outcomes();
             self.urgent -= usize::from(request.is_urgent());
             self.octets -= request.octets();
             group.extend(self.requests.pop_front());
@@ -214,25 +231,24 @@ impl Waits {
 pub(crate) struct Pace {
     waits: Waits,
     /// Calls of `accept` in the last group that had any, and when it was taken.
-    last: Option<(usize, Instant)>,
+    accepts: Option<(usize, Instant)>,
+    /// The same for outcomes, where they were alone.
+    outcomes: Option<(usize, Instant)>,
 }
 
 impl Pace {
     pub(crate) fn new(waits: Waits) -> Self {
-        Self { waits, last: None }
+        Self { waits, accepts: None, outcomes: None }
     }
 
-    fn took(&mut self, accepts: usize) {
-        if accepts > 0 {
-            self.last = Some((accepts, Instant::now()));
-        }
+    fn took(&mut self, waiting: &Waiting) {
+        let last = if waiting.accepts > 0 { &mut self.accepts } else { &mut self.outcomes };
+        *last = Some((waiting.crowd(), Instant::now()));
     }
 
-    /// How many messages the last group had, if that was only just.
-    fn traffic(&self) -> usize {
-        self.last
-            .filter(|(_, at)| at.elapsed() < self.waits.traffic_age)
-            .map_or(0, |(accepts, _)| accepts)
+    /// How many the last group of this kind had, if that was only just.
+    fn just(&self, last: Option<(usize, Instant)>) -> usize {
+        last.filter(|(_, at)| at.elapsed() < self.waits.traffic_age).map_or(0, |(count, _)| count)
     }
 }
 
@@ -258,14 +274,14 @@ impl Inbox {
     /// Waits for something to do, and takes all that belongs into one group.
     pub(crate) fn take(&self, pace: &mut Pace) -> Vec<Request> {
         let mut waiting = self.sleep(self.lock(), Awaited::Anything, None);
-        let traffic = pace.traffic();
-        if waiting.accepts == 0 && traffic > 0 {
+        if waiting.accepts == 0 && pace.just(pace.accepts) > 0 {
             waiting = self.sleep(waiting, Awaited::Accepts(1), Some(pace.waits.outcomes));
         }
-        if waiting.accepts > 0 && traffic.max(waiting.accepts) > 1 {
+        let last = if waiting.accepts > 0 { pace.accepts } else { pace.outcomes };
+        if pace.just(last).max(waiting.crowd()) > 1 {
             waiting = self.gather(waiting, pace.waits);
         }
-        pace.took(waiting.accepts);
+        pace.took(&waiting);
         waiting.take_group()
     }
 
@@ -275,7 +291,7 @@ impl Inbox {
         self.sleep(self.lock(), Awaited::Anything, Some(patience)).take_group()
     }
 
-    /// Waits for more messages as long as they come.
+    /// Waits for more of the same as long as they come.
     fn gather<'a>(
         &'a self,
         mut waiting: MutexGuard<'a, Waiting>,
@@ -283,9 +299,9 @@ impl Inbox {
     ) -> MutexGuard<'a, Waiting> {
         let until = Instant::now() + waits.longest;
         loop {
-            let before = waiting.accepts;
+            let before = waiting.crowd();
             waiting = self.sleep(waiting, Awaited::Accepts(GATHER_ENOUGH), Some(waits.step));
-            if waiting.is_complete() || waiting.accepts == before || Instant::now() >= until {
+            if waiting.is_complete() || waiting.crowd() == before || Instant::now() >= until {
                 return waiting;
             }
         }
@@ -345,7 +361,9 @@ mod tests {
 
     fn pace(last_accepts: usize) -> Pace {
         let mut pace = Pace::new(LONG_WAITS);
-        pace.took(last_accepts);
+        if last_accepts > 0 {
+            pace.took(&Waiting { accepts: last_accepts, ..Waiting::default() });
+        }
         pace
     }
 
@@ -380,6 +398,13 @@ mod tests {
         assert_eq!(take(&mut pace(9), vec![accept(), accept(), urgent()], vec![]), 3);
         let stop = Request::Stop { done: oneshot::channel().0 };
         assert_eq!(take(&mut pace(9), vec![stop], vec![]), 1);
+    }
+
+    #[test]
+    fn outcomes_alone_gather_once_no_message_comes_any_more() {
+        let outcomes = |count| (0..count).map(|_| note(Urgency::MayWait)).collect::<Vec<_>>();
+        let taken = take(&mut pace(0), outcomes(2), outcomes(GATHER_ENOUGH - 2));
+        assert_eq!(taken, GATHER_ENOUGH);
     }
 
     #[test]

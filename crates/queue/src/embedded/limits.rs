@@ -25,8 +25,9 @@ pub(crate) const GATHER_STEP: Duration = Duration::from_micros(250);
 /// How long a group gathers in all: no client notices, and at a few thousand messages a second it is
 /// enough for ten of them to share a sync.
 pub(crate) const GATHER_MAX: Duration = Duration::from_millis(2);
-/// Messages in a group for which no more are waited: a sync costs each of them next to nothing.
-pub(crate) const GATHER_ENOUGH: usize = 24;
+/// Messages (or outcomes, where they are alone) in a group for which no more are waited: a tenth of a sync each
+/// is next to nothing, and with twenty clients the others go on meanwhile.
+pub(crate) const GATHER_ENOUGH: usize = 10;
 /// Octets in a group for which the same holds: writing them takes longer than the sync itself.
 pub(crate) const GATHER_OCTETS_ENOUGH: u64 = 1024 * 1024;
 /// How long outcomes wait for space, memory or file descriptors before they are tried again.

@@ -167,6 +167,7 @@ impl FaultyDisk {
         state.run += 1;
         state.plan = Plan::Sound;
         state.dead = false;
+        state.forgotten = false;
         state.calls.clear();
         state.locked.clear();
         Self { state: Arc::clone(&self.state), run: state.run }
@@ -183,7 +184,7 @@ impl FaultyDisk {
         self.state().tree.evict();
     }
 
-    /// The device forgets what it held: only the page cache still shows it.
+    /// The device forgets what it held, until the next run: only the page cache still shows it.
     pub fn forget(&self) {
         self.state().forgotten = true;
     }
