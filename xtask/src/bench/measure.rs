@@ -65,35 +65,41 @@ impl Drop for Group {
     }
 }
 
-/// A trace instance of our own; the kernel counts for everybody, so nothing else may run meanwhile.
-struct Tracing {
+/// Counts every kind of sync on this host, by a trace instance of our own.
+pub(crate) struct Syncs {
     instance: PathBuf,
 }
 
-impl Tracing {
-    /// `None` where tracefs isn't ours to use, or hasn't these events.
-    fn start(name: &str, events: &[String]) -> Option<Self> {
+const SYNC_CALLS: [&str; 5] = ["fsync", "fdatasync", "sync_file_range", "syncfs", "sync"];
+
+impl Syncs {
+    /// `None` where tracefs isn't ours to use.
+    pub(crate) fn start() -> Option<Self> {
         let tracing = Path::new("/sys/kernel/tracing");
         if !tracing.join("instances").is_dir() {
             let mount = ["-t", "tracefs", "tracefs", "/sys/kernel/tracing"];
             std::process::Command::new("mount").args(mount).status().ok()?;
         }
-        let ours = format!("instances/postroad-bench-{}-{name}", std::process::id());
-        let instance = tracing.join(ours);
+        let instance = tracing.join(format!("instances/postroad-bench-{}", std::process::id()));
         fs::create_dir(&instance).ok()?;
-        let tracing = Self { instance };
-        for event in events {
-            fs::write(tracing.instance.join("events").join(event).join("enable"), "1").ok()?;
-        }
-        Some(tracing)
+        let syncs = Self { instance };
+        syncs.switch("1").ok()?;
+        Some(syncs)
     }
 
-    /// A figure of the buffers of all processors, summed up.
-    fn total(&self, names: &[&str]) -> u64 {
+    fn switch(&self, to: &str) -> std::io::Result<()> {
+        let event =
+            |call: &str| self.instance.join(format!("events/syscalls/sys_enter_{call}/enable"));
+        SYNC_CALLS.iter().try_for_each(|call| fs::write(event(call), to))
+    }
+
+    /// Syncs since the start: events still in the buffers and those that newer ones pushed out.
+    pub(crate) fn count(&self) -> u64 {
         let Ok(cpus) = fs::read_dir(self.instance.join("per_cpu")) else { return 0 };
         let counted = |line: &str| {
-            let (name, number) = line.split_once(": ")?;
-            names.contains(&name).then(|| number.trim().parse::<u64>().ok())?
+            let number =
+                line.strip_prefix("entries: ").or_else(|| line.strip_prefix("overrun: "))?;
+            number.trim().parse::<u64>().ok()
         };
         let events = |cpu: std::io::Result<fs::DirEntry>| {
             let stats = fs::read_to_string(cpu.ok()?.path().join("stats")).ok()?;
@@ -103,68 +109,10 @@ impl Tracing {
     }
 }
 
-impl Drop for Tracing {
+impl Drop for Syncs {
     fn drop(&mut self) {
-        let _ = fs::write(self.instance.join("events/enable"), "0");
+        let _ = self.switch("0");
         let _ = fs::remove_dir(&self.instance);
-    }
-}
-
-/// Counts every kind of sync on this host.
-pub(crate) struct Syncs(Tracing);
-
-const SYNC_CALLS: [&str; 5] = ["fsync", "fdatasync", "sync_file_range", "syncfs", "sync"];
-
-impl Syncs {
-    /// `None` where nothing can be counted.
-    pub(crate) fn start() -> Option<Self> {
-        let events = SYNC_CALLS.map(|call| format!("syscalls/sys_enter_{call}"));
-        Tracing::start("syncs", &events).map(Self)
-    }
-
-    /// Syncs since the start: events still in the buffers and those that newer ones pushed out.
-    pub(crate) fn count(&self) -> u64 {
-        self.0.total(&["entries", "overrun"])
-    }
-}
-
-/// Counts the octets of files that syncs wrote to the device. Logs, which nobody syncs, aren't among them, nor
-/// is the file system's own journal.
-pub(crate) struct Written(Tracing);
-
-impl Written {
-    const EVENT: &str = "ext4/ext4_writepages_result";
-    /// KiB of buffer for each processor: some 100,000 syncs.
-    const BUFFER: &str = "16384";
-
-    /// `None` where nothing can be counted; it wants ext4.
-    pub(crate) fn start() -> Option<Self> {
-        let written = Self(Tracing::start("written", &[Self::EVENT.to_owned()])?);
-        let instance = &written.0.instance;
-        fs::write(instance.join("buffer_size_kb"), Self::BUFFER).ok()?;
-        let filter = instance.join("events").join(Self::EVENT).join("filter");
-        // WB_SYNC_ALL: somebody waits for it.
-        fs::write(filter, "sync_mode == 1").ok()?;
-        Some(written)
-    }
-
-    /// Forgets what was counted so far.
-    pub(crate) fn clear(&self) {
-        let _ = fs::write(self.0.instance.join("trace"), "");
-    }
-
-    /// Octets since the last [`Written::clear`]; `None` where they were too many to be counted.
-    pub(crate) fn octets(&self) -> Option<u64> {
-        const PAGE: u64 = 4096;
-        if self.0.total(&["overrun"]) > 0 {
-            return None;
-        }
-        let trace = fs::read_to_string(self.0.instance.join("trace")).ok()?;
-        let pages = |line: &str| {
-            let rest = line.split_once(" pages_written ")?.1;
-            rest.split_whitespace().next()?.parse::<u64>().ok()
-        };
-        Some(trace.lines().filter_map(pages).sum::<u64>() * PAGE)
     }
 }
 

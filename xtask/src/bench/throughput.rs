@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 
 use super::load::{self, Case};
-use super::measure::{Syncs, Written, device_octets};
+use super::measure::{Syncs, device_octets};
 use super::peers::{Server, Tools};
 use super::row::{Columns, Row, Rows};
 use super::{Bench, Options, floor, progress};
@@ -17,21 +17,12 @@ const RUN: Duration = Duration::from_secs(5);
 const PATIENCE: Duration = Duration::from_secs(120);
 
 const COLUMNS: Columns = Columns {
-    shown: &[
-        "per_s",
-        "accept_per_s",
-        "cpu_ms",
-        "syncs",
-        "synced_octets",
-        "device_octets",
-        "peak_rss_kib",
-    ],
+    shown: &["per_s", "accept_per_s", "cpu_ms", "syncs", "device_octets", "peak_rss_kib"],
     ratios: &[("rate ratio", "per_s"), ("CPU ratio", "cpu_ms")],
 };
 
 pub(super) fn run(bench: &mut Bench<'_>, rows: &mut Rows) -> anyhow::Result<Columns> {
-    let (syncs, written) = (Syncs::start(), Written::start());
-    let counters = Counters { folder: bench.folder, syncs, written };
+    let counters = Counters { folder: bench.folder, syncs: Syncs::start() };
     if counters.syncs.is_none() {
         eprintln!("syncs are not counted: that needs root and tracefs");
     }
@@ -62,7 +53,6 @@ struct Counters<'a> {
     /// On the file system that holds every queue.
     folder: &'a Path,
     syncs: Option<Syncs>,
-    written: Option<Written>,
 }
 
 /// Warms the server up, and gives the messages that make a run of about [`RUN`].
@@ -107,9 +97,6 @@ fn measured(
 ) -> anyhow::Result<BTreeMap<&'static str, f64>> {
     let (cpu, octets) = (server.group.cpu_seconds()?, device_octets(counters.folder).ok());
     let synced = counters.syncs.as_ref().map(Syncs::count);
-    if let Some(written) = &counters.written {
-        written.clear();
-    }
     let (accepted, arrived) = one_run(server, tools, case, messages)?;
     let count = messages as f64;
     let mut figures = BTreeMap::from([
@@ -121,9 +108,6 @@ fn measured(
     ]);
     if let (Some(syncs), Some(before)) = (&counters.syncs, synced) {
         figures.insert("syncs", (syncs.count() - before) as f64 / count);
-    }
-    if let Some(octets) = counters.written.as_ref().and_then(Written::octets) {
-        figures.insert("synced_octets", octets as f64 / count);
     }
     if let (Some(before), Ok(after)) = (octets, device_octets(counters.folder)) {
         figures.insert("device_octets", (after - before) as f64 / count);
