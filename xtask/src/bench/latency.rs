@@ -16,7 +16,7 @@ const PAUSE: Duration = Duration::from_millis(10);
 /// Between two looks at the sink.
 const LOOK: Duration = Duration::from_micros(20);
 const PATIENCE: Duration = Duration::from_secs(30);
-const LETTERS: u32 = 100;
+const LETTERS: u32 = 50;
 
 const COLUMNS: Columns = Columns {
     shown: &["accepted_p50_ms", "accepted_p99_ms", "delivered_p50_ms", "delivered_p99_ms"],
