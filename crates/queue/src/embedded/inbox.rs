@@ -6,8 +6,8 @@
 //! - Outcomes alone wait for a message to ride with, if messages are coming in ([`OUTCOMES_WAIT`]): nobody's
 //!   250 depends on them, only the worker that brought them takes no other letter meanwhile.
 //! - Messages wait for more of their kind where the last group had several, and so do outcomes once no message
-//!   comes any more: a step at a time ([`GATHER_STEP`]) for as long as each step brings somebody,
-//!   [`GATHER_MAX`] at most.
+//!   comes any more: a step at a time ([`GATHER_STEP`], or twice the gap between the last group's members where
+//!   that is longer) for as long as each step brings somebody, [`GATHER_MAX`] at most.
 //! - What is urgent ([`Urgency::Now`], the end) waits for nobody, and takes all others with it.
 
 use std::collections::VecDeque;
@@ -20,8 +20,8 @@ use tokio::sync::oneshot;
 use super::codec::Record;
 use super::index::Place;
 use super::limits::{
-    GATHER_ENOUGH, GATHER_MAX, GATHER_OCTETS_ENOUGH, GATHER_STEP, GROUP_OCTETS_MAX, OUTCOMES_WAIT,
-    TRAFFIC_AGE_MAX,
+    GATHER_ENOUGH, GATHER_GAPS, GATHER_MAX, GATHER_OCTETS_ENOUGH, GATHER_STEP, GROUP_OCTETS_MAX,
+    OUTCOMES_WAIT, TRAFFIC_AGE_MAX,
 };
 use crate::spool::{Accept, Fenced, LargeContent, QueueId};
 
@@ -201,7 +201,7 @@ impl Waiting {
 pub(crate) struct Waits {
     /// Outcomes alone, for a message.
     outcomes: Duration,
-    /// A group, for its next member ...
+    /// A group, for its next member, at least ...
     step: Duration,
     /// ... and in all.
     longest: Duration,
@@ -226,14 +226,24 @@ impl Waits {
     };
 }
 
-/// What the writer remembers of the last groups, to know whether waiting pays.
+/// What the writer remembers of the last groups, to know whether waiting pays, and how long.
 #[derive(Debug)]
 pub(crate) struct Pace {
     waits: Waits,
-    /// Calls of `accept` in the last group that had any, and when it was taken.
-    accepts: Option<(usize, Instant)>,
-    /// The same for outcomes, where they were alone.
-    outcomes: Option<(usize, Instant)>,
+    /// The last group that had messages.
+    accepts: Option<Last>,
+    /// The last that had outcomes alone.
+    outcomes: Option<Last>,
+}
+
+/// A group that has been taken.
+#[derive(Debug, Clone, Copy)]
+struct Last {
+    /// Calls of `accept` in it, or outcomes where they were alone.
+    crowd: usize,
+    at: Instant,
+    /// How far apart its members came, as far as that is known.
+    gap: Option<Duration>,
 }
 
 impl Pace {
@@ -242,13 +252,23 @@ impl Pace {
     }
 
     fn took(&mut self, waiting: &Waiting) {
+        let (crowd, at) = (waiting.crowd(), Instant::now());
         let last = if waiting.accepts > 0 { &mut self.accepts } else { &mut self.outcomes };
-        *last = Some((waiting.crowd(), Instant::now()));
+        let since = last.map(|last| at.duration_since(last.at));
+        let busy = since.filter(|since| *since < self.waits.traffic_age);
+        let gap = busy.and_then(|since| since.checked_div(u32::try_from(crowd).ok()?));
+        *last = Some(Last { crowd, at, gap });
     }
 
-    /// How many the last group of this kind had, if that was only just.
-    fn just(&self, last: Option<(usize, Instant)>) -> usize {
-        last.filter(|(_, at)| at.elapsed() < self.waits.traffic_age).map_or(0, |(count, _)| count)
+    /// The last group of this kind, if that was only just.
+    fn just(&self, last: Option<Last>) -> Option<Last> {
+        last.filter(|last| last.at.elapsed() < self.waits.traffic_age)
+    }
+
+    /// How long to wait for the next member: large letters come further apart than small ones.
+    fn step(&self, last: Option<Last>) -> Duration {
+        let gap = last.and_then(|last| last.gap).unwrap_or_default();
+        self.waits.step.max(gap * GATHER_GAPS).min(self.waits.longest)
     }
 }
 
@@ -274,12 +294,12 @@ impl Inbox {
     /// Waits for something to do, and takes all that belongs into one group.
     pub(crate) fn take(&self, pace: &mut Pace) -> Vec<Request> {
         let mut waiting = self.sleep(self.lock(), Awaited::Anything, None);
-        if waiting.accepts == 0 && pace.just(pace.accepts) > 0 {
+        if waiting.accepts == 0 && pace.just(pace.accepts).is_some() {
             waiting = self.sleep(waiting, Awaited::Accepts(1), Some(pace.waits.outcomes));
         }
-        let last = if waiting.accepts > 0 { pace.accepts } else { pace.outcomes };
-        if pace.just(last).max(waiting.crowd()) > 1 {
-            waiting = self.gather(waiting, pace.waits);
+        let last = pace.just(if waiting.accepts > 0 { pace.accepts } else { pace.outcomes });
+        if last.map_or(0, |last| last.crowd).max(waiting.crowd()) > 1 {
+            waiting = self.gather(waiting, pace.step(last), pace.waits.longest);
         }
         pace.took(&waiting);
         waiting.take_group()
@@ -295,12 +315,13 @@ impl Inbox {
     fn gather<'a>(
         &'a self,
         mut waiting: MutexGuard<'a, Waiting>,
-        waits: Waits,
+        step: Duration,
+        longest: Duration,
     ) -> MutexGuard<'a, Waiting> {
-        let until = Instant::now() + waits.longest;
+        let until = Instant::now() + longest;
         loop {
             let before = waiting.crowd();
-            waiting = self.sleep(waiting, Awaited::Accepts(GATHER_ENOUGH), Some(waits.step));
+            waiting = self.sleep(waiting, Awaited::Accepts(GATHER_ENOUGH), Some(step));
             if waiting.is_complete() || waiting.crowd() == before || Instant::now() >= until {
                 return waiting;
             }
@@ -413,5 +434,31 @@ mod tests {
         let taken = take(&mut pace(5), crowd(1), crowd(GATHER_ENOUGH - 1));
         assert_eq!(taken, GATHER_ENOUGH);
         assert_eq!(take(&mut pace(0), crowd(GATHER_ENOUGH), vec![]), GATHER_ENOUGH);
+    }
+
+    #[test]
+    fn a_group_waits_longer_for_members_that_come_further_apart() {
+        let last = |gap| Some(Last { crowd: 5, at: Instant::now(), gap });
+        let pace = Pace::new(Waits::WHERE_IT_PAYS);
+        assert_eq!(pace.step(None), GATHER_STEP);
+        assert_eq!(pace.step(last(None)), GATHER_STEP);
+        assert_eq!(pace.step(last(Some(GATHER_STEP / 10))), GATHER_STEP);
+        assert_eq!(pace.step(last(Some(GATHER_STEP))), GATHER_STEP * GATHER_GAPS);
+        assert_eq!(pace.step(last(Some(GATHER_MAX))), GATHER_MAX);
+        assert_eq!(Pace::new(Waits::NEVER).step(last(Some(GATHER_MAX))), Duration::ZERO);
+    }
+
+    #[test]
+    fn the_gap_is_known_from_one_group_to_the_next() {
+        let mut pace = pace(5);
+        let gap = |pace: &Pace| pace.accepts.and_then(|last| last.gap);
+        assert_eq!(gap(&pace), None);
+        pace.took(&Waiting { accepts: 4, ..Waiting::default() });
+        let (first, second) = (gap(&pace), Duration::from_secs(1));
+        assert!(first.is_some_and(|gap| gap < second), "{first:?}");
+        // After a pause it says nothing.
+        pace.waits.traffic_age = Duration::ZERO;
+        pace.took(&Waiting { accepts: 4, ..Waiting::default() });
+        assert_eq!(gap(&pace), None);
     }
 }

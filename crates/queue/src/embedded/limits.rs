@@ -22,9 +22,12 @@ pub(crate) const TRAFFIC_AGE_MAX: Duration = Duration::from_millis(10);
 /// How long a group waits for its next member: about as long as a fast device takes for a sync, so that
 /// waiting in vain costs little more than coming a moment too late would have.
 pub(crate) const GATHER_STEP: Duration = Duration::from_micros(250);
+/// How many times the gap between the last group's members it waits, where that is longer: by then the next one
+/// has come, nearly always, or none comes.
+pub(crate) const GATHER_GAPS: u32 = 2;
 /// How long a group gathers in all: no client notices, and at a few thousand messages a second it is
 /// enough for ten of them to share a sync.
-pub(crate) const GATHER_MAX: Duration = Duration::from_millis(2);
+pub(crate) const GATHER_MAX: Duration = Duration::from_millis(4);
 /// Messages (or outcomes, where they are alone) in a group for which no more are waited: a tenth of a sync each
 /// is next to nothing, and with twenty clients the others go on meanwhile.
 pub(crate) const GATHER_ENOUGH: usize = 10;
