@@ -7,7 +7,7 @@ use postroad_disk::{DiskError, DiskFile};
 
 use crate::embedded::codec::{Kind, Record};
 use crate::embedded::record::{
-    Contents, Found, HEAD_OCTETS, HEADER_OCTETS, Head, Header, Reader, first_mark, read_content,
+    Contents, Found, HEAD_OCTETS, HEADER_OCTETS, Head, Header, Reader, any_mark, read_content,
 };
 use crate::embedded::replay::Replay;
 
@@ -22,7 +22,7 @@ pub const TARGETS: [(&str, Body); 2] = [("segment", segment), ("queue_record", r
 pub fn segment(octets: &[u8]) {
     let header = octets.first_chunk::<HEADER_OCTETS>().and_then(Header::decode);
     let file = Octets(octets.to_vec());
-    let mark = header.map(|header| header.mark).or_else(|| first_mark(&file, 1).ok().flatten());
+    let mark = header.map(|header| header.mark).or_else(|| any_mark(&file, 1).ok().flatten());
     for contents in [Contents::Check, Contents::Skip] {
         let found = read(&file, mark.unwrap_or(0x7465_7374_6d61_726b), contents);
         let mut at = HEADER_OCTETS as u64;

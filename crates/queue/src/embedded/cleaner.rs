@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use postroad_disk::DiskError;
 
-use super::index::Reuse;
+use super::index::Fate;
 use super::limits::{
     LOG_PER_LIVE_MAX, LOG_SEGMENTS_FREE, RESUME_EVERY, SHORT_SEGMENTS_MAX, SPARES_MAX,
 };
@@ -126,17 +126,19 @@ fn clean(core: &Core) -> Result<(), DiskError> {
     }
 }
 
-/// Takes a segment out of the log: sets it aside to be written over, or removes it.
+/// Takes a segment out of the log: sets it aside to be written over, removes it, or keeps it for the operator.
 ///
 /// Where this fails it is done again as a whole. Unlike a file's content, names that a directory's sync
 /// failed to make durable aren't forgotten: they are the file system's own journal, which either gets them written
 /// later or refuses everything from then on.
 fn remove(core: &Core, segment: u32) -> Result<(), DiskError> {
-    let (disk, path) = (core.disk.as_ref(), core.layout.segment(segment));
-    let spare = is_spare(core, segment);
-    let taken = match spare {
-        true => disk.rename_noreplace(&path, &core.layout.spare(segment)),
-        false => disk.remove(&path),
+    let (disk, layout) = (core.disk.as_ref(), &core.layout);
+    let path = layout.segment(segment);
+    let fate = fate_of(core, segment);
+    let taken = match fate {
+        Fate::Reused => disk.rename_noreplace(&path, &layout.spare(segment)),
+        Fate::Removed => disk.remove(&path),
+        Fate::Kept => disk.rename_noreplace(&path, &layout.damaged_segment(segment)),
     };
     if let Err(error) = taken {
         match disk.stat(&path) {
@@ -145,22 +147,26 @@ fn remove(core: &Core, segment: u32) -> Result<(), DiskError> {
             Ok(_) | Err(_) => return Err(error),
         }
     }
-    disk.sync_dir(&core.layout.segments_dir())?;
+    if fate == Fate::Kept {
+        disk.sync_dir(&layout.damaged_dir())?;
+    }
+    disk.sync_dir(&layout.segments_dir())?;
     core.files().remove(&segment);
     core.index().segments.remove(&segment);
     // From here on the writer may take it.
-    if let (true, Some(spares)) = (spare, lock(&core.spares).as_mut()) {
+    if let (Fate::Reused, Some(spares)) = (fate, lock(&core.spares).as_mut()) {
         spares.push(segment);
     }
     Ok(())
 }
 
-/// Whether a segment is worth keeping: it was filled, it can be trusted, and few are kept.
-fn is_spare(core: &Core, segment: u32) -> bool {
-    let filled = core.index().segments.get(&segment).is_some_and(|usage| {
-        usage.reuse == Reuse::Allowed
-            && usage.octets > core.segment_octets / 2
-            && usage.octets <= 2 * core.segment_octets
-    });
-    filled && lock(&core.spares).as_ref().is_some_and(|spares| spares.len() < SPARES_MAX)
+/// A segment is worth writing over only where it was filled, it can be trusted, and few are kept.
+fn fate_of(core: &Core, segment: u32) -> Fate {
+    let Some(usage) = core.index().segments.get(&segment).copied() else { return Fate::Removed };
+    let filled = usage.octets > core.segment_octets / 2 && usage.octets <= 2 * core.segment_octets;
+    let few = || lock(&core.spares).as_ref().is_some_and(|spares| spares.len() < SPARES_MAX);
+    match usage.fate {
+        Fate::Reused if !filled || !few() => Fate::Removed,
+        fate => fate,
+    }
 }

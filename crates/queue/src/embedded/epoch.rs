@@ -50,7 +50,10 @@ fn read(disk: &dyn Disk, path: &Path) -> Result<u64, DiskError> {
         other => other?,
     };
     let mut octets = [0; 64];
-    let read = file.read_at(&mut octets, 0)?;
+    let read = match file.read_at(&mut octets, 0) {
+        Err(error) if error.is_shortage() => return Err(error),
+        read => read.unwrap_or(0),
+    };
     let epoch = octets.get(..read).and_then(parse);
     if epoch.is_none() {
         events::foreign(path, "it is damaged; ids go on from the log and the clock");

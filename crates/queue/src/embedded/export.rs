@@ -16,7 +16,7 @@ use super::codec::Storage;
 use super::damage::salvage;
 use super::index::{Entry, Index};
 use super::layout::Layout;
-use super::record::{Contents, HEAD_OCTETS, read_content};
+use super::record::{Contents, HEAD_OCTETS, HEADER_OCTETS, read_content};
 use super::recover::doubtful_from;
 use super::replay::{Replay, mark_of};
 use crate::spool::{OpenError, QueueId, QueueRow};
@@ -114,7 +114,7 @@ fn read(disk: &dyn Disk, layout: &Layout, begin: Replay) -> Result<Survey, OpenE
         for number in &log {
             let contents = if *number >= doubtful { Contents::Check } else { Contents::Skip };
             match segment(disk, layout, &mut replay, *number, contents) {
-                Ok(()) => {}
+                Ok(unread_there) => unread = unread.or(unread_there),
                 // A disk that fails here may give the rest.
                 Err(OpenError::Disk(error)) => unread = Some(error),
                 Err(error) => return Err(error),
@@ -128,18 +128,20 @@ fn read(disk: &dyn Disk, layout: &Layout, begin: Replay) -> Result<Survey, OpenE
     }
 }
 
+/// Reads a segment; gives why some of it couldn't be read, if that is so.
 fn segment(
     disk: &dyn Disk,
     layout: &Layout,
     replay: &mut Replay,
     number: u32,
     contents: Contents,
-) -> Result<(), OpenError> {
+) -> Result<Option<DiskError>, OpenError> {
     let path = layout.segment(number);
     let file = disk.open_read(&path)?;
-    let Some(mark) = mark_of(file.as_ref(), number, &path)? else { return Ok(()) };
-    replay.segment(number, mark, file.as_ref(), contents)?;
-    Ok(())
+    let Some(mark) = mark_of(file.as_ref(), number, &path)? else {
+        return Ok(file.read_at(&mut [0; HEADER_OCTETS], 0).err());
+    };
+    Ok(replay.segment(number, mark, file.as_ref(), contents)?.unread.error)
 }
 
 fn content(
@@ -159,12 +161,12 @@ fn content(
             disk.stat(&path)?;
             let place = entry.place;
             let from = u64::from(place.offset) + HEAD_OCTETS as u64 + u64::from(place.meta_octets);
-            let remains = salvage(file.as_ref(), from, u64::from(place.content_octets));
+            let (remains, _) = salvage(file.as_ref(), from, u64::from(place.content_octets))?;
             Ok((remains.into(), Soundness::Damaged))
         }
         Storage::Large { octets, checksum } => {
             let file = disk.open_read(&layout.large(id))?;
-            let content = salvage(file.as_ref(), 0, octets.min(file.len()?));
+            let (content, _) = salvage(file.as_ref(), 0, octets.min(file.len()?))?;
             let sound = content.len() as u64 == octets && crc32fast::hash(&content) == checksum;
             let soundness = if sound { Soundness::Sound } else { Soundness::Damaged };
             Ok((content.into(), soundness))

@@ -87,16 +87,19 @@ pub(crate) struct Usage {
     pub(crate) live_octets: u64,
     /// Messages that are still queued and stand here.
     pub(crate) live_messages: u64,
-    pub(crate) reuse: Reuse,
+    pub(crate) fate: Fate,
 }
 
-/// Whether a segment's file may be written over once nothing in it is needed any more.
+/// What becomes of a segment's file once nothing in it is needed any more.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) enum Reuse {
+pub(crate) enum Fate {
+    /// It may be written over.
     #[default]
-    Allowed,
-    /// A sync of it has failed.
-    Never,
+    Reused,
+    /// It is removed: a sync of it has failed.
+    Removed,
+    /// It goes to `damaged/` as it is: what couldn't be read of it may be readable another day.
+    Kept,
 }
 
 /// All queued messages, and what each segment holds of them.

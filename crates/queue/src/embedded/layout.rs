@@ -63,6 +63,11 @@ impl Layout {
         self.dir.join("damaged")
     }
 
+    /// Where a segment goes that couldn't be read whole.
+    pub(crate) fn damaged_segment(&self, number: u32) -> PathBuf {
+        self.damaged_dir().join(format!("{number:010}.log"))
+    }
+
     /// Creates what is missing and refuses what others could have put there (row Q03).
     pub(crate) fn prepare(&self, disk: &dyn Disk) -> Result<(), OpenError> {
         create_missing(disk, &self.dir)?;

@@ -23,8 +23,9 @@
 //! No run writes into a file of an earlier run, but to cut off its torn tail and to cover torn records before
 //! whole ones: whatever failed then can do no harm now.
 //!
-//! Damage that is no torn tail (a checksum doesn't fit) is copied to `damaged/` and reported; the
-//! messages before and behind it are unharmed. A message of which only the content is damaged stays in the
+//! Damage that is no torn tail (a checksum doesn't fit, or the disk can't read it) is copied to `damaged/` and
+//! reported; the messages before and behind it are unharmed. A segment of which the start couldn't read some goes
+//! to `damaged/` as it is when its turn has come: another day it may be readable. A message of which only the content is damaged stays in the
 //! queue: whoever wants to deliver it learns of it and holds it.
 //!
 //! Not here: when a message is due ([`crate::retry`]) and what is done with it (the agent's business).

@@ -11,7 +11,8 @@
 //! ```
 //! - `mark` is the segment's number and 32 bits drawn at random for it. After damage the reader looks for it to find the next
 //!   record; no letter's text can guess it, so no letter can pass for records. It also tells the records
-//!   of a segment from those that the same file held before it was written over.
+//!   of a segment from those that the same file held before it was written over. Where the header is damaged, any
+//!   intact record of this number tells the mark: a head always holds NULs, and no letter from outside holds one.
 //! - `group` is the offset in this segment at which the group commit began that wrote the record. A
 //!   group is written only when the one before it is durable, so whatever is damaged *before* the last
 //!   group was on the disk and has been altered; what is damaged from there on is the torn tail of a
@@ -22,6 +23,7 @@
 use postroad_disk::{DiskError, DiskFile};
 
 use super::codec::Kind;
+use super::damage::{Gap, Unread, salvage};
 use super::index::Place;
 use super::limits::{INLINE_OCTETS_MAX, META_OCTETS_MAX, SEGMENT_OCTETS};
 use crate::spool::QueueId;
@@ -193,14 +195,15 @@ pub(crate) struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     /// From the first record on. The header's mark is passed in, so that a damaged header (see
-    /// [`first_mark`]) doesn't cost the whole segment.
+    /// [`any_mark`]) doesn't cost the whole segment.
     pub(crate) fn new(
         file: &'a dyn DiskFile,
         mark: u64,
         contents: Contents,
     ) -> Result<Self, DiskError> {
         let octets = file.len()?;
-        let window = Window { start: 0, octets: Vec::new(), file_octets: octets };
+        let unread = Unread::default();
+        let window = Window { start: 0, octets: Vec::new(), file_octets: octets, unread };
         Ok(Self { file, octets, offset: HEADER_OCTETS as u64, mark, contents, window })
     }
 
@@ -230,7 +233,10 @@ impl<'a> Reader<'a> {
     fn tail(&mut self, from: u64) -> Result<Found, DiskError> {
         self.offset = self.octets;
         let window = self.window.fill(self.file, from, HEAD_OCTETS)?;
-        if window.starts_with(&self.mark.to_le_bytes()) {
+        let begun = window.starts_with(&self.mark.to_le_bytes());
+        // Of what can't be read nobody knows whether it is the end.
+        let head = Gap { from, to: self.octets.min(from + HEAD_OCTETS as u64) };
+        if begun || self.window.unread.touches(head) {
             return Ok(Found::Damaged { from, to: self.octets });
         }
         Ok(Found::End { offset: from })
@@ -239,22 +245,33 @@ impl<'a> Reader<'a> {
     /// Where the next intact record behind `from` begins.
     fn next_record(&mut self, from: u64) -> Result<Option<u64>, DiskError> {
         let mark = self.mark.to_le_bytes();
-        let mut at = from + 1;
-        while at + HEAD_OCTETS as u64 <= self.octets {
-            let window = self.window.fill(self.file, at, WINDOW_OCTETS)?;
-            let found = window.windows(mark.len()).position(|octets| octets == mark);
-            let Some(index) = found else {
-                // The mark may straddle the window's end.
-                at += (window.len().saturating_sub(mark.len() - 1)).max(1) as u64;
-                continue;
-            };
-            at += index as u64;
+        let mut from = from + 1;
+        while let Some(at) = self.next(&mark, from)? {
             if !matches!(self.record_at(at)?, Attempt::NoRecord) {
                 return Ok(Some(at));
             }
-            at += 1;
+            from = at + 1;
         }
         Ok(None)
+    }
+
+    /// Where these octets stand next, from a place on; a head has to fit behind it.
+    fn next(&mut self, wanted: &[u8], from: u64) -> Result<Option<u64>, DiskError> {
+        let mut at = from;
+        while at + HEAD_OCTETS as u64 <= self.octets {
+            let window = self.window.fill(self.file, at, WINDOW_OCTETS)?;
+            match window.windows(wanted.len()).position(|octets| octets == wanted) {
+                Some(index) => return Ok(Some(at + index as u64)),
+                // They may straddle the window's end.
+                None => at += (window.len().saturating_sub(wanted.len() - 1)).max(1) as u64,
+            }
+        }
+        Ok(None)
+    }
+
+    /// What of the file couldn't be read up to here.
+    pub(crate) fn unread(self) -> Unread {
+        self.window.unread
     }
 
     fn record_at(&mut self, offset: u64) -> Result<Attempt, DiskError> {
@@ -308,12 +325,13 @@ enum Attempt {
 /// Octets that are read at once; most records are smaller, so that one read serves many.
 const WINDOW_OCTETS: usize = 256 * 1024;
 
-/// A stretch of the file in memory.
+/// A stretch of the file in memory, with zeros for what can't be read.
 #[derive(Debug)]
 struct Window {
     start: u64,
     octets: Vec<u8>,
     file_octets: u64,
+    unread: Unread,
 }
 
 impl Window {
@@ -330,25 +348,36 @@ impl Window {
             return Ok(self.octets.get(skip..).unwrap_or_default());
         }
         let left = usize::try_from(self.file_octets.saturating_sub(offset)).unwrap_or(usize::MAX);
+        let octets = wanted.max(WINDOW_OCTETS).min(left);
         self.start = offset;
-        self.octets.resize(wanted.max(WINDOW_OCTETS).min(left), 0);
-        let read = file.read_at(&mut self.octets, offset)?;
-        self.octets.truncate(read);
+        self.octets.resize(octets, 0);
+        match file.read_at(&mut self.octets, offset) {
+            Ok(read) => self.octets.truncate(read),
+            Err(error) if error.is_shortage() => return Err(error),
+            // One bad sector costs what is in it, not all that is around it.
+            Err(_) => {
+                let (salvaged, unread) = salvage(file, offset, octets as u64)?;
+                self.octets = salvaged;
+                self.unread.join(unread);
+            }
+        }
         Ok(&self.octets)
     }
 }
 
-/// The mark of the first record, for a segment whose header is damaged. It has to hold the segment's
-/// number: a record of the file's former life doesn't.
-pub(crate) fn first_mark(file: &dyn DiskFile, number: u32) -> Result<Option<u64>, DiskError> {
-    let mut octets = [0; 8];
-    let read = file.read_at(&mut octets, HEADER_OCTETS as u64)?;
-    let mark = u64::from_le_bytes(octets);
-    if read < octets.len() || mark & u64::from(u32::MAX) != u64::from(number) {
-        return Ok(None);
+/// The mark of the first record that is intact, for a segment whose header is damaged. It has to hold the
+/// segment's number: a record of the file's former life doesn't.
+pub(crate) fn any_mark(file: &dyn DiskFile, number: u32) -> Result<Option<u64>, DiskError> {
+    let mut reader = Reader::new(file, 0, Contents::Skip)?;
+    let mut from = HEADER_OCTETS as u64;
+    while let Some(at) = reader.next(&number.to_le_bytes(), from)? {
+        reader.mark = u64_at(reader.window.fill(file, at, HEAD_OCTETS)?, 0);
+        if matches!(reader.record_at(at)?, Attempt::Intact(..)) {
+            return Ok(Some(reader.mark));
+        }
+        from = at + 1;
     }
-    let mut reader = Reader::new(file, mark, Contents::Skip)?;
-    Ok(matches!(reader.record_at(HEADER_OCTETS as u64)?, Attempt::Intact(..)).then_some(mark))
+    Ok(None)
 }
 
 /// The content of the record at a place that the index knows; `None` where head, meta or content

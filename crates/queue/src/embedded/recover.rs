@@ -10,7 +10,7 @@ use postroad_disk::{Disk, DiskError, DiskFile, DiskLock};
 
 use super::codec::Storage;
 use super::damage::{self, Gap};
-use super::index::Index;
+use super::index::{Fate, Index};
 use super::layout::{Layout, Segments};
 use super::record::{Contents, Found, HEADER_OCTETS, Reader};
 use super::replay::{Flaws, Replay, mark_of};
@@ -108,6 +108,9 @@ fn segment(
         }
         Contents::Skip => replay.segment(number, mark, file.as_ref(), contents)?,
     };
+    if !flaws.unread.is_empty() {
+        replay.index.segments.entry(number).or_default().fate = Fate::Kept;
+    }
     set_aside(disk, layout, number, file, contents, &flaws)
 }
 
@@ -120,7 +123,7 @@ fn set_aside(
     contents: Contents,
     flaws: &Flaws,
 ) -> Result<(), OpenError> {
-    let is_torn = |gap: &Gap| contents == Contents::Check && gap.from >= flaws.last_group;
+    let is_torn = |gap: &Gap| contents == Contents::Check && flaws.is_torn(*gap);
     let path = layout.segment(number);
     let (torn, damaged): (Vec<Gap>, Vec<Gap>) = flaws.gaps.iter().partition(|gap| is_torn(gap));
     if let [first, ..] = damaged.as_slice() {
@@ -156,12 +159,17 @@ fn without_records(
     file: &dyn DiskFile,
 ) -> Result<(), OpenError> {
     let octets = file.len()?;
+    let usage = replay.index.segments.entry(number).or_default();
+    // It stays in the list, so that it goes in its turn.
+    usage.octets = octets;
     if octets > HEADER_OCTETS as u64 {
+        let (_, unread) = damage::salvage(file, 0, octets)?;
+        if !unread.is_empty() {
+            usage.fate = Fate::Kept;
+        }
         let kept = damage::keep(disk, layout, number, &[Gap { from: 0, to: octets }])?;
         events::damaged(&layout.segment(number), 0, 1, octets, &kept);
     }
-    // It stays in the list, so that it is removed in its turn.
-    replay.index.segments.entry(number).or_default().octets = octets;
     Ok(())
 }
 

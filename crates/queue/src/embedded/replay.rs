@@ -6,10 +6,10 @@ use std::path::Path;
 use postroad_disk::{DiskError, DiskFile};
 
 use super::codec::Record;
-use super::damage::Gap;
+use super::damage::{Gap, Unread};
 use super::index::{Index, Place};
 use super::record::{
-    Contents, Found, HEADER_OCTETS, Head, Header, Reader, Version, first_mark, read_content,
+    Contents, Found, HEADER_OCTETS, Head, Header, Reader, Version, any_mark, read_content,
 };
 use crate::spool::{OpenError, QueueId};
 
@@ -32,6 +32,16 @@ pub(crate) struct Flaws {
     pub(crate) gaps: Vec<Gap>,
     /// Where the last group begins: what is damaged from there on was never known to be written.
     pub(crate) last_group: u64,
+    /// What of it couldn't be read.
+    pub(crate) unread: Unread,
+}
+
+impl Flaws {
+    /// Whether a stretch is what a write that was cut off has left: it is of the last group, and the disk can
+    /// read it.
+    pub(crate) fn is_torn(&self, gap: Gap) -> bool {
+        gap.from >= self.last_group && !self.unread.touches(gap)
+    }
 }
 
 impl Replay {
@@ -61,7 +71,7 @@ impl Replay {
         let mut reader = Reader::new(file, mark, contents)?;
         let mut flaws = Flaws { mark, ..Flaws::default() };
         // Whether a content that doesn't fit is a torn write or damage shows at the end.
-        let mut unfit: Vec<(QueueId, Head, Gap)> = Vec::new();
+        let mut unfit: Vec<(QueueId, Gap)> = Vec::new();
         let end = loop {
             match reader.step()? {
                 Found::Record { offset, head, meta } => {
@@ -72,7 +82,7 @@ impl Replay {
                     flaws.last_group = flaws.last_group.max(u64::from(head.group));
                     let gap = Gap { from: offset, to: offset + head.record_octets() };
                     match self.keep_damaged(number, offset, head, &meta) {
-                        Some(id) => unfit.push((id, head, gap)),
+                        Some(id) => unfit.push((id, gap)),
                         None => flaws.gaps.push(gap),
                     }
                 }
@@ -80,8 +90,9 @@ impl Replay {
                 Found::End { offset } => break offset,
             }
         };
-        for (id, head, gap) in unfit {
-            if u64::from(head.group) >= flaws.last_group {
+        flaws.unread = reader.unread();
+        for (id, gap) in unfit {
+            if flaws.is_torn(gap) {
                 self.index.remove(id);
                 flaws.gaps.push(gap);
             }
@@ -113,7 +124,7 @@ impl Replay {
         // A message that is there already was moved here. After a failed sync the copy may be torn, and then
         // the older one is the good one.
         let moved = matches!(record, Record::Message(_)) && self.index.messages.contains_key(&id);
-        if moved && read_content(file, place, id)?.is_none() {
+        if moved && !is_sound(file, place, id)? {
             flaws.gaps.push(Gap { from: offset, to: offset + head.record_octets() });
             return Ok(());
         }
@@ -144,6 +155,15 @@ impl Replay {
     }
 }
 
+/// Whether the content can be had and fits its checksum.
+fn is_sound(file: &dyn DiskFile, place: Place, id: QueueId) -> Result<bool, DiskError> {
+    match read_content(file, place, id) {
+        Ok(content) => Ok(content.is_some()),
+        Err(error) if error.is_shortage() => Err(error),
+        Err(_) => Ok(false),
+    }
+}
+
 fn place_of(segment: u32, offset: u64, head: Head) -> Place {
     Place {
         segment,
@@ -160,9 +180,13 @@ pub(crate) fn mark_of(
     path: &Path,
 ) -> Result<Option<u64>, OpenError> {
     let mut octets = [0; HEADER_OCTETS];
-    let read = file.read_at(&mut octets, 0)?;
-    let header = (read == HEADER_OCTETS).then(|| Header::decode(&octets)).flatten();
-    let Some(header) = header else { return Ok(first_mark(file, number)?) };
+    let header = match file.read_at(&mut octets, 0) {
+        Ok(HEADER_OCTETS) => Header::decode(&octets),
+        Ok(_) => None,
+        Err(error) if error.is_shortage() => return Err(error.into()),
+        Err(_) => None,
+    };
+    let Some(header) = header else { return Ok(any_mark(file, number)?) };
     let problem = match Version::of(header.version) {
         // The one reader there is. A second version gets a second one beside it; this one stays.
         Some(Version::One) if header.number == number => return Ok(Some(header.mark)),

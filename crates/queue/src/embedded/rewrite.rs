@@ -189,5 +189,6 @@ fn sound_content(
 fn remains(core: &Core, place: Place) -> Result<Bytes, DiskError> {
     let file: Box<dyn DiskFile> = core.disk.open_read(&core.layout.segment(place.segment))?;
     let from = u64::from(place.offset) + HEAD_OCTETS as u64 + u64::from(place.meta_octets);
-    Ok(damage::salvage(file.as_ref(), from, u64::from(place.content_octets)).into())
+    let (remains, _) = damage::salvage(file.as_ref(), from, u64::from(place.content_octets))?;
+    Ok(remains.into())
 }

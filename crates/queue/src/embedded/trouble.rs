@@ -23,7 +23,7 @@ use postroad_disk::DiskError;
 use super::codec::Record;
 use super::group::Group;
 use super::inbox::Pending;
-use super::index::{Place, Reuse};
+use super::index::{Fate, Place};
 use super::limits::{RESUME_EVERY, SHORTAGE_PAUSE, TRUST_AFTER};
 use super::segment::AppendError;
 use super::writer::{Tail, Writer};
@@ -88,7 +88,7 @@ impl Writer {
     pub(crate) fn abandon(&mut self, mut group: Group, error: DiskError) {
         events::segment_abandoned(self.segment.number, &error);
         self.distrusted.push(self.segment.number);
-        self.core.index().segments.entry(self.segment.number).or_default().reuse = Reuse::Never;
+        self.core.index().segments.entry(self.segment.number).or_default().fate = Fate::Removed;
         // New files are safer now than those that are written over.
         *lock(&self.core.spares) = None;
         group.cancel_messages();

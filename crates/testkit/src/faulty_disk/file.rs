@@ -1,8 +1,10 @@
 //! A file: what its readers see, what the platter holds, and what lies between.
 
+use std::collections::BTreeSet;
+use std::ops::Range;
 use std::sync::Arc;
 
-use super::survival::Survival;
+use super::survival::{SECTOR_OCTETS, Survival};
 
 /// One file, whatever its names are.
 #[derive(Debug, Clone)]
@@ -14,6 +16,8 @@ pub(super) struct FileNode {
     /// What was changed since, in order; any part of it may have got to the platter.
     pending: Vec<Change>,
     sync: SyncHealth,
+    /// Sectors that can't be read, by number.
+    broken: BTreeSet<usize>,
     pub(super) mode: u32,
 }
 
@@ -43,8 +47,27 @@ impl FileNode {
             platter: octets,
             pending: Vec::new(),
             sync: SyncHealth::Sound,
+            broken: BTreeSet::new(),
             mode: 0o600,
         }
+    }
+
+    /// The sector that holds this octet can't be read from now on, not even past a power cut; written it can be.
+    pub(super) fn break_sector(&mut self, octet: usize) {
+        self.broken.insert(octet / SECTOR_OCTETS);
+    }
+
+    /// All of it can be read again.
+    pub(super) fn mend(&mut self) {
+        self.broken.clear();
+    }
+
+    /// Whether a read of these octets fails.
+    pub(super) fn is_broken(&self, octets: Range<usize>) -> bool {
+        let end = octets.end.min(self.shown.len());
+        octets.start < end
+            && self.broken.range(octets.start / SECTOR_OCTETS..end.div_ceil(SECTOR_OCTETS)).count()
+                > 0
     }
 
     /// What a reader sees.
@@ -71,6 +94,9 @@ impl FileNode {
     }
 
     pub(super) fn write(&mut self, offset: usize, octets: &[u8]) {
+        let end = offset + octets.len();
+        self.broken
+            .retain(|sector| sector * SECTOR_OCTETS < offset || (sector + 1) * SECTOR_OCTETS > end);
         overwrite(Arc::make_mut(&mut self.shown), offset, octets);
         self.pending.push(Change::Write { offset, octets: octets.into() });
     }
@@ -124,7 +150,8 @@ impl FileNode {
 
     /// The power goes, and comes back.
     pub(super) fn lose_power(&mut self, survival: &mut Survival) {
-        *self = Self { mode: self.mode, ..Self::durable(self.survivor(survival)) };
+        let (mode, broken) = (self.mode, std::mem::take(&mut self.broken));
+        *self = Self { mode, broken, ..Self::durable(self.survivor(survival)) };
     }
 
     /// What is on the platter now: each torn piece of each write for itself, and each length.

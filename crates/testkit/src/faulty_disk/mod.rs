@@ -19,6 +19,8 @@
 //! - after a *failed sync* a part of what was to be synced is on the platter and the rest never will be: later
 //!   syncs say yes, and the page cache shows all of it until it is emptied ([`FaultyDisk::evict`]).
 //!
+//! - a *sector* that was broken ([`FaultyDisk::break_sector`]) can't be read until it is written.
+//!
 //! Which of all this survives is drawn from a seed. [`Plan::Cut`] with [`FaultyDisk::restart`] is the strict
 //! case: nothing survives but what was synced. A killed process ([`Plan::Kill`]) leaves all that was written.
 //!
@@ -187,6 +189,31 @@ impl FaultyDisk {
     /// The device forgets what it held, until the next run: only the page cache still shows it.
     pub fn forget(&self) {
         self.state().forgotten = true;
+    }
+
+    /// The sector of a file that holds this octet can't be read any more.
+    ///
+    /// # Panics
+    /// Where there is no such file.
+    pub fn break_sector(&self, path: &Path, octet: usize) {
+        self.with_file(path, |file| file.break_sector(octet));
+    }
+
+    /// All of a file can be read again.
+    ///
+    /// # Panics
+    /// Where there is no such file.
+    pub fn mend(&self, path: &Path) {
+        self.with_file(path, FileNode::mend);
+    }
+
+    fn with_file(&self, path: &Path, change: impl FnOnce(&mut FileNode)) {
+        let mut state = self.state();
+        let node = state.tree.find(path);
+        let Some(file) = node.and_then(|node| state.tree.file_mut(node)) else {
+            panic!("there is no file {}", path.display());
+        };
+        change(file);
     }
 
     /// From now on another file system is mounted there.

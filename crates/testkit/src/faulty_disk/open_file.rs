@@ -60,6 +60,10 @@ impl DiskFile for FaultyFile {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<usize, DiskError> {
         let state = self.enter("read")?;
         let file = state.tree.file(self.node).ok_or_else(|| self.gone("read"))?;
+        let start = usize::try_from(offset).unwrap_or(usize::MAX);
+        if file.is_broken(start..start.saturating_add(buffer.len())) {
+            return Err(self.gone("read"));
+        }
         Ok(match self.view {
             View::Cache => copy_from(file.shown(), buffer, offset),
             View::Platter if state.forgotten => {

@@ -20,7 +20,7 @@ enum Chance {
 }
 
 /// What a drive writes as a whole: a sector …
-const SECTOR_OCTETS: usize = 512;
+pub(super) const SECTOR_OCTETS: usize = 512;
 /// … and a file system: a page.
 const PAGE_OCTETS: usize = 4_096;
 

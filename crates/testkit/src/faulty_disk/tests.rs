@@ -178,3 +178,22 @@ fn names_are_never_replaced_but_by_rename() {
     assert_eq!(disk.files(), [path("/b"), path("/c")]);
     assert_eq!(disk.read(Path::new("/b")).unwrap(), b"a");
 }
+
+#[test]
+fn a_broken_sector_cannot_be_read_until_it_is_written() {
+    let disk = FaultyDisk::new();
+    disk.put(&path("/a"), &[b'x'; 2_000]);
+    disk.break_sector(&path("/a"), 1_000);
+    for disk in [disk.copy(), disk.restart_after_cut()] {
+        let mut file = disk.open(&path("/a")).unwrap();
+        let readable = |file: &dyn postroad_disk::DiskFile, from, octets| {
+            file.read_at(&mut vec![0; octets], from).is_ok()
+        };
+        assert!(readable(file.as_ref(), 0, 512) && readable(file.as_ref(), 1_024, 5_000));
+        assert!(!readable(file.as_ref(), 0, 513) && !readable(file.as_ref(), 1_023, 1));
+        file.write_all_at(&[&[b'y'; 300]], 512).unwrap();
+        assert!(!readable(file.as_ref(), 600, 1));
+        file.write_all_at(&[&[b'y'; 512]], 512).unwrap();
+        assert!(readable(file.as_ref(), 0, 2_000));
+    }
+}

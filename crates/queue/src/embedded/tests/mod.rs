@@ -1,5 +1,6 @@
 //! The engine, seen from inside the crate; `tests/` at the top of the crate has what is seen from outside.
 
+mod damage;
 mod format;
 mod many;
 mod outside;
