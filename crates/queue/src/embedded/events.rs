@@ -77,6 +77,10 @@ pub(crate) fn large_missing(id: QueueId, path: &Path) {
     tracing::error!(queue_id = %id, path = ?path, "the file of a large message is missing or cut short");
 }
 
+pub(crate) fn large_without_record(id: QueueId, kept: &Path) {
+    tracing::error!(queue_id = %id, kept = ?kept, "kept the content of a large message: the queue is damaged, and its envelope may be lost");
+}
+
 pub(crate) fn swept(path: &Path) {
     tracing::info!(path = ?path, "removed what a crash had left of a large message");
 }

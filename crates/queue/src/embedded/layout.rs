@@ -68,6 +68,11 @@ impl Layout {
         self.damaged_dir().join(format!("{number:010}.log"))
     }
 
+    /// Where the content of a large message goes whose record is lost.
+    pub(crate) fn damaged_large(&self, id: QueueId) -> PathBuf {
+        self.damaged_dir().join(format!("large-{id}"))
+    }
+
     /// Creates what is missing and refuses what others could have put there (row Q03).
     pub(crate) fn prepare(&self, disk: &dyn Disk) -> Result<(), OpenError> {
         create_missing(disk, &self.dir)?;

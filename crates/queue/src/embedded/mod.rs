@@ -9,7 +9,7 @@
 //!
 //! | The crash comes | It leaves | Who cleans up |
 //! |---|---|---|
-//! | while a large message arrives | a file in `large/` without a record | start-up removes it |
+//! | while a large message arrives | a file in `large/` without a record | start-up removes it; where the log is damaged it goes to `damaged/` |
 //! | before the group's sync returned | a whole record, part of one, or none; nobody was told 250 | start-up keeps whole records and cuts the rest off |
 //! | after the sync, before 250 was sent | a message that the client sends again | nobody can: a second copy (RFC 5321 §6.1) |
 //! | between the next hop's 250 and the outcome's sync | a message that is delivered again | the same |

@@ -28,6 +28,15 @@ pub(crate) struct Recovered {
     pub(crate) last_id: Option<QueueId>,
 }
 
+/// Whether all that was known to be stored can be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Log {
+    /// It can, but perhaps for what was being written at a crash.
+    Whole,
+    /// Records are missing, nobody knows of what.
+    Damaged,
+}
+
 /// Takes the queue and reads it.
 pub(crate) fn recover(disk: &Arc<dyn Disk>, layout: &Layout) -> Result<Recovered, OpenError> {
     let disk = disk.as_ref();
@@ -41,16 +50,17 @@ pub(crate) fn recover(disk: &Arc<dyn Disk>, layout: &Layout) -> Result<Recovered
     let Segments { log, spares } = layout.segments(disk)?;
     let doubtful = doubtful_from(disk, layout, &log)?;
     let mut replay = Replay::default();
+    let mut state = Log::Whole;
     for number in &log {
         let contents = if *number >= doubtful { Contents::Check } else { Contents::Skip };
-        segment(disk, layout, &mut replay, *number, contents)?;
+        state = state.max(segment(disk, layout, &mut replay, *number, contents)?);
     }
     let Replay { mut index, last_id, .. } = replay;
     for spare in spares {
         disk.remove(&layout.spare(spare))?;
     }
     remove_unused(disk, layout, &mut index)?;
-    sweep_large(disk, layout, &index)?;
+    sweep_large(disk, layout, &index, state)?;
     let next_segment = log.last().map_or(1, |last| last + 1);
     Ok(Recovered { lock, index, next_segment, last_id })
 }
@@ -93,7 +103,7 @@ fn segment(
     replay: &mut Replay,
     number: u32,
     contents: Contents,
-) -> Result<(), OpenError> {
+) -> Result<Log, OpenError> {
     let path = layout.segment(number);
     let mut file = disk.open(&path)?;
     let Some(mark) = mark_of(file.as_ref(), number, &path)? else {
@@ -122,7 +132,7 @@ fn set_aside(
     mut file: Box<dyn DiskFile>,
     contents: Contents,
     flaws: &Flaws,
-) -> Result<(), OpenError> {
+) -> Result<Log, OpenError> {
     let is_torn = |gap: &Gap| contents == Contents::Check && flaws.is_torn(*gap);
     let path = layout.segment(number);
     let (torn, damaged): (Vec<Gap>, Vec<Gap>) = flaws.gaps.iter().partition(|gap| is_torn(gap));
@@ -147,7 +157,7 @@ fn set_aside(
     if !torn.is_empty() {
         file.sync()?;
     }
-    Ok(())
+    Ok(if damaged.is_empty() { Log::Whole } else { Log::Damaged })
 }
 
 /// A segment that was begun and not finished, or that is damaged from its first octet on.
@@ -157,20 +167,21 @@ fn without_records(
     replay: &mut Replay,
     number: u32,
     file: &dyn DiskFile,
-) -> Result<(), OpenError> {
+) -> Result<Log, OpenError> {
     let octets = file.len()?;
     let usage = replay.index.segments.entry(number).or_default();
     // It stays in the list, so that it goes in its turn.
     usage.octets = octets;
-    if octets > HEADER_OCTETS as u64 {
-        let (_, unread) = damage::salvage(file, 0, octets)?;
-        if !unread.is_empty() {
-            usage.fate = Fate::Kept;
-        }
-        let kept = damage::keep(disk, layout, number, &[Gap { from: 0, to: octets }])?;
-        events::damaged(&layout.segment(number), 0, 1, octets, &kept);
+    if octets <= HEADER_OCTETS as u64 {
+        return Ok(Log::Whole);
     }
-    Ok(())
+    let (_, unread) = damage::salvage(file, 0, octets)?;
+    if !unread.is_empty() {
+        usage.fate = Fate::Kept;
+    }
+    let kept = damage::keep(disk, layout, number, &[Gap { from: 0, to: octets }])?;
+    events::damaged(&layout.segment(number), 0, 1, octets, &kept);
+    Ok(Log::Damaged)
 }
 
 /// Removes segments that were begun and never written to, wherever they stand: every start begins one, and
@@ -188,8 +199,9 @@ fn remove_unused(disk: &dyn Disk, layout: &Layout, index: &mut Index) -> Result<
     Ok(())
 }
 
-/// Removes files of large messages that no record leads to, and reports records whose file is missing.
-fn sweep_large(disk: &dyn Disk, layout: &Layout, index: &Index) -> Result<(), DiskError> {
+/// Removes files of large messages that no record leads to, and reports records whose file is missing. Where
+/// records are missing, one of them may have led to the file: then it is kept for the operator.
+fn sweep_large(disk: &dyn Disk, layout: &Layout, index: &Index, log: Log) -> Result<(), DiskError> {
     let there = layout.large_ids(disk)?;
     let missing = index.messages.iter().filter(|(id, entry)| {
         matches!(entry.storage, Storage::Large { .. }) && !there.contains(id)
@@ -202,12 +214,22 @@ fn sweep_large(disk: &dyn Disk, layout: &Layout, index: &Index) -> Result<(), Di
         match index.messages.get(&id).map(|entry| entry.storage) {
             Some(Storage::Large { octets, .. }) if disk.stat(&path)?.octets == octets => {}
             Some(Storage::Large { .. }) => events::large_missing(id, &path),
+            None if log == Log::Damaged => keep_large(disk, layout, id)?,
             Some(Storage::Inline) | None => {
                 events::swept(&path);
                 large::remove(disk, &path);
             }
         }
     }
+    Ok(())
+}
+
+fn keep_large(disk: &dyn Disk, layout: &Layout, id: QueueId) -> Result<(), DiskError> {
+    let (path, kept) = (layout.large(id), layout.damaged_large(id));
+    disk.rename_noreplace(&path, &kept)?;
+    disk.sync_dir(&layout.damaged_dir())?;
+    disk.sync_dir(&layout.large_dir())?;
+    events::large_without_record(id, &kept);
     Ok(())
 }
 

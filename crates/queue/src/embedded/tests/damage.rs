@@ -155,3 +155,59 @@ fn f12_an_export_says_where_it_could_not_read() {
         }
     });
 }
+
+/// A large letter of eight octets, by itself in its group.
+async fn stored_large(queue: &Queue) -> QueueId {
+    let id = queue.new_id();
+    let mut writer = queue.start_large(id).await.unwrap();
+    writer.append(Bytes::from_static(b"precious")).await.unwrap();
+    let content = writer.finish().await.unwrap();
+    let verdicts = queue.accept(vec![NewMessage { content, ..message(id) }]).await;
+    assert!(matches!(verdicts.as_slice(), [Accept::Stored]), "{verdicts:?}");
+    id
+}
+
+/// The envelope is lost, so no record leads to the content any more: it isn't what a crash left.
+#[test]
+fn f13_damage_to_an_envelope_leaves_the_content_of_a_large_letter() {
+    block_on(async {
+        let disk = FaultyDisk::new();
+        let queue = open(&disk).await;
+        let before = disk.read(&segment(1)).unwrap().len();
+        let lost = stored_large(&queue).await;
+        let other = stored(&queue).await;
+        queue.release().await;
+        let mut octets = disk.read(&segment(1)).unwrap();
+        octets[before + 40] ^= 1;
+        let disk = disk.restart();
+        disk.put(&segment(1), &octets);
+        let kept = PathBuf::from(format!("/queue/damaged/large-{lost}"));
+        let large = PathBuf::from(format!("/queue/large/{lost}"));
+        let queue = open(&disk).await;
+        assert_eq!(ids(&queue).await, [other]);
+        assert_eq!(disk.read(&kept).unwrap(), b"precious");
+        assert_eq!(disk.read(&large), None);
+        // It is there after a power cut, and the next start has nothing to add.
+        let disk = disk.restart_after_cut();
+        open(&disk).await;
+        assert_eq!(disk.read(&kept).unwrap(), b"precious");
+    });
+}
+
+/// A record that was cut off was never known to be stored: its content is what a crash left.
+#[test]
+fn a_torn_tail_leaves_no_content_of_a_large_letter() {
+    block_on(async {
+        let disk = FaultyDisk::new();
+        let queue = open(&disk).await;
+        stored(&queue).await;
+        let torn = stored_large(&queue).await;
+        queue.release().await;
+        let octets = disk.read(&segment(1)).unwrap();
+        let disk = disk.restart();
+        disk.put(&segment(1), &octets[..octets.len() - 1]);
+        open(&disk).await;
+        let of_letter = |path: &PathBuf| path.to_string_lossy().contains(&torn.to_string());
+        assert!(!disk.files().iter().any(of_letter), "{:?}", disk.files());
+    });
+}
