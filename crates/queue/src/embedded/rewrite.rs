@@ -29,7 +29,7 @@ pub(crate) enum Progress {
 pub(crate) enum Source {
     /// As any reader does.
     Cache,
-    /// Past the page cache, which shows what a failed sync didn't write.
+    /// Past the page cache first, for it shows what a failed sync didn't write.
     Device,
 }
 
@@ -156,32 +156,43 @@ fn stands(core: &Core, id: QueueId, place: Place) -> bool {
     core.index().messages.get(&id).is_some_and(|entry| entry.place == place)
 }
 
-/// The content as it was accepted; `None` where it can't be had any more.
+/// The content as it was accepted; `None` where it can't be had any more. Wherever it is read, its checksum says
+/// whether it is the letter.
 fn sound_content(
     core: &Core,
     id: QueueId,
     place: Place,
     source: Source,
 ) -> Result<Option<Bytes>, DiskError> {
-    let read = match source {
+    let stored = unless_damaged(match source {
         Source::Cache => core.read_inline(id, place),
-        Source::Device => core
-            .disk
-            .open_past_cache(&core.layout.segment(place.segment))
-            .and_then(|file| read_content(file.as_ref(), place, id))
-            .map(|content| content.map(Bytes::from)),
-    };
+        Source::Device => read_past_cache(core, id, place),
+    })?;
+    if stored.is_some() {
+        return Ok(stored);
+    }
+    let mut restored = lock(&core.recent).get(id);
+    // What a failed sync didn't write isn't on the device, and in the page cache for a while.
+    if restored.is_none() && source == Source::Device {
+        restored = unless_damaged(core.read_inline(id, place))?;
+    }
+    if restored.is_some() {
+        events::restored(id);
+    }
+    Ok(restored)
+}
+
+fn read_past_cache(core: &Core, id: QueueId, place: Place) -> Result<Option<Bytes>, DiskError> {
+    let file = core.disk.open_past_cache(&core.layout.segment(place.segment))?;
+    Ok(read_content(file.as_ref(), place, id)?.map(Bytes::from))
+}
+
+/// Nothing, where the disk can't read it either. Where something is merely short it may be had later: nothing
+/// is known to be wrong with it.
+fn unless_damaged(read: Result<Option<Bytes>, DiskError>) -> Result<Option<Bytes>, DiskError> {
     match read {
-        Ok(Some(content)) => Ok(Some(content)),
-        // Later it may be had: nothing is known to be wrong with it.
         Err(error) if error.is_shortage() => Err(error),
-        Ok(None) | Err(_) => {
-            let recent = lock(&core.recent).get(id);
-            if recent.is_some() {
-                events::restored(id);
-            }
-            Ok(recent)
-        }
+        read => Ok(read.unwrap_or(None)),
     }
 }
 

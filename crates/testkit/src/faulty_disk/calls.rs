@@ -29,15 +29,19 @@ fn named<T>(operation: &'static str, path: &Path, result: io::Result<T>) -> Resu
 
 impl FaultyDisk {
     fn open_file(&self, path: &Path, view: View) -> Result<Box<dyn DiskFile>, DiskError> {
-        let state = self.enter("open", path)?;
+        let operation = match view {
+            View::Cache => "open",
+            View::Platter => "open_past_cache",
+        };
+        let state = self.enter(operation, path)?;
         let node = state
             .tree
             .find(path)
-            .ok_or_else(|| kind_error("open", path, io::ErrorKind::NotFound))?;
+            .ok_or_else(|| kind_error(operation, path, io::ErrorKind::NotFound))?;
         match state.tree.file(node) {
             Some(_) => Ok(self.file(node, path, view)),
             // As O_NOFOLLOW and friends would refuse it.
-            None => Err(error("open", path, IO_ERROR)),
+            None => Err(error(operation, path, IO_ERROR)),
         }
     }
 

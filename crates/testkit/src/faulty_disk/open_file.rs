@@ -58,11 +58,15 @@ impl DiskFile for FaultyFile {
     }
 
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<usize, DiskError> {
-        let state = self.enter("read")?;
-        let file = state.tree.file(self.node).ok_or_else(|| self.gone("read"))?;
+        let operation = match self.view {
+            View::Cache => "read",
+            View::Platter => "read_past_cache",
+        };
+        let state = self.enter(operation)?;
+        let file = state.tree.file(self.node).ok_or_else(|| self.gone(operation))?;
         let start = usize::try_from(offset).unwrap_or(usize::MAX);
         if file.is_broken(start..start.saturating_add(buffer.len())) {
-            return Err(self.gone("read"));
+            return Err(self.gone(operation));
         }
         Ok(match self.view {
             View::Cache => copy_from(file.shown(), buffer, offset),

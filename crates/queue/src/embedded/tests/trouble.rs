@@ -165,6 +165,7 @@ fn f06_what_the_device_lost_is_written_anew_from_memory() {
         disk.plan(Plan::FailNext { operation: "sync", errno: EIO });
         let (_, refused) = accept(&queue).await;
         assert!(matches!(refused, Accept::Refused(_)), "{refused:?}");
+        until(|| disk.count("read_past_cache") > 0).await;
         // It has been written anew when its segment, the second, can go in its turn.
         queue.settle(done(forgotten)).await.unwrap();
         let second = PathBuf::from("/queue/segments/0000000002.log");
@@ -172,6 +173,41 @@ fn f06_what_the_device_lost_is_written_anew_from_memory() {
         assert_eq!(ids(&queue).await, [remembered]);
         let queue = open(&disk.restart_after_cut()).await;
         assert_eq!(queue.content(remembered).await.unwrap(), content(remembered));
+    });
+}
+
+/// The device holds other octets than the page cache and memory has let go of the letter: the cache has it still,
+/// and its checksum says that it is the letter.
+#[test]
+fn f06_what_the_page_cache_alone_still_has_is_written_anew() {
+    block_on(async {
+        let disk = FaultyDisk::new();
+        let old = stored(&open(&disk).await).await;
+        let disk = disk.restart();
+        let queue = open(&disk).await;
+        // Moved, and so not in memory, into a segment of this run.
+        let first = PathBuf::from("/queue/segments/0000000001.log");
+        while disk.read(&first).is_some() {
+            let passing = stored(&queue).await;
+            queue.settle(done(passing)).await.unwrap();
+        }
+        disk.forget();
+        disk.plan(Plan::FailNext { operation: "sync", errno: EIO });
+        let (_, refused) = accept(&queue).await;
+        assert!(matches!(refused, Accept::Refused(_)), "{refused:?}");
+        // Read again, and written anew in the segment after that.
+        until(|| disk.count("read_past_cache") > 0).await;
+        let newest =
+            disk.files().into_iter().filter(|path| path.starts_with("/queue/segments")).max();
+        let newest = newest.unwrap();
+        let text = content(old);
+        until(|| disk.read(&newest).is_some_and(|o| o.windows(text.len()).any(|w| w == text)))
+            .await;
+        queue.release().await;
+        let queue = open(&disk.restart_after_cut()).await;
+        let page = queue.find(&Filter::default(), Cursor::default(), 1).await;
+        assert!(matches!(page.rows[0].states[..], [RecipientState::Waiting { .. }]), "{page:?}");
+        assert_eq!(queue.content(old).await.unwrap(), text);
     });
 }
 
