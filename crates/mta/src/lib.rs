@@ -49,7 +49,7 @@ const LOCAL_SOCKET_MODE: u32 = 0o666;
 /// Mode of the operator's socket.
 const CONTROL_SOCKET_MODE: u32 = 0o600;
 
-/// Why the agent can't start.
+/// Why the agent can't start, or can't go on.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The queue.
@@ -86,6 +86,11 @@ pub enum StartError {
     /// Signals.
     #[error("cannot catch signals")]
     Signals(#[source] std::io::Error),
+    /// The queue has ended by a fault of ours.
+    #[error(
+        "the queue has ended by a fault of ours (see the log); all that was answered 250 is in it; start the agent anew"
+    )]
+    QueueFailed,
 }
 
 /// The agent, started.
@@ -99,14 +104,26 @@ pub struct Mta {
 /// Runs the agent in this process until SIGTERM or SIGINT; tells the service manager when it is ready.
 ///
 /// # Errors
-/// [`StartError`]; once it runs, nothing ends it but a signal.
+/// [`StartError`]; once it runs, nothing ends it but a signal or [`StartError::QueueFailed`].
 pub async fn run(loaded: Loaded, handed: Handed) -> Result<(), StartError> {
     let (_trigger, shutdown) = Shutdown::on_signals().map_err(StartError::Signals)?;
     let reload = Reload::on_hangup().map_err(StartError::Signals)?;
     let mta = Mta::start(loaded.config, Some(loaded.path), handed, shutdown).await?;
     process::ready();
-    mta.serve(Some(reload)).await;
-    Ok(())
+    let shard = Arc::clone(&mta.live.inbound().shard);
+    while_it_lasts(shard.as_ref(), mta.serve(Some(reload))).await
+}
+
+/// Serves for as long as the queue does. Without it there is nothing to wait for: whoever was not answered yet
+/// comes again, and the supervisor starts the agent anew.
+async fn while_it_lasts(
+    shard: &dyn OwnedShard,
+    serve: impl Future<Output = ()>,
+) -> Result<(), StartError> {
+    tokio::select! {
+        () = serve => Ok(()),
+        () = shard.failed() => Err(StartError::QueueFailed),
+    }
 }
 
 impl Mta {
@@ -282,4 +299,35 @@ fn in_words(guarantee: &Guarantee) -> String {
         several => format!("{several} copies"),
     };
     format!("{copies}, survives {}", guarantee.survives)
+}
+
+#[cfg(test)]
+mod tests {
+    use postroad_protocol::address::ReversePath;
+    use postroad_protocol::envelope::Envelope;
+    use postroad_queue::{Content, NewMessage};
+    use postroad_testkit::{FaultyDisk, Plan};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_agent_ends_with_an_error_where_its_queue_does() {
+        let disk = FaultyDisk::new();
+        let spool = Embedded::new(Arc::new(disk.clone()), PathBuf::from("/queue"));
+        let shard = spool.open(ShardId(0)).await.unwrap();
+        while_it_lasts(shard.as_ref(), std::future::ready(())).await.unwrap();
+        disk.plan(Plan::PanicNext { operation: "write" });
+        let message = NewMessage {
+            id: shard.new_id(),
+            arrived: SystemTime::UNIX_EPOCH,
+            envelope: Envelope::new(ReversePath::Null, Vec::new()),
+            content: Content::Memory("text".into()),
+        };
+        let serve = async {
+            shard.accept(vec![message]).await;
+            std::future::pending().await
+        };
+        let ended = while_it_lasts(shard.as_ref(), serve).await;
+        assert!(matches!(ended, Err(StartError::QueueFailed)), "{ended:?}");
+    }
 }

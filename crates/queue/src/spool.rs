@@ -405,6 +405,11 @@ pub trait OwnedShard: Send + Sync {
     fn condition(&self) -> Condition {
         Condition::Sound
     }
+    /// Comes back only where the engine has ended by a fault of ours: nothing is taken in or recorded any more, and
+    /// the process had better be started anew.
+    fn failed(&self) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::pending())
+    }
     /// Starts a message too large for memory: content is appended while it arrives. Dropping the
     /// writer forgets it.
     fn start_large(&self, id: QueueId) -> BoxFuture<'_, Result<Box<dyn LargeWriter>, AcceptError>>;

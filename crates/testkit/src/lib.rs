@@ -9,5 +9,5 @@ pub mod faulty_disk;
 pub mod lying_disk;
 pub mod power_cut;
 
-pub use faulty_disk::{FaultyDisk, Plan, Random, Recording};
+pub use faulty_disk::{FaultyDisk, Held, Plan, Random, Recording};
 pub use lying_disk::LyingDisk;

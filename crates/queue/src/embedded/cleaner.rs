@@ -28,16 +28,25 @@ pub(crate) fn start_if_due(core: &Arc<Core>) {
     if plan(core).is_none() || !core.cleaning.begin() {
         return;
     }
-    let core = Arc::clone(core);
-    Arc::clone(&core.helpers).spawn(move || {
-        while let Err(error) = clean(&core) {
+    let at_it = AtIt(Arc::clone(core));
+    core.staff.upkeep.spawn(move || {
+        let core = &at_it.0;
+        while let Err(error) = clean(core) {
             events::cleaning_waits(&error);
             if core.cleaning.is_closed_within(RESUME_EVERY) {
                 break;
             }
         }
-        core.cleaning.end();
     });
+}
+
+/// The one that cleans; dropped, by a panic too, it lets the next one begin, and the writer end.
+struct AtIt(Arc<Core>);
+
+impl Drop for AtIt {
+    fn drop(&mut self) {
+        self.0.cleaning.end();
+    }
 }
 
 /// Lets one clean at a time, and lets the writer's end wait for that one.

@@ -37,6 +37,12 @@ pub(crate) fn stopped(error: &DiskError) {
     );
 }
 
+pub(crate) fn writer_failed() {
+    tracing::error!(
+        "the queue's writer has ended by a fault of ours: nothing is taken in or recorded any more; start the agent anew, and report what stands above"
+    );
+}
+
 pub(crate) fn resumed() {
     tracing::warn!("the queue can be written again: going on");
 }

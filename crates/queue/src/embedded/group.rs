@@ -216,6 +216,6 @@ fn gone(core: &Core, effect: Effect) {
     core.forget_recent(id);
     if let Storage::Large { .. } = storage {
         let (disk, path) = (Arc::clone(&core.disk), core.layout.large(id));
-        core.helpers.spawn(move || super::large::remove(disk.as_ref(), &path));
+        core.staff.large.spawn(move || super::large::remove(disk.as_ref(), &path));
     }
 }

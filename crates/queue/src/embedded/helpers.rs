@@ -1,14 +1,35 @@
-//! A few threads for blocking work that must not hold up the log's writer: large messages, reads of
-//! what isn't in memory any more, cleaning.
+//! A few threads for blocking work that must not hold up the log's writer. Each kind of work has its own, so that
+//! a disk that hangs for one kind doesn't starve the others.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
 use tokio::sync::oneshot;
 
-use super::limits::HELPER_THREADS;
+use super::limits::{LARGE_THREADS, READER_THREADS, UPKEEP_THREADS};
 
 type Job = Box<dyn FnOnce() + Send>;
+
+/// All helpers of a queue.
+#[derive(Debug)]
+pub(crate) struct Staff {
+    /// Write large messages, and remove them.
+    pub(crate) large: Arc<Helpers>,
+    /// Read what isn't in memory any more.
+    pub(crate) readers: Helpers,
+    /// Clean, and read again what a failed sync has left: they wait and try again while the disk fails.
+    pub(crate) upkeep: Helpers,
+}
+
+impl Staff {
+    pub(crate) fn start() -> std::io::Result<Self> {
+        Ok(Self {
+            large: Arc::new(Helpers::start("queue-large", LARGE_THREADS)?),
+            readers: Helpers::start("queue-reader", READER_THREADS)?,
+            upkeep: Helpers::start("queue-upkeep", UPKEEP_THREADS)?,
+        })
+    }
+}
 
 /// The threads' inbox; they end when it is dropped and empty.
 #[derive(Debug)]
@@ -17,12 +38,12 @@ pub(crate) struct Helpers {
 }
 
 impl Helpers {
-    pub(crate) fn start() -> std::io::Result<Self> {
+    fn start(name: &str, threads: usize) -> std::io::Result<Self> {
         let (inbox, jobs) = mpsc::channel::<Job>();
         let jobs = Arc::new(Mutex::new(jobs));
-        for _ in 0..HELPER_THREADS {
+        for _ in 0..threads {
             let jobs = Arc::clone(&jobs);
-            std::thread::Builder::new().name("queue-helper".to_owned()).spawn(move || {
+            std::thread::Builder::new().name(name.to_owned()).spawn(move || {
                 loop {
                     let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
                     let Ok(job) = job else { return };

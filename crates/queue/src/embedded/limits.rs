@@ -68,8 +68,12 @@ pub(crate) const SPACE_AGE_MAX: Duration = Duration::from_secs(1);
 pub(crate) const WALK_STEP: usize = 256;
 /// Messages that an operator's edit changes at once: mail that comes meanwhile waits for no more than these.
 pub(crate) const EDIT_STEP: usize = 1024;
-/// Threads for what must not hold up the log: large messages, reads, cleaning.
-pub(crate) const HELPER_THREADS: usize = 4;
+/// Threads that write large messages: enough to keep a device busy.
+pub(crate) const LARGE_THREADS: usize = 4;
+/// Threads that read what isn't in memory any more: the same.
+pub(crate) const READER_THREADS: usize = 4;
+/// Threads that clean (one does) and read again what a failed sync has left (one does): each may wait for long.
+pub(crate) const UPKEEP_THREADS: usize = 2;
 /// The log is cleaned where it is more than this many times as long as what is alive in it …
 pub(crate) const LOG_PER_LIVE_MAX: u64 = 2;
 /// … and longer than this many segments, …

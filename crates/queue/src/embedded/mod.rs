@@ -39,6 +39,7 @@ use std::time::{Instant, SystemTime};
 
 use bytes::Bytes;
 use postroad_disk::{Disk, DiskError, DiskFile, Space};
+use tokio::sync::watch;
 
 mod cleaner;
 pub(crate) mod codec;
@@ -71,7 +72,7 @@ pub use export::{Exported, Soundness, Survey, export, survey};
 pub(crate) use large::LargeClaim;
 
 use codec::micros;
-use helpers::Helpers;
+use helpers::Staff;
 use inbox::{Inbox, Waits};
 use index::{Index, Place};
 use layout::Layout;
@@ -144,7 +145,7 @@ impl Embedded {
             clock: Arc::clone(&self.clock),
             segment_octets: self.segment_octets,
             inbox: Inbox::default(),
-            helpers: Arc::new(Helpers::start().map_err(|error| self.thread_error(error))?),
+            staff: Staff::start().map_err(|error| self.thread_error(error))?,
             next_id: AtomicU64::new(first_id.number()),
             index: Mutex::new(recovered.index),
             recent: Mutex::default(),
@@ -153,6 +154,8 @@ impl Embedded {
             condition: Mutex::default(),
             spares: Mutex::new(Some(Vec::new())),
             cleaning: cleaner::Gate::default(),
+            doubts: Mutex::default(),
+            end: watch::Sender::new(End::NotYet),
         });
         core.used(segment.number, segment.end);
         cleaner::start_if_due(&core);
@@ -203,7 +206,7 @@ pub(crate) struct Core {
     clock: Clock,
     segment_octets: u64,
     inbox: Inbox,
-    helpers: Arc<Helpers>,
+    staff: Staff,
     next_id: AtomicU64,
     index: Mutex<Index>,
     recent: Mutex<Recent>,
@@ -216,6 +219,20 @@ pub(crate) struct Core {
     /// Segments to be written over; `None` while the disk isn't trusted, for then new files are safer.
     spares: Mutex<Option<Vec<u32>>>,
     cleaning: cleaner::Gate,
+    /// Segments that are to be read again.
+    doubts: Mutex<rewrite::Doubts>,
+    /// Whether the writer has ended.
+    end: watch::Sender<End>,
+}
+
+/// Whether the writer has ended, and how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    NotYet,
+    /// The queue was given up.
+    Released,
+    /// By a panic.
+    Failed,
 }
 
 impl fmt::Debug for Core {
@@ -229,6 +246,9 @@ impl fmt::Debug for Core {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+/// What whoever comes after the writer's panic is told, and the operator.
+const WRITER_FAILED: &str = "its writer has ended by a fault of ours; start the agent anew";
 
 /// Segments kept open for reading.
 const FILES_MAX: usize = 64;
@@ -280,6 +300,16 @@ impl Core {
             Condition::Refusing { why } => Some(why.clone()),
             Condition::Sound | Condition::Suspect { .. } => None,
         }
+    }
+
+    /// Nothing is written any more: whoever comes is refused at once, whoever waits for the end learns of it.
+    fn ended(&self, end: End) {
+        let why = match end {
+            End::Failed => AcceptError::Disk(WRITER_FAILED.to_owned()),
+            End::Released | End::NotYet => AcceptError::Stopping,
+        };
+        self.set_condition(Condition::Refusing { why });
+        self.end.send_replace(end);
     }
 
     fn new_id(&self) -> QueueId {

@@ -4,6 +4,8 @@
 //! What can't be read any more isn't thrown away: the message stays in the queue, held, with whatever
 //! octets there are and a checksum that doesn't fit them, so that nobody takes them for the letter.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use postroad_disk::{DiskError, DiskFile};
 use tokio::sync::oneshot;
@@ -33,19 +35,62 @@ pub(crate) enum Source {
     Device,
 }
 
-/// Reads what stands in segments whose sync has failed from the device, and writes it anew. Goes on until
-/// that is done or the queue ends.
-pub(crate) fn read_again(core: &Core, segments: &[u32]) {
-    for segment in segments {
+/// Segments whose sync has failed, to be read again from the device.
+#[derive(Debug, Default)]
+pub(crate) struct Doubts {
+    segments: Vec<u32>,
+    /// Somebody is at it.
+    busy: bool,
+}
+
+/// Lets a helper read what stands in segments whose sync has failed from the device, and write it anew. It goes on
+/// until that is done or the queue ends.
+pub(crate) fn read_again(core: &Arc<Core>, segments: Vec<u32>) {
+    let mut doubts = lock(&core.doubts);
+    doubts.segments.extend(segments);
+    if doubts.segments.is_empty() || std::mem::replace(&mut doubts.busy, true) {
+        return;
+    }
+    drop(doubts);
+    let reading = Reading(Arc::clone(core));
+    core.staff.upkeep.spawn(move || {
         loop {
-            match empty(core, *segment, Source::Device) {
-                Ok(Progress::Done) => break,
+            // One that can't be read yet holds up no other.
+            reading.try_each();
+            if reading.is_done() || reading.0.cleaning.is_closed_within(RESUME_EVERY) {
+                return;
+            }
+        }
+    });
+}
+
+/// The one that reads again.
+struct Reading(Arc<Core>);
+
+impl Reading {
+    fn try_each(&self) {
+        let segments = lock(&self.0.doubts).segments.clone();
+        for segment in segments {
+            match empty(&self.0, segment, Source::Device) {
+                Ok(Progress::Done) => lock(&self.0.doubts).segments.retain(|s| *s != segment),
                 Ok(Progress::Stuck) => {}
                 Err(error) => events::cleaning_waits(&error),
             }
-            if core.cleaning.is_closed_within(RESUME_EVERY) {
-                return;
-            }
+        }
+    }
+
+    /// Whether nothing is left to do. In the same moment the next one may begin.
+    fn is_done(&self) -> bool {
+        let mut doubts = lock(&self.0.doubts);
+        doubts.busy = !doubts.segments.is_empty();
+        !doubts.busy
+    }
+}
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            lock(&self.0.doubts).busy = false;
         }
     }
 }

@@ -16,7 +16,7 @@ use super::limits::{
     STATE_OCTETS_MAX,
 };
 use super::state::State;
-use super::{Core, events, large, lock, walk};
+use super::{Core, End, events, large, lock, walk};
 use crate::spool::{
     Accept, AcceptError, BoxFuture, Condition, Content, ContentError, Cursor, DelayNotice, Edit,
     Fenced, Filter, LargeWriter, NewMessage, Outcome, OwnedShard, Page, Presence, QueueId, Visitor,
@@ -63,7 +63,7 @@ impl OwnedShard for Shard {
 
     fn start_large(&self, id: QueueId) -> BoxFuture<'_, Result<Box<dyn LargeWriter>, AcceptError>> {
         let core = &self.core;
-        let (disk, helpers) = (Arc::clone(&core.disk), Arc::clone(&core.helpers));
+        let (disk, helpers) = (Arc::clone(&core.disk), Arc::clone(&core.staff.large));
         Box::pin(large::start(disk, helpers, &core.layout, id))
     }
 
@@ -73,6 +73,14 @@ impl OwnedShard for Shard {
 
     fn condition(&self) -> Condition {
         self.core.condition()
+    }
+
+    fn failed(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            let mut end = self.core.end.subscribe();
+            // The sender is in the core, which is ours.
+            let _ = end.wait_for(|end| *end == End::Failed).await;
+        })
     }
 
     fn probe<'a>(&'a self, ids: &'a [QueueId]) -> BoxFuture<'a, Vec<Presence>> {
@@ -106,7 +114,7 @@ impl OwnedShard for Shard {
                 return Ok(content);
             }
             let core = Arc::clone(&self.core);
-            let read = self.core.helpers.run(move || read_content(&core, id));
+            let read = self.core.staff.readers.run(move || read_content(&core, id));
             // The helpers end with the queue.
             read.await.unwrap_or(Err(ContentError::Unknown(id)))
         })

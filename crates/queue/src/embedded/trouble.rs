@@ -15,7 +15,6 @@
 //!
 //! While anything is held, messages are refused at once; whoever waits for an outcome goes on waiting.
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use postroad_disk::DiskError;
@@ -200,12 +199,7 @@ impl Writer {
 
     /// Has what stands in the segments that were given up read again and written anew.
     fn read_again(&mut self) {
-        let distrusted = std::mem::take(&mut self.distrusted);
-        if distrusted.is_empty() {
-            return;
-        }
-        let core = Arc::clone(&self.core);
-        self.core.helpers.spawn(move || rewrite::read_again(&core, &distrusted));
+        rewrite::read_again(&self.core, std::mem::take(&mut self.distrusted));
     }
 
     /// The queue is being closed: what is held is tried once more.

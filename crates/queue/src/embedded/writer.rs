@@ -9,7 +9,6 @@ use std::time::Instant;
 
 use postroad_disk::{DiskError, DiskLock};
 
-use super::Core;
 use super::cleaner;
 use super::codec::Kind;
 use super::events;
@@ -20,6 +19,7 @@ use super::limits::{BEGIN_EVERY, SEGMENT_OCTETS_HARD, TAIL_OCTETS};
 use super::record::{HEADER_OCTETS, Head};
 use super::segment::{AppendError, Segment};
 use super::trouble::{Pause, Trust};
+use super::{Core, End};
 
 #[derive(Debug)]
 pub(crate) struct Writer {
@@ -199,6 +199,14 @@ impl Writer {
 /// given up only when nothing is written any more.
 impl Drop for Writer {
     fn drop(&mut self) {
+        // Before anybody is told: whoever is must find intake stopped.
+        self.core.ended(match std::thread::panicking() {
+            true => {
+                events::writer_failed();
+                End::Failed
+            }
+            false => End::Released,
+        });
         // Cleaning ends at its next write, which finds the inbox closed.
         self.core.inbox.close();
         std::mem::take(&mut self.held).give_up();

@@ -9,6 +9,7 @@
 //! | a file: page cache, platter, torn writes, failed syncs | `file` |
 //! | a directory: names that are seen, names that are durable | `directory` |
 //! | the file system as a whole, snapshots | `tree` |
+//! | calls that wait until they are let go | [`Held`] |
 //! | each state that a disk went through, and its surviving trees | [`Recording`] |
 //!
 //! [`FaultyDisk`] promises exactly what `postroad_disk` says and takes away the rest:
@@ -28,13 +29,14 @@
 //! threads of the last run get nothing more done.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use postroad_disk::{DiskError, Space};
 
 mod calls;
 mod directory;
 mod file;
+mod held;
 mod open_file;
 mod plan;
 mod random;
@@ -44,6 +46,7 @@ mod survival;
 mod tests;
 mod tree;
 
+pub use held::Held;
 pub use plan::Plan;
 pub use random::Random;
 pub use recording::Recording;
@@ -59,6 +62,8 @@ use tree::{Node, Tree};
 #[derive(Debug, Clone)]
 pub struct FaultyDisk {
     state: Arc<Mutex<State>>,
+    /// Calls that were held go on.
+    let_go: Arc<Condvar>,
     run: u64,
 }
 
@@ -75,6 +80,8 @@ struct State {
     mounts: Vec<PathBuf>,
     /// Reads past the page cache find zeros.
     forgotten: bool,
+    /// Calls that wait.
+    held: held::Calls,
     /// What a failing sync gets to the platter.
     failing_sync: Survival,
     /// What the disk was before each call, where that is recorded.
@@ -104,10 +111,11 @@ impl FaultyDisk {
             space: Space { octets: 1 << 40, inodes: 1 << 20 },
             mounts: Vec::new(),
             forgotten: false,
+            held: held::Calls::default(),
             failing_sync: Survival::least(),
             frames: None,
         };
-        Self { state: Arc::new(Mutex::new(state)), run: 0 }
+        Self { state: Arc::new(Mutex::new(state)), let_go: Arc::default(), run: 0 }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -172,7 +180,8 @@ impl FaultyDisk {
         state.forgotten = false;
         state.calls.clear();
         state.locked.clear();
-        Self { state: Arc::clone(&self.state), run: state.run }
+        self.let_go.notify_all();
+        Self { state: Arc::clone(&self.state), let_go: Arc::clone(&self.let_go), run: state.run }
     }
 
     /// Another disk that is what this one is now.
@@ -289,7 +298,7 @@ impl FaultyDisk {
         operation: &'static str,
         path: &Path,
     ) -> Result<MutexGuard<'_, State>, DiskError> {
-        let mut state = self.state();
+        let mut state = self.when_let_go(operation, path);
         match state.enter(self.run, operation, path) {
             Ok(()) => Ok(state),
             Err(errno) => Err(calls::error(operation, path, errno)),
@@ -315,6 +324,10 @@ impl State {
         self.calls.push(call);
         match self.plan.fate(number, operation) {
             Fate::Made => Ok(()),
+            Fate::Panics => {
+                self.plan = Plan::Sound;
+                panic!("{operation} {}: as planned", path.display());
+            }
             Fate::Ends => {
                 self.dead = true;
                 Err(IO_ERROR)

@@ -39,7 +39,7 @@ impl DiskFile for FaultyFile {
     fn write_all_at(&mut self, buffers: &[&[u8]], offset: u64) -> Result<(), DiskError> {
         let octets = buffers.concat();
         let start = usize::try_from(offset).map_err(|_| error("write", &self.path, FULL))?;
-        let mut state = self.disk.state();
+        let mut state = self.disk.when_let_go("write", &self.path);
         let result = state.enter(self.disk.run, "write", &self.path);
         let written = match result {
             Ok(()) => octets.as_slice(),
@@ -91,7 +91,7 @@ impl DiskFile for FaultyFile {
     }
 
     fn sync(&mut self) -> Result<(), DiskError> {
-        let mut state = self.disk.state();
+        let mut state = self.disk.when_let_go("sync", &self.path);
         let result = state.enter(self.disk.run, "sync", &self.path);
         let over = state.is_over(self.disk.run);
         let State { tree, failing_sync, .. } = &mut *state;

@@ -20,6 +20,11 @@ pub enum Plan {
         /// The error's number.
         errno: i32,
     },
+    /// Whoever makes the next call of this kind panics, as if by a fault of its own.
+    PanicNext {
+        /// The operation, as [`super::FaultyDisk::calls`] has it.
+        operation: &'static str,
+    },
     /// This call and all after it fail.
     FailFrom {
         /// The first one.
@@ -61,6 +66,7 @@ const READ_ONLY: i32 = 30;
 pub(super) enum Fate {
     Made,
     Fails(i32),
+    Panics,
     /// Neither this call nor any later one is made.
     Ends,
 }
@@ -73,6 +79,7 @@ impl Plan {
             Self::FailNext { operation: wanted, errno } if operation == wanted => {
                 Fate::Fails(errno)
             }
+            Self::PanicNext { operation: wanted } if operation == wanted => Fate::Panics,
             Self::FailFrom { call, errno } if number >= call => Fate::Fails(errno),
             Self::FailChanges { call, errno } if number >= call && changes(operation, errno) => {
                 Fate::Fails(errno)
@@ -83,6 +90,7 @@ impl Plan {
             | Self::Full
             | Self::Fail { .. }
             | Self::FailNext { .. }
+            | Self::PanicNext { .. }
             | Self::FailFrom { .. }
             | Self::FailChanges { .. }
             | Self::Cut { .. }

@@ -4,6 +4,7 @@ mod damage;
 mod format;
 mod many;
 mod outside;
+mod threads;
 mod trouble;
 
 use std::path::PathBuf;
