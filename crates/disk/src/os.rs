@@ -182,6 +182,11 @@ fn kind_of(file_type: std::fs::FileType) -> EntryKind {
 }
 
 /// A file of the real file system, with its path for the errors.
+///
+/// It is closed when it is dropped, and what close() says is not asked for (row F07). File systems that tell a failed
+/// write only there (NFS, quotas on some others) do so for what wasn't synced yet: fsync writes out, waits and tells
+/// first (fsync(2), close(2)); a sync of the whole file system is believed for local ones alone. Whoever promises anything of a file has synced it and been told that it went well, so a
+/// close has nothing to add; of a file that was dropped without it nothing was promised.
 #[derive(Debug)]
 struct OsFile {
     file: File,
@@ -191,20 +196,12 @@ struct OsFile {
 impl DiskFile for OsFile {
     fn write_all_at(&mut self, buffers: &[&[u8]], offset: u64) -> Result<(), DiskError> {
         let mut slices: Vec<IoSlice<'_>> = buffers.iter().map(|b| IoSlice::new(b)).collect();
-        named("write", &self.path, write_all_vectored(&self.file, &mut slices, offset))
+        let write = |slices: &[IoSlice<'_>], at| Ok(rustix::io::pwritev(&self.file, slices, at)?);
+        named("write", &self.path, write_all(&mut slices, offset, write))
     }
 
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<usize, DiskError> {
-        let mut filled = 0;
-        while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
-            match self.file.read_at(rest, offset + filled as u64) {
-                Ok(0) => break,
-                Ok(octets) => filled += octets,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return named("read", &self.path, Err(error)),
-            }
-        }
-        Ok(filled)
+        named("read", &self.path, fill(buffer, offset, |rest, at| self.file.read_at(rest, at)))
     }
 
     fn len(&self) -> Result<u64, DiskError> {
@@ -230,23 +227,41 @@ impl DiskFile for OsFile {
     }
 }
 
-/// One call where the system takes all at once: place and octets go together.
-fn write_all_vectored(
-    file: &File,
+/// Reads until the buffer is full or the file ends, however little a call gives (row F11).
+fn fill(
+    buffer: &mut [u8],
+    offset: u64,
+    mut read: impl FnMut(&mut [u8], u64) -> io::Result<usize>,
+) -> io::Result<usize> {
+    let mut filled = 0;
+    while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+        match read(rest, offset + filled as u64) {
+            Ok(0) => break,
+            Ok(octets) => filled += octets,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
+}
+
+/// Writes all, with one call where the system takes all at once: place and octets go together.
+fn write_all(
     mut slices: &mut [IoSlice<'_>],
     mut offset: u64,
+    mut write: impl FnMut(&[IoSlice<'_>], u64) -> io::Result<usize>,
 ) -> io::Result<()> {
     // The system refuses more than 1024 buffers at once (IOV_MAX); rustix hands in no more.
     IoSlice::advance_slices(&mut slices, 0);
     while !slices.is_empty() {
-        match rustix::io::pwritev(file, slices, offset) {
+        match write(slices, offset) {
             Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
             Ok(octets) => {
                 IoSlice::advance_slices(&mut slices, octets);
                 offset += octets as u64;
             }
-            Err(rustix::io::Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
         }
     }
     Ok(())
@@ -302,7 +317,57 @@ mod tests {
         assert_eq!(back[..whole.len()], whole);
     }
 
-    /// Row F11: short writes leave nothing out; and what is read past the page cache is the same.
+    /// What a call gives in turn: an error, or so many octets at most.
+    fn turns(turn: &mut usize) -> io::Result<usize> {
+        *turn += 1;
+        match *turn % 4 {
+            0 => Err(io::ErrorKind::Interrupted.into()),
+            few => Ok(few),
+        }
+    }
+
+    #[test]
+    fn f11_short_and_interrupted_reads_leave_nothing_out() {
+        let whole: Vec<u8> = (0..100).collect();
+        for (offset, wanted) in [(0, 100), (3, 50), (60, 90), (100, 5)] {
+            let (mut turn, mut back) = (0, vec![0; wanted]);
+            let read = fill(&mut back, offset, |rest, at| {
+                let from = &whole[usize::try_from(at).unwrap()..];
+                let count = turns(&mut turn)?.min(from.len()).min(rest.len());
+                rest[..count].copy_from_slice(&from[..count]);
+                Ok(count)
+            });
+            let from = &whole[usize::try_from(offset).unwrap()..];
+            assert_eq!(back[..read.unwrap()], from[..from.len().min(wanted)], "{offset}");
+        }
+        // What was read before an error isn't taken for all there is.
+        let mut calls = 0;
+        let read = fill(&mut [0; 8], 0, |_, _| {
+            calls += 1;
+            if calls == 1 { Ok(3) } else { Err(io::ErrorKind::Other.into()) }
+        });
+        assert_eq!(read.unwrap_err().kind(), io::ErrorKind::Other);
+    }
+
+    #[test]
+    fn f11_short_and_interrupted_writes_leave_nothing_out() {
+        let parts: [&[u8]; 5] = [b"one", b"", b"two", b"three and more", b"4"];
+        let mut slices = parts.map(IoSlice::new);
+        let (mut turn, mut written) = (0, Vec::new());
+        write_all(&mut slices, 7, |slices, at| {
+            assert_eq!(at, 7 + written.len() as u64);
+            let all: Vec<u8> = slices.iter().flat_map(|slice| slice.to_vec()).collect();
+            let count = turns(&mut turn)?.min(all.len());
+            written.extend_from_slice(&all[..count]);
+            Ok(count)
+        })
+        .unwrap();
+        assert_eq!(written, parts.concat());
+        let nowhere = write_all(&mut [IoSlice::new(b"x")], 0, |_, _| Ok(0));
+        assert_eq!(nowhere.unwrap_err().kind(), io::ErrorKind::WriteZero);
+    }
+
+    /// What is read past the page cache is what was written, at any place.
     #[test]
     fn f11_writes_at_any_place_and_reads_them_past_the_cache() {
         let dir = tempfile::tempdir().unwrap();

@@ -45,34 +45,6 @@ impl PastCache {
         Ok(Self { file, path: path.to_owned() })
     }
 
-    /// Fills the buffer from a place, by blocks around it.
-    fn read_blocks(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        let mut memory = vec![0; STRETCH_OCTETS + BLOCK_OCTETS];
-        let aligned = memory.as_ptr().align_offset(BLOCK_OCTETS);
-        let memory = memory.get_mut(aligned..).unwrap_or_default();
-        let stretch = memory.get_mut(..STRETCH_OCTETS).unwrap_or_default();
-        let mut filled = 0;
-        while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
-            let at = offset + filled as u64;
-            let skip = at % BLOCK_OCTETS as u64;
-            let read = match self.file.read_at(stretch, at - skip) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                read => read?,
-            };
-            let skip = usize::try_from(skip).unwrap_or(0);
-            let octets = stretch.get(skip..read).unwrap_or_default();
-            let count = octets.len().min(rest.len());
-            if count == 0 {
-                break;
-            }
-            if let (Some(to), Some(from)) = (rest.get_mut(..count), octets.get(..count)) {
-                to.copy_from_slice(from);
-            }
-            filled += count;
-        }
-        Ok(filled)
-    }
-
     fn read_only<T>(&self, operation: &'static str) -> Result<T, DiskError> {
         named(operation, &self.path, Err(io::Error::from(io::ErrorKind::PermissionDenied)))
     }
@@ -84,7 +56,7 @@ impl DiskFile for PastCache {
     }
 
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<usize, DiskError> {
-        named("read", &self.path, self.read_blocks(buffer, offset))
+        named("read", &self.path, read_blocks(buffer, offset, |to, at| self.file.read_at(to, at)))
     }
 
     fn len(&self) -> Result<u64, DiskError> {
@@ -97,5 +69,86 @@ impl DiskFile for PastCache {
 
     fn sync(&mut self) -> Result<(), DiskError> {
         self.read_only("sync")
+    }
+}
+
+/// Fills the buffer from a place, by the blocks that it touches and no others: one that can't be read costs nobody
+/// who doesn't ask for it.
+fn read_blocks(
+    buffer: &mut [u8],
+    offset: u64,
+    mut read: impl FnMut(&mut [u8], u64) -> io::Result<usize>,
+) -> io::Result<usize> {
+    let mut memory = vec![0; STRETCH_OCTETS + BLOCK_OCTETS];
+    let aligned = memory.as_ptr().align_offset(BLOCK_OCTETS);
+    let memory = memory.get_mut(aligned..).unwrap_or_default();
+    let mut filled = 0;
+    while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+        let at = offset + filled as u64;
+        let skip = at % BLOCK_OCTETS as u64;
+        let first = at - skip;
+        let skip = usize::try_from(skip).unwrap_or(0);
+        let octets = (skip + rest.len()).next_multiple_of(BLOCK_OCTETS).min(STRETCH_OCTETS);
+        let stretch = memory.get_mut(..octets).unwrap_or_default();
+        let got = match read(stretch, first) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            got => got?,
+        };
+        let octets = stretch.get(skip..got).unwrap_or_default();
+        let count = octets.len().min(rest.len());
+        if count == 0 {
+            break;
+        }
+        if let (Some(to), Some(from)) = (rest.get_mut(..count), octets.get(..count)) {
+            to.copy_from_slice(from);
+        }
+        filled += count;
+    }
+    Ok(filled)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Row F12: a block that can't be read costs whoever asks for it, not whoever reads in front of it.
+    #[test]
+    fn f12_a_block_that_cannot_be_read_costs_nobody_else() {
+        const BROKEN: usize = 3;
+        let whole: Vec<u8> = (0..10 * BLOCK_OCTETS).map(|n| (n % 251) as u8).collect();
+        let mut calls = 0;
+        let mut read = |to: &mut [u8], at: u64| {
+            calls += 1;
+            if calls % 3 == 0 {
+                return Err(io::ErrorKind::Interrupted.into());
+            }
+            let at = usize::try_from(at).unwrap();
+            // Short, but by whole blocks.
+            let end = whole.len().min(at + to.len()).min(at + 2 * BLOCK_OCTETS);
+            if (at / BLOCK_OCTETS..end.div_ceil(BLOCK_OCTETS)).contains(&BROKEN) {
+                return Err(io::Error::other("broken"));
+            }
+            to[..end - at].copy_from_slice(&whole[at..end]);
+            Ok(end - at)
+        };
+        let broken = BROKEN * BLOCK_OCTETS;
+        for (from, octets, fails) in [
+            (0, broken, false),
+            (1, broken - 1, false),
+            (broken - 1, 1, false),
+            (broken - 1, 2, true),
+            (broken + BLOCK_OCTETS - 1, 1, true),
+            (broken + BLOCK_OCTETS, 6 * BLOCK_OCTETS, false),
+            (broken + BLOCK_OCTETS, 60 * BLOCK_OCTETS, false),
+        ] {
+            let mut back = vec![0; octets];
+            match read_blocks(&mut back, from as u64, &mut read) {
+                Ok(read) => {
+                    assert_eq!(back[..read], whole[from..(from + octets).min(whole.len())]);
+                    assert!(!fails, "{from}, {octets}");
+                }
+                Err(_) => assert!(fails, "{from}, {octets}"),
+            }
+        }
     }
 }
