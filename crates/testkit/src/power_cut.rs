@@ -7,6 +7,10 @@
 //! One cut is a triple (story, call, tree); [`Cuts::count`] counts the different ones, told apart by what a
 //! reader sees of the tree.
 //!
+//! A failure names its seed. The same seed draws the same trees of the same recording, but where a story has several
+//! threads their order is the system's, and the recording may be another one. So [`Violation::fail`] keeps what
+//! was left, each file with its octets, and the calls that led there.
+//!
 //! | variable | means |
 //! |---|---|
 //! | `POSTROAD_CRASH_SEED` | the seed from which all is drawn; each run without it uses the same one |
@@ -15,6 +19,7 @@
 use std::collections::HashSet;
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher as _};
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::{FaultyDisk, Recording};
@@ -60,7 +65,7 @@ impl Length {
         loop {
             let mut cuts = Cuts { seed, seen };
             if let Err(violation) = all(&mut cuts) {
-                panic!("{violation}");
+                violation.fail();
             }
             seen = cuts.seen;
             if began.elapsed() >= self.at_least {
@@ -98,22 +103,80 @@ pub struct Cut {
 pub struct Violation {
     story: String,
     call: usize,
-    operation: String,
     tree: u64,
     seed: u64,
     what: String,
     /// What was left, for whoever looks into it.
-    files: Vec<String>,
+    left: FaultyDisk,
+    /// The calls that had been begun, and the one that wasn't any more.
+    calls: Vec<String>,
 }
 
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { story, call, operation, tree, seed, what, files } = self;
+        let Self { story, call, tree, seed, what, left, calls } = self;
+        let operation = calls.last().map_or("", String::as_str);
         writeln!(f, "{what}")?;
         writeln!(f, "in story {story:?}, power cut before call {call} ({operation}), tree {tree}")?;
         writeln!(f, "to repeat it: POSTROAD_CRASH_SEED={seed} and this test")?;
+        let file = |path: PathBuf| {
+            format!("{} ({})", path.display(), left.read(&path).map_or(0, |octets| octets.len()))
+        };
+        let files: Vec<String> = left.files().into_iter().map(file).collect();
         write!(f, "what was left: {}", files.join(", "))
     }
+}
+
+impl Violation {
+    /// Ends the test.
+    ///
+    /// # Panics
+    /// Always: with what was found, how to repeat it, and where what was left is kept.
+    pub fn fail(&self) -> ! {
+        let Self { story, call, tree, seed, left, calls, .. } = self;
+        let name = format!("{story}, call {call}, tree {tree}, seed {seed}");
+        fail(&self.to_string(), &name, left, calls)
+    }
+}
+
+/// Ends a test, keeping a disk and the calls that were made to it for whoever looks into it. The seed need not
+/// lead there again where threads take turns as they like.
+///
+/// # Panics
+/// Always.
+pub fn fail(what: &str, name: &str, left: &FaultyDisk, calls: &[String]) -> ! {
+    let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
+    let kept = kept_dir().join(name.chars().map(plain).collect::<String>());
+    match keep(&kept, left, calls) {
+        Ok(()) => panic!(
+            "{what}\nwhere several threads were at work the seed may not repeat it: each file that was left, and the calls in calls.txt, are in {}",
+            kept.display()
+        ),
+        Err(error) => {
+            panic!("{what}\n(what was left can't be kept in {}: {error})", kept.display())
+        }
+    }
+}
+
+/// `power-cut` in the folder that the test was built into, as `target/debug`.
+fn kept_dir() -> PathBuf {
+    let built = std::env::current_exe().ok();
+    let built = built.as_deref().and_then(|exe| exe.parent()?.parent());
+    built.map_or_else(std::env::temp_dir, Path::to_owned).join("power-cut")
+}
+
+fn keep(kept: &Path, left: &FaultyDisk, calls: &[String]) -> std::io::Result<()> {
+    if kept.exists() {
+        std::fs::remove_dir_all(kept)?;
+    }
+    std::fs::create_dir_all(kept)?;
+    std::fs::write(kept.join("calls.txt"), calls.join("\n"))?;
+    for path in left.files() {
+        let to = kept.join(path.strip_prefix("/").unwrap_or(&path));
+        to.parent().map_or(Ok(()), std::fs::create_dir_all)?;
+        std::fs::write(to, left.read(&path).unwrap_or_default())?;
+    }
+    Ok(())
 }
 
 impl std::error::Error for Violation {}
@@ -146,7 +209,7 @@ impl Cuts {
         trees: u64,
         mut check: impl FnMut(Cut) -> Result<(), String>,
     ) -> Result<(), Violation> {
-        for (call, operation) in recording.calls().enumerate() {
+        for call in 0..recording.calls().len() {
             let mut alike = 0;
             for tree in 0..trees {
                 let seed = hash(&(self.seed, story, call));
@@ -159,18 +222,15 @@ impl Cuts {
                     continue;
                 }
                 alike = 0;
-                let file = |path: std::path::PathBuf| {
-                    format!("{} ({})", path.display(), disk.read(&path).map_or(0, |o| o.len()))
-                };
-                let files = disk.files().into_iter().map(file).collect();
+                let left = disk.copy();
                 check(Cut { calls: call, disk }).map_err(|what| Violation {
                     story: story.to_owned(),
                     call,
-                    operation: operation.to_owned(),
                     tree,
                     seed: self.seed,
                     what,
-                    files,
+                    left,
+                    calls: recording.calls().take(call + 1).map(str::to_owned).collect(),
                 })?;
             }
         }
@@ -182,4 +242,44 @@ fn hash<T: Hash>(value: &T) -> u64 {
     let mut hasher = DefaultHasher::new();
     value.hash(&mut hasher);
     hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+    use postroad_disk::Disk as _;
+
+    use super::*;
+
+    /// Where the seed leads elsewhere, what was found can be looked at.
+    #[test]
+    fn what_was_left_is_kept_with_the_calls_that_led_there() {
+        let disk = FaultyDisk::new();
+        disk.put_dir(Path::new("/d"));
+        disk.put(Path::new("/d/a"), b"octets");
+        disk.record();
+        disk.sync_dir(Path::new("/d")).unwrap();
+        disk.remove(Path::new("/d/a")).unwrap();
+        let recording = disk.recording();
+        let cuts = Cuts::of_seed(1).at_each_call("of a test", &recording, 1, |cut| {
+            // A check that changes the disk.
+            cut.disk.put(Path::new("/d/a"), b"changed");
+            if cut.calls == 2 { Err("it is lost".to_owned()) } else { Ok(()) }
+        });
+        let violation = cuts.unwrap_err();
+        let said = std::panic::catch_unwind(|| violation.fail()).unwrap_err();
+        let said = said.downcast_ref::<String>().unwrap();
+        let kept = kept_dir().join("of-a-test--call-2--tree-0--seed-1");
+        assert!(
+            said.starts_with("it is lost\n") && said.contains(&kept.display().to_string()),
+            "{said}"
+        );
+        assert_eq!(std::fs::read(kept.join("d/a")).unwrap(), b"octets");
+        assert_eq!(
+            std::fs::read_to_string(kept.join("calls.txt")).unwrap(),
+            "sync_dir /d\nremove /d/a\nnothing more"
+        );
+        std::fs::remove_dir_all(kept).unwrap();
+    }
 }

@@ -77,7 +77,7 @@ use inbox::{Inbox, Waits};
 use index::{Index, Place};
 use layout::Layout;
 use recent::Recent;
-use segment::Segment;
+use segment::{Segment, Stamp};
 use shard::Shard;
 use writer::Writer;
 
@@ -88,12 +88,16 @@ use crate::spool::{
 /// Tells the time; a simulation has its own.
 pub type Clock = Arc<dyn Fn() -> SystemTime + Send + Sync>;
 
+/// Draws 64 bits; a simulation has its own, so that the same seed gives the same octets on its disk.
+pub type Chance = Arc<dyn Fn() -> u64 + Send + Sync>;
+
 /// A queue in a directory.
 #[derive(Clone)]
 pub struct Embedded {
     disk: Arc<dyn Disk>,
     layout: Layout,
     clock: Clock,
+    chance: Chance,
     segment_octets: u64,
     waits: Waits,
 }
@@ -101,9 +105,14 @@ pub struct Embedded {
 impl Embedded {
     /// The queue in `dir`, which is created when it is opened. Its parent has to be there.
     pub fn new(disk: Arc<dyn Disk>, dir: PathBuf) -> Self {
-        let (layout, clock) = (Layout { dir }, Arc::new(SystemTime::now));
-        let waits = Waits::WHERE_IT_PAYS;
-        Self { disk, layout, clock, segment_octets: limits::SEGMENT_OCTETS, waits }
+        Self {
+            disk,
+            layout: Layout { dir },
+            clock: Arc::new(SystemTime::now),
+            chance: Arc::new(segment::draw),
+            segment_octets: limits::SEGMENT_OCTETS,
+            waits: Waits::WHERE_IT_PAYS,
+        }
     }
 
     /// The same with segments of another length: short ones let a test see many.
@@ -125,6 +134,12 @@ impl Embedded {
         Self { clock, ..self }
     }
 
+    /// The same with another source of chance.
+    #[must_use]
+    pub fn with_chance(self, chance: Chance) -> Self {
+        Self { chance, ..self }
+    }
+
     /// Opens it on the calling thread, which blocks until the log has been read.
     ///
     /// # Errors
@@ -133,7 +148,8 @@ impl Embedded {
         let recovered = recover::recover(&self.disk, &self.layout)?;
         let first_id =
             epoch::begin(self.disk.as_ref(), &self.layout, recovered.last_id, (self.clock)())?;
-        let segment = Segment::create(self.disk.as_ref(), &self.layout, recovered.next_segment)?;
+        let stamp = Stamp::new(recovered.next_segment, (self.chance)());
+        let segment = Segment::create(self.disk.as_ref(), &self.layout, stamp)?;
         events::opened(
             recovered.index.messages.len(),
             recovered.index.segments.len(),
@@ -143,6 +159,7 @@ impl Embedded {
             disk: Arc::clone(&self.disk),
             layout: self.layout.clone(),
             clock: Arc::clone(&self.clock),
+            chance: Arc::clone(&self.chance),
             segment_octets: self.segment_octets,
             inbox: Inbox::default(),
             staff: Staff::start().map_err(|error| self.thread_error(error))?,
@@ -204,6 +221,7 @@ pub(crate) struct Core {
     disk: Arc<dyn Disk>,
     layout: Layout,
     clock: Clock,
+    chance: Chance,
     segment_octets: u64,
     inbox: Inbox,
     staff: Staff,

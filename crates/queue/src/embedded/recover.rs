@@ -243,7 +243,7 @@ mod tests {
 
     use super::super::codec::{MessageRecord, Record, encode_envelope};
     use super::super::record::{HEAD_OCTETS, Head, Header, Version, read_content};
-    use super::super::segment::Segment;
+    use super::super::segment::{Segment, Stamp, draw};
     use super::super::state::State;
     use super::*;
     use crate::spool::DelayNotice;
@@ -292,7 +292,7 @@ mod tests {
     fn queue() -> (FaultyDisk, Vec<usize>) {
         let disk = FaultyDisk::new();
         layout().prepare(&disk).unwrap();
-        let mut segment = Segment::create(&disk, &layout(), 1).unwrap();
+        let mut segment = Segment::create(&disk, &layout(), Stamp::new(1, draw())).unwrap();
         for group in [&[0][..], &[1, 2], &[3]] {
             append(&mut segment, group);
         }
@@ -373,7 +373,7 @@ mod tests {
     fn q01_a_torn_letter_before_a_whole_one_never_surfaces() {
         let disk = FaultyDisk::new();
         layout().prepare(&disk).unwrap();
-        let mut segment = Segment::create(&disk, &layout(), 1).unwrap();
+        let mut segment = Segment::create(&disk, &layout(), Stamp::new(1, draw())).unwrap();
         append(&mut segment, &[0]);
         let group = usize::try_from(segment.end).unwrap();
         append(&mut segment, &[1, 2, 3]);
@@ -384,7 +384,7 @@ mod tests {
         octets[group + record + 9] ^= 1;
         assert_eq!(check(&disk, &octets, "torn"), [0, 3]);
         // With a newer segment behind it this one is read without its contents.
-        append(&mut Segment::create(&disk, &layout(), 2).unwrap(), &[9]);
+        append(&mut Segment::create(&disk, &layout(), Stamp::new(2, draw())).unwrap(), &[9]);
         let before = disk.files();
         let shared: Arc<dyn Disk> = Arc::new(disk.clone());
         let recovered = recover(&shared, &layout()).unwrap();

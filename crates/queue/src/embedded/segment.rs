@@ -5,6 +5,26 @@ use postroad_disk::{Disk, DiskError, DiskFile};
 use super::layout::Layout;
 use super::record::{HEADER_OCTETS, Head, Header, Version};
 
+/// What tells a segment from all others, and its records from those of its file's former life.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Stamp {
+    number: u32,
+    mark: u64,
+}
+
+impl Stamp {
+    /// The mark's lower half is the segment's number: never 0, which is what an unwritten part of a file holds, and
+    /// never that of the file's former life. The upper half is drawn.
+    pub(crate) fn new(number: u32, drawn: u64) -> Self {
+        Self { number, mark: drawn & !u64::from(u32::MAX) | u64::from(number) }
+    }
+
+    fn header(self) -> [u8; HEADER_OCTETS] {
+        let Self { number, mark } = self;
+        Header { version: Version::NEWEST as u32, number, mark }.encode()
+    }
+}
+
 /// The newest segment, open for appending.
 #[derive(Debug)]
 pub(crate) struct Segment {
@@ -18,13 +38,15 @@ pub(crate) struct Segment {
 impl Segment {
     /// Creates it. When this returns, its header and its name are durable, and so it is known that
     /// a sync in it succeeds.
-    pub(crate) fn create(disk: &dyn Disk, layout: &Layout, number: u32) -> Result<Self, DiskError> {
-        let path = layout.segment(number);
+    pub(crate) fn create(
+        disk: &dyn Disk,
+        layout: &Layout,
+        stamp: Stamp,
+    ) -> Result<Self, DiskError> {
+        let path = layout.segment(stamp.number);
         let mut file = disk.create_new(&path)?;
-        let mark = random_mark(number);
         let mut begin = || {
-            let header = Header { version: Version::NEWEST as u32, number, mark };
-            file.write_all_at(&[&header.encode()], 0)?;
+            file.write_all_at(&[&stamp.header()], 0)?;
             file.sync()?;
             disk.sync_dir(&layout.segments_dir())
         };
@@ -33,7 +55,7 @@ impl Segment {
             let _ = disk.remove(&path);
             return Err(error);
         }
-        Ok(Self { number, mark, file, end: HEADER_OCTETS as u64 })
+        Ok(Self::begun(stamp, file))
     }
 
     /// Begins it in the file of a segment that has gone, where there is one: the header first, then
@@ -41,18 +63,20 @@ impl Segment {
     pub(crate) fn begin(
         disk: &dyn Disk,
         layout: &Layout,
-        number: u32,
+        stamp: Stamp,
         spare: Option<u32>,
     ) -> Result<Self, DiskError> {
-        let Some(spare) = spare else { return Self::create(disk, layout, number) };
-        let mark = random_mark(number);
+        let Some(spare) = spare else { return Self::create(disk, layout, stamp) };
         let mut file = disk.open(&layout.spare(spare))?;
-        let header = Header { version: Version::NEWEST as u32, number, mark };
-        file.write_all_at(&[&header.encode()], 0)?;
+        file.write_all_at(&[&stamp.header()], 0)?;
         file.sync()?;
-        disk.rename_noreplace(&layout.spare(spare), &layout.segment(number))?;
+        disk.rename_noreplace(&layout.spare(spare), &layout.segment(stamp.number))?;
         disk.sync_dir(&layout.segments_dir())?;
-        Ok(Self { number, mark, file, end: HEADER_OCTETS as u64 })
+        Ok(Self::begun(stamp, file))
+    }
+
+    fn begun(Stamp { number, mark }: Stamp, file: Box<dyn DiskFile>) -> Self {
+        Self { number, mark, file, end: HEADER_OCTETS as u64 }
     }
 
     /// Writes a group of records and makes them durable.
@@ -90,18 +114,16 @@ pub(crate) enum AppendError {
     Unknown(DiskError),
 }
 
-/// The lower half is the segment's number: never 0, which is what an unwritten part of a file holds, and
-/// never that of the file's former life. The upper half is drawn.
-fn random_mark(number: u32) -> u64 {
+/// 64 bits from the system.
+pub(crate) fn draw() -> u64 {
     let mut octets = [0; 8];
     let drawn = rustix::rand::getrandom(&mut octets, rustix::rand::GetRandomFlags::empty());
-    let mark = match drawn {
+    match drawn {
         Ok(8) => u64::from_le_bytes(octets),
         // A kernel without randomness: the hash map's keys are seeded by what it has.
         Ok(_) | Err(_) => {
             use std::hash::{BuildHasher as _, Hasher as _};
             std::hash::RandomState::new().build_hasher().finish()
         }
-    };
-    mark & !u64::from(u32::MAX) | u64::from(number)
+    }
 }

@@ -17,7 +17,7 @@ use super::inbox::{Pace, Pending, Request, Waits};
 use super::index::Place;
 use super::limits::{BEGIN_EVERY, SEGMENT_OCTETS_HARD, TAIL_OCTETS};
 use super::record::{HEADER_OCTETS, Head};
-use super::segment::{AppendError, Segment};
+use super::segment::{AppendError, Segment, Stamp};
 use super::trouble::{Pause, Trust};
 use super::{Core, End};
 
@@ -187,7 +187,8 @@ impl Writer {
         // A name that was tried once isn't tried again, whatever became of it.
         self.next_number += 1;
         let (disk, spare) = (self.core.disk.as_ref(), self.core.take_spare());
-        self.segment = Segment::begin(disk, &self.core.layout, number, spare)?;
+        let stamp = Stamp::new(number, (self.core.chance)());
+        self.segment = Segment::begin(disk, &self.core.layout, stamp, spare)?;
         self.core.used(number, self.segment.end);
         self.tail.clear();
         self.begin_at = None;

@@ -23,7 +23,7 @@ fn renaming_first(late: fn(Sync<'_>) -> bool) -> Build {
 /// The harness reports it, in words that have this in them.
 #[track_caller]
 fn check_caught(build: &Build, name: &str, story: Story, expected: &str) {
-    try_story(&Build::sound(), name, story).unwrap_or_else(|violation| panic!("{violation}"));
+    try_story(&Build::sound(), name, story).unwrap_or_else(|violation| violation.fail());
     let violation = try_story(build, name, story).expect_err("a broken build went unnoticed");
     let report = violation.to_string();
     assert!(report.contains(expected), "{report}");

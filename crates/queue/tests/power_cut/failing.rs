@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use postroad_disk::Space;
 use postroad_queue::{AcceptError, Condition, OwnedShard};
-use postroad_testkit::power_cut::{Cut, Cuts};
+use postroad_testkit::power_cut::{self, Cut, Cuts};
 use postroad_testkit::{FaultyDisk, Plan};
 
 use crate::history::Answer;
@@ -55,8 +55,12 @@ fn f01_kills_at_each_call_lose_no_letter() {
         let (recording, history) = block_on(play(&Build::sound(), *story, 1));
         for (calls, call) in recording.calls().enumerate() {
             let cut = Cut { calls, disk: recording.killed(calls) };
-            let checked = block_on(check_cut(&history, &cut));
-            checked.unwrap_or_else(|what| panic!("{name:?}, killed before {call}: {what}"));
+            let left = cut.disk.copy();
+            block_on(check_cut(&history, &cut)).unwrap_or_else(|what| {
+                let led_there: Vec<_> = recording.calls().take(calls).map(str::to_owned).collect();
+                let name = format!("{name}, killed before call {calls}");
+                power_cut::fail(&format!("{name} ({call}): {what}"), &name, &left, &led_there)
+            });
         }
     }
 }
@@ -68,14 +72,20 @@ fn check_call(story: Story, call: u64, errno: i32) {
         player.disk.plan(Plan::Fail { call, errno });
         let (player, history) = play_with(player, story).await;
         let failed = player.disk.calls().get(usize::try_from(call).unwrap()).cloned();
+        let (now, left, calls) = (player.disk.recorded(), player.disk.copy(), player.disk.calls());
         player.disk.plan(Plan::Sound);
-        let now = player.disk.recorded();
-        history.check(now, player.queue.as_ref()).await?;
+        let goes_on = history.check(now, player.queue.as_ref()).await;
+        goes_on.map_err(|what| (what, left, calls.clone()))?;
         let disk = player.disk.restart_after_torn_cut(call);
-        let checked = check_cut(&history, &Cut { calls: now, disk }).await;
-        checked.map_err(|what| format!("after {failed:?} and a power cut: {what}"))
+        let left = disk.copy();
+        check_cut(&history, &Cut { calls: now, disk })
+            .await
+            .map_err(|what| (format!("after {failed:?} and a power cut: {what}"), left, calls))
     });
-    told.unwrap_or_else(|what| panic!("call {call} fails with {errno}: {what}"));
+    told.unwrap_or_else(|(what, left, calls)| {
+        let name = format!("call {call} fails with {errno}");
+        power_cut::fail(&format!("{name}: {what}"), &name, &left, &calls)
+    });
 }
 
 #[test]
@@ -101,11 +111,16 @@ fn check_from(story: Story, call: u64) {
             () = stopped(witness.queue.as_ref()) => {}
             _ = play_with(player, story) => {}
         }
-        let now = witness.disk.recorded();
+        let (now, calls) = (witness.disk.recorded(), witness.disk.calls());
         let disk = witness.disk.restart_after_torn_cut(call);
-        check_cut(&witness.told(), &Cut { calls: now, disk }).await
+        let left = disk.copy();
+        let checked = check_cut(&witness.told(), &Cut { calls: now, disk }).await;
+        checked.map_err(|what| (what, left, calls))
     });
-    told.unwrap_or_else(|what| panic!("from call {call} on: {what}"));
+    told.unwrap_or_else(|(what, left, calls)| {
+        let name = format!("from call {call} on");
+        power_cut::fail(&format!("{name}: {what}"), &name, &left, &calls)
+    });
 }
 
 async fn stopped(queue: &dyn OwnedShard) {
@@ -137,7 +152,7 @@ fn check_kind(operation: &str, errno: i32, story: Story) {
         let story = format!("call {call} ({name}) fails");
         let cuts = Cuts::of_seed(call)
             .at_each_call(&story, &recording, 5, |cut| block_on(check_cut(&history, &cut)));
-        cuts.unwrap_or_else(|violation| panic!("{violation}"));
+        cuts.unwrap_or_else(|violation| violation.fail());
     }
 }
 

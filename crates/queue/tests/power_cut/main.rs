@@ -51,6 +51,22 @@ fn f02_ten_thousand_power_cuts_lose_no_letter() {
     assert!(count >= 10_000, "only {count} power cuts");
 }
 
+/// The same seed leaves the same octets, wherever one thread has the disk for itself.
+#[test]
+fn a_seed_repeats_a_story_octet_by_octet() {
+    let left = |story: Story, seed| {
+        let (recording, _) = block_on(play(&Build::sound(), story, seed));
+        let calls: Vec<String> = recording.calls().map(str::to_owned).collect();
+        let trees: Vec<u64> =
+            (0..calls.len()).map(|call| recording.survivor(call, 5, seed).fingerprint()).collect();
+        (calls, trees)
+    };
+    for story in [stories::accept_one, stories::outcomes, stories::segments] as [Story; 3] {
+        assert_eq!(left(story, 7), left(story, 7));
+        assert_ne!(left(story, 7).1, left(story, 8).1, "marks are drawn from the seed too");
+    }
+}
+
 /// One story with one seed, and no second cuts.
 fn try_story(build: &Build, name: &str, story: Story) -> Result<(), Violation> {
     let mut cuts = Cuts::of_seed(1);

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use postroad_disk::Disk;
 use postroad_protocol::address::{Address, ReversePath};
 use postroad_protocol::envelope::{Envelope, Recipient};
-use postroad_queue::embedded::Clock;
+use postroad_queue::embedded::{Chance, Clock};
 use postroad_queue::{
     Accept, AcceptError, Content, Edit, Embedded, Filter, NewMessage, OpenError, Outcome,
     OwnedShard, QueueId, RecipientState,
@@ -45,14 +45,26 @@ impl Build {
         Self { disk: Arc::new(|disk| Arc::new(disk)), reply: Reply::WhenItIs }
     }
 
-    fn open(&self, disk: &FaultyDisk, clock: SystemTime) -> Result<Arc<dyn OwnedShard>, OpenError> {
+    fn open(
+        &self,
+        disk: &FaultyDisk,
+        clock: SystemTime,
+        chance: &Chance,
+    ) -> Result<Arc<dyn OwnedShard>, OpenError> {
         let clock: Clock = Arc::new(move || clock);
         Embedded::new((self.disk)(disk.clone()), PathBuf::from("/queue"))
             .with_segment_octets(SEGMENT_OCTETS)
             .with_clock(clock)
+            .with_chance(Arc::clone(chance))
             .without_gathering()
             .open_blocking()
     }
+}
+
+/// Chance that repeats itself.
+fn chance(seed: u64) -> Chance {
+    let random = Mutex::new(Random::new(seed));
+    Arc::new(move || random.lock().unwrap().bits())
 }
 
 /// So short that stories see many.
@@ -71,7 +83,7 @@ pub(crate) fn reopen_at(
     disk: &FaultyDisk,
     clock: SystemTime,
 ) -> Result<Arc<dyn OwnedShard>, String> {
-    let opened = Build::sound().open(disk, clock);
+    let opened = Build::sound().open(disk, clock, &chance(disk.fingerprint()));
     opened.map_err(|error| format!("it does not open: {error:?}"))
 }
 
@@ -81,6 +93,7 @@ pub(crate) struct Player {
     pub(crate) disk: FaultyDisk,
     pub(crate) queue: Arc<dyn OwnedShard>,
     build: Build,
+    chance: Chance,
     history: Arc<Mutex<History>>,
 }
 
@@ -116,8 +129,9 @@ impl Player {
         let disk = FaultyDisk::new();
         disk.tear_failed_syncs(seed);
         disk.record();
-        let queue = build.open(&disk, SystemTime::UNIX_EPOCH + NOW).unwrap();
-        Self { disk, queue, build: build.clone(), history: Arc::default() }
+        let chance = chance(seed);
+        let queue = build.open(&disk, SystemTime::UNIX_EPOCH + NOW, &chance).unwrap();
+        Self { disk, queue, build: build.clone(), chance, history: Arc::default() }
     }
 
     /// What was promised so far.
@@ -276,7 +290,8 @@ impl Player {
     /// The process is killed and started again.
     pub(crate) fn kill(&mut self) {
         self.disk = self.disk.restart();
-        self.queue = self.build.open(&self.disk, SystemTime::UNIX_EPOCH + NOW).unwrap();
+        self.queue =
+            self.build.open(&self.disk, SystemTime::UNIX_EPOCH + NOW, &self.chance).unwrap();
     }
 
     /// The process stops in order and is started again.

@@ -30,7 +30,7 @@ fn f03_in_a_group_of_a_hundred_what_was_answered_is_there() {
     for story in ["accept one", "accept ten at once", "accept a hundred at once"] {
         let of_name = stories::STORIES.iter().find(|(name, _)| *name == story).unwrap();
         let held = try_story(&Build::sound(), story, of_name.1);
-        held.unwrap_or_else(|violation| panic!("{violation}"));
+        held.unwrap_or_else(|violation| violation.fail());
     }
 }
 
@@ -43,7 +43,7 @@ fn f05_of_a_torn_group_whole_letters_are_left_and_older_ones_are_unharmed() {
         })
     };
     let held = try_story(&Build::sound(), "a torn group", story);
-    held.unwrap_or_else(|violation| panic!("{violation}"));
+    held.unwrap_or_else(|violation| violation.fail());
 }
 
 /// The next hop took it and the power failed: that one again, and no other.
@@ -64,7 +64,7 @@ fn f04_only_the_delivery_in_flight_is_made_again() {
         let again = history.delivered_by(cut.calls).filter(|id| there.contains(id)).count();
         if again > 1 { Err(format!("{again} letters are delivered again")) } else { Ok(()) }
     });
-    cuts.unwrap_or_else(|violation| panic!("{violation}"));
+    cuts.unwrap_or_else(|violation| violation.fail());
 }
 
 /// A queue with a few letters, closed.
