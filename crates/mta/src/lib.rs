@@ -27,6 +27,7 @@ use postroad_net::process::{self, Reload};
 use postroad_net::tls::{ServerTls, TlsError};
 use postroad_net::{Listener, Shutdown, Slots};
 use postroad_observe::trace::Journal;
+use postroad_queue::ages::Ages;
 use postroad_queue::{Embedded, Guarantee, OpenError, OwnedShard, ShardId, Spool};
 use tokio_util::task::TaskTracker;
 
@@ -42,7 +43,7 @@ pub use control::{StandInError, stand_in};
 use control::Control;
 use inbound::{Door, Inbound, limits, login::PasswordChecks};
 use live::Live;
-use outbound::{Engine, Parts, Probe};
+use outbound::{Engine, Parts, Probe, TimeSource};
 
 /// Mode of the socket for local callers: everybody on this host may submit.
 const LOCAL_SOCKET_MODE: u32 = 0o666;
@@ -150,12 +151,16 @@ impl Mta {
         let journal = Journal::open(&config.trace.dir, "mta", config.trace.size_max)
             .map_err(|source| StartError::Trace { path: config.trace.dir.clone(), source })?;
         let (shard, guarantee) = open_queue(&config).await?;
+        // Only now is it ours.
+        let ages = Ages::open(Arc::new(OsDisk), &config.mta.queue).map_err(OpenError::from)?;
+        let time = TimeSource { ages: Arc::new(ages), ..TimeSource::default() };
         let parts = Parts {
             config: Arc::clone(&config),
             hostname: hostname(&config),
             shard: Arc::clone(&shard),
             accounts: Arc::clone(&accounts),
             journal: journal.clone(),
+            time,
         };
         let engine = Engine::start(parts.clone()).map_err(StartError::Engine)?;
         let probe = Probe::new(&engine);

@@ -32,9 +32,11 @@ use postroad_config::Config;
 use postroad_observe::trace::Journal;
 use postroad_protocol::address::Domain;
 use postroad_protocol::envelope::Recipient;
+use postroad_queue::ages::MARK_INTERVAL;
 use postroad_queue::spool::{OwnedShard, QueueId, QueueRow};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
+use super::clock::TimeSource;
 use super::dispatch::Hurry;
 use super::dns::{Hickory, Resolver};
 use super::events;
@@ -57,6 +59,8 @@ pub struct Parts {
     pub accounts: Arc<Accounts>,
     /// Trace records.
     pub journal: Journal,
+    /// Clock and ages.
+    pub time: TimeSource,
 }
 
 /// What the engine holds in memory.
@@ -107,6 +111,7 @@ impl Engine {
     ) -> anyhow::Result<Self> {
         let shared = Arc::new(Shared::new(parts, resolver, network)?);
         tokio::spawn(Arc::clone(&shared).schedule());
+        tokio::spawn(Arc::clone(&shared).keep_ages());
         let walking = Arc::clone(&shared);
         tokio::spawn(async move { walking.walk(Hurry::No).await });
         Ok(Self { shared })
@@ -199,6 +204,30 @@ impl Engine {
         self.shared.workers.close();
         if timeout(limits::DRAIN, self.shared.workers.wait()).await.is_err() {
             events::left_behind();
+        }
+        self.shared.mark_ages().await;
+    }
+}
+
+impl Shared {
+    /// Writes down now and then for how long the queue has been served.
+    async fn keep_ages(self: Arc<Self>) {
+        loop {
+            tokio::select! {
+                () = sleep(MARK_INTERVAL) => self.mark_ages().await,
+                () = self.stop.cancelled() => return,
+            }
+        }
+    }
+
+    async fn mark_ages(&self) {
+        self.clock.mark(self.shard.new_id());
+        // Where nothing waits nothing has an age.
+        if self.lanes.all().is_empty() {
+            return;
+        }
+        if let Err(error) = self.clock.save().await {
+            events::ages_not_saved(&error);
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::{Instant, SystemTime};
 
+use postroad_disk::DiskError;
 use postroad_observe::trace::{Event, Journal, Speaker, Status};
 use postroad_protocol::address::Address;
 use postroad_protocol::client::{Line, Said};
@@ -159,6 +160,12 @@ pub(crate) fn quarantined(queue_id: &str) {
 pub(crate) fn fenced(error: Fenced) {
     let error: &dyn std::error::Error = &error;
     tracing::error!(error, "deliveries end: outcomes can't be recorded any more");
+}
+
+/// The next start will take letters for younger than they are.
+pub(crate) fn ages_not_saved(error: &DiskError) {
+    let error: &dyn std::error::Error = error;
+    tracing::warn!(error, "it can't be written down how old letters are; check the disk");
 }
 
 /// Deliveries that did not end in time when we stopped.

@@ -203,7 +203,7 @@ impl Flight {
     }
 
     pub(crate) fn age(&self) -> std::time::Duration {
-        self.shared.clock.now().duration_since(self.row.arrived).unwrap_or_default()
+        self.shared.clock.age(&self.row)
     }
 }
 

@@ -10,6 +10,7 @@
 //! | how connections are made | [`network`] |
 //! | one session on the wire | `connection.rs` |
 //! | what becomes of recipients: retries, outcomes | `settle.rs` |
+//! | by which clock, and how old a message is | `clock.rs` |
 //! | what stands in the way of a message, for the operator | [`why`] |
 //! | bounces, delay warnings, double bounces | `notice.rs` |
 //! | whether the delivery agent takes a recipient, asked at RCPT | [`probe`] |
@@ -46,6 +47,7 @@ mod way;
 pub mod why;
 mod worker;
 
+pub use clock::TimeSource;
 pub use engine::{Engine, Parts};
 pub use probe::{Probe, ProbeOutcome};
 pub(crate) use route::Router;

@@ -90,7 +90,7 @@ impl RollCall {
         let oldest = self.lane.oldest(None, 1);
         let flights = Flight::load(&self.shared, oldest.into_iter()).await;
         if let Some(flight) = flights.values().next() {
-            self.lane.try_by(&self.shared, flight.row.arrived + give_up_after);
+            self.lane.try_by(&self.shared, self.shared.clock.when_aged(&flight.row, give_up_after));
         }
     }
 

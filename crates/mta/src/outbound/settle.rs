@@ -297,7 +297,8 @@ impl<'a> Attempt<'a> {
                 None => unheard = std::mem::take(&mut self.failed),
             }
         }
-        let until = row.arrived + self.job.lane.settings().retry.give_up_after;
+        let give_up_after = self.job.lane.settings().retry.give_up_after;
+        let until = self.shared.clock.when_aged(row, give_up_after);
         drafts.extend(about.delay(&self.delayed, until));
         drafts.extend(about.success(&self.succeeded));
         self.drafted = drafts.iter().skip(drafts_before).map(Draft::kind).collect();
@@ -336,9 +337,8 @@ impl<'a> Attempt<'a> {
         if now.is_empty() {
             return;
         }
-        let age = self.shared.clock.now().duration_since(self.row().arrived).unwrap_or_default();
         if self.row().envelope.reverse_path == ReversePath::Null
-            || age < self.job.lane.settings().retry.warn_after
+            || self.job.flight.age() < self.job.lane.settings().retry.warn_after
             || self.job.flight.delay_told.swap(true, Ordering::AcqRel)
         {
             return;

@@ -73,7 +73,7 @@ impl Shared {
         resolver: Arc<dyn Resolver>,
         network: Arc<dyn Network>,
     ) -> anyhow::Result<Self> {
-        let Parts { config, hostname, shard, accounts, journal } = parts;
+        let Parts { config, hostname, shard, accounts, journal, time } = parts;
         let hostname = Domain::parse(&hostname)
             .with_context(|| format!("\"{hostname}\" is no host name; set hostname"))?;
         let trust = config.tls.trust.as_deref();
@@ -87,6 +87,7 @@ impl Shared {
                 source: config.mta.source,
             },
             hostname,
+            clock: Clock::start(time, shard.new_id()),
             shard,
             router: RwLock::new(Arc::new(Router::new(&config, Arc::clone(&accounts))?)),
             accounts,
@@ -97,7 +98,6 @@ impl Shared {
                 verifying: postroad_net::tls::verifying(trust)?,
                 opportunistic: postroad_net::tls::opportunistic()?,
             },
-            clock: Clock::start(),
             postmaster: config.domains.first().cloned(),
             budget: Budget::new(config.mta.deliveries_max, Arc::clone(&agenda)),
             agenda,

@@ -4,6 +4,7 @@
 
 mod addresses;
 mod bounces;
+mod clocks;
 mod delivery;
 mod memory_shard;
 mod misbehaving;

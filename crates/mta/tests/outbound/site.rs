@@ -10,7 +10,7 @@ use postroad_accounts::{Accounts, Sources};
 use postroad_config::Family;
 use postroad_mta::outbound::dns::{BoxFuture, DnsError, Mx, Resolver};
 use postroad_mta::outbound::network::Network;
-use postroad_mta::outbound::{Engine, Parts};
+use postroad_mta::outbound::{Engine, Parts, TimeSource};
 use postroad_observe::trace::Journal;
 use postroad_protocol::address::{Address, ReversePath};
 use postroad_protocol::envelope::{Envelope, Recipient};
@@ -124,7 +124,8 @@ impl Site {
 
     /// With a file of aliases.
     pub(crate) fn with_aliases(aliases: &str, peers: Peers, table: Table) -> Self {
-        Self::make(Arc::default(), Arc::new(peers), Arc::new(table), "", aliases)
+        let world = (Arc::new(peers) as Arc<dyn Network>, Arc::new(table) as Arc<dyn Resolver>);
+        Self::make(Arc::default(), world, TimeSource::default(), "", aliases)
     }
 
     pub(crate) fn start_with(
@@ -133,13 +134,23 @@ impl Site {
         resolver: impl Resolver + 'static,
         more: &str,
     ) -> Self {
-        Self::make(shard, Arc::new(network), Arc::new(resolver), more, "")
+        Self::start_at(TimeSource::default(), shard, (network, resolver), more)
+    }
+
+    /// By another clock.
+    pub(crate) fn start_at(
+        time: TimeSource,
+        shard: Arc<MemoryShard>,
+        (network, resolver): (impl Network + 'static, impl Resolver + 'static),
+        more: &str,
+    ) -> Self {
+        Self::make(shard, (Arc::new(network), Arc::new(resolver)), time, more, "")
     }
 
     fn make(
         shard: Arc<MemoryShard>,
-        network: Arc<dyn Network>,
-        resolver: Arc<dyn Resolver>,
+        (network, resolver): (Arc<dyn Network>, Arc<dyn Resolver>),
+        time: TimeSource,
         more: &str,
         aliases: &str,
     ) -> Self {
@@ -159,9 +170,10 @@ impl Site {
             shard: Arc::clone(&shard) as Arc<dyn OwnedShard>,
             accounts: Arc::new(accounts.unwrap()),
             journal: Journal::none(),
+            time: time.clone(),
         };
         let engine = Engine::start_with(parts, resolver, network).unwrap();
-        Self { engine, shard, arrived: SystemTime::now(), dir }
+        Self { engine, shard, arrived: (time.wall)(), dir }
     }
 
     /// Puts a message into the queue and hands it to the engine.

@@ -323,7 +323,8 @@ fn deferred(row: &QueueRow, attempts: u32, reply: Reply) -> RecipientState {
     let now = SystemTime::now();
     // The last digits of the clock spread tries well enough among people.
     let random = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().subsec_nanos();
-    let (due, reply) = match SCHEDULE.next(attempts, row.arrived, now, random.wrapping_mul(4)) {
+    let age = now.duration_since(row.arrived).unwrap_or_default();
+    let (due, reply) = match SCHEDULE.next(attempts, age, now, random.wrapping_mul(4)) {
         Next::At(due) => (due, reply),
         Next::GiveUp => {
             debug_assert_eq!(reply.severity(), Severity::Temporary);

@@ -3,6 +3,7 @@
 //! ```text
 //! DIR/lock                      held by the process that owns the queue
 //! DIR/epoch                     the number of the last start, from which ids grow
+//! DIR/ages                      for how long the queue was served at which id (`crate::ages`)
 //! DIR/segments/0000000001.log   the log, oldest first
 //! DIR/segments/0000000001.spare a segment that has gone, kept to be written over by a new one
 //! DIR/large/0123456789ABC       contents of large messages, by queue id

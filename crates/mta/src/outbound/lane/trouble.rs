@@ -2,7 +2,7 @@
 //! each time.
 
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use postroad_protocol::reply::Reply;
 use postroad_queue::retry;
@@ -59,7 +59,7 @@ impl Lane {
         };
         let now = shared.clock.now();
         let random = shared.random((self.number, failures, now));
-        let until = match state.settings.back_off().next(failures, now, now, random) {
+        let until = match state.settings.back_off().next(failures, Duration::ZERO, now, random) {
             retry::Next::At(until) => until,
             retry::Next::GiveUp => now + state.settings.back_off_longest,
         };
@@ -137,10 +137,11 @@ impl Lane {
         };
         let now = shared.clock.now();
         let random = shared.random((row.id, attempts, now));
-        match (settings.schedule().next(attempts, row.arrived, now, random), until) {
+        let age = shared.clock.age(row);
+        match (settings.schedule().next(attempts, age, now, random), until) {
             (retry::Next::At(_), Some(until)) if until > now => {
-                let give_up = row.arrived + settings.retry.give_up_after;
-                retry::Next::At(until.min(give_up.max(now)))
+                let give_up = shared.clock.when_aged(row, settings.retry.give_up_after);
+                retry::Next::At(until.min(give_up))
             }
             (next, _) => next,
         }
