@@ -28,7 +28,7 @@ use postroad_queue::spool::{QueueRow, RecipientState};
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 
-use script::{Hostile, Script};
+use script::{Deed, Hostile, Script};
 use site::{Site, Table, envelope, route};
 
 /// How the peer is reached.
@@ -65,10 +65,22 @@ pub(crate) struct Row {
     pub(crate) way: Way,
     pub(crate) script: Script,
     pub(crate) ends: Ends,
+    /// How long we wait for a peer that has fallen silent.
+    pub(crate) patience: Option<Duration>,
+}
+
+impl Row {
+    /// The peer is given up by then.
+    pub(crate) fn by(self, patience: Duration) -> Self {
+        Self { patience: Some(patience), ..self }
+    }
 }
 
 /// One table at a time, for what is open is counted for the whole process.
 static ALONE: Mutex<()> = Mutex::new(());
+
+/// How exactly the patient clock measures: a few of its steps.
+const INEXACT: Duration = Duration::from_secs(10);
 
 /// No row takes longer than this, by the clock of the test.
 const LIMIT: Duration = Duration::from_secs(6 * 60 * 60);
@@ -76,6 +88,8 @@ const LIMIT: Duration = Duration::from_secs(6 * 60 * 60);
 fn check(rows: Vec<Row>) {
     let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     for row in rows {
+        let is_silent = matches!(row.script.deed, Deed::Hang(_) | Deed::Deaf);
+        assert!(!is_silent || row.patience.is_some(), "{}: for how long?", row.name);
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .start_paused(true)
@@ -111,8 +125,18 @@ async fn play(row: &Row) {
         Way::Lmtp => &["b@third.example", "d@third.example"],
         Way::Mx | Way::AfterRefusal | Way::TlsRequired => &["b@third.example"],
     };
+    let sent = Instant::now();
     site.send_content(envelope("alice@our.example", recipients), content.clone()).await;
     let first = until(row, &site, |rows| outcome(row.way, rows)).await;
+    if let Some(patience) = row.patience {
+        let waited = match row.script.deed {
+            // Who reads nothing doesn't see us go.
+            Deed::Deaf => sent.elapsed(),
+            _ => hostile.silence().await,
+        };
+        assert!(waited <= patience + INEXACT, "{}: we waited for {waited:?}", row.name);
+        assert!(waited + INEXACT >= patience, "{}: we waited for {waited:?}", row.name);
+    }
     compare(row, &site, &hostile, &first).await;
     site.engine.shutdown().await;
     drop(site);

@@ -1,34 +1,39 @@
 //! The peers, by what is wrong with them.
 
+use std::time::Duration;
+
 use crate::script::{Deed, Offers, Script};
 use crate::{Ends, Row, Way, check};
 
 use Deed::*;
 use Ends::*;
 
+const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
+
 /// A peer that misbehaves once, at one point, and is good from its second connection on.
 fn once(name: &'static str, at: &'static str, deed: Deed, ends: Ends) -> Row {
     let script = Script { at, deed, times: 1, offers: Offers::Pipelining };
-    Row { name, way: Way::Mx, script, ends }
+    Row { name, way: Way::Mx, script, ends, patience: None }
 }
 
 /// It offers STARTTLS.
 fn tls(name: &'static str, deed: Deed, ends: Ends) -> Row {
     let script = Script { at: "STARTTLS", deed, times: 1, offers: Offers::StartTls };
-    Row { name, way: Way::Mx, script, ends }
+    Row { name, way: Way::Mx, script, ends, patience: None }
 }
 
 /// It offers STARTTLS, always misbehaves, and nothing may be said in clear.
 fn tls_required(name: &'static str, deed: Deed, words: &'static str) -> Row {
     let script = Script { at: "STARTTLS", deed, times: usize::MAX, offers: Offers::StartTls };
-    Row { name, way: Way::TlsRequired, script, ends: Unsaid(words) }
+    Row { name, way: Way::TlsRequired, script, ends: Unsaid(words), patience: None }
 }
 
 /// The letter before had no recipient that was taken, so this one begins with RSET. A connection that was used
 /// before says nothing about the host: the letter goes over a new one at once.
 fn after_refusal(name: &'static str, deed: Deed) -> Row {
     let script = Script { at: "RSET", deed, times: 1, offers: Offers::Nothing };
-    Row { name, way: Way::AfterRefusal, script, ends: Delivered }
+    Row { name, way: Way::AfterRefusal, script, ends: Delivered, patience: None }
 }
 
 /// Behind the dot over LMTP, where two recipients wait for their replies.
@@ -36,28 +41,28 @@ fn lmtp(name: &'static str, at: &'static str, deed: Deed, ends: Ends) -> Row {
     Row { way: Way::Lmtp, ..once(name, at, deed, ends) }
 }
 
-#[test]
+#[test] // Tests RFC 5321 §4.5.3.2: each phase has its own patience.
 fn f18_peers_that_fall_silent_at_each_point() {
+    let (command, dot) = (5 * MINUTE, 10 * MINUTE);
+    let banner = Deferred("in time while we waited for its gree");
     check(vec![
-        once(
-            "at the banner",
-            "CONNECT",
-            Hang(""),
-            Deferred("in time while we waited for its gree"),
-        ),
-        once("in the banner", "CONNECT", Hang("220-mx"), Deferred("while we waited for its gree")),
-        once("after EHLO", "EHLO", Hang(""), Deferred("in time after EHLO")),
-        once("in the list", "EHLO", Hang("250-mx\r\n250-SIZE\r\n"), Deferred("in time after EHLO")),
-        tls("after STARTTLS", Hang(""), Deferred("in time after STARTTLS")),
-        tls("in the handshake", Then("220 go\r\n", &Hang("")), Delivered),
-        once("after MAIL", "MAIL", Hang(""), Deferred("in time after MAIL FROM")),
-        once("after RCPT", "RCPT", Hang(""), Deferred("in time after RCPT TO")),
-        once("after DATA", "DATA", Hang(""), Deferred("in time after DATA")),
-        once("in the content", "CONTENT", Deaf, Deferred("in time while the message was sent")),
-        once("after the dot", ".", Hang(""), Repeated("in time after the message")),
-        once("in the last reply", ".", Hang("250 2.0"), Repeated("in time after the message")),
-        once("after QUIT", "QUIT", Hang(""), Delivered),
-        after_refusal("after RSET", Hang("")),
+        once("at the banner", "CONNECT", Hang(""), banner).by(command),
+        once("in the banner", "CONNECT", Hang("220-mx"), banner).by(command),
+        once("after EHLO", "EHLO", Hang(""), Deferred("in time after EHLO")).by(command),
+        once("in the list", "EHLO", Hang("250-mx\r\n250-SIZE\r\n"), Deferred("in time after EHLO"))
+            .by(command),
+        tls("after STARTTLS", Hang(""), Deferred("in time after STARTTLS")).by(command),
+        tls("in the handshake", Then("220 go\r\n", &Hang("")), Delivered).by(MINUTE),
+        once("after MAIL", "MAIL", Hang(""), Deferred("in time after MAIL FROM")).by(command),
+        once("after RCPT", "RCPT", Hang(""), Deferred("in time after RCPT TO")).by(command),
+        once("after DATA", "DATA", Hang(""), Deferred("in time after DATA")).by(2 * MINUTE),
+        once("in the content", "CONTENT", Deaf, Deferred("in time while the message was sent"))
+            .by(3 * MINUTE),
+        once("after the dot", ".", Hang(""), Repeated("in time after the message")).by(dot),
+        once("in the last reply", ".", Hang("250 2.0"), Repeated("in time after the message"))
+            .by(dot),
+        once("after QUIT", "QUIT", Hang(""), Delivered).by(5 * SECOND),
+        after_refusal("after RSET", Hang("")).by(command),
     ]);
 }
 
@@ -108,7 +113,7 @@ fn f18_peers_that_close_with_421_at_each_point() {
         once("QUIT", "QUIT", Close(busy), Delivered),
         // It says so, and goes on listening.
         once("MAIL, open", "MAIL", Say(busy), Deferred("421 4.3.2 busy")),
-        once("dot, open", ".", Hang(busy), Deferred("421 4.3.2 busy")),
+        once("dot, open", ".", Hang(busy), Deferred("421 4.3.2 busy")).by(Duration::ZERO),
     ]);
 }
 
@@ -236,7 +241,7 @@ fn f18_peers_that_cheat_at_starttls() {
         tls_required("required: refused", Say("454 4.7.0 later\r\n"), "454 4.7.0 later"),
         tls_required("required: 250", Say("250 ok\r\n"), "is out of step"),
         tls_required("required: no TLS", Then("220 go\r\n", &Say("not TLS\r\n")), shake),
-        tls_required("required: frozen", Then("220 go\r\n", &Hang("")), shake),
+        tls_required("required: frozen", Then("220 go\r\n", &Hang("")), shake).by(MINUTE),
         tls_required("required: closed", Then("220 go\r\n", &Close("")), shake),
         Row {
             way: Way::TlsRequired,
@@ -262,7 +267,7 @@ fn f18_delivery_agents_that_cannot_count() {
             Close(one),
             Repeated("closed the connection after the message"),
         ),
-        lmtp("too few, and silence", ".", Hang(one), Repeated("after the message")),
+        lmtp("too few, and silence", ".", Hang(one), Repeated("after the message")).by(10 * MINUTE),
         lmtp("as many as there are", ".", Say(two), Delivered),
         lmtp("too many", ".", Say(three), Delivered),
         lmtp(
@@ -273,6 +278,6 @@ fn f18_delivery_agents_that_cannot_count() {
         ),
         lmtp("one of two for ever", ".", Say("250 b\r\n550 5.2.1 no\r\n"), Bounced),
         lmtp("HELO only", "LHLO", Say("500 what\r\n"), Deferred("said 500 what after EHLO")),
-        lmtp("silent", "LHLO", Hang(""), Deferred("in time after EHLO")),
+        lmtp("silent", "LHLO", Hang(""), Deferred("in time after EHLO")).by(5 * MINUTE),
     ]);
 }

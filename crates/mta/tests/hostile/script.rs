@@ -88,6 +88,8 @@ struct Record {
     dots: usize,
     /// Letters of which the peer said that it has them.
     taken: usize,
+    /// How long its first silence was listened to.
+    silence: Option<Duration>,
 }
 
 /// A server that follows a script.
@@ -116,6 +118,16 @@ impl Hostile {
         self.record.lock().unwrap().heard.clone()
     }
 
+    /// How long its silence was listened to, once that has an end.
+    pub(crate) async fn silence(&self) -> Duration {
+        loop {
+            if let Some(silence) = self.record.lock().unwrap().silence {
+                return silence;
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    }
+
     pub(crate) fn dots(&self) -> usize {
         self.record.lock().unwrap().dots
     }
@@ -131,6 +143,8 @@ async fn serve(listener: TcpListener, script: Script, record: Arc<Mutex<Record>>
         tokio::select! {
             accepted = listener.accept() => {
                 let (stream, _) = accepted.unwrap();
+                // A reply that the system holds back for a moment is late by minutes of the patient clock.
+                stream.set_nodelay(true).unwrap();
                 let number = record.lock().unwrap().connections;
                 record.lock().unwrap().connections += 1;
                 let session = Session {
@@ -231,7 +245,9 @@ impl Session {
             Deed::Octets(octets) => self.say(octets).await,
             Deed::Hang(text) => {
                 let _ = self.say(text.as_bytes()).await;
+                let begun = tokio::time::Instant::now();
                 let _ = self.stream.read_to_end(&mut Vec::new()).await;
+                self.record.lock().unwrap().silence.get_or_insert(begun.elapsed());
                 Next::End
             }
             Deed::Close(text) => {
