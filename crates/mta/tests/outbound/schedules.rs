@@ -126,14 +126,16 @@ async fn f19_a_message_to_very_many_lets_others_pass() {
     });
     let more = "mta.deliveries_per_next_hop_max = 1";
     let site = Site::start(Peers::one(&peer), Table::one("third.example"), more);
-    let names: Vec<String> = (0..5_000).map(|n| format!("r{n}@third.example")).collect();
+    let names: Vec<String> = (0..10_000).map(|n| format!("r{n}@third.example")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     site.send("list@our.example", &names).await;
     peer.until_messages(3).await;
-    // The one that is under way ends first; each takes a second.
-    assert!(letter_elsewhere(&site, &peer).await <= 2 * SECOND);
+    // Each transaction takes a second. The one that is under way ends first, and no other.
+    for _ in 0..5 {
+        assert!(letter_elsewhere(&site, &peer).await - SECOND <= SECOND);
+    }
     site.until_empty().await;
-    assert_eq!((peer.count("RCPT"), peer.count("MAIL")), (5_001, 51));
+    assert_eq!((peer.count("RCPT"), peer.count("MAIL")), (10_005, 105));
 }
 
 #[tokio::test(start_paused = true)]
