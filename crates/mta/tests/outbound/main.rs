@@ -11,6 +11,7 @@ mod misbehaving;
 mod peer;
 mod probe;
 mod retries;
+mod routes;
 mod schedules;
 mod simulation;
 mod site;
