@@ -134,10 +134,10 @@ pub(crate) fn notice_held(queue_id: &str, reply: &Reply) {
     tracing::error!(queue_id, %reply, "message held: nobody can be told that it failed; see postroad queue");
 }
 
-/// A message that doesn't fit its checksum.
-pub(crate) fn damaged(queue_id: &str, error: &ContentError) {
+/// A message that doesn't fit its checksum, or that the disk doesn't give again and again.
+pub(crate) fn unreadable_for_good(queue_id: &str, error: &ContentError) {
     let error: &dyn std::error::Error = error;
-    tracing::error!(queue_id, error, "message held; see postroad queue");
+    tracing::error!(queue_id, error, "message held: it can't be read; see postroad queue");
 }
 
 /// A message that can't be read now.

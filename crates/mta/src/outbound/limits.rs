@@ -26,10 +26,11 @@ pub(crate) const LINE_MAX: usize = 500;
 pub(crate) const REFILL: usize = 50;
 /// Connections in a row that break before anything went through; then it is about the host.
 pub(crate) const BROKEN_CONNECTIONS_MAX: usize = 3;
-/// How often a message may make its delivery panic before it is kept for the operator (row Q10).
-pub(crate) const PANICS_MAX: u32 = 3;
-/// Messages whose panics are counted.
-pub(crate) const PANICKED_MESSAGES_MAX: usize = 10_000;
+/// How often a message may make its delivery panic, or be unreadable, before it is kept for the operator (rows
+/// Q10 and F12).
+pub(crate) const MISHAPS_MAX: u32 = 3;
+/// Messages whose mishaps are counted.
+pub(crate) const MISHAPS_COUNTED: usize = 10_000;
 /// Octets of content that active messages keep in memory; beyond that it is read from the queue.
 pub(crate) const CONTENT_OCTETS_MAX: usize = 64 * 1024 * 1024;
 /// Messages that are read from the queue in one go.

@@ -16,7 +16,9 @@ use postroad_protocol::dsn::{Action, Kind};
 use postroad_protocol::envelope::{Notify, Wanted};
 use postroad_protocol::reply::{Reply, Severity};
 use postroad_queue::retry::Next;
-use postroad_queue::spool::{Edit, Filter, Outcome, QueueId, QueueRow, RecipientState};
+use postroad_queue::spool::{
+    ContentError, Edit, Filter, Outcome, QueueId, QueueRow, RecipientState,
+};
 
 use super::events;
 use super::flight::{Flight, Job};
@@ -157,6 +159,31 @@ pub(crate) async fn hold(shared: &Shared, job: Job) {
     send(shared, vec![(outcomes, job)]).await;
 }
 
+/// Whether a message that can't be read now may be read later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Prospect {
+    Hope,
+    /// It is kept for the operator.
+    Gone,
+}
+
+/// A message can't be read. A shortage passes, and a fault of the disk may; what fails again and again is kept for
+/// the operator, for without its content nobody can be told of it either (row F12).
+pub(crate) fn cannot_read(shared: &Shared, flight: &Flight, error: &ContentError) -> Prospect {
+    let lasts = match error {
+        ContentError::Unknown(_) => false,
+        ContentError::Damaged(_) => true,
+        ContentError::Disk { source, .. } => {
+            !source.is_shortage() && shared.mishap(flight.row.id) >= limits::MISHAPS_MAX
+        }
+    };
+    match lasts {
+        true => events::unreadable_for_good(&flight.id, error),
+        false => events::unreadable(&flight.id, error),
+    }
+    if lasts { Prospect::Gone } else { Prospect::Hope }
+}
+
 /// Makes the outcomes durable, in one sync with whatever else is being stored, and ends the jobs.
 ///
 /// The worker waits for it before it takes its next job: so what may be repeated after a crash is never more
@@ -264,7 +291,7 @@ impl<'a> Attempt<'a> {
     }
 
     /// Writes the notices that are called for. Where the message can't be read, failures wait for a better
-    /// moment.
+    /// moment, or for the operator.
     async fn draft(&mut self, content: Option<Bytes>, drafts: &mut Vec<Draft>) {
         self.settle_untold();
         self.choose_delayed();
@@ -278,10 +305,15 @@ impl<'a> Attempt<'a> {
         let content = match read {
             Ok(content) => content,
             Err(error) => {
-                events::unreadable(&self.job.flight.id, &error);
-                self.delayed.clear();
+                if !std::mem::take(&mut self.delayed).is_empty() {
+                    self.job.flight.delay_told.store(false, Ordering::Release);
+                }
                 self.succeeded.clear();
-                return std::mem::take(&mut self.failed).into_iter().for_each(|f| self.put_off(f));
+                let failed = std::mem::take(&mut self.failed).into_iter();
+                return match cannot_read(self.shared, &self.job.flight, &error) {
+                    Prospect::Hope => failed.for_each(|failed| self.put_off(failed)),
+                    Prospect::Gone => failed.for_each(|failed| self.keep(&failed)),
+                };
             }
         };
         self.write(&content, drafts);
@@ -395,8 +427,12 @@ impl<'a> Attempt<'a> {
 
     /// Neither the sender nor the postmaster can be told: it is kept for the operator (row Q04).
     fn hold(&mut self, failed: Told) {
-        self.log(failed.recipient, Status::Deferred, &failed.reply);
         events::notice_held(&self.job.flight.id, &failed.reply);
+        self.keep(&failed);
+    }
+
+    fn keep(&mut self, failed: &Told) {
+        self.log(failed.recipient, Status::Deferred, &failed.reply);
         let attempts = self.job.flight.attempts(failed.recipient) + 1;
         self.settle(failed.recipient, RecipientState::Held { attempts });
     }

@@ -53,8 +53,8 @@ pub(crate) struct Shared {
     gates: Mutex<HashMap<String, Weak<Gate>>>,
     /// Messages in memory that more than one lane may want.
     flights: Mutex<HashMap<QueueId, Weak<Flight>>>,
-    /// How often a message's delivery has panicked.
-    panics: Mutex<HashMap<QueueId, u32>>,
+    /// How often a message's delivery has panicked, or the message couldn't be read.
+    mishaps: Mutex<HashMap<QueueId, u32>>,
     pub(crate) stop: CancellationToken,
     pub(crate) workers: TaskTracker,
     memory: AtomicUsize,
@@ -104,7 +104,7 @@ impl Shared {
             lanes: Lanes::default(),
             gates: Mutex::default(),
             flights: Mutex::default(),
-            panics: Mutex::default(),
+            mishaps: Mutex::default(),
             stop: CancellationToken::new(),
             workers: TaskTracker::new(),
             memory: AtomicUsize::new(0),
@@ -155,13 +155,13 @@ impl Shared {
         }
     }
 
-    /// Counts one more panic of a message; gives how many there were.
-    pub(crate) fn panicked(&self, id: QueueId) -> u32 {
-        let mut panics = lock(&self.panics);
-        if panics.len() >= limits::PANICKED_MESSAGES_MAX {
-            panics.clear();
+    /// Counts one more mishap of a message; gives how many there were.
+    pub(crate) fn mishap(&self, id: QueueId) -> u32 {
+        let mut mishaps = lock(&self.mishaps);
+        if mishaps.len() >= limits::MISHAPS_COUNTED {
+            mishaps.clear();
         }
-        let count = panics.entry(id).or_default();
+        let count = mishaps.entry(id).or_default();
         *count += 1;
         *count
     }

@@ -20,7 +20,7 @@ use super::hop::Hop;
 use super::lane::{Lane, Next, Seat, Trouble};
 use super::limits;
 use super::roll_call;
-use super::settle;
+use super::settle::{self, Attempted, Prospect};
 use super::shared::Shared;
 use super::verdicts::{Deferrals, Verdicts};
 
@@ -93,7 +93,7 @@ impl Worker {
     async fn recover(&mut self, flight: &Flight, recipients: &[usize]) {
         self.drop_connection();
         self.hop.start_over();
-        let held = self.shared.panicked(flight.row.id) >= limits::PANICS_MAX;
+        let held = self.shared.mishap(flight.row.id) >= limits::MISHAPS_MAX;
         if held {
             events::quarantined(&flight.id);
         }
@@ -344,17 +344,16 @@ impl Worker {
             ContentError::Unknown(_) => {
                 settle::nothing_left(&self.shared, job).await;
             }
-            ContentError::Damaged(_) => {
-                events::damaged(&job.flight.id, error);
-                settle::hold(&self.shared, job).await;
-            }
-            ContentError::Disk { .. } => {
-                events::unreadable(&job.flight.id, error);
+            ContentError::Damaged(_) | ContentError::Disk { .. } => {
+                if settle::cannot_read(&self.shared, &job.flight, error) == Prospect::Gone {
+                    return settle::hold(&self.shared, job).await;
+                }
                 let reply = Reply::new(451, (4, 3, 0), "the queue's disk failed");
                 let mut verdicts = Verdicts::new(job.recipients.clone());
                 verdicts.settle_open(&reply);
-                settle::conclude(&self.shared, job, verdicts.settled, &self.hop, Bytes::new())
-                    .await;
+                let (verdicts, content) = (verdicts.settled, None);
+                let attempted = vec![Attempted { job, verdicts, content }];
+                settle::conclude_many(&self.shared, attempted, &self.hop).await;
             }
         }
     }

@@ -16,3 +16,4 @@ mod schedules;
 mod simulation;
 mod site;
 mod tls;
+mod unreadable;

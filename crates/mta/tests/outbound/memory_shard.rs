@@ -14,6 +14,8 @@ pub(crate) struct MemoryShard {
     messages: Mutex<BTreeMap<QueueId, (QueueRow, Bytes)>>,
     /// The message whose content panics whoever reads it.
     poison: Mutex<Option<QueueId>>,
+    /// The message that the disk doesn't give, and the system's number for why.
+    unreadable: Mutex<Option<(QueueId, i32)>>,
     /// When messages had no recipients left.
     pub(crate) ended: Mutex<HashMap<QueueId, tokio::time::Instant>>,
     /// Told of every change.
@@ -27,6 +29,11 @@ pub(crate) struct MemoryShard {
 impl MemoryShard {
     pub(crate) fn poison(&self, id: QueueId) {
         *self.poison.lock().unwrap() = Some(id);
+    }
+
+    /// The disk fails at this message with this errno, or at none.
+    pub(crate) fn fail_at(&self, unreadable: Option<(QueueId, i32)>) {
+        *self.unreadable.lock().unwrap() = unreadable;
     }
 
     /// What an operator's retry of all messages does.
@@ -126,6 +133,14 @@ impl OwnedShard for MemoryShard {
     fn content(&self, id: QueueId) -> BoxFuture<'_, Result<Bytes, ContentError>> {
         Box::pin(async move {
             assert_ne!(*self.poison.lock().unwrap(), Some(id), "as the test wants it");
+            if let Some((unreadable, errno)) = *self.unreadable.lock().unwrap()
+                && unreadable == id
+            {
+                let (operation, path) = ("read", "segment".into());
+                let source = std::io::Error::from_raw_os_error(errno);
+                let source = postroad_disk::DiskError { operation, path, source };
+                return Err(ContentError::Disk { id, source });
+            }
             let messages = self.messages.lock().unwrap();
             messages.get(&id).map(|(_, content)| content.clone()).ok_or(ContentError::Unknown(id))
         })

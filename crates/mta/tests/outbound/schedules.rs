@@ -11,7 +11,7 @@ use postroad_mta::outbound::Obstacle;
 use postroad_mta::outbound::dns::{BoxFuture, DnsError, Mx, Resolver};
 use postroad_mta::outbound::network::{Network, Place};
 use postroad_net::Io;
-use postroad_queue::spool::{Accept, Content, NewMessage, OwnedShard as _, RecipientState};
+use postroad_queue::spool::RecipientState;
 use tokio::time::{Instant, sleep};
 
 use crate::memory_shard::MemoryShard;
@@ -296,14 +296,7 @@ async fn q10_a_message_that_panics_each_time_is_held() {
     let (peer, shard) = (Peer::good(), Arc::<MemoryShard>::default());
     let table = Table::one("third.example");
     let site = Site::start_with(Arc::clone(&shard), Peers::one(&peer), table, "");
-    let id = shard.new_id();
-    let message = NewMessage {
-        id,
-        arrived: site.arrived,
-        envelope: envelope("a@our.example", &["b@third.example"]),
-        content: Content::Memory("Subject: s\r\n\r\n".into()),
-    };
-    assert!(matches!(shard.accept(vec![message]).await[..], [Accept::Stored]));
+    let id = site.store(envelope("a@our.example", &["b@third.example"])).await;
     shard.poison(id);
     site.engine.submit(shard.row(id).unwrap(), None);
     for _ in 0..5 {

@@ -185,6 +185,15 @@ impl Site {
         self.send_content(envelope, Bytes::copy_from_slice(content.as_bytes())).await
     }
 
+    /// The same, and the engine has to read it from the queue.
+    pub(crate) async fn store(&self, envelope: Envelope) -> QueueId {
+        let id = self.shard.new_id();
+        let content = Content::Memory("Subject: s\r\n\r\nBody\r\n".into());
+        let message = NewMessage { id, arrived: self.arrived, envelope, content };
+        assert!(matches!(self.shard.accept(vec![message]).await[..], [Accept::Stored]));
+        id
+    }
+
     pub(crate) async fn send_content(&self, envelope: Envelope, content: Bytes) -> QueueId {
         let id = self.shard.new_id();
         let message = NewMessage {
