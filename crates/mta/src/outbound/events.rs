@@ -129,6 +129,11 @@ pub(crate) fn notice_refused(queue_id: &str, error: &NoticeError) {
     tracing::error!(queue_id, error, "cannot tell the sender; trying again later");
 }
 
+/// A notice of success is owed to the sender of this message, and the queue didn't take it.
+pub(crate) fn notice_lost(queue_id: &str) {
+    tracing::error!(queue_id, "a notice of success is lost: the queue didn't take it in time");
+}
+
 /// A notice that not even the postmaster gets.
 pub(crate) fn notice_held(queue_id: &str, reply: &Reply) {
     tracing::error!(queue_id, %reply, "message held: nobody can be told that it failed; see postroad queue");

@@ -64,5 +64,7 @@ pub(crate) const PROBE_CONNECTIONS_MAX: usize = 8;
 pub(crate) const PROBE_IDLE: Duration = Duration::from_secs(30);
 /// Jobs whose outcomes are recorded together.
 pub(crate) const SETTLED_TOGETHER_MAX: usize = 1_000;
+/// How long a notice of success waits that the queue refused, before it is put again.
+pub(crate) const NOTICE_RETRY: Duration = Duration::from_secs(60);
 /// Octets of notices that are put into the queue together.
 pub(crate) const NOTICES_OCTETS_MAX: usize = 4 * 1024 * 1024;

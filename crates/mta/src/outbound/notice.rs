@@ -6,7 +6,9 @@
 //! notice to postmaster   ──fails──▶  held for the operator
 //! ```
 //! So no notice is ever about a notice about a notice, nothing loops, and nothing is lost
-//! (RFC 5321 §4.5.5, RFC 3461 §5.2, row Q04).
+//! (RFC 5321 §4.5.5, RFC 3461 §5.2, row Q04). A failure is settled only when its notice is in the queue. A success
+//! can't wait for that, or the message would be delivered again: a notice of success that the queue refuses waits in
+//! memory and is put again each minute, so it is lost where we stop before the queue takes it, and the log says so.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -18,10 +20,12 @@ use postroad_protocol::dsn::{Action, Kind, Notice, Reader, Report, Speaker};
 use postroad_protocol::envelope::{Body, Envelope, Recipient};
 use postroad_protocol::reply::Reply;
 use postroad_queue::spool::{
-    Accept, AcceptError, Content, DelayNotice, NewMessage, QueueId, QueueRow, RecipientState,
+    Accept, AcceptError, Content, DelayNotice, NewMessage, Presence, QueueId, QueueRow,
+    RecipientState,
 };
 
 use super::events;
+use super::limits;
 use super::settle::{Told, Tried};
 use super::shared::Shared;
 
@@ -249,9 +253,62 @@ pub(crate) async fn put(shared: &Arc<Shared>, drafts: Vec<Draft>) -> Vec<Result<
                 shared.submit(draft.row(), Some(draft.content));
                 Ok(())
             }
-            Some(Accept::Refused(error)) => Err(NoticeError::Refused(error)),
-            Some(Accept::InDoubt) | None => Err(NoticeError::InDoubt),
+            Some(Accept::Refused(error)) => {
+                owe(shared, draft);
+                Err(NoticeError::Refused(error))
+            }
+            Some(Accept::InDoubt) | None => {
+                owe(shared, draft);
+                Err(NoticeError::InDoubt)
+            }
         });
     }
     put
+}
+
+/// A notice of success, which nobody else will write again, waits until the queue takes it.
+fn owe(shared: &Arc<Shared>, draft: Draft) {
+    if draft.kind != Kind::Success {
+        return;
+    }
+    if !shared.take_memory(draft.octets()) {
+        return events::notice_lost(&draft.about);
+    }
+    let shared = Arc::clone(shared);
+    tokio::spawn(async move {
+        let octets = draft.octets();
+        let row = draft.row();
+        match put_until_taken(&shared, &draft).await {
+            Put::Done => {
+                let (about, notice) = (&draft.about, draft.id.to_string());
+                events::notice(&shared.journal, about, &notice, draft.kind, &draft.to);
+                shared.submit(row, Some(draft.content));
+            }
+            Put::Stopped => events::notice_lost(&draft.about),
+        }
+        shared.give_memory_back(octets);
+    });
+}
+
+/// How it ends with a notice that is owed.
+enum Put {
+    Done,
+    Stopped,
+}
+
+async fn put_until_taken(shared: &Shared, draft: &Draft) -> Put {
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(limits::NOTICE_RETRY) => {}
+            () = shared.stop.cancelled() => return Put::Stopped,
+        }
+        // What was in doubt may be there by now.
+        let there = shared.shard.probe(&[draft.id]).await;
+        if there == [Presence::Present] {
+            return Put::Done;
+        }
+        if let [Accept::Stored] = shared.shard.accept(vec![draft.message()]).await[..] {
+            return Put::Done;
+        }
+    }
 }

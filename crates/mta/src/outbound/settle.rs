@@ -412,7 +412,9 @@ impl<'a> Attempt<'a> {
                 }
                 (Kind::Delay { .. }, None) => told_of_delay.push(self.row().id),
                 // The next attempt brings another chance.
-                (Kind::Delay { .. }, Some(_)) | (Kind::Success, _) => {}
+                (Kind::Delay { .. }, Some(_)) => {}
+                // Refused, it is put again; the recipient can't wait for that, see `notice.rs`.
+                (Kind::Success, _) => {}
             }
         }
     }

@@ -203,6 +203,25 @@ async fn nothing_is_settled_before_its_notice_is_safe() {
     assert_eq!(local.count("Action: failed"), 1);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_notice_of_success_that_the_queue_refuses_is_put_again() {
+    let (peer, local) = (Peer::good(), Peer::good());
+    let site = Site::start(Peers::one(&peer).local(&local), Table::one("third.example"), "");
+    let mut asking = envelope("alice@our.example", &["b@third.example"]);
+    asking.recipients[0].notify =
+        Notify::On { success: Wanted::Yes, failure: Wanted::Yes, delay: Wanted::No };
+    site.send_as(asking, "Subject: s\r\n\r\n").await;
+    site.shard.full.store(true, std::sync::atomic::Ordering::Relaxed);
+    site.until_empty().await;
+    tokio::time::sleep(std::time::Duration::from_secs(60 * 60)).await;
+    assert_eq!((peer.messages(), local.messages()), (1, 0));
+    site.shard.full.store(false, std::sync::atomic::Ordering::Relaxed);
+    let soon = std::time::Duration::from_secs(5 * 60);
+    tokio::time::timeout(soon, local.until_messages(1)).await.unwrap();
+    site.until_empty().await;
+    assert_eq!(local.count("Action: relayed"), 1);
+}
+
 #[tokio::test(start_paused = true)] // Tests RFC 3461 §5.2.5 and RFC 3464 §2.3.9.
 async fn one_warning_names_all_who_still_wait() {
     let busy = Peer::new(|command, _| {
