@@ -5,7 +5,7 @@
 //! know before the world does.
 
 use std::io::Write as _;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::process::ExitCode;
@@ -37,7 +37,8 @@ pub(crate) fn run(check: &Check) -> Result<ExitCode> {
         }
         Err(error) => return Err(error.into()),
     };
-    let findings = findings(&loaded);
+    let resolv_conf = std::fs::read_to_string(RESOLV_CONF).unwrap_or_default();
+    let findings = findings(&loaded, &resolv_conf);
     write!(out, "{}", report(&path, &findings))?;
     let wrong = findings.iter().any(|finding| finding.weight == Weight::Error);
     Ok(if wrong { ExitCode::FAILURE } else { ExitCode::SUCCESS })
@@ -72,13 +73,17 @@ fn report(path: &Path, findings: &[Finding]) -> String {
     text
 }
 
+/// Where the system's name servers stand.
+const RESOLV_CONF: &str = "/etc/resolv.conf";
+
 /// All that is found, in the file's order.
-fn findings(loaded: &Loaded) -> Vec<Finding> {
+fn findings(loaded: &Loaded, resolv_conf: &str) -> Vec<Finding> {
     let mut look = Look { loaded, findings: Vec::new() };
     look.host();
     look.tls();
     look.accounts();
     look.exposure();
+    look.name_servers(resolv_conf);
     look.routes();
     look.findings.sort();
     look.findings
@@ -218,6 +223,22 @@ impl Look<'_> {
         }
     }
 
+    /// Where mail goes is what DNS says, and between a name server elsewhere and us anybody may say it (row D09).
+    fn name_servers(&mut self, resolv_conf: &str) {
+        let config = &self.loaded.config;
+        if !sends_by_dns(config) {
+            return;
+        }
+        let set: Vec<IpAddr> = config.mta.dns.servers.iter().map(SocketAddr::ip).collect();
+        let servers = if set.is_empty() { system_name_servers(resolv_conf) } else { set };
+        if let Some(remote) = servers.iter().find(|ip| !ip.to_canonical().is_loopback()) {
+            self.warn(
+                "mta.dns.servers",
+                format!("[remote-resolver] the name server {remote} is not on this host: whoever sits in between can forge where mail goes; run a validating one here, such as unbound, and write servers = [\"127.0.0.1:53\"]"),
+            );
+        }
+    }
+
     fn routes(&mut self) {
         for (index, route) in self.loaded.config.route.iter().enumerate() {
             if let Some(path) = &route.password_file {
@@ -225,6 +246,17 @@ impl Look<'_> {
             }
         }
     }
+}
+
+/// The `nameserver` lines of resolv.conf(5); without one the system asks this host.
+fn system_name_servers(resolv_conf: &str) -> Vec<IpAddr> {
+    let address = |line: &str| {
+        let mut words = line.split_whitespace();
+        let text = words.next().filter(|word| *word == "nameserver").and(words.next())?;
+        // The zone of a link-local address.
+        text.split('%').next()?.parse().ok()
+    };
+    resolv_conf.lines().filter_map(address).collect()
 }
 
 /// Whether some mail goes to the hosts that DNS names.
@@ -254,6 +286,11 @@ mod tests {
 
     /// What is found in `text` where FOLDER is a folder with the files of this test.
     fn check(text: &str) -> String {
+        check_with(text, "nameserver 127.0.0.53\n")
+    }
+
+    /// The same on a host with this resolv.conf.
+    fn check_with(text: &str, resolv_conf: &str) -> String {
         let dir = tempfile::tempdir().unwrap();
         let folder = dir.path().to_str().unwrap();
         let file = |name: &str, mode: u32, text: &str| {
@@ -266,8 +303,8 @@ mod tests {
         file("aliases", 0o600, "postmaster\n");
         let text = text.replace("FOLDER", folder);
         let loaded = postroad_config::parse(Path::new("postroad.toml"), &text).unwrap();
-        let report =
-            report(Path::new("postroad.toml"), &findings(&loaded)).replace(folder, "FOLDER");
+        let report = report(Path::new("postroad.toml"), &findings(&loaded, resolv_conf))
+            .replace(folder, "FOLDER");
         anstream::adapter::strip_str(&report).to_string()
     }
 
@@ -298,6 +335,34 @@ user = "me"
 password_file = "nothing"
 "#;
         insta::assert_snapshot!(check(text));
+    }
+
+    #[test]
+    fn d09_a_name_server_elsewhere_is_warned_of_where_dns_says_where_mail_goes() {
+        let text = |more: &str| {
+            format!(
+                "data = \"FOLDER\"\nhostname = \"a.example\"\ndomains = [\"a.example\"]\n{more}"
+            )
+        };
+        let servers = |list: &str| text(&format!("[mta.dns]\nservers = [{list}]\n"));
+        let relay = text("[[route]]\ndomain = \"*\"\nnext_hop = \"smtp://relay.example:587\"\n");
+        let remote = "# by DHCP\nsearch a.example\nnameserver 192.0.2.53\n";
+        for (text, resolv_conf, expected) in [
+            (text(""), "", ""),
+            (text(""), "nameserver ::1\noptions edns0\n", ""),
+            (text(""), "nameserver fe80::1%eth0\n", "fe80::1"),
+            (text(""), remote, "192.0.2.53"),
+            (text(""), "nameserver 127.0.0.1\nnameserver 192.0.2.53\n", "192.0.2.53"),
+            (servers("\"127.0.0.1:53\""), remote, ""),
+            (servers("\"[::1]:53\", \"203.0.113.9:53\""), "", "203.0.113.9"),
+            (relay, remote, ""),
+        ] {
+            let found = check_with(&text, resolv_conf);
+            let warning = found.lines().find(|line| line.contains("[remote-resolver]"));
+            let named = warning.is_some_and(|w| w.contains(&format!("name server {expected} ")));
+            assert_eq!(named, !expected.is_empty(), "{text} with {resolv_conf}: {found}");
+            assert_eq!(warning.is_some(), named, "{text} with {resolv_conf}: {found}");
+        }
     }
 
     #[test]
