@@ -26,7 +26,7 @@ use postroad_queue::spool::{
 
 use super::events;
 use super::limits;
-use super::settle::{Told, Tried};
+use super::settle::Told;
 use super::shared::Shared;
 
 /// Why a notice isn't in the queue.
@@ -45,8 +45,6 @@ pub(crate) struct About<'a> {
     pub(crate) id: &'a str,
     pub(crate) row: &'a QueueRow,
     pub(crate) content: &'a [u8],
-    /// The host that was talked to; empty where none was.
-    pub(crate) remote: &'a str,
 }
 
 impl About<'_> {
@@ -88,10 +86,10 @@ impl About<'_> {
         let now = self.shared.clock.now();
         let report = |told: &'a Told| {
             let recipient = self.row.envelope.recipients.get(told.recipient)?;
-            let (speaker, last_attempt) = match told.tried {
-                Tried::Earlier => (Speaker::Forgotten, None),
-                Tried::Now if self.remote.is_empty() => (Speaker::Us, Some(now)),
-                Tried::Now => (Speaker::Host(self.remote), Some(now)),
+            let (speaker, last_attempt) = match &told.by {
+                None => (Speaker::Forgotten, None),
+                Some(host) if host.name.is_empty() => (Speaker::Us, Some(now)),
+                Some(host) => (Speaker::Host(&host.name), Some(now)),
             };
             Some(Report {
                 recipient,
@@ -187,7 +185,7 @@ pub(crate) async fn expansion(
     };
     // Without the message there is still something to tell.
     let content = read.inspect_err(|error| events::unreadable(&id, error)).unwrap_or_default();
-    let about = About { shared, id: &id, row, content: &content, remote: "" };
+    let about = About { shared, id: &id, row, content: &content };
     let drafts = about.expansion(aliases).into_iter().collect();
     for put in put(shared, drafts).await {
         let _ = put.inspect_err(|error| events::notice_refused(&id, error));

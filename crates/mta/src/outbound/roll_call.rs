@@ -45,7 +45,7 @@ impl RollCall {
         let mut after = None;
         while let Some((old, last)) = self.page(after, retry.give_up_after).await {
             let attempted = self.lane.claim(old).into_iter().map(|job| self.tried(job)).collect();
-            settle::conclude_many(&self.shared, attempted, &self.hop).await;
+            settle::conclude_many(&self.shared, attempted).await;
             after = Some(last);
         }
         self.bring_forward(retry.give_up_after).await;
@@ -54,7 +54,7 @@ impl RollCall {
             let untold = |flight: &Flight| flight.row.delay_notice == DelayNotice::NotSent;
             let late = late.into_iter().filter(|(_, flight)| untold(flight)).collect();
             let jobs = self.lane.claim(late);
-            settle::remind_many(&self.shared, jobs, &self.reply, &self.hop).await;
+            settle::remind_many(&self.shared, jobs, &self.reply).await;
             self.lane.set_warned(last);
             after = Some(last);
         }
@@ -97,7 +97,7 @@ impl RollCall {
     /// As if it had been tried: its age makes that its last time.
     fn tried(&self, job: Job) -> Attempted {
         let mut verdicts = Verdicts::new(job.recipients.clone());
-        verdicts.settle_open(&self.reply);
+        verdicts.settle_open(&self.reply, &self.hop);
         Attempted { job, verdicts: verdicts.settled, content: None }
     }
 }

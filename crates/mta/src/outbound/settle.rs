@@ -22,10 +22,10 @@ use postroad_queue::spool::{
 
 use super::events;
 use super::flight::{Flight, Job};
-use super::hop::Hop;
 use super::limits;
 use super::notice::{self, About, Draft, NoticeError};
 use super::shared::Shared;
+use super::verdicts::{Found, Host};
 
 /// What a notice tells of one recipient.
 #[derive(Debug, Clone)]
@@ -33,15 +33,15 @@ pub(crate) struct Told {
     pub(crate) recipient: usize,
     pub(crate) action: Action,
     pub(crate) reply: Reply,
-    pub(crate) tried: Tried,
+    /// Who was talked to; none where that was at an attempt before, and isn't known any more.
+    pub(crate) by: Option<Arc<Host>>,
 }
 
-/// When what is told happened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Tried {
-    Now,
-    /// At an attempt before; by whom the reply was said isn't known any more.
-    Earlier,
+impl Told {
+    /// The host, for the log.
+    fn shown(&self) -> &str {
+        self.by.as_ref().map_or("", |host| &host.shown)
+    }
 }
 
 /// Our own reply as a verdict: from a look-up 5xx is final.
@@ -57,33 +57,25 @@ pub(crate) fn own_verdict(reply: &Reply) -> Verdict {
 /// What an attempt has found out about one job.
 pub(crate) struct Attempted {
     pub(crate) job: Job,
-    /// One for each of the job's recipients, by index in the envelope.
-    pub(crate) verdicts: Vec<(usize, Verdict)>,
+    /// One for each of the job's recipients.
+    pub(crate) verdicts: Vec<Found>,
     /// The message, where it is at hand; else it is read when a notice has to quote it.
     pub(crate) content: Option<Bytes>,
 }
 
 /// Takes the verdicts of one attempt: logs them, tells the sender what it has to know, and has the outcomes
 /// made durable.
-pub(crate) async fn conclude(
-    shared: &Arc<Shared>,
-    job: Job,
-    verdicts: Vec<(usize, Verdict)>,
-    hop: &Hop,
-    content: Bytes,
-) {
-    conclude_many(shared, vec![Attempted { job, verdicts, content: Some(content) }], hop).await;
+pub(crate) async fn conclude(shared: &Arc<Shared>, job: Job, verdicts: Vec<Found>, content: Bytes) {
+    conclude_many(shared, vec![Attempted { job, verdicts, content: Some(content) }]).await;
 }
 
 /// The same for many jobs, whose notices and outcomes become durable together: what waited for a host that is
 /// down costs a sync or two, not as many a message.
-pub(crate) async fn conclude_many(shared: &Arc<Shared>, attempted: Vec<Attempted>, hop: &Hop) {
+pub(crate) async fn conclude_many(shared: &Arc<Shared>, attempted: Vec<Attempted>) {
     let mut batch = Batch::default();
     for Attempted { job, verdicts, content } in attempted {
-        let mut attempt = Attempt::new(shared, hop, job);
-        for (recipient, verdict) in verdicts {
-            attempt.take(recipient, verdict);
-        }
+        let mut attempt = Attempt::new(shared, job);
+        verdicts.into_iter().for_each(|found| attempt.take(found));
         attempt.draft(content, &mut batch.drafts).await;
         batch.attempts.push(attempt);
         if batch.is_full() {
@@ -94,14 +86,14 @@ pub(crate) async fn conclude_many(shared: &Arc<Shared>, attempted: Vec<Attempted
 }
 
 /// Tells senders of letters that nobody could try, for their next hop is left alone. They stay as they are.
-pub(crate) async fn remind_many(shared: &Arc<Shared>, jobs: Vec<Job>, reply: &Reply, hop: &Hop) {
+pub(crate) async fn remind_many(shared: &Arc<Shared>, jobs: Vec<Job>, reply: &Reply) {
     let mut batch = Batch::default();
     for job in jobs {
         let recipients = job.recipients.clone();
-        let mut attempt = Attempt::new(shared, hop, job);
+        let mut attempt = Attempt::new(shared, job);
         attempt.delayed.extend(recipients.into_iter().map(|recipient| {
             let (action, reply) = (Action::Delayed, reply.clone());
-            Told { recipient, action, reply, tried: Tried::Earlier }
+            Told { recipient, action, reply, by: None }
         }));
         attempt.draft(None, &mut batch.drafts).await;
         batch.attempts.push(attempt);
@@ -210,7 +202,6 @@ fn outcome(flight: &Flight, recipient: usize, state: RecipientState) -> Outcome 
 /// One attempt's results.
 struct Attempt<'a> {
     shared: &'a Arc<Shared>,
-    hop: &'a Hop,
     job: Job,
     outcomes: Vec<Outcome>,
     failed: Vec<Told>,
@@ -221,10 +212,9 @@ struct Attempt<'a> {
 }
 
 impl<'a> Attempt<'a> {
-    fn new(shared: &'a Arc<Shared>, hop: &'a Hop, job: Job) -> Self {
+    fn new(shared: &'a Arc<Shared>, job: Job) -> Self {
         Self {
             shared,
-            hop,
             job,
             outcomes: Vec::new(),
             failed: Vec::new(),
@@ -238,44 +228,43 @@ impl<'a> Attempt<'a> {
         &self.job.flight.row
     }
 
-    fn take(&mut self, recipient: usize, verdict: Verdict) {
+    fn take(&mut self, Found { recipient, verdict, by }: Found) {
+        let told = |action, reply| Told { recipient, action, reply, by: Some(by) };
         match verdict {
-            Verdict::Accepted(reply) => self.sent(recipient, reply),
-            Verdict::Refused(reply) => self.bounced(recipient, reply),
+            Verdict::Accepted(reply) => self.sent(told(Action::Delivered, reply)),
+            Verdict::Refused(reply) => self.failed.push(told(Action::Failed, reply)),
             Verdict::Deferred(reply) => {
                 let attempts = self.job.flight.attempts(recipient) + 1;
                 match self.job.lane.next_attempt(self.shared, attempts, self.row()) {
-                    Next::GiveUp => self.bounced(recipient, reply),
-                    Next::At(due) => self.deferred(recipient, attempts, due, reply),
+                    // Settled, and said to be bounced, once the sender has been told; see [`Attempt::told`].
+                    Next::GiveUp => self.failed.push(told(Action::Failed, reply)),
+                    Next::At(due) => self.deferred(told(Action::Delayed, reply), attempts, due),
                 }
             }
         }
     }
 
-    fn sent(&mut self, recipient: usize, reply: Reply) {
-        self.log(recipient, Status::Sent, &reply);
+    fn sent(&mut self, told: Told) {
+        let Told { recipient, reply, by, .. } = told;
+        let Some(host) = by else { return };
+        self.log(recipient, Status::Sent, &reply, &host.shown);
         self.settle(recipient, RecipientState::Done);
         let wanted = self.notify(recipient).is_some_and(|n| n.success() == Wanted::Yes);
         // RFC 3461 §5.2.1: who knows DSN tells the sender itself; §5.2.2: else we say that we passed it on.
-        let action = match self.hop.protocol() {
+        let action = match host.protocol {
             Protocol::Lmtp => Action::Delivered,
             Protocol::Smtp => Action::Relayed,
         };
-        if wanted && (action == Action::Delivered || !self.hop.dsn.is_offered()) {
-            self.succeeded.push(Told { recipient, action, reply, tried: Tried::Now });
+        if wanted && (action == Action::Delivered || !host.dsn.is_offered()) {
+            self.succeeded.push(Told { recipient, action, reply, by: Some(host) });
         }
     }
 
-    /// Settled, and said to be bounced, once the sender has been told; see [`Attempt::told`].
-    fn bounced(&mut self, recipient: usize, reply: Reply) {
-        self.failed.push(Told { recipient, action: Action::Failed, reply, tried: Tried::Now });
-    }
-
-    fn deferred(&mut self, recipient: usize, attempts: u32, due: SystemTime, reply: Reply) {
-        self.log(recipient, Status::Deferred, &reply);
-        let last = Some(reply.clone());
-        self.settle(recipient, RecipientState::Waiting { attempts, due, last });
-        self.delayed.push(Told { recipient, action: Action::Delayed, reply, tried: Tried::Now });
+    fn deferred(&mut self, told: Told, attempts: u32, due: SystemTime) {
+        self.log(told.recipient, Status::Deferred, &told.reply, told.shown());
+        let last = Some(told.reply.clone());
+        self.settle(told.recipient, RecipientState::Waiting { attempts, due, last });
+        self.delayed.push(told);
     }
 
     fn settle(&mut self, recipient: usize, state: RecipientState) {
@@ -286,8 +275,8 @@ impl<'a> Attempt<'a> {
         self.row().envelope.recipients.get(recipient).map(|recipient| recipient.notify)
     }
 
-    fn log(&self, recipient: usize, status: Status, reply: &Reply) {
-        events::outcome(self.shared, &self.job.flight, recipient, status, reply, &self.hop.shown);
+    fn log(&self, recipient: usize, status: Status, reply: &Reply, next_hop: &str) {
+        events::outcome(self.shared, &self.job.flight, recipient, status, reply, next_hop);
     }
 
     /// Writes the notices that are called for. Where the message can't be read, failures wait for a better
@@ -321,7 +310,7 @@ impl<'a> Attempt<'a> {
 
     fn write(&mut self, content: &[u8], drafts: &mut Vec<Draft>) {
         let (id, row) = (self.job.flight.id.as_str(), &self.job.flight.row);
-        let about = About { shared: self.shared, id, row, content, remote: &self.hop.remote };
+        let about = About { shared: self.shared, id, row, content };
         let (drafts_before, mut unheard) = (drafts.len(), Vec::new());
         if !self.failed.is_empty() {
             match about.failure(&self.failed) {
@@ -350,7 +339,7 @@ impl<'a> Attempt<'a> {
             };
             match self.row().envelope.reverse_path {
                 ReversePath::Address(_) if recipient.notify.failure() == Wanted::No => {
-                    self.log(told.recipient, Status::Bounced, &told.reply);
+                    self.log(told.recipient, Status::Bounced, &told.reply, told.shown());
                     self.settle(told.recipient, RecipientState::Done);
                 }
                 ReversePath::Null
@@ -384,7 +373,7 @@ impl<'a> Attempt<'a> {
                 // Whose next hop is known to be down hasn't been tried.
                 let untried = || Reply::new(451, (4, 4, 0), "it waits for its next hop");
                 let (action, reply) = (Action::Delayed, last.clone().unwrap_or_else(untried));
-                Some(Told { recipient, action, reply, tried: Tried::Earlier })
+                Some(Told { recipient, action, reply, by: None })
             },
         ));
         now.retain(|t| self.notify(t.recipient).is_some_and(|n| n.delay() == Wanted::Yes));
@@ -403,7 +392,7 @@ impl<'a> Attempt<'a> {
             match (kind, error) {
                 (Kind::Failure, None) => {
                     for told in std::mem::take(&mut self.failed) {
-                        self.log(told.recipient, Status::Bounced, &told.reply);
+                        self.log(told.recipient, Status::Bounced, &told.reply, told.shown());
                         self.settle(told.recipient, RecipientState::Done);
                     }
                 }
@@ -420,7 +409,7 @@ impl<'a> Attempt<'a> {
     }
 
     fn put_off(&mut self, failed: Told) {
-        self.log(failed.recipient, Status::Deferred, &failed.reply);
+        self.log(failed.recipient, Status::Deferred, &failed.reply, failed.shown());
         let attempts = self.job.flight.attempts(failed.recipient) + 1;
         let due = self.shared.clock.now() + self.job.lane.settings().retry.first;
         let last = Some(failed.reply);
@@ -434,7 +423,7 @@ impl<'a> Attempt<'a> {
     }
 
     fn keep(&mut self, failed: &Told) {
-        self.log(failed.recipient, Status::Deferred, &failed.reply);
+        self.log(failed.recipient, Status::Deferred, &failed.reply, failed.shown());
         let attempts = self.job.flight.attempts(failed.recipient) + 1;
         self.settle(failed.recipient, RecipientState::Held { attempts });
     }

@@ -192,7 +192,7 @@ impl Worker {
                 return self.give_up(job, verdicts, closed, content).await;
             }
         }
-        settle::conclude(&self.shared, job, verdicts.settled, &self.hop, content).await;
+        settle::conclude(&self.shared, job, verdicts.settled, content).await;
         Went::On
     }
 
@@ -259,7 +259,7 @@ impl Worker {
         let dialogue = open.take_dialogue();
         events::dialogue(&self.shared.journal, &job.flight.id, dialogue);
         let Some(failure) = delivered.failure else {
-            verdicts.settle(&batch, delivered.verdicts, Deferrals::Count);
+            verdicts.settle(&batch, delivered.verdicts, Deferrals::Count, &self.hop);
             if let Some(place) = &self.seat.place {
                 place.succeeded();
             }
@@ -277,10 +277,10 @@ impl Worker {
             self.hop.start_over();
         }
         if try_on {
-            verdicts.settle(&batch, delivered.verdicts, Deferrals::StayOpen);
+            verdicts.settle(&batch, delivered.verdicts, Deferrals::StayOpen, &self.hop);
             return None;
         }
-        verdicts.settle(&batch, delivered.verdicts, Deferrals::Count);
+        verdicts.settle(&batch, delivered.verdicts, Deferrals::Count, &self.hop);
         if let Some(place) = &self.seat.place {
             place.stumbled();
         }
@@ -320,20 +320,20 @@ impl Worker {
             }
             Closed::NoRoom => {
                 let reply = Reply::new(451, (4, 4, 5), "the next hop takes no more connections");
-                verdicts.settle_open(&reply);
-                settle::conclude(&self.shared, job, verdicts.settled, &self.hop, content).await;
+                verdicts.settle_open(&reply, &self.hop);
+                settle::conclude(&self.shared, job, verdicts.settled, content).await;
                 return Went::Over;
             }
         };
-        verdicts.settle_open(&reply);
+        verdicts.settle_open(&reply, &self.hop);
         if reply.severity() == Severity::Permanent {
             // It is about the domain: each of its letters gets that answer.
-            settle::conclude(&self.shared, job, verdicts.settled, &self.hop, content).await;
+            settle::conclude(&self.shared, job, verdicts.settled, content).await;
             return Went::On;
         }
         let attempts = job.recipients.iter().map(|index| job.flight.attempts(*index)).max();
         self.lane.fail(&self.shared, begun, attempts.unwrap_or(0) + 1, &reply);
-        settle::conclude(&self.shared, job, verdicts.settled, &self.hop, content).await;
+        settle::conclude(&self.shared, job, verdicts.settled, content).await;
         roll_call::begin(&self.shared, &self.lane, reply);
         Went::Over
     }
@@ -350,10 +350,10 @@ impl Worker {
                 }
                 let reply = Reply::new(451, (4, 3, 0), "the queue's disk failed");
                 let mut verdicts = Verdicts::new(job.recipients.clone());
-                verdicts.settle_open(&reply);
+                verdicts.settle_open(&reply, &self.hop);
                 let (verdicts, content) = (verdicts.settled, None);
                 let attempted = vec![Attempted { job, verdicts, content }];
-                settle::conclude_many(&self.shared, attempted, &self.hop).await;
+                settle::conclude_many(&self.shared, attempted).await;
             }
         }
     }

@@ -34,6 +34,37 @@ async fn the_sender_is_told_of_a_failure_with_a_null_reverse_path() {
     assert_eq!(local.count("Remote-MTA: dns; mx.third.example"), 2);
 }
 
+#[tokio::test(start_paused = true)] // Tests RFC 3464 §2.3.5.
+async fn each_recipient_is_told_of_under_the_host_that_refused_it() {
+    // The first refuses one recipient and breaks down at the other; the second refuses that.
+    let first = Peer::new(|command, _| {
+        Some(match command {
+            "EHLO our.example" => "250 mx\r\n".into(),
+            "RCPT TO:<b@third.example>" => "550 5.1.1 no such user\r\n".into(),
+            "RCPT TO:<c@third.example>" => "421 4.3.2 going down\r\nCLOSE".into(),
+            _ => good(command),
+        })
+    });
+    let (second, local) = (refusing(), Peer::good());
+    let table = Table::default()
+        .domain("third.example", &[(1, "one.example"), (2, "two.example")])
+        .host("one.example", [192, 0, 2, 1])
+        .host("two.example", [192, 0, 2, 2]);
+    let peers = Peers::one(&first).at("192.0.2.2:25", &second).local(&local);
+    let site = Site::start(peers, table, "");
+    site.send("alice@our.example", &["b@third.example", "c@third.example"]).await;
+    site.until_empty().await;
+    let heard = local.heard();
+    let under = |line: &str| {
+        let at = heard.iter().position(|heard| heard == line).unwrap();
+        heard[at..].iter().find(|line| line.starts_with("Remote-MTA: ")).cloned()
+    };
+    let b = under("Final-Recipient: rfc822;b@third.example");
+    assert_eq!(b.as_deref(), Some("Remote-MTA: dns; one.example"));
+    let c = under("Final-Recipient: rfc822;c@third.example");
+    assert_eq!(c.as_deref(), Some("Remote-MTA: dns; two.example"));
+}
+
 #[tokio::test(start_paused = true)] // Tests RFC 3461 §4.1.
 async fn notify_is_obeyed() {
     let (peer, local) = (refusing(), Peer::good());
