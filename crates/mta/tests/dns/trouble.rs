@@ -176,6 +176,27 @@ async fn d04_aliases_that_bite_their_tail() {
     }
 }
 
+/// By tokio's own clock, which moves on as soon as everybody waits.
+#[tokio::test(start_paused = true)]
+async fn d06_whatever_is_answered_is_judged_in_five_seconds_and_silence_in_the_time_set_for_it() {
+    let settings = postroad_config::Dns::default();
+    for (name, trouble) in TROUBLES {
+        let server = Dns::scripted(trouble).await.unwrap();
+        let resolver = resolver(&server, settings.timeout);
+        let begun = tokio::time::Instant::now();
+        let got = walk(&resolver, "third.example", &mut Vec::new()).await;
+        starts(&got, &["451 4.4.3"]);
+        // Nothing that is an answer to our question has come.
+        let unanswered = ["silence", "truncated, and no TCP", "no header", "noise"];
+        let misdirected = ["another's id", "another question"];
+        let most = match unanswered.contains(&name) || misdirected.contains(&name) {
+            true => settings.timeout,
+            false => Duration::from_secs(5),
+        };
+        assert!(begun.elapsed() <= most, "{name}: {:?}", begun.elapsed());
+    }
+}
+
 #[tokio::test]
 async fn d06_who_never_answers_well_is_asked_a_few_times_only() {
     for (name, trouble) in TROUBLES {

@@ -25,6 +25,12 @@ const NEGATIVE_TTL_MIN: Duration = Duration::from_secs(10);
 /// How long one family's answer waits for the other's (RFC 8305 §3 has a shorter delay, for people who wait).
 const OTHER_FAMILY_DELAY: Duration = Duration::from_millis(500);
 
+/// How long one server is asked at least, however short the whole may take.
+const TRY_TIMEOUT_MIN: Duration = Duration::from_millis(100);
+/// How long at most, as in resolv.conf(5): some answers, as one that is truncated over TCP too, are only dropped, and
+/// the question is over then (row D06).
+const TRY_TIMEOUT_MAX: Duration = Duration::from_secs(5);
+
 /// The resolver of a running MTA.
 pub struct Hickory {
     resolver: TokioResolver,
@@ -54,7 +60,7 @@ impl Hickory {
         options.negative_min_ttl = Some(NEGATIVE_TTL_MIN);
         options.negative_max_ttl = Some(TTL_MAX);
         // Two tries of a third each: one server that is down doesn't use up the deadline.
-        options.timeout = (settings.timeout / 3).max(Duration::from_millis(100));
+        options.timeout = (settings.timeout / 3).clamp(TRY_TIMEOUT_MIN, TRY_TIMEOUT_MAX);
         options.attempts = 1;
         Ok(Self { resolver: builder.build()?, timeout: settings.timeout })
     }
