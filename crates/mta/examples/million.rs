@@ -16,7 +16,7 @@ use postroad_accounts::{Accounts, Sources};
 use postroad_config::Family;
 use postroad_mta::outbound::dns::{BoxFuture, DnsError, Mx, Resolver};
 use postroad_mta::outbound::network::{Network, Place};
-use postroad_mta::outbound::{Engine, Parts, TimeSource};
+use postroad_mta::outbound::{Chance, Engine, Parts, TimeSource};
 use postroad_net::Io;
 use postroad_observe::trace::Journal;
 use postroad_protocol::address::{Address, ReversePath};
@@ -167,6 +167,7 @@ async fn main() {
         accounts: Arc::new(accounts.unwrap()),
         journal: Journal::none(),
         time: TimeSource::default(),
+        chance: Chance::default(),
     };
     let (before, started) = (memory(), Instant::now());
     let nobody =

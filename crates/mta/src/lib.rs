@@ -43,7 +43,7 @@ pub use control::{StandInError, stand_in};
 use control::Control;
 use inbound::{Door, Inbound, limits, login::PasswordChecks};
 use live::Live;
-use outbound::{Engine, Parts, Probe, TimeSource};
+use outbound::{Chance, Engine, Parts, Probe, TimeSource};
 
 /// Mode of the socket for local callers: everybody on this host may submit.
 const LOCAL_SOCKET_MODE: u32 = 0o666;
@@ -161,6 +161,7 @@ impl Mta {
             accounts: Arc::clone(&accounts),
             journal: journal.clone(),
             time,
+            chance: Chance::default(),
         };
         let engine = Engine::start(parts.clone()).map_err(StartError::Engine)?;
         let probe = Probe::new(&engine);

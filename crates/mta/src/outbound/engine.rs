@@ -36,6 +36,7 @@ use postroad_queue::ages::MARK_INTERVAL;
 use postroad_queue::spool::{OwnedShard, QueueId, QueueRow};
 use tokio::time::{sleep, timeout};
 
+use super::chance::Chance;
 use super::clock::TimeSource;
 use super::dispatch::Hurry;
 use super::dns::{Hickory, Resolver};
@@ -61,6 +62,8 @@ pub struct Parts {
     pub journal: Journal,
     /// Clock and ages.
     pub time: TimeSource,
+    /// How waits are spread.
+    pub chance: Chance,
 }
 
 /// What the engine holds in memory.

@@ -1,7 +1,7 @@
 //! A message that is being delivered, and the jobs it is cut into: one for each destination, and more where
 //! a destination has more recipients than one transaction takes.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::SystemTime;
@@ -120,13 +120,13 @@ impl Flight {
     pub(crate) async fn load(
         shared: &Arc<Shared>,
         ids: impl Iterator<Item = QueueId>,
-    ) -> HashMap<QueueId, Arc<Self>> {
+    ) -> BTreeMap<QueueId, Arc<Self>> {
         let generation = shared.generation();
         let known: Vec<(QueueId, Option<Arc<Self>>)> = {
             let flights = shared.flights();
             ids.map(|id| (id, flights.get(&id).and_then(Weak::upgrade))).collect()
         };
-        let (mut found, mut missing) = (HashMap::new(), Vec::new());
+        let (mut found, mut missing) = (BTreeMap::new(), Vec::new());
         for (id, known) in known {
             match known.filter(|flight| flight.generation == generation) {
                 Some(flight) => drop(found.insert(id, flight)),

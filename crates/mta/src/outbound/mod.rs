@@ -10,6 +10,7 @@
 //! | how connections are made | [`network`] |
 //! | one session on the wire | `connection.rs` |
 //! | what becomes of recipients: retries, outcomes | `settle.rs` |
+//! | numbers that nobody can guess | `chance.rs` |
 //! | by which clock, and how old a message is | `clock.rs` |
 //! | what stands in the way of a message, for the operator | [`why`] |
 //! | bounces, delay warnings, double bounces | `notice.rs` |
@@ -20,6 +21,7 @@
 mod agenda;
 mod backlog;
 mod budget;
+mod chance;
 mod clock;
 mod connection;
 mod dispatch;
@@ -47,6 +49,7 @@ mod way;
 pub mod why;
 mod worker;
 
+pub use chance::Chance;
 pub use clock::TimeSource;
 pub use engine::{Engine, Parts};
 pub use probe::{Probe, ProbeOutcome};

@@ -2,7 +2,7 @@
 //! should know of the delay is told. Nothing is tried for each of them, so nothing is recorded either, and
 //! a million of them cost a look at the oldest few.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -68,7 +68,7 @@ impl RollCall {
         &self,
         after: Option<QueueId>,
         age: Duration,
-    ) -> Option<(HashMap<QueueId, Arc<Flight>>, QueueId)> {
+    ) -> Option<(BTreeMap<QueueId, Arc<Flight>>, QueueId)> {
         if self.shared.stop.is_cancelled() {
             return None;
         }

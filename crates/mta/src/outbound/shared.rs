@@ -1,7 +1,7 @@
 //! What all parts of the running engine share: settings, the queue, and what connections are counted by.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher as _, Hash, RandomState};
+use std::hash::Hash;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 
@@ -17,6 +17,7 @@ use tokio_util::task::TaskTracker;
 
 use super::agenda::Agenda;
 use super::budget::Budget;
+use super::chance::Chance;
 use super::clock::Clock;
 use super::dispatch::Lanes;
 use super::dns::{Resolver, Site};
@@ -59,7 +60,7 @@ pub(crate) struct Shared {
     pub(crate) workers: TaskTracker,
     memory: AtomicUsize,
     generation: AtomicU64,
-    random: RandomState,
+    chance: Chance,
 }
 
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -73,7 +74,7 @@ impl Shared {
         resolver: Arc<dyn Resolver>,
         network: Arc<dyn Network>,
     ) -> anyhow::Result<Self> {
-        let Parts { config, hostname, shard, accounts, journal, time } = parts;
+        let Parts { config, hostname, shard, accounts, journal, time, chance } = parts;
         let hostname = Domain::parse(&hostname)
             .with_context(|| format!("\"{hostname}\" is no host name; set hostname"))?;
         let trust = config.tls.trust.as_deref();
@@ -85,6 +86,7 @@ impl Shared {
                 loopback: config.mta.dns.loopback,
                 family: config.mta.family,
                 source: config.mta.source,
+                chance: chance.clone(),
             },
             hostname,
             clock: Clock::start(time, shard.new_id()),
@@ -109,7 +111,7 @@ impl Shared {
             workers: TaskTracker::new(),
             memory: AtomicUsize::new(0),
             generation: AtomicU64::new(0),
-            random: RandomState::new(),
+            chance,
         })
     }
 
@@ -190,6 +192,6 @@ impl Shared {
 
     /// A number that nobody can guess, from what makes the occasion.
     pub(crate) fn random(&self, occasion: impl Hash) -> u32 {
-        (self.random.hash_one(occasion) >> 32) as u32
+        (self.chance.number(occasion) >> 32) as u32
     }
 }

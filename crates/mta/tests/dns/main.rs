@@ -12,6 +12,7 @@ mod world;
 use std::time::Duration;
 
 use postroad_config::{Family, LoopbackHosts, Source};
+use postroad_mta::outbound::Chance;
 use postroad_mta::outbound::dns::{Asked, Candidates, Hickory, Resolver, Site};
 use postroad_protocol::address::Domain;
 use postroad_testkit::dns::Dns;
@@ -23,6 +24,7 @@ fn site() -> Site {
         loopback: LoopbackHosts::Refused,
         family: Family::Any,
         source: Source::default(),
+        chance: Chance::default(),
     }
 }
 

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use postroad_mta::outbound::TimeSource;
+use postroad_mta::outbound::{Chance, TimeSource};
 use postroad_queue::ages::{Ages, MARK_INTERVAL};
 use tokio::time::{Instant, sleep};
 
@@ -54,7 +54,8 @@ impl Host {
         };
         let table = Table::one("third.example").domain("dead.example", &[(10, "mx.dead.example")]);
         let table = table.host("mx.dead.example", [192, 0, 2, 9]);
-        Site::start_at(time, Arc::clone(&self.shard), (self.peers.clone(), table), "")
+        let nature = (time, Chance::default());
+        Site::start_by(nature, Arc::clone(&self.shard), (self.peers.clone(), table), "")
     }
 
     /// One letter that is put off each time, and ten for the dead host, of which most are never tried.

@@ -10,7 +10,7 @@ use postroad_accounts::{Accounts, Sources};
 use postroad_config::Family;
 use postroad_mta::outbound::dns::{BoxFuture, DnsError, Mx, Resolver};
 use postroad_mta::outbound::network::Network;
-use postroad_mta::outbound::{Engine, Parts, TimeSource};
+use postroad_mta::outbound::{Chance, Engine, Parts, TimeSource};
 use postroad_observe::trace::Journal;
 use postroad_protocol::address::{Address, ReversePath};
 use postroad_protocol::envelope::{Envelope, Recipient};
@@ -125,7 +125,7 @@ impl Site {
     /// With a file of aliases.
     pub(crate) fn with_aliases(aliases: &str, peers: Peers, table: Table) -> Self {
         let world = (Arc::new(peers) as Arc<dyn Network>, Arc::new(table) as Arc<dyn Resolver>);
-        Self::make(Arc::default(), world, TimeSource::default(), "", aliases)
+        Self::make(Arc::default(), world, Default::default(), "", aliases)
     }
 
     pub(crate) fn start_with(
@@ -134,23 +134,23 @@ impl Site {
         resolver: impl Resolver + 'static,
         more: &str,
     ) -> Self {
-        Self::start_at(TimeSource::default(), shard, (network, resolver), more)
+        Self::start_by(Default::default(), shard, (network, resolver), more)
     }
 
-    /// By another clock.
-    pub(crate) fn start_at(
-        time: TimeSource,
+    /// By another clock, and by chance that is no chance.
+    pub(crate) fn start_by(
+        nature: (TimeSource, Chance),
         shard: Arc<MemoryShard>,
         (network, resolver): (impl Network + 'static, impl Resolver + 'static),
         more: &str,
     ) -> Self {
-        Self::make(shard, (Arc::new(network), Arc::new(resolver)), time, more, "")
+        Self::make(shard, (Arc::new(network), Arc::new(resolver)), nature, more, "")
     }
 
     fn make(
         shard: Arc<MemoryShard>,
         (network, resolver): (Arc<dyn Network>, Arc<dyn Resolver>),
-        time: TimeSource,
+        (time, chance): (TimeSource, Chance),
         more: &str,
         aliases: &str,
     ) -> Self {
@@ -171,6 +171,7 @@ impl Site {
             accounts: Arc::new(accounts.unwrap()),
             journal: Journal::none(),
             time: time.clone(),
+            chance,
         };
         let engine = Engine::start_with(parts, resolver, network).unwrap();
         Self { engine, shard, arrived: (time.wall)(), dir }

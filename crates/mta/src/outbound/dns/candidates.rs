@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::fmt::Write as _;
-use std::hash::{BuildHasher as _, RandomState};
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
@@ -10,6 +9,7 @@ use postroad_config::{Family, LoopbackHosts, Source};
 use postroad_protocol::address::Domain;
 use postroad_protocol::reply::Reply;
 
+use super::super::chance::Chance;
 use super::{DnsError, Mx, Resolver};
 
 /// Hosts of one domain that are tried in one go; who has more is hiding something (row D03).
@@ -52,6 +52,8 @@ pub struct Site {
     pub family: Family,
     /// Where connections to them come from.
     pub source: Source,
+    /// In which order equals are tried.
+    pub chance: Chance,
 }
 
 /// The hosts that take mail for a domain, in the order in which they are tried; their addresses are
@@ -142,8 +144,8 @@ impl Candidates {
         }
         let mut hosts: Vec<Mx> = records.into_iter().filter(|mx| !mx.host.is_empty()).collect();
         // RFC 5321 §5.1: equal preferences are tried in random order, to spread the load.
-        let random = RandomState::new();
-        hosts.sort_by_cached_key(|mx| (mx.preference, random.hash_one(&mx.host)));
+        let turn = site.chance.turn();
+        hosts.sort_by_cached_key(|mx| (mx.preference, site.chance.number((turn, &mx.host))));
         // RFC 5321 §5.1: "If it finds itself in the list, it MUST drop all MXs of the same or a greater
         // preference number", or two hosts would pass the message to and fro.
         let ourselves = hosts.iter().find(|mx| mx.host == site.hostname).map(|mx| mx.preference);

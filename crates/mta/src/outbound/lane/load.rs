@@ -1,6 +1,6 @@
 //! From the backlog to the line, a page at a time.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use postroad_queue::spool::QueueId;
@@ -88,7 +88,7 @@ impl Lane {
 
     /// Takes letters out of the backlog, with all of their recipients here that wait, due or not. Those that
     /// a worker has by now are left out.
-    pub(crate) fn claim(self: &Arc<Self>, flights: HashMap<QueueId, Arc<Flight>>) -> Vec<Job> {
+    pub(crate) fn claim(self: &Arc<Self>, flights: BTreeMap<QueueId, Arc<Flight>>) -> Vec<Job> {
         let mut state = self.state();
         let mut jobs = Vec::with_capacity(flights.len());
         for (id, flight) in flights {

@@ -16,9 +16,21 @@ use tokio::net::UnixStream;
 use tokio::time::{Instant, sleep};
 
 pub(super) const CONNECTIONS_PER_HOST: usize = 8;
-const DOMAINS: u64 = 400;
-const HOSTS: u64 = 300;
-const HOUR: u64 = 60 * 60;
+const MINUTE: u64 = 60;
+const HOUR: u64 = 60 * MINUTE;
+
+/// How large a world is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Size {
+    pub(super) messages: usize,
+    pub(super) domains: u64,
+    pub(super) hosts: u64,
+}
+
+pub(super) const FULL: Size = Size { messages: 3_000, domains: 4_000, hosts: 3_000 };
+
+/// A connection to a host: when, in milliseconds, and which.
+pub(super) type Visit = (u128, usize);
 
 /// Numbers from a seed (splitmix64).
 pub(super) struct Dice(u64);
@@ -93,6 +105,30 @@ impl Nature {
     }
 }
 
+impl Nature {
+    /// From when on they take mail, and how long a letter may take then. `None` where they never do, or where a
+    /// stricter rule holds.
+    pub(super) fn patience(self) -> Option<(u64, Duration)> {
+        let (back, minutes) = match self {
+            Self::Good | Self::Nowhere | Self::Refusing => return None,
+            Self::BlackHole { until: u64::MAX, .. } => return None,
+            // The longest wait of a next hop that is left alone is an hour, spread by a quarter.
+            Self::Down { until, .. }
+            | Self::BlackHole { until, .. }
+            | Self::Unnamed { until, .. } => (until, 90),
+            // One connection finds room at once, and the others wait for it.
+            Self::Picky(_) => (0, 15),
+            // Six replies of a minute each, and what is ahead.
+            Self::Slow(_) => (0, 30),
+            // The first wait, spread by a quarter.
+            Self::Greylisting => (0, 10),
+            // Most letters go at the second try, all but a few at the third.
+            Self::Flaky(_) => (0, 60),
+        };
+        Some((back, Duration::from_secs(minutes * MINUTE)))
+    }
+}
+
 struct Host {
     nature: Nature,
     state: Mutex<State>,
@@ -111,18 +147,22 @@ struct State {
 pub(super) struct World(Arc<Inner>);
 
 pub(super) struct Inner {
-    start: Instant,
+    pub(super) start: Instant,
+    pub(super) size: Size,
+    visits: Mutex<Vec<Visit>>,
     hosts: Vec<Host>,
     delivered: Mutex<HashMap<String, usize>>,
     failed: Mutex<HashMap<String, usize>>,
 }
 
 impl World {
-    pub(super) fn new(dice: &mut Dice) -> Self {
+    pub(super) fn new(dice: &mut Dice, size: Size) -> Self {
         let host = |_| Host { nature: Nature::draw(dice), state: Mutex::default() };
         Self(Arc::new(Inner {
             start: Instant::now(),
-            hosts: (0..HOSTS).map(host).collect(),
+            size,
+            visits: Mutex::default(),
+            hosts: (0..size.hosts).map(host).collect(),
             delivered: Mutex::default(),
             failed: Mutex::default(),
         }))
@@ -140,7 +180,7 @@ impl Deref for World {
 impl Inner {
     /// Some domain; a few are written to a lot.
     pub(super) fn domain(&self, dice: u64) -> String {
-        let number = (dice >> 8) % DOMAINS;
+        let number = (dice >> 8) % self.size.domains;
         let number = if dice.is_multiple_of(3) { number % 10 } else { number };
         format!("d{number}.example")
     }
@@ -148,7 +188,7 @@ impl Inner {
     /// The domains behind the last host share it.
     fn host_of(&self, domain: &str) -> Option<usize> {
         let number = domain.strip_prefix('d')?.strip_suffix(".example")?.parse::<u64>().ok()?;
-        usize::try_from(number % HOSTS).ok()
+        usize::try_from(number % self.size.hosts).ok()
     }
 
     pub(super) fn nature_of(&self, recipient: &str) -> Nature {
@@ -158,6 +198,17 @@ impl Inner {
 
     fn seconds(&self) -> u64 {
         self.start.elapsed().as_secs()
+    }
+
+    pub(super) fn visits(&self) -> Vec<Visit> {
+        self.visits.lock().unwrap().clone()
+    }
+
+    /// Thousands of hosts were tried.
+    pub(super) fn is_large(&self) {
+        let visits = self.visits.lock().unwrap();
+        let hosts: HashSet<usize> = visits.iter().map(|(_, host)| *host).collect();
+        assert!(hosts.len() > 1_500, "{} hosts", hosts.len());
     }
 
     pub(super) fn delivered(&self) -> HashMap<String, usize> {
@@ -216,6 +267,8 @@ impl Network for World {
                 [10, 1, high, low] => {
                     let number = usize::from(u16::from_be_bytes([high, low]));
                     let now = self.seconds();
+                    let visit = (self.start.elapsed().as_millis(), number);
+                    self.visits.lock().unwrap().push(visit);
                     match self.hosts[number].nature {
                         Nature::Down { from, until } if (from..until).contains(&now) => {
                             return Err(io::ErrorKind::ConnectionRefused.into());
