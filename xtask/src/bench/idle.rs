@@ -16,6 +16,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use super::Options;
+use super::bar::{Bar, Limit};
 use super::measure::Group;
 use super::peers::{agent, config};
 use super::row::{Columns, Row, Rows};
@@ -26,7 +27,23 @@ const OPENING: usize = 64;
 /// Files beside connections.
 const OTHER_FILES: u64 = 100;
 
-const COLUMNS: Columns = Columns { shown: &["start_mib", "peak_mib", "kib_each"], ratios: &[] };
+const COLUMNS: Columns = Columns {
+    shown: &["start_mib", "peak_mib", "kib_each"],
+    ratios: &[],
+    bars: &[
+        memory(|case| all(case) && case.ends_with("clear"), 160.0),
+        memory(|case| all(case) && case.ends_with("TLS"), 640.0),
+    ],
+};
+
+const fn memory(cases: fn(&str) -> bool, most_mib: f64) -> Bar {
+    Bar { cases, figure: "peak_mib", over: None, limit: Limit::AtMost(most_mib) }
+}
+
+/// Not just some of them, to see that it works.
+fn all(case: &str) -> bool {
+    case.starts_with(&CONNECTIONS.to_string())
+}
 
 /// What the connections are protected by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
 
+use super::bar::{Bar, Limit};
 use super::peers::Server;
 use super::row::{Columns, Row, Rows};
 use super::{Bench, progress};
@@ -21,7 +22,19 @@ const LETTERS: u32 = 50;
 const COLUMNS: Columns = Columns {
     shown: &["accepted_p50_ms", "accepted_p99_ms", "delivered_p50_ms", "delivered_p99_ms"],
     ratios: &[("p50 ratio", "delivered_p50_ms"), ("p99 ratio", "delivered_p99_ms")],
+    bars: &[
+        no_slower_than("postfix", "delivered_p50_ms"),
+        no_slower_than("postfix", "delivered_p99_ms"),
+        no_slower_than("exim", "delivered_p50_ms"),
+        no_slower_than("exim", "delivered_p99_ms"),
+        no_slower_than("opensmtpd", "delivered_p50_ms"),
+        no_slower_than("opensmtpd", "delivered_p99_ms"),
+    ],
 };
+
+const fn no_slower_than(peer: &'static str, figure: &'static str) -> Bar {
+    Bar { cases: |_| true, figure, over: Some(peer), limit: Limit::AtMost(1.0) }
+}
 
 pub(super) fn run(bench: &mut Bench<'_>, rows: &mut Rows) -> anyhow::Result<Columns> {
     let letters = if bench.options.quick { LETTERS / 10 } else { LETTERS };

@@ -13,6 +13,7 @@
 //! | what the machine could do at best | `floor.rs`, and the server `direct` in `peers.rs` |
 //! | how each server is set up | `peers.rs` |
 //! | CPU, memory, syncs, octets written | `measure.rs` |
+//! | what our figures have to be | `BARS` or `bars:` of each scenario, judged in `bar.rs` |
 
 use std::path::{Path, PathBuf};
 
@@ -21,6 +22,7 @@ use load::Case;
 use peers::{Name, Server, Tools};
 use row::Rows;
 
+mod bar;
 mod floor;
 mod idle;
 mod latency;
@@ -30,6 +32,9 @@ mod measure;
 mod peers;
 mod row;
 mod throughput;
+
+/// Our server's name in the table.
+const OURS: &str = "postroad";
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
@@ -127,9 +132,9 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     };
     drop(bench);
     println!("{}", machine::described(folder.path()));
-    rows.print("postroad", columns);
+    rows.print(OURS, columns);
     match &options.json {
-        Some(path) => rows.write_json(path),
+        Some(path) => rows.write_json(path, OURS, columns),
         None => Ok(()),
     }
 }

@@ -8,6 +8,8 @@ use std::path::Path;
 use anyhow::Context as _;
 use serde_json::{Map, Value};
 
+use super::bar::{self, Bar, Outcome, Verdict};
+
 /// What one run of one case gave; figures are per message unless their name says otherwise.
 #[derive(Debug, Clone)]
 pub(crate) struct Row {
@@ -23,6 +25,8 @@ pub(crate) struct Columns {
     pub(crate) shown: &'static [&'static str],
     /// Title and figure of each ratio, ours divided by the peer's.
     pub(crate) ratios: &'static [(&'static str, &'static str)],
+    /// What our figures have to be.
+    pub(crate) bars: &'static [Bar],
 }
 
 /// All runs so far, in order.
@@ -34,8 +38,13 @@ impl Rows {
         self.0.push(row);
     }
 
-    /// One JSON object a run.
-    pub(crate) fn write_json(&self, path: &Path) -> anyhow::Result<()> {
+    /// One JSON object a run, then one a verdict.
+    pub(crate) fn write_json(
+        &self,
+        path: &Path,
+        ours: &str,
+        columns: Columns,
+    ) -> anyhow::Result<()> {
         let mut file =
             File::create(path).with_context(|| format!("cannot create {}", path.display()))?;
         for row in &self.0 {
@@ -47,16 +56,26 @@ impl Rows {
             );
             writeln!(file, "{}", Value::Object(object)).context("cannot write the figures")?;
         }
+        for verdict in self.cases().iter().flat_map(|case| self.verdicts(ours, case, columns)) {
+            writeln!(file, "{}", verdict.json()).context("cannot write the verdicts")?;
+        }
         Ok(())
     }
 
-    /// Medians by case and server, and our ratio to every peer.
+    fn verdicts(&self, ours: &str, case: &str, columns: Columns) -> Vec<Verdict> {
+        bar::judge(self, ours, case, columns.bars)
+    }
+
+    /// Medians by case and server, our ratio to every peer, and whether our bars are met.
     pub(crate) fn print(&self, ours: &str, columns: Columns) {
         let mut table = comfy_table::Table::new();
         table.load_style(comfy_table::presets::ASCII_MARKDOWN);
         let header = ["case", "server", "runs"].into_iter().chain(columns.shown.iter().copied());
-        table.set_header(header.chain(columns.ratios.iter().map(|(title, _)| *title)));
+        let header = header.chain(columns.ratios.iter().map(|(title, _)| *title));
+        table.set_header(header.chain((!columns.bars.is_empty()).then_some("bars")));
+        let mut verdicts = Vec::new();
         for case in self.cases() {
+            let of_case = self.verdicts(ours, &case, columns);
             for server in self.servers(&case) {
                 let runs =
                     self.0.iter().filter(|row| row.case == case && row.server == server).count();
@@ -70,13 +89,21 @@ impl Rows {
                     };
                     cells.push(if server == ours { String::new() } else { shown(ratio()) });
                 }
+                if !columns.bars.is_empty() {
+                    cells.push(if server == ours { summed_up(&of_case) } else { "" }.to_owned());
+                }
                 table.add_row(cells);
             }
+            verdicts.extend(of_case);
         }
         println!("{table}");
-        println!(
-            "Medians; the ratios are {ours}'s figure divided by the peer's, from the same interleaved runs."
-        );
+        println!("Medians of the runs.");
+        if !columns.ratios.is_empty() {
+            println!("The ratios are {ours}'s figure divided by that of the server in the line.");
+        }
+        if !verdicts.is_empty() {
+            bar::print(&verdicts);
+        }
     }
 
     fn cases(&self) -> Vec<String> {
@@ -99,7 +126,7 @@ impl Rows {
         servers
     }
 
-    fn median(&self, case: &str, server: &str, name: &str) -> Option<f64> {
+    pub(crate) fn median(&self, case: &str, server: &str, name: &str) -> Option<f64> {
         let ours = self.0.iter().filter(|row| row.case == case && row.server == server);
         let mut values: Vec<f64> = ours.filter_map(|row| row.figures.get(name).copied()).collect();
         values.sort_by(f64::total_cmp);
@@ -111,8 +138,18 @@ impl Rows {
     }
 }
 
+/// All bars of a case in a word.
+fn summed_up(verdicts: &[Verdict]) -> &'static str {
+    let failed = || verdicts.iter().any(|verdict| verdict.outcome() == Outcome::Fail);
+    match verdicts {
+        [] => "",
+        _ if failed() => Outcome::Fail.in_words(),
+        _ => Outcome::Pass.in_words(),
+    }
+}
+
 /// Three significant digits are more than the machine's noise leaves.
-fn shown(value: Option<f64>) -> String {
+pub(crate) fn shown(value: Option<f64>) -> String {
     match value {
         None => "-".into(),
         Some(value) if value >= 100.0 => format!("{value:.0}"),

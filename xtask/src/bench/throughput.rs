@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 
+use super::bar::{Bar, Limit};
 use super::load::{self, Case};
 use super::measure::{Syncs, device_octets};
 use super::peers::{Server, Tools};
 use super::row::{Columns, Row, Rows};
-use super::{Bench, Options, floor, progress};
+use super::{Bench, Options, Scenario, floor, progress};
 
 /// How long one run should last, so that start and end don't count for much.
 const RUN: Duration = Duration::from_secs(5);
@@ -19,7 +20,34 @@ const PATIENCE: Duration = Duration::from_secs(120);
 const COLUMNS: Columns = Columns {
     shown: &["per_s", "accept_per_s", "cpu_ms", "syncs", "device_octets", "peak_rss_kib"],
     ratios: &[("rate ratio", "per_s"), ("CPU ratio", "cpu_ms")],
+    bars: &[],
 };
+
+/// Those of `relay`.
+const BARS: &[Bar] = &[
+    rate(|case| small(case) && crowded(case), "postfix", 10.0),
+    rate(|case| !small(case) && crowded(case), "postfix", 3.0),
+    rate(|_| true, "exim", 1.0),
+    rate(|_| true, "opensmtpd", 1.0),
+    Bar { cases: small, figure: "cpu_ms", over: Some("postfix"), limit: Limit::AtMost(0.1) },
+    Bar { cases: full, figure: "syncs", over: None, limit: Limit::AtMost(0.2) },
+];
+
+const fn rate(cases: fn(&str) -> bool, over: &'static str, least: f64) -> Bar {
+    Bar { cases, figure: "per_s", over: Some(over), limit: Limit::AtLeast(least) }
+}
+
+fn small(case: &str) -> bool {
+    case.starts_with("4 KiB")
+}
+
+fn full(case: &str) -> bool {
+    case.ends_with(", 100 sessions")
+}
+
+fn crowded(case: &str) -> bool {
+    full(case) || case.ends_with(", 20 sessions")
+}
 
 pub(super) fn run(bench: &mut Bench<'_>, rows: &mut Rows) -> anyhow::Result<Columns> {
     let counters = Counters { folder: bench.folder, syncs: Syncs::start() };
@@ -46,7 +74,8 @@ pub(super) fn run(bench: &mut Bench<'_>, rows: &mut Rows) -> anyhow::Result<Colu
         }
     }
     bar.finish_and_clear();
-    Ok(COLUMNS)
+    let bars = if bench.options.scenario == Scenario::Relay { BARS } else { &[] };
+    Ok(Columns { bars, ..COLUMNS })
 }
 
 struct Counters<'a> {
