@@ -23,20 +23,25 @@ pub(crate) struct Bar {
 pub(crate) enum Limit {
     AtMost(f64),
     AtLeast(f64),
+    /// It is told, that's all.
+    Unset,
 }
 
 impl Limit {
-    fn is_met_by(self, value: f64) -> bool {
-        match self {
+    fn judge(self, value: f64) -> Outcome {
+        let met = match self {
             Self::AtMost(most) => value <= most,
             Self::AtLeast(least) => value >= least,
-        }
+            Self::Unset => return Outcome::Told,
+        };
+        if met { Outcome::Pass } else { Outcome::Fail }
     }
 
     fn in_words(self) -> String {
         match self {
             Self::AtMost(most) => format!("at most {most}"),
             Self::AtLeast(least) => format!("at least {least}"),
+            Self::Unset => "-".into(),
         }
     }
 }
@@ -46,6 +51,8 @@ impl Limit {
 pub(crate) enum Outcome {
     Pass,
     Fail,
+    /// There is no bar.
+    Told,
 }
 
 impl Outcome {
@@ -53,6 +60,7 @@ impl Outcome {
         match self {
             Self::Pass => "PASS",
             Self::Fail => "FAIL",
+            Self::Told => "-",
         }
     }
 }
@@ -67,7 +75,7 @@ pub(crate) struct Verdict {
 
 impl Verdict {
     pub(crate) fn outcome(&self) -> Outcome {
-        if self.bar.limit.is_met_by(self.got) { Outcome::Pass } else { Outcome::Fail }
+        self.bar.limit.judge(self.got)
     }
 
     fn figure(&self) -> String {
@@ -135,11 +143,13 @@ mod tests {
             bar(None, Limit::AtMost(9.9)),
             bar(Some("peer"), Limit::AtLeast(5.0)),
             bar(Some("peer"), Limit::AtLeast(5.1)),
+            bar(Some("peer"), Limit::Unset),
             bar(Some("nobody"), Limit::AtLeast(0.0)),
             Bar { cases: |_| false, ..bar(None, Limit::AtLeast(0.0)) },
         ];
         let outcomes: Vec<_> =
             judge(&rows, "postroad", "4 KiB", &bars).iter().map(Verdict::outcome).collect();
-        assert_eq!(outcomes, [Outcome::Pass, Outcome::Fail, Outcome::Pass, Outcome::Fail]);
+        use Outcome::{Fail, Pass, Told};
+        assert_eq!(outcomes, [Pass, Fail, Pass, Fail, Told]);
     }
 }

@@ -15,11 +15,12 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use super::Options;
 use super::bar::{Bar, Limit};
 use super::measure::Group;
 use super::peers::{agent, config};
 use super::row::{Columns, Row, Rows};
+use super::sheet::{Cell, Sheet};
+use super::{OURS, Options};
 
 const CONNECTIONS: usize = 10_000;
 /// Connections that are being made at once.
@@ -34,6 +35,14 @@ const COLUMNS: Columns = Columns {
         memory(|case| all(case) && case.ends_with("clear"), 160.0),
         memory(|case| all(case) && case.ends_with("TLS"), 640.0),
     ],
+    sheet: Sheet {
+        head: "connections",
+        cases: |_| true,
+        columns: &[
+            ("peak MiB", Cell::Of(OURS, "peak_mib")),
+            ("KiB each", Cell::Of(OURS, "kib_each")),
+        ],
+    },
 };
 
 const fn memory(cases: fn(&str) -> bool, most_mib: f64) -> Bar {
@@ -65,7 +74,7 @@ pub(super) fn run(options: &Options, folder: &Path, rows: &mut Rows) -> anyhow::
         let figures = runtime.block_on(measured(protection, &folder, wanted));
         let figures = figures.with_context(|| format!("{wanted} idle connections, {name}"))?;
         let case = format!("{wanted} idle connections, {name}");
-        rows.push(Row { server: "postroad", case, figures });
+        rows.push(Row { server: OURS, case, figures });
     }
     Ok(COLUMNS)
 }

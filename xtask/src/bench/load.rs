@@ -20,7 +20,8 @@ pub(crate) struct Case {
 
 impl Case {
     pub(crate) fn name(self) -> String {
-        format!("{} KiB, {} sessions", self.octets / 1024, self.sessions)
+        let s = if self.sessions == 1 { "" } else { "s" };
+        format!("{} KiB, {} session{s}", self.octets / 1024, self.sessions)
     }
 }
 

@@ -13,6 +13,7 @@
 //! | what the machine could do at best | `floor.rs`, and the server `direct` in `peers.rs` |
 //! | how each server is set up | `peers.rs` |
 //! | CPU, memory, syncs, octets written | `measure.rs` |
+//! | what the README shows of it | `sheet.rs` |
 //! | what our figures have to be | `BARS` or `bars:` of each scenario, judged in `bar.rs` |
 
 use std::path::{Path, PathBuf};
@@ -31,6 +32,7 @@ mod machine;
 mod measure;
 mod peers;
 mod row;
+mod sheet;
 mod throughput;
 
 /// Our server's name in the table.
@@ -44,6 +46,9 @@ pub(crate) struct Options {
     /// Write every run here, one JSON object a line.
     #[arg(long)]
     json: Option<PathBuf>,
+    /// Print what the README shows, instead of all.
+    #[arg(long)]
+    markdown: bool,
     /// Few messages, three runs: to see that it works, not to quote.
     #[arg(long)]
     quick: bool,
@@ -131,8 +136,13 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         Scenario::Idle => idle::run(options, folder.path(), &mut rows)?,
     };
     drop(bench);
-    println!("{}", machine::described(folder.path()));
-    rows.print(OURS, columns);
+    let machine = machine::described(folder.path());
+    if options.markdown {
+        sheet::print(&rows, OURS, &columns.sheet, &machine);
+    } else {
+        println!("{machine}");
+        rows.print(OURS, columns);
+    }
     match &options.json {
         Some(path) => rows.write_json(path, OURS, columns),
         None => Ok(()),

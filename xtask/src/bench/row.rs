@@ -9,6 +9,10 @@ use anyhow::Context as _;
 use serde_json::{Map, Value};
 
 use super::bar::{self, Bar, Outcome, Verdict};
+use super::sheet::Sheet;
+
+/// How long a run lasted.
+pub(crate) const SECONDS: &str = "seconds";
 
 /// What one run of one case gave; figures are per message unless their name says otherwise.
 #[derive(Debug, Clone)]
@@ -27,6 +31,8 @@ pub(crate) struct Columns {
     pub(crate) ratios: &'static [(&'static str, &'static str)],
     /// What our figures have to be.
     pub(crate) bars: &'static [Bar],
+    /// What of it the README shows.
+    pub(crate) sheet: Sheet,
 }
 
 /// All runs so far, in order.
@@ -98,6 +104,9 @@ impl Rows {
         }
         println!("{table}");
         println!("Medians of the runs.");
+        if let Some((seconds, row)) = self.shortest() {
+            println!("The shortest lasted {seconds:.1} s: {}, {}.", row.server, row.case);
+        }
         if !columns.ratios.is_empty() {
             println!("The ratios are {ours}'s figure divided by that of the server in the line.");
         }
@@ -106,7 +115,22 @@ impl Rows {
         }
     }
 
-    fn cases(&self) -> Vec<String> {
+    /// Of the runs that say how long they lasted.
+    pub(crate) fn shortest(&self) -> Option<(f64, &Row)> {
+        let runs = self.0.iter().filter_map(|row| Some((*row.figures.get(SECONDS)?, row)));
+        runs.min_by(|one, other| one.0.total_cmp(&other.0))
+    }
+
+    /// Runs of a case on a server, where there were most.
+    pub(crate) fn runs(&self) -> usize {
+        let count = |one: &Row| {
+            let same = |row: &&Row| row.case == one.case && row.server == one.server;
+            self.0.iter().filter(same).count()
+        };
+        self.0.iter().map(count).max().unwrap_or_default()
+    }
+
+    pub(crate) fn cases(&self) -> Vec<String> {
         let mut cases: Vec<String> = Vec::new();
         for row in &self.0 {
             if !cases.contains(&row.case) {
