@@ -122,6 +122,13 @@ pub(super) struct Times {
     delivered: Duration,
 }
 
+impl Times {
+    /// From 250 to the next hop.
+    pub(super) fn passed_on(&self) -> Duration {
+        self.delivered.saturating_sub(self.accepted)
+    }
+}
+
 /// Sends a letter after a pause, and waits until one more has `arrived`.
 pub(super) fn one(
     letter: Letter<'_>,

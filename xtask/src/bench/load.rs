@@ -56,7 +56,7 @@ pub(crate) struct Sink {
 
 impl Sink {
     pub(crate) fn start(tools: &Tools, at: SocketAddr, folder: &Path) -> anyhow::Result<Self> {
-        let path = folder.join(format!("sink-{}", at.port()));
+        let path = folder.join(format!("sink-{at}"));
         let output = File::create(&path).context("cannot create the sink's counter")?;
         let child = tools
             .command("smtp-sink")

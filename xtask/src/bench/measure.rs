@@ -46,15 +46,24 @@ impl Group {
         Ok(micros as f64 / 1e6)
     }
 
+    /// The processes' memory now, added up, in KiB.
+    pub(crate) fn rss_kib(&self) -> u64 {
+        self.memory("VmRSS:")
+    }
+
     /// The processes' peak memory, added up, in KiB.
     pub(crate) fn peak_rss_kib(&self) -> u64 {
+        self.memory("VmHWM:")
+    }
+
+    fn memory(&self, what: &str) -> u64 {
         let pids = fs::read_to_string(self.folder.join("cgroup.procs")).unwrap_or_default();
-        let peak = |pid: &str| {
+        let kib = |pid: &str| {
             let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-            let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+            let line = status.lines().find_map(|line| line.strip_prefix(what))?;
             line.split_whitespace().next()?.parse::<u64>().ok()
         };
-        pids.lines().filter_map(peak).sum()
+        pids.lines().filter_map(kib).sum()
     }
 }
 

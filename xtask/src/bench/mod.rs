@@ -10,6 +10,7 @@
 //! | letters a second, received and handed on | `throughput.rs` |
 //! | one letter on an idle host | `latency.rs` |
 //! | what an idle connection costs | `idle.rs` |
+//! | what a million queued letters cost and hold up | `backlog/mod.rs` |
 //! | what the machine could do at best | `floor.rs`, and the server `direct` in `peers.rs` |
 //! | how each server is set up | `peers.rs` |
 //! | CPU, memory, syncs, octets written | `measure.rs` |
@@ -23,6 +24,7 @@ use load::Case;
 use peers::{Name, Server, Tools};
 use row::Rows;
 
+mod backlog;
 mod bar;
 mod floor;
 mod idle;
@@ -55,6 +57,9 @@ pub(crate) struct Options {
     /// Runs of each case on each server.
     #[arg(long, default_value_t = 5)]
     runs: u32,
+    /// Letters in the backlog [default: 1000000; 50000 with --quick].
+    #[arg(long)]
+    messages: Option<u64>,
     /// Just these servers.
     #[arg(long, value_delimiter = ',', value_enum)]
     servers: Vec<Name>,
@@ -77,6 +82,9 @@ pub(crate) enum Scenario {
     Latency,
     /// Connections that say nothing: memory. Ours alone, since its peers have a process for each.
     Idle,
+    /// A million letters queued, to many dead destinations and to one: memory, restart, the operator's questions,
+    /// and new letters beside them. Ours alone.
+    Backlog,
 }
 
 impl Scenario {
@@ -88,7 +96,7 @@ impl Scenario {
             }
             Self::Latency => &[Name::Postroad, Name::Postfix, Name::Exim, Name::Opensmtpd],
             Self::Deliver => &[Name::Postroad, Name::Postfix],
-            Self::Idle => &[], // it starts its own
+            Self::Idle | Self::Backlog => &[], // they start their own
         }
     }
 }
@@ -134,6 +142,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         Scenario::Relay | Scenario::Deliver => throughput::run(&mut bench, &mut rows)?,
         Scenario::Latency => latency::run(&mut bench, &mut rows)?,
         Scenario::Idle => idle::run(options, folder.path(), &mut rows)?,
+        Scenario::Backlog => backlog::run(options, &bench.tools, folder.path(), &mut rows)?,
     };
     drop(bench);
     let machine = machine::described(folder.path());

@@ -31,6 +31,10 @@ impl Tools {
     pub(crate) fn command(&self, program: &str) -> Command {
         self.0.command(program)
     }
+
+    pub(crate) fn stage(&self) -> &Stage {
+        &self.0
+    }
 }
 
 /// A server under measurement; dropping it ends it.
@@ -80,11 +84,13 @@ pub(crate) fn start(
         (Name::Exim, Scenario::Relay | Scenario::Latency) => relaying_exim(tools, folder),
         (Name::Opensmtpd, Scenario::Relay | Scenario::Latency) => relaying_opensmtpd(tools, folder),
         (Name::Direct, Scenario::Relay | Scenario::Latency) => direct(tools, folder),
-        (_, Scenario::Idle) => bail!("idle connections are measured on a server of their own"),
+        (_, Scenario::Idle | Scenario::Backlog) => {
+            bail!("that scenario starts its own servers")
+        }
     }
 }
 
-fn loopback(port: u16) -> SocketAddr {
+pub(super) fn loopback(port: u16) -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], port))
 }
 
@@ -147,7 +153,7 @@ pub(super) fn config(folder: &Path, smtp: SocketAddr, more: &str) -> anyhow::Res
     Ok(path)
 }
 
-fn program(name: &str) -> PathBuf {
+pub(super) fn program(name: &str) -> PathBuf {
     target_dir().join("release").join(name)
 }
 
