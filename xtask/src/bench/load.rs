@@ -1,13 +1,13 @@
 //! The load and the sink: Postfix's own smtp-source and smtp-sink, so that nobody's favourite client decides.
 
 use std::fs::File;
-use std::io::{Read as _, Seek as _, SeekFrom};
-use std::net::SocketAddr;
+use std::io::{BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 
 use super::peers::Tools;
 
@@ -46,6 +46,39 @@ pub(crate) fn send(
         bail!("smtp-source failed: {}", String::from_utf8_lossy(&output.stderr).trim());
     }
     Ok(())
+}
+
+/// Octets of a letter of smtp-source's as they are sent, header included: a server of our own counts them.
+pub(crate) fn octets_sent(tools: &Tools, case: Case) -> anyhow::Result<u64> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("cannot listen")?;
+    let address = listener.local_addr()?;
+    let counting = std::thread::spawn(move || counted(&listener));
+    send(tools, address, "user@far.example", Case { sessions: 1, ..case }, 1)?;
+    let counted = counting.join().map_err(|_| anyhow!("the thread that counts panicked"))?;
+    counted.context("cannot count a letter's octets")
+}
+
+/// One session that takes one letter.
+fn counted(listener: &TcpListener) -> std::io::Result<u64> {
+    let mut client = BufReader::new(listener.accept()?.0);
+    let (mut octets, mut line) = (0, Vec::new());
+    client.get_mut().write_all(b"220 count.example\r\n")?;
+    while {
+        line.clear();
+        // smtp-source goes without a word, and with answers unread.
+        client.read_until(b'\n', &mut line).is_ok_and(|octets| octets > 0)
+    } {
+        if line.starts_with(b"DATA") {
+            client.get_mut().write_all(b"354 go on\r\n")?;
+            line.clear();
+            while client.read_until(b'\n', &mut line)? > 0 && line != b".\r\n" {
+                octets += line.len() as u64;
+                line.clear();
+            }
+        }
+        client.get_mut().write_all(b"250 count.example\r\n")?;
+    }
+    Ok(octets)
 }
 
 /// A running smtp-sink that counts what it takes.

@@ -10,6 +10,7 @@
 //! | letters a second, received and handed on | `throughput.rs` |
 //! | one letter on an idle host | `latency.rs` |
 //! | what an idle connection costs | `idle.rs` |
+//! | what a letter writes, queue, log and trace apart | `octets/mod.rs` |
 //! | what a million queued letters cost and hold up | `backlog/mod.rs` |
 //! | what the machine could do at best | `floor.rs`, and the server `direct` in `peers.rs` |
 //! | how each server is set up | `peers.rs` |
@@ -32,6 +33,7 @@ mod latency;
 mod load;
 mod machine;
 mod measure;
+mod octets;
 mod peers;
 mod row;
 mod sheet;
@@ -82,6 +84,9 @@ pub(crate) enum Scenario {
     Latency,
     /// Connections that say nothing: memory. Ours alone, since its peers have a process for each.
     Idle,
+    /// Octets that a letter writes which is delivered at once: queue, log and trace apart, on file systems of their
+    /// own. Beside Postfix.
+    Octets,
     /// A million letters queued, to many dead destinations and to one: memory, restart, the operator's questions,
     /// and new letters beside them. Ours alone.
     Backlog,
@@ -96,7 +101,7 @@ impl Scenario {
             }
             Self::Latency => &[Name::Postroad, Name::Postfix, Name::Exim, Name::Opensmtpd],
             Self::Deliver => &[Name::Postroad, Name::Postfix],
-            Self::Idle | Self::Backlog => &[], // they start their own
+            Self::Idle | Self::Octets | Self::Backlog => &[], // they start their own
         }
     }
 }
@@ -125,6 +130,9 @@ impl Bench<'_> {
 }
 
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
+    if options.scenario == Scenario::Octets {
+        octets::in_a_namespace()?;
+    }
     let agents = ["postroad", "postroad-mta", "postroad-mda"].map(|name| ["--bin", name]);
     step::run("build", cargo().args(["build", "--release", "--locked"]).args(agents.concat()))?;
     // Everybody's queue goes where we build: a disk, where the system's own folder may be memory.
@@ -142,6 +150,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         Scenario::Relay | Scenario::Deliver => throughput::run(&mut bench, &mut rows)?,
         Scenario::Latency => latency::run(&mut bench, &mut rows)?,
         Scenario::Idle => idle::run(options, folder.path(), &mut rows)?,
+        Scenario::Octets => octets::run(&bench, &mut rows)?,
         Scenario::Backlog => backlog::run(options, &bench.tools, folder.path(), &mut rows)?,
     };
     drop(bench);

@@ -84,7 +84,7 @@ pub(crate) fn start(
         (Name::Exim, Scenario::Relay | Scenario::Latency) => relaying_exim(tools, folder),
         (Name::Opensmtpd, Scenario::Relay | Scenario::Latency) => relaying_opensmtpd(tools, folder),
         (Name::Direct, Scenario::Relay | Scenario::Latency) => direct(tools, folder),
-        (_, Scenario::Idle | Scenario::Backlog) => {
+        (_, Scenario::Idle | Scenario::Backlog | Scenario::Octets) => {
             bail!("that scenario starts its own servers")
         }
     }
