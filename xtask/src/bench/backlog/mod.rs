@@ -8,8 +8,8 @@
 //! | what the operator asks | `questions.rs` |
 //!
 //! Each world goes: memory of the agent with an empty queue; the queue is filled; the agent is started and timed
-//! up to its first delivery; then, beside all the deliveries that hang, the operator's questions and new letters,
-//! one after the other. Ours alone, since its peers take hours to be filled.
+//! up to its first delivery; then, beside all the deliveries that hang, new letters, one after the other, and once
+//! all is at rest the operator's questions and new letters again. Ours alone, since its peers take hours to be filled.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -47,7 +47,7 @@ const REST_LOOK: Duration = Duration::from_secs(1);
 /// Who always has something to do is measured after this long.
 const REST_PATIENCE: Duration = Duration::from_secs(30);
 /// Steps of a world that the progress shows.
-const STEPS: usize = 5;
+const STEPS: usize = 6;
 
 const COLUMNS: Columns = Columns {
     shown: &["took_s", "missing", "mib", "octets", "letters", "p50_ms", "p99_ms", "max_ms"],
@@ -108,6 +108,24 @@ pub(super) fn run(
     Ok(COLUMNS)
 }
 
+/// When new letters are sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// All that is due is tried for the first time.
+    Start,
+    /// Who can't be reached is known.
+    Rest,
+}
+
+impl Phase {
+    fn in_words(self) -> &'static str {
+        match self {
+            Self::Start => "behind the start",
+            Self::Rest => "at rest",
+        }
+    }
+}
+
 /// One queue under measurement.
 struct Backlog<'a> {
     options: &'a Options,
@@ -142,6 +160,8 @@ impl Backlog<'_> {
         let (group, mut mta) = Group::around(&name("full"), start)?;
         wait_until(1, PATIENCE, || world.delivered())?;
         self.push(rows, FIRST_DELIVERY, &[("took_s", began.elapsed().as_secs_f64())]);
+        self.step("new letters");
+        self.new_letters(smtp, &mut world, Phase::Start, rows)?;
         let missing = self.all_living(&mut world)?;
         let took = began.elapsed().as_secs_f64();
         self.push(rows, ALL_LIVING, &[("took_s", took), ("missing", missing as f64)]);
@@ -153,7 +173,7 @@ impl Backlog<'_> {
         self.step("asking");
         self.ask(&config, rows)?;
         self.step("new letters");
-        self.new_letters(smtp, &mut world, rows)?;
+        self.new_letters(smtp, &mut world, Phase::Rest, rows)?;
         self.push(rows, MEMORY_PEAK, &[("mib", group.peak_rss_kib() as f64 / 1024.0)]);
         self.end(&mut mta)
     }
@@ -194,6 +214,7 @@ impl Backlog<'_> {
         &self,
         smtp: std::net::SocketAddr,
         world: &mut World,
+        phase: Phase,
         rows: &mut Rows,
     ) -> anyhow::Result<()> {
         let letters = if self.options.quick { NEW_LETTERS / 10 } else { NEW_LETTERS };
@@ -203,7 +224,7 @@ impl Backlog<'_> {
             for number in 0..letters {
                 let recipient = match kind {
                     "by a route" => format!("user@{}", world::ROUTED),
-                    _ => format!("user@n{number}.{}", world::NEW),
+                    _ => format!("user@{phase:?}-{number}.{}", world::NEW),
                 };
                 let letter = Letter { smtp, recipient: &recipient, body: &latency::body(4096) };
                 times.push(latency::one(letter, &mut || sink.count())?.passed_on());
@@ -214,7 +235,8 @@ impl Backlog<'_> {
                 ("p99_ms", percentile(&mut times, 99)),
                 ("max_ms", percentile(&mut times, 100)),
             ];
-            self.push(rows, &format!("{NEW_LETTER} {kind}, from 250"), &figures);
+            let when = phase.in_words();
+            self.push(rows, &format!("{NEW_LETTER} {kind}, from 250, {when}"), &figures);
         }
         Ok(())
     }
