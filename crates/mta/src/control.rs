@@ -114,6 +114,14 @@ impl Control {
         }
     }
 
+    /// Why nothing is taken in, where that is so.
+    fn refusing(&self) -> Option<String> {
+        match self.inbound.shard.condition() {
+            Condition::Refusing { why } => Some(why.to_string()),
+            Condition::Sound | Condition::Suspect { .. } => None,
+        }
+    }
+
     async fn status(&self) -> Status {
         let queue = self.desk().count(&Filter::default()).await;
         Status {
@@ -128,6 +136,7 @@ impl Control {
             queued_octets: queue.octets,
             oldest: queue.oldest,
             guarantee: self.promise(),
+            refusing: self.refusing(),
             log_dropped: postroad_observe::log::dropped(),
             trace_dropped: self.inbound.journal.dropped(),
             ..Status::default()

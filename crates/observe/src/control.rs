@@ -235,6 +235,8 @@ pub struct Status {
     pub delivering: u64,
     /// What a message that was answered 250 survives, as `1 copy, synced: survives a power cut`.
     pub guarantee: String,
+    /// Why no message is taken in now, where that is so.
+    pub refusing: Option<String>,
     /// Log lines that were lost.
     pub log_dropped: u64,
     /// Trace records that were lost.

@@ -55,8 +55,15 @@ pub(crate) fn run(status: &Status) -> Result<ExitCode> {
         Output::Json => writeln!(out, "{}", serde_json::to_string(&report)?)?,
         Output::Screen => write!(out, "{}", text(&report, screen::now()))?,
     }
-    let well = report.mta.is_some() && report.services.iter().all(|service| service.up);
-    Ok(if well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if report.is_well() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+impl Report {
+    /// Every service answers, and mail is taken in.
+    fn is_well(&self) -> bool {
+        self.mta.as_ref().is_some_and(|mta| mta.refusing.is_none())
+            && self.services.iter().all(|service| service.up)
+    }
 }
 
 fn look(config: &Config) -> Report {
@@ -183,6 +190,10 @@ fn transfer_agent(mta: &control::Status, now: u64) -> String {
         mta.connections,
         screen::shown(&mta.guarantee, 200),
     );
+    if let Some(why) = &mta.refusing {
+        let why = format!("intake     stopped: {}", screen::shown(why, 500));
+        text += &(styled(BAD, why) + "\n");
+    }
     if lost > 0 {
         let lost = format!(
             "lost       {} log lines and {} trace records: the log's reader or the trace's disk was too slow",
@@ -197,9 +208,8 @@ fn transfer_agent(mta: &control::Status, now: u64) -> String {
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_screen() {
-        let mta = control::Status {
+    fn an_agent() -> control::Status {
+        control::Status {
             version: "0.1.0".into(),
             hostname: "mail.example.org".into(),
             pid: 42,
@@ -212,9 +222,29 @@ mod tests {
             oldest: Some(500),
             delivering: 2,
             guarantee: "1 copy, synced: survives a power cut".into(),
+            refusing: None,
             log_dropped: 0,
             trace_dropped: 9,
-        };
+        }
+    }
+
+    /// Row F06: a transfer agent that answers and takes nothing in isn't well.
+    #[test]
+    fn f06_an_agent_that_takes_nothing_in_is_not_well() {
+        let sound = Report { services: Vec::new(), mta: Some(an_agent()), mta_problem: None };
+        assert!(sound.is_well());
+        let refusing = Some("the queue cannot be written: EIO".to_owned());
+        let mta = Some(control::Status { refusing, ..an_agent() });
+        let stopped = Report { mta, ..sound };
+        assert!(!stopped.is_well());
+        let plain = anstream::adapter::strip_str(&text(&stopped, 5_000)).to_string();
+        let line = "\nintake     stopped: the queue cannot be written: EIO\n";
+        assert!(plain.contains(line), "{plain}");
+    }
+
+    #[test]
+    fn the_screen() {
+        let mta = an_agent();
         let service = |agent, service, up| Service {
             agent,
             service: String::from(service),

@@ -102,9 +102,10 @@ impl Writer {
         match again {
             Ok((places, error)) => {
                 let why = events::refused(&error);
+                // Before anybody is told.
+                self.core.set_condition(Condition::Suspect { why: why.to_string() });
                 self.stored(&mut group, &places);
                 group.refuse_messages(&why);
-                self.core.set_condition(Condition::Suspect { why: why.to_string() });
                 self.read_again();
             }
             Err(error) => {
