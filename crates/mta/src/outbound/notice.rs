@@ -235,13 +235,28 @@ impl Draft {
     }
 }
 
+/// Hands notices to the queue, which takes all of a call or none. One that it can't take (to an alias of more members
+/// than a record holds) must not hold up the others time after time: where it refused them all, each has a call of
+/// its own.
+async fn accept(shared: &Shared, drafts: &[Draft]) -> Vec<Accept> {
+    let accepted = shared.shard.accept(drafts.iter().map(Draft::message).collect()).await;
+    let is_refused = |accept: &Accept| matches!(accept, Accept::Refused(AcceptError::Disk(_)));
+    if drafts.len() < 2 || !accepted.iter().all(is_refused) {
+        return accepted;
+    }
+    let mut each = Vec::with_capacity(drafts.len());
+    for draft in drafts {
+        each.extend(shared.shard.accept(vec![draft.message()]).await);
+    }
+    each
+}
+
 /// Puts notices into the queue, all in one sync, and on their way; says for each whether it is there.
 pub(crate) async fn put(shared: &Arc<Shared>, drafts: Vec<Draft>) -> Vec<Result<(), NoticeError>> {
     if drafts.is_empty() {
         return Vec::new();
     }
-    let accepted = shared.shard.accept(drafts.iter().map(Draft::message).collect()).await;
-    let mut accepted = accepted.into_iter();
+    let mut accepted = accept(shared, &drafts).await.into_iter();
     let mut put = Vec::with_capacity(drafts.len());
     for draft in drafts {
         put.push(match accepted.next() {

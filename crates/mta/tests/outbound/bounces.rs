@@ -303,3 +303,22 @@ async fn what_a_dead_host_held_up_is_told_and_settled_together() {
         50
     );
 }
+
+/// Letters are given up together, and the queue doesn't take one of the notices, nor what comes with it.
+#[tokio::test(start_paused = true)]
+async fn a_notice_that_the_queue_cannot_take_holds_up_no_other() {
+    let (silent, local) = (Peer::new(|_, _| None), Peer::good());
+    let more = "mta.deliveries_per_next_hop_max = 1";
+    let site = Site::start(Peers::one(&silent).local(&local), Table::one("third.example"), more);
+    *site.shard.barred.lock().unwrap() = Some("alice+b@our.example".to_owned());
+    let stays = site.send("alice+b@our.example", &["b@third.example"]).await;
+    for _ in 0..6 {
+        site.send("alice@our.example", &["c@third.example"]).await;
+    }
+    let alone = |rows: &[QueueRow]| rows.len() == 1 && rows[0].id == stays;
+    site.until("the other ones are told of and gone", alone).await;
+    assert_eq!(local.count("Action: failed"), 6);
+    *site.shard.barred.lock().unwrap() = None;
+    site.until_empty().await;
+    assert_eq!(local.count("Final-Recipient: rfc822;b@third.example"), 1);
+}

@@ -24,6 +24,8 @@ pub(crate) struct MemoryShard {
     pub(crate) full: std::sync::atomic::AtomicBool,
     /// Whether the next `settle` panics.
     pub(crate) panics: std::sync::atomic::AtomicBool,
+    /// To whom no message is taken, nor any other of the same call.
+    pub(crate) barred: Mutex<Option<String>>,
 }
 
 impl MemoryShard {
@@ -84,6 +86,12 @@ impl OwnedShard for MemoryShard {
 
     fn accept(&self, messages: Vec<NewMessage>) -> BoxFuture<'_, Vec<Accept>> {
         Box::pin(async move {
+            let barred = self.barred.lock().unwrap().clone();
+            let is_barred = |to: &Recipient| Some(to.address.to_string()) == barred;
+            if messages.iter().any(|m| m.envelope.recipients.iter().any(is_barred)) {
+                let refused = |_| Accept::Refused(AcceptError::Disk("it is too large".to_owned()));
+                return messages.iter().map(refused).collect();
+            }
             let accept = |message: NewMessage| {
                 if self.full.load(Ordering::Relaxed) {
                     return Accept::Refused(AcceptError::Full);
