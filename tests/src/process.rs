@@ -15,6 +15,9 @@ use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 /// How long a test waits for anything: long enough for a loaded machine, short of hanging CI.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
+/// How soon after a repair all has to be as before, without a restart.
+pub const RECOVERY: Duration = Duration::from_secs(5);
+
 /// How long a process may take to end after SIGTERM.
 const DRAIN: Duration = Duration::from_secs(20);
 
@@ -176,6 +179,20 @@ pub fn until(what: &str, mut condition: impl FnMut() -> bool) -> Result<()> {
         ensure!(Instant::now() < deadline, "never saw {what} in {} s", PATIENCE.as_secs());
         pause();
     }
+    Ok(())
+}
+
+/// Waits for what has to be back within [`RECOVERY`] of a repair that was made just now.
+///
+/// # Errors
+///
+/// When it isn't back, or not in time; `what` completes "never saw …".
+pub fn back_in_time(what: &str, condition: impl FnMut() -> bool) -> Result<()> {
+    let repaired = Instant::now();
+    until(what, condition)?;
+    let took = repaired.elapsed();
+    eprintln!("{what} after {} ms", took.as_millis());
+    ensure!(took <= RECOVERY, "saw {what} after {took:?} only");
     Ok(())
 }
 

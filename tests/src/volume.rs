@@ -53,7 +53,9 @@ impl Volume {
         let image = folder.path().join("image");
         File::create(&image)?.set_len(mebibytes << 20)?;
         // All of it is for users, so that what is free is what they can have.
-        run(Command::new("mke2fs").args(["-q", "-t", "ext4", "-m", "0"]).args(flags).arg(&image))?;
+        // At an error it turns read-only, as Debian has it for the root.
+        let usual = ["-q", "-t", "ext4", "-m", "0", "-e", "remount-ro"];
+        run(Command::new("mke2fs").args(usual).args(flags).arg(&image))?;
         fs::create_dir(folder.path().join("mounted"))?;
         match hold(folder.path()) {
             Ok(holder) => {
@@ -137,6 +139,39 @@ impl Volume {
     /// When that can't be done.
     pub fn give_inodes_back(&self) -> Result<()> {
         fs::remove_dir_all(self.path("inodes")).context("cannot remove the files")
+    }
+
+    /// Has the kernel find an error on it: from now on it is read-only, and its journal takes nothing more. Only a
+    /// file system that nobody writes to can be mounted read-only by hand.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel has no such switch.
+    pub fn turn_read_only(&self) -> Result<()> {
+        let devices = run(Command::new("losetup")
+            .args(["--noheadings", "--output", "NAME", "--associated"])
+            .arg(self.folder.path().join("image")))?;
+        let device = String::from_utf8(devices.stdout)?;
+        let name = device.trim().strip_prefix("/dev/").context("no loop device")?;
+        fs::write(format!("/sys/fs/ext4/{name}/trigger_fs_error"), "a test wants it so")
+            .context("cannot cause an error of the file system")
+    }
+
+    /// Does what an operator does after that: unmounts it, though files are open there, has it checked, and mounts
+    /// it again at the same place.
+    ///
+    /// # Errors
+    ///
+    /// When it can't be checked or mounted.
+    pub fn check_and_mount(&self) -> Result<()> {
+        // The kernel knows the old device by its error as long as files are open there: it gets another one.
+        let script = "umount --lazy \"$1\" && { e2fsck -fp \"$0\" || [ $? = 1 ]; } && \
+             device=$(losetup --find --show \"$0\") && mount \"$device\" \"$1\" && losetup --detach \"$device\"";
+        let mounts = format!("--mount=/proc/{}/ns/mnt", self.holder.id());
+        let mut operator = Command::new("nsenter");
+        operator.args([&mounts, "sh", "-c", script]);
+        run(operator.args(["image", "mounted"].map(|name| self.folder.path().join(name))))?;
+        Ok(())
     }
 
     /// Cuts its power and these processes': from now on nothing is read or written, and what only the page

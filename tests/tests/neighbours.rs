@@ -6,8 +6,8 @@ use std::sync::mpsc;
 
 use anyhow::{Context, Result, ensure};
 use postroad_tests::fickle::Fickle;
-use postroad_tests::peers::{Needs, Sink, Stage};
-use postroad_tests::process::{PATIENCE, until};
+use postroad_tests::peers::{DeadNameServer, Needs, Nsd, Sink, Stage};
+use postroad_tests::process::{PATIENCE, back_in_time, until};
 use postroad_tests::smtp::Client;
 use postroad_tests::suite::{Settings, Site};
 use rustix::process::Signal;
@@ -139,7 +139,20 @@ fn f21_accounts_that_cannot_be_read_let_nobody_in() -> Result<()> {
     let refused = login.command("AUTH PLAIN AG5vYm9keQBzZWNyZXQ=")?;
     assert!(matches!(refused.code, 454 | 535), "{refused:?}");
 
+    // Repaired, and somebody new is in it: without a restart.
+    let hash =
+        users.lines().next().and_then(|line| line.strip_prefix("alice:")).context("alice")?;
+    fs::write(site.path("users"), format!("{users}carol:{hash}\n"))?;
+    mta.signal(Signal::HUP)?;
+    back_in_time("the new user known", || {
+        client.command("RCPT TO:<carol@our.test>").is_ok_and(|reply| reply.code == 250)
+    })
+    .with_context(|| mta.log())?;
+    // NUL carol NUL correct-horse.
+    login.expect("AUTH PLAIN AGNhcm9sAGNvcnJlY3QtaG9yc2U=", 235)?;
+
     // A start with them is refused, with the file's name.
+    fs::write(site.path("users"), "this is no file of users\n")?;
     drop((client, login));
     mta.terminate()?;
     let mut mta = site.agent_by(std::process::Command::new("env"), "postroad-mta")?;
@@ -154,11 +167,14 @@ fn f21_accounts_that_cannot_be_read_let_nobody_in() -> Result<()> {
 }
 
 #[test]
-fn f21_without_a_resolver_mail_waits() -> Result<()> {
-    let dead = postroad_tests::peers::DeadNameServer::start()?;
+fn f21_without_a_resolver_mail_waits_and_goes_when_it_is_back() -> Result<()> {
+    let Some(stage) = Stage::set_up(Needs::Servers)? else { return Ok(()) };
+    let sink = Sink::start(&stage)?;
+    let dead = DeadNameServer::start()?;
+    let resolver = dead.address;
     let site = Site::new(&Settings::tables(format!(
-        "[mta.dns]\nservers = [\"{}\"]\ntimeout = \"1s\"\n",
-        dead.address
+        "[mta.dns]\nservers = [\"{resolver}\"]\ntimeout = \"1s\"\nsmtp_port = {}\nloopback = \"allowed\"\n",
+        sink.address.port()
     )))?;
     let mta = site.mta()?;
     let id = send(&site, "bob@elsewhere.test", "no way to ask")?;
@@ -170,5 +186,9 @@ fn f21_without_a_resolver_mail_waits() -> Result<()> {
     assert!(!said("status=bounced") && !said("status=sent"), "{}", mta.log());
     // Mail comes in all the while.
     send(&site, "alice@our.test", "still open")?;
-    Ok(())
+
+    drop(dead);
+    let zone = ("elsewhere.test", "@ MX 10 mx\nmx A 127.0.0.1");
+    let _nsd = Nsd::start_at(&stage, resolver, &[zone])?;
+    back_in_time("the letter", || sink.messages().len() == 1).with_context(|| mta.log())
 }

@@ -23,10 +23,18 @@ impl Nsd {
     ///
     /// When it doesn't start; its log is in the error.
     pub fn start(stage: &Stage, zones: &[(&str, &str)]) -> Result<Self> {
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
+        Self::start_at(stage, SocketAddr::from((Ipv4Addr::LOCALHOST, free_port())), zones)
+    }
+
+    /// The same at an address of the test's choice.
+    ///
+    /// # Errors
+    ///
+    /// As [`Nsd::start`].
+    pub fn start_at(stage: &Stage, address: SocketAddr, zones: &[(&str, &str)]) -> Result<Self> {
         let mut conf = format!(
             "server:
-    ip-address: 127.0.0.1
+    ip-address: {ip}
     port: {port}
     username: \"\"
     chroot: \"\"
@@ -41,6 +49,7 @@ impl Nsd {
 remote-control:
     control-enable: no
 ",
+            ip = address.ip(),
             port = address.port(),
             folder = stage.path("zones").display(),
         );
