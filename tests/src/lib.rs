@@ -9,6 +9,7 @@
 //! - [`corpus`]: real messages;
 //! - [`load`]: smtp-source that goes on while servers are killed, with an account of what it was promised;
 //! - [`volume`]: a file system of the test's own, to be filled up and have its power cut;
+//! - [`memory`]: processes that may have so much memory and no more;
 //! - [`chance`]: random moments that a seed repeats;
 //! - [`fickle`]: a delivery agent that says what the test tells it to;
 //! - [`process`]: processes that end with the test, and waiting for a condition instead of sleeping.
@@ -22,6 +23,7 @@ pub mod chance;
 pub mod corpus;
 pub mod fickle;
 pub mod load;
+pub mod memory;
 pub mod peers;
 pub mod pop3;
 pub mod process;
