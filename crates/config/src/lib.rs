@@ -143,6 +143,13 @@ pub struct Mta {
     pub connections_max: usize,
     /// Connections at once from one client (IPv4 address or IPv6 /64).
     pub connections_per_client_max: usize,
+    /// Messages that one user may submit in an hour, by login or by uid; 0: no limit.
+    pub messages_per_user_max: u64,
+    /// Recipients that one user may name in an hour; 0: no limit.
+    pub recipients_per_user_max: u64,
+    /// Octets that one user may submit in an hour; 0: no limit.
+    #[serde(deserialize_with = "units::size")]
+    pub octets_per_user_max: u64,
     /// Deliveries under way at once, and to one next hop.
     pub deliveries_max: usize,
     /// Connections at once to one next hop; three times as many to an agent on a unix socket.

@@ -142,6 +142,12 @@ fn transfer(config: &Config, found: &mut Found<'_>) {
     found.at_least_one("mta.connections_per_client_max", mta.connections_per_client_max);
     found.at_least_one("mta.deliveries_max", mta.deliveries_max);
     found.at_least_one("mta.deliveries_per_next_hop_max", mta.deliveries_per_next_hop_max);
+    if (1..mta.message_size_max).contains(&mta.octets_per_user_max) {
+        found.add(
+            "mta.octets_per_user_max",
+            "the largest message would never get through: write as much as \"message_size_max\", more, or \"0B\"",
+        );
+    }
     source_fits(mta.source, mta.family, "mta", found);
     retry_fits(
         &mta.retry,

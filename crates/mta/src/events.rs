@@ -67,6 +67,16 @@ pub(crate) fn login_failed(peer: &Peer, door: Door, name: &str) {
     warn!(client = %peer, service = door.name(), user = name, "login failed");
 }
 
+pub(crate) fn sender_refused(peer: &Peer, door: Door, mail: &Mail, reply: &Reply) {
+    info!(
+        client = %peer,
+        service = door.name(),
+        from = %mail.reverse_path,
+        reply = %reply,
+        "sender refused"
+    );
+}
+
 pub(crate) fn recipient_refused(peer: &Peer, door: Door, mail: &Mail, rcpt: &Rcpt, reply: &Reply) {
     info!(
         client = %peer,

@@ -14,6 +14,7 @@ use postroad_protocol::address::{ForwardPath, ReversePath};
 use postroad_protocol::sasl::{Credentials, plain_initial_response};
 use postroad_protocol::server::{Answer, Question, Server, Step, Tls};
 
+use crate::inbound::allowance::Submitter;
 use crate::inbound::policy::{Client, Ruling};
 use crate::inbound::{Door, Inbound, service};
 
@@ -53,7 +54,10 @@ pub(crate) async fn explain(inbound: &Inbound, case: &Case) -> Result<Explanatio
     let recipients = taken
         .map(|transaction| inbound.expand(transaction.clone()).envelope.recipients)
         .unwrap_or_default();
+    let submitter = Submitter::of(rehearsal.client());
+    let left = |who| inbound.allowances.left(&who, &inbound.config.mta);
     Ok(Explanation {
+        allowance: submitter.map(left).unwrap_or_default(),
         service: rehearsal.door.name().to_owned(),
         client: rehearsal.peer.ip().map(|ip| ip.to_string()).unwrap_or_default(),
         mail,
@@ -142,8 +146,12 @@ impl<'i> Rehearsal<'i> {
         }
     }
 
+    fn client(&self) -> Client<'_> {
+        Client { door: self.door, peer: &self.peer, user: self.user.as_ref() }
+    }
+
     async fn judge(&self, question: Question) -> Option<Ruling> {
-        let client = Client { door: self.door, peer: &self.peer, user: self.user.as_ref() };
+        let client = self.client();
         match question {
             Question::Sender(mail) => Some(self.inbound.judge_sender(client, &mail)),
             Question::Recipient(rcpt) => {
@@ -226,6 +234,25 @@ mod tests {
             check(&host, case, reply, rule, ways).await;
         }
         assert!(host.queued().await.is_empty());
+    }
+
+    #[tokio::test] // Row Q09.
+    async fn what_a_user_may_still_send_is_told_and_nothing_of_it_taken() {
+        let host = Host::start().await;
+        let case = Case {
+            from: "alice@our.example".to_owned(),
+            to: "x@third.example".to_owned(),
+            login: Some("alice".to_owned()),
+            ..Case::default()
+        };
+        for _ in 0..3 {
+            let told = explain(&host.inbound(), &case).await.unwrap();
+            let left: Vec<(&str, u64)> =
+                told.allowance.iter().map(|one| (one.what.as_str(), one.left)).collect();
+            assert_eq!(left, [("messages", 1_000), ("recipients", 10_000), ("octets", 2 << 30)]);
+        }
+        let stranger = Case { login: None, from: String::new(), ..case };
+        assert!(explain(&host.inbound(), &stranger).await.unwrap().allowance.is_empty());
     }
 
     #[tokio::test] // Tests RFC 1870 §6.1.

@@ -41,7 +41,7 @@ pub mod outbound;
 pub use control::{StandInError, stand_in};
 
 use control::Control;
-use inbound::{Door, Inbound, limits, login::PasswordChecks};
+use inbound::{Door, Inbound, allowance::Allowances, limits, login::PasswordChecks};
 use live::Live;
 use outbound::{Chance, Engine, Parts, Probe, TimeSource};
 
@@ -177,6 +177,7 @@ impl Mta {
             journal,
             tls,
             slots,
+            allowances: Allowances::default(),
             password_checks: PasswordChecks::default(),
             shutdown,
         };

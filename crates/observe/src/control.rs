@@ -162,6 +162,9 @@ pub struct Explanation {
     pub service: String,
     /// Who it is, as `192.0.2.1`.
     pub client: String,
+    /// What the user who has logged in may still send, where that is limited.
+    #[serde(default)]
+    pub allowance: Vec<Allowance>,
     /// What MAIL is answered.
     pub mail: Ruling,
     /// What RCPT is answered, where MAIL is accepted.
@@ -171,6 +174,17 @@ pub struct Explanation {
     /// How many more there are.
     #[serde(default)]
     pub more_destinations: u64,
+}
+
+/// How much of one thing may be sent in an hour.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Allowance {
+    /// `messages`, `recipients` or `octets`.
+    pub what: String,
+    /// What is left of it now.
+    pub left: u64,
+    /// The limit.
+    pub limit: u64,
 }
 
 /// What a command is answered, and why.

@@ -9,12 +9,14 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 use clap::Args;
-use postroad_observe::control::{Answer, Case, Destination, Explanation, Request, Ruling};
+use postroad_observe::control::{
+    Allowance, Answer, Case, Destination, Explanation, Request, Ruling,
+};
 use postroad_observe::inert;
 
 use crate::cli::{Form, Output, Settings};
 use crate::control::ask;
-use crate::screen::{BAD, FAINT, GOOD, STRONG, span, styled};
+use crate::screen::{BAD, FAINT, GOOD, STRONG, grouped, size, span, styled};
 
 /// `postroad explain`
 #[derive(Debug, Args)]
@@ -67,7 +69,8 @@ pub(crate) fn run(explain: &Explain) -> Result<ExitCode> {
 }
 
 fn screen(case: &Case, explanation: &Explanation) -> String {
-    let Explanation { service, client, mail, rcpt, destinations, more_destinations } = explanation;
+    let Explanation { service, client, allowance, mail, rcpt, destinations, more_destinations } =
+        explanation;
     let mut text = String::new();
     let who = match &case.login {
         Some(user) => format!("{client}, logged in as {}", inert::escape(user)),
@@ -75,6 +78,16 @@ fn screen(case: &Case, explanation: &Explanation) -> String {
     };
     // Writing to a String doesn't fail.
     let _ = writeln!(text, "client  {who}, by {service}");
+    if !allowance.is_empty() {
+        let one = |one: &Allowance| match one.what.as_str() {
+            "octets" => format!("{} of {}", size(one.left), size(one.limit)),
+            what => {
+                format!("{} of {} {}", grouped(one.left), grouped(one.limit), inert::escape(what))
+            }
+        };
+        let left = allowance.iter().map(one).collect::<Vec<_>>().join(", ");
+        let _ = writeln!(text, "limits  {left} are left for this hour");
+    }
     ruling(&mut text, &format!("MAIL FROM:{}", bracketed(&case.from)), mail);
     if let Some(rcpt) = rcpt {
         ruling(&mut text, &format!("RCPT TO:{}", bracketed(&case.to)), rcpt);
@@ -166,6 +179,7 @@ mod tests {
         let taken = Explanation {
             service: "smtp".into(),
             client: "192.0.2.1".into(),
+            allowance: Vec::new(),
             mail: ruling("250 2.1.0 Ok", "anybody may send: who is meant decides"),
             rcpt: Some(ruling("250 2.1.5 Ok", "an alias")),
             destinations: vec![
@@ -175,6 +189,18 @@ mod tests {
             more_destinations: 0,
         };
         insta::assert_snapshot!(check(&case, &taken));
+        let limited = Explanation {
+            allowance: [("messages", 998, 1_000), ("octets", 2 << 30, 2 << 30)]
+                .map(|(what, left, limit)| Allowance { what: what.into(), left, limit })
+                .into(),
+            ..taken.clone()
+        };
+        let case_of_alice = Case { login: Some("alice".into()), ..case.clone() };
+        let text = check(&case_of_alice, &limited);
+        assert!(
+            text.contains("limits  998 of 1,000 messages, 2.0 GiB of 2.0 GiB are left"),
+            "{text}"
+        );
         let refused = Explanation {
             rcpt: Some(ruling("550 5.7.1 Relaying is \x1b[31mnot allowed", "no relay")),
             destinations: Vec::new(),

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | the loop of a session: octets, time, questions | [`session`] |
 //! | who may send, and whose mail is taken | [`policy`] |
+//! | how much each user may send | [`allowance`] |
 //! | what aliases make of an envelope | [`aliases`] |
 //! | passwords | [`login`] |
 //! | the content while it comes, and when it is complete | [`incoming`] |
@@ -13,6 +14,7 @@
 //! Every decision of the protocol is in `postroad_protocol::server`; policy answers its questions.
 
 pub(crate) mod aliases;
+pub(crate) mod allowance;
 pub(crate) mod incoming;
 pub(crate) mod limits;
 pub(crate) mod login;
@@ -47,6 +49,7 @@ pub(crate) struct Inbound {
     pub(crate) journal: Journal,
     pub(crate) tls: Option<ServerTls>,
     pub(crate) slots: Slots,
+    pub(crate) allowances: allowance::Allowances,
     pub(crate) password_checks: login::PasswordChecks,
     pub(crate) shutdown: Shutdown,
 }

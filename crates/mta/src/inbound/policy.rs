@@ -12,6 +12,7 @@ use postroad_protocol::reply::Reply;
 use postroad_queue::AcceptError;
 
 use super::aliases::postmasters_mailbox;
+use super::allowance::{Submitter, UsedUp, Wanted};
 use super::{Door, Inbound};
 use crate::outbound::ProbeOutcome;
 
@@ -43,6 +44,8 @@ pub(crate) enum Rule {
     ForeignSender,
     #[error("the queue takes nothing now")]
     NoRoom,
+    #[error("the user has sent as much as [mta] allows in an hour")]
+    UsedUp,
     #[error("postmaster is always taken (RFC 5321, 4.5.1)")]
     Postmaster,
     #[error("a mailbox here, and the delivery agent takes it")]
@@ -82,6 +85,10 @@ impl Inbound {
         if let Err(error) = self.shard.room_for(mail.size.unwrap_or(0)) {
             return Rule::NoRoom.no(refusal(&error));
         }
+        let wanted = [Wanted::Message, Wanted::Octets(mail.size.unwrap_or(0))];
+        if let Some(used_up) = wanted.iter().find_map(|wanted| self.used_up(client, *wanted)) {
+            return Rule::UsedUp.no(used_up.reply());
+        }
         let (Some(user), ReversePath::Address(sender)) = (client.user, &mail.reverse_path) else {
             return Rule::AnySender.yes();
         };
@@ -103,6 +110,9 @@ impl Inbound {
         mail: &Mail,
         rcpt: &Rcpt,
     ) -> Ruling {
+        if let Some(used_up) = self.used_up(client, Wanted::Recipient) {
+            return Rule::UsedUp.no(used_up.reply());
+        }
         let Some(address) = recipient_address(&self.config, &self.hostname, &rcpt.forward_path)
         else {
             return Rule::Postmaster.yes(); // RFC 5321 §4.5.1: always
@@ -137,6 +147,17 @@ impl Inbound {
                 )),
             },
         }
+    }
+
+    /// The limit that stands in the submitter's way. Who only asks takes nothing.
+    fn used_up(&self, client: Client<'_>, wanted: Wanted) -> Option<UsedUp> {
+        self.allowances.look(&Submitter::of(client)?, wanted, &self.config.mta).err()
+    }
+
+    /// Takes what a submitter wants of its allowance.
+    pub(crate) fn take(&self, client: Client<'_>, wanted: Wanted) -> Result<(), Reply> {
+        let Some(who) = Submitter::of(client) else { return Ok(()) };
+        self.allowances.take(&who, wanted, &self.config.mta).map_err(|used_up| used_up.reply())
     }
 
     /// The rule by which the client may send to everybody, if there is one.

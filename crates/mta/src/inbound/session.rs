@@ -17,6 +17,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::aliases::Expanded;
+use super::allowance::Wanted;
 use super::incoming::{Complete, Facts, Incoming};
 use super::limits;
 use super::login::LoginError;
@@ -171,14 +172,23 @@ impl Session {
 
     async fn decide(&mut self, question: Question) -> Answer {
         let verdict = match question {
-            Question::Sender(mail) => self.inbound.judge_sender(self.client(), &mail).verdict,
+            Question::Sender(mail) => {
+                let client = self.client();
+                let verdict = self.inbound.judge_sender(client, &mail).verdict;
+                // Now: whoever has many sessions open has as many messages under way.
+                verdict.and_then(|()| self.inbound.take(client, Wanted::Message)).inspect_err(
+                    |reply| events::sender_refused(&self.peer, self.door, &mail, reply),
+                )
+            }
             Question::Recipient(rcpt) => {
                 let Some(transaction) = self.smtp.transaction() else {
                     return Answer::No(local_error());
                 };
                 let ruling =
                     self.inbound.judge_recipient(self.client(), &transaction.mail, &rcpt).await;
-                ruling.verdict.inspect_err(|reply| {
+                // Who is told no has asked, too.
+                let taken = self.inbound.take(self.client(), Wanted::Recipient);
+                ruling.verdict.and(taken).inspect_err(|reply| {
                     events::recipient_refused(
                         &self.peer,
                         self.door,
@@ -267,11 +277,15 @@ impl Session {
                 return Answer::No(reply);
             }
         };
+        let Complete { content, facts } = complete;
+        let octets = content.len();
+        if let Err(reply) = self.inbound.take(self.client(), Wanted::Octets(octets)) {
+            self.note_refusal(Some(id), &facts, &reply);
+            return Answer::No(reply);
+        }
         let Expanded { envelope, to_tell } = self.inbound.expand(transaction);
         let envelope = Arc::new(envelope);
         let began = Instant::now();
-        let Complete { content, facts } = complete;
-        let octets = content.len();
         let in_memory = match &content {
             Content::Memory(bytes) => Some(bytes.clone()),
             Content::Large(_) => None,

@@ -1,4 +1,4 @@
-//! Connections, deadlines, TLS and logins: rows S16, S18, S26, S27, S34 and S35.
+//! Connections, deadlines, TLS, logins and what a user may send: rows Q09, S16, S18, S26, S27, S34 and S35.
 
 use rustls_pki_types::ServerName;
 
@@ -168,4 +168,99 @@ async fn s35_a_wrong_password_is_answered_late_and_locks_nobody_out() {
     user.log_in("alice").await;
     guesser.expect("535 5.7.8").await;
     assert!(began.elapsed() >= crate::inbound::limits::WRONG_PASSWORD_PAUSE);
+}
+
+/// A session on the unix socket, of the user with that id.
+async fn local(host: &Host, uid: u32) -> Client {
+    let (ours, theirs) = tokio::net::UnixStream::pair().unwrap();
+    let peer = Peer::Local { uid };
+    service::welcome(&host.inbound(), Door::Local, Io::unix(ours), peer, &host.sessions);
+    let mut client = Client { io: Io::unix(theirs), read: Vec::new() };
+    client.play("S: 220\nC: EHLO a\nS: 250-").await;
+    client
+}
+
+#[tokio::test]
+async fn q09_a_local_user_sends_so_many_messages_and_another_is_not_in_its_way() {
+    let host = Host::start_with(|config| config.mta.messages_per_user_max = 3).await;
+    // One begun in each session counts: none of them gets past by being at the same time.
+    let mut sessions = Vec::new();
+    for _ in 0..3 {
+        let mut client = local(&host, 1_000).await;
+        client.play("C: MAIL FROM:<a@our.example>\nS: 250").await;
+        sessions.push(client);
+    }
+    let mut fourth = local(&host, 1_000).await;
+    fourth.play("C: MAIL FROM:<a@our.example>\nS: 452 4.7.1 You may send 3 messages an hour").await;
+    for client in &mut sessions {
+        client.play("C: RCPT TO:<x@third.example>\nS: 250\nC: DATA\nS: 354\nC: .\nS: 250").await;
+    }
+    assert_eq!(host.queued().await.len(), 3);
+    let mut other = local(&host, 1_001).await;
+    let reply = other.deliver("b@our.example", &["x@third.example"], b"A: b\r\n").await;
+    assert!(reply.starts_with("250"), "{reply}");
+    // Who relays by its network isn't counted, and neither is who writes to us.
+    for ip in ["198.51.100.7", "192.0.2.1"] {
+        let mut client = host.connect(Door::Smtp, ip).await;
+        client.play("C: EHLO a\nS: 250-").await;
+        for _ in 0..4 {
+            let reply = client.deliver("a@b.example", &["bob@our.example"], b"A: b\r\n").await;
+            assert!(reply.starts_with("250"), "{reply}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn q09_address_probes_run_out() {
+    let host = Host::start_with(|config| config.mta.recipients_per_user_max = 3).await;
+    let mut client = host.connect(Door::Submission, "127.0.0.1").await;
+    client.log_in("alice").await;
+    client
+        .play(
+            "C: MAIL FROM:<alice@our.example>
+             S: 250
+             C: RCPT TO:<no1@our.example>
+             S: 550
+             C: RCPT TO:<no2@our.example>
+             S: 550
+             C: RCPT TO:<bob@our.example>
+             S: 250
+             C: RCPT TO:<x@third.example>
+             S: 452 4.7.1 You may send 3 recipients an hour
+             C: DATA
+             S: 354
+             C: From: alice@our.example
+             C: .
+             S: 250",
+        )
+        .await;
+    // In another session, and by another of her addresses: the login counts.
+    let mut again = host.connect(Door::Submission, "127.0.0.1").await;
+    again.log_in("alice@our.example").await;
+    again
+        .play("C: MAIL FROM:<alice@our.example>\nS: 250\nC: RCPT TO:<bob@our.example>\nS: 452")
+        .await;
+    let mut bob = host.connect(Door::Submission, "127.0.0.1").await;
+    bob.log_in("bob").await;
+    bob.play("C: MAIL FROM:<bob@our.example>\nS: 250\nC: RCPT TO:<alice@our.example>\nS: 250")
+        .await;
+}
+
+#[tokio::test]
+async fn q09_octets_are_counted_announced_or_not() {
+    let host = Host::start_with(|config| {
+        config.mta.message_size_max = 200_000;
+        config.mta.octets_per_user_max = 200_000;
+    })
+    .await;
+    let mut client = local(&host, 1_000).await;
+    let content = b"0123456789abcdef\r\n".repeat(6_000);
+    let reply = client.deliver("a@our.example", &["x@third.example"], &content).await;
+    assert!(reply.starts_with("250"), "{reply}");
+    client.play("C: MAIL FROM:<a@our.example> SIZE=108000\nS: 452 4.7.1 You may send 200000").await;
+    let reply = client.deliver("a@our.example", &["x@third.example"], &content).await;
+    assert!(reply.starts_with("452 4.7.1 You may send 200000 octets an hour"), "{reply}");
+    let reply = client.deliver("a@our.example", &["x@third.example"], b"A: b\r\n").await;
+    assert!(reply.starts_with("250"), "{reply}");
+    assert_eq!(host.queued().await.len(), 2);
 }
