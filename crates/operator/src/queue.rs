@@ -4,7 +4,7 @@
 //! |---|---|
 //! | which messages a verb is about | [`which`] |
 //! | the list: a table for people, lines for programs | [`list`], [`table`] |
-//! | one message; what stands in its way; sums | [`show`], [`why`], [`summary`] |
+//! | messages one by one; what stands in their way; sums | [`show`], [`why`], [`summary`] |
 //! | hold, release, retry, delete | [`edit`] |
 //! | messages as files | [`export`] |
 //! | the spellings `mailq`, `postqueue`, `postsuper` | [`postfix`] |
@@ -50,7 +50,7 @@ enum Action {
     List(list::List),
     /// How many messages there are, by next hop, recipient's domain or sender's domain
     Summary(summary::Summary),
-    /// Show one message: its recipients, and the start of its content
+    /// Show messages: their recipients, and the start of their content
     Show(show::Show),
     /// Say when messages are tried next, and what stands in the way
     Why(why::Why),

@@ -1,4 +1,4 @@
-//! `postroad queue show`: one message on a screen.
+//! `postroad queue show`: messages on a screen.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -6,10 +6,12 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Args;
-use postroad_observe::control::{Answer, Message, Recipient, Request};
+use postroad_observe::control::{Answer, Filter, Message, Recipient, Request};
 use serde::Serialize;
 
+use super::list::count;
 use super::table::{next, sender};
+use super::which::Which;
 use crate::cli::{Form, Output};
 use crate::control::Agent;
 use crate::screen::{self, FAINT, STRONG, shown, styled};
@@ -22,8 +24,11 @@ const LINE_SHOWN: usize = 200;
 /// `postroad queue show`
 #[derive(Debug, Args)]
 pub(crate) struct Show {
-    /// The queue id
-    id: String,
+    #[command(flatten)]
+    which: Which,
+    /// How many messages at most; 0: all of them
+    #[arg(long, value_name = "COUNT", default_value_t = 20)]
+    limit: u64,
     #[command(flatten)]
     form: Form,
 }
@@ -64,15 +69,47 @@ pub(super) fn letter(agent: &mut Agent, id: &str, content_max: u64) -> (Letter, 
 }
 
 pub(super) fn run(agent: &mut Agent, show: &Show) -> Result<ExitCode> {
-    let (letter, told) = letter(agent, &show.id, CONTENT_SHOWN);
+    let filter = show.which.filter()?;
+    let limit = if show.limit == 0 { u64::MAX } else { show.limit };
+    let named = Filter { queue_ids: filter.queue_ids.clone(), ..Filter::default() };
+    // Who names ids is told of each that isn't there.
+    let by_id = filter == named && !filter.queue_ids.is_empty();
+    let ids = if by_id { filter.queue_ids.clone() } else { ids(agent, &filter, limit)? };
     let mut out = anstream::stdout().lock();
-    match show.form.output() {
+    let mut told = Ok(());
+    let mut before = "";
+    for id in &ids {
+        let (letter, asked) = letter(agent, id, CONTENT_SHOWN);
         // What is left of a message whose content is damaged is worth a look.
-        _ if letter.message.queue_id.is_empty() => {}
-        Output::Json => writeln!(out, "{}", screen::json_line(&letter)?)?,
-        Output::Screen => write!(out, "{}", text(&letter, screen::now()))?,
+        if !letter.message.queue_id.is_empty() {
+            match show.form.output() {
+                Output::Json => writeln!(out, "{}", screen::json_line(&letter)?)?,
+                Output::Screen => write!(out, "{before}{}", text(&letter, screen::now()))?,
+            }
+            before = "\n";
+        }
+        told = told.and(asked);
+    }
+    if show.form.output() == Output::Screen && !by_id {
+        let (shown, all) = (ids.len() as u64, count(agent, &filter)?.messages);
+        if shown == 0 || shown < all {
+            writeln!(out, "{shown} of {} messages; --limit shows more.", screen::grouped(all))?;
+        }
     }
     told.map(|()| ExitCode::SUCCESS)
+}
+
+/// The messages that a filter fits.
+fn ids(agent: &mut Agent, filter: &Filter, limit: u64) -> Result<Vec<String>> {
+    let mut ids = Vec::new();
+    let request = Request::List { filter: filter.clone(), limit, after: None };
+    agent.ask(&request, |answer, _| {
+        if let Answer::Message(message) = answer {
+            ids.push(message.queue_id);
+        }
+        Ok(())
+    })?;
+    Ok(ids)
 }
 
 fn text(letter: &Letter, now: u64) -> String {

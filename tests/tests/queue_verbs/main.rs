@@ -14,6 +14,8 @@ use postroad_tests::smtp;
 use postroad_tests::suite::{Settings, Site};
 use serde_json::Value;
 
+mod tries;
+
 /// A site whose next hop for two domains is down.
 struct Waiting {
     site: Site,
@@ -35,9 +37,20 @@ const LETTERS: &[(&str, &[&str], usize)] = &[
 impl Waiting {
     /// Starts the agent, hands letters in and waits until each was tried.
     fn start() -> Result<(Self, Process)> {
+        let (waiting, mta) = Self::hand_in("")?;
+        for id in &waiting.ids {
+            let tried = |line: &str| line.contains(id) && line.contains("status=deferred");
+            until("each letter tried", || mta.log().lines().any(tried))
+                .with_context(|| mta.log())?;
+        }
+        Ok((waiting, mta))
+    }
+
+    /// Starts the agent with these lines in the routes, and hands letters in.
+    fn hand_in(lines: &str) -> Result<(Self, Process)> {
         let hop = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
         let route = |domain: &str| {
-            format!("[[route]]\ndomain = \"{domain}\"\nnext_hop = \"smtp://{hop}\"\n")
+            format!("[[route]]\ndomain = \"{domain}\"\nnext_hop = \"smtp://{hop}\"\n{lines}")
         };
         let site = Site::new(&Settings::tables(route("down.test") + &route("off.test")))?;
         let mta = site.mta()?;
@@ -52,11 +65,6 @@ impl Waiting {
             let id = reply.queue_id().with_context(|| format!("{reply:?}"))?;
             waiting.ids.push(id.to_owned());
             waiting.letters.push(letter);
-        }
-        for id in &waiting.ids {
-            let tried = |line: &str| line.contains(id) && line.contains("status=deferred");
-            until("each letter tried", || mta.log().lines().any(tried))
-                .with_context(|| mta.log())?;
         }
         Ok((waiting, mta))
     }
