@@ -26,6 +26,14 @@ pub fn rounds(variable: &str, short_form: usize) -> usize {
     }
 }
 
+/// Says how often it was done, for the totals of `cargo xtask crash`: `kills` or `cuts`.
+pub fn done(what: &str, times: usize) {
+    eprintln!("{DONE} {what}={times}");
+}
+
+/// How such a line begins.
+const DONE: &str = "POSTROAD_CRASH_DONE";
+
 /// A sequence of numbers that its seed decides (SplitMix64: small, and good enough to pick moments).
 #[derive(Debug)]
 pub struct Chance(u64);

@@ -9,7 +9,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use postroad_tests::chance::{Chance, KILLS, rounds};
+use postroad_tests::chance::{Chance, KILLS, done, rounds};
 use postroad_tests::load::{Account, Load, Speak};
 use postroad_tests::peers::{Needs, Postfix, PostfixSetup, Sink, Stage};
 use postroad_tests::process::{Process, free_port, listens, until};
@@ -59,6 +59,7 @@ fn kill_at_random(
         agent.kill()?;
         agent = start()?;
     }
+    done("kills", kills);
     Ok(agent)
 }
 
@@ -188,6 +189,7 @@ fn kill_at_calls(
         let number = chance.up_to(CALL_NUMBER_MAX);
         kill_at_call(stage, site, agent, (call, number), &work)?;
     }
+    done("kills", kills);
     Ok(kills)
 }
 
@@ -239,6 +241,7 @@ fn f14_a_storm_of_restarts_loses_nothing() -> Result<()> {
         chance.moment(Duration::from_millis(100));
         mta.kill()?;
     }
+    done("kills", starts);
     let mta = site.mta()?;
     let goal = load.promised() + BETWEEN_KILLS;
     until("mail taken again", || load.promised() >= goal).with_context(|| mta.log())?;

@@ -10,7 +10,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use postroad_tests::chance::{CUTS, Chance, rounds};
+use postroad_tests::chance::{CUTS, Chance, done, rounds};
 use postroad_tests::load::{Account, Load, Speak};
 use postroad_tests::peers::{Needs, Sink, Stage};
 use postroad_tests::process::until;
@@ -90,6 +90,7 @@ fn f02_the_transfer_agent_keeps_its_promises_through_a_real_power_cut() -> Resul
         account.add(promised);
     }
 
+    done("cuts", cuts);
     let mta = site.mta()?;
     let missing = || account.compare(sink.messages()).missing;
     until("all that was promised", || missing().is_empty()).with_context(|| {
@@ -168,6 +169,7 @@ fn f02_the_delivery_agent_keeps_its_promises_through_a_real_power_cut() -> Resul
         ensure!(arrived.second == 0, "cut {cut}: {} second copies", arrived.second);
         eprintln!("cut {cut}: {} promised so far, 0 lost", account.promised());
     }
+    done("cuts", cuts);
     Ok(())
 }
 

@@ -3,8 +3,11 @@
 //! `cargo xtask test` runs the same tests in their short form. Here they go on in rounds of ten minutes at
 //! most, each round with a seed of its own: simulated disks that fail and lose power at every call,
 //! `kill -9` under load, a real file system whose power is cut, the scheduler over simulated days. The first
-//! failure stops it, with the command that repeats it.
+//! failure stops it, with the command that repeats it. However short it is, it goes on until there were
+//! [`KILLS_LEAST`] kills and [`TRIPLES_LEAST`] power cuts of the simulated disk; the end says how many of each.
 
+use std::fmt;
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -36,6 +39,53 @@ const KILLS_PER_SECOND: f64 = 2.0;
 const CUTS_PER_SECOND: f64 = 0.5;
 /// No test does less than in its short form.
 const REPEATS_MIN: f64 = 8.0;
+
+/// Kills in a run, however short.
+const KILLS_LEAST: u64 = 200;
+/// Power cuts of the simulated disk in a run, no two of a round alike.
+const TRIPLES_LEAST: u64 = 10_000;
+/// A round's tests play many seeds, one after the other, from the round's own on: the next round begins behind them.
+const SEEDS_APART: u64 = 1_000_000;
+
+/// What was done so far, as the tests say it.
+#[derive(Debug, Default)]
+struct Tally {
+    rounds: u64,
+    kills: u64,
+    cuts: u64,
+    triples: u64,
+}
+
+impl Tally {
+    /// Takes a line of a test's output: `POSTROAD_CRASH_DONE kills=12`.
+    fn add(&mut self, line: &str) {
+        // The test harness may have begun the line.
+        let Some((_, said)) = line.split_once("POSTROAD_CRASH_DONE ") else { return };
+        let Some((what, times)) = said.trim().split_once('=') else { return };
+        let count = match what {
+            "kills" => &mut self.kills,
+            "cuts" => &mut self.cuts,
+            "triples" => &mut self.triples,
+            _ => return,
+        };
+        *count += times.parse::<u64>().unwrap_or(0);
+    }
+
+    fn is_enough(&self) -> bool {
+        self.rounds > 0 && self.kills >= KILLS_LEAST && self.triples >= TRIPLES_LEAST
+    }
+}
+
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { rounds, kills, cuts, triples } = self;
+        write!(
+            f,
+            "{kills} kills, {cuts} real power cuts, {triples} of the simulated disk \
+             (story, call, surviving tree; no two of a round alike), {rounds} rounds"
+        )
+    }
+}
 
 /// Tests of one kind.
 struct Proof {
@@ -120,24 +170,33 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let drawn = || SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
     let mut seed = options.seed.unwrap_or_else(drawn);
     let (start, round) = (Instant::now(), options.hours.min(ROUND_MAX));
-    let mut rounds = 0;
-    while rounds == 0 || start.elapsed() < options.hours {
-        rounds += 1;
+    let mut tally = Tally::default();
+    while !tally.is_enough() || start.elapsed() < options.hours {
+        tally.rounds += 1;
+        let kills = tally.kills;
         let left = options.hours.saturating_sub(start.elapsed()).as_secs() / 60;
-        eprintln!("\n==> round {rounds}, seed {seed}, {left} minutes left");
+        eprintln!("\n==> round {}, seed {seed}, {left} minutes left", tally.rounds);
         for (proof, tests) in &proofs {
             for test in tests {
-                prove(proof, test, seed, round / u32::try_from(tests.len()).unwrap_or(1))?;
+                let length = round / u32::try_from(tests.len()).unwrap_or(1);
+                prove(proof, test, seed, length, &mut tally)?;
             }
         }
-        seed = seed.wrapping_add(1);
+        ensure!(tally.kills > kills, "nothing was killed: see above why the tests left that out");
+        seed = seed.wrapping_add(SEEDS_APART);
     }
-    eprintln!("\nNothing was lost in {rounds} rounds, {} minutes.", start.elapsed().as_secs() / 60);
+    eprintln!("\nNothing was lost in {} minutes: {tally}.", start.elapsed().as_secs() / 60);
     Ok(())
 }
 
 /// Runs one test for its part of a round.
-fn prove(proof: &Proof, test: &Test, seed: u64, round: Duration) -> anyhow::Result<()> {
+fn prove(
+    proof: &Proof,
+    test: &Test,
+    seed: u64,
+    round: Duration,
+    tally: &mut Tally,
+) -> anyhow::Result<()> {
     let seconds = round.mul_f64(f64::from(proof.share) / 100.0).as_secs_f64().ceil();
     let (variable, amount) = match proof.length {
         Length::Seconds(variable) => (variable, seconds),
@@ -147,13 +206,22 @@ fn prove(proof: &Proof, test: &Test, seed: u64, round: Duration) -> anyhow::Resu
     };
     let (seed, amount) = (seed.to_string(), amount.to_string());
     step::done(&format!("{}: {}", proof.what, test.name), || {
-        let status = Command::new(&test.program)
+        let (output, input) = std::io::pipe().context("cannot make a pipe")?;
+        let mut child = Command::new(&test.program)
             .current_dir(&test.folder)
             .args(["--exact", &test.name, "--nocapture"])
             .envs([(proof.seed, &seed), (variable, &amount)])
-            .stdout(Stdio::from(std::io::stderr()))
-            .status()
+            .stdout(input.try_clone()?)
+            .stderr(input)
+            .spawn()
             .with_context(|| format!("cannot start {}", test.program.display()))?;
+        for line in BufReader::new(output).split(b'\n') {
+            let line = line.context("cannot read what the test says")?;
+            let line = String::from_utf8_lossy(&line);
+            eprintln!("{line}");
+            tally.add(&line);
+        }
+        let status = child.wait()?;
         ensure!(
             status.success(),
             "{} failed ({status}). To repeat it:\n\n  {}={seed} {variable}={amount} cargo test -p {} {} -- --exact {} --nocapture\n",
@@ -219,4 +287,30 @@ fn tests_in(
         name: name.to_owned(),
     };
     Ok(wanted.map(test).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_tests_say_is_added_up() {
+        let mut tally = Tally { rounds: 1, ..Tally::default() };
+        for line in [
+            "POSTROAD_CRASH_DONE kills=60",
+            "test a ... POSTROAD_CRASH_DONE kills=139\r",
+            "POSTROAD_CRASH_DONE cuts=3",
+            "POSTROAD_CRASH_DONE triples=10000",
+            "POSTROAD_CRASH_DONE kills=many",
+            "nothing",
+        ] {
+            tally.add(line);
+        }
+        assert_eq!((tally.kills, tally.cuts, tally.triples), (199, 3, 10_000));
+        assert!(!tally.is_enough());
+        tally.add("POSTROAD_CRASH_DONE kills=1");
+        assert!(tally.is_enough());
+        let text = "200 kills, 3 real power cuts, 10000 of the simulated disk";
+        assert!(tally.to_string().starts_with(text), "{tally}");
+    }
 }

@@ -74,6 +74,7 @@ impl Length {
             seed += 1;
         }
         let count = seen.len();
+        println!("POSTROAD_CRASH_DONE triples={count}");
         println!(
             "{count} power cuts, no two alike (story, call, surviving tree); seeds {}..={seed}",
             self.seed
