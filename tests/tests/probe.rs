@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use postroad_tests::peers::{Needs, Nsd, Postfix, PostfixSetup, Stage};
-use postroad_tests::process::outcome;
+use postroad_tests::process::{outcome, until};
 use postroad_tests::suite::{Settings, Site};
 use postroad_tests::tls::Certificates;
 use serde_json::Value;
@@ -80,6 +80,35 @@ fn the_hosts_that_dns_names_are_asked_and_get_no_letter() -> Result<()> {
     assert!(accepted && !text.contains("220 "), "{text}");
     assert_eq!(postfix.queued(), 0, "a probe sends no letter");
     Ok(())
+}
+
+/// Whom Postfix saw is in its log.
+#[test]
+fn connections_leave_as_the_transfer_agents_do() -> Result<()> {
+    let Some(stage) = Stage::set_up(Needs::Servers)? else { return Ok(()) };
+    let certificates = Certificates::make(&stage.path("tls"), &["mx.dns.test"])?;
+    let postfix = postfix(&stage, &certificates)?;
+    let zone = "both AAAA ::1\nboth A 127.0.0.1\ngood MX 10 both\nsix AAAA ::1\nonly MX 10 six\n";
+    let nsd = Nsd::start(&stage, &[("dns.test", zone)])?;
+    let port = postfix.smtp.port();
+    let mta = "family = \"ipv4\"\nsource = [\"127.0.0.7\"]\n".to_owned();
+    let tables = format!(
+        "[mta.dns]\nservers = [\"{}\"]\nsmtp_port = {port}\nloopback = \"allowed\"\n\
+         [[route]]\ndomain = \"routed.test\"\nnext_hop = \"smtp://localhost:{port}\"\nsource = [\"127.0.0.8\"]\n",
+        nsd.address,
+    );
+    let site = Site::new(&Settings { mta, ..Settings::tables(tables) })?;
+
+    let (text, accepted) = probe(&site, &["bob@good.dns.test"])?;
+    assert!(accepted && !text.contains("AAAA"), "{text}");
+    assert!(text.contains("both.dns.test [127.0.0.1") && text.contains("from 127.0.0.7"), "{text}");
+    until("the connection", || postfix.log().contains("[127.0.0.7]"))?;
+    // What DNS knows of another kind is nobody to ask.
+    let (text, accepted) = probe(&site, &["bob@only.dns.test"])?;
+    assert!(!accepted && text.contains("nobody to ask"), "{text}");
+    let (text, _) = probe(&site, &["bob@routed.test"])?;
+    assert!(text.contains("from 127.0.0.8"), "{text}");
+    until("the connection of the route", || postfix.log().contains("[127.0.0.8]"))
 }
 
 #[test]

@@ -9,6 +9,7 @@ use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolverConfi
 use hickory_resolver::net::{DnsError, NetError};
 use hickory_resolver::proto::op::ResponseCode;
 use hickory_resolver::proto::rr::{Name, RData, RecordType};
+use postroad_config::Family;
 use serde::Serialize;
 
 use super::report::Event;
@@ -123,14 +124,14 @@ impl BySystem {
     }
 }
 
-/// As routes are resolved.
-pub(super) async fn by_system(host: &str, port: u16) -> BySystem {
+/// As routes are resolved: a name has addresses of that kind, and an address is what it is.
+pub(super) async fn by_system(host: &str, port: u16, family: Family) -> BySystem {
     let started = Instant::now();
     let found = match host.parse::<IpAddr>() {
         Ok(ip) => Ok(vec![SocketAddr::new(ip, port)]),
         Err(_) => match tokio::time::timeout(PATIENCE, tokio::net::lookup_host((host, port))).await
         {
-            Ok(Ok(found)) => Ok(found.collect()),
+            Ok(Ok(found)) => Ok(found.filter(|at| family.has(at.ip())).collect()),
             Ok(Err(error)) => Err(error.to_string()),
             Err(_) => Err("no answer in time".to_owned()),
         },
@@ -170,16 +171,23 @@ impl Dns {
         })
     }
 
-    /// AAAA and A of a host.
-    pub(super) async fn addresses(&self, host: &str) -> [Asked<IpAddr>; 2] {
+    /// AAAA and A of a host; the one of them that is connected to.
+    pub(super) async fn addresses(&self, host: &str, family: Family) -> Vec<Asked<IpAddr>> {
         let address = |data: &RData| match data {
             RData::A(a) => Some(IpAddr::V4(a.0)),
             RData::AAAA(aaaa) => Some(IpAddr::V6(aaaa.0)),
             _ => None,
         };
-        let (v6, v4) =
-            tokio::join!(self.ask(host, RecordType::AAAA), self.ask(host, RecordType::A));
-        [v6.map(address), v4.map(address)]
+        let (v6, v4) = match family {
+            Family::Any => {
+                let (v6, v4) =
+                    tokio::join!(self.ask(host, RecordType::AAAA), self.ask(host, RecordType::A));
+                (Some(v6), Some(v4))
+            }
+            Family::Ipv6 => (Some(self.ask(host, RecordType::AAAA).await), None),
+            Family::Ipv4 => (None, Some(self.ask(host, RecordType::A).await)),
+        };
+        [v6, v4].into_iter().flatten().map(|asked| asked.map(address)).collect()
     }
 
     /// One server after the other, until one knows.

@@ -23,7 +23,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
-use postroad_config::{Config, LoopbackHosts, NextHop, RouteTls};
+use postroad_config::{Config, Family, LoopbackHosts, NextHop, RouteTls, Source};
 use postroad_protocol::address::{Address, Domain, ReversePath};
 use postroad_protocol::client::Protocol;
 use postroad_protocol::envelope::{Envelope, Recipient, Utf8};
@@ -72,6 +72,8 @@ struct Way {
     pattern: String,
     next_hop: NextHop,
     tls: RouteTls,
+    family: Family,
+    source: Source,
     user: Option<String>,
 }
 
@@ -156,12 +158,16 @@ impl<'p> Probing<'p> {
                         route.tls
                     }
                 },
+                family: route.family.unwrap_or(self.config.mta.family),
+                source: route.source.unwrap_or(self.config.mta.source),
                 user: route.user.clone(),
             }),
             None if self.config.domains.contains(domain) => Some(Way {
                 pattern: "local".to_owned(),
                 next_hop: NextHop::LmtpUnix { path: self.config.mda.socket.clone() },
                 tls: RouteTls::Never,
+                family: Family::Any,
+                source: Source::default(),
                 user: None,
             }),
             None => None,
@@ -183,7 +189,7 @@ impl<'p> Probing<'p> {
             NextHop::Smtp { host, port }
             | NextHop::Smtps { host, port }
             | NextHop::Lmtp { host, port } => {
-                let found = dns::by_system(host, *port).await;
+                let found = dns::by_system(host, *port, route.family).await;
                 self.report.tell(&found.event())?;
                 let addresses = found.addresses.iter().copied().take(ADDRESSES_MAX);
                 (host.as_str(), addresses.map(Place::Tcp).collect())
@@ -195,7 +201,8 @@ impl<'p> Probing<'p> {
             self.report.tell(&Event::Note { text })?;
         }
         for place in &places {
-            let call = Call { host, place, why: "route", protocol, implicit, tls: route.tls };
+            let (tls, source) = (route.tls, route.source);
+            let call = Call { host, place, why: "route", protocol, implicit, tls, source };
             self.ask_host(&call).await?;
         }
         Ok(places.len())
@@ -237,7 +244,7 @@ impl<'p> Probing<'p> {
                 true => "the domain itself, since it has no MX".to_owned(),
                 false => format!("MX {preference}"),
             };
-            for asked in dns.addresses(&host).await {
+            for asked in dns.addresses(&host, self.config.mta.family).await {
                 self.report.tell(&asked.event())?;
                 for ip in asked.found.into_iter().flatten().take(ADDRESSES_MAX) {
                     usable += self.ask_address(&host, ip, &why).await?;
@@ -263,6 +270,11 @@ impl<'p> Probing<'p> {
 
     /// 1 where mail could go there.
     async fn ask_address(&mut self, host: &str, ip: IpAddr, why: &str) -> Result<usize> {
+        if !self.config.mta.family.has(ip) {
+            let text = format!("{host} [{ip}] isn't connected to: mta.family leaves it out");
+            self.report.tell(&Event::Note { text })?;
+            return Ok(0);
+        }
         if ip.to_canonical().is_loopback() && self.config.mta.dns.loopback == LoopbackHosts::Refused
         {
             let text = format!("{host} [{ip}] is this host to everybody: no mail goes there");
@@ -272,8 +284,8 @@ impl<'p> Probing<'p> {
         let port = self.probe.port.unwrap_or(self.config.mta.dns.smtp_port);
         let place = Place::Tcp(SocketAddr::new(ip, port));
         let (protocol, implicit) = (Protocol::Smtp, Implicit::Clear);
-        let tls = RouteTls::Opportunistic;
-        self.ask_host(&Call { host, place: &place, why, protocol, implicit, tls }).await?;
+        let (tls, source) = (RouteTls::Opportunistic, self.config.mta.source);
+        self.ask_host(&Call { host, place: &place, why, protocol, implicit, tls, source }).await?;
         Ok(1)
     }
 

@@ -31,7 +31,7 @@ pub(super) enum Event {
         took_ms: u64,
     },
     /// A host is about to be connected to.
-    Host { host: String, place: String, why: String },
+    Host { host: String, place: String, why: String, source: Option<String> },
     /// The connection is there.
     Connected { took_ms: u64 },
     /// A line that we said.
@@ -107,9 +107,10 @@ fn lines(elapsed_ms: u64, event: &Event) -> String {
                 line("", &styled(LATE, safe(problem)));
             }
         }
-        Event::Host { host, place, why } => {
+        Event::Host { host, place, why, source } => {
             let host = format!("{host} [{place}]");
-            line("host", &format!("{} ({why})", styled(STRONG, safe(&host))));
+            let source = source.as_deref().map_or_else(String::new, |ip| format!(", from {ip}"));
+            line("host", &format!("{} ({why}{source})", styled(STRONG, safe(&host))));
         }
         Event::Connected { took_ms } => {
             line("", &styled(FAINT, format!("connected in {took_ms} ms")));
@@ -203,6 +204,7 @@ mod tests {
                 host: "mx.example.org".into(),
                 place: "192.0.2.25:25".into(),
                 why: "MX 10".into(),
+                source: None,
             },
             Event::Connected { took_ms: 20 },
             Event::Received { line: "220 mx \x1b[2J\u{202e}hi".into() },

@@ -1,12 +1,12 @@
 //! One session with a host, as the transfer agent would hold it, up to the reply to RCPT.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use postroad_config::RouteTls;
+use postroad_config::{RouteTls, Source};
 use postroad_net::Io;
 use postroad_net::tls::Judge;
 use postroad_protocol::address::Domain;
@@ -46,6 +46,18 @@ pub(super) struct Call<'c> {
     pub(super) protocol: Protocol,
     pub(super) implicit: Implicit,
     pub(super) tls: RouteTls,
+    /// Our own addresses.
+    pub(super) source: Source,
+}
+
+impl Call<'_> {
+    /// From which address of ours; none where the system chooses.
+    fn from(&self) -> Option<IpAddr> {
+        match self.place {
+            Place::Tcp(address) => self.source.towards(address.ip()),
+            Place::Unix(_) => None,
+        }
+    }
 }
 
 /// Where a connection goes.
@@ -113,7 +125,8 @@ pub(super) async fn call(report: &mut Report, caller: &Caller, call: &Call<'_>) 
         Place::Unix(path) => path.display().to_string(),
     };
     let (host, why) = (call.host.to_owned(), call.why.to_owned());
-    report.tell(&Event::Host { host, place, why })?;
+    let source = call.from().map(|from| from.to_string());
+    report.tell(&Event::Host { host, place, why, source })?;
     let failed = |reason| Outcome::Failed { host: call.host.to_owned(), reason };
     match Wire::open(report, caller, call, call.tls).await? {
         Err(reason) => Ok(failed(reason)),
@@ -167,9 +180,10 @@ impl<'w> Wire<'w> {
         let judge = Judge::new(caller.trust.as_deref())?;
         let started = Instant::now();
         let connect = async {
-            match call.place {
-                Place::Tcp(address) => Io::connect_tcp(*address).await,
-                Place::Unix(path) => Io::connect_unix(path).await,
+            match (call.place, call.from()) {
+                (Place::Tcp(address), Some(from)) => Io::connect_tcp_from(*address, from).await,
+                (Place::Tcp(address), None) => Io::connect_tcp(*address).await,
+                (Place::Unix(path), _) => Io::connect_unix(path).await,
             }
         };
         let mut io = match timeout(CONNECT_PATIENCE, connect).await {
