@@ -1,12 +1,14 @@
 //! New settings and certificates while sessions are open: SIGHUP and `postroad reload`.
 
 use std::fs;
+use std::net::SocketAddr;
 
 use anyhow::{Context, Result};
+use postroad_tests::peers::{Needs, PASSWORD, Stage};
 use postroad_tests::process::{outcome, run, until};
-use postroad_tests::smtp;
 use postroad_tests::suite::{Settings, Site};
 use postroad_tests::tls::Certificates;
+use postroad_tests::{pop3, smtp};
 use rustix::process::Signal;
 
 /// What a new session offers.
@@ -75,6 +77,49 @@ fn a_new_certificate_is_shown_after_a_reload() -> Result<()> {
     Certificates::make(&site.path("tls"), &["new.our.test"])?;
     run(site.command("postroad")?.arg("reload"))?;
     assert!(shown()?.contains("for new.our.test"), "{}", shown()?);
+    Ok(())
+}
+
+#[test]
+fn readers_are_shown_a_new_certificate_after_a_signal_and_none_is_sent_away() -> Result<()> {
+    let Some(stage) = Stage::set_up(Needs::Tools)? else { return Ok(()) };
+    let site = Site::new(&Settings::default())?;
+    let maa = site.maa()?;
+    let certificate = || -> Result<String> {
+        Ok(fs::read_to_string(&site.certificates.certificate)?.replace("\r\n", "\n"))
+    };
+    let shown = |service: &str, address: SocketAddr| -> Result<String> {
+        let mut python = stage.python("shown_certificate.py");
+        let output = run(python.args([service, &address.port().to_string()]))?;
+        Ok(String::from_utf8(output.stdout)?.trim_end().to_owned())
+    };
+    let check = |expected: &str| -> Result<()> {
+        assert_eq!(shown("pop3s", site.pop3s)?, expected.trim_end());
+        assert_eq!(shown("pop3", site.pop3)?, expected.trim_end());
+        Ok(())
+    };
+    let mut reader = pop3::Client::log_in(site.pop3, "alice", PASSWORD)?;
+    let first = certificate()?;
+    check(&first)?;
+
+    Certificates::make(&site.path("tls"), &["new.our.test"])?;
+    let second = certificate()?;
+    assert_ne!(first, second);
+    maa.signal(Signal::HUP)?;
+    until("the reload", || maa.log().contains("certificate, users and aliases read again"))
+        .with_context(|| maa.log())?;
+    check(&second)?;
+
+    // A key that doesn't fit: the old ones stay, and the log says why.
+    Certificates::make(&site.path("other"), &["other.our.test"])?;
+    fs::copy(site.path("other/server.pem"), &site.certificates.certificate)?;
+    maa.signal(Signal::HUP)?;
+    until("the reload refused", || maa.log().contains("the old ones stay"))
+        .with_context(|| maa.log())?;
+    check(&second)?;
+    reader.command("NOOP")?;
+    reader.command("QUIT")?;
+    assert!(maa.terminate()?.success());
     Ok(())
 }
 

@@ -25,11 +25,11 @@ pub(crate) fn no_certificate() {
 }
 
 pub(crate) fn reloaded() {
-    tracing::info!("users and aliases read again");
+    tracing::info!("certificate, users and aliases read again");
 }
 
 pub(crate) fn reload_failed(error: &dyn Error) {
-    tracing::error!(error = %Chain(error), "users and aliases can't be read again, the old ones stay");
+    tracing::error!(error = %Chain(error), "certificate, users and aliases can't be read again, the old ones stay");
 }
 
 pub(crate) fn no_place(door: Door, peer: Peer, full: Full) {

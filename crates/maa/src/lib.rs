@@ -123,12 +123,37 @@ pub async fn run(loaded: Loaded, handed: Handed) -> Result<(), StartError> {
     tokio::spawn(async move {
         loop {
             hangup.requested().await;
-            site.logins.reload();
+            match site.reload() {
+                Ok(()) => events::reloaded(),
+                Err(error) => events::reload_failed(&error),
+            }
         }
     });
     process::ready();
     maa.serve(shutdown).await;
     Ok(())
+}
+
+/// Why users and certificate stay as they are.
+#[derive(Debug, thiserror::Error)]
+enum ReloadError {
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    #[error("cannot read the accounts")]
+    Accounts(#[from] AccountsError),
+}
+
+impl Site {
+    /// Reads certificate, users and aliases again, all or nothing. Sessions go on as they began.
+    fn reload(&self) -> Result<(), ReloadError> {
+        let tls = self.tls.as_ref().map(|tls| Ok::<_, TlsError>((tls, tls.prepare()?)));
+        let tls = tls.transpose()?;
+        self.logins.reload()?;
+        if let Some((tls, prepared)) = tls {
+            tls.adopt(prepared);
+        }
+        Ok(())
+    }
 }
 
 impl Maa {

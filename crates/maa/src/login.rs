@@ -4,12 +4,12 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use postroad_accounts::{Accounts, UserName};
+use postroad_accounts::{Accounts, AccountsError, UserName};
 use postroad_protocol::sasl::Credentials;
 use tokio::sync::Semaphore;
 
 use crate::guessing::Guesses;
-use crate::{events, limits};
+use crate::limits;
 
 /// Checks logins.
 #[derive(Debug)]
@@ -26,11 +26,8 @@ impl Logins {
     }
 
     /// Reads users and aliases again, now.
-    pub(crate) fn reload(&self) {
-        match self.accounts.reload() {
-            Ok(()) => events::reloaded(),
-            Err(error) => events::reload_failed(&error),
-        }
+    pub(crate) fn reload(&self) -> Result<(), AccountsError> {
+        self.accounts.reload()
     }
 
     /// The user, where name and password are right. An unknown name takes as long as a wrong password.

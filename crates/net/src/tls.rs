@@ -75,6 +75,10 @@ struct Current {
     looked: Instant,
 }
 
+/// A certificate and a key that fit, not yet in force.
+#[derive(Debug)]
+pub struct Prepared(Current);
+
 impl ServerTls {
     /// Reads chain and key.
     ///
@@ -89,6 +93,22 @@ impl ServerTls {
             key: key.to_owned(),
             current,
         })))
+    }
+
+    /// Reads the files now; [`ServerTls::adopt`] puts them in force.
+    ///
+    /// # Errors
+    /// As [`ServerTls::load`].
+    pub fn prepare(&self) -> Result<Prepared, TlsError> {
+        let Shared { certificate, key, .. } = &*self.0;
+        let stamps = [certificate.as_path(), key].map(stamp);
+        let config = server_config(certificate, key)?;
+        Ok(Prepared(Current { config, stamps, looked: Instant::now() }))
+    }
+
+    /// Puts in force what was prepared. Sessions go on with what they have shaken hands with.
+    pub fn adopt(&self, prepared: Prepared) {
+        *self.0.current.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = prepared.0;
     }
 
     /// What to shake hands with. Where the files have changed they are read again; where that fails,
