@@ -19,8 +19,12 @@ struct Host {
 
 impl Host {
     fn set_up() -> Result<Option<Self>> {
+        Self::set_up_with(&Settings::default())
+    }
+
+    fn set_up_with(settings: &Settings) -> Result<Option<Self>> {
         let Some(stage) = Stage::set_up(Needs::Servers)? else { return Ok(None) };
-        let site = Site::new(&Settings::default())?;
+        let site = Site::new(settings)?;
         stage.write("etc/postroad/postroad.toml", &fs::read_to_string(site.config())?)?;
         for name in ["usr/sbin/sendmail", "usr/bin/mail"] {
             symlink("/mnt/postroad-mua", stage.path(name))?;
@@ -158,5 +162,40 @@ fn q09_arguments_with_line_breaks_are_refused_and_send_nothing() -> Result<()> {
     let letter = host.letter()?;
     assert!(letter.contains("\nSubject: the only one\n"), "{letter}");
     assert_eq!(host.site.new_mail("bob")?.len(), 0);
+    Ok(())
+}
+
+/// What is too much for an hour waits in the user's own outbox; nobody else is in its way.
+#[test]
+fn q09_who_sends_too_much_waits_and_others_do_not() -> Result<()> {
+    let mta = "messages_per_user_max = 3\n".to_owned();
+    let Some(host) = Host::set_up_with(&Settings { mta, ..Settings::default() })? else {
+        return Ok(());
+    };
+    for number in 0..5 {
+        let mut sendmail = host.shell("/usr/sbin/sendmail -i alice@our.test")?;
+        let output = fed(&mut sendmail, format!("Subject: bob's {number}\n\nx\n").as_bytes())?;
+        assert!(output.status.success(), "it is on disk: {output:?}");
+    }
+    let mut other = host.stage.command_as("alice", "/bin/sh")?;
+    feed(other.args(["-c", "/usr/sbin/sendmail -i alice@our.test"]), "Subject: alice's\n\nx\n")?;
+    let log = || host.agents[0].log();
+    until("bob told to wait", || log().contains("452 4.7.1 You may send 3 messages an hour"))
+        .with_context(log)?;
+    let subjects = || -> Vec<String> {
+        let letters = host.site.new_mail("alice").unwrap_or_default();
+        let text = letters.iter().map(|letter| String::from_utf8_lossy(letter).into_owned());
+        let subject = |text: String| {
+            text.lines().find_map(|line| Some(line.strip_prefix("Subject: ")?.to_owned()))
+        };
+        text.filter_map(subject).collect()
+    };
+    let of = |name: &str| subjects().iter().filter(|subject| subject.starts_with(name)).count();
+    until("three of bob's, and alice's", || of("bob's") == 3 && of("alice's") == 1)
+        .with_context(|| format!("{:?}\n{}", subjects(), log()))?;
+    let waiting = run(&mut host.shell("/usr/sbin/sendmail -bp")?)?;
+    let waiting = String::from_utf8_lossy(&waiting.stdout).into_owned();
+    assert!(waiting.contains("alice@our.test"), "{waiting}");
+    assert_eq!(of("bob's"), 3);
     Ok(())
 }

@@ -1,10 +1,11 @@
-//! Whose queue it is: a second agent, a copy, a backup put back, a format of the future, a folder of somebody
-//! else's.
+//! Whose queue it is: a second agent, a copy, a backup put back, a format of the past or the future, a folder of
+//! somebody else's; and what a restart makes of the times in it.
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::Command;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, ensure};
 use postroad_tests::peers::{Needs, Sink, Stage};
@@ -167,6 +168,102 @@ fn f24_a_format_of_the_future_is_refused_whole() -> Result<()> {
     let said = refused(&site, by_itself())?;
     assert!(said.contains("format 99") && said.contains("release"), "{said}");
     assert_eq!(listed()?, before, "it was touched");
+    Ok(())
+}
+
+/// A queue as the first release wrote it: number 0 was tried, 1 has two recipients, 2 was deleted, 3 is held, and
+/// the content of 4 is in a file of its own. What the first release says to a later one's is above.
+#[test]
+fn f14_a_queue_of_the_first_format_is_opened_by_this_release() -> Result<()> {
+    let Some(stage) = Stage::set_up(Needs::Tools)? else { return Ok(()) };
+    let sink = Sink::start(&stage)?;
+    let mut settings = Settings::smart_host(sink.address);
+    // It grows old.
+    settings.tables += "give_up_after = \"3650d\"\nwarn_after = \"3650d\"\n";
+    let site = Site::new(&settings)?;
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/queue-1");
+    copy(&fixture, &site.path("queue"))?;
+    // Modes aren't kept by version control.
+    run(Command::new("chmod").args(["--recursive", "u=rwX,go="]).arg(site.path("queue")))?;
+    fs::create_dir_all(site.path("queue/damaged"))?;
+    run(Command::new("chmod").arg("0700").arg(site.path("queue/damaged")))?;
+
+    let mta = site.mta()?;
+    until("four found", || mta.log().contains("queue opened messages=4 "))
+        .with_context(|| mta.log())?;
+    let queue = |words: &[&str]| run(site.command("postroad")?.arg("queue").args(words));
+    let came = || -> Vec<String> {
+        let messages = sink.messages();
+        let subject = |letter: &String| {
+            letter.lines().find_map(|line| Some(line.strip_prefix("Subject: number ")?.to_owned()))
+        };
+        let mut numbers: Vec<String> = messages.iter().filter_map(subject).collect();
+        numbers.sort();
+        numbers
+    };
+    queue(&["retry", "--all"])?;
+    until("what isn't held", || came() == ["0", "1", "4"])
+        .with_context(|| format!("{:?}\n{}", came(), mta.log()))?;
+    queue(&["release", "--all"])?;
+    until("what was held", || came() == ["0", "1", "3", "4"]).with_context(|| mta.log())?;
+    let messages = sink.messages();
+    let letter = |number: u32| {
+        messages.iter().find(|letter| letter.contains(&format!("Subject: number {number}\n")))
+    };
+    assert_eq!(letter(1).context("number 1")?.matches("X-Rcpt-Args").count(), 2);
+    assert_eq!(letter(4).context("number 4")?.matches("Jack a dull boy.\n").count(), 6_667);
+    Ok(())
+}
+
+/// When each recipient is tried next.
+fn due(site: &Site) -> Result<Vec<(String, u64)>> {
+    let list =
+        run(site.command("postroad")?.args(["queue", "list", "--json", "--to", "@sink.test"]))?;
+    let due = |line: &str| {
+        let message: serde_json::Value = serde_json::from_str(line)?;
+        let id = message["queue_id"].as_str().context("no id")?.to_owned();
+        Ok((id, message["recipients"][0]["due"].as_u64().context("no time")?))
+    };
+    String::from_utf8(list.stdout)?.lines().map(due).collect()
+}
+
+/// No stampede: who waits goes on waiting, each for its own time.
+#[test]
+fn f14_a_restart_makes_nothing_due_at_once() -> Result<()> {
+    const LETTERS: usize = 20;
+    const MINUTE: u64 = 60;
+    let Some(stage) = Stage::set_up(Needs::Tools)? else { return Ok(()) };
+    let next_hop = nowhere();
+    let busy = Sink::start_at(&stage, next_hop, &["-r", "rcpt"])?;
+    let mut settings = Settings::smart_host(next_hop);
+    settings.tables += "retry_first = \"1h\"\nretry_longest = \"2h\"\n";
+    let site = Site::new(&settings)?;
+    let mut mta = site.mta()?;
+    send(&site, LETTERS)?;
+    let tried = || mta.log().matches("status=deferred").count() >= LETTERS;
+    until("each letter tried", tried).with_context(|| mta.log())?;
+    until("each put off", || {
+        let (due, now) = (due(&site).unwrap_or_default(), SystemTime::now());
+        let now = now.duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
+        due.len() == LETTERS && due.iter().all(|(_, at)| *at > now + 40 * MINUTE)
+    })?;
+    let before = due(&site)?;
+    mta.kill()?;
+    busy.stop()?;
+
+    let sink = Sink::start_at(&Stage::set_up(Needs::Tools)?.context("a stage")?, next_hop, &[])?;
+    let mta = site.mta()?;
+    let mut client = Client::connect(site.smtp)?;
+    client.expect("EHLO client.test", 250)?;
+    let letter = b"Subject: the next hop is well\r\n\r\nhello\r\n";
+    ensure!(client.message("anna@client.test", &["bob@other.test"], letter)?.code == 250);
+    until("a new letter", || sink.messages().len() == 1).with_context(|| mta.log())?;
+    assert_eq!(due(&site)?, before, "{}", mta.log());
+    assert_eq!(sink.messages().len(), 1, "{}", mta.log());
+    // An hour, give or take a fifth: twenty of them within five minutes is next to impossible.
+    let times = || before.iter().map(|(_, at)| *at);
+    let spread = times().max().unwrap_or(0) - times().min().unwrap_or(0);
+    assert!(spread > 5 * MINUTE, "{before:?}");
     Ok(())
 }
 
