@@ -70,7 +70,8 @@ pub(crate) enum Hurry {
 impl Shared {
     /// Takes a fresh message: straight to its next hops, or to their backlogs where there is no room.
     pub(crate) fn submit(self: &Arc<Self>, row: QueueRow, content: Option<Bytes>) {
-        let flight = Flight::new(self, row, content);
+        let generation = self.generation_before(row.id);
+        let flight = Flight::new(self, row, content, generation);
         let (router, now) = (self.router(), self.clock.now());
         let class = match flight.groups().len() {
             0..=limits::PROMPT_DESTINATIONS_MAX => Class::Prompt,

@@ -90,18 +90,20 @@ impl Groups {
 }
 
 impl Flight {
-    /// Keeps the content in memory as long as there is room.
+    /// Keeps the content in memory as long as there is room. The generation is that of before the row was read:
+    /// an edit since then may not be in it.
     pub(crate) fn new(
         shared: &Arc<Shared>,
         mut row: QueueRow,
         content: Option<Bytes>,
+        generation: u64,
     ) -> Arc<Self> {
         let content = content.filter(|content| shared.take_memory(content.len()));
         let groups = Groups::of(&shared.router(), &row.envelope);
         let flight = Arc::new(Self {
             id: row.id.to_string(),
             sender: Sender::of(&row.envelope.reverse_path),
-            generation: shared.generation(),
+            generation,
             delay_told: AtomicBool::new(row.delay_notice == DelayNotice::Sent),
             states: Mutex::new(std::mem::take(&mut row.states)),
             row,
@@ -137,7 +139,8 @@ impl Flight {
             let wanted = missing.len();
             let filter = Filter { ids: Some(missing), ..Filter::default() };
             let page = shared.shard.find(&filter, Cursor::default(), wanted).await;
-            found.extend(page.rows.into_iter().map(|row| (row.id, Self::new(shared, row, None))));
+            let read = |row: QueueRow| (row.id, Self::new(shared, row, None, generation));
+            found.extend(page.rows.into_iter().map(read));
         }
         found
     }

@@ -44,7 +44,8 @@ impl RollCall {
         let retry = self.lane.settings().retry.clone();
         let mut after = None;
         while let Some((old, last)) = self.page(after, retry.give_up_after).await {
-            let attempted = self.lane.claim(old).into_iter().map(|job| self.tried(job)).collect();
+            let attempted =
+                self.lane.claim(&self.shared, old).into_iter().map(|job| self.tried(job)).collect();
             settle::conclude_many(&self.shared, attempted).await;
             after = Some(last);
         }
@@ -53,7 +54,7 @@ impl RollCall {
         while let Some((late, last)) = self.page(after, retry.warn_after).await {
             let untold = |flight: &Flight| flight.row.delay_notice == DelayNotice::NotSent;
             let late = late.into_iter().filter(|(_, flight)| untold(flight)).collect();
-            let jobs = self.lane.claim(late);
+            let jobs = self.lane.claim(&self.shared, late);
             settle::remind_many(&self.shared, jobs, &self.reply).await;
             self.lane.set_warned(last);
             after = Some(last);

@@ -61,6 +61,8 @@ pub(crate) struct Shared {
     memory: AtomicUsize,
     generation: AtomicU64,
     chance: Chance,
+    /// Messages with a lower id may have been stored before the last edit.
+    edited_below: AtomicU64,
 }
 
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -110,8 +112,9 @@ impl Shared {
             stop: CancellationToken::new(),
             workers: TaskTracker::new(),
             memory: AtomicUsize::new(0),
-            generation: AtomicU64::new(0),
             chance,
+            generation: AtomicU64::new(1),
+            edited_below: AtomicU64::new(0),
         })
     }
 
@@ -170,11 +173,22 @@ impl Shared {
 
     /// An operator has changed the queue: rows read before are stale.
     pub(crate) fn invalidate(&self) {
+        // An id says when its message came; this one stays unused.
+        self.edited_below.fetch_max(self.shard.new_id().number(), Ordering::AcqRel);
         self.generation.fetch_add(1, Ordering::AcqRel);
     }
 
     pub(crate) fn generation(&self) -> u64 {
         self.generation.load(Ordering::Acquire)
+    }
+
+    /// The generation of a row whose message was stored just now; an edit since then makes it stale.
+    pub(crate) fn generation_before(&self, id: QueueId) -> u64 {
+        let generation = self.generation();
+        match id.number() < self.edited_below.load(Ordering::Acquire) {
+            true => 0,
+            false => generation,
+        }
     }
 
     pub(crate) fn take_memory(&self, octets: usize) -> bool {

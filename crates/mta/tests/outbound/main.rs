@@ -10,6 +10,7 @@ mod memory_shard;
 mod misbehaving;
 mod peer;
 mod probe;
+mod reload;
 mod retries;
 mod routes;
 mod schedules;

@@ -26,6 +26,13 @@ pub(crate) struct MemoryShard {
     pub(crate) panics: std::sync::atomic::AtomicBool,
     /// To whom no message is taken, nor any other of the same call.
     pub(crate) barred: Mutex<Option<String>>,
+    /// What happens around the next read of named messages.
+    on_read: Mutex<Option<OnRead>>,
+}
+
+struct OnRead {
+    before: Box<dyn FnOnce() + Send>,
+    after: Box<dyn FnOnce(&MemoryShard) + Send>,
 }
 
 impl MemoryShard {
@@ -36,6 +43,43 @@ impl MemoryShard {
     /// The disk fails at this message with this errno, or at none.
     pub(crate) fn fail_at(&self, unreadable: Option<(QueueId, i32)>) {
         *self.unreadable.lock().unwrap() = unreadable;
+    }
+
+    /// The next time that messages are read by their ids, these happen before and behind it; a second
+    /// passes before the reader has its answer.
+    pub(crate) fn on_read(
+        &self,
+        before: impl FnOnce() + Send + 'static,
+        after: impl FnOnce(&Self) + Send + 'static,
+    ) {
+        let on_read = OnRead { before: Box::new(before), after: Box::new(after) };
+        *self.on_read.lock().unwrap() = Some(on_read);
+    }
+
+    fn read(&self, filter: &Filter, from: Cursor, limit: usize) -> Page {
+        let messages = self.messages.lock().unwrap();
+        let from = from.0.map_or(0, |from| from + 1);
+        let behind = messages.range(QueueId::from_number(from)..).map(|(_, (row, _))| row);
+        let listed = filter.ids.clone().map(|mut ids| {
+            ids.sort_unstable();
+            ids
+        });
+        let rows: Vec<QueueRow> = match &listed {
+            Some(ids) => {
+                let later = ids.iter().filter(|id| id.number() >= from);
+                let known = later.filter_map(|id| messages.get(id).map(|(row, _)| row));
+                known.take(limit).cloned().collect()
+            }
+            None => behind.take(limit).cloned().collect(),
+        };
+        let full = rows.len() == limit;
+        let next = rows.last().filter(|_| full).map(|row| Cursor(Some(row.id.number())));
+        Page { rows, next }
+    }
+
+    /// All recipients of a message stand so, by an operator's word.
+    pub(crate) fn set(&self, id: QueueId, state: RecipientState) {
+        self.messages.lock().unwrap().get_mut(&id).unwrap().0.states.fill(state);
     }
 
     /// What an operator's retry of all messages does.
@@ -178,24 +222,15 @@ impl OwnedShard for MemoryShard {
 
     fn find<'a>(&'a self, filter: &'a Filter, from: Cursor, limit: usize) -> BoxFuture<'a, Page> {
         Box::pin(async move {
-            let messages = self.messages.lock().unwrap();
-            let from = from.0.map_or(0, |from| from + 1);
-            let behind = messages.range(QueueId::from_number(from)..).map(|(_, (row, _))| row);
-            let listed = filter.ids.clone().map(|mut ids| {
-                ids.sort_unstable();
-                ids
-            });
-            let rows: Vec<QueueRow> = match &listed {
-                Some(ids) => {
-                    let later = ids.iter().filter(|id| id.number() >= from);
-                    let known = later.filter_map(|id| messages.get(id).map(|(row, _)| row));
-                    known.take(limit).cloned().collect()
-                }
-                None => behind.take(limit).cloned().collect(),
+            let on_read = filter.ids.as_ref().and_then(|_| self.on_read.lock().unwrap().take());
+            let Some(OnRead { before, after }) = on_read else {
+                return self.read(filter, from, limit);
             };
-            let full = rows.len() == limit;
-            let next = rows.last().filter(|_| full).map(|row| Cursor(Some(row.id.number())));
-            Page { rows, next }
+            before();
+            let page = self.read(filter, from, limit);
+            after(self);
+            tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+            page
         })
     }
 

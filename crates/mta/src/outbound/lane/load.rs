@@ -38,10 +38,12 @@ impl Lane {
 
     /// Reads what was taken out of the backlog.
     async fn load(self: &Arc<Self>, shared: &Arc<Shared>, page: Vec<Taken>) {
+        let generation = shared.generation();
         let mut flights = Flight::load(shared, page.iter().map(|taken| taken.id)).await;
         let now = shared.clock.now();
         let mut jobs = Vec::with_capacity(page.len());
-        for Taken { id, turn, sender } in page {
+        for taken in page {
+            let Taken { id, turn, .. } = taken;
             let (recipients, later) = match flights.get(&id) {
                 Some(flight) => flight.due_at(&self.destination, now),
                 None => (Vec::new(), None), // Gone: an operator has deleted it.
@@ -52,7 +54,7 @@ impl Lane {
                     let lane = Arc::clone(self);
                     jobs.push((Job { flight, lane, recipients, turn }, later));
                 }
-                None => self.not_due(id, sender, later),
+                None => self.not_due(shared, taken, later, generation),
             }
         }
         let mut state = self.state();
@@ -67,11 +69,16 @@ impl Lane {
         self.staff(shared, None, Class::Backlog);
     }
 
-    fn not_due(&self, id: QueueId, sender: super::Sender, later: Option<Moment>) {
+    /// Nothing of a letter can go, as it was read. An edit since then may have changed that, and the walk
+    /// behind it has passed by: then it is read again.
+    fn not_due(&self, shared: &Shared, taken: Taken, later: Option<Moment>, generation: u64) {
+        let Taken { id, turn, sender } = taken;
         let mut state = self.state();
         state.active.remove(&id);
-        if let Some(later) = later {
-            state.backlog.put(id, sender, later);
+        match later {
+            _ if generation != shared.generation() => state.backlog.put_ready(id, sender, turn),
+            Some(later) => state.backlog.put(id, sender, later),
+            None => {}
         }
     }
 
@@ -88,12 +95,17 @@ impl Lane {
 
     /// Takes letters out of the backlog, with all of their recipients here that wait, due or not. Those that
     /// a worker has by now are left out.
-    pub(crate) fn claim(self: &Arc<Self>, flights: BTreeMap<QueueId, Arc<Flight>>) -> Vec<Job> {
+    pub(crate) fn claim(
+        self: &Arc<Self>,
+        shared: &Shared,
+        flights: BTreeMap<QueueId, Arc<Flight>>,
+    ) -> Vec<Job> {
         let mut state = self.state();
         let mut jobs = Vec::with_capacity(flights.len());
         for (id, flight) in flights {
             let recipients = flight.waiting_at(&self.destination);
-            if !state.backlog.contains(id) {
+            // What was edited since it was read is left for the next time.
+            if !state.backlog.contains(id) || flight.generation != shared.generation() {
                 continue;
             }
             state.backlog.remove(id);
