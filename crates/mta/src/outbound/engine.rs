@@ -11,12 +11,14 @@
 //! Each destination is scheduled by itself, so that one which is dead, slow or has a million letters
 //! waiting delays no other. What waits is an id and a time in its lane's backlog, nothing else; it is read
 //! from the queue, a page at a time, when a worker has room for it. A letter is in its lane's backlog, in its
-//! line, or in a worker's hands until its outcome is durable, so it is never under way twice. At start the
-//! whole queue is walked once, while deliveries begin.
+//! line, or in a worker's hands until its outcome is durable, so it is never under way twice. After a reload
+//! that may be another lane's; so recipients in hand are known across lanes. At start the whole queue is walked
+//! once, while deliveries begin.
 //!
 //! | looking for | it is in |
 //! |---|---|
 //! | how messages find their lanes | `dispatch.rs` |
+//! | who is in somebody's hands | `under_way.rs` |
 //! | what a lane does: line, staff, back-off | `lane/` |
 //! | ids that wait; whose turn it is | `backlog.rs`, `turns.rs` |
 //! | how many connections at once | `gate.rs`, `pace.rs` (per next hop), `budget.rs` (all) |

@@ -16,10 +16,12 @@ use postroad_queue::spool::{
 use super::clock::Moment;
 use super::events;
 use super::lane::Lane;
+use super::limits;
 use super::route::{Destination, Router};
 use super::schedule;
 use super::shared::Shared;
 use super::turns::{Sender, Turn};
+use super::under_way::Claim;
 
 /// A message in memory, shared by all of its jobs.
 pub(crate) struct Flight {
@@ -46,6 +48,10 @@ pub(crate) struct Job {
     /// By index in the envelope.
     pub(crate) recipients: Vec<usize>,
     pub(crate) turn: Turn,
+    /// From when it is begun until its outcomes are durable.
+    claim: Option<Claim>,
+    /// When those are due whom another lane had in hand.
+    later: Option<Moment>,
 }
 
 /// A message's recipients by destination, in the destinations' order.
@@ -211,8 +217,40 @@ impl Flight {
 }
 
 impl Job {
+    pub(crate) fn new(
+        flight: Arc<Flight>,
+        lane: Arc<Lane>,
+        recipients: Vec<usize>,
+        turn: Turn,
+    ) -> Self {
+        Self { flight, lane, recipients, turn, claim: None, later: None }
+    }
+
+    /// Takes its recipients in hand. Whom another lane has so, by routes that a reload has replaced, is left to
+    /// that one, and looked at again when it may be done.
+    pub(crate) fn begin(&mut self) {
+        let (shared, before) = (&self.flight.shared, self.recipients.len());
+        self.claim = Some(shared.under_way.claim(self.flight.row.id, &mut self.recipients));
+        if self.recipients.len() < before {
+            self.later = Some((shared.clock.now() + limits::UNDER_WAY_ELSEWHERE).into());
+        }
+    }
+
+    /// Nobody has them in hand any more.
+    pub(crate) fn release(&mut self) {
+        self.claim = None;
+    }
+
+    /// Whether a reload sends them elsewhere by now.
+    fn has_moved(&self) -> bool {
+        let (router, lane) = (self.flight.shared.router(), &self.lane);
+        let recipients = &self.flight.row.envelope.recipients;
+        let mut own = self.recipients.iter().filter_map(|index| recipients.get(*index));
+        own.any(|recipient| router.destination(&recipient.address.domain) != lane.destination)
+    }
+
     /// Its outcomes are durable. The message is due again at the earliest of all times, if ever.
-    pub(crate) fn settled(self, outcomes: &[Outcome]) {
+    pub(crate) fn settled(mut self, outcomes: &[Outcome]) {
         let mut states = self.flight.states();
         for outcome in outcomes {
             let index = usize::try_from(outcome.recipient).unwrap_or(usize::MAX);
@@ -221,21 +259,30 @@ impl Job {
             }
         }
         drop(states);
-        let shared = &self.flight.shared;
+        let shared = &Arc::clone(&self.flight.shared);
         let waiting = outcomes.iter().filter_map(|outcome| match outcome.state {
             RecipientState::Waiting { due, .. } => Some(Moment::from(due)),
             RecipientState::Held { .. } | RecipientState::Done => None,
         });
         // An operator may have changed more than we know of.
         let stale = self.flight.generation != shared.generation();
+        if stale && self.has_moved() {
+            // The lane that has them now may have read them before this outcome: it has to look again.
+            shared.invalidate();
+        }
+        self.claim = None;
         // Whoever has no outcome stands as before.
         let unsettled = outcomes.len() < self.recipients.len();
-        let due = if stale || unsettled { Some(Moment::default()) } else { waiting.min() };
+        let due = match stale || unsettled {
+            true => Some(Moment::default()),
+            false => waiting.chain(self.later).min(),
+        };
         self.lane.ended(shared, &self, due);
     }
 
     /// Nothing became of it, so that nothing has changed.
-    pub(crate) fn give_back(self) {
+    pub(crate) fn give_back(mut self) {
+        self.release();
         self.lane.ended(&self.flight.shared, &self, Some(Moment::default()));
     }
 
@@ -246,7 +293,7 @@ impl Job {
         }
         let recipients = self.recipients.split_off(most);
         let (flight, lane) = (Arc::clone(&self.flight), Arc::clone(&self.lane));
-        Some(Self { flight, lane, recipients, turn: self.turn })
+        Some(Self::new(flight, lane, recipients, self.turn))
     }
 }
 
@@ -255,8 +302,9 @@ impl Drop for Job {
     fn drop(&mut self) {
         if std::thread::panicking() {
             events::panicked(&self.flight.id);
-            let shared = &self.flight.shared;
+            let shared = &Arc::clone(&self.flight.shared);
             let due = shared.clock.now() + self.lane.settings().retry.first;
+            self.claim = None;
             self.lane.ended(shared, self, Some(due.into()));
         }
     }

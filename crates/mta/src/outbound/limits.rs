@@ -31,6 +31,8 @@ pub(crate) const BROKEN_CONNECTIONS_MAX: usize = 3;
 pub(crate) const MISHAPS_MAX: u32 = 3;
 /// Messages whose mishaps are counted.
 pub(crate) const MISHAPS_COUNTED: usize = 10_000;
+/// How long a letter waits that is still under way by routes which a reload has replaced.
+pub(crate) const UNDER_WAY_ELSEWHERE: Duration = Duration::from_secs(5);
 /// Octets of content that active messages keep in memory; beyond that it is read from the queue.
 pub(crate) const CONTENT_OCTETS_MAX: usize = 64 * 1024 * 1024;
 /// Messages that are read from the queue in one go.

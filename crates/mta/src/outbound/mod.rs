@@ -44,6 +44,7 @@ mod schedule;
 mod settle;
 mod shared;
 mod turns;
+mod under_way;
 mod verdicts;
 mod way;
 pub mod why;

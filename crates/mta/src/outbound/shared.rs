@@ -27,6 +27,7 @@ use super::gate::Gate;
 use super::limits;
 use super::network::Network;
 use super::route::{RouteSettings, Router};
+use super::under_way::UnderWay;
 
 /// Client TLS: for hops whose certificate must be right, and for those where any will do.
 pub(crate) struct ClientTls {
@@ -56,6 +57,7 @@ pub(crate) struct Shared {
     flights: Mutex<HashMap<QueueId, Weak<Flight>>>,
     /// How often a message's delivery has panicked, or the message couldn't be read.
     mishaps: Mutex<HashMap<QueueId, u32>>,
+    pub(crate) under_way: Arc<UnderWay>,
     pub(crate) stop: CancellationToken,
     pub(crate) workers: TaskTracker,
     memory: AtomicUsize,
@@ -109,6 +111,7 @@ impl Shared {
             gates: Mutex::default(),
             flights: Mutex::default(),
             mishaps: Mutex::default(),
+            under_way: Arc::default(),
             stop: CancellationToken::new(),
             workers: TaskTracker::new(),
             memory: AtomicUsize::new(0),

@@ -103,7 +103,10 @@ fn of_row(shared: &Shared, row: &QueueRow) -> Vec<Why> {
             RecipientState::Done => continue,
             RecipientState::Held { attempts } => (*attempts, None, Obstacle::Held, None),
             RecipientState::Waiting { attempts, due, last } => {
-                let obstacle = obstacle(shared, row.id, &destination, now);
+                let obstacle = match shared.under_way.has(row.id, index) {
+                    true => Obstacle::UnderWay, // Perhaps by a lane that was its before a reload.
+                    false => obstacle(shared, row.id, &destination, now),
+                };
                 let next = match &obstacle {
                     Obstacle::BackingOff { until, .. } => (*until).max(*due),
                     Obstacle::NotYet | Obstacle::Busy { .. } => *due,

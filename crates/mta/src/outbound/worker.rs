@@ -167,6 +167,7 @@ impl Worker {
 
     /// Delivers one job, over as many hosts as it takes, and sees to its outcomes.
     async fn carry(&mut self, mut job: Job) -> Went {
+        job.begin();
         self.look_again(&mut job).await;
         if job.recipients.is_empty() {
             settle::nothing_left(&self.shared, job).await;
@@ -290,17 +291,21 @@ impl Worker {
         }
     }
 
-    /// Leaves out whom an operator has held or deleted since the row was read.
+    /// Leaves out whom an operator has held, deleted or sent another way since the row was read. What was
+    /// under way by another lane until we had it in hand was changed by that one; see [`Job::settled`].
     async fn look_again(&self, job: &mut Job) {
         if job.flight.generation == self.shared.generation() {
             return;
         }
         let filter = Filter { ids: Some(vec![job.flight.row.id]), ..Filter::default() };
         let page = self.shared.shard.find(&filter, Cursor::default(), 1).await;
-        let row = page.rows.first();
+        let Some(row) = page.rows.first() else { return job.recipients.clear() };
+        let router = self.shared.router();
         job.recipients.retain(|index| {
-            let state = row.and_then(|row| row.states.get(*index));
-            matches!(state, Some(RecipientState::Waiting { .. }))
+            let waits = matches!(row.states.get(*index), Some(RecipientState::Waiting { .. }));
+            let recipient = row.envelope.recipients.get(*index);
+            let goes = recipient.map(|recipient| router.destination(&recipient.address.domain));
+            waits && goes.is_some_and(|goes| goes == self.lane.destination)
         });
     }
 

@@ -3,14 +3,76 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use postroad_queue::spool::{Accept, Content, NewMessage, OwnedShard as _, RecipientState};
+use postroad_mta::outbound::Obstacle;
+use postroad_queue::spool::{
+    Accept, Content, NewMessage, OwnedShard as _, QueueRow, RecipientState,
+};
 use tokio::time::sleep;
 
 use crate::memory_shard::MemoryShard;
-use crate::peer::{Peer, Peers};
-use crate::site::{Site, Table, envelope};
+use crate::peer::{Peer, Peers, good};
+use crate::site::{Site, Table, envelope, route};
 
 const MINUTE: Duration = Duration::from_secs(60);
+
+/// Answers the end of data with this.
+fn answering(at_the_end: &'static str) -> Peer {
+    Peer::new(move |command, _| {
+        Some(match command {
+            "." => at_the_end.to_owned(),
+            _ => good(command),
+        })
+    })
+}
+
+/// A letter is under way by DNS to a peer that takes half a minute to say this, when a route is added: how
+/// many times the peer and the route's next hop got it.
+async fn delivered_across_a_reload(at_the_end: &'static str) -> (usize, usize) {
+    let (slow, relay) = (answering(at_the_end), Peer::good());
+    let peers = Peers::one(&slow).at("198.51.100.1:2525", &relay);
+    let site = Site::start(peers, Table::one("third.example"), "");
+    let id = site.send("a@our.example", &["b@third.example"]).await;
+    slow.until_messages(1).await;
+    site.reload(&route("*", "smtp://198.51.100.1:2525"));
+    sleep(MINUTE / 6).await;
+    let why = site.engine.why(id).await;
+    assert_eq!(why[0].obstacle, Obstacle::UnderWay, "{why:?}");
+    site.until_empty().await;
+    sleep(MINUTE).await;
+    (slow.messages(), relay.messages())
+}
+
+#[tokio::test(start_paused = true)] // Invariant 3.
+async fn what_is_under_way_goes_no_second_way() {
+    assert_eq!(delivered_across_a_reload("WAIT 30 250 2.0.0 queued\r\n").await, (1, 0));
+    assert_eq!(delivered_across_a_reload("WAIT 30 451 4.3.0 not now\r\n").await, (1, 1));
+}
+
+#[tokio::test(start_paused = true)] // Invariant 3.
+async fn what_was_under_way_isnt_sent_by_whoever_read_it_before_it_ended() {
+    for seconds in (5..100).step_by(5) {
+        let slow =
+            answering(Box::leak(format!("WAIT {seconds} 250 2.0.0 Ok\r\n").into_boxed_str()));
+        let relay = answering("WAIT 1 250 2.0.0 queued\r\n");
+        // Nobody listens at the host of `down.example`, so the first letter stays in the queue.
+        let table = Table::one("third.example")
+            .domain("down.example", &[(10, "mx.down.example")])
+            .host("mx.down.example", [192, 0, 2, 9]);
+        let peers = Peers::one(&slow).at("198.51.100.1:2525", &relay);
+        let more = "mta.deliveries_per_next_hop_max = 1\n";
+        let site = Site::start(peers, table, more);
+        site.send("a@our.example", &["b@third.example", "c@down.example"]).await;
+        for _ in 0..70 {
+            site.send("a@our.example", &["b@third.example"]).await;
+        }
+        slow.until_messages(1).await;
+        site.reload(&format!("{more}{}", route("third.example", "smtp://198.51.100.1:2525")));
+        let done = |row: &QueueRow| row.states[0] == RecipientState::Done;
+        site.until("all is delivered", |rows| rows.len() == 1 && done(&rows[0])).await;
+        sleep(2 * MINUTE).await;
+        assert_eq!((slow.messages(), relay.messages()), (1, 70), "{seconds} s");
+    }
+}
 
 /// A queue with one message, which nobody was told of.
 async fn one_letter() -> (Arc<MemoryShard>, postroad_queue::spool::QueueId) {

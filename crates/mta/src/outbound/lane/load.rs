@@ -52,7 +52,7 @@ impl Lane {
             match flight {
                 Some(flight) => {
                     let lane = Arc::clone(self);
-                    jobs.push((Job { flight, lane, recipients, turn }, later));
+                    jobs.push((Job::new(flight, lane, recipients, turn), later));
                 }
                 None => self.not_due(shared, taken, later, generation),
             }
@@ -108,11 +108,16 @@ impl Lane {
             if !state.backlog.contains(id) || flight.generation != shared.generation() {
                 continue;
             }
+            let wanted = recipients.len();
+            let mut job = Job::new(flight, Arc::clone(self), recipients, super::Turn::default());
+            job.begin();
+            if job.recipients.len() < wanted {
+                continue; // Another lane has some of them in hand.
+            }
             state.backlog.remove(id);
-            if !recipients.is_empty() {
+            if !job.recipients.is_empty() {
                 state.active.insert(id, Active { jobs: 1, due: None });
-                let lane = Arc::clone(self);
-                jobs.push(Job { flight, lane, recipients, turn: super::Turn::default() });
+                jobs.push(job);
             }
         }
         jobs

@@ -142,7 +142,7 @@ impl Lane {
         let waits = !state.line.is_empty() || !state.backlog.is_empty();
         let turn = if waits { state.turns.next(sender) } else { Turn::default() };
         let (flight, lane) = (Arc::clone(flight), Arc::clone(self));
-        let mut job = Job { flight, lane, recipients, turn };
+        let mut job = Job::new(flight, lane, recipients, turn);
         state.active.insert(id, Active { jobs: 1, due: None });
         if job.recipients.len() > limits::RECIPIENTS_PER_TRANSACTION {
             state.stand_in_line(job);
@@ -221,7 +221,8 @@ impl Lane {
     }
 
     /// A job that wasn't begun goes back to its place in the line.
-    pub(crate) fn put_back(&self, job: Job) {
+    pub(crate) fn put_back(&self, mut job: Job) {
+        job.release();
         self.state().stand_in_line(job);
     }
 
