@@ -38,8 +38,7 @@ impl Lanes {
             return act(lane);
         }
         let number = self.numbers.fetch_add(1, Ordering::Relaxed);
-        let settings = Arc::clone(router.settings(destination));
-        let lane = Arc::new(Lane::new(destination.clone(), number, settings));
+        let lane = Arc::new(Lane::new(destination.clone(), number, router));
         lanes.insert(destination.clone(), Arc::clone(&lane));
         act(&lane)
     }
@@ -55,7 +54,7 @@ impl Lanes {
     /// Empties all lanes, for another walk to fill them.
     pub(crate) fn start_anew(&self, router: &Router) {
         for lane in self.all() {
-            lane.start_anew(Arc::clone(router.settings(&lane.destination)));
+            lane.start_anew(router);
         }
     }
 }

@@ -64,19 +64,19 @@ enum ListState {
 }
 
 impl Hop {
-    pub(crate) fn new(shared: &Shared, destination: &Destination) -> Self {
-        let kind = match destination {
-            Destination::Domain(domain) => {
+    /// The hop of a destination, where `route` is what the operator says of it.
+    pub(crate) fn new(destination: &Destination, route: Option<Arc<FixedHop>>) -> Self {
+        let kind = match (destination, route) {
+            (_, Some(hop)) => Kind::Fixed { hop, state: ListState::NotAsked },
+            (Destination::Domain(domain), None) => {
                 Kind::Domain { domain: domain.clone(), candidates: None }
             }
-            Destination::Route(pattern) => match shared.router().hop(pattern) {
-                Some(hop) => Kind::Fixed { hop: Arc::clone(hop), state: ListState::NotAsked },
-                None => Kind::Missing,
-            },
+            (Destination::Route(_), None) => Kind::Missing,
         };
         let (shown, remote) = (String::new(), String::new());
         Self { kind, ahead: None, here: None, begun: None, shown, remote, dsn: Offer::Absent }
     }
+
     pub(crate) fn note_peer(&mut self, dsn: Offer) {
         self.dsn = dsn;
     }
@@ -285,8 +285,13 @@ impl Hop {
     }
 
     fn fixed(&self) -> Option<Arc<FixedHop>> {
+        self.route().map(Arc::clone)
+    }
+
+    /// What the operator said of it when it was made.
+    pub(crate) fn route(&self) -> Option<&Arc<FixedHop>> {
         match &self.kind {
-            Kind::Fixed { hop, .. } => Some(Arc::clone(hop)),
+            Kind::Fixed { hop, .. } => Some(hop),
             Kind::Domain { .. } | Kind::Missing => None,
         }
     }

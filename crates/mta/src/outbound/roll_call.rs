@@ -35,7 +35,7 @@ struct RollCall {
 
 impl RollCall {
     fn new(shared: Arc<Shared>, lane: Arc<Lane>, reply: Reply) -> Self {
-        let mut hop = Hop::new(&shared, &lane.destination);
+        let mut hop = Hop::new(&lane.destination, lane.route());
         hop.shown = shared.router().shown(&lane.destination);
         Self { shared, lane, reply, hop }
     }

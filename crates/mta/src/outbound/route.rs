@@ -28,7 +28,7 @@ pub(crate) enum Destination {
 }
 
 /// A next hop as the operator named it.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) struct FixedHop {
     /// Where.
     pub(crate) next_hop: NextHop,
@@ -184,6 +184,14 @@ impl Router {
     /// A route's next hop; `None` where a reload has taken it away.
     pub(crate) fn hop(&self, pattern: &str) -> Option<&Arc<FixedHop>> {
         self.routes.get(pattern).map(|entry| &entry.hop)
+    }
+
+    /// The same for a destination; `None` where DNS names the hosts, too.
+    pub(crate) fn fixed(&self, destination: &Destination) -> Option<Arc<FixedHop>> {
+        match destination {
+            Destination::Route(pattern) => self.hop(pattern).map(Arc::clone),
+            Destination::Domain(_) => None,
+        }
     }
 
     /// What goes for a destination.

@@ -53,8 +53,7 @@ enum Closed {
 }
 
 impl Worker {
-    pub(crate) fn new(shared: Arc<Shared>, lane: Arc<Lane>, seat: Seat) -> Self {
-        let hop = Hop::new(&shared, &lane.destination);
+    pub(crate) fn new(shared: Arc<Shared>, lane: Arc<Lane>, hop: Hop, seat: Seat) -> Self {
         Self { shared, lane, seat, hop, open: None, since: Instant::now(), carried: 0 }
     }
 
@@ -125,6 +124,9 @@ impl Worker {
                 return None;
             }
             self.close_if_used_up().await;
+            if self.lane.has_left(&self.hop) {
+                return None;
+            }
             if let Some(job) = self.lane.next(&self.shared).await {
                 return Some(job);
             }
@@ -167,6 +169,10 @@ impl Worker {
 
     /// Delivers one job, over as many hosts as it takes, and sees to its outcomes.
     async fn carry(&mut self, mut job: Job) -> Went {
+        if self.lane.has_left(&self.hop) {
+            self.lane.put_back(job);
+            return Went::Over;
+        }
         job.begin();
         self.look_again(&mut job).await;
         if job.recipients.is_empty() {
@@ -317,9 +323,15 @@ impl Worker {
         closed: Closed,
         content: Bytes,
     ) -> Went {
+        let is_untouched = verdicts.settled.is_empty();
         let (reply, begun) = match closed {
+            // It was about the next hop before a reload.
+            _ if is_untouched && self.lane.has_left(&self.hop) => {
+                self.lane.put_back(job);
+                return Went::Over;
+            }
             Closed::Unreachable(reply, begun) => (reply, begun),
-            Closed::NoRoom if verdicts.settled.is_empty() => {
+            Closed::NoRoom if is_untouched => {
                 self.lane.put_back(job);
                 return Went::Over;
             }

@@ -7,7 +7,7 @@ use postroad_mta::outbound::Obstacle;
 use postroad_queue::spool::{
     Accept, Content, NewMessage, OwnedShard as _, QueueRow, RecipientState,
 };
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use crate::memory_shard::MemoryShard;
 use crate::peer::{Peer, Peers, good};
@@ -72,6 +72,55 @@ async fn what_was_under_way_isnt_sent_by_whoever_read_it_before_it_ended() {
         sleep(2 * MINUTE).await;
         assert_eq!((slow.messages(), relay.messages()), (1, 70), "{seconds} s");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_busy_worker_follows_its_route() {
+    let (old, new) = (answering("WAIT 1 250 2.0.0 queued\r\n"), Peer::good());
+    let peers = Peers::default().at("198.51.100.1:25", &old).at("198.51.100.2:25", &new);
+    let more = "mta.deliveries_per_next_hop_max = 1\n";
+    let at = |host: &str| format!("{more}{}", route("*", &format!("smtp://{host}")));
+    let site = Site::start(peers, Table::default(), &at("198.51.100.1"));
+    for _ in 0..20 {
+        site.send("a@our.example", &["b@third.example"]).await;
+    }
+    old.until_messages(3).await;
+    site.reload(&at("198.51.100.2"));
+    site.until_empty().await;
+    assert_eq!((old.messages(), new.messages()), (3, 17), "only what was under way");
+    // A connection that waits for work is no reason to go on with it.
+    site.reload(&at("198.51.100.1"));
+    site.send("a@our.example", &["b@third.example"]).await;
+    site.until_empty().await;
+    assert_eq!((old.messages(), new.messages()), (4, 17));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_busy_worker_follows_the_terms_of_its_route() {
+    let peer = answering("WAIT 1 250 2.0.0 queued\r\n"); // It offers no TLS.
+    let hop = format!("mta.deliveries_per_next_hop_max = 1\n{}", route("*", "smtp://192.0.2.1"));
+    let site = Site::start(Peers::one(&peer), Table::default(), &hop);
+    for _ in 0..20 {
+        site.send("a@our.example", &["b@third.example"]).await;
+    }
+    peer.until_messages(3).await;
+    site.reload(&format!("{hop}tls = \"required\"\n"));
+    sleep(MINUTE).await;
+    assert_eq!(peer.messages(), 3, "nothing goes in clear any more");
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_next_hop_isnt_blamed_for_the_one_before() {
+    let peer = Peer::good();
+    let at = |host: &str| route("*", &format!("smtp://{host}"));
+    let site = Site::start(Peers::one(&peer), Table::default(), &at("198.51.100.9"));
+    site.send("a@our.example", &["b@third.example"]).await;
+    site.deferral().await;
+    site.reload(&at("192.0.2.1"));
+    let sent = Instant::now();
+    site.send("a@our.example", &["c@third.example"]).await;
+    peer.until_messages(1).await;
+    assert!(sent.elapsed() < MINUTE, "{:?}", sent.elapsed());
 }
 
 /// A queue with one message, which nobody was told of.

@@ -18,14 +18,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use postroad_queue::spool::QueueId;
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use super::backlog::Backlog;
 use super::budget::Class;
 use super::clock::Moment;
 use super::flight::{Flight, Job};
 use super::gate::{Gate, Place};
+use super::hop::Hop;
 use super::limits;
-use super::route::{Destination, RouteSettings};
+use super::route::{Destination, FixedHop, RouteSettings, Router};
 use super::shared::Shared;
 use super::turns::{Sender, Turn, Turns};
 use super::why::Obstacle;
@@ -44,6 +46,10 @@ pub(crate) struct Lane {
 
 struct State {
     settings: Arc<RouteSettings>,
+    /// What the operator says of the next hop; none where DNS names the hosts.
+    route: Option<Arc<FixedHop>>,
+    /// Since when.
+    routed: Instant,
     backlog: Backlog,
     turns: Turns,
     /// What was loaded, in the order in which it goes; the last part makes parts of one message differ.
@@ -89,9 +95,11 @@ pub(crate) enum Next {
 }
 
 impl Lane {
-    pub(crate) fn new(destination: Destination, number: u64, settings: Arc<RouteSettings>) -> Self {
+    pub(crate) fn new(destination: Destination, number: u64, router: &Router) -> Self {
         let state = State {
-            settings,
+            settings: Arc::clone(router.settings(&destination)),
+            route: router.fixed(&destination),
+            routed: Instant::now(),
             backlog: Backlog::default(),
             turns: Turns::default(),
             line: BTreeMap::new(),
@@ -118,6 +126,15 @@ impl Lane {
 
     pub(crate) fn settings(&self) -> Arc<RouteSettings> {
         Arc::clone(&self.state().settings)
+    }
+
+    pub(crate) fn route(&self) -> Option<Arc<FixedHop>> {
+        self.state().route.clone()
+    }
+
+    /// Whether a reload has changed the next hop, or our terms with it, since a worker made this of it.
+    pub(crate) fn has_left(&self, hop: &Hop) -> bool {
+        self.state().route.as_ref().map(Arc::as_ptr) != hop.route().map(Arc::as_ptr)
     }
 
     /// A fresh letter.
@@ -226,9 +243,17 @@ impl Lane {
         self.state().stand_in_line(job);
     }
 
-    /// Other routes: what waits here is put into its lanes by another walk, and the hosts may be others.
-    pub(crate) fn start_anew(&self, settings: Arc<RouteSettings>) {
+    /// Other routes: what waits here is put into its lanes by another walk, and the hosts may be others. Then
+    /// workers go when they have ended what they are at, and what was known of the hosts before is forgotten.
+    pub(crate) fn start_anew(&self, router: &Router) {
+        let settings = Arc::clone(router.settings(&self.destination));
+        let route = router.fixed(&self.destination);
         let mut state = self.state();
+        if state.route != route {
+            (state.route, state.routed) = (route, Instant::now());
+            (state.standing, state.back_off, state.broken) = (Standing::Untried, None, 0);
+            state.idle.clear();
+        }
         state.clear_line();
         state.backlog = Backlog::default();
         state.turns.reset();

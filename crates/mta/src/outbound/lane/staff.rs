@@ -8,6 +8,7 @@ use super::super::budget::{Class, Permit};
 use super::super::clock::Moment;
 use super::super::flight::Job;
 use super::super::gate::{Gate, Place};
+use super::super::hop::Hop;
 use super::super::shared::Shared;
 use super::super::worker::Worker;
 use super::trouble::Standing;
@@ -85,7 +86,8 @@ impl Lane {
         job: Option<Job>,
     ) {
         state.workers += 1;
-        let worker = Worker::new(Arc::clone(shared), Arc::clone(self), seat);
+        let hop = Hop::new(&self.destination, state.route.clone());
+        let worker = Worker::new(Arc::clone(shared), Arc::clone(self), hop, seat);
         shared.workers.spawn(worker.run(job));
     }
 

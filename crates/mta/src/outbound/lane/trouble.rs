@@ -47,6 +47,9 @@ impl Lane {
         reply: &Reply,
     ) {
         let mut state = self.state();
+        if state.routed > begun {
+            return; // It was about the next hop before a reload.
+        }
         state.broken = 0;
         if state.back_off.as_ref().is_some_and(|back_off| back_off.since > begun) {
             return;
