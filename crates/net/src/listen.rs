@@ -151,7 +151,9 @@ impl Listener {
     }
 }
 
-fn is_out_of_resources(error: &io::Error) -> bool {
+/// Whether this process or this host has no descriptor or memory left for a socket: it says nothing about the
+/// other side.
+pub fn is_out_of_resources(error: &io::Error) -> bool {
     use rustix::io::Errno;
     let errno = Errno::from_io_error(error);
     matches!(errno, Some(Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::NOBUFS))

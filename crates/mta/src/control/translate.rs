@@ -144,6 +144,7 @@ pub(crate) fn obstacle_of(obstacle: &Obstacle) -> words::Obstacle {
             connections_max: *connections_max as u64,
             ahead: *ahead as u64,
         },
+        Obstacle::Short(what) => words::Obstacle::Short { what: what.clone() },
         Obstacle::Held => words::Obstacle::Held,
         Obstacle::UnderWay => words::Obstacle::UnderWay,
     }

@@ -15,6 +15,8 @@ use rustls::pki_types::ServerName;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::{Instant, timeout, timeout_at};
 
+use super::shortage::Shortage;
+
 /// Octets that are read at once; a whole pipelined group of replies fits.
 const READ_OCTETS: usize = 4 * 1024;
 
@@ -31,6 +33,8 @@ pub(crate) struct Tls {
 pub(crate) enum OpenError {
     /// TLS failed, and nobody demanded it: another try in clear may do.
     TlsOptional(Reply),
+    /// This host couldn't even begin.
+    Short(Shortage),
     /// All else.
     Failed(Reply),
 }
@@ -39,7 +43,14 @@ impl OpenError {
     pub(crate) fn reply(self) -> Reply {
         match self {
             Self::TlsOptional(reply) | Self::Failed(reply) => reply,
+            Self::Short(shortage) => shortage.reply(),
         }
+    }
+}
+
+impl From<Reply> for OpenError {
+    fn from(reply: Reply) -> Self {
+        Self::Failed(reply)
     }
 }
 

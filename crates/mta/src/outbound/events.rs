@@ -14,6 +14,7 @@ use super::dns::Asked;
 use super::flight::Flight;
 use super::notice::NoticeError;
 use super::shared::Shared;
+use super::shortage::Shortage;
 
 /// The line that operators look for: one for each recipient and attempt.
 pub(crate) fn outcome(
@@ -149,6 +150,15 @@ pub(crate) fn unreadable_for_good(queue_id: &str, error: &ContentError) {
 pub(crate) fn unreadable(queue_id: &str, error: &ContentError) {
     let error: &dyn std::error::Error = error;
     tracing::error!(queue_id, error, "cannot read a message from the queue; trying again later");
+}
+
+/// This host has too little of something.
+pub(crate) fn short(shortage: &Shortage) {
+    let shortage = shortage.to_string();
+    tracing::error!(
+        shortage,
+        "this host is short of resources: deliveries wait, and are tried again each second"
+    );
 }
 
 /// A delivery ended in a panic, a mistake of ours; the panic itself is in the log above.

@@ -25,6 +25,7 @@ use super::network::Place;
 use super::race::race;
 use super::route::{Destination, FixedHop};
 use super::shared::Shared;
+use super::shortage::Shortage;
 
 /// The hosts of one destination, and how far down the list we are.
 pub(crate) struct Hop {
@@ -120,16 +121,19 @@ impl Hop {
         &mut self,
         shared: &Shared,
         flight: &Flight,
-    ) -> Result<String, Reply> {
+    ) -> Result<String, OpenError> {
         match &self.kind {
             Kind::Fixed { hop, .. } => Ok(hop.next_hop.to_string()),
-            Kind::Missing => Err(gone()),
+            Kind::Missing => Err(gone().into()),
             Kind::Domain { domain, .. } => {
                 let mut asked = Vec::new();
                 let found =
                     Candidates::find(&*shared.resolver, domain, &shared.site, &mut asked).await;
                 events::dns(&shared.journal, &flight.id, asked);
                 let found = found?;
+                if let Some(words) = found.shortage() {
+                    return Err(OpenError::Short(Shortage(words.to_owned())));
+                }
                 let names = found.names();
                 self.ahead = Some(found);
                 Ok(names)
@@ -143,7 +147,7 @@ impl Hop {
         &mut self,
         shared: &Shared,
         flight: &Flight,
-    ) -> Result<Connection, Reply> {
+    ) -> Result<Connection, OpenError> {
         if !self.is_in_time() {
             self.start_over();
             self.begun = Some(Instant::now());
@@ -157,7 +161,7 @@ impl Hop {
         opened
     }
 
-    async fn walk(&mut self, shared: &Shared, flight: &Flight) -> Result<Connection, Reply> {
+    async fn walk(&mut self, shared: &Shared, flight: &Flight) -> Result<Connection, OpenError> {
         if let Some(hop) = self.fixed()
             && let NextHop::LmtpUnix { path } = &hop.next_hop
         {
@@ -178,6 +182,7 @@ impl Hop {
                     self.end_at_ourselves();
                 }
                 Ok(open) => return Ok(open),
+                Err(OpenError::Short(shortage)) => return Err(OpenError::Short(shortage)),
                 Err(error) => {
                     let reply = error.reply();
                     events::host_failed(&shared.journal, &flight.id, &self.shown, &reply);
@@ -185,7 +190,12 @@ impl Hop {
                 }
             }
         }
-        Err(last.unwrap_or_else(|| self.refusal()))
+        if let Kind::Domain { candidates: Some(walk), .. } = &self.kind
+            && let Some(words) = walk.shortage()
+        {
+            return Err(OpenError::Short(Shortage(words.to_owned())));
+        }
+        Err(last.unwrap_or_else(|| self.refusal()).into())
     }
 
     /// The host before had a session with us, so whatever its successors lack, it may do better later.
@@ -197,7 +207,11 @@ impl Hop {
     }
 
     /// The next of the list; none at its end.
-    async fn next_host(&mut self, shared: &Shared, flight: &Flight) -> Result<Option<Host>, Reply> {
+    async fn next_host(
+        &mut self,
+        shared: &Shared,
+        flight: &Flight,
+    ) -> Result<Option<Host>, OpenError> {
         match &mut self.kind {
             Kind::Domain { domain, candidates } => {
                 let (resolver, mut asked) = (&*shared.resolver, Vec::new());
@@ -213,7 +227,7 @@ impl Hop {
                 };
                 let next = match found {
                     Ok(walk) => Ok(walk.next(resolver, &shared.site, &mut asked).await),
-                    Err(reply) => Err(reply),
+                    Err(reply) => Err(reply.into()),
                 };
                 events::dns(&shared.journal, &flight.id, asked);
                 next
@@ -223,7 +237,7 @@ impl Hop {
                 *state = ListState::Asked;
                 look_up(hop).await
             }
-            Kind::Missing => Err(gone()),
+            Kind::Missing => Err(gone().into()),
         }
     }
 
@@ -303,14 +317,14 @@ impl Hop {
         flight: &Flight,
         hop: &FixedHop,
         path: &Path,
-    ) -> Result<Connection, Reply> {
+    ) -> Result<Connection, OpenError> {
         self.shown = hop.next_hop.to_string();
         self.remote = shared.site.hostname.clone();
         events::next_hop(&shared.journal, &flight.id, &self.shown, "route");
         let plan = Plan::of(hop, &shared.site.hostname);
         let place = Place::Unix(path.to_owned());
-        let io = connect(shared, place.clone(), hop.source).await.map_err(OpenError::reply)?;
-        self.open_over(shared, flight, &plan, (io, &place)).await.map_err(OpenError::reply)
+        let io = connect(shared, place.clone(), hop.source).await?;
+        self.open_over(shared, flight, &plan, (io, &place)).await
     }
 
     /// Opens a session over a connection; a second time in clear where TLS was optional and failed.
@@ -346,7 +360,7 @@ fn shown(host: &str, address: SocketAddr) -> String {
 
 /// The addresses of a route's host, by the system's own resolver (so /etc/hosts counts). A route is the
 /// operator's word: whatever fails here is temporary.
-async fn look_up(hop: &FixedHop) -> Result<Option<Host>, Reply> {
+async fn look_up(hop: &FixedHop) -> Result<Option<Host>, OpenError> {
     let (NextHop::Smtp { host, port }
     | NextHop::Smtps { host, port }
     | NextHop::Lmtp { host, port }) = &hop.next_hop
@@ -362,7 +376,11 @@ async fn look_up(hop: &FixedHop) -> Result<Option<Host>, Reply> {
                 Ok(Ok(found)) => {
                     found.filter(|at| hop.family.has(at.ip())).take(MX_HOSTS_MAX).collect()
                 }
-                Ok(Err(_)) | Err(_) => return Err(no_address(hop)),
+                Ok(Err(error)) => {
+                    let short = Shortage::of(&error).map(OpenError::Short);
+                    return Err(short.unwrap_or_else(|| no_address(hop).into()));
+                }
+                Err(_) => return Err(no_address(hop).into()),
             }
         }
     };
@@ -381,9 +399,9 @@ pub(crate) async fn open_once(
 }
 
 async fn connect(shared: &Shared, place: Place, source: Source) -> Result<Io, OpenError> {
-    let from = match &place {
-        Place::Tcp(address) => source.towards(address.ip()),
-        Place::Unix(_) => None,
+    let (to, from) = match &place {
+        Place::Tcp(address) => (Some(address.ip()), source.towards(address.ip())),
+        Place::Unix(_) => (None, None),
     };
     let connected = shared.network.connect(&place, from);
     let error = match timeout(CLIENT_CONNECT_TIMEOUT, connected).await {
@@ -391,7 +409,10 @@ async fn connect(shared: &Shared, place: Place, source: Source) -> Result<Io, Op
         Ok(Err(error)) => error,
         Err(_) => io::Error::new(io::ErrorKind::TimedOut, "no answer in time"),
     };
-    Err(OpenError::Failed(unreachable(&place, from, &error)))
+    Err(match Shortage::of_connection(&error, to, from) {
+        Some(shortage) => OpenError::Short(shortage),
+        None => OpenError::Failed(unreachable(&place, from, &error)),
+    })
 }
 
 /// Opens a session over a connection.

@@ -50,6 +50,10 @@ pub(crate) const LOCAL_BACK_OFF_LONGEST: Duration = Duration::from_secs(30);
 pub(crate) const LOCAL_RETRY_FIRST: Duration = Duration::from_secs(5);
 /// How long deliveries under way may take once we are to stop.
 pub(crate) const DRAIN: Duration = Duration::from_secs(20);
+/// How long no connection is tried once this host had no descriptor or no memory for one.
+pub(crate) const SHORTAGE_PAUSE: Duration = Duration::from_secs(1);
+/// How often the log says so.
+pub(crate) const SHORTAGE_NEWS: Duration = Duration::from_secs(60);
 /// How long the delivery agent may take to say whether it takes a recipient.
 pub(crate) const PROBE_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long an agent that kept silent isn't asked again.

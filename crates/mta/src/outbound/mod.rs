@@ -43,6 +43,7 @@ mod route;
 mod schedule;
 mod settle;
 mod shared;
+mod shortage;
 mod turns;
 mod under_way;
 mod verdicts;

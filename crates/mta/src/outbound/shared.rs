@@ -12,6 +12,7 @@ use postroad_observe::trace::Journal;
 use postroad_protocol::address::Domain;
 use postroad_queue::spool::{OwnedShard, QueueId};
 use rustls::ClientConfig;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -27,6 +28,7 @@ use super::gate::Gate;
 use super::limits;
 use super::network::Network;
 use super::route::{RouteSettings, Router};
+use super::shortage::Shortage;
 use super::under_way::UnderWay;
 
 /// Client TLS: for hops whose certificate must be right, and for those where any will do.
@@ -58,6 +60,8 @@ pub(crate) struct Shared {
     /// How often a message's delivery has panicked, or the message couldn't be read.
     mishaps: Mutex<HashMap<QueueId, u32>>,
     pub(crate) under_way: Arc<UnderWay>,
+    /// What the log has said that this host is short of, and when.
+    shortage: Mutex<Option<(Instant, Shortage)>>,
     pub(crate) stop: CancellationToken,
     pub(crate) workers: TaskTracker,
     memory: AtomicUsize,
@@ -112,6 +116,7 @@ impl Shared {
             flights: Mutex::default(),
             mishaps: Mutex::default(),
             under_way: Arc::default(),
+            shortage: Mutex::default(),
             stop: CancellationToken::new(),
             workers: TaskTracker::new(),
             memory: AtomicUsize::new(0),
@@ -172,6 +177,18 @@ impl Shared {
         let count = mishaps.entry(id).or_default();
         *count += 1;
         *count
+    }
+
+    /// Whether the log hasn't said this lately.
+    pub(crate) fn is_news(&self, shortage: &Shortage) -> bool {
+        let (mut told, now) = (lock(&self.shortage), Instant::now());
+        let is_known = told
+            .as_ref()
+            .is_some_and(|(at, what)| what == shortage && now - *at < limits::SHORTAGE_NEWS);
+        if !is_known {
+            *told = Some((now, shortage.clone()));
+        }
+        !is_known
     }
 
     /// An operator has changed the queue: rows read before are stale.

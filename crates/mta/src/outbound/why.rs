@@ -60,6 +60,8 @@ pub enum Obstacle {
         /// Messages for it that are ahead of this one.
         ahead: usize,
     },
+    /// This host has too little of something, in the system's words; it is tried again each second.
+    Short(String),
     /// The operator keeps it back.
     Held,
     /// Nothing: it is being delivered.
@@ -80,6 +82,9 @@ impl fmt::Display for Obstacle {
                 f,
                 "waits for its turn: {ahead} ahead, {connections} of {connections_max} connections in use"
             ),
+            Self::Short(what) => {
+                write!(f, "this host is short of resources, and tries again each second: {what}")
+            }
             Self::Held => f.write_str("held by the operator: postroad queue release"),
             Self::UnderWay => f.write_str("is being delivered"),
         }
@@ -110,7 +115,7 @@ fn of_row(shared: &Shared, row: &QueueRow) -> Vec<Why> {
                 let next = match &obstacle {
                     Obstacle::BackingOff { until, .. } => (*until).max(*due),
                     Obstacle::NotYet | Obstacle::Busy { .. } => *due,
-                    Obstacle::Held | Obstacle::UnderWay => now,
+                    Obstacle::Held | Obstacle::UnderWay | Obstacle::Short(_) => now,
                 };
                 (*attempts, last.clone(), obstacle, Some(next))
             }

@@ -13,7 +13,7 @@ use postroad_queue::spool::{ContentError, Cursor, Filter, Outcome, RecipientStat
 use tokio::time::{Instant, sleep, timeout};
 
 use super::budget::{Class, Crowded, Permit};
-use super::connection::Connection;
+use super::connection::{Connection, OpenError};
 use super::events;
 use super::flight::{Flight, Job};
 use super::hop::Hop;
@@ -22,6 +22,7 @@ use super::limits;
 use super::roll_call;
 use super::settle::{self, Attempted, Prospect};
 use super::shared::Shared;
+use super::shortage::Shortage;
 use super::verdicts::{Deferrals, Verdicts};
 
 pub(crate) struct Worker {
@@ -50,6 +51,8 @@ enum Closed {
     Unreachable(Reply, Instant),
     /// It isn't our turn, or the hosts want no more connections.
     NoRoom,
+    /// This host lacks what it takes.
+    Short(Shortage),
 }
 
 impl Worker {
@@ -182,6 +185,11 @@ impl Worker {
         let content = match job.flight.content().await {
             Ok(content) => content,
             Err(error) => {
+                if let Some(shortage) = Shortage::of_content(&error) {
+                    let verdicts = Verdicts::new(job.recipients.clone());
+                    let closed = Closed::Short(shortage);
+                    return self.give_up(job, verdicts, closed, Bytes::new()).await;
+                }
                 self.unreadable(job, &error).await;
                 return Went::On;
             }
@@ -206,14 +214,17 @@ impl Worker {
     /// A session with one of the hosts, as far as there is room for another.
     async fn connect(&mut self, flight: &Flight) -> Result<(), Closed> {
         let begun = Instant::now();
-        let unreachable = |reply| Closed::Unreachable(reply, begun);
+        let closed = |error| match error {
+            OpenError::Short(shortage) => Closed::Short(shortage),
+            error => Closed::Unreachable(error.reply(), begun),
+        };
         let Self { shared, lane, seat, hop, .. } = self;
         let place = match &mut seat.place {
             Some(place) => place,
             None => {
                 let asked = hop.hosts(shared, flight);
                 let found = lingering(&mut seat.permit, asked).await;
-                let hosts = found.map_err(|_| slow(lane))?.map_err(unreachable)?;
+                let hosts = found.map_err(|_| slow(lane))?.map_err(closed)?;
                 let gate = shared.gate(&hosts, &lane.settings());
                 let place = lane.enter(&gate).map_err(|_| Closed::NoRoom)?;
                 lane.staff(shared, None, Class::Backlog);
@@ -232,11 +243,13 @@ impl Worker {
                 (self.open, self.since) = (Some(open), begun);
                 Ok(())
             }
-            Err(reply) => {
+            Err(OpenError::Short(shortage)) => Err(Closed::Short(shortage)),
+            Err(error) => {
                 place.stumbled();
+                let reply = error.reply();
                 // Others have a connection to these hosts: they are up, and want no more of them.
                 let crowded = place.has_company() && reply.severity() != Severity::Permanent;
-                Err(if crowded { Closed::NoRoom } else { unreachable(reply) })
+                Err(if crowded { Closed::NoRoom } else { Closed::Unreachable(reply, begun) })
             }
         }
     }
@@ -335,6 +348,9 @@ impl Worker {
                 self.lane.put_back(job);
                 return Went::Over;
             }
+            Closed::Short(shortage) => {
+                return self.fall_short(job, verdicts, shortage, content).await;
+            }
             Closed::NoRoom => {
                 let reply = Reply::new(451, (4, 4, 5), "the next hop takes no more connections");
                 verdicts.settle_open(&reply, &self.hop);
@@ -352,6 +368,29 @@ impl Worker {
         self.lane.fail(&self.shared, begun, attempts.unwrap_or(0) + 1, &reply);
         settle::conclude(&self.shared, job, verdicts.settled, content).await;
         roll_call::begin(&self.shared, &self.lane, reply);
+        Went::Over
+    }
+
+    /// This host lacks what it takes: the job waits until it is repaired, but not for ever.
+    async fn fall_short(
+        &mut self,
+        job: Job,
+        mut verdicts: Verdicts,
+        shortage: Shortage,
+        content: Bytes,
+    ) -> Went {
+        if self.shared.is_news(&shortage) {
+            events::short(&shortage);
+        }
+        let reply = shortage.reply();
+        self.lane.fall_short(&self.shared, shortage);
+        let patience = self.lane.settings().retry.give_up_after;
+        if verdicts.settled.is_empty() && job.flight.age() < patience {
+            self.lane.put_back(job);
+        } else {
+            verdicts.settle_open(&reply, &self.hop);
+            settle::conclude(&self.shared, job, verdicts.settled, content).await;
+        }
         Went::Over
     }
 

@@ -224,6 +224,11 @@ pub enum Obstacle {
         /// Messages for it that are ahead of this one.
         ahead: u64,
     },
+    /// The agent's host is short of descriptors, memory or ports; it is tried again each second.
+    Short {
+        /// In the system's words.
+        what: String,
+    },
     /// An operator keeps it back.
     Held,
     /// Nothing: it is being delivered.

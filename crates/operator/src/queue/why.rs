@@ -105,6 +105,10 @@ fn obstacle(obstacle: &Obstacle, id: &str, now: u64) -> String {
             "waits for its turn: {} ahead, {connections} of {connections_max} connections in use",
             screen::counted(*ahead, "message")
         ),
+        Obstacle::Short { what } => format!(
+            "waits for this host, which is short of resources ({}); tried again each second",
+            shown(what, REPLY_SHOWN)
+        ),
         Obstacle::Held => format!("is held: postroad queue release {id}"),
         Obstacle::UnderWay => "is being delivered".to_owned(),
         Obstacle::Stopped => {
@@ -135,6 +139,7 @@ mod tests {
             why(Obstacle::NotYet, Some(1_600)),
             why(Obstacle::BackingOff { until: 1_600, failures: 3, last }, Some(1_600)),
             why(Obstacle::Busy { connections: 2, connections_max: 2, ahead: 1_000 }, Some(900)),
+            why(Obstacle::Short { what: "Too many open files".into() }, Some(900)),
             why(Obstacle::Held, None),
             why(Obstacle::UnderWay, Some(900)),
             why(Obstacle::Stopped, Some(900)),

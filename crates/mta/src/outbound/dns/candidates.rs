@@ -62,6 +62,8 @@ pub struct Candidates {
     hosts: VecDeque<Entry>,
     /// What stands against the hosts that gave no address; the most hopeful counts at the end.
     obstacle: Option<Obstacle>,
+    /// Why this host couldn't ask, where it couldn't.
+    short: Option<String>,
 }
 
 /// A host of the list.
@@ -129,11 +131,16 @@ impl Candidates {
                 Err(Reply::new(550, (5, 1, 2), format!("the domain {domain} does not exist")))
             }
             Err(DnsError::Temporary(words)) => Err(cannot_ask(domain, &words)),
+            Err(DnsError::Shortage(words)) => {
+                let mut unknown = Self::of([]);
+                unknown.fell_short(words);
+                Ok(unknown)
+            }
         }
     }
 
     fn of(hosts: impl IntoIterator<Item = Entry>) -> Self {
-        Self { hosts: hosts.into_iter().collect(), obstacle: None }
+        Self { hosts: hosts.into_iter().collect(), obstacle: None, short: None }
     }
 
     fn of_records(records: Vec<Mx>, domain: &Domain, site: &Site) -> Result<Self, Reply> {
@@ -219,6 +226,7 @@ impl Candidates {
                     self.hindered(Obstacle::NoAddress);
                 }
                 Err(DnsError::Temporary(words)) => self.hindered(Obstacle::Temporary(words)),
+                Err(DnsError::Shortage(words)) => self.fell_short(words),
             }
         }
         None
@@ -254,6 +262,16 @@ impl Candidates {
         if self.obstacle.as_ref().is_none_or(|known| *known < obstacle) {
             self.obstacle = Some(obstacle);
         }
+    }
+
+    fn fell_short(&mut self, words: String) {
+        self.short = Some(words.clone());
+        self.hindered(Obstacle::Temporary(words));
+    }
+
+    /// What this host lacked when it asked; then the list says little.
+    pub fn shortage(&self) -> Option<&str> {
+        self.short.as_deref()
     }
 
     /// What the recipients are told where no host could even be connected to.

@@ -1,7 +1,7 @@
 //! hickory as a stub resolver in front of the name servers that were configured.
 
 use std::future::Future;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use hickory_resolver::TokioResolver;
@@ -10,6 +10,8 @@ use hickory_resolver::net::{DnsError as HickoryDnsError, NetError};
 use hickory_resolver::proto::op::ResponseCode;
 use hickory_resolver::proto::rr::{Name, RData, RecordType};
 use postroad_config::Family;
+use postroad_net::listen::is_out_of_resources;
+use tokio::net::UdpSocket;
 use tokio::time::timeout;
 
 use super::{BoxFuture, DnsError, Mx, Resolver};
@@ -47,7 +49,7 @@ impl Hickory {
         let mut builder = match (settings.servers.as_slice(), TokioResolver::builder_tokio()) {
             ([], Ok(builder)) => builder,
             ([], Err(_)) => {
-                let this_host = SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 53);
+                let this_host = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 53);
                 TokioResolver::builder_with_config(ask_only(&[this_host]), Default::default())
             }
             (servers, _) => {
@@ -68,6 +70,10 @@ impl Hickory {
     async fn ask(&self, name: &str, kind: RecordType) -> Result<Vec<RData>, DnsError> {
         match timeout(self.timeout, self.ask_in_time(name, kind)).await {
             Err(_) => Err(DnsError::Temporary("the name servers didn't answer in time".into())),
+            Ok(Err(DnsError::Temporary(words))) => Err(match shortage().await {
+                Some(shortage) => DnsError::Shortage(shortage),
+                None => DnsError::Temporary(words),
+            }),
             Ok(answer) => answer,
         }
     }
@@ -95,7 +101,9 @@ impl Hickory {
         let words = format!("the aliases of {name} lead nowhere");
         match self.resolver.lookup(name, RecordType::CNAME).await.map_err(|e| classify(&e)) {
             Ok(_) => Err(DnsError::Temporary(words)),
-            Err(Absence::Certain(error @ DnsError::Temporary(_))) => Err(error),
+            Err(Absence::Certain(error @ (DnsError::Temporary(_) | DnsError::Shortage(_)))) => {
+                Err(error)
+            }
             Err(Absence::Certain(DnsError::NoSuchName | DnsError::NoSuchRecord))
             | Err(Absence::Unfounded) => Err(DnsError::NoSuchRecord),
         }
@@ -110,6 +118,13 @@ fn ask_only(servers: &[SocketAddr]) -> ResolverConfig {
         NameServerConfig::new(server.ip(), true, connections.into())
     });
     ResolverConfig::from_parts(None, Vec::new(), servers.collect())
+}
+
+/// Why this host couldn't have asked, where it can't: hickory says "no connections available" to that, and to a
+/// name server that isn't there. A socket of our own knows.
+async fn shortage() -> Option<String> {
+    let error = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.err()?;
+    is_out_of_resources(&error).then(|| error.to_string())
 }
 
 /// What an answer without records says.
@@ -181,7 +196,9 @@ impl Resolver for Hickory {
                 [&v6, &v4].into_iter().flatten().flatten().cloned().filter_map(address).collect();
             match (found.is_empty(), v6, v4) {
                 (false, _, _) => Ok(found),
-                (true, Err(error @ DnsError::Temporary(_)), _)
+                (true, Err(error @ DnsError::Shortage(_)), _)
+                | (true, _, Err(error @ DnsError::Shortage(_)))
+                | (true, Err(error @ DnsError::Temporary(_)), _)
                 | (true, _, Err(error @ DnsError::Temporary(_)))
                 | (true, Err(error @ DnsError::NoSuchName), _)
                 | (true, _, Err(error @ DnsError::NoSuchName)) => Err(error),

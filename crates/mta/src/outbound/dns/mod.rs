@@ -37,6 +37,8 @@ pub enum DnsError {
     NoSuchRecord,
     /// Nobody knows now; the words are for trace and log.
     Temporary(String),
+    /// This host couldn't ask: it is short of descriptors or memory, in the system's words.
+    Shortage(String),
 }
 
 impl std::fmt::Display for DnsError {
@@ -44,7 +46,7 @@ impl std::fmt::Display for DnsError {
         match self {
             Self::NoSuchName => f.write_str("no such name (NXDOMAIN)"),
             Self::NoSuchRecord => f.write_str("no such record"),
-            Self::Temporary(words) => f.write_str(words),
+            Self::Temporary(words) | Self::Shortage(words) => f.write_str(words),
         }
     }
 }

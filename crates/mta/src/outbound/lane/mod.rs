@@ -15,6 +15,7 @@ mod trouble;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
 
 use postroad_queue::spool::QueueId;
 use tokio::sync::oneshot;
@@ -29,6 +30,7 @@ use super::hop::Hop;
 use super::limits;
 use super::route::{Destination, FixedHop, RouteSettings, Router};
 use super::shared::Shared;
+use super::shortage::Shortage;
 use super::turns::{Sender, Turn, Turns};
 use super::why::Obstacle;
 
@@ -70,6 +72,8 @@ struct State {
     place: Option<Place>,
     standing: Standing,
     back_off: Option<BackOff>,
+    /// What this host lacked for another connection; until then none is tried. Forgotten once one has been.
+    short: Option<(SystemTime, Shortage)>,
     /// Connections in a row that broke before anything went through.
     broken: usize,
     /// Up to here, senders know that their letters are late.
@@ -113,6 +117,7 @@ impl Lane {
             place: None,
             standing: Standing::Untried,
             back_off: None,
+            short: None,
             broken: 0,
             warned: None,
             calling_roll: false,
@@ -172,12 +177,16 @@ impl Lane {
                 Err(back) => job = back, // It has just left.
             }
         }
-        if let Some(seat) = self.seat(&mut state, shared, &mut None, class) {
+        let is_short = state.is_short(shared.clock.now());
+        if !is_short && let Some(seat) = self.seat(&mut state, shared, &mut None, class) {
             return self.hire(&mut state, shared, seat, Some(job));
         }
         state.stand_in_line(job);
         if state.workers == 0 {
             state.clear_line();
+        }
+        if is_short {
+            self.plan(&state, shared);
         }
     }
 
@@ -277,7 +286,7 @@ impl Lane {
     }
 
     /// What stands in a letter's way here.
-    pub(crate) fn obstacle(&self, id: QueueId, now: std::time::SystemTime) -> Obstacle {
+    pub(crate) fn obstacle(&self, id: QueueId, now: SystemTime) -> Obstacle {
         let state = self.state();
         let in_line = |job: &Job| job.flight.row.id == id;
         let place_in_line = state.line.values().position(in_line);
@@ -289,6 +298,11 @@ impl Lane {
         {
             let (until, failures, last) = (*until, *failures, last.clone());
             return Obstacle::BackingOff { until, failures, last };
+        }
+        if let Some((_, shortage)) = &state.short
+            && state.workers == 0
+        {
+            return Obstacle::Short(shortage.to_string());
         }
         let ahead = place_in_line
             .or_else(|| state.backlog.ahead_of(id).map(|ahead| ahead + state.line.len()));
@@ -305,7 +319,7 @@ impl Lane {
 
 impl State {
     /// Whether something in the backlog can go now.
-    fn has_ready(&mut self, now: std::time::SystemTime) -> bool {
+    fn has_ready(&mut self, now: SystemTime) -> bool {
         !self.is_backing_off(now) && self.backlog.ripen(now.into(), &mut self.turns) > 0
     }
 

@@ -63,6 +63,9 @@ impl Lane {
             if state.workers > 0 && state.back_off.is_some() {
                 break;
             }
+            if state.is_short(now) {
+                break;
+            }
             let Some(seat) = self.seat(&mut state, shared, &mut grant, class) else { break };
             state.seeking += 1;
             self.hire(&mut state, shared, seat, None);
@@ -151,7 +154,8 @@ impl Lane {
     /// Sees to it that the lane is looked at when something is due.
     pub(super) fn plan(self: &Arc<Self>, state: &State, shared: &Shared) {
         let now: Moment = shared.clock.now().into();
-        let until = state.back_off_until().filter(|until| *until > now);
+        let short = state.short.as_ref().map(|(until, _)| Moment::from(*until));
+        let until = state.back_off_until().max(short).filter(|until| *until > now);
         let at = match (state.backlog.first_turn(), state.backlog.next_due(), until) {
             // What can go has workers already, or is in line for them.
             (Some(_), _, until) => until,

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use super::super::clock::Moment;
 use super::super::limits;
 use super::super::shared::Shared;
+use super::super::shortage::Shortage;
 use super::{Lane, State};
 
 /// What is known of the hosts.
@@ -50,7 +51,7 @@ impl Lane {
         if state.routed > begun {
             return; // It was about the next hop before a reload.
         }
-        state.broken = 0;
+        (state.broken, state.short) = (0, None);
         if state.back_off.as_ref().is_some_and(|back_off| back_off.since > begun) {
             return;
         }
@@ -88,7 +89,7 @@ impl Lane {
         let was_down = {
             let mut state = self.state();
             state.standing = Standing::Proven;
-            state.broken = 0;
+            (state.broken, state.short) = (0, None);
             state.back_off.take().is_some()
         };
         if was_down {
@@ -99,6 +100,13 @@ impl Lane {
     /// The host takes long, and there is no room for such now.
     pub(crate) fn lingers(&self) {
         self.state().standing = Standing::Sluggish;
+    }
+
+    /// This host had too little of something for another connection.
+    pub(crate) fn fall_short(self: &Arc<Self>, shared: &Shared, shortage: Shortage) {
+        let mut state = self.state();
+        state.short = Some((shared.clock.now() + limits::SHORTAGE_PAUSE, shortage));
+        self.plan(&state, shared);
     }
 
     /// The hosts are tried by then, but not at once: when many letters grow old one after the other, that must
@@ -181,6 +189,11 @@ impl State {
     /// Whether the next hop is left alone now.
     pub(super) fn is_backing_off(&self, now: SystemTime) -> bool {
         self.back_off_until().is_some_and(|until| until > now.into())
+    }
+
+    /// Whether this host had too little of something a moment ago.
+    pub(super) fn is_short(&self, now: SystemTime) -> bool {
+        self.short.as_ref().is_some_and(|(until, _)| *until > now)
     }
 
     pub(super) fn back_off_until(&self) -> Option<Moment> {
