@@ -1,6 +1,5 @@
 //! The resolver and the network of a running agent in a process that can open nothing. It is alone in its
 //! binary: the limit is the process'.
-#![expect(clippy::unwrap_used, reason = "a test that can't go on says so by panicking")]
 
 use postroad_mta::outbound::dns::{DnsError, Hickory, Resolver as _};
 use postroad_mta::outbound::network::{Network as _, Os, Place};

@@ -36,6 +36,7 @@ mod limits;
 pub mod network;
 mod notice;
 mod pace;
+mod panics;
 pub mod probe;
 mod race;
 mod roll_call;

@@ -13,9 +13,18 @@ use super::flight::{Flight, Job};
 use super::hop::Hop;
 use super::lane::Lane;
 use super::limits;
+use super::panics::{self, caught};
 use super::settle::{self, Attempted};
 use super::shared::Shared;
 use super::verdicts::Verdicts;
+
+/// What a letter's age means.
+#[derive(Clone, Copy)]
+enum End {
+    GivenUp,
+    /// Its sender is to know.
+    Late,
+}
 
 /// Calls the roll after a try that failed, unless that is being done.
 pub(crate) fn begin(shared: &Arc<Shared>, lane: &Arc<Lane>, reply: Reply) {
@@ -44,9 +53,7 @@ impl RollCall {
         let retry = self.lane.settings().retry.clone();
         let mut after = None;
         while let Some((old, last)) = self.page(after, retry.give_up_after).await {
-            let attempted =
-                self.lane.claim(&self.shared, old).into_iter().map(|job| self.tried(job)).collect();
-            settle::conclude_many(&self.shared, attempted).await;
+            self.see_to(old, End::GivenUp).await;
             after = Some(last);
         }
         self.bring_forward(retry.give_up_after).await;
@@ -54,13 +61,40 @@ impl RollCall {
         while let Some((late, last)) = self.page(after, retry.warn_after).await {
             let untold = |flight: &Flight| flight.row.delay_notice == DelayNotice::NotSent;
             let late = late.into_iter().filter(|(_, flight)| untold(flight)).collect();
-            let jobs = self.lane.claim(&self.shared, late);
-            settle::remind_many(&self.shared, jobs, &self.reply).await;
+            self.see_to(late, End::Late).await;
             self.lane.set_warned(last);
             after = Some(last);
         }
-        self.lane.end_roll_call();
         self.shared.forget(&self.lane);
+    }
+
+    /// Gives letters up, or tells of their delay, all together. Where that panics, one by one: whose letter it is
+    /// about is known then (row Q10), and the others come to their end.
+    async fn see_to(&self, letters: BTreeMap<QueueId, Arc<Flight>>, end: End) {
+        let ids: Vec<QueueId> = letters.keys().copied().collect();
+        if caught(self.settle(letters, end)).await.is_ok() {
+            return;
+        }
+        for id in ids {
+            // As the queue has it: what was noted of it on the way to the panic didn't come about.
+            let alone = Flight::load(&self.shared, [id].into_iter()).await;
+            let Some(flight) = alone.get(&id).map(Arc::clone) else { continue };
+            let recipients = flight.waiting_at(&self.lane.destination);
+            if caught(self.settle(alone, end)).await.is_err() {
+                panics::recover(&self.shared, &self.lane, &flight, &recipients).await;
+            }
+        }
+    }
+
+    async fn settle(&self, letters: BTreeMap<QueueId, Arc<Flight>>, end: End) {
+        let jobs = self.lane.claim(&self.shared, letters);
+        match end {
+            End::GivenUp => {
+                let attempted = jobs.into_iter().map(|job| self.tried(job)).collect();
+                settle::conclude_many(&self.shared, attempted).await;
+            }
+            End::Late => settle::remind_many(&self.shared, jobs, &self.reply).await,
+        }
     }
 
     /// The next letters that are at least so old, and the last one that was looked at; none where the oldest
@@ -100,5 +134,12 @@ impl RollCall {
         let mut verdicts = Verdicts::new(job.recipients.clone());
         verdicts.settle_open(&self.reply, &self.hop);
         Attempted { job, verdicts: verdicts.settled, content: None }
+    }
+}
+
+/// However it ends: while one goes on, no other begins.
+impl Drop for RollCall {
+    fn drop(&mut self) {
+        self.lane.end_roll_call();
     }
 }

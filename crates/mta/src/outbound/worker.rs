@@ -1,15 +1,12 @@
 //! One connection's task: takes job after job of its lane to the next hop.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
 
 use bytes::Bytes;
 use postroad_protocol::client::{Purpose, Transaction};
 use postroad_protocol::reply::{Reply, Severity};
-use postroad_queue::retry::Next as NextTry;
-use postroad_queue::spool::{ContentError, Cursor, Filter, Outcome, RecipientState};
+use postroad_queue::spool::{ContentError, Cursor, Filter, RecipientState};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::budget::{Class, Crowded, Permit};
@@ -19,6 +16,7 @@ use super::flight::{Flight, Job};
 use super::hop::Hop;
 use super::lane::{Lane, Next, Seat, Trouble};
 use super::limits;
+use super::panics::{self, caught};
 use super::roll_call;
 use super::settle::{self, Attempted, Prospect};
 use super::shared::Shared;
@@ -79,7 +77,11 @@ impl Worker {
             match caught(self.carry(job)).await {
                 Ok(Went::On) => {}
                 Ok(Went::Over) => break,
-                Err(_) => self.recover(&flight, &recipients).await,
+                Err(_) => {
+                    self.drop_connection();
+                    self.hop.start_over();
+                    panics::recover(&self.shared, &self.lane, &flight, &recipients).await;
+                }
             }
             next = self.next_job().await;
         }
@@ -87,35 +89,6 @@ impl Worker {
         let Self { shared, lane, seat, .. } = self;
         drop(seat);
         lane.leave(&shared);
-    }
-
-    /// A job has panicked. Its claim is given back already ([`Job`]); its recipients wait as after a
-    /// deferral. What does it again and again is kept for the operator: a notice might panic as well
-    /// (row Q10).
-    async fn recover(&mut self, flight: &Flight, recipients: &[usize]) {
-        self.drop_connection();
-        self.hop.start_over();
-        let held = self.shared.mishap(flight.row.id) >= limits::MISHAPS_MAX;
-        if held {
-            events::quarantined(&flight.id);
-        }
-        let outcome = |index: &usize| {
-            let attempts = flight.attempts(*index) + 1;
-            let state = match self.lane.next_attempt(&self.shared, attempts, &flight.row) {
-                NextTry::At(due) if !held => {
-                    let reply = Reply::new(451, (4, 3, 0), "the delivery panicked; see the log");
-                    RecipientState::Waiting { attempts, due, last: Some(reply) }
-                }
-                NextTry::At(_) | NextTry::GiveUp => RecipientState::Held { attempts },
-            };
-            let recipient = u32::try_from(*index).unwrap_or(u32::MAX);
-            Outcome { id: flight.row.id, recipient, state }
-        };
-        if let Err(fenced) =
-            self.shared.shard.settle(recipients.iter().map(outcome).collect()).await
-        {
-            events::fenced(fenced);
-        }
     }
 
     /// The next job: from the lane, or after a while of waiting with the connection open.
@@ -463,14 +436,4 @@ async fn lingering<T>(permit: &mut Permit, work: impl Future<Output = T>) -> Res
 fn slow(lane: &Lane) -> Closed {
     lane.lingers();
     Closed::NoRoom
-}
-
-/// Runs it to its end, or to its panic: that takes neither the worker nor its lane along.
-async fn caught<T>(work: impl Future<Output = T>) -> std::thread::Result<T> {
-    let mut work = pin!(work);
-    std::future::poll_fn(|context| {
-        let polled = catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context)));
-        polled.map_or_else(|panic| Poll::Ready(Err(panic)), |poll| poll.map(Ok))
-    })
-    .await
 }

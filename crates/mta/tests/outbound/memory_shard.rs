@@ -184,7 +184,8 @@ impl OwnedShard for MemoryShard {
 
     fn content(&self, id: QueueId) -> BoxFuture<'_, Result<Bytes, ContentError>> {
         Box::pin(async move {
-            assert_ne!(*self.poison.lock().unwrap(), Some(id), "as the test wants it");
+            let poison = *self.poison.lock().unwrap();
+            assert_ne!(poison, Some(id), "as the test wants it");
             if let Some((unreadable, errno)) = *self.unreadable.lock().unwrap()
                 && unreadable == id
             {

@@ -11,7 +11,7 @@ use postroad_mta::outbound::Obstacle;
 use postroad_mta::outbound::dns::{BoxFuture, DnsError, Mx, Resolver};
 use postroad_mta::outbound::network::{Network, Place};
 use postroad_net::Io;
-use postroad_queue::spool::RecipientState;
+use postroad_queue::spool::{QueueRow, RecipientState};
 use tokio::time::{Instant, sleep};
 
 use crate::memory_shard::MemoryShard;
@@ -309,6 +309,26 @@ async fn q10_a_message_that_panics_each_time_is_held() {
     assert_eq!(peer.messages(), 5);
     let why = site.engine.why(id).await;
     assert!(matches!(why[0].obstacle, Obstacle::Held), "{why:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn q10_a_panic_over_one_letter_keeps_no_other_from_its_end() {
+    let local = Peer::good();
+    let mut silence = silence(&Peer::good());
+    silence.peers = silence.peers.local(&local);
+    let site = start(&silence, "");
+    for n in 0..250 {
+        let id = site.send("alice@our.example", &[&format!("r{n}@hole.example")]).await;
+        if n == 10 {
+            site.shard.poison(id);
+        }
+    }
+    let sent = Instant::now();
+    let held = |row: &QueueRow| matches!(row.states[..], [RecipientState::Held { .. }]);
+    site.until("all others have ended", |rows| rows.len() == 1 && held(&rows[0])).await;
+    assert!(sent.elapsed() < 5 * 24 * HOUR + 5 * HOUR, "{:?}", sent.elapsed());
+    assert_eq!(local.count("Action: delayed"), 249);
+    assert_eq!(local.count("Action: failed"), 249);
 }
 
 #[tokio::test(start_paused = true)]
