@@ -171,6 +171,9 @@ pub struct LargeContent {
     pub(crate) claim: crate::embedded::LargeClaim,
 }
 
+/// Recipients of one message, aliases expanded. Whoever hands in more is to send several messages.
+pub const RECIPIENTS_MAX: usize = 20_000;
+
 /// What became of one message that was to be stored.
 #[derive(Debug)]
 pub enum Accept {

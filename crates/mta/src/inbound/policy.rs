@@ -56,6 +56,8 @@ pub(crate) enum Rule {
     MailboxRefused,
     #[error("an alias")]
     Alias,
+    #[error("an alias of more members than one message may go to: split the list")]
+    AliasTooLarge,
     #[error("the domain is ours, and nobody here has that name")]
     Unknown,
     #[error("the domain isn't ours; users who have logged in may send to everybody")]
@@ -128,6 +130,10 @@ impl Inbound {
                 [only] if directory.is_local(&only.domain) => {
                     self.ask_delivery_agent(mail, only).await
                 }
+                // Whatever else the message is to, the queue would not take it.
+                members if members.len() > postroad_queue::RECIPIENTS_MAX => {
+                    Rule::AliasTooLarge.no(too_many_members(members.len()))
+                }
                 _ => Rule::Alias.yes(),
             },
             // RFC 5321 §3.6.2: refused here, so that nobody else gets a bounce for it.
@@ -181,6 +187,14 @@ impl Inbound {
             }
         }
     }
+}
+
+/// RFC 3463 §3.3: X.2.4 is a list that can't be expanded. It is permanent: the list is as long at each try.
+pub(super) fn too_many_members(members: usize) -> Reply {
+    let most = postroad_queue::RECIPIENTS_MAX;
+    let text =
+        format!("lists expand this to {members} recipients, more than the {most} of one message");
+    Reply::new(550, (5, 2, 4), text)
 }
 
 /// The address behind a forward-path: the bare postmaster is the first local domain's.

@@ -284,6 +284,12 @@ impl Session {
             return Answer::No(reply);
         }
         let Expanded { envelope, to_tell } = self.inbound.expand(transaction);
+        let recipients = envelope.recipients.len();
+        if recipients > postroad_queue::RECIPIENTS_MAX {
+            let reply = super::policy::too_many_members(recipients);
+            self.note_refusal(Some(id), &facts, &reply);
+            return Answer::No(reply);
+        }
         let envelope = Arc::new(envelope);
         let began = Instant::now();
         let in_memory = match &content {
@@ -295,11 +301,8 @@ impl Session {
         let refused = match self.inbound.shard.accept(vec![message]).await.pop() {
             Some(Accept::Stored) => None,
             Some(Accept::Refused(error)) => Some(refusal(&error)),
-            // It may be there: the engine looks, and the client, which sends it again, gets a second one.
-            Some(Accept::InDoubt) | None => {
-                self.inbound.engine.refresh();
-                Some(local_error())
-            }
+            // It may surface at the next start; until then nobody sees it. The client sends it again.
+            Some(Accept::InDoubt) | None => Some(local_error()),
         };
         if let Some(reply) = refused {
             self.note_refusal(Some(id), &facts, &reply);

@@ -54,6 +54,11 @@ pub(crate) const META_OCTETS_MAX: usize = 32 * 1024 * 1024;
 pub(crate) const REPLY_OCTETS_MAX: usize = 1_024;
 /// Octets of one recipient's state, its number and last reply included.
 pub(crate) const STATE_OCTETS_MAX: usize = REPLY_OCTETS_MAX + 64;
+/// Octets of a recipient's longest address and of its parameters.
+const RECIPIENT_OCTETS_MAX: usize = 560;
+const _: () = assert!(
+    crate::spool::RECIPIENTS_MAX * (STATE_OCTETS_MAX + RECIPIENT_OCTETS_MAX) <= META_OCTETS_MAX
+);
 /// Octets of a large message gathered before they are written.
 pub(crate) const LARGE_WRITE_OCTETS: usize = 1024 * 1024;
 /// Octets of just accepted content kept in memory, so that a letter delivered at once isn't read back.

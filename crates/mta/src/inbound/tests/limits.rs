@@ -264,3 +264,40 @@ async fn q09_octets_are_counted_announced_or_not() {
     assert!(reply.starts_with("250"), "{reply}");
     assert_eq!(host.queued().await.len(), 2);
 }
+
+#[tokio::test]
+async fn q05_a_list_that_no_message_could_go_to_is_refused_for_good() {
+    let most = postroad_queue::RECIPIENTS_MAX;
+    let list = |name: &str, from: usize, to: usize| {
+        let members = (from..to).map(|n| format!("u{n}@third.example")).collect::<Vec<_>>();
+        format!("{name}: {}\n", members.join(", "))
+    };
+    let host = Host::start_with(|config| {
+        let lists =
+            [list("all", 0, most + 1), list("half", 0, most / 2), list("rest", most / 2, most)];
+        let more = "team: rest, eve@third.example\n";
+        std::fs::write(&config.accounts.aliases, lists.concat() + more).unwrap();
+    })
+    .await;
+    let mut client = host.connect(Door::Smtp, "192.0.2.1").await;
+    let dialog = |end: &str| {
+        format!(
+            "C: EHLO client.example
+             S: 250-
+             C: MAIL FROM:<a@b.example>
+             S: 250
+             C: RCPT TO:<all@our.example>
+             S: 550 5.2.4 lists expand this to 20001 recipients, more than the 20000 of one message
+             C: RCPT TO:<half@our.example>
+             S: 250
+             C: RCPT TO:<rest@our.example>
+             S: 250
+             {end}"
+        )
+    };
+    client.play(&dialog("C: DATA\nS: 354\nC: .\nS: 250")).await;
+    assert_eq!(host.queued().await[0].envelope.recipients.len(), most);
+    client
+        .play(&dialog("C: RCPT TO:<team@our.example>\nS: 250\nC: DATA\nS: 354\nC: .\nS: 550 5.2.4"))
+        .await;
+}
