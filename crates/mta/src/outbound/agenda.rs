@@ -7,13 +7,25 @@ use tokio::sync::Notify;
 
 use super::budget::Permit;
 use super::clock::Moment;
-use super::gate::Place;
-use super::lane::Lane;
+use super::gate::{Gate, Place};
+use super::lane::{Lane, Seat};
 
 /// What a lane has waited for.
 pub(crate) enum Grant {
     Permit(Permit),
     Place(Place),
+    /// Both, and an open connection to the lane's hosts.
+    Seat(Seat),
+}
+
+impl Grant {
+    /// Whether it is a seat with a connection to these hosts.
+    pub(crate) fn is_seat_at(&self, gate: Option<&Arc<Gate>>) -> bool {
+        match self {
+            Self::Seat(seat) => seat.is_at(gate),
+            Self::Permit(_) | Self::Place(_) => false,
+        }
+    }
 }
 
 /// A lane to be looked at, and what it is given.

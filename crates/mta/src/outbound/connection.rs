@@ -67,6 +67,17 @@ pub(crate) struct Connection {
     pub(crate) transactions: usize,
 }
 
+/// An open connection as it goes from lane to lane.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    pub(crate) connection: Connection,
+    /// Since when.
+    pub(crate) since: Instant,
+    /// The host that it is to, in the log's words and in a notice's.
+    pub(crate) shown: String,
+    pub(crate) remote: String,
+}
+
 /// Where a run of the machine stopped.
 #[derive(Debug)]
 enum Stop {

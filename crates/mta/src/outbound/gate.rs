@@ -1,5 +1,6 @@
 //! What the hosts behind a next hop are given at once. Domains that share their MX hosts share a gate, and
-//! so do routes that lead to the same next hop.
+//! so do routes that lead to the same next hop. A connection that its lane doesn't need is taken over by
+//! another that waits here, where all are for hosts that DNS names: so their terms are the same.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -24,19 +25,29 @@ struct State {
     taken: usize,
     /// Those that are open.
     open: usize,
+    /// Those of them without work, which any lane here may take over.
+    resting: usize,
     waiting: VecDeque<Arc<Lane>>,
+}
+
+impl State {
+    /// Whether there is room for one more, beside the connections that those in line are about to take over.
+    fn has_room(&self) -> bool {
+        self.taken < self.pace.window() && self.waiting.len() >= self.resting
+    }
 }
 
 /// One connection's place.
 pub(crate) struct Place {
     gate: Arc<Gate>,
     open: bool,
+    resting: bool,
 }
 
 impl Gate {
     pub(crate) fn new(first: usize, most: usize, agenda: Arc<Agenda>) -> Self {
         let pace = Pace::new(first, most);
-        let state = State { pace, taken: 0, open: 0, waiting: VecDeque::new() };
+        let state = State { pace, taken: 0, open: 0, resting: 0, waiting: VecDeque::new() };
         Self { state: Mutex::new(state), wanted: Notify::new(), agenda }
     }
 
@@ -47,9 +58,9 @@ impl Gate {
     /// A place now, or one in the line: then the lane is called when it has one.
     pub(crate) fn enter(self: &Arc<Self>, lane: &Arc<Lane>) -> Option<Place> {
         let mut state = self.state();
-        if state.taken < state.pace.window() {
+        if state.has_room() {
             state.taken += 1;
-            return Some(Place { gate: Arc::clone(self), open: false });
+            return Some(Place::new(self));
         }
         state.waiting.push_back(Arc::clone(lane));
         drop(state);
@@ -61,13 +72,13 @@ impl Gate {
     fn hand_on(self: &Arc<Self>) {
         loop {
             let mut state = self.state();
-            if state.taken >= state.pace.window() {
+            if state.waiting.len() <= state.resting || state.taken >= state.pace.window() {
                 return;
             }
             let Some(lane) = state.waiting.pop_front() else { return };
             state.taken += 1;
             drop(state);
-            let place = Place { gate: Arc::clone(self), open: false };
+            let place = Place::new(self);
             self.agenda.call(lane, Some(Grant::Place(place)));
         }
     }
@@ -86,6 +97,38 @@ impl Gate {
 }
 
 impl Place {
+    fn new(gate: &Arc<Gate>) -> Self {
+        Self { gate: Arc::clone(gate), open: false, resting: false }
+    }
+
+    /// Its connection has no work: who comes to the gate may take it over.
+    pub(crate) fn rest(&mut self) {
+        if !std::mem::replace(&mut self.resting, true) {
+            self.gate.state().resting += 1;
+        }
+    }
+
+    /// Its connection has work again.
+    pub(crate) fn work(&mut self) {
+        if self.stop_resting() {
+            self.gate.hand_on();
+        }
+    }
+
+    fn stop_resting(&mut self) -> bool {
+        let rested = std::mem::replace(&mut self.resting, false);
+        self.gate.state().resting -= usize::from(rested);
+        rested
+    }
+
+    /// Another lane that waits for a place, and is to take over this one.
+    pub(crate) fn successor(&mut self, lane: &Lane) -> Option<Arc<Lane>> {
+        self.stop_resting();
+        let mut state = self.gate.state();
+        let next = state.waiting.iter().position(|other| other.number != lane.number)?;
+        state.waiting.remove(next)
+    }
+
     /// A transaction went through.
     pub(crate) fn succeeded(&self) {
         let grown = {
@@ -141,6 +184,7 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         self.closed();
+        self.stop_resting();
         self.gate.state().taken -= 1;
         self.gate.hand_on();
     }

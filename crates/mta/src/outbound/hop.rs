@@ -78,6 +78,11 @@ impl Hop {
         Self { kind, ahead: None, here: None, begun: None, shown, remote, dsn: Offer::Absent }
     }
 
+    /// A connection to one of the hosts was opened by another lane.
+    pub(crate) fn take_over(&mut self, shown: String, remote: String) {
+        (self.shown, self.remote) = (shown, remote);
+    }
+
     pub(crate) fn note_peer(&mut self, dsn: Offer) {
         self.dsn = dsn;
     }

@@ -10,7 +10,7 @@ use postroad_queue::spool::{ContentError, Cursor, Filter, RecipientState};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::budget::{Class, Crowded, Permit};
-use super::connection::{Connection, OpenError};
+use super::connection::{Connection, OpenError, Opened};
 use super::events;
 use super::flight::{Flight, Job};
 use super::hop::Hop;
@@ -31,6 +31,8 @@ pub(crate) struct Worker {
     open: Option<Connection>,
     /// When the connection was opened.
     since: Instant,
+    /// Whether nothing went through yet, so that success is news to the lane.
+    is_new: bool,
     /// Jobs since others had a chance to take the seat.
     carried: usize,
 }
@@ -55,7 +57,22 @@ enum Closed {
 
 impl Worker {
     pub(crate) fn new(shared: Arc<Shared>, lane: Arc<Lane>, hop: Hop, seat: Seat) -> Self {
-        Self { shared, lane, seat, hop, open: None, since: Instant::now(), carried: 0 }
+        let mut worker = Self {
+            shared,
+            lane,
+            seat,
+            hop,
+            open: None,
+            since: Instant::now(),
+            is_new: true,
+            carried: 0,
+        };
+        if let Some(opened) = worker.seat.opened.take() {
+            let Opened { connection, since, shown, remote } = *opened;
+            worker.hop.take_over(shown, remote);
+            (worker.open, worker.since) = (Some(connection), since);
+        }
+        worker
     }
 
     pub(crate) async fn run(mut self, first: Option<Job>) {
@@ -85,14 +102,28 @@ impl Worker {
             }
             next = self.next_job().await;
         }
-        self.close().await;
-        let Self { shared, lane, seat, .. } = self;
-        drop(seat);
+        if self.hop.route().is_some() {
+            self.close().await; // On the route's own terms.
+        }
+        let Self { shared, lane, mut seat, hop, open, since, .. } = self;
+        if let Some(connection) = open {
+            let Hop { shown, remote, .. } = hop;
+            seat.opened = Some(Box::new(Opened { connection, since, shown, remote }));
+        }
+        seat.hand_on(&shared, &lane).await;
         lane.leave(&shared);
     }
 
     /// The next job: from the lane, or after a while of waiting with the connection open.
     async fn next_job(&mut self) -> Option<Job> {
+        let job = self.look_for_job().await;
+        if let (Some(_), Some(place)) = (&job, &mut self.seat.place) {
+            place.work();
+        }
+        job
+    }
+
+    async fn look_for_job(&mut self) -> Option<Job> {
         self.carried += 1;
         loop {
             let is_wanted = self.seat.is_wanted_by_others_than(&self.lane);
@@ -124,9 +155,12 @@ impl Worker {
 
     /// Waits for a job with the connection open.
     async fn wait(&mut self, mut hand: tokio::sync::oneshot::Receiver<Job>) -> Waited {
-        let (Some(open), Some(place)) = (&mut self.open, &self.seat.place) else {
+        let (Some(open), Some(place)) = (&mut self.open, &mut self.seat.place) else {
             return Waited::Over;
         };
+        if self.hop.route().is_none() {
+            place.rest();
+        }
         let waited = tokio::select! {
             job = &mut hand => return job.map_or(Waited::Look, Waited::Job),
             () = open.broken() => {
@@ -213,7 +247,7 @@ impl Worker {
             Ok(open) => {
                 place.opened();
                 seat.permit.speed_up();
-                (self.open, self.since) = (Some(open), begun);
+                (self.open, self.since, self.is_new) = (Some(open), begun, true);
                 Ok(())
             }
             Err(OpenError::Short(shortage)) => Err(Closed::Short(shortage)),
@@ -256,7 +290,7 @@ impl Worker {
             if let Some(place) = &self.seat.place {
                 place.succeeded();
             }
-            if !reused {
+            if std::mem::take(&mut self.is_new) {
                 self.lane.recovered(&self.shared);
             }
             self.close_if_used_up().await;

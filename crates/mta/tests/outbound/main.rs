@@ -14,6 +14,7 @@ mod reload;
 mod retries;
 mod routes;
 mod schedules;
+mod sharing;
 mod shortage;
 mod simulation;
 mod site;

@@ -6,6 +6,7 @@ use std::sync::{Arc, MutexGuard};
 use super::super::agenda::Grant;
 use super::super::budget::{Class, Permit};
 use super::super::clock::Moment;
+use super::super::connection::Opened;
 use super::super::flight::Job;
 use super::super::gate::{Gate, Place};
 use super::super::hop::Hop;
@@ -18,6 +19,8 @@ use super::{Lane, State};
 pub(crate) struct Seat {
     pub(crate) permit: Permit,
     pub(crate) place: Option<Place>,
+    /// The connection, where another lane had it before.
+    pub(crate) opened: Option<Box<Opened>>,
 }
 
 impl Seat {
@@ -26,6 +29,24 @@ impl Seat {
         let place = self.place.as_ref();
         self.permit.is_wanted_by_others_than(lane)
             || place.is_some_and(|place| place.is_wanted_by_others_than(lane))
+    }
+
+    /// The lane doesn't need it: its connection goes to another that waits for one to the same hosts, or is
+    /// closed.
+    pub(crate) async fn hand_on(mut self, shared: &Shared, lane: &Lane) {
+        let Some(opened) = self.opened.take() else { return };
+        let successor = self.place.as_mut().and_then(|place| place.successor(lane));
+        match successor.filter(|_| !shared.stop.is_cancelled()) {
+            Some(next) => {
+                self.opened = Some(opened);
+                shared.agenda.call(next, Some(Grant::Seat(self)));
+            }
+            None => opened.connection.quit().await,
+        }
+    }
+
+    pub(crate) fn is_at(&self, gate: Option<&Arc<Gate>>) -> bool {
+        gate.is_some_and(|gate| self.place.as_ref().is_some_and(|place| place.is_at(gate)))
     }
 }
 
@@ -36,7 +57,7 @@ impl Lane {
             let mut state = self.state();
             match &grant {
                 Some(Grant::Permit(_)) => state.waits_for_permit = false,
-                Some(Grant::Place(_)) => state.waits_for_place = false,
+                Some(Grant::Place(_) | Grant::Seat(_)) => state.waits_for_place = false,
                 None => {}
             }
         }
@@ -63,7 +84,8 @@ impl Lane {
             if state.workers > 0 && state.back_off.is_some() {
                 break;
             }
-            if state.is_short(now) {
+            // A connection that is open already needs nothing of this host.
+            if state.is_short(now) && !matches!(grant, Some(Grant::Seat(_))) {
                 break;
             }
             let Some(seat) = self.seat(&mut state, shared, &mut grant, class) else { break };
@@ -78,7 +100,12 @@ impl Lane {
         }
         self.plan(&state, shared);
         drop(state);
-        drop(grant); // What isn't used goes to the next in line.
+        // What isn't used goes to the next in line.
+        if let Some(Grant::Seat(seat)) = grant {
+            let (shared, lane) = (Arc::clone(shared), Arc::clone(self));
+            let workers = shared.workers.clone();
+            workers.spawn(async move { seat.hand_on(&shared, &lane).await });
+        }
     }
 
     pub(super) fn hire(
@@ -103,9 +130,19 @@ impl Lane {
         class: Class,
     ) -> Option<Seat> {
         let kept = state.place.take();
+        if let Some(Grant::Seat(seat)) =
+            grant.take_if(|grant| grant.is_seat_at(state.gate.as_ref()))
+        {
+            state.place = kept;
+            return Some(seat);
+        }
         let (mut permit, mut place) = match grant.take() {
             Some(Grant::Permit(permit)) => (Some(permit), kept),
             Some(Grant::Place(place)) => (None, Some(place)),
+            Some(seat @ Grant::Seat(_)) => {
+                *grant = Some(seat); // The hosts are others by now.
+                (None, kept)
+            }
             None => (None, kept),
         };
         // Where the mail goes is found out by one worker; the others follow.
@@ -126,7 +163,7 @@ impl Lane {
             state.waits_for_permit = permit.is_none();
         }
         match permit {
-            Some(permit) => Some(Seat { permit, place }),
+            Some(permit) => Some(Seat { permit, place, opened: None }),
             None => {
                 state.place = place;
                 None
