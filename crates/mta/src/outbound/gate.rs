@@ -4,12 +4,13 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
 
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::agenda::{Agenda, Grant};
-use super::lane::Lane;
+use super::lane::{BackOff, Lane};
 use super::pace::Pace;
 
 pub(crate) struct Gate {
@@ -28,6 +29,8 @@ struct State {
     /// Those of them without work, which any lane here may take over.
     resting: usize,
     waiting: VecDeque<Arc<Lane>>,
+    /// What the last lane that tried them found, where they couldn't be reached.
+    back_off: Option<BackOff>,
 }
 
 impl State {
@@ -46,8 +49,14 @@ pub(crate) struct Place {
 
 impl Gate {
     pub(crate) fn new(first: usize, most: usize, agenda: Arc<Agenda>) -> Self {
-        let pace = Pace::new(first, most);
-        let state = State { pace, taken: 0, open: 0, resting: 0, waiting: VecDeque::new() };
+        let state = State {
+            pace: Pace::new(first, most),
+            taken: 0,
+            open: 0,
+            resting: 0,
+            waiting: VecDeque::new(),
+            back_off: None,
+        };
         Self { state: Mutex::new(state), wanted: Notify::new(), agenda }
     }
 
@@ -80,6 +89,23 @@ impl Gate {
             drop(state);
             let place = Place::new(self);
             self.agenda.call(lane, Some(Grant::Place(place)));
+        }
+    }
+
+    /// The hosts can't be reached, or can again: that holds for each lane here.
+    pub(crate) fn note(&self, back_off: Option<BackOff>) {
+        self.state().back_off = back_off;
+    }
+
+    /// Why and how long the hosts are left alone, if they are or were until a moment ago.
+    pub(crate) fn back_off(&self) -> Option<BackOff> {
+        self.state().back_off.clone()
+    }
+
+    /// An operator wants them tried now.
+    pub(crate) fn hurry(&self, now: SystemTime) {
+        if let Some(back_off) = &mut self.state().back_off {
+            back_off.until = back_off.until.min(now);
         }
     }
 

@@ -6,6 +6,7 @@
 //! | where a recipient's mail goes: routes | `route.rs` |
 //! | where it goes without a route: MX, addresses | [`dns`] |
 //! | which host is tried next, TLS, fall-backs | `hop.rs` |
+//! | how a session is opened there, and on which terms | `opening.rs` |
 //! | which of its addresses answers first | `race.rs` |
 //! | how connections are made | [`network`] |
 //! | one session on the wire | `connection.rs` |
@@ -35,6 +36,7 @@ mod lane;
 mod limits;
 pub mod network;
 mod notice;
+mod opening;
 mod pace;
 mod panics;
 pub mod probe;

@@ -18,9 +18,9 @@ use tokio::time::{Instant, timeout};
 
 use super::connection::Connection;
 use super::engine::Engine;
-use super::hop::{Plan, open_once};
 use super::limits;
 use super::network::Place;
+use super::opening::{Plan, open_once};
 use super::route::{Destination, FixedHop};
 use super::shared::Shared;
 

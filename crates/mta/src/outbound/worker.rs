@@ -233,7 +233,7 @@ impl Worker {
                 let found = lingering(&mut seat.permit, asked).await;
                 let hosts = found.map_err(|_| slow(lane))?.map_err(closed)?;
                 let gate = shared.gate(&hosts, &lane.settings());
-                let place = lane.enter(&gate).map_err(|_| Closed::NoRoom)?;
+                let place = lane.enter(shared, &gate).map_err(|_| Closed::NoRoom)?;
                 lane.staff(shared, None, Class::Backlog);
                 seat.place.insert(place)
             }

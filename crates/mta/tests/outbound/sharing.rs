@@ -1,14 +1,19 @@
 //! Connections: how long they are used, and what domains with the same hosts share.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use postroad_mta::outbound::dns::BoxFuture;
+use postroad_mta::outbound::network::{Network, Place};
+use postroad_net::Io;
 use tokio::time::{Instant, sleep};
 
 use crate::peer::{Peer, Peers, good};
 use crate::site::{Site, Table};
 
 const SECOND: Duration = Duration::from_secs(1);
+const HOUR: Duration = Duration::from_secs(60 * 60);
 
 /// So many domains, and a host of theirs at 192.0.2.1.
 fn provider(domains: usize) -> (Vec<String>, Table) {
@@ -125,4 +130,47 @@ async fn other_terms_are_other_connections() {
         site.until_empty().await;
     }
     assert_eq!((peer.count("CONNECT"), peer.messages()), (2, 4));
+}
+
+/// Packets to a host vanish until then, and each try is counted.
+#[derive(Clone)]
+struct Hole {
+    peers: Peers,
+    until: Instant,
+    tries: Arc<AtomicUsize>,
+}
+
+impl Network for Hole {
+    fn connect<'a>(
+        &'a self,
+        place: &'a Place,
+        from: Option<std::net::IpAddr>,
+    ) -> BoxFuture<'a, std::io::Result<Io>> {
+        Box::pin(async move {
+            if Instant::now() < self.until {
+                self.tries.fetch_add(1, Ordering::Relaxed);
+                return std::future::pending().await;
+            }
+            self.peers.connect(place, from).await
+        })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dead_provider_is_left_alone_by_all_of_its_domains() {
+    let peer = Peer::good();
+    let (names, table) = provider(300);
+    let hole =
+        Hole { peers: Peers::one(&peer), until: Instant::now() + 24 * HOUR, tries: Arc::default() };
+    let site = Site::start(hole.clone(), table, "");
+    for name in &names {
+        site.send("a@our.example", &[&format!("r@{name}")]).await;
+    }
+    sleep(24 * HOUR).await;
+    let tries = hole.tries.load(Ordering::Relaxed);
+    assert!((8..60).contains(&tries), "{tries} tries");
+    let well = Instant::now();
+    site.until_empty().await;
+    assert!(well.elapsed() < 3 * HOUR, "{:?}", well.elapsed());
+    assert_eq!(peer.messages(), 300);
 }

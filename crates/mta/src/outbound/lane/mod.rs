@@ -34,10 +34,10 @@ use super::shortage::Shortage;
 use super::turns::{Sender, Turn, Turns};
 use super::why::Obstacle;
 
-use trouble::{BackOff, Standing};
+use trouble::Standing;
 
 pub(crate) use staff::Seat;
-pub(crate) use trouble::Trouble;
+pub(crate) use trouble::{BackOff, Trouble};
 
 pub(crate) struct Lane {
     pub(crate) destination: Destination,
@@ -73,7 +73,7 @@ struct State {
     standing: Standing,
     back_off: Option<BackOff>,
     /// What this host lacked for another connection; until then none is tried. Forgotten once one has been.
-    short: Option<(SystemTime, Shortage)>,
+    short: Option<(Moment, Shortage)>,
     /// Connections in a row that broke before anything went through.
     broken: usize,
     /// Up to here, senders know that their letters are late.
@@ -185,9 +185,7 @@ impl Lane {
         if state.workers == 0 {
             state.clear_line();
         }
-        if is_short {
-            self.plan(&state, shared);
-        }
+        self.plan(&state, shared);
     }
 
     /// A letter that was found in the queue.

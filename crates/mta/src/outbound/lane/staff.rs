@@ -10,9 +10,10 @@ use super::super::connection::Opened;
 use super::super::flight::Job;
 use super::super::gate::{Gate, Place};
 use super::super::hop::Hop;
+use super::super::roll_call;
 use super::super::shared::Shared;
 use super::super::worker::Worker;
-use super::trouble::Standing;
+use super::trouble::{Learnt, Standing};
 use super::{Lane, State};
 
 /// What a worker works with. The place is taken later where the hosts aren't known yet.
@@ -74,6 +75,7 @@ impl Lane {
     ) {
         let mut state = self.state();
         let now = shared.clock.now();
+        let was_left_alone = state.is_backing_off(now);
         let mut waiting = state.waiting(now).saturating_sub(state.seeking);
         while waiting > 0 && !shared.stop.is_cancelled() {
             waiting -= 1;
@@ -99,7 +101,12 @@ impl Lane {
             state.place = None;
         }
         self.plan(&state, shared);
+        let has_learnt = !was_left_alone && state.is_backing_off(now);
+        let learnt = state.back_off.as_ref().filter(|_| has_learnt).map(|known| known.last.clone());
         drop(state);
+        if let Some(reply) = learnt {
+            roll_call::begin(shared, self, reply);
+        }
         // What isn't used goes to the next in line.
         if let Some(Grant::Seat(seat)) = grant {
             let (shared, lane) = (Arc::clone(shared), Arc::clone(self));
@@ -129,6 +136,9 @@ impl Lane {
         grant: &mut Option<Grant>,
         class: Class,
     ) -> Option<Seat> {
+        if state.learn(shared.clock.now()) == Learnt::Trouble {
+            return None;
+        }
         let kept = state.place.take();
         if let Some(Grant::Seat(seat)) =
             grant.take_if(|grant| grant.is_seat_at(state.gate.as_ref()))
@@ -176,11 +186,16 @@ impl Lane {
         self.state().seeking -= 1;
     }
 
-    /// The hosts are known. `Err` where they have no room for another connection: the lane is in line then.
-    pub(crate) fn enter(self: &Arc<Self>, gate: &Arc<Gate>) -> Result<Place, Full> {
+    /// The hosts are known. `Err` where they have no room for another connection: the lane is in line then. Or
+    /// where they are left alone by all.
+    pub(crate) fn enter(
+        self: &Arc<Self>,
+        shared: &Shared,
+        gate: &Arc<Gate>,
+    ) -> Result<Place, Full> {
         let mut state = self.state();
         state.gate = Some(Arc::clone(gate));
-        if state.waits_for_place {
+        if state.learn(shared.clock.now()) == Learnt::Trouble || state.waits_for_place {
             return Err(Full);
         }
         let place = gate.enter(self);
@@ -191,7 +206,7 @@ impl Lane {
     /// Sees to it that the lane is looked at when something is due.
     pub(super) fn plan(self: &Arc<Self>, state: &State, shared: &Shared) {
         let now: Moment = shared.clock.now().into();
-        let short = state.short.as_ref().map(|(until, _)| Moment::from(*until));
+        let short = state.short.as_ref().map(|(until, _)| *until);
         let until = state.back_off_until().max(short).filter(|until| *until > now);
         let at = match (state.backlog.first_turn(), state.backlog.next_due(), until) {
             // What can go has workers already, or is in line for them.
@@ -205,7 +220,7 @@ impl Lane {
     }
 }
 
-/// The gate has no room.
+/// The gate has no room, or is closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Full;
 

@@ -27,8 +27,8 @@ pub(super) enum Standing {
 
 /// The next hop failed.
 #[derive(Debug, Clone)]
-pub(super) struct BackOff {
-    pub(super) until: SystemTime,
+pub(crate) struct BackOff {
+    pub(crate) until: SystemTime,
     /// In a row.
     pub(super) failures: u32,
     pub(super) last: Reply,
@@ -55,7 +55,9 @@ impl Lane {
         if state.back_off.as_ref().is_some_and(|back_off| back_off.since > begun) {
             return;
         }
-        let failures = match (&state.back_off, state.standing) {
+        let shared_with = state.gate.clone().filter(|_| state.route.is_none());
+        let known = || shared_with.as_ref().and_then(|gate| gate.back_off());
+        let failures = match (state.back_off.clone().or_else(known), state.standing) {
             (Some(back_off), _) => back_off.failures + 1,
             // Before the last restart it failed as well.
             (None, Standing::Untried | Standing::Sluggish) => attempts.max(1),
@@ -67,8 +69,12 @@ impl Lane {
             retry::Next::At(until) => until,
             retry::Next::GiveUp => now + state.settings.back_off_longest,
         };
-        state.back_off =
-            Some(BackOff { until, failures, last: reply.clone(), at: now, since: Instant::now() });
+        let back_off =
+            BackOff { until, failures, last: reply.clone(), at: now, since: Instant::now() };
+        if let Some(gate) = &shared_with {
+            gate.note(Some(back_off.clone()));
+        }
+        state.back_off = Some(back_off);
         state.clear_line();
         self.plan(&state, shared);
     }
@@ -88,6 +94,9 @@ impl Lane {
     pub(crate) fn recovered(self: &Arc<Self>, shared: &Arc<Shared>) {
         let was_down = {
             let mut state = self.state();
+            if let (Some(gate), None) = (&state.gate, &state.route) {
+                gate.note(None);
+            }
             state.standing = Standing::Proven;
             (state.broken, state.short) = (0, None);
             state.back_off.take().is_some()
@@ -105,7 +114,8 @@ impl Lane {
     /// This host had too little of something for another connection.
     pub(crate) fn fall_short(self: &Arc<Self>, shared: &Shared, shortage: Shortage) {
         let mut state = self.state();
-        state.short = Some((shared.clock.now() + limits::SHORTAGE_PAUSE, shortage));
+        let until = shared.clock.now() + limits::SHORTAGE_PAUSE;
+        state.short = Some((until.into(), shortage));
         self.plan(&state, shared);
     }
 
@@ -130,6 +140,9 @@ impl Lane {
             && back_off.until > now
         {
             back_off.until = now;
+            if let Some(gate) = &state.gate {
+                gate.hurry(now);
+            }
             shared.agenda.look_at(self, now.into());
         }
     }
@@ -185,18 +198,63 @@ pub(crate) enum Trouble {
     OfTheHost,
 }
 
+impl BackOff {
+    /// Compared as the agenda compares: a lane that it calls must be free to go, or nobody calls it again.
+    fn lasts(&self, now: SystemTime) -> bool {
+        Moment::from(self.until) > now.into()
+    }
+}
+
+/// What a look at the hosts' gate gives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Learnt {
+    Nothing,
+    /// They can't be reached, as another lane knows.
+    Trouble,
+}
+
 impl State {
+    /// What another lane has found out about the same hosts counts here, too: they are tried when that one
+    /// tries them.
+    pub(super) fn learn(&mut self, now: SystemTime) -> Learnt {
+        let gate = self.gate.as_ref().filter(|_| self.route.is_none());
+        let back_off = gate.and_then(|gate| gate.back_off());
+        let Some(back_off) = back_off.filter(|back_off| back_off.lasts(now)) else {
+            return Learnt::Nothing;
+        };
+        self.back_off = Some(BackOff { at: now, ..back_off });
+        self.place = None; // Who tries them next may need it.
+        self.clear_line();
+        Learnt::Trouble
+    }
+
     /// Whether the next hop is left alone now.
     pub(super) fn is_backing_off(&self, now: SystemTime) -> bool {
-        self.back_off_until().is_some_and(|until| until > now.into())
+        self.back_off.as_ref().is_some_and(|back_off| back_off.lasts(now))
     }
 
     /// Whether this host had too little of something a moment ago.
     pub(super) fn is_short(&self, now: SystemTime) -> bool {
-        self.short.as_ref().is_some_and(|(until, _)| *until > now)
+        self.short.as_ref().is_some_and(|(until, _)| *until > now.into())
     }
 
     pub(super) fn back_off_until(&self) -> Option<Moment> {
         self.back_off.as_ref().map(|back_off| back_off.until.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_back_off_ends_when_the_agenda_says_so() {
+        let at = |nanos| SystemTime::UNIX_EPOCH + Duration::from_nanos(nanos);
+        let (until, last) = (at(5_000_999), Reply::new(451, (4, 4, 1), "no answer in time"));
+        let back_off = BackOff { until, failures: 1, last, at: at(0), since: Instant::now() };
+        assert!(back_off.lasts(at(4_999_999)));
+        assert!(!back_off.lasts(at(5_000_000)), "the same microsecond");
     }
 }
