@@ -145,6 +145,7 @@ pub(crate) fn obstacle_of(obstacle: &Obstacle) -> words::Obstacle {
             ahead: *ahead as u64,
         },
         Obstacle::Short(what) => words::Obstacle::Short { what: what.clone() },
+        Obstacle::Crowded => words::Obstacle::Crowded,
         Obstacle::Held => words::Obstacle::Held,
         Obstacle::UnderWay => words::Obstacle::UnderWay,
     }

@@ -13,6 +13,10 @@ pub(crate) const TRANSACTIONS_PER_CONNECTION: usize = 500;
 pub(crate) const CONNECTION_AGE: Duration = Duration::from_secs(5 * 60);
 /// How long a next hop may take to answer before it counts as slow; see `budget.rs`.
 pub(crate) const LINGER: Duration = Duration::from_secs(2);
+/// How long a next hop rests that lingered while there was no room for such; twice as long each time.
+pub(crate) const LINGER_REST: Duration = Duration::from_secs(10);
+/// How often it may linger so before it stands in line with those that don't answer.
+pub(crate) const LINGERED_MAX: u32 = 4;
 /// Of so many connections that are given, one goes to a lane that failed last time, and one to a backlog,
 /// though fresh letters wait.
 pub(crate) const OTHERS_TURN: usize = 8;

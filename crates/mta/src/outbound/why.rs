@@ -62,6 +62,8 @@ pub enum Obstacle {
     },
     /// This host has too little of something, in the system's words; it is tried again each second.
     Short(String),
+    /// The next hop takes long to answer, and so do as many others as may have a connection.
+    Crowded,
     /// The operator keeps it back.
     Held,
     /// Nothing: it is being delivered.
@@ -84,6 +86,9 @@ impl fmt::Display for Obstacle {
             ),
             Self::Short(what) => {
                 write!(f, "this host is short of resources, and tries again each second: {what}")
+            }
+            Self::Crowded => {
+                f.write_str("takes long to answer, and waits behind many others that do")
             }
             Self::Held => f.write_str("held by the operator: postroad queue release"),
             Self::UnderWay => f.write_str("is being delivered"),
@@ -114,7 +119,7 @@ fn of_row(shared: &Shared, row: &QueueRow) -> Vec<Why> {
                 };
                 let next = match &obstacle {
                     Obstacle::BackingOff { until, .. } => (*until).max(*due),
-                    Obstacle::NotYet | Obstacle::Busy { .. } => *due,
+                    Obstacle::NotYet | Obstacle::Busy { .. } | Obstacle::Crowded => *due,
                     Obstacle::Held | Obstacle::UnderWay | Obstacle::Short(_) => now,
                 };
                 (*attempts, last.clone(), obstacle, Some(next))

@@ -231,7 +231,7 @@ impl Worker {
             None => {
                 let asked = hop.hosts(shared, flight);
                 let found = lingering(&mut seat.permit, asked).await;
-                let hosts = found.map_err(|_| slow(lane))?.map_err(closed)?;
+                let hosts = found.map_err(|_| slow(lane, shared))?.map_err(closed)?;
                 let gate = shared.gate(&hosts, &lane.settings());
                 let place = lane.enter(shared, &gate).map_err(|_| Closed::NoRoom)?;
                 lane.staff(shared, None, Class::Backlog);
@@ -241,7 +241,7 @@ impl Worker {
         let opening = hop.open(shared, flight);
         let opened = match lingering(&mut seat.permit, opening).await {
             Ok(opened) => opened,
-            Err(Crowded) => return Err(slow(lane)),
+            Err(Crowded) => return Err(slow(lane, shared)),
         };
         match opened {
             Ok(open) => {
@@ -466,8 +466,8 @@ async fn lingering<T>(permit: &mut Permit, work: impl Future<Output = T>) -> Res
     Ok(work.await)
 }
 
-/// The lane tries again when there is room for slow ones.
-fn slow(lane: &Lane) -> Closed {
-    lane.lingers();
+/// The lane tries again soon, or when there is room for slow ones.
+fn slow(lane: &Arc<Lane>, shared: &Shared) -> Closed {
+    lane.lingers(shared);
     Closed::NoRoom
 }

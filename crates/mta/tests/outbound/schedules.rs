@@ -116,6 +116,33 @@ async fn f19_dead_destinations_leave_room_for_living_ones() {
     assert!(site.engine.census().connections <= 10);
 }
 
+/// A greeting that is late once, while the dead have all the connections that the slow may have, doesn't put
+/// a living host behind them all.
+#[tokio::test(start_paused = true)]
+async fn f19_a_host_that_was_slow_once_does_not_wait_with_the_dead() {
+    let peer = Peer::new(|command, connection| {
+        Some(match (command, connection) {
+            ("CONNECT", 0) => format!("WAIT 3 {}", good(command)),
+            _ => good(command),
+        })
+    });
+    let site = start(&silence(&peer), "mta.deliveries_max = 10");
+    for n in 0..500 {
+        site.send("bob@our.example", &[&format!("r@hole{n}.example")]).await;
+    }
+    sleep(10 * SECOND).await;
+    let sent = Instant::now();
+    let id = site.send("carol@our.example", &["x@third.example"]).await;
+    let mut crowded = false;
+    while peer.messages() == 0 {
+        sleep(SECOND).await;
+        let why = site.engine.why(id).await;
+        crowded |= why.iter().any(|why| why.obstacle == Obstacle::Crowded);
+        assert!(sent.elapsed() < 10 * 60 * SECOND, "{why:?}");
+    }
+    assert!(crowded, "it was in the crowd");
+}
+
 #[tokio::test(start_paused = true)]
 async fn f19_a_message_to_very_many_lets_others_pass() {
     let peer = Peer::new(|command, _| {

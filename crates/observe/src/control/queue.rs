@@ -229,6 +229,8 @@ pub enum Obstacle {
         /// In the system's words.
         what: String,
     },
+    /// The next hop takes long to answer, and so do as many others as may have a connection.
+    Crowded,
     /// An operator keeps it back.
     Held,
     /// Nothing: it is being delivered.

@@ -109,6 +109,10 @@ fn obstacle(obstacle: &Obstacle, id: &str, now: u64) -> String {
             "waits for this host, which is short of resources ({}); tried again each second",
             shown(what, REPLY_SHOWN)
         ),
+        Obstacle::Crowded => {
+            "waits for a next hop that takes long to answer, behind many others that do (mta.deliveries_max)"
+                .to_owned()
+        }
         Obstacle::Held => format!("is held: postroad queue release {id}"),
         Obstacle::UnderWay => "is being delivered".to_owned(),
         Obstacle::Stopped => {

@@ -30,11 +30,10 @@ use super::hop::Hop;
 use super::limits;
 use super::route::{Destination, FixedHop, RouteSettings, Router};
 use super::shared::Shared;
-use super::shortage::Shortage;
 use super::turns::{Sender, Turn, Turns};
 use super::why::Obstacle;
 
-use trouble::Standing;
+use trouble::{Pause, Standing};
 
 pub(crate) use staff::Seat;
 pub(crate) use trouble::{BackOff, Trouble};
@@ -72,8 +71,10 @@ struct State {
     place: Option<Place>,
     standing: Standing,
     back_off: Option<BackOff>,
-    /// What this host lacked for another connection; until then none is tried. Forgotten once one has been.
-    short: Option<(Moment, Shortage)>,
+    /// Until then no connection is tried, though letters are due. Forgotten once one has been.
+    pause: Option<(Moment, Pause)>,
+    /// How often in a row the hosts took long to answer while there was no room for such.
+    lingered: u32,
     /// Connections in a row that broke before anything went through.
     broken: usize,
     /// Up to here, senders know that their letters are late.
@@ -117,7 +118,8 @@ impl Lane {
             place: None,
             standing: Standing::Untried,
             back_off: None,
-            short: None,
+            pause: None,
+            lingered: 0,
             broken: 0,
             warned: None,
             calling_roll: false,
@@ -177,8 +179,8 @@ impl Lane {
                 Err(back) => job = back, // It has just left.
             }
         }
-        let is_short = state.is_short(shared.clock.now());
-        if !is_short && let Some(seat) = self.seat(&mut state, shared, &mut None, class) {
+        let is_pausing = state.is_pausing(shared.clock.now());
+        if !is_pausing && let Some(seat) = self.seat(&mut state, shared, &mut None, class) {
             return self.hire(&mut state, shared, seat, Some(job));
         }
         state.stand_in_line(job);
@@ -259,6 +261,7 @@ impl Lane {
         if state.route != route {
             (state.route, state.routed) = (route, Instant::now());
             (state.standing, state.back_off, state.broken) = (Standing::Untried, None, 0);
+            (state.pause, state.lingered) = (None, 0);
             state.idle.clear();
         }
         state.clear_line();
@@ -297,10 +300,14 @@ impl Lane {
             let (until, failures, last) = (*until, *failures, last.clone());
             return Obstacle::BackingOff { until, failures, last };
         }
-        if let Some((_, shortage)) = &state.short
-            && state.workers == 0
-        {
-            return Obstacle::Short(shortage.to_string());
+        match &state.pause {
+            Some((_, Pause::Short(shortage))) if state.workers == 0 => {
+                return Obstacle::Short(shortage.to_string());
+            }
+            Some((_, Pause::Crowded)) | None if state.lingered > 0 && state.workers == 0 => {
+                return Obstacle::Crowded;
+            }
+            Some(_) | None => {}
         }
         let ahead = place_in_line
             .or_else(|| state.backlog.ahead_of(id).map(|ahead| ahead + state.line.len()));

@@ -10,6 +10,7 @@ use super::super::connection::Opened;
 use super::super::flight::Job;
 use super::super::gate::{Gate, Place};
 use super::super::hop::Hop;
+use super::super::limits;
 use super::super::roll_call;
 use super::super::shared::Shared;
 use super::super::worker::Worker;
@@ -87,7 +88,7 @@ impl Lane {
                 break;
             }
             // A connection that is open already needs nothing of this host.
-            if state.is_short(now) && !matches!(grant, Some(Grant::Seat(_))) {
+            if state.is_pausing(now) && !matches!(grant, Some(Grant::Seat(_))) {
                 break;
             }
             let Some(seat) = self.seat(&mut state, shared, &mut grant, class) else { break };
@@ -206,8 +207,8 @@ impl Lane {
     /// Sees to it that the lane is looked at when something is due.
     pub(super) fn plan(self: &Arc<Self>, state: &State, shared: &Shared) {
         let now: Moment = shared.clock.now().into();
-        let short = state.short.as_ref().map(|(until, _)| *until);
-        let until = state.back_off_until().max(short).filter(|until| *until > now);
+        let pause = state.pause.as_ref().map(|(until, _)| *until);
+        let until = state.back_off_until().max(pause).filter(|until| *until > now);
         let at = match (state.backlog.first_turn(), state.backlog.next_due(), until) {
             // What can go has workers already, or is in line for them.
             (Some(_), _, until) => until,
@@ -248,7 +249,7 @@ impl State {
     fn class(&self, asked: Class) -> Class {
         match self.standing {
             _ if self.back_off.is_some() => Class::Recovering,
-            Standing::Sluggish => Class::Recovering,
+            _ if self.lingered >= limits::LINGERED_MAX => Class::Recovering,
             Standing::Proven => Class::Prompt,
             Standing::Untried => asked,
         }

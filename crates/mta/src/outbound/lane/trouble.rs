@@ -21,8 +21,15 @@ pub(super) enum Standing {
     Untried,
     /// They take mail.
     Proven,
-    /// They take long to answer, if they do.
-    Sluggish,
+}
+
+/// Why no connection is tried for a moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Pause {
+    /// This host lacked something for it.
+    Short(Shortage),
+    /// The next hop took long to answer, and so did as many others as may have a connection.
+    Crowded,
 }
 
 /// The next hop failed.
@@ -51,7 +58,7 @@ impl Lane {
         if state.routed > begun {
             return; // It was about the next hop before a reload.
         }
-        (state.broken, state.short) = (0, None);
+        (state.broken, state.pause, state.lingered) = (0, None, 0);
         if state.back_off.as_ref().is_some_and(|back_off| back_off.since > begun) {
             return;
         }
@@ -60,7 +67,7 @@ impl Lane {
         let failures = match (state.back_off.clone().or_else(known), state.standing) {
             (Some(back_off), _) => back_off.failures + 1,
             // Before the last restart it failed as well.
-            (None, Standing::Untried | Standing::Sluggish) => attempts.max(1),
+            (None, Standing::Untried) => attempts.max(1),
             (None, Standing::Proven) => 1,
         };
         let now = shared.clock.now();
@@ -98,7 +105,7 @@ impl Lane {
                 gate.note(None);
             }
             state.standing = Standing::Proven;
-            (state.broken, state.short) = (0, None);
+            (state.broken, state.pause, state.lingered) = (0, None, 0);
             state.back_off.take().is_some()
         };
         if was_down {
@@ -106,16 +113,23 @@ impl Lane {
         }
     }
 
-    /// The host takes long, and there is no room for such now.
-    pub(crate) fn lingers(&self) {
-        self.state().standing = Standing::Sluggish;
+    /// The host takes long, and there is no room for such now. In a crowd that may be our fault as well as its
+    /// own: it has a few more short tries, and only then stands in line with those that don't answer.
+    pub(crate) fn lingers(self: &Arc<Self>, shared: &Shared) {
+        let mut state = self.state();
+        let rest = limits::LINGER_REST * 2u32.saturating_pow(state.lingered);
+        state.lingered += 1;
+        if state.lingered < limits::LINGERED_MAX {
+            state.pause = Some(((shared.clock.now() + rest).into(), Pause::Crowded));
+            self.plan(&state, shared);
+        }
     }
 
     /// This host had too little of something for another connection.
     pub(crate) fn fall_short(self: &Arc<Self>, shared: &Shared, shortage: Shortage) {
         let mut state = self.state();
         let until = shared.clock.now() + limits::SHORTAGE_PAUSE;
-        state.short = Some((until.into(), shortage));
+        state.pause = Some((until.into(), Pause::Short(shortage)));
         self.plan(&state, shared);
     }
 
@@ -233,9 +247,9 @@ impl State {
         self.back_off.as_ref().is_some_and(|back_off| back_off.lasts(now))
     }
 
-    /// Whether this host had too little of something a moment ago.
-    pub(super) fn is_short(&self, now: SystemTime) -> bool {
-        self.short.as_ref().is_some_and(|(until, _)| *until > now.into())
+    /// Whether no connection is tried now, though the next hop isn't known to be down.
+    pub(super) fn is_pausing(&self, now: SystemTime) -> bool {
+        self.pause.as_ref().is_some_and(|(until, _)| *until > now.into())
     }
 
     pub(super) fn back_off_until(&self) -> Option<Moment> {
