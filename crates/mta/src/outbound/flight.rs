@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use postroad_protocol::address::Domain;
@@ -211,7 +211,7 @@ impl Flight {
         }
     }
 
-    pub(crate) fn age(&self) -> std::time::Duration {
+    pub(crate) fn age(&self) -> Duration {
         self.shared.clock.age(&self.row)
     }
 }
@@ -284,6 +284,14 @@ impl Job {
     pub(crate) fn give_back(mut self) {
         self.release();
         self.lane.ended(&self.flight.shared, &self, Some(Moment::default()));
+    }
+
+    /// The same, but not at once.
+    pub(crate) fn put_off(mut self, wait: Duration) {
+        self.release();
+        let shared = &self.flight.shared;
+        let due = shared.clock.now() + wait;
+        self.lane.ended(shared, &self, Some(due.into()));
     }
 
     /// Cuts off what one transaction doesn't take.

@@ -2,6 +2,7 @@
 
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use postroad_protocol::client::{Purpose, Transaction};
@@ -192,12 +193,14 @@ impl Worker {
         let content = match job.flight.content().await {
             Ok(content) => content,
             Err(error) => {
-                if let Some(shortage) = Shortage::of_content(&error) {
-                    let verdicts = Verdicts::new(job.recipients.clone());
-                    let closed = Closed::Short(shortage);
-                    return self.give_up(job, verdicts, closed, Bytes::new()).await;
+                match Shortage::of_content(&error).filter(|_| self.has_time(&job)) {
+                    // It alone waits: what lies open or in memory goes.
+                    Some(shortage) => {
+                        self.note_shortage(shortage, Duration::ZERO);
+                        job.put_off(limits::SHORTAGE_PAUSE);
+                    }
+                    None => self.unreadable(job, &error).await,
                 }
-                self.unreadable(job, &error).await;
                 return Went::On;
             }
         };
@@ -378,6 +381,18 @@ impl Worker {
         Went::Over
     }
 
+    fn note_shortage(&self, shortage: Shortage, pause: Duration) {
+        if self.shared.is_news(&shortage) {
+            events::short(&shortage);
+        }
+        self.lane.fall_short(&self.shared, shortage, pause);
+    }
+
+    /// Whether it isn't too old to wait for better times.
+    fn has_time(&self, job: &Job) -> bool {
+        job.flight.age() < self.lane.settings().retry.give_up_after
+    }
+
     /// This host lacks what it takes: the job waits until it is repaired, but not for ever.
     async fn fall_short(
         &mut self,
@@ -386,13 +401,9 @@ impl Worker {
         shortage: Shortage,
         content: Bytes,
     ) -> Went {
-        if self.shared.is_news(&shortage) {
-            events::short(&shortage);
-        }
         let reply = shortage.reply();
-        self.lane.fall_short(&self.shared, shortage);
-        let patience = self.lane.settings().retry.give_up_after;
-        if verdicts.settled.is_empty() && job.flight.age() < patience {
+        self.note_shortage(shortage, limits::SHORTAGE_PAUSE);
+        if verdicts.settled.is_empty() && self.has_time(&job) {
             self.lane.put_back(job);
         } else {
             verdicts.settle_open(&reply, &self.hop);

@@ -125,11 +125,11 @@ impl Lane {
         }
     }
 
-    /// This host had too little of something for another connection.
-    pub(crate) fn fall_short(self: &Arc<Self>, shared: &Shared, shortage: Shortage) {
+    /// This host had too little of something; for so long no other connection is tried.
+    pub(crate) fn fall_short(self: &Arc<Self>, shared: &Shared, what: Shortage, pause: Duration) {
         let mut state = self.state();
-        let until = shared.clock.now() + limits::SHORTAGE_PAUSE;
-        state.pause = Some((until.into(), Pause::Short(shortage)));
+        let until = shared.clock.now() + pause;
+        state.pause = Some((until.into(), Pause::Short(what)));
         self.plan(&state, shared);
     }
 
