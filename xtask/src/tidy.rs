@@ -15,6 +15,7 @@ use crate::step::{done, metadata, root};
 const MAY_KNOW: &[(&str, &[&str])] = &[
     ("protocol", &[]),
     ("pop3", &["protocol"]),
+    ("sieve", &["protocol"]),
     ("disk", &[]),
     ("store", &["disk", "protocol"]),
     ("queue", &["disk", "protocol"]),
@@ -33,7 +34,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
 const MAY_LINK_TOKIO: &[&str] = &["net", "mta", "mda", "maa", "mua", "operator", "queue"];
 
 /// Crates whose code takes bytes and time and gives steps: no socket, no clock, no disk.
-const SANS_IO: &[&str] = &["protocol", "pop3"];
+const SANS_IO: &[&str] = &["protocol", "pop3", "sieve"];
 const NOT_IN_SANS_IO: &[&str] = &[
     "Instant::now",
     "SystemTime::now",

@@ -1,0 +1,152 @@
+//! Addresses in header fields and envelopes, and their parts (RFC 5228 §2.7.4, §5.1; RFC 5233).
+
+use mail_parser::HeaderValue;
+use mail_parser::parsers::MessageStream;
+use postroad_protocol::address::Address;
+
+use crate::check::{Args, Tag};
+
+/// The group of tags that say which part of an address is looked at.
+pub(crate) const GROUP: &str = "address part";
+
+/// RFC 5228 §2.7.4.
+pub(crate) const TAGS: &[Tag] =
+    &[Tag::one_of(GROUP, "all"), Tag::one_of(GROUP, "localpart"), Tag::one_of(GROUP, "domain")];
+
+/// A part of an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum AddressPart {
+    All,
+    LocalPart,
+    Domain,
+}
+
+impl AddressPart {
+    pub(crate) fn of(args: &Args<'_>) -> Self {
+        match args.of_group(GROUP) {
+            Some("localpart") => Self::LocalPart,
+            Some("domain") => Self::Domain,
+            Some(_) | None => Self::All,
+        }
+    }
+
+    /// That part of `address`, if it has one. What is no address has no parts (RFC 5228 §2.7.4).
+    pub(crate) fn within(self, address: &str) -> Option<&str> {
+        match self {
+            Self::All => Some(address),
+            Self::LocalPart => split(address).map(|(local_part, _)| local_part),
+            Self::Domain => split(address).map(|(_, domain)| domain),
+        }
+    }
+}
+
+fn split(address: &str) -> Option<(&str, &str)> {
+    let (local_part, domain) = address.rsplit_once('@')?;
+    let is_domain = !domain.is_empty() && !domain.contains(|c: char| c.is_whitespace() || c == ',');
+    (!local_part.is_empty() && is_domain).then_some((local_part, domain))
+}
+
+/// The addresses in the value of a field, those in groups too; no names, no comments (RFC 5228 §5.1).
+pub(crate) fn addresses(raw_value: &[u8]) -> Vec<String> {
+    // The parser ends at a line end, and folds are for it to see.
+    let value = [raw_value.trim_ascii_end(), b"\r\n"].concat();
+    let HeaderValue::Address(addresses) = MessageStream::new(&value).parse_address() else {
+        return Vec::new();
+    };
+    let found = addresses.iter().filter_map(|person| person.address.as_deref());
+    found.map(|address| without_route(address).to_owned()).collect()
+}
+
+/// RFC 5228 §5.4: source routes are dropped.
+pub(crate) fn without_route(address: &str) -> &str {
+    match address.split_once(':') {
+        Some((route, address)) if route.starts_with('@') => address,
+        _ => address,
+    }
+}
+
+/// `sieve-address = addr-spec / phrase "<" addr-spec ">"` (RFC 5228 §2.4.2.3).
+pub(crate) fn parse_outbound(text: &str) -> Result<Address, String> {
+    let text = text.trim();
+    let specification = match text.strip_suffix('>') {
+        None => text,
+        Some(head) => {
+            let (phrase, specification) = head
+                .rsplit_once('<')
+                .ok_or_else(|| format!("\"{}\" is no address", text.escape_debug()))?;
+            // No routes, no groups, and nothing that ends a header field.
+            if phrase.contains([':', ';', ',', '<', '>', '@'].as_slice()) && !is_quoted(phrase)
+                || phrase.contains(char::is_control)
+            {
+                return Err(format!("\"{}\" is no single address", text.escape_debug()));
+            }
+            specification
+        }
+    };
+    if specification.starts_with('@') {
+        return Err(format!("\"{}\" has a route", text.escape_debug()));
+    }
+    Address::parse(specification)
+        .map_err(|error| format!("\"{}\" is no address: {error}", text.escape_debug()))
+}
+
+fn is_quoted(phrase: &str) -> bool {
+    let phrase = phrase.trim();
+    phrase.len() >= 2 && phrase.starts_with('"') && phrase.ends_with('"')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields() {
+        for (value, expected) in [
+            (" coyote@desert.example.org", &["coyote@desert.example.org"][..]),
+            ("Wile <a@b.example>, c@d.example (comment)", &["a@b.example", "c@d.example"]),
+            ("Friends: a@b.example, C <c@d.example>;", &["a@b.example", "c@d.example"]),
+            ("undisclosed-recipients:;", &[]),
+            ("", &[]),
+            ("A\r\n <a@b.example>", &["a@b.example"]),
+            ("<@x.example,@y.example:a@b.example>", &["a@b.example"]),
+        ] {
+            assert_eq!(addresses(value.as_bytes()), expected, "{value}");
+        }
+    }
+
+    #[test] // Tests RFC 5228 §2.7.4.
+    fn parts() {
+        for (address, local_part, domain) in [
+            ("a@b.example", Some("a"), Some("b.example")),
+            ("a@b@c.example", Some("a@b"), Some("c.example")),
+            ("nobody", None, None),
+            ("@b.example", None, None),
+            ("a@", None, None),
+            ("", None, None),
+        ] {
+            assert_eq!(AddressPart::LocalPart.within(address), local_part, "{address}");
+            assert_eq!(AddressPart::Domain.within(address), domain, "{address}");
+            assert_eq!(AddressPart::All.within(address), Some(address));
+        }
+    }
+
+    #[test] // Tests RFC 5228 §2.4.2.3.
+    fn outbound() {
+        for (text, expected) in [
+            ("a@b.example", Some("a@b.example")),
+            ("Bart <bart@example.com>", Some("bart@example.com")),
+            ("\"Simpson, Bart\" <bart@example.com>", Some("bart@example.com")),
+            ("a@b.example, c@d.example", None),
+            ("Group: a@b.example;", None),
+            ("<@x.example:a@b.example>", None),
+            ("@x.example:a@b.example", None),
+            ("a@b.example\r\nBcc: c@d.example", None),
+            ("x\r\nBcc: y <a@b.example>", None),
+            ("nobody", None),
+            ("", None),
+        ] {
+            let got = parse_outbound(text).ok().map(|address| address.to_string());
+            assert_eq!(got.as_deref(), expected, "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! `keep`, `discard`, `redirect` (RFC 5228 §4).
+
+use crate::actions::Added;
+use crate::address::parse_outbound;
+use crate::check::{CommandKind, Kind, Signature, TakesBlock};
+use crate::outcome::{Action, Filing};
+use crate::run::{Failure, Run};
+use crate::script::{Flow, Instruction};
+use crate::text::{Text, check_constant};
+
+pub(super) const KEEP: CommandKind = CommandKind {
+    name: "keep",
+    signature: Signature::NONE,
+    block: TakesBlock::No,
+    check: |_, _| Ok(Box::new(Keep)),
+};
+
+pub(super) const DISCARD: CommandKind = CommandKind {
+    name: "discard",
+    signature: Signature::NONE,
+    block: TakesBlock::No,
+    check: |_, _| Ok(Box::new(Discard)),
+};
+
+pub(super) const REDIRECT: CommandKind = CommandKind {
+    name: "redirect",
+    signature: Signature { positional: &[&[Kind::Text]], ..Signature::NONE },
+    block: TakesBlock::No,
+    check: |args, checker| {
+        let to = args.text(0, checker)?;
+        check_constant(&to, |to| parse_outbound(to).map(drop))?;
+        Ok(Box::new(Redirect { to }))
+    },
+};
+
+struct Keep;
+
+impl Instruction for Keep {
+    fn run(&self, run: &mut Run<'_>) -> Result<Flow, Failure> {
+        let filing = Filing { content: run.letter.content() };
+        run.actions.cancel_implicit_keep();
+        add(run, Action::Keep(filing), || "keep in the inbox".to_owned())
+    }
+}
+
+/// RFC 5228 §4.4: no more than the end of the implicit keep.
+struct Discard;
+
+impl Instruction for Discard {
+    fn run(&self, run: &mut Run<'_>) -> Result<Flow, Failure> {
+        run.actions.cancel_implicit_keep();
+        run.note(|| "discard".to_owned());
+        Ok(Flow::Next)
+    }
+}
+
+struct Redirect {
+    to: Text,
+}
+
+impl Instruction for Redirect {
+    fn run(&self, run: &mut Run<'_>) -> Result<Flow, Failure> {
+        let to = self.to.characters(run)?;
+        // RFC 5228 §2.4.2.3.
+        let to = parse_outbound(&to).map_err(Failure::new)?;
+        let what = format!("redirect to {to}");
+        let content = run.letter.content();
+        run.actions.cancel_implicit_keep();
+        add(run, Action::Redirect { to, content }, || what)
+    }
+}
+
+/// Puts an action on the list and says so.
+pub(crate) fn add(
+    run: &mut Run<'_>,
+    action: Action,
+    what: impl FnOnce() -> String,
+) -> Result<Flow, Failure> {
+    let added = run.actions.add(action)?;
+    run.note(|| match added {
+        Added::Yes => what(),
+        Added::Again => format!("{}: that is done already", what()),
+    });
+    Ok(Flow::Next)
+}

@@ -1,0 +1,223 @@
+//! The tests of RFC 5228 §5, but for `envelope`.
+
+use std::borrow::Cow;
+
+use crate::address::{self, AddressPart};
+use crate::check::{Args, Checker, Kind, Signature, Tag, TakesTests, TestKind};
+use crate::matching::{self, Matcher};
+use crate::problem::Fault;
+use crate::run::{Failure, Run};
+use crate::script::{Check, Condition};
+use crate::text::Text;
+
+pub(super) const TRUE: TestKind = TestKind {
+    name: "true",
+    signature: Signature::NONE,
+    check: |_, _| Ok(Box::new(Constant(true))),
+};
+
+pub(super) const FALSE: TestKind = TestKind {
+    name: "false",
+    signature: Signature::NONE,
+    check: |_, _| Ok(Box::new(Constant(false))),
+};
+
+struct Constant(bool);
+
+impl Condition for Constant {
+    fn holds(&self, _: &mut Run<'_>) -> Result<bool, Failure> {
+        Ok(self.0)
+    }
+}
+
+pub(super) const NOT: TestKind = TestKind {
+    name: "not",
+    signature: Signature { tests: TakesTests::One, ..Signature::NONE },
+    check: |args, checker| Ok(Box::new(Not(checks(args, checker)?))),
+};
+
+struct Not(Vec<Check>);
+
+impl Condition for Not {
+    fn holds(&self, run: &mut Run<'_>) -> Result<bool, Failure> {
+        self.0.iter().try_fold(true, |holds, check| Ok(!run.holds(check)? && holds))
+    }
+}
+
+const LIST: Signature = Signature { tests: TakesTests::List, ..Signature::NONE };
+
+pub(super) const ALLOF: TestKind = TestKind {
+    name: "allof",
+    signature: LIST,
+    check: |args, checker| Ok(Box::new(AllOf(checks(args, checker)?))),
+};
+
+pub(super) const ANYOF: TestKind = TestKind {
+    name: "anyof",
+    signature: LIST,
+    check: |args, checker| Ok(Box::new(AnyOf(checks(args, checker)?))),
+};
+
+fn checks(args: &Args<'_>, checker: &mut Checker<'_>) -> Result<Vec<Check>, Fault> {
+    args.tests.iter().map(|test| checker.test(test)).collect()
+}
+
+/// RFC 5228 §5.2; short-circuit, as RFC 5229 §3.2 demands.
+struct AllOf(Vec<Check>);
+
+impl Condition for AllOf {
+    fn holds(&self, run: &mut Run<'_>) -> Result<bool, Failure> {
+        for check in &self.0 {
+            if !run.holds(check)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// RFC 5228 §5.3.
+struct AnyOf(Vec<Check>);
+
+impl Condition for AnyOf {
+    fn holds(&self, run: &mut Run<'_>) -> Result<bool, Failure> {
+        for check in &self.0 {
+            if run.holds(check)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+pub(super) const SIZE: TestKind = TestKind {
+    name: "size",
+    signature: Signature {
+        tags: &[&[Tag::one_of("size", "over"), Tag::one_of("size", "under")]],
+        positional: &[&[Kind::Number]],
+        tests: TakesTests::None,
+    },
+    check: |args, _| {
+        let side = match args.of_group("size") {
+            Some("over") => Side::Over,
+            Some(_) => Side::Under,
+            // RFC 5228 §5.9.
+            None => return Err(Fault::new(args.place, "\"size\" takes \":over\" or \":under\"")),
+        };
+        Ok(Box::new(Size { side, limit: args.number(0)? }))
+    },
+};
+
+struct Size {
+    side: Side,
+    limit: u64,
+}
+
+enum Side {
+    Over,
+    Under,
+}
+
+impl Condition for Size {
+    fn holds(&self, run: &mut Run<'_>) -> Result<bool, Failure> {
+        let size = run.letter.size();
+        run.note(|| format!("the message has {size} octets"));
+        Ok(match self.side {
+            Side::Over => size > self.limit,
+            Side::Under => size < self.limit,
+        })
+    }
+}
+
+pub(super) const EXISTS: TestKind = TestKind {
+    name: "exists",
+    signature: Signature { positional: &[&[Kind::Texts]], ..Signature::NONE },
+    check: |args, checker| Ok(Box::new(Exists { names: args.texts(0, checker)? })),
+};
+
+struct Exists {
+    names: Vec<Text>,
+}
+
+impl Condition for Exists {
+    fn holds(&self, run: &mut Run<'_>) -> Result<bool, Failure> {
+        for name in &self.names {
+            let name = name.value(run)?;
+            if !run.letter.has(&name) {
+                run.note(|| format!("there is no field {}", String::from_utf8_lossy(&name)));
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}
+
+pub(super) const HEADER: TestKind = TestKind {
+    name: "header",
+    signature: Signature {
+        tags: &[matching::TAGS],
+        positional: &[&[Kind::Texts, Kind::Texts]],
+        tests: TakesTests::None,
+    },
+    check: |args, checker| {
+        let names = args.texts(0, checker)?;
+        Ok(Box::new(Header { names, matcher: Matcher::of(args, 1, checker)? }))
+    },
+};
+
+struct Header {
+    names: Vec<Text>,
+    matcher: Matcher,
+}
+
+impl Condition for Header {
+    fn holds(&self, run: &mut Run<'_>) -> Result<bool, Failure> {
+        let mut values = Vec::new();
+        for name in &self.names {
+            let name = name.value(run)?;
+            let shown = String::from_utf8_lossy(&name).into_owned();
+            let found: Vec<_> = run.letter.values(&name).collect();
+            values.extend(found.into_iter().map(|value| (shown.clone(), value)));
+        }
+        self.matcher.any(run, &values)
+    }
+}
+
+pub(super) const ADDRESS: TestKind = TestKind {
+    name: "address",
+    signature: Signature {
+        tags: &[matching::TAGS, address::TAGS],
+        positional: &[&[Kind::Texts, Kind::Texts]],
+        tests: TakesTests::None,
+    },
+    check: |args, checker| {
+        let names = args.texts(0, checker)?;
+        let part = AddressPart::of(args);
+        Ok(Box::new(AddressTest { names, part, matcher: Matcher::of(args, 1, checker)? }))
+    },
+};
+
+/// Works on any field: what holds no addresses gives none (RFC 5228 §5.1 asks for at least some names).
+struct AddressTest {
+    names: Vec<Text>,
+    part: AddressPart,
+    matcher: Matcher,
+}
+
+impl Condition for AddressTest {
+    fn holds(&self, run: &mut Run<'_>) -> Result<bool, Failure> {
+        let mut values: Vec<(String, Cow<'_, [u8]>)> = Vec::new();
+        for name in &self.names {
+            let name = name.value(run)?;
+            let shown = String::from_utf8_lossy(&name).into_owned();
+            let raw: Vec<&[u8]> = run.letter.raw_values(&name).collect();
+            for raw in raw {
+                run.spend(raw.len())?;
+                let found = address::addresses(raw);
+                let parts = found.iter().filter_map(|address| self.part.within(address));
+                values.extend(parts.map(|part| (shown.clone(), part.as_bytes().to_vec().into())));
+            }
+        }
+        self.matcher.any(run, &values)
+    }
+}

@@ -1,0 +1,246 @@
+//! From a tree to a script that can be run: every name resolved, every argument of its kind, every
+//! capability required (RFC 5228 §2.10.5).
+//!
+//! What there is to be resolved stands in one table, [`extensions::all`]; what each command makes of its
+//! arguments in the `check` function beside it. Goes on behind a problem, so that one look shows them all.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+mod args;
+mod signature;
+
+pub(crate) use args::Args;
+pub(crate) use signature::{
+    AddedTags, CommandKind, Extension, Kind, On, Signature, Tag, TakesBlock, TakesTests, TestKind,
+};
+
+use crate::base::control;
+use crate::extensions;
+use crate::limits;
+use crate::parser;
+use crate::problem::{Fault, Place, Problem, Problems};
+use crate::script::{Block, Check, Instruction, Script, Step};
+use crate::syntax::{Command, Commands, Test};
+
+/// Checks a script.
+pub(crate) fn check(name: &str, text: &[u8]) -> Result<Script, Problems> {
+    let name: Arc<str> = name.into();
+    let tree = parser::parse(text).map_err(|fault| fault.within(&name))?;
+    let mut checker = Checker {
+        script: name.clone(),
+        required: BTreeSet::new(),
+        requires: Requires::Allowed,
+        variables: BTreeSet::new(),
+        problems: Vec::new(),
+        lifetime: std::marker::PhantomData,
+    };
+    let block = checker.block(&tree);
+    Problems::none_or(checker.problems)?;
+    Ok(Script { name, block })
+}
+
+/// What is known while a script is checked.
+pub(crate) struct Checker<'a> {
+    script: Arc<str>,
+    required: BTreeSet<&'static str>,
+    requires: Requires,
+    variables: BTreeSet<String>,
+    problems: Vec<Problem>,
+    lifetime: std::marker::PhantomData<&'a ()>,
+}
+
+/// Whether `require` may still come (RFC 5228 §3.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Requires {
+    Allowed,
+    Over,
+}
+
+/// Whether a script said that it wants an extension.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Requirement {
+    Met,
+    Missing,
+}
+
+impl<'a> Checker<'a> {
+    pub(crate) fn requirement(&self, extension: &str) -> Requirement {
+        match extension.is_empty() || self.required.contains(extension) {
+            true => Requirement::Met,
+            false => Requirement::Missing,
+        }
+    }
+
+    /// Whether the extension may be used here.
+    pub(crate) fn has(&self, extension: &str) -> bool {
+        self.requirement(extension) == Requirement::Met
+    }
+
+    /// RFC 5228 §3.2: notes that an extension is used from here on.
+    pub(crate) fn require(&mut self, capability: &'static str) {
+        self.required.insert(capability);
+    }
+
+    /// Notes that a variable is set somewhere (RFC 5229 §6).
+    pub(crate) fn count_variable(&mut self, name: &str) -> Result<(), String> {
+        self.variables.insert(name.to_owned());
+        match self.variables.len() > limits::VARIABLES_MAX {
+            true => Err(format!("more than {} variables", limits::VARIABLES_MAX)),
+            false => Ok(()),
+        }
+    }
+
+    pub(crate) fn report(&mut self, fault: Fault) {
+        if self.problems.len() < limits::PROBLEMS_MAX {
+            self.problems.push(fault.within(&self.script));
+        }
+    }
+
+    /// Checks commands, one after the other; those with a problem are left out and reported.
+    pub(crate) fn block(&mut self, commands: &Commands) -> Block {
+        let mut steps = Vec::new();
+        let mut rest = commands.commands.as_slice();
+        while let [command, behind @ ..] = rest {
+            rest = behind;
+            let instruction = match command.name.as_str() {
+                "if" => {
+                    self.requires = Requires::Over;
+                    let is_branch =
+                        |next: &&Command| matches!(next.name.as_str(), "elsif" | "else");
+                    let count = rest.iter().take_while(is_branch).count();
+                    let (branches, behind) = rest.split_at(count);
+                    rest = behind;
+                    control::check_if(command, branches, self)
+                }
+                _ => self.command(command),
+            };
+            match instruction {
+                Ok(instruction) => {
+                    steps.push(Step {
+                        place: command.place,
+                        script: self.script.clone(),
+                        instruction,
+                    });
+                }
+                Err(fault) => self.report(fault),
+            }
+        }
+        Block(steps)
+    }
+
+    fn command(&mut self, command: &Command) -> Result<Box<dyn Instruction>, Fault> {
+        let kind = self.command_kind(command)?;
+        let given = (command.place, command.arguments.as_slice(), &command.tests);
+        let args = Args::bind(self, kind.name, &kind.signature, given)?;
+        let problem = match (kind.block, &command.block) {
+            (TakesBlock::No, Some(_)) => format!("\"{}\" takes no block", kind.name),
+            (TakesBlock::Yes, None) => format!("\"{}\" takes a block", kind.name),
+            (TakesBlock::No, None) | (TakesBlock::Yes, Some(_)) => {
+                return (kind.check)(&args.with_block(command.block.as_ref()), self);
+            }
+        };
+        Err(Fault::new(command.place, problem))
+    }
+
+    fn command_kind(&mut self, command: &Command) -> Result<&'static CommandKind, Fault> {
+        let name = command.name.as_str();
+        // RFC 5228 §3.2: require comes before everything else.
+        match (name, self.requires) {
+            ("require", Requires::Over) => {
+                return Err(Fault::new(command.place, "\"require\" behind another command")
+                    .hint("it stands at the top of the script"));
+            }
+            ("require", Requires::Allowed) => {}
+            _ => self.requires = Requires::Over,
+        }
+        let named = extensions::commands().filter(|(_, kind)| kind.name == name);
+        self.available(named, command.place, || {
+            let unknown = Fault::new(command.place, format!("there is no command \"{name}\""));
+            if matches!(name, "elsif" | "else") {
+                let problem = format!("\"{name}\" without an \"if\" before it");
+                return Fault::new(command.place, problem);
+            }
+            if extensions::tests().any(|(_, test)| test.name == name) {
+                return unknown.hint(format!("that is a test, as in \"if {name} …\""));
+            }
+            let names = extensions::commands().map(|(_, kind)| kind.name).chain(["if"]);
+            did_you_mean(unknown, name, names)
+        })
+    }
+
+    /// Checks a test.
+    pub(crate) fn test(&mut self, test: &Test) -> Result<Check, Fault> {
+        let name = test.name.as_str();
+        let named = extensions::tests().filter(|(_, kind)| kind.name == name);
+        let kind = self.available(named, test.place, || {
+            let unknown = Fault::new(test.place, format!("there is no test \"{name}\""));
+            if extensions::commands().any(|(_, command)| command.name == name) {
+                return unknown.hint("that is a command");
+            }
+            did_you_mean(unknown, name, extensions::tests().map(|(_, kind)| kind.name))
+        })?;
+        let given = (test.place, test.arguments.as_slice(), &test.tests);
+        let args = Args::bind(self, kind.name, &kind.signature, given)?;
+        let condition = (kind.check)(&args, self)?;
+        Ok(Check { place: test.place, name: kind.name, condition })
+    }
+
+    /// The one of some things of the same name whose extension is required.
+    fn available<K>(
+        &self,
+        named: impl Iterator<Item = (&'static Extension, &'static K)>,
+        place: Place,
+        unknown: impl Fn() -> Fault,
+    ) -> Result<&'static K, Fault> {
+        let mut missing = None;
+        for (extension, kind) in named {
+            match self.requirement(extension.name) {
+                Requirement::Met => return Ok(kind),
+                Requirement::Missing => missing = Some(extension.name),
+            }
+        }
+        Err(match missing {
+            Some(extension) => Fault::new(place, format!("this needs \"{extension}\""))
+                .hint(format!("write: require \"{extension}\";")),
+            None => unknown(),
+        })
+    }
+}
+
+fn did_you_mean(fault: Fault, name: &str, known: impl Iterator<Item = &'static str>) -> Fault {
+    match nearest(name, known) {
+        Some(meant) => fault.hint(format!("did you mean \"{meant}\"?")),
+        None => fault,
+    }
+}
+
+/// The known word that `word` is likely a slip of.
+pub(crate) fn nearest(
+    word: &str,
+    known: impl Iterator<Item = &'static str>,
+) -> Option<&'static str> {
+    let allowed = if word.len() < 4 { 1 } else { 2 };
+    // Nobody misspells a word of a hundred letters.
+    let near = known.filter(|_| word.len() < 40).map(|known| (distance(word, known), known));
+    near.filter(|(distance, _)| *distance <= allowed).min().map(|(_, known)| known)
+}
+
+/// Levenshtein's.
+fn distance(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, from) in a.bytes().enumerate() {
+        let mut diagonal = i;
+        let mut left = i + 1;
+        if let Some(first) = row.first_mut() {
+            *first = left;
+        }
+        for (cell, to) in row.iter_mut().skip(1).zip(b.bytes()) {
+            let replaced = diagonal + usize::from(from != to);
+            diagonal = *cell;
+            left = replaced.min(*cell + 1).min(left + 1);
+            *cell = left;
+        }
+    }
+    row.last().copied().unwrap_or_default()
+}

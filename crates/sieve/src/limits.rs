@@ -1,0 +1,44 @@
+//! Every limit of the language, with its unit, its section and its reason.
+//!
+//! A script that goes beyond one of them at check time is refused; at run time it fails, and the letter
+//! stays in the inbox (RFC 5228 §2.10.6).
+
+/// Octets of a script (row M10).
+pub const SCRIPT_OCTETS_MAX: usize = 1024 * 1024;
+/// Blocks and tests inside each other; RFC 5228 §2.10.7 asks for fifteen of each.
+pub const NESTING_MAX: usize = 40;
+const _: () = assert!(NESTING_MAX >= 15 + 15);
+/// Problems that are reported of one script; a binary file would give thousands.
+pub const PROBLEMS_MAX: usize = 20;
+
+/// Commands and tests that one run may take.
+pub const STEPS_MAX: u64 = 100_000;
+/// Octets that one run may look at while it matches; about a second's worth of the slowest kind (row M10).
+pub const WORK_OCTETS_MAX: u64 = 200 * 1024 * 1024;
+/// Octets of one value while it is put together from variables.
+pub const TEXT_OCTETS_MAX: usize = 1024 * 1024;
+/// Octets of all that a run has made and keeps: edited messages, replies, variables.
+pub const MEMORY_OCTETS_MAX: usize = 256 * 1024 * 1024;
+/// Steps that a trace keeps; what follows is only counted.
+pub const TRACE_STEPS_MAX: usize = 2_000;
+/// Octets of a value that a trace shows.
+pub const TRACE_VALUE_OCTETS_MAX: usize = 120;
+
+/// Redirects of one run (RFC 5228 §4.2, §10; row M10).
+pub const REDIRECTS_MAX: usize = 4;
+/// Actions of one run (RFC 5228 §2.10.4; row M10).
+pub const ACTIONS_MAX: usize = 32;
+const _: () = assert!(REDIRECTS_MAX <= ACTIONS_MAX);
+/// Octets of a mailbox's name.
+pub const MAILBOX_OCTETS_MAX: usize = 1_000;
+
+/// Variables of a script; RFC 5229 §6 asks for at least 128.
+pub const VARIABLES_MAX: usize = 256;
+const _: () = assert!(VARIABLES_MAX >= 128);
+/// Octets of a variable's name; RFC 5229 §6 asks for at least 32.
+pub const VARIABLE_NAME_OCTETS_MAX: usize = 64;
+/// Octets that a variable holds; the rest is cut off (RFC 5229 §6, which asks for at least 4,000 characters).
+pub const VARIABLE_OCTETS_MAX: usize = 16 * 1024;
+const _: () = assert!(VARIABLE_OCTETS_MAX >= 4 * 4_000);
+/// The last match variable; RFC 5229 §6 asks for at least nine.
+pub const MATCH_VARIABLES_MAX: usize = 99;

@@ -1,0 +1,195 @@
+//! Matching values against keys: comparator and match type (RFC 5228 §2.7).
+//!
+//! A test declares [`TAGS`] and makes a [`Matcher`] of its arguments; extensions add match types to the group
+//! [`GROUP`]. Keys that hold no variable are folded and compiled once, while the script is checked.
+
+use std::borrow::Cow;
+
+mod comparator;
+mod glob;
+
+pub(crate) use comparator::Comparator;
+use comparator::fold_unicode;
+use glob::Glob;
+
+use crate::check::{Args, Checker, Kind, Tag};
+use crate::extensions::variables::Matched;
+use crate::problem::Fault;
+use crate::run::{Failure, Run, shown};
+use crate::text::Text;
+
+/// The group of tags that say how to match.
+pub(crate) const GROUP: &str = "match type";
+
+/// RFC 5228 §2.7.1 and §2.7.3.
+pub(crate) const TAGS: &[Tag] = &[
+    Tag::with("comparator", Kind::Text),
+    Tag::one_of(GROUP, "is"),
+    Tag::one_of(GROUP, "contains"),
+    Tag::one_of(GROUP, "matches"),
+];
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum MatchType {
+    Is,
+    Contains,
+    Matches,
+}
+
+/// A match type, a comparator and keys.
+pub(crate) struct Matcher {
+    comparator: Comparator,
+    match_type: MatchType,
+    keys: Vec<Key>,
+    matched: KeepsMatched,
+}
+
+/// Whether anybody can read match variables (RFC 5229 §3.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum KeepsMatched {
+    Yes,
+    No,
+}
+
+struct Key {
+    text: Text,
+    /// What the text comes to, where no variable is in it.
+    pattern: Option<Pattern>,
+}
+
+/// A key, ready to be compared with.
+enum Pattern {
+    /// Folded.
+    Plain(Vec<u8>),
+    Glob(Glob),
+}
+
+impl Matcher {
+    /// From the tags, and the positional argument `keys`.
+    pub(crate) fn of(args: &Args<'_>, keys: usize, checker: &Checker<'_>) -> Result<Self, Fault> {
+        let match_type = match args.of_group(GROUP) {
+            Some("contains") => MatchType::Contains,
+            Some("matches") => MatchType::Matches,
+            // RFC 5228 §2.7.1: ":is" is what isn't said.
+            Some(_) | None => MatchType::Is,
+        };
+        let comparator = comparator(args, checker)?;
+        let needs_substrings = matches!(match_type, MatchType::Contains | MatchType::Matches);
+        if needs_substrings && !comparator.has_substrings() {
+            let place = args.place_of("comparator");
+            let problem = "this comparator can't look for parts of a text";
+            return Err(Fault::new(place, problem).hint("it goes with \":is\""));
+        }
+        let matched = match checker.has("variables") {
+            true => KeepsMatched::Yes,
+            false => KeepsMatched::No,
+        };
+        let mut matcher = Self { comparator, match_type, keys: Vec::new(), matched };
+        for text in args.texts(keys, checker)? {
+            let pattern = text.constant().map(|constant| matcher.pattern(constant));
+            let pattern = pattern.transpose().map_err(|what| Fault::new(text.place, what))?;
+            matcher.keys.push(Key { text, pattern });
+        }
+        Ok(matcher)
+    }
+
+    fn pattern(&self, key: &[u8]) -> Result<Pattern, String> {
+        let fold = |octets: &[u8]| self.comparator.fold(octets).into_owned();
+        Ok(match self.match_type {
+            MatchType::Is | MatchType::Contains => Pattern::Plain(fold(key)),
+            MatchType::Matches => Pattern::Glob(Glob::parse(key, fold)),
+        })
+    }
+
+    /// Whether any value matches any key; left to right, and no further than needed (RFC 5229 §3.2).
+    pub(crate) fn any(
+        &self,
+        run: &mut Run<'_>,
+        values: &[(String, Cow<'_, [u8]>)],
+    ) -> Result<bool, Failure> {
+        for (name, value) in values {
+            for key in &self.keys {
+                let made;
+                let pattern = match &key.pattern {
+                    Some(pattern) => pattern,
+                    None => {
+                        let text = key.text.value(run)?;
+                        made = self.pattern(&text).map_err(Failure::new)?;
+                        &made
+                    }
+                };
+                if self.matches(run, value, pattern)? {
+                    let key = key.text.value(run)?;
+                    run.note(|| format!("{name} {} matches {}", shown(value), shown(&key)));
+                    return Ok(true);
+                }
+            }
+            run.note(|| format!("{name} {} matches no key", shown(value)));
+        }
+        Ok(false)
+    }
+
+    fn matches(&self, run: &mut Run<'_>, value: &[u8], key: &Pattern) -> Result<bool, Failure> {
+        run.spend(value.len() + 1)?;
+        match key {
+            Pattern::Plain(key) => {
+                let value = self.comparator.fold(value);
+                Ok(match self.match_type {
+                    MatchType::Is => *value == **key,
+                    MatchType::Contains => memchr::memmem::find(&value, key).is_some(),
+                    MatchType::Matches => false,
+                })
+            }
+            Pattern::Glob(glob) => self.matches_glob(run, value, glob),
+        }
+    }
+
+    fn matches_glob(&self, run: &mut Run<'_>, value: &[u8], glob: &Glob) -> Result<bool, Failure> {
+        let captures = match self.comparator {
+            // A Unicode comparator's character may have many octets, and more of them when folded.
+            Comparator::UnicodeCasemap => {
+                let folded = fold_unicode(value);
+                let index = |at: usize| folded.starts.partition_point(|(start, _)| *start <= at);
+                let next = |at: usize| folded.starts.get(index(at)).map_or(at, |(start, _)| *start);
+                let width = |at: usize| next(at) - at;
+                let found = glob.matches(&folded.octets, width, |octets| run.spend(octets))?;
+                let original = |at: usize| {
+                    let before = index(at).saturating_sub(1);
+                    folded.starts.get(before).map_or(value.len(), |(_, original)| *original)
+                };
+                let unfold =
+                    |range: &std::ops::Range<usize>| original(range.start)..original(range.end);
+                found.map(|captures| captures.iter().map(unfold).collect::<Vec<_>>())
+            }
+            Comparator::Octet | Comparator::AsciiCasemap | Comparator::AsciiNumeric => {
+                let folded = self.comparator.fold(value);
+                glob.matches(&folded, |_| 1, |octets| run.spend(octets))?
+            }
+        };
+        let Some(captures) = captures else { return Ok(false) };
+        if self.matched == KeepsMatched::Yes {
+            run.variables.matched = Matched::of(value, &captures);
+        }
+        Ok(true)
+    }
+}
+
+fn comparator(args: &Args<'_>, checker: &Checker<'_>) -> Result<Comparator, Fault> {
+    let Some(name) = args.tag_text("comparator", checker)? else {
+        return Ok(Comparator::default());
+    };
+    let place = name.place;
+    let Some(name) = name.constant() else {
+        return Err(Fault::new(place, "a comparator's name holds no variables"));
+    };
+    let Some(comparator) = Comparator::named(name) else {
+        return Err(Fault::new(place, format!("there is no comparator {}", shown(name)))
+            .hint("there are i;octet, i;ascii-casemap, i;ascii-numeric and i;unicode-casemap"));
+    };
+    // RFC 5228 §2.7.3: all but the first two are extensions.
+    match checker.has(comparator.capability()) {
+        true => Ok(comparator),
+        false => Err(Fault::new(place, format!("this needs \"{}\"", comparator.capability()))
+            .hint(format!("write: require \"{}\";", comparator.capability()))),
+    }
+}

@@ -1,0 +1,201 @@
+//! A script while it runs.
+
+use std::borrow::Cow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use crate::actions::Actions;
+use crate::extensions::variables::Variables;
+use crate::facts::{Facts, Tracing};
+use crate::letter::{Letter, Message};
+use crate::limits;
+use crate::outcome::{Action, Filing, Outcome, TraceStep};
+use crate::problem::{Place, Problem};
+use crate::script::{Block, Check, Flow, Script};
+
+/// All that a run knows and has decided.
+pub(crate) struct Run<'a> {
+    pub(crate) facts: &'a Facts<'a>,
+    pub(crate) letter: Letter<'a>,
+    pub(crate) actions: Actions,
+    pub(crate) variables: Variables,
+    budget: Budget,
+    trace: Trace,
+    /// The command or test that is being looked at.
+    at: (Arc<str>, Place),
+}
+
+impl<'a> Run<'a> {
+    pub(crate) fn whole(
+        script: &'a Script,
+        message: &Message<'a>,
+        facts: &'a Facts<'a>,
+    ) -> Outcome {
+        let mut run = Self {
+            facts,
+            letter: Letter::new(message),
+            actions: Actions::default(),
+            variables: Variables::default(),
+            budget: Budget::default(),
+            trace: Trace { tracing: facts.tracing, steps: Vec::new(), depth: 0 },
+            at: (script.name.clone(), Place::default()),
+        };
+        // The parsers of others see what strangers wrote. A panic must not cost a letter.
+        let ran = catch_unwind(AssertUnwindSafe(|| run.block(&script.block)));
+        let failure = match ran {
+            Ok(Ok(Flow::Next | Flow::Stop)) => None,
+            Ok(Err(failure)) => Some(failure),
+            Err(_) => Some(Failure::new("a part of the interpreter broke down")),
+        };
+        run.end(failure)
+    }
+
+    fn end(mut self, failure: Option<Failure>) -> Outcome {
+        let error = failure.map(|failure| {
+            let (script, place) = self.at.clone();
+            Problem { script, place, problem: failure.problem, hint: failure.hint }
+        });
+        let actions = match &error {
+            // RFC 5228 §2.10.6: all or nothing; what a failed script wanted is not done.
+            Some(problem) => {
+                self.note(|| format!("failed: {}; kept in the inbox", problem.problem));
+                vec![Action::Keep(Filing::default())]
+            }
+            None => {
+                if self.actions.keeps_implicitly() {
+                    self.note(|| "implicit keep".to_owned());
+                }
+                let content = self.letter.content();
+                std::mem::take(&mut self.actions).into_list(content)
+            }
+        };
+        Outcome { actions, error, trace: self.trace.steps }
+    }
+
+    pub(crate) fn block(&mut self, block: &Block) -> Result<Flow, Failure> {
+        for step in &block.0 {
+            self.budget.step()?;
+            self.at = (step.script.clone(), step.place);
+            match step.instruction.run(self)? {
+                Flow::Next => {}
+                flow @ Flow::Stop => return Ok(flow),
+            }
+        }
+        Ok(Flow::Next)
+    }
+
+    /// Runs a block one level deeper.
+    pub(crate) fn inner_block(&mut self, block: &Block) -> Result<Flow, Failure> {
+        self.trace.depth += 1;
+        let flow = self.block(block)?;
+        self.trace.depth -= 1;
+        Ok(flow)
+    }
+
+    pub(crate) fn holds(&mut self, check: &Check) -> Result<bool, Failure> {
+        self.budget.step()?;
+        self.at.1 = check.place;
+        self.trace.depth += 1;
+        let holds = check.condition.holds(self)?;
+        self.trace.depth -= 1;
+        self.at.1 = check.place;
+        self.note(|| format!("{}: {}", check.name, if holds { "holds" } else { "does not hold" }));
+        Ok(holds)
+    }
+
+    /// Takes the price of looking at so many octets.
+    pub(crate) fn spend(&mut self, octets: usize) -> Result<(), Failure> {
+        self.budget.work(octets)
+    }
+
+    /// Takes the price of keeping so many octets.
+    pub(crate) fn allocate(&mut self, octets: usize) -> Result<(), Failure> {
+        self.budget.memory(octets)
+    }
+
+    /// Writes down a step, if anybody wants to read it.
+    pub(crate) fn note(&mut self, what: impl FnOnce() -> String) {
+        if self.trace.tracing == Tracing::On && self.trace.steps.len() < limits::TRACE_STEPS_MAX {
+            let (script, place) = self.at.clone();
+            // What strangers wrote must not reach a terminal raw.
+            let what = what().replace(|c: char| c.is_control(), "\u{fffd}");
+            self.trace.steps.push(TraceStep { script, place, depth: self.trace.depth, what });
+        }
+    }
+}
+
+/// A value as a trace shows it: cut where it is long.
+pub(crate) fn shown(value: &[u8]) -> String {
+    let text: Cow<'_, str> = String::from_utf8_lossy(value);
+    let cut = text.char_indices().find(|(index, _)| *index >= limits::TRACE_VALUE_OCTETS_MAX);
+    match cut {
+        Some((index, _)) => format!("\"{}…\"", text.get(..index).unwrap_or_default()),
+        None => format!("\"{text}\""),
+    }
+}
+
+/// Why a script can't go on (RFC 5228 §2.10.6).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Failure {
+    pub(crate) problem: String,
+    pub(crate) hint: Option<String>,
+}
+
+impl Failure {
+    pub(crate) fn new(problem: impl Into<String>) -> Self {
+        Self { problem: problem.into(), hint: None }
+    }
+
+    pub(crate) fn hint(self, hint: impl Into<String>) -> Self {
+        Self { hint: Some(hint.into()), ..self }
+    }
+}
+
+struct Trace {
+    tracing: Tracing,
+    steps: Vec<TraceStep>,
+    depth: usize,
+}
+
+/// What a run may still use up.
+struct Budget {
+    steps: u64,
+    work: u64,
+    memory: usize,
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self {
+            steps: limits::STEPS_MAX,
+            work: limits::WORK_OCTETS_MAX,
+            memory: limits::MEMORY_OCTETS_MAX,
+        }
+    }
+}
+
+impl Budget {
+    fn step(&mut self) -> Result<(), Failure> {
+        self.steps = self.steps.checked_sub(1).ok_or_else(|| {
+            Failure::new(format!("more than {} commands and tests", limits::STEPS_MAX))
+        })?;
+        Ok(())
+    }
+
+    fn work(&mut self, octets: usize) -> Result<(), Failure> {
+        let octets = u64::try_from(octets).unwrap_or(u64::MAX);
+        self.work = self.work.checked_sub(octets).ok_or_else(|| {
+            Failure::new("the script compares too much")
+                .hint("patterns with many \"*\" on long texts take long")
+        })?;
+        Ok(())
+    }
+
+    fn memory(&mut self, octets: usize) -> Result<(), Failure> {
+        self.memory = self
+            .memory
+            .checked_sub(octets)
+            .ok_or_else(|| Failure::new("the script needs too much memory"))?;
+        Ok(())
+    }
+}

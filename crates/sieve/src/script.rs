@@ -1,0 +1,71 @@
+//! A checked script: instructions, each a value that knows how to run itself.
+
+use std::sync::Arc;
+
+use crate::facts::Facts;
+use crate::letter::Message;
+use crate::outcome::Outcome;
+use crate::problem::Place;
+use crate::run::{Failure, Run};
+
+/// A script that was checked and can be run, any number of times and on several threads.
+pub struct Script {
+    pub(crate) name: Arc<str>,
+    pub(crate) block: Block,
+}
+
+impl Script {
+    /// Says what is to be done with `message`.
+    ///
+    /// Never fails and never panics: where the script fails the outcome holds the error, and the letter is
+    /// kept in the inbox.
+    pub fn run(&self, message: &Message<'_>, facts: &Facts<'_>) -> Outcome {
+        Run::whole(self, message, facts)
+    }
+
+    /// The name it was given.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+impl std::fmt::Debug for Script {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Script").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// Commands in order.
+pub(crate) struct Block(pub(crate) Vec<Step>);
+
+/// A command and where it stands.
+pub(crate) struct Step {
+    pub(crate) place: Place,
+    pub(crate) script: Arc<str>,
+    pub(crate) instruction: Box<dyn Instruction>,
+}
+
+/// A test and where it stands.
+pub(crate) struct Check {
+    pub(crate) place: Place,
+    pub(crate) name: &'static str,
+    pub(crate) condition: Box<dyn Condition>,
+}
+
+/// What a command does.
+pub(crate) trait Instruction: Send + Sync {
+    fn run(&self, run: &mut Run<'_>) -> Result<Flow, Failure>;
+}
+
+/// What a test finds out.
+pub(crate) trait Condition: Send + Sync {
+    fn holds(&self, run: &mut Run<'_>) -> Result<bool, Failure>;
+}
+
+/// What comes after a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Flow {
+    Next,
+    /// Nothing more, in no script (RFC 5228 §3.3).
+    Stop,
+}

@@ -1,0 +1,101 @@
+//! Scripts with messages, as the standards have them: a file for each standard, a row for each example.
+
+use crate::{Action, Content, Facts, Message, Outcome, compile};
+
+mod printing;
+mod rfc5228;
+mod rfc5229;
+
+/// RFC 5228 §1.2.
+pub(crate) const MESSAGE_A: &str = "\
+Date: Tue, 1 Apr 1997 09:06:31 -0800 (PST)
+From: coyote@desert.example.org
+To: roadrunner@acme.example.com
+Subject: I have a present for you
+
+Look, I'm sorry about the whole anvil thing, and I really
+didn't mean to try and drop it on you from the top of the
+cliff.
+";
+
+/// RFC 5228 §1.2.
+pub(crate) const MESSAGE_B: &str = "\
+From: youcouldberich!@reply-by-postal-mail.invalid
+Sender: b1ff@de.res.example.com
+To: rube@landru.example.com
+Date:  Mon, 31 Mar 1997 18:26:10 -0800
+Subject: $$$ YOU, TOO, CAN BE A MILLIONAIRE! $$$
+
+YOU MAY HAVE ALREADY WON TEN MILLION DOLLARS, BUT I DOUBT
+IT!
+";
+
+/// What tests tell a script.
+pub(crate) fn facts() -> Facts<'static> {
+    Facts {
+        envelope_from: Some("coyote@desert.example.org"),
+        envelope_to: Some("roadrunner@acme.example.com"),
+        ..Facts::default()
+    }
+}
+
+#[track_caller]
+pub(crate) fn outcome(script: &str, message: &str, facts: &Facts<'_>) -> Outcome {
+    let script = match compile("test", script.as_bytes()) {
+        Ok(script) => script,
+        Err(problems) => panic!("{problems}\n{script}"),
+    };
+    script.run(&Message::new(message.as_bytes()), facts)
+}
+
+/// What a script does, in a line: "fileinto x; keep", "discard", "error: …".
+#[track_caller]
+pub(crate) fn done(script: &str, message: &str) -> String {
+    described(&outcome(script, message, &facts()))
+}
+
+pub(crate) fn described(outcome: &Outcome) -> String {
+    if let Some(error) = &outcome.error {
+        assert!(matches!(outcome.actions.as_slice(), [Action::Keep(_)]), "{outcome:?}");
+        return format!("error: {error}");
+    }
+    let described: Vec<String> = outcome.actions.iter().map(describe).collect();
+    match described.is_empty() {
+        true => "discard".to_owned(),
+        false => described.join("; "),
+    }
+}
+
+fn describe(action: &Action) -> String {
+    let edited = |content: &Content| match content {
+        Content::Original => "",
+        Content::Edited(_) => " edited",
+    };
+    match action {
+        Action::Keep(filing) => format!("keep{}", edited(&filing.content)),
+        Action::FileInto { mailbox, filing } => {
+            format!("fileinto {mailbox}{}", edited(&filing.content))
+        }
+        Action::Redirect { to, content } => format!("redirect {to}{}", edited(content)),
+    }
+}
+
+/// Whether a test holds.
+#[track_caller]
+pub(crate) fn holds(requires: &str, test: &str, message: &str) -> bool {
+    let script = format!("require [\"fileinto\"{requires}];\nif {test} {{ fileinto \"yes\"; }}");
+    match done(&script, message).as_str() {
+        "fileinto yes" => true,
+        "keep" => false,
+        other => panic!("{other}\n{script}"),
+    }
+}
+
+/// What is wrong with a script.
+#[track_caller]
+pub(crate) fn refused(script: &str) -> String {
+    match compile("test", script.as_bytes()) {
+        Ok(_) => panic!("that is no mistake: {script}"),
+        Err(problems) => problems.to_string(),
+    }
+}
