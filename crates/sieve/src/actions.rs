@@ -1,7 +1,8 @@
 //! The actions that a run has decided on, and how they go together.
 
+use crate::extensions::copy::ImplicitKeep;
 use crate::limits;
-use crate::outcome::{Action, Content, Filing};
+use crate::outcome::{Action, Filing};
 use crate::run::Failure;
 
 /// Actions so far, and whether the implicit keep still stands (RFC 5228 §2.10.2).
@@ -9,13 +10,6 @@ use crate::run::Failure;
 pub(crate) struct Actions {
     list: Vec<Action>,
     implicit_keep: ImplicitKeep,
-}
-
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-enum ImplicitKeep {
-    #[default]
-    Stands,
-    Cancelled,
 }
 
 /// Whether an action was put on the list.
@@ -29,7 +23,11 @@ pub(crate) enum Added {
 impl Actions {
     /// Puts an action on the list, unless the same is there.
     pub(crate) fn add(&mut self, action: Action) -> Result<Added, Failure> {
-        if self.list.iter().any(|other| is_same(other, &action)) {
+        if let Some(same) = self.list.iter_mut().find(|other| is_same(other, &action)) {
+            // RFC 5232 §3: of two that are one, the last flags win.
+            if let (Some(filing), Some(last)) = (filing_mut(same), filed(&action)) {
+                filing.flags.clone_from(&last.1.flags);
+            }
             return Ok(Added::Again);
         }
         // RFC 5228 §2.10.4.
@@ -47,17 +45,21 @@ impl Actions {
         Ok(Added::Yes)
     }
 
-    pub(crate) fn cancel_implicit_keep(&mut self) {
-        self.implicit_keep = ImplicitKeep::Cancelled;
+    /// Cancels the implicit keep, or leaves it as it is.
+    pub(crate) fn implicit_keep(&mut self, keep: ImplicitKeep) {
+        match keep {
+            ImplicitKeep::Stands => {}
+            ImplicitKeep::Cancelled => self.implicit_keep = ImplicitKeep::Cancelled,
+        }
     }
 
     pub(crate) fn keeps_implicitly(&self) -> bool {
         self.implicit_keep == ImplicitKeep::Stands
     }
 
-    /// The list, with the implicit keep of `content` where it stands.
-    pub(crate) fn into_list(mut self, content: Content) -> Vec<Action> {
-        let keep = Action::Keep(Filing { content });
+    /// The list, with the implicit keep where it stands.
+    pub(crate) fn into_list(mut self, filing: Filing) -> Vec<Action> {
+        let keep = Action::Keep(filing);
         if self.keeps_implicitly() && !self.list.iter().any(|other| is_same(other, &keep)) {
             self.list.push(keep);
         }
@@ -88,6 +90,13 @@ fn filed(action: &Action) -> Option<(&str, &Filing)> {
             Some(("INBOX", filing))
         }
         Action::FileInto { mailbox, filing } => Some((mailbox, filing)),
+        Action::Redirect { .. } => None,
+    }
+}
+
+fn filing_mut(action: &mut Action) -> Option<&mut Filing> {
+    match action {
+        Action::Keep(filing) | Action::FileInto { filing, .. } => Some(filing),
         Action::Redirect { .. } => None,
     }
 }

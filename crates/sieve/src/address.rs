@@ -5,6 +5,7 @@ use mail_parser::parsers::MessageStream;
 use postroad_protocol::address::Address;
 
 use crate::check::{Args, Tag};
+use crate::extensions::subaddress;
 
 /// The group of tags that say which part of an address is looked at.
 pub(crate) const GROUP: &str = "address part";
@@ -19,6 +20,10 @@ pub(crate) enum AddressPart {
     All,
     LocalPart,
     Domain,
+    /// RFC 5233.
+    User,
+    /// RFC 5233.
+    Detail,
 }
 
 impl AddressPart {
@@ -26,16 +31,24 @@ impl AddressPart {
         match args.of_group(GROUP) {
             Some("localpart") => Self::LocalPart,
             Some("domain") => Self::Domain,
+            Some("user") => Self::User,
+            Some("detail") => Self::Detail,
             Some(_) | None => Self::All,
         }
     }
 
     /// That part of `address`, if it has one. What is no address has no parts (RFC 5228 §2.7.4).
-    pub(crate) fn within(self, address: &str) -> Option<&str> {
+    pub(crate) fn within<'a>(self, address: &'a str, separator: &str) -> Option<&'a str> {
         match self {
             Self::All => Some(address),
             Self::LocalPart => split(address).map(|(local_part, _)| local_part),
             Self::Domain => split(address).map(|(_, domain)| domain),
+            Self::User => {
+                split(address).map(|(local_part, _)| subaddress::user(local_part, separator))
+            }
+            Self::Detail => {
+                split(address).and_then(|(local_part, _)| subaddress::detail(local_part, separator))
+            }
         }
     }
 }
@@ -124,9 +137,9 @@ mod tests {
             ("a@", None, None),
             ("", None, None),
         ] {
-            assert_eq!(AddressPart::LocalPart.within(address), local_part, "{address}");
-            assert_eq!(AddressPart::Domain.within(address), domain, "{address}");
-            assert_eq!(AddressPart::All.within(address), Some(address));
+            assert_eq!(AddressPart::LocalPart.within(address, "+"), local_part, "{address}");
+            assert_eq!(AddressPart::Domain.within(address, "+"), domain, "{address}");
+            assert_eq!(AddressPart::All.within(address, "+"), Some(address));
         }
     }
 

@@ -8,6 +8,8 @@ pub struct Facts<'a> {
     pub envelope_from: Option<&'a str>,
     /// The RCPT TO that led here.
     pub envelope_to: Option<&'a str>,
+    /// What parts user and detail in a local part, as the mail system has it; empty for nothing (RFC 5233 §4).
+    pub detail_separator: &'a str,
     /// Whether to say step by step what was found.
     pub tracing: Tracing,
 }
@@ -24,7 +26,12 @@ pub enum Tracing {
 
 impl Default for Facts<'_> {
     fn default() -> Self {
-        Self { envelope_from: None, envelope_to: None, tracing: Tracing::Off }
+        Self {
+            envelope_from: None,
+            envelope_to: None,
+            detail_separator: "+",
+            tracing: Tracing::Off,
+        }
     }
 }
 

@@ -32,6 +32,7 @@ pub fn sieve(octets: &[u8]) {
         envelope_from: Some("from@there.example"),
         envelope_to: Some("to+detail@our.example"),
         tracing: Tracing::On,
+        ..Facts::default()
     };
     let outcome = compiled.run(&Message::new(message), &facts);
     assert!(outcome.actions.len() <= limits::ACTIONS_MAX + 1);

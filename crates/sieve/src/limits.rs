@@ -42,3 +42,8 @@ pub const VARIABLE_OCTETS_MAX: usize = 16 * 1024;
 const _: () = assert!(VARIABLE_OCTETS_MAX >= 4 * 4_000);
 /// The last match variable; RFC 5229 §6 asks for at least nine.
 pub const MATCH_VARIABLES_MAX: usize = 99;
+
+/// Flags that a letter is filed with; file systems and clients keep a few dozen (RFC 5232 §2 lets us ignore more).
+pub const FLAGS_MAX: usize = 64;
+/// Octets of a flag's name.
+pub const FLAG_OCTETS_MAX: usize = 100;

@@ -46,6 +46,8 @@ pub enum Action {
 pub struct Filing {
     /// What is filed.
     pub content: Content,
+    /// IMAP flags and keywords (RFC 5232); those that can't be stored are left out.
+    pub flags: Vec<String>,
 }
 
 /// The letter as it came, or as the script changed it.

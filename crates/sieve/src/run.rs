@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use crate::actions::Actions;
+use crate::extensions::imap4flags::Flags;
 use crate::extensions::variables::Variables;
 use crate::facts::{Facts, Tracing};
 use crate::letter::{Letter, Message};
@@ -19,6 +20,7 @@ pub(crate) struct Run<'a> {
     pub(crate) letter: Letter<'a>,
     pub(crate) actions: Actions,
     pub(crate) variables: Variables,
+    pub(crate) flags: Flags,
     budget: Budget,
     trace: Trace,
     /// The command or test that is being looked at.
@@ -36,6 +38,7 @@ impl<'a> Run<'a> {
             letter: Letter::new(message),
             actions: Actions::default(),
             variables: Variables::default(),
+            flags: Flags::default(),
             budget: Budget::default(),
             trace: Trace { tracing: facts.tracing, steps: Vec::new(), depth: 0 },
             at: (script.name.clone(), Place::default()),
@@ -66,7 +69,8 @@ impl<'a> Run<'a> {
                     self.note(|| "implicit keep".to_owned());
                 }
                 let content = self.letter.content();
-                std::mem::take(&mut self.actions).into_list(content)
+                let flags = std::mem::take(&mut self.flags).into_list();
+                std::mem::take(&mut self.actions).into_list(Filing { content, flags })
             }
         };
         Outcome { actions, error, trace: self.trace.steps }

@@ -3,7 +3,9 @@
 use crate::actions::Added;
 use crate::address::parse_outbound;
 use crate::check::{CommandKind, Kind, Signature, TakesBlock};
-use crate::outcome::{Action, Filing};
+use crate::extensions::copy::ImplicitKeep;
+use crate::filing::FilingOptions;
+use crate::outcome::Action;
 use crate::run::{Failure, Run};
 use crate::script::{Flow, Instruction};
 use crate::text::{Text, check_constant};
@@ -12,7 +14,7 @@ pub(super) const KEEP: CommandKind = CommandKind {
     name: "keep",
     signature: Signature::NONE,
     block: TakesBlock::No,
-    check: |_, _| Ok(Box::new(Keep)),
+    check: |args, checker| Ok(Box::new(Keep { options: FilingOptions::of(args, checker)? })),
 };
 
 pub(super) const DISCARD: CommandKind = CommandKind {
@@ -29,16 +31,18 @@ pub(super) const REDIRECT: CommandKind = CommandKind {
     check: |args, checker| {
         let to = args.text(0, checker)?;
         check_constant(&to, |to| parse_outbound(to).map(drop))?;
-        Ok(Box::new(Redirect { to }))
+        Ok(Box::new(Redirect { to, implicit_keep: ImplicitKeep::behind(args) }))
     },
 };
 
-struct Keep;
+struct Keep {
+    options: FilingOptions,
+}
 
 impl Instruction for Keep {
     fn run(&self, run: &mut Run<'_>) -> Result<Flow, Failure> {
-        let filing = Filing { content: run.letter.content() };
-        run.actions.cancel_implicit_keep();
+        let filing = self.options.filing(run.letter.content(), run)?;
+        run.actions.implicit_keep(ImplicitKeep::Cancelled);
         add(run, Action::Keep(filing), || "keep in the inbox".to_owned())
     }
 }
@@ -48,7 +52,7 @@ struct Discard;
 
 impl Instruction for Discard {
     fn run(&self, run: &mut Run<'_>) -> Result<Flow, Failure> {
-        run.actions.cancel_implicit_keep();
+        run.actions.implicit_keep(ImplicitKeep::Cancelled);
         run.note(|| "discard".to_owned());
         Ok(Flow::Next)
     }
@@ -56,6 +60,7 @@ impl Instruction for Discard {
 
 struct Redirect {
     to: Text,
+    implicit_keep: ImplicitKeep,
 }
 
 impl Instruction for Redirect {
@@ -65,7 +70,7 @@ impl Instruction for Redirect {
         let to = parse_outbound(&to).map_err(Failure::new)?;
         let what = format!("redirect to {to}");
         let content = run.letter.content();
-        run.actions.cancel_implicit_keep();
+        run.actions.implicit_keep(self.implicit_keep);
         add(run, Action::Redirect { to, content }, || what)
     }
 }

@@ -213,8 +213,9 @@ impl Condition for AddressTest {
             let raw: Vec<&[u8]> = run.letter.raw_values(&name).collect();
             for raw in raw {
                 run.spend(raw.len())?;
+                let separator = run.facts.detail_separator;
                 let found = address::addresses(raw);
-                let parts = found.iter().filter_map(|address| self.part.within(address));
+                let parts = found.iter().filter_map(|address| self.part.within(address, separator));
                 values.extend(parts.map(|part| (shown.clone(), part.as_bytes().to_vec().into())));
             }
         }

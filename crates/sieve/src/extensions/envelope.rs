@@ -66,8 +66,10 @@ impl Condition for Envelope {
             };
             let value = match address.map(without_route) {
                 // The null reverse-path is the empty string, whatever part is asked for.
+                // Nobody is counted there (RFC 5231 §4.2).
+                Some("") if self.matcher.counts() => None,
                 Some("") => Some(""),
-                Some(address) => self.address_part.within(address),
+                Some(address) => self.address_part.within(address, run.facts.detail_separator),
                 None => None,
             };
             values.extend(value.map(|value| (name, Cow::Borrowed(value.as_bytes()))));

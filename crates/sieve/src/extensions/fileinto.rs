@@ -2,11 +2,14 @@
 
 use crate::base::actions::add;
 use crate::check::{CommandKind, Extension, Kind, Signature, TakesBlock};
+use crate::filing::FilingOptions;
 use crate::limits;
-use crate::outcome::{Action, Filing};
+use crate::outcome::Action;
 use crate::run::{Failure, Run};
 use crate::script::{Flow, Instruction};
 use crate::text::{Text, check_constant};
+
+use super::copy::ImplicitKeep;
 
 pub(super) const EXTENSION: Extension = Extension {
     name: "fileinto",
@@ -17,7 +20,9 @@ pub(super) const EXTENSION: Extension = Extension {
         check: |args, checker| {
             let mailbox = args.text(0, checker)?;
             check_constant(&mailbox, check_mailbox)?;
-            Ok(Box::new(FileInto { mailbox }))
+            let options = FilingOptions::of(args, checker)?;
+            let implicit_keep = ImplicitKeep::behind(args);
+            Ok(Box::new(FileInto { mailbox, options, implicit_keep }))
         },
     }],
     tests: &[],
@@ -26,15 +31,17 @@ pub(super) const EXTENSION: Extension = Extension {
 
 struct FileInto {
     mailbox: Text,
+    options: FilingOptions,
+    implicit_keep: ImplicitKeep,
 }
 
 impl Instruction for FileInto {
     fn run(&self, run: &mut Run<'_>) -> Result<Flow, Failure> {
         let mailbox = self.mailbox.characters(run)?;
         check_mailbox(&mailbox).map_err(Failure::new)?;
-        let filing = Filing { content: run.letter.content() };
+        let filing = self.options.filing(run.letter.content(), run)?;
         let what = format!("file into \"{mailbox}\"");
-        run.actions.cancel_implicit_keep();
+        run.actions.implicit_keep(self.implicit_keep);
         add(run, Action::FileInto { mailbox, filing }, || what)
     }
 }

@@ -11,9 +11,13 @@
 use crate::base;
 use crate::check::{CommandKind, Extension, TestKind};
 
+pub(crate) mod copy;
 pub(crate) mod encoded_character;
 pub(crate) mod envelope;
 pub(crate) mod fileinto;
+pub(crate) mod imap4flags;
+pub(crate) mod relational;
+pub(crate) mod subaddress;
 pub(crate) mod variables;
 
 const TABLE: &[&Extension] = &[
@@ -22,9 +26,13 @@ const TABLE: &[&Extension] = &[
     &UNICODE_CASEMAP,
     &OCTET,
     &ASCII_CASEMAP,
+    &copy::EXTENSION,
     &encoded_character::EXTENSION,
     &envelope::EXTENSION,
     &fileinto::EXTENSION,
+    &imap4flags::EXTENSION,
+    &relational::EXTENSION,
+    &subaddress::EXTENSION,
     &variables::EXTENSION,
 ];
 

@@ -68,15 +68,24 @@ pub(crate) enum Reference {
 /// The variables of a run.
 #[derive(Debug, Default)]
 pub(crate) struct Variables {
-    pub(crate) named: BTreeMap<String, Vec<u8>>,
+    named: BTreeMap<String, Vec<u8>>,
     pub(crate) matched: Matched,
 }
 
 impl Variables {
     /// RFC 5229 §3: unknown variables are empty.
+    pub(crate) fn value_of(&self, name: &str) -> &[u8] {
+        self.named.get(name).map_or(b"", Vec::as_slice)
+    }
+
+    /// Sets a variable, by its name in lower case; to as much of `value` as one holds.
+    pub(crate) fn set(&mut self, name: &str, value: Vec<u8>) {
+        self.named.insert(name.to_owned(), kept(&value).to_vec());
+    }
+
     pub(crate) fn value(&self, reference: &Reference) -> &[u8] {
         match reference {
-            Reference::Named(name) => self.named.get(name).map_or(b"", Vec::as_slice),
+            Reference::Named(name) => self.value_of(name),
             Reference::Matched(index) => self.matched.0.get(*index).map_or(b"", Vec::as_slice),
         }
     }
@@ -296,9 +305,8 @@ impl Instruction for Set {
     fn run(&self, run: &mut Run<'_>) -> Result<Flow, Failure> {
         let value = self.value.value(run)?.into_owned();
         let value = self.modifiers.iter().fold(value, |value, modifier| modifier.apply(value));
-        let value = kept(&value).to_vec();
         run.note(|| format!("set {} to {}", self.name, shown(&value)));
-        run.variables.named.insert(self.name.clone(), value);
+        run.variables.set(&self.name, value);
         Ok(Flow::Next)
     }
 }
@@ -313,7 +321,11 @@ impl Condition for StringTest {
     fn holds(&self, run: &mut Run<'_>) -> Result<bool, Failure> {
         let mut values: Vec<(String, Cow<'_, [u8]>)> = Vec::new();
         for source in &self.sources {
-            values.push(("string".to_owned(), source.value(run)?));
+            let value = source.value(run)?;
+            // An empty string counts for nothing.
+            if !(self.matcher.counts() && value.is_empty()) {
+                values.push(("string".to_owned(), value));
+            }
         }
         self.matcher.any(run, &values)
     }

@@ -13,6 +13,7 @@ use comparator::fold_unicode;
 use glob::Glob;
 
 use crate::check::{Args, Checker, Kind, Tag};
+use crate::extensions::relational::Relation;
 use crate::extensions::variables::Matched;
 use crate::problem::Fault;
 use crate::run::{Failure, Run, shown};
@@ -34,6 +35,10 @@ enum MatchType {
     Is,
     Contains,
     Matches,
+    /// RFC 5231 §4.1.
+    Value(Relation),
+    /// RFC 5231 §4.2.
+    Count(Relation),
 }
 
 /// A match type, a comparator and keys.
@@ -41,7 +46,17 @@ pub(crate) struct Matcher {
     comparator: Comparator,
     match_type: MatchType,
     keys: Vec<Key>,
+    key_form: KeyForm,
     matched: KeepsMatched,
+}
+
+/// What a key's text is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum KeyForm {
+    /// One key.
+    Whole,
+    /// Keys with spaces between them (RFC 5232 §2).
+    Words,
 }
 
 /// Whether anybody can read match variables (RFC 5229 §3.2).
@@ -54,7 +69,7 @@ enum KeepsMatched {
 struct Key {
     text: Text,
     /// What the text comes to, where no variable is in it.
-    pattern: Option<Pattern>,
+    patterns: Option<Vec<Pattern>>,
 }
 
 /// A key, ready to be compared with.
@@ -67,9 +82,21 @@ enum Pattern {
 impl Matcher {
     /// From the tags, and the positional argument `keys`.
     pub(crate) fn of(args: &Args<'_>, keys: usize, checker: &Checker<'_>) -> Result<Self, Fault> {
+        Self::with(KeyForm::Whole, args, keys, checker)
+    }
+
+    /// As [`Matcher::of`], for keys of that form.
+    pub(crate) fn with(
+        key_form: KeyForm,
+        args: &Args<'_>,
+        keys: usize,
+        checker: &Checker<'_>,
+    ) -> Result<Self, Fault> {
         let match_type = match args.of_group(GROUP) {
             Some("contains") => MatchType::Contains,
             Some("matches") => MatchType::Matches,
+            Some("value") => MatchType::Value(Relation::of(args, "value", checker)?),
+            Some("count") => MatchType::Count(Relation::of(args, "count", checker)?),
             // RFC 5228 §2.7.1: ":is" is what isn't said.
             Some(_) | None => MatchType::Is,
         };
@@ -84,21 +111,38 @@ impl Matcher {
             true => KeepsMatched::Yes,
             false => KeepsMatched::No,
         };
-        let mut matcher = Self { comparator, match_type, keys: Vec::new(), matched };
+        let mut matcher = Self { comparator, match_type, keys: Vec::new(), key_form, matched };
         for text in args.texts(keys, checker)? {
-            let pattern = text.constant().map(|constant| matcher.pattern(constant));
-            let pattern = pattern.transpose().map_err(|what| Fault::new(text.place, what))?;
-            matcher.keys.push(Key { text, pattern });
+            let patterns = text.constant().map(|constant| matcher.patterns(constant));
+            let patterns = patterns.transpose().map_err(|what| Fault::new(text.place, what))?;
+            matcher.keys.push(Key { text, patterns });
         }
         Ok(matcher)
+    }
+
+    fn patterns(&self, key: &[u8]) -> Result<Vec<Pattern>, String> {
+        match self.key_form {
+            KeyForm::Whole => Ok(vec![self.pattern(key)?]),
+            KeyForm::Words => {
+                let words = key.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+                words.map(|word| self.pattern(word)).collect()
+            }
+        }
     }
 
     fn pattern(&self, key: &[u8]) -> Result<Pattern, String> {
         let fold = |octets: &[u8]| self.comparator.fold(octets).into_owned();
         Ok(match self.match_type {
             MatchType::Is | MatchType::Contains => Pattern::Plain(fold(key)),
+            // Numbers are compared as they are.
+            MatchType::Value(_) | MatchType::Count(_) => Pattern::Plain(key.to_vec()),
             MatchType::Matches => Pattern::Glob(Glob::parse(key, fold)),
         })
+    }
+
+    /// Whether values are only counted.
+    pub(crate) fn counts(&self) -> bool {
+        matches!(self.match_type, MatchType::Count(_))
     }
 
     /// Whether any value matches any key; left to right, and no further than needed (RFC 5229 §3.2).
@@ -107,21 +151,32 @@ impl Matcher {
         run: &mut Run<'_>,
         values: &[(String, Cow<'_, [u8]>)],
     ) -> Result<bool, Failure> {
+        let count;
+        let values = match self.counts() {
+            false => values,
+            true => {
+                let digits = values.len().to_string().into_bytes();
+                count = [("number of them".to_owned(), Cow::Owned(digits))];
+                &count
+            }
+        };
         for (name, value) in values {
             for key in &self.keys {
                 let made;
-                let pattern = match &key.pattern {
-                    Some(pattern) => pattern,
+                let patterns = match &key.patterns {
+                    Some(patterns) => patterns,
                     None => {
                         let text = key.text.value(run)?;
-                        made = self.pattern(&text).map_err(Failure::new)?;
+                        made = self.patterns(&text).map_err(Failure::new)?;
                         &made
                     }
                 };
-                if self.matches(run, value, pattern)? {
-                    let key = key.text.value(run)?;
-                    run.note(|| format!("{name} {} matches {}", shown(value), shown(&key)));
-                    return Ok(true);
+                for pattern in patterns {
+                    if self.matches(run, value, pattern)? {
+                        let key = key.text.value(run)?;
+                        run.note(|| format!("{name} {} matches {}", shown(value), shown(&key)));
+                        return Ok(true);
+                    }
                 }
             }
             run.note(|| format!("{name} {} matches no key", shown(value)));
@@ -133,11 +188,14 @@ impl Matcher {
         run.spend(value.len() + 1)?;
         match key {
             Pattern::Plain(key) => {
-                let value = self.comparator.fold(value);
+                let fold = || self.comparator.fold(value);
                 Ok(match self.match_type {
-                    MatchType::Is => *value == **key,
-                    MatchType::Contains => memchr::memmem::find(&value, key).is_some(),
+                    MatchType::Is => *fold() == **key,
+                    MatchType::Contains => memchr::memmem::find(&fold(), key).is_some(),
                     MatchType::Matches => false,
+                    MatchType::Value(relation) | MatchType::Count(relation) => {
+                        relation.holds(self.comparator.order(value, key))
+                    }
                 })
             }
             Pattern::Glob(glob) => self.matches_glob(run, value, glob),

@@ -1,10 +1,14 @@
 //! Scripts with messages, as the standards have them: a file for each standard, a row for each example.
 
-use crate::{Action, Content, Facts, Message, Outcome, compile};
+use crate::{Action, Content, Facts, Filing, Message, Outcome, compile};
 
 mod printing;
+mod rfc3894;
 mod rfc5228;
 mod rfc5229;
+mod rfc5231;
+mod rfc5232;
+mod rfc5233;
 
 /// RFC 5228 §1.2.
 pub(crate) const MESSAGE_A: &str = "\
@@ -66,16 +70,27 @@ pub(crate) fn described(outcome: &Outcome) -> String {
     }
 }
 
+/// Flags in parentheses; and whether the letter was changed.
+fn how(filing: &Filing) -> String {
+    let flags = match filing.flags.as_slice() {
+        [] => String::new(),
+        flags => format!(" ({})", flags.join(" ")),
+    };
+    let edited = match filing.content {
+        Content::Original => "",
+        Content::Edited(_) => " edited",
+    };
+    format!("{flags}{edited}")
+}
+
 fn describe(action: &Action) -> String {
     let edited = |content: &Content| match content {
         Content::Original => "",
         Content::Edited(_) => " edited",
     };
     match action {
-        Action::Keep(filing) => format!("keep{}", edited(&filing.content)),
-        Action::FileInto { mailbox, filing } => {
-            format!("fileinto {mailbox}{}", edited(&filing.content))
-        }
+        Action::Keep(filing) => format!("keep{}", how(filing)),
+        Action::FileInto { mailbox, filing } => format!("fileinto {mailbox}{}", how(filing)),
         Action::Redirect { to, content } => format!("redirect {to}{}", edited(content)),
     }
 }
