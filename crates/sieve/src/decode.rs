@@ -7,6 +7,25 @@ use mail_parser::parsers::MessageStream;
 /// Octets that an encoded word may have; RFC 2047 §2 says 75, and not everybody listens.
 const ENCODED_WORD_OCTETS_MAX: usize = 2_000;
 
+/// A field's value as a script sees it: without white space around it, too (RFC 5228 §5.7).
+pub(crate) fn value(raw_value: Cow<'_, [u8]>) -> Cow<'_, [u8]> {
+    // Most values are plain: nothing is copied then.
+    match raw_value {
+        Cow::Borrowed(raw_value) => trimmed(encoded_words(unfold(raw_value))),
+        Cow::Owned(raw_value) => {
+            Cow::Owned(trimmed(encoded_words(unfold(&raw_value))).into_owned())
+        }
+    }
+}
+
+fn trimmed(value: Cow<'_, [u8]>) -> Cow<'_, [u8]> {
+    match value {
+        Cow::Borrowed(value) => Cow::Borrowed(value.trim_ascii()),
+        Cow::Owned(value) if value.trim_ascii().len() == value.len() => Cow::Owned(value),
+        Cow::Owned(value) => Cow::Owned(value.trim_ascii().to_vec()),
+    }
+}
+
 /// Takes the line ends out of a folded value.
 pub(crate) fn unfold(raw_value: &[u8]) -> Cow<'_, [u8]> {
     let raw_value = raw_value.trim_ascii();

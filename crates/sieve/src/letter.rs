@@ -1,10 +1,13 @@
 //! The message, as a script sees and changes it.
 
 use std::borrow::Cow;
+use std::rc::Rc;
+use std::sync::Arc;
 
 use postroad_protocol::header;
 
 use crate::decode;
+use crate::mime::{self, Part};
 use crate::outcome::Content;
 
 /// A message as it came, whole.
@@ -23,51 +26,120 @@ impl<'a> Message<'a> {
 /// A message while a script looks at it.
 #[derive(Debug)]
 pub(crate) struct Letter<'a> {
+    fields: Vec<Field<'a>>,
+    /// From the empty line behind the header on.
+    tail: Cow<'a, [u8]>,
+    /// What it came as.
     raw: &'a [u8],
-    fields: Vec<header::Field<'a>>,
+    /// What it is now, if that isn't what it came as; made when somebody asks.
+    edited: Edited,
+    parts: Option<Rc<Part>>,
+}
+
+#[derive(Debug, Clone)]
+enum Edited {
+    No,
+    Yes,
+    Whole(Arc<[u8]>),
+}
+
+/// A header field: its octets, with the line end.
+#[derive(Debug, Clone)]
+pub(crate) struct Field<'a>(Cow<'a, [u8]>);
+
+impl<'a> Field<'a> {
+    fn parsed(&self) -> Option<header::Field<'_>> {
+        header::fields(&self.0).next()
+    }
+
+    fn is(&self, name: &[u8]) -> bool {
+        // What is no field has an empty name, and so has no field.
+        !name.is_empty() && self.parsed().is_some_and(|field| field.name.eq_ignore_ascii_case(name))
+    }
+
+    fn raw_value(&self) -> Cow<'a, [u8]> {
+        let start = memchr::memchr(b':', &self.0).map_or(self.0.len(), |colon| colon + 1);
+        match &self.0 {
+            Cow::Borrowed(raw) => Cow::Borrowed(raw.get(start..).unwrap_or_default()),
+            Cow::Owned(raw) => Cow::Owned(raw.get(start..).unwrap_or_default().to_vec()),
+        }
+    }
 }
 
 impl<'a> Letter<'a> {
     pub(crate) fn new(message: &Message<'a>) -> Self {
-        let fields = header::fields(message.raw).filter(|field| !field.name.is_empty()).collect();
-        Self { raw: message.raw, fields }
+        let mut walk = header::fields(message.raw);
+        let fields = walk.by_ref().map(|field| Field(Cow::Borrowed(field.raw))).collect();
+        let tail = Cow::Borrowed(walk.rest());
+        Self { fields, tail, raw: message.raw, edited: Edited::No, parts: None }
+    }
+
+    /// All octets, as the message is now.
+    pub(crate) fn octets(&mut self) -> Cow<'a, [u8]> {
+        match self.content() {
+            Content::Original => Cow::Borrowed(self.raw),
+            Content::Edited(octets) => Cow::Owned(octets.to_vec()),
+        }
     }
 
     /// Octets as RFC 5322 counts them: line ends are two (RFC 5228 §5.9).
-    pub(crate) fn size(&self) -> u64 {
-        let line_ends = memchr::memchr_iter(b'\n', self.raw);
-        let bare = line_ends.filter(|at| {
-            !matches!(at.checked_sub(1).map(|at| self.raw.get(at)), Some(Some(b'\r')))
-        });
-        u64::try_from(self.raw.len() + bare.count()).unwrap_or(u64::MAX)
+    pub(crate) fn size(&mut self) -> u64 {
+        let octets = self.octets();
+        let is_bare = |at: &usize| at.checked_sub(1).and_then(|at| octets.get(at)) != Some(&b'\r');
+        let bare = memchr::memchr_iter(b'\n', &octets).filter(is_bare).count();
+        u64::try_from(octets.len() + bare).unwrap_or(u64::MAX)
     }
 
     /// The raw values of the fields of this name, from the top.
-    pub(crate) fn raw_values(&self, name: &[u8]) -> impl Iterator<Item = &'a [u8]> {
-        let fields = self.fields.iter().filter(move |field| field.name.eq_ignore_ascii_case(name));
-        fields.map(|field| field.raw_value)
+    pub(crate) fn raw_values(&self, name: &[u8]) -> Vec<Cow<'a, [u8]>> {
+        self.fields.iter().filter(|field| field.is(name)).map(Field::raw_value).collect()
     }
 
     /// The values of the fields of this name: unfolded, decoded, without white space around them
     /// (RFC 5228 §2.4.2.2, §5.7).
-    pub(crate) fn values(&self, name: &[u8]) -> impl Iterator<Item = Cow<'a, [u8]>> {
-        self.raw_values(name).map(|value| trimmed(decode::encoded_words(decode::unfold(value))))
+    pub(crate) fn values(&self, name: &[u8]) -> Vec<Cow<'a, [u8]>> {
+        self.raw_values(name).into_iter().map(decode::value).collect()
     }
 
     pub(crate) fn has(&self, name: &[u8]) -> bool {
-        self.raw_values(name).next().is_some()
+        self.fields.iter().any(|field| field.is(name))
+    }
+
+    /// What follows the empty line; `None` where there is none.
+    pub(crate) fn body(&self) -> Option<Cow<'a, [u8]>> {
+        let start = match &*self.tail {
+            [b'\r', b'\n', ..] => 2,
+            [b'\n', ..] => 1,
+            _ => return None,
+        };
+        Some(match &self.tail {
+            Cow::Borrowed(tail) => Cow::Borrowed(tail.get(start..).unwrap_or_default()),
+            Cow::Owned(tail) => Cow::Owned(tail.get(start..).unwrap_or_default().to_vec()),
+        })
+    }
+
+    /// The message as its parts; ranges are of [`Letter::octets`].
+    pub(crate) fn parts(&mut self) -> Rc<Part> {
+        if let Some(parts) = &self.parts {
+            return parts.clone();
+        }
+        let parts = Rc::new(mime::parse(&self.octets()));
+        self.parts = Some(parts.clone());
+        parts
     }
 
     /// What an action that is taken now is about.
-    pub(crate) fn content(&self) -> Content {
-        Content::Original
-    }
-}
-
-fn trimmed(value: Cow<'_, [u8]>) -> Cow<'_, [u8]> {
-    match value {
-        Cow::Borrowed(value) => Cow::Borrowed(value.trim_ascii()),
-        Cow::Owned(value) if value.trim_ascii().len() == value.len() => Cow::Owned(value),
-        Cow::Owned(value) => Cow::Owned(value.trim_ascii().to_vec()),
+    pub(crate) fn content(&mut self) -> Content {
+        match &self.edited {
+            Edited::No => Content::Original,
+            Edited::Whole(octets) => Content::Edited(octets.clone()),
+            Edited::Yes => {
+                let fields = self.fields.iter().map(|field| &*field.0);
+                let octets: Vec<u8> = fields.chain([&*self.tail]).collect::<Vec<_>>().concat();
+                let octets: Arc<[u8]> = octets.into();
+                self.edited = Edited::Whole(octets.clone());
+                Content::Edited(octets)
+            }
+        }
     }
 }

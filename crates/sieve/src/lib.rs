@@ -39,6 +39,7 @@ mod letter;
 mod lexer;
 pub mod limits;
 mod matching;
+mod mime;
 mod outcome;
 mod parser;
 mod printer;

@@ -47,3 +47,8 @@ pub const MATCH_VARIABLES_MAX: usize = 99;
 pub const FLAGS_MAX: usize = 64;
 /// Octets of a flag's name.
 pub const FLAG_OCTETS_MAX: usize = 100;
+
+/// Levels of multiparts and enclosed messages that are taken apart; the rest is opaque (row A13).
+pub const PART_DEPTH_MAX: usize = 50;
+/// Parts that are taken apart; the rest is opaque (row A13).
+pub const PARTS_MAX: usize = 2_000;

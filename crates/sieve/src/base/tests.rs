@@ -176,7 +176,7 @@ impl Condition for Header {
         for name in &self.names {
             let name = name.value(run)?;
             let shown = String::from_utf8_lossy(&name).into_owned();
-            let found: Vec<_> = run.letter.values(&name).collect();
+            let found = run.letter.values(&name);
             values.extend(found.into_iter().map(|value| (shown.clone(), value)));
         }
         self.matcher.any(run, &values)
@@ -210,11 +210,10 @@ impl Condition for AddressTest {
         for name in &self.names {
             let name = name.value(run)?;
             let shown = String::from_utf8_lossy(&name).into_owned();
-            let raw: Vec<&[u8]> = run.letter.raw_values(&name).collect();
-            for raw in raw {
+            for raw in run.letter.raw_values(&name) {
                 run.spend(raw.len())?;
                 let separator = run.facts.detail_separator;
-                let found = address::addresses(raw);
+                let found = address::addresses(&raw);
                 let parts = found.iter().filter_map(|address| self.part.within(address, separator));
                 values.extend(parts.map(|part| (shown.clone(), part.as_bytes().to_vec().into())));
             }

@@ -11,6 +11,7 @@
 use crate::base;
 use crate::check::{CommandKind, Extension, TestKind};
 
+mod body;
 pub(crate) mod copy;
 pub(crate) mod encoded_character;
 pub(crate) mod envelope;
@@ -26,6 +27,7 @@ const TABLE: &[&Extension] = &[
     &UNICODE_CASEMAP,
     &OCTET,
     &ASCII_CASEMAP,
+    &body::EXTENSION,
     &copy::EXTENSION,
     &encoded_character::EXTENSION,
     &envelope::EXTENSION,

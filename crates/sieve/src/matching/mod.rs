@@ -120,6 +120,11 @@ impl Matcher {
         Ok(matcher)
     }
 
+    /// For tests that set no match variables.
+    pub(crate) fn keeping_nothing(self) -> Self {
+        Self { matched: KeepsMatched::No, ..self }
+    }
+
     fn patterns(&self, key: &[u8]) -> Result<Vec<Pattern>, String> {
         match self.key_form {
             KeyForm::Whole => Ok(vec![self.pattern(key)?]),

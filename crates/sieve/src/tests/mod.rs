@@ -4,6 +4,7 @@ use crate::{Action, Content, Facts, Filing, Message, Outcome, compile};
 
 mod printing;
 mod rfc3894;
+mod rfc5173;
 mod rfc5228;
 mod rfc5229;
 mod rfc5231;
