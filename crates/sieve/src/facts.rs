@@ -2,12 +2,17 @@
 
 use std::fmt;
 
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, Zoned};
+
 /// What a run is told. Nothing else comes in: the same script, message and facts give the same outcome.
 pub struct Facts<'a> {
     /// MAIL FROM; empty for the null reverse-path. `None` where the caller has no envelope.
     pub envelope_from: Option<&'a str>,
     /// The RCPT TO that led here.
     pub envelope_to: Option<&'a str>,
+    /// The time, in the user's zone.
+    pub now: Zoned,
     /// What parts user and detail in a local part, as the mail system has it; empty for nothing (RFC 5233 §4).
     pub detail_separator: &'a str,
     /// Whether to say step by step what was found.
@@ -29,6 +34,7 @@ impl Default for Facts<'_> {
         Self {
             envelope_from: None,
             envelope_to: None,
+            now: Zoned::new(Timestamp::UNIX_EPOCH, TimeZone::UTC),
             detail_separator: "+",
             tracing: Tracing::Off,
         }

@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use postroad_protocol::header;
 
-use crate::decode;
 use crate::mime::{self, Part};
 use crate::outcome::Content;
 
@@ -93,12 +92,6 @@ impl<'a> Letter<'a> {
     /// The raw values of the fields of this name, from the top.
     pub(crate) fn raw_values(&self, name: &[u8]) -> Vec<Cow<'a, [u8]>> {
         self.fields.iter().filter(|field| field.is(name)).map(Field::raw_value).collect()
-    }
-
-    /// The values of the fields of this name: unfolded, decoded, without white space around them
-    /// (RFC 5228 §2.4.2.2, §5.7).
-    pub(crate) fn values(&self, name: &[u8]) -> Vec<Cow<'a, [u8]>> {
-        self.raw_values(name).into_iter().map(decode::value).collect()
     }
 
     pub(crate) fn has(&self, name: &[u8]) -> bool {

@@ -32,6 +32,7 @@ mod check;
 mod decode;
 mod extensions;
 mod facts;
+mod fields;
 mod filing;
 #[doc(hidden)]
 pub mod fuzz;

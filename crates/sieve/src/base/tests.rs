@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use crate::address::{self, AddressPart};
 use crate::check::{Args, Checker, Kind, Signature, Tag, TakesTests, TestKind};
+use crate::decode;
+use crate::fields::Fields;
 use crate::matching::{self, Matcher};
 use crate::problem::Fault;
 use crate::run::{Failure, Run};
@@ -160,25 +162,20 @@ pub(super) const HEADER: TestKind = TestKind {
         tests: TakesTests::None,
     },
     check: |args, checker| {
-        let names = args.texts(0, checker)?;
-        Ok(Box::new(Header { names, matcher: Matcher::of(args, 1, checker)? }))
+        let fields = Fields::of(args, 0, checker)?;
+        Ok(Box::new(Header { fields, matcher: Matcher::of(args, 1, checker)? }))
     },
 };
 
 struct Header {
-    names: Vec<Text>,
+    fields: Fields,
     matcher: Matcher,
 }
 
 impl Condition for Header {
     fn holds(&self, run: &mut Run<'_>) -> Result<bool, Failure> {
-        let mut values = Vec::new();
-        for name in &self.names {
-            let name = name.value(run)?;
-            let shown = String::from_utf8_lossy(&name).into_owned();
-            let found = run.letter.values(&name);
-            values.extend(found.into_iter().map(|value| (shown.clone(), value)));
-        }
+        let found = self.fields.raw(run)?.into_iter();
+        let values: Vec<_> = found.map(|(name, raw)| (name, decode::value(raw))).collect();
         self.matcher.any(run, &values)
     }
 }
@@ -191,32 +188,27 @@ pub(super) const ADDRESS: TestKind = TestKind {
         tests: TakesTests::None,
     },
     check: |args, checker| {
-        let names = args.texts(0, checker)?;
+        let fields = Fields::of(args, 0, checker)?;
         let part = AddressPart::of(args);
-        Ok(Box::new(AddressTest { names, part, matcher: Matcher::of(args, 1, checker)? }))
+        Ok(Box::new(AddressTest { fields, part, matcher: Matcher::of(args, 1, checker)? }))
     },
 };
 
 /// Works on any field: what holds no addresses gives none (RFC 5228 §5.1 asks for at least some names).
 struct AddressTest {
-    names: Vec<Text>,
+    fields: Fields,
     part: AddressPart,
     matcher: Matcher,
 }
 
 impl Condition for AddressTest {
     fn holds(&self, run: &mut Run<'_>) -> Result<bool, Failure> {
+        let separator = run.facts.detail_separator;
         let mut values: Vec<(String, Cow<'_, [u8]>)> = Vec::new();
-        for name in &self.names {
-            let name = name.value(run)?;
-            let shown = String::from_utf8_lossy(&name).into_owned();
-            for raw in run.letter.raw_values(&name) {
-                run.spend(raw.len())?;
-                let separator = run.facts.detail_separator;
-                let found = address::addresses(&raw);
-                let parts = found.iter().filter_map(|address| self.part.within(address, separator));
-                values.extend(parts.map(|part| (shown.clone(), part.as_bytes().to_vec().into())));
-            }
+        for (name, raw) in self.fields.raw(run)? {
+            let found = address::addresses(&raw);
+            let parts = found.iter().filter_map(|address| self.part.within(address, separator));
+            values.extend(parts.map(|part| (name.clone(), part.as_bytes().to_vec().into())));
         }
         self.matcher.any(run, &values)
     }

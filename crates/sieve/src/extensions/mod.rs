@@ -13,10 +13,12 @@ use crate::check::{CommandKind, Extension, TestKind};
 
 mod body;
 pub(crate) mod copy;
+mod date;
 pub(crate) mod encoded_character;
 pub(crate) mod envelope;
 pub(crate) mod fileinto;
 pub(crate) mod imap4flags;
+pub(crate) mod index;
 pub(crate) mod relational;
 pub(crate) mod subaddress;
 pub(crate) mod variables;
@@ -29,10 +31,12 @@ const TABLE: &[&Extension] = &[
     &ASCII_CASEMAP,
     &body::EXTENSION,
     &copy::EXTENSION,
+    &date::EXTENSION,
     &encoded_character::EXTENSION,
     &envelope::EXTENSION,
     &fileinto::EXTENSION,
     &imap4flags::EXTENSION,
+    &index::EXTENSION,
     &relational::EXTENSION,
     &subaddress::EXTENSION,
     &variables::EXTENSION,

@@ -10,6 +10,7 @@ mod rfc5229;
 mod rfc5231;
 mod rfc5232;
 mod rfc5233;
+mod rfc5260;
 
 /// RFC 5228 §1.2.
 pub(crate) const MESSAGE_A: &str = "\

@@ -1,0 +1,44 @@
+//! The header fields that a test looks at: what `header`, `address` and `date` have in common.
+
+use std::borrow::Cow;
+
+use crate::check::{Args, Checker};
+use crate::extensions::index::Selection;
+use crate::problem::Fault;
+use crate::run::{Failure, Run};
+use crate::text::Text;
+
+/// Names, and which of the fields of these names.
+pub(crate) struct Fields {
+    names: Vec<Text>,
+    selection: Selection,
+}
+
+impl Fields {
+    /// From the positional argument `names` and the tags that extensions add.
+    pub(crate) fn of(args: &Args<'_>, names: usize, checker: &Checker<'_>) -> Result<Self, Fault> {
+        Ok(Self { names: args.texts(names, checker)?, selection: Selection::of(args)? })
+    }
+
+    /// Only the first, unless the script says which (RFC 5260 §4).
+    pub(crate) fn first_by_default(self) -> Self {
+        Self { selection: self.selection.or_first(), ..self }
+    }
+
+    /// Names and raw values, in the order of the list, then of the message.
+    pub(crate) fn raw<'a>(
+        &self,
+        run: &mut Run<'a>,
+    ) -> Result<Vec<(String, Cow<'a, [u8]>)>, Failure> {
+        let mut found = Vec::new();
+        for name in &self.names {
+            let name = name.value(run)?;
+            let shown = String::from_utf8_lossy(&name).into_owned();
+            for value in run.letter.raw_values(&name) {
+                run.spend(value.len())?;
+                found.push((shown.clone(), value));
+            }
+        }
+        Ok(self.selection.of_all(found))
+    }
+}
