@@ -10,6 +10,15 @@ use crate::run::Failure;
 pub(crate) struct Actions {
     list: Vec<Action>,
     implicit_keep: ImplicitKeep,
+    vacation: Vacation,
+}
+
+/// Whether `vacation` was executed, whatever came of it.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Vacation {
+    #[default]
+    NotYet,
+    Asked,
 }
 
 /// Whether an action was put on the list.
@@ -30,6 +39,7 @@ impl Actions {
             }
             return Ok(Added::Again);
         }
+        self.check_compatible(&action)?;
         // RFC 5228 §2.10.4.
         if self.list.len() >= limits::ACTIONS_MAX {
             let problem = format!("more than {} actions", limits::ACTIONS_MAX);
@@ -43,6 +53,36 @@ impl Actions {
         }
         self.list.push(action);
         Ok(Added::Yes)
+    }
+
+    /// RFC 5429 §2.4: a letter is refused or delivered, not both; and who is refused isn't told of a vacation.
+    fn check_compatible(&self, action: &Action) -> Result<(), Failure> {
+        let is_reject = |action: &Action| matches!(action, Action::Reject { .. });
+        let problem = match (is_reject(action), self.list.iter().any(is_reject)) {
+            (true, true) => "a letter is refused only once",
+            (true, false) if self.list.is_empty() && self.vacation == Vacation::NotYet => {
+                return Ok(());
+            }
+            (false, false) => return Ok(()),
+            (true, false) | (false, true) => {
+                "a letter that is refused can't be filed, redirected or answered as well"
+            }
+        };
+        Err(Failure::new(problem).hint("\"stop\" behind the \"reject\" ends the script"))
+    }
+
+    /// Notes that a vacation response was asked for.
+    ///
+    /// # Errors
+    /// The second time (RFC 5230 §4.7), or where the letter was refused (RFC 5429 §2.4).
+    pub(crate) fn note_vacation(&mut self) -> Result<(), Failure> {
+        if self.list.iter().any(|action| matches!(action, Action::Reject { .. })) {
+            return Err(Failure::new("a letter that is refused isn't answered as well"));
+        }
+        match std::mem::replace(&mut self.vacation, Vacation::Asked) {
+            Vacation::NotYet => Ok(()),
+            Vacation::Asked => Err(Failure::new("\"vacation\" runs once in a script")),
+        }
     }
 
     /// Cancels the implicit keep, or leaves it as it is.
@@ -67,18 +107,14 @@ impl Actions {
     }
 }
 
-/// RFC 5228 §2.10.3: the same letter into the same mailbox, or to the same address, once.
+/// RFC 5228 §2.10.3: the same letter into the same mailbox, or to the same address, once. RFC 5293 §7: it stays
+/// the same when its header was edited.
 fn is_same(a: &Action, b: &Action) -> bool {
     match (a, b) {
-        (Action::Redirect { to, content }, Action::Redirect { to: to_b, content: content_b }) => {
-            to == to_b && content == content_b
-        }
-        _ => match (filed(a), filed(b)) {
-            (Some((mailbox, filing)), Some((mailbox_b, filing_b))) => {
-                mailbox == mailbox_b && filing.content == filing_b.content
-            }
-            (None, _) | (_, None) => false,
-        },
+        (Action::Redirect { to, .. }, Action::Redirect { to: to_b, .. }) => to == to_b,
+        _ => filed(a)
+            .zip(filed(b))
+            .is_some_and(|((mailbox, _), (mailbox_b, _))| mailbox == mailbox_b),
     }
 }
 
@@ -90,13 +126,13 @@ fn filed(action: &Action) -> Option<(&str, &Filing)> {
             Some(("INBOX", filing))
         }
         Action::FileInto { mailbox, filing } => Some((mailbox, filing)),
-        Action::Redirect { .. } => None,
+        Action::Redirect { .. } | Action::Reject { .. } | Action::Vacation(_) => None,
     }
 }
 
 fn filing_mut(action: &mut Action) -> Option<&mut Filing> {
     match action {
         Action::Keep(filing) | Action::FileInto { filing, .. } => Some(filing),
-        Action::Redirect { .. } => None,
+        Action::Redirect { .. } | Action::Reject { .. } | Action::Vacation(_) => None,
     }
 }

@@ -4,6 +4,9 @@ use std::fmt;
 
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
+use postroad_protocol::address::Address;
+
+use crate::outcome::MemoKind;
 
 /// What a run is told. Nothing else comes in: the same script, message and facts give the same outcome.
 pub struct Facts<'a> {
@@ -11,6 +14,10 @@ pub struct Facts<'a> {
     pub envelope_from: Option<&'a str>,
     /// The RCPT TO that led here.
     pub envelope_to: Option<&'a str>,
+    /// Addresses of the user; the first is what answers come from.
+    pub own_addresses: &'a [Address],
+    /// What earlier runs asked to be remembered.
+    pub past: &'a dyn Past,
     /// The time, in the user's zone.
     pub now: Zoned,
     /// What parts user and detail in a local part, as the mail system has it; empty for nothing (RFC 5233 §4).
@@ -34,6 +41,8 @@ impl Default for Facts<'_> {
         Self {
             envelope_from: None,
             envelope_to: None,
+            own_addresses: &[],
+            past: &Nothing,
             now: Zoned::new(Timestamp::UNIX_EPOCH, TimeZone::UTC),
             detail_separator: "+",
             tracing: Tracing::Off,
@@ -44,5 +53,20 @@ impl Default for Facts<'_> {
 impl fmt::Debug for Facts<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Facts").field("from", &self.envelope_from).finish_non_exhaustive()
+    }
+}
+
+/// What is remembered of earlier runs.
+pub trait Past {
+    /// Whether a [`Memo`](crate::Memo) with this key was kept, and its time isn't over.
+    fn remembers(&self, kind: MemoKind, key: &[u8]) -> bool;
+}
+
+/// Where nothing is known and nothing is there.
+struct Nothing;
+
+impl Past for Nothing {
+    fn remembers(&self, _: MemoKind, _: &[u8]) -> bool {
+        false
     }
 }

@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use postroad_protocol::header;
 
+use crate::extensions::editheader::End;
 use crate::mime::{self, Part};
-use crate::outcome::Content;
+use crate::outcome::{Content, Rest};
 
 /// A message as it came, whole.
 #[derive(Debug, Clone, Copy)]
@@ -30,16 +31,17 @@ pub(crate) struct Letter<'a> {
     tail: Cow<'a, [u8]>,
     /// What it came as.
     raw: &'a [u8],
-    /// What it is now, if that isn't what it came as; made when somebody asks.
-    edited: Edited,
+    header: Header,
     parts: Option<Rc<Part>>,
 }
 
+/// Whether the header is what it was when the letter came.
 #[derive(Debug, Clone)]
-enum Edited {
-    No,
-    Yes,
-    Whole(Arc<[u8]>),
+enum Header {
+    Original,
+    /// Changed; made into octets when somebody asks.
+    Edited,
+    Made(Arc<[u8]>),
 }
 
 /// A header field: its octets, with the line end.
@@ -70,14 +72,14 @@ impl<'a> Letter<'a> {
         let mut walk = header::fields(message.raw);
         let fields = walk.by_ref().map(|field| Field(Cow::Borrowed(field.raw))).collect();
         let tail = Cow::Borrowed(walk.rest());
-        Self { fields, tail, raw: message.raw, edited: Edited::No, parts: None }
+        Self { fields, tail, raw: message.raw, header: Header::Original, parts: None }
     }
 
     /// All octets, as the message is now.
     pub(crate) fn octets(&mut self) -> Cow<'a, [u8]> {
         match self.content() {
             Content::Original => Cow::Borrowed(self.raw),
-            Content::Edited(octets) => Cow::Owned(octets.to_vec()),
+            edited @ Content::Edited { .. } => Cow::Owned(edited.pieces(self.raw).concat()),
         }
     }
 
@@ -121,18 +123,54 @@ impl<'a> Letter<'a> {
         parts
     }
 
+    /// As [`Letter::raw_values`], each with what [`Letter::delete_fields`] calls it.
+    pub(crate) fn indexed_values(&self, name: &[u8]) -> Vec<(usize, Cow<'a, [u8]>)> {
+        let named = self.fields.iter().enumerate().filter(|(_, field)| field.is(name));
+        named.map(|(index, field)| (index, field.raw_value())).collect()
+    }
+
+    pub(crate) fn delete_fields(&mut self, doomed: &[usize]) {
+        if doomed.is_empty() {
+            return;
+        }
+        let mut index = 0..;
+        self.fields.retain(|_| index.next().is_some_and(|index| !doomed.contains(&index)));
+        self.header = Header::Edited;
+    }
+
+    /// Adds a field; name and value are safe, line ends in the value CRLF.
+    pub(crate) fn add_field(&mut self, end: End, name: &str, value: &str) {
+        let field = format!("{name}: {value}\r\n");
+        let is_lf = memchr::memchr(b'\n', self.raw)
+            .is_some_and(|at| at == 0 || self.raw.get(at - 1) != Some(&b'\r'));
+        let field = if is_lf { field.replace("\r\n", "\n") } else { field };
+        let field = Field(Cow::Owned(field.into_bytes()));
+        match end {
+            End::Top => self.fields.insert(0, field),
+            End::Bottom => self.fields.push(field),
+        }
+        self.header = Header::Edited;
+    }
+
+    pub(crate) fn header_octets(&self) -> usize {
+        self.fields.iter().map(|field| field.0.len()).sum()
+    }
+
     /// What an action that is taken now is about.
     pub(crate) fn content(&mut self) -> Content {
-        match &self.edited {
-            Edited::No => Content::Original,
-            Edited::Whole(octets) => Content::Edited(octets.clone()),
-            Edited::Yes => {
-                let fields = self.fields.iter().map(|field| &*field.0);
-                let octets: Vec<u8> = fields.chain([&*self.tail]).collect::<Vec<_>>().concat();
-                let octets: Arc<[u8]> = octets.into();
-                self.edited = Edited::Whole(octets.clone());
-                Content::Edited(octets)
+        let header: Arc<[u8]> = match &self.header {
+            Header::Original => return Content::Original,
+            Header::Made(header) => header.clone(),
+            Header::Edited => {
+                let fields: Vec<&[u8]> = self.fields.iter().map(|field| &*field.0).collect();
+                let header: Arc<[u8]> = fields.concat().into();
+                self.header = Header::Made(header.clone());
+                header
             }
+        };
+        Content::Edited {
+            header,
+            rest: Rest::Original { offset: self.raw.len() - self.tail.len() },
         }
     }
 }

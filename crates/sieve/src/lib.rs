@@ -29,6 +29,7 @@ mod actions;
 mod address;
 mod base;
 mod check;
+mod compose;
 mod decode;
 mod extensions;
 mod facts;
@@ -53,9 +54,11 @@ mod tests;
 mod text;
 
 pub use extensions::capabilities;
-pub use facts::{Facts, Tracing};
+pub use facts::{Facts, Past, Tracing};
 pub use letter::Message;
-pub use outcome::{Action, Content, Filing, Outcome, TraceStep};
+pub use outcome::{
+    Action, Content, Filing, Memo, MemoKind, Outcome, Refusal, Reply, Rest, TraceStep,
+};
 pub use problem::{Place, Problem, Problems};
 pub use script::Script;
 

@@ -52,3 +52,23 @@ pub const FLAG_OCTETS_MAX: usize = 100;
 pub const PART_DEPTH_MAX: usize = 50;
 /// Parts that are taken apart; the rest is opaque (row A13).
 pub const PARTS_MAX: usize = 2_000;
+
+/// Seconds of a day.
+pub const DAY_SECONDS: u64 = 24 * 60 * 60;
+/// Days that nobody is told again by `vacation`, unless the script says otherwise (RFC 5230 §4.1).
+pub const VACATION_DAYS: u64 = 7;
+/// The most days a script may say there; RFC 5230 §4.1 asks for more than 30.
+pub const VACATION_DAYS_MAX: u64 = 180;
+const _: () = assert!(VACATION_DAYS_MAX > 30);
+/// Characters of the subject of a letter that a script sends.
+pub const SUBJECT_CHARACTERS_MAX: usize = 500;
+/// Message-IDs in `References` of such a letter: the first, and the last of the thread.
+pub const REFERENCES_MAX: usize = 20;
+/// Octets of one Message-ID; RFC 5322 §2.1.1 lets no line be longer than 998.
+pub const MESSAGE_ID_OCTETS_MAX: usize = 250;
+
+/// Octets of the name of a field that a script adds.
+pub const FIELD_NAME_OCTETS_MAX: usize = 200;
+/// Octets of the value of a field that a script adds; RFC 5293 §4 asks for at least 998.
+pub const ADDED_FIELD_OCTETS_MAX: usize = 16 * 1024;
+const _: () = assert!(ADDED_FIELD_OCTETS_MAX >= 998);

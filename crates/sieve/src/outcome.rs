@@ -39,6 +39,16 @@ pub enum Action {
         /// What is sent.
         content: Content,
     },
+    /// Nowhere, and the sender is told so (RFC 5429), of the letter as it came. Nothing is sent to the null
+    /// reverse-path.
+    Reject {
+        /// In which way.
+        how: Refusal,
+        /// Why, in lines without control characters.
+        reason: Vec<String>,
+    },
+    /// An answer is sent.
+    Vacation(Reply),
 }
 
 /// How a letter is filed.
@@ -56,8 +66,76 @@ pub enum Content {
     /// As it came.
     #[default]
     Original,
-    /// These octets in its place.
+    /// Changed.
+    Edited {
+        /// The header, in place of what stood there.
+        header: Arc<[u8]>,
+        /// From the empty line behind the header on.
+        rest: Rest,
+    },
+}
+
+/// What follows the header of a changed letter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Rest {
+    /// What followed it when the letter came.
+    Original {
+        /// Where that begins.
+        offset: usize,
+    },
+    /// These octets.
     Edited(Arc<[u8]>),
+}
+
+impl Content {
+    /// What is stored or sent: two pieces, one after the other. `original` is the letter as it came.
+    pub fn pieces<'m>(&'m self, original: &'m [u8]) -> [&'m [u8]; 2] {
+        match self {
+            Self::Original => [original, &[]],
+            Self::Edited { header, rest: Rest::Edited(rest) } => [header, rest],
+            Self::Edited { header, rest: Rest::Original { offset } } => {
+                [header, original.get(*offset..).unwrap_or_default()]
+            }
+        }
+    }
+}
+
+/// How a letter is refused (RFC 5429).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// In a way that keeps the exact words: by a notice (MDN) where the protocol can't say them.
+    Reject,
+    /// In the protocol, if that is possible at all; the words may be replaced there.
+    Ereject,
+}
+
+/// A letter that answers this one (RFC 5230).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reply {
+    /// Who gets it: the envelope's recipient. Its sender is `<>`, and NOTIFY=NEVER (RFC 5230 §5.1).
+    pub to: Address,
+    /// The letter with CRLF as line ends; it lacks a Message-ID.
+    pub message: Vec<u8>,
+    /// What is to be remembered once it was sent; `None` where each letter is answered.
+    pub memo: Option<Memo>,
+}
+
+/// Something that a later run asks [`Past`](crate::Past) for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Memo {
+    /// What it is about.
+    pub kind: MemoKind,
+    /// What it is known by, of any length: a hash of it will do.
+    pub key: Vec<u8>,
+    /// How long it is to be remembered, from now on.
+    pub seconds: u64,
+}
+
+/// What is remembered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum MemoKind {
+    /// That somebody was told of an absence.
+    Vacation,
 }
 
 /// One step of a run.

@@ -15,6 +15,7 @@ use crate::run::{Failure, Run};
 pub(crate) struct Text {
     pub(crate) place: Place,
     pieces: Vec<Piece>,
+    source: Vec<u8>,
 }
 
 /// A part of a [`Text`].
@@ -27,16 +28,21 @@ pub(crate) enum Piece {
 impl Text {
     /// Reads a string as the required extensions have it: `${hex:…}` is decoded before variables are looked for
     /// (RFC 5229 §3.1).
-    pub(crate) fn parse(octets: &[u8], place: Place, checker: &Checker<'_>) -> Result<Self, Fault> {
+    pub(crate) fn parse(source: &[u8], place: Place, checker: &Checker<'_>) -> Result<Self, Fault> {
         let octets = match checker.has("encoded-character") {
-            true => encoded_character::decode(octets).map_err(|what| Fault::new(place, what))?,
-            false => Cow::Borrowed(octets),
+            true => encoded_character::decode(source).map_err(|what| Fault::new(place, what))?,
+            false => Cow::Borrowed(source),
         };
         let pieces = match checker.has("variables") {
             true => variables::pieces(&octets, checker).map_err(|what| Fault::new(place, what))?,
             false => vec![Piece::Plain(octets.into_owned())],
         };
-        Ok(Self { place, pieces })
+        Ok(Self { place, pieces, source: source.to_vec() })
+    }
+
+    /// As it stands in the script.
+    pub(crate) fn source(&self) -> &[u8] {
+        &self.source
     }
 
     /// The octets, where no variable is in it.

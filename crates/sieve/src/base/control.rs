@@ -38,8 +38,8 @@ fn check_require(
     for capability in args.literals(0)? {
         let known = || extensions::all().map(|extension| extension.name);
         let name = String::from_utf8_lossy(&capability.octets).into_owned();
-        match known().find(|known| *known == name && !known.is_empty()) {
-            Some(known) => checker.require(known),
+        match extensions::all().find(|known| known.name == name && !name.is_empty()) {
+            Some(extension) => checker.require(extension),
             None => {
                 let problem = format!("there is no extension \"{}\"", name.escape_debug());
                 let fault = Fault::new(capability.place, problem);

@@ -8,7 +8,6 @@ mod tests;
 
 /// `if` isn't in the table: with `elsif` and `else` it is several commands that are one.
 pub(crate) const EXTENSION: Extension = Extension {
-    name: "",
     commands: &[
         control::REQUIRE,
         control::STOP,
@@ -27,5 +26,5 @@ pub(crate) const EXTENSION: Extension = Extension {
         tests::SIZE,
         tests::TRUE,
     ],
-    tags: &[],
+    ..Extension::named("")
 };

@@ -78,8 +78,9 @@ impl<'a> Checker<'a> {
     }
 
     /// RFC 5228 §3.2: notes that an extension is used from here on.
-    pub(crate) fn require(&mut self, capability: &'static str) {
-        self.required.insert(capability);
+    pub(crate) fn require(&mut self, extension: &'static Extension) {
+        self.required.insert(extension.name);
+        self.required.extend(extension.implies);
     }
 
     /// Notes that a variable is set somewhere (RFC 5229 §6).

@@ -8,6 +8,8 @@ use crate::script::{Condition, Instruction};
 pub(crate) struct Extension {
     /// As `require` names it; empty for what needs no `require`.
     pub(crate) name: &'static str,
+    /// What else is required with it.
+    pub(crate) implies: &'static [&'static str],
     pub(crate) commands: &'static [CommandKind],
     pub(crate) tests: &'static [TestKind],
     /// What it adds to commands and tests of others.
@@ -17,7 +19,7 @@ pub(crate) struct Extension {
 impl Extension {
     /// One that only has a name: what it switches on is asked for where it matters.
     pub(crate) const fn named(name: &'static str) -> Self {
-        Self { name, commands: &[], tests: &[], tags: &[] }
+        Self { name, implies: &[], commands: &[], tests: &[], tags: &[] }
     }
 }
 

@@ -10,8 +10,6 @@ use crate::script::Condition;
 use crate::text::{Text, check_constant};
 
 pub(super) const EXTENSION: Extension = Extension {
-    name: "envelope",
-    commands: &[],
     tests: &[TestKind {
         name: "envelope",
         signature: Signature {
@@ -28,7 +26,7 @@ pub(super) const EXTENSION: Extension = Extension {
             Ok(Box::new(Envelope { parts, address_part, matcher: Matcher::of(args, 1, checker)? }))
         },
     }],
-    tags: &[],
+    ..Extension::named("envelope")
 };
 
 enum Part {

@@ -12,7 +12,6 @@ use crate::text::{Text, check_constant};
 use super::copy::ImplicitKeep;
 
 pub(super) const EXTENSION: Extension = Extension {
-    name: "fileinto",
     commands: &[CommandKind {
         name: "fileinto",
         signature: Signature { positional: &[&[Kind::Text]], ..Signature::NONE },
@@ -25,8 +24,7 @@ pub(super) const EXTENSION: Extension = Extension {
             Ok(Box::new(FileInto { mailbox, options, implicit_keep }))
         },
     }],
-    tests: &[],
-    tags: &[],
+    ..Extension::named("fileinto")
 };
 
 struct FileInto {

@@ -19,7 +19,6 @@ use crate::text::Text;
 use super::variables;
 
 pub(super) const EXTENSION: Extension = Extension {
-    name: "imap4flags",
     commands: &[
         command("setflag", |args, checker| check(args, checker, Change::Set)),
         command("addflag", |args, checker| check(args, checker, Change::Add)),
@@ -38,6 +37,7 @@ pub(super) const EXTENSION: Extension = Extension {
         on: On::Named(&["keep", "fileinto"]),
         tags: &[Tag::with("flags", Kind::Texts)],
     }],
+    ..Extension::named("imap4flags")
 };
 
 type CheckCommand = fn(&Args<'_>, &mut Checker<'_>) -> Result<Box<dyn Instruction>, Fault>;

@@ -14,13 +14,16 @@ use crate::check::{CommandKind, Extension, TestKind};
 mod body;
 pub(crate) mod copy;
 mod date;
+pub(crate) mod editheader;
 pub(crate) mod encoded_character;
 pub(crate) mod envelope;
 pub(crate) mod fileinto;
 pub(crate) mod imap4flags;
 pub(crate) mod index;
+mod reject;
 pub(crate) mod relational;
 pub(crate) mod subaddress;
+mod vacation;
 pub(crate) mod variables;
 
 const TABLE: &[&Extension] = &[
@@ -32,13 +35,18 @@ const TABLE: &[&Extension] = &[
     &body::EXTENSION,
     &copy::EXTENSION,
     &date::EXTENSION,
+    &editheader::EXTENSION,
     &encoded_character::EXTENSION,
     &envelope::EXTENSION,
     &fileinto::EXTENSION,
     &imap4flags::EXTENSION,
     &index::EXTENSION,
+    &reject::EREJECT,
+    &reject::REJECT,
     &relational::EXTENSION,
     &subaddress::EXTENSION,
+    &vacation::EXTENSION,
+    &vacation::SECONDS,
     &variables::EXTENSION,
 ];
 

@@ -18,7 +18,6 @@ use crate::script::{Condition, Flow, Instruction};
 use crate::text::{Piece, Text};
 
 pub(super) const EXTENSION: Extension = Extension {
-    name: "variables",
     commands: &[CommandKind {
         name: "set",
         signature: Signature {
@@ -41,7 +40,7 @@ pub(super) const EXTENSION: Extension = Extension {
             Ok(Box::new(StringTest { sources, matcher: Matcher::of(args, 1, checker)? }))
         },
     }],
-    tags: &[],
+    ..Extension::named("variables")
 };
 
 /// RFC 5229 §4.1: one of each precedence; those of higher precedence are applied first.

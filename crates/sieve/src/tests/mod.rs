@@ -7,10 +7,13 @@ mod rfc3894;
 mod rfc5173;
 mod rfc5228;
 mod rfc5229;
+mod rfc5230;
 mod rfc5231;
 mod rfc5232;
 mod rfc5233;
 mod rfc5260;
+mod rfc5293;
+mod rfc5429;
 
 /// RFC 5228 §1.2.
 pub(crate) const MESSAGE_A: &str = "\
@@ -80,7 +83,7 @@ fn how(filing: &Filing) -> String {
     };
     let edited = match filing.content {
         Content::Original => "",
-        Content::Edited(_) => " edited",
+        Content::Edited { .. } => " edited",
     };
     format!("{flags}{edited}")
 }
@@ -88,12 +91,14 @@ fn how(filing: &Filing) -> String {
 fn describe(action: &Action) -> String {
     let edited = |content: &Content| match content {
         Content::Original => "",
-        Content::Edited(_) => " edited",
+        Content::Edited { .. } => " edited",
     };
     match action {
         Action::Keep(filing) => format!("keep{}", how(filing)),
         Action::FileInto { mailbox, filing } => format!("fileinto {mailbox}{}", how(filing)),
         Action::Redirect { to, content } => format!("redirect {to}{}", edited(content)),
+        Action::Reject { how, reason } => format!("{how:?}: {}", reason.join(" / ")),
+        Action::Vacation(reply) => format!("vacation to {}", reply.to),
     }
 }
 
