@@ -18,6 +18,14 @@ pub struct Facts<'a> {
     pub own_addresses: &'a [Address],
     /// What earlier runs asked to be remembered.
     pub past: &'a dyn Past,
+    /// The user's mailboxes and annotations.
+    pub mailboxes: &'a dyn Mailboxes,
+    /// Items of RFC 5183 §4.1, by name in lower case: host, domain, remote-host, remote-ip.
+    pub environment: &'a [(&'a str, &'a str)],
+    /// How likely the letter is spam, where somebody we trust has looked (RFC 5235 §3.2).
+    pub spam_percent: Option<u8>,
+    /// What a virus scanner that we trust has found.
+    pub virus: Option<Virus>,
     /// The time, in the user's zone.
     pub now: Zoned,
     /// What parts user and detail in a local part, as the mail system has it; empty for nothing (RFC 5233 §4).
@@ -43,6 +51,10 @@ impl Default for Facts<'_> {
             envelope_to: None,
             own_addresses: &[],
             past: &Nothing,
+            mailboxes: &Nothing,
+            environment: &[],
+            spam_percent: None,
+            virus: None,
             now: Zoned::new(Timestamp::UNIX_EPOCH, TimeZone::UTC),
             detail_separator: "+",
             tracing: Tracing::Off,
@@ -62,11 +74,52 @@ pub trait Past {
     fn remembers(&self, kind: MemoKind, key: &[u8]) -> bool;
 }
 
+/// The user's mailboxes, by their names in UTF-8 as scripts have them.
+pub trait Mailboxes {
+    /// Whether it is there, and letters can be filed into it (RFC 5490 §3.1).
+    fn exists(&self, mailbox: &str) -> bool;
+
+    /// The value of an annotation of a mailbox, or of the server (RFC 5490 §3.3, §4.1).
+    fn metadata(&self, mailbox: Option<&str>, annotation: &str) -> Option<Vec<u8>>;
+
+    /// Whether the mailbox, or any, has this attribute (RFC 8579 §3; attributes in any case).
+    fn has_special_use(&self, mailbox: Option<&str>, attribute: &str) -> bool;
+}
+
+/// What a virus scanner found (RFC 5235 §3.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Virus {
+    /// Nothing.
+    None,
+    /// A virus, replaced by something harmless.
+    Replaced,
+    /// A virus, made harmless.
+    Cured,
+    /// Perhaps a virus.
+    Possible,
+    /// A virus.
+    Certain,
+}
+
 /// Where nothing is known and nothing is there.
 struct Nothing;
 
 impl Past for Nothing {
     fn remembers(&self, _: MemoKind, _: &[u8]) -> bool {
+        false
+    }
+}
+
+impl Mailboxes for Nothing {
+    fn exists(&self, _: &str) -> bool {
+        false
+    }
+
+    fn metadata(&self, _: Option<&str>, _: &str) -> Option<Vec<u8>> {
+        None
+    }
+
+    fn has_special_use(&self, _: Option<&str>, _: &str) -> bool {
         false
     }
 }

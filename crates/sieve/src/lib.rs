@@ -54,10 +54,10 @@ mod tests;
 mod text;
 
 pub use extensions::capabilities;
-pub use facts::{Facts, Past, Tracing};
+pub use facts::{Facts, Mailboxes, Past, Tracing, Virus};
 pub use letter::Message;
 pub use outcome::{
-    Action, Content, Filing, Memo, MemoKind, Outcome, Refusal, Reply, Rest, TraceStep,
+    Action, Content, Create, Filing, Memo, MemoKind, Outcome, Refusal, Reply, Rest, TraceStep,
 };
 pub use problem::{Place, Problem, Problems};
 pub use script::Script;

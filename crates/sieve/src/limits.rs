@@ -72,3 +72,19 @@ pub const FIELD_NAME_OCTETS_MAX: usize = 200;
 /// Octets of the value of a field that a script adds; RFC 5293 §4 asks for at least 998.
 pub const ADDED_FIELD_OCTETS_MAX: usize = 16 * 1024;
 const _: () = assert!(ADDED_FIELD_OCTETS_MAX >= 998);
+
+/// Seconds that `duplicate` remembers, unless the script says otherwise (RFC 7352 §3.3).
+pub const DUPLICATE_SECONDS: u64 = 7 * DAY_SECONDS;
+/// The most seconds a script may say there.
+pub const DUPLICATE_SECONDS_MAX: u64 = 90 * DAY_SECONDS;
+/// Things that a run asks to be remembered.
+pub const MEMOS_MAX: usize = 64;
+
+/// Octets of a regular expression.
+pub const REGEX_OCTETS_MAX: usize = 2_000;
+/// Octets of a compiled one.
+pub const REGEX_COMPILED_OCTETS_MAX: usize = 256 * 1024;
+/// Groups inside each other in one.
+pub const REGEX_NESTING_MAX: u32 = 50;
+/// What looking at an octet costs with one, in octets of other comparisons.
+pub const REGEX_COST: usize = 8;

@@ -13,6 +13,8 @@ use crate::problem::{Place, Problem};
 pub struct Outcome {
     /// In the order of the script, the implicit keep last. Empty: the letter is discarded.
     pub actions: Vec<Action>,
+    /// What is to be remembered, once the actions are done.
+    pub memos: Vec<Memo>,
     /// Why the script failed. The only action is then a keep, of the letter as it came, and the user is to be
     /// told (RFC 5228 §2.10.6).
     pub error: Option<Problem>,
@@ -58,6 +60,21 @@ pub struct Filing {
     pub content: Content,
     /// IMAP flags and keywords (RFC 5232); those that can't be stored are left out.
     pub flags: Vec<String>,
+    /// Whether the mailbox is to be made.
+    pub create: Create,
+    /// What the mailbox is for: one that has this attribute comes before the named one, and one that is made
+    /// gets it (RFC 8579 §4).
+    pub special_use: Option<String>,
+}
+
+/// What is done where a mailbox isn't there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Create {
+    /// What is configured.
+    #[default]
+    AsConfigured,
+    /// It is made; where that fails, the delivery fails (RFC 5490 §3.2).
+    IfMissing,
 }
 
 /// The letter as it came, or as the script changed it.
@@ -136,6 +153,8 @@ pub struct Memo {
 pub enum MemoKind {
     /// That somebody was told of an absence.
     Vacation,
+    /// Something was seen (RFC 7352).
+    Duplicate,
 }
 
 /// One step of a run.

@@ -82,11 +82,24 @@ pub(crate) struct Fault {
     pub(crate) place: Place,
     pub(crate) problem: String,
     pub(crate) hint: Option<String>,
+    pub(crate) kind: FaultKind,
+}
+
+/// Whether a script is wrong, or uses what isn't here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FaultKind {
+    Wrong,
+    Unknown,
 }
 
 impl Fault {
     pub(crate) fn new(place: Place, problem: impl Into<String>) -> Self {
-        Self { place, problem: problem.into(), hint: None }
+        Self { place, problem: problem.into(), hint: None, kind: FaultKind::Wrong }
+    }
+
+    /// Something that may be an extension which isn't here.
+    pub(crate) fn unknown(place: Place, problem: impl Into<String>) -> Self {
+        Self { kind: FaultKind::Unknown, ..Self::new(place, problem) }
     }
 
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
@@ -95,7 +108,7 @@ impl Fault {
     }
 
     pub(crate) fn within(self, script: &Arc<str>) -> Problem {
-        let Self { place, problem, hint } = self;
+        let Self { place, problem, hint, kind: _ } = self;
         Problem { script: script.clone(), place, problem, hint }
     }
 }

@@ -5,12 +5,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use crate::actions::Actions;
+use crate::extensions::ihave::Found;
 use crate::extensions::imap4flags::Flags;
 use crate::extensions::variables::Variables;
 use crate::facts::{Facts, Tracing};
 use crate::letter::{Letter, Message};
 use crate::limits;
-use crate::outcome::{Action, Filing, Outcome, TraceStep};
+use crate::outcome::{Action, Filing, Memo, Outcome, TraceStep};
 use crate::problem::{Place, Problem};
 use crate::script::{Block, Check, Flow, Script};
 
@@ -21,6 +22,8 @@ pub(crate) struct Run<'a> {
     pub(crate) actions: Actions,
     pub(crate) variables: Variables,
     pub(crate) flags: Flags,
+    pub(crate) found: Found,
+    memos: Vec<Memo>,
     budget: Budget,
     trace: Trace,
     /// The command or test that is being looked at.
@@ -39,6 +42,8 @@ impl<'a> Run<'a> {
             actions: Actions::default(),
             variables: Variables::default(),
             flags: Flags::default(),
+            found: Found::default(),
+            memos: Vec::new(),
             budget: Budget::default(),
             trace: Trace { tracing: facts.tracing, steps: Vec::new(), depth: 0 },
             at: (script.name.clone(), Place::default()),
@@ -70,16 +75,23 @@ impl<'a> Run<'a> {
                 }
                 let content = self.letter.content();
                 let flags = std::mem::take(&mut self.flags).into_list();
-                std::mem::take(&mut self.actions).into_list(Filing { content, flags })
+                std::mem::take(&mut self.actions).into_list(Filing {
+                    content,
+                    flags,
+                    ..Filing::default()
+                })
             }
         };
-        Outcome { actions, error, trace: self.trace.steps }
+        // RFC 7352 §3: a failed run has seen nothing.
+        let memos = if error.is_some() { Vec::new() } else { self.memos };
+        Outcome { actions, memos, error, trace: self.trace.steps }
     }
 
     pub(crate) fn block(&mut self, block: &Block) -> Result<Flow, Failure> {
         for step in &block.0 {
             self.budget.step()?;
             self.at = (step.script.clone(), step.place);
+            self.check_needs(&step.needs)?;
             match step.instruction.run(self)? {
                 Flow::Next => {}
                 flow @ Flow::Stop => return Ok(flow),
@@ -99,12 +111,33 @@ impl<'a> Run<'a> {
     pub(crate) fn holds(&mut self, check: &Check) -> Result<bool, Failure> {
         self.budget.step()?;
         self.at.1 = check.place;
+        self.check_needs(&check.needs)?;
         self.trace.depth += 1;
         let holds = check.condition.holds(self)?;
         self.trace.depth -= 1;
         self.at.1 = check.place;
         self.note(|| format!("{}: {}", check.name, if holds { "holds" } else { "does not hold" }));
         Ok(holds)
+    }
+
+    /// RFC 5463 §4 (1): an extension is there once an `ihave` has found it.
+    fn check_needs(&self, needs: &[&'static str]) -> Result<(), Failure> {
+        match self.found.missing(needs) {
+            None => Ok(()),
+            Some(extension) => Err(Failure::new(format!("this needs \"{extension}\""))
+                .hint("\"require\" lists it, or an \"ihave\" before this asks for it")),
+        }
+    }
+
+    /// Asks for something to be remembered, if the run succeeds; of two with one key, the last.
+    pub(crate) fn remember(&mut self, memo: Memo) -> Result<(), Failure> {
+        self.memos.retain(|other| (other.kind, &other.key) != (memo.kind, &memo.key));
+        if self.memos.len() >= limits::MEMOS_MAX {
+            let problem = format!("more than {} things to be remembered", limits::MEMOS_MAX);
+            return Err(Failure::new(problem));
+        }
+        self.memos.push(memo);
+        Ok(())
     }
 
     /// Takes the price of looking at so many octets.

@@ -42,6 +42,8 @@ pub(crate) struct Block(pub(crate) Vec<Step>);
 pub(crate) struct Step {
     pub(crate) place: Place,
     pub(crate) script: Arc<str>,
+    /// Extensions that an `ihave` must have found before (RFC 5463 §4).
+    pub(crate) needs: Vec<&'static str>,
     pub(crate) instruction: Box<dyn Instruction>,
 }
 
@@ -49,6 +51,8 @@ pub(crate) struct Step {
 pub(crate) struct Check {
     pub(crate) place: Place,
     pub(crate) name: &'static str,
+    /// As of a [`Step`].
+    pub(crate) needs: Vec<&'static str>,
     pub(crate) condition: Box<dyn Condition>,
 }
 

@@ -211,7 +211,7 @@ fn find_tag(
         }
     }
     let problem = format!("\"{command}\" takes no \":{tag}\"");
-    let fault = Fault::new(place, problem);
+    let fault = Fault::unknown(place, problem);
     if let Some(extension) = missing {
         // RFC 5228 §2.10.5: as if it were unknown; but people forget the line.
         return Err(fault.hint(format!("unless \"require\" lists \"{extension}\"")));

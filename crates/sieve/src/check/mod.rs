@@ -4,6 +4,7 @@
 //! What there is to be resolved stands in one table, [`extensions::all`]; what each command makes of its
 //! arguments in the `check` function beside it. Goes on behind a problem, so that one look shows them all.
 
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -16,11 +17,11 @@ pub(crate) use signature::{
 };
 
 use crate::base::control;
-use crate::extensions;
+use crate::extensions::{self, ihave};
 use crate::limits;
 use crate::parser;
-use crate::problem::{Fault, Place, Problem, Problems};
-use crate::script::{Block, Check, Instruction, Script, Step};
+use crate::problem::{Fault, FaultKind, Place, Problem, Problems};
+use crate::script::{Block, Check, Condition, Instruction, Script, Step};
 use crate::syntax::{Command, Commands, Test};
 
 /// Checks a script.
@@ -30,6 +31,7 @@ pub(crate) fn check(name: &str, text: &[u8]) -> Result<Script, Problems> {
     let mut checker = Checker {
         script: name.clone(),
         required: BTreeSet::new(),
+        needed: RefCell::default(),
         requires: Requires::Allowed,
         variables: BTreeSet::new(),
         problems: Vec::new(),
@@ -44,6 +46,8 @@ pub(crate) fn check(name: &str, text: &[u8]) -> Result<Script, Problems> {
 pub(crate) struct Checker<'a> {
     script: Arc<str>,
     required: BTreeSet<&'static str>,
+    /// In a script that requires "ihave": what the command or test that is checked needs beyond that.
+    needed: RefCell<BTreeSet<&'static str>>,
     requires: Requires,
     variables: BTreeSet<String>,
     problems: Vec<Problem>,
@@ -65,15 +69,25 @@ pub(crate) enum Requirement {
 }
 
 impl<'a> Checker<'a> {
-    pub(crate) fn requirement(&self, extension: &str) -> Requirement {
-        match extension.is_empty() || self.required.contains(extension) {
-            true => Requirement::Met,
-            false => Requirement::Missing,
+    pub(crate) fn requirement(&self, extension: &'static str) -> Requirement {
+        if extension.is_empty() || self.is_required(extension) {
+            return Requirement::Met;
         }
+        // RFC 5463 §4 (2): then it is for the run to find out.
+        if self.is_required("ihave") && !ihave::CHANGES_THE_LANGUAGE.contains(&extension) {
+            self.needed.borrow_mut().insert(extension);
+            return Requirement::Met;
+        }
+        Requirement::Missing
+    }
+
+    /// Whether `require` lists it.
+    pub(crate) fn is_required(&self, extension: &str) -> bool {
+        self.required.contains(extension)
     }
 
     /// Whether the extension may be used here.
-    pub(crate) fn has(&self, extension: &str) -> bool {
+    pub(crate) fn has(&self, extension: &'static str) -> bool {
         self.requirement(extension) == Requirement::Met
     }
 
@@ -113,16 +127,18 @@ impl<'a> Checker<'a> {
                     let (branches, behind) = rest.split_at(count);
                     rest = behind;
                     control::check_if(command, branches, self)
+                        .map(|instruction| (instruction, Vec::new()))
                 }
                 _ => self.command(command),
             };
+            let (place, script) = (command.place, self.script.clone());
             match instruction {
-                Ok(instruction) => {
-                    steps.push(Step {
-                        place: command.place,
-                        script: self.script.clone(),
-                        instruction,
-                    });
+                Ok((instruction, needs)) => {
+                    steps.push(Step { place, script, needs, instruction });
+                }
+                Err(fault) if self.is_deferred(&fault) => {
+                    let instruction = Box::new(ihave::Broken(fault));
+                    steps.push(Step { place, script, needs: Vec::new(), instruction });
                 }
                 Err(fault) => self.report(fault),
             }
@@ -130,7 +146,30 @@ impl<'a> Checker<'a> {
         Block(steps)
     }
 
-    fn command(&mut self, command: &Command) -> Result<Box<dyn Instruction>, Fault> {
+    /// Whether it is an error only for those who get there (RFC 5463 §1).
+    fn is_deferred(&self, fault: &Fault) -> bool {
+        fault.kind == FaultKind::Unknown && self.is_required("ihave")
+    }
+
+    /// What `check` makes of something, and what that needs.
+    fn noting_needs<T>(
+        &mut self,
+        check: impl FnOnce(&mut Self) -> Result<T, Fault>,
+    ) -> Result<(T, Vec<&'static str>), Fault> {
+        let outer = self.needed.take();
+        let made = check(self);
+        let needs = self.needed.replace(outer).into_iter().collect();
+        made.map(|made| (made, needs))
+    }
+
+    fn command(
+        &mut self,
+        command: &Command,
+    ) -> Result<(Box<dyn Instruction>, Vec<&'static str>), Fault> {
+        self.noting_needs(|checker| checker.command_alone(command))
+    }
+
+    fn command_alone(&mut self, command: &Command) -> Result<Box<dyn Instruction>, Fault> {
         let kind = self.command_kind(command)?;
         let given = (command.place, command.arguments.as_slice(), &command.tests);
         let args = Args::bind(self, kind.name, &kind.signature, given)?;
@@ -157,7 +196,7 @@ impl<'a> Checker<'a> {
         }
         let named = extensions::commands().filter(|(_, kind)| kind.name == name);
         self.available(named, command.place, || {
-            let unknown = Fault::new(command.place, format!("there is no command \"{name}\""));
+            let unknown = Fault::unknown(command.place, format!("there is no command \"{name}\""));
             if matches!(name, "elsif" | "else") {
                 let problem = format!("\"{name}\" without an \"if\" before it");
                 return Fault::new(command.place, problem);
@@ -172,10 +211,25 @@ impl<'a> Checker<'a> {
 
     /// Checks a test.
     pub(crate) fn test(&mut self, test: &Test) -> Result<Check, Fault> {
+        match self.noting_needs(|checker| checker.test_alone(test)) {
+            Ok(((name, condition), needs)) => {
+                Ok(Check { place: test.place, name, needs, condition })
+            }
+            Err(fault) if self.is_deferred(&fault) => Ok(Check {
+                place: test.place,
+                name: "unknown test",
+                needs: Vec::new(),
+                condition: Box::new(ihave::Broken(fault)),
+            }),
+            Err(fault) => Err(fault),
+        }
+    }
+
+    fn test_alone(&mut self, test: &Test) -> Result<(&'static str, Box<dyn Condition>), Fault> {
         let name = test.name.as_str();
         let named = extensions::tests().filter(|(_, kind)| kind.name == name);
         let kind = self.available(named, test.place, || {
-            let unknown = Fault::new(test.place, format!("there is no test \"{name}\""));
+            let unknown = Fault::unknown(test.place, format!("there is no test \"{name}\""));
             if extensions::commands().any(|(_, command)| command.name == name) {
                 return unknown.hint("that is a command");
             }
@@ -183,8 +237,7 @@ impl<'a> Checker<'a> {
         })?;
         let given = (test.place, test.arguments.as_slice(), &test.tests);
         let args = Args::bind(self, kind.name, &kind.signature, given)?;
-        let condition = (kind.check)(&args, self)?;
-        Ok(Check { place: test.place, name: kind.name, condition })
+        Ok((kind.name, (kind.check)(&args, self)?))
     }
 
     /// The one of some things of the same name whose extension is required.

@@ -14,14 +14,22 @@ use crate::check::{CommandKind, Extension, TestKind};
 mod body;
 pub(crate) mod copy;
 mod date;
+pub(crate) mod duplicate;
 pub(crate) mod editheader;
 pub(crate) mod encoded_character;
 pub(crate) mod envelope;
+pub(crate) mod environment;
 pub(crate) mod fileinto;
+pub(crate) mod ihave;
 pub(crate) mod imap4flags;
 pub(crate) mod index;
+pub(crate) mod mailbox;
+pub(crate) mod metadata;
+pub(crate) mod regex;
 mod reject;
 pub(crate) mod relational;
+pub(crate) mod spamtest;
+pub(crate) mod special_use;
 pub(crate) mod subaddress;
 mod vacation;
 pub(crate) mod variables;
@@ -47,6 +55,17 @@ const TABLE: &[&Extension] = &[
     &subaddress::EXTENSION,
     &vacation::EXTENSION,
     &vacation::SECONDS,
+    &duplicate::EXTENSION,
+    &environment::EXTENSION,
+    &ihave::EXTENSION,
+    &mailbox::EXTENSION,
+    &metadata::MAILBOX,
+    &metadata::SERVER,
+    &regex::EXTENSION,
+    &spamtest::SPAM,
+    &spamtest::SPAM_PLUS,
+    &spamtest::VIRUS,
+    &special_use::EXTENSION,
     &variables::EXTENSION,
 ];
 

@@ -97,10 +97,14 @@ pub(crate) struct Matched(Vec<Vec<u8>>);
 impl Matched {
     pub(crate) fn of(value: &[u8], captures: &[Range<usize>]) -> Self {
         let whole = 0..value.len();
-        let all = std::iter::once(&whole).chain(captures);
+        Self::of_groups(value, &[&[whole], captures].concat())
+    }
+
+    /// Of ranges, the first of which is all that matched.
+    pub(crate) fn of_groups(value: &[u8], groups: &[Range<usize>]) -> Self {
         let octets =
             |range: &Range<usize>| kept(value.get(range.clone()).unwrap_or_default()).to_vec();
-        Self(all.take(limits::MATCH_VARIABLES_MAX + 1).map(octets).collect())
+        Self(groups.iter().take(limits::MATCH_VARIABLES_MAX + 1).map(octets).collect())
     }
 }
 
@@ -246,6 +250,8 @@ enum Modifier {
     LowerFirst,
     UpperFirst,
     QuoteWildcard,
+    /// draft-ietf-sieve-regex.
+    QuoteRegex,
     Length,
 }
 
@@ -257,6 +263,7 @@ impl Modifier {
             "lowerfirst" => Self::LowerFirst,
             "upperfirst" => Self::UpperFirst,
             "quotewildcard" => Self::QuoteWildcard,
+            "quoteregex" => Self::QuoteRegex,
             "length" => Self::Length,
             _ => return None,
         })
@@ -274,6 +281,7 @@ impl Modifier {
                 value.first_mut().into_iter().for_each(|first| first.make_ascii_uppercase());
             }
             Self::QuoteWildcard => return quote(&value, b"*?\\"),
+            Self::QuoteRegex => return quote(&value, super::regex::SPECIAL),
             Self::Length => {
                 return String::from_utf8_lossy(&value).chars().count().to_string().into();
             }

@@ -13,8 +13,10 @@ use comparator::fold_unicode;
 use glob::Glob;
 
 use crate::check::{Args, Checker, Kind, Tag};
+use crate::extensions;
 use crate::extensions::relational::Relation;
 use crate::extensions::variables::Matched;
+use crate::limits;
 use crate::problem::Fault;
 use crate::run::{Failure, Run, shown};
 use crate::text::Text;
@@ -35,6 +37,8 @@ enum MatchType {
     Is,
     Contains,
     Matches,
+    /// draft-ietf-sieve-regex.
+    Regex,
     /// RFC 5231 §4.1.
     Value(Relation),
     /// RFC 5231 §4.2.
@@ -77,6 +81,7 @@ enum Pattern {
     /// Folded.
     Plain(Vec<u8>),
     Glob(Glob),
+    Regex(Box<regex::bytes::Regex>),
 }
 
 impl Matcher {
@@ -95,13 +100,15 @@ impl Matcher {
         let match_type = match args.of_group(GROUP) {
             Some("contains") => MatchType::Contains,
             Some("matches") => MatchType::Matches,
+            Some("regex") => MatchType::Regex,
             Some("value") => MatchType::Value(Relation::of(args, "value", checker)?),
             Some("count") => MatchType::Count(Relation::of(args, "count", checker)?),
             // RFC 5228 §2.7.1: ":is" is what isn't said.
             Some(_) | None => MatchType::Is,
         };
         let comparator = comparator(args, checker)?;
-        let needs_substrings = matches!(match_type, MatchType::Contains | MatchType::Matches);
+        let needs_substrings =
+            matches!(match_type, MatchType::Contains | MatchType::Matches | MatchType::Regex);
         if needs_substrings && !comparator.has_substrings() {
             let place = args.place_of("comparator");
             let problem = "this comparator can't look for parts of a text";
@@ -142,6 +149,9 @@ impl Matcher {
             // Numbers are compared as they are.
             MatchType::Value(_) | MatchType::Count(_) => Pattern::Plain(key.to_vec()),
             MatchType::Matches => Pattern::Glob(Glob::parse(key, fold)),
+            MatchType::Regex => {
+                Pattern::Regex(Box::new(extensions::regex::compile(key, self.comparator)?))
+            }
         })
     }
 
@@ -197,14 +207,33 @@ impl Matcher {
                 Ok(match self.match_type {
                     MatchType::Is => *fold() == **key,
                     MatchType::Contains => memchr::memmem::find(&fold(), key).is_some(),
-                    MatchType::Matches => false,
+                    MatchType::Matches | MatchType::Regex => false,
                     MatchType::Value(relation) | MatchType::Count(relation) => {
                         relation.holds(self.comparator.order(value, key))
                     }
                 })
             }
             Pattern::Glob(glob) => self.matches_glob(run, value, glob),
+            Pattern::Regex(regex) => self.matches_regex(run, value, regex),
         }
+    }
+
+    fn matches_regex(
+        &self,
+        run: &mut Run<'_>,
+        value: &[u8],
+        regex: &regex::bytes::Regex,
+    ) -> Result<bool, Failure> {
+        run.spend(value.len().saturating_mul(limits::REGEX_COST))?;
+        if self.matched == KeepsMatched::No {
+            return Ok(regex.is_match(value));
+        }
+        let Some(captures) = regex.captures(value) else { return Ok(false) };
+        let range =
+            |group: Option<regex::bytes::Match<'_>>| group.map_or(0..0, |group| group.range());
+        let groups: Vec<_> = captures.iter().map(range).collect();
+        run.variables.matched = Matched::of_groups(value, &groups);
+        Ok(true)
     }
 
     fn matches_glob(&self, run: &mut Run<'_>, value: &[u8], glob: &Glob) -> Result<bool, Failure> {

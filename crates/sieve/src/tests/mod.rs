@@ -1,19 +1,26 @@
 //! Scripts with messages, as the standards have them: a file for each standard, a row for each example.
 
-use crate::{Action, Content, Facts, Filing, Message, Outcome, compile};
+use crate::{Action, Content, Create, Facts, Filing, Message, Outcome, compile};
 
 mod printing;
+mod regex;
 mod rfc3894;
 mod rfc5173;
+mod rfc5183;
 mod rfc5228;
 mod rfc5229;
 mod rfc5230;
 mod rfc5231;
 mod rfc5232;
 mod rfc5233;
+mod rfc5235;
 mod rfc5260;
 mod rfc5293;
 mod rfc5429;
+mod rfc5463;
+mod rfc5490;
+mod rfc7352;
+mod rfc8579;
 
 /// RFC 5228 §1.2.
 pub(crate) const MESSAGE_A: &str = "\
@@ -85,7 +92,14 @@ fn how(filing: &Filing) -> String {
         Content::Original => "",
         Content::Edited { .. } => " edited",
     };
-    format!("{flags}{edited}")
+    let create = match filing.create {
+        Create::AsConfigured => "",
+        Create::IfMissing => " created",
+    };
+    let special_use = filing.special_use.as_ref();
+    let special_use =
+        special_use.map(|special_use| format!(" or {special_use}")).unwrap_or_default();
+    format!("{special_use}{create}{flags}{edited}")
 }
 
 fn describe(action: &Action) -> String {
