@@ -51,6 +51,13 @@ impl Actions {
         if is_redirect(&&action) && redirects >= limits::REDIRECTS_MAX {
             return Err(Failure::new(format!("more than {} redirects", limits::REDIRECTS_MAX)));
         }
+        let is_notification = |action: &&Action| matches!(action, Action::Notify(_));
+        let notifications = self.list.iter().filter(is_notification).count();
+        // RFC 5435 §8.
+        if is_notification(&&action) && notifications >= limits::NOTIFICATIONS_MAX {
+            let problem = format!("more than {} notifications", limits::NOTIFICATIONS_MAX);
+            return Err(Failure::new(problem));
+        }
         self.list.push(action);
         Ok(Added::Yes)
     }
@@ -58,9 +65,16 @@ impl Actions {
     /// RFC 5429 §2.4: a letter is refused or delivered, not both; and who is refused isn't told of a vacation.
     fn check_compatible(&self, action: &Action) -> Result<(), Failure> {
         let is_reject = |action: &Action| matches!(action, Action::Reject { .. });
+        // RFC 5435 §7: that goes with everything.
+        if matches!(action, Action::Notify(_)) {
+            return Ok(());
+        }
+        let is_notify = |action: &Action| matches!(action, Action::Notify(_));
         let problem = match (is_reject(action), self.list.iter().any(is_reject)) {
             (true, true) => "a letter is refused only once",
-            (true, false) if self.list.is_empty() && self.vacation == Vacation::NotYet => {
+            (true, false)
+                if self.list.iter().all(is_notify) && self.vacation == Vacation::NotYet =>
+            {
                 return Ok(());
             }
             (false, false) => return Ok(()),
@@ -112,6 +126,8 @@ impl Actions {
 fn is_same(a: &Action, b: &Action) -> bool {
     match (a, b) {
         (Action::Redirect { to, .. }, Action::Redirect { to: to_b, .. }) => to == to_b,
+        // RFC 5436 §2.7: nobody is told twice of one letter.
+        (Action::Notify(a), Action::Notify(b)) => a.to == b.to,
         _ => filed(a)
             .zip(filed(b))
             .is_some_and(|((mailbox, _), (mailbox_b, _))| mailbox == mailbox_b),
@@ -126,13 +142,19 @@ fn filed(action: &Action) -> Option<(&str, &Filing)> {
             Some(("INBOX", filing))
         }
         Action::FileInto { mailbox, filing } => Some((mailbox, filing)),
-        Action::Redirect { .. } | Action::Reject { .. } | Action::Vacation(_) => None,
+        Action::Redirect { .. }
+        | Action::Reject { .. }
+        | Action::Vacation(_)
+        | Action::Notify(_) => None,
     }
 }
 
 fn filing_mut(action: &mut Action) -> Option<&mut Filing> {
     match action {
         Action::Keep(filing) | Action::FileInto { filing, .. } => Some(filing),
-        Action::Redirect { .. } | Action::Reject { .. } | Action::Vacation(_) => None,
+        Action::Redirect { .. }
+        | Action::Reject { .. }
+        | Action::Vacation(_)
+        | Action::Notify(_) => None,
     }
 }

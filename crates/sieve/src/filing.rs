@@ -25,6 +25,25 @@ impl FilingOptions {
 
     pub(crate) fn filing(&self, content: Content, run: &mut Run<'_>) -> Result<Filing, Failure> {
         let flags = imap4flags::filed(self.flags.as_deref(), run)?.into_list();
+        self.with_flags(flags, content, run)
+    }
+
+    /// As [`FilingOptions::filing`], for a letter that isn't the one which is processed.
+    pub(crate) fn filing_of_another(
+        &self,
+        content: Content,
+        run: &mut Run<'_>,
+    ) -> Result<Filing, Failure> {
+        let flags = imap4flags::filed_elsewhere(self.flags.as_deref(), run)?.into_list();
+        self.with_flags(flags, content, run)
+    }
+
+    fn with_flags(
+        &self,
+        flags: Vec<String>,
+        content: Content,
+        run: &mut Run<'_>,
+    ) -> Result<Filing, Failure> {
         let special_use = match &self.special_use {
             None => None,
             Some(attribute) => {

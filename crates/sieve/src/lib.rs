@@ -53,11 +53,14 @@ mod syntax;
 mod tests;
 mod text;
 
+pub use check::Library;
 pub use extensions::capabilities;
+pub use extensions::include::Location;
 pub use facts::{Facts, Mailboxes, Past, Tracing, Virus};
 pub use letter::Message;
 pub use outcome::{
-    Action, Content, Create, Filing, Memo, MemoKind, Outcome, Refusal, Reply, Rest, TraceStep,
+    Action, Content, Create, Fcc, Filing, Memo, MemoKind, Notification, Outcome, Refusal, Reply,
+    Rest, TraceStep,
 };
 pub use problem::{Place, Problem, Problems};
 pub use script::Script;
@@ -67,7 +70,23 @@ pub use script::Script;
 /// # Errors
 /// All that is wrong with it, or the first thing where it can't be read at all.
 pub fn compile(name: &str, text: &[u8]) -> Result<Script, Problems> {
-    check::check(name, text)
+    compile_with(name, text, &NoScripts)
+}
+
+/// As [`compile`], for a script that may include those of a library.
+///
+/// # Errors
+/// As there. What is wrong with included scripts is in [`Script::warnings`].
+pub fn compile_with(name: &str, text: &[u8], library: &dyn Library) -> Result<Script, Problems> {
+    check::check(name, text, library)
+}
+
+struct NoScripts;
+
+impl Library for NoScripts {
+    fn script(&self, _: Location, _: &str) -> Option<Vec<u8>> {
+        None
+    }
 }
 
 /// The script in canonical form, comments kept.

@@ -88,3 +88,18 @@ pub const REGEX_COMPILED_OCTETS_MAX: usize = 256 * 1024;
 pub const REGEX_NESTING_MAX: u32 = 50;
 /// What looking at an octet costs with one, in octets of other comparisons.
 pub const REGEX_COST: usize = 8;
+
+/// Scripts in each other, the main one counted; RFC 6609 §3.1 asks for at least three.
+pub const INCLUDE_DEPTH_MAX: usize = 5;
+const _: () = assert!(INCLUDE_DEPTH_MAX >= 3);
+/// Scripts that one leads to, all in all.
+pub const INCLUDED_MAX: usize = 20;
+/// Octets of a script's name (RFC 5804 §1.6 asks for 512).
+pub const SCRIPT_NAME_OCTETS_MAX: usize = 512;
+
+/// Octets of a URI that says how somebody is notified.
+pub const URI_OCTETS_MAX: usize = 4_000;
+/// Recipients of a notification (RFC 5435 §8).
+pub const NOTIFIED_MAX: usize = 4;
+/// Notifications of one run (RFC 5435 §8).
+pub const NOTIFICATIONS_MAX: usize = 4;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use postroad_protocol::address::Address;
+use postroad_protocol::address::{Address, ReversePath};
 
 use crate::problem::{Place, Problem};
 
@@ -51,6 +51,8 @@ pub enum Action {
     },
     /// An answer is sent.
     Vacation(Reply),
+    /// Somebody is told.
+    Notify(Notification),
 }
 
 /// How a letter is filed.
@@ -135,6 +137,34 @@ pub struct Reply {
     pub message: Vec<u8>,
     /// What is to be remembered once it was sent; `None` where each letter is answered.
     pub memo: Option<Memo>,
+    /// Where a copy of it is filed, once it was sent.
+    pub fcc: Option<Fcc>,
+}
+
+/// A letter that tells of this one (RFC 5435, RFC 5436).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notification {
+    /// The envelope's sender.
+    pub sender: ReversePath,
+    /// The envelope's recipients.
+    pub to: Vec<Address>,
+    /// The letter with CRLF as line ends; it lacks a Message-ID.
+    pub message: Vec<u8>,
+    /// Where a copy of it is filed, once it was sent.
+    pub fcc: Option<Fcc>,
+}
+
+/// Where and how a copy of a letter that was sent is filed (RFC 8580).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fcc {
+    /// The mailbox, in UTF-8 as the script has it.
+    pub mailbox: String,
+    /// As in [`Filing`].
+    pub flags: Vec<String>,
+    /// As in [`Filing`].
+    pub create: Create,
+    /// As in [`Filing`].
+    pub special_use: Option<String>,
 }
 
 /// Something that a later run asks [`Past`](crate::Past) for.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::actions::Actions;
 use crate::extensions::ihave::Found;
 use crate::extensions::imap4flags::Flags;
+use crate::extensions::include::Includes;
 use crate::extensions::variables::Variables;
 use crate::facts::{Facts, Tracing};
 use crate::letter::{Letter, Message};
@@ -17,7 +18,9 @@ use crate::script::{Block, Check, Flow, Script};
 
 /// All that a run knows and has decided.
 pub(crate) struct Run<'a> {
+    pub(crate) script: &'a Script,
     pub(crate) facts: &'a Facts<'a>,
+    pub(crate) includes: Includes,
     pub(crate) letter: Letter<'a>,
     pub(crate) actions: Actions,
     pub(crate) variables: Variables,
@@ -37,7 +40,9 @@ impl<'a> Run<'a> {
         facts: &'a Facts<'a>,
     ) -> Outcome {
         let mut run = Self {
+            script,
             facts,
+            includes: Includes::default(),
             letter: Letter::new(message),
             actions: Actions::default(),
             variables: Variables::default(),
@@ -51,7 +56,7 @@ impl<'a> Run<'a> {
         // The parsers of others see what strangers wrote. A panic must not cost a letter.
         let ran = catch_unwind(AssertUnwindSafe(|| run.block(&script.block)));
         let failure = match ran {
-            Ok(Ok(Flow::Next | Flow::Stop)) => None,
+            Ok(Ok(Flow::Next | Flow::Stop | Flow::Return | Flow::Break(_))) => None,
             Ok(Err(failure)) => Some(failure),
             Err(_) => Some(Failure::new("a part of the interpreter broke down")),
         };
@@ -94,7 +99,7 @@ impl<'a> Run<'a> {
             self.check_needs(&step.needs)?;
             match step.instruction.run(self)? {
                 Flow::Next => {}
-                flow @ Flow::Stop => return Ok(flow),
+                flow @ (Flow::Stop | Flow::Return | Flow::Break(_)) => return Ok(flow),
             }
         }
         Ok(Flow::Next)
@@ -105,6 +110,21 @@ impl<'a> Run<'a> {
         self.trace.depth += 1;
         let flow = self.block(block)?;
         self.trace.depth -= 1;
+        Ok(flow)
+    }
+
+    /// Runs something that has its own variables and extensions, as an included script does (RFC 6609 §3.2, §3.4).
+    pub(crate) fn in_own_scope(
+        &mut self,
+        inner: impl FnOnce(&mut Self) -> Result<Flow, Failure>,
+    ) -> Result<Flow, Failure> {
+        let scope = self.variables.enter_scope();
+        let found = std::mem::take(&mut self.found);
+        let at = self.at.clone();
+        let flow = inner(self)?;
+        self.variables.leave_scope(scope);
+        self.found = found;
+        self.at = at;
         Ok(flow)
     }
 

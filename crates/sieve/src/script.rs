@@ -2,16 +2,19 @@
 
 use std::sync::Arc;
 
+use crate::extensions::include::Included;
 use crate::facts::Facts;
 use crate::letter::Message;
 use crate::outcome::Outcome;
-use crate::problem::Place;
+use crate::problem::{Place, Problem};
 use crate::run::{Failure, Run};
 
 /// A script that was checked and can be run, any number of times and on several threads.
 pub struct Script {
     pub(crate) name: Arc<str>,
     pub(crate) block: Block,
+    pub(crate) included: Vec<Included>,
+    pub(crate) warnings: Vec<Problem>,
 }
 
 impl Script {
@@ -21,6 +24,11 @@ impl Script {
     /// kept in the inbox.
     pub fn run(&self, message: &Message<'_>, facts: &Facts<'_>) -> Outcome {
         Run::whole(self, message, facts)
+    }
+
+    /// What is wrong with scripts that it includes: an error only if control reaches them.
+    pub fn warnings(&self) -> &[Problem] {
+        &self.warnings
     }
 
     /// The name it was given.
@@ -72,4 +80,8 @@ pub(crate) enum Flow {
     Next,
     /// Nothing more, in no script (RFC 5228 §3.3).
     Stop,
+    /// Nothing more in this script (RFC 6609 §3.3).
+    Return,
+    /// Out of so many loops (RFC 5703 §3.2).
+    Break(usize),
 }

@@ -17,6 +17,7 @@ pub(crate) use signature::{
 };
 
 use crate::base::control;
+use crate::extensions::include::{Included, Location, Named};
 use crate::extensions::{self, ihave};
 use crate::limits;
 use crate::parser;
@@ -24,22 +25,57 @@ use crate::problem::{Fault, FaultKind, Place, Problem, Problems};
 use crate::script::{Block, Check, Condition, Instruction, Script, Step};
 use crate::syntax::{Command, Commands, Test};
 
-/// Checks a script.
-pub(crate) fn check(name: &str, text: &[u8]) -> Result<Script, Problems> {
+/// Checks a script and those that it leads to.
+pub(crate) fn check(name: &str, text: &[u8], library: &dyn Library) -> Result<Script, Problems> {
     let name: Arc<str> = name.into();
-    let tree = parser::parse(text).map_err(|fault| fault.within(&name))?;
+    let mut named = Named { main: library.main(), scripts: Vec::new() };
+    let block = check_one(&name, text, &mut named)?;
+    let (mut included, mut warnings) = (Vec::new(), Vec::new());
+    while let Some((location, script)) = named.scripts.get(included.len()).cloned() {
+        let text = match included.len() < limits::INCLUDED_MAX {
+            true => library.script(location, &script),
+            false => None,
+        };
+        let script: Arc<str> = script.into();
+        included.push(match text.map(|text| check_one(&script, &text, &mut named)) {
+            None => Included::Missing,
+            Some(Ok(block)) => Included::Script { name: script, block },
+            Some(Err(problems)) => {
+                let first = problems.iter().next().map(ToString::to_string).unwrap_or_default();
+                warnings.extend(problems.iter().cloned());
+                Included::Broken(first)
+            }
+        });
+    }
+    Ok(Script { name, block, included, warnings })
+}
+
+/// Where scripts are found that others include.
+pub trait Library {
+    /// The text of a script; `None` where there is none. Names have no slash and no leading dot.
+    fn script(&self, location: Location, name: &str) -> Option<Vec<u8>>;
+
+    /// What the script that is checked is called here, so that it is known when another includes it.
+    fn main(&self) -> Option<(Location, String)> {
+        None
+    }
+}
+
+fn check_one(name: &Arc<str>, text: &[u8], named: &mut Named) -> Result<Block, Problems> {
+    let tree = parser::parse(text).map_err(|fault| fault.within(name))?;
     let mut checker = Checker {
         script: name.clone(),
         required: BTreeSet::new(),
         needed: RefCell::default(),
         requires: Requires::Allowed,
         variables: BTreeSet::new(),
+        globals: BTreeSet::new(),
+        named,
         problems: Vec::new(),
-        lifetime: std::marker::PhantomData,
     };
     let block = checker.block(&tree);
     Problems::none_or(checker.problems)?;
-    Ok(Script { name, block })
+    Ok(block)
 }
 
 /// What is known while a script is checked.
@@ -50,8 +86,10 @@ pub(crate) struct Checker<'a> {
     needed: RefCell<BTreeSet<&'static str>>,
     requires: Requires,
     variables: BTreeSet<String>,
+    globals: BTreeSet<String>,
+    /// Scripts that are included somewhere.
+    pub(crate) named: &'a mut Named,
     problems: Vec<Problem>,
-    lifetime: std::marker::PhantomData<&'a ()>,
 }
 
 /// Whether `require` may still come (RFC 5228 §3.2).
@@ -95,6 +133,22 @@ impl<'a> Checker<'a> {
     pub(crate) fn require(&mut self, extension: &'static Extension) {
         self.required.insert(extension.name);
         self.required.extend(extension.implies);
+    }
+
+    /// RFC 6609 §3.4.1: the name is that of a shared variable from here on.
+    pub(crate) fn declare_global(&mut self, name: &str) -> Result<(), String> {
+        if self.variables.contains(name) {
+            return Err(format!("\"{name}\" was set before, for this script alone"));
+        }
+        self.globals.insert(name.to_owned());
+        match self.globals.len() > limits::VARIABLES_MAX {
+            true => Err(format!("more than {} variables", limits::VARIABLES_MAX)),
+            false => Ok(()),
+        }
+    }
+
+    pub(crate) fn is_global(&self, name: &str) -> bool {
+        self.globals.contains(name)
     }
 
     /// Notes that a variable is set somewhere (RFC 5229 §6).

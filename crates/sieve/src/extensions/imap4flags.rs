@@ -16,7 +16,7 @@ use crate::run::{Failure, Run};
 use crate::script::{Condition, Flow, Instruction};
 use crate::text::Text;
 
-use super::variables;
+use super::variables::{self, Name};
 
 pub(super) const EXTENSION: Extension = Extension {
     commands: &[
@@ -34,7 +34,7 @@ pub(super) const EXTENSION: Extension = Extension {
         check: check_hasflag,
     }],
     tags: &[AddedTags {
-        on: On::Named(&["keep", "fileinto"]),
+        on: On::Named(&["keep", "fileinto", "vacation", "notify"]),
         tags: &[Tag::with("flags", Kind::Texts)],
     }],
     ..Extension::named("imap4flags")
@@ -114,7 +114,7 @@ enum Change {
 struct ChangeFlags {
     change: Change,
     /// `None`: the internal one.
-    variable: Option<String>,
+    variable: Option<Name>,
     flags: Vec<Text>,
 }
 
@@ -154,11 +154,13 @@ impl Instruction for ChangeFlags {
             Change::Add => given.0.into_iter().for_each(|flag| flags.add(flag)),
             Change::Remove => given.0.iter().for_each(|flag| flags.remove(flag)),
         }
-        let name = self.variable.as_deref().unwrap_or("internal variable");
-        run.note(|| format!("flags of the {name}: {}", flags.to_text()));
+        run.note(|| match &self.variable {
+            None => format!("flags: {}", flags.to_text()),
+            Some(name) => format!("flags in {name}: {}", flags.to_text()),
+        });
         match &self.variable {
             None => run.flags = flags,
-            Some(name) => run.variables.set(name, flags.to_text().into_bytes()),
+            Some(name) => run.variables.set(name, flags.to_text().into_bytes())?,
         }
         Ok(Flow::Next)
     }
@@ -175,6 +177,14 @@ fn evaluate(texts: &[Text], run: &mut Run<'_>) -> Result<Flags, Failure> {
 /// ":flags" of an action that files the letter.
 pub(crate) fn tagged(args: &Args<'_>, checker: &Checker<'_>) -> Result<Option<Vec<Text>>, Fault> {
     args.tag_texts("flags", checker)
+}
+
+/// The flags that another letter is filed with: the internal ones aren't for it (RFC 5232 §6).
+pub(crate) fn filed_elsewhere(
+    tagged: Option<&[Text]>,
+    run: &mut Run<'_>,
+) -> Result<Flags, Failure> {
+    evaluate(tagged.unwrap_or_default(), run)
 }
 
 /// The flags that a letter is filed with: those of the tag, or else the internal ones (RFC 5232 §5).
@@ -212,7 +222,7 @@ impl Condition for HasFlag {
             flags.extend(run.flags.0.clone());
         }
         for variable in &self.variables {
-            let name = variable.characters(run)?.to_ascii_lowercase();
+            let name = Name::local(&variable.characters(run)?);
             flags.extend(Flags::parse([run.variables.value_of(&name).into()]).0);
         }
         let values: Vec<_> =

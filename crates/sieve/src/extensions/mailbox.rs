@@ -12,7 +12,10 @@ pub(super) const EXTENSION: Extension = Extension {
         signature: Signature { tags: &[], positional: &[&[Kind::Texts]], tests: TakesTests::None },
         check: |args, checker| Ok(Box::new(MailboxExists { names: args.texts(0, checker)? })),
     }],
-    tags: &[AddedTags { on: On::Named(&["fileinto"]), tags: &[Tag::flag("create")] }],
+    tags: &[AddedTags {
+        on: On::Named(&["fileinto", "vacation", "notify"]),
+        tags: &[Tag::flag("create")],
+    }],
     ..Extension::named("mailbox")
 };
 

@@ -17,11 +17,14 @@ mod date;
 pub(crate) mod duplicate;
 pub(crate) mod editheader;
 pub(crate) mod encoded_character;
+pub(crate) mod enotify;
 pub(crate) mod envelope;
 pub(crate) mod environment;
+pub(crate) mod fcc;
 pub(crate) mod fileinto;
 pub(crate) mod ihave;
 pub(crate) mod imap4flags;
+pub(crate) mod include;
 pub(crate) mod index;
 pub(crate) mod mailbox;
 pub(crate) mod metadata;
@@ -66,6 +69,9 @@ const TABLE: &[&Extension] = &[
     &spamtest::SPAM_PLUS,
     &spamtest::VIRUS,
     &special_use::EXTENSION,
+    &enotify::EXTENSION,
+    &fcc::EXTENSION,
+    &include::EXTENSION,
     &variables::EXTENSION,
 ];
 

@@ -19,7 +19,7 @@ pub(super) const EXTENSION: Extension = Extension {
         check: check_exists,
     }],
     tags: &[AddedTags {
-        on: On::Named(&["fileinto"]),
+        on: On::Named(&["fileinto", "vacation", "notify"]),
         tags: &[Tag::with("specialuse", Kind::Text)],
     }],
     ..Extension::named("special-use")

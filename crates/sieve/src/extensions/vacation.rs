@@ -20,6 +20,8 @@ use crate::run::{Failure, Run};
 use crate::script::{Flow, Instruction};
 use crate::text::{Text, check_constant};
 
+use super::fcc::FccOptions;
+
 /// ":days" and ":seconds" exclude each other (RFC 6131 §2).
 const PERIOD: &str = "period";
 
@@ -85,6 +87,7 @@ struct Vacation {
     reason: Text,
     /// What the response is known by, before any variable is filled in (RFC 5230 §4.2).
     identity: Vec<u8>,
+    fcc: Option<FccOptions>,
 }
 
 enum Form {
@@ -109,7 +112,8 @@ fn check(args: &Args<'_>, checker: &mut Checker<'_>) -> Result<Box<dyn Instructi
     };
     let addresses = args.tag_texts("addresses", checker)?.unwrap_or_default();
     let seconds = period(args);
-    Ok(Box::new(Vacation { seconds, subject, from, addresses, form, reason, identity }))
+    let fcc = FccOptions::of(args, checker)?;
+    Ok(Box::new(Vacation { seconds, subject, from, addresses, form, reason, identity, fcc }))
 }
 
 /// How long nobody is told again (RFC 5230 §4.1, RFC 6131 §2).
@@ -157,7 +161,8 @@ impl Instruction for Vacation {
         let message = self.message(&to, run)?;
         run.allocate(message.len())?;
         let what = format!("vacation: respond to {to}");
-        add(run, Action::Vacation(Reply { to, message, memo }), || what)
+        let fcc = self.fcc.as_ref().map(|fcc| fcc.fcc(run)).transpose()?;
+        add(run, Action::Vacation(Reply { to, message, memo, fcc }), || what)
     }
 }
 

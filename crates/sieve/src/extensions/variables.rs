@@ -58,28 +58,90 @@ const PRECEDENCES: [&str; 5] =
 /// What `${…}` refers to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Reference {
-    /// A variable, in lower case.
-    Named(String),
+    /// A variable.
+    Named(Name),
     /// A match variable (RFC 5229 §3.2).
     Matched(usize),
+}
+
+/// A variable's name, in lower case, and who can see it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Name {
+    scope: Scope,
+    name: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Scope {
+    /// This script alone.
+    Script,
+    /// All scripts that say so (RFC 6609 §3.4).
+    Global,
+}
+
+impl Name {
+    /// What a plain name means in the script that is checked.
+    fn resolve(name: &str, checker: &Checker<'_>) -> Self {
+        let name = name.to_ascii_lowercase();
+        let scope = if checker.is_global(&name) { Scope::Global } else { Scope::Script };
+        Self { scope, name }
+    }
+
+    /// A name that is only known while the script runs.
+    pub(crate) fn local(name: &str) -> Self {
+        Self { scope: Scope::Script, name: name.to_ascii_lowercase() }
+    }
+
+    /// RFC 6609 §3.4.2: the name behind "global.", if that may be used here.
+    fn global(name: &str, checker: &Checker<'_>) -> Option<Self> {
+        let (namespace, name) = name.split_once('.')?;
+        let is_one = namespace.eq_ignore_ascii_case("global") && is_identifier(name);
+        (is_one && checker.has("include"))
+            .then(|| Self { scope: Scope::Global, name: name.to_ascii_lowercase() })
+    }
+}
+
+impl std::fmt::Display for Name {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.name)
+    }
 }
 
 /// The variables of a run.
 #[derive(Debug, Default)]
 pub(crate) struct Variables {
-    named: BTreeMap<String, Vec<u8>>,
+    named: BTreeMap<Name, Vec<u8>>,
     pub(crate) matched: Matched,
 }
 
 impl Variables {
     /// RFC 5229 §3: unknown variables are empty.
-    pub(crate) fn value_of(&self, name: &str) -> &[u8] {
+    pub(crate) fn value_of(&self, name: &Name) -> &[u8] {
         self.named.get(name).map_or(b"", Vec::as_slice)
     }
 
-    /// Sets a variable, by its name in lower case; to as much of `value` as one holds.
-    pub(crate) fn set(&mut self, name: &str, value: Vec<u8>) {
-        self.named.insert(name.to_owned(), kept(&value).to_vec());
+    /// Sets a variable to as much of `value` as one holds.
+    pub(crate) fn set(&mut self, name: &Name, value: Vec<u8>) -> Result<(), Failure> {
+        self.named.insert(name.clone(), kept(&value).to_vec());
+        match self.named.len() > 2 * limits::VARIABLES_MAX {
+            true => Err(Failure::new("the scripts share too many variables")),
+            false => Ok(()),
+        }
+    }
+
+    /// Leaves only what all scripts share; gives the rest, for [`Variables::leave_scope`].
+    pub(crate) fn enter_scope(&mut self) -> (BTreeMap<Name, Vec<u8>>, Matched) {
+        let is_shared = |name: &Name| name.scope == Scope::Global;
+        let (shared, own) =
+            std::mem::take(&mut self.named).into_iter().partition(|(name, _)| is_shared(name));
+        self.named = shared;
+        (own, std::mem::take(&mut self.matched))
+    }
+
+    pub(crate) fn leave_scope(&mut self, (own, matched): (BTreeMap<Name, Vec<u8>>, Matched)) {
+        self.named.retain(|name, _| name.scope == Scope::Global);
+        self.named.extend(own);
+        self.matched = matched;
     }
 
     pub(crate) fn value(&self, reference: &Reference) -> &[u8] {
@@ -157,7 +219,7 @@ pub(crate) fn pieces(octets: &[u8], checker: &Checker<'_>) -> Result<Vec<Piece>,
 }
 
 /// The reference that `text`, which begins with `${`, begins with; and its length.
-fn reference_at(text: &[u8], _: &Checker<'_>) -> Result<Option<(Reference, usize)>, String> {
+fn reference_at(text: &[u8], checker: &Checker<'_>) -> Result<Option<(Reference, usize)>, String> {
     let inner = text.get(2..).unwrap_or_default();
     let is_part = |octet: &u8| octet.is_ascii_alphanumeric() || matches!(octet, b'_' | b'.');
     let length = inner.iter().take_while(|octet| is_part(octet)).count();
@@ -168,7 +230,7 @@ fn reference_at(text: &[u8], _: &Checker<'_>) -> Result<Option<(Reference, usize
         None if is_number(name) => Reference::Matched(match_index(name)?),
         None if is_identifier(name) => {
             check_length(name)?;
-            Reference::Named(name.to_ascii_lowercase())
+            Reference::Named(Name::resolve(name, checker))
         }
         None => return Ok(None),
         Some((namespace, last)) => {
@@ -179,7 +241,9 @@ fn reference_at(text: &[u8], _: &Checker<'_>) -> Result<Option<(Reference, usize
             if !is_namespace {
                 return Ok(None);
             }
-            return Err(format!("there are no variables in \"{namespace}\""));
+            let global = Name::global(name, checker);
+            let no_variables = || format!("there are no variables in \"{namespace}\"");
+            Reference::Named(global.ok_or_else(no_variables)?)
         }
     };
     Ok(Some((reference, length + 3)))
@@ -213,24 +277,34 @@ fn check_length(name: &str) -> Result<(), String> {
 }
 
 /// The variable that a constant names, for commands that set one (RFC 5229 §4).
-pub(crate) fn settable(args: &Args<'_>, index: usize, _: &Checker<'_>) -> Result<String, Fault> {
+pub(crate) fn settable(
+    args: &Args<'_>,
+    index: usize,
+    checker: &mut Checker<'_>,
+) -> Result<Name, Fault> {
     let literals = args.literals(index)?;
     let [literal] = literals.as_slice() else {
         return Err(Fault::new(args.place_at(index), "one variable's name belongs here"));
     };
     let name = String::from_utf8_lossy(&literal.octets);
+    if let Some(global) = Name::global(&name, checker) {
+        return Ok(global);
+    }
     if !is_identifier(&name) {
         let problem = format!("\"{}\" is no variable's name", name.escape_debug());
         return Err(Fault::new(literal.place, problem)
             .hint("letters, digits and \"_\", no digit first; without ${ }"));
     }
     check_length(&name).map_err(|what| Fault::new(literal.place, what))?;
-    Ok(name.to_ascii_lowercase())
+    let name = Name::resolve(&name, checker);
+    if name.scope == Scope::Script {
+        checker.count_variable(&name.name).map_err(|what| Fault::new(literal.place, what))?;
+    }
+    Ok(name)
 }
 
 fn check_set(args: &Args<'_>, checker: &mut Checker<'_>) -> Result<Box<dyn Instruction>, Fault> {
     let name = settable(args, 0, checker)?;
-    checker.count_variable(&name).map_err(|what| Fault::new(args.place_at(0), what))?;
     let value = args.text(1, checker)?;
     // RFC 5229 §6: reported while checking, where that is possible.
     let octets = value.constant().map_or(0, <[u8]>::len);
@@ -252,6 +326,8 @@ enum Modifier {
     QuoteWildcard,
     /// draft-ietf-sieve-regex.
     QuoteRegex,
+    /// RFC 5435 §6.
+    EncodeUrl,
     Length,
 }
 
@@ -264,6 +340,7 @@ impl Modifier {
             "upperfirst" => Self::UpperFirst,
             "quotewildcard" => Self::QuoteWildcard,
             "quoteregex" => Self::QuoteRegex,
+            "encodeurl" => Self::EncodeUrl,
             "length" => Self::Length,
             _ => return None,
         })
@@ -282,6 +359,7 @@ impl Modifier {
             }
             Self::QuoteWildcard => return quote(&value, b"*?\\"),
             Self::QuoteRegex => return quote(&value, super::regex::SPECIAL),
+            Self::EncodeUrl => return super::enotify::encode_url(&value),
             Self::Length => {
                 return String::from_utf8_lossy(&value).chars().count().to_string().into();
             }
@@ -303,7 +381,7 @@ fn quote(value: &[u8], special: &[u8]) -> Vec<u8> {
 }
 
 struct Set {
-    name: String,
+    name: Name,
     value: Text,
     modifiers: Vec<Modifier>,
 }
@@ -313,7 +391,7 @@ impl Instruction for Set {
         let value = self.value.value(run)?.into_owned();
         let value = self.modifiers.iter().fold(value, |value, modifier| modifier.apply(value));
         run.note(|| format!("set {} to {}", self.name, shown(&value)));
-        run.variables.set(&self.name, value);
+        run.variables.set(&self.name, value)?;
         Ok(Flow::Next)
     }
 }

@@ -17,10 +17,13 @@ mod rfc5235;
 mod rfc5260;
 mod rfc5293;
 mod rfc5429;
+mod rfc5435;
 mod rfc5463;
 mod rfc5490;
+mod rfc6609;
 mod rfc7352;
 mod rfc8579;
+mod rfc8580;
 
 /// RFC 5228 §1.2.
 pub(crate) const MESSAGE_A: &str = "\
@@ -113,6 +116,10 @@ fn describe(action: &Action) -> String {
         Action::Redirect { to, content } => format!("redirect {to}{}", edited(content)),
         Action::Reject { how, reason } => format!("{how:?}: {}", reason.join(" / ")),
         Action::Vacation(reply) => format!("vacation to {}", reply.to),
+        Action::Notify(notification) => {
+            let to: Vec<_> = notification.to.iter().map(ToString::to_string).collect();
+            format!("notify {}", to.join(","))
+        }
     }
 }
 
