@@ -49,51 +49,62 @@ impl Draft {
 
     /// The letter, with a body of plain text in UTF-8.
     pub(crate) fn with_text(mut self, text: &str) -> Vec<u8> {
-        let text = text.replace("\r\n", "\n").replace('\r', "\n");
-        let is_plain = text.is_ascii()
-            && !text.contains('\0')
-            && text.lines().all(|line| line.len() <= LINE_OCTETS_MAX);
         self.raw("MIME-Version", "1.0");
-        if is_plain {
-            self.raw("Content-Type", "text/plain; charset=us-ascii");
-            let end = if text.ends_with('\n') || text.is_empty() { "" } else { "\n" };
-            return format!("{}\r\n{text}{end}", self.header)
-                .replace("\r\n", "\n")
-                .replace('\n', "\r\n")
-                .into();
-        }
-        self.raw("Content-Type", "text/plain; charset=utf-8");
-        self.raw("Content-Transfer-Encoding", "base64");
-        let encoded = STANDARD.encode(text.replace('\n', "\r\n"));
-        let mut message = self.header + "\r\n";
-        for line in encoded.as_bytes().chunks(COLUMNS) {
-            message.push_str(&String::from_utf8_lossy(line));
-            message.push_str("\r\n");
-        }
-        message.into_bytes()
+        [self.header.into_bytes(), text_entity(text)].concat()
     }
 
-    /// The letter, with a MIME entity for its body: its `Content-…` fields, and no others (row M12).
+    /// The letter, with a MIME entity for its body.
     pub(crate) fn with_entity(mut self, entity: &[u8]) -> Result<Vec<u8>, String> {
         self.raw("MIME-Version", "1.0");
-        let (header, body) = postroad_protocol::header::split(entity);
-        let mut message = self.header.into_bytes();
-        for field in postroad_protocol::header::fields(header) {
-            // RFC 5230 §5.
-            if !field.raw.is_ascii() {
-                return Err("a header in \":mime\" is ASCII".to_owned());
-            }
-            if field.name.to_ascii_lowercase().starts_with(b"content-") {
-                let lines =
-                    String::from_utf8_lossy(field.raw).replace("\r\n", "\n").replace('\r', " ");
-                message.extend_from_slice(lines.trim_end().replace('\n', "\r\n").as_bytes());
-                message.extend_from_slice(b"\r\n");
-            }
-        }
-        message.extend_from_slice(b"\r\n");
-        message.extend_from_slice(body);
-        Ok(message)
+        Ok([self.header.into_bytes(), mime_entity(entity)?].concat())
     }
+
+    /// The fields so far.
+    pub(crate) fn header(&self) -> &str {
+        &self.header
+    }
+}
+
+/// An entity of plain text in UTF-8, header and all (RFC 2045 §2.4).
+pub(crate) fn text_entity(text: &str) -> Vec<u8> {
+    let text = text.replace("\r\n", "\n").replace('\r', "\n");
+    let is_plain = text.is_ascii()
+        && !text.contains('\0')
+        && text.lines().all(|line| line.len() <= LINE_OCTETS_MAX);
+    if is_plain {
+        let end = if text.ends_with('\n') || text.is_empty() { "" } else { "\n" };
+        let entity = format!("Content-Type: text/plain; charset=us-ascii\n\n{text}{end}");
+        return entity.replace('\n', "\r\n").into();
+    }
+    let mut entity = "Content-Type: text/plain; charset=utf-8\r\n\
+        Content-Transfer-Encoding: base64\r\n\r\n"
+        .to_owned();
+    let encoded = STANDARD.encode(text.replace('\n', "\r\n"));
+    for line in encoded.as_bytes().chunks(COLUMNS) {
+        entity.push_str(&String::from_utf8_lossy(line));
+        entity.push_str("\r\n");
+    }
+    entity.into_bytes()
+}
+
+/// A MIME entity of a script: of its header the `Content-…` fields, and no others (row M12).
+pub(crate) fn mime_entity(entity: &[u8]) -> Result<Vec<u8>, String> {
+    let (header, body) = postroad_protocol::header::split(entity);
+    let mut message = Vec::with_capacity(entity.len());
+    for field in postroad_protocol::header::fields(header) {
+        // RFC 5230 §5.
+        if !field.raw.is_ascii() {
+            return Err("a header in \":mime\" is ASCII".to_owned());
+        }
+        if field.name.to_ascii_lowercase().starts_with(b"content-") {
+            let lines = String::from_utf8_lossy(field.raw).replace("\r\n", "\n").replace('\r', " ");
+            message.extend_from_slice(lines.trim_end().replace('\n', "\r\n").as_bytes());
+            message.extend_from_slice(b"\r\n");
+        }
+    }
+    message.extend_from_slice(b"\r\n");
+    message.extend_from_slice(body);
+    Ok(message)
 }
 
 /// Text for a field: folded, and encoded where it isn't plain. `column` is where it begins.

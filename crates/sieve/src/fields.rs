@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use crate::check::{Args, Checker};
 use crate::extensions::index::Selection;
+use crate::extensions::mime::Scope;
 use crate::problem::Fault;
 use crate::run::{Failure, Run};
 use crate::text::Text;
@@ -12,12 +13,17 @@ use crate::text::Text;
 pub(crate) struct Fields {
     names: Vec<Text>,
     selection: Selection,
+    scope: Scope,
 }
 
 impl Fields {
     /// From the positional argument `names` and the tags that extensions add.
     pub(crate) fn of(args: &Args<'_>, names: usize, checker: &Checker<'_>) -> Result<Self, Fault> {
-        Ok(Self { names: args.texts(names, checker)?, selection: Selection::of(args)? })
+        Ok(Self {
+            names: args.texts(names, checker)?,
+            selection: Selection::of(args)?,
+            scope: Scope::of(args)?,
+        })
     }
 
     /// Only the first, unless the script says which (RFC 5260 §4).
@@ -34,7 +40,7 @@ impl Fields {
         for name in &self.names {
             let name = name.value(run)?;
             let shown = String::from_utf8_lossy(&name).into_owned();
-            for value in run.letter.raw_values(&name) {
+            for value in self.scope.raw_values(run, &name)? {
                 run.spend(value.len())?;
                 found.push((shown.clone(), value));
             }

@@ -3,7 +3,12 @@
 //! Each body takes any octets and panics where something that must hold doesn't. The targets under
 //! `tests/fuzz` hand them libFuzzer's octets; `tests/fuzz_seeds.rs` hands them the files in the tree.
 
-use crate::{Facts, Message, Tracing, compile, format, limits};
+use postroad_protocol::address::Address;
+
+use crate::{
+    Action, Facts, Library, Location, Mailboxes, MemoKind, Message, Outcome, Past, Tracing, Virus,
+    compile_with, format, limits,
+};
 
 /// What one target runs.
 pub type Body = fn(&[u8]);
@@ -13,6 +18,38 @@ pub const TARGETS: [(&str, Body); 1] = [("sieve", sieve)];
 
 /// What parts script and message in a seed.
 const PARTS: &[u8] = b"\n=====\n";
+
+/// A world where everything is there whose name has an even number of octets.
+struct World<'s> {
+    script: &'s [u8],
+}
+
+impl Past for World<'_> {
+    fn remembers(&self, _: MemoKind, key: &[u8]) -> bool {
+        key.len() % 2 == 0
+    }
+}
+
+impl Mailboxes for World<'_> {
+    fn exists(&self, mailbox: &str) -> bool {
+        mailbox.len() % 2 == 0
+    }
+
+    fn metadata(&self, _: Option<&str>, annotation: &str) -> Option<Vec<u8>> {
+        (annotation.len() % 2 == 0).then(|| annotation.as_bytes().to_vec())
+    }
+
+    fn has_special_use(&self, _: Option<&str>, attribute: &str) -> bool {
+        attribute.len() % 2 == 0
+    }
+}
+
+impl Library for World<'_> {
+    /// Each script is the same, so that includes go round.
+    fn script(&self, _: Location, name: &str) -> Option<Vec<u8>> {
+        (name.len() % 2 == 0).then(|| self.script.to_vec())
+    }
+}
 
 /// A script, a line of five `=`, and a message. Canonical text is canonical, and means the same; a run ends, within
 /// its bounds, with the letter somewhere or a decision to drop it.
@@ -25,23 +62,61 @@ pub fn sieve(octets: &[u8]) {
         let again = format("fuzz", canonical);
         assert_eq!(again.as_ref(), Ok(canonical), "canonical text that is not canonical");
     }
-    let Ok(compiled) = compile("fuzz", script) else { return };
+    let world = World { script };
+    let Ok(compiled) = compile_with("fuzz", script, &world) else { return };
     let Ok(canonical) = canonical else { panic!("a script that can't be printed") };
-    let Ok(reprinted) = compile("fuzz", &canonical) else { panic!("canonical text is refused") };
+    let Ok(reprinted) = compile_with("fuzz", &canonical, &world) else {
+        panic!("canonical text is refused")
+    };
+    let own: Vec<Address> = Address::parse("to@our.example").into_iter().collect();
     let facts = Facts {
         envelope_from: Some("from@there.example"),
         envelope_to: Some("to+detail@our.example"),
+        own_addresses: &own,
+        past: &world,
+        mailboxes: &world,
+        environment: &[("host", "mx.our.example")],
+        spam_percent: Some(50),
+        virus: Some(Virus::Possible),
         tracing: Tracing::On,
         ..Facts::default()
     };
     let outcome = compiled.run(&Message::new(message), &facts);
-    assert!(outcome.actions.len() <= limits::ACTIONS_MAX + 1);
-    assert!(outcome.trace.len() <= limits::TRACE_STEPS_MAX);
-    let unprintable = outcome.trace.iter().any(|step| step.what.contains(char::is_control));
-    assert!(!unprintable, "a trace that a terminal obeys");
-    if outcome.error.is_some() {
-        assert_eq!(outcome.actions.len(), 1, "a failed script does nothing but keep");
-    }
+    check(&outcome, message);
     let again = reprinted.run(&Message::new(message), &facts);
     assert_eq!(again.actions, outcome.actions, "canonical text does something else");
+}
+
+fn check(outcome: &Outcome, message: &[u8]) {
+    assert!(outcome.actions.len() <= limits::ACTIONS_MAX + 1);
+    assert!(outcome.memos.len() <= limits::MEMOS_MAX);
+    assert!(outcome.trace.len() <= limits::TRACE_STEPS_MAX);
+    let is_obeyed = |text: &str| text.contains(char::is_control);
+    assert!(
+        !outcome.trace.iter().any(|step| is_obeyed(&step.what)),
+        "a trace that a terminal obeys"
+    );
+    if let Some(error) = &outcome.error {
+        assert_eq!(outcome.actions.len(), 1, "a failed script does nothing but keep");
+        assert!(!error.problem.contains("broke down"), "{error}");
+    }
+    for action in &outcome.actions {
+        match action {
+            Action::Reject { reason, .. } => assert!(!reason.iter().any(|line| is_obeyed(line))),
+            Action::Vacation(reply) => check_sent(&reply.message),
+            Action::Notify(notification) => check_sent(&notification.message),
+            Action::Keep(filing) | Action::FileInto { filing, .. } => {
+                let octets: usize = filing.content.pieces(message).iter().map(|p| p.len()).sum();
+                assert!(octets <= message.len() + limits::MEMORY_OCTETS_MAX);
+            }
+            Action::Redirect { .. } => {}
+        }
+    }
+}
+
+/// What we send has one sender, one subject, and no recipients that nobody sees (row M12).
+fn check_sent(message: &[u8]) {
+    let count = |name| postroad_protocol::header::count(message, name);
+    assert_eq!([count("From"), count("Subject"), count("Auto-Submitted")], [1, 1, 1]);
+    assert_eq!(count("Bcc"), 0);
 }

@@ -28,7 +28,7 @@ impl<'a> Message<'a> {
 pub(crate) struct Letter<'a> {
     fields: Vec<Field<'a>>,
     /// From the empty line behind the header on.
-    tail: Cow<'a, [u8]>,
+    tail: Tail<'a>,
     /// What it came as.
     raw: &'a [u8],
     header: Header,
@@ -42,6 +42,21 @@ enum Header {
     /// Changed; made into octets when somebody asks.
     Edited,
     Made(Arc<[u8]>),
+}
+
+#[derive(Debug, Clone)]
+enum Tail<'a> {
+    Original(&'a [u8]),
+    Edited(Arc<[u8]>),
+}
+
+impl Tail<'_> {
+    fn octets(&self) -> &[u8] {
+        match self {
+            Self::Original(octets) => octets,
+            Self::Edited(octets) => octets,
+        }
+    }
 }
 
 /// A header field: its octets, with the line end.
@@ -71,7 +86,7 @@ impl<'a> Letter<'a> {
     pub(crate) fn new(message: &Message<'a>) -> Self {
         let mut walk = header::fields(message.raw);
         let fields = walk.by_ref().map(|field| Field(Cow::Borrowed(field.raw))).collect();
-        let tail = Cow::Borrowed(walk.rest());
+        let tail = Tail::Original(walk.rest());
         Self { fields, tail, raw: message.raw, header: Header::Original, parts: None }
     }
 
@@ -102,14 +117,14 @@ impl<'a> Letter<'a> {
 
     /// What follows the empty line; `None` where there is none.
     pub(crate) fn body(&self) -> Option<Cow<'a, [u8]>> {
-        let start = match &*self.tail {
+        let start = match self.tail.octets() {
             [b'\r', b'\n', ..] => 2,
             [b'\n', ..] => 1,
             _ => return None,
         };
         Some(match &self.tail {
-            Cow::Borrowed(tail) => Cow::Borrowed(tail.get(start..).unwrap_or_default()),
-            Cow::Owned(tail) => Cow::Owned(tail.get(start..).unwrap_or_default().to_vec()),
+            Tail::Original(tail) => Cow::Borrowed(tail.get(start..).unwrap_or_default()),
+            Tail::Edited(tail) => Cow::Owned(tail.get(start..).unwrap_or_default().to_vec()),
         })
     }
 
@@ -135,21 +150,20 @@ impl<'a> Letter<'a> {
         }
         let mut index = 0..;
         self.fields.retain(|_| index.next().is_some_and(|index| !doomed.contains(&index)));
-        self.header = Header::Edited;
+        self.edited();
     }
 
     /// Adds a field; name and value are safe, line ends in the value CRLF.
     pub(crate) fn add_field(&mut self, end: End, name: &str, value: &str) {
         let field = format!("{name}: {value}\r\n");
-        let is_lf = memchr::memchr(b'\n', self.raw)
-            .is_some_and(|at| at == 0 || self.raw.get(at - 1) != Some(&b'\r'));
+        let is_lf = self.has_lf();
         let field = if is_lf { field.replace("\r\n", "\n") } else { field };
         let field = Field(Cow::Owned(field.into_bytes()));
         match end {
             End::Top => self.fields.insert(0, field),
             End::Bottom => self.fields.push(field),
         }
-        self.header = Header::Edited;
+        self.edited();
     }
 
     pub(crate) fn header_octets(&self) -> usize {
@@ -168,9 +182,88 @@ impl<'a> Letter<'a> {
                 header
             }
         };
-        Content::Edited {
-            header,
-            rest: Rest::Original { offset: self.raw.len() - self.tail.len() },
+        let rest = match &self.tail {
+            Tail::Original(tail) => Rest::Original { offset: self.raw.len() - tail.len() },
+            Tail::Edited(tail) => Rest::Edited(tail.clone()),
+        };
+        Content::Edited { header, rest }
+    }
+
+    /// Fields whose name, in lower case, is wanted: octets, in order.
+    pub(crate) fn fields_of(&self, is_wanted: impl Fn(&str) -> bool) -> Vec<u8> {
+        let wanted = self.fields.iter().filter(|field| {
+            let name = field.parsed().map(|field| field.name.to_ascii_lowercase());
+            name.is_some_and(|name| is_wanted(&String::from_utf8_lossy(&name)))
+        });
+        wanted.map(|field| &*field.0).collect::<Vec<_>>().concat()
+    }
+
+    /// Gives the fields of a name another.
+    pub(crate) fn rename_fields(&mut self, name: &str, new_name: &str) {
+        for field in &mut self.fields {
+            if field.is(name.as_bytes()) {
+                let rest = field.0.get(name.len()..).unwrap_or_default();
+                field.0 = Cow::Owned([new_name.as_bytes(), rest].concat());
+            }
         }
+        self.edited();
+    }
+
+    /// Puts an entity, whose lines end in CRLF, in place of the content: its header takes the place of what
+    /// described the old one.
+    pub(crate) fn replace_content(&mut self, entity: &[u8]) {
+        let is_content = |name: &str| name.starts_with("content-") || name == "mime-version";
+        let header = self.fields_of(|name| !is_content(name));
+        let version = b"MIME-Version: 1.0\r\n";
+        let entity = self.in_our_line_ends(&[version, entity].concat());
+        self.set(&[header, entity].concat());
+    }
+
+    /// Becomes a message of `fields`, a header, and a body that has `message` in it.
+    pub(crate) fn enclose(
+        &mut self,
+        fields: &[u8],
+        header: &str,
+        body: &[u8],
+        message: &[u8],
+        end: &str,
+    ) {
+        let head = [header.as_bytes(), b"\r\n", body].concat();
+        let (head, end) = (self.in_our_line_ends(&head), self.in_our_line_ends(end.as_bytes()));
+        self.set(&[fields, &head, message, &end].concat());
+    }
+
+    /// What follows the header becomes what follows it in this message.
+    pub(crate) fn set_rest_of(&mut self, message: &[u8]) {
+        let mut walk = header::fields(message);
+        walk.by_ref().for_each(drop);
+        self.tail = Tail::Edited(walk.rest().into());
+        self.edited();
+    }
+
+    /// Becomes this message.
+    fn set(&mut self, message: &[u8]) {
+        let mut walk = header::fields(message);
+        self.fields = walk.by_ref().map(|field| Field(Cow::Owned(field.raw.to_vec()))).collect();
+        self.tail = Tail::Edited(walk.rest().into());
+        self.edited();
+    }
+
+    fn in_our_line_ends(&self, text: &[u8]) -> Vec<u8> {
+        match self.has_lf() {
+            true => mime::without_cr(text),
+            false => text.to_vec(),
+        }
+    }
+
+    /// Whether lines end in LF alone.
+    fn has_lf(&self) -> bool {
+        memchr::memchr(b'\n', self.raw)
+            .is_some_and(|at| at == 0 || self.raw.get(at - 1) != Some(&b'\r'))
+    }
+
+    fn edited(&mut self) {
+        self.header = Header::Edited;
+        self.parts = None;
     }
 }

@@ -9,6 +9,7 @@
 //! what lies deeper is opaque.
 
 use std::borrow::Cow;
+use std::cell::{Cell, RefCell};
 use std::ops::Range;
 
 use base64::Engine as _;
@@ -21,9 +22,16 @@ use postroad_protocol::header;
 
 use crate::limits;
 
-/// An entity: the message itself, or a part of it.
+/// The message itself or a part of it, and what is in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Part {
+    pub(crate) entity: Entity,
+    pub(crate) structure: Structure,
+}
+
+/// Where something with a header stands, and what it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Entity {
     /// All of it.
     pub(crate) whole: Range<usize>,
     /// Its fields, without the empty line.
@@ -31,7 +39,6 @@ pub(crate) struct Part {
     /// What follows the empty line; `None` where there is none.
     pub(crate) body: Option<Range<usize>>,
     pub(crate) media: Media,
-    pub(crate) structure: Structure,
 }
 
 /// What a part is made of.
@@ -74,10 +81,6 @@ impl Media {
             charset: media.parameter("charset").map(str::to_owned),
             boundary: media.parameter("boundary").map(str::to_owned),
         }
-    }
-
-    fn is(&self, kind: &str, subtype: &str) -> bool {
-        self.kind == kind && self.subtype == subtype
     }
 }
 
@@ -137,7 +140,7 @@ impl Parser<'_> {
             }
             Some(_) | None => Structure::Leaf,
         };
-        Part { whole, header, body, media, structure }
+        Part { entity: Entity { whole, header, body, media }, structure }
     }
 
     fn structure(&mut self, media: &Media, body: Range<usize>, depth: usize) -> Structure {
@@ -257,6 +260,28 @@ impl Part {
         found
     }
 
+    fn flatten(&self, into: &mut Vec<Flat>) {
+        let at = into.len();
+        into.push(Flat { entity: self.entity.clone(), shape: Shape::Leaf, within: 0 });
+        let shape = match &self.structure {
+            Structure::Leaf => Shape::Leaf,
+            Structure::Multipart { parts, .. } => {
+                parts.iter().for_each(|part| part.flatten(into));
+                Shape::Container
+            }
+            Structure::Message(inner) => {
+                inner.flatten(into);
+                Shape::Container
+            }
+        };
+        let within = into.len() - at - 1;
+        if let Some(flat) = into.get_mut(at) {
+            (flat.shape, flat.within) = (shape, within);
+        }
+    }
+}
+
+impl Entity {
     /// The body without its transfer encoding; text in UTF-8, where we know its charset (RFC 5173 §5.2).
     pub(crate) fn text<'m>(&self, message: &'m [u8]) -> Cow<'m, [u8]> {
         let header = message.get(self.header.clone()).unwrap_or_default();
@@ -267,10 +292,125 @@ impl Part {
             false => decoded,
         }
     }
+}
 
-    pub(crate) fn is_message(&self) -> bool {
-        self.media.is("message", "rfc822") || self.media.is("message", "global")
+/// The parts of a message in a row, depth first, with its octets (RFC 5703 §3.1).
+#[derive(Debug)]
+pub(crate) struct Parts {
+    octets: Vec<u8>,
+    parts: Vec<Flat>,
+    replacements: RefCell<Vec<(Range<usize>, Vec<u8>)>>,
+    /// Whether the message has become another since.
+    is_retired: Cell<bool>,
+}
+
+#[derive(Debug)]
+struct Flat {
+    entity: Entity,
+    shape: Shape,
+    /// How many parts are in it; they follow it.
+    within: usize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shape {
+    Leaf,
+    Container,
+}
+
+impl Parts {
+    pub(crate) fn of(octets: Vec<u8>) -> Self {
+        let mut parts = Vec::new();
+        parse(&octets).flatten(&mut parts);
+        Self { octets, parts, replacements: RefCell::default(), is_retired: Cell::new(false) }
     }
+
+    pub(crate) fn len(&self) -> usize {
+        self.parts.len()
+    }
+
+    /// All that is in a part.
+    pub(crate) fn within(&self, index: usize) -> Range<usize> {
+        let count = self.parts.get(index).map_or(0, |part| part.within);
+        index + 1..index + 1 + count
+    }
+
+    pub(crate) fn raw_values(&self, index: usize, name: &[u8]) -> Vec<&[u8]> {
+        let header = self.parts.get(index).map_or(0..0, |part| part.entity.header.clone());
+        let fields = header::fields(self.octets.get(header).unwrap_or_default());
+        let named =
+            fields.filter(|field| !field.name.is_empty() && field.name.eq_ignore_ascii_case(name));
+        named.map(|field| field.raw_value).collect()
+    }
+
+    /// What a part says; nothing where it isn't text.
+    pub(crate) fn text(&self, index: usize) -> Vec<u8> {
+        match self.parts.get(index) {
+            Some(part) if part.shape == Shape::Leaf && part.entity.media.kind == "text" => {
+                part.entity.text(&self.octets).into_owned()
+            }
+            Some(_) | None => Vec::new(),
+        }
+    }
+
+    pub(crate) fn describe(&self, index: usize) -> String {
+        let media = self.parts.get(index).map(|part| &part.entity.media);
+        media.map(|media| format!("{index}: {}/{}", media.kind, media.subtype)).unwrap_or_default()
+    }
+
+    /// Notes what a part is to be replaced by; of two for one part, the last.
+    pub(crate) fn replace(&self, index: usize, entity: Vec<u8>) {
+        let Some(part) = self.parts.get(index).filter(|_| !self.is_retired.get()) else { return };
+        let mut replacements = self.replacements.borrow_mut();
+        replacements.retain(|(range, _)| *range != part.entity.whole);
+        replacements.push((part.entity.whole.clone(), entity));
+    }
+
+    /// Forgets replacements and takes no more.
+    pub(crate) fn retire(&self) {
+        self.replacements.take();
+        self.is_retired.set(true);
+    }
+
+    /// The message with all replacements, if there are any. What lies in a part that is replaced goes with it.
+    pub(crate) fn replaced(&self) -> Option<Vec<u8>> {
+        let mut replacements = self.replacements.take();
+        if replacements.is_empty() {
+            return None;
+        }
+        replacements.sort_by_key(|(range, _)| (range.start, std::cmp::Reverse(range.end)));
+        let is_lf = !self.octets.windows(2).any(|pair| pair == b"\r\n");
+        let mut message = Vec::with_capacity(self.octets.len());
+        let mut at = 0;
+        for (range, entity) in &replacements {
+            if range.start < at {
+                continue;
+            }
+            message.extend_from_slice(self.octets.get(at..range.start).unwrap_or_default());
+            let entity = if is_lf { without_cr(entity) } else { entity.clone() };
+            message.extend_from_slice(
+                entity.strip_suffix(b"\n").map_or(&entity, |e| e.strip_suffix(b"\r").unwrap_or(e)),
+            );
+            at = range.end;
+        }
+        message.extend_from_slice(self.octets.get(at..).unwrap_or_default());
+        Some(message)
+    }
+}
+
+/// Line ends as a store has them.
+pub(crate) fn without_cr(text: &[u8]) -> Vec<u8> {
+    let mut lines = Vec::with_capacity(text.len());
+    for line in text.split_inclusive(|octet| *octet == b'\n') {
+        match line.strip_suffix(b"\r\n") {
+            Some(line) => {
+                lines.extend_from_slice(line);
+                lines.push(b'\n');
+            }
+            None => lines.extend_from_slice(line),
+        }
+    }
+    lines
 }
 
 /// RFC 2045 §6: 7bit, 8bit and binary stand for themselves, as does what nobody knows.
@@ -362,10 +502,10 @@ mod tests {
     use super::*;
 
     fn shape(part: &Part, message: &str) -> String {
-        let name = format!("{}/{}", part.media.kind, part.media.subtype);
+        let name = format!("{}/{}", part.entity.media.kind, part.entity.media.subtype);
         match &part.structure {
             Structure::Leaf => {
-                let body = part.body.clone().map_or("-", |body| &message[body]);
+                let body = part.entity.body.clone().map_or("-", |body| &message[body]);
                 format!("{name} {body:?}")
             }
             Structure::Multipart { prologue, parts, epilogue } => {

@@ -2,9 +2,11 @@
 
 use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::actions::Actions;
+use crate::extensions::foreverypart::Current;
 use crate::extensions::ihave::Found;
 use crate::extensions::imap4flags::Flags;
 use crate::extensions::include::Includes;
@@ -12,6 +14,7 @@ use crate::extensions::variables::Variables;
 use crate::facts::{Facts, Tracing};
 use crate::letter::{Letter, Message};
 use crate::limits;
+use crate::mime::Parts;
 use crate::outcome::{Action, Filing, Memo, Outcome, TraceStep};
 use crate::problem::{Place, Problem};
 use crate::script::{Block, Check, Flow, Script};
@@ -21,6 +24,8 @@ pub(crate) struct Run<'a> {
     pub(crate) script: &'a Script,
     pub(crate) facts: &'a Facts<'a>,
     pub(crate) includes: Includes,
+    /// The parts that loops are at, the inner one last.
+    pub(crate) current: Vec<Current>,
     pub(crate) letter: Letter<'a>,
     pub(crate) actions: Actions,
     pub(crate) variables: Variables,
@@ -43,6 +48,7 @@ impl<'a> Run<'a> {
             script,
             facts,
             includes: Includes::default(),
+            current: Vec::new(),
             letter: Letter::new(message),
             actions: Actions::default(),
             variables: Variables::default(),
@@ -140,6 +146,22 @@ impl<'a> Run<'a> {
         Ok(holds)
     }
 
+    /// The message as its parts, for a loop or a test with ":mime".
+    pub(crate) fn parts(&mut self) -> Result<Rc<Parts>, Failure> {
+        let octets = self.letter.octets().into_owned();
+        self.spend(octets.len())?;
+        Ok(Rc::new(Parts::of(octets)))
+    }
+
+    /// Puts into the message what parts of it are to be replaced by.
+    pub(crate) fn apply_replacements(&mut self, parts: &Parts) -> Result<(), Failure> {
+        if let Some(message) = parts.replaced() {
+            self.allocate(message.len())?;
+            self.letter.set_rest_of(&message);
+        }
+        Ok(())
+    }
+
     /// RFC 5463 §4 (1): an extension is there once an `ihave` has found it.
     fn check_needs(&self, needs: &[&'static str]) -> Result<(), Failure> {
         match self.found.missing(needs) {
@@ -158,6 +180,11 @@ impl<'a> Run<'a> {
         }
         self.memos.push(memo);
         Ok(())
+    }
+
+    /// Takes the price of one step of a loop.
+    pub(crate) fn step(&mut self) -> Result<(), Failure> {
+        self.budget.step()
     }
 
     /// Takes the price of looking at so many octets.

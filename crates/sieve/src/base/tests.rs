@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::address::{self, AddressPart};
 use crate::check::{Args, Checker, Kind, Signature, Tag, TakesTests, TestKind};
-use crate::decode;
+use crate::extensions::mime::{Aspect, Scope};
 use crate::fields::Fields;
 use crate::matching::{self, Matcher};
 use crate::problem::Fault;
@@ -134,18 +134,21 @@ impl Condition for Size {
 pub(super) const EXISTS: TestKind = TestKind {
     name: "exists",
     signature: Signature { positional: &[&[Kind::Texts]], ..Signature::NONE },
-    check: |args, checker| Ok(Box::new(Exists { names: args.texts(0, checker)? })),
+    check: |args, checker| {
+        Ok(Box::new(Exists { names: args.texts(0, checker)?, scope: Scope::of(args)? }))
+    },
 };
 
 struct Exists {
     names: Vec<Text>,
+    scope: Scope,
 }
 
 impl Condition for Exists {
     fn holds(&self, run: &mut Run<'_>) -> Result<bool, Failure> {
         for name in &self.names {
             let name = name.value(run)?;
-            if !run.letter.has(&name) {
+            if self.scope.raw_values(run, &name)?.is_empty() {
                 run.note(|| format!("there is no field {}", String::from_utf8_lossy(&name)));
                 return Ok(false);
             }
@@ -163,19 +166,24 @@ pub(super) const HEADER: TestKind = TestKind {
     },
     check: |args, checker| {
         let fields = Fields::of(args, 0, checker)?;
-        Ok(Box::new(Header { fields, matcher: Matcher::of(args, 1, checker)? }))
+        let aspect = Aspect::of(args, checker)?;
+        Ok(Box::new(Header { fields, aspect, matcher: Matcher::of(args, 1, checker)? }))
     },
 };
 
 struct Header {
     fields: Fields,
+    aspect: Aspect,
     matcher: Matcher,
 }
 
 impl Condition for Header {
     fn holds(&self, run: &mut Run<'_>) -> Result<bool, Failure> {
-        let found = self.fields.raw(run)?.into_iter();
-        let values: Vec<_> = found.map(|(name, raw)| (name, decode::value(raw))).collect();
+        let mut values = Vec::new();
+        for (name, raw) in self.fields.raw(run)? {
+            let found = self.aspect.within(run, raw)?;
+            values.extend(found.into_iter().map(|value| (name.clone(), value)));
+        }
         self.matcher.any(run, &values)
     }
 }

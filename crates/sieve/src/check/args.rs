@@ -10,8 +10,6 @@ use crate::text::Text;
 /// What a command or test was given, as its signature wants it.
 pub(crate) struct Args<'t> {
     pub(crate) place: Place,
-    /// The command's or test's name.
-    pub(crate) name: &'static str,
     tags: Vec<Given<'t>>,
     positional: &'t [Argument],
     pub(crate) tests: &'t [Test],
@@ -64,7 +62,7 @@ impl<'t> Args<'t> {
         }
         check_positional(name, signature, place, rest)?;
         check_tests(name, signature.tests, place, tests)?;
-        Ok(Self { place, name, tags, positional: rest, tests: tests.as_slice(), block: None })
+        Ok(Self { place, tags, positional: rest, tests: tests.as_slice(), block: None })
     }
 
     pub(super) fn with_block(self, block: Option<&'t Commands>) -> Self {

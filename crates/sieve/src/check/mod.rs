@@ -71,6 +71,7 @@ fn check_one(name: &Arc<str>, text: &[u8], named: &mut Named) -> Result<Block, P
         variables: BTreeSet::new(),
         globals: BTreeSet::new(),
         named,
+        loops: Vec::new(),
         problems: Vec::new(),
     };
     let block = checker.block(&tree);
@@ -87,6 +88,8 @@ pub(crate) struct Checker<'a> {
     requires: Requires,
     variables: BTreeSet<String>,
     globals: BTreeSet<String>,
+    /// The loops around what is checked, by their names, the inner one last (RFC 5703 §3).
+    pub(crate) loops: Vec<Option<Vec<u8>>>,
     /// Scripts that are included somewhere.
     pub(crate) named: &'a mut Named,
     problems: Vec<Problem>,

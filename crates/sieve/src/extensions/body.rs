@@ -84,7 +84,7 @@ impl Condition for Body {
         let mut values: Vec<(String, Cow<'_, [u8]>)> = Vec::new();
         for part in tree.walk() {
             if types.iter().any(|media| is_of(part, media)) {
-                let name = format!("{}/{}", part.media.kind, part.media.subtype);
+                let name = format!("{}/{}", part.entity.media.kind, part.entity.media.subtype);
                 for text in strings(part, &message) {
                     run.spend(text.len())?;
                     values.push((name.clone(), text));
@@ -101,9 +101,9 @@ fn strings<'m>(part: &Part, message: &'m [u8]) -> Vec<Cow<'m, [u8]>> {
         with_crlf(Cow::Borrowed(message.get(range.clone()).unwrap_or_default()))
     };
     match &part.structure {
-        Structure::Leaf => vec![with_crlf(part.text(message))],
+        Structure::Leaf => vec![with_crlf(part.entity.text(message))],
         Structure::Multipart { prologue, epilogue, .. } => vec![octets(prologue), octets(epilogue)],
-        Structure::Message(inner) => vec![octets(&inner.header)],
+        Structure::Message(inner) => vec![octets(&inner.entity.header)],
     }
 }
 
@@ -111,11 +111,11 @@ fn strings<'m>(part: &Part, message: &'m [u8]) -> Vec<Cow<'m, [u8]>> {
 fn is_of(part: &Part, media: &[u8]) -> bool {
     let Ok(media) = std::str::from_utf8(media) else { return false };
     match media.split_once('/') {
-        None => media.is_empty() || part.media.kind.eq_ignore_ascii_case(media),
+        None => media.is_empty() || part.entity.media.kind.eq_ignore_ascii_case(media),
         Some((kind, subtype)) => {
             !subtype.contains('/')
-                && part.media.kind.eq_ignore_ascii_case(kind)
-                && part.media.subtype.eq_ignore_ascii_case(subtype)
+                && part.entity.media.kind.eq_ignore_ascii_case(kind)
+                && part.entity.media.subtype.eq_ignore_ascii_case(subtype)
         }
     }
 }

@@ -70,7 +70,7 @@ pub(super) const EXTENSION: Extension = Extension {
         },
     ],
     tags: &[AddedTags {
-        on: On::Named(&["set"]),
+        on: On::Named(&["set", "extracttext"]),
         tags: &[Tag::one_of("precedence 15", "encodeurl")],
     }],
     ..Extension::named("enotify")

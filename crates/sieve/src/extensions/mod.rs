@@ -16,21 +16,26 @@ pub(crate) mod copy;
 mod date;
 pub(crate) mod duplicate;
 pub(crate) mod editheader;
+pub(crate) mod enclose;
 pub(crate) mod encoded_character;
 pub(crate) mod enotify;
 pub(crate) mod envelope;
 pub(crate) mod environment;
+pub(crate) mod extracttext;
 pub(crate) mod fcc;
 pub(crate) mod fileinto;
+pub(crate) mod foreverypart;
 pub(crate) mod ihave;
 pub(crate) mod imap4flags;
 pub(crate) mod include;
 pub(crate) mod index;
 pub(crate) mod mailbox;
 pub(crate) mod metadata;
+pub(crate) mod mime;
 pub(crate) mod regex;
 mod reject;
 pub(crate) mod relational;
+pub(crate) mod replace;
 pub(crate) mod spamtest;
 pub(crate) mod special_use;
 pub(crate) mod subaddress;
@@ -72,6 +77,11 @@ const TABLE: &[&Extension] = &[
     &enotify::EXTENSION,
     &fcc::EXTENSION,
     &include::EXTENSION,
+    &enclose::EXTENSION,
+    &extracttext::EXTENSION,
+    &foreverypart::EXTENSION,
+    &mime::EXTENSION,
+    &replace::EXTENSION,
     &variables::EXTENSION,
 ];
 

@@ -17,7 +17,10 @@ pub(super) const EXTENSION: Extension = Extension {
             tags: &[Tag::one_of(matching::GROUP, "regex")],
         },
         // The modifier of `set`: as ":quotewildcard", for these patterns.
-        AddedTags { on: On::Named(&["set"]), tags: &[Tag::one_of("precedence 20", "quoteregex")] },
+        AddedTags {
+            on: On::Named(&["set", "extracttext"]),
+            tags: &[Tag::one_of("precedence 20", "quoteregex")],
+        },
     ],
     ..Extension::named("regex")
 };

@@ -44,7 +44,7 @@ pub(super) const EXTENSION: Extension = Extension {
 };
 
 /// RFC 5229 §4.1: one of each precedence; those of higher precedence are applied first.
-const MODIFIERS: &[Tag] = &[
+pub(crate) const MODIFIERS: &[Tag] = &[
     Tag::one_of("precedence 40", "lower"),
     Tag::one_of("precedence 40", "upper"),
     Tag::one_of("precedence 30", "lowerfirst"),
@@ -312,13 +312,12 @@ fn check_set(args: &Args<'_>, checker: &mut Checker<'_>) -> Result<Box<dyn Instr
         let problem = format!("a variable holds {} octets", limits::VARIABLE_OCTETS_MAX);
         return Err(Fault::new(value.place, problem));
     }
-    let given = PRECEDENCES.iter().filter_map(|precedence| args.of_group(precedence));
-    let modifiers = given.filter_map(Modifier::named).collect();
+    let modifiers = Modifier::given(args);
     Ok(Box::new(Set { name, value, modifiers }))
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Modifier {
+pub(crate) enum Modifier {
     Lower,
     Upper,
     LowerFirst,
@@ -332,6 +331,12 @@ enum Modifier {
 }
 
 impl Modifier {
+    /// Those that a command was given, in the order they are applied in.
+    pub(crate) fn given(args: &Args<'_>) -> Vec<Self> {
+        let given = PRECEDENCES.iter().filter_map(|precedence| args.of_group(precedence));
+        given.filter_map(Self::named).collect()
+    }
+
     fn named(tag: &str) -> Option<Self> {
         Some(match tag {
             "lower" => Self::Lower,
@@ -347,7 +352,7 @@ impl Modifier {
     }
 
     /// RFC 5229 §4.1.1 to §4.1.3; only ASCII letters have a case here.
-    fn apply(self, mut value: Vec<u8>) -> Vec<u8> {
+    pub(crate) fn apply(self, mut value: Vec<u8>) -> Vec<u8> {
         match self {
             Self::Lower => value.make_ascii_lowercase(),
             Self::Upper => value.make_ascii_uppercase(),

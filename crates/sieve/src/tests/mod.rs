@@ -20,6 +20,7 @@ mod rfc5429;
 mod rfc5435;
 mod rfc5463;
 mod rfc5490;
+mod rfc5703;
 mod rfc6609;
 mod rfc7352;
 mod rfc8579;

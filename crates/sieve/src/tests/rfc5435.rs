@@ -184,7 +184,7 @@ fn examples() {
     ] {
         assert_eq!(done(&format!("{REQUIRES}\n{script}"), message), expected, "§{section}");
     }
-    let got = notification(second, "From: A <a@b.example.org>\nSubject: s\n\n");
+    let got = notification(second, "From: a@b.example.org\nSubject: s\n\n");
     assert!(
         got.contains("Subject: a@b.example.org [really: knitting-bounces@example.com]: s\n"),
         "{got}"
