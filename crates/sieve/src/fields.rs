@@ -1,10 +1,9 @@
 //! The header fields that a test looks at: what `header`, `address` and `date` have in common.
 
-use std::borrow::Cow;
-
 use crate::check::{Args, Checker};
 use crate::extensions::index::Selection;
 use crate::extensions::mime::Scope;
+use crate::matching::Value;
 use crate::problem::Fault;
 use crate::run::{Failure, Run};
 use crate::text::Text;
@@ -32,10 +31,7 @@ impl Fields {
     }
 
     /// Names and raw values, in the order of the list, then of the message.
-    pub(crate) fn raw<'a>(
-        &self,
-        run: &mut Run<'a>,
-    ) -> Result<Vec<(String, Cow<'a, [u8]>)>, Failure> {
+    pub(crate) fn raw<'a>(&self, run: &mut Run<'a>) -> Result<Vec<Value<'a>>, Failure> {
         let mut found = Vec::new();
         for name in &self.names {
             let name = name.value(run)?;

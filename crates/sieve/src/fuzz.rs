@@ -26,28 +26,28 @@ struct World<'s> {
 
 impl Past for World<'_> {
     fn remembers(&self, _: MemoKind, key: &[u8]) -> bool {
-        key.len() % 2 == 0
+        key.len().is_multiple_of(2)
     }
 }
 
 impl Mailboxes for World<'_> {
     fn exists(&self, mailbox: &str) -> bool {
-        mailbox.len() % 2 == 0
+        mailbox.len().is_multiple_of(2)
     }
 
     fn metadata(&self, _: Option<&str>, annotation: &str) -> Option<Vec<u8>> {
-        (annotation.len() % 2 == 0).then(|| annotation.as_bytes().to_vec())
+        annotation.len().is_multiple_of(2).then(|| annotation.as_bytes().to_vec())
     }
 
     fn has_special_use(&self, _: Option<&str>, attribute: &str) -> bool {
-        attribute.len() % 2 == 0
+        attribute.len().is_multiple_of(2)
     }
 }
 
 impl Library for World<'_> {
     /// Each script is the same, so that includes go round.
     fn script(&self, _: Location, name: &str) -> Option<Vec<u8>> {
-        (name.len() % 2 == 0).then(|| self.script.to_vec())
+        name.len().is_multiple_of(2).then(|| self.script.to_vec())
     }
 }
 

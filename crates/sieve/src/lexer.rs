@@ -37,7 +37,7 @@ impl<'a> Lexer<'a> {
     pub(crate) fn new(script: &'a [u8]) -> Self {
         // Editors of one system put a byte order mark there.
         let rest = script.strip_prefix(b"\xef\xbb\xbf").unwrap_or(script);
-        Self { rest, place: Place { line: 1, column: 1 }, gap: Gap::NextLine }
+        Self { rest, place: Place { line: 1, column: 1 }, gap: Gap::LineEnd }
     }
 
     pub(crate) fn next(&mut self) -> Result<Lexeme, Fault> {
@@ -46,7 +46,7 @@ impl<'a> Lexer<'a> {
             comments.push(comment);
         }
         let (place, gap) = (self.place, self.gap);
-        self.gap = Gap::SameLine;
+        self.gap = Gap::None;
         Ok(Lexeme { place, gap, comments, token: self.token()? })
     }
 
@@ -60,8 +60,8 @@ impl<'a> Lexer<'a> {
                 [b'\n', ..] | [b'\r', b'\n', ..] => {
                     self.line_end();
                     self.gap = match self.gap {
-                        Gap::SameLine => Gap::NextLine,
-                        Gap::NextLine | Gap::EmptyLine => Gap::EmptyLine,
+                        Gap::None => Gap::LineEnd,
+                        Gap::LineEnd | Gap::Empty => Gap::Empty,
                     };
                 }
                 _ => return Ok(None),
@@ -71,7 +71,7 @@ impl<'a> Lexer<'a> {
 
     fn hash_comment(&mut self) -> Result<Comment, Fault> {
         self.skip(1);
-        let gap = std::mem::replace(&mut self.gap, Gap::SameLine);
+        let gap = std::mem::replace(&mut self.gap, Gap::None);
         let octets = self.up_to_line_end()?.trim_ascii_end().to_vec();
         Ok(Comment { gap, form: CommentForm::Hash, octets })
     }
@@ -79,7 +79,7 @@ impl<'a> Lexer<'a> {
     fn bracket_comment(&mut self) -> Result<Comment, Fault> {
         let start = self.place;
         self.skip(2);
-        let gap = std::mem::replace(&mut self.gap, Gap::SameLine);
+        let gap = std::mem::replace(&mut self.gap, Gap::None);
         let mut octets = Vec::new();
         while !self.rest.starts_with(b"*/") {
             match self.octet("a comment", start)? {

@@ -152,18 +152,16 @@ impl Parser<'_> {
             return Structure::Leaf;
         };
         let delimited = self.delimited(&body, boundary.as_bytes());
-        let Some((prologue, parts, epilogue)) = delimited else { return Structure::Leaf };
+        let Some(Delimited { prologue, parts, epilogue }) = delimited else {
+            return Structure::Leaf;
+        };
         let parts = parts.into_iter().take(limits::PARTS_MAX.saturating_sub(self.parts));
         let parts = parts.map(|part| self.entity(part, depth + 1)).collect();
         Structure::Multipart { prologue, parts, epilogue }
     }
 
     /// Prologue, parts and epilogue, without the delimiters and the line ends before them (RFC 2046 §5.1.1).
-    fn delimited(
-        &self,
-        body: &Range<usize>,
-        boundary: &[u8],
-    ) -> Option<(Range<usize>, Vec<Range<usize>>, Range<usize>)> {
+    fn delimited(&self, body: &Range<usize>, boundary: &[u8]) -> Option<Delimited> {
         let octets = self.message.get(body.clone())?;
         let mut prologue = None;
         let mut parts = Vec::new();
@@ -204,8 +202,15 @@ impl Parser<'_> {
         }
         let within = |range: Range<usize>| body.start + range.start..body.start + range.end;
         let parts = parts.into_iter().map(within).collect();
-        Some((within(prologue?), parts, within(epilogue)))
+        Some(Delimited { prologue: within(prologue?), parts, epilogue: within(epilogue) })
     }
+}
+
+/// A body as delimiters part it.
+struct Delimited {
+    prologue: Range<usize>,
+    parts: Vec<Range<usize>>,
+    epilogue: Range<usize>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

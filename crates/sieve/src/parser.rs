@@ -82,7 +82,7 @@ impl Parser<'_> {
     /// Comments that stand on the line of what was just taken.
     fn same_line_comments(&mut self) -> Vec<Comment> {
         let comments = &mut self.next.comments;
-        let count = comments.iter().take_while(|comment| comment.gap == Gap::SameLine).count();
+        let count = comments.iter().take_while(|comment| comment.gap == Gap::None).count();
         comments.drain(..count).collect()
     }
 

@@ -53,7 +53,7 @@ impl Printer {
     }
 
     fn gap(&mut self, gap: Gap, position: Position) {
-        if gap == Gap::EmptyLine && position == Position::Later {
+        if gap == Gap::Empty && position == Position::Later {
             self.text.push(b'\n');
         }
     }

@@ -130,8 +130,9 @@ pub(crate) enum CommentForm {
 /// What stands between a command or comment and what came before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Gap {
-    SameLine,
-    NextLine,
+    /// Nothing: it stands on the same line.
+    None,
+    LineEnd,
     /// At least one line without anything.
-    EmptyLine,
+    Empty,
 }

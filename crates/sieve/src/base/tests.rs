@@ -1,12 +1,10 @@
 //! The tests of RFC 5228 §5, but for `envelope`.
 
-use std::borrow::Cow;
-
 use crate::address::{self, AddressPart};
 use crate::check::{Args, Checker, Kind, Signature, Tag, TakesTests, TestKind};
 use crate::extensions::mime::{Aspect, Scope};
 use crate::fields::Fields;
-use crate::matching::{self, Matcher};
+use crate::matching::{self, Matcher, Value};
 use crate::problem::Fault;
 use crate::run::{Failure, Run};
 use crate::script::{Check, Condition};
@@ -212,7 +210,7 @@ struct AddressTest {
 impl Condition for AddressTest {
     fn holds(&self, run: &mut Run<'_>) -> Result<bool, Failure> {
         let separator = run.facts.detail_separator;
-        let mut values: Vec<(String, Cow<'_, [u8]>)> = Vec::new();
+        let mut values: Vec<Value<'_>> = Vec::new();
         for (name, raw) in self.fields.raw(run)? {
             let found = address::addresses(&raw);
             let parts = found.iter().filter_map(|address| self.part.within(address, separator));

@@ -13,7 +13,8 @@ mod signature;
 
 pub(crate) use args::Args;
 pub(crate) use signature::{
-    AddedTags, CommandKind, Extension, Kind, On, Signature, Tag, TakesBlock, TakesTests, TestKind,
+    AddedTags, CheckFn, CommandKind, Extension, Kind, On, Signature, Tag, TakesBlock, TakesTests,
+    TestKind,
 };
 
 use crate::base::control;

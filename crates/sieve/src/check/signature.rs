@@ -23,19 +23,22 @@ impl Extension {
     }
 }
 
+/// What makes of arguments something that can be run.
+pub(crate) type CheckFn<T> = fn(&Args<'_>, &mut Checker<'_>) -> Result<Box<T>, Fault>;
+
 /// An action or control command.
 pub(crate) struct CommandKind {
     pub(crate) name: &'static str,
     pub(crate) signature: Signature,
     pub(crate) block: TakesBlock,
-    pub(crate) check: fn(&Args<'_>, &mut Checker<'_>) -> Result<Box<dyn Instruction>, Fault>,
+    pub(crate) check: CheckFn<dyn Instruction>,
 }
 
 /// A test.
 pub(crate) struct TestKind {
     pub(crate) name: &'static str,
     pub(crate) signature: Signature,
-    pub(crate) check: fn(&Args<'_>, &mut Checker<'_>) -> Result<Box<dyn Condition>, Fault>,
+    pub(crate) check: CheckFn<dyn Condition>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use crate::check::{Args, Checker, Extension, Kind, Signature, Tag, TakesTests, TestKind};
-use crate::matching::{self, Matcher};
+use crate::matching::{self, Matcher, Value};
 use crate::mime::{Part, Structure};
 use crate::problem::Fault;
 use crate::run::{Failure, Run};
@@ -81,7 +81,7 @@ impl Condition for Body {
         let message = run.letter.octets();
         run.spend(message.len())?;
         let tree = run.letter.parts();
-        let mut values: Vec<(String, Cow<'_, [u8]>)> = Vec::new();
+        let mut values: Vec<Value<'_>> = Vec::new();
         for part in tree.walk() {
             if types.iter().any(|media| is_of(part, media)) {
                 let name = format!("{}/{}", part.entity.media.kind, part.entity.media.subtype);

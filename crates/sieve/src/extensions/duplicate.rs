@@ -41,7 +41,8 @@ struct Duplicate {
 
 /// What a message is known by (RFC 7352 §3.1).
 enum Id {
-    MessageId,
+    /// The Message-ID.
+    Message,
     Header(Text),
     Text(Text),
 }
@@ -57,7 +58,7 @@ fn check(args: &Args<'_>, checker: &mut Checker<'_>) -> Result<Box<dyn Condition
     let id = match (args.tag_text("header", checker)?, args.tag_text("uniqueid", checker)?) {
         (Some(name), _) => Id::Header(name),
         (None, Some(id)) => Id::Text(id),
-        (None, None) => Id::MessageId,
+        (None, None) => Id::Message,
     };
     let seconds = args.tag_number("seconds").unwrap_or(limits::DUPLICATE_SECONDS);
     Ok(Box::new(Duplicate {
@@ -76,7 +77,7 @@ impl Condition for Duplicate {
             return Ok(false);
         }
         let id = match &self.id {
-            Id::MessageId => header(run, b"Message-ID"),
+            Id::Message => header(run, b"Message-ID"),
             Id::Header(name) => {
                 let name = name.value(run)?;
                 header(run, &name)

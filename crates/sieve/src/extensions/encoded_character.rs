@@ -55,7 +55,7 @@ fn sequence_at(text: &[u8]) -> Result<Option<(Vec<u8>, usize)>, String> {
     let numbers: Vec<&[u8]> = numbers.split(is_blank).filter(|number| !number.is_empty()).collect();
     let is_number =
         |number: &&[u8]| number.iter().all(u8::is_ascii_hexdigit) && (!is_hex || number.len() <= 2);
-    if numbers.is_empty() || !numbers.iter().all(|number| is_number(number)) {
+    if numbers.is_empty() || !numbers.iter().all(is_number) {
         return Ok(None);
     }
     let mut decoded = Vec::new();

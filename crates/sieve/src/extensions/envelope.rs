@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::address::{self, AddressPart, without_route};
 use crate::check::{Extension, Kind, Signature, TakesTests, TestKind};
-use crate::matching::{self, Matcher};
+use crate::matching::{self, Matcher, Value};
 use crate::run::{Failure, Run};
 use crate::script::Condition;
 use crate::text::{Text, check_constant};
@@ -55,7 +55,7 @@ struct Envelope {
 
 impl Condition for Envelope {
     fn holds(&self, run: &mut Run<'_>) -> Result<bool, Failure> {
-        let mut values: Vec<(String, Cow<'_, [u8]>)> = Vec::new();
+        let mut values: Vec<Value<'_>> = Vec::new();
         for part in &self.parts {
             let name = part.characters(run)?;
             let address = match Part::named(&name).map_err(Failure::new)? {

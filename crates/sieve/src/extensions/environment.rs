@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 
 use crate::check::{Extension, Kind, Signature, TakesTests, TestKind};
-use crate::matching::{self, Matcher};
+use crate::matching::{self, Matcher, Value};
 use crate::run::{Failure, Run};
 use crate::script::Condition;
 use crate::text::Text;
@@ -47,7 +47,7 @@ impl Condition for Environment {
         // RFC 5183 §4: what isn't known matches nothing, and is no error; what is empty counts for nothing.
         let value = found.map(|(_, value)| *value);
         let value = value.filter(|value| !(self.matcher.counts() && value.is_empty()));
-        let values: Vec<(String, Cow<'_, [u8]>)> =
+        let values: Vec<Value<'_>> =
             value.map(|value| (name, Cow::Borrowed(value.as_bytes()))).into_iter().collect();
         if found.is_none() {
             run.note(|| "there is no such item".to_owned());

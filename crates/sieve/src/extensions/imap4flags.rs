@@ -6,8 +6,8 @@
 use std::borrow::Cow;
 
 use crate::check::{
-    AddedTags, Args, Checker, CommandKind, Extension, Kind, On, Signature, Tag, TakesBlock,
-    TakesTests, TestKind,
+    AddedTags, Args, CheckFn, Checker, CommandKind, Extension, Kind, On, Signature, Tag,
+    TakesBlock, TakesTests, TestKind,
 };
 use crate::limits;
 use crate::matching::{self, KeyForm, Matcher};
@@ -40,9 +40,7 @@ pub(super) const EXTENSION: Extension = Extension {
     ..Extension::named("imap4flags")
 };
 
-type CheckCommand = fn(&Args<'_>, &mut Checker<'_>) -> Result<Box<dyn Instruction>, Fault>;
-
-const fn command(name: &'static str, check: CheckCommand) -> CommandKind {
+const fn command(name: &'static str, check: CheckFn<dyn Instruction>) -> CommandKind {
     CommandKind {
         name,
         signature: Signature {

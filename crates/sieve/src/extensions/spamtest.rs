@@ -3,13 +3,11 @@
 //! [`Facts`](crate::Facts) has their verdicts; whoever fills them in sees to it that a sender can't
 //! (RFC 5235 §4).
 
-use std::borrow::Cow;
-
 use crate::check::{
     AddedTags, Args, Checker, Extension, Kind, On, Signature, Tag, TakesTests, TestKind,
 };
 use crate::facts::Virus;
-use crate::matching::{self, Matcher};
+use crate::matching::{self, Matcher, Value};
 use crate::problem::Fault;
 use crate::run::{Failure, Run};
 use crate::script::Condition;
@@ -109,7 +107,7 @@ fn matches(
         None if matcher.counts() => None,
         value => Some(value.unwrap_or(0)),
     };
-    let values: Vec<(String, Cow<'_, [u8]>)> = value
+    let values: Vec<Value<'_>> = value
         .map(|value| (name.to_owned(), value.to_string().into_bytes().into()))
         .into_iter()
         .collect();

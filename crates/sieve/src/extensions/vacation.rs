@@ -149,11 +149,9 @@ impl Instruction for Vacation {
         };
         let mut key = self.identity.clone();
         key.extend_from_slice(format!("\n{}", to.to_string().to_ascii_lowercase()).as_bytes());
-        let memo = (self.seconds > 0).then(|| Memo {
-            kind: MemoKind::Vacation,
-            key,
-            seconds: self.seconds,
-        });
+        let memo = Memo { kind: MemoKind::Vacation, key, seconds: self.seconds };
+        // RFC 6131 §2: with ":seconds 0" each letter is answered.
+        let memo = Some(memo).filter(|memo| memo.seconds > 0);
         if memo.as_ref().is_some_and(|memo| run.facts.past.remembers(memo.kind, &memo.key)) {
             run.note(|| format!("vacation: no response, {to} was told already"));
             return Ok(Flow::Next);

@@ -3,7 +3,6 @@
 //! Strings are taken apart once, by [`pieces`], and put together whenever they are evaluated
 //! ([`Text::value`]). Match variables are set by [`Matcher`](crate::matching::Matcher).
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -11,7 +10,7 @@ use crate::check::{
     Args, Checker, CommandKind, Extension, Kind, Signature, Tag, TakesBlock, TakesTests, TestKind,
 };
 use crate::limits;
-use crate::matching::{self, Matcher};
+use crate::matching::{self, Matcher, Value};
 use crate::problem::Fault;
 use crate::run::{Failure, Run, shown};
 use crate::script::{Condition, Flow, Instruction};
@@ -409,7 +408,7 @@ struct StringTest {
 
 impl Condition for StringTest {
     fn holds(&self, run: &mut Run<'_>) -> Result<bool, Failure> {
-        let mut values: Vec<(String, Cow<'_, [u8]>)> = Vec::new();
+        let mut values: Vec<Value<'_>> = Vec::new();
         for source in &self.sources {
             let value = source.value(run)?;
             // An empty string counts for nothing.

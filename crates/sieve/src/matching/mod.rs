@@ -45,6 +45,9 @@ enum MatchType {
     Count(Relation),
 }
 
+/// What is compared, and what a trace calls it.
+pub(crate) type Value<'v> = (String, Cow<'v, [u8]>);
+
 /// A match type, a comparator and keys.
 pub(crate) struct Matcher {
     comparator: Comparator,
@@ -161,11 +164,7 @@ impl Matcher {
     }
 
     /// Whether any value matches any key; left to right, and no further than needed (RFC 5229 §3.2).
-    pub(crate) fn any(
-        &self,
-        run: &mut Run<'_>,
-        values: &[(String, Cow<'_, [u8]>)],
-    ) -> Result<bool, Failure> {
+    pub(crate) fn any(&self, run: &mut Run<'_>, values: &[Value<'_>]) -> Result<bool, Failure> {
         let count;
         let values = match self.counts() {
             false => values,

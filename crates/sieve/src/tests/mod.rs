@@ -1,5 +1,7 @@
 //! Scripts with messages, as the standards have them: a file for each standard, a row for each example.
 
+#![allow(clippy::too_many_lines, reason = "tables have a row for each example")]
+
 use crate::{Action, Content, Create, Facts, Filing, Message, Outcome, compile};
 
 mod printing;

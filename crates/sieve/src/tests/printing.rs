@@ -83,7 +83,7 @@ fn tests() -> impl Strategy<Value = Tests> {
 }
 
 fn gap() -> impl Strategy<Value = Gap> {
-    prop_oneof![Just(Gap::NextLine), Just(Gap::EmptyLine)]
+    prop_oneof![Just(Gap::LineEnd), Just(Gap::Empty)]
 }
 
 fn comment(gap: impl Strategy<Value = Gap>) -> impl Strategy<Value = Comment> {
@@ -99,7 +99,7 @@ fn comments() -> impl Strategy<Value = Vec<Comment>> {
 }
 
 fn remarks() -> impl Strategy<Value = Vec<Comment>> {
-    prop_oneof![3 => Just(Vec::new()), 1 => prop::collection::vec(comment(Just(Gap::SameLine)), 1)]
+    prop_oneof![3 => Just(Vec::new()), 1 => prop::collection::vec(comment(Just(Gap::None)), 1)]
 }
 
 fn commands() -> impl Strategy<Value = Commands> {
@@ -128,8 +128,8 @@ fn commands() -> impl Strategy<Value = Commands> {
 fn normal(mut tree: Commands) -> Commands {
     let mut is_first = true;
     let mut gap = |gap: &mut Gap| {
-        if std::mem::take(&mut is_first) || *gap == Gap::SameLine {
-            *gap = Gap::NextLine;
+        if std::mem::take(&mut is_first) || *gap == Gap::None {
+            *gap = Gap::LineEnd;
         }
     };
     for command in &mut tree.commands {

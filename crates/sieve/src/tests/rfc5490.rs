@@ -65,7 +65,7 @@ fn metadata() {
         (format!("metadataexists \"INBOX\" \"{replies}\""), true),
         (format!("metadataexists \"INBOX\" [\"{replies}\", \"/private/comment\"]"), false),
         (format!("servermetadata :matches \"{uri}\" \"mailto:*\""), true),
-        (format!("servermetadata :contains \"/absent\" \"\""), false),
+        ("servermetadata :contains \"/absent\" \"\"".to_owned(), false),
         (format!("servermetadataexists \"{uri}\""), true),
         (format!("servermetadataexists [\"{uri}\", \"/absent\"]"), false),
         (format!("metadata :count \"eq\" \"INBOX\" \"{replies}\" \"1\""), true),

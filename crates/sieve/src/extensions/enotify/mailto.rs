@@ -50,8 +50,7 @@ impl Mailto {
             return Err(wrong());
         }
         let (to, fields) = rest.split_once('?').unwrap_or((rest, ""));
-        let mut method = Self::default();
-        method.to = addresses(to).ok_or_else(wrong)?;
+        let mut method = Self { to: addresses(to).ok_or_else(wrong)?, ..Self::default() };
         for field in fields.split('&').filter(|field| !field.is_empty()) {
             let (name, value) = field.split_once('=').ok_or_else(wrong)?;
             let name = decoded(name).ok_or_else(wrong)?;
