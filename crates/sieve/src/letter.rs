@@ -32,6 +32,7 @@ pub(crate) struct Letter<'a> {
     /// What it came as.
     raw: &'a [u8],
     header: Header,
+    size: Option<u64>,
     parts: Option<Rc<Part>>,
 }
 
@@ -59,23 +60,33 @@ impl Tail<'_> {
     }
 }
 
-/// A header field: its octets, with the line end.
+/// A header field.
 #[derive(Debug, Clone)]
-pub(crate) struct Field<'a>(Cow<'a, [u8]>);
+struct Field<'a> {
+    /// Its octets, with the line end.
+    raw: Cow<'a, [u8]>,
+    /// How long its name is; nothing for a line that is no field.
+    name_octets: usize,
+}
 
 impl<'a> Field<'a> {
-    fn parsed(&self) -> Option<header::Field<'_>> {
-        header::fields(&self.0).next()
+    fn new(raw: Cow<'a, [u8]>) -> Self {
+        let name_octets = header::fields(&raw).next().map_or(0, |field| field.name.len());
+        Self { raw, name_octets }
+    }
+
+    fn name(&self) -> &[u8] {
+        self.raw.get(..self.name_octets).unwrap_or_default()
     }
 
     fn is(&self, name: &[u8]) -> bool {
         // What is no field has an empty name, and so has no field.
-        !name.is_empty() && self.parsed().is_some_and(|field| field.name.eq_ignore_ascii_case(name))
+        !name.is_empty() && self.name().eq_ignore_ascii_case(name)
     }
 
     fn raw_value(&self) -> Cow<'a, [u8]> {
-        let start = memchr::memchr(b':', &self.0).map_or(self.0.len(), |colon| colon + 1);
-        match &self.0 {
+        let start = memchr::memchr(b':', &self.raw).map_or(self.raw.len(), |colon| colon + 1);
+        match &self.raw {
             Cow::Borrowed(raw) => Cow::Borrowed(raw.get(start..).unwrap_or_default()),
             Cow::Owned(raw) => Cow::Owned(raw.get(start..).unwrap_or_default().to_vec()),
         }
@@ -85,9 +96,9 @@ impl<'a> Field<'a> {
 impl<'a> Letter<'a> {
     pub(crate) fn new(message: &Message<'a>) -> Self {
         let mut walk = header::fields(message.raw);
-        let fields = walk.by_ref().map(|field| Field(Cow::Borrowed(field.raw))).collect();
+        let fields = walk.by_ref().map(|field| Field::new(Cow::Borrowed(field.raw))).collect();
         let tail = Tail::Original(walk.rest());
-        Self { fields, tail, raw: message.raw, header: Header::Original, parts: None }
+        Self { fields, tail, raw: message.raw, header: Header::Original, size: None, parts: None }
     }
 
     /// All octets, as the message is now.
@@ -100,10 +111,20 @@ impl<'a> Letter<'a> {
 
     /// Octets as RFC 5322 counts them: line ends are two (RFC 5228 §5.9).
     pub(crate) fn size(&mut self) -> u64 {
-        let octets = self.octets();
-        let is_bare = |at: &usize| at.checked_sub(1).and_then(|at| octets.get(at)) != Some(&b'\r');
-        let bare = memchr::memchr_iter(b'\n', &octets).filter(is_bare).count();
-        u64::try_from(octets.len() + bare).unwrap_or(u64::MAX)
+        if let Some(size) = self.size {
+            return size;
+        }
+        let content = self.content();
+        let mut size = 0;
+        // No line end lies in two pieces: the first one ends with a line.
+        for piece in content.pieces(self.raw) {
+            let before = |at: usize| at.checked_sub(1).and_then(|at| piece.get(at));
+            let is_bare = |at: &usize| before(*at) != Some(&b'\r');
+            size += piece.len() + memchr::memchr_iter(b'\n', piece).filter(is_bare).count();
+        }
+        let size = u64::try_from(size).unwrap_or(u64::MAX);
+        self.size = Some(size);
+        size
     }
 
     /// The raw values of the fields of this name, from the top.
@@ -158,7 +179,7 @@ impl<'a> Letter<'a> {
         let field = format!("{name}: {value}\r\n");
         let is_lf = self.has_lf();
         let field = if is_lf { field.replace("\r\n", "\n") } else { field };
-        let field = Field(Cow::Owned(field.into_bytes()));
+        let field = Field::new(Cow::Owned(field.into_bytes()));
         match end {
             End::Top => self.fields.insert(0, field),
             End::Bottom => self.fields.push(field),
@@ -167,7 +188,7 @@ impl<'a> Letter<'a> {
     }
 
     pub(crate) fn header_octets(&self) -> usize {
-        self.fields.iter().map(|field| field.0.len()).sum()
+        self.fields.iter().map(|field| field.raw.len()).sum()
     }
 
     /// What an action that is taken now is about.
@@ -176,7 +197,7 @@ impl<'a> Letter<'a> {
             Header::Original => return Content::Original,
             Header::Made(header) => header.clone(),
             Header::Edited => {
-                let fields: Vec<&[u8]> = self.fields.iter().map(|field| &*field.0).collect();
+                let fields: Vec<&[u8]> = self.fields.iter().map(|field| &*field.raw).collect();
                 let header: Arc<[u8]> = fields.concat().into();
                 self.header = Header::Made(header.clone());
                 header
@@ -192,18 +213,17 @@ impl<'a> Letter<'a> {
     /// Fields whose name, in lower case, is wanted: octets, in order.
     pub(crate) fn fields_of(&self, is_wanted: impl Fn(&str) -> bool) -> Vec<u8> {
         let wanted = self.fields.iter().filter(|field| {
-            let name = field.parsed().map(|field| field.name.to_ascii_lowercase());
-            name.is_some_and(|name| is_wanted(&String::from_utf8_lossy(&name)))
+            is_wanted(&String::from_utf8_lossy(&field.name().to_ascii_lowercase()))
         });
-        wanted.map(|field| &*field.0).collect::<Vec<_>>().concat()
+        wanted.map(|field| &*field.raw).collect::<Vec<_>>().concat()
     }
 
     /// Gives the fields of a name another.
     pub(crate) fn rename_fields(&mut self, name: &str, new_name: &str) {
         for field in &mut self.fields {
             if field.is(name.as_bytes()) {
-                let rest = field.0.get(name.len()..).unwrap_or_default();
-                field.0 = Cow::Owned([new_name.as_bytes(), rest].concat());
+                let rest = field.raw.get(name.len()..).unwrap_or_default();
+                *field = Field::new(Cow::Owned([new_name.as_bytes(), rest].concat()));
             }
         }
         self.edited();
@@ -244,7 +264,8 @@ impl<'a> Letter<'a> {
     /// Becomes this message.
     fn set(&mut self, message: &[u8]) {
         let mut walk = header::fields(message);
-        self.fields = walk.by_ref().map(|field| Field(Cow::Owned(field.raw.to_vec()))).collect();
+        self.fields =
+            walk.by_ref().map(|field| Field::new(Cow::Owned(field.raw.to_vec()))).collect();
         self.tail = Tail::Edited(walk.rest().into());
         self.edited();
     }
@@ -264,6 +285,6 @@ impl<'a> Letter<'a> {
 
     fn edited(&mut self) {
         self.header = Header::Edited;
-        self.parts = None;
+        (self.size, self.parts) = (None, None);
     }
 }

@@ -13,8 +13,13 @@ pub const PROBLEMS_MAX: usize = 20;
 
 /// Commands and tests that one run may take.
 pub const STEPS_MAX: u64 = 100_000;
-/// Octets that one run may look at while it matches; about a second's worth of the slowest kind (row M10).
-pub const WORK_OCTETS_MAX: u64 = 200 * 1024 * 1024;
+/// Steps that one run may take while it matches; less than a second's worth (row M10). A step is what a pattern
+/// with wildcards takes for an octet.
+pub const WORK_MAX: u64 = 128 * 1024 * 1024;
+/// Octets that one step goes over where a text is only copied, folded or searched for another.
+pub const OCTETS_PER_STEP: usize = 8;
+/// Steps that a regular expression takes for an octet.
+pub const REGEX_STEPS_PER_OCTET: usize = 8;
 /// Octets of one value while it is put together from variables.
 pub const TEXT_OCTETS_MAX: usize = 1024 * 1024;
 /// Octets of all that a run has made and keeps: edited messages, replies, variables.
@@ -86,8 +91,6 @@ pub const REGEX_OCTETS_MAX: usize = 2_000;
 pub const REGEX_COMPILED_OCTETS_MAX: usize = 256 * 1024;
 /// Groups inside each other in one.
 pub const REGEX_NESTING_MAX: u32 = 50;
-/// What looking at an octet costs with one, in octets of other comparisons.
-pub const REGEX_COST: usize = 8;
 
 /// Scripts in each other, the main one counted; RFC 6609 §3.1 asks for at least three.
 pub const INCLUDE_DEPTH_MAX: usize = 5;

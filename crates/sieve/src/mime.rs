@@ -9,18 +9,19 @@
 //! what lies deeper is opaque.
 
 use std::borrow::Cow;
-use std::cell::{Cell, RefCell};
 use std::ops::Range;
 
-use base64::Engine as _;
-use base64::alphabet;
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use mail_parser::HeaderValue;
-use mail_parser::decoders::charsets::map::charset_decoder;
 use mail_parser::parsers::MessageStream;
 use postroad_protocol::header;
 
 use crate::limits;
+
+mod parts;
+mod transfer;
+
+pub(crate) use parts::{Parts, without_cr};
+use transfer::{decode_transfer, to_utf8};
 
 /// The message itself or a part of it, and what is in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -264,26 +265,6 @@ impl Part {
         }
         found
     }
-
-    fn flatten(&self, into: &mut Vec<Flat>) {
-        let at = into.len();
-        into.push(Flat { entity: self.entity.clone(), shape: Shape::Leaf, within: 0 });
-        let shape = match &self.structure {
-            Structure::Leaf => Shape::Leaf,
-            Structure::Multipart { parts, .. } => {
-                parts.iter().for_each(|part| part.flatten(into));
-                Shape::Container
-            }
-            Structure::Message(inner) => {
-                inner.flatten(into);
-                Shape::Container
-            }
-        };
-        let within = into.len() - at - 1;
-        if let Some(flat) = into.get_mut(at) {
-            (flat.shape, flat.within) = (shape, within);
-        }
-    }
 }
 
 impl Entity {
@@ -297,209 +278,6 @@ impl Entity {
             false => decoded,
         }
     }
-}
-
-/// The parts of a message in a row, depth first, with its octets (RFC 5703 §3.1).
-#[derive(Debug)]
-pub(crate) struct Parts {
-    octets: Vec<u8>,
-    parts: Vec<Flat>,
-    replacements: RefCell<Vec<(Range<usize>, Vec<u8>)>>,
-    /// Whether the message has become another since.
-    is_retired: Cell<bool>,
-}
-
-#[derive(Debug)]
-struct Flat {
-    entity: Entity,
-    shape: Shape,
-    /// How many parts are in it; they follow it.
-    within: usize,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Shape {
-    Leaf,
-    Container,
-}
-
-impl Parts {
-    pub(crate) fn of(octets: Vec<u8>) -> Self {
-        let mut parts = Vec::new();
-        parse(&octets).flatten(&mut parts);
-        Self { octets, parts, replacements: RefCell::default(), is_retired: Cell::new(false) }
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.parts.len()
-    }
-
-    /// All that is in a part.
-    pub(crate) fn within(&self, index: usize) -> Range<usize> {
-        let count = self.parts.get(index).map_or(0, |part| part.within);
-        index + 1..index + 1 + count
-    }
-
-    pub(crate) fn raw_values(&self, index: usize, name: &[u8]) -> Vec<&[u8]> {
-        let header = self.parts.get(index).map_or(0..0, |part| part.entity.header.clone());
-        let fields = header::fields(self.octets.get(header).unwrap_or_default());
-        let named =
-            fields.filter(|field| !field.name.is_empty() && field.name.eq_ignore_ascii_case(name));
-        named.map(|field| field.raw_value).collect()
-    }
-
-    /// What a part says; nothing where it isn't text.
-    pub(crate) fn text(&self, index: usize) -> Vec<u8> {
-        match self.parts.get(index) {
-            Some(part) if part.shape == Shape::Leaf && part.entity.media.kind == "text" => {
-                part.entity.text(&self.octets).into_owned()
-            }
-            Some(_) | None => Vec::new(),
-        }
-    }
-
-    pub(crate) fn describe(&self, index: usize) -> String {
-        let media = self.parts.get(index).map(|part| &part.entity.media);
-        media.map(|media| format!("{index}: {}/{}", media.kind, media.subtype)).unwrap_or_default()
-    }
-
-    /// Notes what a part is to be replaced by; of two for one part, the last.
-    pub(crate) fn replace(&self, index: usize, entity: Vec<u8>) {
-        let Some(part) = self.parts.get(index).filter(|_| !self.is_retired.get()) else { return };
-        let mut replacements = self.replacements.borrow_mut();
-        replacements.retain(|(range, _)| *range != part.entity.whole);
-        replacements.push((part.entity.whole.clone(), entity));
-    }
-
-    /// Forgets replacements and takes no more.
-    pub(crate) fn retire(&self) {
-        self.replacements.take();
-        self.is_retired.set(true);
-    }
-
-    /// The message with all replacements, if there are any. What lies in a part that is replaced goes with it.
-    pub(crate) fn replaced(&self) -> Option<Vec<u8>> {
-        let mut replacements = self.replacements.take();
-        if replacements.is_empty() {
-            return None;
-        }
-        replacements.sort_by_key(|(range, _)| (range.start, std::cmp::Reverse(range.end)));
-        let is_lf = !self.octets.windows(2).any(|pair| pair == b"\r\n");
-        let mut message = Vec::with_capacity(self.octets.len());
-        let mut at = 0;
-        for (range, entity) in &replacements {
-            if range.start < at {
-                continue;
-            }
-            message.extend_from_slice(self.octets.get(at..range.start).unwrap_or_default());
-            let entity = if is_lf { without_cr(entity) } else { entity.clone() };
-            message.extend_from_slice(
-                entity.strip_suffix(b"\n").map_or(&entity, |e| e.strip_suffix(b"\r").unwrap_or(e)),
-            );
-            at = range.end;
-        }
-        message.extend_from_slice(self.octets.get(at..).unwrap_or_default());
-        Some(message)
-    }
-}
-
-/// Line ends as a store has them.
-pub(crate) fn without_cr(text: &[u8]) -> Vec<u8> {
-    let mut lines = Vec::with_capacity(text.len());
-    for line in text.split_inclusive(|octet| *octet == b'\n') {
-        match line.strip_suffix(b"\r\n") {
-            Some(line) => {
-                lines.extend_from_slice(line);
-                lines.push(b'\n');
-            }
-            None => lines.extend_from_slice(line),
-        }
-    }
-    lines
-}
-
-/// RFC 2045 §6: 7bit, 8bit and binary stand for themselves, as does what nobody knows.
-fn decode_transfer<'m>(header: &[u8], body: &'m [u8]) -> Cow<'m, [u8]> {
-    let field = header::find(header, "Content-Transfer-Encoding");
-    let name = field.map(|field| field.value().to_ascii_lowercase()).unwrap_or_default();
-    match name.as_slice() {
-        b"base64" => Cow::Owned(base64(body)),
-        b"quoted-printable" => Cow::Owned(quoted_printable(body)),
-        _ => Cow::Borrowed(body),
-    }
-}
-
-/// RFC 2045 §6.8: characters that have no place there are skipped.
-fn base64(body: &[u8]) -> Vec<u8> {
-    const ENGINE: GeneralPurpose = GeneralPurpose::new(
-        &alphabet::STANDARD,
-        GeneralPurposeConfig::new()
-            .with_decode_padding_mode(DecodePaddingMode::RequireNone)
-            .with_decode_allow_trailing_bits(true),
-    );
-    let is_digit = |octet: &u8| octet.is_ascii_alphanumeric() || matches!(octet, b'+' | b'/');
-    let mut digits: Vec<u8> =
-        body.iter().take_while(|octet| **octet != b'=').copied().filter(is_digit).collect();
-    // One digit alone is less than an octet.
-    if digits.len() % 4 == 1 {
-        digits.pop();
-    }
-    ENGINE.decode(&digits).unwrap_or_default()
-}
-
-/// RFC 2045 §6.7; what isn't it stays as it is.
-fn quoted_printable(body: &[u8]) -> Vec<u8> {
-    let mut decoded = Vec::with_capacity(body.len());
-    for line in body.split_inclusive(|octet| *octet == b'\n') {
-        let text = line.trim_ascii_end();
-        let (text, line_end) = match text.strip_suffix(b"=") {
-            Some(text) => (text, &b""[..]),
-            None if line.ends_with(b"\r\n") => (text, &b"\r\n"[..]),
-            None if line.ends_with(b"\n") => (text, &b"\n"[..]),
-            None => (line, &b""[..]),
-        };
-        let mut rest = text;
-        while let [octet, behind @ ..] = rest {
-            let hex = |digit: &u8| char::from(*digit).to_digit(16);
-            let pair = match rest {
-                [b'=', high, low, ..] => hex(high).zip(hex(low)),
-                _ => None,
-            };
-            match pair.and_then(|(high, low)| u8::try_from(high * 16 + low).ok()) {
-                Some(octet) => {
-                    decoded.push(octet);
-                    rest = rest.get(3..).unwrap_or_default();
-                }
-                None => {
-                    decoded.push(*octet);
-                    rest = behind;
-                }
-            }
-        }
-        decoded.extend_from_slice(line_end);
-    }
-    decoded
-}
-
-/// RFC 5173 §5.2: text we can't convert is taken as it is.
-fn to_utf8<'m>(text: Cow<'m, [u8]>, charset: Option<&str>) -> Cow<'m, [u8]> {
-    let charset = charset.unwrap_or("us-ascii");
-    let is_utf8 = ["utf-8", "utf8"].iter().any(|name| charset.eq_ignore_ascii_case(name));
-    if text.is_ascii() && !charset.to_ascii_lowercase().starts_with("utf-") && !is_stateful(charset)
-        || is_utf8
-    {
-        return text;
-    }
-    match charset_decoder(charset.as_bytes()) {
-        Some(decode) => Cow::Owned(decode(&text).into_bytes()),
-        None => text,
-    }
-}
-
-/// Charsets whose octets look like ASCII and aren't.
-fn is_stateful(charset: &str) -> bool {
-    let charset = charset.to_ascii_lowercase();
-    charset.starts_with("iso-2022") || charset.starts_with("hz")
 }
 
 #[cfg(test)]
@@ -566,28 +344,6 @@ mod tests {
         for message in [nested, messages, wide] {
             let part = parse(message.as_bytes());
             assert!(part.walk().len() <= limits::PARTS_MAX + 1);
-        }
-    }
-
-    #[test] // Tests RFC 2045 §6.7 and §6.8.
-    fn transfer_encodings() {
-        for (encoded, expected) in [
-            ("a=3Db=\nc\n", "a=bc\n"),
-            ("a  \r\n", "a\r\n"),
-            ("a=ZZ=", "a=ZZ"),
-            ("caf=C3=a9", "café"),
-            ("=", ""),
-        ] {
-            assert_eq!(quoted_printable(encoded.as_bytes()), expected.as_bytes(), "{encoded}");
-        }
-        for (encoded, expected) in [
-            ("aGVs\r\nbG8=\r\n", "hello"),
-            ("aGVsbG8", "hello"),
-            ("a!G V s", "hel"),
-            ("a", ""),
-            ("", ""),
-        ] {
-            assert_eq!(base64(encoded.as_bytes()), expected.as_bytes(), "{encoded}");
         }
     }
 }

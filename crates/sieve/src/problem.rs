@@ -109,6 +109,8 @@ impl Fault {
 
     pub(crate) fn within(self, script: &Arc<str>) -> Problem {
         let Self { place, problem, hint, kind: _ } = self;
-        Problem { script: script.clone(), place, problem, hint }
+        // Scripts and letters have a say in these words, and no say in what a terminal does.
+        let safe = |text: String| text.replace(|c: char| c.is_control(), "\u{fffd}");
+        Problem { script: script.clone(), place, problem: safe(problem), hint: hint.map(safe) }
     }
 }

@@ -16,7 +16,7 @@ use crate::letter::{Letter, Message};
 use crate::limits;
 use crate::mime::Parts;
 use crate::outcome::{Action, Filing, Memo, Outcome, TraceStep};
-use crate::problem::{Place, Problem};
+use crate::problem::{Fault, FaultKind, Place};
 use crate::script::{Block, Check, Flow, Script};
 
 /// All that a run knows and has decided.
@@ -72,7 +72,8 @@ impl<'a> Run<'a> {
     fn end(mut self, failure: Option<Failure>) -> Outcome {
         let error = failure.map(|failure| {
             let (script, place) = self.at.clone();
-            Problem { script, place, problem: failure.problem, hint: failure.hint }
+            Fault { place, problem: failure.problem, hint: failure.hint, kind: FaultKind::Wrong }
+                .within(&script)
         });
         let actions = match &error {
             // RFC 5228 §2.10.6: all or nothing; what a failed script wanted is not done.
@@ -187,9 +188,14 @@ impl<'a> Run<'a> {
         self.budget.step()
     }
 
-    /// Takes the price of looking at so many octets.
+    /// Takes the price of looking at so many octets, once and fast.
     pub(crate) fn spend(&mut self, octets: usize) -> Result<(), Failure> {
-        self.budget.work(octets)
+        self.budget.work(octets / limits::OCTETS_PER_STEP + 1)
+    }
+
+    /// Takes the price of so many steps of a slower kind.
+    pub(crate) fn spend_steps(&mut self, steps: usize) -> Result<(), Failure> {
+        self.budget.work(steps)
     }
 
     /// Takes the price of keeping so many octets.
@@ -250,11 +256,7 @@ struct Budget {
 
 impl Default for Budget {
     fn default() -> Self {
-        Self {
-            steps: limits::STEPS_MAX,
-            work: limits::WORK_OCTETS_MAX,
-            memory: limits::MEMORY_OCTETS_MAX,
-        }
+        Self { steps: limits::STEPS_MAX, work: limits::WORK_MAX, memory: limits::MEMORY_OCTETS_MAX }
     }
 }
 
@@ -266,9 +268,9 @@ impl Budget {
         Ok(())
     }
 
-    fn work(&mut self, octets: usize) -> Result<(), Failure> {
-        let octets = u64::try_from(octets).unwrap_or(u64::MAX);
-        self.work = self.work.checked_sub(octets).ok_or_else(|| {
+    fn work(&mut self, steps: usize) -> Result<(), Failure> {
+        let steps = u64::try_from(steps).unwrap_or(u64::MAX);
+        self.work = self.work.checked_sub(steps).ok_or_else(|| {
             Failure::new("the script compares too much")
                 .hint("patterns with many \"*\" on long texts take long")
         })?;

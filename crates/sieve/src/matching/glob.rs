@@ -61,7 +61,7 @@ impl Glob {
     }
 
     /// What each wildcard stands for, if the whole of `value` matches. `width` says how many octets the
-    /// character at an offset has; `pay` is called with the octets that each step looks at.
+    /// character at an offset has; `pay` is called with the steps that are taken.
     pub(crate) fn matches<E>(
         &self,
         value: &[u8],

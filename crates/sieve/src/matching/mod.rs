@@ -223,7 +223,7 @@ impl Matcher {
         value: &[u8],
         regex: &regex::bytes::Regex,
     ) -> Result<bool, Failure> {
-        run.spend(value.len().saturating_mul(limits::REGEX_COST))?;
+        run.spend_steps(value.len().saturating_mul(limits::REGEX_STEPS_PER_OCTET))?;
         if self.matched == KeepsMatched::No {
             return Ok(regex.is_match(value));
         }
@@ -243,7 +243,7 @@ impl Matcher {
                 let index = |at: usize| folded.starts.partition_point(|(start, _)| *start <= at);
                 let next = |at: usize| folded.starts.get(index(at)).map_or(at, |(start, _)| *start);
                 let width = |at: usize| next(at) - at;
-                let found = glob.matches(&folded.octets, width, |octets| run.spend(octets))?;
+                let found = glob.matches(&folded.octets, width, |steps| run.spend_steps(steps))?;
                 let original = |at: usize| {
                     let before = index(at).saturating_sub(1);
                     folded.starts.get(before).map_or(value.len(), |(_, original)| *original)
@@ -254,7 +254,7 @@ impl Matcher {
             }
             Comparator::Octet | Comparator::AsciiCasemap | Comparator::AsciiNumeric => {
                 let folded = self.comparator.fold(value);
-                glob.matches(&folded, |_| 1, |octets| run.spend(octets))?
+                glob.matches(&folded, |_| 1, |steps| run.spend_steps(steps))?
             }
         };
         let Some(captures) = captures else { return Ok(false) };
