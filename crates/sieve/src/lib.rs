@@ -20,6 +20,17 @@
 //! Nothing here touches a disk, a network, a clock or a thread. What a script can ask of the world stands in
 //! [`Facts`]; what it wants done, in [`Action`]: the caller does all of it, or defers.
 //!
+//! ```
+//! use postroad_sieve::{Action, Facts, Message, compile};
+//!
+//! let script = b"require \"fileinto\"; if header :contains \"List-Id\" \"rust\" { fileinto \"rust\"; }";
+//! let script = compile("active.sieve", script)?;
+//! let message = Message::new(b"List-Id: <rust.example>\r\n\r\nHello");
+//! let outcome = script.run(&message, &Facts::default());
+//! assert!(matches!(&outcome.actions[..], [Action::FileInto { mailbox, .. }] if mailbox == "rust"));
+//! # Ok::<(), postroad_sieve::Problems>(())
+//! ```
+//!
 //! A script with a mistake is refused by [`compile`], with [`Problems`] that name line and column. A script that
 //! fails while it runs does nothing but keep the letter in the inbox, and the [`Outcome`] says why. No input
 //! makes it run for long, take much memory, or panic.

@@ -15,11 +15,11 @@ pub const PROBLEMS_MAX: usize = 20;
 pub const STEPS_MAX: u64 = 100_000;
 /// Steps that one run may take while it matches; less than a second's worth (row M10). A step is what a pattern
 /// with wildcards takes for an octet.
-pub const WORK_MAX: u64 = 128 * 1024 * 1024;
+pub const WORK_MAX: u64 = 32 * 1024 * 1024;
 /// Octets that one step goes over where a text is only copied, folded or searched for another.
-pub const OCTETS_PER_STEP: usize = 8;
+pub const OCTETS_PER_STEP: usize = 32;
 /// Steps that a regular expression takes for an octet.
-pub const REGEX_STEPS_PER_OCTET: usize = 8;
+pub const REGEX_STEPS_PER_OCTET: usize = 2;
 /// Octets of one value while it is put together from variables.
 pub const TEXT_OCTETS_MAX: usize = 1024 * 1024;
 /// Octets of all that a run has made and keeps: edited messages, replies, variables.

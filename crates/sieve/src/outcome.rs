@@ -1,5 +1,6 @@
 //! What a run came to: actions to be done, in order.
 
+use std::fmt;
 use std::sync::Arc;
 
 use postroad_protocol::address::{Address, ReversePath};
@@ -198,4 +199,19 @@ pub struct TraceStep {
     pub depth: usize,
     /// What was found, or what would be done; a line without control characters.
     pub what: String,
+}
+
+/// `script:line:column: what`, the deeper the further to the right.
+impl fmt::Display for TraceStep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { script, place, depth, what } = self;
+        write!(
+            f,
+            "{script}:{}:{}: {:indent$}{what}",
+            place.line,
+            place.column,
+            "",
+            indent = depth * 2
+        )
+    }
 }

@@ -27,6 +27,7 @@ mod rfc6609;
 mod rfc7352;
 mod rfc8579;
 mod rfc8580;
+mod trace;
 
 /// RFC 5228 §1.2.
 pub(crate) const MESSAGE_A: &str = "\
