@@ -101,6 +101,9 @@ impl Default for Mda {
             socket: "run/lmtp.sock".into(),
             lmtp: Vec::new(),
             maildir: "mail/{user}".into(),
+            sieve: "sieve/{user}.sieve".into(),
+            create_folders: false,
+            submit: Submit::default(),
             message_size_max: postroad_protocol::limits::MESSAGE_OCTETS_MAX,
         }
     }

@@ -20,6 +20,7 @@ mod next_hop;
 mod routes;
 mod semantics;
 mod source;
+mod submit;
 mod trust;
 mod units;
 
@@ -27,6 +28,7 @@ pub use document::Place;
 pub use load::{ConfigError, Loaded, Problem, load, parse};
 pub use next_hop::{NextHop, NextHopError};
 pub use source::{Family, Source};
+pub use submit::{Submit, SubmitError};
 pub use units::Network;
 
 /// All settings of all agents.
@@ -282,6 +284,12 @@ pub struct Mda {
     pub lmtp: Vec<SocketAddr>,
     /// Where users' Maildirs are; `{user}` stands for the user's name.
     pub maildir: String,
+    /// Where users' Sieve scripts are; `{user}` stands for the user's name. Empty, nobody has one.
+    pub sieve: String,
+    /// Whether a script's `fileinto` makes a folder that isn't there; else the letter goes to the inbox.
+    pub create_folders: bool,
+    /// How letters leave that a script sends on.
+    pub submit: Submit,
     /// Octets of a message at most.
     #[serde(deserialize_with = "units::size")]
     pub message_size_max: u64,
@@ -292,6 +300,11 @@ impl Mda {
     /// checked that.
     pub fn maildir_of(&self, user: &str) -> PathBuf {
         PathBuf::from(self.maildir.replace("{user}", user))
+    }
+
+    /// The Sieve script of a user, by its template; `None` where nobody has one.
+    pub fn sieve_of(&self, user: &str) -> Option<PathBuf> {
+        (!self.sieve.is_empty()).then(|| PathBuf::from(self.sieve.replace("{user}", user)))
     }
 }
 

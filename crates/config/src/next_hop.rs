@@ -65,7 +65,7 @@ impl FromStr for NextHop {
 }
 
 /// `host`, `host:port`, `[v6]` or `[v6]:port`; the host without brackets.
-fn split_host_port(text: &str, default: u16) -> Option<(String, u16)> {
+pub(crate) fn split_host_port(text: &str, default: u16) -> Option<(String, u16)> {
     let (host, port) = match text.strip_prefix('[') {
         Some(rest) => {
             let (host, tail) = rest.split_once(']')?;

@@ -199,8 +199,14 @@ fn local(config: &Config, found: &mut Found<'_>) {
     if !config.mda.maildir.contains("{user}") {
         found.add("mda.maildir", "all users would share one mailbox: write {user} where the name goes, as in \"mail/{user}\"");
     }
-    if config.mda.maildir.split('/').any(|part| part == "..") {
-        found.add("mda.maildir", "a path with \"..\" may lead anywhere: write it without");
+    let sieve = &config.mda.sieve;
+    if !sieve.is_empty() && !sieve.contains("{user}") {
+        found.add("mda.sieve", "all users would share one script: write {user} where the name goes, as in \"sieve/{user}.sieve\"");
+    }
+    for (key, template) in [("mda.maildir", &config.mda.maildir), ("mda.sieve", sieve)] {
+        if template.split('/').any(|part| part == "..") {
+            found.add(key, "a path with \"..\" may lead anywhere: write it without");
+        }
     }
     let separator = config.accounts.detail_separator;
     if separator.is_alphanumeric() || separator == '@' || separator == '.' || separator.is_control()

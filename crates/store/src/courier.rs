@@ -11,7 +11,7 @@ use postroad_disk::{Disk, DiskError, DiskFile, EntryKind};
 use crate::draft::{Draft, Filed};
 use crate::file_name::{FileNames, is_abandoned};
 use crate::sync_group::SyncGroup;
-use crate::{Maildir, StoreError};
+use crate::{Maildir, StoreError, small_file};
 
 /// Maildirs that are remembered as made and swept; beyond that all are looked at once more.
 const KNOWN_MAX: usize = 16_384;
@@ -65,6 +65,37 @@ impl Courier {
         }
     }
 
+    /// Whether a mailbox or folder is there.
+    ///
+    /// # Errors
+    /// Where that can't be known.
+    pub fn exists(&self, maildir: &Maildir) -> Result<bool, StoreError> {
+        maildir.exists(self.disk.as_ref())
+    }
+
+    /// A name for a letter that isn't filed but sent on: no other letter has it.
+    pub fn unique_name(&self) -> String {
+        self.names.next(SystemTime::now())
+    }
+
+    /// What [`Courier::set_mark`] wrote last; empty where there is none.
+    ///
+    /// # Errors
+    /// What the disk said.
+    pub fn mark(&self, maildir: &Maildir, name: &str) -> Result<Vec<u8>, StoreError> {
+        Ok(small_file::read(self.disk.as_ref(), &maildir.root().join(name))?)
+    }
+
+    /// Writes a few octets into a file of this name in the mailbox, durably and whole or not at all.
+    ///
+    /// # Errors
+    /// What the disk said; what was there before is there still, or what is new.
+    pub fn set_mark(&self, maildir: &Maildir, name: &str, text: &[u8]) -> Result<(), StoreError> {
+        // In tmp/, where what a crash leaves is swept.
+        let tmp = maildir.tmp().join(self.unique_name());
+        Ok(small_file::replace(self.disk.as_ref(), &tmp, &maildir.root().join(name), text)?)
+    }
+
     /// Takes back a letter of which nobody was told that it is there: it comes again, and once is enough.
     pub fn take_back(&self, filed: &Filed) {
         // Where it can't be removed (a reader has moved it) it comes twice, which is better than not at all.
@@ -93,7 +124,10 @@ impl Courier {
         if maildir.exists(self.disk.as_ref())? {
             self.sweep(maildir);
         } else {
-            maildir.create(self.disk.as_ref())?;
+            if let Some(inbox) = maildir.inbox() {
+                self.make_ready(&inbox)?;
+            }
+            maildir.create(self.disk.as_ref(), &self.unique_name())?;
         }
         *standing = Standing::Ready;
         Ok(())

@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 use postroad_disk::{Disk, DiskError, DiskFile};
 
 use crate::file_name::{FileNames, with_sizes};
+use crate::flags::Flags;
 use crate::line_ends::LineEnds;
 use crate::sync_group::SyncGroup;
 use crate::{Maildir, StoreError};
@@ -30,6 +31,7 @@ pub struct Draft {
     ends: LineEnds,
     buffer: Vec<u8>,
     written: u64,
+    flags: Flags,
     place: Place,
 }
 
@@ -37,10 +39,10 @@ pub struct Draft {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
     Tmp,
-    New,
+    Shown,
 }
 
-/// A letter that is in new/ and stays there whatever happens.
+/// A letter that is in new/, or with flags in cur/, and stays there whatever happens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Filed {
     /// Its file.
@@ -91,6 +93,7 @@ impl Draft {
             ends: LineEnds::default(),
             buffer: Vec::new(),
             written: 0,
+            flags: Flags::default(),
             place: Place::Tmp,
         })
     }
@@ -110,6 +113,11 @@ impl Draft {
             self.flush()?;
         }
         Ok(())
+    }
+
+    /// Flags that it is filed with: a letter that has any goes into cur/ (maildir(5)).
+    pub fn set_flags(&mut self, flags: Flags) {
+        self.flags = flags;
     }
 
     /// Delivers: after `Ok` a power cut doesn't lose the letter. Letters that are delivered at the same
@@ -165,20 +173,23 @@ impl Draft {
     }
 
     /// The directory that the letter goes into.
-    pub(crate) fn new_dir(&self) -> PathBuf {
-        self.maildir.new_dir()
+    pub(crate) fn target_dir(&self) -> PathBuf {
+        match self.flags.is_empty() {
+            true => self.maildir.new_dir(),
+            false => self.maildir.cur_dir(),
+        }
     }
 
-    /// Shows the letter, whose content is durable, in new/. Nothing is ever replaced.
+    /// Shows the letter, whose content is durable. Nothing is ever replaced.
     pub(crate) fn show(&mut self) -> Result<PathBuf, DiskError> {
         let mut tries = 0;
         loop {
             let octets_with_crlf = self.written + self.ends.lines();
             let name = with_sizes(&self.unique, self.written, octets_with_crlf);
-            let path = self.new_dir().join(name);
+            let path = self.target_dir().join(name + &self.flags.info());
             match self.rename_or_link(&path) {
                 Ok(()) => {
-                    self.place = Place::New;
+                    self.place = Place::Shown;
                     return Ok(path);
                 }
                 Err(error) if is_taken(&error) && tries < NAME_TRIES => {

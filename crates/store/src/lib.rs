@@ -6,6 +6,8 @@
 //! | what a letter's file is called | `file_name` |
 //! | a letter on its way: tmp/ → sync → new/ → sync of new/ | [`Courier`], [`Draft`] |
 //! | how deliveries at the same time share their syncs | `sync_group`, `pace` |
+//! | flags in a file's name | [`Flags`] |
+//! | folders: names in UTF-8, who is subscribed | `folder`, `subscriptions` |
 //! | CRLF on the wire, LF in the file | `line_ends` |
 //! | what goes wrong, and what a peer is told | [`StoreError`] |
 //!
@@ -24,12 +26,18 @@ mod courier;
 mod draft;
 mod error;
 mod file_name;
+mod flags;
+mod folder;
 mod line_ends;
 mod maildir;
 mod pace;
+mod small_file;
+mod subscriptions;
 mod sync_group;
 
 pub use courier::Courier;
 pub use draft::{Draft, Filed};
 pub use error::StoreError;
-pub use maildir::{FolderName, FolderNameError, Maildir};
+pub use flags::Flags;
+pub use folder::{FolderName, FolderNameError};
+pub use maildir::Maildir;

@@ -128,7 +128,7 @@ impl SyncGroup {
         drafts: &[Draft],
         shown: &[Result<PathBuf, DiskError>],
     ) -> Vec<Result<(), DiskError>> {
-        let of_letter: Vec<PathBuf> = drafts.iter().map(Draft::new_dir).collect();
+        let of_letter: Vec<PathBuf> = drafts.iter().map(Draft::target_dir).collect();
         let mut directories: Vec<(&Path, &Draft)> = of_letter
             .iter()
             .zip(drafts)

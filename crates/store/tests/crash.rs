@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use postroad_store::{Courier, Draft, Filed, Maildir, StoreError};
+use postroad_store::{Courier, Draft, Filed, FolderName, Maildir, StoreError};
 use postroad_testkit::{FaultyDisk, Plan};
 
 const EINTR: i32 = 4;
@@ -132,6 +132,29 @@ fn for_each_call(letters: &[(Maildir, Vec<u8>)], there: usize, plan: impl Fn(u64
 fn f01_the_process_is_killed_at_each_call() {
     for (count, mailboxes, there) in [(1, 1, 0), (1, 1, 1), (3, 2, 0), (9, 1, 1), (9, 5, 3)] {
         for_each_call(&letters(count, mailboxes), there, |call| Plan::Kill { call });
+    }
+}
+
+/// Letters for two mailboxes and two folders of each, none of which is there.
+fn letters_for_folders(count: usize) -> Vec<(Maildir, Vec<u8>)> {
+    let mut letters = letters(count, 2);
+    for (n, (maildir, _)) in letters.iter_mut().enumerate() {
+        if let Some(name) = [None, Some("Lists"), Some("Lists.rust")][n % 3] {
+            *maildir = maildir.folder(&FolderName::parse(name).unwrap());
+        }
+    }
+    letters
+}
+
+#[test]
+fn f01_f08_each_call_of_making_folders_fails() {
+    let letters = letters_for_folders(6);
+    for there in [0, 2] {
+        for_each_call(&letters, there, |call| Plan::Kill { call });
+        for errno in [EIO, ENOSPC, EROFS] {
+            for_each_call(&letters, there, |call| Plan::Fail { call, errno });
+            for_each_call(&letters, there, |call| Plan::FailFrom { call, errno });
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use postroad_disk::Disk;
-use postroad_store::{Courier, Draft, Maildir, StoreError};
+use postroad_store::{Courier, Draft, Flags, FolderName, Maildir, StoreError};
 use postroad_testkit::lying_disk::{Sync, SyncOf};
 use postroad_testkit::power_cut::{Cut, Cuts, Length, Violation};
 use postroad_testkit::{FaultyDisk, LyingDisk, Plan, Random, Recording};
@@ -30,12 +30,21 @@ struct Story {
     mailboxes: usize,
     /// How many of the mailboxes were there before.
     there: usize,
+    /// Folders of a mailbox that letters go into by turns; none of them is there.
+    folders: &'static [&'static str],
     /// What fails on the way, and which one of its kind.
     fault: Option<(&'static str, usize, i32)>,
 }
 
-const ONE: Story =
-    Story { name: "one", letters: 1, octets: 3_000, mailboxes: 1, there: 1, fault: None };
+const ONE: Story = Story {
+    name: "one",
+    letters: 1,
+    octets: 3_000,
+    mailboxes: 1,
+    there: 1,
+    folders: &[],
+    fault: None,
+};
 
 const STORIES: &[Story] = &[
     ONE,
@@ -44,6 +53,14 @@ const STORIES: &[Story] = &[
     Story { name: "nine for one", letters: 9, ..ONE },
     Story { name: "nine for five", letters: 9, mailboxes: 5, there: 3, octets: 900, ..ONE },
     Story { name: "a crowd", letters: 16, mailboxes: 3, there: 2, octets: 700, ..ONE },
+    Story { name: "one for a new folder", folders: &["Lists"], ..ONE },
+    Story { name: "one for a new mailbox's new folder", there: 0, folders: &["Lists"], ..ONE },
+    Story {
+        name: "five for three folders",
+        letters: 5,
+        folders: &["Lists", "Lists.rust", "&APw-"],
+        ..ONE
+    },
     Story {
         name: "a disk that can't rename so",
         letters: 2,
@@ -103,6 +120,11 @@ fn letters(story: &Story) -> Vec<Letter> {
         let body = (0..story.octets).map(|_| b'!' + (random.below(90) as u8));
         let text = format!("Letter: {n}\n\n").bytes().chain(body).collect();
         let maildir = Maildir::at(format!("/mail/user{}", n % story.mailboxes));
+        let folder = story.folders.get(n % story.folders.len().max(1));
+        let maildir = match folder.map(|name| FolderName::parse(name).unwrap()) {
+            Some(name) => maildir.folder(&name),
+            None => maildir,
+        };
         Letter { maildir, text, filed: None }
     };
     (0..story.letters).map(letter).collect()
@@ -152,6 +174,9 @@ fn deliver(build: &Build, disk: &FaultyDisk, letters: &Letters) {
         let letter = letters.lock().unwrap()[n].clone();
         let mut draft = courier.begin(&letter.maildir)?;
         draft.write(&letter.text)?;
+        if n % 2 == 1 {
+            draft.set_flags(Flags::of(&["\\Seen".to_owned()]).0);
+        }
         Ok(draft)
     };
     let count = letters.lock().unwrap().len();
@@ -186,10 +211,12 @@ fn deliver(build: &Build, disk: &FaultyDisk, letters: &Letters) {
     }
 }
 
-/// Everything in a new/ as a reader finds it.
+/// Everything in a new/ or cur/ as a reader finds it.
 fn shown(disk: &FaultyDisk) -> Vec<(PathBuf, Vec<u8>)> {
-    let in_new = |path: &PathBuf| path.parent().is_some_and(|parent| parent.ends_with("new"));
-    let paths = disk.files().into_iter().filter(in_new);
+    let is_shown = |path: &PathBuf| {
+        path.parent().is_some_and(|parent| parent.ends_with("new") || parent.ends_with("cur"))
+    };
+    let paths = disk.files().into_iter().filter(is_shown);
     paths.map(|path| (path.clone(), disk.read(&path).unwrap())).collect()
 }
 
@@ -203,11 +230,39 @@ fn check_shown(letters: &[Letter], now: usize, disk: &FaultyDisk) -> Result<(), 
             return Err(format!("half a letter in {}", path.display()));
         }
     }
+    check_folders(disk)?;
     let answered = letters.iter().filter(|letter| letter.filed.is_some_and(|when| when <= now));
     for letter in answered {
         let of = |path: &Path| path.starts_with(letter.maildir.root());
         if !shown.iter().any(|(path, text)| of(path) && *text == letter.text) {
             return Err(format!("a letter for {} is lost", letter.maildir.root().display()));
+        }
+    }
+    Ok(())
+}
+
+/// Whether each folder that takes letters is marked as one and subscribed to, and the list of them whole.
+fn check_folders(disk: &FaultyDisk) -> Result<(), String> {
+    for n in 0..9 {
+        let user = PathBuf::from(format!("/mail/user{n}"));
+        let subscriptions = disk.read(&user.join("subscriptions")).unwrap_or_default();
+        let subscriptions = String::from_utf8(subscriptions).unwrap_or_default();
+        if !subscriptions.is_empty() && !subscriptions.ends_with('\n') {
+            return Err("half a list of folders".to_owned());
+        }
+        let folders = disk.read_dir(&user).unwrap_or_default();
+        let names = folders.iter().filter_map(|entry| entry.name.to_str()?.strip_prefix('.'));
+        for name in names {
+            let folder = user.join(format!(".{name}"));
+            if disk.stat(&folder.join("cur")).is_err() {
+                continue;
+            }
+            if disk.stat(&folder.join("maildirfolder")).is_err() {
+                return Err(format!("{name} is not marked as a folder"));
+            }
+            if !subscriptions.lines().any(|line| line == name) {
+                return Err(format!("nobody is subscribed to {name}"));
+            }
         }
     }
     Ok(())
@@ -299,6 +354,22 @@ fn f02_a_build_that_does_not_sync_the_way_to_a_mailbox_is_caught() {
     let build =
         Build::forgetting(|sync| sync.of == SyncOf::Names && sync.path == Path::new("/mail"));
     check_caught(&build, "one for a new mailbox", "is lost");
+}
+
+#[test]
+fn f02_a_build_that_does_not_sync_the_way_to_a_folder_is_caught() {
+    let build =
+        Build::forgetting(|sync| sync.of == SyncOf::Names && sync.path == Path::new("/mail/user0"));
+    check_caught(&build, "one for a new folder", "nobody is subscribed");
+}
+
+#[test]
+fn f02_a_build_that_does_not_sync_the_list_of_folders_is_caught() {
+    let build = Build::forgetting(|sync| {
+        let tmp = sync.path.parent().filter(|parent| parent.ends_with(".Lists/tmp"));
+        sync.of == SyncOf::Content && tmp.is_some()
+    });
+    check_caught(&build, "five for three folders", "half a list of folders");
 }
 
 #[test]

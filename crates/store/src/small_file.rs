@@ -1,0 +1,51 @@
+//! Small files beside the letters, written whole or not at all.
+
+use std::io;
+use std::path::Path;
+
+use postroad_disk::{Disk, DiskError};
+
+/// Octets of such a file at most: twenty thousand folders' names.
+const OCTETS_MAX: u64 = 1024 * 1024;
+
+/// Reads one; a file that isn't there is empty.
+pub(crate) fn read(disk: &dyn Disk, path: &Path) -> Result<Vec<u8>, DiskError> {
+    let file = match disk.open_read(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        file => file?,
+    };
+    let octets = file.len()?;
+    if octets > OCTETS_MAX {
+        let source = io::ErrorKind::FileTooLarge.into();
+        return Err(DiskError { operation: "read", path: path.to_owned(), source });
+    }
+    let mut content = vec![0; usize::try_from(octets).unwrap_or_default()];
+    let read = file.read_at(&mut content, 0)?;
+    content.truncate(read);
+    Ok(content)
+}
+
+/// Writes `path` anew by way of the file `by`, which must not be there yet. Whatever happens, what was there
+/// before is there still, or what is new.
+pub(crate) fn replace(
+    disk: &dyn Disk,
+    by: &Path,
+    path: &Path,
+    content: &[u8],
+) -> Result<(), DiskError> {
+    let mut file = disk.create_new(by)?;
+    let written = file
+        .write_all_at(&[content], 0)
+        // Before the rename: else a power cut leaves an empty file in place of what was there.
+        .and_then(|()| file.sync())
+        .and_then(|()| disk.rename(by, path));
+    match (written, path.parent()) {
+        (Ok(()), Some(folder)) => disk.sync_dir(folder),
+        (Ok(()), None) => Ok(()),
+        (Err(error), _) => {
+            // The error that counts is the first one.
+            let _ = disk.remove(by);
+            Err(error)
+        }
+    }
+}
