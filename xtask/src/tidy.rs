@@ -24,7 +24,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("observe", &[]),
     ("net", &[]),
     ("mta", &["protocol", "queue", "disk", "accounts", "config", "observe", "net"]),
-    ("mda", &["protocol", "store", "disk", "accounts", "config", "observe", "net"]),
+    ("mda", &["protocol", "sieve", "store", "disk", "accounts", "config", "observe", "net"]),
     ("maa", &["protocol", "pop3", "accounts", "config", "observe", "net"]),
     ("mua", &["protocol", "pop3", "queue", "disk", "store", "config", "observe", "net"]),
     ("operator", &["protocol", "accounts", "config", "observe", "net"]),

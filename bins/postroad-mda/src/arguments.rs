@@ -32,6 +32,40 @@ pub(crate) enum Command {
     /// Files one letter from standard input (the default).
     #[command(args_override_self = true)]
     Deliver(Delivery),
+    /// A user's rules: what is wrong with them, what they would do.
+    Sieve {
+        #[command(subcommand)]
+        tool: Tool,
+    },
+}
+
+/// Exit code 0: all is well; 1: the script has mistakes; 2: it can't be read.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Tool {
+    /// Says what is wrong with a script, as file:line:column: problem.
+    Check {
+        /// The script.
+        file: PathBuf,
+    },
+    /// Says what a script would do with the letter on standard input, step by step; nothing is done.
+    Test {
+        /// The script.
+        file: PathBuf,
+        /// The envelope's sender; without it the letter's Return-Path.
+        #[arg(short = 'f', value_name = "FROM", allow_hyphen_values = true)]
+        from: Option<String>,
+        /// The envelope's recipient.
+        #[arg(short = 'a', value_name = "TO", allow_hyphen_values = true)]
+        to: Option<String>,
+    },
+    /// Writes a script in canonical form to standard output.
+    Format {
+        /// The script.
+        file: PathBuf,
+        /// Into the file itself.
+        #[arg(long)]
+        write: bool,
+    },
 }
 
 /// Values may begin with `-` and may be empty: they come from envelopes.

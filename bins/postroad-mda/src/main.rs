@@ -4,8 +4,10 @@
 //! - `postroad-mda deliver [flags]`, or without `deliver`, files one letter from standard input, as MTAs call
 //!   procmail, maildrop or dovecot-lda. `postroad-mda -l` speaks LMTP on standard input and output.
 //!
-//! Exit codes are 0 (filed and safe), 67 (no such user), 75 (try later) and 77 (refused), and no others:
-//! whatever else a program might end with, some MTA takes for a bounce.
+//! - `postroad-mda sieve check|test|format FILE` looks at a user's rules; it ends with 0, 1 or 2.
+//!
+//! A delivery's exit codes are 0 (filed and safe), 67 (no such user), 75 (try later) and 77 (refused), and no
+//! others: whatever else a program might end with, some MTA takes for a bounce.
 #![forbid(unsafe_code)]
 
 use std::fmt::Display;
@@ -22,6 +24,7 @@ use postroad_mda::oneshot::{self, Environment, Exit, Verdict};
 
 mod arguments;
 mod server;
+mod sieve;
 
 use arguments::{Arguments, Command, Delivery};
 
@@ -30,11 +33,10 @@ fn main() -> ExitCode {
     std::panic::set_hook(Box::new(|panic| {
         say(&format_args!("4.3.0 postroad-mda has broken down: {panic}"));
     }));
-    let exit = std::panic::catch_unwind(run).unwrap_or(Exit::TryLater);
-    ExitCode::from(exit.code())
+    std::panic::catch_unwind(run).unwrap_or(Exit::TryLater.code()).into()
 }
 
-fn run() -> Exit {
+fn run() -> u8 {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error)
@@ -43,14 +45,16 @@ fn run() -> Exit {
             // Nobody reads: nobody misses it.
             let _ = error.print();
             // Whoever asks has no letter. Who hands one over and asks all the same keeps it.
-            return if may_bring_a_letter(std::io::stdin()) { Exit::TryLater } else { Exit::Filed };
+            let keeps_it = may_bring_a_letter(std::io::stdin());
+            return if keeps_it { Exit::TryLater } else { Exit::Filed }.code();
         }
-        Err(error) => return told(&Verdict::misconfigured(&error.to_string())),
+        Err(error) => return told(&Verdict::misconfigured(&error.to_string())).code(),
     };
     match arguments.command {
-        Some(Command::Serve { config }) => serve(&config),
-        Some(Command::Deliver(delivery)) => deliver(delivery),
-        None => deliver(arguments.delivery),
+        Some(Command::Serve { config }) => serve(&config).code(),
+        Some(Command::Deliver(delivery)) => deliver(delivery).code(),
+        Some(Command::Sieve { tool }) => sieve::run(tool),
+        None => deliver(arguments.delivery).code(),
     }
 }
 

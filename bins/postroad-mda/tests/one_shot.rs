@@ -363,3 +363,112 @@ fn m06_a_limit_on_file_sizes_is_try_later_and_leaves_nothing() {
     called.ends(75, "4.3.0 ");
     assert_eq!(std::fs::read_dir(place.path("mail/alice/tmp")).unwrap().count(), 0);
 }
+
+impl Place {
+    /// Gives alice a script.
+    fn script(&self, text: &str) {
+        let folder = self.path("sieve");
+        let _ = std::fs::create_dir(&folder);
+        std::fs::set_permissions(&folder, PermissionsExt::from_mode(0o755)).unwrap();
+        self.write("sieve/alice.sieve", text);
+    }
+
+    /// Has letters leave through a program of these lines, which finds its folder in `$D`.
+    fn leave_by(&self, lines: &str) {
+        let program = self.path("sendmail");
+        let text = format!("#!/bin/sh\nD={}\n{lines}\n", self.dir.path().display());
+        std::fs::write(&program, text).unwrap();
+        std::fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).unwrap();
+        let settings = format!(
+            "data = {:?}\ndomains = [\"our.example\"]\nmda.submit = \"sendmail:{}\"\n",
+            self.dir.path(),
+            program.display()
+        );
+        self.write("postroad.toml", &settings);
+    }
+
+    fn sieve(&self, arguments: &[&str], letter: &str) -> (i32, String, String) {
+        let Called(output) = self.run(&[&["sieve"], arguments].concat(), &[], letter.as_bytes());
+        let text = |octets| String::from_utf8(octets).unwrap();
+        (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+    }
+}
+
+#[test]
+fn rules_decide_where_a_letter_goes() {
+    let place = Place::new();
+    place.script("require [\"fileinto\", \"mailbox\"]; fileinto :create \"Lists\";");
+    place.call(&["-d", "alice"]).ends(0, "");
+    assert!(place.letters("mail/alice/.Lists")[0].ends_with(LETTER));
+    place.script("discard; # and nothing else");
+    place.call(&["-d", "alice"]).ends(0, "");
+    assert_eq!(place.letters("mail/alice/.Lists").len() + place.letters("mail/alice").len(), 1);
+    place.script("require \"reject\"; reject \"Write to Bob.\";");
+    place.call(&["-d", "alice", "-f", "bob@x.example"]).ends(77, "5.7.1 Write to Bob.");
+    let trace = std::fs::read_to_string(place.path("trace/mda.jsonl")).unwrap();
+    for note in ["filed into \\\"Lists\\\" by alice.sieve line 1", "discarded by", "refused by"] {
+        assert!(trace.contains(note), "{note}: {trace}");
+    }
+}
+
+#[test]
+fn m04_rules_that_others_can_write_are_try_later() {
+    let place = Place::new();
+    place.script("discard;");
+    let mode = PermissionsExt::from_mode(0o622);
+    std::fs::set_permissions(place.path("sieve/alice.sieve"), mode).unwrap();
+    place.call(&["-d", "alice"]).ends(75, "4.3.5 the rules in ");
+    assert!(place.letters("mail/alice").is_empty());
+}
+
+#[test]
+fn a_broken_script_files_the_letter_and_tells_its_user_once() {
+    let place = Place::new();
+    place.script("require \"fileinto\"; fileint \"x\";");
+    place.call(&["-d", "alice"]).ends(0, "");
+    place.call(&["-d", "alice"]).ends(0, "");
+    let letters = place.letters("mail/alice");
+    let notices = letters.iter().filter(|letter| letter.contains("alice.sieve:1:")).count();
+    assert_eq!((letters.len(), notices), (3, 1));
+}
+
+#[test]
+fn what_is_sent_on_leaves_through_a_program() {
+    let place = Place::new();
+    place.leave_by("printf '%s\\n' \"$@\" > $D/args; cat > $D/sent");
+    place.script("redirect \"far@away.example\";");
+    place.call(&["-d", "alice", "-f", "bob@x.example"]).ends(0, "");
+    let read = |name: &str| std::fs::read_to_string(place.path(name)).unwrap();
+    assert_eq!(read("args"), "-i\n-f\nbob@x.example\n--\nfar@away.example\n");
+    assert!(read("sent").starts_with("Delivered-To: alice@"), "{}", read("sent"));
+    assert!(read("sent").ends_with(LETTER));
+    place.call(&["-d", "alice", "-f", ""]).ends(0, "");
+    assert!(read("args").starts_with("-i\n-f\n<>\n"));
+    place.leave_by("cat > /dev/null; echo 'no way' >&2; exit 69");
+    place.call(&["-d", "alice"]).ends(75, "4.3.0 ");
+    assert!(place.letters("mail/alice").is_empty());
+}
+
+#[test]
+fn the_tools_end_with_0_1_or_2_and_do_nothing() {
+    let place = Place::new();
+    place.script("require \"fileinto\"; if header \"Subject\" \"hello\" {fileinto \"Lists\";}");
+    let script = place.path("sieve/alice.sieve");
+    let script = script.to_str().unwrap();
+    assert_eq!(place.sieve(&["check", script], ""), (0, String::new(), String::new()));
+    let (code, said, _) = place.sieve(&["test", script, "-f", "bob@x.example"], LETTER);
+    assert_eq!(code, 0);
+    assert!(said.ends_with("would file into the folder Lists\n"), "{said}");
+    assert!(!place.path("mail").exists());
+    let (code, formatted, _) = place.sieve(&["format", script], "");
+    assert_eq!(code, 0);
+    assert!(formatted.contains("{\n    fileinto \"Lists\";\n}\n"), "{formatted}");
+    assert_eq!(place.sieve(&["format", "--write", script], "").0, 0);
+    assert_eq!(std::fs::read_to_string(script).unwrap(), formatted);
+    place.script("kep;");
+    let (code, _, problems) = place.sieve(&["check", script], "");
+    assert_eq!(code, 1);
+    assert!(problems.starts_with(&format!("{script}:1:1: ")), "{problems}");
+    assert_eq!(place.sieve(&["check", "/nowhere/at/all"], "").0, 2);
+    assert_eq!(place.sieve(&["test", script, "-a", "x"], "").0, 1);
+}

@@ -17,6 +17,8 @@ use tracing::{debug, error, info, warn};
 
 use crate::letter::Header;
 use crate::lmtp::SessionError;
+use crate::rules::Unusable;
+use crate::submit::SubmitError;
 
 pub(crate) fn listening(address: &str) {
     info!(service = "lmtp", address, "listening");
@@ -82,6 +84,44 @@ pub(crate) fn not_filed(to: &Address, error: &StoreError) {
 /// A letter was filed when "later" had been answered.
 pub(crate) fn taken_back(to: &Address, filed: &Filed) {
     warn!(to = %to, file = %filed.path.display(), "filed too late and taken back: the letter comes again");
+}
+
+/// Letters wait until the user or an operator has put the script in order (row M04).
+pub(crate) fn rules_unusable(to: &Address, error: &Unusable) {
+    error!(to = %to, error = %Chain(error), "rules are not followed, letters wait");
+}
+
+pub(crate) fn rules_mistaken(to: &Address, script: &Path, mistake: &str) {
+    warn!(to = %to, script = %script.display(), mistake = ?mistake, "rules have a mistake, letters go to the inbox");
+}
+
+pub(crate) fn not_told(to: &Address, error: &StoreError) {
+    warn!(to = %to, error = %Chain(error), "cannot tell a user of a mistake in the rules");
+}
+
+pub(crate) fn not_remembered(mailbox: &Path, error: &StoreError) {
+    warn!(mailbox = %mailbox.display(), error = %Chain(error), "cannot remember what rules have done");
+}
+
+/// What rules send on waits with the letter.
+pub(crate) fn not_sent(to: &Address, error: &SubmitError) {
+    warn!(to = %to, error = %Chain(error), "cannot send on a letter, it comes again");
+}
+
+/// One decision of a user's rules, carried out.
+pub(crate) fn ruled(header: &Header, to: &Address, what: &str) {
+    info!(
+        queue_id = header.queue_id.as_deref().unwrap_or("none"),
+        message_id = header.message_id.as_deref().unwrap_or("none"),
+        to = %to,
+        what = ?what,
+        "rules followed"
+    );
+}
+
+/// The same for `postroad trace`.
+pub(crate) fn ruled_record(to: &Address, what: &str) -> Event {
+    Event::Note { text: format!("{to}: {what}") }
 }
 
 pub(crate) fn hanging(mailbox: &Path) {

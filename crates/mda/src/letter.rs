@@ -172,6 +172,16 @@ impl OnTop<'_> {
     pub fn encode(&self, what_follows: Shape) -> Vec<u8> {
         let mut out = Vec::with_capacity(512);
         trace_fields::write_return_path(self.return_path, &mut out);
+        self.write(what_follows, out)
+    }
+
+    /// As [`OnTop::encode`], for a letter that is sent on: only final delivery writes `Return-Path` (RFC 5321
+    /// §4.4).
+    pub fn encode_to_send(&self, what_follows: Shape) -> Vec<u8> {
+        self.write(what_follows, Vec::with_capacity(512))
+    }
+
+    fn write(&self, what_follows: Shape, mut out: Vec<u8>) -> Vec<u8> {
         trace_fields::write_delivered_to(self.delivered_to, &mut out);
         match self.came {
             Came::Lmtp(from, with, utf8) => trace_fields::Received {

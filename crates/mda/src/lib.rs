@@ -6,6 +6,8 @@
 //! | the LMTP server (RFC 2033) | [`lmtp`] |
 //! | what is put on top of a letter, what is taken out, loops | [`letter`] |
 //! | whose mailbox is where | [`mailbox`] |
+//! | users' Sieve scripts: found, run, carried out | [`rules`] |
+//! | handing over what they send on | `submit` |
 //! | what a peer is told | `replies` |
 //! | each log line | `events` |
 //! | every limit and timeout | [`limits`] |
@@ -21,3 +23,5 @@ pub mod lmtp;
 pub mod mailbox;
 pub mod oneshot;
 mod replies;
+pub mod rules;
+mod submit;

@@ -39,3 +39,26 @@ pub const DELIVERY_TIME_MAX: Duration = Duration::from_secs(5 * 60);
 pub const DRAIN_TIME_MAX: Duration = Duration::from_secs(30);
 /// LMTP: how long a client that is turned away may take to hear it.
 pub const TURN_AWAY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Rules: scripts that are kept compiled.
+pub const SCRIPTS_KEPT_MAX: usize = 1_000;
+/// Rules: octets of their texts together; compiled they take some twenty times as much.
+pub const SCRIPT_OCTETS_KEPT_MAX: usize = 8 * 1024 * 1024;
+/// Rules: a script that was changed a shorter time ago isn't kept: file systems count time in ticks, and a
+/// second change in the same one looks like none.
+pub const SCRIPT_SETTLES_AFTER: Duration = Duration::from_secs(2);
+/// Rules: octets of a letter that `sieve test` reads; the rest doesn't count.
+pub const TEST_LETTER_OCTETS_MAX: u64 = 50 * 1024 * 1024;
+/// Rules: things that one user's rules remember: a thousand new ones a day for a week, say.
+pub const MEMOS_KEPT_MAX: usize = 10_000;
+/// Rules: octets of what a user is told of a mistake.
+pub const MISTAKE_OCTETS_MAX: usize = 4 * 1024;
+
+/// Sending on: how long it may take in all. What is not taken by then comes again.
+pub const SUBMIT_TIME_MAX: Duration = Duration::from_secs(60);
+/// Sending on: how long others wait for it, at most.
+pub const SUBMIT_WAIT: Duration = Duration::from_secs(70);
+/// Sending on: letters at once; each holds a thread. More are put off.
+pub const SUBMITS_MAX: usize = 64;
+/// Sending on: octets of a program's answer that are kept (row M09).
+pub const PROGRAM_OUTPUT_OCTETS_MAX: usize = 4 * 1024;

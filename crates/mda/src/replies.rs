@@ -12,6 +12,26 @@ pub(crate) fn filed(filed: &Filed) -> Reply {
     Reply::new(250, (2, 0, 0), format!("Filed as {name}"))
 }
 
+/// In no file of ours: sent on, or dropped, as the recipient has it.
+pub(crate) fn dealt_with() -> Reply {
+    Reply::new(250, (2, 0, 0), "Dealt with by the recipient's rules")
+}
+
+/// Refused, in the words of the recipient's rules (RFC 5429 §2.1).
+pub(crate) fn refused_by_rules(lines: &[String]) -> Reply {
+    Reply::new(550, (5, 7, 1), lines.join("\n"))
+}
+
+/// The recipient's rules can't be followed as they stand there.
+pub(crate) fn rules_unusable() -> Reply {
+    Reply::new(451, (4, 3, 5), "The recipient's rules are not in order, try again later")
+}
+
+/// What rules send on is not taken. What the next one said goes to the log.
+pub(crate) fn not_sent() -> Reply {
+    Reply::new(451, (4, 4, 0), "The letter can't be sent on now, try again later")
+}
+
 /// Not filed. What the disk said goes to the log: a peer is told no paths.
 pub(crate) fn not_filed(error: &StoreError) -> Reply {
     match error {

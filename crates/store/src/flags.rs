@@ -39,6 +39,15 @@ impl Flags {
     }
 }
 
+/// As IMAP calls them.
+impl std::fmt::Display for Flags {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let names = LETTERS.iter().filter(|(_, letter)| self.0.contains(letter));
+        let names: Vec<&str> = names.map(|(name, _)| *name).collect();
+        f.write_str(&names.join(" "))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

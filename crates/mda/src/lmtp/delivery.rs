@@ -7,23 +7,24 @@
 //! all, when "later" was answered, it takes back: the letter comes again.
 
 use std::net::IpAddr;
-use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use postroad_protocol::address::{ForwardPath, ReversePath};
 use postroad_protocol::command::ClientName;
 use postroad_protocol::envelope::Utf8;
 use postroad_protocol::reply::Reply;
-use postroad_protocol::trace_fields::{From, With};
-use postroad_store::{Draft, Filed, Maildir, StoreError};
+use postroad_protocol::trace_fields::With;
+use postroad_store::StoreError;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::timeout;
 
 use super::Shared;
 use super::content::Scratch;
 use super::destination::Destination;
-use crate::letter::{Came, Header, OnTop};
+use super::filing::file;
+use crate::letter::Header;
 use crate::{events, limits, mailbox, replies};
 
 /// A letter with what its session knows of it.
@@ -32,6 +33,8 @@ pub(super) struct Letter {
     pub(super) header: Header,
     pub(super) start: Bytes,
     pub(super) rest: Option<Scratch>,
+    /// All of it that is kept, once somebody's rules have asked for it.
+    pub(super) whole: Mutex<Option<Bytes>>,
     pub(super) return_path: ReversePath,
     pub(super) client: ClientName,
     pub(super) address: Option<IpAddr>,
@@ -39,17 +42,45 @@ pub(super) struct Letter {
     pub(super) utf8: Utf8,
 }
 
+impl Letter {
+    /// What is kept of it, in one piece: rules see letters so.
+    pub(super) fn whole(&self) -> Result<Bytes, StoreError> {
+        let mut whole = self.whole.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(whole) = &*whole {
+            return Ok(whole.clone());
+        }
+        let octets = match (self.header.kept.as_slice(), &self.rest) {
+            ([run], None) => self.start.slice(run.clone()),
+            (runs, rest) => {
+                let runs = runs.iter().filter_map(|run| self.start.get(run.clone()));
+                let mut octets = runs.collect::<Vec<_>>().concat();
+                if let Some(rest) = rest {
+                    rest.read(|block| {
+                        octets.extend_from_slice(block);
+                        Ok::<_, StoreError>(())
+                    })?;
+                }
+                octets.into()
+            }
+        };
+        *whole = Some(octets.clone());
+        Ok(octets)
+    }
+}
+
 /// How far one recipient's letter is.
 #[derive(Debug, Clone, PartialEq)]
-enum Progress {
+pub(super) enum Progress {
     /// Its mailbox has not let us write yet.
     Unwritten,
+    /// It is being sent on.
+    Leaving,
     /// It waits for the disk.
     Written,
     Done(Reply),
 }
 
-type Tell = mpsc::UnboundedSender<(usize, Progress)>;
+pub(super) type Tell = mpsc::UnboundedSender<(usize, Progress)>;
 
 /// Delivers to all recipients; the replies are in their order.
 pub(super) async fn to_all(
@@ -77,7 +108,7 @@ pub(super) async fn to_all(
     for ((path, progress), destination) in paths.iter().zip(progress).zip(&destinations) {
         let reply = match progress {
             Progress::Done(reply) => reply,
-            Progress::Unwritten | Progress::Written => {
+            Progress::Unwritten | Progress::Leaving | Progress::Written => {
                 put_off(shared, &progress, destination.as_ref().ok());
                 replies::hanging()
             }
@@ -144,7 +175,12 @@ fn patience(progress: &[Progress]) -> Duration {
     let count = |fits: fn(&Progress) -> bool| progress.iter().filter(|step| fits(step)).count();
     let unwritten = count(|step| *step == Progress::Unwritten);
     let written = count(|step| *step == Progress::Written);
-    let done = progress.len() - unwritten - written;
+    let leaving = count(|step| *step == Progress::Leaving);
+    let done = progress.len() - unwritten - written - leaving;
+    // Whoever gave up on a letter that is being sent on would have it sent twice: it has a limit of its own.
+    if leaving > 0 {
+        return limits::SUBMIT_WAIT;
+    }
     match (written, done) {
         (0, 0) | (1.., 0) => limits::DELIVERY_TIME_MAX,
         (0, 1..) => limits::STRAGGLER_WAIT,
@@ -162,145 +198,4 @@ fn put_off(shared: &Shared, progress: &Progress, destination: Option<&Destinatio
         events::hanging(maildir.root());
         shared.hanging.hung(maildir.root(), Instant::now());
     }
-}
-
-/// Files one recipient's letter; blocks.
-fn file(shared: &Arc<Shared>, letter: &Letter, to: Destination, index: usize, tell: &Tell) {
-    // Who waits for it may have given up on it.
-    let say = |step| tell.send((index, step)).is_ok();
-    if letter.header.is_looping(&to.address) {
-        say(Progress::Done(replies::looping()));
-        return;
-    }
-    let mut drafts = Vec::with_capacity(to.users.len());
-    for user in &to.users {
-        let maildir = mailbox::of_user(&shared.config.mda.maildir, user);
-        let Some(visit) = shared.hanging.visit(maildir.root(), Instant::now()) else {
-            say(Progress::Done(replies::hanging()));
-            return;
-        };
-        let written = write(shared, letter, &to, &maildir);
-        drop(visit);
-        match written {
-            Ok(draft) => drafts.push(draft),
-            Err(error) => {
-                events::not_filed(&to.address, &error);
-                say(Progress::Done(replies::not_filed(&error)));
-                return;
-            }
-        }
-    }
-    // The reply "later" is out already: what is written is forgotten, or the letter would come twice.
-    if !say(Progress::Written) {
-        return;
-    }
-    let report = Report {
-        shared: Arc::clone(shared),
-        ids: Ids::of(&letter.header),
-        to,
-        index,
-        tell: tell.clone(),
-    };
-    match (drafts.pop(), drafts) {
-        (Some(draft), rest) if rest.is_empty() => {
-            draft.deliver_then(move |result| match result {
-                Ok(filed) => report.filed(&[filed]),
-                Err(error) => report.not_filed(&error, &[]),
-            });
-        }
-        (last, rest) => {
-            // All or "later".
-            let mut filed = Vec::new();
-            for draft in rest.into_iter().chain(last) {
-                match draft.deliver() {
-                    Ok(letter) => filed.push(letter),
-                    Err(error) => return report.not_filed(&error, &filed),
-                }
-            }
-            report.filed(&filed);
-        }
-    }
-}
-
-/// What ties a record to other agents' records.
-struct Ids {
-    queue_id: Option<String>,
-    message_id: Option<String>,
-}
-
-impl Ids {
-    fn of(header: &Header) -> Self {
-        Self { queue_id: header.queue_id.clone(), message_id: header.message_id.clone() }
-    }
-}
-
-/// Tells trace, log and client what became of one recipient's letter.
-struct Report {
-    shared: Arc<Shared>,
-    ids: Ids,
-    to: Destination,
-    index: usize,
-    tell: Tell,
-}
-
-impl Report {
-    /// The letter is in all the recipient's mailboxes. Where nobody waits for that any more, "later" was
-    /// answered, or nothing: the letter comes again.
-    fn filed(&self, filed: &[Filed]) {
-        // There is always one: an alias leads to somebody.
-        let reply = filed.last().map_or_else(replies::unknown_user, replies::filed);
-        if self.tell.is_closed() {
-            return self.take_back(filed);
-        }
-        for filed in filed {
-            let record = events::filed_record(&self.to.address, filed);
-            let Ids { queue_id, message_id } = &self.ids;
-            self.shared.journal.record(queue_id.as_deref(), message_id.as_deref(), record);
-        }
-        if self.tell.send((self.index, Progress::Done(reply))).is_err() {
-            self.take_back(filed);
-        }
-    }
-
-    /// The letter isn't in all of them: it leaves those that it is in.
-    fn not_filed(&self, error: &StoreError, filed: &[Filed]) {
-        events::not_filed(&self.to.address, error);
-        self.take_back(filed);
-        // Who waited for it may have given up on it, which was "later" too.
-        let _ = self.tell.send((self.index, Progress::Done(replies::not_filed(error))));
-    }
-
-    fn take_back(&self, filed: &[Filed]) {
-        for filed in filed {
-            events::taken_back(&self.to.address, filed);
-            self.shared.courier.take_back(filed);
-        }
-    }
-}
-
-fn write(
-    shared: &Shared,
-    letter: &Letter,
-    to: &Destination,
-    maildir: &Maildir,
-) -> Result<Draft, StoreError> {
-    let mut draft = shared.courier.begin(maildir)?;
-    let from = From::Client { name: &letter.client, address: letter.address };
-    let on_top = OnTop {
-        return_path: &letter.return_path,
-        delivered_to: &to.address,
-        came: Came::Lmtp(from, letter.with, letter.utf8),
-        host: &shared.hostname,
-        id: draft.id(),
-        at: SystemTime::now(),
-    };
-    let on_top = on_top.encode(letter.header.shape);
-    draft.write(&on_top)?;
-    for run in &letter.header.kept {
-        draft.write(letter.start.get(run.clone()).unwrap_or_default())?;
-    }
-    if let Some(rest) = &letter.rest {
-        rest.read(|block| draft.write(block))?;
-    }
-    Ok(draft)
 }

@@ -3,7 +3,8 @@
 //! [`Lmtp::start`] opens the sockets, [`Lmtp::serve`] runs until it is asked to stop and then lets sessions
 //! finish. A session moves octets between a connection and the protocol's machine (`session.rs`), keeps the
 //! content (`content.rs`), asks whose an address is (`destination.rs`) and delivers to all recipients of a
-//! transaction at once (`delivery.rs`): one mailbox that hangs doesn't hold up the others.
+//! transaction at once (`delivery.rs`), each by their own rules (`filing.rs`): one mailbox that hangs doesn't
+//! hold up the others.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -23,11 +24,14 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::time::{Instant, timeout};
 use tokio_util::task::TaskTracker;
 
+use crate::rules::Rules;
+use crate::submit::Submitter;
 use crate::{events, limits};
 
 mod content;
 mod delivery;
 mod destination;
+mod filing;
 mod hanging;
 mod session;
 #[cfg(test)]
@@ -68,6 +72,7 @@ struct Shared {
     hostname: Arc<str>,
     accounts: Accounts,
     courier: Courier,
+    rules: Rules,
     journal: Journal,
     hanging: Hanging,
     slots: Slots,
@@ -176,6 +181,7 @@ impl Shared {
         Ok(Self {
             hostname: config.hostname.as_str().into(),
             courier: Courier::new(disk, &config.hostname),
+            rules: Rules::new(&config, Submitter::new(&config)),
             accounts,
             journal,
             hanging: Hanging::default(),

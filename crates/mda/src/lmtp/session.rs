@@ -161,6 +161,7 @@ impl Session {
             header: Header::read(&start),
             start,
             rest,
+            whole: std::sync::Mutex::default(),
             return_path: transaction.mail.reverse_path,
             client: hello.name.clone(),
             address: self.peer.ip(),

@@ -10,6 +10,9 @@ use tokio::io::{AsyncBufReadExt as _, BufReader, DuplexStream};
 
 use super::*;
 
+mod relay;
+mod rules;
+
 const USERS: [&str; 3] = ["alice", "bob", "carol"];
 const EIO: i32 = 5;
 const ENOSPC: i32 = 28;
@@ -28,6 +31,10 @@ impl Place {
     }
 
     fn with_disk(disk: Arc<dyn Disk>) -> Self {
+        Self::with(disk, "")
+    }
+
+    fn with(disk: Arc<dyn Disk>, settings: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let hash = "{ARGON2ID}$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHQ$aGFzaGhhc2hoYXNoaGFzaGhhc2hoYXNoaGFzaGhhc2g";
         let users: String = USERS.iter().map(|user| format!("{user}:{hash}\n")).collect();
@@ -40,7 +47,7 @@ impl Place {
         )
         .unwrap();
         let text = format!(
-            "data = {:?}\nhostname = \"mx.our.example\"\ndomains = [\"our.example\"]\n",
+            "data = {:?}\nhostname = \"mx.our.example\"\ndomains = [\"our.example\"]\n{settings}\n",
             dir.path()
         );
         let config = postroad_config::parse(Path::new("test.toml"), &text).unwrap().config;
@@ -61,7 +68,11 @@ impl Place {
     }
 
     fn letters(&self, user: &str) -> Vec<String> {
-        let oracle = maildir::Maildir::from(self.maildir(user));
+        self.letters_in(&self.maildir(user))
+    }
+
+    fn letters_in(&self, maildir: &Path) -> Vec<String> {
+        let oracle = maildir::Maildir::from(maildir.to_owned());
         oracle
             .list_new()
             .map(|entry| std::fs::read_to_string(entry.unwrap().path()).unwrap())
@@ -96,7 +107,11 @@ impl Client {
     }
 
     async fn recipients(&mut self, recipients: &[&str]) -> Vec<String> {
-        self.say("MAIL FROM:<eve@elsewhere.example>\r\n").await;
+        self.recipients_of("eve@elsewhere.example", recipients).await
+    }
+
+    async fn recipients_of(&mut self, sender: &str, recipients: &[&str]) -> Vec<String> {
+        self.say(&format!("MAIL FROM:<{sender}>\r\n")).await;
         assert_eq!(self.hear().await, "250 2.1.0 Ok");
         let mut replies = Vec::new();
         for recipient in recipients {

@@ -10,26 +10,27 @@ use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::RecvTimeoutError;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use postroad_config::Config;
 use postroad_disk::OsDisk;
-use postroad_observe::trace::Journal;
-use postroad_protocol::address::{Address, ReversePath};
+use postroad_protocol::address::ReversePath;
 use postroad_protocol::reply::{EnhancedStatus, Reply, Severity};
-use postroad_store::{Courier, Filed};
+use postroad_store::Courier;
 
 use crate::events::Chain;
-use crate::letter::{Came, Header, OnTop};
+use crate::letter::Header;
 use crate::{limits, replies};
 
 mod call;
+mod delivery;
 mod host_user;
 mod input;
 mod recipient;
 mod signals;
 
 pub use call::{Call, Environment};
+use delivery::Delivery;
 pub(crate) use input::Input;
 use recipient::SettingsFrom;
 use signals::Signals;
@@ -108,8 +109,7 @@ pub fn deliver(call: Call, environment: Environment, input: impl Read + Send + '
         Err(error) => return Verdict::try_later(&format!("cannot hold signals: {error}")),
     };
     within(limits::ONE_SHOT_TIME_MAX, signals, move || {
-        file(&call, &environment, input)
-            .map_or_else(Verdict, |filed| Verdict(replies::filed(&filed)))
+        Verdict(file(&call, &environment, input).unwrap_or_else(|reply| reply))
     })
 }
 
@@ -162,7 +162,7 @@ fn in_thread(name: &str, work: impl FnOnce() + Send + 'static) -> std::io::Resul
     std::thread::Builder::new().name(name.to_owned()).spawn(work).map(drop)
 }
 
-fn file(call: &Call, environment: &Environment, input: impl Read) -> Result<Filed, Reply> {
+fn file(call: &Call, environment: &Environment, input: impl Read) -> Result<Reply, Reply> {
     let (config, settings) = settings(call.config.clone())?;
     let uid = host_user::caller();
     let recipient = recipient::find(call, environment, &config, settings)?;
@@ -173,49 +173,18 @@ fn file(call: &Call, environment: &Environment, input: impl Read) -> Result<File
     if header.is_looping(&recipient.address) {
         return Err(replies::looping());
     }
-
-    let maildir = recipient::folder(recipient.maildir, call.folder.as_deref(), &OsDisk);
-    let courier = Courier::new(Arc::new(OsDisk), &config.hostname);
-    let not_filed = |error: postroad_store::StoreError| {
-        // A caller of ours is no stranger: it is told what the disk said.
-        let reply = replies::not_filed(&error);
-        Reply::from_parts(reply.code(), reply.status(), &Chain(&error).to_string())
-    };
-    let mut draft = courier.begin(&maildir).map_err(not_filed)?;
     let return_path = call.sender(environment).or_else(|| header.return_path.clone());
-    let on_top = OnTop {
-        return_path: &return_path.unwrap_or(ReversePath::Null),
-        delivered_to: &recipient.address,
-        came: Came::Piped { uid },
-        host: &config.hostname,
-        id: draft.id(),
-        at: SystemTime::now(),
-    }
-    .encode(header.shape);
-    draft.write(&on_top).map_err(not_filed)?;
-    for run in &header.kept {
-        draft.write(start.get(run.clone()).unwrap_or_default()).map_err(not_filed)?;
-    }
-    while let Some(block) = input.block()? {
-        draft.write(block).map_err(not_filed)?;
-    }
-    let filed = draft.deliver().map_err(not_filed)?;
-
-    match settings {
-        SettingsFrom::File => trace(&config, &header, &recipient.address, &filed),
-        SettingsFrom::Nowhere => {}
-    }
-    Ok(filed)
-}
-
-/// Tells `postroad trace`, where the folder of traces is ours to write.
-fn trace(config: &Config, header: &Header, to: &Address, filed: &Filed) {
-    // Who can't write there (a user called by somebody's MTA) has filed the letter all the same.
-    if let Ok(journal) = Journal::open(&config.trace.dir, "mda", config.trace.size_max) {
-        let (queue_id, message_id) = (header.queue_id.as_deref(), header.message_id.as_deref());
-        journal.record(queue_id, message_id, crate::events::filed_record(to, filed));
-        journal.flush();
-    }
+    let delivery = Delivery {
+        courier: Courier::new(Arc::new(OsDisk), &config.hostname),
+        maildir: recipient::folder(recipient.maildir.clone(), call.folder.as_deref(), &OsDisk),
+        return_path: return_path.unwrap_or(ReversePath::Null),
+        uid,
+        recipient,
+        config,
+        settings,
+        header,
+    };
+    delivery.run(&start, input)
 }
 
 /// The settings: the file that the caller names, or the host's where there is one, or none at all.

@@ -1,12 +1,12 @@
 //! Whose mailbox a one-shot delivery goes into, and as whom.
 //!
-//! | `-d` | settings | mailbox |
-//! |---|---|---|
-//! | - | - | `~/Maildir` of the caller |
-//! | user | a file | `mda.maildir` of that user of ours |
-//! | user | none | `~/Maildir` of that user of the host |
+//! | `-d` | settings | mailbox | rules |
+//! |---|---|---|---|
+//! | - | - | `~/Maildir` of the caller | `~/.postroad.sieve`, else `~/.dovecot.sieve` |
+//! | user | a file | `mda.maildir` of that user of ours | `mda.sieve` of that user |
+//! | user | none | `~/Maildir` of that user of the host | as the caller's |
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use postroad_accounts::{Accounts, Directory, Resolution, Sources, UserName};
 use postroad_config::Config;
@@ -26,6 +26,25 @@ pub(super) struct Recipient {
     pub(super) maildir: Maildir,
     /// What `Delivered-To` says.
     pub(super) address: Address,
+    /// The user's name.
+    pub(super) user: String,
+    /// Where the user's rules may be: the first that is there counts.
+    pub(super) scripts: Vec<PathBuf>,
+}
+
+/// Whose mailbox it is, and where.
+struct Found {
+    maildir: Maildir,
+    user: String,
+    scripts: Vec<PathBuf>,
+}
+
+impl Found {
+    fn in_home(home: &Path, user: String) -> Self {
+        // The second is where Dovecot has it.
+        let scripts = [".postroad.sieve", ".dovecot.sieve"].map(|name| home.join(name)).to_vec();
+        Self { maildir: mailbox::in_home(home), user, scripts }
+    }
 }
 
 /// Finds the recipient, and becomes the owner of the mailbox where that is somebody else.
@@ -35,13 +54,13 @@ pub(super) fn find(
     config: &Config,
     settings: SettingsFrom,
 ) -> Result<Recipient, Reply> {
-    let (maildir, name) = match (&call.user, settings) {
+    let Found { maildir, user, scripts } = match (&call.user, settings) {
         (None, _) => of_caller(environment)?,
         (Some(user), SettingsFrom::File) => of_ours(user, config)?,
         (Some(user), SettingsFrom::Nowhere) => of_host_user(user, environment)?,
     };
-    let address = address(call, environment, config, &name)?;
-    Ok(Recipient { maildir, address })
+    let address = address(call, environment, config, &user)?;
+    Ok(Recipient { maildir, address, user, scripts })
 }
 
 /// Whether there is a file of settings.
@@ -65,7 +84,7 @@ pub(super) fn folder(
     }
 }
 
-fn of_caller(environment: &Environment) -> Result<(Maildir, String), Reply> {
+fn of_caller(environment: &Environment) -> Result<Found, Reply> {
     let uid = host_user::caller();
     // Row M03. Nothing that lies in root's home is ever written by mail.
     if uid == 0 {
@@ -83,10 +102,10 @@ fn of_caller(environment: &Environment) -> Result<(Maildir, String), Reply> {
         (None, Err(reply)) => return Err(reply.clone()),
     };
     let name = environment.user.clone().or_else(|| known.ok().flatten().map(|user| user.name));
-    Ok((mailbox::in_home(&home), name.unwrap_or_else(|| format!("uid{uid}"))))
+    Ok(Found::in_home(&home, name.unwrap_or_else(|| format!("uid{uid}"))))
 }
 
-fn of_ours(user: &str, config: &Config) -> Result<(Maildir, String), Reply> {
+fn of_ours(user: &str, config: &Config) -> Result<Found, Reply> {
     let sources = Sources {
         users: config.accounts.users.clone(),
         aliases: config.accounts.aliases.clone(),
@@ -101,7 +120,8 @@ fn of_ours(user: &str, config: &Config) -> Result<(Maildir, String), Reply> {
     if host_user::caller() == 0 {
         host_user::become_owner_of(maildir.root())?;
     }
-    Ok((maildir, user.as_str().to_owned()))
+    let scripts = config.mda.sieve_of(user.as_str()).into_iter().collect();
+    Ok(Found { maildir, user: user.as_str().to_owned(), scripts })
 }
 
 /// `alice`, `alice@our.example`, `alice+lists@our.example`.
@@ -120,7 +140,7 @@ fn named(directory: &Directory, text: &str) -> Option<UserName> {
     }
 }
 
-fn of_host_user(text: &str, environment: &Environment) -> Result<(Maildir, String), Reply> {
+fn of_host_user(text: &str, environment: &Environment) -> Result<Found, Reply> {
     let name = text.split('@').next().unwrap_or_default();
     // The host's name service is asked for nothing that couldn't be a user's name.
     let name = UserName::parse(name).map_err(|_| replies::unknown_user())?;
@@ -137,7 +157,7 @@ fn of_host_user(text: &str, environment: &Environment) -> Result<(Maildir, Strin
         return Err(replies::misconfigured(&cannot_become(caller, &user)));
     }
     host_user::become_user(&user)?;
-    Ok((mailbox::in_home(&user.home), user.name))
+    Ok(Found::in_home(&user.home, user.name))
 }
 
 fn cannot_become(caller: u32, user: &HostUser) -> String {

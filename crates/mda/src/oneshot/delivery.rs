@@ -1,0 +1,165 @@
+//! One letter into one mailbox, or wherever its owner's rules have it.
+
+use std::io::Read;
+use std::path::PathBuf;
+use std::time::SystemTime;
+
+use postroad_config::{Config, Submit};
+use postroad_observe::trace::{Event, Journal};
+use postroad_protocol::address::ReversePath;
+use postroad_protocol::envelope::Utf8;
+use postroad_protocol::reply::Reply;
+use postroad_store::{Courier, Draft, Filed, Maildir, StoreError};
+
+use super::Input;
+use super::recipient::{Recipient, SettingsFrom};
+use crate::events::{self, Chain};
+use crate::letter::{Came, Header, OnTop};
+use crate::replies;
+use crate::rules::{self, Mailbox, Parcel, Prepared, Rules, UserScript};
+use crate::submit::Submitter;
+
+/// The program that letters leave by where nothing says how.
+const SENDMAIL: &str = "/usr/sbin/sendmail";
+
+/// All that is known before the letter is read.
+pub(super) struct Delivery {
+    pub(super) config: Config,
+    pub(super) settings: SettingsFrom,
+    pub(super) courier: Courier,
+    pub(super) recipient: Recipient,
+    /// Where it goes if nothing else is said.
+    pub(super) maildir: Maildir,
+    pub(super) return_path: ReversePath,
+    pub(super) uid: u32,
+    pub(super) header: Header,
+}
+
+impl Delivery {
+    /// Delivers the letter that begins with `start`.
+    pub(super) fn run(&self, start: &[u8], input: Input<impl Read>) -> Result<Reply, Reply> {
+        let rules = Rules::new(&self.config, self.submitter());
+        let mailbox = self.recipient.maildir.root();
+        let script = rules
+            .script(&self.recipient.scripts, mailbox)
+            // A caller of ours is no stranger: it is told what is wrong.
+            .map_err(|error| replies::misconfigured(&Chain(&error).to_string()))?;
+        match script {
+            None => self.keep(start, input),
+            Some(script) => self.follow(&rules, &script, start, input),
+        }
+    }
+
+    fn keep(&self, start: &[u8], mut input: Input<impl Read>) -> Result<Reply, Reply> {
+        let mut draft = self.courier.begin(&self.maildir).map_err(not_filed)?;
+        draft.write(&self.on_top(&draft).encode(self.header.shape)).map_err(not_filed)?;
+        for run in &self.header.kept {
+            draft.write(start.get(run.clone()).unwrap_or_default()).map_err(not_filed)?;
+        }
+        while let Some(block) = input.block()? {
+            draft.write(block).map_err(not_filed)?;
+        }
+        let filed = draft.deliver().map_err(not_filed)?;
+        self.trace(&[events::filed_record(&self.recipient.address, &filed)]);
+        Ok(replies::filed(&filed))
+    }
+
+    fn follow(
+        &self,
+        rules: &Rules,
+        script: &UserScript,
+        start: &[u8],
+        mut input: Input<impl Read>,
+    ) -> Result<Reply, Reply> {
+        let runs = self.header.kept.iter().filter_map(|run| start.get(run.clone()));
+        let mut message = runs.collect::<Vec<_>>().concat();
+        while let Some(block) = input.block()? {
+            message.extend_from_slice(block);
+        }
+        let to = &self.recipient.address;
+        let parcel = Parcel {
+            message: message.into(),
+            return_path: &self.return_path,
+            to,
+            user: &self.recipient.user,
+            recipient: rules::Recipient::Alone,
+            came: Came::Piped { uid: self.uid },
+            utf8: Utf8::Ascii,
+            host: &self.config.hostname,
+        };
+        let mailbox = Mailbox { courier: &self.courier, inbox: &self.maildir };
+        let prepared = rules.prepare(script, &parcel, mailbox).map_err(not_filed)?;
+        let Prepared { drafts, sendings, refusal, memos, notes, mistake } = prepared;
+        if let Some(mistake) = mistake {
+            rules.tell(script, &mistake, to, &self.config.hostname, mailbox);
+        }
+        let noted = notes.iter().map(|note| events::ruled_record(to, note));
+        if let Some(reply) = refusal {
+            self.trace(&noted.collect::<Vec<_>>());
+            return Err(reply);
+        }
+        rules.send(&sendings).map_err(|error| replies::try_later(&Chain(&error).to_string()))?;
+        let filed = self.deliver_all(drafts)?;
+        rules.remember(&memos, mailbox);
+        let records = filed.iter().map(|filed| events::filed_record(to, filed));
+        self.trace(&records.chain(noted).collect::<Vec<_>>());
+        Ok(filed.last().map_or_else(replies::dealt_with, replies::filed))
+    }
+
+    /// All or "later".
+    fn deliver_all(&self, drafts: Vec<Draft>) -> Result<Vec<Filed>, Reply> {
+        let mut filed = Vec::new();
+        for draft in drafts {
+            match draft.deliver() {
+                Ok(letter) => filed.push(letter),
+                Err(error) => {
+                    filed.iter().for_each(|filed| self.courier.take_back(filed));
+                    return Err(not_filed(error));
+                }
+            }
+        }
+        Ok(filed)
+    }
+
+    fn on_top<'a>(&'a self, draft: &'a Draft) -> OnTop<'a> {
+        OnTop {
+            return_path: &self.return_path,
+            delivered_to: &self.recipient.address,
+            came: Came::Piped { uid: self.uid },
+            host: &self.config.hostname,
+            id: draft.id(),
+            at: SystemTime::now(),
+        }
+    }
+
+    /// Without settings and without a transfer agent of ours, another one's program will be there.
+    fn submitter(&self) -> Submitter {
+        match (self.settings, &self.config.mda.submit) {
+            (SettingsFrom::Nowhere, Submit::Mta) if !self.config.mta.socket.exists() => {
+                Submitter::program(PathBuf::from(SENDMAIL), &self.config.hostname)
+            }
+            _ => Submitter::new(&self.config),
+        }
+    }
+
+    /// Tells `postroad trace`, where the folder of traces is ours to write.
+    fn trace(&self, records: &[Event]) {
+        if self.settings == SettingsFrom::Nowhere {
+            return;
+        }
+        // Who can't write there (a user called by somebody's MTA) has filed the letter all the same.
+        let trace = &self.config.trace;
+        if let Ok(journal) = Journal::open(&trace.dir, "mda", trace.size_max) {
+            let header = &self.header;
+            let (queue_id, message_id) = (header.queue_id.as_deref(), header.message_id.as_deref());
+            records.iter().for_each(|record| journal.record(queue_id, message_id, record.clone()));
+            journal.flush();
+        }
+    }
+}
+
+/// A caller of ours is no stranger: it is told what the disk said.
+fn not_filed(error: StoreError) -> Reply {
+    let reply = replies::not_filed(&error);
+    Reply::from_parts(reply.code(), reply.status(), &Chain(&error).to_string())
+}

@@ -1,0 +1,212 @@
+//! Rules: a user's Sieve script is run when a letter is delivered (RFC 5228).
+//!
+//! ```text
+//! file ─ script ─► Script ─ run (postroad-sieve) ─► Outcome ─ plan ─► Plan ─ carry_out ─► drafts, sendings
+//! ```
+//! | looking for | it is in |
+//! |---|---|
+//! | which file is run, and which never; scripts kept compiled | `script` |
+//! | what a script's decisions come to here: folders, flags, sendings | `plan` |
+//! | writing the drafts, composing what is sent on | `carry_out` |
+//! | what scripts ask to be remembered: absences told of, duplicates | `memory` |
+//! | telling a user that the rules have a mistake, once | `told` |
+//! | how what is sent on leaves | `submit` |
+//! | `postroad-mda sieve check`, `test`, `format` | [`tools`] |
+//!
+//! Nothing that a plan wants shows before all of it could be prepared: drafts are written, then what is sent on
+//! is handed over, then the drafts are delivered. What fails on the way leaves nothing and says "later", and
+//! the letter comes again whole.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use jiff::Zoned;
+use postroad_config::Config;
+use postroad_protocol::address::{Address, ReversePath};
+use postroad_protocol::envelope::Utf8;
+use postroad_sieve::{Facts, Mailboxes, Memo, Message, Tracing};
+use postroad_store::{Courier, FolderName, Maildir, StoreError};
+
+use crate::letter::Came;
+use crate::submit::{Outgoing, SubmitError, Submitter};
+
+mod carry_out;
+mod memory;
+mod plan;
+mod script;
+mod told;
+pub mod tools;
+
+pub(crate) use carry_out::Prepared;
+use memory::{Memories, Memory};
+pub(crate) use plan::Recipient;
+use plan::{FolderIs, Ground, Plan};
+use script::Scripts;
+pub(crate) use script::{Unusable, UserScript};
+use told::{Notice, Told};
+
+/// The rules of all users.
+#[derive(Debug)]
+pub(crate) struct Rules {
+    scripts: Scripts,
+    told: Told,
+    memories: Memories,
+    submitter: Submitter,
+    detail_separator: String,
+    /// What a folder is that isn't there.
+    missing: FolderIs,
+}
+
+/// A letter that is all in memory, and what is known of its way.
+#[derive(Debug)]
+pub(crate) struct Parcel<'a> {
+    /// The letter as it came, without what is taken out of each.
+    pub(crate) message: Bytes,
+    pub(crate) return_path: &'a ReversePath,
+    /// For whom it is.
+    pub(crate) to: &'a Address,
+    /// The user's own name.
+    pub(crate) user: &'a str,
+    pub(crate) recipient: Recipient,
+    pub(crate) came: Came<'a>,
+    pub(crate) utf8: Utf8,
+    /// This host.
+    pub(crate) host: &'a str,
+}
+
+/// Where a user's letters go.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Mailbox<'a> {
+    pub(crate) courier: &'a Courier,
+    /// Where they go if nothing else is said.
+    pub(crate) inbox: &'a Maildir,
+}
+
+impl Rules {
+    /// `submitter` is how letters leave that are sent on.
+    pub(crate) fn new(config: &Config, submitter: Submitter) -> Self {
+        Self {
+            scripts: Scripts::default(),
+            told: Told::default(),
+            memories: Memories::default(),
+            submitter,
+            detail_separator: config.accounts.detail_separator.to_string(),
+            missing: match config.mda.create_folders {
+                true => FolderIs::Usable,
+                false => FolderIs::Missing,
+            },
+        }
+    }
+
+    /// A user's script, at the first of these paths where there is one. Without any it costs a look at each.
+    pub(crate) fn script(
+        &self,
+        paths: &[PathBuf],
+        mailbox: &Path,
+    ) -> Result<Option<Arc<UserScript>>, Unusable> {
+        self.scripts.find(paths, mailbox)
+    }
+
+    /// Runs a script and prepares all that it wants; nothing of it shows yet.
+    pub(crate) fn prepare(
+        &self,
+        script: &UserScript,
+        parcel: &Parcel<'_>,
+        mailbox: Mailbox<'_>,
+    ) -> Result<Prepared, StoreError> {
+        carry_out::prepare(self.plan(script, parcel, mailbox)?, parcel, mailbox)
+    }
+
+    fn plan(
+        &self,
+        script: &UserScript,
+        parcel: &Parcel<'_>,
+        mailbox: Mailbox<'_>,
+    ) -> Result<Plan, StoreError> {
+        let script = match &script.compiled {
+            Ok(script) => script,
+            Err(problems) => return Ok(Plan::keep(problems.to_string())),
+        };
+        let (from, to) = (parcel.return_path.to_string(), parcel.to.to_string());
+        let own = Address::parse(&format!("{}@{}", parcel.user, parcel.to.domain));
+        let own = own.unwrap_or_else(|_| parcel.to.clone());
+        let facts = Facts {
+            envelope_from: Some(&from),
+            envelope_to: Some(&to),
+            own_addresses: &[own],
+            past: &Memory::of(mailbox),
+            mailboxes: &Folders(mailbox),
+            environment: &[("host", parcel.host)],
+            now: Zoned::now(),
+            detail_separator: &self.detail_separator,
+            // The trace names the rule.
+            tracing: Tracing::On,
+            ..Facts::default()
+        };
+        let outcome = script.run(&Message::new(&parcel.message), &facts);
+        let folder = |name: &FolderName| {
+            Ok(match mailbox.courier.exists(&mailbox.inbox.folder(name))? {
+                true => FolderIs::Usable,
+                false => self.missing,
+            })
+        };
+        let ground = Ground {
+            to: parcel.to,
+            from: parcel.return_path,
+            recipient: parcel.recipient,
+            folder: &folder,
+        };
+        Plan::of(outcome, &ground)
+    }
+
+    /// Tells a user of a mistake in a script, unless that is done already. Its failure is nobody's loss.
+    pub(crate) fn tell(
+        &self,
+        script: &UserScript,
+        mistake: &str,
+        to: &Address,
+        host: &str,
+        mailbox: Mailbox<'_>,
+    ) {
+        crate::events::rules_mistaken(to, &script.path, mistake);
+        let notice = Notice { script, mistake, to, host };
+        if let Err(error) = self.told.tell(&notice, mailbox) {
+            crate::events::not_told(to, &error);
+        }
+    }
+
+    /// Hands over all that is sent on; blocks.
+    pub(crate) fn send(&self, letters: &[Outgoing]) -> Result<(), SubmitError> {
+        self.submitter.send(letters)
+    }
+
+    /// Remembers, now that all is done. Its failure is nobody's loss: somebody is told twice.
+    pub(crate) fn remember(&self, memos: &[Memo], mailbox: Mailbox<'_>) {
+        if let Err(error) = self.memories.add(memos, mailbox) {
+            crate::events::not_remembered(mailbox.inbox.root(), &error);
+        }
+    }
+}
+
+/// A user's folders, as scripts ask for them.
+struct Folders<'a>(Mailbox<'a>);
+
+impl Mailboxes for Folders<'_> {
+    fn exists(&self, mailbox: &str) -> bool {
+        let Mailbox { courier, inbox } = self.0;
+        mailbox.eq_ignore_ascii_case("INBOX")
+            || FolderName::from_utf8(mailbox)
+                // A folder that can't be looked at is none that letters can be filed into.
+                .is_ok_and(|name| courier.exists(&inbox.folder(&name)).unwrap_or(false))
+    }
+
+    // Nothing here keeps annotations, or what a mailbox is for.
+    fn metadata(&self, _: Option<&str>, _: &str) -> Option<Vec<u8>> {
+        None
+    }
+
+    fn has_special_use(&self, _: Option<&str>, _: &str) -> bool {
+        false
+    }
+}

@@ -1,0 +1,394 @@
+//! From what a script decided to what is to be done: a pure function.
+//!
+//! Sieve names folders in any words, some of which can't be folders here, and asks for what can't be had for
+//! this letter. What is left over of its wishes is in the inbox: no letter is lost for a name.
+
+use postroad_protocol::address::{Address, ReversePath};
+use postroad_sieve::{Action, Content, Create, Filing, Memo, Outcome, Reply, TraceStep};
+use postroad_store::{Flags, FolderName, StoreError};
+
+/// What is to be done with a letter: all of it, or nothing and "later".
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Plan {
+    /// Where it is filed.
+    pub(crate) stores: Vec<Store>,
+    /// To whom it is sent on.
+    pub(crate) sendings: Vec<Sending>,
+    /// Letters that answer it.
+    pub(crate) answers: Vec<Reply>,
+    /// Why it is refused; then nothing else is done with it.
+    pub(crate) refusal: Option<Vec<String>>,
+    /// What is to be remembered once all is done.
+    pub(crate) memos: Vec<Memo>,
+    /// What was decided by which rule, as log and trace say it afterwards.
+    pub(crate) notes: Vec<String>,
+    /// What is wrong with the script: its user has to hear of it.
+    pub(crate) mistake: Option<String>,
+}
+
+/// Filed once.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Store {
+    pub(crate) place: Place,
+    pub(crate) flags: Flags,
+    pub(crate) content: Content,
+}
+
+/// Where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Place {
+    Inbox,
+    Folder(FolderName),
+}
+
+/// Sent on, to all of these at once.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Sending {
+    pub(crate) to: Vec<Address>,
+    pub(crate) content: Content,
+}
+
+/// Whether a letter can be filed in a folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FolderIs {
+    /// It is there, or may be made.
+    Usable,
+    Missing,
+}
+
+/// Whether one reply speaks for this user alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Recipient {
+    Alone,
+    /// A member of an alias that nobody has expanded before us.
+    OneOfSeveral,
+}
+
+/// What a plan depends on beside the script.
+pub(crate) struct Ground<'a> {
+    /// For whom the letter is.
+    pub(crate) to: &'a Address,
+    /// Whom it comes from.
+    pub(crate) from: &'a ReversePath,
+    pub(crate) recipient: Recipient,
+    /// Looks a folder up.
+    pub(crate) folder: &'a dyn Fn(&FolderName) -> Result<FolderIs, StoreError>,
+}
+
+impl Plan {
+    /// Where a script can't be run at all, the letter is kept.
+    pub(crate) fn keep(mistake: String) -> Self {
+        let mut plan = Self { mistake: Some(mistake), ..Self::default() };
+        plan.store(Place::Inbox, Filing::default());
+        plan.notes.push("kept in the inbox, for the rules can't be followed".to_owned());
+        plan
+    }
+
+    /// # Errors
+    /// Where it can't be known whether a folder is there: the letter has to come again.
+    pub(crate) fn of(outcome: Outcome, ground: &Ground<'_>) -> Result<Self, StoreError> {
+        let Outcome { actions, memos, error, trace } = outcome;
+        if let Some(problem) = error {
+            return Ok(Self::keep(problem.to_string()));
+        }
+        let mut plan = Self { memos, ..Self::default() };
+        for action in actions {
+            plan.add(action, &trace, ground)?;
+        }
+        if plan.stores.is_empty() && plan.sendings.is_empty() && plan.refusal.is_none() {
+            plan.notes.push(format!("discarded{}", by(&trace, "discard")));
+        }
+        Ok(plan)
+    }
+
+    fn add(
+        &mut self,
+        action: Action,
+        trace: &[TraceStep],
+        ground: &Ground<'_>,
+    ) -> Result<(), StoreError> {
+        match action {
+            Action::Keep(filing) => {
+                // The implicit keep is nobody's decision.
+                let by = by(trace, "keep in the inbox");
+                if !by.is_empty() {
+                    self.notes.push(format!("kept in the inbox{by}"));
+                }
+                self.store(Place::Inbox, filing);
+            }
+            Action::FileInto { mailbox, filing } => {
+                let by = by(trace, &format!("file into \"{mailbox}\""));
+                self.file_into(&mailbox, filing, &by, ground)?;
+            }
+            Action::Redirect { to, content } => {
+                let by = by(trace, &format!("redirect to {to}"));
+                self.redirect(to, content, &by, ground);
+            }
+            Action::Reject { how: _, reason } => {
+                let by = by(trace, &format!("refuse: {}", reason.join(" / ")));
+                self.reject(reason, &by, ground);
+            }
+            Action::Vacation(reply) => {
+                let by = by(trace, &format!("vacation: respond to {}", reply.to));
+                self.notes.push(format!("{} was told of an absence{by}", reply.to));
+                self.answers.push(reply);
+            }
+        }
+        Ok(())
+    }
+
+    /// Words in the protocol do for both kinds of refusal: whoever handed the letter in tells its sender.
+    fn reject(&mut self, reason: Vec<String>, by: &str, ground: &Ground<'_>) {
+        match (ground.from, ground.recipient) {
+            // RFC 5429 §2.1.1: nobody is there to be told, and a refusal would only go to the postmaster.
+            (ReversePath::Null, _) => {
+                self.notes.push(format!("refused{by}, and dropped: it has no sender"));
+            }
+            (ReversePath::Address(_), Recipient::OneOfSeveral) => {
+                self.notes
+                    .push(format!("kept in the inbox: others get it too, so not refused{by}"));
+                self.store(Place::Inbox, Filing::default());
+            }
+            (ReversePath::Address(_), Recipient::Alone) => {
+                self.notes.push(format!("refused{by}"));
+                self.refusal = Some(reason);
+            }
+        }
+    }
+
+    fn file_into(
+        &mut self,
+        mailbox: &str,
+        filing: Filing,
+        by: &str,
+        ground: &Ground<'_>,
+    ) -> Result<(), StoreError> {
+        // RFC 9051 §5.1: INBOX in any case.
+        let place = if mailbox.eq_ignore_ascii_case("INBOX") {
+            Place::Inbox
+        } else {
+            match FolderName::from_utf8(mailbox) {
+                // RFC 5490 §3.2.
+                Ok(name) if filing.create == Create::IfMissing => Place::Folder(name),
+                Ok(name) if (ground.folder)(&name)? == FolderIs::Usable => Place::Folder(name),
+                // RFC 5228 §4.1 leaves it to us what is done where a mailbox isn't there.
+                Ok(_) => {
+                    let why = "there is no such folder";
+                    self.notes.push(format!("kept in the inbox, not in \"{mailbox}\"{by}: {why}"));
+                    self.store(Place::Inbox, filing);
+                    return Ok(());
+                }
+                Err(error) => {
+                    let mistake = format!("\"{mailbox}\" can't be a folder: {error}");
+                    self.notes.push(format!("kept in the inbox{by}: {mistake}"));
+                    self.mistake.get_or_insert(mistake);
+                    self.store(Place::Inbox, filing);
+                    return Ok(());
+                }
+            }
+        };
+        self.notes.push(format!("filed into \"{mailbox}\"{by}"));
+        self.store(place, filing);
+        Ok(())
+    }
+
+    /// RFC 5228 §2.10.3: once into the same place, also where two folders' letters end up in the inbox.
+    fn store(&mut self, place: Place, filing: Filing) {
+        // What a mailbox is for (RFC 8579) isn't known here: the named one it is.
+        let Filing { content, flags, create: _, special_use: _ } = filing;
+        let (flags, others) = Flags::of(&flags);
+        if !others.is_empty() {
+            self.notes.push(format!("without the keywords {}", others.join(" ")));
+        }
+        if !self.stores.iter().any(|store| store.place == place) {
+            self.stores.push(Store { place, flags, content });
+        }
+    }
+
+    fn redirect(&mut self, to: Address, content: Content, by: &str, ground: &Ground<'_>) {
+        // Row M10: it would come back, and be refused as looping.
+        if to.to_string().eq_ignore_ascii_case(&ground.to.to_string()) {
+            self.notes.push(format!("kept in the inbox, not sent to its own recipient{by}"));
+            return self.store(Place::Inbox, Filing { content, ..Filing::default() });
+        }
+        self.notes.push(format!("sent on to {to}{by}"));
+        match self.sendings.iter_mut().find(|sending| sending.content == content) {
+            Some(sending) => sending.to.push(to),
+            None => self.sendings.push(Sending { to: vec![to], content }),
+        }
+    }
+}
+
+/// ` by alice.sieve line 12`, where the trace names the line.
+fn by(trace: &[TraceStep], what: &str) -> String {
+    match trace.iter().find(|step| step.what == what) {
+        Some(step) => format!(" by {} line {}", step.script, step.place.line),
+        None => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use postroad_sieve::{Facts, Message, Tracing};
+
+    use super::*;
+
+    /// What `script` makes of a letter to alice, as lines.
+    fn plan(script: &str) -> Vec<String> {
+        plan_for(script, "bob@x.example", Recipient::Alone)
+    }
+
+    fn plan_for(script: &str, from: &str, recipient: Recipient) -> Vec<String> {
+        let script = postroad_sieve::compile("a.sieve", script.as_bytes())
+            .unwrap_or_else(|error| panic!("{error}"));
+        let facts = Facts { tracing: Tracing::On, ..Facts::default() };
+        let outcome = script.run(&Message::new(b"Subject: x\r\nTo: a@b.example\r\n\r\n"), &facts);
+        let is_there = |name: &FolderName| match name.to_string().as_str() {
+            "Missing" | "Missing2" => Ok(FolderIs::Missing),
+            _ => Ok(FolderIs::Usable),
+        };
+        let to = Address::parse("alice@our.example").unwrap();
+        let from = &ReversePath::parse(from).unwrap();
+        let ground = Ground { to: &to, from, recipient, folder: &is_there };
+        shown(Plan::of(outcome, &ground).unwrap())
+    }
+
+    fn shown(plan: Plan) -> Vec<String> {
+        let stores = plan.stores.iter().map(|Store { place, flags, content }| {
+            let flags = match flags.is_empty() {
+                true => String::new(),
+                false => format!(" {flags:?}"),
+            };
+            let content = if *content == Content::Original { "" } else { " edited" };
+            match place {
+                Place::Inbox => format!("store INBOX{flags}{content}"),
+                Place::Folder(name) => format!("store {name}{flags}{content}"),
+            }
+        });
+        let sendings = plan.sendings.iter().map(|Sending { to, .. }| {
+            let to: Vec<String> = to.iter().map(ToString::to_string).collect();
+            format!("send {}", to.join(" "))
+        });
+        let refusal = plan.refusal.iter().map(|lines| format!("refuse: {}", lines.join(" / ")));
+        let notes = plan.notes.iter().cloned();
+        let mistake = plan.mistake.iter().map(|mistake| format!("mistake: {mistake}"));
+        stores.chain(sendings).chain(refusal).chain(notes).chain(mistake).collect()
+    }
+
+    #[test]
+    fn what_scripts_come_to() {
+        for (script, expected) in [
+            ("", &["store INBOX"][..]),
+            ("keep;", &["store INBOX", "kept in the inbox by a.sieve line 1"]),
+            ("discard;", &["discarded by a.sieve line 1"]),
+            ("\n\ndiscard; stop;", &["discarded by a.sieve line 3"]),
+            (
+                "require \"fileinto\";\nfileinto \"Lists.Rust\";",
+                &["store Lists.Rust", "filed into \"Lists.Rust\" by a.sieve line 2"],
+            ),
+            (
+                "require \"fileinto\"; fileinto \"inbox\"; keep;",
+                &["store INBOX", "filed into \"inbox\" by a.sieve line 1"],
+            ),
+            (
+                "require [\"fileinto\", \"copy\"]; fileinto :copy \"Entwürfe\";",
+                &["store Entw&APw-rfe", "store INBOX", "filed into \"Entwürfe\" by a.sieve line 1"],
+            ),
+            // A folder that isn't there, twice, and the inbox: once there.
+            (
+                "require [\"fileinto\", \"copy\"]; fileinto :copy \"Missing\"; fileinto \"Missing2\"; keep;",
+                &[
+                    "store INBOX",
+                    "kept in the inbox, not in \"Missing\" by a.sieve line 1: there is no such folder",
+                    "kept in the inbox, not in \"Missing2\" by a.sieve line 1: there is no such folder",
+                    "kept in the inbox by a.sieve line 1",
+                ],
+            ),
+            (
+                "require [\"fileinto\", \"imap4flags\"]; fileinto :flags [\"\\\\Seen\", \"Work\"] \"A\";",
+                &[
+                    "store A Flags(['S'])",
+                    "filed into \"A\" by a.sieve line 1",
+                    "without the keywords Work",
+                ],
+            ),
+            (
+                "redirect \"eve@x.example\"; redirect \"bob@x.example\";",
+                &[
+                    "send eve@x.example bob@x.example",
+                    "sent on to eve@x.example by a.sieve line 1",
+                    "sent on to bob@x.example by a.sieve line 1",
+                ],
+            ),
+            // Row M10.
+            (
+                "redirect \"Alice@our.example\";",
+                &[
+                    "store INBOX",
+                    "kept in the inbox, not sent to its own recipient by a.sieve line 1",
+                ],
+            ),
+        ] {
+            assert_eq!(plan(script), expected, "{script}");
+        }
+    }
+
+    #[test]
+    fn who_is_refused_and_who_is_not() {
+        let script = "require \"reject\"; reject \"No.\r\nReally.\";";
+        for (from, recipient, expected) in [
+            (
+                "bob@x.example",
+                Recipient::Alone,
+                &["refuse: No. / Really.", "refused by a.sieve line 1"][..],
+            ),
+            (
+                "",
+                Recipient::Alone,
+                &["refused by a.sieve line 1, and dropped: it has no sender", "discarded"],
+            ),
+            (
+                "bob@x.example",
+                Recipient::OneOfSeveral,
+                &[
+                    "store INBOX",
+                    "kept in the inbox: others get it too, so not refused by a.sieve line 1",
+                ],
+            ),
+        ] {
+            assert_eq!(plan_for(script, from, recipient), expected);
+        }
+    }
+
+    #[test] // Tests RFC 5490 §3.2, RFC 5293 §7.
+    fn folders_that_are_made_and_letters_that_are_changed() {
+        assert_eq!(
+            plan("require [\"fileinto\", \"mailbox\"]; fileinto :create \"Missing\";"),
+            ["store Missing", "filed into \"Missing\" by a.sieve line 1"]
+        );
+        assert_eq!(
+            plan("require \"editheader\"; addheader \"X-A\" \"b\";"),
+            ["store INBOX edited"]
+        );
+    }
+
+    #[test]
+    fn m02_names_that_cannot_be_folders_are_a_mistake_and_lose_nothing() {
+        for name in ["../x", "/abs", "a/../b", ".", "cur", "a.new", "x..y"] {
+            let got = plan(&format!("require \"fileinto\"; fileinto \"{name}\";"));
+            assert_eq!(got.first().map(String::as_str), Some("store INBOX"), "{name}");
+            let mistake = format!("mistake: \"{name}\" can't be a folder");
+            assert!(got.iter().any(|line| line.starts_with(&mistake)), "{got:?}");
+        }
+    }
+
+    #[test]
+    fn a_script_that_fails_keeps_the_letter() {
+        let fails = "require [\"fileinto\", \"variables\"]; fileinto :flags \"x\" \"y\";";
+        assert!(postroad_sieve::compile("a.sieve", fails.as_bytes()).is_err());
+        let got = plan("require [\"fileinto\", \"variables\"]; fileinto \"A\"; fileinto \"${x}\";");
+        assert_eq!(got.first().map(String::as_str), Some("store INBOX"));
+        assert!(got.last().unwrap().starts_with("mistake: a.sieve:1:"), "{got:?}");
+        assert_eq!(got.len(), 3, "{got:?}");
+    }
+}

@@ -1,0 +1,360 @@
+//! A user's script: found, looked at before it is believed, read, compiled, and kept compiled.
+//!
+//! Whoever can write a script can have the user's mail thrown away or sent elsewhere. So a script that others
+//! than its user may have written is never run, and letters wait until that is mended (row M04): they are
+//! neither bounced nor filed by half the rules.
+
+use std::collections::HashMap;
+use std::fs::{File, Metadata, OpenOptions};
+use std::io::{self, Read as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use postroad_sieve::{Problems, Script};
+use rustix::fs::OFlags;
+
+use crate::limits;
+
+/// A script that may be run.
+#[derive(Debug)]
+pub(crate) struct UserScript {
+    /// The file.
+    pub(crate) path: PathBuf,
+    /// Which version of it: another one after each change.
+    pub(crate) version: String,
+    /// What it says, or what is wrong with it.
+    pub(crate) compiled: Result<Script, Problems>,
+    octets: usize,
+}
+
+/// Why a script that is there is not run. All of it is for an operator or the user to mend; letters wait.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Unusable {
+    /// The system said no.
+    #[error("cannot read the rules in {}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Somebody else may have written it.
+    #[error("the rules in {} are not followed: {why}", path.display())]
+    Unsafe {
+        /// The file, or the folder that it is in.
+        path: PathBuf,
+        /// What is wrong and how to mend it.
+        why: &'static str,
+    },
+}
+
+/// Which file it is and when it was last changed, modes included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Identity {
+    device: u64,
+    inode: u64,
+    octets: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+impl Identity {
+    fn of(metadata: &Metadata) -> Self {
+        Self {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            octets: metadata.size(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+        }
+    }
+
+    /// Whether the file was changed long enough ago: in the same moment another change may leave the same times.
+    fn is_settled(&self, now: SystemTime) -> bool {
+        let seconds = u64::try_from(self.modified.0.max(self.changed.0)).unwrap_or_default();
+        let changed = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+        // Times to come are no better.
+        now.duration_since(changed).is_ok_and(|age| age > limits::SCRIPT_SETTLES_AFTER)
+    }
+}
+
+/// Scripts, kept compiled as long as their files stay as they are.
+#[derive(Debug, Default)]
+pub(crate) struct Scripts {
+    kept: Mutex<HashMap<PathBuf, (Identity, Arc<UserScript>)>>,
+}
+
+impl Scripts {
+    /// The script at the first of these paths where something is. `mailbox` is the one whose letters it is
+    /// about: its owner may own the script.
+    pub(crate) fn find(
+        &self,
+        paths: &[PathBuf],
+        mailbox: &Path,
+    ) -> Result<Option<Arc<UserScript>>, Unusable> {
+        for path in paths {
+            match std::fs::symlink_metadata(path) {
+                Ok(metadata) => return self.load(path, &metadata, mailbox).map(Some),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(source) => return Err(Unusable::Read { path: path.clone(), source }),
+            }
+        }
+        Ok(None)
+    }
+
+    fn load(
+        &self,
+        path: &Path,
+        metadata: &Metadata,
+        mailbox: &Path,
+    ) -> Result<Arc<UserScript>, Unusable> {
+        let owners = Owners::of(mailbox);
+        let read = |source| Unusable::Read { path: path.to_owned(), source };
+        // Before it is opened: a device may do what it likes when it is.
+        owners.check_file(path, metadata)?;
+        if let Some(folder) = path.parent() {
+            owners.check_folder(folder, &std::fs::metadata(folder).map_err(read)?)?;
+        }
+        let identity = Identity::of(metadata);
+        if let Some((known, script)) = self.lock().get(path)
+            && *known == identity
+        {
+            return Ok(Arc::clone(script));
+        }
+        let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+        let mut options = OpenOptions::new();
+        let options = options.read(true).custom_flags(flags.bits().cast_signed());
+        let file = options.open(path).map_err(read)?;
+        // It may be another one than a moment ago.
+        let metadata = file.metadata().map_err(read)?;
+        owners.check_file(path, &metadata)?;
+        let identity = Identity::of(&metadata);
+        let script = Arc::new(compile(path, identity, &octets_of(file).map_err(read)?));
+        if identity.is_settled(SystemTime::now()) {
+            self.keep(path, identity, &script);
+        }
+        Ok(script)
+    }
+
+    fn keep(&self, path: &Path, identity: Identity, script: &Arc<UserScript>) {
+        let mut kept = self.lock();
+        kept.remove(path);
+        let octets: usize = kept.values().map(|(_, script)| script.octets).sum();
+        if kept.len() >= limits::SCRIPTS_KEPT_MAX
+            || octets + script.octets > limits::SCRIPT_OCTETS_KEPT_MAX
+        {
+            kept.clear();
+        }
+        kept.insert(path.to_owned(), (identity, Arc::clone(script)));
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<PathBuf, (Identity, Arc<UserScript>)>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Who may have written a script.
+struct Owners {
+    us: u32,
+    mailbox: Option<u32>,
+}
+
+impl Owners {
+    fn of(mailbox: &Path) -> Self {
+        Self {
+            us: rustix::process::geteuid().as_raw(),
+            mailbox: std::fs::symlink_metadata(mailbox).ok().map(|metadata| metadata.uid()),
+        }
+    }
+
+    /// Root may do anything anyway.
+    fn include(&self, uid: u32) -> bool {
+        uid == self.us || uid == 0 || self.mailbox == Some(uid)
+    }
+
+    fn check_file(&self, path: &Path, metadata: &Metadata) -> Result<(), Unusable> {
+        let why = if metadata.file_type().is_symlink() {
+            "it is a symbolic link; put the script itself there"
+        } else if !metadata.is_file() {
+            "it is not a file"
+        } else if !self.include(metadata.uid()) {
+            "it belongs to somebody else; give it to the mailbox's owner"
+        } else if metadata.mode() & 0o022 != 0 {
+            "others can write to it; chmod go-w it"
+        } else if metadata.nlink() != 1 {
+            "it has a second name; remove the other hard link"
+        } else {
+            return Ok(());
+        };
+        Err(Unusable::Unsafe { path: path.to_owned(), why })
+    }
+
+    fn check_folder(&self, path: &Path, metadata: &Metadata) -> Result<(), Unusable> {
+        let why = if !self.include(metadata.uid()) {
+            "its folder belongs to somebody else; give it to the mailbox's owner"
+        } else if metadata.mode() & 0o022 != 0 {
+            "others can write to its folder; chmod go-w it"
+        } else if metadata.mode() & 0o1000 != 0 {
+            // As qmail has it: whoever edits their rules says so by that bit.
+            "its folder is sticky, which says \"wait\"; chmod -t it"
+        } else {
+            return Ok(());
+        };
+        Err(Unusable::Unsafe { path: path.to_owned(), why })
+    }
+}
+
+fn octets_of(file: File) -> io::Result<Vec<u8>> {
+    let mut octets = Vec::new();
+    // One more than a script may have, so that the compiler says that it is too long.
+    let limit = postroad_sieve::limits::SCRIPT_OCTETS_MAX as u64 + 1;
+    file.take(limit).read_to_end(&mut octets)?;
+    Ok(octets)
+}
+
+fn compile(path: &Path, identity: Identity, text: &[u8]) -> UserScript {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let Identity { inode, octets, modified: (seconds, nanoseconds), .. } = identity;
+    UserScript {
+        path: path.to_owned(),
+        version: format!("{inode} {octets} {seconds}.{nanoseconds:09}"),
+        compiled: postroad_sieve::compile(&name, text),
+        octets: text.len(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+    use super::*;
+
+    struct Place {
+        dir: tempfile::TempDir,
+        scripts: Scripts,
+    }
+
+    impl Place {
+        fn new() -> Self {
+            let place = Self { dir: tempfile::tempdir().unwrap(), scripts: Scripts::default() };
+            place.mode("", 0o700);
+            place.write("a.sieve", "keep;");
+            place
+        }
+
+        fn path(&self, name: &str) -> PathBuf {
+            self.dir.path().join(name)
+        }
+
+        fn write(&self, name: &str, text: &str) {
+            std::fs::write(self.path(name), text).unwrap();
+            self.mode(name, 0o600);
+        }
+
+        fn mode(&self, name: &str, mode: u32) {
+            let permissions = std::fs::Permissions::from_mode(mode);
+            std::fs::set_permissions(self.path(name), permissions).unwrap();
+        }
+
+        fn find(&self) -> Result<Option<Arc<UserScript>>, Unusable> {
+            self.scripts.find(&[self.path("a.sieve"), self.path("b.sieve")], self.dir.path())
+        }
+
+        #[track_caller]
+        fn is_unsafe(&self, expected: &str) {
+            let error = self.find().unwrap_err().to_string();
+            assert!(error.contains(expected), "{error}");
+        }
+
+        /// As if the script had been there for long.
+        fn settle(&self, name: &str) {
+            let file = File::options().write(true).open(self.path(name)).unwrap();
+            let long_ago = SystemTime::now() - Duration::from_secs(3_600);
+            file.set_modified(long_ago).unwrap();
+        }
+    }
+
+    #[test]
+    fn the_first_that_is_there_or_none() {
+        let place = Place::new();
+        assert!(place.find().unwrap().unwrap().compiled.is_ok());
+        std::fs::rename(place.path("a.sieve"), place.path("b.sieve")).unwrap();
+        assert!(place.find().unwrap().unwrap().path.ends_with("b.sieve"));
+        std::fs::remove_file(place.path("b.sieve")).unwrap();
+        assert!(place.find().unwrap().is_none());
+    }
+
+    #[test]
+    fn m04_what_others_may_have_written_is_not_run() {
+        let place = Place::new();
+        for mode in [0o620, 0o602, 0o666] {
+            place.mode("a.sieve", mode);
+            place.is_unsafe("others can write to it");
+        }
+        place.mode("a.sieve", 0o644);
+        assert!(place.find().is_ok());
+        for (mode, expected) in
+            [(0o770, "can write to its folder"), (0o703, "can write"), (0o1700, "sticky")]
+        {
+            place.mode("", mode);
+            place.is_unsafe(expected);
+        }
+        place.mode("", 0o755);
+        std::fs::hard_link(place.path("a.sieve"), place.path("second")).unwrap();
+        place.is_unsafe("second name");
+        std::fs::remove_file(place.path("a.sieve")).unwrap();
+        symlink(place.path("second"), place.path("a.sieve")).unwrap();
+        place.is_unsafe("symbolic link");
+        std::fs::remove_file(place.path("a.sieve")).unwrap();
+        std::fs::create_dir(place.path("a.sieve")).unwrap();
+        place.is_unsafe("not a file");
+        std::fs::remove_dir(place.path("a.sieve")).unwrap();
+        let fifo = rustix::fs::FileType::Fifo;
+        rustix::fs::mknodat(rustix::fs::CWD, place.path("a.sieve"), fifo, 0o600.into(), 0).unwrap();
+        place.is_unsafe("not a file");
+    }
+
+    #[test]
+    fn m04_a_stranger_s_script_is_not_run() {
+        let place = Place::new();
+        // Only root can give files away.
+        if std::os::unix::fs::chown(place.path("a.sieve"), Some(12_345), None).is_ok() {
+            place.is_unsafe("belongs to somebody else");
+            // The mailbox's owner is no stranger.
+            std::fs::create_dir(place.path("mailbox")).unwrap();
+            std::os::unix::fs::chown(place.path("mailbox"), Some(12_345), None).unwrap();
+            let found = place.scripts.find(&[place.path("a.sieve")], &place.path("mailbox"));
+            assert!(found.unwrap().is_some());
+        }
+    }
+
+    #[test]
+    fn kept_while_it_stays_as_it_is() {
+        let place = Place::new();
+        // What was written in this moment may change without leaving a trace.
+        let (first, second) = (place.find().unwrap().unwrap(), place.find().unwrap().unwrap());
+        assert!(!Arc::ptr_eq(&first, &second));
+        let old = Identity { modified: (1, 0), changed: (1, 0), ..identity_of(&place) };
+        assert!(old.is_settled(SystemTime::now()));
+        place.settle("a.sieve");
+        assert_ne!(place.find().unwrap().unwrap().version, first.version);
+    }
+
+    fn identity_of(place: &Place) -> Identity {
+        Identity::of(&std::fs::symlink_metadata(place.path("a.sieve")).unwrap())
+    }
+
+    #[test]
+    fn scripts_are_kept_up_to_a_bound() {
+        let place = Place::new();
+        let script = place.find().unwrap().unwrap();
+        let identity = identity_of(&place);
+        for n in 0..=limits::SCRIPTS_KEPT_MAX {
+            assert!(place.scripts.lock().len() <= limits::SCRIPTS_KEPT_MAX);
+            place.scripts.keep(&place.path(&n.to_string()), identity, &script);
+        }
+        assert_eq!(place.scripts.lock().len(), 1);
+    }
+}

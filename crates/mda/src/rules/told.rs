@@ -1,0 +1,113 @@
+//! Telling a user that the rules have a mistake: a letter into their own inbox, once for each version of the
+//! script.
+//!
+//! A file in the mailbox says which version was told of. It is written before the letter is delivered: a crash
+//! in between costs the notice, the other order would tell again and again where the file can't be written.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::SystemTime;
+
+use postroad_protocol::address::{Address, ReversePath};
+use postroad_protocol::trace_fields;
+use postroad_store::StoreError;
+
+use super::carry_out::message_id;
+use super::{Mailbox, UserScript};
+use crate::limits;
+
+/// The file.
+const MARK: &str = "postroad-rules-told";
+
+/// Who is being told in this moment: each once.
+#[derive(Debug, Default)]
+pub(super) struct Told(Mutex<HashSet<PathBuf>>);
+
+/// What somebody is told.
+#[derive(Debug)]
+pub(super) struct Notice<'a> {
+    pub(super) script: &'a UserScript,
+    pub(super) mistake: &'a str,
+    pub(super) to: &'a Address,
+    pub(super) host: &'a str,
+}
+
+impl Told {
+    pub(super) fn tell(&self, notice: &Notice<'_>, mailbox: Mailbox<'_>) -> Result<(), StoreError> {
+        let Some(_turn) = Turn::take(self, mailbox.inbox.root()) else { return Ok(()) };
+        let Mailbox { courier, inbox } = mailbox;
+        // The first line of the file; who wrote more there has lost nothing by it.
+        let version = format!("{}\n", notice.script.version);
+        if courier.mark(inbox, MARK)? == version.as_bytes() {
+            return Ok(());
+        }
+        let mut draft = courier.begin(inbox)?;
+        let letter = letter(draft.id(), notice);
+        draft.write(letter.as_bytes())?;
+        courier.set_mark(inbox, MARK, version.as_bytes())?;
+        draft.deliver().map(drop)
+    }
+}
+
+/// The right to tell one user. Dropped, it is given back.
+struct Turn<'a> {
+    told: &'a Told,
+    mailbox: &'a Path,
+}
+
+impl<'a> Turn<'a> {
+    fn take(told: &'a Told, mailbox: &'a Path) -> Option<Self> {
+        let mut telling = told.0.lock().unwrap_or_else(PoisonError::into_inner);
+        telling.insert(mailbox.to_owned()).then_some(Self { told, mailbox })
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.told.0.lock().unwrap_or_else(PoisonError::into_inner).remove(self.mailbox);
+    }
+}
+
+fn letter(id: &str, notice: &Notice<'_>) -> String {
+    let Notice { script, mistake, to, host } = notice;
+    let mut top = Vec::new();
+    trace_fields::write_return_path(&ReversePath::Null, &mut top);
+    trace_fields::write_delivered_to(to, &mut top);
+    let top = String::from_utf8_lossy(&top);
+    let date = trace_fields::date(SystemTime::now());
+    let message_id = message_id(id, host);
+    let name = script.path.file_name().unwrap_or_default().to_string_lossy();
+    let name = plain(&name);
+    let mistake = plain(mistake).lines().map(|line| format!("    {line}\r\n")).collect::<String>();
+    format!(
+        "{top}From: Mail delivery <postmaster@{host}>\r\n\
+         To: <{to}>\r\n\
+         Subject: Your mail rules have a mistake\r\n\
+         Date: {date}\r\n\
+         Message-ID: {message_id}\r\n\
+         Auto-Submitted: auto-generated\r\n\
+         MIME-Version: 1.0\r\n\
+         Content-Type: text/plain; charset=utf-8\r\n\
+         Content-Transfer-Encoding: 8bit\r\n\
+         \r\n\
+         Your rules for mail, the Sieve script {name}, could not be followed:\r\n\
+         \r\n\
+         {mistake}\
+         \r\n\
+         Letters that they can't be followed for are kept in your inbox. None is lost.\r\n\
+         You are told this once, and again when the script has changed and still has\r\n\
+         a mistake.\r\n"
+    )
+}
+
+/// What strangers' letters and users' scripts may hold, without what a terminal obeys, and not without end.
+fn plain(text: &str) -> String {
+    let printable = |c: char| if c.is_control() && c != '\n' { '\u{fffd}' } else { c };
+    let mut octets = 0;
+    let fits = |c: &char| {
+        octets += c.len_utf8();
+        octets <= limits::MISTAKE_OCTETS_MAX
+    };
+    text.chars().map(printable).take_while(fits).collect()
+}

@@ -1,0 +1,186 @@
+//! Handing over letters that rules send on: accepted, or "later".
+//!
+//! By SMTP over a socket (`smtp.rs`) or through a program (`sendmail.rs`). Both block, within
+//! [`limits::SUBMIT_TIME_MAX`]. A refusal is "later" too: the letter stays with whoever handed it in, and is
+//! given back to its sender in the end, with what was said.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
+
+use bytes::Bytes;
+use postroad_config::{Config, Submit};
+use postroad_protocol::address::{Address, ReversePath};
+use postroad_protocol::envelope::{Notify, Utf8};
+use postroad_protocol::reply::Reply;
+
+use crate::limits;
+
+mod sendmail;
+mod smtp;
+
+/// A letter that is sent on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Outgoing {
+    pub(crate) from: ReversePath,
+    pub(crate) to: Vec<Address>,
+    pub(crate) utf8: Utf8,
+    pub(crate) notify: Notify,
+    pub(crate) kind: Kind,
+    /// Line ends may be CRLF or LF.
+    pub(crate) content: Bytes,
+}
+
+/// What depends on whether a letter leaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// The letter itself: a refusal is "later".
+    Redirect,
+    /// An answer to it: where nobody takes that, ever, the letter is delivered all the same.
+    Answer,
+}
+
+/// Why letters could not be handed over. All of it is "later".
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SubmitError {
+    #[error("{0} letters are being sent on already")]
+    Busy(usize),
+    #[error("cannot connect to {at}; [mda] submit says how letters leave that rules send on")]
+    Connect {
+        at: String,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("{at} did not take a letter that rules send on: {reply}")]
+    NotTaken { at: String, reply: Reply },
+    #[error("cannot run {}", program.display())]
+    Run {
+        program: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("{} did not take a letter that rules send on: {why}", program.display())]
+    Program { program: PathBuf, why: String },
+}
+
+/// How letters leave.
+#[derive(Debug)]
+pub(crate) struct Submitter {
+    way: Way,
+    /// What we call ourselves.
+    name: String,
+    under_way: AtomicUsize,
+}
+
+#[derive(Debug)]
+enum Way {
+    Smtp(smtp::Server),
+    Program(PathBuf),
+}
+
+impl Submitter {
+    /// By the setting `mda.submit`.
+    pub(crate) fn new(config: &Config) -> Self {
+        let way = match &config.mda.submit {
+            Submit::Mta => Way::Smtp(smtp::Server::Unix(config.mta.socket.clone())),
+            Submit::Unix(path) => Way::Smtp(smtp::Server::Unix(path.clone())),
+            Submit::Smtp { host, port } => {
+                Way::Smtp(smtp::Server::Tcp { host: host.clone(), port: *port })
+            }
+            Submit::Sendmail(path) => Way::Program(path.clone()),
+        };
+        Self::by(way, &config.hostname)
+    }
+
+    /// Through a program that takes letters as sendmail does: for callers without settings of ours.
+    pub(crate) fn program(program: PathBuf, hostname: &str) -> Self {
+        Self::by(Way::Program(program), hostname)
+    }
+
+    fn by(way: Way, hostname: &str) -> Self {
+        Self { way, name: hostname.to_owned(), under_way: AtomicUsize::new(0) }
+    }
+
+    /// Hands all of them over.
+    pub(crate) fn send(&self, letters: &[Outgoing]) -> Result<(), SubmitError> {
+        if letters.is_empty() {
+            return Ok(());
+        }
+        let _permit = Permit::take(&self.under_way)?;
+        let deadline = Instant::now() + limits::SUBMIT_TIME_MAX;
+        match &self.way {
+            Way::Smtp(server) => smtp::send(server, &self.name, letters, deadline),
+            Way::Program(program) => {
+                letters.iter().try_for_each(|letter| sendmail::send(program, letter, deadline))
+            }
+        }
+    }
+}
+
+/// One of the letters that may be on their way at once.
+struct Permit<'a>(&'a AtomicUsize);
+
+impl<'a> Permit<'a> {
+    fn take(under_way: &'a AtomicUsize) -> Result<Self, SubmitError> {
+        let before = under_way.fetch_add(1, Ordering::Relaxed);
+        let permit = Self(under_way);
+        match before < limits::SUBMITS_MAX {
+            true => Ok(permit),
+            false => Err(SubmitError::Busy(before)),
+        }
+    }
+}
+
+impl Drop for Permit<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// The letter with CRLF line ends, as SMTP has them; a CR or LF that stands alone is one, too.
+fn with_crlf(octets: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(octets.len() + octets.len() / 32);
+    let mut rest = octets;
+    while let Some((line, after)) =
+        memchr::memchr2(b'\r', b'\n', rest).and_then(|at| rest.split_at_checked(at))
+    {
+        out.extend_from_slice(line);
+        out.extend_from_slice(b"\r\n");
+        rest = after.strip_prefix(b"\r\n").or_else(|| after.get(1..)).unwrap_or_default();
+    }
+    out.extend_from_slice(rest);
+    out
+}
+
+/// The letter with LF line ends, as programs have them.
+fn with_lf(octets: &[u8]) -> Vec<u8> {
+    let mut out = with_crlf(octets);
+    out.retain(|octet| *octet != b'\r');
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn line_ends_both_ways() {
+        for (octets, crlf, lf) in [
+            (&b"a\r\nb\nc"[..], &b"a\r\nb\r\nc"[..], &b"a\nb\nc"[..]),
+            (b"\n\r\n\r", b"\r\n\r\n\r\n", b"\n\n\n"),
+            (b"", b"", b""),
+        ] {
+            assert_eq!((with_crlf(octets).as_slice(), with_lf(octets).as_slice()), (crlf, lf));
+        }
+    }
+
+    #[test]
+    fn so_many_at_once_and_no_more() {
+        let under_way = AtomicUsize::new(0);
+        let permits: Vec<_> =
+            (0..limits::SUBMITS_MAX).map(|_| Permit::take(&under_way).unwrap()).collect();
+        assert!(Permit::take(&under_way).is_err());
+        drop(permits);
+        assert!(Permit::take(&under_way).is_ok());
+    }
+}
