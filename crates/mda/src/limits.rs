@@ -51,6 +51,10 @@ pub const SCRIPT_SETTLES_AFTER: Duration = Duration::from_secs(2);
 pub const TEST_LETTER_OCTETS_MAX: u64 = 50 * 1024 * 1024;
 /// Rules: things that one user's rules remember: a thousand new ones a day for a week, say.
 pub const MEMOS_KEPT_MAX: usize = 10_000;
+/// Rules: characters of a line of a refusal; four octets each and the code fit into 512 (RFC 5321 §4.5.3.1.5).
+pub const REASON_LINE_CHARACTERS_MAX: usize = 100;
+/// Rules: lines of a refusal.
+pub const REASON_LINES_MAX: usize = 30;
 /// Rules: octets of what a user is told of a mistake.
 pub const MISTAKE_OCTETS_MAX: usize = 4 * 1024;
 

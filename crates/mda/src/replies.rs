@@ -1,8 +1,11 @@
 //! What a peer is told: by LMTP as a reply, by a one-shot delivery as exit code and first line.
 
 use postroad_accounts::Directory;
+use postroad_protocol::envelope::Utf8;
 use postroad_protocol::reply::Reply;
 use postroad_store::{Filed, StoreError};
+
+use crate::limits;
 
 /// Filed; the text names the file.
 pub(crate) fn filed(filed: &Filed) -> Reply {
@@ -17,9 +20,25 @@ pub(crate) fn dealt_with() -> Reply {
     Reply::new(250, (2, 0, 0), "Dealt with by the recipient's rules")
 }
 
-/// Refused, in the words of the recipient's rules (RFC 5429 §2.1).
-pub(crate) fn refused_by_rules(lines: &[String]) -> Reply {
-    Reply::new(550, (5, 7, 1), lines.join("\n"))
+/// Refused, in the words of the recipient's rules (RFC 5429 §2.1), as far as a reply holds them: lines that fit
+/// (RFC 5321 §4.5.3.1.5), and only ASCII where nobody has asked for more (RFC 6531 §3.7.4.1).
+pub(crate) fn refused_by_rules(lines: &[String], utf8: Utf8) -> Reply {
+    let plain = |c: char| match utf8 {
+        Utf8::Ascii if !c.is_ascii() => '?',
+        Utf8::Ascii | Utf8::SmtpUtf8 => c,
+    };
+    let mut fitting = Vec::new();
+    for line in lines {
+        let line: Vec<char> = line.chars().map(plain).collect();
+        match line.is_empty() {
+            true => fitting.push(String::new()),
+            false => fitting.extend(
+                line.chunks(limits::REASON_LINE_CHARACTERS_MAX).map(|part| part.iter().collect()),
+            ),
+        }
+    }
+    fitting.truncate(limits::REASON_LINES_MAX);
+    Reply::new(550, (5, 7, 1), fitting.join("\n"))
 }
 
 /// The recipient's rules can't be followed as they stand there.
@@ -88,4 +107,24 @@ pub(crate) fn try_later(text: &str) -> Reply {
 /// Something of ours is set up wrongly.
 pub(crate) fn misconfigured(text: &str) -> Reply {
     Reply::new(451, (4, 3, 5), text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test] // Tests RFC 5321 §4.5.3.1.5, RFC 6531 §3.7.4.1.
+    fn a_reason_fits_into_a_reply() {
+        let lines = ["Schönes Wetter".to_owned(), String::new(), "é".repeat(1_000)];
+        let reply = refused_by_rules(&lines, Utf8::Ascii);
+        assert_eq!(reply.lines().first().map(String::as_str), Some("Sch?nes Wetter"));
+        let reply = refused_by_rules(&lines, Utf8::SmtpUtf8);
+        assert_eq!(reply.lines().len(), 2 + 1_000 / limits::REASON_LINE_CHARACTERS_MAX);
+        let mut octets = Vec::new();
+        reply.encode(&mut octets);
+        assert!(octets.split(|octet| *octet == b'\n').all(|line| line.len() <= 511));
+        let endless = vec![String::new(); limits::REASON_LINES_MAX + 1];
+        let reply = refused_by_rules(&endless, Utf8::Ascii);
+        assert_eq!(reply.lines().len(), limits::REASON_LINES_MAX);
+    }
 }

@@ -94,8 +94,22 @@ fn modified_utf7(text: &str) -> String {
 mod tests {
     use std::path::Path;
 
+    use proptest::prelude::*;
+
     use super::*;
     use crate::Maildir;
+
+    proptest! {
+        #[test]
+        fn m02_whatever_is_a_folder_is_one_directory_in_its_maildir(text in "(?s).{0,20}") {
+            if let Ok(name) = FolderName::from_utf8(&text) {
+                let folder = Maildir::at("/mail/alice").folder(&name);
+                prop_assert_eq!(folder.root().parent(), Some(Path::new("/mail/alice")));
+                let file = folder.root().file_name().unwrap().to_str().unwrap();
+                prop_assert!(file.starts_with('.') && file.len() > 1 && file.is_ascii());
+            }
+        }
+    }
 
     #[test]
     fn m02_a_folder_cannot_lead_out_of_its_maildir() {

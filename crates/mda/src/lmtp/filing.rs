@@ -16,7 +16,7 @@ use super::Shared;
 use super::delivery::{Letter, Progress, Tell};
 use super::destination::Destination;
 use crate::letter::{Came, OnTop};
-use crate::rules::{Mailbox, Parcel, Prepared, Recipient, UserScript};
+use crate::rules::{Mailbox, Parcel, Prepared, Recipient};
 use crate::submit::Outgoing;
 use crate::{events, mailbox, replies};
 
@@ -69,15 +69,11 @@ fn file_or_refuse(
     let mut refusal = None;
     // An alias leads to somebody.
     let no_user = parts.is_empty().then(replies::unknown_user);
-    for Part { maildir, script, prepared } in parts {
+    for Part { maildir, prepared } in parts {
         drafts.extend(prepared.drafts);
         sendings.extend(prepared.sendings);
         refusal = refusal.or(prepared.refusal);
         report.notes.extend(prepared.notes);
-        if let (Some(script), Some(mistake)) = (script, prepared.mistake) {
-            let mailbox = Mailbox { courier: &shared.courier, inbox: &maildir };
-            shared.rules.tell(&script, &mistake, &report.to.address, &shared.hostname, mailbox);
-        }
         if !prepared.memos.is_empty() {
             report.memos.push((maildir, prepared.memos));
         }
@@ -98,7 +94,6 @@ fn file_or_refuse(
 /// One user's part of it.
 struct Part {
     maildir: Maildir,
-    script: Option<Arc<UserScript>>,
     prepared: Prepared,
 }
 
@@ -135,10 +130,14 @@ fn prepare(
                 host: &shared.hostname,
             };
             let mailbox = Mailbox { courier: &shared.courier, inbox: maildir };
-            shared.rules.prepare(script, &parcel, mailbox).map_err(not_filed)?
+            let prepared = shared.rules.prepare(script, &parcel, mailbox).map_err(not_filed)?;
+            if let Some(mistake) = &prepared.mistake {
+                shared.rules.tell(script, mistake, &to.address, &shared.hostname, mailbox);
+            }
+            prepared
         }
     };
-    Ok(Part { maildir: maildir.clone(), script, prepared })
+    Ok(Part { maildir: maildir.clone(), prepared })
 }
 
 /// Hands over what is sent on; whether anybody still waits for that.

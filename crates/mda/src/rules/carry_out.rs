@@ -3,13 +3,13 @@
 use std::time::SystemTime;
 
 use bytes::Bytes;
-use postroad_protocol::address::{Address, ReversePath};
+use postroad_protocol::address::Address;
 use postroad_protocol::envelope::{Notify, Utf8};
 use postroad_protocol::reply::Reply;
 use postroad_sieve::{Content, Memo};
 use postroad_store::{Draft, Maildir, StoreError};
 
-use super::plan::{Place, Plan, Sending, Store};
+use super::plan::{Answer, Place, Plan, Sending, Store};
 use super::{Mailbox, Parcel};
 use crate::letter::{Header, OnTop};
 use crate::replies;
@@ -44,38 +44,33 @@ pub(super) fn prepare(
     parcel: &Parcel<'_>,
     mailbox: Mailbox<'_>,
 ) -> Result<Prepared, StoreError> {
-    let Plan { stores, sendings, answers, refusal, mut memos, notes, mistake } = plan;
+    let Plan { stores, sendings, answers, refusal, memos, notes, mistake } = plan;
     let drafts = stores.into_iter().map(|store| write(store, parcel, mailbox));
-    let drafts = drafts.collect::<Result<_, _>>()?;
+    let mut drafts = drafts.collect::<Result<Vec<_>, _>>()?;
     let redirects = sendings.into_iter().map(|sending| compose(sending, parcel, mailbox));
     let mut sendings: Vec<Outgoing> = redirects.collect();
-    for answer in answers {
-        memos.extend(answer.memo);
-        sendings.push(compose_answer(answer.to, &answer.message, parcel, mailbox));
+    for Answer { from, to, message, copy } in answers {
+        let content = with_message_id(&message, parcel, mailbox);
+        if let Some((place, flags)) = copy {
+            let mut draft = mailbox.courier.begin(&folder(place, mailbox))?;
+            draft.write(&content)?;
+            draft.set_flags(flags);
+            drafts.push(draft);
+        }
+        let utf8 = utf8_for(&to, Utf8::Ascii);
+        // RFC 5230 §5.1: nobody wants to hear of it.
+        let (notify, kind) = (Notify::Never, Kind::Answer);
+        sendings.push(Outgoing { from, to, utf8, notify, kind, content });
     }
-    let refusal = refusal.map(|lines| replies::refused_by_rules(&lines));
+    let refusal = refusal.map(|lines| replies::refused_by_rules(&lines, parcel.utf8));
     Ok(Prepared { drafts, sendings, refusal, memos, notes, mistake })
 }
 
-/// RFC 5230 §5.1: from nobody, so that nothing ever comes back.
-fn compose_answer(
-    to: Address,
-    message: &[u8],
-    parcel: &Parcel<'_>,
-    mailbox: Mailbox<'_>,
-) -> Outgoing {
+fn with_message_id(message: &[u8], parcel: &Parcel<'_>, mailbox: Mailbox<'_>) -> Bytes {
     let id = message_id(&mailbox.courier.unique_name(), parcel.host);
     let mut content = format!("Message-ID: {id}\r\n").into_bytes();
     content.extend_from_slice(message);
-    let utf8 = if to.is_ascii() { Utf8::Ascii } else { Utf8::SmtpUtf8 };
-    Outgoing {
-        from: ReversePath::Null,
-        to: vec![to],
-        utf8,
-        notify: Notify::Never,
-        kind: Kind::Answer,
-        content: content.into(),
-    }
+    content.into()
 }
 
 /// A Message-ID from a letter's name: the part of it that is drawn, since what follows may be no Message-ID's.
@@ -86,11 +81,7 @@ pub(super) fn message_id(name: &str, host: &str) -> String {
 
 fn write(store: Store, parcel: &Parcel<'_>, mailbox: Mailbox<'_>) -> Result<Draft, StoreError> {
     let Store { place, flags, content } = store;
-    let folder: Maildir = match place {
-        Place::Inbox => mailbox.inbox.clone(),
-        Place::Folder(name) => mailbox.inbox.folder(&name),
-    };
-    let mut draft = mailbox.courier.begin(&folder)?;
+    let mut draft = mailbox.courier.begin(&folder(place, mailbox))?;
     let octets = octets(&content, parcel);
     let header = Header::read(&octets);
     draft.write(&on_top(draft.id(), parcel).encode(header.shape))?;
@@ -99,6 +90,13 @@ fn write(store: Store, parcel: &Parcel<'_>, mailbox: Mailbox<'_>) -> Result<Draf
     }
     draft.set_flags(flags);
     Ok(draft)
+}
+
+fn folder(place: Place, mailbox: Mailbox<'_>) -> Maildir {
+    match place {
+        Place::Inbox => mailbox.inbox.clone(),
+        Place::Folder(name) => mailbox.inbox.folder(&name),
+    }
 }
 
 /// What is sent on has our trace fields on top, `Delivered-To` among them: should it come back, that is a loop.
@@ -111,11 +109,7 @@ fn compose(sending: Sending, parcel: &Parcel<'_>, mailbox: Mailbox<'_>) -> Outgo
     for run in &header.kept {
         letter.extend_from_slice(octets.get(run.clone()).unwrap_or_default());
     }
-    let is_utf8 = |address: &Address| !address.is_ascii();
-    let utf8 = match to.iter().any(is_utf8) {
-        true => Utf8::SmtpUtf8,
-        false => parcel.utf8,
-    };
+    let utf8 = utf8_for(&to, parcel.utf8);
     // Who failed to get it is told to the sender of the letter; a null reverse-path stays null.
     Outgoing {
         from: parcel.return_path.clone(),
@@ -124,6 +118,14 @@ fn compose(sending: Sending, parcel: &Parcel<'_>, mailbox: Mailbox<'_>) -> Outgo
         notify: Notify::Unsaid,
         kind: Kind::Redirect,
         content: letter.into(),
+    }
+}
+
+/// SMTPUTF8 where an address needs it.
+fn utf8_for(to: &[Address], otherwise: Utf8) -> Utf8 {
+    match to.iter().all(Address::is_ascii) {
+        true => otherwise,
+        false => Utf8::SmtpUtf8,
     }
 }
 

@@ -4,7 +4,7 @@
 //! this letter. What is left over of its wishes is in the inbox: no letter is lost for a name.
 
 use postroad_protocol::address::{Address, ReversePath};
-use postroad_sieve::{Action, Content, Create, Filing, Memo, Outcome, Reply, TraceStep};
+use postroad_sieve::{Action, Content, Create, Fcc, Filing, Memo, Outcome, TraceStep};
 use postroad_store::{Flags, FolderName, StoreError};
 
 /// What is to be done with a letter: all of it, or nothing and "later".
@@ -14,8 +14,8 @@ pub(crate) struct Plan {
     pub(crate) stores: Vec<Store>,
     /// To whom it is sent on.
     pub(crate) sendings: Vec<Sending>,
-    /// Letters that answer it.
-    pub(crate) answers: Vec<Reply>,
+    /// Letters that answer it, or tell of it.
+    pub(crate) answers: Vec<Answer>,
     /// Why it is refused; then nothing else is done with it.
     pub(crate) refusal: Option<Vec<String>>,
     /// What is to be remembered once all is done.
@@ -46,6 +46,17 @@ pub(crate) enum Place {
 pub(crate) struct Sending {
     pub(crate) to: Vec<Address>,
     pub(crate) content: Content,
+}
+
+/// A letter of the script's own.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Answer {
+    pub(crate) from: ReversePath,
+    pub(crate) to: Vec<Address>,
+    /// Without a Message-ID.
+    pub(crate) message: Vec<u8>,
+    /// Where a copy of it is filed (RFC 8580).
+    pub(crate) copy: Option<(Place, Flags)>,
 }
 
 /// Whether a letter can be filed in a folder.
@@ -131,7 +142,22 @@ impl Plan {
             Action::Vacation(reply) => {
                 let by = by(trace, &format!("vacation: respond to {}", reply.to));
                 self.notes.push(format!("{} was told of an absence{by}", reply.to));
-                self.answers.push(reply);
+                self.memos.extend(reply.memo);
+                let copy = self.copy(reply.fcc, ground)?;
+                let (from, to, message) = (ReversePath::Null, vec![reply.to], reply.message);
+                self.answers.push(Answer { from, to, message, copy });
+            }
+            Action::Notify(notification) => {
+                let to = shown(&notification.to);
+                let by = by(trace, &format!("notify {to}"));
+                self.notes.push(format!("{to} was notified{by}"));
+                let copy = self.copy(notification.fcc, ground)?;
+                self.answers.push(Answer {
+                    from: notification.sender,
+                    to: notification.to,
+                    message: notification.message,
+                    copy,
+                });
             }
         }
         Ok(())
@@ -163,33 +189,53 @@ impl Plan {
         by: &str,
         ground: &Ground<'_>,
     ) -> Result<(), StoreError> {
-        // RFC 9051 §5.1: INBOX in any case.
-        let place = if mailbox.eq_ignore_ascii_case("INBOX") {
-            Place::Inbox
-        } else {
-            match FolderName::from_utf8(mailbox) {
-                // RFC 5490 §3.2.
-                Ok(name) if filing.create == Create::IfMissing => Place::Folder(name),
-                Ok(name) if (ground.folder)(&name)? == FolderIs::Usable => Place::Folder(name),
-                // RFC 5228 §4.1 leaves it to us what is done where a mailbox isn't there.
-                Ok(_) => {
-                    let why = "there is no such folder";
-                    self.notes.push(format!("kept in the inbox, not in \"{mailbox}\"{by}: {why}"));
-                    self.store(Place::Inbox, filing);
-                    return Ok(());
-                }
-                Err(error) => {
-                    let mistake = format!("\"{mailbox}\" can't be a folder: {error}");
-                    self.notes.push(format!("kept in the inbox{by}: {mistake}"));
-                    self.mistake.get_or_insert(mistake);
-                    self.store(Place::Inbox, filing);
-                    return Ok(());
-                }
-            }
-        };
-        self.notes.push(format!("filed into \"{mailbox}\"{by}"));
+        let place = self.place(mailbox, filing.create, by, ground)?;
+        if place != Place::Inbox || is_inbox(mailbox) {
+            self.notes.push(format!("filed into \"{mailbox}\"{by}"));
+        }
         self.store(place, filing);
         Ok(())
+    }
+
+    /// Where a mailbox of that name is. What is none is a mistake, and the inbox.
+    fn place(
+        &mut self,
+        mailbox: &str,
+        create: Create,
+        by: &str,
+        ground: &Ground<'_>,
+    ) -> Result<Place, StoreError> {
+        if is_inbox(mailbox) {
+            return Ok(Place::Inbox);
+        }
+        Ok(match FolderName::from_utf8(mailbox) {
+            // RFC 5490 §3.2.
+            Ok(name) if create == Create::IfMissing => Place::Folder(name),
+            Ok(name) if (ground.folder)(&name)? == FolderIs::Usable => Place::Folder(name),
+            // RFC 5228 §4.1 leaves it to us what is done where a mailbox isn't there.
+            Ok(_) => {
+                let why = "there is no such folder";
+                self.notes.push(format!("kept in the inbox, not in \"{mailbox}\"{by}: {why}"));
+                Place::Inbox
+            }
+            Err(error) => {
+                let mistake = format!("\"{mailbox}\" can't be a folder: {error}");
+                self.notes.push(format!("kept in the inbox{by}: {mistake}"));
+                self.mistake.get_or_insert(mistake);
+                Place::Inbox
+            }
+        })
+    }
+
+    /// Where a copy of a letter goes that the script writes.
+    fn copy(
+        &mut self,
+        fcc: Option<Fcc>,
+        ground: &Ground<'_>,
+    ) -> Result<Option<(Place, Flags)>, StoreError> {
+        let Some(Fcc { mailbox, flags, create, special_use: _ }) = fcc else { return Ok(None) };
+        let place = self.place(&mailbox, create, "", ground)?;
+        Ok(Some((place, Flags::of(&flags).0)))
     }
 
     /// RFC 5228 §2.10.3: once into the same place, also where two folders' letters end up in the inbox.
@@ -219,6 +265,15 @@ impl Plan {
     }
 }
 
+/// RFC 9051 §5.1: in any case.
+fn is_inbox(mailbox: &str) -> bool {
+    mailbox.eq_ignore_ascii_case("INBOX")
+}
+
+fn shown(addresses: &[Address]) -> String {
+    addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
 /// ` by alice.sieve line 12`, where the trace names the line.
 fn by(trace: &[TraceStep], what: &str) -> String {
     match trace.iter().find(|step| step.what == what) {
@@ -241,7 +296,8 @@ mod tests {
     fn plan_for(script: &str, from: &str, recipient: Recipient) -> Vec<String> {
         let script = postroad_sieve::compile("a.sieve", script.as_bytes())
             .unwrap_or_else(|error| panic!("{error}"));
-        let facts = Facts { tracing: Tracing::On, ..Facts::default() };
+        let own = [Address::parse("alice@our.example").unwrap()];
+        let facts = Facts { tracing: Tracing::On, own_addresses: &own, ..Facts::default() };
         let outcome = script.run(&Message::new(b"Subject: x\r\nTo: a@b.example\r\n\r\n"), &facts);
         let is_there = |name: &FolderName| match name.to_string().as_str() {
             "Missing" | "Missing2" => Ok(FolderIs::Missing),
@@ -250,10 +306,10 @@ mod tests {
         let to = Address::parse("alice@our.example").unwrap();
         let from = &ReversePath::parse(from).unwrap();
         let ground = Ground { to: &to, from, recipient, folder: &is_there };
-        shown(Plan::of(outcome, &ground).unwrap())
+        lines(Plan::of(outcome, &ground).unwrap())
     }
 
-    fn shown(plan: Plan) -> Vec<String> {
+    fn lines(plan: Plan) -> Vec<String> {
         let stores = plan.stores.iter().map(|Store { place, flags, content }| {
             let flags = match flags.is_empty() {
                 true => String::new(),
@@ -269,10 +325,14 @@ mod tests {
             let to: Vec<String> = to.iter().map(ToString::to_string).collect();
             format!("send {}", to.join(" "))
         });
+        let answers = plan.answers.iter().map(|Answer { from, to, copy, .. }| {
+            let copy = if copy.is_some() { " and a copy" } else { "" };
+            format!("answer from <{from}> to {}{copy}", shown(to))
+        });
         let refusal = plan.refusal.iter().map(|lines| format!("refuse: {}", lines.join(" / ")));
         let notes = plan.notes.iter().cloned();
         let mistake = plan.mistake.iter().map(|mistake| format!("mistake: {mistake}"));
-        stores.chain(sendings).chain(refusal).chain(notes).chain(mistake).collect()
+        stores.chain(sendings).chain(answers).chain(refusal).chain(notes).chain(mistake).collect()
     }
 
     #[test]
@@ -369,6 +429,20 @@ mod tests {
         assert_eq!(
             plan("require \"editheader\"; addheader \"X-A\" \"b\";"),
             ["store INBOX edited"]
+        );
+    }
+
+    #[test] // Tests RFC 5435, RFC 8580.
+    fn letters_of_the_scripts_own() {
+        let script = "require [\"enotify\", \"fcc\", \"mailbox\"];\n\
+            notify :fcc \"Sent\" :create \"mailto:pager@x.example\";";
+        assert_eq!(
+            plan(script),
+            [
+                "store INBOX",
+                "answer from <alice@our.example> to pager@x.example and a copy",
+                "pager@x.example was notified by a.sieve line 2",
+            ]
         );
     }
 

@@ -4,15 +4,16 @@
 //! than its user may have written is never run, and letters wait until that is mended (row M04): they are
 //! neither bounced nor filed by half the rules.
 
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use postroad_sieve::{Problems, Script};
+use postroad_sieve::{Library, Location, Problems, Script};
 use rustix::fs::OFlags;
 
 use crate::limits;
@@ -96,6 +97,12 @@ impl Scripts {
     ) -> Result<Option<Arc<UserScript>>, Unusable> {
         for path in paths {
             match std::fs::symlink_metadata(path) {
+                Ok(metadata) if metadata.is_symlink() && path.ends_with(DOVECOTS) => {
+                    let read = |source| Unusable::Read { path: path.clone(), source };
+                    let target = linked_by_dovecot(path).map_err(read)?;
+                    let metadata = std::fs::symlink_metadata(&target).map_err(read)?;
+                    return self.load(&target, &metadata, mailbox).map(Some);
+                }
                 Ok(metadata) => return self.load(path, &metadata, mailbox).map(Some),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(source) => return Err(Unusable::Read { path: path.clone(), source }),
@@ -111,28 +118,29 @@ impl Scripts {
         mailbox: &Path,
     ) -> Result<Arc<UserScript>, Unusable> {
         let owners = Owners::of(mailbox);
-        let read = |source| Unusable::Read { path: path.to_owned(), source };
         // Before it is opened: a device may do what it likes when it is.
         owners.check_file(path, metadata)?;
-        if let Some(folder) = path.parent() {
-            owners.check_folder(folder, &std::fs::metadata(folder).map_err(read)?)?;
-        }
+        owners.check_folder_of(path)?;
         let identity = Identity::of(metadata);
         if let Some((known, script)) = self.lock().get(path)
             && *known == identity
         {
             return Ok(Arc::clone(script));
         }
-        let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
-        let mut options = OpenOptions::new();
-        let options = options.read(true).custom_flags(flags.bits().cast_signed());
-        let file = options.open(path).map_err(read)?;
-        // It may be another one than a moment ago.
-        let metadata = file.metadata().map_err(read)?;
-        owners.check_file(path, &metadata)?;
+        let (metadata, text) = owners.read(path)?;
         let identity = Identity::of(&metadata);
-        let script = Arc::new(compile(path, identity, &octets_of(file).map_err(read)?));
-        if identity.is_settled(SystemTime::now()) {
+        let library = Beside {
+            main: path,
+            owners: &owners,
+            asked: Cell::default(),
+            unusable: RefCell::default(),
+        };
+        let script = Arc::new(compile(path, identity, &text, &library));
+        if let Some(error) = library.unusable.into_inner() {
+            return Err(error);
+        }
+        // One that includes others changes when they do.
+        if identity.is_settled(SystemTime::now()) && library.asked.get() == Asked::No {
             self.keep(path, identity, &script);
         }
         Ok(script)
@@ -152,6 +160,72 @@ impl Scripts {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<PathBuf, (Identity, Arc<UserScript>)>> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Where Dovecot has a user's script; its ManageSieve makes it a link to the active one of several.
+const DOVECOTS: &str = ".dovecot.sieve";
+
+/// What such a link leads to. It is believed only if that is below the folder that it is in, and is looked at
+/// like any other script.
+fn linked_by_dovecot(path: &Path) -> io::Result<PathBuf> {
+    let target = std::fs::read_link(path)?;
+    let is_plain = |part| matches!(part, Component::Normal(_));
+    let below = match (path.parent(), target.is_absolute()) {
+        (Some(home), true) => target.strip_prefix(home).ok().map(Path::to_owned),
+        (_, _) => Some(target),
+    };
+    match (path.parent(), below) {
+        (Some(home), Some(below)) if below.components().all(is_plain) => Ok(home.join(below)),
+        _ => Err(io::Error::other("it is a link that leads elsewhere")),
+    }
+}
+
+/// Where a script is that another one includes (RFC 6609 §3.2). Personal ones of `alice.sieve` are in the folder
+/// `alice` beside it, those of a script in a home directory in `~/sieve`; there are none for all users.
+pub(super) fn included(main: &Path, location: Location, name: &str) -> Option<PathBuf> {
+    let is_hidden = main.file_name()?.as_encoded_bytes().starts_with(b".");
+    let folder = match (location, is_hidden) {
+        (Location::Global, _) => return None,
+        (Location::Personal, true) => main.with_file_name("sieve"),
+        (Location::Personal, false) => main.with_extension(""),
+    };
+    Some(folder.join(format!("{name}.sieve")))
+}
+
+/// Scripts that one includes, looked at as it was.
+struct Beside<'a> {
+    main: &'a Path,
+    owners: &'a Owners,
+    asked: Cell<Asked>,
+    unusable: RefCell<Option<Unusable>>,
+}
+
+/// Whether any was asked for.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    #[default]
+    No,
+    Yes,
+}
+
+impl Library for Beside<'_> {
+    fn script(&self, location: Location, name: &str) -> Option<Vec<u8>> {
+        self.asked.set(Asked::Yes);
+        let path = included(self.main, location, name)?;
+        let metadata = std::fs::symlink_metadata(&path).ok()?;
+        let looked_at = self
+            .owners
+            .check_file(&path, &metadata)
+            .and_then(|()| self.owners.check_folder_of(&path))
+            .and_then(|()| self.owners.read(&path));
+        match looked_at {
+            Ok((_, text)) => Some(text),
+            Err(error) => {
+                self.unusable.replace(Some(error));
+                None
+            }
+        }
     }
 }
 
@@ -191,7 +265,23 @@ impl Owners {
         Err(Unusable::Unsafe { path: path.to_owned(), why })
     }
 
-    fn check_folder(&self, path: &Path, metadata: &Metadata) -> Result<(), Unusable> {
+    /// Opens a file that was looked at, looks once more, and reads it.
+    fn read(&self, path: &Path) -> Result<(Metadata, Vec<u8>), Unusable> {
+        let read = |source| Unusable::Read { path: path.to_owned(), source };
+        let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+        let mut options = OpenOptions::new();
+        let options = options.read(true).custom_flags(flags.bits().cast_signed());
+        let file = options.open(path).map_err(read)?;
+        // It may be another one than a moment ago.
+        let metadata = file.metadata().map_err(read)?;
+        self.check_file(path, &metadata)?;
+        Ok((metadata, octets_of(file).map_err(read)?))
+    }
+
+    fn check_folder_of(&self, path: &Path) -> Result<(), Unusable> {
+        let Some(path) = path.parent() else { return Ok(()) };
+        let read = |source| Unusable::Read { path: path.to_owned(), source };
+        let metadata = std::fs::metadata(path).map_err(read)?;
         let why = if !self.include(metadata.uid()) {
             "its folder belongs to somebody else; give it to the mailbox's owner"
         } else if metadata.mode() & 0o022 != 0 {
@@ -214,13 +304,13 @@ fn octets_of(file: File) -> io::Result<Vec<u8>> {
     Ok(octets)
 }
 
-fn compile(path: &Path, identity: Identity, text: &[u8]) -> UserScript {
+fn compile(path: &Path, identity: Identity, text: &[u8], library: &Beside<'_>) -> UserScript {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let Identity { inode, octets, modified: (seconds, nanoseconds), .. } = identity;
     UserScript {
         path: path.to_owned(),
         version: format!("{inode} {octets} {seconds}.{nanoseconds:09}"),
-        compiled: postroad_sieve::compile(&name, text),
+        compiled: postroad_sieve::compile_with(&name, text, library),
         octets: text.len(),
     }
 }
@@ -314,6 +404,54 @@ mod tests {
         let fifo = rustix::fs::FileType::Fifo;
         rustix::fs::mknodat(rustix::fs::CWD, place.path("a.sieve"), fifo, 0o600.into(), 0).unwrap();
         place.is_unsafe("not a file");
+    }
+
+    #[test]
+    fn m04_a_link_of_dovecots_leads_no_further_than_its_folder() {
+        let place = Place::new();
+        let link = place.path(DOVECOTS);
+        std::fs::create_dir(place.path("sieve")).unwrap();
+        place.mode("sieve", 0o700);
+        place.write("sieve/b.sieve", "discard;");
+        let absolute = place.path("sieve/b.sieve").display().to_string();
+        for (target, found) in [
+            ("sieve/b.sieve", true),
+            (&absolute, true),
+            ("sieve/../a.sieve", false),
+            ("/etc/passwd", false),
+            ("../a.sieve", false),
+            ("sieve/missing", false),
+        ] {
+            let _ = std::fs::remove_file(&link);
+            symlink(target, &link).unwrap();
+            let got = place.scripts.find(std::slice::from_ref(&link), place.dir.path());
+            assert_eq!(got.is_ok_and(|script| script.is_some()), found, "{target}");
+        }
+        // What it leads to is looked at, too.
+        std::fs::remove_file(&link).unwrap();
+        symlink("sieve/b.sieve", &link).unwrap();
+        place.mode("sieve/b.sieve", 0o666);
+        assert!(place.scripts.find(&[link], place.dir.path()).is_err());
+    }
+
+    #[test] // Tests RFC 6609 §3.2.
+    fn m04_included_scripts_are_looked_at_like_others() {
+        let place = Place::new();
+        place.write("a.sieve", "require \"include\"; include \"b\";");
+        assert!(place.find().unwrap().unwrap().compiled.is_ok());
+        std::fs::create_dir(place.path("a")).unwrap();
+        place.mode("a", 0o700);
+        place.write("a/b.sieve", "kep;");
+        let warnings = |place: &Place| {
+            let script = place.find().unwrap().unwrap();
+            script.compiled.as_ref().unwrap().warnings().len()
+        };
+        assert_eq!(warnings(&place), 1);
+        place.write("a/b.sieve", "keep;");
+        assert_eq!(warnings(&place), 0);
+        assert!(place.scripts.lock().is_empty());
+        place.mode("a/b.sieve", 0o622);
+        place.is_unsafe("others can write to it");
     }
 
     #[test]

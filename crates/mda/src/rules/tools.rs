@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 
 use jiff::Zoned;
 use postroad_protocol::address::{Address, ReversePath};
-use postroad_sieve::{Facts, Message, Outcome, Script, Tracing};
+use postroad_sieve::{Facts, Location, Message, Outcome, Script, Tracing};
 
 use super::plan::{FolderIs, Ground, Place, Plan, Recipient, Store};
+use super::script;
 use crate::letter::Header;
 use crate::limits;
 
@@ -58,7 +59,13 @@ pub enum Formatted {
 /// # Errors
 /// All that there are, or why the script can't be read.
 pub fn check(path: &Path) -> Result<(), ToolError> {
-    compile(path).map(drop)
+    let script = compile(path)?;
+    // In the scripts that it includes.
+    let warnings: Vec<String> = script.warnings().iter().map(ToString::to_string).collect();
+    match warnings.is_empty() {
+        true => Ok(()),
+        false => Err(ToolError::Mistakes(warnings.join("\n"))),
+    }
 }
 
 /// Brings a script into canonical form; gives the text.
@@ -149,7 +156,10 @@ fn would(plan: &Plan) -> String {
         let to: Vec<String> = sending.to.iter().map(ToString::to_string).collect();
         lines.push(format!("would send on to {}", to.join(", ")));
     }
-    lines.extend(plan.answers.iter().map(|answer| format!("would answer {}", answer.to)));
+    for answer in &plan.answers {
+        let to: Vec<String> = answer.to.iter().map(ToString::to_string).collect();
+        lines.push(format!("would write to {}", to.join(", ")));
+    }
     if let Some(reason) = &plan.refusal {
         lines.push(format!("would refuse: {}", reason.join(" / ")));
     } else if lines.is_empty() {
@@ -174,8 +184,18 @@ fn would_store(store: &Store) -> String {
 }
 
 fn compile(path: &Path) -> Result<Script, ToolError> {
-    postroad_sieve::compile(&path.display().to_string(), &read(path)?)
+    let library = Library(path);
+    postroad_sieve::compile_with(&path.display().to_string(), &read(path)?, &library)
         .map_err(|problems| ToolError::Mistakes(problems.to_string()))
+}
+
+/// The scripts beside one, whoever may have written them: nothing is done.
+struct Library<'a>(&'a Path);
+
+impl postroad_sieve::Library for Library<'_> {
+    fn script(&self, location: Location, name: &str) -> Option<Vec<u8>> {
+        read(&script::included(self.0, location, name)?).ok()
+    }
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, ToolError> {

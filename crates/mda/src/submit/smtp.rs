@@ -156,12 +156,11 @@ impl Connection {
                 Step::NeedInput => {
                     let mut block = [0; READ_OCTETS];
                     let deadline = self.session.deadline().min(self.deadline);
-                    let read = self.stream.read_before(&mut block, deadline);
-                    let result = read.and_then(|octets| match octets {
-                        0 => Err(io::ErrorKind::UnexpectedEof.into()),
-                        _ => Ok(self.session.push(block.get(..octets).unwrap_or_default())),
-                    });
-                    self.note(result);
+                    match self.stream.read_before(&mut block, deadline) {
+                        Ok(0) => self.session.closed(),
+                        Ok(octets) => self.session.push(block.get(..octets).unwrap_or_default()),
+                        Err(error) => self.note(Err(error)),
+                    }
                 }
                 // It isn't asked for: see `settings`.
                 Step::StartTls => self.session.closed(),
