@@ -472,3 +472,51 @@ fn the_tools_end_with_0_1_or_2_and_do_nothing() {
     assert_eq!(place.sieve(&["check", "/nowhere/at/all"], "").0, 2);
     assert_eq!(place.sieve(&["test", script, "-a", "x"], "").0, 1);
 }
+
+/// In a home, as its owner: somebody whom root becomes here, or we are.
+#[test]
+fn rules_in_a_home_ours_before_dovecots() {
+    use std::os::unix::fs::chown;
+    use std::os::unix::process::CommandExt as _;
+    let place = Place::new();
+    let home = place.path("home");
+    std::fs::create_dir(&home).unwrap();
+    std::fs::set_permissions(&home, PermissionsExt::from_mode(0o700)).unwrap();
+    let uid = if rustix::process::geteuid().is_root() { Some(12_345) } else { None };
+    let give = |path: &Path| {
+        if let Some(uid) = uid {
+            chown(path, Some(uid), Some(uid)).unwrap();
+        }
+    };
+    let write = |name: &str, text: &str| {
+        place.write(&format!("home/{name}"), text);
+        give(&home.join(name));
+    };
+    give(&home);
+    let call = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_postroad-mda"));
+        if let Some(uid) = uid {
+            command.uid(uid).gid(uid);
+        }
+        command.env_clear().env("HOME", &home).env("USER", "me").stdin(Stdio::null());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).output()
+    };
+    let folders = |home: &Path| {
+        let names = std::fs::read_dir(home.join("Maildir")).unwrap();
+        let mut names: Vec<String> =
+            names.map(|name| name.unwrap().file_name().to_string_lossy().into_owned()).collect();
+        names.retain(|name| name.starts_with('.'));
+        names.sort();
+        names
+    };
+    write(".dovecot.sieve", "require [\"fileinto\", \"mailbox\"]; fileinto :create \"Theirs\";");
+    match call() {
+        Ok(output) => Called(output).ends(0, ""),
+        // The tree is where nobody else may look.
+        Err(error) => return assert_eq!(error.kind(), std::io::ErrorKind::PermissionDenied),
+    }
+    assert_eq!(folders(&home), [".Theirs"]);
+    write(".postroad.sieve", "require [\"fileinto\", \"mailbox\"]; fileinto :create \"Ours\";");
+    Called(call().unwrap()).ends(0, "");
+    assert_eq!(folders(&home), [".Ours", ".Theirs"]);
+}

@@ -92,7 +92,7 @@ pub(crate) fn rules_unusable(to: &Address, error: &Unusable) {
 }
 
 pub(crate) fn rules_mistaken(to: &Address, script: &Path, mistake: &str) {
-    warn!(to = %to, script = %script.display(), mistake = ?mistake, "rules have a mistake, letters go to the inbox");
+    warn!(to = %to, script = %script.display(), mistake, "rules have a mistake, letters go to the inbox");
 }
 
 pub(crate) fn not_told(to: &Address, error: &StoreError) {
@@ -114,7 +114,7 @@ pub(crate) fn ruled(header: &Header, to: &Address, what: &str) {
         queue_id = header.queue_id.as_deref().unwrap_or("none"),
         message_id = header.message_id.as_deref().unwrap_or("none"),
         to = %to,
-        what = ?what,
+        what,
         "rules followed"
     );
 }

@@ -76,6 +76,12 @@ impl Maildir {
     /// # Errors
     /// [`StoreError::NotADirectory`] where one of them is anything else, or what the disk said.
     pub fn exists(&self, disk: &dyn Disk) -> Result<bool, StoreError> {
+        // Where a mailbox is, the operator says, by a link too; its folders are in it (row M01).
+        if let Kind::Folder { .. } = self.kind
+            && !is_directory(disk, &self.root)?
+        {
+            return Ok(false);
+        }
         for part in ["tmp", "new", "cur"] {
             if !is_directory(disk, &self.root.join(part))? {
                 return Ok(false);
@@ -154,6 +160,19 @@ mod tests {
                 "{error}"
             );
         }
+    }
+
+    #[test]
+    fn m01_a_folder_that_is_a_symbolic_link_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let elsewhere = Maildir::at(dir.path().join("elsewhere"));
+        elsewhere.create(&OsDisk, "1.x").unwrap();
+        let inbox = Maildir::at(dir.path().join("mail"));
+        inbox.create(&OsDisk, "1.x").unwrap();
+        let folder = inbox.folder(&FolderName::parse("Lists").unwrap());
+        std::os::unix::fs::symlink(elsewhere.root(), folder.root()).unwrap();
+        let error = folder.exists(&OsDisk).unwrap_err();
+        assert!(matches!(&error, StoreError::NotADirectory { .. }), "{error}");
     }
 
     #[test]

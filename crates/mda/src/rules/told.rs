@@ -37,7 +37,6 @@ impl Told {
     pub(super) fn tell(&self, notice: &Notice<'_>, mailbox: Mailbox<'_>) -> Result<(), StoreError> {
         let Some(_turn) = Turn::take(self, mailbox.inbox.root()) else { return Ok(()) };
         let Mailbox { courier, inbox } = mailbox;
-        // The first line of the file; who wrote more there has lost nothing by it.
         let version = format!("{}\n", notice.script.version);
         if courier.mark(inbox, MARK)? == version.as_bytes() {
             return Ok(());

@@ -271,3 +271,54 @@ fn left(deadline: Instant) -> io::Result<Duration> {
         false => Ok(left),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixListener;
+
+    use postroad_protocol::address::{Address, ReversePath};
+    use postroad_protocol::envelope::{Notify, Utf8};
+
+    use super::*;
+
+    /// Sends one letter to a server that does this with each connection, within a moment.
+    fn send_to(serve: impl FnOnce(UnixListener) + Send + 'static) -> SubmitError {
+        let dir = tempfile::tempdir().unwrap();
+        let socket = dir.path().join("socket");
+        let listener = UnixListener::bind(&socket).unwrap();
+        std::thread::spawn(move || serve(listener));
+        let letter = Outgoing {
+            from: ReversePath::Null,
+            to: vec![Address::parse("a@b.example").unwrap()],
+            utf8: Utf8::Ascii,
+            notify: Notify::Unsaid,
+            kind: Kind::Redirect,
+            content: Bytes::from_static(b"A: b\r\n\r\n"),
+        };
+        let deadline = Instant::now() + Duration::from_millis(100);
+        send(&Server::Unix(socket), "mx.our.example", &[letter], deadline).unwrap_err()
+    }
+
+    #[test]
+    fn who_says_nothing_or_goes_away_has_not_taken_it() {
+        let (release, hold) = std::sync::mpsc::channel::<()>();
+        let silent = send_to(move |listener| {
+            let connection = listener.accept();
+            // Until the test is over.
+            let _ = hold.recv();
+            drop(connection);
+        });
+        assert!(silent.to_string().contains("did not take"), "{silent}");
+        drop(release);
+        let gone = send_to(|listener| drop(listener.accept()));
+        assert!(gone.to_string().contains("did not take"), "{gone}");
+        let rude = send_to(|listener| {
+            let (mut stream, _) = listener.accept().unwrap();
+            let _ = stream.write_all(b"554 5.7.1 go away\r\n");
+            let _ = stream.read(&mut [0; 100]);
+        });
+        assert!(rude.to_string().contains("go away"), "{rude}");
+        let nobody = send_to(drop);
+        assert!(matches!(nobody, SubmitError::Connect { .. } | SubmitError::NotTaken { .. }));
+    }
+}

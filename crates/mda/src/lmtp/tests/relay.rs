@@ -1,7 +1,8 @@
 //! A transfer agent that takes what rules send on: the protocol's server machine on a unix socket.
 
-use std::io::{Read as _, Write as _};
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener};
+use std::os::unix::net::UnixListener;
 use std::sync::{Mutex, MutexGuard};
 use std::time::Instant;
 
@@ -26,12 +27,23 @@ impl Relay {
     pub(super) fn start(socket: &Path) -> Self {
         std::fs::create_dir_all(socket.parent().unwrap()).unwrap();
         let listener = UnixListener::bind(socket).unwrap();
+        Self::serve(move || listener.accept().unwrap().0)
+    }
+
+    /// The same over TCP, and where.
+    pub(super) fn start_tcp() -> (Self, SocketAddr) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        (Self::serve(move || listener.accept().unwrap().0), address)
+    }
+
+    fn serve<S: Read + Write>(mut accept: impl FnMut() -> S + Send + 'static) -> Self {
         let taken = Arc::new(Mutex::new(Vec::new()));
         let relay = Self { taken: Arc::clone(&taken) };
         // Ends with the test's process.
         std::thread::spawn(move || {
-            for stream in listener.incoming() {
-                serve(stream.unwrap(), &taken);
+            loop {
+                serve(accept(), &taken);
             }
         });
         relay
@@ -42,7 +54,7 @@ impl Relay {
     }
 }
 
-fn serve(mut stream: UnixStream, taken: &Mutex<Vec<Taken>>) {
+fn serve(mut stream: impl Read + Write, taken: &Mutex<Vec<Taken>>) {
     let settings = Settings {
         hostname: "relay.our.example".into(),
         service: Service::Smtp,

@@ -153,7 +153,9 @@ async fn folders_that_are_not_there() {
         check(&place.deliver(&[ALICE]).await, &["250 2.0.0 Filed as "]);
     }
     let root = place.maildir("alice");
-    assert!(root.join(".Entw&APw-rfe/maildirfolder").exists());
+    for folder in [".Entw&APw-rfe", ".Entw&APw-rfe.neu"] {
+        assert!(root.join(folder).join("maildirfolder").exists(), "{folder}");
+    }
     assert_eq!(place.letters_in(&root.join(".Entw&APw-rfe.neu")).len(), 1);
     let subscriptions = std::fs::read_to_string(root.join("subscriptions")).unwrap();
     assert_eq!(subscriptions, "Entw&APw-rfe\nEntw&APw-rfe.neu\n");
@@ -231,6 +233,16 @@ async fn what_is_sent_on_has_left_before_anything_is_answered() {
     place.script("alice", "require \"copy\"; redirect :copy \"far@away.example\";");
     check(&place.deliver_from("", &[ALICE]).await, &["250 2.0.0 Filed as "]);
     assert_eq!((relay.taken()[1].from.as_str(), place.count("alice")), ("", 1));
+}
+
+#[tokio::test]
+async fn what_is_sent_on_leaves_by_tcp_where_that_is_said() {
+    let (relay, address) = Relay::start_tcp();
+    let settings = format!("mda.submit = \"smtp://{address}\"");
+    let place = Place::with(Arc::new(OsDisk), &settings);
+    place.script("alice", "redirect \"far@away.example\";");
+    check(&place.deliver(&[ALICE]).await, &["250 2.0.0 Dealt with"]);
+    assert_eq!(relay.taken()[0].to, ["far@away.example"]);
 }
 
 #[tokio::test]
