@@ -5,7 +5,8 @@
 //! ```
 //! | looking for | it is in |
 //! |---|---|
-//! | which file is run, and which never; scripts kept compiled | `script` |
+//! | which file is run; scripts kept compiled; scripts that they include | `script` |
+//! | which files are never run | `trust` |
 //! | what a script's decisions come to here: folders, flags, sendings | `plan` |
 //! | writing the drafts, composing what is sent on | `carry_out` |
 //! | what scripts ask to be remembered: absences told of, duplicates | `memory` |
@@ -37,14 +38,16 @@ mod plan;
 mod script;
 mod told;
 pub mod tools;
+mod trust;
 
 pub(crate) use carry_out::Prepared;
 use memory::{Memories, Memory};
 pub(crate) use plan::Recipient;
 use plan::{FolderIs, Ground, Plan};
 use script::Scripts;
-pub(crate) use script::{Unusable, UserScript};
+pub(crate) use script::UserScript;
 use told::{Notice, Told};
+pub(crate) use trust::Unusable;
 
 /// The rules of all users.
 #[derive(Debug)]

@@ -6,16 +6,16 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
-use std::fs::{File, Metadata, OpenOptions};
-use std::io::{self, Read as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::fs::Metadata;
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use postroad_sieve::{Library, Location, Problems, Script};
-use rustix::fs::OFlags;
 
+use super::trust::{Owners, Unusable};
 use crate::limits;
 
 /// A script that may be run.
@@ -28,27 +28,6 @@ pub(crate) struct UserScript {
     /// What it says, or what is wrong with it.
     pub(crate) compiled: Result<Script, Problems>,
     octets: usize,
-}
-
-/// Why a script that is there is not run. All of it is for an operator or the user to mend; letters wait.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Unusable {
-    /// The system said no.
-    #[error("cannot read the rules in {}", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// Somebody else may have written it.
-    #[error("the rules in {} are not followed: {why}", path.display())]
-    Unsafe {
-        /// The file, or the folder that it is in.
-        path: PathBuf,
-        /// What is wrong and how to mend it.
-        why: &'static str,
-    },
 }
 
 /// Which file it is and when it was last changed, modes included.
@@ -184,13 +163,14 @@ fn linked_by_dovecot(path: &Path) -> io::Result<PathBuf> {
 /// Where a script is that another one includes (RFC 6609 §3.2). Personal ones of `alice.sieve` are in the folder
 /// `alice` beside it, those of a script in a home directory in `~/sieve`; there are none for all users.
 pub(super) fn included(main: &Path, location: Location, name: &str) -> Option<PathBuf> {
-    let is_hidden = main.file_name()?.as_encoded_bytes().starts_with(b".");
-    let folder = match (location, is_hidden) {
+    let main_name = main.file_name()?.to_str()?;
+    let folder = match (location, main_name.strip_suffix(".sieve")) {
         (Location::Global, _) => return None,
-        (Location::Personal, true) => main.with_file_name("sieve"),
-        (Location::Personal, false) => main.with_extension(""),
+        (Location::Personal, _) if main_name.starts_with('.') => "sieve".to_owned(),
+        (Location::Personal, Some(user)) => user.to_owned(),
+        (Location::Personal, None) => format!("{main_name}.d"),
     };
-    Some(folder.join(format!("{name}.sieve")))
+    Some(main.with_file_name(folder).join(format!("{name}.sieve")))
 }
 
 /// Scripts that one includes, looked at as it was.
@@ -229,81 +209,6 @@ impl Library for Beside<'_> {
     }
 }
 
-/// Who may have written a script.
-struct Owners {
-    us: u32,
-    mailbox: Option<u32>,
-}
-
-impl Owners {
-    fn of(mailbox: &Path) -> Self {
-        Self {
-            us: rustix::process::geteuid().as_raw(),
-            mailbox: std::fs::symlink_metadata(mailbox).ok().map(|metadata| metadata.uid()),
-        }
-    }
-
-    /// Root may do anything anyway.
-    fn include(&self, uid: u32) -> bool {
-        uid == self.us || uid == 0 || self.mailbox == Some(uid)
-    }
-
-    fn check_file(&self, path: &Path, metadata: &Metadata) -> Result<(), Unusable> {
-        let why = if metadata.file_type().is_symlink() {
-            "it is a symbolic link; put the script itself there"
-        } else if !metadata.is_file() {
-            "it is not a file"
-        } else if !self.include(metadata.uid()) {
-            "it belongs to somebody else; give it to the mailbox's owner"
-        } else if metadata.mode() & 0o022 != 0 {
-            "others can write to it; chmod go-w it"
-        } else if metadata.nlink() != 1 {
-            "it has a second name; remove the other hard link"
-        } else {
-            return Ok(());
-        };
-        Err(Unusable::Unsafe { path: path.to_owned(), why })
-    }
-
-    /// Opens a file that was looked at, looks once more, and reads it.
-    fn read(&self, path: &Path) -> Result<(Metadata, Vec<u8>), Unusable> {
-        let read = |source| Unusable::Read { path: path.to_owned(), source };
-        let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
-        let mut options = OpenOptions::new();
-        let options = options.read(true).custom_flags(flags.bits().cast_signed());
-        let file = options.open(path).map_err(read)?;
-        // It may be another one than a moment ago.
-        let metadata = file.metadata().map_err(read)?;
-        self.check_file(path, &metadata)?;
-        Ok((metadata, octets_of(file).map_err(read)?))
-    }
-
-    fn check_folder_of(&self, path: &Path) -> Result<(), Unusable> {
-        let Some(path) = path.parent() else { return Ok(()) };
-        let read = |source| Unusable::Read { path: path.to_owned(), source };
-        let metadata = std::fs::metadata(path).map_err(read)?;
-        let why = if !self.include(metadata.uid()) {
-            "its folder belongs to somebody else; give it to the mailbox's owner"
-        } else if metadata.mode() & 0o022 != 0 {
-            "others can write to its folder; chmod go-w it"
-        } else if metadata.mode() & 0o1000 != 0 {
-            // As qmail has it: whoever edits their rules says so by that bit.
-            "its folder is sticky, which says \"wait\"; chmod -t it"
-        } else {
-            return Ok(());
-        };
-        Err(Unusable::Unsafe { path: path.to_owned(), why })
-    }
-}
-
-fn octets_of(file: File) -> io::Result<Vec<u8>> {
-    let mut octets = Vec::new();
-    // One more than a script may have, so that the compiler says that it is too long.
-    let limit = postroad_sieve::limits::SCRIPT_OCTETS_MAX as u64 + 1;
-    file.take(limit).read_to_end(&mut octets)?;
-    Ok(octets)
-}
-
 fn compile(path: &Path, identity: Identity, text: &[u8], library: &Beside<'_>) -> UserScript {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let Identity { inode, octets, modified: (seconds, nanoseconds), .. } = identity;
@@ -318,6 +223,8 @@ fn compile(path: &Path, identity: Identity, text: &[u8], library: &Beside<'_>) -
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+    use std::fs::File;
 
     use super::*;
 
@@ -432,6 +339,21 @@ mod tests {
         symlink("sieve/b.sieve", &link).unwrap();
         place.mode("sieve/b.sieve", 0o666);
         assert!(place.scripts.find(&[link], place.dir.path()).is_err());
+    }
+
+    #[test]
+    fn where_included_scripts_are() {
+        for (main, path) in [
+            ("/s/alice.sieve", "/s/alice/x.sieve"),
+            ("/s/alice.b.sieve", "/s/alice.b/x.sieve"),
+            ("/s/alice", "/s/alice.d/x.sieve"),
+            ("/home/a/.postroad.sieve", "/home/a/sieve/x.sieve"),
+            ("/home/a/.dovecot.sieve", "/home/a/sieve/x.sieve"),
+        ] {
+            let got = included(Path::new(main), Location::Personal, "x");
+            assert_eq!(got.as_deref(), Some(Path::new(path)));
+            assert_eq!(included(Path::new(main), Location::Global, "x"), None);
+        }
     }
 
     #[test] // Tests RFC 6609 §3.2.

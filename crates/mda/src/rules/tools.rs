@@ -130,10 +130,8 @@ fn run(script: &Script, message: &[u8], from: &ReversePath, to: Option<&Address>
 fn shown(outcome: Outcome, from: &ReversePath, to: Option<&Address>) -> String {
     let mut text = String::new();
     for step in &outcome.trace {
-        let (script, place) = (&step.script, step.place);
-        let indent = "  ".repeat(step.depth);
         // Writing into a String can't fail.
-        let _ = writeln!(text, "{script}:{}:{}: {indent}{}", place.line, place.column, step.what);
+        let _ = writeln!(text, "{step}");
     }
     // Which folders there are isn't known here: all are taken to be there.
     let folder = |_: &_| Ok(FolderIs::Usable);
