@@ -149,14 +149,15 @@ impl<'a> Letter<'a> {
         })
     }
 
-    /// The message as its parts; ranges are of [`Letter::octets`].
-    pub(crate) fn parts(&mut self) -> Rc<Part> {
+    /// The message as its parts, and what it cost to find them; ranges are of [`Letter::octets`].
+    pub(crate) fn parts(&mut self) -> (Rc<Part>, usize) {
         if let Some(parts) = &self.parts {
-            return parts.clone();
+            return (parts.clone(), 0);
         }
-        let parts = Rc::new(mime::parse(&self.octets()));
+        let (parts, looked_at) = mime::parse(&self.octets());
+        let parts = Rc::new(parts);
         self.parts = Some(parts.clone());
-        parts
+        (parts, looked_at)
     }
 
     /// As [`Letter::raw_values`], each with what [`Letter::delete_fields`] calls it.

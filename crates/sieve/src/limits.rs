@@ -18,6 +18,8 @@ pub const STEPS_MAX: u64 = 100_000;
 pub const WORK_MAX: u64 = 32 * 1024 * 1024;
 /// Octets that one step goes over where a text is only copied, folded or searched for another.
 pub const OCTETS_PER_STEP: usize = 32;
+/// Octets that one step undoes the transfer encoding of.
+pub const DECODED_PER_STEP: usize = 8;
 /// Steps that a regular expression takes for an octet.
 pub const REGEX_STEPS_PER_OCTET: usize = 2;
 /// Octets of one value while it is put together from variables.

@@ -116,15 +116,17 @@ impl Parameterized {
     }
 }
 
-/// Takes a message apart.
-pub(crate) fn parse(message: &[u8]) -> Part {
-    let mut parser = Parser { message, parts: 0 };
-    parser.entity(0..message.len(), 0)
+/// Takes a message apart; says how many octets were looked at for that, which grows with the depth of nests.
+pub(crate) fn parse(message: &[u8]) -> (Part, usize) {
+    let mut parser = Parser { message, parts: 0, looked_at: 0 };
+    let part = parser.entity(0..message.len(), 0);
+    (part, parser.looked_at)
 }
 
 struct Parser<'a> {
     message: &'a [u8],
     parts: usize,
+    looked_at: usize,
 }
 
 impl Parser<'_> {
@@ -132,6 +134,7 @@ impl Parser<'_> {
         self.parts += 1;
         let octets = self.message.get(whole.clone()).unwrap_or_default();
         let (header, body) = split(octets);
+        self.looked_at += octets.len();
         let within = |range: Range<usize>| whole.start + range.start..whole.start + range.end;
         let media = Media::of(octets.get(header.clone()).unwrap_or_default());
         let (header, body) = (within(header), body.map(within));
@@ -326,7 +329,7 @@ mod tests {
                 "message/rfc822 <text/plain \"in\\r\\n\">",
             ),
         ] {
-            let part = parse(message.as_bytes());
+            let (part, _) = parse(message.as_bytes());
             assert_eq!(shape(&part, &message), expected, "{message}");
         }
     }
@@ -342,7 +345,8 @@ mod tests {
             "--B\n\nx\n".repeat(100_000)
         );
         for message in [nested, messages, wide] {
-            let part = parse(message.as_bytes());
+            let (part, looked_at) = parse(message.as_bytes());
+            assert!(looked_at <= message.len() * (limits::PART_DEPTH_MAX + 1));
             assert!(part.walk().len() <= limits::PARTS_MAX + 1);
         }
     }

@@ -149,9 +149,9 @@ impl<'a> Run<'a> {
 
     /// The message as its parts, for a loop or a test with ":mime".
     pub(crate) fn parts(&mut self) -> Result<Rc<Parts>, Failure> {
-        let octets = self.letter.octets().into_owned();
-        self.spend(octets.len())?;
-        Ok(Rc::new(Parts::of(octets)))
+        let (parts, looked_at) = Parts::of(self.letter.octets().into_owned());
+        self.spend(looked_at)?;
+        Ok(Rc::new(parts))
     }
 
     /// Puts into the message what parts of it are to be replaced by.

@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 
 use crate::check::{Args, Checker, Extension, Kind, Signature, Tag, TakesTests, TestKind};
+use crate::limits;
 use crate::matching::{self, Matcher, Value};
 use crate::mime::{Part, Structure};
 use crate::problem::Fault;
@@ -80,11 +81,15 @@ impl Condition for Body {
         }
         let message = run.letter.octets();
         run.spend(message.len())?;
-        let tree = run.letter.parts();
+        let (tree, looked_at) = run.letter.parts();
+        run.spend(looked_at)?;
         let mut values: Vec<Value<'_>> = Vec::new();
         for part in tree.walk() {
             if types.iter().any(|media| is_of(part, media)) {
                 let name = format!("{}/{}", part.entity.media.kind, part.entity.media.subtype);
+                // Undoing transfer encodings is slower than searching.
+                let octets = part.entity.body.as_ref().map_or(0, |body| body.len());
+                run.spend_steps(octets / limits::DECODED_PER_STEP)?;
                 for text in strings(part, &message) {
                     run.spend(text.len())?;
                     values.push((name.clone(), text));

@@ -32,10 +32,13 @@ enum Shape {
 }
 
 impl Parts {
-    pub(crate) fn of(octets: Vec<u8>) -> Self {
+    /// As [`parse`].
+    pub(crate) fn of(octets: Vec<u8>) -> (Self, usize) {
         let mut parts = Vec::new();
-        parse(&octets).flatten(&mut parts);
-        Self { octets, parts, replacements: RefCell::default(), is_retired: Cell::new(false) }
+        let (root, looked_at) = parse(&octets);
+        root.flatten(&mut parts);
+        let (replacements, is_retired) = (RefCell::default(), Cell::new(false));
+        (Self { octets, parts, replacements, is_retired }, looked_at)
     }
 
     pub(crate) fn len(&self) -> usize {
