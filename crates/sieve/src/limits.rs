@@ -20,6 +20,8 @@ pub const WORK_MAX: u64 = 32 * 1024 * 1024;
 pub const OCTETS_PER_STEP: usize = 32;
 /// Octets that one step undoes the transfer encoding of.
 pub const DECODED_PER_STEP: usize = 8;
+/// Steps that folding as Unicode has it takes for an octet.
+pub const UNICODE_STEPS_PER_OCTET: usize = 2;
 /// Steps that a regular expression takes for an octet.
 pub const REGEX_STEPS_PER_OCTET: usize = 2;
 /// Octets of one value while it is put together from variables.

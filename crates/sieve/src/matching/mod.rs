@@ -200,6 +200,9 @@ impl Matcher {
 
     fn matches(&self, run: &mut Run<'_>, value: &[u8], key: &Pattern) -> Result<bool, Failure> {
         run.spend(value.len() + 1)?;
+        if self.comparator == Comparator::UnicodeCasemap {
+            run.spend_steps(value.len().saturating_mul(limits::UNICODE_STEPS_PER_OCTET))?;
+        }
         match key {
             Pattern::Plain(key) => {
                 let fold = || self.comparator.fold(value);
