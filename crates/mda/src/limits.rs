@@ -60,8 +60,8 @@ pub const MISTAKE_OCTETS_MAX: usize = 4 * 1024;
 
 /// Sending on: how long it may take in all. What is not taken by then comes again.
 pub const SUBMIT_TIME_MAX: Duration = Duration::from_secs(60);
-/// Sending on: how long others wait for it, at most.
-pub const SUBMIT_WAIT: Duration = Duration::from_secs(70);
+/// Sending on: how long others wait for it, at most: longer than it takes, a program's last words included.
+pub const SUBMIT_WAIT: Duration = Duration::from_secs(90);
 /// Sending on: letters at once; each holds a thread. More are put off.
 pub const SUBMITS_MAX: usize = 64;
 /// Sending on: octets of a program's answer that are kept (row M09).

@@ -18,7 +18,7 @@ use crate::limits;
 
 /// How long its last words, or what is left of the letter in a pipe, are waited for when it has ended: a child
 /// of it may hold them.
-const LAST_WORDS: Duration = Duration::from_secs(1);
+const LAST_WORDS: Duration = Duration::from_secs(10);
 
 /// Hands one letter over.
 pub(super) fn send(

@@ -281,8 +281,13 @@ mod tests {
 
     use super::*;
 
-    /// Sends one letter to a server that does this with each connection, within a moment.
-    fn send_to(serve: impl FnOnce(UnixListener) + Send + 'static) -> SubmitError {
+    const LONG: Duration = Duration::from_secs(60);
+
+    /// Sends one letter to a server that does this.
+    fn send_to(
+        time_max: Duration,
+        serve: impl FnOnce(UnixListener) + Send + 'static,
+    ) -> SubmitError {
         let dir = tempfile::tempdir().unwrap();
         let socket = dir.path().join("socket");
         let listener = UnixListener::bind(&socket).unwrap();
@@ -295,14 +300,14 @@ mod tests {
             kind: Kind::Redirect,
             content: Bytes::from_static(b"A: b\r\n\r\n"),
         };
-        let deadline = Instant::now() + Duration::from_millis(100);
+        let deadline = Instant::now() + time_max;
         send(&Server::Unix(socket), "mx.our.example", &[letter], deadline).unwrap_err()
     }
 
     #[test]
     fn who_says_nothing_or_goes_away_has_not_taken_it() {
         let (release, hold) = std::sync::mpsc::channel::<()>();
-        let silent = send_to(move |listener| {
+        let silent = send_to(Duration::from_millis(100), move |listener| {
             let connection = listener.accept();
             // Until the test is over.
             let _ = hold.recv();
@@ -310,15 +315,15 @@ mod tests {
         });
         assert!(silent.to_string().contains("did not take"), "{silent}");
         drop(release);
-        let gone = send_to(|listener| drop(listener.accept()));
+        let gone = send_to(LONG, |listener| drop(listener.accept()));
         assert!(gone.to_string().contains("did not take"), "{gone}");
-        let rude = send_to(|listener| {
+        let rude = send_to(LONG, |listener| {
             let (mut stream, _) = listener.accept().unwrap();
             let _ = stream.write_all(b"554 5.7.1 go away\r\n");
             let _ = stream.read(&mut [0; 100]);
         });
         assert!(rude.to_string().contains("go away"), "{rude}");
-        let nobody = send_to(drop);
+        let nobody = send_to(LONG, drop);
         assert!(matches!(nobody, SubmitError::Connect { .. } | SubmitError::NotTaken { .. }));
     }
 }
