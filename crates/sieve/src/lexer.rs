@@ -162,6 +162,10 @@ impl<'a> Lexer<'a> {
         self.skip(1);
         let mut text = Vec::new();
         loop {
+            let is_plain = |octet: &u8| !matches!(octet, b'"' | b'\\' | b'\r' | b'\n' | 0);
+            let plain = self.rest.iter().take_while(|octet| is_plain(octet)).count();
+            text.extend_from_slice(self.rest.get(..plain).unwrap_or_default());
+            self.skip(plain);
             match self.rest {
                 [b'"', ..] => break,
                 // RFC 5228 §2.4.2: before other characters a backslash means nothing.
