@@ -136,5 +136,33 @@ fn unreachable(place: &Place, from: Option<IpAddr>, error: &io::Error) -> Reply 
         Place::Unix(path) => path.display().to_string(),
     };
     let from = from.map(|from| format!(" from {from}")).unwrap_or_default();
-    Reply::new(451, (4, 4, 1), format!("cannot connect to {place}{from}: {error}"))
+    Reply::new(451, (4, 4, 1), format!("cannot connect to {place}{from}: {}", in_words(error)))
+}
+
+/// Without the system's number of the error: senders read this.
+fn in_words(error: &io::Error) -> String {
+    let text = error.to_string();
+    let number = error.raw_os_error().map(|number| format!(" (os error {number})"));
+    let words = number.and_then(|number| text.strip_suffix(&number).map(str::to_owned));
+    words.unwrap_or(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn senders_read_words_without_numbers_of_the_system() {
+        let place = Place::Tcp(([192, 0, 2, 1], 25).into());
+        for (error, expected) in [
+            (
+                io::Error::from_raw_os_error(111),
+                "cannot connect to 192.0.2.1:25: Connection refused",
+            ),
+            (io::ErrorKind::TimedOut.into(), "cannot connect to 192.0.2.1:25: timed out"),
+        ] {
+            let said = unreachable(&place, None, &error).to_string();
+            assert!(said.ends_with(expected), "{said}");
+        }
+    }
 }
