@@ -338,6 +338,7 @@ mod tests {
                     attempts: 3,
                     due: Some(4),
                     last: Some("450 4.2.0 later\n".into()),
+                    left_alone: None,
                     next_hop: None,
                     notify: None,
                     orcpt: None,

@@ -46,7 +46,8 @@ enum Action {
     /// List messages, oldest first (the default)
     ///
     /// A table on a terminal. Elsewhere one line a recipient, the columns apart by tabs: queue id, time of
-    /// arrival, octets, sender, recipient, time of the next try or "held", last reply.
+    /// arrival, octets, sender, recipient, time of the next try or "held", last reply or why the next hop is
+    /// left alone.
     List(list::List),
     /// How many messages there are, by next hop, recipient's domain or sender's domain
     Summary(summary::Summary),

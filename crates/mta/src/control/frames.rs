@@ -95,6 +95,7 @@ mod tests {
             attempts: 1,
             due: Some(1),
             last: Some(last.to_owned()),
+            left_alone: None,
             next_hop: None,
             notify: None,
             orcpt: None,

@@ -14,6 +14,7 @@ use postroad_observe::control::{
     self as words, Answer, By, Count, Group, Message, Obstacle, Recipient, Request, Why,
 };
 use postroad_protocol::address::Domain;
+use postroad_protocol::reply::Reply;
 use postroad_queue::{
     ContentError, Cursor, DomainTest, Filter, OwnedShard, Page, QueueId, QueueRow, RecipientState,
     Sight, Soundness, Standing, Survey, Visitor,
@@ -47,6 +48,14 @@ impl Deliveries {
                 let shown = |router: &Arc<Router>| router.shown(&router.destination(domain));
                 router.as_ref().map(shown).map_err(Clone::clone)
             }
+        }
+    }
+
+    /// Until when a next hop is left alone, and why; a stopped agent has forgotten.
+    fn left_alone(&self, domain: &Domain) -> Option<(SystemTime, Reply)> {
+        match self {
+            Self::Running(engine) => engine.left_alone(domain),
+            Self::Stopped(_) => None,
         }
     }
 
@@ -408,8 +417,9 @@ impl Desk {
         let both = row.envelope.recipients.iter().zip(&row.states);
         both.filter(|(_, state)| which(state))
             .map(|(recipient, state)| {
-                let next_hop = self.deliveries.next_hop(&recipient.address.domain).ok();
-                recipient_of(recipient, state, next_hop)
+                let domain = &recipient.address.domain;
+                let next_hop = self.deliveries.next_hop(domain).ok();
+                recipient_of(recipient, state, next_hop, self.deliveries.left_alone(domain))
             })
             .collect()
     }

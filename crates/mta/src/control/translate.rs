@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 use postroad_observe::control as words;
 use postroad_protocol::address::{Address, Domain};
 use postroad_protocol::envelope::{Body, Notify, Recipient, Ret, Utf8, Wanted};
+use postroad_protocol::reply::Reply;
 use postroad_queue::{Cursor, Edit, Filter, QueueId, QueueRow, RecipientState, Standing, Whose};
 
 use crate::outbound::Obstacle;
@@ -99,6 +100,7 @@ pub(crate) fn recipient_of(
     recipient: &Recipient,
     state: &RecipientState,
     next_hop: Option<String>,
+    left_alone: Option<(SystemTime, Reply)>,
 ) -> words::Recipient {
     let (state, attempts, due, last) = match state {
         RecipientState::Waiting { attempts, due, last } => {
@@ -107,12 +109,16 @@ pub(crate) fn recipient_of(
         RecipientState::Held { attempts } => (words::State::Held, *attempts, None, None),
         RecipientState::Done => (words::State::Done, 0, None, None),
     };
+    // What waits is tried when the next hop is, if its own time has come before.
+    let left_alone = left_alone.filter(|_| state == words::State::Waiting);
+    let until = left_alone.as_ref().map(|(until, _)| seconds(*until));
     words::Recipient {
         address: recipient.address.to_string(),
         state,
         attempts,
-        due,
+        due: due.max(until),
         last: last.map(ToString::to_string),
+        left_alone: left_alone.map(|(_, failure)| failure.to_string()),
         next_hop,
         notify: notify_of(recipient.notify),
         orcpt: recipient.orcpt.clone(),

@@ -34,6 +34,7 @@ use postroad_config::Config;
 use postroad_observe::trace::Journal;
 use postroad_protocol::address::Domain;
 use postroad_protocol::envelope::Recipient;
+use postroad_protocol::reply::Reply;
 use postroad_queue::ages::MARK_INTERVAL;
 use postroad_queue::spool::{OwnedShard, QueueId, QueueRow};
 use tokio::time::{sleep, timeout};
@@ -201,6 +202,12 @@ impl Engine {
     pub fn next_hop(&self, domain: &Domain) -> String {
         let router = self.shared.router();
         router.shown(&router.destination(domain))
+    }
+
+    /// Until when the next hop of mail for a domain is left alone as a whole, and for which failure.
+    pub fn left_alone(&self, domain: &Domain) -> Option<(SystemTime, Reply)> {
+        let destination = self.shared.router().destination(domain);
+        self.shared.lanes.get(&destination)?.left_alone(self.shared.clock.now())
     }
 
     /// Starts nothing new, and waits a while for deliveries under way and their outcomes.

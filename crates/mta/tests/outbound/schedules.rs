@@ -11,6 +11,7 @@ use postroad_mta::outbound::Obstacle;
 use postroad_mta::outbound::dns::{BoxFuture, DnsError, Mx, Resolver};
 use postroad_mta::outbound::network::{Network, Place};
 use postroad_net::Io;
+use postroad_protocol::address::Domain;
 use postroad_queue::spool::{QueueRow, RecipientState};
 use tokio::time::{Instant, sleep};
 
@@ -263,6 +264,10 @@ async fn a_dead_next_hop_is_left_alone_as_a_whole() {
             if *failures >= 8 && last.to_string().contains("no answer in time")),
         "{why:?}"
     );
+    let domain = Domain::parse("hole.example").unwrap();
+    let (until, failure) = site.engine.left_alone(&domain).unwrap();
+    assert_eq!(Some(until), why.next_attempt, "lists and `why` say the same");
+    assert!(failure.to_string().contains("no answer in time"), "{failure}");
     // An operator doesn't have to wait.
     site.shard.retry_all(site.engine.arrival());
     site.engine.retry();

@@ -112,6 +112,9 @@ pub struct Recipient {
     /// What was said last time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last: Option<String>,
+    /// Why the next hop is left alone as a whole, until [`Self::due`]; also where this recipient has had no try.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left_alone: Option<String>,
     /// Where its mail goes, as `smtp://relay.example.net:587` or the domain whose MX hosts are asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_hop: Option<String>,

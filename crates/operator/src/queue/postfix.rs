@@ -4,6 +4,7 @@
 //! What they print is as Postfix prints it with long queue ids. What they don't have: `postsuper -e`, `-f`, `-p`
 //! and `-s`, for there is nothing like that here.
 
+use std::borrow::Cow;
 use std::ffi::OsString;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -11,12 +12,13 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
 use clap::Parser;
-use postroad_observe::control::{Answer, Edit, Filter, Message, Request, State};
+use postroad_observe::control::{Answer, Edit, Filter, Message, Recipient, Request, State};
 use postroad_observe::inert;
 use serde::Serialize;
 
 use super::edit::apply;
 use super::show::letter;
+use super::table::reason;
 use super::which::ids_from;
 use crate::cli::Settings;
 use crate::control::Agent;
@@ -330,10 +332,10 @@ fn row(id: &str, size: &str, arrived: &str, address: &str) -> String {
 /// Which of Postfix's queues a message would be in.
 fn queue_name(message: &Message) -> &'static str {
     let any = |state| message.recipients.iter().any(|recipient| recipient.state == state);
-    let tried = message.recipients.iter().any(|recipient| recipient.last.is_some());
+    let put_off = message.recipients.iter().any(|recipient| reason(recipient).is_some());
     match () {
         () if any(State::Held) && !any(State::Waiting) => "hold",
-        () if tried => "deferred",
+        () if put_off => "deferred",
         () => "active",
     }
 }
@@ -354,7 +356,8 @@ fn entry(message: &Message) -> String {
     let mut text = row(&id, &message.octets.to_string(), &arrived, &inert::escape(sender(message)));
     let mut said = String::new();
     for recipient in &message.recipients {
-        let last = inert::escape(recipient.last.as_deref().unwrap_or_default()).into_owned();
+        let last = delay_reason(recipient).unwrap_or_default();
+        let last = inert::escape(&last).into_owned();
         if last != said {
             let shown = if last.is_empty() { "reason unavailable" } else { &last };
             let padding = 76_usize.saturating_sub(shown.len());
@@ -364,6 +367,13 @@ fn entry(message: &Message) -> String {
         text += &row("", "", "", &inert::escape(&recipient.address));
     }
     text
+}
+
+/// In Postfix's words where the next hop is left alone and this recipient had no try.
+fn delay_reason(recipient: &Recipient) -> Option<Cow<'_, str>> {
+    let alone = |failure| Cow::Owned(format!("delivery temporarily suspended: {failure}"));
+    let said = recipient.last.as_deref().map(Cow::Borrowed);
+    said.or_else(|| recipient.left_alone.as_ref().map(alone))
 }
 
 /// `Sun Mar  1 12:00:00`
@@ -389,14 +399,14 @@ struct Listed<'a> {
 struct ListedRecipient<'a> {
     address: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    delay_reason: Option<&'a str>,
+    delay_reason: Option<Cow<'a, str>>,
 }
 
 fn list_json(agent: &mut Agent, out: &mut impl Write) -> Result<()> {
     each_message(agent, |message| {
         let recipients = message.recipients.iter().map(|recipient| ListedRecipient {
             address: &recipient.address,
-            delay_reason: recipient.last.as_deref(),
+            delay_reason: delay_reason(recipient),
         });
         let listed = Listed {
             queue_name: queue_name(message),
@@ -421,7 +431,10 @@ mod tests {
     fn messages_as_postfix_lists_them() {
         let [mut first, second] = examples();
         first.recipients[0].last = Some("450 4.2.0 later".into());
-        let text = entry(&first) + "\n" + &entry(&second);
+        let mut untried = second.clone();
+        untried.recipients[0].left_alone = Some("451 4.4.1 cannot connect".into());
+        assert_eq!((queue_name(&second), queue_name(&untried)), ("active", "deferred"));
+        let text = entry(&first) + "\n" + &entry(&second) + "\n" + &entry(&untried);
         // The times are the tester's own.
         let text = text.replace(&local_time(1_000), "Thu Jan  1 00:16:40");
         let text = text.replace(&local_time(4_000), "Thu Jan  1 01:06:40");

@@ -133,8 +133,10 @@ fn text(letter: &Letter, now: u64) -> String {
     }
     for recipient in &message.recipients {
         let _ = writeln!(text, "to       {}", about(recipient, now));
-        if let Some(last) = &recipient.last {
-            let _ = writeln!(text, "         said: {}", shown(last, LINE_SHOWN));
+        let said = recipient.last.as_deref().map(|last| ("said", last));
+        let alone = recipient.left_alone.as_deref().map(|failure| ("next hop left alone", failure));
+        if let Some((what, reason)) = said.or(alone) {
+            let _ = writeln!(text, "         {what}: {}", shown(reason, LINE_SHOWN));
         }
     }
     text.push('\n');

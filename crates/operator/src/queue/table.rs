@@ -56,7 +56,7 @@ fn rows(message: &Message, now: u64) -> Vec<[String; 7]> {
     let mut rows = Vec::new();
     for recipient in &message.recipients {
         let [id, age, size, from] = std::mem::take(&mut head);
-        let last = recipient.last.as_deref().map_or_else(|| "-".to_owned(), escaped);
+        let last = reason(recipient).map_or_else(|| "-".to_owned(), escaped);
         rows.push([id, age, size, from, escaped(&recipient.address), next(recipient, now), last]);
     }
     if message.more_recipients > 0 {
@@ -84,6 +84,11 @@ pub(super) fn next(recipient: &Recipient, now: u64) -> String {
     }
 }
 
+/// Why a recipient waits: what was said to it last, or why its next hop is left alone.
+pub(super) fn reason(recipient: &Recipient) -> Option<&str> {
+    recipient.last.as_deref().or(recipient.left_alone.as_deref())
+}
+
 pub(super) fn sender(message: &Message) -> &str {
     if message.sender.is_empty() { "<>" } else { &message.sender }
 }
@@ -109,7 +114,7 @@ pub(super) fn lines(message: &Message) -> String {
             &shown(sender(message), usize::MAX),
             &shown(&recipient.address, usize::MAX),
             &next,
-            &shown(recipient.last.as_deref().unwrap_or("-"), usize::MAX),
+            &shown(reason(recipient).unwrap_or("-"), usize::MAX),
         ];
         lines.push_str(&columns.join("\t"));
         lines.push('\n');
@@ -133,6 +138,7 @@ pub(super) mod tests {
             attempts: 1,
             due,
             last: last.map(str::to_owned),
+            left_alone: None,
             next_hop: Some("smtp://relay.example.net:25".into()),
             notify: None,
             orcpt: None,
@@ -169,6 +175,17 @@ pub(super) mod tests {
                 ..Message::default()
             },
         ]
+    }
+
+    #[test]
+    fn who_waits_for_a_next_hop_says_why() {
+        let [_, mut message] = examples();
+        message.recipients[0].due = Some(5_000);
+        message.recipients[0].left_alone = Some("451 4.4.1 cannot connect".into());
+        assert!(table(&[message.clone()], 4_400, 200).contains("in 10m  451 4.4.1 cannot connect"));
+        assert!(lines(&message).ends_with("\t1970-01-01T01:23:20Z\t451 4.4.1 cannot connect\n"));
+        message.recipients[0].last = Some("450 4.2.0 later".into());
+        assert!(lines(&message).ends_with("\t450 4.2.0 later\n"), "its own reply comes first");
     }
 
     #[test]

@@ -17,6 +17,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
+use postroad_protocol::reply::Reply;
 use postroad_queue::spool::QueueId;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -284,6 +285,13 @@ impl Lane {
         let state = self.state();
         let jobs = state.active.values().map(|active| active.jobs).sum();
         (state.backlog.len(), jobs, state.workers)
+    }
+
+    /// Until when the next hop is left alone, and for which failure.
+    pub(crate) fn left_alone(&self, now: SystemTime) -> Option<(SystemTime, Reply)> {
+        let state = self.state();
+        let back_off = state.back_off.as_ref().filter(|back_off| back_off.until > now)?;
+        Some((back_off.until, back_off.last.clone()))
     }
 
     /// What stands in a letter's way here.
