@@ -276,6 +276,24 @@ async fn a_dead_next_hop_is_left_alone_as_a_whole() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn looking_whether_a_host_is_back_makes_no_letter_wait_longer() {
+    let silence = silence(&Peer::good());
+    let site = start(&silence, "");
+    let id = site.send("bob@our.example", &["r@hole.example"]).await;
+    for _ in 0..6 {
+        sleep(120 * SECOND).await;
+        site.shard.retry_all(site.engine.arrival());
+        site.engine.retry();
+    }
+    sleep(120 * SECOND).await;
+    let why = site.engine.why(id).await;
+    let Obstacle::BackingOff { until, failures, .. } = why[0].obstacle else { panic!("{why:?}") };
+    assert!(failures >= 6, "{failures}");
+    let pause = until.duration_since(site.engine.arrival()).unwrap();
+    assert!(pause < 30 * 60 * SECOND, "{pause:?} after {failures} failures");
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_waits_for_a_dead_next_hop_is_given_up_in_time_and_told_of() {
     let local = Peer::good();
     let mut silence = silence(&Peer::good());

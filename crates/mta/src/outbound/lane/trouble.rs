@@ -38,6 +38,8 @@ pub(crate) struct BackOff {
     pub(crate) until: SystemTime,
     /// In a row.
     pub(super) failures: u32,
+    /// Of these, those by an operator's word: who looks often whether a host is back makes nobody wait longer.
+    by_word: u32,
     pub(super) last: Reply,
     /// When that was.
     at: SystemTime,
@@ -63,21 +65,24 @@ impl Lane {
             return;
         }
         let shared_with = state.gate.clone().filter(|_| state.route.is_none());
-        let known = || shared_with.as_ref().and_then(|gate| gate.back_off());
-        let failures = match (state.back_off.clone().or_else(known), state.standing) {
+        let at_the_gate = || shared_with.as_ref().and_then(|gate| gate.back_off());
+        let known = state.back_off.clone().or_else(at_the_gate);
+        let failures = match (&known, state.standing) {
             (Some(back_off), _) => back_off.failures + 1,
             // Before the last restart it failed as well.
             (None, Standing::Untried) => attempts.max(1),
             (None, Standing::Proven) => 1,
         };
+        let by_word = known.map_or(0, |back_off| back_off.by_word);
+        let steps = failures.saturating_sub(by_word).max(1);
         let now = shared.clock.now();
         let random = shared.random((self.number, failures, now));
-        let until = match state.settings.back_off().next(failures, Duration::ZERO, now, random) {
+        let until = match state.settings.back_off().next(steps, Duration::ZERO, now, random) {
             retry::Next::At(until) => until,
             retry::Next::GiveUp => now + state.settings.back_off_longest,
         };
-        let back_off =
-            BackOff { until, failures, last: reply.clone(), at: now, since: Instant::now() };
+        let (last, since) = (reply.clone(), Instant::now());
+        let back_off = BackOff { until, failures, by_word, last, at: now, since };
         if let Some(gate) = &shared_with {
             gate.note(Some(back_off.clone()));
         }
@@ -154,6 +159,7 @@ impl Lane {
             && back_off.until > now
         {
             back_off.until = now;
+            back_off.by_word += 1;
             if let Some(gate) = &state.gate {
                 gate.hurry(now);
             }
@@ -267,7 +273,8 @@ mod tests {
     fn a_back_off_ends_when_the_agenda_says_so() {
         let at = |nanos| SystemTime::UNIX_EPOCH + Duration::from_nanos(nanos);
         let (until, last) = (at(5_000_999), Reply::new(451, (4, 4, 1), "no answer in time"));
-        let back_off = BackOff { until, failures: 1, last, at: at(0), since: Instant::now() };
+        let since = Instant::now();
+        let back_off = BackOff { until, failures: 1, by_word: 0, last, at: at(0), since };
         assert!(back_off.lasts(at(4_999_999)));
         assert!(!back_off.lasts(at(5_000_000)), "the same microsecond");
     }
