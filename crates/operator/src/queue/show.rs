@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Args;
-use postroad_observe::control::{Answer, Filter, Message, Recipient, Request};
+use postroad_observe::control::{Answer, Filter, Message, Recipient, Request, State};
 use serde::Serialize;
 
 use super::list::count;
@@ -158,7 +158,10 @@ fn about(recipient: &Recipient, now: u64) -> String {
     if recipient.attempts > 0 {
         text += &format!(", {} so far", screen::counted(u64::from(recipient.attempts), "attempt"));
     }
-    if let Some(next_hop) = &recipient.next_hop {
+    // Where mail goes now is not where what is done has gone: `postroad trace` knows that.
+    if recipient.state != State::Done
+        && let Some(next_hop) = &recipient.next_hop
+    {
         text += &format!(", by {}", shown(next_hop, LINE_SHOWN));
     }
     for (name, value) in [("NOTIFY", &recipient.notify), ("ORCPT", &recipient.orcpt)] {
@@ -184,5 +187,12 @@ mod tests {
         let screen = text(&Letter { message, content }, 4_400);
         let plain = anstream::adapter::strip_str(&screen).to_string();
         insta::assert_snapshot!(plain);
+    }
+
+    #[test]
+    fn what_is_done_names_no_next_hop() {
+        let [message, _] = examples();
+        let done = Recipient { state: State::Done, attempts: 0, ..message.recipients[0].clone() };
+        assert_eq!(about(&done, 4_400), "bob@example.org  done");
     }
 }
