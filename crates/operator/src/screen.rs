@@ -49,6 +49,26 @@ pub(crate) fn columns() -> usize {
     size.ok().map(|size| usize::from(size.ws_col)).filter(|columns| *columns > 0).unwrap_or(80)
 }
 
+/// A line, indented, and where it is longer than the terminal is wide folded between words; what follows is
+/// indented by two more.
+pub(crate) fn folded(text: &str, indent: usize, columns: usize) -> String {
+    let mut folded = format!("{:indent$}", "");
+    let mut used = indent;
+    for (index, word) in text.split(' ').enumerate() {
+        let length = word.chars().count();
+        if index > 0 && used.saturating_add(1 + length) > columns {
+            folded += &format!("\n{:1$}", "", indent + 2);
+            used = indent + 2;
+        } else if index > 0 {
+            folded.push(' ');
+            used += 1;
+        }
+        folded += word;
+        used += length;
+    }
+    folded + "\n"
+}
+
 /// A value as a line of JSON that is safe to look at: what JSON leaves as it is beyond ASCII and would act on
 /// a terminal is written as `\u009b`.
 pub(crate) fn json_line<T: serde::Serialize>(value: &T) -> serde_json::Result<String> {
@@ -149,6 +169,18 @@ mod tests {
         );
         assert_eq!(moment(1_772_366_400), "2026-03-01T12:00:00Z");
         assert_eq!(moment(u64::MAX), "-");
+    }
+
+    #[test]
+    fn long_lines_are_folded_between_words() {
+        for (columns, expected) in [
+            (usize::MAX, "  one two three\n"),
+            (15, "  one two three\n"),
+            (14, "  one two\n    three\n"),
+            (0, "  one\n    two\n    three\n"),
+        ] {
+            assert_eq!(folded("one two three", 2, columns), expected, "{columns}");
+        }
     }
 
     #[test]

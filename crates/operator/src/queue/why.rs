@@ -1,6 +1,5 @@
 //! `postroad queue why`: when a message is tried next, and what stands in the way.
 
-use std::fmt::Write as _;
 use std::io::Write as _;
 use std::process::ExitCode;
 
@@ -8,7 +7,7 @@ use anyhow::{Result, bail};
 use clap::Args;
 use postroad_observe::control::{self, Answer, Obstacle, Request};
 
-use super::list::count;
+use super::list::{Reader, count};
 use super::which::Which;
 use crate::cli::{Form, Output};
 use crate::control::Agent;
@@ -34,6 +33,10 @@ const REPLY_SHOWN: usize = 300;
 pub(super) fn run(agent: &mut Agent, why: &Why) -> Result<ExitCode> {
     let filter = why.which.filter()?;
     let limit = if why.limit == 0 { u64::MAX } else { why.limit };
+    let columns = match Reader::of(why.form.output()) {
+        Reader::Terminal { columns } => columns,
+        Reader::Elsewhere | Reader::Program => usize::MAX,
+    };
     let mut out = anstream::stdout().lock();
     let mut before = String::new();
     let request = Request::Why { filter: filter.clone(), limit };
@@ -45,7 +48,7 @@ pub(super) fn run(agent: &mut Agent, why: &Why) -> Result<ExitCode> {
                 if before != position.queue_id {
                     writeln!(out, "{}", styled(STRONG, &position.queue_id))?;
                 }
-                write!(out, "{}", text(&position, screen::now()))?;
+                write!(out, "{}", text(&position, screen::now(), columns))?;
             }
         }
         before = position.queue_id;
@@ -62,16 +65,13 @@ pub(super) fn run(agent: &mut Agent, why: &Why) -> Result<ExitCode> {
 }
 
 /// What there is to say of recipients in the same position.
-fn text(why: &control::Why, now: u64) -> String {
+fn text(why: &control::Why, now: u64, columns: usize) -> String {
     let named = why.recipients.iter().take(RECIPIENTS_SHOWN);
     let mut to = named.map(|address| shown(address, 80)).collect::<Vec<_>>().join(", ");
     let more = why.recipients.len().saturating_sub(RECIPIENTS_SHOWN) as u64 + why.more_recipients;
     if more > 0 {
         to += &format!(" and {} more", screen::grouped(more));
     }
-    let mut text = format!("  to {to}, by {}\n", shown(&why.next_hop, 120));
-    // Writing to a String doesn't fail.
-    let _ = writeln!(text, "    {}", obstacle(&why.obstacle, &why.queue_id, now));
     let tries = screen::counted(u64::from(why.attempts), "attempt");
     let at = why.next_attempt.map(|at| match at {
         at if at > now => {
@@ -80,12 +80,20 @@ fn text(why: &control::Why, now: u64) -> String {
         _ => "next attempt as soon as possible".to_owned(),
     });
     let next = at.unwrap_or_else(|| "no next attempt".to_owned());
-    let _ = writeln!(text, "    {next}, {tries} so far");
-    if let Some(last) = &why.last {
-        let said = format!("    last time: {}", shown(last, REPLY_SHOWN));
-        let _ = writeln!(text, "{}", styled(FAINT, said));
+    let line = |indent, text: &str| screen::folded(text, indent, columns);
+    let mut text = line(2, &format!("to {to}, by {}", shown(&why.next_hop, 120)));
+    text += &line(4, &obstacle(&why.obstacle, &why.queue_id, now));
+    text += &line(4, &format!("{next}, {tries} so far"));
+    if let Some(last) = why.last.as_ref().filter(|last| !is_said(&why.obstacle, last)) {
+        let said = line(4, &format!("last time: {}", shown(last, REPLY_SHOWN)));
+        text += &styled(FAINT, said);
     }
     text
+}
+
+/// Whether the obstacle's line has these words already.
+fn is_said(obstacle: &Obstacle, words: &str) -> bool {
+    matches!(obstacle, Obstacle::BackingOff { last, .. } if last == words)
 }
 
 fn obstacle(obstacle: &Obstacle, id: &str, now: u64) -> String {
@@ -148,7 +156,26 @@ mod tests {
             why(Obstacle::UnderWay, Some(900)),
             why(Obstacle::Stopped, Some(900)),
         ];
-        let screen: String = all.iter().map(|why| text(why, 1_000)).collect();
+        let screen: String = all.iter().map(|why| text(why, 1_000, usize::MAX)).collect();
         insta::assert_snapshot!(anstream::adapter::strip_str(&screen).to_string());
+        let narrow: String = all.iter().map(|why| text(why, 1_000, 60)).collect();
+        let narrow = anstream::adapter::strip_str(&narrow).to_string();
+        assert!(narrow.lines().all(|line| line.chars().count() <= 60), "{narrow}");
+    }
+
+    #[test]
+    fn the_same_words_are_said_once() {
+        let last = "451 4.4.1 cannot connect";
+        let why = control::Why {
+            queue_id: "0CKZ3V9A0BCDE".into(),
+            recipients: vec!["a@b.example".into()],
+            more_recipients: 0,
+            next_hop: "b.example".into(),
+            next_attempt: Some(1_600),
+            obstacle: Obstacle::BackingOff { until: 1_600, failures: 1, last: last.into() },
+            attempts: 1,
+            last: Some(last.into()),
+        };
+        assert_eq!(text(&why, 1_000, usize::MAX).matches(last).count(), 1);
     }
 }
