@@ -4,7 +4,7 @@
 //! files, and takes the queue's lock, so that nothing is changed behind a running agent's back.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, ErrorKind, Read as _, Write as _};
+use std::io::{self, BufRead as _, BufReader, ErrorKind, Read as _, Write as _};
 use std::net::Shutdown;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt as _;
@@ -42,7 +42,7 @@ pub(crate) enum Speaker {
 impl Agent {
     /// Connects to the running agent.
     pub(crate) fn connect(socket: &Path) -> Result<Self> {
-        let stream = UnixStream::connect(socket).with_context(|| unreachable(socket))?;
+        let stream = UnixStream::connect(socket).map_err(|error| unreachable(socket, error))?;
         Self::over(stream, None)
     }
 
@@ -52,7 +52,7 @@ impl Agent {
         match UnixStream::connect(socket) {
             Ok(stream) => Self::over(stream, None),
             Err(error) if nobody_there(error.kind()) => Self::stand_in(loaded),
-            Err(error) => Err(error).with_context(|| unreachable(socket)),
+            Err(error) => Err(unreachable(socket, error)),
         }
     }
 
@@ -97,7 +97,10 @@ impl Agent {
         loop {
             match self.read_answer()? {
                 Answer::Done { messages } => return Ok(messages),
-                Answer::Failed { reason } => bail!("the transfer agent says: {reason}"),
+                Answer::Failed { reason } => match self.speaker() {
+                    Speaker::Agent => bail!("the transfer agent says: {reason}"),
+                    Speaker::StandIn => bail!("{reason}"),
+                },
                 Answer::Content { octets, octets_in_all } => {
                     let content = self.read_octets(octets)?;
                     each(Answer::Content { octets, octets_in_all }, content)?;
@@ -144,11 +147,18 @@ fn nobody_there(kind: ErrorKind) -> bool {
     matches!(kind, ErrorKind::NotFound | ErrorKind::ConnectionRefused)
 }
 
-fn unreachable(socket: &Path) -> String {
-    format!(
-        "cannot reach the transfer agent at {}: is it running (systemctl status postroad-mta, or postroad up), and may you ask it (its user or root)?",
-        socket.display()
-    )
+fn unreachable(socket: &Path, error: io::Error) -> anyhow::Error {
+    let socket = socket.display();
+    let what = match error.kind() {
+        ErrorKind::PermissionDenied => format!(
+            "you may not ask the transfer agent at {socket}: only root and the user it runs as may"
+        ),
+        kind if nobody_there(kind) => format!(
+            "the transfer agent isn't running, or is only starting or stopping: nobody listens at {socket} (systemctl status postroad-mta, or postroad up)"
+        ),
+        _ => format!("cannot reach the transfer agent at {socket}"),
+    };
+    anyhow::Error::new(error).context(what)
 }
 
 /// Asks the running agent one thing: [`Agent::ask`] on a connection of its own.
@@ -221,6 +231,14 @@ pub(crate) mod tests {
     fn a_socket_that_is_not_there_says_what_to_do() {
         let error =
             ask(Path::new("/nonexistent/mta.sock"), &Request::Status, |_| Ok(())).unwrap_err();
-        assert!(error.to_string().contains("is it running"), "{error}");
+        assert!(error.to_string().contains("isn't running"), "{error}");
+        for (kind, expected) in [
+            (ErrorKind::PermissionDenied, "only root and the user it runs as may"),
+            (ErrorKind::ConnectionRefused, "systemctl status postroad-mta"),
+            (ErrorKind::TimedOut, "cannot reach the transfer agent at /run/mta.sock"),
+        ] {
+            let error = unreachable(Path::new("/run/mta.sock"), kind.into());
+            assert!(error.to_string().contains(expected), "{error}");
+        }
     }
 }

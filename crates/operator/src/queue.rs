@@ -73,7 +73,7 @@ pub(crate) fn run(queue: &Queue) -> Result<ExitCode> {
     let agent = &mut Agent::reach(&queue.settings.load()?)?;
     if agent.speaker() == Speaker::StandIn {
         anstream::eprintln!(
-            "The transfer agent isn't running: its queue is read, or changed, on disk."
+            "The transfer agent isn't running, or is only starting or stopping: this is its queue on disk."
         );
     }
     match &queue.action {

@@ -42,7 +42,7 @@ pub struct Guarantee {
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// Another process has it; ours must not touch it.
-    #[error("the queue {name} is in use by another process; stop it first")]
+    #[error("the queue {name} is in use by another process: wait until it has ended, or stop it")]
     Taken {
         /// Which one.
         name: String,

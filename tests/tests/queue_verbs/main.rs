@@ -321,7 +321,10 @@ fn the_queue_of_a_stopped_agent_is_read_and_changed() -> Result<()> {
     assert_eq!(waiting.says(&format!("release {second}"))?, "1 message released\n");
     assert_eq!(waiting.says(&format!("delete {third}"))?, "1 message deleted\n");
     waiting.check("--state held", &[0])?;
-    let mailq = String::from_utf8(waiting.called("mailq", &[])?.stdout)?;
+    let mailq = waiting.called("mailq", &[])?;
+    let warned = String::from_utf8(mailq.stderr)?;
+    assert!(warned.contains("Mail system is down"), "{warned}");
+    let mailq = String::from_utf8(mailq.stdout)?;
     assert!(mailq.contains(&format!("{first}!")), "{mailq}");
 
     // The agent finds what was done.

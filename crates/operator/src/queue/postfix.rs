@@ -21,7 +21,7 @@ use super::show::letter;
 use super::table::reason;
 use super::which::ids_from;
 use crate::cli::Settings;
-use crate::control::Agent;
+use crate::control::{Agent, Speaker};
 use crate::screen;
 
 /// sysexits(3), as scripts around Postfix know them.
@@ -168,15 +168,26 @@ impl Place {
 }
 
 fn mailq(settings: &Settings) -> Result<()> {
-    list(&mut reach(settings)?, &mut anstream::stdout().lock())
+    let agent = &mut reach(settings)?;
+    warn_if_down(agent, Spelling::Mailq);
+    list(agent, &mut anstream::stdout().lock())
 }
 
 fn reach(settings: &Settings) -> Result<Agent> {
     Agent::reach(&settings.load()?)
 }
 
+/// Where nothing is delivered the person who looks wants to know; in Postfix's words.
+fn warn_if_down(agent: &Agent, spelling: Spelling) {
+    if agent.speaker() == Speaker::StandIn {
+        let name = spelling.name();
+        anstream::eprintln!("{name}: warning: Mail system is down -- accessing queue directly");
+    }
+}
+
 fn postqueue(line: &Postqueue) -> Result<()> {
     let (agent, verb) = (&mut reach(&line.place.settings())?, &line.verb);
+    warn_if_down(agent, Spelling::Postqueue);
     let all = Filter::default();
     match (&verb.id, &verb.site) {
         (Some(id), _) => {
