@@ -55,13 +55,13 @@ enum Action {
     Show(show::Show),
     /// Say when messages are tried next, and what stands in the way
     Why(why::Why),
-    /// Keep messages back until they are released
+    /// Keep messages back until they are released; a delivery that is under way goes on
     Hold(edit::Change),
     /// Let held messages go, at once
     Release(edit::Change),
     /// Try messages at once
     Retry(edit::Change),
-    /// Remove messages, without a word to anybody
+    /// Remove messages, without a word to anybody; a delivery that is under way goes on
     Delete(edit::Change),
     /// Try all messages at once, as `retry --all`
     Flush,
