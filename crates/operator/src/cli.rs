@@ -143,4 +143,16 @@ mod tests {
     fn the_command_line_is_sound() {
         Cli::command().debug_assert();
     }
+
+    #[test]
+    fn sizes_have_units_everywhere() {
+        for (words, fits) in [
+            ("postroad explain --to a@b.example --size 10MiB", true),
+            ("postroad explain --to a@b.example --size 500", true),
+            ("postroad explain --to a@b.example --size much", false),
+            ("postroad queue list --larger-than 10MiB", true),
+        ] {
+            assert_eq!(Cli::try_parse_from(words.split(' ')).is_ok(), fits, "{words}");
+        }
+    }
 }

@@ -16,6 +16,7 @@ use postroad_observe::inert;
 
 use crate::cli::{Form, Output, Settings};
 use crate::control::ask;
+use crate::queue::octets;
 use crate::screen::{BAD, FAINT, GOOD, STRONG, grouped, size, span, styled};
 
 /// `postroad explain`
@@ -35,8 +36,8 @@ pub(crate) struct Explain {
     /// The user who has logged in, on the submission port
     #[arg(long, value_name = "USER")]
     login: Option<String>,
-    /// Octets of content that the client announces
-    #[arg(long, value_name = "OCTETS")]
+    /// The content's size that the client announces, as in 500, 64KiB, 10MiB
+    #[arg(long, value_name = "SIZE", value_parser = octets)]
     size: Option<u64>,
     #[command(flatten)]
     form: Form,

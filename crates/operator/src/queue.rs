@@ -31,6 +31,7 @@ use postroad_observe::control::Edit;
 use crate::cli::Settings;
 use crate::control::{Agent, Speaker};
 use which::Chosen;
+pub(crate) use which::octets;
 
 /// `postroad queue`
 #[derive(Debug, Args)]

@@ -60,7 +60,7 @@ fn seconds(text: &str) -> Result<u64, String> {
 }
 
 /// `500`, `64KiB`, `10MiB`
-fn octets(text: &str) -> Result<u64, String> {
+pub(crate) fn octets(text: &str) -> Result<u64, String> {
     const UNITS: [(&str, u64); 5] =
         [("", 1), ("B", 1), ("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30)];
     amount(text, &UNITS).ok_or_else(|| "write a number and B, KiB, MiB or GiB, as in 10MiB".into())
