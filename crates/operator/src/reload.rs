@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use clap::Args;
 use postroad_observe::control::{Answer, Request};
 
@@ -18,17 +18,22 @@ pub(crate) struct Reload {
 }
 
 pub(crate) fn run(reload: &Reload) -> Result<ExitCode> {
-    let socket = reload.settings.load()?.config.mta.control;
     let mut restart = Vec::new();
+    let loaded = reload.settings.load().context(UNCHANGED)?;
+    let socket = loaded.config.mta.control;
     ask(&socket, &Request::Reload, |answer| {
         if let Answer::Reloaded { restart: keys } = answer {
             restart = keys;
         }
         Ok(())
-    })?;
+    })
+    .context(UNCHANGED)?;
     write!(anstream::stdout(), "{}", report(&restart))?;
     Ok(ExitCode::SUCCESS)
 }
+
+/// What is wrong is found before anything is taken over.
+const UNCHANGED: &str = "nothing was reloaded";
 
 fn report(restart: &[String]) -> String {
     let reloaded =
@@ -36,7 +41,7 @@ fn report(restart: &[String]) -> String {
     match restart {
         [] => reloaded.to_owned(),
         keys => format!(
-            "{reloaded}These have changed too and count after a restart (systemctl restart postroad-mta): {}\n",
+            "{reloaded}These have changed too and count after a restart (systemctl restart postroad-mta, or end `postroad up` and start it again): {}\n",
             keys.join(", ")
         ),
     }
@@ -50,9 +55,6 @@ mod tests {
     fn what_needs_a_restart_is_named() {
         assert_eq!(report(&[]).lines().count(), 1);
         let report = report(&["mta.smtp".to_owned(), "trace".to_owned()]);
-        assert!(
-            report.ends_with("(systemctl restart postroad-mta): mta.smtp, trace\n"),
-            "{report}"
-        );
+        assert!(report.ends_with("start it again): mta.smtp, trace\n"), "{report}");
     }
 }
