@@ -182,7 +182,7 @@ fn top() -> anyhow::Result<Vec<String>> {
 fn documents() -> anyhow::Result<Vec<String>> {
     let mut problems = Vec::new();
     let mut documents: BTreeSet<PathBuf> = ["README.md"].map(|name| root().join(name)).into();
-    for name in ["ARCHITECTURE.md", "CONTRIBUTING.md"] {
+    for name in ["ARCHITECTURE.md", "CONTRIBUTING.md", "OPEN.md"] {
         documents.insert(root().join("docs").join(name));
     }
     for document in documents {
