@@ -44,12 +44,13 @@ impl Witness {
         })))
     }
 
-    fn check(self, volume: &Volume) -> Result<()> {
+    /// Lines that were lost. In one cut there may be none: the agents' syncs of the whole file system write these
+    /// lines, too.
+    fn lost(self, volume: &Volume) -> Result<u64> {
         let Ok(written) = self.0.join() else { bail!("the witness panicked") };
         let kept = fs::read_to_string(volume.path("witness")).unwrap_or_default().lines().count();
         eprintln!("the witness wrote {written} lines, {kept} are left");
-        ensure!((kept as u64) < written, "that was no power cut: nothing was lost");
-        Ok(())
+        Ok(written.saturating_sub(kept as u64))
     }
 }
 
@@ -72,6 +73,7 @@ fn f02_the_transfer_agent_keeps_its_promises_through_a_real_power_cut() -> Resul
     let site = site_on(&volume, sink.address)?;
     let cuts = rounds(CUTS, 3);
     let mut account = Account::default();
+    let mut lost = 0;
     for cut in 1..=cuts {
         let mut mta = site.mta()?;
         let witness = Witness::start(&volume)?;
@@ -84,12 +86,13 @@ fn f02_the_transfer_agent_keeps_its_promises_through_a_real_power_cut() -> Resul
         let mut promised = load.stop();
         promised.forget_since(moment);
         volume.mount_again()?;
-        witness.check(&volume)?;
+        lost += witness.lost(&volume)?;
         let gone = promised.compare(sink.messages()).missing.len();
         eprintln!("cut {cut}: {} promised, {gone} of them not yet delivered", promised.promised());
         account.add(promised);
     }
 
+    ensure!(lost > 0, "these were no power cuts: nothing was lost");
     done("cuts", cuts);
     let mta = site.mta()?;
     let missing = || account.compare(sink.messages()).missing;
@@ -149,6 +152,7 @@ fn f02_the_delivery_agent_keeps_its_promises_through_a_real_power_cut() -> Resul
     let site = Site::new(&Settings { mda, ..Settings::default() })?;
     let cuts = rounds(CUTS, 3);
     let mut account = Account::default();
+    let mut lost = 0;
     for cut in 1..=cuts {
         let mut mda = site.mda()?;
         let witness = Witness::start(&volume)?;
@@ -162,13 +166,14 @@ fn f02_the_delivery_agent_keeps_its_promises_through_a_real_power_cut() -> Resul
         promised.forget_since(moment);
         account.add(promised);
         volume.mount_again()?;
-        witness.check(&volume)?;
+        lost += witness.lost(&volume)?;
         let arrived = account.compare(new_mail(&volume)?);
         ensure!(arrived.missing.is_empty(), "cut {cut}: lost {:?}", arrived.missing);
         // Each was sent once: a second copy would be the delivery agent's own.
         ensure!(arrived.second == 0, "cut {cut}: {} second copies", arrived.second);
         eprintln!("cut {cut}: {} promised so far, 0 lost", account.promised());
     }
+    ensure!(lost > 0, "these were no power cuts: nothing was lost");
     done("cuts", cuts);
     Ok(())
 }
