@@ -6,7 +6,7 @@
 #![forbid(unsafe_code)]
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
 use postroad_protocol::address::Domain;
@@ -300,6 +300,13 @@ impl Mda {
     /// checked that.
     pub fn maildir_of(&self, user: &str) -> PathBuf {
         PathBuf::from(self.maildir.replace("{user}", user))
+    }
+
+    /// The folder that all Maildirs are in: the template, as far as it doesn't depend on the user.
+    pub fn mailboxes(&self) -> PathBuf {
+        let components = Path::new(&self.maildir).components();
+        let is_users = |part: &Component<'_>| part.as_os_str().to_string_lossy().contains("{user}");
+        components.take_while(|part| !is_users(part)).collect()
     }
 
     /// The Sieve script of a user, by its template; `None` where nobody has one.

@@ -35,7 +35,8 @@ pub(crate) enum Submitter {
 }
 
 impl Submitter {
-    /// The submitter behind a session; none where anybody may send, and only to us.
+    /// The submitter behind a session; none where anybody may send, and only to us, and none where the delivery
+    /// agent brings what everybody's rules send on: one user's allowance would stop the letters of all.
     pub(crate) fn of(client: Client<'_>) -> Option<Self> {
         match (client.user, client.door, client.peer) {
             (Some(user), _, _) => Some(Self::User(user.clone())),

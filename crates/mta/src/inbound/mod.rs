@@ -25,6 +25,7 @@ pub(crate) mod submission;
 #[cfg(test)]
 pub(crate) mod tests;
 
+use std::os::unix::fs::MetadataExt as _;
 use std::sync::Arc;
 
 use postroad_accounts::Accounts;
@@ -60,6 +61,18 @@ impl Inbound {
         peer.is_this_host() || self.is_listed(peer)
     }
 
+    /// The door behind the door: among local callers the delivery agent is known by whose the mailboxes are.
+    pub(crate) async fn who_knocks(&self, door: Door, peer: &Peer) -> Door {
+        let (Door::Local, Peer::Local { uid }) = (door, peer) else { return door };
+        let mailboxes = self.config.mda.mailboxes();
+        // Their file system may hang: that is this session's trouble alone.
+        let looked_at = tokio::task::spawn_blocking(|| std::fs::metadata(mailboxes)).await;
+        match looked_at.is_ok_and(|metadata| metadata.is_ok_and(|it| it.uid() == *uid)) {
+            true => Door::DeliveryAgent,
+            false => Door::Local,
+        }
+    }
+
     /// Whether the peer is in a network that may relay without a login.
     pub(crate) fn is_listed(&self, peer: &Peer) -> bool {
         peer.ip()
@@ -78,6 +91,9 @@ pub(crate) enum Door {
     Submissions,
     /// The unix socket of local callers.
     Local,
+    /// The same socket, called by the user whose mailboxes they are: the delivery agent, with what everybody's
+    /// rules send on.
+    DeliveryAgent,
 }
 
 impl Door {
@@ -87,7 +103,7 @@ impl Door {
             Self::Smtp => "smtp",
             Self::Submission => "submission",
             Self::Submissions => "submissions",
-            Self::Local => "local",
+            Self::Local | Self::DeliveryAgent => "local",
         }
     }
 }

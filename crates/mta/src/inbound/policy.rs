@@ -170,7 +170,7 @@ impl Inbound {
     fn may_relay(&self, client: Client<'_>) -> Option<Rule> {
         match (client.user, client.door) {
             (Some(_), _) => Some(Rule::LoggedIn),
-            (None, Door::Local) => Some(Rule::LocalCaller),
+            (None, Door::Local | Door::DeliveryAgent) => Some(Rule::LocalCaller),
             (None, Door::Smtp | Door::Submission | Door::Submissions) => {
                 self.is_listed(client.peer).then_some(Rule::ListedNetwork)
             }

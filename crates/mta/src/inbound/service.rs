@@ -55,6 +55,7 @@ pub(crate) fn welcome(
 /// One connection from beginning to end.
 async fn serve(inbound: Arc<Inbound>, door: Door, io: Io, peer: Peer, slot: Slot) {
     events::connected(&peer, door);
+    let door = inbound.who_knocks(door, &peer).await;
     let ended = match secure(&inbound, door, io).await {
         Ok(io) => {
             let smtp = Server::new(settings(&inbound, door, &peer), Instant::now().into_std());
@@ -71,7 +72,7 @@ async fn secure(inbound: &Inbound, door: Door, io: Io) -> Result<Io, SessionErro
     match (door, &inbound.tls) {
         (Door::Submissions, Some(tls)) => shake_hands(inbound, tls, io).await,
         (Door::Submissions, None) => Err(SessionError::Gone), // isn't opened without a certificate
-        (Door::Smtp | Door::Submission | Door::Local, _) => Ok(io),
+        (Door::Smtp | Door::Submission | Door::Local | Door::DeliveryAgent, _) => Ok(io),
     }
 }
 
@@ -95,11 +96,11 @@ pub(crate) fn settings(inbound: &Inbound, door: Door, peer: &Peer) -> Settings {
     let mta = &inbound.config.mta;
     let tls = match (door, &inbound.tls) {
         (Door::Submissions, _) => Tls::Active,
-        (Door::Local, _) | (_, None) => Tls::Unavailable,
+        (Door::Local | Door::DeliveryAgent, _) | (_, None) => Tls::Unavailable,
         (Door::Smtp | Door::Submission, Some(_)) => Tls::Offered,
     };
     let login = match (door, mta.clear_text_login) {
-        (Door::Smtp | Door::Local, _) => LoginRule::NotOffered,
+        (Door::Smtp | Door::Local | Door::DeliveryAgent, _) => LoginRule::NotOffered,
         (Door::Submission | Door::Submissions, ClearTextLogin::Loopback) if peer.is_this_host() => {
             LoginRule::Required
         }
@@ -112,7 +113,9 @@ pub(crate) fn settings(inbound: &Inbound, door: Door, peer: &Peer) -> Settings {
         hostname: Arc::clone(&inbound.hostname),
         service: match door {
             Door::Smtp => Service::Smtp,
-            Door::Submission | Door::Submissions | Door::Local => Service::Submission,
+            Door::Submission | Door::Submissions | Door::Local | Door::DeliveryAgent => {
+                Service::Submission
+            }
         },
         tls,
         login,

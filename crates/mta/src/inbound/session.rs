@@ -256,7 +256,9 @@ impl Session {
         received.write(&mut field);
         let owner = match (&self.user, self.door) {
             (Some(user), _) => Some(Owner::User(user.clone(), self.inbound.accounts.directory())),
-            (None, Door::Local) => Some(Owner::Local(transaction.mail.reverse_path.clone())),
+            (None, Door::Local | Door::DeliveryAgent) => {
+                Some(Owner::Local(transaction.mail.reverse_path.clone()))
+            }
             (None, Door::Smtp | Door::Submission | Door::Submissions) => None,
         };
         let hostname = &self.inbound.hostname;

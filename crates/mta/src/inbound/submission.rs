@@ -43,7 +43,8 @@ impl Submission {
     /// Judges the header of `content` and says what is to change.
     pub(crate) fn fix(&self, content: &[u8], id: QueueId) -> Result<Fixes, Reply> {
         let mut fixes = Fixes::default();
-        let (mut from, mut sender, mut has_date, mut has_id) = (0, 0, false, false);
+        let (mut from, mut sender) = (0, 0);
+        let (mut has_date, mut has_id, mut has_travelled) = (false, false, false);
         let mut at = 0;
         for field in header::fields(content) {
             let end = at + field.raw.len();
@@ -55,11 +56,18 @@ impl Submission {
                 has_date = true;
             } else if field.is("Message-ID") {
                 has_id = true;
+            } else if field.is("Received") {
+                has_travelled = true;
             } else if field.is("Bcc") || field.is("Resent-Bcc") {
                 // RFC 5322 §3.6.3: blind copies stay blind.
                 fixes.removed.push(at..end);
             }
             at = end;
+        }
+        // RFC 5321 §3.9.1: a letter that somebody's rules send on is not submitted but goes on, as it came. Who
+        // claims so and lies gains nothing: a process of this host may send whatever it likes.
+        if has_travelled && matches!(self.owner, Owner::Local(_)) {
+            return Ok(Fixes::default());
         }
         // RFC 5322 §3.6: each at most once. Two of them are shown differently by different readers.
         if from > 1 || sender > 1 {

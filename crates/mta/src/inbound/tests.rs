@@ -88,6 +88,16 @@ impl Host {
         client
     }
 
+    /// Connects to the unix socket as a process of that user would, and says hello.
+    pub(crate) async fn connect_as(&self, uid: u32) -> Client {
+        let (ours, theirs) = tokio::net::UnixStream::pair().unwrap();
+        let peer = Peer::Local { uid };
+        service::welcome(&self.inbound(), Door::Local, Io::unix(ours), peer, &self.sessions);
+        let mut client = Client { io: Io::unix(theirs), read: Vec::new() };
+        client.play("S: 220\nC: EHLO localhost\nS: 250-").await;
+        client
+    }
+
     async fn dial(&self, door: Door, ip: &str) -> Client {
         let (ours, theirs) = tokio::net::UnixStream::pair().unwrap();
         let peer = Peer::Ip(SocketAddr::new(ip.parse().unwrap(), 40_000));

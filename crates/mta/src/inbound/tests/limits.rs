@@ -170,33 +170,23 @@ async fn s35_a_wrong_password_is_answered_late_and_locks_nobody_out() {
     assert!(began.elapsed() >= crate::inbound::limits::WRONG_PASSWORD_PAUSE);
 }
 
-/// A session on the unix socket, of the user with that id.
-async fn local(host: &Host, uid: u32) -> Client {
-    let (ours, theirs) = tokio::net::UnixStream::pair().unwrap();
-    let peer = Peer::Local { uid };
-    service::welcome(&host.inbound(), Door::Local, Io::unix(ours), peer, &host.sessions);
-    let mut client = Client { io: Io::unix(theirs), read: Vec::new() };
-    client.play("S: 220\nC: EHLO a\nS: 250-").await;
-    client
-}
-
 #[tokio::test]
 async fn q09_a_local_user_sends_so_many_messages_and_another_is_not_in_its_way() {
     let host = Host::start_with(|config| config.mta.messages_per_user_max = 3).await;
     // One begun in each session counts: none of them gets past by being at the same time.
     let mut sessions = Vec::new();
     for _ in 0..3 {
-        let mut client = local(&host, 1_000).await;
+        let mut client = host.connect_as(1_000).await;
         client.play("C: MAIL FROM:<a@our.example>\nS: 250").await;
         sessions.push(client);
     }
-    let mut fourth = local(&host, 1_000).await;
+    let mut fourth = host.connect_as(1_000).await;
     fourth.play("C: MAIL FROM:<a@our.example>\nS: 452 4.7.1 You may send 3 messages an hour").await;
     for client in &mut sessions {
         client.play("C: RCPT TO:<x@third.example>\nS: 250\nC: DATA\nS: 354\nC: .\nS: 250").await;
     }
     assert_eq!(host.queued().await.len(), 3);
-    let mut other = local(&host, 1_001).await;
+    let mut other = host.connect_as(1_001).await;
     let reply = other.deliver("b@our.example", &["x@third.example"], b"A: b\r\n").await;
     assert!(reply.starts_with("250"), "{reply}");
     // Who relays by its network isn't counted, and neither is who writes to us.
@@ -253,7 +243,7 @@ async fn q09_octets_are_counted_announced_or_not() {
         config.mta.octets_per_user_max = 200_000;
     })
     .await;
-    let mut client = local(&host, 1_000).await;
+    let mut client = host.connect_as(1_000).await;
     let content = b"0123456789abcdef\r\n".repeat(6_000);
     let reply = client.deliver("a@our.example", &["x@third.example"], &content).await;
     assert!(reply.starts_with("250"), "{reply}");

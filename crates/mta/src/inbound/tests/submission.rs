@@ -1,5 +1,7 @@
 //! What submission adds, checks and removes (RFC 6409), row S41.
 
+use std::os::unix::fs::MetadataExt as _;
+
 use super::*;
 
 async fn logged_in(host: &Host) -> Client {
@@ -65,14 +67,48 @@ async fn s41_nobody_sends_as_somebody_else() {
     }
 }
 
+/// What a user's rules send on: it has been under way already.
+const SENT_ON: &[u8] =
+    b"Received: from a.example by mx.our.example; Sun, 29 Nov 2026 12:00:00 +0000\r\n\
+    From: x@a.example\r\nFrom: y@a.example\r\nBcc: z@a.example\r\n\r\nhello\r\n";
+
+#[tokio::test] // Tests RFC 5321 §3.9.1.
+async fn what_rules_send_on_goes_on_as_it_came() {
+    let host = Host::start().await;
+    let mut client = host.connect_as(33).await;
+    let reply = client.deliver("x@a.example", &["u@third.example"], SENT_ON).await;
+    assert!(reply.starts_with("250 2.0.0"), "{reply}");
+    let content = host.content().await;
+    assert!(content.ends_with(std::str::from_utf8(SENT_ON).unwrap()), "{content}");
+    // Not so for users: who has logged in submits.
+    let mut client = logged_in(&host).await;
+    let reply = client.deliver("alice@our.example", &["u@third.example"], SENT_ON).await;
+    assert!(reply.starts_with("550 5.6.0"), "{reply}");
+}
+
+#[tokio::test]
+async fn what_everybodys_rules_send_on_is_nobodys_allowance() {
+    let host = Host::start_with(|config| {
+        config.mta.messages_per_user_max = 1;
+        config.mda.maildir = format!("{}/mail/{{user}}", config.data.display());
+        std::fs::create_dir(config.mda.mailboxes()).unwrap();
+    })
+    .await;
+    let mailboxes = std::fs::metadata(host.inbound().config.mda.mailboxes()).unwrap();
+    let mut agent = host.connect_as(mailboxes.uid()).await;
+    let mut other = host.connect_as(mailboxes.uid() + 1).await;
+    for client in [&mut agent, &mut other] {
+        let reply = client.deliver("x@a.example", &["u@third.example"], SENT_ON).await;
+        assert!(reply.starts_with("250"), "{reply}");
+    }
+    other.play("C: MAIL FROM:<x@a.example>\nS: 452 4.7.1 You may send 1 messages an hour").await;
+    agent.play("C: MAIL FROM:<x@a.example>\nS: 250").await;
+}
+
 #[tokio::test]
 async fn local_callers_submit_over_the_unix_socket() {
     let host = Host::start().await;
-    let (ours, theirs) = tokio::net::UnixStream::pair().unwrap();
-    let peer = Peer::Local { uid: 33 };
-    service::welcome(&host.inbound(), Door::Local, Io::unix(ours), peer, &host.sessions);
-    let mut client = Client { io: Io::unix(theirs), read: Vec::new() };
-    client.play("S: 220\nC: EHLO localhost\nS: 250-").await;
+    let mut client = host.connect_as(33).await;
     let reply =
         client.deliver("www-data@our.example", &["u@third.example"], b"Subject: x\r\n\r\n").await;
     assert!(reply.starts_with("250 2.0.0"), "{reply}");
