@@ -16,6 +16,7 @@
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 mod os;
 mod past_cache;
@@ -36,6 +37,17 @@ pub trait Disk: Send + Sync + fmt::Debug {
     /// was written, not what is there: who has to know reads past it. Slower than [`Disk::open_read`].
     fn open_past_cache(&self, path: &Path) -> Result<Box<dyn DiskFile>, DiskError> {
         self.open_read(path)
+    }
+    /// Writes behind the end of a file that is there, in one piece whatever others append in the same moment
+    /// (O_APPEND). Not synced.
+    fn append(&self, path: &Path, octets: &[u8]) -> Result<(), DiskError> {
+        let mut file = self.open(path)?;
+        let end = file.len()?;
+        file.write_all_at(&[octets], end)
+    }
+    /// When a file's content, or a directory's names, last changed; the epoch where the disk doesn't know.
+    fn modified(&self, path: &Path) -> Result<SystemTime, DiskError> {
+        self.stat(path).map(|_| SystemTime::UNIX_EPOCH)
     }
     /// Gives the file a second name; fails with `AlreadyExists` where that name is taken.
     fn link(&self, from: &Path, to: &Path) -> Result<(), DiskError>;

@@ -1,9 +1,10 @@
 //! The real disk.
 
 use std::fs::{DirBuilder, File, OpenOptions};
-use std::io::{self, IoSlice, Read as _};
+use std::io::{self, IoSlice, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use rustix::fs::{CWD, RenameFlags};
 
@@ -51,6 +52,17 @@ impl Disk for OsDisk {
 
     fn open_past_cache(&self, path: &Path) -> Result<Box<dyn DiskFile>, DiskError> {
         Ok(Box::new(PastCache::open(path)?))
+    }
+
+    fn append(&self, path: &Path, octets: &[u8]) -> Result<(), DiskError> {
+        let mut options = OpenOptions::new();
+        options.append(true).custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed());
+        let mut file = named("open", path, options.open(path))?;
+        named("append to", path, file.write_all(octets))
+    }
+
+    fn modified(&self, path: &Path) -> Result<SystemTime, DiskError> {
+        named("stat", path, std::fs::symlink_metadata(path).and_then(|meta| meta.modified()))
     }
 
     fn link(&self, from: &Path, to: &Path) -> Result<(), DiskError> {
@@ -387,6 +399,22 @@ mod tests {
             assert_eq!(back[..read], whole[from..(from + octets).min(whole.len())], "{from}");
         }
         assert_eq!(direct.read_at(&mut [0; 4], 50_000).unwrap(), 0);
+    }
+
+    #[test]
+    fn what_is_appended_at_the_same_time_is_all_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("f");
+        OsDisk.create_new(&path).unwrap();
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                let append = || (0..100).for_each(|_| OsDisk.append(&path, b"line\n").unwrap());
+                scope.spawn(append);
+            }
+        });
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "line\n".repeat(400));
+        assert!(OsDisk.modified(&path).unwrap() > SystemTime::UNIX_EPOCH);
+        assert!(OsDisk.append(&dir.path().join("g"), b"x").is_err());
     }
 
     #[test]

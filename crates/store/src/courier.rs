@@ -48,6 +48,10 @@ impl Courier {
         }
     }
 
+    pub(crate) fn disk(&self) -> &Arc<dyn Disk> {
+        &self.disk
+    }
+
     /// Begins a letter for `maildir`.
     ///
     /// # Errors

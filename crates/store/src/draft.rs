@@ -11,7 +11,7 @@ use crate::file_name::{FileNames, with_sizes};
 use crate::flags::Flags;
 use crate::line_ends::LineEnds;
 use crate::sync_group::SyncGroup;
-use crate::{Maildir, StoreError};
+use crate::{Maildir, StoreError, Usage};
 
 /// Octets that are gathered before they are written: one system call for most letters.
 const BUFFER_OCTETS: usize = 128 * 1024;
@@ -118,6 +118,19 @@ impl Draft {
     /// Flags that it is filed with: a letter that has any goes into cur/ (maildir(5)).
     pub fn set_flags(&mut self, flags: Flags) {
         self.flags = flags;
+    }
+
+    /// What it adds to its mailbox, once all is written.
+    ///
+    /// # Errors
+    /// What the disk said: the letter can't be stored. Drop the draft.
+    pub fn usage(&mut self) -> Result<Usage, StoreError> {
+        self.ends.finish(&mut self.buffer);
+        self.flush()?;
+        match self.maildir.is_trash() || self.flags.is_trashed() {
+            true => Ok(Usage::default()),
+            false => Ok(Usage { octets: self.written, letters: 1 }),
+        }
     }
 
     /// Delivers: after `Ok` a power cut doesn't lose the letter. Letters that are delivered at the same

@@ -30,6 +30,11 @@ impl Flags {
         self.0.is_empty()
     }
 
+    /// Whether its reader would remove the letter next.
+    pub(crate) fn is_trashed(&self) -> bool {
+        self.0.contains(&'T')
+    }
+
     /// What stands at the end of a file's name.
     pub(crate) fn info(&self) -> String {
         match self.is_empty() {

@@ -19,6 +19,9 @@ const MODIFIED_BASE64: GeneralPurpose = {
     GeneralPurpose::new(&alphabet, GeneralPurposeConfig::new().with_encode_padding(false))
 };
 
+/// The folder whose letters count towards no quota (Maildir++).
+pub(crate) const TRASH: &str = "Trash";
+
 /// A folder's name: parts joined by dots, as in `Lists.rust`. It can't lead out of its Maildir.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct FolderName(String);
@@ -56,6 +59,11 @@ impl FolderName {
             true => Err(FolderNameError),
             false => Self::parse(&modified_utf7(text)),
         }
+    }
+
+    /// Whether it is [`TRASH`].
+    pub(crate) fn is_trash(&self) -> bool {
+        self.0 == TRASH
     }
 }
 

@@ -8,6 +8,7 @@
 //! | how deliveries at the same time share their syncs | `sync_group`, `pace` |
 //! | flags in a file's name | [`Flags`] |
 //! | folders: names in UTF-8, who is subscribed | `folder`, `subscriptions` |
+//! | what a mailbox may hold: `maildirsize` | [`Quota`], [`Limits`] |
 //! | CRLF on the wire, LF in the file | `line_ends` |
 //! | what goes wrong, and what a peer is told | [`StoreError`] |
 //!
@@ -31,6 +32,7 @@ mod folder;
 mod line_ends;
 mod maildir;
 mod pace;
+mod quota;
 mod small_file;
 mod subscriptions;
 mod sync_group;
@@ -41,3 +43,4 @@ pub use error::StoreError;
 pub use flags::Flags;
 pub use folder::{FolderName, FolderNameError};
 pub use maildir::Maildir;
+pub use quota::{Counted, Limits, Quota, Standing, Usage};

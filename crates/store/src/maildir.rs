@@ -51,6 +51,11 @@ impl Maildir {
         }
     }
 
+    /// Whether letters in it count towards no quota.
+    pub(crate) fn is_trash(&self) -> bool {
+        matches!(&self.kind, Kind::Folder { name, .. } if name.is_trash())
+    }
+
     /// The directory itself.
     pub fn root(&self) -> &Path {
         &self.root

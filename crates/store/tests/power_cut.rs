@@ -9,7 +9,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use postroad_disk::Disk;
-use postroad_store::{Courier, Draft, Flags, FolderName, Maildir, StoreError};
+use postroad_store::{
+    Counted, Courier, Draft, Flags, FolderName, Limits, Maildir, Quota, StoreError, Usage,
+};
 use postroad_testkit::lying_disk::{Sync, SyncOf};
 use postroad_testkit::power_cut::{Cut, Cuts, Length, Violation};
 use postroad_testkit::{FaultyDisk, LyingDisk, Plan, Random, Recording};
@@ -32,6 +34,8 @@ struct Story {
     there: usize,
     /// Folders of a mailbox that letters go into by turns; none of them is there.
     folders: &'static [&'static str],
+    /// Whether mailboxes have a quota, so that letters are counted.
+    limits: Option<Limits>,
     /// What fails on the way, and which one of its kind.
     fault: Option<(&'static str, usize, i32)>,
 }
@@ -43,8 +47,11 @@ const ONE: Story = Story {
     mailboxes: 1,
     there: 1,
     folders: &[],
+    limits: None,
     fault: None,
 };
+
+const LIMITS: Option<Limits> = Some(Limits { octets: Some(1 << 40), letters: Some(1 << 20) });
 
 const STORIES: &[Story] = &[
     ONE,
@@ -59,6 +66,31 @@ const STORIES: &[Story] = &[
         name: "five for three folders",
         letters: 5,
         folders: &["Lists", "Lists.rust", "&APw-"],
+        ..ONE
+    },
+    Story { name: "one with a quota", limits: LIMITS, ..ONE },
+    Story { name: "one for a new mailbox with a quota", there: 0, limits: LIMITS, ..ONE },
+    Story {
+        name: "nine for two with a quota",
+        letters: 9,
+        mailboxes: 2,
+        there: 2,
+        octets: 900,
+        limits: LIMITS,
+        ..ONE
+    },
+    Story {
+        name: "five for folders with a quota",
+        letters: 5,
+        folders: &["Lists", "Trash"],
+        limits: LIMITS,
+        ..ONE
+    },
+    Story {
+        name: "a full disk with a quota",
+        letters: 3,
+        limits: LIMITS,
+        fault: Some(("write", 4, ENOSPC)),
         ..ONE
     },
     Story {
@@ -106,8 +138,10 @@ impl Build {
 /// A letter, and whether (and when, in calls) it was said to be filed.
 #[derive(Debug, Clone)]
 struct Letter {
+    mailbox: Maildir,
     maildir: Maildir,
     text: Vec<u8>,
+    limits: Option<Limits>,
     filed: Option<usize>,
 }
 
@@ -119,13 +153,13 @@ fn letters(story: &Story) -> Vec<Letter> {
         let mut random = Random::new(n as u64);
         let body = (0..story.octets).map(|_| b'!' + (random.below(90) as u8));
         let text = format!("Letter: {n}\n\n").bytes().chain(body).collect();
-        let maildir = Maildir::at(format!("/mail/user{}", n % story.mailboxes));
+        let mailbox = Maildir::at(format!("/mail/user{}", n % story.mailboxes));
         let folder = story.folders.get(n % story.folders.len().max(1));
         let maildir = match folder.map(|name| FolderName::parse(name).unwrap()) {
-            Some(name) => maildir.folder(&name),
-            None => maildir,
+            Some(name) => mailbox.folder(&name),
+            None => mailbox.clone(),
         };
-        Letter { maildir, text, filed: None }
+        Letter { mailbox, maildir, text, limits: story.limits, filed: None }
     };
     (0..story.letters).map(letter).collect()
 }
@@ -170,23 +204,27 @@ fn play(build: &Build, story: &Story, seed: u64) -> (Recording, Vec<Letter>) {
 /// Delivers them: the first one alone, and all others as one group, since they come while it is under way.
 fn deliver(build: &Build, disk: &FaultyDisk, letters: &Letters) {
     let courier = Courier::new((build.disk)(disk.clone()), "host");
-    let write = |n: usize| -> Result<Draft, StoreError> {
+    let write = |n: usize| -> Result<(Draft, Option<Counted>), StoreError> {
         let letter = letters.lock().unwrap()[n].clone();
         let mut draft = courier.begin(&letter.maildir)?;
         draft.write(&letter.text)?;
         if n % 2 == 1 {
             draft.set_flags(Flags::of(&["\\Seen".to_owned()]).0);
         }
-        Ok(draft)
+        let counted = count(&courier, &letter, &mut draft)?;
+        Ok((draft, counted))
     };
-    let count = letters.lock().unwrap().len();
-    let drafts: Vec<(usize, Draft)> =
-        (0..count).filter_map(|n| Some((n, write(n).ok()?))).collect();
-    let answer = |n: usize| {
+    let number = letters.lock().unwrap().len();
+    let drafts: Vec<(usize, (Draft, Option<Counted>))> =
+        (0..number).filter_map(|n| Some((n, write(n).ok()?))).collect();
+    let answer = |n: usize, counted: Option<Counted>| {
         let (letters, disk) = (Arc::clone(letters), disk.clone());
-        move || letters.lock().unwrap()[n].filed = Some(disk.recorded())
+        move || {
+            counted.iter().for_each(Counted::stays);
+            letters.lock().unwrap()[n].filed = Some(disk.recorded());
+        }
     };
-    let mut drafts = drafts.into_iter().map(|(n, draft)| (draft, answer(n)));
+    let mut drafts = drafts.into_iter().map(|(n, (draft, counted))| (draft, answer(n, counted)));
     let at_once = build.answer == Answer::AtOnce;
     let send = move |draft: Draft, filed: Then, then: Then| {
         if at_once {
@@ -208,6 +246,19 @@ fn deliver(build: &Build, disk: &FaultyDisk, letters: &Letters) {
                 .for_each(|(draft, filed)| send(draft, Box::new(filed), Box::new(|| ())));
         };
         send(first, Box::new(filed), Box::new(then));
+    }
+}
+
+/// Counts a letter, where its mailbox has a quota.
+fn count(
+    courier: &Courier,
+    letter: &Letter,
+    draft: &mut Draft,
+) -> Result<Option<Counted>, StoreError> {
+    let quota = Quota::of(courier, &letter.mailbox, letter.limits);
+    match quota.standing()? {
+        Some(_) => Ok(Some(quota.count(draft.usage()?)?)),
+        None => Ok(None),
     }
 }
 
@@ -268,8 +319,38 @@ fn check_folders(disk: &FaultyDisk) -> Result<(), String> {
     Ok(())
 }
 
+/// Whether a quota's file, whatever was left of it, gives a sum that can be: not more than was ever written. Once
+/// that is confirmed it is what is there.
+fn check_quota(story: &Story, letters: &[Letter], disk: &FaultyDisk) -> Result<(), String> {
+    let Some(limits) = story.limits else { return Ok(()) };
+    let courier = Courier::new(Arc::new(disk.clone()), "host");
+    let all = |of: &mut dyn Iterator<Item = u64>| {
+        of.fold(Usage::default(), |sum, octets| sum.and(Usage { octets, letters: 1 }))
+    };
+    let written = all(&mut letters.iter().map(|letter| letter.text.len() as u64));
+    for n in 0..story.mailboxes {
+        let mailbox = Maildir::at(format!("/mail/user{n}"));
+        let quota = Quota::of(&courier, &mailbox, Some(limits));
+        let standing = quota.standing().map_err(|error| format!("no quota: {error}"))?.unwrap();
+        if standing.usage.octets > written.octets || standing.usage.letters > written.letters {
+            return Err(format!("{:?} were counted of {written:?}", standing.usage));
+        }
+        let counted = quota.confirmed(standing).map_err(|error| format!("no count: {error}"))?;
+        let counts = |path: &Path| {
+            path.starts_with(mailbox.root()) && !path.starts_with(mailbox.root().join(".Trash"))
+        };
+        let shown = shown(disk).into_iter().filter(|(path, _)| counts(path));
+        let there = all(&mut shown.map(|(_, text)| text.len() as u64));
+        if counted.usage != there {
+            return Err(format!("{:?} were counted and {there:?} are there", counted.usage));
+        }
+    }
+    Ok(())
+}
+
 fn check_cut(story: &Story, letters: &[Letter], cut: &Cut) -> Result<(), String> {
     check_shown(letters, cut.calls, &cut.disk)?;
+    check_quota(story, letters, &cut.disk)?;
     // The next process takes letters for all of them again, and none gets lost with the next power cut.
     let more = Story { letters: story.mailboxes, octets: 100, ..*story };
     let more = Arc::new(Mutex::new(self::letters(&more)));

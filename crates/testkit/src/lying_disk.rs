@@ -5,6 +5,7 @@
 use std::marker::Sync as Shared;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use postroad_disk::{DirEntry, Disk, DiskError, DiskFile, DiskLock, Space, Stat, Volume};
 
@@ -100,6 +101,14 @@ impl Disk for LyingDisk {
 
     fn open_past_cache(&self, path: &Path) -> Result<Box<dyn DiskFile>, DiskError> {
         self.disk.open_past_cache(path)
+    }
+
+    fn append(&self, path: &Path, octets: &[u8]) -> Result<(), DiskError> {
+        self.disk.append(path, octets)
+    }
+
+    fn modified(&self, path: &Path) -> Result<SystemTime, DiskError> {
+        self.disk.modified(path)
     }
 
     fn link(&self, from: &Path, to: &Path) -> Result<(), DiskError> {
