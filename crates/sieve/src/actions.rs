@@ -2,14 +2,15 @@
 
 use crate::extensions::copy::ImplicitKeep;
 use crate::limits;
-use crate::outcome::{Action, Filing};
+use crate::outcome::{Action, Create, Decision, Filing, Origin};
 use crate::run::Failure;
 
 /// Actions so far, and whether the implicit keep still stands (RFC 5228 §2.10.2).
 #[derive(Debug, Default)]
 pub(crate) struct Actions {
-    list: Vec<Action>,
+    list: Vec<Decision>,
     implicit_keep: ImplicitKeep,
+    discarded: Option<Origin>,
     vacation: Vacation,
 }
 
@@ -30,12 +31,21 @@ pub(crate) enum Added {
 }
 
 impl Actions {
+    fn actions(&self) -> impl Iterator<Item = &Action> {
+        self.list.iter().map(|decision| &decision.action)
+    }
+
     /// Puts an action on the list, unless the same is there.
-    pub(crate) fn add(&mut self, action: Action) -> Result<Added, Failure> {
-        if let Some(same) = self.list.iter_mut().find(|other| is_same(other, &action)) {
-            // RFC 5232 §3: of two that are one, the last flags win.
-            if let (Some(filing), Some(last)) = (filing_mut(same), filed(&action)) {
-                filing.flags.clone_from(&last.1.flags);
+    pub(crate) fn add(&mut self, action: Action, by: Origin) -> Result<Added, Failure> {
+        let mut decided = self.list.iter_mut().map(|decision| &mut decision.action);
+        if let Some(same) = decided.find(|other| is_same(other, &action)) {
+            if let (Some(filing), Some((_, last))) = (filing_mut(same), filed(&action)) {
+                // RFC 5232 §3: of two that are one, the last flags win.
+                filing.flags.clone_from(&last.flags);
+                // RFC 5490 §3.2: whoever asks for the mailbox gets it.
+                if last.create == Create::IfMissing {
+                    filing.create = Create::IfMissing;
+                }
             }
             return Ok(Added::Again);
         }
@@ -46,19 +56,19 @@ impl Actions {
             return Err(Failure::new(problem));
         }
         let is_redirect = |action: &&Action| matches!(action, Action::Redirect { .. });
-        let redirects = self.list.iter().filter(is_redirect).count();
+        let redirects = self.actions().filter(is_redirect).count();
         // RFC 5228 §4.2, §10.
         if is_redirect(&&action) && redirects >= limits::REDIRECTS_MAX {
             return Err(Failure::new(format!("more than {} redirects", limits::REDIRECTS_MAX)));
         }
         let is_notification = |action: &&Action| matches!(action, Action::Notify(_));
-        let notifications = self.list.iter().filter(is_notification).count();
+        let notifications = self.actions().filter(is_notification).count();
         // RFC 5435 §8.
         if is_notification(&&action) && notifications >= limits::NOTIFICATIONS_MAX {
             let problem = format!("more than {} notifications", limits::NOTIFICATIONS_MAX);
             return Err(Failure::new(problem));
         }
-        self.list.push(action);
+        self.list.push(Decision { action, by: Some(by) });
         Ok(Added::Yes)
     }
 
@@ -70,11 +80,9 @@ impl Actions {
             return Ok(());
         }
         let is_notify = |action: &Action| matches!(action, Action::Notify(_));
-        let problem = match (is_reject(action), self.list.iter().any(is_reject)) {
+        let problem = match (is_reject(action), self.actions().any(is_reject)) {
             (true, true) => "a letter is refused only once",
-            (true, false)
-                if self.list.iter().all(is_notify) && self.vacation == Vacation::NotYet =>
-            {
+            (true, false) if self.actions().all(is_notify) && self.vacation == Vacation::NotYet => {
                 return Ok(());
             }
             (false, false) => return Ok(()),
@@ -90,7 +98,7 @@ impl Actions {
     /// # Errors
     /// The second time (RFC 5230 §4.7), or where the letter was refused (RFC 5429 §2.4).
     pub(crate) fn note_vacation(&mut self) -> Result<(), Failure> {
-        if self.list.iter().any(|action| matches!(action, Action::Reject { .. })) {
+        if self.actions().any(|action| matches!(action, Action::Reject { .. })) {
             return Err(Failure::new("a letter that is refused isn't answered as well"));
         }
         match std::mem::replace(&mut self.vacation, Vacation::Asked) {
@@ -111,26 +119,35 @@ impl Actions {
         self.implicit_keep == ImplicitKeep::Stands
     }
 
-    /// The list, with the implicit keep where it stands.
-    pub(crate) fn into_list(mut self, filing: Filing) -> Vec<Action> {
+    /// As [`Actions::implicit_keep`], for `discard`.
+    pub(crate) fn discard(&mut self, by: Origin) {
+        self.implicit_keep(ImplicitKeep::Cancelled);
+        self.discarded.get_or_insert(by);
+    }
+
+    /// The list, with the implicit keep where it stands; and what discarded the letter.
+    pub(crate) fn into_list(mut self, filing: Filing) -> (Vec<Decision>, Option<Origin>) {
         let keep = Action::Keep(filing);
-        if self.keeps_implicitly() && !self.list.iter().any(|other| is_same(other, &keep)) {
-            self.list.push(keep);
+        if self.keeps_implicitly() && !self.actions().any(|other| is_same(other, &keep)) {
+            self.list.push(Decision { action: keep, by: None });
         }
-        self.list
+        (self.list, self.discarded)
     }
 }
 
 /// RFC 5228 §2.10.3: the same letter into the same mailbox, or to the same address, once. RFC 5293 §7: it stays
-/// the same when its header was edited.
+/// the same when its header was edited. RFC 8579 §4: which mailbox has a special use isn't known here.
 fn is_same(a: &Action, b: &Action) -> bool {
     match (a, b) {
         (Action::Redirect { to, .. }, Action::Redirect { to: to_b, .. }) => to == to_b,
         // RFC 5436 §2.7: nobody is told twice of one letter.
         (Action::Notify(a), Action::Notify(b)) => a.to == b.to,
-        _ => filed(a)
-            .zip(filed(b))
-            .is_some_and(|((mailbox, _), (mailbox_b, _))| mailbox == mailbox_b),
+        _ => filed(a).zip(filed(b)).is_some_and(|((mailbox, filing), (mailbox_b, filing_b))| {
+            let special_use = |filing: &Filing| {
+                filing.special_use.as_ref().map(|attribute| attribute.to_ascii_lowercase())
+            };
+            mailbox == mailbox_b && special_use(filing) == special_use(filing_b)
+        }),
     }
 }
 

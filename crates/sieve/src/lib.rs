@@ -27,7 +27,8 @@
 //! let script = compile("active.sieve", script)?;
 //! let message = Message::new(b"List-Id: <rust.example>\r\n\r\nHello");
 //! let outcome = script.run(&message, &Facts::default());
-//! assert!(matches!(&outcome.actions[..], [Action::FileInto { mailbox, .. }] if mailbox == "rust"));
+//! let [decision] = &outcome.actions[..] else { panic!() };
+//! assert!(matches!(&decision.action, Action::FileInto { mailbox, .. } if mailbox == "rust"));
 //! # Ok::<(), postroad_sieve::Problems>(())
 //! ```
 //!
@@ -70,8 +71,8 @@ pub use extensions::include::Location;
 pub use facts::{Facts, Mailboxes, Past, Tracing, Virus};
 pub use letter::Message;
 pub use outcome::{
-    Action, Content, Create, Fcc, Filing, Memo, MemoKind, Notification, Outcome, Refusal, Reply,
-    Rest, TraceStep,
+    Action, Content, Create, Decision, Fcc, Filing, Memo, MemoKind, Notification, Origin, Outcome,
+    Refusal, Reply, Rest, TraceStep,
 };
 pub use problem::{Place, Problem, Problems};
 pub use script::Script;

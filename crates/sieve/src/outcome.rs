@@ -13,7 +13,9 @@ use crate::problem::{Place, Problem};
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Outcome {
     /// In the order of the script, the implicit keep last. Empty: the letter is discarded.
-    pub actions: Vec<Action>,
+    pub actions: Vec<Decision>,
+    /// Which `discard` did away with the implicit keep, if one was reached.
+    pub discarded: Option<Origin>,
     /// What is to be remembered, once the actions are done.
     pub memos: Vec<Memo>,
     /// Why the script failed. The only action is then a keep, of the letter as it came, and the user is to be
@@ -23,7 +25,25 @@ pub struct Outcome {
     pub trace: Vec<TraceStep>,
 }
 
-/// One thing to be done.
+/// One thing to be done, and what wants it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision {
+    /// The thing.
+    pub action: Action,
+    /// The command; `None` for the implicit keep, which is nobody's decision.
+    pub by: Option<Origin>,
+}
+
+/// A command of a script.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// The script, one that is included perhaps.
+    pub script: Arc<str>,
+    /// Where in it.
+    pub place: Place,
+}
+
+/// What can be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
     /// Into the inbox (RFC 5228 §4.3).

@@ -15,7 +15,7 @@ use crate::facts::{Facts, Tracing};
 use crate::letter::{Letter, Message};
 use crate::limits;
 use crate::mime::Parts;
-use crate::outcome::{Action, Filing, Memo, Outcome, TraceStep};
+use crate::outcome::{Action, Decision, Filing, Memo, Origin, Outcome, TraceStep};
 use crate::problem::{Fault, FaultKind, Place};
 use crate::script::{Block, Check, Flow, Script};
 
@@ -75,11 +75,12 @@ impl<'a> Run<'a> {
             Fault { place, problem: failure.problem, hint: failure.hint, kind: FaultKind::Wrong }
                 .within(&script)
         });
-        let actions = match &error {
+        let (actions, discarded) = match &error {
             // RFC 5228 §2.10.6: all or nothing; what a failed script wanted is not done.
             Some(problem) => {
                 self.note(|| format!("failed: {}; kept in the inbox", problem.problem));
-                vec![Action::Keep(Filing::default())]
+                let keep = Action::Keep(Filing::default());
+                (vec![Decision { action: keep, by: None }], None)
             }
             None => {
                 if self.actions.keeps_implicitly() {
@@ -96,7 +97,7 @@ impl<'a> Run<'a> {
         };
         // RFC 7352 §3: a failed run has seen nothing.
         let memos = if error.is_some() { Vec::new() } else { self.memos };
-        Outcome { actions, memos, error, trace: self.trace.steps }
+        Outcome { actions, discarded, memos, error, trace: self.trace.steps }
     }
 
     pub(crate) fn block(&mut self, block: &Block) -> Result<Flow, Failure> {
@@ -133,6 +134,12 @@ impl<'a> Run<'a> {
         self.found = found;
         self.at = at;
         Ok(flow)
+    }
+
+    /// The command that is at work.
+    pub(crate) fn origin(&self) -> Origin {
+        let (script, place) = self.at.clone();
+        Origin { script, place }
     }
 
     pub(crate) fn holds(&mut self, check: &Check) -> Result<bool, Failure> {

@@ -26,7 +26,7 @@ use jiff::Zoned;
 use postroad_config::Config;
 use postroad_protocol::address::{Address, ReversePath};
 use postroad_protocol::envelope::Utf8;
-use postroad_sieve::{Facts, Mailboxes, Memo, Message, Tracing};
+use postroad_sieve::{Facts, Mailboxes, Memo, Message};
 use postroad_store::{Courier, FolderName, Maildir, StoreError};
 
 use crate::letter::Came;
@@ -143,8 +143,6 @@ impl Rules {
             environment: &[("host", parcel.host)],
             now: Zoned::now(),
             detail_separator: &self.detail_separator,
-            // The trace names the rule.
-            tracing: Tracing::On,
             ..Facts::default()
         };
         let outcome = script.run(&Message::new(&parcel.message), &facts);

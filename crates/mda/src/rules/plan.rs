@@ -4,7 +4,7 @@
 //! this letter. What is left over of its wishes is in the inbox: no letter is lost for a name.
 
 use postroad_protocol::address::{Address, ReversePath};
-use postroad_sieve::{Action, Content, Create, Fcc, Filing, Memo, Outcome, TraceStep};
+use postroad_sieve::{Action, Content, Create, Decision, Fcc, Filing, Memo, Origin, Outcome};
 use postroad_store::{Flags, FolderName, StoreError};
 
 /// What is to be done with a letter: all of it, or nothing and "later".
@@ -98,49 +98,36 @@ impl Plan {
     /// # Errors
     /// Where it can't be known whether a folder is there: the letter has to come again.
     pub(crate) fn of(outcome: Outcome, ground: &Ground<'_>) -> Result<Self, StoreError> {
-        let Outcome { actions, memos, error, trace } = outcome;
+        let Outcome { actions, discarded, memos, error, trace: _ } = outcome;
         if let Some(problem) = error {
             return Ok(Self::keep(problem.to_string()));
         }
         let mut plan = Self { memos, ..Self::default() };
-        for action in actions {
-            plan.add(action, &trace, ground)?;
+        for decision in actions {
+            plan.add(decision, ground)?;
         }
         if plan.stores.is_empty() && plan.sendings.is_empty() && plan.refusal.is_none() {
-            plan.notes.push(format!("discarded{}", by(&trace, "discard")));
+            plan.notes.push(format!("discarded{}", by(discarded.as_ref())));
         }
         Ok(plan)
     }
 
-    fn add(
-        &mut self,
-        action: Action,
-        trace: &[TraceStep],
-        ground: &Ground<'_>,
-    ) -> Result<(), StoreError> {
-        match action {
+    fn add(&mut self, decision: Decision, ground: &Ground<'_>) -> Result<(), StoreError> {
+        let by = by(decision.by.as_ref());
+        match decision.action {
             Action::Keep(filing) => {
                 // The implicit keep is nobody's decision.
-                let by = by(trace, "keep in the inbox");
                 if !by.is_empty() {
                     self.notes.push(format!("kept in the inbox{by}"));
                 }
                 self.store(Place::Inbox, filing);
             }
             Action::FileInto { mailbox, filing } => {
-                let by = by(trace, &format!("file into \"{mailbox}\""));
                 self.file_into(&mailbox, filing, &by, ground)?;
             }
-            Action::Redirect { to, content } => {
-                let by = by(trace, &format!("redirect to {to}"));
-                self.redirect(to, content, &by, ground);
-            }
-            Action::Reject { how: _, reason } => {
-                let by = by(trace, &format!("refuse: {}", reason.join(" / ")));
-                self.reject(reason, &by, ground);
-            }
+            Action::Redirect { to, content } => self.redirect(to, content, &by, ground),
+            Action::Reject { how: _, reason } => self.reject(reason, &by, ground),
             Action::Vacation(reply) => {
-                let by = by(trace, &format!("vacation: respond to {}", reply.to));
                 self.notes.push(format!("{} was told of an absence{by}", reply.to));
                 self.memos.extend(reply.memo);
                 let copy = self.copy(reply.fcc, ground)?;
@@ -149,7 +136,6 @@ impl Plan {
             }
             Action::Notify(notification) => {
                 let to = shown(&notification.to);
-                let by = by(trace, &format!("notify {to}"));
                 self.notes.push(format!("{to} was notified{by}"));
                 let copy = self.copy(notification.fcc, ground)?;
                 self.answers.push(Answer {
@@ -274,17 +260,17 @@ fn shown(addresses: &[Address]) -> String {
     addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
-/// ` by alice.sieve line 12`, where the trace names the line.
-fn by(trace: &[TraceStep], what: &str) -> String {
-    match trace.iter().find(|step| step.what == what) {
-        Some(step) => format!(" by {} line {}", step.script, step.place.line),
+/// ` by alice.sieve line 12`, where a command wants it.
+fn by(origin: Option<&Origin>) -> String {
+    match origin {
+        Some(Origin { script, place }) => format!(" by {script} line {}", place.line),
         None => String::new(),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use postroad_sieve::{Facts, Message, Tracing};
+    use postroad_sieve::{Facts, Message};
 
     use super::*;
 
@@ -297,7 +283,7 @@ mod tests {
         let script = postroad_sieve::compile("a.sieve", script.as_bytes())
             .unwrap_or_else(|error| panic!("{error}"));
         let own = [Address::parse("alice@our.example").unwrap()];
-        let facts = Facts { tracing: Tracing::On, own_addresses: &own, ..Facts::default() };
+        let facts = Facts { own_addresses: &own, ..Facts::default() };
         let outcome = script.run(&Message::new(b"Subject: x\r\nTo: a@b.example\r\n\r\n"), &facts);
         let is_there = |name: &FolderName| match name.to_string().as_str() {
             "Missing" | "Missing2" => Ok(FolderIs::Missing),

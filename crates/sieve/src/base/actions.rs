@@ -52,7 +52,8 @@ struct Discard;
 
 impl Instruction for Discard {
     fn run(&self, run: &mut Run<'_>) -> Result<Flow, Failure> {
-        run.actions.implicit_keep(ImplicitKeep::Cancelled);
+        let by = run.origin();
+        run.actions.discard(by);
         run.note(|| "discard".to_owned());
         Ok(Flow::Next)
     }
@@ -81,7 +82,8 @@ pub(crate) fn add(
     action: Action,
     what: impl FnOnce() -> String,
 ) -> Result<Flow, Failure> {
-    let added = run.actions.add(action)?;
+    let by = run.origin();
+    let added = run.actions.add(action, by)?;
     run.note(|| match added {
         Added::Yes => what(),
         Added::Again => format!("{}: that is done already", what()),

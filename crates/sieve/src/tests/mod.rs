@@ -77,12 +77,17 @@ pub(crate) fn done(script: &str, message: &str) -> String {
     described(&outcome(script, message, &facts()))
 }
 
+/// What is to be done, whatever wants it.
+pub(crate) fn actions(outcome: &Outcome) -> Vec<Action> {
+    outcome.actions.iter().map(|decision| decision.action.clone()).collect()
+}
+
 pub(crate) fn described(outcome: &Outcome) -> String {
     if let Some(error) = &outcome.error {
-        assert!(matches!(outcome.actions.as_slice(), [Action::Keep(_)]), "{outcome:?}");
+        assert!(matches!(actions(outcome).as_slice(), [Action::Keep(_)]), "{outcome:?}");
         return format!("error: {error}");
     }
-    let described: Vec<String> = outcome.actions.iter().map(describe).collect();
+    let described: Vec<String> = actions(outcome).iter().map(describe).collect();
     match described.is_empty() {
         true => "discard".to_owned(),
         false => described.join("; "),
@@ -109,7 +114,7 @@ fn how(filing: &Filing) -> String {
     format!("{special_use}{create}{flags}{edited}")
 }
 
-fn describe(action: &Action) -> String {
+pub(crate) fn describe(action: &Action) -> String {
     let edited = |content: &Content| match content {
         Content::Original => "",
         Content::Edited { .. } => " edited",

@@ -3,7 +3,7 @@
 use jiff::Zoned;
 use postroad_protocol::address::Address;
 
-use super::{described, done, outcome, refused};
+use super::{actions, described, done, outcome, refused};
 use crate::{Action, Facts, MemoKind, Past, Reply};
 
 const LETTER: &str = "From: coyote@desert.example.org\nTo: tjs@example.edu\nSubject: Cyrus bug\n\
@@ -24,7 +24,7 @@ fn facts(own: &[Address]) -> Facts<'_> {
 fn reply_with(script: &str, message: &str, facts: &Facts<'_>) -> Option<Reply> {
     let outcome = outcome(script, message, facts);
     assert_eq!(outcome.error, None);
-    outcome.actions.into_iter().find_map(|action| match action {
+    actions(&outcome).into_iter().find_map(|action| match action {
         Action::Vacation(reply) => Some(reply),
         _ => None,
     })

@@ -1,6 +1,6 @@
 //! RFC 5293: editheader.
 
-use super::{MESSAGE_A, described, done, facts, outcome, refused};
+use super::{MESSAGE_A, actions, described, done, facts, outcome, refused};
 use crate::Action;
 
 /// The header that a letter is kept with.
@@ -10,7 +10,7 @@ fn header(script: &str, message: &str) -> String {
         "require [\"editheader\", \"fileinto\", \"variables\", \"encoded-character\"];\n{script}"
     );
     let outcome = outcome(&script, message, &facts());
-    let [Action::Keep(filing)] = outcome.actions.as_slice() else { panic!("{outcome:?}") };
+    let [Action::Keep(filing)] = &*actions(&outcome) else { panic!("{outcome:?}") };
     assert_eq!(outcome.error, None);
     let octets = filing.content.pieces(message.as_bytes()).concat();
     let text = String::from_utf8(octets).unwrap();
@@ -114,7 +114,7 @@ fn examples() {
     let date = "require [\"variables\", \"date\", \"editheader\"]; \
         if currentdate :matches \"std11\" \"*\" { addheader \"Processing-date\" \"${0}\"; }";
     let outcome = outcome(date, "A: b\r\n\r\n", &facts());
-    let [Action::Keep(filing)] = outcome.actions.as_slice() else { panic!("{outcome:?}") };
+    let [Action::Keep(filing)] = &*actions(&outcome) else { panic!("{outcome:?}") };
     let [header, rest] = filing.content.pieces(b"A: b\r\n\r\n");
     assert_eq!(header, b"Processing-date: Thu, 01 Jan 1970 00:00:00 +0000\r\nA: b\r\n");
     assert_eq!(rest, b"\r\n");
@@ -126,7 +126,7 @@ fn errors_and_refusals_mean_the_original() {
         "require [\"editheader\", \"variables\"]; addheader \"X\" \"y\"; redirect \"${1}\";";
     let outcome = outcome(script, MESSAGE_A, &facts());
     assert!(described(&outcome).starts_with("error"));
-    assert_eq!(outcome.actions, [Action::Keep(crate::Filing::default())]);
+    assert_eq!(actions(&outcome), [Action::Keep(crate::Filing::default())]);
     // An action sees the letter as it is when it is taken.
     let script =
         "require [\"editheader\", \"fileinto\"]; fileinto \"x\"; addheader \"X\" \"y\"; keep;";

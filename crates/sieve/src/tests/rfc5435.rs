@@ -3,7 +3,7 @@
 use jiff::Zoned;
 use postroad_protocol::address::Address;
 
-use super::{MESSAGE_A, described, done, facts, holds, outcome, refused};
+use super::{MESSAGE_A, actions, described, done, facts, holds, outcome, refused};
 use crate::{Action, Facts, Notification};
 
 const REQUIRES: &str = "require [\"enotify\", \"fileinto\", \"variables\", \"envelope\"];";
@@ -34,7 +34,7 @@ fn notification_of(script: &str, message: &str, from: &str) -> Option<Notificati
     };
     let outcome = outcome(&format!("{REQUIRES}\n{script}"), message, &facts);
     assert_eq!(outcome.error, None);
-    outcome.actions.into_iter().find_map(|action| match action {
+    actions(&outcome).into_iter().find_map(|action| match action {
         Action::Notify(notification) => Some(notification),
         _ => None,
     })

@@ -46,6 +46,7 @@ fn mailbox() {
         ("if mailboxexists [\"INBOX\", \"Other\"] { discard; }", "keep"),
         ("fileinto :create \"Other\";", "fileinto Other created"),
         ("fileinto \"Other\";", "fileinto Other"),
+        ("fileinto \"Other\"; fileinto :create \"Other\";", "fileinto Other created"),
     ] {
         assert_eq!(done("\"mailbox\"", script), expected);
     }

@@ -2,7 +2,7 @@
 
 use postroad_protocol::address::Address;
 
-use super::{described, done, facts, outcome, refused};
+use super::{actions, described, done, facts, outcome, refused};
 use crate::{Action, Facts};
 
 const REQUIRES: &str = "require [\"mime\", \"foreverypart\", \"replace\", \"enclose\", \"extracttext\", \
@@ -51,7 +51,7 @@ fn left(script: &str, message: &str) -> String {
     let facts = Facts { own_addresses: &own, ..facts() };
     let outcome = outcome(&format!("{REQUIRES}\n{script}"), message, &facts);
     assert_eq!(outcome.error, None);
-    match outcome.actions.as_slice() {
+    match actions(&outcome).as_slice() {
         [Action::Keep(filing)] => {
             String::from_utf8(filing.content.pieces(message.as_bytes()).concat()).unwrap()
         }

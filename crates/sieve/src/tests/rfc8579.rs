@@ -35,6 +35,11 @@ fn special_use() {
         (r#"if specialuse_exists "Spam" ["\\Junk", "\\Archive"] { discard; }"#, "keep"),
         (r#"fileinto :specialuse "\\Junk" "Spam";"#, "fileinto Spam or \\Junk"),
         (r#"fileinto :create :specialuse "\\Junk" "Spam";"#, "fileinto Spam or \\Junk created"),
+        // Perhaps two mailboxes, perhaps one.
+        (
+            r#"fileinto :specialuse "\\Junk" "Spam"; fileinto "Spam"; fileinto :specialuse "\\junk" "Spam";"#,
+            "fileinto Spam or \\Junk; fileinto Spam",
+        ),
     ] {
         let script = format!("require [\"fileinto\", \"special-use\", \"mailbox\"]; {script}");
         let got = described(&outcome(&script, MESSAGE_A, &Facts { mailboxes: &Store, ..facts() }));

@@ -1,6 +1,6 @@
 //! RFC 8580: fcc.
 
-use super::{facts, outcome, refused};
+use super::{actions, facts, outcome, refused};
 use crate::{Action, Create, Fcc};
 
 #[track_caller]
@@ -10,7 +10,7 @@ fn fcc(script: &str) -> Option<Fcc> {
     );
     let outcome = outcome(&script, "To: roadrunner@acme.example.com\n\n", &facts());
     assert_eq!(outcome.error, None);
-    outcome.actions.into_iter().find_map(|action| match action {
+    actions(&outcome).into_iter().find_map(|action| match action {
         Action::Vacation(reply) => reply.fcc,
         Action::Notify(notification) => notification.fcc,
         _ => None,

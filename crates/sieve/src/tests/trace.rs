@@ -1,6 +1,6 @@
 //! What a trace says, for `sieve test`; and other things that hold for every script.
 
-use super::{MESSAGE_A, facts, outcome};
+use super::{MESSAGE_A, describe, facts, outcome};
 use crate::{Facts, Script, Tracing, capabilities, limits};
 
 #[track_caller]
@@ -70,4 +70,38 @@ fn every_extension_is_in_the_table() {
     {
         assert!(all.contains(&name), "{name}");
     }
+}
+
+#[test]
+fn actions_know_what_wants_them() {
+    let wants = |script: &str| {
+        let outcome = outcome(script, MESSAGE_A, &facts());
+        let at = |origin: Option<&crate::Origin>| match origin {
+            Some(origin) => format!("{}:{}", origin.script, origin.place.line),
+            None => "nobody".to_owned(),
+        };
+        let mut wants: Vec<String> = outcome
+            .actions
+            .iter()
+            .map(|decision| {
+                format!("{} for {}", describe(&decision.action), at(decision.by.as_ref()))
+            })
+            .collect();
+        wants.extend(outcome.discarded.as_ref().map(|by| format!("discard for {}", at(Some(by)))));
+        wants.join("; ")
+    };
+    for (script, expected) in [
+        ("", "keep for nobody"),
+        ("keep;\nkeep;", "keep for test:1"),
+        ("discard;\ndiscard;", "discard for test:1"),
+        ("discard;\nkeep;", "keep for test:2; discard for test:1"),
+        (
+            "require [\"fileinto\", \"copy\"];\nif true {\nfileinto :copy\n\"a\"; }\nredirect :copy \"a@b.example\";",
+            "fileinto a for test:3; redirect a@b.example for test:5; keep for nobody",
+        ),
+    ] {
+        assert_eq!(wants(script), expected, "{script}");
+    }
+    // What a failed script wanted is not what is done.
+    assert_eq!(wants("require \"variables\"; discard; redirect \"${a}\";"), "keep for nobody");
 }
