@@ -1,24 +1,21 @@
-//! The command line of `postroad-mda`.
+//! The command line of `postroad-mda`: the commands here, the flags of a delivery in
+//! [`postroad_mda::oneshot`].
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
-use postroad_mda::oneshot::Call;
+use clap::{Parser, Subcommand};
 
 /// Files letters in Maildirs: a server for LMTP, or one letter on standard input.
 #[derive(Debug, Parser)]
 #[command(
     name = "postroad-mda",
     version,
-    args_conflicts_with_subcommands = true,
-    args_override_self = true
+    override_usage = "postroad-mda [FLAGS]\n       postroad-mda COMMAND"
 )]
 pub(crate) struct Arguments {
     #[command(subcommand)]
-    pub(crate) command: Option<Command>,
-    #[command(flatten)]
-    pub(crate) delivery: Delivery,
+    pub(crate) command: Command,
 }
 
 #[derive(Debug, Subcommand)]
@@ -29,9 +26,13 @@ pub(crate) enum Command {
         #[arg(long, env = "POSTROAD_CONFIG", default_value = "/etc/postroad/postroad.toml")]
         config: PathBuf,
     },
-    /// Files one letter from standard input (the default).
-    #[command(args_override_self = true)]
-    Deliver(Delivery),
+    /// Files one letter from standard input, as without a command.
+    #[command(disable_help_flag = true)]
+    Deliver {
+        /// "postroad-mda --help" lists them.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        flags: Vec<OsString>,
+    },
     /// A user's rules: what is wrong with them, what they would do.
     Sieve {
         #[command(subcommand)]
@@ -66,49 +67,4 @@ pub(crate) enum Tool {
         #[arg(long)]
         write: bool,
     },
-}
-
-/// Values may begin with `-` and may be empty: they come from envelopes.
-#[derive(Debug, Args)]
-pub(crate) struct Delivery {
-    /// The settings; /etc/postroad/postroad.toml where it is there.
-    #[arg(long, env = "POSTROAD_CONFIG")]
-    pub(crate) config: Option<PathBuf>,
-    /// The user whose mailbox it is; without it the caller.
-    #[arg(short = 'd', value_name = "USER", allow_hyphen_values = true)]
-    pub(crate) user: Option<OsString>,
-    /// With an @ the original recipient, else the extension of the address.
-    #[arg(short = 'a', value_name = "ARGUMENT", allow_hyphen_values = true)]
-    pub(crate) argument: Option<OsString>,
-    /// The sender.
-    #[arg(short = 'f', value_name = "SENDER", allow_hyphen_values = true)]
-    pub(crate) from: Option<OsString>,
-    /// Beside -f the final recipient, alone the sender.
-    #[arg(short = 'r', value_name = "ADDRESS", allow_hyphen_values = true)]
-    pub(crate) r: Option<OsString>,
-    /// The folder, where there is one of that name.
-    #[arg(short = 'm', value_name = "FOLDER", allow_hyphen_values = true)]
-    pub(crate) folder: Option<OsString>,
-    /// LMTP on standard input and output.
-    #[arg(short = 'l', visible_short_alias = 'z')]
-    pub(crate) lmtp: bool,
-    /// Accepted for procmail's and dovecot-lda's callers; changes nothing.
-    #[arg(short = 'Y', short_aliases = ['t', 'o', 'k', 'e'], action = clap::ArgAction::Count)]
-    pub(crate) ignored: u8,
-}
-
-impl Delivery {
-    pub(crate) fn call(self) -> Call {
-        // What isn't UTF-8 can't be a user or an address; it is told apart by its replacement characters.
-        let text =
-            |value: Option<OsString>| value.map(|value| value.to_string_lossy().into_owned());
-        Call {
-            config: self.config,
-            user: text(self.user),
-            argument: text(self.argument),
-            from: text(self.from),
-            r: text(self.r),
-            folder: text(self.folder),
-        }
-    }
 }

@@ -10,6 +10,7 @@
 //! others: whatever else a program might end with, some MTA takes for a bounce.
 #![forbid(unsafe_code)]
 
+use std::ffi::OsString;
 use std::fmt::Display;
 use std::fs::File;
 use std::io::Write as _;
@@ -18,15 +19,15 @@ use std::os::unix::fs::FileTypeExt as _;
 use std::path::Path;
 use std::process::ExitCode;
 
-use clap::Parser;
 use clap::error::ErrorKind;
-use postroad_mda::oneshot::{self, Environment, Exit, Verdict};
+use clap::{CommandFactory as _, Parser};
+use postroad_mda::oneshot::{self, Environment, Exit, Personality, Verdict, Wanted};
 
 mod arguments;
 mod server;
 mod sieve;
 
-use arguments::{Arguments, Command, Delivery};
+use arguments::{Arguments, Command};
 
 fn main() -> ExitCode {
     // One line, with the code first: the verdict that follows a panic is "try later".
@@ -37,37 +38,76 @@ fn main() -> ExitCode {
 }
 
 fn run() -> u8 {
-    let arguments = match Arguments::try_parse() {
-        Ok(arguments) => arguments,
-        Err(error)
-            if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) =>
-        {
-            // Nobody reads: nobody misses it.
-            let _ = error.print();
-            // Whoever asks has no letter. Who hands one over and asks all the same keeps it.
-            let keeps_it = may_bring_a_letter(std::io::stdin());
-            return if keeps_it { Exit::TryLater } else { Exit::Filed }.code();
-        }
-        Err(error) => return told(&Verdict::misconfigured(&error.to_string())).code(),
-    };
-    match arguments.command {
-        Some(Command::Serve { config }) => serve(&config).code(),
-        Some(Command::Deliver(delivery)) => deliver(delivery).code(),
-        Some(Command::Sieve { tool }) => sieve::run(tool),
-        None => deliver(arguments.delivery).code(),
+    let mut words = std::env::args_os();
+    let personality = Personality::of_program(&words.next().unwrap_or_default());
+    let words: Vec<OsString> = words.collect();
+    // Flags begin with "-", and only we have commands.
+    let is_command = personality == Personality::Postroad
+        && words.first().is_some_and(|word| !word.as_encoded_bytes().starts_with(b"-"));
+    match is_command {
+        true => command(words),
+        false => deliver(personality, words).code(),
     }
 }
 
-fn deliver(delivery: Delivery) -> Exit {
-    if delivery.lmtp {
-        let served = server::serve_stdio(delivery.config.as_deref());
-        return served.map_or_else(
-            |error| told(&Verdict::misconfigured(&format!("{error:#}"))),
-            |()| Exit::Filed,
-        );
+fn command(words: Vec<OsString>) -> u8 {
+    let program = OsString::from("postroad-mda");
+    match Arguments::try_parse_from(std::iter::once(program).chain(words)) {
+        Ok(Arguments { command: Command::Serve { config } }) => serve(&config).code(),
+        Ok(Arguments { command: Command::Deliver { flags } }) => {
+            deliver(Personality::Postroad, flags).code()
+        }
+        Ok(Arguments { command: Command::Sieve { tool } }) => sieve::run(tool),
+        Err(error) if error.kind() == ErrorKind::DisplayHelp => {
+            // Nobody reads: nobody misses it.
+            let _ = error.print();
+            asked().code()
+        }
+        Err(error) => told(&Verdict::misconfigured(&error.to_string())).code(),
     }
-    let environment = Environment::read(|name| std::env::var(name).ok());
-    told(&oneshot::deliver(delivery.call(), environment, std::io::stdin()))
+}
+
+fn deliver(personality: Personality, words: Vec<OsString>) -> Exit {
+    let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+    let config = || variable("POSTROAD_CONFIG").map(Into::into);
+    match oneshot::read_command_line(personality, words) {
+        Ok(Wanted::Delivery(mut call)) => {
+            call.config = call.config.or_else(config);
+            let environment = Environment::read(|name| std::env::var(name).ok());
+            told(&oneshot::deliver(*call, environment, std::io::stdin()))
+        }
+        Ok(Wanted::Lmtp(path)) => {
+            let served = server::serve_stdio(path.or_else(config).as_deref());
+            served.map_or_else(
+                |error| told(&Verdict::misconfigured(&format!("{error:#}"))),
+                |()| Exit::Filed,
+            )
+        }
+        Ok(Wanted::Help(Personality::Postroad)) => {
+            let flags = Personality::Postroad.help();
+            // Nobody reads: nobody misses it.
+            let _ = Arguments::command().after_help(flags).print_help();
+            asked()
+        }
+        Ok(Wanted::Help(other)) => {
+            let _ = write!(std::io::stdout(), "{}", other.help());
+            asked()
+        }
+        Ok(Wanted::Version) => {
+            let version = Arguments::command().render_version();
+            let _ = write!(std::io::stdout(), "{version}");
+            asked()
+        }
+        Err(misuse) => told(&misuse.into()),
+    }
+}
+
+/// Whoever asks has no letter. Who hands one over and asks all the same keeps it.
+fn asked() -> Exit {
+    match may_bring_a_letter(std::io::stdin()) {
+        true => Exit::TryLater,
+        false => Exit::Filed,
+    }
 }
 
 fn serve(config: &Path) -> Exit {

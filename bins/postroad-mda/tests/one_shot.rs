@@ -4,86 +4,12 @@
 
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::path::Path;
+use std::process::{Command, Stdio};
 
-const LETTER: &str = "Received: from x by mx.our.example with ESMTP id 0123456789ABC; date\n\
-    Message-ID: <a@x.example>\nSubject: hello\n\n.one\nFrom here on\n";
+use place::{Called, LETTER, Place};
 
-/// A folder with settings, two users and a home.
-struct Place {
-    dir: tempfile::TempDir,
-}
-
-impl Place {
-    fn new() -> Self {
-        let place = Self { dir: tempfile::tempdir().unwrap() };
-        // As root, we become the owner of the data: a user who may come in here.
-        std::fs::set_permissions(place.dir.path(), PermissionsExt::from_mode(0o755)).unwrap();
-        place.write(
-            "users",
-            "alice:{ARGON2ID}$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHQ$\
-            aGFzaGhhc2hoYXNoaGFzaGhhc2hoYXNoaGFzaGhhc2g\n",
-        );
-        place.write(
-            "postroad.toml",
-            &format!("data = {:?}\ndomains = [\"our.example\"]\n", place.dir.path()),
-        );
-        place
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.dir.path().join(name)
-    }
-
-    fn write(&self, name: &str, text: &str) {
-        std::fs::write(self.path(name), text).unwrap();
-        std::fs::set_permissions(self.path(name), PermissionsExt::from_mode(0o600)).unwrap();
-    }
-
-    /// Calls with the settings.
-    fn call(&self, arguments: &[&str]) -> Called {
-        let config = self.path("postroad.toml").to_str().unwrap().to_owned();
-        self.run(&[&["--config", &config], arguments].concat(), &[], LETTER.as_bytes())
-    }
-
-    /// Calls with nothing but these arguments, variables and letter.
-    fn run(&self, arguments: &[&str], variables: &[(&str, &str)], letter: &[u8]) -> Called {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_postroad-mda"))
-            .args(arguments)
-            .env_clear()
-            .envs(variables.iter().copied())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        // Who refuses at once doesn't read.
-        let _ = child.stdin.take().unwrap().write_all(letter);
-        Called(child.wait_with_output().unwrap())
-    }
-
-    fn letters(&self, maildir: impl AsRef<Path>) -> Vec<String> {
-        let oracle = maildir::Maildir::from(self.dir.path().join(maildir));
-        oracle
-            .list_new()
-            .map(|entry| std::fs::read_to_string(entry.unwrap().path()).unwrap())
-            .collect()
-    }
-}
-
-struct Called(Output);
-
-impl Called {
-    /// Checks exit code and first line.
-    #[track_caller]
-    fn ends(&self, code: i32, first_line: &str) {
-        let said = String::from_utf8_lossy(&self.0.stderr).into_owned();
-        assert_eq!(self.0.status.code(), Some(code), "{said}");
-        assert!(said.lines().next().unwrap_or_default().starts_with(first_line), "{said}");
-        assert!(self.0.stdout.is_empty());
-    }
-}
+mod place;
 
 #[test]
 fn a_letter_for_a_user_of_ours() {

@@ -5,7 +5,8 @@
 //! error are bounces with Postfix), and kills a command that takes too long (which is a bounce too).
 
 use std::fmt;
-use std::io::Read;
+use std::fs::File;
+use std::os::fd::AsFd;
 use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -23,15 +24,21 @@ use crate::letter::Header;
 use crate::{limits, replies};
 
 mod call;
+mod command_line;
 mod delivery;
+mod flags;
 mod host_user;
+mod inherited;
 mod input;
+mod personality;
 mod recipient;
 mod signals;
 
-pub use call::{Call, Environment};
+pub use call::{AddedField, Call, Environment, MissingFolder};
+pub use command_line::{Misuse, Wanted, read as read_command_line};
 use delivery::Delivery;
 pub(crate) use input::Input;
+pub use personality::Personality;
 use recipient::SettingsFrom;
 use signals::Signals;
 
@@ -103,14 +110,25 @@ impl fmt::Display for Verdict {
 
 /// Files the letter on `input`. Always ends: after [`limits::ONE_SHOT_TIME_MAX`], after a panic, and when a
 /// signal asks the process to end, with [`Exit::TryLater`]. To be called before there are other threads.
-pub fn deliver(call: Call, environment: Environment, input: impl Read + Send + 'static) -> Verdict {
+pub fn deliver(call: Call, environment: Environment, input: impl AsFd) -> Verdict {
     let signals = match Signals::hold() {
         Ok(signals) => signals,
         Err(error) => return Verdict::try_later(&format!("cannot hold signals: {error}")),
     };
+    let input = match inherited::put_in_order().and_then(|()| letter(&call, input)) {
+        Ok(input) => input,
+        Err(reply) => return Verdict(reply),
+    };
     within(limits::ONE_SHOT_TIME_MAX, signals, move || {
         Verdict(file(&call, &environment, input).unwrap_or_else(|reply| reply))
     })
+}
+
+/// What is wrong with the command line: try later.
+impl From<Misuse> for Verdict {
+    fn from(misuse: Misuse) -> Self {
+        Self::misconfigured(&misuse.to_string())
+    }
 }
 
 /// Becomes the owner of the mailboxes where we are root, before a session on standard input: sendmail calls
@@ -159,16 +177,18 @@ fn within(
 }
 
 fn in_thread(name: &str, work: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
-    std::thread::Builder::new().name(name.to_owned()).spawn(work).map(drop)
+    let thread = std::thread::Builder::new().name(name.to_owned());
+    thread.stack_size(limits::ONE_SHOT_STACK_OCTETS).spawn(work).map(drop)
 }
 
-fn file(call: &Call, environment: &Environment, input: impl Read) -> Result<Reply, Reply> {
+fn file(call: &Call, environment: &Environment, letter: Letter) -> Result<Reply, Reply> {
     let (config, settings) = settings(call.config.clone())?;
     let uid = host_user::caller();
     let recipient = recipient::find(call, environment, &config, settings)?;
 
-    let mut input = Input::new(input, config.mda.message_size_max);
-    let start = input.header()?;
+    // As its owner by now, who gets no file that only others may read.
+    let mut input = Input::new(letter.open()?, config.mda.message_size_max);
+    let start = call.add_fields(input.header()?);
     let header = Header::read(&start);
     if header.is_looping(&recipient.address) {
         return Err(replies::looping());
@@ -176,7 +196,7 @@ fn file(call: &Call, environment: &Environment, input: impl Read) -> Result<Repl
     let return_path = call.sender(environment).or_else(|| header.return_path.clone());
     let delivery = Delivery {
         courier: Courier::new(Arc::new(OsDisk), &config.hostname),
-        maildir: recipient::folder(recipient.maildir.clone(), call.folder.as_deref(), &OsDisk),
+        maildir: recipient::folder(recipient.maildir.clone(), call, &OsDisk),
         return_path: return_path.unwrap_or(ReversePath::Null),
         uid,
         recipient,
@@ -185,6 +205,31 @@ fn file(call: &Call, environment: &Environment, input: impl Read) -> Result<Repl
         header,
     };
     delivery.run(&start, input)
+}
+
+/// Where the letter is.
+enum Letter {
+    On(File),
+    In(PathBuf),
+}
+
+fn letter(call: &Call, input: impl AsFd) -> Result<Letter, Reply> {
+    match &call.letter {
+        Some(path) => Ok(Letter::In(path.clone())),
+        None => inherited::letter_on(input).map(Letter::On),
+    }
+}
+
+impl Letter {
+    fn open(self) -> Result<File, Reply> {
+        match self {
+            Self::On(file) => Ok(file),
+            Self::In(path) => File::open(&path).map_err(|error| {
+                let text = format!("cannot read the letter in {}: {error}", path.display());
+                replies::misconfigured(&text)
+            }),
+        }
+    }
 }
 
 /// The settings: the file that the caller names, or the host's where there is one, or none at all.

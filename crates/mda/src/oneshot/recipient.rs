@@ -14,7 +14,7 @@ use postroad_protocol::address::Address;
 use postroad_protocol::reply::Reply;
 use postroad_store::{FolderName, Maildir};
 
-use super::call::{Call, Environment};
+use super::call::{Call, Environment, MissingFolder};
 use super::host_user::{self, HostUser};
 use crate::events::Chain;
 use crate::{mailbox, replies};
@@ -54,11 +54,19 @@ pub(super) fn find(
     config: &Config,
     settings: SettingsFrom,
 ) -> Result<Recipient, Reply> {
-    let Found { maildir, user, scripts } = match (&call.user, settings) {
+    let Found { maildir, user, mut scripts } = match (&call.user, settings) {
         (None, _) => of_caller(environment)?,
         (Some(user), SettingsFrom::File) => of_ours(user, config)?,
         (Some(user), SettingsFrom::Nowhere) => of_host_user(user, environment)?,
     };
+    if let Some(rules) = &call.rules {
+        // Without them the letter would go where it shouldn't.
+        if !rules.is_file() {
+            let text = format!("there are no rules in {}: mend the path", rules.display());
+            return Err(replies::misconfigured(&text));
+        }
+        scripts = vec![rules.clone()];
+    }
     let address = address(call, environment, config, &user)?;
     Ok(Recipient { maildir, address, user, scripts })
 }
@@ -70,15 +78,12 @@ pub(super) enum SettingsFrom {
     Nowhere,
 }
 
-/// The folder that `-m` names, where it is there; else the mailbox itself.
-pub(super) fn folder(
-    maildir: Maildir,
-    name: Option<&str>,
-    disk: &dyn postroad_disk::Disk,
-) -> Maildir {
-    let folder =
-        name.and_then(|name| FolderName::parse(name).ok()).map(|name| maildir.folder(&name));
-    match folder {
+/// The folder that the caller names, where it is there or is to be made; else the mailbox itself.
+pub(super) fn folder(maildir: Maildir, call: &Call, disk: &dyn postroad_disk::Disk) -> Maildir {
+    let name = call.folder.as_deref().and_then(|name| FolderName::parse(name).ok());
+    match name.map(|name| maildir.folder(&name)) {
+        // What can't be made there is an error of the delivery.
+        Some(folder) if call.missing_folder == MissingFolder::Created => folder,
         Some(folder) if folder.exists(disk).unwrap_or(false) => folder,
         Some(_) | None => maildir,
     }
@@ -179,11 +184,11 @@ fn address(
     config: &Config,
     name: &str,
 ) -> Result<Address, Reply> {
-    if let Some(address) = call.recipients(environment).find_map(|text| Address::parse(&text).ok())
-    {
+    let host = &config.hostname;
+    let mut named = call.recipients(environment, host);
+    if let Some(address) = named.find_map(|text| Address::parse(&text).ok()) {
         return Ok(address);
     }
-    let host = &config.hostname;
     let separator = config.accounts.detail_separator;
     let with_extension = call
         .extension(environment)

@@ -3,13 +3,16 @@
 use nix::errno::Errno;
 use nix::sys::signal::{SigSet, Signal};
 
-/// Those that ask us to end. XCPU comes where a caller's limit on processor time is used up.
-const ENDING: [Signal; 6] = [
+/// Those that ask us to end. XCPU comes where a caller's limit on processor time is used up; ALRM, VTALRM and PROF
+/// from clocks that a caller has set, which outlive exec (row M08).
+const ENDING: [Signal; 8] = [
     Signal::SIGHUP,
     Signal::SIGINT,
     Signal::SIGQUIT,
     Signal::SIGTERM,
     Signal::SIGALRM,
+    Signal::SIGVTALRM,
+    Signal::SIGPROF,
     Signal::SIGXCPU,
 ];
 
@@ -25,11 +28,14 @@ impl Default for Signals {
 
 impl Signals {
     /// Holds them, in this thread and in all that it will start. XFSZ is held for good: what is written beyond
-    /// a limit on file sizes (Postfix's local sets one, `mailbox_size_limit`) then is an error like others.
+    /// a limit on file sizes (Postfix's local sets one, `mailbox_size_limit`) then is an error like others. So
+    /// are those that mean nothing to us, and would end us (USR1 and USR2 are switches of procmail's log).
     pub(super) fn hold() -> Result<Self, Errno> {
         let ending = Self::default();
         let mut held = ending.0;
-        held.add(Signal::SIGXFSZ);
+        for signal in [Signal::SIGXFSZ, Signal::SIGUSR1, Signal::SIGUSR2, Signal::SIGIO] {
+            held.add(signal);
+        }
         held.thread_block()?;
         Ok(ending)
     }

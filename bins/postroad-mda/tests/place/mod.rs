@@ -1,0 +1,93 @@
+//! Where the delivery agent is called in tests: settings, two users, a home.
+
+#![allow(dead_code, reason = "not every test needs all of it")]
+
+use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+/// The program.
+pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_postroad-mda");
+
+pub(crate) const LETTER: &str = "Received: from x by mx.our.example with ESMTP id 0123456789ABC; date\n\
+    Message-ID: <a@x.example>\nSubject: hello\n\n.one\nFrom here on\n";
+
+/// A folder with settings, two users and a home.
+pub(crate) struct Place {
+    pub(crate) dir: tempfile::TempDir,
+}
+
+impl Place {
+    pub(crate) fn new() -> Self {
+        let place = Self { dir: tempfile::tempdir().unwrap() };
+        // As root, we become the owner of the data: a user who may come in here.
+        std::fs::set_permissions(place.dir.path(), PermissionsExt::from_mode(0o755)).unwrap();
+        place.write(
+            "users",
+            "alice:{ARGON2ID}$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHQ$\
+            aGFzaGhhc2hoYXNoaGFzaGhhc2hoYXNoaGFzaGhhc2g\n",
+        );
+        place.write(
+            "postroad.toml",
+            &format!("data = {:?}\ndomains = [\"our.example\"]\n", place.dir.path()),
+        );
+        place
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    pub(crate) fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.path(name), text).unwrap();
+        std::fs::set_permissions(self.path(name), PermissionsExt::from_mode(0o600)).unwrap();
+    }
+
+    /// Calls with the settings.
+    pub(crate) fn call(&self, arguments: &[&str]) -> Called {
+        let config = self.path("postroad.toml").to_str().unwrap().to_owned();
+        self.run(&[&["--config", &config], arguments].concat(), &[], LETTER.as_bytes())
+    }
+
+    /// Calls with nothing but these arguments, variables and letter.
+    pub(crate) fn run(
+        &self,
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+        letter: &[u8],
+    ) -> Called {
+        let mut command = Command::new(BINARY);
+        call_by(command.args(arguments).env_clear().envs(variables.iter().copied()), letter)
+    }
+
+    pub(crate) fn letters(&self, maildir: impl AsRef<Path>) -> Vec<String> {
+        let oracle = maildir::Maildir::from(self.dir.path().join(maildir));
+        oracle
+            .list_new()
+            .map(|entry| std::fs::read_to_string(entry.unwrap().path()).unwrap())
+            .collect()
+    }
+}
+
+/// Calls in this way, with this letter in a pipe.
+pub(crate) fn call_by(command: &mut Command, letter: &[u8]) -> Called {
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    // Who refuses at once doesn't read.
+    let _ = child.stdin.take().unwrap().write_all(letter);
+    Called(child.wait_with_output().unwrap())
+}
+
+pub(crate) struct Called(pub(crate) Output);
+
+impl Called {
+    /// Checks exit code and first line.
+    #[track_caller]
+    pub(crate) fn ends(&self, code: i32, first_line: &str) {
+        let said = String::from_utf8_lossy(&self.0.stderr).into_owned();
+        assert_eq!(self.0.status.code(), Some(code), "{said}");
+        assert!(said.lines().next().unwrap_or_default().starts_with(first_line), "{said}");
+        assert!(self.0.stdout.is_empty());
+    }
+}
