@@ -105,6 +105,7 @@ impl Default for Mda {
             create_folders: false,
             submit: Submit::default(),
             message_size_max: postroad_protocol::limits::MESSAGE_OCTETS_MAX,
+            delivery_time_max: Duration::from_secs(5 * 60),
         }
     }
 }

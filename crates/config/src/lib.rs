@@ -293,6 +293,9 @@ pub struct Mda {
     /// Octets of a message at most.
     #[serde(deserialize_with = "units::size")]
     pub message_size_max: u64,
+    /// How long one delivery may take; then it is "try later".
+    #[serde(deserialize_with = "units::duration")]
+    pub delivery_time_max: Duration,
 }
 
 impl Mda {

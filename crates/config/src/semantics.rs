@@ -157,6 +157,9 @@ fn transfer(config: &Config, found: &mut Found<'_>) {
     if mta.dns.timeout == Duration::ZERO {
         found.add("mta.dns.timeout", "no look-up would ever succeed: write \"1s\" or more");
     }
+    if config.mda.delivery_time_max == Duration::ZERO {
+        found.add("mda.delivery_time_max", "no letter would ever be filed: write \"1s\" or more");
+    }
 }
 
 /// Whether waits and the end of patience fit together; the keys are those of the first wait, the longest and

@@ -2,9 +2,6 @@
 
 use std::time::Duration;
 
-/// One-shot: when it gives up with 75. Postfix kills its commands at 1000 s and bounces the letter
-/// (`command_time_limit`); Exim does so after an hour.
-pub const ONE_SHOT_TIME_MAX: Duration = Duration::from_secs(900);
 /// One-shot: octets of a header that are looked at; what is behind them is taken for body.
 pub const HEADER_OCTETS_MAX: usize = 1024 * 1024;
 /// One-shot: octets that are read at once.
@@ -38,8 +35,6 @@ pub const SLOW_SYNC_WAIT: Duration = Duration::from_secs(10);
 /// LMTP: how long letters for a mailbox that hung are put off without trying it, at least: as long as a
 /// thread is stuck in it, it isn't tried either.
 pub const HANGING_REST: Duration = Duration::from_secs(60);
-/// LMTP: how long a delivery may take in all; clients wait 10 minutes (RFC 5321 §4.5.3.2.6).
-pub const DELIVERY_TIME_MAX: Duration = Duration::from_secs(5 * 60);
 /// LMTP: how long sessions may go on when the agent is asked to stop. systemd kills after 90 seconds.
 pub const DRAIN_TIME_MAX: Duration = Duration::from_secs(30);
 /// LMTP: how long a client that is turned away may take to hear it.

@@ -95,7 +95,7 @@ pub(super) async fn to_all(
     let mut progress = vec![Progress::Unwritten; paths.len()];
     let start_all = start_all(shared, &letter, &destinations, tell);
     tokio::select! {
-        () = settled(&mut progress, &mut hear) => {}
+        () = settled(&mut progress, &mut hear, shared.config.mda.delivery_time_max) => {}
         // Never ends before that: it waits for ever when all are started.
         () = start_all => {}
     }
@@ -149,9 +149,13 @@ async fn start_all(
 }
 
 /// Hears how far each is, until all are done or what is left hangs.
-async fn settled(progress: &mut [Progress], hear: &mut mpsc::UnboundedReceiver<(usize, Progress)>) {
+async fn settled(
+    progress: &mut [Progress],
+    hear: &mut mpsc::UnboundedReceiver<(usize, Progress)>,
+    time_max: Duration,
+) {
     loop {
-        let wait = patience(progress);
+        let wait = patience(progress, time_max);
         match timeout(wait, hear.recv()).await {
             Ok(Some((index, step))) => note(progress, index, step),
             // All senders are gone: what isn't done now never will be.
@@ -170,8 +174,9 @@ fn note(progress: &mut [Progress], index: usize, step: Progress) {
 }
 
 /// How long to wait for the next step. A mailbox that can't even be written while others could hangs, and
-/// the others shall not wait for it; a disk that syncs slowly mostly does so for all.
-fn patience(progress: &[Progress]) -> Duration {
+/// the others shall not wait for it; a disk that syncs slowly mostly does so for all. None takes longer than
+/// `time_max`: clients wait 10 minutes (RFC 5321 §4.5.3.2.6).
+fn patience(progress: &[Progress], time_max: Duration) -> Duration {
     let count = |fits: fn(&Progress) -> bool| progress.iter().filter(|step| fits(step)).count();
     let unwritten = count(|step| *step == Progress::Unwritten);
     let written = count(|step| *step == Progress::Written);
@@ -181,11 +186,12 @@ fn patience(progress: &[Progress]) -> Duration {
     if leaving > 0 {
         return limits::SUBMIT_WAIT;
     }
-    match (written, done) {
-        (0, 0) | (1.., 0) => limits::DELIVERY_TIME_MAX,
+    let wait = match (written, done) {
+        (0, 0) | (1.., 0) => time_max,
         (0, 1..) => limits::STRAGGLER_WAIT,
         (1.., 1..) => limits::SLOW_SYNC_WAIT,
-    }
+    };
+    wait.min(time_max)
 }
 
 /// Remembers a mailbox that hangs.

@@ -10,10 +10,10 @@ use std::os::fd::AsFd;
 use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::RecvTimeoutError;
-use std::time::Duration;
+use std::sync::mpsc::{RecvTimeoutError, SyncSender};
+use std::time::{Duration, Instant};
 
-use postroad_config::Config;
+use postroad_config::{Config, Mda};
 use postroad_disk::OsDisk;
 use postroad_protocol::address::ReversePath;
 use postroad_protocol::reply::{EnhancedStatus, Reply, Severity};
@@ -108,8 +108,8 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// Files the letter on `input`. Always ends: after [`limits::ONE_SHOT_TIME_MAX`], after a panic, and when a
-/// signal asks the process to end, with [`Exit::TryLater`]. To be called before there are other threads.
+/// Files the letter on `input`. Always ends: after `mda.delivery_time_max`, after a panic, and when a signal asks
+/// the process to end, with [`Exit::TryLater`]. To be called before there are other threads.
 pub fn deliver(call: Call, environment: Environment, input: impl AsFd) -> Verdict {
     let signals = match Signals::hold() {
         Ok(signals) => signals,
@@ -119,8 +119,9 @@ pub fn deliver(call: Call, environment: Environment, input: impl AsFd) -> Verdic
         Ok(input) => input,
         Err(reply) => return Verdict(reply),
     };
-    within(limits::ONE_SHOT_TIME_MAX, signals, move || {
-        Verdict(file(&call, &environment, input).unwrap_or_else(|reply| reply))
+    // Until the settings are read: their disk may hang, too.
+    within(Mda::default().delivery_time_max, signals, move |clock| {
+        Verdict(file(&call, &environment, input, clock).unwrap_or_else(|reply| reply))
     })
 }
 
@@ -143,37 +144,64 @@ pub fn become_owner_of_mailboxes(config: &Config) -> Result<(), Verdict> {
     }
 }
 
-/// Runs `work` in a thread of its own. Where it takes longer than `time_max`, or a signal comes, the process ends
-/// without it: what it has in tmp/ is swept, and what it has in new/ comes twice.
+/// What is heard of a delivery.
+enum News {
+    /// It may take this long in all.
+    TimeMax(Duration),
+    Ended(Verdict),
+}
+
+/// Whoever measures the time of a delivery.
+struct Clock(SyncSender<News>);
+
+impl Clock {
+    fn time_max(&self, time_max: Duration) {
+        // Whoever waits may have given up.
+        let _ = self.0.send(News::TimeMax(time_max));
+    }
+}
+
+/// Runs `work` in a thread of its own. Where it takes longer than `time_max`, or than it tells the clock itself, or
+/// a signal comes, the process ends without it: what it has in tmp/ is swept, and what it has in new/ comes twice.
 fn within(
     time_max: Duration,
     signals: Signals,
-    work: impl FnOnce() -> Verdict + Send + 'static,
+    work: impl FnOnce(&Clock) -> Verdict + Send + 'static,
 ) -> Verdict {
+    let begun = Instant::now();
     let (tell, hear) = std::sync::mpsc::sync_channel(1);
     let interrupted = tell.clone();
     let threads = in_thread("delivery", move || {
-        let verdict = std::panic::catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
+        let clock = Clock(tell);
+        let work = AssertUnwindSafe(|| work(&clock));
+        let verdict = std::panic::catch_unwind(work).unwrap_or_else(|_| {
             Verdict::try_later("The delivery agent has broken down, try again later")
         });
         // Whoever waits below may have given up.
-        let _ = tell.send(verdict);
+        let _ = clock.0.send(News::Ended(verdict));
     })
     .and_then(|()| {
         in_thread("signals", move || {
             let text = format!("The delivery was ended by {}", signals.next());
-            let _ = interrupted.send(Verdict::try_later(&text));
+            let _ = interrupted.send(News::Ended(Verdict::try_later(&text)));
         })
     });
     if let Err(error) = threads {
         return Verdict::try_later(&format!("cannot start a thread: {error}"));
     }
-    hear.recv_timeout(time_max).unwrap_or_else(|error| match error {
-        RecvTimeoutError::Timeout => {
-            Verdict::try_later("The delivery takes too long, try again later")
+    let mut time_max = time_max;
+    loop {
+        match hear.recv_timeout(time_max.saturating_sub(begun.elapsed())) {
+            Ok(News::TimeMax(other)) => time_max = other,
+            Ok(News::Ended(verdict)) => return verdict,
+            Err(RecvTimeoutError::Timeout) => {
+                return Verdict::try_later("The delivery takes too long, try again later");
+            }
+            Err(RecvTimeoutError::Disconnected) => {
+                return Verdict::try_later("The delivery was broken off");
+            }
         }
-        RecvTimeoutError::Disconnected => Verdict::try_later("The delivery was broken off"),
-    })
+    }
 }
 
 fn in_thread(name: &str, work: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
@@ -181,8 +209,14 @@ fn in_thread(name: &str, work: impl FnOnce() + Send + 'static) -> std::io::Resul
     thread.stack_size(limits::ONE_SHOT_STACK_OCTETS).spawn(work).map(drop)
 }
 
-fn file(call: &Call, environment: &Environment, letter: Letter) -> Result<Reply, Reply> {
+fn file(
+    call: &Call,
+    environment: &Environment,
+    letter: Letter,
+    clock: &Clock,
+) -> Result<Reply, Reply> {
     let (config, settings) = settings(call.config.clone())?;
+    clock.time_max(config.mda.delivery_time_max);
     let uid = host_user::caller();
     let recipient = recipient::find(call, environment, &config, settings)?;
 
@@ -254,7 +288,7 @@ mod tests {
 
     #[test]
     fn a_panic_is_try_later() {
-        let verdict = within(Duration::from_secs(60), Signals::default(), || panic!("a bug"));
+        let verdict = within(Duration::from_secs(60), Signals::default(), |_| panic!("a bug"));
         assert_eq!(verdict.exit(), Exit::TryLater);
         assert_eq!(
             verdict.to_string(),
@@ -265,7 +299,8 @@ mod tests {
     #[test]
     fn what_takes_too_long_is_try_later() {
         let (release, wait) = std::sync::mpsc::channel::<()>();
-        let verdict = within(Duration::from_millis(1), Signals::default(), move || {
+        let verdict = within(Duration::from_secs(900), Signals::default(), move |clock| {
+            clock.time_max(Duration::from_millis(1));
             // Until the other end is dropped, which is after the verdict.
             let _ = wait.recv();
             Verdict::try_later("too late")
