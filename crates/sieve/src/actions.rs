@@ -2,7 +2,7 @@
 
 use crate::extensions::copy::ImplicitKeep;
 use crate::limits;
-use crate::outcome::{Action, Create, Decision, Filing, Origin};
+use crate::outcome::{Action, Create, Decision, Filing, Origin, Try};
 use crate::run::Failure;
 
 /// Actions so far, and whether the implicit keep still stands (RFC 5228 §2.10.2).
@@ -11,6 +11,8 @@ pub(crate) struct Actions {
     list: Vec<Decision>,
     implicit_keep: ImplicitKeep,
     discarded: Option<Origin>,
+    /// What pipes do to it, if their programs take the letter.
+    piped: ImplicitKeep,
     vacation: Vacation,
 }
 
@@ -115,8 +117,16 @@ impl Actions {
         }
     }
 
+    /// Notes what a pipe does to the implicit keep, if its program takes the letter.
+    pub(crate) fn pipes(&mut self, keep: ImplicitKeep) {
+        match keep {
+            ImplicitKeep::Stands => {}
+            ImplicitKeep::Cancelled => self.piped = ImplicitKeep::Cancelled,
+        }
+    }
+
     pub(crate) fn keeps_implicitly(&self) -> bool {
-        self.implicit_keep == ImplicitKeep::Stands
+        (self.implicit_keep, self.piped) == (ImplicitKeep::Stands, ImplicitKeep::Stands)
     }
 
     /// As [`Actions::implicit_keep`], for `discard`.
@@ -127,11 +137,26 @@ impl Actions {
 
     /// The list, with the implicit keep where it stands; and what discarded the letter.
     pub(crate) fn into_list(mut self, filing: Filing) -> (Vec<Decision>, Option<Origin>) {
+        self.keep_if_pipes_fail(&filing);
         let keep = Action::Keep(filing);
         if self.keeps_implicitly() && !self.actions().any(|other| is_same(other, &keep)) {
             self.list.push(Decision { action: keep, by: None });
         }
         (self.list, self.discarded)
+    }
+
+    /// What is kept where a program doesn't take the letter. A failure that counts is as a script's that fails:
+    /// the letter as it came (RFC 5228 §2.10.6); one that doesn't leaves the implicit keep as it was without.
+    fn keep_if_pipes_fail(&mut self, implicit: &Filing) {
+        let tried = (self.implicit_keep == ImplicitKeep::Stands).then_some(implicit);
+        for decision in &mut self.list {
+            if let Action::Pipe(pipe) = &mut decision.action {
+                pipe.kept = match pipe.failure {
+                    Try::No => Some(Filing::default()),
+                    Try::Yes => tried.cloned(),
+                };
+            }
+        }
     }
 }
 
@@ -140,6 +165,11 @@ impl Actions {
 fn is_same(a: &Action, b: &Action) -> bool {
     match (a, b) {
         (Action::Redirect { to, .. }, Action::Redirect { to: to_b, .. }) => to == to_b,
+        // Deviates from "Invoking External Programs" §5.1, which lets a program be piped to once, because recipes
+        // call one with other arguments each time.
+        (Action::Pipe(a), Action::Pipe(b)) => {
+            (&a.program, &a.arguments) == (&b.program, &b.arguments)
+        }
         // RFC 5436 §2.7: nobody is told twice of one letter.
         (Action::Notify(a), Action::Notify(b)) => a.to == b.to,
         _ => filed(a).zip(filed(b)).is_some_and(|((mailbox, filing), (mailbox_b, filing_b))| {
@@ -161,6 +191,7 @@ fn filed(action: &Action) -> Option<(&str, &Filing)> {
         Action::FileInto { mailbox, filing } => Some((mailbox, filing)),
         Action::Redirect { .. }
         | Action::Reject { .. }
+        | Action::Pipe(_)
         | Action::Vacation(_)
         | Action::Notify(_) => None,
     }
@@ -171,6 +202,7 @@ fn filing_mut(action: &mut Action) -> Option<&mut Filing> {
         Action::Keep(filing) | Action::FileInto { filing, .. } => Some(filing),
         Action::Redirect { .. }
         | Action::Reject { .. }
+        | Action::Pipe(_)
         | Action::Vacation(_)
         | Action::Notify(_) => None,
     }

@@ -20,6 +20,8 @@ pub struct Facts<'a> {
     pub past: &'a dyn Past,
     /// The user's mailboxes and annotations.
     pub mailboxes: &'a dyn Mailboxes,
+    /// The programs that the user may run.
+    pub programs: &'a dyn Programs,
     /// Items of RFC 5183 §4.1, by name in lower case: host, domain, remote-host, remote-ip.
     pub environment: &'a [(&'a str, &'a str)],
     /// How likely the letter is spam, where somebody we trust has looked (RFC 5235 §3.2).
@@ -52,6 +54,7 @@ impl Default for Facts<'_> {
             own_addresses: &[],
             past: &Nothing,
             mailboxes: &Nothing,
+            programs: &Nothing,
             environment: &[],
             spam_percent: None,
             virus: None,
@@ -86,6 +89,57 @@ pub trait Mailboxes {
     fn has_special_use(&self, mailbox: Option<&str>, attribute: &str) -> bool;
 }
 
+/// The programs that the user may run.
+pub trait Programs {
+    /// Runs one to its end, within whatever limits there are.
+    ///
+    /// # Errors
+    /// [`ProgramError`].
+    fn run(&self, call: &Call<'_>) -> Result<Ran, ProgramError>;
+}
+
+/// A program that a script wants to be run.
+#[derive(Debug, Clone, Copy)]
+pub struct Call<'a> {
+    /// Its name: no slash, no leading dot, no control character.
+    pub program: &'a str,
+    /// No NUL in any; some may be empty, or begin with a hyphen.
+    pub arguments: &'a [Vec<u8>],
+    /// What it reads: the letter as the script sees it, or a text.
+    pub input: &'a [u8],
+    /// What of its output is wanted.
+    pub output: Wanted,
+}
+
+/// How much a program may say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    /// Nobody reads it.
+    Nothing,
+    /// So many octets; it may say more.
+    Beginning(usize),
+    /// All of it, or it counts for a failure.
+    Whole,
+}
+
+/// What a program came to that did not fail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ran {
+    /// It ended well, and this is what it said.
+    Output(Vec<u8>),
+    /// It was not run, for nothing is to be done.
+    Imagined,
+}
+
+/// Why a program came to nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ProgramError {
+    /// There is none of that name, for this reason.
+    Unknown(String),
+    /// It said no, or could not end, for this reason.
+    Failed(String),
+}
+
 /// What a virus scanner found (RFC 5235 §3.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Virus {
@@ -107,6 +161,12 @@ struct Nothing;
 impl Past for Nothing {
     fn remembers(&self, _: MemoKind, _: &[u8]) -> bool {
         false
+    }
+}
+
+impl Programs for Nothing {
+    fn run(&self, _: &Call<'_>) -> Result<Ran, ProgramError> {
+        Err(ProgramError::Unknown("programs can't be run here".to_owned()))
     }
 }
 

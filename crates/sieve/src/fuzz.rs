@@ -6,8 +6,8 @@
 use postroad_protocol::address::Address;
 
 use crate::{
-    Action, Facts, Library, Location, Mailboxes, MemoKind, Message, Outcome, Past, Tracing, Virus,
-    compile_with, format, limits,
+    Action, Call, Facts, Library, Location, Mailboxes, MemoKind, Message, Outcome, Past,
+    ProgramError, Programs, Ran, Tracing, Virus, compile_with, format, limits,
 };
 
 /// What one target runs.
@@ -44,6 +44,17 @@ impl Mailboxes for World<'_> {
     }
 }
 
+impl Programs for World<'_> {
+    /// They give what they are given, behind a field of their own.
+    fn run(&self, call: &Call<'_>) -> Result<Ran, ProgramError> {
+        match call.program.len() % 3 {
+            0 => Ok(Ran::Output([b"X-Filter: yes\n", call.input].concat())),
+            1 => Err(ProgramError::Unknown(call.program.to_owned())),
+            _ => Err(ProgramError::Failed(call.program.to_owned())),
+        }
+    }
+}
+
 impl Library for World<'_> {
     /// Each script is the same, so that includes go round.
     fn script(&self, _: Location, name: &str) -> Option<Vec<u8>> {
@@ -75,6 +86,7 @@ pub fn sieve(octets: &[u8]) {
         own_addresses: &own,
         past: &world,
         mailboxes: &world,
+        programs: &world,
         environment: &[("host", "mx.our.example")],
         spam_percent: Some(50),
         virus: Some(Virus::Possible),
@@ -114,6 +126,10 @@ fn check(outcome: &Outcome, message: &[u8]) {
                 assert!(octets <= message.len() + limits::MEMORY_OCTETS_MAX);
             }
             Action::Redirect { .. } => {}
+            Action::Pipe(pipe) => {
+                assert!(!pipe.program.contains('/') && !pipe.program.starts_with('.'));
+                assert!(!pipe.arguments.iter().any(|argument| argument.contains(&0)));
+            }
         }
     }
 }

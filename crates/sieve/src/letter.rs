@@ -254,6 +254,23 @@ impl<'a> Letter<'a> {
         self.set(&[fields, &head, message, &end].concat());
     }
 
+    /// Becomes this message, whatever ends its lines.
+    pub(crate) fn become_message(&mut self, message: &[u8]) {
+        let lines = memchr::memchr_iter(b'\n', message).count();
+        let mut crlf = Vec::with_capacity(message.len() + lines);
+        for line in message.split_inclusive(|octet| *octet == b'\n') {
+            match line.strip_suffix(b"\n") {
+                Some(line) => {
+                    crlf.extend_from_slice(line.strip_suffix(b"\r").unwrap_or(line));
+                    crlf.extend_from_slice(b"\r\n");
+                }
+                None => crlf.extend_from_slice(line),
+            }
+        }
+        let message = self.in_our_line_ends(&crlf);
+        self.set(&message);
+    }
+
     /// What follows the header becomes what follows it in this message.
     pub(crate) fn set_rest_of(&mut self, message: &[u8]) {
         let mut walk = header::fields(message);

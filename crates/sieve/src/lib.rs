@@ -68,11 +68,13 @@ mod text;
 pub use check::Library;
 pub use extensions::capabilities;
 pub use extensions::include::Location;
-pub use facts::{Facts, Mailboxes, Past, Tracing, Virus};
+pub use facts::{
+    Call, Facts, Mailboxes, Past, ProgramError, Programs, Ran, Tracing, Virus, Wanted,
+};
 pub use letter::Message;
 pub use outcome::{
     Action, Content, Create, Decision, Fcc, Filing, Memo, MemoKind, Notification, Origin, Outcome,
-    Refusal, Reply, Rest, TraceStep,
+    Pipe, Refusal, Reply, Rest, TraceStep, Try,
 };
 pub use problem::{Place, Problem, Problems};
 pub use script::Script;

@@ -35,6 +35,14 @@ pub const TRACE_VALUE_OCTETS_MAX: usize = 120;
 
 /// Redirects of one run (RFC 5228 §4.2, §10; row M10).
 pub const REDIRECTS_MAX: usize = 4;
+/// Programs that one run starts or pipes to; procmail's users have a handful.
+pub const PROGRAMS_MAX: usize = 16;
+/// Octets of a program's name, which is a file's; 128 characters are to be allowed.
+pub const PROGRAM_NAME_OCTETS_MAX: usize = 512;
+/// Arguments of a program; 16 are to be allowed.
+pub const PROGRAM_ARGUMENTS_MAX: usize = 64;
+/// Octets of one of them; 1,024 are to be allowed.
+pub const PROGRAM_ARGUMENT_OCTETS_MAX: usize = 16 * 1024;
 /// Actions of one run (RFC 5228 §2.10.4; row M10).
 pub const ACTIONS_MAX: usize = 32;
 const _: () = assert!(REDIRECTS_MAX <= ACTIONS_MAX);

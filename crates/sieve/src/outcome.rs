@@ -70,10 +70,36 @@ pub enum Action {
         /// Why, in lines without control characters.
         reason: Vec<String>,
     },
+    /// To a program, when all that goes before has been prepared.
+    Pipe(Pipe),
     /// An answer is sent.
     Vacation(Reply),
     /// Somebody is told.
     Notify(Notification),
+}
+
+/// A letter that a program is to be given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pipe {
+    /// As in [`Call`](crate::Call).
+    pub program: String,
+    /// As in [`Call`](crate::Call).
+    pub arguments: Vec<Vec<u8>>,
+    /// What it reads.
+    pub content: Content,
+    /// Whether its failure counts.
+    pub failure: Try,
+    /// What is kept in the inbox if the program fails for good, or isn't there.
+    pub kept: Option<Filing>,
+}
+
+/// Whether a program's failure counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Try {
+    /// It fails the delivery, or the letter is kept.
+    No,
+    /// Whatever it is: all goes on as if there had been no such action.
+    Yes,
 }
 
 /// How a letter is filed.

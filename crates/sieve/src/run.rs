@@ -32,6 +32,7 @@ pub(crate) struct Run<'a> {
     pub(crate) flags: Flags,
     pub(crate) found: Found,
     memos: Vec<Memo>,
+    programs: usize,
     budget: Budget,
     trace: Trace,
     /// The command or test that is being looked at.
@@ -55,6 +56,7 @@ impl<'a> Run<'a> {
             flags: Flags::default(),
             found: Found::default(),
             memos: Vec::new(),
+            programs: 0,
             budget: Budget::default(),
             trace: Trace { tracing: facts.tracing, steps: Vec::new(), depth: 0 },
             at: (script.name.clone(), Place::default()),
@@ -188,6 +190,15 @@ impl<'a> Run<'a> {
         }
         self.memos.push(memo);
         Ok(())
+    }
+
+    /// Counts a program that is run or piped to.
+    pub(crate) fn count_program(&mut self) -> Result<(), Failure> {
+        self.programs += 1;
+        match self.programs > limits::PROGRAMS_MAX {
+            true => Err(Failure::new(format!("more than {} programs", limits::PROGRAMS_MAX))),
+            false => Ok(()),
+        }
     }
 
     /// Takes the price of one step of a loop.

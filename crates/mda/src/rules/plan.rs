@@ -4,7 +4,7 @@
 //! this letter. What is left over of its wishes is in the inbox: no letter is lost for a name.
 
 use postroad_protocol::address::{Address, ReversePath};
-use postroad_sieve::{Action, Content, Create, Decision, Fcc, Filing, Memo, Origin, Outcome};
+use postroad_sieve::{Action, Content, Create, Decision, Fcc, Filing, Memo, Origin, Outcome, Pipe};
 use postroad_store::{Flags, FolderName, StoreError};
 
 /// What is to be done with a letter: all of it, or nothing and "later".
@@ -127,6 +127,10 @@ impl Plan {
             }
             Action::Redirect { to, content } => self.redirect(to, content, &by, ground),
             Action::Reject { how: _, reason } => self.reject(reason, &by, ground),
+            Action::Pipe(pipe) => {
+                let mistake = format!("the program \"{}\" can't be run here", pipe.program);
+                self.not_piped(pipe, mistake, &by);
+            }
             Action::Vacation(reply) => {
                 self.notes.push(format!("{} was told of an absence{by}", reply.to));
                 self.memos.extend(reply.memo);
@@ -147,6 +151,15 @@ impl Plan {
             }
         }
         Ok(())
+    }
+
+    /// A program that isn't there is a mistake, and what the script keeps then is kept.
+    fn not_piped(&mut self, pipe: Pipe, mistake: String, by: &str) {
+        self.notes.push(format!("not given to a program{by}: {mistake}"));
+        self.mistake.get_or_insert(mistake);
+        if let Some(filing) = pipe.kept {
+            self.store(Place::Inbox, filing);
+        }
     }
 
     /// Words in the protocol do for both kinds of refusal: whoever handed the letter in tells its sender.

@@ -107,6 +107,11 @@ impl<'t> Args<'t> {
         self.tag_value(tag).map(|value| texts_of(value, checker)).transpose()
     }
 
+    /// As [`Args::literals`], for the value of a tag.
+    pub(crate) fn tag_literals(&self, tag: &str) -> Option<Vec<Literal>> {
+        self.tag_value(tag).map(literals_of)
+    }
+
     /// How many positional arguments there are.
     pub(crate) fn count(&self) -> usize {
         self.positional.len()

@@ -3,7 +3,10 @@
 use crate::check::{AddedTags, Args, Extension, On, Tag};
 
 pub(super) const EXTENSION: Extension = Extension {
-    tags: &[AddedTags { on: On::Named(&["fileinto", "redirect"]), tags: &[Tag::flag("copy")] }],
+    tags: &[AddedTags {
+        on: On::Named(&["fileinto", "pipe", "redirect"]),
+        tags: &[Tag::flag("copy")],
+    }],
     ..Extension::named("copy")
 };
 

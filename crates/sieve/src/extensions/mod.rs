@@ -32,6 +32,7 @@ pub(crate) mod index;
 pub(crate) mod mailbox;
 pub(crate) mod metadata;
 pub(crate) mod mime;
+mod programs;
 pub(crate) mod regex;
 mod reject;
 pub(crate) mod relational;
@@ -83,6 +84,9 @@ const TABLE: &[&Extension] = &[
     &mime::EXTENSION,
     &replace::EXTENSION,
     &variables::EXTENSION,
+    &programs::EXECUTE,
+    &programs::FILTER,
+    &programs::PIPE,
 ];
 
 // Comparators are found by `Comparator::named`. Those of RFC 5228 §2.7.3 need no require; listing them is right.

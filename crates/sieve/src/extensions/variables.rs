@@ -11,9 +11,10 @@ use crate::check::{
 };
 use crate::limits;
 use crate::matching::{self, Matcher, Value};
-use crate::problem::Fault;
+use crate::problem::{Fault, Place};
 use crate::run::{Failure, Run, shown};
 use crate::script::{Condition, Flow, Instruction};
+use crate::syntax::Literal;
 use crate::text::{Piece, Text};
 
 pub(super) const EXTENSION: Extension = Extension {
@@ -281,9 +282,26 @@ pub(crate) fn settable(
     index: usize,
     checker: &mut Checker<'_>,
 ) -> Result<Name, Fault> {
-    let literals = args.literals(index)?;
-    let [literal] = literals.as_slice() else {
-        return Err(Fault::new(args.place_at(index), "one variable's name belongs here"));
+    settable_named(&args.literals(index)?, args.place_at(index), checker)
+}
+
+/// As [`settable`], for the value of a tag.
+pub(crate) fn settable_of_tag(
+    args: &Args<'_>,
+    tag: &str,
+    checker: &mut Checker<'_>,
+) -> Result<Option<Name>, Fault> {
+    let literals = args.tag_literals(tag);
+    literals.map(|literals| settable_named(&literals, args.place_of(tag), checker)).transpose()
+}
+
+fn settable_named(
+    literals: &[Literal],
+    place: Place,
+    checker: &mut Checker<'_>,
+) -> Result<Name, Fault> {
+    let [literal] = literals else {
+        return Err(Fault::new(place, "one variable's name belongs here"));
     };
     let name = String::from_utf8_lossy(&literal.octets);
     if let Some(global) = Name::global(&name, checker) {

@@ -5,6 +5,7 @@
 use crate::{Action, Content, Create, Facts, Filing, Message, Outcome, compile};
 
 mod printing;
+mod programs;
 mod regex;
 mod rfc3894;
 mod rfc5173;
@@ -124,6 +125,15 @@ pub(crate) fn describe(action: &Action) -> String {
         Action::FileInto { mailbox, filing } => format!("fileinto {mailbox}{}", how(filing)),
         Action::Redirect { to, content } => format!("redirect {to}{}", edited(content)),
         Action::Reject { how, reason } => format!("{how:?}: {}", reason.join(" / ")),
+        Action::Pipe(pipe) => {
+            let arguments: Vec<_> = pipe.arguments.iter().map(|a| a.escape_ascii()).collect();
+            let arguments: String = arguments.iter().map(|a| format!(" [{a}]")).collect();
+            let kept = match &pipe.kept {
+                None => String::new(),
+                Some(filing) => format!(", else keep{}", how(filing)),
+            };
+            format!("pipe {}{arguments}{}{kept}", pipe.program, edited(&pipe.content))
+        }
         Action::Vacation(reply) => format!("vacation to {}", reply.to),
         Action::Notify(notification) => {
             let to: Vec<_> = notification.to.iter().map(ToString::to_string).collect();
