@@ -254,7 +254,16 @@ fn nobody_who_listens_changes_no_exit_code() {
 fn a_signal_is_try_later() {
     use rustix::process::{Pid, Signal, kill_process};
     let place = Place::new();
-    for signal in [Signal::TERM, Signal::HUP, Signal::INT, Signal::QUIT, Signal::XCPU] {
+    for signal in [
+        Signal::TERM,
+        Signal::HUP,
+        Signal::INT,
+        Signal::QUIT,
+        Signal::XCPU,
+        Signal::ALARM,
+        Signal::VTALARM,
+        Signal::PROF,
+    ] {
         let mut child = Command::new(env!("CARGO_BIN_EXE_postroad-mda"))
             .args(["--config", place.path("postroad.toml").to_str().unwrap(), "-d", "alice"])
             .stdin(Stdio::piped())
@@ -291,28 +300,6 @@ fn m06_a_limit_on_file_sizes_is_try_later_and_leaves_nothing() {
 }
 
 impl Place {
-    /// Gives alice a script.
-    fn script(&self, text: &str) {
-        let folder = self.path("sieve");
-        let _ = std::fs::create_dir(&folder);
-        std::fs::set_permissions(&folder, PermissionsExt::from_mode(0o755)).unwrap();
-        self.write("sieve/alice.sieve", text);
-    }
-
-    /// Has letters leave through a program of these lines, which finds its folder in `$D`.
-    fn leave_by(&self, lines: &str) {
-        let program = self.path("sendmail");
-        let text = format!("#!/bin/sh\nD={}\n{lines}\n", self.dir.path().display());
-        std::fs::write(&program, text).unwrap();
-        std::fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).unwrap();
-        let settings = format!(
-            "data = {:?}\ndomains = [\"our.example\"]\nmda.submit = \"sendmail:{}\"\n",
-            self.dir.path(),
-            program.display()
-        );
-        self.write("postroad.toml", &settings);
-    }
-
     fn sieve(&self, arguments: &[&str], letter: &str) -> (i32, String, String) {
         let Called(output) = self.run(&[&["sieve"], arguments].concat(), &[], letter.as_bytes());
         let text = |octets| String::from_utf8(octets).unwrap();

@@ -155,3 +155,33 @@ fn m12_a_field_is_added_and_stays_one() {
     assert!(letter.ends_with(&format!("X-One: 1\n{LETTER}")), "{letter}");
     place.call_as("maildrop", &["-A", "X: 1\nY: 2", "-d", "alice"]).ends(75, "4.3.5 maildrop: -A ");
 }
+
+#[test]
+fn m03_nobody_becomes_root_by_another_ones_flags() {
+    let place = Place::new();
+    for program in PROGRAMS {
+        for user in ["root", "../root", "-d", "alice\n", "аlice", "daemon", ""] {
+            place.call_as(program, &["-d", user]).ends(67, "5.1.1 ");
+            // Without settings, users are those of the host.
+            place.run(&["--as", program, "-d", user], &[], LETTER.as_bytes()).ends(67, "5.1.1 ");
+        }
+    }
+    assert!(!place.path("mail").exists());
+}
+
+#[test]
+fn m07_what_an_address_says_stays_a_value() {
+    let place = Place::new();
+    let marks =
+        ["x; id", "-f", "a\nb@x.example", "$(id)@x.example", "`id`", "--config=/nowhere", ""];
+    for mark in marks {
+        for (program, arguments) in [
+            ("procmail", ["-f", mark, "-a", mark, "-d", "alice"]),
+            ("dovecot-lda", ["-f", mark, "-a", mark, "-d", "alice"]),
+            ("maildrop", ["-f", mark, "-d", "alice", "--", mark]),
+        ] {
+            place.call_as(program, &arguments).ends(0, "");
+            assert!(place.only_letter("mail/alice").ends_with(LETTER), "{arguments:?}");
+        }
+    }
+}

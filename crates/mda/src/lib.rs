@@ -15,6 +15,7 @@
 //! How a letter becomes a file that survives a power cut is `postroad-store`'s.
 #![forbid(unsafe_code)]
 
+mod children;
 mod events;
 pub mod fuzz;
 pub mod letter;

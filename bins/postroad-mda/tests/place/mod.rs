@@ -68,6 +68,28 @@ impl Place {
             .map(|entry| std::fs::read_to_string(entry.unwrap().path()).unwrap())
             .collect()
     }
+
+    /// Gives alice a script.
+    pub(crate) fn script(&self, text: &str) {
+        let folder = self.path("sieve");
+        let _ = std::fs::create_dir(&folder);
+        std::fs::set_permissions(&folder, PermissionsExt::from_mode(0o755)).unwrap();
+        self.write("sieve/alice.sieve", text);
+    }
+
+    /// Has letters leave through a program of these lines, which finds its folder in `$D`.
+    pub(crate) fn leave_by(&self, lines: &str) {
+        let program = self.path("sendmail");
+        let text = format!("#!/bin/sh\nD={}\n{lines}\n", self.dir.path().display());
+        std::fs::write(&program, text).unwrap();
+        std::fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).unwrap();
+        let settings = format!(
+            "data = {:?}\ndomains = [\"our.example\"]\nmda.submit = \"sendmail:{}\"\n",
+            self.dir.path(),
+            program.display()
+        );
+        self.write("postroad.toml", &settings);
+    }
 }
 
 /// Calls in this way, with this letter in a pipe.

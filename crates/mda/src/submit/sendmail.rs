@@ -14,7 +14,7 @@ use postroad_protocol::address::ReversePath;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
 
 use super::{Outgoing, SubmitError, with_lf};
-use crate::limits;
+use crate::{children, limits};
 
 /// How long its last words, or what is left of the letter in a pipe, are waited for when it has ended: a child
 /// of it may hold them.
@@ -27,6 +27,7 @@ pub(super) fn send(
     deadline: Instant,
 ) -> Result<(), SubmitError> {
     let run = |source| SubmitError::Run { program: program.to_owned(), source };
+    children::heed_their_ends().map_err(run)?;
     let (output, output_end) = io::pipe().map_err(run)?;
     let mut child = Command::new(program)
         .args(["-i", "-f", &sender(&letter.from), "--"])
