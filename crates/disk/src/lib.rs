@@ -76,6 +76,17 @@ pub trait Disk: Send + Sync + fmt::Debug {
     /// `WouldBlock` where another process (or another caller in ours) has it. Dropping gives it back,
     /// and so does the end of the process.
     fn lock(&self, path: &Path) -> Result<Box<dyn DiskLock>, DiskError>;
+    /// As [`Disk::lock`], one of many locks that a file stands for: `part` says which. A disk that has none says
+    /// that it is taken, and it isn't.
+    fn lock_part(&self, path: &Path, part: u64) -> Result<Box<dyn DiskLock>, DiskError> {
+        let _ = (path, part);
+        Ok(Box::new(NoLock))
+    }
+    /// What stays the same until the system starts again, and so, what was written and not synced; empty where that
+    /// isn't known.
+    fn boot(&self) -> String {
+        String::new()
+    }
     /// Opens the file system that holds `path`, to make everything on it durable in one call; `None`
     /// where there is no such call, or none that can be believed.
     fn volume(&self, path: &Path) -> Result<Option<Box<dyn Volume>>, DiskError> {
@@ -93,6 +104,12 @@ pub trait Volume: Send + Sync + fmt::Debug {
 
 /// A lock that is held until this is dropped.
 pub trait DiskLock: Send + Sync + fmt::Debug {}
+
+/// Where a disk has no locks.
+#[derive(Debug)]
+struct NoLock;
+
+impl DiskLock for NoLock {}
 
 /// An open file.
 pub trait DiskFile: Send + Sync + fmt::Debug {

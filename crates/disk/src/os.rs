@@ -6,6 +6,8 @@ use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use nix::fcntl::{FcntlArg, fcntl};
+use nix::libc;
 use rustix::fs::{CWD, RenameFlags};
 
 use crate::past_cache::PastCache;
@@ -130,11 +132,29 @@ impl Disk for OsDisk {
         Ok(named("stat", path, std::fs::symlink_metadata(path))?.dev())
     }
 
+    fn lock_part(&self, path: &Path, part: u64) -> Result<Box<dyn DiskLock>, DiskError> {
+        let file = open_lock(path)?;
+        // An octet far behind the file's end, which need not be there; "open file description" locks are the
+        // open file's, not the process's, so that two threads exclude each other too (fcntl_locking(2)).
+        let octet = libc::flock {
+            l_type: libc::F_WRLCK as libc::c_short,
+            l_whence: libc::SEEK_SET as libc::c_short,
+            l_start: (part & LOCK_PARTS).cast_signed(),
+            l_len: 1,
+            l_pid: 0,
+        };
+        named("lock a part of", path, fcntl(&file, FcntlArg::F_OFD_SETLK(&octet)))?;
+        Ok(Box::new(OsLock { _file: file }))
+    }
+
+    fn boot(&self) -> String {
+        // Where /proc isn't shown to us, nothing is known.
+        let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+        id.trim().to_owned()
+    }
+
     fn lock(&self, path: &Path) -> Result<Box<dyn DiskLock>, DiskError> {
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false).mode(0o600);
-        options.custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed());
-        let file = named("open the lock", path, options.open(path))?;
+        let file = open_lock(path)?;
         let operation = rustix::fs::FlockOperation::NonBlockingLockExclusive;
         named("lock", path, rustix::fs::flock(&file, operation))?;
         Ok(Box::new(OsLock { _file: file }))
@@ -149,6 +169,16 @@ impl Disk for OsDisk {
             .then(|| Box::new(OsVolume { file, path: path.to_owned() }) as Box<dyn Volume>))
     }
 }
+
+fn open_lock(path: &Path) -> Result<File, DiskError> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false).mode(0o600);
+    options.custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed());
+    named("open the lock", path, options.open(path))
+}
+
+/// As many octets as a lock may begin at: the end of its octet is a place in a file, too.
+const LOCK_PARTS: u64 = u64::MAX >> 2;
 
 /// File systems whose syncfs waits for the data, commits the journal and flushes the device's cache:
 /// ext4, XFS and Btrfs (linux/magic.h).
@@ -415,6 +445,19 @@ mod tests {
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "line\n".repeat(400));
         assert!(OsDisk.modified(&path).unwrap() > SystemTime::UNIX_EPOCH);
         assert!(OsDisk.append(&dir.path().join("g"), b"x").is_err());
+    }
+
+    #[test]
+    fn a_part_is_locked_by_one_at_a_time() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lock");
+        let held = OsDisk.lock_part(&path, u64::MAX).unwrap();
+        let error = OsDisk.lock_part(&path, u64::MAX).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+        assert!(OsDisk.lock_part(&path, 7).is_ok() && OsDisk.lock(&path).is_ok());
+        drop(held);
+        assert!(OsDisk.lock_part(&path, u64::MAX).is_ok());
+        assert_eq!(OsDisk.boot(), OsDisk.boot());
     }
 
     #[test]

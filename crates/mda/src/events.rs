@@ -86,6 +86,31 @@ pub(crate) fn taken_back(to: &Address, filed: &Filed) {
     warn!(to = %to, file = %filed.path.display(), "filed too late and taken back: the letter comes again");
 }
 
+/// What was delivered before came again, and nothing was done.
+pub(crate) fn repeated(header: &Header, to: &Address) {
+    info!(
+        queue_id = header.queue_id.as_deref().unwrap_or("none"),
+        message_id = header.message_id.as_deref().unwrap_or("none"),
+        to = %to,
+        "recognised as a repeat, not stored again"
+    );
+}
+
+/// The same for `postroad trace`.
+pub(crate) fn repeated_record(to: &Address) -> Event {
+    Event::Note { text: format!("{to}: recognised as a repeat") }
+}
+
+/// The letter is delivered all the same.
+pub(crate) fn repeats_unknown(to: &Address, mailbox: &Path, error: &StoreError) {
+    warn!(
+        to = %to,
+        mailbox = %mailbox.display(),
+        error = %Chain(error),
+        "cannot keep account of deliveries, a repeat may not be recognised"
+    );
+}
+
 /// Letters wait until the user or an operator has put the script in order (row M04).
 pub(crate) fn rules_unusable(to: &Address, error: &Unusable) {
     error!(to = %to, error = %Chain(error), "rules are not followed, letters wait");

@@ -28,6 +28,8 @@ pub struct Header {
     pub message_id: Option<String>,
     /// The id in the topmost `Received`: what the agent that handed it to us calls it.
     pub queue_id: Option<String>,
+    /// Where that field begins: from there on the letter is the same in each try of the same queue entry.
+    pub queue_entry: Option<usize>,
     /// Whether it begins with a field, so that fields can be put on top of it.
     pub shape: Shape,
     /// Each `Delivered-To` below the topmost `Received`.
@@ -70,7 +72,7 @@ impl Header {
                 let text = std::str::from_utf8(field.value()).unwrap_or_default();
                 header.return_path = header.return_path.take().or_else(|| reverse_path(text));
             } else {
-                header.note(&field);
+                header.note(&field, offset_of(walk.rest()) - field.raw.len());
             }
         }
         header.keep(run..message.len());
@@ -97,11 +99,12 @@ impl Header {
         rest
     }
 
-    fn note(&mut self, field: &header::Field<'_>) {
+    fn note(&mut self, field: &header::Field<'_>, offset: usize) {
         if field.is("Received") {
             self.received += 1;
             if self.received == 1 {
                 self.queue_id = id_of_received(field.value());
+                self.queue_entry = self.queue_id.as_ref().map(|_| offset);
             }
         } else if field.is("Delivered-To") && self.received > 0 {
             self.delivered_to.push(String::from_utf8_lossy(field.value()).into_owned());

@@ -5,6 +5,8 @@
 //! | one letter on standard input, as procmail is called | [`oneshot`] |
 //! | the LMTP server (RFC 2033) | [`lmtp`] |
 //! | what is put on top of a letter, what is taken out, loops | [`letter`] |
+//! | what is left to do when all is prepared, and its order | `job` |
+//! | letters that come again after a lost reply | `repeat` |
 //! | whose mailbox is where | [`mailbox`] |
 //! | users' Sieve scripts: found, run, carried out | [`rules`] |
 //! | handing over what they send on | `submit` |
@@ -18,11 +20,13 @@
 mod children;
 mod events;
 pub mod fuzz;
+mod job;
 pub mod letter;
 pub mod limits;
 pub mod lmtp;
 pub mod mailbox;
 pub mod oneshot;
+mod repeat;
 mod replies;
 pub mod rules;
 mod submit;

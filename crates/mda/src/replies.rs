@@ -20,6 +20,16 @@ pub(crate) fn dealt_with() -> Reply {
     Reply::new(250, (2, 0, 0), "Dealt with by the recipient's rules")
 }
 
+/// There already, since an earlier try of which nobody heard.
+pub(crate) fn repeated() -> Reply {
+    Reply::new(250, (2, 0, 0), "Recognised as a repeat: the letter is here already")
+}
+
+/// Another try of the same delivery is under way: how it ends isn't known yet.
+pub(crate) fn under_way() -> Reply {
+    Reply::new(451, (4, 3, 0), "The same letter is being delivered in this moment, try again later")
+}
+
 /// Refused, in the words of the recipient's rules (RFC 5429 §2.1), as far as a reply holds them: lines that fit
 /// (RFC 5321 §4.5.3.1.5), and only ASCII where nobody has asked for more (RFC 6531 §3.7.4.1).
 pub(crate) fn refused_by_rules(lines: &[String], utf8: Utf8) -> Reply {

@@ -8,8 +8,11 @@ use std::time::SystemTime;
 
 use postroad_disk::{Disk, DiskError, DiskFile, EntryKind};
 
+use crate::attempt::Attempt;
 use crate::draft::{Draft, Filed};
 use crate::file_name::{FileNames, is_abandoned};
+use crate::key::DeliveryKey;
+use crate::ledger::Ledgers;
 use crate::sync_group::SyncGroup;
 use crate::{Maildir, StoreError, small_file};
 
@@ -25,6 +28,7 @@ const KNOWN_MAX: usize = 16_384;
 pub struct Courier {
     disk: Arc<dyn Disk>,
     names: Arc<FileNames>,
+    ledgers: Arc<Ledgers>,
     known: Mutex<HashMap<PathBuf, Arc<Mutex<Standing>>>>,
     groups: Mutex<HashMap<u64, Weak<SyncGroup>>>,
 }
@@ -41,6 +45,7 @@ impl Courier {
     /// A courier for this process; `host` goes into the names of files.
     pub fn new(disk: Arc<dyn Disk>, host: &str) -> Self {
         Self {
+            ledgers: Arc::new(Ledgers::new(disk.boot())),
             disk,
             names: Arc::new(FileNames::new(host)),
             known: Mutex::default(),
@@ -98,6 +103,15 @@ impl Courier {
         // In tmp/, where what a crash leaves is swept.
         let tmp = maildir.tmp().join(self.unique_name());
         Ok(small_file::replace(self.disk.as_ref(), &tmp, &maildir.root().join(name), text)?)
+    }
+
+    /// Begins to try a delivery that may have been tried before, into a mailbox or a folder of it. `None` where
+    /// somebody else is trying it in this moment.
+    pub fn attempt(&self, maildir: &Maildir, key: DeliveryKey) -> Option<Attempt> {
+        let inbox = maildir.inbox().unwrap_or_else(|| maildir.clone());
+        // It keeps account of what leaves no letter, too. Where it can't be made, the attempt says so.
+        let _ = self.make_ready(&inbox);
+        Attempt::begin(&self.disk, &self.ledgers, inbox, key, &self.unique_name())
     }
 
     /// Takes back a letter of which nobody was told that it is there: it comes again, and once is enough.

@@ -7,8 +7,9 @@ use std::time::{Duration, SystemTime};
 
 use postroad_disk::{Disk, DiskError, DiskFile};
 
-use crate::file_name::{FileNames, with_sizes};
+use crate::file_name::{FileNames, in_full};
 use crate::flags::Flags;
+use crate::key::DeliveryKey;
 use crate::line_ends::LineEnds;
 use crate::sync_group::SyncGroup;
 use crate::{Maildir, StoreError, Usage};
@@ -32,6 +33,7 @@ pub struct Draft {
     buffer: Vec<u8>,
     written: u64,
     flags: Flags,
+    key: Option<DeliveryKey>,
     place: Place,
 }
 
@@ -94,6 +96,7 @@ impl Draft {
             buffer: Vec::new(),
             written: 0,
             flags: Flags::default(),
+            key: None,
             place: Place::Tmp,
         })
     }
@@ -131,6 +134,16 @@ impl Draft {
             true => Ok(Usage::default()),
             false => Ok(Usage { octets: self.written, letters: 1 }),
         }
+    }
+
+    /// What it is known again by.
+    pub(crate) fn set_key(&mut self, key: DeliveryKey) {
+        self.key = Some(key);
+    }
+
+    /// The mailbox or folder that it is for.
+    pub(crate) fn folder(&self) -> &Path {
+        self.maildir.root()
     }
 
     /// Delivers: after `Ok` a power cut doesn't lose the letter. Letters that are delivered at the same
@@ -198,7 +211,7 @@ impl Draft {
         let mut tries = 0;
         loop {
             let octets_with_crlf = self.written + self.ends.lines();
-            let name = with_sizes(&self.unique, self.written, octets_with_crlf);
+            let name = in_full(&self.unique, self.key, self.written, octets_with_crlf);
             let path = self.target_dir().join(name + &self.flags.info());
             match self.rename_or_link(&path) {
                 Ok(()) => {

@@ -3,12 +3,15 @@
 //! Seconds and M (microseconds) are the time, P is the process, Q counts its letters, R is drawn once per
 //! process (process numbers are reused, and hosts in containers share one name): the unique part as
 //! <https://cr.yp.to/proto/maildir.html> asks for it. S is the file's length and W its length with CRLF,
-//! as Dovecot writes them, so that nobody has to read a letter to know its size. Should a name be taken all
+//! as Dovecot writes them, so that nobody has to read a letter to know its size. Before them stands `K=` and the
+//! delivery's key, where it has one (`key.rs`): other programs leave alone what they don't know there. Should a name be taken all
 //! the same, nothing is replaced: the next name is tried.
 
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
+
+use crate::key::DeliveryKey;
 
 /// Files in tmp/ older than this belong to nobody any more (maildir(5)).
 pub(crate) const TMP_AGE_MAX: Duration = Duration::from_secs(36 * 60 * 60);
@@ -51,8 +54,14 @@ impl FileNames {
 }
 
 /// What a file is called in new/.
-pub(crate) fn with_sizes(unique: &str, octets: u64, octets_with_crlf: u64) -> String {
-    format!("{unique},S={octets},W={octets_with_crlf}")
+pub(crate) fn in_full(
+    unique: &str,
+    key: Option<DeliveryKey>,
+    octets: u64,
+    octets_with_crlf: u64,
+) -> String {
+    let key = key.map(|key| key.field()).unwrap_or_default();
+    format!("{unique}{key},S={octets},W={octets_with_crlf}")
 }
 
 /// Whether a file in tmp/ of that name belongs to nobody any more: every writer of Maildirs begins a name

@@ -6,6 +6,7 @@
 //! | what a letter's file is called | `file_name` |
 //! | a letter on its way: tmp/ → sync → new/ → sync of new/ | [`Courier`], [`Draft`] |
 //! | how deliveries at the same time share their syncs | `sync_group`, `pace` |
+//! | a delivery that is tried again after its reply was lost | [`Attempt`], [`DeliveryKey`], `ledger`, `listing` |
 //! | flags in a file's name | [`Flags`] |
 //! | folders: names in UTF-8, who is subscribed | `folder`, `subscriptions` |
 //! | what a mailbox may hold: `maildirsize` | [`Quota`], [`Limits`] |
@@ -17,19 +18,24 @@
 //! | crash after | what is on disk | who cleans up |
 //! |---|---|---|
 //! | the file was created in tmp/, written, synced | a file in tmp/, or none | [`Courier`] sweeps files older than 36 hours |
-//! | it was renamed into new/ | the whole letter, in tmp/ or in new/ | as above; nobody was told that it is there: it comes again |
+//! | it was renamed into new/ | the whole letter, in tmp/ or in new/ | as above; nobody was told that it is there: it comes again, and an [`Attempt`] finds it |
 //! | new/ was synced | the whole letter in new/ | - |
 //!
 //! All calls block; callers choose the thread. Reading Maildirs is the `maildir` crate's.
 #![forbid(unsafe_code)]
 
+mod attempt;
 mod courier;
 mod draft;
 mod error;
 mod file_name;
 mod flags;
 mod folder;
+mod key;
+mod ledger;
+mod limits;
 mod line_ends;
+mod listing;
 mod maildir;
 mod pace;
 mod quota;
@@ -37,10 +43,13 @@ mod small_file;
 mod subscriptions;
 mod sync_group;
 
+pub use attempt::{Attempt, Durably};
 pub use courier::Courier;
 pub use draft::{Draft, Filed};
 pub use error::StoreError;
 pub use flags::Flags;
 pub use folder::{FolderName, FolderNameError};
+pub use key::DeliveryKey;
+pub use ledger::Step;
 pub use maildir::Maildir;
 pub use quota::{Counted, Limits, Quota, Standing, Usage};

@@ -10,17 +10,22 @@ const OCTETS_MAX: u64 = 1024 * 1024;
 
 /// Reads one; a file that isn't there is empty.
 pub(crate) fn read(disk: &dyn Disk, path: &Path) -> Result<Vec<u8>, DiskError> {
+    read_from(disk, path, 0)
+}
+
+/// Reads what stands in one from `offset` on.
+pub(crate) fn read_from(disk: &dyn Disk, path: &Path, offset: u64) -> Result<Vec<u8>, DiskError> {
     let file = match disk.open_read(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         file => file?,
     };
-    let octets = file.len()?;
+    let octets = file.len()?.saturating_sub(offset);
     if octets > OCTETS_MAX {
         let source = io::ErrorKind::FileTooLarge.into();
         return Err(DiskError { operation: "read", path: path.to_owned(), source });
     }
     let mut content = vec![0; usize::try_from(octets).unwrap_or_default()];
-    let read = file.read_at(&mut content, 0)?;
+    let read = file.read_at(&mut content, offset)?;
     content.truncate(read);
     Ok(content)
 }

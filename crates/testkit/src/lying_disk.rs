@@ -156,6 +156,14 @@ impl Disk for LyingDisk {
         self.disk.lock(path)
     }
 
+    fn lock_part(&self, path: &Path, part: u64) -> Result<Box<dyn DiskLock>, DiskError> {
+        self.disk.lock_part(path, part)
+    }
+
+    fn boot(&self) -> String {
+        self.disk.boot()
+    }
+
     fn volume(&self, path: &Path) -> Result<Option<Box<dyn Volume>>, DiskError> {
         let volume = self.disk.volume(path)?;
         let (path, forgets) = (path.to_owned(), Arc::clone(&self.forgets));

@@ -7,16 +7,16 @@
 //! all, when "later" was answered, it takes back: the letter comes again.
 
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use postroad_protocol::address::{ForwardPath, ReversePath};
+use postroad_protocol::address::{Address, ForwardPath, ReversePath};
 use postroad_protocol::command::ClientName;
 use postroad_protocol::envelope::Utf8;
 use postroad_protocol::reply::Reply;
 use postroad_protocol::trace_fields::With;
-use postroad_store::StoreError;
+use postroad_store::{DeliveryKey, StoreError};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::timeout;
 
@@ -25,6 +25,7 @@ use super::content::Scratch;
 use super::destination::Destination;
 use super::filing::file;
 use crate::letter::Header;
+use crate::repeat::{Reading, Sameness};
 use crate::{events, limits, mailbox, replies};
 
 /// A letter with what its session knows of it.
@@ -35,6 +36,8 @@ pub(super) struct Letter {
     pub(super) rest: Option<Scratch>,
     /// All of it that is kept, once somebody's rules have asked for it.
     pub(super) whole: Mutex<Option<Bytes>>,
+    /// What it is known again by, once it was asked for.
+    pub(super) sameness: OnceLock<Option<Sameness>>,
     pub(super) return_path: ReversePath,
     pub(super) client: ClientName,
     pub(super) address: Option<IpAddr>,
@@ -66,6 +69,24 @@ impl Letter {
         *whole = Some(octets.clone());
         Ok(octets)
     }
+
+    /// What its delivery to one recipient is known again by.
+    pub(super) fn key(&self, to: &Address) -> Option<DeliveryKey> {
+        let sameness = self.sameness.get_or_init(|| {
+            let mut reading = Reading::of(&self.header)?;
+            reading.push(&self.start);
+            if let Some(rest) = &self.rest {
+                let push = |octets: &[u8]| {
+                    reading.push(octets);
+                    Ok::<_, StoreError>(())
+                };
+                // What can't be read isn't filed either.
+                rest.read(push).ok()?;
+            }
+            Some(reading.finish())
+        });
+        sameness.map(|sameness| sameness.key(to))
+    }
 }
 
 /// How far one recipient's letter is.
@@ -89,11 +110,34 @@ pub(super) async fn to_all(
     paths: Vec<ForwardPath>,
 ) -> Vec<Reply> {
     let letter = Arc::new(letter);
-    let (tell, mut hear) = mpsc::unbounded_channel();
     // What RCPT was answered may have changed since; it costs nothing to ask again.
-    let destinations: Vec<_> = paths.iter().map(|path| Destination::find(shared, path)).collect();
-    let mut progress = vec![Progress::Unwritten; paths.len()];
-    let start_all = start_all(shared, &letter, &destinations, tell);
+    let found = paths.iter().map(|path| Destination::find(shared, path));
+    // An address that is named twice is one delivery: transfer agents name it for each alias that led there.
+    let (mut destinations, mut places) = (Vec::new(), Vec::with_capacity(paths.len()));
+    for destination in found {
+        let place = destinations.iter().position(|other| *other == destination);
+        places.push(place.unwrap_or(destinations.len()));
+        if place.is_none() {
+            destinations.push(destination);
+        }
+    }
+    let all = to_each(shared, &letter, &destinations).await;
+    let reply_for = |(path, place): (&ForwardPath, usize)| {
+        let reply = all.get(place).cloned().unwrap_or_else(replies::hanging);
+        events::outcome(&letter.header, &letter.return_path, path, &reply);
+        reply
+    };
+    paths.iter().zip(places).map(reply_for).collect()
+}
+
+async fn to_each(
+    shared: &Arc<Shared>,
+    letter: &Arc<Letter>,
+    destinations: &[Result<Destination, Reply>],
+) -> Vec<Reply> {
+    let (tell, mut hear) = mpsc::unbounded_channel();
+    let mut progress = vec![Progress::Unwritten; destinations.len()];
+    let start_all = start_all(shared, letter, destinations, tell);
     tokio::select! {
         () = settled(&mut progress, &mut hear, shared.config.mda.delivery_time_max) => {}
         // Never ends before that: it waits for ever when all are started.
@@ -104,19 +148,15 @@ pub(super) async fn to_all(
     while let Some((index, step)) = hear.recv().await {
         note(&mut progress, index, step);
     }
-    let mut replies = Vec::with_capacity(paths.len());
-    for ((path, progress), destination) in paths.iter().zip(progress).zip(&destinations) {
-        let reply = match progress {
-            Progress::Done(reply) => reply,
-            Progress::Unwritten | Progress::Leaving | Progress::Written => {
-                put_off(shared, &progress, destination.as_ref().ok());
-                replies::hanging()
-            }
-        };
-        events::outcome(&letter.header, &letter.return_path, path, &reply);
-        replies.push(reply);
-    }
-    replies
+    let reply_of = |(progress, destination): (Progress, &Result<Destination, Reply>)| match progress
+    {
+        Progress::Done(reply) => reply,
+        Progress::Unwritten | Progress::Leaving | Progress::Written => {
+            put_off(shared, &progress, destination.as_ref().ok());
+            replies::hanging()
+        }
+    };
+    progress.into_iter().zip(destinations).map(reply_of).collect()
 }
 
 /// Starts each recipient's delivery, a few at once.

@@ -1,23 +1,23 @@
 //! One recipient's letter, into the mailboxes of those behind the address and wherever their rules have it.
 //!
-//! All of it blocks. All drafts are written first, then what is sent on is handed over, then the drafts are
-//! delivered: what fails leaves nothing, and the reply is "later".
+//! All of it blocks. All drafts are written first; then it is a job as any other (`job.rs`): what fails leaves
+//! nothing, and the reply is "later".
 
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use postroad_accounts::UserName;
+use postroad_observe::trace::Event;
 use postroad_protocol::reply::Reply;
 use postroad_protocol::trace_fields::From;
-use postroad_sieve::Memo;
-use postroad_store::{Draft, Filed, Maildir, StoreError};
+use postroad_store::{Draft, Maildir, StoreError};
 
 use super::Shared;
 use super::delivery::{Letter, Progress, Tell};
 use super::destination::Destination;
+use crate::job::{Finished, Job, KnownAgain, NotBegun};
 use crate::letter::{Came, OnTop};
 use crate::rules::{Mailbox, Parcel, Prepared, Recipient};
-use crate::submit::Outgoing;
 use crate::{events, mailbox, replies};
 
 /// Files one recipient's letter.
@@ -49,52 +49,52 @@ fn file_or_refuse(
     if letter.header.is_looping(&to.address) {
         return Err(replies::looping());
     }
-    let mut parts = Vec::with_capacity(to.users.len());
-    for user in &to.users {
-        let maildir = mailbox::of_user(&shared.config.mda.maildir, user);
-        let visit = shared.hanging.visit(maildir.root(), Instant::now());
-        let _visit = visit.ok_or_else(replies::hanging)?;
-        parts.push(prepare(shared, letter, &to, user, &maildir)?);
-    }
-    let mut report = Report {
+    let job = begin(shared, letter, &to)?;
+    let report = Report {
         shared: Arc::clone(shared),
         letter: Arc::clone(letter),
         to,
         index,
         tell: tell.clone(),
-        notes: Vec::new(),
-        memos: Vec::new(),
     };
-    let (mut drafts, mut sendings) = (Vec::new(), Vec::new());
-    let mut refusal = None;
-    // An alias leads to somebody.
-    let no_user = parts.is_empty().then(replies::unknown_user);
-    for Part { maildir, prepared } in parts {
-        drafts.extend(prepared.drafts);
-        sendings.extend(prepared.sendings);
-        refusal = refusal.or(prepared.refusal);
-        report.notes.extend(prepared.notes);
-        if !prepared.memos.is_empty() {
-            report.memos.push((maildir, prepared.memos));
-        }
-    }
-    if let Some(reply) = no_user.or(refusal) {
-        report.note_all();
+    if let Some(reply) = job.refusal().cloned() {
+        report.note_all(job.notes());
         return Err(reply);
     }
     // The reply "later" is out already: what is written is forgotten, or the letter would come twice.
-    let say = |step| tell.send((index, step)).is_ok();
-    if !say(Progress::Written) || !send(&report, &sendings)? {
+    if !report.say(Progress::Written) {
         return Ok(());
     }
-    deliver(report, drafts);
+    let Some(job) = send(&report, job)? else { return Ok(()) };
+    job.deliver(move |finished| report.finished(finished));
     Ok(())
 }
 
-/// One user's part of it.
-struct Part {
-    maildir: Maildir,
-    prepared: Prepared,
+/// Prepares all that the letter wants in the mailboxes of those behind the address.
+fn begin(shared: &Shared, letter: &Letter, to: &Destination) -> Result<Job, Reply> {
+    // An alias leads to somebody.
+    if to.users.is_empty() {
+        return Err(replies::unknown_user());
+    }
+    let of_user = |user| mailbox::of_user(&shared.config.mda.maildir, user);
+    let maildirs: Vec<Maildir> = to.users.iter().map(of_user).collect();
+    let visits =
+        maildirs.iter().map(|maildir| shared.hanging.visit(maildir.root(), Instant::now()));
+    let _visits = visits.collect::<Option<Vec<_>>>().ok_or_else(replies::hanging)?;
+    let prepared =
+        to.users.iter().zip(&maildirs).map(|(user, maildir)| {
+            Ok((maildir.clone(), prepare(shared, letter, to, user, maildir)?))
+        });
+    let prepared = prepared.collect::<Result<_, Reply>>()?;
+    Job::begin(prepared, letter.key(&to.address), &shared.courier).map_err(|why| match why {
+        NotBegun::UnderWay => replies::under_way(),
+        NotBegun::Store(error) => not_filed(to, &error),
+    })
+}
+
+fn not_filed(to: &Destination, error: &StoreError) -> Reply {
+    events::not_filed(&to.address, error);
+    replies::not_filed(error)
 }
 
 fn prepare(
@@ -103,17 +103,14 @@ fn prepare(
     to: &Destination,
     user: &UserName,
     maildir: &Maildir,
-) -> Result<Part, Reply> {
-    let not_filed = |error: StoreError| {
-        events::not_filed(&to.address, &error);
-        replies::not_filed(&error)
-    };
+) -> Result<Prepared, Reply> {
+    let not_filed = |error: StoreError| not_filed(to, &error);
     let path = shared.config.mda.sieve_of(user.as_str());
     let script = shared.rules.script(path.as_slice(), maildir.root()).map_err(|error| {
         events::rules_unusable(&to.address, &error);
         replies::rules_unusable()
     })?;
-    let prepared = match &script {
+    Ok(match &script {
         None => Prepared::kept(write(shared, letter, to, maildir).map_err(not_filed)?),
         Some(script) => {
             let parcel = Parcel {
@@ -136,52 +133,22 @@ fn prepare(
             }
             prepared
         }
-    };
-    Ok(Part { maildir: maildir.clone(), prepared })
+    })
 }
 
-/// Hands over what is sent on; whether anybody still waits for that.
-fn send(report: &Report, sendings: &[Outgoing]) -> Result<bool, Reply> {
-    if sendings.is_empty() {
-        return Ok(true);
+/// Hands over what is sent on; `None` where nobody waits for it any more.
+fn send(report: &Report, mut job: Job) -> Result<Option<Job>, Reply> {
+    if !job.sends() {
+        return Ok(Some(job));
     }
-    let say = |step| report.tell.send((report.index, step)).is_ok();
-    if !say(Progress::Leaving) {
-        return Ok(false);
+    if !report.say(Progress::Leaving) {
+        return Ok(None);
     }
-    report.shared.rules.send(sendings).map_err(|error| {
+    job.send(&report.shared.rules).map_err(|error| {
         events::not_sent(&report.to.address, &error);
         replies::not_sent()
     })?;
-    Ok(say(Progress::Written))
-}
-
-fn deliver(report: Report, mut drafts: Vec<Draft>) {
-    match (drafts.pop(), drafts) {
-        // One letter, as most: it joins those of others, and this thread is free.
-        (Some(draft), rest) if rest.is_empty() && report.memos.is_empty() => {
-            draft.deliver_then(move |result| match result {
-                Ok(filed) => report.filed(&[filed]),
-                Err(error) => report.not_filed(&error, &[]),
-            });
-        }
-        (last, rest) => {
-            // All or "later".
-            let mut filed = Vec::new();
-            let mut drafts = rest.into_iter().chain(last);
-            while let Some(draft) = drafts.next() {
-                match draft.deliver() {
-                    Ok(letter) => filed.push(letter),
-                    Err(error) => {
-                        // Before anybody hears of it: the rest leaves nothing in tmp/.
-                        drop(drafts);
-                        return report.not_filed(&error, &filed);
-                    }
-                }
-            }
-            report.filed(&filed);
-        }
-    }
+    Ok(report.say(Progress::Written).then_some(job))
 }
 
 /// Tells trace, log and client what became of one recipient's letter.
@@ -191,59 +158,52 @@ struct Report {
     to: Destination,
     index: usize,
     tell: Tell,
-    /// What rules decided.
-    notes: Vec<String>,
-    /// What they want remembered, and in which mailbox.
-    memos: Vec<(Maildir, Vec<Memo>)>,
 }
 
 impl Report {
-    /// The letter is in all the recipient's mailboxes. Where nobody waits for that any more, "later" was
-    /// answered, or nothing: the letter comes again.
-    fn filed(&self, filed: &[Filed]) {
-        let reply = filed.last().map_or_else(replies::dealt_with, replies::filed);
-        if self.tell.is_closed() {
-            return self.take_back(filed);
-        }
-        let header = &self.letter.header;
-        let (queue_id, message_id) = (header.queue_id.as_deref(), header.message_id.as_deref());
-        for filed in filed {
-            let record = events::filed_record(&self.to.address, filed);
-            self.shared.journal.record(queue_id, message_id, record);
-        }
-        self.note_all();
-        for (maildir, memos) in &self.memos {
-            let mailbox = Mailbox { courier: &self.shared.courier, inbox: maildir };
-            self.shared.rules.remember(memos, mailbox);
-        }
-        if self.tell.send((self.index, Progress::Done(reply))).is_err() {
-            self.take_back(filed);
-        }
+    /// Whether anybody still waits for it.
+    fn say(&self, step: Progress) -> bool {
+        self.tell.send((self.index, step)).is_ok()
     }
 
-    /// The letter isn't in all of them: it leaves those that it is in.
-    fn not_filed(&self, error: &StoreError, filed: &[Filed]) {
-        events::not_filed(&self.to.address, error);
-        self.take_back(filed);
-        // Who waited for it may have given up on it, which was "later" too.
-        let _ = self.tell.send((self.index, Progress::Done(replies::not_filed(error))));
+    fn finished(&self, mut finished: Finished) {
+        let to = &self.to.address;
+        if let Some(error) = &finished.error {
+            // It isn't in all of its mailboxes: it leaves those that it is in.
+            finished.take_back(to, &self.shared.courier);
+            // Who waited for it may have given up on it, which was "later" too.
+            self.say(Progress::Done(not_filed(&self.to, error)));
+            return;
+        }
+        // Where nobody waits any more, "later" was answered, or nothing: the letter comes again.
+        if self.tell.is_closed() {
+            return finished.take_back(to, &self.shared.courier);
+        }
+        self.note(finished.filed.iter().map(|filed| events::filed_record(to, filed)));
+        self.note_all(&finished.notes);
+        if finished.is_repeat() {
+            events::repeated(&self.letter.header, to);
+            self.note([events::repeated_record(to)]);
+        }
+        let known = finished.remember(to, &self.shared.rules, &self.shared.courier);
+        if !self.say(Progress::Done(finished.reply())) && known == KnownAgain::No {
+            finished.take_back(to, &self.shared.courier);
+        }
     }
 
     /// Says which rule did what.
-    fn note_all(&self) {
-        let header = &self.letter.header;
-        let (queue_id, message_id) = (header.queue_id.as_deref(), header.message_id.as_deref());
-        for note in &self.notes {
-            events::ruled(header, &self.to.address, note);
-            let record = events::ruled_record(&self.to.address, note);
-            self.shared.journal.record(queue_id, message_id, record);
+    fn note_all(&self, notes: &[String]) {
+        for note in notes {
+            events::ruled(&self.letter.header, &self.to.address, note);
         }
+        self.note(notes.iter().map(|note| events::ruled_record(&self.to.address, note)));
     }
 
-    fn take_back(&self, filed: &[Filed]) {
-        for filed in filed {
-            events::taken_back(&self.to.address, filed);
-            self.shared.courier.take_back(filed);
+    fn note(&self, records: impl IntoIterator<Item = Event>) {
+        let header = &self.letter.header;
+        let (queue_id, message_id) = (header.queue_id.as_deref(), header.message_id.as_deref());
+        for record in records {
+            self.shared.journal.record(queue_id, message_id, record);
         }
     }
 }

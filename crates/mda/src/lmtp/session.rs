@@ -162,6 +162,7 @@ impl Session {
             start,
             rest,
             whole: std::sync::Mutex::default(),
+            sameness: std::sync::OnceLock::new(),
             return_path: transaction.mail.reverse_path,
             client: hello.name.clone(),
             address: self.peer.ip(),

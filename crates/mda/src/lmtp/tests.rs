@@ -11,6 +11,7 @@ use tokio::io::{AsyncBufReadExt as _, BufReader, DuplexStream};
 use super::*;
 
 mod relay;
+mod repeats;
 mod rules;
 
 const USERS: [&str; 3] = ["alice", "bob", "carol"];
@@ -302,6 +303,10 @@ impl Disk for HangingDisk {
 
     fn lock(&self, path: &Path) -> Result<Box<dyn DiskLock>, DiskError> {
         OsDisk.lock(path)
+    }
+
+    fn lock_part(&self, path: &Path, part: u64) -> Result<Box<dyn DiskLock>, DiskError> {
+        OsDisk.lock_part(path, part)
     }
 }
 

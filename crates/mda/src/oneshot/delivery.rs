@@ -9,12 +9,14 @@ use postroad_observe::trace::{Event, Journal};
 use postroad_protocol::address::ReversePath;
 use postroad_protocol::envelope::Utf8;
 use postroad_protocol::reply::Reply;
-use postroad_store::{Courier, Draft, Filed, Maildir, StoreError};
+use postroad_store::{Courier, Draft, Maildir, StoreError};
 
 use super::Input;
 use super::recipient::{Recipient, SettingsFrom};
 use crate::events::{self, Chain};
+use crate::job::{Job, NotBegun};
 use crate::letter::{Came, Header, OnTop};
+use crate::repeat::Reading;
 use crate::replies;
 use crate::rules::{self, Mailbox, Parcel, Prepared, Rules, UserScript};
 use crate::submit::Submitter;
@@ -44,24 +46,43 @@ impl Delivery {
             .script(&self.recipient.scripts, mailbox)
             // A caller of ours is no stranger: it is told what is wrong.
             .map_err(|error| replies::misconfigured(&Chain(&error).to_string()))?;
-        match script {
-            None => self.keep(start, input),
-            Some(script) => self.follow(&rules, &script, start, input),
+        let mut reading = Reading::of(&self.header);
+        if let Some(reading) = &mut reading {
+            reading.push(start);
         }
+        let prepared = match script {
+            None => self.keep(start, input, &mut reading)?,
+            Some(script) => self.follow(&rules, &script, start, input, &mut reading)?,
+        };
+        let to = &self.recipient.address;
+        let key = reading.map(|reading| reading.finish().key(to));
+        let job = Job::begin(vec![(self.maildir.clone(), prepared)], key, &self.courier);
+        self.finish(
+            &rules,
+            job.map_err(|why| match why {
+                NotBegun::UnderWay => replies::under_way(),
+                NotBegun::Store(error) => not_filed(error),
+            })?,
+        )
     }
 
-    fn keep(&self, start: &[u8], mut input: Input<impl Read>) -> Result<Reply, Reply> {
+    /// Writes a letter for whose recipient there are no rules, as it comes.
+    fn keep(
+        &self,
+        start: &[u8],
+        mut input: Input<impl Read>,
+        reading: &mut Option<Reading>,
+    ) -> Result<Prepared, Reply> {
         let mut draft = self.courier.begin(&self.maildir).map_err(not_filed)?;
         draft.write(&self.on_top(&draft).encode(self.header.shape)).map_err(not_filed)?;
         for run in &self.header.kept {
             draft.write(start.get(run.clone()).unwrap_or_default()).map_err(not_filed)?;
         }
         while let Some(block) = input.block()? {
+            reading.iter_mut().for_each(|reading| reading.push(block));
             draft.write(block).map_err(not_filed)?;
         }
-        let filed = draft.deliver().map_err(not_filed)?;
-        self.trace(&[events::filed_record(&self.recipient.address, &filed)]);
-        Ok(replies::filed(&filed))
+        Ok(Prepared::kept(draft))
     }
 
     fn follow(
@@ -70,10 +91,12 @@ impl Delivery {
         script: &UserScript,
         start: &[u8],
         mut input: Input<impl Read>,
-    ) -> Result<Reply, Reply> {
+        reading: &mut Option<Reading>,
+    ) -> Result<Prepared, Reply> {
         let runs = self.header.kept.iter().filter_map(|run| start.get(run.clone()));
         let mut message = runs.collect::<Vec<_>>().concat();
         while let Some(block) = input.block()? {
+            reading.iter_mut().for_each(|reading| reading.push(block));
             message.extend_from_slice(block);
         }
         let to = &self.recipient.address;
@@ -89,36 +112,43 @@ impl Delivery {
         };
         let mailbox = Mailbox { courier: &self.courier, inbox: &self.maildir };
         let prepared = rules.prepare(script, &parcel, mailbox).map_err(not_filed)?;
-        let Prepared { drafts, sendings, refusal, memos, notes, mistake } = prepared;
-        if let Some(mistake) = mistake {
-            rules.tell(script, &mistake, to, &self.config.hostname, mailbox);
+        if let Some(mistake) = &prepared.mistake {
+            rules.tell(script, mistake, to, &self.config.hostname, mailbox);
         }
-        let noted = notes.iter().map(|note| events::ruled_record(to, note));
-        if let Some(reply) = refusal {
-            self.trace(&noted.collect::<Vec<_>>());
-            return Err(reply);
-        }
-        rules.send(&sendings).map_err(|error| replies::try_later(&Chain(&error).to_string()))?;
-        let filed = self.deliver_all(drafts)?;
-        rules.remember(&memos, mailbox);
-        let records = filed.iter().map(|filed| events::filed_record(to, filed));
-        self.trace(&records.chain(noted).collect::<Vec<_>>());
-        Ok(filed.last().map_or_else(replies::dealt_with, replies::filed))
+        Ok(prepared)
     }
 
-    /// All or "later".
-    fn deliver_all(&self, drafts: Vec<Draft>) -> Result<Vec<Filed>, Reply> {
-        let mut filed = Vec::new();
-        for draft in drafts {
-            match draft.deliver() {
-                Ok(letter) => filed.push(letter),
-                Err(error) => {
-                    filed.iter().for_each(|filed| self.courier.take_back(filed));
-                    return Err(not_filed(error));
-                }
-            }
+    fn finish(&self, rules: &Rules, mut job: Job) -> Result<Reply, Reply> {
+        let to = &self.recipient.address;
+        let ruled = |notes: &[String]| -> Vec<Event> {
+            notes.iter().map(|note| events::ruled_record(to, note)).collect()
+        };
+        if let Some(reply) = job.refusal().cloned() {
+            self.trace(&ruled(job.notes()));
+            return Err(reply);
         }
-        Ok(filed)
+        job.send(rules).map_err(|error| replies::try_later(&Chain(&error).to_string()))?;
+        let (tell, hear) = std::sync::mpsc::sync_channel(1);
+        job.deliver(move |finished| {
+            // Whoever waits below has not gone away.
+            let _ = tell.send(finished);
+        });
+        let broken_off = |_| replies::try_later("The delivery was broken off");
+        let mut finished = hear.recv().map_err(broken_off)?;
+        if let Some(error) = finished.error.take() {
+            finished.take_back(to, &self.courier);
+            return Err(not_filed(error));
+        }
+        finished.remember(to, rules, &self.courier);
+        let mut records: Vec<Event> =
+            finished.filed.iter().map(|filed| events::filed_record(to, filed)).collect();
+        records.extend(ruled(&finished.notes));
+        if finished.is_repeat() {
+            events::repeated(&self.header, to);
+            records.push(events::repeated_record(to));
+        }
+        self.trace(&records);
+        Ok(finished.reply())
     }
 
     fn on_top<'a>(&'a self, draft: &'a Draft) -> OnTop<'a> {

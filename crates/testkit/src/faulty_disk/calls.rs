@@ -146,6 +146,25 @@ impl Disk for FaultyDisk {
     }
 
     fn lock(&self, path: &Path) -> Result<Box<dyn DiskLock>, DiskError> {
+        self.take_lock(path, None)
+    }
+
+    fn lock_part(&self, path: &Path, part: u64) -> Result<Box<dyn DiskLock>, DiskError> {
+        self.take_lock(path, Some(part))
+    }
+
+    fn boot(&self) -> String {
+        self.state().tree.cuts().to_string()
+    }
+
+    fn volume(&self, path: &Path) -> Result<Option<Box<dyn Volume>>, DiskError> {
+        drop(self.enter("volume", path)?);
+        Ok(Some(Box::new(FaultyVolume { disk: self.clone(), path: PathBuf::from("/") })))
+    }
+}
+
+impl FaultyDisk {
+    fn take_lock(&self, path: &Path, part: Option<u64>) -> Result<Box<dyn DiskLock>, DiskError> {
         let mut state = self.enter("lock", path)?;
         let node = match state.tree.find(path) {
             Some(node) => node,
@@ -154,15 +173,11 @@ impl Disk for FaultyDisk {
                 named("lock", path, state.tree.add(path, file))?
             }
         };
-        if state.locked.contains(&node) {
+        let lock = (node, part);
+        if state.locked.contains(&lock) {
             return Err(kind_error("lock", path, io::ErrorKind::WouldBlock));
         }
-        state.locked.push(node);
-        Ok(Box::new(FaultyLock { disk: self.clone(), node }))
-    }
-
-    fn volume(&self, path: &Path) -> Result<Option<Box<dyn Volume>>, DiskError> {
-        drop(self.enter("volume", path)?);
-        Ok(Some(Box::new(FaultyVolume { disk: self.clone(), path: PathBuf::from("/") })))
+        state.locked.push(lock);
+        Ok(Box::new(FaultyLock { disk: self.clone(), lock }))
     }
 }

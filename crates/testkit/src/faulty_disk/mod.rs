@@ -74,7 +74,8 @@ struct State {
     calls: Vec<String>,
     dead: bool,
     tree: Tree,
-    locked: Vec<u64>,
+    /// Which file, and which part of it.
+    locked: Vec<(u64, Option<u64>)>,
     space: Space,
     /// Other file systems: where they are mounted.
     mounts: Vec<PathBuf>,

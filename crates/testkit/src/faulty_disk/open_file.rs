@@ -145,7 +145,7 @@ impl Volume for FaultyVolume {
 #[derive(Debug)]
 pub(super) struct FaultyLock {
     pub(super) disk: FaultyDisk,
-    pub(super) node: u64,
+    pub(super) lock: (u64, Option<u64>),
 }
 
 impl DiskLock for FaultyLock {}
@@ -154,7 +154,7 @@ impl Drop for FaultyLock {
     fn drop(&mut self) {
         let mut state = self.disk.state();
         if state.run == self.disk.run {
-            state.locked.retain(|node| *node != self.node);
+            state.locked.retain(|lock| *lock != self.lock);
         }
     }
 }

@@ -19,6 +19,8 @@ pub(super) struct Tree {
     nodes: BTreeMap<u64, Arc<Node>>,
     next_node: u64,
     next_change: u64,
+    /// Power cuts that it has seen.
+    cuts: u64,
 }
 
 #[derive(Debug, Clone)]
@@ -44,7 +46,7 @@ const ROOT: u64 = 0;
 impl Default for Tree {
     fn default() -> Self {
         let root = Arc::new(Node::Directory(DirectoryNode::default()));
-        Self { nodes: BTreeMap::from([(ROOT, root)]), next_node: 1, next_change: 0 }
+        Self { nodes: BTreeMap::from([(ROOT, root)]), next_node: 1, next_change: 0, cuts: 0 }
     }
 }
 
@@ -52,6 +54,11 @@ impl Tree {
     /// The node at a path.
     pub(super) fn find(&self, path: &Path) -> Option<u64> {
         path.iter().skip(1).try_fold(ROOT, |node, name| self.names(node)?.get(name).copied())
+    }
+
+    /// How often the power went.
+    pub(super) fn cuts(&self) -> u64 {
+        self.cuts
     }
 
     pub(super) fn node(&self, node: u64) -> Option<&Node> {
@@ -200,6 +207,7 @@ impl Tree {
 
     /// The power goes, and comes back.
     pub(super) fn lose_power(&mut self, survival: &mut Survival) {
+        self.cuts += 1;
         self.each_file(|file| file.lose_power(survival));
         let lost = self.lost_names(survival);
         self.each_directory(|directory| directory.lose_power(&lost));

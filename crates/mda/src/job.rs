@@ -1,0 +1,269 @@
+//! One recipient's letter once all that it wants is prepared, whoever brought it. What is left is done in one order:
+//!
+//! 1. [`Job::begin`]: what a try before has done isn't done again (its reply was lost, or we were killed);
+//! 2. [`Job::send`]: what is sent on is handed over;
+//! 3. [`Job::deliver`]: the drafts are delivered, all of them or none;
+//! 4. [`Finished::remember`]: that it is done, and what rules want remembered.
+//!
+//! What fails on the way leaves nothing and is "later".
+
+use postroad_protocol::address::Address;
+use postroad_protocol::reply::Reply;
+use postroad_sieve::Memo;
+use postroad_store::{
+    Attempt, Courier, DeliveryKey, Draft, Durably, Filed, Maildir, Step, StoreError,
+};
+
+use crate::rules::{Mailbox, Prepared, Rules};
+use crate::submit::{Outgoing, SubmitError};
+use crate::{events, replies};
+
+/// What is ready to be done. Dropped, it leaves nothing.
+#[derive(Debug)]
+pub(crate) struct Job {
+    parts: Vec<Part>,
+    drafts: Vec<Draft>,
+    sendings: Vec<Outgoing>,
+    refusal: Option<Reply>,
+    notes: Vec<String>,
+}
+
+/// What one mailbox remembers of it.
+#[derive(Debug)]
+struct Part {
+    inbox: Maildir,
+    memos: Vec<Memo>,
+    /// Where the letter can be known again.
+    attempt: Option<Attempt>,
+    was: Was,
+    leaves: Leaves,
+}
+
+/// What a try before has left to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Was {
+    Undone,
+    /// All that shows is there; that it is done isn't remembered yet.
+    There,
+    Done,
+}
+
+/// What tells that a part is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Leaves {
+    Letters,
+    Nothing,
+}
+
+/// Why a job isn't begun.
+#[derive(Debug)]
+pub(crate) enum NotBegun {
+    /// Somebody else is at it in this moment.
+    UnderWay,
+    Store(StoreError),
+}
+
+/// A job that was done, or failed.
+#[derive(Debug)]
+pub(crate) struct Finished {
+    parts: Vec<Part>,
+    /// What rules decided.
+    pub(crate) notes: Vec<String>,
+    /// The letters that are there now and weren't before.
+    pub(crate) filed: Vec<Filed>,
+    pub(crate) error: Option<StoreError>,
+}
+
+/// Whether the same delivery is known again when it comes once more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum KnownAgain {
+    Yes,
+    No,
+}
+
+impl Job {
+    /// Takes up what is prepared for each mailbox. With a `key` it is a try that may not be the first.
+    pub(crate) fn begin(
+        prepared: Vec<(Maildir, Prepared)>,
+        key: Option<DeliveryKey>,
+        courier: &Courier,
+    ) -> Result<Self, NotBegun> {
+        let mut job = Self {
+            parts: Vec::with_capacity(prepared.len()),
+            drafts: Vec::new(),
+            sendings: Vec::new(),
+            refusal: None,
+            notes: Vec::new(),
+        };
+        for (inbox, prepared) in prepared {
+            let attempt = match key {
+                Some(key) => Some(courier.attempt(&inbox, key).ok_or(NotBegun::UnderWay)?),
+                None => None,
+            };
+            job.take(inbox, prepared, attempt).map_err(NotBegun::Store)?;
+        }
+        if job.refusal.is_none() {
+            let leaving_letters = job
+                .parts
+                .iter_mut()
+                .filter(|part| part.was == Was::Undone && part.leaves == Leaves::Letters);
+            leaving_letters.for_each(|part| part.note(Step::Begun, Durably::No));
+        }
+        Ok(job)
+    }
+
+    fn take(
+        &mut self,
+        inbox: Maildir,
+        prepared: Prepared,
+        attempt: Option<Attempt>,
+    ) -> Result<(), StoreError> {
+        let Prepared { mut drafts, mut sendings, refusal, mut memos, notes, mistake: _ } = prepared;
+        let leaves = if drafts.is_empty() { Leaves::Nothing } else { Leaves::Letters };
+        let mut was = Was::Undone;
+        if let Some(attempt) = &attempt {
+            let before = drafts.len();
+            drafts = attempt.missing(drafts)?;
+            if attempt.has_sent() {
+                sendings.clear();
+            }
+            if attempt.is_done() {
+                memos.clear();
+                was = Was::Done;
+            } else if before > 0 && drafts.is_empty() && sendings.is_empty() {
+                was = Was::There;
+            }
+        }
+        self.drafts.extend(drafts);
+        self.sendings.extend(sendings);
+        if was == Was::Undone {
+            self.refusal = self.refusal.take().or(refusal);
+            self.notes.extend(notes);
+        }
+        self.parts.push(Part { inbox, memos, attempt, was, leaves });
+        Ok(())
+    }
+
+    /// The reply where the letter is refused; then there is nothing else to do.
+    pub(crate) fn refusal(&self) -> Option<&Reply> {
+        self.refusal.as_ref()
+    }
+
+    /// What rules decided.
+    pub(crate) fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// Whether there is anything to hand over.
+    pub(crate) fn sends(&self) -> bool {
+        !self.sendings.is_empty()
+    }
+
+    /// Hands over what is sent on.
+    pub(crate) fn send(&mut self, rules: &Rules) -> Result<(), SubmitError> {
+        if self.sendings.is_empty() {
+            return Ok(());
+        }
+        rules.send(&self.sendings)?;
+        // Else the letters tell that it is done, or the last line does.
+        let half_done = self
+            .parts
+            .iter_mut()
+            .filter(|part| part.was == Was::Undone && part.leaves == Leaves::Letters);
+        half_done.for_each(|part| part.note(Step::Sent, Durably::Yes));
+        Ok(())
+    }
+
+    /// Delivers all drafts, and calls `then` from a thread that delivers, which may be this one.
+    pub(crate) fn deliver(mut self, then: impl FnOnce(Finished) + Send + 'static) {
+        let mut finished =
+            Finished { parts: self.parts, notes: self.notes, filed: Vec::new(), error: None };
+        let forgets = finished.parts.iter().all(|part| part.memos.is_empty());
+        match (self.drafts.pop(), self.drafts) {
+            // One letter, as most: it joins those of others, and this thread is free.
+            (Some(draft), rest) if rest.is_empty() && forgets => {
+                draft.deliver_then(move |result| {
+                    match result {
+                        Ok(filed) => finished.filed.push(filed),
+                        Err(error) => finished.error = Some(error),
+                    }
+                    then(finished);
+                })
+            }
+            (last, rest) => {
+                let mut drafts = rest.into_iter().chain(last);
+                while let Some(draft) = drafts.next() {
+                    match draft.deliver() {
+                        Ok(letter) => finished.filed.push(letter),
+                        Err(error) => {
+                            // Before anybody hears of it: the rest leaves nothing in tmp/.
+                            drop(drafts);
+                            finished.error = Some(error);
+                            break;
+                        }
+                    }
+                }
+                then(finished);
+            }
+        }
+    }
+}
+
+impl Finished {
+    /// Whether all of it was done by a try before.
+    pub(crate) fn is_repeat(&self) -> bool {
+        !self.parts.is_empty() && self.parts.iter().all(|part| part.was != Was::Undone)
+    }
+
+    /// What a peer is told of a job that was done.
+    pub(crate) fn reply(&self) -> Reply {
+        match self.filed.last() {
+            Some(filed) => replies::filed(filed),
+            None if self.is_repeat() => replies::repeated(),
+            None => replies::dealt_with(),
+        }
+    }
+
+    /// Remembers that it is done. From then on no letter of it may be taken back where it is known again.
+    pub(crate) fn remember(
+        &mut self,
+        to: &Address,
+        rules: &Rules,
+        courier: &Courier,
+    ) -> KnownAgain {
+        let mut known = KnownAgain::No;
+        for part in &mut self.parts {
+            if part.was != Was::Done {
+                let durably = match part.leaves {
+                    Leaves::Letters => Durably::No,
+                    Leaves::Nothing => Durably::Yes,
+                };
+                part.note(Step::Done, durably);
+            }
+            if let Some(attempt) = &mut part.attempt {
+                match attempt.take_trouble() {
+                    Some(error) => events::repeats_unknown(to, attempt.mailbox(), &error),
+                    None => known = KnownAgain::Yes,
+                }
+            }
+            rules.remember(&part.memos, Mailbox { courier, inbox: &part.inbox });
+        }
+        known
+    }
+
+    /// Takes back what it has filed: it comes again.
+    pub(crate) fn take_back(&self, to: &Address, courier: &Courier) {
+        for filed in &self.filed {
+            events::taken_back(to, filed);
+            courier.take_back(filed);
+        }
+    }
+}
+
+impl Part {
+    fn note(&mut self, step: Step, durably: Durably) {
+        if let Some(attempt) = &mut self.attempt {
+            attempt.note(step, durably);
+        }
+    }
+}

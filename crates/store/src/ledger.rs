@@ -1,0 +1,312 @@
+//! Which deliveries of a mailbox were tried, and how far each came: two small files beside the letters.
+//!
+//! ```text
+//! boot 5f1c…                           the ledger is whole as long as the system runs that has this id
+//! 1764446000 begun q83vEjRWeJq83vEj    before the letter shows
+//! 1764446000 sent q83vEjRWeJq83vEj     what rules send on has left
+//! 1764446000 done q83vEjRWeJq83vEj     when all of it is durable, before the reply
+//! ```
+//! Lines are appended, each in one piece and with a line end on both sides, so that a torn one spoils no other. None
+//! is synced: a letter's file carries its key in its name. So what a power cut takes from the ledger is found in
+//! the names: where the last boot line is another boot's, all folders are listed once, and what has a key and no
+//! line is "begun". (Deliveries that leave no file are synced, they are few.) A process that is killed takes nothing.
+//!
+//! When the file is full, or its first line too old to count, it takes the other one's place and a new one is
+//! begun: whoever appends to it in that moment loses nothing, since both are read.
+
+use std::collections::HashMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use postroad_disk::{Disk, DiskError, DiskLock};
+
+use crate::key::DeliveryKey;
+use crate::limits::{DELIVERIES_IN_MEMORY_MAX, DELIVERIES_KEPT, DELIVERIES_OCTETS_MAX};
+use crate::{Maildir, listing, small_file};
+
+/// The file that is appended to.
+const FILE: &str = "postroad-deliveries";
+/// The one before.
+const BEFORE: &str = "postroad-deliveries-before";
+/// Its parts are held: 0 by whoever changes which file is which, and a key's by whoever tries that delivery.
+pub(crate) const LOCK: &str = "postroad-deliveries-lock";
+
+/// How far a delivery came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Its letters may be in their folders, or not.
+    Begun,
+    /// What rules send on has left; its letters as before.
+    Sent,
+    /// All of it is done.
+    Done,
+}
+
+const WORDS: [(&str, Step); 3] =
+    [("begun", Step::Begun), ("sent", Step::Sent), ("done", Step::Done)];
+
+/// When a line was written (seconds since 1970), and what it says.
+type Entry = (u64, Step);
+
+/// The ledgers of all mailboxes, as far as this process has read them.
+#[derive(Debug)]
+pub(crate) struct Ledgers {
+    /// The system's, since its start.
+    boot: String,
+    known: Mutex<HashMap<PathBuf, Arc<Mutex<Known>>>>,
+    /// Entries in all of them.
+    count: AtomicUsize,
+}
+
+/// What is known of one.
+#[derive(Debug, Default)]
+struct Known {
+    entries: HashMap<DeliveryKey, Entry>,
+    /// How far the file was read.
+    octets: u64,
+    /// When its first line was written.
+    first: Option<u64>,
+    /// Whether no line is missing that a power cut took.
+    whole: bool,
+}
+
+/// A ledger on the disk.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ledger<'a> {
+    pub(crate) disk: &'a dyn Disk,
+    /// The mailbox.
+    pub(crate) inbox: &'a Maildir,
+    /// Seconds since 1970.
+    pub(crate) now: u64,
+}
+
+impl Ledgers {
+    pub(crate) fn new(boot: String) -> Self {
+        let boot = if boot.is_empty() { "unknown".to_owned() } else { boot };
+        Self { boot, known: Mutex::default(), count: AtomicUsize::new(0) }
+    }
+
+    /// How far a delivery came, where it was tried in the last week. `unique` is a name for a new file.
+    pub(crate) fn reached(
+        &self,
+        ledger: Ledger<'_>,
+        key: DeliveryKey,
+        unique: &str,
+    ) -> Result<Option<Step>, DiskError> {
+        let known = self.known(ledger.inbox.root());
+        // A mailbox that hangs holds up its own letters, not those for others (row M13).
+        let mut known = lock(&known);
+        let before = known.entries.len();
+        let read = self.read_all(&mut known, ledger, unique);
+        self.count.fetch_add(known.entries.len().saturating_sub(before), Ordering::Relaxed);
+        read?;
+        let entry = known.entries.get(&key).filter(|entry| counts(**entry, ledger.now));
+        // Where lines may be missing, the names have to be asked.
+        Ok(entry.map(|(_, step)| *step).or((!known.whole).then_some(Step::Begun)))
+    }
+
+    /// Adds a line.
+    pub(crate) fn note(
+        &self,
+        ledger: Ledger<'_>,
+        key: DeliveryKey,
+        step: Step,
+    ) -> Result<(), DiskError> {
+        append(ledger, &line(key, (ledger.now, step)))
+    }
+
+    /// Adds a line, durably.
+    pub(crate) fn note_durably(
+        &self,
+        ledger: Ledger<'_>,
+        key: DeliveryKey,
+        step: Step,
+    ) -> Result<(), DiskError> {
+        self.note(ledger, key, step)?;
+        ledger.disk.open(&ledger.path(FILE))?.sync()?;
+        ledger.disk.sync_dir(ledger.inbox.root())
+    }
+
+    fn known(&self, mailbox: &Path) -> Arc<Mutex<Known>> {
+        let mut known = lock(&self.known);
+        if self.count.load(Ordering::Relaxed) > DELIVERIES_IN_MEMORY_MAX {
+            known.clear();
+            self.count.store(0, Ordering::Relaxed);
+        }
+        Arc::clone(known.entry(mailbox.to_owned()).or_default())
+    }
+
+    fn read_all(
+        &self,
+        known: &mut Known,
+        ledger: Ledger<'_>,
+        unique: &str,
+    ) -> Result<(), DiskError> {
+        self.read_on(known, ledger)?;
+        if !known.whole {
+            self.complete(known, ledger, unique)?;
+        } else if known.is_full(ledger.now) {
+            self.turn_over(known, ledger)?;
+        }
+        Ok(())
+    }
+
+    /// Reads what was appended since the last time, by whom ever.
+    fn read_on(&self, known: &mut Known, ledger: Ledger<'_>) -> Result<(), DiskError> {
+        let octets = match ledger.disk.stat(&ledger.path(FILE)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
+            stat => stat?.octets,
+        };
+        // Shorter than it was: another process has begun a new one.
+        let anew = !known.whole || octets < known.octets;
+        if anew {
+            *known = Known::default();
+        }
+        if octets > known.octets {
+            let new = small_file::read_from(ledger.disk, &ledger.path(FILE), known.octets)?;
+            known.take(&new, &self.boot);
+        }
+        if anew {
+            // After the other one: whoever says there that all is whole has written this one by then.
+            known.take_older(&small_file::read(ledger.disk, &ledger.path(BEFORE))?);
+        }
+        Ok(())
+    }
+
+    /// Adds what only the letters' names know.
+    fn complete(
+        &self,
+        known: &mut Known,
+        ledger: Ledger<'_>,
+        unique: &str,
+    ) -> Result<(), DiskError> {
+        let Some(_turn) = ledger.turn()? else { return Ok(()) };
+        for letter in listing::letters(ledger.disk, ledger.inbox)? {
+            let key = DeliveryKey::of_file(letter.name.as_encoded_bytes());
+            let entry = key.map(|(key, at)| (key, (at, Step::Begun)));
+            if let Some((key, entry)) = entry.filter(|(_, entry)| counts(*entry, ledger.now)) {
+                known.entries.entry(key).or_insert(entry);
+            }
+        }
+        let lines = known.lines(ledger.now);
+        if !lines.is_empty() {
+            // In tmp/, where what a crash leaves is swept.
+            let by = ledger.inbox.tmp().join(unique);
+            small_file::replace(ledger.disk, &by, &ledger.path(BEFORE), lines.as_bytes())?;
+        }
+        append(ledger, &format!("boot {}", self.boot))?;
+        known.whole = true;
+        Ok(())
+    }
+
+    fn turn_over(&self, known: &mut Known, ledger: Ledger<'_>) -> Result<(), DiskError> {
+        let Some(_turn) = ledger.turn()? else { return Ok(()) };
+        // Somebody else may have been at it.
+        self.read_on(known, ledger)?;
+        if known.is_full(ledger.now) {
+            ledger.disk.rename(&ledger.path(FILE), &ledger.path(BEFORE))?;
+            append(ledger, &format!("boot {}", self.boot))?;
+            *known = Known::default();
+            self.read_on(known, ledger)?;
+        }
+        Ok(())
+    }
+}
+
+impl Known {
+    fn is_full(&self, now: u64) -> bool {
+        let too_old = |first: u64| now.saturating_sub(first) > DELIVERIES_KEPT.as_secs();
+        self.octets > DELIVERIES_OCTETS_MAX || self.first.is_some_and(too_old)
+    }
+
+    /// Takes up lines that were appended, as far as they are whole; `boot` is what makes the ledger so.
+    fn take(&mut self, octets: &[u8], boot: &str) {
+        let end = memchr::memrchr(b'\n', octets).map_or(0, |end| end + 1);
+        let lines = octets.get(..end).unwrap_or_default();
+        self.octets += lines.len() as u64;
+        for line in lines.split(|octet| *octet == b'\n') {
+            if let Some((key, entry)) = parse(line) {
+                self.first.get_or_insert(entry.0);
+                self.entries.insert(key, entry);
+            } else if line.strip_prefix(b"boot ") == Some(boot.as_bytes()) {
+                self.whole = true;
+            }
+        }
+    }
+
+    /// Takes up lines of the file before.
+    fn take_older(&mut self, octets: &[u8]) {
+        let mut older = HashMap::new();
+        older.extend(octets.split(|octet| *octet == b'\n').filter_map(parse));
+        older.extend(self.entries.drain());
+        self.entries = older;
+    }
+
+    /// All that count, as lines; of too many the newest.
+    fn lines(&self, now: u64) -> String {
+        let counting = self.entries.iter().filter(|(_, entry)| counts(**entry, now));
+        let mut all: Vec<(u64, DeliveryKey, Step)> =
+            counting.map(|(key, (at, step))| (*at, *key, *step)).collect();
+        all.sort_unstable_by_key(|(at, key, _)| (*at, *key));
+        let line_octets =
+            line(DeliveryKey::of_digest(&[0; 32]), (now, Step::Begun)).len() as u64 + 1;
+        let fit = usize::try_from(DELIVERIES_OCTETS_MAX / line_octets).unwrap_or(usize::MAX);
+        let surplus = all.len().saturating_sub(fit);
+        let newest = all.into_iter().skip(surplus);
+        newest.map(|(at, key, step)| line(key, (at, step)) + "\n").collect()
+    }
+}
+
+impl Ledger<'_> {
+    /// The right to change which file is which; `None` where somebody else has it.
+    fn turn(&self) -> Result<Option<Box<dyn DiskLock>>, DiskError> {
+        match self.disk.lock_part(&self.path(LOCK), 0) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+            turn => turn.map(Some),
+        }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.inbox.root().join(name)
+    }
+}
+
+/// Whether an entry is young enough.
+fn counts((at, _): Entry, now: u64) -> bool {
+    now.saturating_sub(at) <= DELIVERIES_KEPT.as_secs()
+}
+
+fn line(key: DeliveryKey, (at, step): Entry) -> String {
+    let word = WORDS.iter().find(|(_, other)| *other == step).map_or("", |(word, _)| word);
+    format!("{at} {word} {key}")
+}
+
+fn parse(line: &[u8]) -> Option<(DeliveryKey, Entry)> {
+    let mut words = std::str::from_utf8(line).ok()?.split(' ');
+    let at = words.next()?.parse().ok()?;
+    let word = words.next()?;
+    let (_, step) = WORDS.iter().find(|(other, _)| *other == word)?;
+    let key = DeliveryKey::parse(words.next()?.as_bytes())?;
+    words.next().is_none().then_some((key, (at, *step)))
+}
+
+fn append(ledger: Ledger<'_>, line: &str) -> Result<(), DiskError> {
+    let (path, octets) = (ledger.path(FILE), format!("\n{line}\n"));
+    match ledger.disk.append(&path, octets.as_bytes()) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            match ledger.disk.create_new(&path) {
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+                Ok(_) | Err(_) => {}
+            }
+            ledger.disk.append(&path, octets.as_bytes())
+        }
+        appended => appended,
+    }
+}
+
+/// Nothing in here is left half changed by a panic that the next reading wouldn't mend.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
