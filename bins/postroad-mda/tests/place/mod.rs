@@ -10,7 +10,8 @@ use std::process::{Command, Output, Stdio};
 /// The program.
 pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_postroad-mda");
 
-pub(crate) const LETTER: &str = "Received: from x by mx.our.example with ESMTP id 0123456789ABC; date\n\
+/// It has no queue id: each time that it is handed over it is another one.
+pub(crate) const LETTER: &str = "Received: from x by mx.our.example with ESMTP; date\n\
     Message-ID: <a@x.example>\nSubject: hello\n\n.one\nFrom here on\n";
 
 /// A folder with settings, two users and a home.
