@@ -310,3 +310,165 @@ fn append(ledger: Ledger<'_>, line: &str) -> Result<(), DiskError> {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use postroad_disk::OsDisk;
+    use postroad_testkit::FaultyDisk;
+
+    const WEEK: u64 = DELIVERIES_KEPT.as_secs();
+
+    fn key(number: u64) -> DeliveryKey {
+        let mut digest = [0; 32];
+        digest[..8].copy_from_slice(&number.to_be_bytes());
+        DeliveryKey::of_digest(&digest)
+    }
+
+    /// A mailbox on a disk.
+    struct Place {
+        disk: FaultyDisk,
+        inbox: Maildir,
+    }
+
+    impl Place {
+        fn new() -> Self {
+            let (disk, inbox) = (FaultyDisk::new(), Maildir::at("/mail/alice"));
+            for part in ["tmp", "new", "cur"] {
+                disk.put_dir(&inbox.root().join(part));
+            }
+            Self { disk, inbox }
+        }
+
+        fn at(&self, now: u64) -> Ledger<'_> {
+            Ledger { disk: &self.disk, inbox: &self.inbox, now }
+        }
+
+        fn file(&self, name: &str) -> Vec<u8> {
+            self.disk.read(&self.inbox.root().join(name)).unwrap_or_default()
+        }
+    }
+
+    #[test]
+    fn the_last_line_counts_for_a_week() {
+        let place = Place::new();
+        let ledgers = Ledgers::new("boot".to_owned());
+        let reached = |now, number| ledgers.reached(place.at(now), key(number), "1.x").unwrap();
+        assert_eq!(reached(1_000, 1), None);
+        for step in [Step::Begun, Step::Sent, Step::Done] {
+            ledgers.note(place.at(1_000), key(1), step).unwrap();
+            assert_eq!((reached(1_000, 1), reached(1_000, 2)), (Some(step), None));
+        }
+        assert_eq!(reached(1_000 + WEEK, 1), Some(Step::Done));
+        assert_eq!(reached(1_001 + WEEK, 1), None);
+        // It is in the file before by now, and the next week's first line ends that.
+        ledgers.note(place.at(1_001 + WEEK), key(2), Step::Done).unwrap();
+        assert_eq!(reached(1_001 + WEEK, 2), Some(Step::Done));
+        assert!(!String::from_utf8(place.file(FILE)).unwrap().contains(&key(1).to_string()));
+    }
+
+    #[test]
+    fn two_processes_know_each_others_and_both_files_are_bounded() {
+        let place = Place::new();
+        let processes = [Ledgers::new("boot".to_owned()), Ledgers::new("boot".to_owned())];
+        let deliveries = 3 * DELIVERIES_OCTETS_MAX / 30;
+        for number in 0..deliveries {
+            let [one, other] = match number % 3 {
+                0 => [&processes[0], &processes[1]],
+                _ => [&processes[1], &processes[0]],
+            };
+            one.note(place.at(number), key(number), Step::Done).unwrap();
+            let reached = |number| other.reached(place.at(number), key(number), "1.x").unwrap();
+            assert_eq!(reached(number), Some(Step::Done));
+            let a_while_ago = number.saturating_sub(4_000);
+            assert_eq!(reached(a_while_ago), Some(Step::Done), "{number}");
+        }
+        let sizes = [FILE, BEFORE].map(|name| place.file(name).len() as u64);
+        assert!(sizes.iter().all(|size| *size < DELIVERIES_OCTETS_MAX + 100), "{sizes:?}");
+        let next = Ledgers::new("boot".to_owned());
+        let reached = |number| next.reached(place.at(number), key(number), "1.x").unwrap();
+        assert_eq!((reached(0), reached(deliveries - 4_000)), (None, Some(Step::Done)));
+    }
+
+    #[test]
+    fn torn_lines_spoil_no_others() {
+        let place = Place::new();
+        let file = |torn: &str| format!("\nboot boot\n{torn}\n7 done {}\n", key(1));
+        let path = place.inbox.root().join(FILE);
+        for torn in
+            ["\0\0\0", "7 done", "7 done AAAA", "x done AAAAAAAAAAAAAAAA", "boot", "7  \u{fffd}"]
+        {
+            place.disk.put(&path, file(torn).as_bytes());
+            let ledgers = Ledgers::new("boot".to_owned());
+            let reached = |number| ledgers.reached(place.at(7), key(number), "1.x").unwrap();
+            assert_eq!((reached(1), reached(2)), (Some(Step::Done), None), "{torn:?}");
+        }
+        // What has no end yet is being written.
+        let whole = file("");
+        place.disk.put(&path, whole.trim_end().as_bytes());
+        let ledgers = Ledgers::new("boot".to_owned());
+        assert_eq!(ledgers.reached(place.at(7), key(1), "1.x").unwrap(), None);
+        place.disk.put(&path, whole.as_bytes());
+        assert_eq!(ledgers.reached(place.at(7), key(1), "1.x").unwrap(), Some(Step::Done));
+    }
+
+    #[test]
+    fn after_another_start_of_the_system_the_names_are_read_once() {
+        let place = Place::new();
+        let letter = |folder: &str, number: u64, at: u64| {
+            let name = format!("{at}.M1P2.host{},S=1,W=2:2,S", key(number).field());
+            place.disk.put(&place.inbox.root().join(folder).join(name), b"x");
+        };
+        for part in ["new", "cur"] {
+            place.disk.put_dir(&place.inbox.root().join(".Lists").join(part));
+        }
+        letter("new", 1, 100);
+        letter(".Lists/cur", 2, 100);
+        letter("cur", 3, 100 + WEEK);
+        let now = 150 + WEEK;
+        let steps = |ledgers: &Ledgers| {
+            [1, 2, 3].map(|number| ledgers.reached(place.at(now), key(number), "1.x").unwrap())
+        };
+        let ledgers = Ledgers::new("first".to_owned());
+        assert_eq!(steps(&ledgers), [None, None, Some(Step::Begun)]);
+        ledgers.note(place.at(now), key(1), Step::Done).unwrap();
+        place.disk.plan(postroad_testkit::Plan::Sound);
+        assert_eq!(steps(&ledgers), [Some(Step::Done), None, Some(Step::Begun)]);
+        // What is known is known from the file, and by the next process.
+        assert_eq!(
+            steps(&Ledgers::new("first".to_owned())),
+            [Some(Step::Done), None, Some(Step::Begun)]
+        );
+        assert_eq!(place.disk.count("read_dir"), 0);
+        assert_eq!(
+            steps(&Ledgers::new("second".to_owned())),
+            [Some(Step::Done), None, Some(Step::Begun)]
+        );
+        assert_eq!(place.disk.count("read_dir"), 5);
+    }
+
+    #[test]
+    fn threads_and_processes_lose_nothing_of_each_other() {
+        let dir = tempfile::tempdir().unwrap();
+        let inbox = Maildir::at(dir.path().join("alice"));
+        inbox.create(&OsDisk, "1.x").unwrap();
+        let ledger = Ledger { disk: &OsDisk, inbox: &inbox, now: 7 };
+        let processes = [Ledgers::new("boot".to_owned()), Ledgers::new("boot".to_owned())];
+        std::thread::scope(|scope| {
+            for thread in 0..4 {
+                let ledgers = &processes[thread % 2];
+                scope.spawn(move || {
+                    for n in 0..200 {
+                        let key = key(n * 4 + thread as u64);
+                        assert_ne!(ledgers.reached(ledger, key, "1.x").unwrap(), Some(Step::Done));
+                        ledgers.note(ledger, key, Step::Done).unwrap();
+                    }
+                });
+            }
+        });
+        let all_known = |ledgers: &Ledgers| {
+            (0..800).all(|n| ledgers.reached(ledger, key(n), "1.x").unwrap() == Some(Step::Done))
+        };
+        assert!(processes.iter().all(all_known) && all_known(&Ledgers::new("boot".to_owned())));
+    }
+}
