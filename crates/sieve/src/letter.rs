@@ -7,7 +7,7 @@ use std::sync::Arc;
 use postroad_protocol::header;
 
 use crate::extensions::editheader::End;
-use crate::mime::{self, Part};
+use crate::mime::{self, Part, Parts};
 use crate::outcome::{Content, Rest};
 
 /// A message as it came, whole.
@@ -32,8 +32,11 @@ pub(crate) struct Letter<'a> {
     /// What it came as.
     raw: &'a [u8],
     header: Header,
+    /// What it was before it was first enclosed.
+    unenclosed: Option<Content>,
     size: Option<u64>,
     parts: Option<Rc<Part>>,
+    row: Option<Rc<Parts>>,
 }
 
 /// Whether the header is what it was when the letter came.
@@ -98,7 +101,16 @@ impl<'a> Letter<'a> {
         let mut walk = header::fields(message.raw);
         let fields = walk.by_ref().map(|field| Field::new(Cow::Borrowed(field.raw))).collect();
         let tail = Tail::Original(walk.rest());
-        Self { fields, tail, raw: message.raw, header: Header::Original, size: None, parts: None }
+        Self {
+            fields,
+            tail,
+            raw: message.raw,
+            header: Header::Original,
+            unenclosed: None,
+            size: None,
+            parts: None,
+            row: None,
+        }
     }
 
     /// All octets, as the message is now.
@@ -160,6 +172,17 @@ impl<'a> Letter<'a> {
         (parts, looked_at)
     }
 
+    /// As [`Letter::parts`], in a row.
+    pub(crate) fn row(&mut self) -> (Rc<Parts>, usize) {
+        if let Some(row) = &self.row {
+            return (row.clone(), 0);
+        }
+        let (row, looked_at) = Parts::of(self.octets().into_owned());
+        let row = Rc::new(row);
+        self.row = Some(row.clone());
+        (row, looked_at)
+    }
+
     /// As [`Letter::raw_values`], each with what [`Letter::delete_fields`] calls it.
     pub(crate) fn indexed_values(&self, name: &[u8]) -> Vec<(usize, Cow<'a, [u8]>)> {
         let named = self.fields.iter().enumerate().filter(|(_, field)| field.is(name));
@@ -211,6 +234,16 @@ impl<'a> Letter<'a> {
         Content::Edited { header, rest }
     }
 
+    /// What is sent on: RFC 5703 §6 has it that `enclose` doesn't affect that.
+    pub(crate) fn forwarded(&mut self) -> Content {
+        self.unenclosed.clone().unwrap_or_else(|| self.content())
+    }
+
+    /// How many fields there are.
+    pub(crate) fn field_count(&self) -> usize {
+        self.fields.len()
+    }
+
     /// Fields whose name, in lower case, is wanted: octets, in order.
     pub(crate) fn fields_of(&self, is_wanted: impl Fn(&str) -> bool) -> Vec<u8> {
         let wanted = self.fields.iter().filter(|field| {
@@ -249,6 +282,9 @@ impl<'a> Letter<'a> {
         message: &[u8],
         end: &str,
     ) {
+        if self.unenclosed.is_none() {
+            self.unenclosed = Some(self.content());
+        }
         let head = [header.as_bytes(), b"\r\n", body].concat();
         let (head, end) = (self.in_our_line_ends(&head), self.in_our_line_ends(end.as_bytes()));
         self.set(&[fields, &head, message, &end].concat());
@@ -303,6 +339,6 @@ impl<'a> Letter<'a> {
 
     fn edited(&mut self) {
         self.header = Header::Edited;
-        (self.size, self.parts) = (None, None);
+        (self.size, self.parts, self.row) = (None, None, None);
     }
 }

@@ -18,6 +18,10 @@ pub const STEPS_MAX: u64 = 100_000;
 pub const WORK_MAX: u64 = 32 * 1024 * 1024;
 /// Octets that one step goes over where a text is only copied, folded or searched for another.
 pub const OCTETS_PER_STEP: usize = 32;
+/// Header fields that one step compares a name with.
+pub const FIELDS_PER_STEP: usize = 2;
+/// Octets of a part's header that one step looks for fields in.
+pub const HEADER_PER_STEP: usize = 8;
 /// Octets that one step undoes the transfer encoding of.
 pub const DECODED_PER_STEP: usize = 8;
 /// Steps that folding as Unicode has it takes for an octet.

@@ -21,7 +21,7 @@ mod parts;
 mod transfer;
 
 pub(crate) use parts::{Parts, without_cr};
-use transfer::{decode_transfer, to_utf8};
+use transfer::{decode_transfer, is_transfer_encoded, readable, to_utf8};
 
 /// The message itself or a part of it, and what is in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,8 +79,8 @@ impl Media {
         Self {
             kind: media.value.to_ascii_lowercase(),
             subtype: subtype.to_ascii_lowercase(),
-            charset: media.parameter("charset").map(str::to_owned),
-            boundary: media.parameter("boundary").map(str::to_owned),
+            charset: media.parameter("charset"),
+            boundary: media.parameter("boundary"),
         }
     }
 }
@@ -110,9 +110,14 @@ impl Parameterized {
         })
     }
 
-    pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
-        let mut named = self.parameters.iter().filter(|(own, _)| own.eq_ignore_ascii_case(name));
-        named.next().map(|(_, value)| value.as_str())
+    fn parameter(&self, name: &str) -> Option<String> {
+        self.parameters(name).next().cloned()
+    }
+
+    /// All of this name; there should be one.
+    pub(crate) fn parameters<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a String> {
+        let named = self.parameters.iter().filter(move |(own, _)| own.eq_ignore_ascii_case(name));
+        named.map(|(_, value)| value)
     }
 }
 
@@ -280,6 +285,17 @@ impl Entity {
             true => to_utf8(decoded, self.media.charset.as_deref()),
             false => decoded,
         }
+    }
+
+    /// As [`Entity::text`]; `None` where transfer encoding or charset are unknown, or the body isn't what they say
+    /// (RFC 5703 §7).
+    fn readable_text(&self, message: &[u8]) -> Option<String> {
+        let header = message.get(self.header.clone()).unwrap_or_default();
+        let body = self.body.clone().and_then(|body| message.get(body)).unwrap_or_default();
+        if !is_transfer_encoded(header, body) {
+            return None;
+        }
+        readable(decode_transfer(header, body), self.media.charset.as_deref())
     }
 }
 

@@ -158,12 +158,20 @@ impl<'a> Run<'a> {
 
     /// The message as its parts, for a loop or a test with ":mime".
     pub(crate) fn parts(&mut self) -> Result<Rc<Parts>, Failure> {
-        let (parts, looked_at) = Parts::of(self.letter.octets().into_owned());
+        let (parts, looked_at) = self.letter()?.row();
         self.spend(looked_at)?;
-        Ok(Rc::new(parts))
+        Ok(parts)
     }
 
-    /// Puts into the message what parts of it are to be replaced by.
+    /// The message as it is now, with what a loop has replaced so far.
+    pub(crate) fn letter(&mut self) -> Result<&mut Letter<'a>, Failure> {
+        if let Some(parts) = self.current.first().map(|at| at.parts.clone()) {
+            self.apply_replacements(&parts)?;
+        }
+        Ok(&mut self.letter)
+    }
+
+    /// Puts into the message what parts of it were replaced by.
     pub(crate) fn apply_replacements(&mut self, parts: &Parts) -> Result<(), Failure> {
         if let Some(message) = parts.replaced() {
             self.allocate(message.len())?;

@@ -120,7 +120,7 @@ enum Side {
 
 impl Condition for Size {
     fn holds(&self, run: &mut Run<'_>) -> Result<bool, Failure> {
-        let size = run.letter.size();
+        let size = run.letter()?.size();
         run.note(|| format!("the message has {size} octets"));
         Ok(match self.side {
             Side::Over => size > self.limit,
@@ -144,14 +144,11 @@ struct Exists {
 
 impl Condition for Exists {
     fn holds(&self, run: &mut Run<'_>) -> Result<bool, Failure> {
+        let mut names = Vec::with_capacity(self.names.len());
         for name in &self.names {
-            let name = name.value(run)?;
-            if self.scope.raw_values(run, &name)?.is_empty() {
-                run.note(|| format!("there is no field {}", String::from_utf8_lossy(&name)));
-                return Ok(false);
-            }
+            names.push(name.value(run)?.into_owned());
         }
-        Ok(true)
+        self.scope.has_all(run, &names)
     }
 }
 
@@ -179,7 +176,7 @@ impl Condition for Header {
     fn holds(&self, run: &mut Run<'_>) -> Result<bool, Failure> {
         let mut values = Vec::new();
         for (name, raw) in self.fields.raw(run)? {
-            let found = self.aspect.within(run, raw)?;
+            let found = self.aspect.within(run, (&name, raw), &self.matcher)?;
             values.extend(found.into_iter().map(|value| (name.clone(), value)));
         }
         self.matcher.any(run, &values)

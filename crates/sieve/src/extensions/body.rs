@@ -61,7 +61,7 @@ impl Condition for Body {
     fn holds(&self, run: &mut Run<'_>) -> Result<bool, Failure> {
         let types = match &self.transform {
             Transform::Raw => {
-                let Some(body) = run.letter.body() else { return Ok(false) };
+                let Some(body) = run.letter()?.body() else { return Ok(false) };
                 run.spend(body.len())?;
                 let values = [("body".to_owned(), with_crlf(body))];
                 return self.matcher.any(run, &values);
@@ -76,7 +76,7 @@ impl Condition for Body {
             }
         };
         // RFC 5173 §4: a message without an empty line has no body to be tested.
-        if run.letter.body().is_none() {
+        if run.letter()?.body().is_none() {
             return Ok(false);
         }
         let message = run.letter.octets();

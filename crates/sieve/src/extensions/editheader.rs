@@ -44,9 +44,10 @@ pub(super) const EXTENSION: Extension = Extension {
     ..Extension::named("editheader")
 };
 
-/// What is neither added nor deleted. RFC 5293 §6 names Received and Auto-Submitted; the others are what
-/// deliveries know their own loops by, and the sender.
-const LEFT_ALONE: &[&str] = &["received", "return-path", "delivered-to"];
+/// What is neither added nor deleted. RFC 5293 §6 names Received and Auto-Submitted; then there is what deliveries
+/// know their own loops by, and the sender; and what `replace` keeps (RFC 5703 §5).
+const LEFT_ALONE: &[&str] =
+    &["received", "return-path", "delivered-to", "original-subject", "original-from"];
 const NEVER_DELETED: &[&str] = &["auto-submitted"];
 
 /// Where a field goes.

@@ -46,13 +46,11 @@ fn check(args: &Args<'_>, checker: &mut Checker<'_>) -> Result<Box<dyn Instructi
 
 impl Instruction for Enclose {
     fn run(&self, run: &mut Run<'_>) -> Result<Flow, Failure> {
-        let looped = run.current.first().map(|at| at.parts.clone());
-        if let Some(parts) = &looped {
-            run.apply_replacements(parts)?;
+        let message = run.letter()?.octets();
+        if let Some(at) = run.current.first() {
             // What the loop goes over is no longer the message.
-            parts.retire();
+            at.parts.retire();
         }
-        let message = run.letter.octets();
         let text = text_entity(&String::from_utf8_lossy(&self.text.value(run)?));
         run.allocate(message.len() + text.len())?;
         let mut copied = Vec::new();
@@ -60,11 +58,8 @@ impl Instruction for Enclose {
             copied.push(name.characters(run)?.to_ascii_lowercase());
         }
         let mut draft = Draft::default();
-        let subject = match &self.subject {
-            Some(subject) => String::from_utf8_lossy(&subject.value(run)?).into_owned(),
-            None => String::new(),
-        };
-        if self.subject.is_some() {
+        if let Some(subject) = &self.subject {
+            let subject = String::from_utf8_lossy(&subject.value(run)?).into_owned();
             let subject: String = subject.chars().take(limits::SUBJECT_CHARACTERS_MAX).collect();
             draft.text("Subject", &subject);
         }
@@ -80,11 +75,13 @@ impl Instruction for Enclose {
         draft.raw("MIME-Version", "1.0");
         draft.raw("Content-Type", &format!("multipart/mixed; boundary=\"{boundary}\""));
         let is_kept = |name: &str| {
-            // The new message has its own of these.
-            let is_ours = name.starts_with("content-") || name == "mime-version";
-            let is_named =
-                is_copied(name) && !is_ours && !(name == "subject" && self.subject.is_some());
-            TRACE_FIELDS.contains(&name) || is_named
+            match name {
+                "subject" => self.subject.is_none(),
+                // The new message has its own of these.
+                "mime-version" => false,
+                name if name.starts_with("content-") => false,
+                name => TRACE_FIELDS.contains(&name) || is_copied(name),
+            }
         };
         let fields = run.letter.fields_of(is_kept);
         let body = [

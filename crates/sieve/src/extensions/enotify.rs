@@ -258,9 +258,16 @@ impl Condition for MethodCapability {
     fn holds(&self, run: &mut Run<'_>) -> Result<bool, Failure> {
         let uri = String::from_utf8_lossy(&self.uri.value(run)?).into_owned();
         let capability = self.capability.value(run)?;
-        // RFC 5436 §2.2: we never know. RFC 5435 §5: what isn't known matches nothing.
-        let is_known = Mailto::parse(&uri).is_ok() && capability.eq_ignore_ascii_case(b"online");
-        let value = is_known.then(|| ("online".to_owned(), Cow::Borrowed(&b"maybe"[..])));
+        // RFC 5435 §5: what isn't known matches nothing.
+        let value: Option<&[u8]> = match capability.to_ascii_lowercase().as_slice() {
+            // RFC 5436 §2.2: we never know.
+            b"online" if Mailto::parse(&uri).is_ok() => Some(b"maybe"),
+            // RFC 8580 §6.1: the scheme is enough.
+            b"fcc" if mailto::is_scheme_of(&uri) => Some(b"yes"),
+            _ => None,
+        };
+        let name = String::from_utf8_lossy(&capability).into_owned();
+        let value = value.map(|value| (name, Cow::Borrowed(value)));
         self.matcher.any(run, &value.into_iter().collect::<Vec<_>>())
     }
 }

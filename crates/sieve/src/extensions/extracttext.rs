@@ -3,6 +3,7 @@
 use crate::check::{
     Args, Checker, CommandKind, Extension, Kind, Signature, Tag, TakesBlock, TakesTests,
 };
+use crate::limits;
 use crate::problem::Fault;
 use crate::run::{Failure, Run, shown};
 use crate::script::{Flow, Instruction};
@@ -45,16 +46,13 @@ fn check(args: &Args<'_>, checker: &mut Checker<'_>) -> Result<Box<dyn Instructi
 impl Instruction for ExtractText {
     fn run(&self, run: &mut Run<'_>) -> Result<Flow, Failure> {
         let Some(at) = run.current.last().cloned() else { return Ok(Flow::Next) };
-        // What isn't text has none.
-        let text = at.parts.text(at.index);
-        run.spend(text.len())?;
+        run.spend_steps(at.parts.body_octets(at.index) / limits::DECODED_PER_STEP + 1)?;
+        let text = at.parts.text(at.index).unwrap_or_default();
         let text = match self.first {
             None => text,
-            Some(first) => {
-                let text = String::from_utf8_lossy(&text);
-                text.chars().take(first).collect::<String>().into_bytes()
-            }
+            Some(first) => text.chars().take(first).collect(),
         };
+        let text = text.into_bytes();
         let value = self.modifiers.iter().fold(text, |value, modifier| modifier.apply(value));
         run.note(|| format!("set {} to {}", self.name, shown(&value)));
         run.variables.set(&self.name, value)?;

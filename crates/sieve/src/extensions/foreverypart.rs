@@ -2,7 +2,8 @@
 //!
 //! At the top a loop goes over the message itself and all that is in it, depth first; inside another loop over
 //! what is in the current part. Tests with ":mime" look at the current part; `replace` and `extracttext` act on it.
-//! A loop goes over the message as it was when the loop began.
+//! A loop goes over the message as it was when it began, less what is replaced on its way: what was in a part that
+//! is replaced is not gone into, and for the loops that are running nothing new is in it (RFC 5703 §5).
 
 use std::rc::Rc;
 
@@ -113,6 +114,9 @@ impl Instruction for ForEveryPart {
         let mut flow = Flow::Next;
         for index in range {
             run.step()?;
+            if parts.is_gone(index) {
+                continue;
+            }
             run.note(|| format!("part {}", parts.describe(index)));
             run.current.push(Current { parts: parts.clone(), index });
             flow = run.inner_block(&self.block)?;

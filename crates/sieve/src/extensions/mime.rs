@@ -4,14 +4,21 @@
 //! all that is in it.
 
 use std::borrow::Cow;
+use std::ops::Range;
+use std::rc::Rc;
 
 use crate::check::{AddedTags, Args, Checker, Extension, Kind, On, Tag};
-use crate::mime::Parameterized;
+use crate::limits;
+use crate::matching::Matcher;
+use crate::mime::{Parameterized, Parts};
 use crate::problem::Fault;
 use crate::run::{Failure, Run};
 use crate::text::Text;
 
 const GROUP: &str = "MIME option";
+
+/// Parts, and which of them are looked at.
+type Looked = (Rc<Parts>, Range<usize>);
 
 pub(super) const EXTENSION: Extension = Extension {
     tags: &[
@@ -52,28 +59,56 @@ impl Scope {
         }
     }
 
+    /// The parts that are looked at for fields of so many names; `None` for the header of the message.
+    fn parts(self, run: &mut Run<'_>, names: usize) -> Result<Option<Looked>, Failure> {
+        let (parts, range) = match (self, run.current.last().cloned()) {
+            (Self::Message, _) | (Self::Part, None) => {
+                run.spend_steps(names * run.letter.field_count() / limits::FIELDS_PER_STEP + 1)?;
+                return Ok(None);
+            }
+            (Self::Part, Some(at)) => (at.parts, at.index..at.index + 1),
+            (Self::PartAndAllInIt, Some(at)) => {
+                let all = at.index..at.parts.within(at.index).end;
+                (at.parts, all)
+            }
+            (Self::PartAndAllInIt, None) => {
+                let parts = run.parts()?;
+                let all = 0..parts.len();
+                (parts, all)
+            }
+        };
+        for index in range.clone() {
+            run.spend_steps(names * parts.header_octets(index) / limits::HEADER_PER_STEP + 1)?;
+        }
+        Ok(Some((parts, range)))
+    }
+
     /// Raw values of the fields of this name.
     pub(crate) fn raw_values<'a>(
         self,
         run: &mut Run<'a>,
         name: &[u8],
     ) -> Result<Vec<Cow<'a, [u8]>>, Failure> {
-        let inner = match (self, run.current.last().cloned()) {
-            (Self::Message, _) | (Self::Part, None) => return Ok(run.letter.raw_values(name)),
-            (Self::Part, Some(at)) => return Ok(owned(at.parts.raw_values(at.index, name))),
-            (Self::PartAndAllInIt, at) => at,
-        };
-        let (parts, index) = match inner {
-            Some(at) => (at.parts, at.index),
-            None => (run.parts()?, 0),
-        };
-        let all = std::iter::once(index).chain(parts.within(index));
-        Ok(all.flat_map(|index| owned(parts.raw_values(index, name))).collect())
+        Ok(match self.parts(run, 1)? {
+            None => run.letter.raw_values(name),
+            Some((parts, range)) => {
+                let there = range.filter(|index| !parts.is_gone(*index));
+                there.flat_map(|index| parts.raw_values(index, name)).map(Cow::Owned).collect()
+            }
+        })
     }
-}
 
-fn owned<'a>(values: Vec<&[u8]>) -> Vec<Cow<'a, [u8]>> {
-    values.into_iter().map(|value| Cow::Owned(value.to_vec())).collect()
+    /// Whether the message or one of the parts that are looked at has a field of each name (RFC 5703 §4.3, and §4.1:
+    /// one part satisfies the test).
+    pub(crate) fn has_all(self, run: &mut Run<'_>, names: &[Vec<u8>]) -> Result<bool, Failure> {
+        Ok(match self.parts(run, names.len())? {
+            None => names.iter().all(|name| run.letter.has(name)),
+            Some((parts, range)) => {
+                let mut there = range.filter(|index| !parts.is_gone(*index));
+                there.any(|index| names.iter().all(|name| parts.has(index, name)))
+            }
+        })
+    }
 }
 
 /// What of a field's value is compared (RFC 5703 §4.1).
@@ -100,35 +135,43 @@ impl Aspect {
         }
     }
 
-    /// The texts that a raw value gives: a field without them gives none.
+    /// The texts that the value of a field gives. One that can't be read as the aspect has it gives none; a field of
+    /// another kind gives an empty one, which isn't counted.
     pub(crate) fn within<'v>(
         &self,
         run: &mut Run<'_>,
-        raw: Cow<'v, [u8]>,
+        (name, raw): (&str, Cow<'v, [u8]>),
+        matcher: &Matcher,
     ) -> Result<Vec<Cow<'v, [u8]>>, Failure> {
         if let Self::Whole = self {
             return Ok(vec![crate::decode::value(raw)]);
         }
-        let Some(parsed) = Parameterized::parse(&raw) else { return Ok(Vec::new()) };
-        let bytes = |text: String| vec![Cow::Owned(text.into_bytes())];
-        Ok(match self {
-            Self::Whole => Vec::new(),
-            Self::Type => bytes(parsed.value),
-            Self::Subtype => parsed.subtype.map(bytes).unwrap_or_default(),
-            // For Content-Disposition that is its type alone.
-            Self::ContentType => match parsed.subtype {
-                Some(subtype) => bytes(format!("{}/{subtype}", parsed.value)),
-                None => bytes(parsed.value),
-            },
-            Self::Parameters(names) => {
-                let mut values = Vec::new();
-                for name in names {
-                    let name = String::from_utf8_lossy(&name.value(run)?).into_owned();
-                    let value = parsed.parameter(&name).map(str::to_owned);
-                    values.extend(value.map(|value| Cow::Owned(value.into_bytes())));
-                }
-                values
+        let parsed = Parameterized::parse(&raw);
+        if let Self::Parameters(names) = self {
+            let mut values = Vec::new();
+            for name in names {
+                let name = String::from_utf8_lossy(&name.value(run)?).into_owned();
+                let found = parsed.iter().flat_map(|parsed| parsed.parameters(&name));
+                values.extend(found.map(|value| Cow::Owned(value.as_bytes().to_vec())));
             }
-        })
+            return Ok(values);
+        }
+        let is = |kind: &str| name.eq_ignore_ascii_case(kind);
+        let text = if is("Content-Type") {
+            // RFC 2045 §5.1: without a subtype it is none.
+            parsed.and_then(|Parameterized { value, subtype, .. }| match self {
+                Self::Type => subtype.map(|_| value),
+                Self::Subtype => subtype,
+                _ => subtype.map(|subtype| format!("{value}/{subtype}")),
+            })
+        } else if is("Content-Disposition") {
+            parsed.map(|Parameterized { value, .. }| match self {
+                Self::Subtype => String::new(),
+                _ => value,
+            })
+        } else {
+            Some(String::new()).filter(|_| !matcher.counts())
+        };
+        Ok(text.into_iter().map(|text| Cow::Owned(text.into_bytes())).collect())
     }
 }

@@ -1,12 +1,12 @@
 //! `replace`: other content in place of a part, or of all the message says (RFC 5703 §5).
 //!
-//! In a loop the part is exchanged when the loop is left, so that the loop goes on over what was there. Of the
-//! message itself the header stays, but for what describes the old content.
+//! It takes effect at once. Of the message itself the header stays, but for what describes the old content.
 
 use crate::check::{
     Args, Checker, CommandKind, Extension, Kind, Signature, Tag, TakesBlock, TakesTests,
 };
 use crate::compose::{mailbox_list, mime_entity, text_entity, unstructured};
+use crate::limits;
 use crate::problem::Fault;
 use crate::run::{Failure, Run};
 use crate::script::{Flow, Instruction};
@@ -45,6 +45,13 @@ enum Form {
 }
 
 fn check(args: &Args<'_>, checker: &mut Checker<'_>) -> Result<Box<dyn Instruction>, Fault> {
+    // RFC 5703 §5: to be ignored, and better refused.
+    if let Some(stray) =
+        ["subject", "from"].into_iter().find(|tag| args.has(tag) && args.has("mime"))
+    {
+        let problem = format!("\":{stray}\" doesn't go with \":mime\"");
+        return Err(Fault::new(args.place_of(stray), problem));
+    }
     let from = args.tag_text("from", checker)?;
     if let Some(from) = &from {
         check_constant(from, |from| mailbox_list(from).map(drop))?;
@@ -74,7 +81,9 @@ impl Instruction for Replace {
             Some(_) | None => {
                 run.note(|| "replace the message".to_owned());
                 self.replace_message(run, &entity)?;
+                let message = run.letter.octets().into_owned();
                 if let Some(at) = run.current.first() {
+                    at.parts.replace(0, message);
                     at.parts.retire();
                 }
             }
@@ -87,6 +96,7 @@ impl Replace {
     fn replace_message(&self, run: &mut Run<'_>, entity: &[u8]) -> Result<(), Failure> {
         if let Some(subject) = &self.subject {
             let subject = String::from_utf8_lossy(&subject.value(run)?).into_owned();
+            let subject: String = subject.chars().take(limits::SUBJECT_CHARACTERS_MAX).collect();
             run.letter.rename_fields("Subject", "Original-Subject");
             run.letter.add_field(End::Bottom, "Subject", &unstructured(&subject, 9));
         }

@@ -205,8 +205,8 @@ impl Vacation {
         let mut draft = Draft::default();
         let from = match &self.from {
             Some(from) => mailbox_list(&from.characters(run)?).map_err(Failure::new)?,
-            None => match run.facts.own_addresses.first() {
-                Some(own) => own.to_string(),
+            None => match owner(run) {
+                Some(own) => own,
                 None => {
                     let to = run.facts.envelope_to.unwrap_or_default();
                     mailbox_list(without_route(to)).map_err(Failure::new)?
@@ -239,6 +239,15 @@ impl Vacation {
             Form::Mime => draft.with_entity(&reason).map_err(Failure::new),
         }
     }
+}
+
+/// The user: by the address that the letter is to, if it is to one (RFC 5230 §5.4 with its erratum 2035).
+fn owner(run: &Run<'_>) -> Option<String> {
+    let fields = ["To", "Cc"].iter().flat_map(|name| run.letter.raw_values(name.as_bytes()));
+    let named: Vec<String> = fields.flat_map(|raw| addresses(&raw)).collect();
+    let own = || run.facts.own_addresses.iter().map(ToString::to_string);
+    let is_named = |own: &String| named.iter().any(|named| named.eq_ignore_ascii_case(own));
+    own().find(is_named).or_else(|| own().next())
 }
 
 /// RFC 5230 §4.6: "-request", "owner-" and their like.

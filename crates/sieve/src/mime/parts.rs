@@ -1,6 +1,7 @@
 //! A message as a row of parts, for loops over them (RFC 5703 §3), and what they are replaced by (§5).
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use postroad_protocol::header;
@@ -12,9 +13,28 @@ use super::{Entity, Part, Structure, parse};
 pub(crate) struct Parts {
     octets: Vec<u8>,
     parts: Vec<Flat>,
-    replacements: RefCell<Vec<(Range<usize>, Vec<u8>)>>,
-    /// Whether the message has become another since.
-    is_retired: Cell<bool>,
+    /// What parts were replaced by; what was in them is gone (RFC 5703 §5).
+    replacements: RefCell<BTreeMap<usize, Replacement>>,
+    state: Cell<State>,
+}
+
+/// How the message stands to what the loop goes over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// The same, with all replacements so far.
+    Same,
+    /// It lacks some of them.
+    Behind,
+    /// It has become another: it takes no more of them.
+    Another,
+}
+
+/// What a part was replaced by. For the loops that are running nothing is in it.
+#[derive(Debug)]
+struct Replacement {
+    octets: Vec<u8>,
+    entity: Entity,
+    shape: Shape,
 }
 
 #[derive(Debug)]
@@ -37,36 +57,78 @@ impl Parts {
         let mut parts = Vec::new();
         let (root, looked_at) = parse(&octets);
         root.flatten(&mut parts);
-        let (replacements, is_retired) = (RefCell::default(), Cell::new(false));
-        (Self { octets, parts, replacements, is_retired }, looked_at)
+        let (replacements, state) = (RefCell::default(), Cell::new(State::Same));
+        (Self { octets, parts, replacements, state }, looked_at)
     }
 
     pub(crate) fn len(&self) -> usize {
         self.parts.len()
     }
 
-    /// All that is in a part.
+    /// All that is in a part, and still is.
     pub(crate) fn within(&self, index: usize) -> Range<usize> {
+        match self.replacements.borrow().contains_key(&index) {
+            true => index + 1..index + 1,
+            false => self.once_within(index),
+        }
+    }
+
+    fn once_within(&self, index: usize) -> Range<usize> {
         let count = self.parts.get(index).map_or(0, |part| part.within);
         index + 1..index + 1 + count
     }
 
-    pub(crate) fn raw_values(&self, index: usize, name: &[u8]) -> Vec<&[u8]> {
-        let header = self.parts.get(index).map_or(0..0, |part| part.entity.header.clone());
-        let fields = header::fields(self.octets.get(header).unwrap_or_default());
-        let named =
-            fields.filter(|field| !field.name.is_empty() && field.name.eq_ignore_ascii_case(name));
-        named.map(|field| field.raw_value).collect()
+    /// Whether a part went with one that it was in.
+    pub(crate) fn is_gone(&self, index: usize) -> bool {
+        let replacements = self.replacements.borrow();
+        replacements.range(..index).any(|(outer, _)| self.once_within(*outer).contains(&index))
     }
 
-    /// What a part says; nothing where it isn't text.
-    pub(crate) fn text(&self, index: usize) -> Vec<u8> {
-        match self.parts.get(index) {
-            Some(part) if part.shape == Shape::Leaf && part.entity.media.kind == "text" => {
-                part.entity.text(&self.octets).into_owned()
+    /// Looks at a part as it is now: its octets, where they are, and whether others are in it.
+    fn look<T>(&self, index: usize, look: impl FnOnce(&[u8], &Entity, Shape) -> T) -> Option<T> {
+        match self.replacements.borrow().get(&index) {
+            Some(Replacement { octets, entity, shape }) => Some(look(octets, entity, *shape)),
+            None => {
+                let part = self.parts.get(index)?;
+                Some(look(&self.octets, &part.entity, part.shape))
             }
-            Some(_) | None => Vec::new(),
         }
+    }
+
+    /// How many octets of fields a part has.
+    pub(crate) fn header_octets(&self, index: usize) -> usize {
+        self.look(index, |_, entity, _| entity.header.len()).unwrap_or(0)
+    }
+
+    pub(crate) fn raw_values(&self, index: usize, name: &[u8]) -> Vec<Vec<u8>> {
+        let found = self.look(index, |octets, entity, _| {
+            let header = octets.get(entity.header.clone()).unwrap_or_default();
+            let named = header::fields(header).filter(|field| is_named(field, name));
+            named.map(|field| field.raw_value.to_vec()).collect()
+        });
+        found.unwrap_or_default()
+    }
+
+    pub(crate) fn has(&self, index: usize, name: &[u8]) -> bool {
+        let found = self.look(index, |octets, entity, _| {
+            let header = octets.get(entity.header.clone()).unwrap_or_default();
+            header::fields(header).any(|field| is_named(&field, name))
+        });
+        found.unwrap_or(false)
+    }
+
+    /// How many octets say what a part says.
+    pub(crate) fn body_octets(&self, index: usize) -> usize {
+        self.look(index, |_, entity, _| entity.body.as_ref().map_or(0, Range::len)).unwrap_or(0)
+    }
+
+    /// What a part says; `None` where it isn't text, or nobody can read it (RFC 5703 §7).
+    pub(crate) fn text(&self, index: usize) -> Option<String> {
+        let text = self.look(index, |octets, entity, shape| {
+            let is_text = shape == Shape::Leaf && entity.media.kind == "text";
+            is_text.then(|| entity.readable_text(octets)).flatten()
+        });
+        text.flatten()
     }
 
     pub(crate) fn describe(&self, index: usize) -> String {
@@ -74,44 +136,52 @@ impl Parts {
         media.map(|media| format!("{index}: {}/{}", media.kind, media.subtype)).unwrap_or_default()
     }
 
-    /// Notes what a part is to be replaced by; of two for one part, the last.
-    pub(crate) fn replace(&self, index: usize, entity: Vec<u8>) {
-        let Some(part) = self.parts.get(index).filter(|_| !self.is_retired.get()) else { return };
-        let mut replacements = self.replacements.borrow_mut();
-        replacements.retain(|(range, _)| *range != part.entity.whole);
-        replacements.push((part.entity.whole.clone(), entity));
+    /// Replaces a part; of two for one part, the last stays.
+    pub(crate) fn replace(&self, index: usize, octets: Vec<u8>) {
+        let (Part { entity, structure }, _) = parse(&octets);
+        let shape = if structure == Structure::Leaf { Shape::Leaf } else { Shape::Container };
+        self.replacements.borrow_mut().insert(index, Replacement { octets, entity, shape });
+        if self.state.get() == State::Same {
+            self.state.set(State::Behind);
+        }
     }
 
-    /// Forgets replacements and takes no more.
+    /// The message has become another: what is replaced from now on is only seen by the loops that are running.
     pub(crate) fn retire(&self) {
-        self.replacements.take();
-        self.is_retired.set(true);
+        self.state.set(State::Another);
     }
 
-    /// The message with all replacements, if there are any. What lies in a part that is replaced goes with it.
+    /// The message with all replacements, if it lacks one. What lies in a part that is replaced goes with it.
     pub(crate) fn replaced(&self) -> Option<Vec<u8>> {
-        let mut replacements = self.replacements.take();
-        if replacements.is_empty() {
+        if self.state.get() != State::Behind {
             return None;
         }
-        replacements.sort_by_key(|(range, _)| (range.start, std::cmp::Reverse(range.end)));
-        let is_lf = !self.octets.windows(2).any(|pair| pair == b"\r\n");
+        self.state.set(State::Same);
+        let is_lf = memchr::memmem::find(&self.octets, b"\r\n").is_none();
         let mut message = Vec::with_capacity(self.octets.len());
         let mut at = 0;
-        for (range, entity) in &replacements {
-            if range.start < at {
+        // A part comes before what is in it.
+        for (index, Replacement { octets, .. }) in self.replacements.borrow().iter() {
+            let Some(whole) = self.parts.get(*index).map(|part| part.entity.whole.clone()) else {
+                continue;
+            };
+            if whole.start < at {
                 continue;
             }
-            message.extend_from_slice(self.octets.get(at..range.start).unwrap_or_default());
-            let entity = if is_lf { without_cr(entity) } else { entity.clone() };
+            message.extend_from_slice(self.octets.get(at..whole.start).unwrap_or_default());
+            let entity = if is_lf { without_cr(octets) } else { octets.clone() };
             message.extend_from_slice(
                 entity.strip_suffix(b"\n").map_or(&entity, |e| e.strip_suffix(b"\r").unwrap_or(e)),
             );
-            at = range.end;
+            at = whole.end;
         }
         message.extend_from_slice(self.octets.get(at..).unwrap_or_default());
         Some(message)
     }
+}
+
+fn is_named(field: &header::Field<'_>, name: &[u8]) -> bool {
+    !field.name.is_empty() && field.name.eq_ignore_ascii_case(name)
 }
 
 /// Line ends as a store has them.

@@ -10,13 +10,37 @@ use postroad_protocol::header;
 
 /// RFC 2045 §6: 7bit, 8bit and binary stand for themselves, as does what nobody knows.
 pub(super) fn decode_transfer<'m>(header: &[u8], body: &'m [u8]) -> Cow<'m, [u8]> {
-    let field = header::find(header, "Content-Transfer-Encoding");
-    let name = field.map(|field| field.value().to_ascii_lowercase()).unwrap_or_default();
-    match name.as_slice() {
+    match transfer_encoding(header).as_slice() {
         b"base64" => Cow::Owned(base64(body)),
         b"quoted-printable" => Cow::Owned(quoted_printable(body)),
         _ => Cow::Borrowed(body),
     }
+}
+
+fn transfer_encoding(header: &[u8]) -> Vec<u8> {
+    let field = header::find(header, "Content-Transfer-Encoding");
+    field.map(|field| field.value().to_ascii_lowercase()).unwrap_or_default()
+}
+
+/// Whether the encoding is one we know, and the body is in it.
+pub(super) fn is_transfer_encoded(header: &[u8], body: &[u8]) -> bool {
+    match transfer_encoding(header).as_slice() {
+        b"" | b"7bit" | b"8bit" | b"binary" => true,
+        b"base64" => base64_digits(body).len() % 4 != 1,
+        b"quoted-printable" => is_quoted_printable(body),
+        _ => false,
+    }
+}
+
+/// RFC 2045 §6.7: behind each "=" are two digits or the end of the line.
+fn is_quoted_printable(body: &[u8]) -> bool {
+    memchr::memchr_iter(b'=', body).all(|at| match body.get(at + 1..).unwrap_or_default() {
+        [high, low, ..] if high.is_ascii_hexdigit() => low.is_ascii_hexdigit(),
+        behind => {
+            let end = memchr::memchr(b'\n', behind).unwrap_or(behind.len());
+            behind.get(..end).unwrap_or_default().trim_ascii().is_empty()
+        }
+    })
 }
 
 /// RFC 2045 §6.8: characters that have no place there are skipped.
@@ -27,14 +51,17 @@ fn base64(body: &[u8]) -> Vec<u8> {
             .with_decode_padding_mode(DecodePaddingMode::RequireNone)
             .with_decode_allow_trailing_bits(true),
     );
-    let is_digit = |octet: &u8| octet.is_ascii_alphanumeric() || matches!(octet, b'+' | b'/');
-    let mut digits: Vec<u8> =
-        body.iter().take_while(|octet| **octet != b'=').copied().filter(is_digit).collect();
+    let mut digits = base64_digits(body);
     // One digit alone is less than an octet.
     if digits.len() % 4 == 1 {
         digits.pop();
     }
     ENGINE.decode(&digits).unwrap_or_default()
+}
+
+fn base64_digits(body: &[u8]) -> Vec<u8> {
+    let is_digit = |octet: &u8| octet.is_ascii_alphanumeric() || matches!(octet, b'+' | b'/');
+    body.iter().take_while(|octet| **octet != b'=').copied().filter(is_digit).collect()
 }
 
 /// RFC 2045 §6.7; what isn't it stays as it is.
@@ -83,6 +110,20 @@ pub(super) fn to_utf8<'m>(text: Cow<'m, [u8]>, charset: Option<&str>) -> Cow<'m,
     match charset_decoder(charset.as_bytes()) {
         Some(decode) => Cow::Owned(decode(&text).into_bytes()),
         None => text,
+    }
+}
+
+/// As [`to_utf8`]; `None` for a charset that nobody knows, and for text that isn't in it. Where none is named it
+/// may be UTF-8 as well as US-ASCII.
+pub(super) fn readable(text: Cow<'_, [u8]>, charset: Option<&str>) -> Option<String> {
+    let text = text.into_owned();
+    match charset {
+        Some(charset) if charset.eq_ignore_ascii_case("us-ascii") && !text.is_ascii() => None,
+        Some(charset) if !["us-ascii", "utf-8"].contains(&&*charset.to_ascii_lowercase()) => {
+            let decoded = charset_decoder(charset.as_bytes())?(&text);
+            (!decoded.contains(char::REPLACEMENT_CHARACTER)).then_some(decoded)
+        }
+        Some(_) | None => String::from_utf8(text).ok(),
     }
 }
 

@@ -88,6 +88,21 @@ fn fields_of_the_response() {
     }
 }
 
+#[test] // Tests RFC 5230 §5.4, with erratum 2035 that RFC 8580 §4 quotes.
+fn from_the_address_that_was_written_to() {
+    let own = ["tjs@example.edu", "Tim@example.edu"].map(|own| Address::parse(own).unwrap());
+    for (message, expected) in [
+        ("To: tim@example.edu\n\n", "Tim@example.edu"),
+        ("To: x@y.example\nCc: tim@example.edu\n\n", "Tim@example.edu"),
+        ("To: tjs@example.edu, tim@example.edu\n\n", "tjs@example.edu"),
+        ("To: x@y.example\nBcc: tim@example.edu\n\n", "tjs@example.edu"),
+    ] {
+        let reply = reply_with("require \"vacation\"; vacation \"x\";", message, &facts(&own));
+        let text = text(&reply.unwrap());
+        assert!(text.starts_with(&format!("From: {expected}\n")), "{message}{text}");
+    }
+}
+
 #[test] // Tests RFC 5230 §4.4 and §5; row M12.
 fn m12_mime() {
     let script = "require \"vacation\";

@@ -34,6 +34,11 @@ const IGNORED: &[&str] = &[
     "dkim-signature",
 ];
 
+/// Whether a URI is one of these, whatever else is in it.
+pub(super) fn is_scheme_of(uri: &str) -> bool {
+    uri.split_once(':').is_some_and(|(scheme, _)| scheme.eq_ignore_ascii_case("mailto"))
+}
+
 impl Mailto {
     /// # Errors
     /// Another scheme, or what is no such URI, in words.
