@@ -12,6 +12,8 @@ pub const SYSTEM_UIDS_BELOW: u32 = 1000;
 /// One-shot: octets of memory that the caller has to allow. With less, a letter might end us by a signal, which
 /// is a bounce with Exim.
 pub const ONE_SHOT_MEMORY_MIN: u64 = 128 * 1024 * 1024;
+/// One-shot: how long the trace's records are waited for when the letter is filed.
+pub const ONE_SHOT_AFTERWARDS_MAX: Duration = Duration::from_secs(1);
 /// One-shot: octets of a thread's stack, whatever the environment says (`RUST_MIN_STACK`).
 pub const ONE_SHOT_STACK_OCTETS: usize = 2 * 1024 * 1024;
 

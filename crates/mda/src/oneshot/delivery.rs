@@ -13,6 +13,7 @@ use postroad_store::{Courier, Draft, Maildir, StoreError};
 
 use super::Input;
 use super::recipient::{Recipient, SettingsFrom};
+use super::watch::Clock;
 use crate::events::{self, Chain};
 use crate::job::{Job, NotBegun};
 use crate::letter::{Came, Header, OnTop};
@@ -25,7 +26,7 @@ use crate::submit::Submitter;
 const SENDMAIL: &str = "/usr/sbin/sendmail";
 
 /// All that is known before the letter is read.
-pub(super) struct Delivery {
+pub(super) struct Delivery<'a> {
     pub(super) config: Config,
     pub(super) settings: SettingsFrom,
     pub(super) courier: Courier,
@@ -35,9 +36,10 @@ pub(super) struct Delivery {
     pub(super) return_path: ReversePath,
     pub(super) uid: u32,
     pub(super) header: Header,
+    pub(super) clock: &'a Clock,
 }
 
-impl Delivery {
+impl Delivery<'_> {
     /// Delivers the letter that begins with `start`.
     pub(super) fn run(&self, start: &[u8], input: Input<impl Read>) -> Result<Reply, Reply> {
         let rules = Rules::new(&self.config, self.submitter());
@@ -172,19 +174,22 @@ impl Delivery {
         }
     }
 
-    /// Tells `postroad trace`, where the folder of traces is ours to write.
+    /// Tells `postroad trace`, where the folder of traces is ours to write: afterwards, so that no letter waits for
+    /// it.
     fn trace(&self, records: &[Event]) {
         if self.settings == SettingsFrom::Nowhere {
             return;
         }
-        // Who can't write there (a user called by somebody's MTA) has filed the letter all the same.
-        let trace = &self.config.trace;
-        if let Ok(journal) = Journal::open(&trace.dir, "mda", trace.size_max) {
-            let header = &self.header;
-            let (queue_id, message_id) = (header.queue_id.as_deref(), header.message_id.as_deref());
-            records.iter().for_each(|record| journal.record(queue_id, message_id, record.clone()));
-            journal.flush();
-        }
+        let (trace, records) = (self.config.trace.clone(), records.to_vec());
+        let (queue_id, message_id) = (self.header.queue_id.clone(), self.header.message_id.clone());
+        self.clock.afterwards(move || {
+            // Who can't write there (a user called by somebody's MTA) has filed the letter all the same.
+            if let Ok(journal) = Journal::open_at_once(&trace.dir, "mda", trace.size_max) {
+                for record in records {
+                    journal.record(queue_id.as_deref(), message_id.as_deref(), record);
+                }
+            }
+        });
     }
 }
 

@@ -7,11 +7,8 @@
 use std::fmt;
 use std::fs::File;
 use std::os::fd::AsFd;
-use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::{RecvTimeoutError, SyncSender};
-use std::time::{Duration, Instant};
 
 use postroad_config::{Config, Mda};
 use postroad_disk::OsDisk;
@@ -21,7 +18,7 @@ use postroad_store::Courier;
 
 use crate::events::Chain;
 use crate::letter::Header;
-use crate::{limits, replies};
+use crate::replies;
 
 mod call;
 mod command_line;
@@ -33,6 +30,7 @@ mod input;
 mod personality;
 mod recipient;
 mod signals;
+mod watch;
 
 pub use call::{AddedField, Call, Environment, MissingFolder};
 pub use command_line::{Misuse, Wanted, read as read_command_line};
@@ -41,6 +39,7 @@ pub(crate) use input::Input;
 pub use personality::Personality;
 use recipient::SettingsFrom;
 use signals::Signals;
+use watch::{Clock, within};
 
 /// The settings that are read where the caller names none and the file is there.
 const SETTINGS: &str = "/etc/postroad/postroad.toml";
@@ -120,7 +119,7 @@ pub fn deliver(call: Call, environment: Environment, input: impl AsFd) -> Verdic
         Err(reply) => return Verdict(reply),
     };
     // Until the settings are read: their disk may hang, too.
-    within(Mda::default().delivery_time_max, signals, move |clock| {
+    within(Mda::default().delivery_time_max, &signals, move |clock| {
         Verdict(file(&call, &environment, input, clock).unwrap_or_else(|reply| reply))
     })
 }
@@ -142,71 +141,6 @@ pub fn become_owner_of_mailboxes(config: &Config) -> Result<(), Verdict> {
         0 => host_user::become_owner_of(&config.data).map_err(Verdict),
         _ => Ok(()),
     }
-}
-
-/// What is heard of a delivery.
-enum News {
-    /// It may take this long in all.
-    TimeMax(Duration),
-    Ended(Verdict),
-}
-
-/// Whoever measures the time of a delivery.
-struct Clock(SyncSender<News>);
-
-impl Clock {
-    fn time_max(&self, time_max: Duration) {
-        // Whoever waits may have given up.
-        let _ = self.0.send(News::TimeMax(time_max));
-    }
-}
-
-/// Runs `work` in a thread of its own. Where it takes longer than `time_max`, or than it tells the clock itself, or
-/// a signal comes, the process ends without it: what it has in tmp/ is swept, and what it has in new/ comes twice.
-fn within(
-    time_max: Duration,
-    signals: Signals,
-    work: impl FnOnce(&Clock) -> Verdict + Send + 'static,
-) -> Verdict {
-    let begun = Instant::now();
-    let (tell, hear) = std::sync::mpsc::sync_channel(1);
-    let interrupted = tell.clone();
-    let threads = in_thread("delivery", move || {
-        let clock = Clock(tell);
-        let work = AssertUnwindSafe(|| work(&clock));
-        let verdict = std::panic::catch_unwind(work).unwrap_or_else(|_| {
-            Verdict::try_later("The delivery agent has broken down, try again later")
-        });
-        // Whoever waits below may have given up.
-        let _ = clock.0.send(News::Ended(verdict));
-    })
-    .and_then(|()| {
-        in_thread("signals", move || {
-            let text = format!("The delivery was ended by {}", signals.next());
-            let _ = interrupted.send(News::Ended(Verdict::try_later(&text)));
-        })
-    });
-    if let Err(error) = threads {
-        return Verdict::try_later(&format!("cannot start a thread: {error}"));
-    }
-    let mut time_max = time_max;
-    loop {
-        match hear.recv_timeout(time_max.saturating_sub(begun.elapsed())) {
-            Ok(News::TimeMax(other)) => time_max = other,
-            Ok(News::Ended(verdict)) => return verdict,
-            Err(RecvTimeoutError::Timeout) => {
-                return Verdict::try_later("The delivery takes too long, try again later");
-            }
-            Err(RecvTimeoutError::Disconnected) => {
-                return Verdict::try_later("The delivery was broken off");
-            }
-        }
-    }
-}
-
-fn in_thread(name: &str, work: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
-    let thread = std::thread::Builder::new().name(name.to_owned());
-    thread.stack_size(limits::ONE_SHOT_STACK_OCTETS).spawn(work).map(drop)
 }
 
 fn file(
@@ -237,6 +171,7 @@ fn file(
         config,
         settings,
         header,
+        clock,
     };
     delivery.run(&start, input)
 }
@@ -285,29 +220,6 @@ fn settings(named: Option<PathBuf>) -> Result<(Config, SettingsFrom), Reply> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_panic_is_try_later() {
-        let verdict = within(Duration::from_secs(60), Signals::default(), |_| panic!("a bug"));
-        assert_eq!(verdict.exit(), Exit::TryLater);
-        assert_eq!(
-            verdict.to_string(),
-            "4.3.0 The delivery agent has broken down, try again later"
-        );
-    }
-
-    #[test]
-    fn what_takes_too_long_is_try_later() {
-        let (release, wait) = std::sync::mpsc::channel::<()>();
-        let verdict = within(Duration::from_secs(900), Signals::default(), move |clock| {
-            clock.time_max(Duration::from_millis(1));
-            // Until the other end is dropped, which is after the verdict.
-            let _ = wait.recv();
-            Verdict::try_later("too late")
-        });
-        drop(release);
-        assert_eq!(verdict.to_string(), "4.3.0 The delivery takes too long, try again later");
-    }
 
     #[test]
     fn four_ways_to_end() {

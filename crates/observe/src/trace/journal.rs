@@ -1,4 +1,5 @@
-//! Appending: one file per agent, in two halves, by a background thread.
+//! Appending: one file per agent, in two halves, by a background thread (or at once, in a process that has
+//! nothing else to do).
 //!
 //! `DIR/mta.jsonl` grows to half of what may be kept, then becomes `DIR/mta.old.jsonl` and a new one is
 //! begun. Several processes may append to one agent's file (one-shot deliveries, user agents): a batch of
@@ -10,7 +11,8 @@ use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::{Event, VERSION};
@@ -34,7 +36,27 @@ pub struct Journal(Option<Arc<Open>>);
 #[derive(Debug)]
 struct Open {
     agent: &'static str,
-    writer: Writer,
+    writes: Writes,
+}
+
+#[derive(Debug)]
+enum Writes {
+    Background(Writer),
+    AtOnce { halves: Mutex<Halves>, dropped: AtomicU64 },
+}
+
+impl Writes {
+    fn push(&self, line: &[u8]) {
+        match self {
+            Self::Background(writer) => writer.push(line),
+            Self::AtOnce { halves, dropped } => {
+                let mut halves = halves.lock().unwrap_or_else(PoisonError::into_inner);
+                if halves.write(line).is_err() {
+                    dropped.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+        }
+    }
 }
 
 /// A record before it is a line; as [`super::Record`], but borrowing.
@@ -62,12 +84,22 @@ impl Journal {
     /// # Errors
     /// Where folder or file can't be made.
     pub fn open(dir: &Path, agent: &'static str, size_max: u64) -> io::Result<Self> {
-        DirBuilder::new().recursive(true).mode(0o750).create(dir)?;
         let halves = Halves::open(dir, agent, size_max / 2)?;
         let octets_max = usize::try_from(BUFFER_OCTETS_MAX.min(size_max / 4)).unwrap_or(usize::MAX);
         let bounds = Bounds { octets_max, gather: GATHER };
         let writer = Writer::start(&format!("trace-{agent}"), bounds, halves)?;
-        Ok(Self(Some(Arc::new(Open { agent, writer }))))
+        Ok(Self(Some(Arc::new(Open { agent, writes: Writes::Background(writer) }))))
+    }
+
+    /// As [`Journal::open`], but each record is written by whoever appends it, who waits for that: for a process
+    /// that has a few records and ends.
+    ///
+    /// # Errors
+    /// Where folder or file can't be made.
+    pub fn open_at_once(dir: &Path, agent: &'static str, size_max: u64) -> io::Result<Self> {
+        let halves = Mutex::new(Halves::open(dir, agent, size_max / 2)?);
+        let writes = Writes::AtOnce { halves, dropped: AtomicU64::new(0) };
+        Ok(Self(Some(Arc::new(Open { agent, writes }))))
     }
 
     /// Appends one record, stamped now.
@@ -106,21 +138,24 @@ impl Journal {
             // Strings and numbers only: this doesn't fail.
             if serde_json::to_writer(&mut *octets, &line).is_ok() {
                 octets.push(b'\n');
-                open.writer.push(octets);
+                open.writes.push(octets);
             }
         });
     }
 
     /// Waits until all records so far are in the file, a second at most.
     pub fn flush(&self) {
-        if let Some(open) = &self.0 {
-            open.writer.flush(FLUSH_AT_END);
+        if let Some(Writes::Background(writer)) = self.0.as_ref().map(|open| &open.writes) {
+            writer.flush(FLUSH_AT_END);
         }
     }
 
     /// Records that could not be written so far.
     pub fn dropped(&self) -> u64 {
-        self.0.as_ref().map_or(0, |open| open.writer.dropped())
+        self.0.as_ref().map_or(0, |open| match &open.writes {
+            Writes::Background(writer) => writer.dropped(),
+            Writes::AtOnce { dropped, .. } => dropped.load(Ordering::Relaxed),
+        })
     }
 }
 
@@ -172,6 +207,7 @@ impl Event {
 }
 
 /// The file that grows, and the older half beside it.
+#[derive(Debug)]
 struct Halves {
     current: PathBuf,
     older: PathBuf,
@@ -183,6 +219,7 @@ struct Halves {
 
 impl Halves {
     fn open(dir: &Path, agent: &str, half_octets: u64) -> io::Result<Self> {
+        DirBuilder::new().recursive(true).mode(0o750).create(dir)?;
         let current = dir.join(format!("{agent}.jsonl"));
         let older = dir.join(format!("{agent}.old.jsonl"));
         let file = open_append(&current)?;
@@ -285,7 +322,8 @@ mod tests {
     #[test]
     fn two_processes_may_share_the_file_and_move_it_away() {
         let dir = tempfile::tempdir().unwrap();
-        let journals = [(); 2].map(|()| Journal::open(dir.path(), "mda", 64 * 1024).unwrap());
+        let journals = [Journal::open, Journal::open_at_once]
+            .map(|open| open(dir.path(), "mda", 64 * 1024).unwrap());
         for n in 0..100 {
             for (which, journal) in journals.iter().enumerate() {
                 journal.record(Some("Q"), None, note(&format!("{which} {n:0>200}")));
