@@ -11,7 +11,7 @@ use crate::file::{self, Stamp};
 use crate::limits;
 use crate::name::{UserName, fold};
 use crate::password::Stored;
-use crate::users::{User, Users};
+use crate::users::{QuotaRule, User, Users};
 use crate::{Resolution, Sources};
 
 /// A snapshot of users and aliases. Looking things up in it touches no disk.
@@ -124,6 +124,11 @@ impl Directory {
     /// The user of that name; the case of ASCII letters doesn't matter.
     pub fn user(&self, name: &str) -> Option<&UserName> {
         self.users.find(name).map(|user| &user.name)
+    }
+
+    /// What the mailbox of the user of that name may hold, where the file of users says something of it.
+    pub fn quota(&self, name: &str) -> QuotaRule {
+        self.users.find(name).map_or_else(QuotaRule::default, |user| user.quota)
     }
 
     /// All users, in the order of the file.

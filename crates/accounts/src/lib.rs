@@ -32,6 +32,7 @@ pub use directory::Directory;
 pub use error::AccountsError;
 pub use name::{UserName, UserNameError};
 pub use password::generate as generate_password;
+pub use users::QuotaRule;
 
 /// Where the files are and what is ours.
 #[derive(Debug, Clone)]

@@ -5,7 +5,8 @@
 //! alice:{ARGON2ID}$argon2id$v=19$m=19456,t=2,p=1$<salt>$<hash>
 //! bob:{ARGON2ID}$argon2id$…:1000:1000::/home/bob::
 //! ```
-//! What follows the hash behind a `:` is Dovecot's and is kept as it is. Other schemes are refused:
+//! What follows the hash behind a `:` is Dovecot's and is kept as it is; of that we read the mailbox's limits
+//! (`quota`). Other schemes are refused:
 //! a password in clear text is never read, not even to compare it.
 //!
 //! [`add`], [`set_password`] and [`remove`] write a new file beside the old one, sync it and rename it
@@ -19,6 +20,9 @@ use crate::name::{UserName, fold};
 use crate::password::Stored;
 
 mod edit;
+mod quota;
+
+pub use quota::QuotaRule;
 
 pub use edit::{EditError, add, list, remove, set_password};
 
@@ -27,6 +31,7 @@ pub use edit::{EditError, add, list, remove, set_password};
 pub(crate) struct User {
     pub(crate) name: UserName,
     pub(crate) password: Stored,
+    pub(crate) quota: QuotaRule,
 }
 
 /// All users, in the order of the file.
@@ -91,7 +96,8 @@ fn parse_line(line: &str) -> Result<Option<User>, String> {
     };
     let password = Stored::parse(hash)
         .map_err(|problem| format!("{problem}: set the password of \"{name}\" anew"))?;
-    Ok(Some(User { name, password }))
+    let quota = quota::of_line(line).map_err(|problem| format!("of \"{name}\", {problem}"))?;
+    Ok(Some(User { name, password, quota }))
 }
 
 const ONLY_ARGON2ID: &str =

@@ -104,8 +104,21 @@ impl Default for Mda {
             sieve: "sieve/{user}.sieve".into(),
             create_folders: false,
             submit: Submit::default(),
+            quota: MailboxQuota::default(),
             message_size_max: postroad_protocol::limits::MESSAGE_OCTETS_MAX,
             delivery_time_max: Duration::from_secs(5 * 60),
+        }
+    }
+}
+
+impl Default for MailboxQuota {
+    fn default() -> Self {
+        Self {
+            storage: 0,
+            letters: 0,
+            last_letter: 10 * 1024 * 1024,
+            over: OverQuota::TemporaryFor(Duration::from_secs(7 * 24 * 60 * 60)),
+            warn_at: vec![80, 95],
         }
     }
 }

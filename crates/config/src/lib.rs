@@ -17,6 +17,7 @@ mod document;
 mod explain;
 mod load;
 mod next_hop;
+mod quota;
 mod routes;
 mod semantics;
 mod source;
@@ -27,6 +28,7 @@ mod units;
 pub use document::Place;
 pub use load::{ConfigError, Loaded, Problem, load, parse};
 pub use next_hop::{NextHop, NextHopError};
+pub use quota::{MailboxQuota, OverQuota, OverQuotaError};
 pub use source::{Family, Source};
 pub use submit::{Submit, SubmitError};
 pub use units::Network;
@@ -290,6 +292,8 @@ pub struct Mda {
     pub create_folders: bool,
     /// How letters leave that a script sends on.
     pub submit: Submit,
+    /// What a mailbox may hold.
+    pub quota: MailboxQuota,
     /// Octets of a message at most.
     #[serde(deserialize_with = "units::size")]
     pub message_size_max: u64,

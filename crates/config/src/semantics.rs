@@ -211,6 +211,12 @@ fn local(config: &Config, found: &mut Found<'_>) {
             found.add(key, "a path with \"..\" may lead anywhere: write it without");
         }
     }
+    for (index, percent) in config.mda.quota.warn_at.iter().enumerate() {
+        if !(1..=100).contains(percent) {
+            let text = format!("{percent} is no percentage: write a number from 1 to 100");
+            found.add(&format!("mda.quota.warn_at[{index}]"), text);
+        }
+    }
     let separator = config.accounts.detail_separator;
     if separator.is_alphanumeric() || separator == '@' || separator == '.' || separator.is_control()
     {

@@ -10,11 +10,13 @@ use serde::{Deserialize, Deserializer, de};
 /// `"90s"`, `"5m"`, `"4h"`, `"5d"`.
 pub(crate) fn duration<'de, D: Deserializer<'de>>(input: D) -> Result<Duration, D::Error> {
     let text = String::deserialize(input)?;
-    let problem = || {
-        de::Error::custom(format!(
-            "\"{text}\" is no duration: write a number and s, m, h or d, as in \"5m\""
-        ))
-    };
+    parse_duration(&text).map_err(de::Error::custom)
+}
+
+/// The duration that a text says, or what is wrong with it.
+pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
+    let problem =
+        || format!("\"{text}\" is no duration: write a number and s, m, h or d, as in \"5m\"");
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at_checked(digits).ok_or_else(problem)?;
     let seconds = match unit.trim() {
@@ -27,7 +29,7 @@ pub(crate) fn duration<'de, D: Deserializer<'de>>(input: D) -> Result<Duration, 
     let number: u64 = number.parse().map_err(|_| problem())?;
     let seconds = number.checked_mul(seconds).ok_or_else(problem)?;
     if seconds > DURATION_SECONDS_MAX {
-        return Err(de::Error::custom(format!("\"{text}\" is for ever: write 3650d or less")));
+        return Err(format!("\"{text}\" is for ever: write 3650d or less"));
     }
     Ok(Duration::from_secs(seconds))
 }

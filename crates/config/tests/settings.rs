@@ -50,6 +50,7 @@ fn the_annotated_file_names_every_key() {
         "[mta.retry]",
         "[mta.dns]",
         "[mda]",
+        "[mda.quota]",
         "[maa]",
         "[[route]]",
     ];

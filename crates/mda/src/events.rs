@@ -124,6 +124,19 @@ pub(crate) fn not_told(to: &Address, error: &StoreError) {
     warn!(to = %to, error = %Chain(error), "cannot tell a user of a mistake in the rules");
 }
 
+/// Its letters are filed all the same.
+pub(crate) fn quota_unknown(mailbox: &Path, error: &StoreError) {
+    warn!(mailbox = %mailbox.display(), error = %Chain(error), "cannot tell what a mailbox holds, letters are not counted");
+}
+
+pub(crate) fn quota_warned(to: &Address, percent: u64) {
+    info!(to = %to, percent, "told a user how full the mailbox is");
+}
+
+pub(crate) fn quota_not_warned(to: &Address, error: &StoreError) {
+    warn!(to = %to, error = %Chain(error), "cannot tell a user how full the mailbox is");
+}
+
 pub(crate) fn not_remembered(mailbox: &Path, error: &StoreError) {
     warn!(mailbox = %mailbox.display(), error = %Chain(error), "cannot remember what rules have done");
 }

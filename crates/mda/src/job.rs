@@ -1,6 +1,7 @@
 //! One recipient's letter once all that it wants is prepared, whoever brought it. What is left is done in one order:
 //!
-//! 1. [`Job::begin`]: what a try before has done isn't done again (its reply was lost, or we were killed);
+//! 1. [`Job::begin`]: what a try before has done isn't done again (its reply was lost, or we were killed), and what
+//!    is left is counted, where it isn't too much;
 //! 2. [`Job::send`]: what is sent on is handed over;
 //! 3. [`Job::deliver`]: the drafts are delivered, all of them or none;
 //! 4. [`Finished::remember`]: that it is done, and what rules want remembered.
@@ -11,12 +12,22 @@ use postroad_protocol::address::Address;
 use postroad_protocol::reply::Reply;
 use postroad_sieve::Memo;
 use postroad_store::{
-    Attempt, Courier, DeliveryKey, Draft, Durably, Filed, Maildir, Step, StoreError,
+    Attempt, Counted, Courier, DeliveryKey, Draft, Durably, Filed, Maildir, Step, StoreError,
 };
 
+use crate::quota::{self, Account, Quotas};
 use crate::rules::{Mailbox, Prepared, Rules};
 use crate::submit::{Outgoing, SubmitError};
 use crate::{events, replies};
+
+/// What is prepared for one mailbox.
+#[derive(Debug)]
+pub(crate) struct Wanted<'a> {
+    /// Where letters go if nothing else is said.
+    pub(crate) inbox: Maildir,
+    pub(crate) account: Account<'a>,
+    pub(crate) prepared: Prepared,
+}
 
 /// What is ready to be done. Dropped, it leaves nothing.
 #[derive(Debug)]
@@ -35,6 +46,8 @@ struct Part {
     memos: Vec<Memo>,
     /// Where the letter can be known again.
     attempt: Option<Attempt>,
+    /// What it was counted to hold with it. Dropped before it is remembered, it is counted back.
+    counted: Option<Counted>,
     was: Was,
     leaves: Leaves,
 }
@@ -60,6 +73,8 @@ enum Leaves {
 pub(crate) enum NotBegun {
     /// Somebody else is at it in this moment.
     UnderWay,
+    /// A mailbox takes no more: the reply.
+    Full(Reply),
     Store(StoreError),
 }
 
@@ -84,23 +99,24 @@ pub(crate) enum KnownAgain {
 impl Job {
     /// Takes up what is prepared for each mailbox. With a `key` it is a try that may not be the first.
     pub(crate) fn begin(
-        prepared: Vec<(Maildir, Prepared)>,
+        wanted: Vec<Wanted<'_>>,
         key: Option<DeliveryKey>,
-        courier: &Courier,
+        quotas: &Quotas,
     ) -> Result<Self, NotBegun> {
         let mut job = Self {
-            parts: Vec::with_capacity(prepared.len()),
+            parts: Vec::with_capacity(wanted.len()),
             drafts: Vec::new(),
             sendings: Vec::new(),
             refusal: None,
             notes: Vec::new(),
         };
-        for (inbox, prepared) in prepared {
+        for wanted in wanted {
+            let courier = wanted.account.mailbox.courier;
             let attempt = match key {
-                Some(key) => Some(courier.attempt(&inbox, key).ok_or(NotBegun::UnderWay)?),
+                Some(key) => Some(courier.attempt(&wanted.inbox, key).ok_or(NotBegun::UnderWay)?),
                 None => None,
             };
-            job.take(inbox, prepared, attempt).map_err(NotBegun::Store)?;
+            job.take(wanted, attempt, quotas)?;
         }
         if job.refusal.is_none() {
             let leaving_letters = job
@@ -114,16 +130,17 @@ impl Job {
 
     fn take(
         &mut self,
-        inbox: Maildir,
-        prepared: Prepared,
+        wanted: Wanted<'_>,
         attempt: Option<Attempt>,
-    ) -> Result<(), StoreError> {
+        quotas: &Quotas,
+    ) -> Result<(), NotBegun> {
+        let Wanted { inbox, account, prepared } = wanted;
         let Prepared { mut drafts, mut sendings, refusal, mut memos, notes, mistake: _ } = prepared;
         let leaves = if drafts.is_empty() { Leaves::Nothing } else { Leaves::Letters };
         let mut was = Was::Undone;
         if let Some(attempt) = &attempt {
             let before = drafts.len();
-            drafts = attempt.missing(drafts)?;
+            drafts = attempt.missing(drafts).map_err(NotBegun::Store)?;
             if attempt.has_sent() {
                 sendings.clear();
             }
@@ -134,13 +151,15 @@ impl Job {
                 was = Was::There;
             }
         }
+        let adding = quota::weigh(&mut drafts).map_err(NotBegun::Store)?;
+        let counted = quotas.take(&account, adding).map_err(NotBegun::Full)?;
         self.drafts.extend(drafts);
         self.sendings.extend(sendings);
         if was == Was::Undone {
             self.refusal = self.refusal.take().or(refusal);
             self.notes.extend(notes);
         }
-        self.parts.push(Part { inbox, memos, attempt, was, leaves });
+        self.parts.push(Part { inbox, memos, attempt, counted, was, leaves });
         Ok(())
     }
 
@@ -246,17 +265,19 @@ impl Finished {
                     None => known = KnownAgain::Yes,
                 }
             }
+            part.counted.iter_mut().for_each(Counted::stays);
             rules.remember(&part.memos, Mailbox { courier, inbox: &part.inbox });
         }
         known
     }
 
-    /// Takes back what it has filed: it comes again.
-    pub(crate) fn take_back(&self, to: &Address, courier: &Courier) {
+    /// Takes back what it has filed, and what was counted: it comes again.
+    pub(crate) fn take_back(&mut self, to: &Address, courier: &Courier) {
         for filed in &self.filed {
             events::taken_back(to, filed);
             courier.take_back(filed);
         }
+        self.parts.iter_mut().filter_map(|part| part.counted.take()).for_each(Counted::goes);
     }
 }
 

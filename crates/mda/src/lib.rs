@@ -9,6 +9,8 @@
 //! | letters that come again after a lost reply | `repeat` |
 //! | whose mailbox is where | [`mailbox`] |
 //! | users' Sieve scripts: found, run, carried out | [`rules`] |
+//! | what a mailbox may hold | `quota` |
+//! | letters of our own to users | `notice` |
 //! | handing over what they send on | `submit` |
 //! | what a peer is told | `replies` |
 //! | each log line | `events` |
@@ -25,7 +27,9 @@ pub mod letter;
 pub mod limits;
 pub mod lmtp;
 pub mod mailbox;
+mod notice;
 pub mod oneshot;
+mod quota;
 mod repeat;
 mod replies;
 pub mod rules;

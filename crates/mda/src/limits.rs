@@ -42,6 +42,16 @@ pub const DRAIN_TIME_MAX: Duration = Duration::from_secs(30);
 /// LMTP: how long a client that is turned away may take to hear it.
 pub const TURN_AWAY_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Quotas: how long RCPT is answered by what a mailbox held, without a look at it. Clients ask often.
+pub const QUOTA_AGE_MAX: Duration = Duration::from_secs(5);
+/// Quotas: how long RCPT waits for a mailbox; what takes longer is found out when the letter is there.
+pub const QUOTA_WAIT: Duration = Duration::from_secs(1);
+/// Quotas: mailboxes that are looked at for RCPT at the same time; each holds a thread, and threads are for
+/// deliveries.
+pub const QUOTA_LOOKS_MAX: usize = 32;
+/// Quotas: mailboxes that something is remembered of.
+pub const QUOTAS_KNOWN_MAX: usize = 16_384;
+
 /// Rules: scripts that are kept compiled.
 pub const SCRIPTS_KEPT_MAX: usize = 1_000;
 /// Rules: octets of their texts together; compiled they take some twenty times as much.

@@ -67,9 +67,7 @@ pub(crate) fn not_filed(error: &StoreError) -> Reply {
         StoreError::Full(_) => {
             Reply::new(452, (4, 3, 1), "The mail system is full, try again later")
         }
-        StoreError::OverQuota(_) => {
-            Reply::new(452, (4, 2, 2), "The mailbox is full, try again later")
-        }
+        StoreError::OverQuota(_) => full_for_now(),
         StoreError::NotADirectory { .. } => {
             Reply::new(451, (4, 2, 0), "The mailbox is not in order, try again later")
         }
@@ -77,6 +75,16 @@ pub(crate) fn not_filed(error: &StoreError) -> Reply {
             Reply::new(451, (4, 3, 0), "The letter can't be stored now, try again later")
         }
     }
+}
+
+/// The mailbox holds as much as it may: not now.
+pub(crate) fn full_for_now() -> Reply {
+    Reply::new(452, (4, 2, 2), "The mailbox is full, try again later")
+}
+
+/// The same, and it has been so for too long.
+pub(crate) fn full_for_good() -> Reply {
+    Reply::new(552, (5, 2, 2), "The mailbox is full")
 }
 
 pub(crate) fn unknown_user() -> Reply {

@@ -217,10 +217,10 @@ fn deliver(build: &Build, disk: &FaultyDisk, letters: &Letters) {
     let number = letters.lock().unwrap().len();
     let drafts: Vec<(usize, (Draft, Option<Counted>))> =
         (0..number).filter_map(|n| Some((n, write(n).ok()?))).collect();
-    let answer = |n: usize, counted: Option<Counted>| {
+    let answer = |n: usize, mut counted: Option<Counted>| {
         let (letters, disk) = (Arc::clone(letters), disk.clone());
         move || {
-            counted.iter().for_each(Counted::stays);
+            counted.iter_mut().for_each(Counted::stays);
             letters.lock().unwrap()[n].filed = Some(disk.recorded());
         }
     };

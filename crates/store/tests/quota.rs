@@ -129,7 +129,7 @@ fn a_letter_is_counted_while_it_is_delivered_and_counted_back_where_it_is_not() 
     let mut draft = place.courier.begin(&place.mailbox).unwrap();
     draft.write(b"Subject: x\r\n\r\nhello\r").unwrap();
     let adding = draft.usage().unwrap();
-    let counted = place.quota().count(adding).unwrap();
+    let mut counted = place.quota().count(adding).unwrap();
     assert_eq!(place.standing().usage, adding);
     let filed = draft.deliver().unwrap();
     assert_eq!(adding, usage(filed.octets, 1));

@@ -15,8 +15,9 @@ use postroad_store::{Draft, Maildir, StoreError};
 use super::Shared;
 use super::delivery::{Letter, Progress, Tell};
 use super::destination::Destination;
-use crate::job::{Finished, Job, KnownAgain, NotBegun};
+use crate::job::{Finished, Job, KnownAgain, NotBegun, Wanted};
 use crate::letter::{Came, OnTop};
+use crate::quota::Account;
 use crate::rules::{Mailbox, Parcel, Prepared, Recipient};
 use crate::{events, mailbox, replies};
 
@@ -81,13 +82,21 @@ fn begin(shared: &Shared, letter: &Letter, to: &Destination) -> Result<Job, Repl
     let visits =
         maildirs.iter().map(|maildir| shared.hanging.visit(maildir.root(), Instant::now()));
     let _visits = visits.collect::<Option<Vec<_>>>().ok_or_else(replies::hanging)?;
-    let prepared =
-        to.users.iter().zip(&maildirs).map(|(user, maildir)| {
-            Ok((maildir.clone(), prepare(shared, letter, to, user, maildir)?))
-        });
-    let prepared = prepared.collect::<Result<_, Reply>>()?;
-    Job::begin(prepared, letter.key(&to.address), &shared.courier).map_err(|why| match why {
+    let directory = shared.accounts.directory();
+    let wanted = to.users.iter().zip(&maildirs).map(|(user, maildir)| {
+        let prepared = prepare(shared, letter, to, user, maildir)?;
+        let account = Account {
+            mailbox: Mailbox { courier: &shared.courier, inbox: maildir },
+            rule: directory.quota(user.as_str()),
+            to: &to.address,
+            host: &shared.hostname,
+        };
+        Ok(Wanted { inbox: maildir.clone(), account, prepared })
+    });
+    let wanted = wanted.collect::<Result<_, Reply>>()?;
+    Job::begin(wanted, letter.key(&to.address), &shared.quotas).map_err(|why| match why {
         NotBegun::UnderWay => replies::under_way(),
+        NotBegun::Full(reply) => reply,
         NotBegun::Store(error) => not_filed(to, &error),
     })
 }
@@ -168,11 +177,11 @@ impl Report {
 
     fn finished(&self, mut finished: Finished) {
         let to = &self.to.address;
-        if let Some(error) = &finished.error {
+        if let Some(error) = finished.error.take() {
             // It isn't in all of its mailboxes: it leaves those that it is in.
             finished.take_back(to, &self.shared.courier);
             // Who waited for it may have given up on it, which was "later" too.
-            self.say(Progress::Done(not_filed(&self.to, error)));
+            self.say(Progress::Done(not_filed(&self.to, &error)));
             return;
         }
         // Where nobody waits any more, "later" was answered, or nothing: the letter comes again.

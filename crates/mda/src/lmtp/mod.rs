@@ -2,7 +2,7 @@
 //!
 //! [`Lmtp::start`] opens the sockets, [`Lmtp::serve`] runs until it is asked to stop and then lets sessions
 //! finish. A session moves octets between a connection and the protocol's machine (`session.rs`), keeps the
-//! content (`content.rs`), asks whose an address is (`destination.rs`) and delivers to all recipients of a
+//! content (`content.rs`), asks whose an address is (`destination.rs`) and whether there is room (`room.rs`) and delivers to all recipients of a
 //! transaction at once (`delivery.rs`), each by their own rules (`filing.rs`): one mailbox that hangs doesn't
 //! hold up the others.
 
@@ -21,9 +21,11 @@ use postroad_protocol::reply::Reply;
 use postroad_protocol::server::{ClientLimits, LoginRule, Server, Service, Settings, Tls};
 use postroad_store::Courier;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
 use tokio_util::task::TaskTracker;
 
+use crate::quota::Quotas;
 use crate::rules::Rules;
 use crate::submit::Submitter;
 use crate::{events, limits};
@@ -33,6 +35,7 @@ mod delivery;
 mod destination;
 mod filing;
 mod hanging;
+mod room;
 mod session;
 #[cfg(test)]
 mod tests;
@@ -73,6 +76,9 @@ struct Shared {
     accounts: Accounts,
     courier: Courier,
     rules: Rules,
+    quotas: Quotas,
+    /// Threads that look at mailboxes for RCPT.
+    looks: Arc<Semaphore>,
     journal: Journal,
     hanging: Hanging,
     slots: Slots,
@@ -182,6 +188,8 @@ impl Shared {
             hostname: config.hostname.as_str().into(),
             courier: Courier::new(disk, &config.hostname),
             rules: Rules::new(&config, Submitter::new(&config)),
+            quotas: Quotas::new(config.mda.quota.clone()),
+            looks: Arc::new(Semaphore::new(limits::QUOTA_LOOKS_MAX)),
             accounts,
             journal,
             hanging: Hanging::default(),

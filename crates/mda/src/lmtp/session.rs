@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use postroad_net::Peer;
+use postroad_protocol::address::ForwardPath;
 use postroad_protocol::limits::SERVER_WRITE_TIMEOUT;
 use postroad_protocol::reply::Reply;
 use postroad_protocol::server::{Answer, Question, Server, Step, Transaction};
@@ -13,6 +14,7 @@ use super::Shared;
 use super::content::{Content, Incoming};
 use super::delivery::{self, Letter};
 use super::destination::Destination;
+use super::room;
 use crate::letter::Header;
 use crate::{events, limits, replies};
 
@@ -34,11 +36,13 @@ pub(super) struct Session {
     peer: Peer,
     lmtp: Server,
     incoming: Option<Incoming>,
+    /// What the client says the letter's size is (RFC 1870 §6.1).
+    size: Option<u64>,
 }
 
 impl Session {
     pub(super) fn new(shared: Arc<Shared>, peer: Peer, lmtp: Server) -> Self {
-        Self { shared, peer, lmtp, incoming: None }
+        Self { shared, peer, lmtp, incoming: None, size: None }
     }
 
     /// Moves octets and time until one side has had enough.
@@ -124,17 +128,17 @@ impl Session {
 
     async fn decide(&mut self, question: Question) -> Answer {
         match question {
-            Question::Sender(_) => Answer::Yes,
-            // A transfer agent asks this often, before its own reply to RCPT: no disk, no other thread.
-            Question::Recipient(rcpt) => {
-                match Destination::find(&self.shared, &rcpt.forward_path) {
-                    Ok(_) => Answer::Yes,
-                    Err(reply) => {
-                        events::recipient_refused(&self.peer, &rcpt, &reply);
-                        Answer::No(reply)
-                    }
-                }
+            Question::Sender(mail) => {
+                self.size = mail.size;
+                Answer::Yes
             }
+            Question::Recipient(rcpt) => match self.ask(&rcpt.forward_path).await {
+                Ok(()) => Answer::Yes,
+                Err(reply) => {
+                    events::recipient_refused(&self.peer, &rcpt, &reply);
+                    Answer::No(reply)
+                }
+            },
             // AUTH isn't offered: the machine never asks for it.
             Question::Login(_) => Answer::No(Reply::new(503, (5, 5, 1), "AUTH is not offered")),
             Question::Data => {
@@ -143,6 +147,12 @@ impl Session {
             }
             Question::Message(transaction) => self.deliver(transaction).await,
         }
+    }
+
+    /// Whether somebody is there who takes it. A transfer agent asks this often, before its own reply to RCPT.
+    async fn ask(&self, path: &ForwardPath) -> Result<(), Reply> {
+        let destination = Destination::find(&self.shared, path)?;
+        room::ask(&self.shared, &destination, self.size).await
     }
 
     /// One reply per recipient (RFC 2033 §4.2).

@@ -10,6 +10,7 @@ use tokio::io::{AsyncBufReadExt as _, BufReader, DuplexStream};
 
 use super::*;
 
+mod quota;
 mod relay;
 mod repeats;
 mod rules;
@@ -229,6 +230,7 @@ struct HangingDisk {
 #[derive(Debug, PartialEq)]
 enum HangingCall {
     Create,
+    Read,
     Rename,
 }
 
@@ -261,6 +263,7 @@ impl Disk for HangingDisk {
     }
 
     fn open_read(&self, path: &Path) -> Result<Box<dyn DiskFile>, DiskError> {
+        self.wait(HangingCall::Read, path);
         OsDisk.open_read(path)
     }
 

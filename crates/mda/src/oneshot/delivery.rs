@@ -15,8 +15,9 @@ use super::Input;
 use super::recipient::{Recipient, SettingsFrom};
 use super::watch::Clock;
 use crate::events::{self, Chain};
-use crate::job::{Job, NotBegun};
+use crate::job::{Job, NotBegun, Wanted};
 use crate::letter::{Came, Header, OnTop};
+use crate::quota::{Account, Quotas};
 use crate::repeat::Reading;
 use crate::replies;
 use crate::rules::{self, Mailbox, Parcel, Prepared, Rules, UserScript};
@@ -58,11 +59,20 @@ impl Delivery<'_> {
         };
         let to = &self.recipient.address;
         let key = reading.map(|reading| reading.finish().key(to));
-        let job = Job::begin(vec![(self.maildir.clone(), prepared)], key, &self.courier);
+        let account = Account {
+            mailbox: Mailbox { courier: &self.courier, inbox: &self.recipient.maildir },
+            rule: self.recipient.quota,
+            to,
+            host: &self.config.hostname,
+        };
+        let wanted = Wanted { inbox: self.maildir.clone(), account, prepared };
+        let quotas = Quotas::new(self.config.mda.quota.clone());
+        let job = Job::begin(vec![wanted], key, &quotas);
         self.finish(
             &rules,
             job.map_err(|why| match why {
                 NotBegun::UnderWay => replies::under_way(),
+                NotBegun::Full(reply) => reply,
                 NotBegun::Store(error) => not_filed(error),
             })?,
         )

@@ -8,7 +8,7 @@
 
 use std::path::{Path, PathBuf};
 
-use postroad_accounts::{Accounts, Directory, Resolution, Sources, UserName};
+use postroad_accounts::{Accounts, Directory, QuotaRule, Resolution, Sources, UserName};
 use postroad_config::Config;
 use postroad_protocol::address::Address;
 use postroad_protocol::reply::Reply;
@@ -30,6 +30,8 @@ pub(super) struct Recipient {
     pub(super) user: String,
     /// Where the user's rules may be: the first that is there counts.
     pub(super) scripts: Vec<PathBuf>,
+    /// What the file of users says that the mailbox may hold.
+    pub(super) quota: QuotaRule,
 }
 
 /// Whose mailbox it is, and where.
@@ -37,13 +39,14 @@ struct Found {
     maildir: Maildir,
     user: String,
     scripts: Vec<PathBuf>,
+    quota: QuotaRule,
 }
 
 impl Found {
     fn in_home(home: &Path, user: String) -> Self {
         // The second is where Dovecot has it.
         let scripts = [".postroad.sieve", ".dovecot.sieve"].map(|name| home.join(name)).to_vec();
-        Self { maildir: mailbox::in_home(home), user, scripts }
+        Self { maildir: mailbox::in_home(home), user, scripts, quota: QuotaRule::default() }
     }
 }
 
@@ -54,7 +57,7 @@ pub(super) fn find(
     config: &Config,
     settings: SettingsFrom,
 ) -> Result<Recipient, Reply> {
-    let Found { maildir, user, mut scripts } = match (&call.user, settings) {
+    let Found { maildir, user, mut scripts, quota } = match (&call.user, settings) {
         (None, _) => of_caller(environment)?,
         (Some(user), SettingsFrom::File) => of_ours(user, config)?,
         (Some(user), SettingsFrom::Nowhere) => of_host_user(user, environment)?,
@@ -68,7 +71,7 @@ pub(super) fn find(
         scripts = vec![rules.clone()];
     }
     let address = address(call, environment, config, &user)?;
-    Ok(Recipient { maildir, address, user, scripts })
+    Ok(Recipient { maildir, address, user, scripts, quota })
 }
 
 /// Whether there is a file of settings.
@@ -126,7 +129,8 @@ fn of_ours(user: &str, config: &Config) -> Result<Found, Reply> {
         host_user::become_owner_of(maildir.root())?;
     }
     let scripts = config.mda.sieve_of(user.as_str()).into_iter().collect();
-    Ok(Found { maildir, user: user.as_str().to_owned(), scripts })
+    let quota = directory.quota(user.as_str());
+    Ok(Found { maildir, user: user.as_str().to_owned(), scripts, quota })
 }
 
 /// `alice`, `alice@our.example`, `alice+lists@our.example`.

@@ -12,6 +12,7 @@ use postroad_store::{Draft, Maildir, StoreError};
 use super::plan::{Answer, Place, Plan, Sending, Store};
 use super::{Mailbox, Parcel};
 use crate::letter::{Header, OnTop};
+use crate::notice::message_id;
 use crate::replies;
 use crate::submit::{Kind, Outgoing};
 
@@ -71,12 +72,6 @@ fn with_message_id(message: &[u8], parcel: &Parcel<'_>, mailbox: Mailbox<'_>) ->
     let mut content = format!("Message-ID: {id}\r\n").into_bytes();
     content.extend_from_slice(message);
     content.into()
-}
-
-/// A Message-ID from a letter's name: the part of it that is drawn, since what follows may be no Message-ID's.
-pub(super) fn message_id(name: &str, host: &str) -> String {
-    let unique = name.split('.').take(2).collect::<Vec<_>>().join(".");
-    format!("<{unique}@{host}>")
 }
 
 fn write(store: Store, parcel: &Parcel<'_>, mailbox: Mailbox<'_>) -> Result<Draft, StoreError> {

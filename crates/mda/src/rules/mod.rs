@@ -46,7 +46,7 @@ pub(crate) use plan::Recipient;
 use plan::{FolderIs, Ground, Plan};
 use script::Scripts;
 pub(crate) use script::UserScript;
-use told::{Notice, Told};
+use told::{Mistake, Told};
 pub(crate) use trust::Unusable;
 
 /// The rules of all users.
@@ -171,7 +171,7 @@ impl Rules {
         mailbox: Mailbox<'_>,
     ) {
         crate::events::rules_mistaken(to, &script.path, mistake);
-        let notice = Notice { script, mistake, to, host };
+        let notice = Mistake { script, mistake, to, host };
         if let Err(error) = self.told.tell(&notice, mailbox) {
             crate::events::not_told(to, &error);
         }

@@ -7,15 +7,13 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
-use std::time::SystemTime;
 
-use postroad_protocol::address::{Address, ReversePath};
-use postroad_protocol::trace_fields;
+use postroad_protocol::address::Address;
 use postroad_store::StoreError;
 
-use super::carry_out::message_id;
 use super::{Mailbox, UserScript};
 use crate::limits;
+use crate::notice::Notice;
 
 /// The file.
 const MARK: &str = "postroad-rules-told";
@@ -26,7 +24,7 @@ pub(super) struct Told(Mutex<HashSet<PathBuf>>);
 
 /// What somebody is told.
 #[derive(Debug)]
-pub(super) struct Notice<'a> {
+pub(super) struct Mistake<'a> {
     pub(super) script: &'a UserScript,
     pub(super) mistake: &'a str,
     pub(super) to: &'a Address,
@@ -34,7 +32,11 @@ pub(super) struct Notice<'a> {
 }
 
 impl Told {
-    pub(super) fn tell(&self, notice: &Notice<'_>, mailbox: Mailbox<'_>) -> Result<(), StoreError> {
+    pub(super) fn tell(
+        &self,
+        notice: &Mistake<'_>,
+        mailbox: Mailbox<'_>,
+    ) -> Result<(), StoreError> {
         let Some(_turn) = Turn::take(self, mailbox.inbox.root()) else { return Ok(()) };
         let Mailbox { courier, inbox } = mailbox;
         let version = format!("{}\n", notice.script.version);
@@ -42,8 +44,9 @@ impl Told {
             return Ok(());
         }
         let mut draft = courier.begin(inbox)?;
-        let letter = letter(draft.id(), notice);
-        draft.write(letter.as_bytes())?;
+        let body = body(notice);
+        let subject = "Your mail rules have a mistake";
+        Notice { to: notice.to, host: notice.host, subject, body: &body }.write(&mut draft)?;
         courier.set_mark(inbox, MARK, version.as_bytes())?;
         draft.deliver().map(drop)
     }
@@ -68,29 +71,13 @@ impl Drop for Turn<'_> {
     }
 }
 
-fn letter(id: &str, notice: &Notice<'_>) -> String {
-    let Notice { script, mistake, to, host } = notice;
-    let mut top = Vec::new();
-    trace_fields::write_return_path(&ReversePath::Null, &mut top);
-    trace_fields::write_delivered_to(to, &mut top);
-    let top = String::from_utf8_lossy(&top);
-    let date = trace_fields::date(SystemTime::now());
-    let message_id = message_id(id, host);
-    let name = script.path.file_name().unwrap_or_default().to_string_lossy();
+fn body(notice: &Mistake<'_>) -> String {
+    let name = notice.script.path.file_name().unwrap_or_default().to_string_lossy();
     let name = plain(&name);
-    let mistake = plain(mistake).lines().map(|line| format!("    {line}\r\n")).collect::<String>();
+    let mistake = plain(notice.mistake);
+    let mistake = mistake.lines().map(|line| format!("    {line}\r\n")).collect::<String>();
     format!(
-        "{top}From: Mail delivery <postmaster@{host}>\r\n\
-         To: <{to}>\r\n\
-         Subject: Your mail rules have a mistake\r\n\
-         Date: {date}\r\n\
-         Message-ID: {message_id}\r\n\
-         Auto-Submitted: auto-generated\r\n\
-         MIME-Version: 1.0\r\n\
-         Content-Type: text/plain; charset=utf-8\r\n\
-         Content-Transfer-Encoding: 8bit\r\n\
-         \r\n\
-         Your rules for mail, the Sieve script {name}, could not be followed:\r\n\
+        "Your rules for mail, the Sieve script {name}, could not be followed:\r\n\
          \r\n\
          {mistake}\
          \r\n\

@@ -15,7 +15,6 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use postroad_disk::{Disk, DiskError};
@@ -142,7 +141,7 @@ impl<'a> Quota<'a> {
     pub fn count(&self, adding: Usage) -> Result<Counted, StoreError> {
         let disk = Arc::clone(self.courier.disk());
         disk.append(&self.file(), adding.came().as_bytes())?;
-        Ok(Counted { disk, file: self.file(), usage: adding, stays: AtomicBool::new(false) })
+        Ok(Counted { disk, file: self.file(), usage: adding, fate: Fate::Open })
     }
 
     fn file(&self) -> PathBuf {
@@ -196,19 +195,30 @@ pub struct Counted {
     disk: Arc<dyn Disk>,
     file: PathBuf,
     usage: Usage,
-    stays: AtomicBool,
+    fate: Fate,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Open,
+    Stays,
 }
 
 impl Counted {
     /// The letter is delivered.
-    pub fn stays(&self) {
-        self.stays.store(true, Ordering::Relaxed);
+    pub fn stays(&mut self) {
+        self.fate = Fate::Stays;
+    }
+
+    /// It isn't, or was taken back.
+    pub fn goes(mut self) {
+        self.fate = Fate::Open;
     }
 }
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        if !self.stays.load(Ordering::Relaxed) {
+        if self.fate == Fate::Open {
             // Where that fails, the mailbox looks fuller than it is until it is counted.
             let _ = self.disk.append(&self.file, self.usage.went().as_bytes());
         }

@@ -21,7 +21,7 @@ impl Place {
     }
 
     /// Makes a folder of a user's mailbox.
-    fn folder(&self, user: &str, name: &str) -> PathBuf {
+    pub(super) fn folder(&self, user: &str, name: &str) -> PathBuf {
         let folder = self.maildir(user).join(format!(".{name}"));
         for part in ["tmp", "new", "cur"] {
             std::fs::create_dir_all(folder.join(part)).unwrap();
