@@ -3,20 +3,23 @@
 //! Each body takes any octets and panics where something that must hold doesn't. The targets under
 //! `tests/fuzz` hand them libFuzzer's octets; `tests/fuzz_seeds.rs` hands them the files in the tree.
 
+use std::ffi::OsString;
 use std::io::Read;
+use std::os::unix::ffi::OsStringExt as _;
 use std::time::SystemTime;
 
 use postroad_protocol::address::{Address, ReversePath};
 use postroad_protocol::header;
 
 use crate::letter::{Came, Header, OnTop, Shape};
-use crate::oneshot::Input;
+use crate::oneshot::{self, Exit, Input, Personality, Verdict, Wanted};
 
 /// What one target runs.
 pub type Body = fn(&[u8]);
 
 /// Every target, by the name of its file and its folder of seeds.
-pub const TARGETS: [(&str, Body); 1] = [("one_shot_input", one_shot_input)];
+pub const TARGETS: [(&str, Body); 2] =
+    [("one_shot_input", one_shot_input), ("one_shot_words", one_shot_words)];
 
 /// Gives a letter in pieces of a few octets.
 struct Pieces<'a> {
@@ -69,6 +72,35 @@ pub fn one_shot_input(octets: &[u8]) {
     let again = Header::read(&filed);
     assert_eq!(again.shape, Shape::Message);
     assert_eq!(again.queue_id.as_deref(), Some("1.M2P3.mx"));
+}
+
+/// A command line: the first octet says whose, NUL ends a word. What can't be followed is said on one line without
+/// control characters, as Postfix reads it; what can is the same when its words are read again.
+pub fn one_shot_words(octets: &[u8]) {
+    let Some((whose, words)) = octets.split_first() else { return };
+    let [postroad, procmail, dovecot_lda, maildrop] = Personality::ALL;
+    let personality = match whose % 4 {
+        0 => postroad,
+        1 => procmail,
+        2 => dovecot_lda,
+        _ => maildrop,
+    };
+    let words = || words.split(|octet| *octet == 0).map(|word| OsString::from_vec(word.to_vec()));
+    let wanted = oneshot::read_command_line(personality, words());
+    assert_eq!(wanted, oneshot::read_command_line(personality, words()));
+    match wanted {
+        Ok(Wanted::Delivery(call)) => {
+            let fields = call.add_fields(b"A: b\n\n".to_vec());
+            let names = header::fields(&fields).filter(|field| !field.name.is_empty());
+            assert_eq!(names.count(), call.fields.len() + 1, "a field became two");
+        }
+        Ok(Wanted::Lmtp(_) | Wanted::Help(_) | Wanted::Version) => {}
+        Err(misuse) => {
+            let verdict = Verdict::from(misuse);
+            assert_eq!(verdict.exit(), Exit::TryLater);
+            assert!(!verdict.to_string().contains(char::is_control), "{verdict:?}");
+        }
+    }
 }
 
 /// Fields of that name before the first line that is none.

@@ -155,7 +155,7 @@ impl Call {
     }
 
     /// The letter's beginning with the added fields on top of its header.
-    pub(super) fn add_fields(&self, start: Vec<u8>) -> Vec<u8> {
+    pub(crate) fn add_fields(&self, start: Vec<u8>) -> Vec<u8> {
         if self.fields.is_empty() {
             return start;
         }
