@@ -24,6 +24,15 @@ impl Dovecot {
     ///
     /// When it doesn't start; its log is in the error.
     pub fn start(stage: &Stage) -> Result<Self> {
+        Self::start_with(stage, "")
+    }
+
+    /// The same with more settings behind its own.
+    ///
+    /// # Errors
+    ///
+    /// As [`Dovecot::start`].
+    pub fn start_with(stage: &Stage, more: &str) -> Result<Self> {
         let (lmtp, pop3) = (free_port(), free_port());
         let conf = format!(
             "base_dir = {base}
@@ -59,6 +68,7 @@ service lmtp {{
     port = {lmtp}
   }}
 }}
+{more}
 ",
             base = stage.path("run/dovecot").display(),
         );
