@@ -59,6 +59,26 @@ fn split(address: &str) -> Option<(&str, &str)> {
     (!local_part.is_empty() && is_domain).then_some((local_part, domain))
 }
 
+/// Fields that are known to hold something else, whatever it looks like (RFC 5228 §5.1).
+const WITHOUT_ADDRESSES: &[&str] = &[
+    "Subject",
+    "Comments",
+    "Keywords",
+    "Date",
+    "Resent-Date",
+    "Message-ID",
+    "Resent-Message-ID",
+    "In-Reply-To",
+    "References",
+    "Received",
+    "MIME-Version",
+];
+
+/// Whether a field of this name may hold addresses; many that no standard knows do.
+pub(crate) fn may_hold_addresses(name: &str) -> bool {
+    !WITHOUT_ADDRESSES.iter().any(|without| name.eq_ignore_ascii_case(without))
+}
+
 /// The addresses in the value of a field, those in groups too; no names, no comments (RFC 5228 §5.1).
 pub(crate) fn addresses(raw_value: &[u8]) -> Vec<String> {
     // The parser ends at a line end, and folds are for it to see.

@@ -113,6 +113,13 @@ impl<'a> Letter<'a> {
         }
     }
 
+    /// A part, as though it were the message.
+    pub(crate) fn of_part(part: &[u8]) -> Self {
+        let mut letter = Self::new(&Message::new(b""));
+        letter.set(part);
+        letter
+    }
+
     /// All octets, as the message is now.
     pub(crate) fn octets(&mut self) -> Cow<'a, [u8]> {
         match self.content() {

@@ -18,6 +18,8 @@ pub const STEPS_MAX: u64 = 100_000;
 pub const WORK_MAX: u64 = 32 * 1024 * 1024;
 /// Octets that one step goes over where a text is only copied, folded or searched for another.
 pub const OCTETS_PER_STEP: usize = 32;
+/// Octets of a field that one step looks for addresses in.
+pub const ADDRESSES_PER_STEP: usize = 4;
 /// Header fields that one step compares a name with.
 pub const FIELDS_PER_STEP: usize = 2;
 /// Octets of a part's header that one step looks for fields in.

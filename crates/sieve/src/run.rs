@@ -27,6 +27,8 @@ pub(crate) struct Run<'a> {
     /// The parts that loops are at, the inner one last.
     pub(crate) current: Vec<Current>,
     pub(crate) letter: Letter<'a>,
+    /// Where scripts are included in loops: what was the message outside, the whole one first.
+    outside: Vec<Outside<'a>>,
     pub(crate) actions: Actions,
     pub(crate) variables: Variables,
     pub(crate) flags: Flags,
@@ -51,6 +53,7 @@ impl<'a> Run<'a> {
             includes: Includes::default(),
             current: Vec::new(),
             letter: Letter::new(message),
+            outside: Vec::new(),
             actions: Actions::default(),
             variables: Variables::default(),
             flags: Flags::default(),
@@ -163,12 +166,31 @@ impl<'a> Run<'a> {
         Ok(parts)
     }
 
-    /// The message as it is now, with what a loop has replaced so far.
+    /// The message that the script sees, with what a loop has replaced so far.
     pub(crate) fn letter(&mut self) -> Result<&mut Letter<'a>, Failure> {
         if let Some(parts) = self.current.first().map(|at| at.parts.clone()) {
             self.apply_replacements(&parts)?;
         }
         Ok(&mut self.letter)
+    }
+
+    /// The whole message, which actions are about, also where a script sees a part of it.
+    pub(crate) fn message(&mut self) -> Result<&mut Letter<'a>, Failure> {
+        let Some(outside) = self.outside.first() else { return self.letter() };
+        let replaced = outside.current.first().and_then(|at| at.parts.replaced());
+        self.allocate(replaced.as_ref().map_or(0, Vec::len))?;
+        match self.outside.first_mut() {
+            Some(outside) => {
+                replaced.iter().for_each(|message| outside.letter.set_rest_of(message));
+                Ok(&mut outside.letter)
+            }
+            None => Ok(&mut self.letter),
+        }
+    }
+
+    /// The header of the whole message.
+    pub(crate) fn header(&self) -> &Letter<'a> {
+        self.outside.first().map_or(&self.letter, |outside| &outside.letter)
     }
 
     /// Puts into the message what parts of it were replaced by.
@@ -178,6 +200,41 @@ impl<'a> Run<'a> {
             self.letter.set_rest_of(&message);
         }
         Ok(())
+    }
+
+    /// What loops go over is no longer the message.
+    pub(crate) fn retire_loops(&self) {
+        if let Some(at) = self.current.first() {
+            at.parts.retire();
+        }
+    }
+
+    /// Runs an included script. In a loop the current part is the message to it, and no loop is around it
+    /// (RFC 6609 §3.5); the part becomes what the script makes of it.
+    pub(crate) fn presenting_part(
+        &mut self,
+        inner: impl FnOnce(&mut Self) -> Result<Flow, Failure>,
+    ) -> Result<Flow, Failure> {
+        let current = std::mem::take(&mut self.current);
+        let Some(at) = current.last().cloned().filter(|at| at.index > 0) else {
+            let flow = inner(self);
+            self.current = current;
+            return flow;
+        };
+        let part = at.parts.octets_of(at.index);
+        self.spend(part.len())?;
+        let letter = std::mem::replace(&mut self.letter, Letter::of_part(&part));
+        self.outside.push(Outside { letter, current });
+        let flow = inner(self)?;
+        let changed = self.letter.octets().into_owned();
+        if let Some(Outside { letter, current }) = self.outside.pop() {
+            (self.letter, self.current) = (letter, current);
+        }
+        if changed != part {
+            self.allocate(changed.len())?;
+            at.parts.replace(at.index, changed);
+        }
+        Ok(flow)
     }
 
     /// RFC 5463 §4 (1): an extension is there once an `ihave` has found it.
@@ -248,6 +305,12 @@ pub(crate) fn shown(value: &[u8]) -> String {
         Some((index, _)) => format!("\"{}…\"", text.get(..index).unwrap_or_default()),
         None => format!("\"{text}\""),
     }
+}
+
+/// What a script that is included in a loop doesn't see: the message, and the parts that loops are at.
+struct Outside<'a> {
+    letter: Letter<'a>,
+    current: Vec<Current>,
 }
 
 /// Why a script can't go on (RFC 5228 §2.10.6).

@@ -41,7 +41,7 @@ struct Keep {
 
 impl Instruction for Keep {
     fn run(&self, run: &mut Run<'_>) -> Result<Flow, Failure> {
-        let filing = self.options.filing(run.letter()?.content(), run)?;
+        let filing = self.options.filing(run.message()?.content(), run)?;
         run.actions.implicit_keep(ImplicitKeep::Cancelled);
         add(run, Action::Keep(filing), || "keep in the inbox".to_owned())
     }
@@ -70,7 +70,7 @@ impl Instruction for Redirect {
         // RFC 5228 §2.4.2.3.
         let to = parse_outbound(&to).map_err(Failure::new)?;
         let what = format!("redirect to {to}");
-        let content = run.letter()?.forwarded();
+        let content = run.message()?.forwarded();
         run.actions.implicit_keep(self.implicit_keep);
         add(run, Action::Redirect { to, content }, || what)
     }

@@ -4,6 +4,7 @@ use crate::address::{self, AddressPart};
 use crate::check::{Args, Checker, Kind, Signature, Tag, TakesTests, TestKind};
 use crate::extensions::mime::{Aspect, Scope};
 use crate::fields::Fields;
+use crate::limits;
 use crate::matching::{self, Matcher, Value};
 use crate::problem::Fault;
 use crate::run::{Failure, Run};
@@ -197,7 +198,7 @@ pub(super) const ADDRESS: TestKind = TestKind {
     },
 };
 
-/// Works on any field: what holds no addresses gives none (RFC 5228 §5.1 asks for at least some names).
+/// RFC 5228 §5.1: works on at least some fields, and only on those that hold addresses.
 struct AddressTest {
     fields: Fields,
     part: AddressPart,
@@ -209,6 +210,10 @@ impl Condition for AddressTest {
         let separator = run.facts.detail_separator;
         let mut values: Vec<Value<'_>> = Vec::new();
         for (name, raw) in self.fields.raw(run)? {
+            if !address::may_hold_addresses(&name) {
+                continue;
+            }
+            run.spend_steps(raw.len() / limits::ADDRESSES_PER_STEP)?;
             let found = address::addresses(&raw);
             let parts = found.iter().filter_map(|address| self.part.within(address, separator));
             values.extend(parts.map(|part| (name.clone(), part.as_bytes().to_vec().into())));

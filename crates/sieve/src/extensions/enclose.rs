@@ -47,10 +47,7 @@ fn check(args: &Args<'_>, checker: &mut Checker<'_>) -> Result<Box<dyn Instructi
 impl Instruction for Enclose {
     fn run(&self, run: &mut Run<'_>) -> Result<Flow, Failure> {
         let message = run.letter()?.octets();
-        if let Some(at) = run.current.first() {
-            // What the loop goes over is no longer the message.
-            at.parts.retire();
-        }
+        run.retire_loops();
         let text = text_entity(&String::from_utf8_lossy(&self.text.value(run)?));
         run.allocate(message.len() + text.len())?;
         let mut copied = Vec::new();

@@ -193,7 +193,7 @@ impl Notify {
             (Some(message), _) => String::from_utf8_lossy(&message.value(run)?).into_owned(),
             (None, Some(subject)) => subject.clone(),
             (None, None) => {
-                let subject = run.letter.raw_values(b"Subject").into_iter().next();
+                let subject = run.header().raw_values(b"Subject").into_iter().next();
                 let subject = subject.map(crate::decode::value).unwrap_or_default();
                 String::from_utf8_lossy(&subject).into_owned()
             }
@@ -224,7 +224,7 @@ fn owner(run: &Run<'_>) -> Option<Address> {
 
 /// RFC 5436 §2.7.
 fn is_automatic(run: &Run<'_>) -> bool {
-    run.letter.raw_values(b"Auto-Submitted").into_iter().any(|raw| {
+    run.header().raw_values(b"Auto-Submitted").into_iter().any(|raw| {
         let value = crate::decode::value(raw);
         let word = value.split(|octet| matches!(octet, b';' | b' ' | b'(')).next();
         !word.unwrap_or_default().eq_ignore_ascii_case(b"no")

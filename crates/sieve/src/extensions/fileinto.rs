@@ -37,7 +37,7 @@ impl Instruction for FileInto {
     fn run(&self, run: &mut Run<'_>) -> Result<Flow, Failure> {
         let mailbox = self.mailbox.characters(run)?;
         check_mailbox(&mailbox).map_err(Failure::new)?;
-        let filing = self.options.filing(run.letter()?.content(), run)?;
+        let filing = self.options.filing(run.message()?.content(), run)?;
         let what = format!("file into \"{mailbox}\"");
         run.actions.implicit_keep(self.implicit_keep);
         add(run, Action::FileInto { mailbox, filing }, || what)

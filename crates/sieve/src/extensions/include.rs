@@ -193,7 +193,8 @@ impl Instruction for Include {
                 run.note(|| format!("include \"{name}\""));
                 run.includes.active.push(index);
                 run.includes.done.insert(index);
-                let flow = run.in_own_scope(|run| run.inner_block(block))?;
+                let within = |run: &mut Run<'_>| run.inner_block(block);
+                let flow = run.in_own_scope(|run| run.presenting_part(within))?;
                 run.includes.active.pop();
                 Ok(match flow {
                     Flow::Next | Flow::Return | Flow::Break(_) => Flow::Next,

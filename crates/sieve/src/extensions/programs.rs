@@ -218,7 +218,7 @@ impl Instruction for PipeCommand {
         let what = format!("pipe to {}", described(&self.program.name, &arguments));
         let program = self.program.name.clone();
         // Programs §6.1: the message as it is at this point.
-        let content = run.letter.content();
+        let content = run.message()?.content();
         let pipe = Pipe { program, arguments, content, failure: self.failure, kept: None };
         run.actions.pipes(self.implicit_keep);
         add(run, Action::Pipe(pipe), || what)
@@ -229,7 +229,7 @@ struct Filter(Program);
 
 impl Filter {
     fn filter(&self, run: &mut Run<'_>) -> Result<Ended, Failure> {
-        let message = run.letter.octets();
+        let message = run.letter()?.octets();
         let ended = self.0.run(&message, Wanted::Whole, run)?;
         let Ended::Well(Some(output)) = &ended else { return Ok(ended) };
         // formail puts that there, and it is no header field.
@@ -246,9 +246,7 @@ impl Filter {
         };
         run.allocate(output.len())?;
         run.letter.become_message(output);
-        if let Some(at) = run.current.first() {
-            at.parts.retire();
-        }
+        run.retire_loops();
         Ok(ended)
     }
 }
@@ -300,7 +298,7 @@ impl Execute {
         let input = match &self.input {
             Input::None => Vec::new(),
             Input::Text(text) => text.value(run)?.into_owned(),
-            Input::Message => run.letter.octets().into_owned(),
+            Input::Message => run.letter()?.octets().into_owned(),
         };
         let wanted = match self.output {
             Some(_) => Wanted::Beginning(limits::VARIABLE_OCTETS_MAX),

@@ -192,7 +192,7 @@ impl Vacation {
         }
         // RFC 5230 §4.5.
         let fields =
-            RECIPIENT_FIELDS.iter().flat_map(|name| run.letter.raw_values(name.as_bytes()));
+            RECIPIENT_FIELDS.iter().flat_map(|name| run.header().raw_values(name.as_bytes()));
         let is_named = fields.into_iter().any(|raw| addresses(&raw).iter().any(|to| is_own(to)));
         Ok(match is_named {
             true => Ok(to),
@@ -217,7 +217,7 @@ impl Vacation {
         draft.raw("To", &to.to_string());
         let subject = match &self.subject {
             Some(subject) => String::from_utf8_lossy(&subject.value(run)?).into_owned(),
-            None => match run.letter.raw_values(b"Subject").into_iter().next() {
+            None => match run.header().raw_values(b"Subject").into_iter().next() {
                 Some(raw) => {
                     format!("Auto: {}", String::from_utf8_lossy(&crate::decode::value(raw)))
                 }
@@ -243,7 +243,7 @@ impl Vacation {
 
 /// The user: by the address that the letter is to, if it is to one (RFC 5230 §5.4 with its erratum 2035).
 fn owner(run: &Run<'_>) -> Option<String> {
-    let fields = ["To", "Cc"].iter().flat_map(|name| run.letter.raw_values(name.as_bytes()));
+    let fields = ["To", "Cc"].iter().flat_map(|name| run.header().raw_values(name.as_bytes()));
     let named: Vec<String> = fields.flat_map(|raw| addresses(&raw)).collect();
     let own = || run.facts.own_addresses.iter().map(ToString::to_string);
     let is_named = |own: &String| named.iter().any(|named| named.eq_ignore_ascii_case(own));
@@ -260,25 +260,28 @@ fn is_program(local_part: &str) -> bool {
 
 /// Why a letter looks as if no person had written it to this one (RFC 5230 §4.6, RFC 3834 §2).
 fn automatic(run: &Run<'_>) -> Option<&'static str> {
-    let first_word = |name: &[u8]| {
-        let value = run.letter.raw_values(name).into_iter().next().map(crate::decode::value)?;
-        let word = value.split(|octet| matches!(octet, b';' | b' ' | b'(')).next()?;
-        Some(word.trim_ascii().to_ascii_lowercase())
+    let first_words = |name: &[u8]| -> Vec<Vec<u8>> {
+        let first_word = |raw| {
+            let value = crate::decode::value(raw);
+            let word = value.split(|octet| matches!(octet, b';' | b' ' | b'(')).next();
+            word.unwrap_or_default().trim_ascii().to_ascii_lowercase()
+        };
+        run.header().raw_values(name).into_iter().map(first_word).collect()
     };
-    if LIST_FIELDS.iter().any(|name| run.letter.has(name.as_bytes())) {
+    if LIST_FIELDS.iter().any(|name| run.header().has(name.as_bytes())) {
         return Some("it comes from a list");
     }
-    if first_word(b"Auto-Submitted").is_some_and(|value| value != b"no") {
+    if first_words(b"Auto-Submitted").iter().any(|value| value != b"no") {
         return Some("it was sent automatically");
     }
-    let is_bulk = |value: Vec<u8>| [&b"bulk"[..], b"list", b"junk"].contains(&value.as_slice());
-    first_word(b"Precedence").is_some_and(is_bulk).then_some("it is bulk mail")
+    let is_bulk = |value: &Vec<u8>| [&b"bulk"[..], b"list", b"junk"].contains(&value.as_slice());
+    first_words(b"Precedence").iter().any(is_bulk).then_some("it is bulk mail")
 }
 
 /// In-Reply-To and References of an answer to the letter (RFC 5230 §5.8, RFC 5322 §3.6.4).
 fn thread(run: &Run<'_>) -> Option<(String, String)> {
     let ids = |name: &[u8]| -> Vec<String> {
-        let value = run.letter.raw_values(name).into_iter().next().unwrap_or_default();
+        let value = run.header().raw_values(name).into_iter().next().unwrap_or_default();
         let value = String::from_utf8_lossy(&value).into_owned();
         // Row M12: only what is an id is repeated.
         let is_id = |word: &&str| {

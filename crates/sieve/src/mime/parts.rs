@@ -95,6 +95,14 @@ impl Parts {
         }
     }
 
+    /// All of a part.
+    pub(crate) fn octets_of(&self, index: usize) -> Vec<u8> {
+        let part = self.look(index, |octets, entity, _| {
+            octets.get(entity.whole.clone()).unwrap_or_default().to_vec()
+        });
+        part.unwrap_or_default()
+    }
+
     /// How many octets of fields a part has.
     pub(crate) fn header_octets(&self, index: usize) -> usize {
         self.look(index, |_, entity, _| entity.header.len()).unwrap_or(0)

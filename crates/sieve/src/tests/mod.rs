@@ -161,3 +161,40 @@ pub(crate) fn refused(script: &str) -> String {
         Err(problems) => problems.to_string(),
     }
 }
+
+/// The tables at the head of these files say which test holds what a standard asks for: all of these tests are there.
+#[test]
+fn what_the_tables_name_is_there() {
+    let here = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut others = String::new();
+    let mut folders = vec![here.join("../mda/src")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            match path.is_dir() {
+                true => folders.push(path),
+                false => others.push_str(&std::fs::read_to_string(path).unwrap()),
+            }
+        }
+    }
+    let mut rows = 0;
+    for entry in std::fs::read_dir(here.join("src/tests")).unwrap() {
+        let path = entry.unwrap().path();
+        let text = std::fs::read_to_string(&path).unwrap();
+        for row in text.lines().filter(|line| line.starts_with("//! | ")) {
+            let held_by = row.rsplit(" | ").next().unwrap();
+            let (own, theirs) = held_by.split_once("mda:").unwrap_or((held_by, ""));
+            for (named, within) in [(own, &text), (theirs, &others)] {
+                for name in named.split('`').skip(1).step_by(2) {
+                    let is_test = name
+                        .bytes()
+                        .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+                    let is_there = within.contains(&format!("fn {name}("));
+                    assert!(!is_test || is_there, "{}: {name}", path.display());
+                    rows += usize::from(is_test);
+                }
+            }
+        }
+    }
+    assert!(rows > 100, "{rows}");
+}

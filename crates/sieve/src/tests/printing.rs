@@ -2,6 +2,8 @@
 
 use proptest::prelude::*;
 
+use crate::check::{Kind, On, Signature, Tag, TakesBlock, TakesTests};
+use crate::extensions;
 use crate::parser::parse;
 use crate::printer::print;
 use crate::problem::Place;
@@ -183,6 +185,169 @@ proptest! {
             prop_assert_eq!(parse(&printed).map(normal), Ok(normal(tree)));
         }
     }
+}
+
+/// A script as it may be written for a command: what each of its arguments may be.
+fn argument_of(kind: Kind) -> impl Strategy<Value = Argument> {
+    let text = prop_oneof![
+        octets(),
+        // What many of them want.
+        prop_oneof![
+            "a@b[.]example",
+            "[\\\\]Seen",
+            "x",
+            "eq",
+            "mailto:a@b[.]example",
+            "[+]0100",
+            "date",
+            "1"
+        ]
+        .prop_map(String::into_bytes),
+    ];
+    let value = match kind {
+        Kind::Number => number().prop_map(Value::Number).boxed(),
+        Kind::Text => text.prop_map(Value::Text).boxed(),
+        Kind::Texts => {
+            let literal =
+                text.clone().prop_map(|octets| Literal { place: Place::default(), octets });
+            prop_oneof![
+                text.prop_map(Value::Text),
+                prop::collection::vec(literal, 1..3).prop_map(Value::Texts),
+            ]
+            .boxed()
+        }
+    };
+    value.prop_map(|value| Argument { place: Place::default(), value })
+}
+
+/// The tags that a command or test takes, those of other extensions among them.
+fn tags_of(name: &str, signature: &Signature) -> Vec<&'static Tag> {
+    let mut tags: Vec<&'static Tag> = signature.tags.iter().copied().flatten().collect();
+    for added in extensions::all().flat_map(|extension| extension.tags) {
+        let is_here = match added.on {
+            On::Named(names) => names.contains(&name),
+            On::Group(group) => {
+                signature.tags.iter().copied().flatten().any(|own| own.group == group)
+            }
+        };
+        if is_here {
+            tags.extend(added.tags);
+        }
+    }
+    tags
+}
+
+/// Tags and positional arguments as a signature has them.
+fn arguments_of(name: &str, signature: &'static Signature) -> BoxedStrategy<Vec<Argument>> {
+    let tags: Vec<_> = tags_of(name, signature).iter().map(|tag| (tag.name, tag.value)).collect();
+    let count = tags.len();
+    let chosen = prop::sample::subsequence(tags, 0..=count.min(4)).prop_flat_map(|tags| {
+        let given = tags.into_iter().map(|(name, value)| {
+            let name = Argument { place: Place::default(), value: Value::Tag(name.to_owned()) };
+            match value {
+                None => Just(vec![name]).boxed(),
+                Some(kind) => {
+                    argument_of(kind).prop_map(move |value| vec![name.clone(), value]).boxed()
+                }
+            }
+        });
+        given.collect::<Vec<_>>()
+    });
+    let positional = prop::sample::select(signature.positional)
+        .prop_flat_map(|shape| shape.iter().map(|kind| argument_of(*kind)).collect::<Vec<_>>());
+    (chosen, positional).prop_map(|(tags, positional)| [tags.concat(), positional].concat()).boxed()
+}
+
+/// Every command and test of every extension, with its tags.
+fn scripts_of_all_commands() -> impl Strategy<Value = Commands> {
+    let command =
+        |name: &str, arguments: Vec<Argument>, tests: Tests, block: Option<Commands>| Command {
+            place: Place::default(),
+            gap: Gap::LineEnd,
+            comments: Vec::new(),
+            name: name.to_owned(),
+            arguments,
+            tests,
+            block,
+            remarks: Vec::new(),
+        };
+    let block = || Commands { commands: Vec::new(), comments: Vec::new() };
+    let commands =
+        extensions::commands().map(|(_, kind)| kind).filter(|kind| kind.name != "require");
+    let actions = commands.map(move |kind| {
+        let block = (kind.block == TakesBlock::Yes).then(block);
+        arguments_of(kind.name, &kind.signature)
+            .prop_map(move |arguments| command(kind.name, arguments, Tests::None, block.clone()))
+            .boxed()
+    });
+    let leaves = extensions::tests().map(|(_, kind)| kind);
+    let ifs = leaves.filter(|kind| kind.signature.tests == TakesTests::None).map(move |kind| {
+        arguments_of(kind.name, &kind.signature)
+            .prop_map(move |arguments| {
+                let (place, name) = (Place::default(), kind.name.to_owned());
+                let test = Test { place, name, arguments, tests: Tests::None };
+                command("if", Vec::new(), Tests::One(Box::new(test)), Some(block()))
+            })
+            .boxed()
+    });
+    let any = prop::strategy::Union::new(actions.chain(ifs).collect::<Vec<_>>());
+    let capabilities = crate::capabilities().into_iter().filter(|name| *name != "ihave");
+    let required =
+        capabilities.map(|name| Literal { place: Place::default(), octets: name.into() });
+    let require = Argument { place: Place::default(), value: Value::Texts(required.collect()) };
+    let require = command("require", vec![require], Tests::None, None);
+    prop::collection::vec(any, 1..4).prop_map(move |commands| Commands {
+        commands: std::iter::once(require.clone()).chain(commands).collect(),
+        comments: Vec::new(),
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
+
+    /// Printed, a script is the same tree, as good or as bad as it was, and does the same.
+    #[test]
+    fn scripts_of_all_extensions_are_what_they_were(tree in scripts_of_all_commands()) {
+        let text = print(&tree);
+        prop_assert_eq!(parse(&text).map(normal), Ok(normal(tree)), "{}", String::from_utf8_lossy(&text));
+        let again = print(&parse(&text).unwrap());
+        prop_assert_eq!(String::from_utf8_lossy(&again), String::from_utf8_lossy(&text));
+        if let Ok(script) = crate::compile("test", &text) {
+            let message = crate::Message::new(super::MESSAGE_A.as_bytes());
+            let _ = script.run(&message, &super::facts());
+        }
+    }
+}
+
+/// The seeds of the fuzz target have each command, test and tag of each extension once.
+#[test]
+fn seeds_have_all_there_is() {
+    let folder =
+        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fuzz/seeds/sieve");
+    let mut seeds = String::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let seed = std::fs::read(entry.unwrap().path()).unwrap();
+        let seed = String::from_utf8_lossy(&seed).into_owned();
+        let (script, _) = seed.split_once("\n=====\n").unwrap_or((&seed, ""));
+        seeds.push_str(&script.to_ascii_lowercase());
+    }
+    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':';
+    let words: std::collections::BTreeSet<&str> = seeds.split(|c| !is_word(c)).collect();
+    let commands = extensions::commands().map(|(_, kind)| (kind.name, &kind.signature));
+    let tests = extensions::tests().map(|(_, kind)| (kind.name, &kind.signature));
+    let mut missing = Vec::new();
+    for (name, signature) in commands.chain(tests) {
+        if !words.contains(name) {
+            missing.push(name.to_owned());
+        }
+        let tags = tags_of(name, signature).into_iter().map(|tag| format!(":{}", tag.name));
+        missing.extend(tags.filter(|tag| !words.contains(tag.as_str())));
+    }
+    let capabilities = crate::capabilities().into_iter();
+    missing.extend(
+        capabilities.filter(|name| !seeds.contains(&format!("\"{name}\""))).map(str::to_owned),
+    );
+    assert!(missing.is_empty(), "no seed has {missing:?}");
 }
 
 /// Deep and wide: printing takes no time without end.

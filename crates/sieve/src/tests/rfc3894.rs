@@ -1,4 +1,8 @@
 //! RFC 3894: copy.
+//!
+//! | § | what is asked for | held by |
+//! |---|---|---|
+//! | 3 | leaves the implicit keep as it is (there is no MUST) | `copies` |
 
 use super::{MESSAGE_A, done, refused};
 

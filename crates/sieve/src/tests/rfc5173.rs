@@ -1,4 +1,12 @@
 //! RFC 5173: body.
+//!
+//! | § | what is asked for | held by |
+//! |---|---|---|
+//! | 5.1 | MUST NOT undo encodings, refuse what is wrong, or read MIME where it is raw | `encodings`, `parts_of_the_example` |
+//! | 5.2 | MUST know quoted-printable, base64, 7bit, 8bit, binary; US-ASCII, ISO-8859-1, the ASCII of ISO-8859-* | `encodings` |
+//! | 5.2 | MUST NOT match across parts, nor their headers | `parts_of_the_example` |
+//! | 5.3 | MUST have the text of a part in one string | `parts_of_the_example` |
+//! | 6 | MUST NOT set match variables | `no_match_variables` |
 
 use super::{done, holds, refused};
 

@@ -1,4 +1,9 @@
 //! RFC 5183: environment.
+//!
+//! | § | what is asked for | held by |
+//! |---|---|---|
+//! | 4 | MUST fail for what doesn't exist, MUST NOT be an error | `items` |
+//! | 4.1 | MUST have names of others behind "vnd." | we have none |
 
 use super::{MESSAGE_A, described, facts, holds, outcome};
 use crate::Facts;

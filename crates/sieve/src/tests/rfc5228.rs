@@ -1,4 +1,33 @@
 //! RFC 5228: the base language.
+//!
+//! | § | what is asked for | held by |
+//! |---|---|---|
+//! | 2.4.1 | MUST take numbers up to 2^31 - 1 | `numbers` |
+//! | 2.4.2 | MUST take all strings of the grammar, UTF-8 or not | `strings` |
+//! | 2.4.2.2 | MUST NOT fail for a wrong header name in a test | `tests_with_their_results` |
+//! | 2.4.2.4 | MUST NOT fail for a character out of range unless it is well-formed | `src/extensions/encoded_character.rs` |
+//! | 2.7.2 | MUST convert US-ASCII, ISO-8859-1, the ASCII of ISO-8859-*, UTF-8; SHOULD NOT end at a NUL | `charsets` |
+//! | 2.7.3 | MUST have i;octet and i;ascii-casemap | `comparators` |
+//! | 2.10.3 | MUST NOT fail for one mailbox twice | `actions` |
+//! | 2.10.4 | MUST allow one keep or fileinto | `actions` |
+//! | 2.10.5 | MUST treat what isn't required as unknown; MUST NOT run a script that requires what isn't there | `requires` |
+//! | 2.10.6 | MUST check syntax, meaning and the run of what is executed | `mistakes`, `errors_keep_the_letter` |
+//! | 2.10.6 | MUST tell the user of an error, and keep | mda: `a_broken_script_keeps_the_letter_and_tells_the_user_once` |
+//! | 2.10.7 | MUST have fifteen levels of blocks and of tests | `fifteen_levels_and_bounds_of_nesting` |
+//! | 3.1 | MUST have `elsif` and `else` only behind `if` or `elsif` | `mistakes` |
+//! | 3.2 | MUST have `require` first | `requires` |
+//! | 4 | MUST have keep, discard, redirect; SHOULD have fileinto | `examples` |
+//! | 4.2 | MUST keep Received and add to them | mda: `what_is_sent_on_has_left_before_anything_is_answered` |
+//! | 4.2 | MUST keep an empty sender empty | mda: carry_out takes the reverse-path as it came |
+//! | 4.2, 10 (1) | MUST break loops | mda: `m10_what_comes_back_is_a_loop` |
+//! | 4.2, 10 (2) | MUST limit redirects | `m10_redirects_and_actions_are_few` |
+//! | 4.2 | MUST NOT cancel the implicit keep by a redirect that is ignored | mda: `what_scripts_come_to` |
+//! | 4.4 | MUST be silent where it discards | `actions`: nothing is left to do |
+//! | 5 | MUST have address, allof, anyof, exists, false, header, not, size, true | `tests_with_their_results` |
+//! | 5.1 | MUST keep `address` to fields that hold addresses, and take at least seven | `addresses` |
+//! | 5.4 | MUST drop routes | `envelopes` |
+//! | 6 | MUST NOT change what `require` means by an extension | none does |
+//! | 10 (3) | MUST log redirects | mda: `what_scripts_come_to`, its notes |
 
 use super::{MESSAGE_A, MESSAGE_B, described, done, facts, holds, outcome, refused};
 use crate::{Facts, format, limits};
@@ -322,6 +351,11 @@ fn addresses() {
         (r#"address :is ["to", "from"] ["x@y.example", "tim@example.com"]"#, true),
     ] {
         assert_eq!(holds("", test, message), expected, "{test}");
+    }
+    // §5.1 MUST: only fields that hold addresses.
+    for name in ["Subject", "Date", "Message-ID", "Received"] {
+        let test = format!("address :contains \"{name}\" \"a@b.example\"");
+        assert!(!holds("", &test, &format!("{name}: <a@b.example>\n\n")), "{name}");
     }
     // At least these fields; any other that holds addresses as well.
     for name in ["From", "To", "Cc", "Bcc", "Sender", "Resent-From", "Resent-To", "Reply-To"] {

@@ -1,4 +1,12 @@
 //! RFC 5229: variables.
+//!
+//! | § | what is asked for | held by |
+//! |---|---|---|
+//! | 3 | SHALL replace references in one pass, with the values of that moment | `references` |
+//! | 3.2 | MUST set match variables by the last `:matches` that held, tests left to right, no more than needed | `match_variables` |
+//! | 4 | MUST have a constant that is a variable's name | `set` |
+//! | 4.1 | MUST refuse two modifiers of one precedence, and those that are unknown | `set` |
+//! | 6 | MUST have 128 variables, names of 32, values of 4,000, and nine match variables | `m10_limits_of_variables`, `match_variables` |
 
 use super::{MESSAGE_A, done, holds, refused};
 

@@ -1,4 +1,25 @@
 //! RFC 5230: vacation, and RFC 6131: its seconds.
+//!
+//! | § | what is asked for | held by |
+//! |---|---|---|
+//! | 4.1 | MUST allow more than 7 days, SHOULD more than 30; the least is above 0 | `periods_and_errors` |
+//! | 4.2 | REQUIRED: another response is sent though one was | `previous_responses` |
+//! | 4.2 | MUST NOT expand variables before the response is looked up | `previous_responses` |
+//! | 4.2 | MUST remember at least 1,000 | mda: `MEMOS_KEPT_MAX`, asserted there |
+//! | 4.3 | MUST encode a subject if, and only if, it isn't ASCII; MUST have a default | `fields_of_the_response` |
+//! | 4.5 | MUST NOT answer where the user isn't named in To, Cc, Bcc, or their Resent- | `m11_who_gets_no_response` |
+//! | 4.6 | MUST have addresses that get no response | `m11_who_gets_no_response` |
+//! | 4.7 | MUST fail where it is executed twice | `periods_and_errors` |
+//! | 4.7 | MUST NOT fail with discard, keep, fileinto, redirect | `periods_and_errors` |
+//! | 5.1 | SHOULD have an empty reverse-path, and ask for no notices | mda: `m11_an_absence_is_told_once_and_never_to_nobody` |
+//! | 5.6 | MUST take UTF-8 | `fields_of_the_response` |
+//! | 5.8 | MUST have In-Reply-To, SHOULD have References | `the_response` |
+//! | 6131 2 | MUST refuse `:days` with `:seconds`; MUST take 0 to 2^31; the most is at least a day | `periods_and_errors` |
+//! | 3834 2 | MUST NOT answer blindly, nor to a null address | `m11_who_gets_no_response` |
+//! | 3834 3.1.1 | MUST let the user say what From is | `fields_of_the_response` |
+//! | 3834 3.1.4 | MUST NOT have the Date of anything but the response | `the_response` |
+//! | 3834 5 | MUST know Auto-Submitted with parameters | `m11_who_gets_no_response` |
+//! | 3834 5.2 | auto-replied on answers, auto-generated never | `the_response` |
 
 use jiff::Zoned;
 use postroad_protocol::address::Address;
@@ -238,6 +259,7 @@ fn m11_who_gets_no_response() {
         "List-Archive: x",
         "Auto-Submitted: auto-replied",
         "Auto-Submitted: auto-generated; x=y",
+        "Auto-Submitted: no\nAuto-Submitted: auto-replied",
         "Precedence: bulk",
         "Precedence: LIST",
     ] {

@@ -1,4 +1,8 @@
 //! RFC 5231: relational.
+//!
+//! | § | what is asked for | held by |
+//! |---|---|---|
+//! | 5 | MUST have i;ascii-numeric, with 32 bits at least | `examples`; `src/matching/comparator.rs` |
 
 use super::{done, holds, refused};
 

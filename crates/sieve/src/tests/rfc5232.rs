@@ -1,4 +1,12 @@
 //! RFC 5232: imap4flags.
+//!
+//! | § | what is asked for | held by |
+//! |---|---|---|
+//! | 1 | MUST have all of it; MUST fail for a variable's name without variables | `flags`, `hasflag`, `needs_variables` |
+//! | 2 | MUST ignore empty strings, odd spaces, what is no flag, what can't be set | `flags` |
+//! | 3 | MUST have the last flags win | `flags` |
+//! | 3.3 | MUST remove each one, in any case | `flags` |
+//! | 5 | MUST ignore flags that can't be stored | mda: `what_scripts_come_to` |
 
 use super::{MESSAGE_A, done, holds, refused};
 

@@ -1,4 +1,8 @@
 //! RFC 5233: subaddress.
+//!
+//! | § | what is asked for | held by |
+//! |---|---|---|
+//! | 4 | MUST part addresses as the mail system does | `parts`: the separator is a fact |
 
 use crate::Facts;
 

@@ -1,4 +1,9 @@
 //! RFC 5235: spamtest, spamtestplus, virustest.
+//!
+//! | § | what is asked for | held by |
+//! |---|---|---|
+//! | 1 | MUST have relational as well | `spam` |
+//! | 3.2 | MUST require spamtest or spamtestplus; `:percent` MUST have spamtestplus | `spam` |
 
 use super::{MESSAGE_A, described, facts, outcome, refused};
 use crate::{Facts, Virus};

@@ -1,4 +1,11 @@
 //! RFC 5260: date and index.
+//!
+//! | § | what is asked for | held by |
+//! |---|---|---|
+//! | 4 | MUST read a date that is all of the field, or its end behind a semicolon | `fields` |
+//! | 4.1 | MUST have zones as +hhmm; MUST be local without a tag | `mistakes`, `local_zone` |
+//! | 4.2 | MUST have "T" and "Z" in upper case, and "Z" for no offset | `parts` |
+//! | 5 | MUST be one moment in all of a run | it is a fact |
 
 use jiff::Zoned;
 

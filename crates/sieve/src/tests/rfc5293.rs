@@ -1,4 +1,15 @@
 //! RFC 5293: editheader.
+//!
+//! | § | what is asked for | held by |
+//! |---|---|---|
+//! | 4, 5 | MUST refuse a name that is none of a field | `mistakes` |
+//! | 4 | MUST encode and fold a value that needs it, or refuse it | `edits`, `m12_an_added_field_is_one_field` |
+//! | 4 | MUST NOT limit a field to less than 998 characters | `m12_an_added_field_is_one_field`, asserted in src/limits.rs |
+//! | 5 | MUST refuse `:last` without `:index` | `mistakes` |
+//! | 6 | MUST NOT delete Received and Auto-Submitted; MUST add and delete Subject; MUST be silent about it | `edits` |
+//! | 7 | MUST refuse, and keep after an error, the letter as it came | `errors_and_refusals_mean_the_original` |
+//! | 7 | MUST store and send with the fields of that moment, and test those | `edits`, `examples` |
+//! | 7 | MUST take an edited letter for the same one | `examples` |
 
 use super::{MESSAGE_A, actions, described, done, facts, outcome, refused};
 use crate::Action;

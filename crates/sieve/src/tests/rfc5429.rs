@@ -1,4 +1,15 @@
 //! RFC 5429: reject and ereject.
+//!
+//! | § | what is asked for | held by |
+//! |---|---|---|
+//! | 2.1 | MUST refuse in the best way there is; MUST do so in the protocol; 550 and 5.7.1 | mda: `refused_by_rules`, `who_is_refused_and_who_is_not` |
+//! | 2.1 | MUST have `ereject` where `reject` is | `examples` |
+//! | 2.1.1 | MUST replace what isn't ASCII in the protocol; MUST have several lines, none too long | mda: `refused_by_rules` |
+//! | 2.1.2, 2.2 | MUST NOT tell an empty reverse-path | mda: `who_is_refused_and_who_is_not` |
+//! | 2.1.2, 2.2 | MUST have DSN and MDN in their forms | no notices of ours: LMTP and exit codes refuse for each recipient |
+//! | 2.3 | MUST NOT make `ereject` of `reject` | `examples`: they stay two |
+//! | 2.4 | MUST NOT run twice; MUST NOT go with vacation | `compatibility` |
+//! | 2.5 | MUST have each line of the reason as a line | `m12_reject_text_is_lines_of_plain_text` |
 
 use super::{MESSAGE_A, done, refused};
 

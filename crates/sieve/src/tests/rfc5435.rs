@@ -1,4 +1,23 @@
 //! RFC 5435: enotify, and RFC 5436: notifications by mail.
+//!
+//! | § | what is asked for | held by |
+//! |---|---|---|
+//! | 3.2 | REQUIRED: mailto | `mailto` |
+//! | 3.2 | MUST fail at run time for another method, and for a URI that is wrong | `examples`, `src/extensions/enotify/mailto.rs` |
+//! | 3.4 | MUST ignore importance where the method has none | `mailto`: it has |
+//! | 3.8 | MUST say where a notification comes from | `knitting`: owner-email |
+//! | 4 | MUST validate as `notify` does | `tests_on_methods` |
+//! | 5 | MUST fail, and MUST NOT be an error, for a wrong URI, another method, an unknown capability | `tests_on_methods` |
+//! | 7 | MUST NOT cancel the implicit keep | `examples` |
+//! | 8 | MUST break loops; MUST limit notifications | `mailto`, `many` |
+//! | 8 | MUST log them | mda: `letters_of_the_scripts_own`, its notes |
+//! | 8 | MUST encode what a URI is made of | `examples`: :encodeurl; none is made by us |
+//! | 5436 2.7 | MUST tell of letters with an empty sender; MUST have an empty sender then | `mailto` |
+//! | 5436 2.7 | MUST NOT submit twice | mda: sent once, with the letter |
+//! | 5436 2.7 | MUST ignore from, auto-submitted, received, message-id, date of a URI | `mailto`, `src/extensions/enotify/mailto.rs` |
+//! | 5436 2.7, 2.7.1 | MUST have Auto-Submitted on top, with owner-email or owner-token | `knitting` |
+//! | 5436 2.7 | MUST NOT copy Message-ID and Date | `knitting`; the Message-ID is the caller's |
+//! | 5436 5 | MUST break loops | `mailto` |
 
 use jiff::Zoned;
 use postroad_protocol::address::Address;

@@ -1,4 +1,10 @@
 //! RFC 5463: ihave.
+//!
+//! | § | what is asked for | held by |
+//! |---|---|---|
+//! | 4 | MUST fail at run time for what was used before it was asked for; MUST put the check off | `ihave` |
+//! | 4 | MUST go left to right, and no further than needed | `ihave` |
+//! | 4 | MUST NOT give what changes the language | `ihave` |
 
 use super::{MESSAGE_A, done, refused};
 

@@ -1,4 +1,10 @@
 //! RFC 5490: mailbox, mboxmetadata, servermetadata.
+//!
+//! | § | what is asked for | held by |
+//! |---|---|---|
+//! | 3.1 | true only where letters can be filed | the caller's, by `Mailboxes::exists` |
+//! | 3.2 | `:create` makes it, or the delivery fails | `mailbox`; mda: `folders_that_are_made_and_letters_that_are_changed` |
+//! | 3.3, 4 | MUST have the user's own permissions and /private entries | the caller's, by `Mailboxes::metadata` |
 
 use super::{MESSAGE_A, described, facts, outcome, refused};
 use crate::{Facts, Mailboxes};

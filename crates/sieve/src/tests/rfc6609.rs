@@ -1,4 +1,22 @@
 //! RFC 6609: include.
+//!
+//! | § | what is asked for | held by |
+//! |---|---|---|
+//! | 3.1 | MUST be required where it is used | `mistakes` |
+//! | 3.1 | MUST have three levels; MUST fail beyond the limit, and keep | `m10_includes_are_bounded` |
+//! | 3.1 | MUST fail at run time, MUST NOT while checking, for recursion and for what is missing | `flow` |
+//! | 3.2 | MUST keep to names of RFC 5804 §1.6; MUST be a constant, MUST NOT expand variables | `mistakes` |
+//! | 3.2 | MUST be personal if nothing is said; MUST NOT have two locations | `flow`, `mistakes` |
+//! | 3.2 | MUST NOT fail for `:once` with recursion, or `:optional` with what is missing | `flow` |
+//! | 3.2 | MUST be a script of its own, with its own `require` | `flow` |
+//! | 3.2, 3.3 | MUST stop all by `stop`, itself by `return` | `flow` |
+//! | 3.4 | MUST keep variables to their script; MUST allow a global one of the same name | `variables_are_a_scripts_own` |
+//! | 3.4.1 | MUST refuse a wrong name, `global` without variables, and after `set` | `mistakes` |
+//! | 3.4.1 | SHALL be empty without a value | `example_of_a_subroutine` |
+//! | 3.4.2 | MUST be an identifier; MUST fail without include; MUST be the same as by `global` | `mistakes`, `example_of_the_namespace` |
+//! | 3.5 | MUST see edited fields in both ways | `edits_go_in_and_out` |
+//! | 3.5 | MUST see the part of a loop as the message; SHALL NOT leave that loop | `a_part_as_though_it_were_the_message` |
+//! | 4 | MUST keep global scripts safe, and names off other files | mda: `m04_included_scripts_are_looked_at_like_others` |
 
 use super::{MESSAGE_A, described, facts, refused};
 use crate::{Library, Location, Message, Problems, Script, compile_with};
@@ -202,6 +220,59 @@ fn edits_go_in_and_out() {
         addheader \"Y\" \"1\"; deleteheader \"To\";";
     let scripts = [(Personal, "main", main), (Personal, "inner", inner)];
     assert_eq!(done(&scripts, MESSAGE_A), "discard");
+}
+
+#[test] // Tests RFC 6609 §3.5: in a loop the part is the whole message; what is filed is the message.
+fn a_part_as_though_it_were_the_message() {
+    const MIXED: &str = "From: a@b.example\nSubject: outer\nContent-Type: multipart/mixed; boundary=B\n\n\
+        --B\nSubject: inner\n\nfirst\n--B\nSubject: other\n\nsecond\n--B--\n";
+    let main = |within: &str| {
+        format!(
+            "require [\"include\", \"foreverypart\", \"mime\", \"fileinto\", \"variables\"];
+             foreverypart {{ if header :mime \"Subject\" \"inner\" {{ include \"inner\"; {within} }} }}"
+        )
+    };
+    let run = |inner: &str, within: &str| {
+        let requires = "require [\"fileinto\", \"body\", \"foreverypart\", \"mime\", \"editheader\", \"variables\", \
+            \"include\", \"vacation\", \"copy\"];";
+        let (main, inner) = (main(within), format!("{requires} {inner}"));
+        let script = compiled(&[(Personal, "main", &main), (Personal, "inner", &inner)]);
+        script
+            .unwrap_or_else(|problems| panic!("{problems}"))
+            .run(&Message::new(MIXED.as_bytes()), &facts())
+    };
+    for (inner, within, expected) in [
+        ("if header \"Subject\" \"inner\" { fileinto \"x\"; }", "", "fileinto x"),
+        ("if exists \"From\" { fileinto \"x\"; }", "", "keep"),
+        ("if body :raw :contains \"first\" { fileinto \"x\"; }", "", "fileinto x"),
+        ("if body :raw :contains \"second\" { fileinto \"x\"; }", "", "keep"),
+        ("if size :under 30 { fileinto \"x\"; }", "", "fileinto x"),
+        // No loop is around it; its own go over the part.
+        (
+            "foreverypart { set \"n\" \"${n}x\"; } if string \"${n}\" \"x\" { fileinto \"x\"; }",
+            "",
+            "fileinto x",
+        ),
+        // Afterwards all is as it was, but for what was changed in the part.
+        ("", "if header \"Subject\" \"outer\" { fileinto \"x\"; }", "fileinto x"),
+        (
+            "addheader \"X-Seen\" \"y\";",
+            "if allof (exists :mime \"X-Seen\", not exists \"X-Seen\") { fileinto \"x\"; }",
+            "fileinto x edited",
+        ),
+        // Row M11: who is answered is a matter of the message. This one names nobody.
+        ("vacation \"x\";", "", "keep"),
+    ] {
+        assert_eq!(described(&run(inner, within)), expected, "{inner} {within}");
+    }
+    let outcome = run("addheader \"X-Seen\" \"y\";", "");
+    let [crate::Action::Keep(filing)] = &*super::actions(&outcome) else { panic!("{outcome:?}") };
+    let text = String::from_utf8(filing.content.pieces(MIXED.as_bytes()).concat()).unwrap();
+    assert_eq!(text, MIXED.replace("Subject: inner", "X-Seen: y\nSubject: inner"));
+    // "break" has no loop to leave there.
+    let inner = "require \"foreverypart\"; break;";
+    let got = done(&[(Personal, "main", &main("")), (Personal, "inner", inner)], MIXED);
+    assert!(got.contains("\"break\" outside a loop"), "{got}");
 }
 
 #[test] // Row M10; tests RFC 6609 §3.1.

@@ -1,4 +1,17 @@
 //! RFC 7352: duplicate.
+//!
+//! | § | what is asked for | held by |
+//! |---|---|---|
+//! | 3 | MUST remember only after a run without errors | `what_is_remembered`; mda: `duplicates_are_known_again` |
+//! | 3 | MUST NOT be true by mistake | mda remembers when all is done |
+//! | 3 | MUST look at earlier runs only | `what_is_remembered` |
+//! | 3.1 | MUST refuse `:header` with `:uniqueid` | `mistakes` |
+//! | 3.1 | MUST NOT fail for a wrong name; MUST be false then, and without the field | `unique_ids` |
+//! | 3.1 | MUST unfold, decode and trim; MUST take the first field | `unique_ids` |
+//! | 3.1 | MUST compare with case | `unique_ids` |
+//! | 3.2 | MUST track an id whatever it comes from | `unique_ids` |
+//! | 3.3 | MUST have a default; MUST take the most for more, in silence; MUST be false for 0 | `what_is_remembered`, `unique_ids` |
+//! | 3.3, 3.4 | MUST count from the first, or with `:last` from the last | `what_is_remembered` |
 
 use super::{described, facts, outcome, refused};
 use crate::{Facts, Memo, MemoKind, Past};

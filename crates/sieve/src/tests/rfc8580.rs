@@ -5,7 +5,7 @@
 //! | 3.1 | MUST have the extensions required whose tags are used | `mistakes` |
 //! | 3.2 | MUST NOT have a tag more than once | `mistakes` |
 //! | 4 | REQUIRED: Internet Message Format; Date, From, a body; MUST have the right MIME types and encodings | `copies_are_letters` |
-//! | 6 | MUST encapsulate what other methods send | there is only `mailto` |
+//! | 6 | MUST encapsulate what other methods send | there is only mailto |
 //! | 7, 8 | MUST NOT allow ":fcc" with `reject`, `ereject`; nor with what sends nothing | `mistakes` |
 
 use super::{actions, facts, outcome, refused};
