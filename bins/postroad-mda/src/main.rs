@@ -22,6 +22,7 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser};
 use postroad_mda::oneshot::{self, Environment, Exit, Personality, Verdict, Wanted};
+use postroad_mda::programs;
 
 mod arguments;
 mod server;
@@ -30,6 +31,10 @@ mod sieve;
 use arguments::{Arguments, Command};
 
 fn main() -> ExitCode {
+    // Before anything is opened: see there.
+    if std::env::args_os().nth(1).is_some_and(|word| word == programs::WORD) {
+        return programs::supervisor::supervise(std::env::args_os().skip(2)).into();
+    }
     // One line, with the code first: the verdict that follows a panic is "try later".
     std::panic::set_hook(Box::new(|panic| {
         say(&format_args!("4.3.0 postroad-mda has broken down: {panic}"));

@@ -103,6 +103,7 @@ impl Default for Mda {
             maildir: "mail/{user}".into(),
             sieve: "sieve/{user}.sieve".into(),
             create_folders: false,
+            programs: PathBuf::new(),
             submit: Submit::default(),
             quota: MailboxQuota::default(),
             message_size_max: postroad_protocol::limits::MESSAGE_OCTETS_MAX,

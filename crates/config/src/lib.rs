@@ -290,6 +290,8 @@ pub struct Mda {
     pub sieve: String,
     /// Whether a script's `fileinto` makes a folder that isn't there; else the letter goes to the inbox.
     pub create_folders: bool,
+    /// The folder of programs that scripts may run. Empty, they run none.
+    pub programs: PathBuf,
     /// How letters leave that a script sends on.
     pub submit: Submit,
     /// What a mailbox may hold.

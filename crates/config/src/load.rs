@@ -146,6 +146,9 @@ impl Config {
         ] {
             under(path);
         }
+        if !self.mda.programs.as_os_str().is_empty() {
+            under(&mut self.mda.programs);
+        }
         let optional = [&mut self.tls.certificate, &mut self.tls.key, &mut self.tls.trust];
         optional.into_iter().flatten().for_each(under);
         self.route.iter_mut().filter_map(|route| route.password_file.as_mut()).for_each(under);

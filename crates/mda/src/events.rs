@@ -17,7 +17,7 @@ use tracing::{debug, error, info, warn};
 
 use crate::letter::Header;
 use crate::lmtp::SessionError;
-use crate::rules::Unusable;
+use crate::rules::{ProgramTrouble, Unusable};
 use crate::submit::SubmitError;
 
 pub(crate) fn listening(address: &str) {
@@ -144,6 +144,11 @@ pub(crate) fn not_remembered(mailbox: &Path, error: &StoreError) {
 /// What rules send on waits with the letter.
 pub(crate) fn not_sent(to: &Address, error: &SubmitError) {
     warn!(to = %to, error = %Chain(error), "cannot send on a letter, it comes again");
+}
+
+/// What rules give to a program waits with the letter.
+pub(crate) fn not_piped(to: &Address, error: &ProgramTrouble) {
+    warn!(to = %to, error = %Chain(error), "a program has not taken a letter, it comes again");
 }
 
 /// One decision of a user's rules, carried out.

@@ -2,7 +2,7 @@
 //!
 //! 1. [`Job::begin`]: what a try before has done isn't done again (its reply was lost, or we were killed), and what
 //!    is left is counted, where it isn't too much;
-//! 2. [`Job::send`]: what is sent on is handed over;
+//! 2. [`Job::pipe`], [`Job::send`]: programs get it, and what is sent on is handed over;
 //! 3. [`Job::deliver`]: the drafts are delivered, all of them or none;
 //! 4. [`Finished::remember`]: that it is done, and what rules want remembered.
 //!
@@ -16,7 +16,7 @@ use postroad_store::{
 };
 
 use crate::quota::{self, Account, Quotas};
-use crate::rules::{Mailbox, Prepared, Rules};
+use crate::rules::{Mailbox, Pipes, Prepared, ProgramTrouble, Rules};
 use crate::submit::{Outgoing, SubmitError};
 use crate::{events, replies};
 
@@ -34,7 +34,9 @@ pub(crate) struct Wanted<'a> {
 pub(crate) struct Job {
     parts: Vec<Part>,
     drafts: Vec<Draft>,
+    pipes: Vec<Pipes>,
     sendings: Vec<Outgoing>,
+    left: Left,
     refusal: Option<Reply>,
     notes: Vec<String>,
 }
@@ -59,6 +61,15 @@ enum Was {
     /// All that shows is there; that it is done isn't remembered yet.
     There,
     Done,
+}
+
+/// What programs have taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Left {
+    Nothing,
+    All,
+    /// Something is kept in place of it. A try after this one has to ask them again, or it would not be.
+    InPart,
 }
 
 /// What tells that a part is done.
@@ -106,7 +117,9 @@ impl Job {
         let mut job = Self {
             parts: Vec::with_capacity(wanted.len()),
             drafts: Vec::new(),
+            pipes: Vec::new(),
             sendings: Vec::new(),
+            left: Left::Nothing,
             refusal: None,
             notes: Vec::new(),
         };
@@ -135,7 +148,8 @@ impl Job {
         quotas: &Quotas,
     ) -> Result<(), NotBegun> {
         let Wanted { inbox, account, prepared } = wanted;
-        let Prepared { mut drafts, mut sendings, refusal, mut memos, notes, mistake: _ } = prepared;
+        let Prepared { mut drafts, mut sendings, mut pipes, refusal, mut memos, notes, mistake: _ } =
+            prepared;
         let leaves = if drafts.is_empty() { Leaves::Nothing } else { Leaves::Letters };
         let mut was = Was::Undone;
         if let Some(attempt) = &attempt {
@@ -143,11 +157,12 @@ impl Job {
             drafts = attempt.missing(drafts).map_err(NotBegun::Store)?;
             if attempt.has_sent() {
                 sendings.clear();
+                pipes = Pipes::default();
             }
             if attempt.is_done() {
                 memos.clear();
                 was = Was::Done;
-            } else if before > 0 && drafts.is_empty() && sendings.is_empty() {
+            } else if before > 0 && drafts.is_empty() && sendings.is_empty() && pipes.is_empty() {
                 was = Was::There;
             }
         }
@@ -155,6 +170,7 @@ impl Job {
         let counted = quotas.take(&account, adding).map_err(NotBegun::Full)?;
         self.drafts.extend(drafts);
         self.sendings.extend(sendings);
+        self.pipes.extend(Some(pipes).filter(|pipes| !pipes.is_empty()));
         if was == Was::Undone {
             self.refusal = self.refusal.take().or(refusal);
             self.notes.extend(notes);
@@ -173,17 +189,34 @@ impl Job {
         &self.notes
     }
 
-    /// Whether there is anything to hand over.
+    /// Whether there is anything to hand over, or to give to a program.
     pub(crate) fn sends(&self) -> bool {
-        !self.sendings.is_empty()
+        !self.sendings.is_empty() || !self.pipes.is_empty()
+    }
+
+    /// Gives to programs what they are to have. What they never take is filed with the rest.
+    pub(crate) fn pipe(&mut self, rules: &Rules) -> Result<(), ProgramTrouble> {
+        let deadline = rules.programs_end_by();
+        for pipes in std::mem::take(&mut self.pipes) {
+            let piped = rules.pipe(pipes, deadline)?;
+            self.notes.extend(piped.notes);
+            let is_kept = piped.kept.is_some();
+            self.drafts.extend(piped.kept);
+            self.left = match (is_kept, self.left) {
+                (true, _) | (false, Left::InPart) => Left::InPart,
+                (false, Left::Nothing | Left::All) => Left::All,
+            };
+        }
+        Ok(())
     }
 
     /// Hands over what is sent on.
     pub(crate) fn send(&mut self, rules: &Rules) -> Result<(), SubmitError> {
-        if self.sendings.is_empty() {
-            return Ok(());
-        }
         rules.send(&self.sendings)?;
+        match (self.left, self.sendings.is_empty()) {
+            (Left::Nothing, true) | (Left::InPart, _) => return Ok(()),
+            (Left::Nothing, false) | (Left::All, _) => {}
+        }
         // Else the letters tell that it is done, or the last line does.
         let half_done = self
             .parts
@@ -262,7 +295,11 @@ impl Finished {
             if let Some(attempt) = &mut part.attempt {
                 match attempt.take_trouble() {
                     Some(error) => events::repeats_unknown(to, attempt.mailbox(), &error),
-                    None => known = KnownAgain::Yes,
+                    None => {
+                        known = KnownAgain::Yes;
+                        // Before the reply: who hears it and comes again is told of a repeat, not to wait.
+                        part.attempt = None;
+                    }
                 }
             }
             part.counted.iter_mut().for_each(Counted::stays);

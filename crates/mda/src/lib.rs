@@ -12,6 +12,7 @@
 //! | what a mailbox may hold | `quota` |
 //! | letters of our own to users | `notice` |
 //! | handing over what they send on | `submit` |
+//! | running programs: their world, their limits, how their end counts | [`programs`] |
 //! | what a peer is told | `replies` |
 //! | each log line | `events` |
 //! | every limit and timeout | [`limits`] |
@@ -19,7 +20,6 @@
 //! How a letter becomes a file that survives a power cut is `postroad-store`'s.
 #![forbid(unsafe_code)]
 
-mod children;
 mod events;
 pub mod fuzz;
 mod job;
@@ -29,6 +29,7 @@ pub mod lmtp;
 pub mod mailbox;
 mod notice;
 pub mod oneshot;
+pub mod programs;
 mod quota;
 mod repeat;
 mod replies;

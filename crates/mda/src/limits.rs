@@ -76,5 +76,23 @@ pub const SUBMIT_TIME_MAX: Duration = Duration::from_secs(60);
 pub const SUBMIT_WAIT: Duration = Duration::from_secs(90);
 /// Sending on: letters at once; each holds a thread. More are put off.
 pub const SUBMITS_MAX: usize = 64;
-/// Sending on: octets of a program's answer that are kept (row M09).
+
+/// Programs: how long those of one delivery may take together, as sending on may; what has not ended is ended.
+pub const PROGRAMS_TIME_MAX: Duration = Duration::from_secs(60);
+/// Programs: how long what watches over one may take to end all of it and to say so.
+pub const PROGRAM_GRACE: Duration = Duration::from_secs(10);
+const _: () = assert!(
+    PROGRAMS_TIME_MAX.as_secs() + PROGRAM_GRACE.as_secs() < SUBMIT_WAIT.as_secs()
+        && SUBMIT_TIME_MAX.as_secs() + PROGRAM_GRACE.as_secs() < SUBMIT_WAIT.as_secs()
+);
+/// Programs: how long it goes on killing what doesn't die.
+pub const PROGRAM_ENDING_TIME_MAX: Duration = Duration::from_secs(5);
+const _: () = assert!(PROGRAM_ENDING_TIME_MAX.as_secs() < PROGRAM_GRACE.as_secs());
+/// Programs: how many run at once. More are put off.
+pub const PROGRAMS_MAX: usize = 64;
+/// Programs: octets of an answer that are kept for people (row M09).
 pub const PROGRAM_OUTPUT_OCTETS_MAX: usize = 4 * 1024;
+/// Programs: octets of an answer that are read at once.
+pub const PROGRAM_BLOCK_OCTETS: usize = 16 * 1024;
+/// Programs: such blocks that the largest pipe holds.
+pub const PROGRAM_PIPE_BLOCKS_MAX: usize = 64;

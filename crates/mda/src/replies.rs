@@ -61,6 +61,11 @@ pub(crate) fn not_sent() -> Reply {
     Reply::new(451, (4, 4, 0), "The letter can't be sent on now, try again later")
 }
 
+/// What rules pipe to has not taken it. What it said goes to the log.
+pub(crate) fn program_busy() -> Reply {
+    Reply::new(451, (4, 3, 0), "A program can't take the letter now, try again later")
+}
+
 /// Not filed. What the disk said goes to the log: a peer is told no paths.
 pub(crate) fn not_filed(error: &StoreError) -> Reply {
     match error {

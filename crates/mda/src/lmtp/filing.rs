@@ -18,7 +18,7 @@ use super::destination::Destination;
 use crate::job::{Finished, Job, KnownAgain, NotBegun, Wanted};
 use crate::letter::{Came, OnTop};
 use crate::quota::Account;
-use crate::rules::{Mailbox, Parcel, Prepared, Recipient};
+use crate::rules::{Busy, Mailbox, NotPrepared, Parcel, Prepared, ProgramTrouble, Recipient};
 use crate::{events, mailbox, replies};
 
 /// Files one recipient's letter.
@@ -50,7 +50,15 @@ fn file_or_refuse(
     if letter.header.is_looping(&to.address) {
         return Err(replies::looping());
     }
-    let job = begin(shared, letter, &to)?;
+    // Rules that wait for a program aren't a mailbox that hangs. Who waits for us may have given up.
+    let watch = |busy| {
+        let step = match busy {
+            Busy::WithProgram => Progress::Leaving,
+            Busy::WithLetter => Progress::Unwritten,
+        };
+        let _ = tell.send((index, step));
+    };
+    let job = begin(shared, letter, &to, &watch)?;
     let report = Report {
         shared: Arc::clone(shared),
         letter: Arc::clone(letter),
@@ -72,7 +80,12 @@ fn file_or_refuse(
 }
 
 /// Prepares all that the letter wants in the mailboxes of those behind the address.
-fn begin(shared: &Shared, letter: &Letter, to: &Destination) -> Result<Job, Reply> {
+fn begin(
+    shared: &Shared,
+    letter: &Letter,
+    to: &Destination,
+    watch: &dyn Fn(Busy),
+) -> Result<Job, Reply> {
     // An alias leads to somebody.
     if to.users.is_empty() {
         return Err(replies::unknown_user());
@@ -84,7 +97,7 @@ fn begin(shared: &Shared, letter: &Letter, to: &Destination) -> Result<Job, Repl
     let _visits = visits.collect::<Option<Vec<_>>>().ok_or_else(replies::hanging)?;
     let directory = shared.accounts.directory();
     let wanted = to.users.iter().zip(&maildirs).map(|(user, maildir)| {
-        let prepared = prepare(shared, letter, to, user, maildir)?;
+        let prepared = prepare(shared, letter, to, user, maildir, watch)?;
         let account = Account {
             mailbox: Mailbox { courier: &shared.courier, inbox: maildir },
             rule: directory.quota(user.as_str()),
@@ -106,12 +119,18 @@ fn not_filed(to: &Destination, error: &StoreError) -> Reply {
     replies::not_filed(error)
 }
 
+fn not_piped(to: &Destination, error: &ProgramTrouble) -> Reply {
+    events::not_piped(&to.address, error);
+    replies::program_busy()
+}
+
 fn prepare(
     shared: &Shared,
     letter: &Letter,
     to: &Destination,
     user: &UserName,
     maildir: &Maildir,
+    watch: &dyn Fn(Busy),
 ) -> Result<Prepared, Reply> {
     let not_filed = |error: StoreError| not_filed(to, &error);
     let path = shared.config.mda.sieve_of(user.as_str());
@@ -136,7 +155,11 @@ fn prepare(
                 host: &shared.hostname,
             };
             let mailbox = Mailbox { courier: &shared.courier, inbox: maildir };
-            let prepared = shared.rules.prepare(script, &parcel, mailbox).map_err(not_filed)?;
+            let prepared = shared.rules.prepare(script, &parcel, mailbox, watch);
+            let prepared = prepared.map_err(|error| match error {
+                NotPrepared::Store(error) => not_filed(error),
+                NotPrepared::Program(error) => not_piped(to, &error),
+            })?;
             if let Some(mistake) = &prepared.mistake {
                 shared.rules.tell(script, mistake, &to.address, &shared.hostname, mailbox);
             }
@@ -145,11 +168,16 @@ fn prepare(
     })
 }
 
-/// Hands over what is sent on; `None` where nobody waits for it any more.
+/// Gives to programs and hands over what is sent on; `None` where nobody waits for it any more.
 fn send(report: &Report, mut job: Job) -> Result<Option<Job>, Reply> {
     if !job.sends() {
         return Ok(Some(job));
     }
+    if !report.say(Progress::Leaving) {
+        return Ok(None);
+    }
+    job.pipe(&report.shared.rules).map_err(|error| not_piped(&report.to, &error))?;
+    // The time for what follows begins.
     if !report.say(Progress::Leaving) {
         return Ok(None);
     }

@@ -26,7 +26,7 @@ use tokio::time::{Instant, timeout};
 use tokio_util::task::TaskTracker;
 
 use crate::quota::Quotas;
-use crate::rules::Rules;
+use crate::rules::{ProgramFolder, Rules};
 use crate::submit::Submitter;
 use crate::{events, limits};
 
@@ -187,7 +187,11 @@ impl Shared {
         Ok(Self {
             hostname: config.hostname.as_str().into(),
             courier: Courier::new(disk, &config.hostname),
-            rules: Rules::new(&config, Submitter::new(&config)),
+            rules: Rules::new(
+                &config,
+                Submitter::new(&config),
+                ProgramFolder::of_settings(&config),
+            ),
             quotas: Quotas::new(config.mda.quota.clone()),
             looks: Arc::new(Semaphore::new(limits::QUOTA_LOOKS_MAX)),
             accounts,

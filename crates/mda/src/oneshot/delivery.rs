@@ -1,5 +1,6 @@
 //! One letter into one mailbox, or wherever its owner's rules have it.
 
+use std::error::Error;
 use std::io::Read;
 use std::path::PathBuf;
 use std::time::SystemTime;
@@ -20,7 +21,9 @@ use crate::letter::{Came, Header, OnTop};
 use crate::quota::{Account, Quotas};
 use crate::repeat::Reading;
 use crate::replies;
-use crate::rules::{self, Mailbox, Parcel, Prepared, Rules, UserScript};
+use crate::rules::{
+    self, Mailbox, NotPrepared, Parcel, Prepared, ProgramFolder, Rules, UserScript,
+};
 use crate::submit::Submitter;
 
 /// The program that letters leave by where nothing says how.
@@ -43,7 +46,11 @@ pub(super) struct Delivery<'a> {
 impl Delivery<'_> {
     /// Delivers the letter that begins with `start`.
     pub(super) fn run(&self, start: &[u8], input: Input<impl Read>) -> Result<Reply, Reply> {
-        let rules = Rules::new(&self.config, self.submitter());
+        let programs = match &self.recipient.home {
+            Some(home) => ProgramFolder::in_home(home, &self.config),
+            None => ProgramFolder::of_settings(&self.config),
+        };
+        let rules = Rules::new(&self.config, self.submitter(), programs);
         let mailbox = self.recipient.maildir.root();
         let script = rules
             .script(&self.recipient.scripts, mailbox)
@@ -123,7 +130,11 @@ impl Delivery<'_> {
             host: &self.config.hostname,
         };
         let mailbox = Mailbox { courier: &self.courier, inbox: &self.maildir };
-        let prepared = rules.prepare(script, &parcel, mailbox).map_err(not_filed)?;
+        let prepared = rules.prepare(script, &parcel, mailbox, &|_| {});
+        let prepared = prepared.map_err(|error| match error {
+            NotPrepared::Store(error) => not_filed(error),
+            NotPrepared::Program(error) => later(&error),
+        })?;
         if let Some(mistake) = &prepared.mistake {
             rules.tell(script, mistake, to, &self.config.hostname, mailbox);
         }
@@ -139,7 +150,8 @@ impl Delivery<'_> {
             self.trace(&ruled(job.notes()));
             return Err(reply);
         }
-        job.send(rules).map_err(|error| replies::try_later(&Chain(&error).to_string()))?;
+        job.pipe(rules).map_err(|error| later(&error))?;
+        job.send(rules).map_err(|error| later(&error))?;
         let (tell, hear) = std::sync::mpsc::sync_channel(1);
         job.deliver(move |finished| {
             // Whoever waits below has not gone away.
@@ -201,6 +213,10 @@ impl Delivery<'_> {
             }
         });
     }
+}
+
+fn later(error: &dyn Error) -> Reply {
+    replies::try_later(&Chain(error).to_string())
 }
 
 /// A caller of ours is no stranger: it is told what the disk said.

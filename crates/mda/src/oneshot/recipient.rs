@@ -32,6 +32,8 @@ pub(super) struct Recipient {
     pub(super) scripts: Vec<PathBuf>,
     /// What the file of users says that the mailbox may hold.
     pub(super) quota: QuotaRule,
+    /// The home of a user of the host.
+    pub(super) home: Option<PathBuf>,
 }
 
 /// Whose mailbox it is, and where.
@@ -40,13 +42,16 @@ struct Found {
     user: String,
     scripts: Vec<PathBuf>,
     quota: QuotaRule,
+    home: Option<PathBuf>,
 }
 
 impl Found {
     fn in_home(home: &Path, user: String) -> Self {
         // The second is where Dovecot has it.
         let scripts = [".postroad.sieve", ".dovecot.sieve"].map(|name| home.join(name)).to_vec();
-        Self { maildir: mailbox::in_home(home), user, scripts, quota: QuotaRule::default() }
+        let maildir = mailbox::in_home(home);
+        let (quota, home) = (QuotaRule::default(), Some(home.to_owned()));
+        Self { maildir, user, scripts, quota, home }
     }
 }
 
@@ -57,7 +62,7 @@ pub(super) fn find(
     config: &Config,
     settings: SettingsFrom,
 ) -> Result<Recipient, Reply> {
-    let Found { maildir, user, mut scripts, quota } = match (&call.user, settings) {
+    let Found { maildir, user, mut scripts, quota, home } = match (&call.user, settings) {
         (None, _) => of_caller(environment)?,
         (Some(user), SettingsFrom::File) => of_ours(user, config)?,
         (Some(user), SettingsFrom::Nowhere) => of_host_user(user, environment)?,
@@ -71,7 +76,7 @@ pub(super) fn find(
         scripts = vec![rules.clone()];
     }
     let address = address(call, environment, config, &user)?;
-    Ok(Recipient { maildir, address, user, scripts, quota })
+    Ok(Recipient { maildir, address, user, scripts, quota, home })
 }
 
 /// Whether there is a file of settings.
@@ -130,7 +135,7 @@ fn of_ours(user: &str, config: &Config) -> Result<Found, Reply> {
     }
     let scripts = config.mda.sieve_of(user.as_str()).into_iter().collect();
     let quota = directory.quota(user.as_str());
-    Ok(Found { maildir, user: user.as_str().to_owned(), scripts, quota })
+    Ok(Found { maildir, user: user.as_str().to_owned(), scripts, quota, home: None })
 }
 
 /// `alice`, `alice@our.example`, `alice+lists@our.example`.

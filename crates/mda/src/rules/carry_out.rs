@@ -1,15 +1,17 @@
 //! What a plan wants, prepared so far that it can't fail for want of space: drafts in tmp/, letters to send.
 
+use std::ffi::OsString;
 use std::time::SystemTime;
 
 use bytes::Bytes;
 use postroad_protocol::address::Address;
 use postroad_protocol::envelope::{Notify, Utf8};
 use postroad_protocol::reply::Reply;
-use postroad_sieve::{Content, Memo};
-use postroad_store::{Draft, Maildir, StoreError};
+use postroad_sieve::{Content, Filing, Memo, Pipe};
+use postroad_store::{Draft, Flags, Maildir, StoreError};
 
-use super::plan::{Answer, Place, Plan, Sending, Store};
+use super::plan::{Answer, Place, Plan, PlannedPipe, Sending, Store};
+use super::programs::{IfNotTaken, Pipes, Piping, arguments as arguments_of};
 use super::{Mailbox, Parcel};
 use crate::letter::{Header, OnTop};
 use crate::notice::message_id;
@@ -23,6 +25,8 @@ pub(crate) struct Prepared {
     pub(crate) drafts: Vec<Draft>,
     /// To be handed over before the drafts are delivered.
     pub(crate) sendings: Vec<Outgoing>,
+    /// To be given to programs before that.
+    pub(crate) pipes: Pipes,
     /// The reply where the letter is refused; then there is nothing else to do.
     pub(crate) refusal: Option<Reply>,
     /// What to remember afterwards.
@@ -42,10 +46,12 @@ impl Prepared {
 
 pub(super) fn prepare(
     plan: Plan,
+    environment: &[(&'static str, OsString)],
     parcel: &Parcel<'_>,
     mailbox: Mailbox<'_>,
 ) -> Result<Prepared, StoreError> {
-    let Plan { stores, sendings, answers, refusal, memos, notes, mistake } = plan;
+    let Plan { stores, sendings, answers, pipes, refusal, memos, notes, mistake } = plan;
+    let pipes = pipes_of(pipes, &stores, environment, parcel, mailbox)?;
     let drafts = stores.into_iter().map(|store| write(store, parcel, mailbox));
     let mut drafts = drafts.collect::<Result<Vec<_>, _>>()?;
     let redirects = sendings.into_iter().map(|sending| compose(sending, parcel, mailbox));
@@ -64,7 +70,54 @@ pub(super) fn prepare(
         sendings.push(Outgoing { from, to, utf8, notify, kind, content });
     }
     let refusal = refusal.map(|lines| replies::refused_by_rules(&lines, parcel.utf8));
-    Ok(Prepared { drafts, sendings, refusal, memos, notes, mistake })
+    Ok(Prepared { drafts, sendings, pipes, refusal, memos, notes, mistake })
+}
+
+/// What a program gets, and the draft for the inbox if it isn't taken: written before any program has the letter.
+fn pipes_of(
+    pipes: Vec<PlannedPipe>,
+    stores: &[Store],
+    environment: &[(&'static str, OsString)],
+    parcel: &Parcel<'_>,
+    mailbox: Mailbox<'_>,
+) -> Result<Pipes, StoreError> {
+    let is_kept_anyway = stores.iter().any(|store| store.place == Place::Inbox);
+    let mut ready = Pipes::default();
+    for PlannedPipe { program, pipe, by } in pipes {
+        let Pipe { program: _, arguments, content, failure, kept } = pipe;
+        let if_not_taken = match kept {
+            Some(_) => IfNotTaken::Kept,
+            None => IfNotTaken::Left,
+        };
+        if let (Some(filing), None, false) = (kept, &ready.spare, is_kept_anyway) {
+            let Filing { content, flags, .. } = filing;
+            let flags = Flags::of(&flags).0;
+            let store = Store { place: Place::Inbox, flags, content };
+            ready.spare = Some(write(store, parcel, mailbox)?);
+        }
+        let content = filed_octets(&content, &mailbox.courier.unique_name(), parcel).into();
+        ready.all.push(Piping {
+            program,
+            arguments: arguments_of(&arguments),
+            environment: environment.to_vec(),
+            content,
+            failure,
+            if_not_taken,
+            by,
+        });
+    }
+    Ok(ready)
+}
+
+/// The letter as it is filed.
+fn filed_octets(content: &Content, id: &str, parcel: &Parcel<'_>) -> Vec<u8> {
+    let octets = octets(content, parcel);
+    let header = Header::read(&octets);
+    let mut letter = on_top(id, parcel).encode(header.shape);
+    for run in &header.kept {
+        letter.extend_from_slice(octets.get(run.clone()).unwrap_or_default());
+    }
+    letter
 }
 
 fn with_message_id(message: &[u8], parcel: &Parcel<'_>, mailbox: Mailbox<'_>) -> Bytes {

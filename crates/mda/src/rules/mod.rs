@@ -11,6 +11,7 @@
 //! | writing the drafts, composing what is sent on | `carry_out` |
 //! | what scripts ask to be remembered: absences told of, duplicates | `memory` |
 //! | telling a user that the rules have a mistake, once | `told` |
+//! | which programs they may run; giving letters to them | `programs` |
 //! | how what is sent on leaves | `submit` |
 //! | `postroad-mda sieve check`, `test`, `format` | [`tools`] |
 //!
@@ -20,6 +21,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
 use jiff::Zoned;
@@ -35,6 +37,7 @@ use crate::submit::{Outgoing, SubmitError, Submitter};
 mod carry_out;
 mod memory;
 mod plan;
+mod programs;
 mod script;
 mod told;
 pub mod tools;
@@ -44,6 +47,8 @@ pub(crate) use carry_out::Prepared;
 use memory::{Memories, Memory};
 pub(crate) use plan::Recipient;
 use plan::{FolderIs, Ground, Plan};
+use programs::ForLetter;
+pub(crate) use programs::{Busy, Piped, Pipes, ProgramFolder, ProgramTrouble};
 use script::Scripts;
 pub(crate) use script::UserScript;
 use told::{Mistake, Told};
@@ -56,6 +61,7 @@ pub(crate) struct Rules {
     told: Told,
     memories: Memories,
     submitter: Submitter,
+    programs: ProgramFolder,
     detail_separator: String,
     /// What a folder is that isn't there.
     missing: FolderIs,
@@ -78,6 +84,15 @@ pub(crate) struct Parcel<'a> {
     pub(crate) host: &'a str,
 }
 
+/// Why nothing could be prepared: the letter has to come again.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NotPrepared {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Program(#[from] ProgramTrouble),
+}
+
 /// Where a user's letters go.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Mailbox<'a> {
@@ -87,13 +102,14 @@ pub(crate) struct Mailbox<'a> {
 }
 
 impl Rules {
-    /// `submitter` is how letters leave that are sent on.
-    pub(crate) fn new(config: &Config, submitter: Submitter) -> Self {
+    /// `submitter` is how letters leave that are sent on, `programs` what may be run.
+    pub(crate) fn new(config: &Config, submitter: Submitter, programs: ProgramFolder) -> Self {
         Self {
             scripts: Scripts::default(),
             told: Told::default(),
             memories: Memories::default(),
             submitter,
+            programs,
             detail_separator: config.accounts.detail_separator.to_string(),
             missing: match config.mda.create_folders {
                 true => FolderIs::Usable,
@@ -111,14 +127,17 @@ impl Rules {
         self.scripts.find(paths, mailbox)
     }
 
-    /// Runs a script and prepares all that it wants; nothing of it shows yet.
+    /// Runs a script and prepares all that it wants; nothing of it shows yet. `watch` hears when the script waits
+    /// for a program.
     pub(crate) fn prepare(
         &self,
         script: &UserScript,
         parcel: &Parcel<'_>,
         mailbox: Mailbox<'_>,
-    ) -> Result<Prepared, StoreError> {
-        carry_out::prepare(self.plan(script, parcel, mailbox)?, parcel, mailbox)
+        watch: &dyn Fn(Busy),
+    ) -> Result<Prepared, NotPrepared> {
+        let plan = self.plan(script, parcel, mailbox, watch)?;
+        Ok(carry_out::prepare(plan, &self.programs.environment(parcel), parcel, mailbox)?)
     }
 
     fn plan(
@@ -126,7 +145,8 @@ impl Rules {
         script: &UserScript,
         parcel: &Parcel<'_>,
         mailbox: Mailbox<'_>,
-    ) -> Result<Plan, StoreError> {
+        watch: &dyn Fn(Busy),
+    ) -> Result<Plan, NotPrepared> {
         let script = match &script.compiled {
             Ok(script) => script,
             Err(problems) => return Ok(Plan::keep(problems.to_string())),
@@ -134,12 +154,14 @@ impl Rules {
         let (from, to) = (parcel.return_path.to_string(), parcel.to.to_string());
         let own = Address::parse(&format!("{}@{}", parcel.user, parcel.to.domain));
         let own = own.unwrap_or_else(|_| parcel.to.clone());
+        let programs = ForLetter::new(&self.programs, parcel, mailbox.inbox.root(), watch);
         let facts = Facts {
             envelope_from: Some(&from),
             envelope_to: Some(&to),
             own_addresses: &[own],
             past: &Memory::of(mailbox),
             mailboxes: &Folders(mailbox),
+            programs: &programs,
             environment: &[("host", parcel.host)],
             now: Zoned::now(),
             detail_separator: &self.detail_separator,
@@ -157,8 +179,14 @@ impl Rules {
             from: parcel.return_path,
             recipient: parcel.recipient,
             folder: &folder,
+            program: &|name| self.programs.find(name, mailbox.inbox.root()),
         };
-        Plan::of(outcome, &ground)
+        if let Some(trouble) = programs.trouble.take() {
+            return Err(trouble.into());
+        }
+        let mut plan = Plan::of(outcome, &ground)?;
+        plan.notes.splice(..0, programs.notes.take());
+        Ok(plan)
     }
 
     /// Tells a user of a mistake in a script, unless that is done already. Its failure is nobody's loss.
@@ -175,6 +203,16 @@ impl Rules {
         if let Err(error) = self.told.tell(&notice, mailbox) {
             crate::events::not_told(to, &error);
         }
+    }
+
+    /// Gives letters to programs; blocks.
+    pub(crate) fn pipe(&self, pipes: Pipes, deadline: Instant) -> Result<Piped, ProgramTrouble> {
+        self.programs.give(pipes, deadline)
+    }
+
+    /// When programs have to have ended that are given something from now on.
+    pub(crate) fn programs_end_by(&self) -> Instant {
+        self.programs.deadline()
     }
 
     /// Hands over all that is sent on; blocks.

@@ -3,6 +3,8 @@
 //! Sieve names folders in any words, some of which can't be folders here, and asks for what can't be had for
 //! this letter. What is left over of its wishes is in the inbox: no letter is lost for a name.
 
+use std::path::PathBuf;
+
 use postroad_protocol::address::{Address, ReversePath};
 use postroad_sieve::{Action, Content, Create, Decision, Fcc, Filing, Memo, Origin, Outcome, Pipe};
 use postroad_store::{Flags, FolderName, StoreError};
@@ -16,6 +18,8 @@ pub(crate) struct Plan {
     pub(crate) sendings: Vec<Sending>,
     /// Letters that answer it, or tell of it.
     pub(crate) answers: Vec<Answer>,
+    /// Programs that it is given to.
+    pub(crate) pipes: Vec<PlannedPipe>,
     /// Why it is refused; then nothing else is done with it.
     pub(crate) refusal: Option<Vec<String>>,
     /// What is to be remembered once all is done.
@@ -59,6 +63,15 @@ pub(crate) struct Answer {
     pub(crate) copy: Option<(Place, Flags)>,
 }
 
+/// Given to a program.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct PlannedPipe {
+    pub(crate) program: PathBuf,
+    pub(crate) pipe: Pipe,
+    /// Which rule wants it.
+    pub(crate) by: String,
+}
+
 /// Whether a letter can be filed in a folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FolderIs {
@@ -84,6 +97,8 @@ pub(crate) struct Ground<'a> {
     pub(crate) recipient: Recipient,
     /// Looks a folder up.
     pub(crate) folder: &'a dyn Fn(&FolderName) -> Result<FolderIs, StoreError>,
+    /// Looks a program up, or says what is wrong with it.
+    pub(crate) program: &'a dyn Fn(&str) -> Result<PathBuf, String>,
 }
 
 impl Plan {
@@ -106,7 +121,9 @@ impl Plan {
         for decision in actions {
             plan.add(decision, ground)?;
         }
-        if plan.stores.is_empty() && plan.sendings.is_empty() && plan.refusal.is_none() {
+        let goes_nowhere =
+            plan.stores.is_empty() && plan.sendings.is_empty() && plan.pipes.is_empty();
+        if goes_nowhere && plan.refusal.is_none() {
             plan.notes.push(format!("discarded{}", by(discarded.as_ref())));
         }
         Ok(plan)
@@ -127,10 +144,10 @@ impl Plan {
             }
             Action::Redirect { to, content } => self.redirect(to, content, &by, ground),
             Action::Reject { how: _, reason } => self.reject(reason, &by, ground),
-            Action::Pipe(pipe) => {
-                let mistake = format!("the program \"{}\" can't be run here", pipe.program);
-                self.not_piped(pipe, mistake, &by);
-            }
+            Action::Pipe(pipe) => match (ground.program)(&pipe.program) {
+                Ok(program) => self.pipes.push(PlannedPipe { program, pipe, by }),
+                Err(mistake) => self.not_piped(pipe, mistake, &by),
+            },
             Action::Vacation(reply) => {
                 self.notes.push(format!("{} was told of an absence{by}", reply.to));
                 self.memos.extend(reply.memo);
@@ -304,7 +321,11 @@ mod tests {
         };
         let to = Address::parse("alice@our.example").unwrap();
         let from = &ReversePath::parse(from).unwrap();
-        let ground = Ground { to: &to, from, recipient, folder: &is_there };
+        let program = |name: &str| match name {
+            "missing" => Err("there is no program".to_owned()),
+            name => Ok(PathBuf::from(name)),
+        };
+        let ground = Ground { to: &to, from, recipient, folder: &is_there, program: &program };
         lines(Plan::of(outcome, &ground).unwrap())
     }
 
@@ -328,10 +349,21 @@ mod tests {
             let copy = if copy.is_some() { " and a copy" } else { "" };
             format!("answer from <{from}> to {}{copy}", shown(to))
         });
+        let pipes = plan.pipes.iter().map(|PlannedPipe { program, pipe, by }| {
+            let kept = if pipe.kept.is_some() { ", else keep" } else { "" };
+            format!("pipe to {}{by}{kept}", program.display())
+        });
         let refusal = plan.refusal.iter().map(|lines| format!("refuse: {}", lines.join(" / ")));
         let notes = plan.notes.iter().cloned();
         let mistake = plan.mistake.iter().map(|mistake| format!("mistake: {mistake}"));
-        stores.chain(sendings).chain(answers).chain(refusal).chain(notes).chain(mistake).collect()
+        stores
+            .chain(sendings)
+            .chain(answers)
+            .chain(pipes)
+            .chain(refusal)
+            .chain(notes)
+            .chain(mistake)
+            .collect()
     }
 
     #[test]
@@ -377,6 +409,19 @@ mod tests {
                     "send eve@x.example bob@x.example",
                     "sent on to eve@x.example by a.sieve line 1",
                     "sent on to bob@x.example by a.sieve line 1",
+                ],
+            ),
+            (
+                "require \"vnd.dovecot.pipe\";\npipe \"x\" [\"a\"];",
+                &["pipe to x by a.sieve line 2, else keep"],
+            ),
+            // A program that isn't there is a mistake, and loses nothing.
+            (
+                "require \"vnd.dovecot.pipe\"; pipe \"missing\";",
+                &[
+                    "store INBOX",
+                    "not given to a program by a.sieve line 1: there is no program",
+                    "mistake: there is no program",
                 ],
             ),
             // Row M10.

@@ -8,9 +8,11 @@ use std::path::{Path, PathBuf};
 
 use jiff::Zoned;
 use postroad_protocol::address::{Address, ReversePath};
-use postroad_sieve::{Facts, Location, Message, Outcome, Script, Tracing};
+use postroad_sieve::{
+    Call, Facts, Location, Message, Outcome, ProgramError, Programs, Ran, Script, Tracing,
+};
 
-use super::plan::{FolderIs, Ground, Place, Plan, Recipient, Store};
+use super::plan::{FolderIs, Ground, Place, Plan, PlannedPipe, Recipient, Store};
 use super::script;
 use crate::letter::Header;
 use crate::limits;
@@ -120,6 +122,7 @@ fn run(script: &Script, message: &[u8], from: &ReversePath, to: Option<&Address>
         envelope_from: Some(&from),
         envelope_to: to_text.as_deref(),
         own_addresses: &own,
+        programs: &Imagined,
         now: Zoned::now(),
         tracing: Tracing::On,
         ..Facts::default()
@@ -140,7 +143,10 @@ fn shown(outcome: Outcome, from: &ReversePath, to: Option<&Address>) -> String {
         return text;
     };
     // It fails where a folder can't be looked up.
-    let Ok(plan) = Plan::of(outcome, &Ground { to, from, recipient, folder: &folder }) else {
+    // The same goes for programs.
+    let program = |name: &str| Ok(PathBuf::from(name));
+    let ground = Ground { to, from, recipient, folder: &folder, program: &program };
+    let Ok(plan) = Plan::of(outcome, &ground) else {
         return text;
     };
     text.push_str(&would(&plan));
@@ -158,6 +164,14 @@ fn would(plan: &Plan) -> String {
         let to: Vec<String> = answer.to.iter().map(ToString::to_string).collect();
         lines.push(format!("would write to {}", to.join(", ")));
     }
+    for PlannedPipe { pipe, .. } in &plan.pipes {
+        let arguments = pipe.arguments.iter();
+        let arguments =
+            arguments.map(|argument| format!(" {:?}", String::from_utf8_lossy(argument)));
+        let arguments = arguments.collect::<String>();
+        let kept = if pipe.kept.is_some() { ", and keep it if that fails" } else { "" };
+        lines.push(format!("would run the program {}{arguments}{kept}", pipe.program));
+    }
     if let Some(reason) = &plan.refusal {
         lines.push(format!("would refuse: {}", reason.join(" / ")));
     } else if lines.is_empty() {
@@ -165,6 +179,15 @@ fn would(plan: &Plan) -> String {
     }
     lines.extend(plan.mistake.iter().map(|mistake| format!("and tell the user: {mistake}")));
     lines.iter().map(|line| format!("{line}\n")).collect()
+}
+
+/// Programs that all succeed, and are not run.
+struct Imagined;
+
+impl Programs for Imagined {
+    fn run(&self, _: &Call<'_>) -> Result<Ran, ProgramError> {
+        Ok(Ran::Imagined)
+    }
 }
 
 fn would_store(store: &Store) -> String {
@@ -265,6 +288,22 @@ mod tests {
         assert!(test(None, "Return-Path: <bob@x.example>\nSubject: no\n\n").contains("Bob"));
         assert!(test(Some(""), "Subject: no\n\n").ends_with("would discard\n"));
         assert!(test(None, "Subject: yes\n\n").ends_with("would file into the inbox\n"));
+    }
+
+    #[test]
+    fn programs_that_would_be_run_are_named_and_not_run() {
+        let script = "require [\"vnd.dovecot.pipe\", \"vnd.dovecot.filter\", \"copy\"];\n\
+            filter \"spam\" \"-x\"; pipe :copy :try \"print\" [\"A4\", \"\"]; pipe \"mine\";";
+        let (_dir, path) = place(script);
+        let said = test(&path, &TestEnvelope::default(), &b"Subject: no\n\n"[..]).unwrap();
+        assert!(said.contains("program \"spam\" with \"-x\" would run"), "{said}");
+        assert!(
+            said.ends_with(
+                "would run the program print \"A4\" \"\", and keep it if that fails\n\
+                 would run the program mine, and keep it if that fails\n"
+            ),
+            "{said}"
+        );
     }
 
     #[test]

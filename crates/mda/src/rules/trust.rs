@@ -77,6 +77,28 @@ impl Owners {
         Ok((metadata, octets_of(file).map_err(read)?))
     }
 
+    /// A program may be a link: whoever made it could have made a script there that runs the same. Its folder's
+    /// folder is looked at too: `~/.postroad` is.
+    pub(super) fn check_program(&self, path: &Path) -> Result<(), Unusable> {
+        path.parent().map_or(Ok(()), |folder| self.check_folder_of(folder))?;
+        self.check_folder_of(path)?;
+        let read = |source| Unusable::Read { path: path.to_owned(), source };
+        let program = path.canonicalize().map_err(read)?;
+        let metadata = std::fs::metadata(&program).map_err(read)?;
+        let why = if !metadata.is_file() {
+            "it is not a file"
+        } else if !self.include(metadata.uid()) {
+            "it belongs to somebody else; give it to the mailbox's owner"
+        } else if metadata.mode() & 0o022 != 0 {
+            "others can write to it; chmod go-w it"
+        } else if metadata.mode() & 0o111 == 0 {
+            "it can't be executed; chmod +x it"
+        } else {
+            return self.check_folder_of(&program);
+        };
+        Err(Unusable::Unsafe { path: program, why })
+    }
+
     pub(super) fn check_folder_of(&self, path: &Path) -> Result<(), Unusable> {
         let Some(path) = path.parent() else { return Ok(()) };
         let read = |source| Unusable::Read { path: path.to_owned(), source };

@@ -5,7 +5,7 @@
 //! given back to its sender in the end, with what was said.
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::AtomicUsize;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -15,6 +15,7 @@ use postroad_protocol::envelope::{Notify, Utf8};
 use postroad_protocol::reply::Reply;
 
 use crate::limits;
+use crate::programs::Permit;
 
 mod sendmail;
 mod smtp;
@@ -106,7 +107,8 @@ impl Submitter {
         if letters.is_empty() {
             return Ok(());
         }
-        let _permit = Permit::take(&self.under_way)?;
+        let _permit =
+            Permit::take(&self.under_way, limits::SUBMITS_MAX).map_err(SubmitError::Busy)?;
         let deadline = Instant::now() + limits::SUBMIT_TIME_MAX;
         match &self.way {
             Way::Smtp(server) => smtp::send(server, &self.name, letters, deadline),
@@ -114,26 +116,6 @@ impl Submitter {
                 letters.iter().try_for_each(|letter| sendmail::send(program, letter, deadline))
             }
         }
-    }
-}
-
-/// One of the letters that may be on their way at once.
-struct Permit<'a>(&'a AtomicUsize);
-
-impl<'a> Permit<'a> {
-    fn take(under_way: &'a AtomicUsize) -> Result<Self, SubmitError> {
-        let before = under_way.fetch_add(1, Ordering::Relaxed);
-        let permit = Self(under_way);
-        match before < limits::SUBMITS_MAX {
-            true => Ok(permit),
-            false => Err(SubmitError::Busy(before)),
-        }
-    }
-}
-
-impl Drop for Permit<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -152,35 +134,16 @@ fn with_crlf(octets: &[u8]) -> Vec<u8> {
     out
 }
 
-/// The letter with LF line ends, as programs have them.
-fn with_lf(octets: &[u8]) -> Vec<u8> {
-    let mut out = with_crlf(octets);
-    out.retain(|octet| *octet != b'\r');
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn line_ends_both_ways() {
-        for (octets, crlf, lf) in [
-            (&b"a\r\nb\nc"[..], &b"a\r\nb\r\nc"[..], &b"a\nb\nc"[..]),
-            (b"\n\r\n\r", b"\r\n\r\n\r\n", b"\n\n\n"),
-            (b"", b"", b""),
-        ] {
-            assert_eq!((with_crlf(octets).as_slice(), with_lf(octets).as_slice()), (crlf, lf));
+    fn line_ends_for_smtp() {
+        for (octets, crlf) in
+            [(&b"a\r\nb\nc"[..], &b"a\r\nb\r\nc"[..]), (b"\n\r\n\r", b"\r\n\r\n\r\n"), (b"", b"")]
+        {
+            assert_eq!(with_crlf(octets), crlf);
         }
-    }
-
-    #[test]
-    fn so_many_at_once_and_no_more() {
-        let under_way = AtomicUsize::new(0);
-        let permits: Vec<_> =
-            (0..limits::SUBMITS_MAX).map(|_| Permit::take(&under_way).unwrap()).collect();
-        assert!(Permit::take(&under_way).is_err());
-        drop(permits);
-        assert!(Permit::take(&under_way).is_ok());
     }
 }
