@@ -12,7 +12,7 @@ use postroad_protocol::address::Address;
 use postroad_protocol::reply::Reply;
 use postroad_sieve::Memo;
 use postroad_store::{
-    Attempt, Counted, Courier, DeliveryKey, Draft, Durably, Filed, Maildir, Step, StoreError,
+    Attempt, Counted, Courier, DeliveryKey, Draft, Durably, Filed, Found, Maildir, Step, StoreError,
 };
 
 use crate::quota::{self, Account, Quotas};
@@ -153,16 +153,15 @@ impl Job {
         let leaves = if drafts.is_empty() { Leaves::Nothing } else { Leaves::Letters };
         let mut was = Was::Undone;
         if let Some(attempt) = &attempt {
-            let before = drafts.len();
-            drafts = attempt.missing(drafts).map_err(NotBegun::Store)?;
-            if attempt.has_sent() {
+            let found = attempt.leave_out(&mut drafts).map_err(NotBegun::Store)?;
+            if attempt.has_sent() || found != Found::Nothing {
                 sendings.clear();
                 pipes = Pipes::default();
             }
             if attempt.is_done() {
                 memos.clear();
                 was = Was::Done;
-            } else if before > 0 && drafts.is_empty() && sendings.is_empty() && pipes.is_empty() {
+            } else if found == Found::All {
                 was = Was::There;
             }
         }
@@ -292,14 +291,15 @@ impl Finished {
                 };
                 part.note(Step::Done, durably);
             }
-            if let Some(attempt) = &mut part.attempt {
+            if let Some(mut attempt) = part.attempt.take() {
                 match attempt.take_trouble() {
-                    Some(error) => events::repeats_unknown(to, attempt.mailbox(), &error),
-                    None => {
-                        known = KnownAgain::Yes;
-                        // Before the reply: who hears it and comes again is told of a repeat, not to wait.
-                        part.attempt = None;
+                    Some(error) => {
+                        events::repeats_unknown(to, attempt.mailbox(), &error);
+                        // It may be taken back: nobody finds it meanwhile.
+                        part.attempt = Some(attempt);
                     }
+                    // It has ended before anybody hears of it and tries again.
+                    None => known = KnownAgain::Yes,
                 }
             }
             part.counted.iter_mut().for_each(Counted::stays);

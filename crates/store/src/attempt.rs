@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use postroad_disk::{Disk, DiskError, DiskLock};
+use postroad_disk::{Disk, DiskLock};
 
 use crate::key::DeliveryKey;
 use crate::ledger::{LOCK, Ledger, Ledgers, Step};
@@ -36,6 +36,17 @@ enum Before {
     Done,
 }
 
+/// What is there of a delivery's letters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Found {
+    /// All of them, or a try before was done.
+    All,
+    /// Some: what is sent on had left before the first of them.
+    Some,
+    /// None.
+    Nothing,
+}
+
 /// Whether a line in the ledger may wait for the next sync that comes along.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Durably {
@@ -52,7 +63,6 @@ impl Attempt {
         ledgers: &Arc<Ledgers>,
         inbox: Maildir,
         key: DeliveryKey,
-        unique: &str,
     ) -> Option<Self> {
         let mut trouble = None;
         let turn = match disk.lock_part(&inbox.root().join(LOCK), key.number()) {
@@ -65,7 +75,7 @@ impl Attempt {
             }
         };
         let ledger = Ledger { disk: disk.as_ref(), inbox: &inbox, now: now() };
-        let before = match ledgers.reached(ledger, key, unique) {
+        let before = match ledgers.reached(ledger, key) {
             Ok(None) => Before::Nothing,
             Ok(Some(Step::Done)) => Before::Done,
             Ok(Some(Step::Begun)) => Before::InDoubt { sent: false },
@@ -97,34 +107,35 @@ impl Attempt {
         matches!(self.before, Before::InDoubt { sent: true } | Before::Done)
     }
 
-    /// Marks drafts as this delivery's, and gives those whose letters aren't there from a try before.
+    /// Marks drafts as this delivery's, and leaves out those whose letters are there from a try before.
     ///
     /// # Errors
     /// A letter is there, and it can't be known whether it stays. It has to come again.
-    pub fn missing(&self, mut drafts: Vec<Draft>) -> Result<Vec<Draft>, StoreError> {
-        match self.before {
-            Before::Done => return Ok(Vec::new()),
-            Before::Nothing => {}
-            Before::InDoubt { .. } if drafts.is_empty() => {}
-            Before::InDoubt { .. } => {
-                let mut shown = self.shown()?;
-                // As many as there are to be: some may have been moved to other folders since.
-                if shown.len() >= drafts.len() {
-                    return Ok(Vec::new());
-                }
-                drafts.retain(|draft| {
-                    match shown.iter().position(|folder| folder == draft.folder()) {
-                        Some(at) => {
-                            shown.swap_remove(at);
-                            false
-                        }
-                        None => true,
-                    }
-                });
+    pub fn leave_out(&self, drafts: &mut Vec<Draft>) -> Result<Found, StoreError> {
+        let mut shown = match self.before {
+            Before::Nothing => Vec::new(),
+            Before::InDoubt { .. } => self.shown()?,
+            Before::Done => {
+                drafts.clear();
+                return Ok(Found::All);
             }
+        };
+        // As many as there are to be: some may have been moved to other folders since. (None are to be where rules
+        // remember the letter, and drop it as a duplicate of itself.)
+        if !shown.is_empty() && shown.len() >= drafts.len() {
+            drafts.clear();
+            return Ok(Found::All);
         }
+        let found = if shown.is_empty() { Found::Nothing } else { Found::Some };
+        drafts.retain(|draft| match shown.iter().position(|folder| folder == draft.folder()) {
+            Some(at) => {
+                shown.swap_remove(at);
+                false
+            }
+            None => true,
+        });
         drafts.iter_mut().for_each(|draft| draft.set_key(self.key));
-        Ok(drafts)
+        Ok(found)
     }
 
     /// Adds to the ledger how far it is. That fails no delivery: see [`Attempt::take_trouble`].
@@ -157,9 +168,7 @@ impl Attempt {
         let ours = |name: &[u8]| DeliveryKey::of_file(name).is_some_and(|(key, _)| key == self.key);
         let mut shown = Vec::new();
         for letter in letters.into_iter().filter(|letter| ours(letter.name.as_encoded_bytes())) {
-            self.disk
-                .sync_dir(&letter.directory)
-                .map_err(|error: DiskError| StoreError::from(error))?;
+            self.disk.sync_dir(&letter.directory)?;
             shown.push(letter.folder);
         }
         Ok(shown)

@@ -111,7 +111,7 @@ impl Courier {
         let inbox = maildir.inbox().unwrap_or_else(|| maildir.clone());
         // It keeps account of what leaves no letter, too. Where it can't be made, the attempt says so.
         let _ = self.make_ready(&inbox);
-        Attempt::begin(&self.disk, &self.ledgers, inbox, key, &self.unique_name())
+        Attempt::begin(&self.disk, &self.ledgers, inbox, key)
     }
 
     /// Takes back a letter of which nobody was told that it is there: it comes again, and once is enough.

@@ -9,7 +9,7 @@
 //! Lines are appended, each in one piece and with a line end on both sides, so that a torn one spoils no other. None
 //! is synced: a letter's file carries its key in its name. So what a power cut takes from the ledger is found in
 //! the names: where the last boot line is another boot's, all folders are listed once, and what has a key and no
-//! line is "begun". (Deliveries that leave no file are synced, they are few.) A process that is killed takes nothing.
+//! line is added as "begun". (Deliveries that leave no file are synced, they are few.) A process that is killed takes nothing.
 //!
 //! When the file is full, or its first line too old to count, it takes the other one's place and a new one is
 //! begun: whoever appends to it in that moment loses nothing, since both are read.
@@ -23,7 +23,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use postroad_disk::{Disk, DiskError, DiskLock};
 
 use crate::key::DeliveryKey;
-use crate::limits::{DELIVERIES_IN_MEMORY_MAX, DELIVERIES_KEPT, DELIVERIES_OCTETS_MAX};
+use crate::limits::{
+    DELIVERIES_FOUND_MAX, DELIVERIES_IN_MEMORY_MAX, DELIVERIES_KEPT, DELIVERIES_OCTETS_MAX,
+};
 use crate::{Maildir, listing, small_file};
 
 /// The file that is appended to.
@@ -88,21 +90,20 @@ impl Ledgers {
         Self { boot, known: Mutex::default(), count: AtomicUsize::new(0) }
     }
 
-    /// How far a delivery came, where it was tried in the last week. `unique` is a name for a new file.
+    /// How far a delivery came, where it was tried in the last week.
     pub(crate) fn reached(
         &self,
         ledger: Ledger<'_>,
         key: DeliveryKey,
-        unique: &str,
     ) -> Result<Option<Step>, DiskError> {
         let known = self.known(ledger.inbox.root());
         // A mailbox that hangs holds up its own letters, not those for others (row M13).
         let mut known = lock(&known);
         let before = known.entries.len();
-        let read = self.read_all(&mut known, ledger, unique);
+        let read = self.read_all(&mut known, ledger);
         self.count.fetch_add(known.entries.len().saturating_sub(before), Ordering::Relaxed);
         read?;
-        let entry = known.entries.get(&key).filter(|entry| counts(**entry, ledger.now));
+        let entry = known.entries.get(&key).filter(|entry| counts(entry.0, ledger.now));
         // Where lines may be missing, the names have to be asked.
         Ok(entry.map(|(_, step)| *step).or((!known.whole).then_some(Step::Begun)))
     }
@@ -138,15 +139,10 @@ impl Ledgers {
         Arc::clone(known.entry(mailbox.to_owned()).or_default())
     }
 
-    fn read_all(
-        &self,
-        known: &mut Known,
-        ledger: Ledger<'_>,
-        unique: &str,
-    ) -> Result<(), DiskError> {
+    fn read_all(&self, known: &mut Known, ledger: Ledger<'_>) -> Result<(), DiskError> {
         self.read_on(known, ledger)?;
         if !known.whole {
-            self.complete(known, ledger, unique)?;
+            self.complete(known, ledger)?;
         } else if known.is_full(ledger.now) {
             self.turn_over(known, ledger)?;
         }
@@ -175,30 +171,32 @@ impl Ledgers {
         Ok(())
     }
 
-    /// Adds what only the letters' names know.
-    fn complete(
-        &self,
-        known: &mut Known,
-        ledger: Ledger<'_>,
-        unique: &str,
-    ) -> Result<(), DiskError> {
+    /// Adds what only the letters' names know; of too many the newest.
+    fn complete(&self, known: &mut Known, ledger: Ledger<'_>) -> Result<(), DiskError> {
         let Some(_turn) = ledger.turn()? else { return Ok(()) };
-        for letter in listing::letters(ledger.disk, ledger.inbox)? {
-            let key = DeliveryKey::of_file(letter.name.as_encoded_bytes());
-            let entry = key.map(|(key, at)| (key, (at, Step::Begun)));
-            if let Some((key, entry)) = entry.filter(|(_, entry)| counts(*entry, ledger.now)) {
-                known.entries.entry(key).or_insert(entry);
-            }
-        }
-        let lines = known.lines(ledger.now);
-        if !lines.is_empty() {
-            // In tmp/, where what a crash leaves is swept.
-            let by = ledger.inbox.tmp().join(unique);
-            small_file::replace(ledger.disk, &by, &ledger.path(BEFORE), lines.as_bytes())?;
-        }
-        append(ledger, &format!("boot {}", self.boot))?;
+        let letters = listing::letters(ledger.disk, ledger.inbox)?;
+        let keys = letters
+            .iter()
+            .filter_map(|letter| DeliveryKey::of_file(letter.name.as_encoded_bytes()));
+        let mut found: Vec<(u64, DeliveryKey)> = keys
+            .filter(|(key, at)| counts(*at, ledger.now) && !known.entries.contains_key(key))
+            .map(|(key, at)| (at, key))
+            .collect();
+        found.sort_unstable();
+        let surplus = found.len().saturating_sub(DELIVERIES_FOUND_MAX);
+        let newest = found.into_iter().skip(surplus);
+        let mut lines: String =
+            newest.clone().map(|(at, key)| line(key, (at, Step::Begun)) + "\n").collect();
+        lines.push_str(&self.boot_line());
+        // Behind what is there: the file before holds nothing that is newer than this one's first line.
+        append(ledger, &lines)?;
+        known.entries.extend(newest.map(|(at, key)| (key, (at, Step::Begun))));
         known.whole = true;
         Ok(())
+    }
+
+    fn boot_line(&self) -> String {
+        format!("boot {}", self.boot)
     }
 
     fn turn_over(&self, known: &mut Known, ledger: Ledger<'_>) -> Result<(), DiskError> {
@@ -207,7 +205,7 @@ impl Ledgers {
         self.read_on(known, ledger)?;
         if known.is_full(ledger.now) {
             ledger.disk.rename(&ledger.path(FILE), &ledger.path(BEFORE))?;
-            append(ledger, &format!("boot {}", self.boot))?;
+            append(ledger, &self.boot_line())?;
             *known = Known::default();
             self.read_on(known, ledger)?;
         }
@@ -243,20 +241,6 @@ impl Known {
         older.extend(self.entries.drain());
         self.entries = older;
     }
-
-    /// All that count, as lines; of too many the newest.
-    fn lines(&self, now: u64) -> String {
-        let counting = self.entries.iter().filter(|(_, entry)| counts(**entry, now));
-        let mut all: Vec<(u64, DeliveryKey, Step)> =
-            counting.map(|(key, (at, step))| (*at, *key, *step)).collect();
-        all.sort_unstable_by_key(|(at, key, _)| (*at, *key));
-        let line_octets =
-            line(DeliveryKey::of_digest(&[0; 32]), (now, Step::Begun)).len() as u64 + 1;
-        let fit = usize::try_from(DELIVERIES_OCTETS_MAX / line_octets).unwrap_or(usize::MAX);
-        let surplus = all.len().saturating_sub(fit);
-        let newest = all.into_iter().skip(surplus);
-        newest.map(|(at, key, step)| line(key, (at, step)) + "\n").collect()
-    }
 }
 
 impl Ledger<'_> {
@@ -273,8 +257,8 @@ impl Ledger<'_> {
     }
 }
 
-/// Whether an entry is young enough.
-fn counts((at, _): Entry, now: u64) -> bool {
+/// Whether what was written then is young enough.
+fn counts(at: u64, now: u64) -> bool {
     now.saturating_sub(at) <= DELIVERIES_KEPT.as_secs()
 }
 
@@ -353,7 +337,7 @@ mod tests {
     fn the_last_line_counts_for_a_week() {
         let place = Place::new();
         let ledgers = Ledgers::new("boot".to_owned());
-        let reached = |now, number| ledgers.reached(place.at(now), key(number), "1.x").unwrap();
+        let reached = |now, number| ledgers.reached(place.at(now), key(number)).unwrap();
         assert_eq!(reached(1_000, 1), None);
         for step in [Step::Begun, Step::Sent, Step::Done] {
             ledgers.note(place.at(1_000), key(1), step).unwrap();
@@ -378,7 +362,7 @@ mod tests {
                 _ => [&processes[1], &processes[0]],
             };
             one.note(place.at(number), key(number), Step::Done).unwrap();
-            let reached = |number| other.reached(place.at(number), key(number), "1.x").unwrap();
+            let reached = |number| other.reached(place.at(number), key(number)).unwrap();
             assert_eq!(reached(number), Some(Step::Done));
             let a_while_ago = number.saturating_sub(4_000);
             assert_eq!(reached(a_while_ago), Some(Step::Done), "{number}");
@@ -386,7 +370,7 @@ mod tests {
         let sizes = [FILE, BEFORE].map(|name| place.file(name).len() as u64);
         assert!(sizes.iter().all(|size| *size < DELIVERIES_OCTETS_MAX + 100), "{sizes:?}");
         let next = Ledgers::new("boot".to_owned());
-        let reached = |number| next.reached(place.at(number), key(number), "1.x").unwrap();
+        let reached = |number| next.reached(place.at(number), key(number)).unwrap();
         assert_eq!((reached(0), reached(deliveries - 4_000)), (None, Some(Step::Done)));
     }
 
@@ -400,16 +384,16 @@ mod tests {
         {
             place.disk.put(&path, file(torn).as_bytes());
             let ledgers = Ledgers::new("boot".to_owned());
-            let reached = |number| ledgers.reached(place.at(7), key(number), "1.x").unwrap();
+            let reached = |number| ledgers.reached(place.at(7), key(number)).unwrap();
             assert_eq!((reached(1), reached(2)), (Some(Step::Done), None), "{torn:?}");
         }
         // What has no end yet is being written.
         let whole = file("");
         place.disk.put(&path, whole.trim_end().as_bytes());
         let ledgers = Ledgers::new("boot".to_owned());
-        assert_eq!(ledgers.reached(place.at(7), key(1), "1.x").unwrap(), None);
+        assert_eq!(ledgers.reached(place.at(7), key(1)).unwrap(), None);
         place.disk.put(&path, whole.as_bytes());
-        assert_eq!(ledgers.reached(place.at(7), key(1), "1.x").unwrap(), Some(Step::Done));
+        assert_eq!(ledgers.reached(place.at(7), key(1)).unwrap(), Some(Step::Done));
     }
 
     #[test]
@@ -427,7 +411,7 @@ mod tests {
         letter("cur", 3, 100 + WEEK);
         let now = 150 + WEEK;
         let steps = |ledgers: &Ledgers| {
-            [1, 2, 3].map(|number| ledgers.reached(place.at(now), key(number), "1.x").unwrap())
+            [1, 2, 3].map(|number| ledgers.reached(place.at(now), key(number)).unwrap())
         };
         let ledgers = Ledgers::new("first".to_owned());
         assert_eq!(steps(&ledgers), [None, None, Some(Step::Begun)]);
@@ -460,14 +444,14 @@ mod tests {
                 scope.spawn(move || {
                     for n in 0..200 {
                         let key = key(n * 4 + thread as u64);
-                        assert_ne!(ledgers.reached(ledger, key, "1.x").unwrap(), Some(Step::Done));
+                        assert_ne!(ledgers.reached(ledger, key).unwrap(), Some(Step::Done));
                         ledgers.note(ledger, key, Step::Done).unwrap();
                     }
                 });
             }
         });
         let all_known = |ledgers: &Ledgers| {
-            (0..800).all(|n| ledgers.reached(ledger, key(n), "1.x").unwrap() == Some(Step::Done))
+            (0..800).all(|n| ledgers.reached(ledger, key(n)).unwrap() == Some(Step::Done))
         };
         assert!(processes.iter().all(all_known) && all_known(&Ledgers::new("boot".to_owned())));
     }

@@ -43,7 +43,7 @@ mod small_file;
 mod subscriptions;
 mod sync_group;
 
-pub use attempt::{Attempt, Durably};
+pub use attempt::{Attempt, Durably, Found};
 pub use courier::Courier;
 pub use draft::{Draft, Filed};
 pub use error::StoreError;
