@@ -27,7 +27,7 @@ mod stage;
 
 pub use clients::{Account, Security, fed, feed};
 pub use debian::Packages;
-pub use dovecot::Dovecot;
+pub use dovecot::{Dovecot, DovecotSetup};
 pub use exim::{Exim, EximSetup};
 pub use nsd::{DeadNameServer, Nsd};
 pub use opensmtpd::{OpenSmtpd, OpenSmtpdSetup};

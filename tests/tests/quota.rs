@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result};
-use postroad_tests::peers::{Dovecot, Needs, Stage};
+use postroad_tests::peers::{Dovecot, DovecotSetup, Needs, Stage};
 use postroad_tests::smtp;
 use postroad_tests::suite::{Settings, Site, binary, new_mail};
 
@@ -110,12 +110,11 @@ fn m06_limits_that_are_in_the_mailbox_count_without_settings() -> Result<()> {
 #[test]
 fn maildirsize_is_shared_with_dovecot() -> Result<()> {
     let Some(stage) = Stage::set_up(Needs::Servers)? else { return Ok(()) };
-    let dovecot = Dovecot::start_with(
-        &stage,
-        "protocol lmtp {\n  mail_plugins = quota\n}\n\
+    let more = "protocol lmtp {\n  mail_plugins = quota\n}\n\
          plugin {\n  quota = maildir:User\n  quota_rule = *:bytes=20000:messages=100\n\
-         quota_rule2 = Trash:ignore\n  quota_grace = 0\n}\n",
-    )?;
+         quota_rule2 = Trash:ignore\n  quota_grace = 0\n}\n";
+    let setup = DovecotSetup { more: more.into(), ..DovecotSetup::default() };
+    let dovecot = Dovecot::start_with(&stage, &setup)?;
     let mda = format!("maildir = \"{}/{{user}}/Maildir\"\n", stage.path("home").display());
     let quota =
         "[mda.quota]\nstorage = \"20000B\"\nletters = 100\nlast_letter = \"0B\"\nwarn_at = []\n";

@@ -35,6 +35,9 @@ enum Verb {
     Bench(bench::Options),
     /// Prove for hours that no letter is lost: fail disks, kill agents, cut the power.
     Crash(crash::Options),
+    /// What `bench deliver` runs on the stage: calls delivery agents in turn, as the plan on standard input says.
+    #[command(hide = true)]
+    OneShots,
     /// Fuzz one target for a while.
     Fuzz(fuzz::Options),
 }
@@ -47,6 +50,7 @@ fn main() -> ExitCode {
         Verb::Supply => supply::run(),
         Verb::Bench(options) => bench::run(&options),
         Verb::Crash(options) => crash::run(&options),
+        Verb::OneShots => bench::one_shots(),
         Verb::Fuzz(options) => fuzz::run(&options),
     };
     match done {

@@ -7,7 +7,23 @@ use anyhow::Result;
 use super::{PASSWORD, Stage};
 use crate::process::{Process, free_port, listens};
 
-/// A running Dovecot that takes mail for everybody on the stage, into `home/NAME/Maildir`.
+/// Whom it takes mail for, and what else its settings say.
+#[derive(Debug, Clone)]
+pub struct DovecotSetup {
+    /// What stands in `userdb { }`.
+    pub users: String,
+    /// More settings, behind all others.
+    pub more: String,
+}
+
+impl Default for DovecotSetup {
+    /// Everybody on the stage, into `home/NAME/Maildir`.
+    fn default() -> Self {
+        Self { users: "driver = passwd".into(), more: String::new() }
+    }
+}
+
+/// A running Dovecot.
 #[derive(Debug)]
 pub struct Dovecot {
     /// Where it takes LMTP.
@@ -18,21 +34,22 @@ pub struct Dovecot {
 }
 
 impl Dovecot {
-    /// Starts one, and waits until it takes connections.
+    /// Starts one that takes mail for everybody on the stage, and waits until it takes connections.
     ///
     /// # Errors
     ///
     /// When it doesn't start; its log is in the error.
     pub fn start(stage: &Stage) -> Result<Self> {
-        Self::start_with(stage, "")
+        Self::start_with(stage, &DovecotSetup::default())
     }
 
-    /// The same with more settings behind its own.
+    /// Starts one with this setup.
     ///
     /// # Errors
     ///
     /// As [`Dovecot::start`].
-    pub fn start_with(stage: &Stage, more: &str) -> Result<Self> {
+    pub fn start_with(stage: &Stage, setup: &DovecotSetup) -> Result<Self> {
+        let DovecotSetup { users, more } = setup;
         let (lmtp, pop3) = (free_port(), free_port());
         let conf = format!(
             "base_dir = {base}
@@ -53,7 +70,7 @@ passdb {{
   args = password={PASSWORD}
 }}
 userdb {{
-  driver = passwd
+  {users}
 }}
 service pop3-login {{
   inet_listener pop3 {{

@@ -26,7 +26,7 @@ const CONNECTIONS: usize = 10_000;
 /// Connections that are being made at once.
 const OPENING: usize = 64;
 /// Files beside connections.
-const OTHER_FILES: u64 = 100;
+pub(super) const OTHER_FILES: u64 = 100;
 
 const COLUMNS: Columns = Columns {
     shown: &["start_mib", "peak_mib", "kib_each"],
@@ -35,14 +35,14 @@ const COLUMNS: Columns = Columns {
         memory(|case| all(case) && case.ends_with("clear"), 160.0),
         memory(|case| all(case) && case.ends_with("TLS"), 640.0),
     ],
-    sheet: Sheet {
+    sheets: &[Sheet {
         head: "connections",
         cases: |_| true,
         columns: &[
             ("peak MiB", Cell::Of(OURS, "peak_mib")),
             ("KiB each", Cell::Of(OURS, "kib_each")),
         ],
-    },
+    }],
 };
 
 const fn memory(cases: fn(&str) -> bool, most_mib: f64) -> Bar {
@@ -95,7 +95,7 @@ async fn measured(
     let start = || agent("postroad-mta", &["--config"], &config, folder, smtp);
     let (group, _mta) = Group::around(&format!("idle-{protection:?}"), start)?;
     let before = group.peak_rss_kib() as f64;
-    let opened = open(smtp, protection, connections).await?;
+    let opened = open(connections, OPENING, |_| one(smtp, protection)).await?;
     let peak = group.peak_rss_kib() as f64;
     drop(opened);
     Ok(BTreeMap::from([
@@ -105,17 +105,21 @@ async fn measured(
     ]))
 }
 
-/// All of them, open and answered.
-async fn open(
-    smtp: SocketAddr,
-    protection: Protection,
+/// All of them, open and answered, so many being made at once; `one` makes one, by its number.
+pub(super) async fn open<F>(
     connections: usize,
-) -> anyhow::Result<Vec<Io>> {
-    let (places, mut opening) = (Arc::new(Semaphore::new(OPENING)), JoinSet::new());
-    for _ in 0..connections {
+    at_once: usize,
+    one: impl Fn(usize) -> F,
+) -> anyhow::Result<Vec<Io>>
+where
+    F: Future<Output = anyhow::Result<Io>> + Send + 'static,
+{
+    let (places, mut opening) = (Arc::new(Semaphore::new(at_once)), JoinSet::new());
+    for number in 0..connections {
         let place = Arc::clone(&places).acquire_owned().await?;
+        let one = one(number);
         opening.spawn(async move {
-            let opened = one(smtp, protection).await;
+            let opened = one.await;
             drop(place);
             opened
         });
@@ -140,14 +144,14 @@ async fn one(smtp: SocketAddr, protection: Protection) -> anyhow::Result<Io> {
     Ok(io)
 }
 
-async fn say(io: &mut Io, command: &str) -> anyhow::Result<()> {
+pub(super) async fn say(io: &mut Io, command: &str) -> anyhow::Result<()> {
     io.write_all(format!("{command}\r\n").as_bytes()).await?;
     io.flush().await?;
     answer(io, "2").await
 }
 
 /// Reads a reply to its last line.
-async fn answer(io: &mut Io, expected: &str) -> anyhow::Result<()> {
+pub(super) async fn answer(io: &mut Io, expected: &str) -> anyhow::Result<()> {
     let mut reply = Vec::new();
     loop {
         ensure!(io.read_buf(&mut reply).await? > 0, "the server closed the connection");

@@ -41,7 +41,7 @@ const COLUMNS: Columns = Columns {
         no_slower_than("opensmtpd", "delivered_p50_ms"),
         no_slower_than("opensmtpd", "delivered_p99_ms"),
     ],
-    sheet: Sheet {
+    sheets: &[Sheet {
         head: "connect to next hop, p50 and p99 in ms",
         cases: |_| true,
         columns: &[
@@ -54,7 +54,7 @@ const COLUMNS: Columns = Columns {
             ("OpenSMTPD", Cell::Of("opensmtpd", "delivered_p50_ms")),
             ("p99", Cell::Of("opensmtpd", "delivered_p99_ms")),
         ],
-    },
+    }],
 };
 
 const fn no_slower_than(peer: &'static str, figure: &'static str) -> Bar {
@@ -180,8 +180,18 @@ fn quit(mut connection: BufReader<TcpStream>) -> anyhow::Result<()> {
     say(&mut connection, b"QUIT\r\n", "221")
 }
 
-fn say(connection: &mut BufReader<TcpStream>, words: &[u8], wanted: &str) -> anyhow::Result<()> {
+/// Says it, and hears the reply.
+pub(super) fn say(
+    connection: &mut BufReader<TcpStream>,
+    words: &[u8],
+    wanted: &str,
+) -> anyhow::Result<()> {
     connection.get_mut().write_all(words)?;
+    hear(connection, wanted)
+}
+
+/// Hears a reply to its last line.
+pub(super) fn hear(connection: &mut BufReader<TcpStream>, wanted: &str) -> anyhow::Result<()> {
     let mut line = String::new();
     while line.is_empty() || line.as_bytes().get(3) == Some(&b'-') {
         line.clear();

@@ -48,19 +48,25 @@ impl Group {
 
     /// The processes' memory now, added up, in KiB.
     pub(crate) fn rss_kib(&self) -> u64 {
-        self.memory("VmRSS:")
+        self.sum("status", "VmRSS:")
+    }
+
+    /// Their memory now, what several share counted once, in KiB.
+    pub(crate) fn pss_kib(&self) -> u64 {
+        self.sum("smaps_rollup", "Pss:")
     }
 
     /// The processes' peak memory, added up, in KiB.
     pub(crate) fn peak_rss_kib(&self) -> u64 {
-        self.memory("VmHWM:")
+        self.sum("status", "VmHWM:")
     }
 
-    fn memory(&self, what: &str) -> u64 {
+    /// A line of a file that each process has below /proc, added up.
+    fn sum(&self, file: &str, what: &str) -> u64 {
         let pids = fs::read_to_string(self.folder.join("cgroup.procs")).unwrap_or_default();
         let kib = |pid: &str| {
-            let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-            let line = status.lines().find_map(|line| line.strip_prefix(what))?;
+            let text = fs::read_to_string(format!("/proc/{pid}/{file}")).ok()?;
+            let line = text.lines().find_map(|line| line.strip_prefix(what))?;
             line.split_whitespace().next()?.parse::<u64>().ok()
         };
         pids.lines().filter_map(kib).sum()
@@ -74,12 +80,24 @@ impl Drop for Group {
     }
 }
 
+/// CPU seconds that this process has used so far, user and system: what its own load costs.
+pub(crate) fn own_cpu_seconds() -> anyhow::Result<f64> {
+    const TICKS_A_SECOND: f64 = 100.0;
+    let stat = fs::read_to_string("/proc/self/stat").context("cannot read our own CPU time")?;
+    // Behind the name, which may have anything in it: the twelfth and thirteenth.
+    let fields = stat.rsplit_once(") ").map(|(_, rest)| rest.split_whitespace().skip(11).take(2));
+    let ticks: u64 =
+        fields.into_iter().flatten().filter_map(|field| field.parse::<u64>().ok()).sum();
+    Ok(ticks as f64 / TICKS_A_SECOND)
+}
+
 /// Counts every kind of sync on this host, by a trace instance of our own.
 pub(crate) struct Syncs {
     instance: PathBuf,
 }
 
-const SYNC_CALLS: [&str; 5] = ["fsync", "fdatasync", "sync_file_range", "syncfs", "sync"];
+pub(crate) const SYNC_CALLS: [&str; 5] =
+    ["fsync", "fdatasync", "sync_file_range", "syncfs", "sync"];
 
 impl Syncs {
     /// `None` where tracefs isn't ours to use.

@@ -10,6 +10,7 @@
 //! | letters a second, received and handed on | `throughput.rs` |
 //! | one letter on an idle host | `latency.rs` |
 //! | what an idle connection costs | `idle.rs` |
+//! | the delivery agent alone: called once a letter, LMTP, idle connections | `deliver/mod.rs` |
 //! | what a letter writes, queue, log and trace apart | `octets/mod.rs` |
 //! | what a million queued letters cost and hold up | `backlog/mod.rs` |
 //! | what the machine could do at best | `floor.rs`, and the server `direct` in `peers.rs` |
@@ -27,6 +28,7 @@ use row::Rows;
 
 mod backlog;
 mod bar;
+mod deliver;
 mod floor;
 mod idle;
 mod latency;
@@ -38,6 +40,8 @@ mod peers;
 mod row;
 mod sheet;
 mod throughput;
+
+pub(crate) use deliver::one_shots;
 
 /// Our server's name in the table.
 const OURS: &str = "postroad";
@@ -79,6 +83,9 @@ pub(crate) enum Scenario {
     /// smtp-source, server, smtp-sink: received, queued durably and handed on.
     Relay,
     /// smtp-source, server, Maildir: received, queued durably and filed.
+    Local,
+    /// The delivery agent alone, called once a letter or by LMTP, and what idle connections cost it. Beside
+    /// procmail, maildrop and Dovecot's.
     Deliver,
     /// One letter at a time on an idle host: from connect to 250, and to the next hop.
     Latency,
@@ -93,6 +100,14 @@ pub(crate) enum Scenario {
 }
 
 impl Scenario {
+    /// Which of our programs it needs.
+    fn programs(self) -> &'static [&'static str] {
+        match self {
+            Self::Deliver => &["postroad-mda"],
+            _ => &["postroad", "postroad-mta", "postroad-mda"],
+        }
+    }
+
     /// Who can be measured in it.
     fn servers(self) -> &'static [Name] {
         match self {
@@ -100,8 +115,8 @@ impl Scenario {
                 &[Name::Postroad, Name::Postfix, Name::Exim, Name::Opensmtpd, Name::Direct]
             }
             Self::Latency => &[Name::Postroad, Name::Postfix, Name::Exim, Name::Opensmtpd],
-            Self::Deliver => &[Name::Postroad, Name::Postfix],
-            Self::Idle | Self::Octets | Self::Backlog => &[], // they start their own
+            Self::Local => &[Name::Postroad, Name::Postfix],
+            Self::Deliver | Self::Idle | Self::Octets | Self::Backlog => &[], // they start their own
         }
     }
 }
@@ -133,8 +148,8 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     if options.scenario == Scenario::Octets {
         octets::in_a_namespace()?;
     }
-    let agents = ["postroad", "postroad-mta", "postroad-mda"].map(|name| ["--bin", name]);
-    step::run("build", cargo().args(["build", "--release", "--locked"]).args(agents.concat()))?;
+    let programs = options.scenario.programs().iter().flat_map(|name| ["--bin", name]);
+    step::run("build", cargo().args(["build", "--release", "--locked"]).args(programs))?;
     // Everybody's queue goes where we build: a disk, where the system's own folder may be memory.
     tempfile::env::override_temp_dir(&target_dir()).ok();
     let tools = Tools::unpack()?;
@@ -147,8 +162,9 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let mut bench = Bench { options, tools, folder: folder.path(), servers };
     let mut rows = Rows::default();
     let columns = match scenario {
-        Scenario::Relay | Scenario::Deliver => throughput::run(&mut bench, &mut rows)?,
+        Scenario::Relay | Scenario::Local => throughput::run(&mut bench, &mut rows)?,
         Scenario::Latency => latency::run(&mut bench, &mut rows)?,
+        Scenario::Deliver => deliver::run(&bench, &mut rows)?,
         Scenario::Idle => idle::run(options, folder.path(), &mut rows)?,
         Scenario::Octets => octets::run(&bench, &mut rows)?,
         Scenario::Backlog => backlog::run(options, &bench.tools, folder.path(), &mut rows)?,
@@ -156,7 +172,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     drop(bench);
     let machine = machine::described(folder.path());
     if options.markdown {
-        sheet::print(&rows, OURS, &columns.sheet, &machine);
+        sheet::print(&rows, OURS, columns.sheets, &machine);
     } else {
         println!("{machine}");
         rows.print(OURS, columns);

@@ -43,12 +43,12 @@ pub(crate) struct Server {
     pub(crate) smtp: SocketAddr,
     /// Whom the load writes to.
     pub(crate) recipient: &'static str,
-    /// Its processes.
-    pub(crate) group: Group,
     /// Messages that have arrived at the far end so far.
     pub(crate) arrived: Box<dyn FnMut() -> anyhow::Result<u64>>,
-    /// What ends when this does.
+    /// What ends when this does; before its group, which must be empty to go.
     _running: Vec<Box<dyn std::any::Any>>,
+    /// Its processes.
+    pub(crate) group: Group,
 }
 
 /// Who is measured.
@@ -74,9 +74,9 @@ pub(crate) fn start(
     folder: &Path,
 ) -> anyhow::Result<Server> {
     match (name, scenario) {
-        (Name::Postroad, Scenario::Deliver) => filing_postroad(folder),
-        (Name::Postfix, Scenario::Deliver) => filing_postfix(),
-        (Name::Exim | Name::Opensmtpd | Name::Direct, Scenario::Deliver) => {
+        (Name::Postroad, Scenario::Local) => filing_postroad(folder),
+        (Name::Postfix, Scenario::Local) => filing_postfix(),
+        (Name::Exim | Name::Opensmtpd | Name::Direct, Scenario::Local) => {
             bail!("only postroad and postfix file mail in this bench")
         }
         (Name::Postroad, Scenario::Relay | Scenario::Latency) => relaying_postroad(tools, folder),
@@ -84,7 +84,7 @@ pub(crate) fn start(
         (Name::Exim, Scenario::Relay | Scenario::Latency) => relaying_exim(tools, folder),
         (Name::Opensmtpd, Scenario::Relay | Scenario::Latency) => relaying_opensmtpd(tools, folder),
         (Name::Direct, Scenario::Relay | Scenario::Latency) => direct(tools, folder),
-        (_, Scenario::Idle | Scenario::Backlog | Scenario::Octets) => {
+        (_, Scenario::Deliver | Scenario::Idle | Scenario::Backlog | Scenario::Octets) => {
             bail!("that scenario starts its own servers")
         }
     }

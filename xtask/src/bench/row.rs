@@ -32,7 +32,7 @@ pub(crate) struct Columns {
     /// What our figures have to be.
     pub(crate) bars: &'static [Bar],
     /// What of it the README shows.
-    pub(crate) sheet: Sheet,
+    pub(crate) sheets: &'static [Sheet],
 }
 
 /// All runs so far, in order.

@@ -25,9 +25,11 @@ pub(crate) enum Cell {
     Beside(&'static str, &'static str),
 }
 
-/// Prints it; `machine` in a sentence below, with the month and how much was run.
-pub(crate) fn print(rows: &Rows, ours: &str, sheet: &Sheet, machine: &str) {
-    println!("{}", table(rows, ours, sheet));
+/// Prints them; `machine` in a sentence below, with the month and how much was run.
+pub(crate) fn print(rows: &Rows, ours: &str, sheets: &[Sheet], machine: &str) {
+    for sheet in sheets {
+        println!("{}\n", table(rows, ours, sheet));
+    }
     println!("{}; {}medians of {}.", machine, month(), runs(rows));
 }
 

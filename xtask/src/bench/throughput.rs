@@ -32,7 +32,7 @@ const COLUMNS: Columns = Columns {
     shown: &["per_s", "accept_per_s", "cpu_ms", "syncs", "device_octets", "peak_mib"],
     ratios: &[("rate ratio", "per_s"), ("CPU ratio", "cpu_ms")],
     bars: &[],
-    sheet: Sheet {
+    sheets: &[Sheet {
         head: "letters",
         cases: |_| true,
         columns: &[
@@ -48,7 +48,7 @@ const COLUMNS: Columns = Columns {
             ("octets to the disk a letter (Postfix's)", Cell::Beside("postfix", "device_octets")),
             ("peak MiB (Postfix's)", Cell::Beside("postfix", "peak_mib")),
         ],
-    },
+    }],
 };
 
 /// Those of `relay`.

@@ -59,7 +59,7 @@ const COLUMNS: Columns = Columns {
         at_most(|case| case.contains(questions::PREFIX), "took_s", 1.0),
         at_most(|case| case.contains(NEW_LETTER), "p99_ms", 1000.0),
     ],
-    sheet: Sheet {
+    sheets: &[Sheet {
         head: "backlog",
         cases: |case| !case.contains(questions::PREFIX),
         columns: &[
@@ -70,7 +70,7 @@ const COLUMNS: Columns = Columns {
             ("p99 ms", Cell::Of(OURS, "p99_ms")),
             ("slowest ms", Cell::Of(OURS, "max_ms")),
         ],
-    },
+    }],
 };
 
 const FILL: &str = "fill";

@@ -57,7 +57,7 @@ const COLUMNS: Columns = Columns {
         over: None,
         limit: Limit::AtMost(1.3),
     }],
-    sheet: Sheet {
+    sheets: &[Sheet {
         head: "octets a letter, written to",
         cases: |_| true,
         columns: &[
@@ -67,7 +67,7 @@ const COLUMNS: Columns = Columns {
             ("log (Postfix's)", Cell::Beside("postfix", "log_octets")),
             ("trace", Cell::Of(OURS, "trace_octets")),
         ],
-    },
+    }],
 };
 
 pub(super) fn run(bench: &Bench<'_>, rows: &mut Rows) -> anyhow::Result<Columns> {
