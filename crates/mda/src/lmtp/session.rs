@@ -90,9 +90,9 @@ impl Session {
                         true => limits::READ_CONTENT_OCTETS,
                         false => limits::READ_COMMAND_OCTETS,
                     };
-                    self.lmtp.input().reserve(room);
+                    let input = self.lmtp.input_with_room(room);
                     tokio::select! {
-                        read = io.read_buf(self.lmtp.input()) => match read {
+                        read = io.read_buf(input) => match read {
                             Ok(0) => return Err(SessionError::Gone),
                             Ok(_) => {}
                             Err(error) => return Err(SessionError::Read(error)),

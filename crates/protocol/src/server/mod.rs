@@ -59,6 +59,8 @@ pub struct Server {
     input: BytesMut,
     /// Octets at the front of the input that were handed out as content.
     handed_out: usize,
+    /// For so many octets there was room in `input` before the last read.
+    room: usize,
     output: Vec<u8>,
     discard: Option<Option<Reply>>,
     pause: Option<Duration>,
@@ -136,6 +138,7 @@ impl Server {
             state: State::Greeting,
             input: BytesMut::new(),
             handed_out: 0,
+            room: 0,
             output: Vec::new(),
             discard: None,
             pause: None,
@@ -152,6 +155,18 @@ impl Server {
 
     /// Where a shell reads into, to save [`Server::push`] its copy. Only ever append.
     pub fn input(&mut self) -> &mut BytesMut {
+        &mut self.input
+    }
+
+    /// The same, with room for so many octets. Room that was needed for more is given back where nothing is unread:
+    /// a client that is idle after its letter doesn't hold what the letter needed.
+    pub fn input_with_room(&mut self, octets: usize) -> &mut BytesMut {
+        if self.input.is_empty() && octets < self.room {
+            self.input = BytesMut::new();
+            self.room = 0;
+        }
+        self.room = self.room.max(octets);
+        self.input.reserve(octets);
         &mut self.input
     }
 

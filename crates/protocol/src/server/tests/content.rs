@@ -260,3 +260,20 @@ fn s12_a_refusal_at_the_end_clears_the_transaction() {
     );
     check(Service::Smtp, &dialog);
 }
+
+#[test]
+fn room_for_content_is_given_back_by_who_is_idle() {
+    const CONTENT: usize = 65_536;
+    let now = Instant::now();
+    let mut server = Server::new(settings(Service::Lmtp), now);
+    let read_all = |server: &mut Server| while !matches!(server.step(now), Step::NeedInput) {};
+    read_all(&mut server);
+    assert!(server.input_with_room(CONTENT).capacity() >= CONTENT);
+    // What is unread is kept.
+    server.push(b"NO");
+    read_all(&mut server);
+    assert_eq!(server.input_with_room(64), b"NO".as_slice());
+    server.push(b"OP\r\n");
+    read_all(&mut server);
+    assert!(server.input_with_room(64).capacity() < CONTENT);
+}
