@@ -6,6 +6,7 @@
 //! | user | a file | `mda.maildir` of that user of ours | `mda.sieve` of that user |
 //! | user | none | `~/Maildir` of that user of the host | as the caller's |
 
+use std::cell::LazyCell;
 use std::path::{Path, PathBuf};
 
 use postroad_accounts::{Accounts, Directory, QuotaRule, Resolution, Sources, UserName};
@@ -103,18 +104,22 @@ fn of_caller(environment: &Environment) -> Result<Found, Reply> {
     if uid == 0 {
         return Err(no_mail_for_root());
     }
-    let known = host_user::by_uid(uid);
+    // Only where it is needed: the host's name service may be slow, and just to load it takes a while.
+    let known = LazyCell::new(|| host_user::by_uid(uid));
     let home = environment.home.as_ref().map(PathBuf::from).filter(|home| home.is_absolute());
-    let home = match (home, &known) {
-        (Some(home), _) => home,
-        (None, Ok(Some(user))) => user.home.clone(),
-        (None, Ok(None)) => {
-            let text = format!("uid {uid} has no home directory: set HOME or give -d USER");
-            return Err(replies::misconfigured(&text));
-        }
-        (None, Err(reply)) => return Err(reply.clone()),
-    };
-    let name = environment.user.clone().or_else(|| known.ok().flatten().map(|user| user.name));
+    let home = home.map_or_else(
+        || match &*known {
+            Ok(Some(user)) => Ok(user.home.clone()),
+            Ok(None) => {
+                let text = format!("uid {uid} has no home directory: set HOME or give -d USER");
+                Err(replies::misconfigured(&text))
+            }
+            Err(reply) => Err(reply.clone()),
+        },
+        Ok,
+    )?;
+    let name =
+        environment.user.clone().or_else(|| Some(known.as_ref().ok()?.as_ref()?.name.clone()));
     Ok(Found::in_home(&home, name.unwrap_or_else(|| format!("uid{uid}"))))
 }
 
