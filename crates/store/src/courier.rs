@@ -13,11 +13,13 @@ use crate::draft::{Draft, Filed};
 use crate::file_name::{FileNames, is_abandoned};
 use crate::key::DeliveryKey;
 use crate::ledger::Ledgers;
-use crate::sync_group::SyncGroup;
+use crate::sync_group::{LastPace, SyncGroup};
 use crate::{Maildir, StoreError, small_file};
 
 /// Maildirs that are remembered as made and swept; beyond that all are looked at once more.
 const KNOWN_MAX: usize = 16_384;
+/// File systems that are remembered; beyond that only those that letters are under way to.
+const FILE_SYSTEMS_MAX: usize = 64;
 
 /// Takes letters for any number of Maildirs; one for a whole process.
 ///
@@ -30,7 +32,15 @@ pub struct Courier {
     names: Arc<FileNames>,
     ledgers: Arc<Ledgers>,
     known: Mutex<HashMap<PathBuf, Arc<Mutex<Standing>>>>,
-    groups: Mutex<HashMap<u64, Weak<SyncGroup>>>,
+    groups: Mutex<HashMap<u64, FileSystem>>,
+}
+
+/// What this process knows of a file system.
+#[derive(Debug, Default)]
+struct FileSystem {
+    group: Weak<SyncGroup>,
+    /// What its groups have learnt, while there is none.
+    pace: LastPace,
 }
 
 /// What this process knows of a Maildir.
@@ -169,17 +179,23 @@ impl Courier {
         file: &dyn DiskFile,
     ) -> Result<Arc<SyncGroup>, DiskError> {
         let number = file.volume_number()?;
-        if let Some(group) = lock(&self.groups).get(&number).and_then(Weak::upgrade) {
+        if let Some(known) = lock(&self.groups).get(&number)
+            && let Some(group) = known.group.upgrade()
+        {
             return Ok(group);
         }
         // Outside the lock: this may hang, and others have other file systems.
-        let group = Arc::new(SyncGroup::new(self.disk.volume(&maildir.tmp())?));
+        let volume = self.disk.volume(&maildir.tmp())?;
         let mut groups = lock(&self.groups);
-        if let Some(first) = groups.get(&number).and_then(Weak::upgrade) {
+        if groups.len() >= FILE_SYSTEMS_MAX && !groups.contains_key(&number) {
+            groups.retain(|_, known| known.group.strong_count() > 0);
+        }
+        let known = groups.entry(number).or_default();
+        if let Some(first) = known.group.upgrade() {
             return Ok(first);
         }
-        groups.retain(|_, group| group.strong_count() > 0);
-        groups.insert(number, Arc::downgrade(&group));
+        let group = Arc::new(SyncGroup::new(volume, &known.pace));
+        known.group = Arc::downgrade(&group);
         Ok(group)
     }
 }

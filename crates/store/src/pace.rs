@@ -17,8 +17,8 @@ const LEADERS_APART: usize = 16;
 const ROUND_MAX: usize = 256;
 /// Letters of a trial, at least.
 const TRIAL_LETTERS: usize = 16;
-/// Letters before the first trial.
-const FIRST_LETTERS: usize = 512;
+/// Letters before the first trial: few, since others may be writing gigabytes.
+const FIRST_LETTERS: usize = 64;
 /// Letters from one trial to the next: as many at first, and at most.
 const STEADY_LETTERS: usize = 1_024;
 const STEADY_LETTERS_MAX: usize = 64 * STEADY_LETTERS;
@@ -37,7 +37,7 @@ pub(crate) enum WholeSync {
     Impossible,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Pace {
     way: Way,
     phase: Phase,
@@ -72,6 +72,11 @@ impl Pace {
             left: FIRST_LETTERS,
             steady: STEADY_LETTERS,
         }
+    }
+
+    /// Whether it counts on the file system being synced as a whole.
+    pub(crate) fn whole_sync(&self) -> WholeSync {
+        self.whole_sync
     }
 
     /// How many may lead at the same time.

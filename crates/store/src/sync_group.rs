@@ -34,7 +34,13 @@ pub(crate) struct SyncGroup {
     /// Open since before the first of them was written, so that no failed write goes unreported.
     volume: Option<Box<dyn Volume>>,
     waiting: Mutex<Waiting>,
+    last_pace: LastPace,
 }
+
+/// What groups of a file system leave to those that come after them: where a few sessions send letter after letter, a
+/// group mostly ends with each round, and would never learn.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct LastPace(Arc<Mutex<Option<Pace>>>);
 
 struct Waiting {
     letters: Vec<(Draft, Done)>,
@@ -56,13 +62,16 @@ struct Round {
 }
 
 impl SyncGroup {
-    pub(crate) fn new(volume: Option<Box<dyn Volume>>) -> Self {
-        let pace = Pace::new(match volume {
+    pub(crate) fn new(volume: Option<Box<dyn Volume>>, last_pace: &LastPace) -> Self {
+        let whole_sync = match volume {
             Some(_) => WholeSync::Possible,
             None => WholeSync::Impossible,
-        });
+        };
+        // A whole sync that failed was one of another group's letters: it says nothing of ours.
+        let last = lock(&last_pace.0).filter(|last| last.whole_sync() == whole_sync);
+        let pace = last.unwrap_or_else(|| Pace::new(whole_sync));
         let waiting = Mutex::new(Waiting { letters: Vec::new(), leaders: 0, pace });
-        Self { volume, waiting }
+        Self { volume, waiting, last_pace: last_pace.clone() }
     }
 
     /// Delivers a letter that is all written: leads, or leaves it to whoever leads.
@@ -163,6 +172,12 @@ impl SyncGroup {
     }
 }
 
+impl Drop for SyncGroup {
+    fn drop(&mut self) {
+        *lock(&self.last_pace.0) = Some(lock(&self.waiting).pace);
+    }
+}
+
 /// The right to lead; given back after a panic too.
 struct Leadership<'a> {
     group: &'a SyncGroup,
@@ -205,4 +220,38 @@ impl Drop for Leadership<'_> {
 /// Nothing in here is left half changed by a panic: the next one may go on.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[derive(Debug)]
+    struct Whole;
+
+    impl Volume for Whole {
+        fn sync(&self) -> Result<(), DiskError> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn what_a_group_has_learnt_outlives_it() {
+        let last = LastPace::default();
+        let group = || SyncGroup::new(Some(Box::new(Whole)), &last);
+        let pace = |group: &SyncGroup| format!("{:?}", lock(&group.waiting).pace);
+        let first = group();
+        lock(&first.waiting).pace.took(Way::Together, 20, 1, Duration::from_millis(7));
+        let learnt = pace(&first);
+        drop(first);
+        assert_eq!(pace(&group()), learnt);
+
+        // That its whole sync has failed is forgotten with its last letter.
+        let failed = group();
+        lock(&failed.waiting).pace.distrust_whole_sync();
+        drop(failed);
+        assert_eq!(pace(&group()), format!("{:?}", Pace::new(WholeSync::Possible)));
+    }
 }
