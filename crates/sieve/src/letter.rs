@@ -1,11 +1,13 @@
 //! The message, as a script sees and changes it.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use postroad_protocol::header;
 
+use crate::extensions::body::with_crlf;
 use crate::extensions::editheader::End;
 use crate::mime::{self, Part, Parts};
 use crate::outcome::{Content, Rest};
@@ -37,6 +39,10 @@ pub(crate) struct Letter<'a> {
     size: Option<u64>,
     parts: Option<Rc<Part>>,
     row: Option<Rc<Parts>>,
+    /// What follows the empty line, with line ends as on the wire.
+    raw_body: Option<Rc<Cow<'a, [u8]>>>,
+    /// The texts of parts, by the parts' numbers.
+    texts: BTreeMap<usize, Rc<Vec<Vec<u8>>>>,
 }
 
 /// Whether the header is what it was when the letter came.
@@ -110,6 +116,8 @@ impl<'a> Letter<'a> {
             size: None,
             parts: None,
             row: None,
+            raw_body: None,
+            texts: BTreeMap::new(),
         }
     }
 
@@ -166,6 +174,27 @@ impl<'a> Letter<'a> {
             Tail::Original(tail) => Cow::Borrowed(tail.get(start..).unwrap_or_default()),
             Tail::Edited(tail) => Cow::Owned(tail.get(start..).unwrap_or_default().to_vec()),
         })
+    }
+
+    /// As [`Letter::body`], with line ends as on the wire, and what it cost to make them.
+    pub(crate) fn raw_body(&mut self) -> Option<(Rc<Cow<'a, [u8]>>, usize)> {
+        if let Some(body) = &self.raw_body {
+            return Some((body.clone(), 0));
+        }
+        let body = Rc::new(with_crlf(self.body()?));
+        self.raw_body = Some(body.clone());
+        let octets = body.len();
+        Some((body, octets))
+    }
+
+    /// The texts of a part that were kept, if they were.
+    pub(crate) fn texts(&self, part: usize) -> Option<Rc<Vec<Vec<u8>>>> {
+        self.texts.get(&part).cloned()
+    }
+
+    /// Keeps the texts of a part until the letter is changed.
+    pub(crate) fn keep_texts(&mut self, part: usize, texts: Rc<Vec<Vec<u8>>>) {
+        self.texts.insert(part, texts);
     }
 
     /// The message as its parts, and what it cost to find them; ranges are of [`Letter::octets`].
@@ -346,6 +375,7 @@ impl<'a> Letter<'a> {
 
     fn edited(&mut self) {
         self.header = Header::Edited;
-        (self.size, self.parts, self.row) = (None, None, None);
+        (self.size, self.parts, self.row, self.raw_body) = (None, None, None, None);
+        self.texts.clear();
     }
 }

@@ -18,8 +18,14 @@ pub const STEPS_MAX: u64 = 100_000;
 pub const WORK_MAX: u64 = 32 * 1024 * 1024;
 /// Octets that one step goes over where a text is only copied, folded or searched for another.
 pub const OCTETS_PER_STEP: usize = 32;
-/// Octets of a field that one step looks for addresses in.
-pub const ADDRESSES_PER_STEP: usize = 4;
+/// Octets of a field that one step looks for parameters in; looking for addresses takes a step for each.
+pub const PARAMETERS_PER_STEP: usize = 4;
+/// Octets of a part that one step makes text of for `extracttext`.
+pub const EXTRACTED_PER_STEP: usize = 2;
+/// Steps that making a regular expression takes, where a variable is in it.
+pub const REGEX_STEPS: usize = 20_000;
+/// Steps for each part that a test on bodies looks at.
+pub const PART_STEPS: usize = 8;
 /// Header fields that one step compares a name with.
 pub const FIELDS_PER_STEP: usize = 2;
 /// Octets of a part's header that one step looks for fields in.

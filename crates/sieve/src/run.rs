@@ -281,6 +281,11 @@ impl<'a> Run<'a> {
         self.budget.work(steps)
     }
 
+    /// Takes the price of comparing so many names with those of all fields.
+    pub(crate) fn look_up(&mut self, names: usize) -> Result<(), Failure> {
+        self.budget.work(names * self.letter.field_count() / limits::FIELDS_PER_STEP + 1)
+    }
+
     /// Takes the price of keeping so many octets.
     pub(crate) fn allocate(&mut self, octets: usize) -> Result<(), Failure> {
         self.budget.memory(octets)

@@ -4,6 +4,7 @@
 //! text. Bodies compare with CRLF as line ends, whatever the store has.
 
 use std::borrow::Cow;
+use std::rc::Rc;
 
 use crate::check::{Args, Checker, Extension, Kind, Signature, Tag, TakesTests, TestKind};
 use crate::limits;
@@ -61,9 +62,9 @@ impl Condition for Body {
     fn holds(&self, run: &mut Run<'_>) -> Result<bool, Failure> {
         let types = match &self.transform {
             Transform::Raw => {
-                let Some(body) = run.letter()?.body() else { return Ok(false) };
-                run.spend(body.len())?;
-                let values = [("body".to_owned(), with_crlf(body))];
+                let Some((body, made)) = run.letter()?.raw_body() else { return Ok(false) };
+                run.spend_steps(made / limits::DECODED_PER_STEP)?;
+                let values = [("body".to_owned(), Cow::Borrowed(&**body))];
                 return self.matcher.any(run, &values);
             }
             Transform::Text => vec![b"text".to_vec()],
@@ -83,21 +84,40 @@ impl Condition for Body {
         run.spend(message.len())?;
         let (tree, looked_at) = run.letter.parts();
         run.spend(looked_at)?;
-        let mut values: Vec<Value<'_>> = Vec::new();
-        for part in tree.walk() {
+        let mut found = Vec::new();
+        for (number, part) in tree.walk().into_iter().enumerate() {
+            run.spend_steps(limits::PART_STEPS)?;
             if types.iter().any(|media| is_of(part, media)) {
                 let name = format!("{}/{}", part.entity.media.kind, part.entity.media.subtype);
-                // Undoing transfer encodings is slower than searching.
-                let octets = part.entity.body.as_ref().map_or(0, |body| body.len());
-                run.spend_steps(octets / limits::DECODED_PER_STEP)?;
-                for text in strings(part, &message) {
-                    run.spend(text.len())?;
-                    values.push((name.clone(), text));
-                }
+                found.push((name, texts(run, number, part, &message)?));
             }
+        }
+        let mut values: Vec<Value<'_>> = Vec::new();
+        for (name, texts) in &found {
+            values.extend(texts.iter().map(|text| (name.clone(), Cow::Borrowed(&**text))));
         }
         self.matcher.any(run, &values)
     }
+}
+
+/// As [`strings`]; encodings are undone once for all tests.
+fn texts(
+    run: &mut Run<'_>,
+    number: usize,
+    part: &Part,
+    message: &[u8],
+) -> Result<Rc<Vec<Vec<u8>>>, Failure> {
+    if let Some(texts) = run.letter.texts(number) {
+        return Ok(texts);
+    }
+    // Undoing transfer encodings is slower than searching.
+    let octets = part.entity.body.as_ref().map_or(0, |body| body.len());
+    run.spend_steps(octets / limits::DECODED_PER_STEP)?;
+    let texts: Vec<Vec<u8>> = strings(part, message).into_iter().map(Cow::into_owned).collect();
+    run.allocate(texts.iter().map(Vec::len).sum())?;
+    let texts = Rc::new(texts);
+    run.letter.keep_texts(number, texts.clone());
+    Ok(texts)
 }
 
 /// What is looked at in a part (RFC 5173 §5.2): of containers only what isn't a part of its own.

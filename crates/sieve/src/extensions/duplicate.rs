@@ -76,6 +76,7 @@ impl Condition for Duplicate {
         if self.seconds == 0 {
             return Ok(false);
         }
+        run.look_up(1)?;
         let id = match &self.id {
             Id::Message => header(run, b"Message-ID"),
             Id::Header(name) => {
@@ -88,6 +89,7 @@ impl Condition for Duplicate {
             run.note(|| "there is no such field".to_owned());
             return Ok(false);
         };
+        run.spend_steps(id.len() / limits::DECODED_PER_STEP)?;
         let handle = match &self.handle {
             None => None,
             Some(handle) => Some(handle.value(run)?.into_owned()),
@@ -101,6 +103,7 @@ impl Condition for Duplicate {
         let seen = run.facts.past.remembers(MemoKind::Duplicate, &key);
         run.note(|| format!("{} was {}seen before", shown(&id), if seen { "" } else { "not " }));
         if !seen || self.from == From::Last {
+            run.allocate(key.len())?;
             run.remember(Memo { kind: MemoKind::Duplicate, key, seconds: self.seconds })?;
         }
         Ok(seen)

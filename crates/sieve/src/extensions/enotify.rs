@@ -136,6 +136,7 @@ impl Instruction for Notify {
     fn run(&self, run: &mut Run<'_>) -> Result<Flow, Failure> {
         // RFC 5435 §3.2: a method that isn't there, or is wrong, is an error.
         let method = Mailto::parse(&self.method.characters(run)?).map_err(Failure::new)?;
+        run.look_up(2)?;
         if is_automatic(run) {
             run.note(|| "notify: not about what was sent automatically".to_owned());
             return Ok(Flow::Next);

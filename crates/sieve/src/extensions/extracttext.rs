@@ -46,7 +46,7 @@ fn check(args: &Args<'_>, checker: &mut Checker<'_>) -> Result<Box<dyn Instructi
 impl Instruction for ExtractText {
     fn run(&self, run: &mut Run<'_>) -> Result<Flow, Failure> {
         let Some(at) = run.current.last().cloned() else { return Ok(Flow::Next) };
-        run.spend_steps(at.parts.body_octets(at.index) / limits::DECODED_PER_STEP + 1)?;
+        run.spend_steps(at.parts.body_octets(at.index) / limits::EXTRACTED_PER_STEP + 1)?;
         let text = at.parts.text(at.index).unwrap_or_default();
         let text = match self.first {
             None => text,

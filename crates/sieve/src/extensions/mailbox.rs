@@ -34,6 +34,7 @@ struct MailboxExists {
 impl Condition for MailboxExists {
     fn holds(&self, run: &mut Run<'_>) -> Result<bool, Failure> {
         for name in &self.names {
+            run.step()?;
             // A name that isn't UTF-8 is none of a mailbox.
             let name = String::from_utf8(name.value(run)?.into_owned()).ok();
             let exists = name.as_deref().is_some_and(|name| run.facts.mailboxes.exists(name));

@@ -83,6 +83,7 @@ fn look_up(
     annotation: &Text,
     run: &mut Run<'_>,
 ) -> Result<(String, Option<Vec<u8>>), Failure> {
+    run.step()?;
     let annotation = annotation.characters(run)?;
     let mailbox = mailbox.map(|mailbox| mailbox.characters(run)).transpose()?;
     let value = run.facts.mailboxes.metadata(mailbox.as_deref(), &annotation);

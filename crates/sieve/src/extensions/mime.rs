@@ -63,7 +63,7 @@ impl Scope {
     fn parts(self, run: &mut Run<'_>, names: usize) -> Result<Option<Looked>, Failure> {
         let (parts, range) = match (self, run.current.last().cloned()) {
             (Self::Message, _) | (Self::Part, None) => {
-                run.spend_steps(names * run.letter.field_count() / limits::FIELDS_PER_STEP + 1)?;
+                run.look_up(names)?;
                 return Ok(None);
             }
             (Self::Part, Some(at)) => (at.parts, at.index..at.index + 1),
@@ -144,8 +144,12 @@ impl Aspect {
         matcher: &Matcher,
     ) -> Result<Vec<Cow<'v, [u8]>>, Failure> {
         if let Self::Whole = self {
+            if memchr::memmem::find(&raw, b"=?").is_some() {
+                run.spend_steps(raw.len() / limits::DECODED_PER_STEP)?;
+            }
             return Ok(vec![crate::decode::value(raw)]);
         }
+        run.spend_steps(raw.len() / limits::PARAMETERS_PER_STEP)?;
         let parsed = Parameterized::parse(&raw);
         if let Self::Parameters(names) = self {
             let mut values = Vec::new();

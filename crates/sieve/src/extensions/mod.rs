@@ -11,7 +11,7 @@
 use crate::base;
 use crate::check::{CommandKind, Extension, TestKind};
 
-mod body;
+pub(crate) mod body;
 pub(crate) mod copy;
 mod date;
 pub(crate) mod duplicate;

@@ -66,6 +66,7 @@ impl Condition for SpecialUseExists {
             Some(mailbox) => Some(mailbox.characters(run)?),
         };
         for attribute in &self.attributes {
+            run.step()?;
             let attribute = attribute.characters(run)?;
             if !run.facts.mailboxes.has_special_use(mailbox.as_deref(), &attribute) {
                 run.note(|| format!("{attribute} isn't assigned"));

@@ -180,6 +180,9 @@ impl Matcher {
                 let patterns = match &key.patterns {
                     Some(patterns) => patterns,
                     None => {
+                        if self.match_type == MatchType::Regex {
+                            run.spend_steps(limits::REGEX_STEPS)?;
+                        }
                         let text = key.text.value(run)?;
                         made = self.patterns(&text).map_err(Failure::new)?;
                         &made

@@ -15,6 +15,7 @@ pub(crate) struct Parts {
     parts: Vec<Flat>,
     /// What parts were replaced by; what was in them is gone (RFC 5703 §5).
     replacements: RefCell<BTreeMap<usize, Replacement>>,
+    gone: RefCell<Vec<Range<usize>>>,
     state: Cell<State>,
 }
 
@@ -57,8 +58,8 @@ impl Parts {
         let mut parts = Vec::new();
         let (root, looked_at) = parse(&octets);
         root.flatten(&mut parts);
-        let (replacements, state) = (RefCell::default(), Cell::new(State::Same));
-        (Self { octets, parts, replacements, state }, looked_at)
+        let (replacements, gone) = (RefCell::default(), RefCell::default());
+        (Self { octets, parts, replacements, gone, state: Cell::new(State::Same) }, looked_at)
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -80,8 +81,7 @@ impl Parts {
 
     /// Whether a part went with one that it was in.
     pub(crate) fn is_gone(&self, index: usize) -> bool {
-        let replacements = self.replacements.borrow();
-        replacements.range(..index).any(|(outer, _)| self.once_within(*outer).contains(&index))
+        self.gone.borrow().iter().any(|gone| gone.contains(&index))
     }
 
     /// Looks at a part as it is now: its octets, where they are, and whether others are in it.
@@ -148,7 +148,11 @@ impl Parts {
     pub(crate) fn replace(&self, index: usize, octets: Vec<u8>) {
         let (Part { entity, structure }, _) = parse(&octets);
         let shape = if structure == Structure::Leaf { Shape::Leaf } else { Shape::Container };
-        self.replacements.borrow_mut().insert(index, Replacement { octets, entity, shape });
+        let earlier =
+            self.replacements.borrow_mut().insert(index, Replacement { octets, entity, shape });
+        if earlier.is_none() && !self.once_within(index).is_empty() {
+            self.gone.borrow_mut().push(self.once_within(index));
+        }
         if self.state.get() == State::Same {
             self.state.set(State::Behind);
         }
