@@ -18,7 +18,7 @@
 //! | 3.2 | MUST have `require` first | `requires` |
 //! | 4 | MUST have keep, discard, redirect; SHOULD have fileinto | `examples` |
 //! | 4.2 | MUST keep Received and add to them | mda: `what_is_sent_on_has_left_before_anything_is_answered` |
-//! | 4.2 | MUST keep an empty sender empty | mda: carry_out takes the reverse-path as it came |
+//! | 4.2 | MUST keep an empty sender empty | mda: `what_is_sent_on_has_left_before_anything_is_answered` |
 //! | 4.2, 10 (1) | MUST break loops | mda: `m10_what_comes_back_is_a_loop` |
 //! | 4.2, 10 (2) | MUST limit redirects | `m10_redirects_and_actions_are_few` |
 //! | 4.2 | MUST NOT cancel the implicit keep by a redirect that is ignored | mda: `what_scripts_come_to` |
