@@ -163,6 +163,16 @@ impl<'a> Letter<'a> {
         self.fields.iter().any(|field| field.is(name))
     }
 
+    /// The fields, one a line that ends in CRLF.
+    pub(crate) fn unfolded(&self) -> Vec<u8> {
+        let line = |field: &Field<'_>| {
+            let is_kept = |octet: &u8| !matches!(octet, b'\r' | b'\n');
+            let octets = field.raw.iter().copied().filter(is_kept);
+            octets.chain(*b"\r\n").collect::<Vec<u8>>()
+        };
+        self.fields.iter().flat_map(line).collect()
+    }
+
     /// What follows the empty line; `None` where there is none.
     pub(crate) fn body(&self) -> Option<Cow<'a, [u8]>> {
         let start = match self.tail.octets() {

@@ -29,6 +29,7 @@ pub(crate) mod ihave;
 pub(crate) mod imap4flags;
 pub(crate) mod include;
 pub(crate) mod index;
+mod lines;
 pub(crate) mod mailbox;
 pub(crate) mod metadata;
 pub(crate) mod mime;
@@ -78,6 +79,7 @@ const TABLE: &[&Extension] = &[
     &enotify::EXTENSION,
     &fcc::EXTENSION,
     &include::EXTENSION,
+    &lines::EXTENSION,
     &enclose::EXTENSION,
     &extracttext::EXTENSION,
     &foreverypart::EXTENSION,

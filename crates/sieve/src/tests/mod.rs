@@ -4,6 +4,7 @@
 
 use crate::{Action, Content, Create, Facts, Filing, Message, Outcome, compile};
 
+mod lines;
 mod printing;
 mod programs;
 mod regex;
