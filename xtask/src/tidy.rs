@@ -16,6 +16,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("protocol", &[]),
     ("pop3", &["protocol"]),
     ("sieve", &["protocol"]),
+    ("import", &["sieve"]),
     ("disk", &[]),
     ("store", &["disk", "protocol"]),
     ("queue", &["disk", "protocol"]),
@@ -24,7 +25,10 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("observe", &[]),
     ("net", &[]),
     ("mta", &["protocol", "queue", "disk", "accounts", "config", "observe", "net"]),
-    ("mda", &["protocol", "sieve", "store", "disk", "accounts", "config", "observe", "net"]),
+    (
+        "mda",
+        &["protocol", "sieve", "import", "store", "disk", "accounts", "config", "observe", "net"],
+    ),
     ("maa", &["protocol", "pop3", "accounts", "config", "observe", "net"]),
     ("mua", &["protocol", "pop3", "queue", "disk", "store", "config", "observe", "net"]),
     ("operator", &["protocol", "accounts", "config", "observe", "net"]),
@@ -34,7 +38,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
 const MAY_LINK_TOKIO: &[&str] = &["net", "mta", "mda", "maa", "mua", "operator", "queue"];
 
 /// Crates whose code takes bytes and time and gives steps: no socket, no clock, no disk.
-const SANS_IO: &[&str] = &["protocol", "pop3", "sieve"];
+const SANS_IO: &[&str] = &["protocol", "pop3", "sieve", "import"];
 const NOT_IN_SANS_IO: &[&str] = &[
     "Instant::now",
     "SystemTime::now",

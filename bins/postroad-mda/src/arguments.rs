@@ -4,7 +4,9 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
+
+use crate::import::Language;
 
 /// Files letters in Maildirs: a server for LMTP, or one letter on standard input.
 #[derive(Debug, Parser)]
@@ -38,6 +40,23 @@ pub(crate) enum Command {
         #[command(subcommand)]
         tool: Tool,
     },
+    /// Writes rules of another delivery agent as Sieve, and says what has no equivalent.
+    Import(Import),
+}
+
+/// Exit code 0: all is there; 1: something has no equivalent; 2: the file can't be read.
+#[derive(Debug, Args)]
+pub(crate) struct Import {
+    /// Whose rules they are.
+    pub(crate) language: Language,
+    /// The file: ~/.procmailrc, ~/.mailfilter, ~/.forward.
+    pub(crate) file: PathBuf,
+    /// A new file for the script, in place of standard output.
+    #[arg(long)]
+    pub(crate) output: Option<PathBuf>,
+    /// A folder for the scripts that lines for a shell become, as ~/.postroad/programs.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) programs: Option<PathBuf>,
 }
 
 /// Exit code 0: all is well; 1: the script has mistakes; 2: it can't be read.

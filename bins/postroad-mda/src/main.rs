@@ -5,6 +5,7 @@
 //!   procmail, maildrop or dovecot-lda. `postroad-mda -l` speaks LMTP on standard input and output.
 //!
 //! - `postroad-mda sieve check|test|format FILE` looks at a user's rules; it ends with 0, 1 or 2.
+//! - `postroad-mda import procmail|mailfilter|forward FILE` makes such rules of another agent's; it ends likewise.
 //!
 //! A delivery's exit codes are 0 (filed and safe), 67 (no such user), 75 (try later) and 77 (refused), and no
 //! others: whatever else a program might end with, some MTA takes for a bounce.
@@ -25,6 +26,7 @@ use postroad_mda::oneshot::{self, Environment, Exit, Personality, Verdict, Wante
 use postroad_mda::programs;
 
 mod arguments;
+mod import;
 mod server;
 mod sieve;
 
@@ -63,6 +65,7 @@ fn command(words: Vec<OsString>) -> u8 {
             deliver(Personality::Postroad, flags).code()
         }
         Ok(Arguments { command: Command::Sieve { tool } }) => sieve::run(tool),
+        Ok(Arguments { command: Command::Import(wanted) }) => import::run(&wanted),
         Err(error) if error.kind() == ErrorKind::DisplayHelp => {
             // Nobody reads: nobody misses it.
             let _ = error.print();

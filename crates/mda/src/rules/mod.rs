@@ -35,6 +35,7 @@ use crate::letter::Came;
 use crate::submit::{Outgoing, SubmitError, Submitter};
 
 mod carry_out;
+pub mod import;
 mod memory;
 mod plan;
 mod programs;

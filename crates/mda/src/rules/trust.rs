@@ -9,7 +9,7 @@ use rustix::fs::OFlags;
 
 /// Why a script that is there is not run. All of it is for an operator or the user to mend; letters wait.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Unusable {
+pub enum Unusable {
     /// The system said no.
     #[error("cannot read the rules in {}", path.display())]
     Read {
@@ -40,6 +40,12 @@ impl Owners {
             us: rustix::process::geteuid().as_raw(),
             mailbox: std::fs::symlink_metadata(mailbox).ok().map(|metadata| metadata.uid()),
         }
+    }
+
+    /// As somebody else sees it.
+    #[cfg(test)]
+    pub(super) fn of_nobody(us: u32) -> Self {
+        Self { us, mailbox: None }
     }
 
     /// Root may do anything anyway.
