@@ -11,6 +11,7 @@
 //! - [`volume`]: a file system of the test's own, to be filled up and have its power cut;
 //! - [`memory`]: processes that may have so much memory and no more;
 //! - [`chance`]: random moments that a seed repeats;
+//! - [`hang`]: files and folders that don't answer;
 //! - [`fickle`]: a delivery agent that says what the test tells it to;
 //! - [`process`]: processes that end with the test, and waiting for a condition instead of sleeping.
 //!
@@ -22,6 +23,7 @@
 pub mod chance;
 pub mod corpus;
 pub mod fickle;
+pub mod hang;
 pub mod load;
 pub mod memory;
 pub mod peers;

@@ -70,6 +70,29 @@ impl Volume {
         }
     }
 
+    /// The mounts that whoever enters here sees: this volume's, and those of [`Volume::mount_at`].
+    pub(crate) fn mounts(&self) -> PathBuf {
+        format!("/proc/{}/ns/mnt", self.holder.id()).into()
+    }
+
+    /// Lets a folder on it be seen at another place, on a stage that stands on it.
+    ///
+    /// # Errors
+    ///
+    /// When it can't be mounted there.
+    pub fn mount_at(&self, relative: &str, place: &Path) -> Result<()> {
+        let folder = self.folder.path().join("mounted").join(relative);
+        run(self.operator().args(["mount", "--bind"]).arg(folder).arg(place))?;
+        Ok(())
+    }
+
+    /// Whoever sees its mounts; a command follows.
+    fn operator(&self) -> Command {
+        let mut operator = Command::new("nsenter");
+        operator.arg(format!("--mount={}", self.mounts().display()));
+        operator
+    }
+
     /// A path on it, the same after it was mounted again.
     #[must_use]
     pub fn path(&self, relative: &str) -> PathBuf {
@@ -167,9 +190,8 @@ impl Volume {
         // The kernel knows the old device by its error as long as files are open there: it gets another one.
         let script = "umount --lazy \"$1\" && { e2fsck -fp \"$0\" || [ $? = 1 ]; } && \
              device=$(losetup --find --show \"$0\") && mount \"$device\" \"$1\" && losetup --detach \"$device\"";
-        let mounts = format!("--mount=/proc/{}/ns/mnt", self.holder.id());
-        let mut operator = Command::new("nsenter");
-        operator.args([&mounts, "sh", "-c", script]);
+        let mut operator = self.operator();
+        operator.args(["sh", "-c", script]);
         run(operator.args(["image", "mounted"].map(|name| self.folder.path().join(name))))?;
         Ok(())
     }

@@ -35,6 +35,13 @@ pub(crate) enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         flags: Vec<OsString>,
     },
+    /// The same, watched by a process of its own: where it is killed, that is "try later", too.
+    #[command(disable_help_flag = true)]
+    Watched {
+        /// "postroad-mda --help" lists them.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        flags: Vec<OsString>,
+    },
     /// A user's rules: what is wrong with them, what they would do.
     Sieve {
         #[command(subcommand)]

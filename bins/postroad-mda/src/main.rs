@@ -2,7 +2,8 @@
 //!
 //! - `postroad-mda serve [--config FILE]` is the LMTP server; `postroad up` and the systemd unit start it so.
 //! - `postroad-mda deliver [flags]`, or without `deliver`, files one letter from standard input, as MTAs call
-//!   procmail, maildrop or dovecot-lda. `postroad-mda -l` speaks LMTP on standard input and output.
+//!   procmail, maildrop or dovecot-lda. `postroad-mda watched [flags]` does so by a second process, whose being killed
+//!   is "try later" with every MTA. `postroad-mda -l` speaks LMTP on standard input and output.
 //!
 //! - `postroad-mda sieve check|test|format FILE` looks at a user's rules; it ends with 0, 1 or 2.
 //! - `postroad-mda import procmail|mailfilter|forward FILE` makes such rules of another agent's; it ends likewise.
@@ -29,6 +30,7 @@ mod arguments;
 mod import;
 mod server;
 mod sieve;
+mod watched;
 
 use arguments::{Arguments, Command};
 
@@ -64,6 +66,7 @@ fn command(words: Vec<OsString>) -> u8 {
         Ok(Arguments { command: Command::Deliver { flags } }) => {
             deliver(Personality::Postroad, flags).code()
         }
+        Ok(Arguments { command: Command::Watched { flags } }) => watched::run(&flags).code(),
         Ok(Arguments { command: Command::Sieve { tool } }) => sieve::run(tool),
         Ok(Arguments { command: Command::Import(wanted) }) => import::run(&wanted),
         Err(error) if error.kind() == ErrorKind::DisplayHelp => {

@@ -433,3 +433,36 @@ fn rules_in_a_home_ours_before_dovecots() {
     Called(call().unwrap()).ends(0, "");
     assert_eq!(folders(&home), [".Ours", ".Theirs"]);
 }
+
+/// OpenSMTPD gives a letter back whose delivery was killed.
+#[test]
+fn a_watched_delivery_that_is_killed_is_try_later() {
+    use rustix::process::{Pid, Signal, kill_process};
+    let place = Place::new();
+    let config = place.path("postroad.toml");
+    let call = ["watched", "--config", config.to_str().unwrap(), "-d"];
+    place.run(&[&call[..], &["alice"]].concat(), &[], LETTER.as_bytes()).ends(0, "");
+    place.run(&[&call[..], &["nobody-of-ours"]].concat(), &[], b"A: b\n").ends(67, "5.1.1 ");
+    for (who, signal) in [("delivery", Signal::KILL), ("watcher", Signal::TERM)] {
+        let mut watcher = Command::new(env!("CARGO_BIN_EXE_postroad-mda"))
+            .args(call)
+            .arg("alice")
+            .stdin(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // Longer than a pipe holds: when it is written, the letter is being read.
+        let mut letter = watcher.stdin.take().unwrap();
+        letter.write_all(b"A: b\n\n").unwrap();
+        letter.write_all(&vec![b'x'; 1 << 20]).unwrap();
+        let id = watcher.id();
+        let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap();
+        let delivery = Pid::from_raw(children.trim().parse().unwrap()).unwrap();
+        let whom = if who == "watcher" { Pid::from_child(&watcher) } else { delivery };
+        kill_process(whom, signal).unwrap();
+        let called = Called(watcher.wait_with_output().unwrap());
+        drop(letter);
+        called.ends(75, "4.3.0 The delivery was ended by ");
+    }
+    assert_eq!(place.letters("mail/alice").len(), 1);
+}

@@ -22,16 +22,19 @@ pub enum Packages {
     Exim,
     /// OpenSMTPD.
     OpenSmtpd,
+    /// sendmail, with what makes its settings.
+    Sendmail,
 }
 
 impl Packages {
-    pub(super) const ALL: [Self; 3] = [Self::Most, Self::Exim, Self::OpenSmtpd];
+    pub(super) const ALL: [Self; 4] = [Self::Most, Self::Exim, Self::OpenSmtpd, Self::Sendmail];
 
     fn names(self) -> &'static [&'static str] {
         match self {
             Self::Most => MOST,
-            Self::Exim => &["exim4-base", "exim4-daemon-light"],
-            Self::OpenSmtpd => &["opensmtpd"],
+            Self::Exim => &["exim4-base", "exim4-daemon-light", "strace"],
+            Self::OpenSmtpd => &["opensmtpd", "strace"],
+            Self::Sendmail => &["m4", "sendmail-base", "sendmail-bin", "sendmail-cf", "strace"],
         }
     }
 

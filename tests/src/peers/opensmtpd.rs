@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use anyhow::Result;
 
 use super::Stage;
-use crate::process::{Process, free_port, listens};
+use crate::process::{Process, free_port, listens, run};
 
 /// What a test wants OpenSMTPD to do with mail, in the language of its settings.
 #[derive(Debug, Clone, Default)]
@@ -32,7 +32,7 @@ impl OpenSmtpdSetup {
 pub struct OpenSmtpd {
     /// Where it takes SMTP.
     pub smtp: SocketAddr,
-    _process: Process,
+    process: Process,
 }
 
 impl OpenSmtpd {
@@ -67,6 +67,29 @@ impl OpenSmtpd {
         );
         let mut process = stage.serve("opensmtpd", "sh", &["-c", &start])?;
         process.until("listened", || listens(smtp))?;
-        Ok(Self { smtp, _process: process })
+        Ok(Self { smtp, process })
+    }
+
+    /// What it logged.
+    #[must_use]
+    pub fn log(&self) -> String {
+        self.process.log()
+    }
+
+    /// Gives it a command by smtpctl, and what that says.
+    ///
+    /// # Errors
+    ///
+    /// When it refuses.
+    pub fn control(&self, stage: &Stage, command: &str) -> Result<String> {
+        let smtpctl = format!(
+            // It looks whether the program is the queue's group's: a copy is, on an unpacked package nothing.
+            "mount --bind {} /var && cp /usr/sbin/smtpctl {copy} && chgrp opensmtpq {copy} && chmod g+s {copy} && \
+             mount --bind {copy} /usr/sbin/smtpctl && exec smtpctl {command}",
+            stage.path("var").display(),
+            copy = stage.path("smtpctl").display()
+        );
+        let output = run(stage.command("sh").args(["-c", &smtpctl]))?;
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
 }

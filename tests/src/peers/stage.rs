@@ -11,6 +11,7 @@ use tempfile::TempDir;
 
 use crate::process::{Ending, Process};
 use crate::suite;
+use crate::volume::Volume;
 
 /// Everybody's password on every stage.
 pub const PASSWORD: &str = "correct-horse";
@@ -24,7 +25,7 @@ pub struct User {
     pub id: u32,
 }
 
-/// The users that receive mail.
+/// The users that receive mail; a test may add more.
 const PEOPLE: &[User] = &[User { name: "alice", id: 64_201 }, User { name: "bob", id: 64_202 }];
 
 /// The users that the peers' packages would have made.
@@ -38,6 +39,8 @@ const DAEMONS: &[User] = &[
     User { name: "Debian-exim", id: 64_107 },
     User { name: "opensmtpd", id: 64_108 },
     User { name: "opensmtpq", id: 64_109 },
+    User { name: "postroad-mail", id: 64_110 },
+    User { name: "smmsp", id: 64_111 },
 ];
 
 /// A folder of the test's own that lies over `/etc` and `/usr` for the peers that it runs.
@@ -47,6 +50,8 @@ const DAEMONS: &[User] = &[
 pub struct Stage {
     folder: TempDir,
     tree: PathBuf,
+    /// Whose mounts are seen on it, beside the system's.
+    mounts: Option<PathBuf>,
 }
 
 impl Stage {
@@ -54,7 +59,7 @@ impl Stage {
         let folder = tempfile::Builder::new().prefix("postroad-stage-").tempdir()?;
         // Peers drop their rights, and must still reach what is theirs.
         fs::set_permissions(folder.path(), Permissions::from_mode(0o755))?;
-        let stage = Self { folder, tree };
+        let stage = Self { folder, tree, mounts: None };
         for name in ["etc", "usr/bin", "usr/sbin", "home", "log"] {
             fs::create_dir_all(stage.path(name))?;
         }
@@ -63,6 +68,11 @@ impl Stage {
             stage.add_users()?;
         }
         Ok(stage)
+    }
+
+    /// Has all that is started from now on see a volume, and what is mounted beside it.
+    pub fn stand_on(&mut self, volume: &Volume) {
+        self.mounts = Some(volume.mounts());
     }
 
     /// A path in the stage's folder.
@@ -122,7 +132,7 @@ impl Stage {
     /// A program on the stage, to run to its end. Its process id is that of the program.
     #[must_use]
     pub fn command(&self, program: &str) -> Command {
-        let mut command = namespace();
+        let mut command = self.namespace();
         self.enter(&mut command, program);
         command
     }
@@ -148,12 +158,19 @@ impl Stage {
     ///
     /// When it can't be started.
     pub fn serve(&self, name: &str, program: &str, arguments: &[&str]) -> Result<Process> {
-        let mut command = namespace();
+        let mut command = self.namespace();
         // Killing the first process of a PID namespace ends all others in it.
         command.args(["--pid", "--fork", "--kill-child", "--mount-proc"]);
         self.enter(&mut command, program);
         command.args(arguments);
         Process::spawn(name, command, &self.path("log"), Ending::Sudden)
+    }
+
+    fn namespace(&self) -> Command {
+        let Some(mounts) = &self.mounts else { return namespace() };
+        let mut command = Command::new("nsenter");
+        command.arg(format!("--mount={}", mounts.display())).args(["unshare", "--mount"]);
+        command
     }
 
     fn enter(&self, command: &mut Command, program: &str) {
@@ -169,21 +186,34 @@ impl Stage {
     }
 
     fn add_users(&self) -> Result<()> {
-        let (mut passwd, mut group) =
-            (fs::read_to_string("/etc/passwd")?, fs::read_to_string("/etc/group")?);
-        for User { name, id } in PEOPLE.iter().chain(DAEMONS) {
-            let home = self.path("home").join(name);
-            passwd.retain_lines(name);
-            group.retain_lines(name);
-            passwd.push_str(&format!("{name}:x:{id}:{id}:{name}:{}:/bin/sh\n", home.display()));
-            group.push_str(&format!("{name}:x:{id}:\n"));
+        for database in ["etc/passwd", "etc/group"] {
+            self.write(database, &fs::read_to_string(Path::new("/").join(database))?)?;
         }
-        self.write("etc/passwd", &passwd)?;
-        self.write("etc/group", &group)?;
-        for User { name, id } in PEOPLE {
-            let home = self.path("home").join(name);
-            fs::create_dir(&home)?;
-            chown(&home, Some(*id), Some(*id))?;
+        DAEMONS.iter().try_for_each(|user| self.add_user(user))?;
+        PEOPLE.iter().try_for_each(|user| self.add_person(user))
+    }
+
+    /// Adds a user that receives mail, with a home.
+    ///
+    /// # Errors
+    ///
+    /// When the system refuses.
+    pub fn add_person(&self, user: &User) -> Result<()> {
+        self.add_user(user)?;
+        let home = self.path("home").join(user.name);
+        fs::create_dir(&home)?;
+        chown(&home, Some(user.id), Some(user.id))?;
+        Ok(())
+    }
+
+    fn add_user(&self, User { name, id }: &User) -> Result<()> {
+        let home = self.path("home").join(name);
+        let passwd = format!("{name}:x:{id}:{id}:{name}:{}:/bin/sh\n", home.display());
+        for (database, line) in [("etc/passwd", passwd), ("etc/group", format!("{name}:x:{id}:\n"))]
+        {
+            let mut text = fs::read_to_string(self.path(database))?;
+            text.retain_lines(name);
+            self.write(database, &(text + &line))?;
         }
         Ok(())
     }

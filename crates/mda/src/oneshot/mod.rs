@@ -29,6 +29,7 @@ mod inherited;
 mod input;
 mod personality;
 mod recipient;
+mod second_process;
 mod signals;
 mod watch;
 
@@ -38,6 +39,7 @@ use delivery::Delivery;
 pub(crate) use input::Input;
 pub use personality::Personality;
 use recipient::SettingsFrom;
+pub use second_process::by_second_process;
 use signals::Signals;
 use watch::{Clock, within};
 

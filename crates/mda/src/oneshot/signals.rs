@@ -46,6 +46,11 @@ impl Signals {
         Ok(ending)
     }
 
+    /// Waits for the next one that asks us to end.
+    pub(super) fn wait(&self) -> Result<(), Errno> {
+        self.0.wait().map(drop)
+    }
+
     /// To wait for the next one that asks us to end, or for somebody's word.
     pub(super) fn wakeable(&self) -> io::Result<Wakeable> {
         let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;

@@ -1,0 +1,92 @@
+//! The transfer agents that deliver by ours: what they say of a letter, what waits with them.
+
+use std::net::SocketAddr;
+
+use anyhow::Result;
+use postroad_tests::peers::{Exim, OpenSmtpd, Postfix, Stage};
+use postroad_tests::process::run;
+
+/// A running one.
+pub(crate) trait Mta {
+    /// Where it takes SMTP.
+    fn smtp(&self) -> SocketAddr;
+    /// Its log.
+    fn log(&self) -> String;
+    /// What it says in a line of its log where it puts a letter off.
+    fn puts_off(&self) -> &'static str;
+    /// What waits with it, as it lists it.
+    fn queue(&self, stage: &Stage) -> Result<String>;
+    /// Asks it to try all that waits.
+    fn try_again(&self, stage: &Stage) -> Result<()>;
+}
+
+fn said_by(stage: &Stage, program: &str, arguments: &[&str]) -> Result<String> {
+    let output = run(stage.command(program).args(arguments))?;
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+impl Mta for Postfix {
+    fn smtp(&self) -> SocketAddr {
+        self.smtp
+    }
+
+    fn log(&self) -> String {
+        self.log()
+    }
+
+    fn puts_off(&self) -> &'static str {
+        "status=deferred"
+    }
+
+    fn queue(&self, stage: &Stage) -> Result<String> {
+        said_by(stage, "postqueue", &["-p"])
+    }
+
+    fn try_again(&self, stage: &Stage) -> Result<()> {
+        said_by(stage, "postqueue", &["-f"]).map(drop)
+    }
+}
+
+impl Mta for Exim {
+    fn smtp(&self) -> SocketAddr {
+        self.smtp
+    }
+
+    fn log(&self) -> String {
+        self.log()
+    }
+
+    fn puts_off(&self) -> &'static str {
+        " == "
+    }
+
+    fn queue(&self, stage: &Stage) -> Result<String> {
+        said_by(stage, "exim4", &["-bp"])
+    }
+
+    fn try_again(&self, stage: &Stage) -> Result<()> {
+        said_by(stage, "exim4", &["-qff"]).map(drop)
+    }
+}
+
+impl Mta for OpenSmtpd {
+    fn smtp(&self) -> SocketAddr {
+        self.smtp
+    }
+
+    fn log(&self) -> String {
+        self.log()
+    }
+
+    fn puts_off(&self) -> &'static str {
+        "result=TempFail"
+    }
+
+    fn queue(&self, stage: &Stage) -> Result<String> {
+        self.control(stage, "show queue")
+    }
+
+    fn try_again(&self, stage: &Stage) -> Result<()> {
+        self.control(stage, "schedule all").map(drop)
+    }
+}

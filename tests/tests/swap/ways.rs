@@ -1,0 +1,103 @@
+//! Each way to call us.
+
+use anyhow::Result;
+use postroad_tests::peers::{
+    Exim, EximSetup, OpenSmtpd, OpenSmtpdSetup, Packages, Postfix, PostfixSetup,
+};
+
+use crate::host::{DOMAIN, Host, Owner};
+use crate::{Stranger, Way, check, lines};
+
+/// Postfix with the lines of a way, and what a host of its own has.
+fn postfix(host: &Host, way: &str, more: &str) -> Result<Postfix> {
+    let lines = |file: &str| lines::of(host, "postfix.md", &format!("{file} {way}"));
+    let main = format!("{}{more}", lines("main.cf")?);
+    let master = if way == "pipe" { lines("master.cf")? } else { String::new() };
+    Postfix::start(&host.stage, &PostfixSetup { main, master })
+}
+
+/// What its own users' domain is.
+fn local() -> String {
+    format!("mydestination = {DOMAIN}\nrecipient_delimiter = +\n")
+}
+
+#[test]
+fn postfix_by_mailbox_command() -> Result<()> {
+    let Some(mut host) = Host::set_up(Packages::Most, Owner::Themselves)? else { return Ok(()) };
+    let postfix = postfix(&host, "mailbox_command", &local())?;
+    let stranger = Stranger::Theirs("5.1.1", "unknown user: \"stranger\"");
+    check(&mut host, &postfix, Way { stranger, ..Way::default() })
+}
+
+#[test]
+fn postfix_by_lmtp_over_a_unix_socket() -> Result<()> {
+    let Some(mut host) = Host::set_up(Packages::Most, Owner::Agent)? else { return Ok(()) };
+    host.serve()?;
+    let postfix = postfix(&host, "mailbox_transport", &local())?;
+    check(&mut host, &postfix, Way { is_lmtp: true, ..Way::default() })
+}
+
+#[test]
+fn postfix_by_lmtp_over_tcp() -> Result<()> {
+    let Some(mut host) = Host::set_up(Packages::Most, Owner::Agent)? else { return Ok(()) };
+    host.serve()?;
+    let postfix = postfix(&host, "virtual_transport", "")?;
+    check(&mut host, &postfix, Way { is_lmtp: true, ..Way::default() })
+}
+
+#[test]
+fn postfix_by_pipe() -> Result<()> {
+    let Some(mut host) = Host::set_up(Packages::Most, Owner::Agent)? else { return Ok(()) };
+    let postfix = postfix(&host, "pipe", "")?;
+    check(&mut host, &postfix, Way::default())
+}
+
+fn exim(host: &Host, way: &str) -> Result<Exim> {
+    let lines = |part: &str| lines::of(host, "exim.md", &format!("{part} {way}"));
+    let setup = EximSetup {
+        main: format!("domainlist local_domains = {DOMAIN}\n"),
+        routers: lines("routers")?,
+        transports: lines("transports")?,
+    };
+    Exim::start(&host.stage, &setup)
+}
+
+#[test]
+fn exim_by_pipe() -> Result<()> {
+    let Some(mut host) = Host::set_up(Packages::Exim, Owner::Themselves)? else { return Ok(()) };
+    let exim = exim(&host, "pipe")?;
+    let stranger = Stranger::Theirs("5.0.0", "Unknown user");
+    check(&mut host, &exim, Way { stranger, ..Way::default() })
+}
+
+#[test]
+fn exim_by_lmtp() -> Result<()> {
+    let Some(mut host) = Host::set_up(Packages::Exim, Owner::Agent)? else { return Ok(()) };
+    host.serve()?;
+    let exim = exim(&host, "lmtp")?;
+    check(&mut host, &exim, Way { is_lmtp: true, ..Way::default() })
+}
+
+fn opensmtpd(host: &Host, way: &str) -> Result<OpenSmtpd> {
+    let rules = lines::of(host, "opensmtpd.md", &format!("smtpd.conf {way}"))?;
+    OpenSmtpd::start(&host.stage, &OpenSmtpdSetup { rules })
+}
+
+#[test]
+fn opensmtpd_by_mda() -> Result<()> {
+    let Some(mut host) = Host::set_up(Packages::OpenSmtpd, Owner::Themselves)? else {
+        return Ok(());
+    };
+    let opensmtpd = opensmtpd(&host, "mda")?;
+    check(&mut host, &opensmtpd, Way { stranger: Stranger::TurnedAway, ..Way::default() })
+}
+
+#[test]
+fn opensmtpd_by_lmtp() -> Result<()> {
+    let Some(mut host) = Host::set_up(Packages::OpenSmtpd, Owner::Agent)? else { return Ok(()) };
+    host.serve()?;
+    let opensmtpd = opensmtpd(&host, "lmtp")?;
+    let stranger = Stranger::TurnedAway;
+    let way = Way { is_lmtp: true, never_refuses: true, stranger, ..Way::default() };
+    check(&mut host, &opensmtpd, way)
+}
