@@ -22,6 +22,7 @@ mod exim;
 mod nsd;
 mod opensmtpd;
 mod postfix;
+mod sendmail;
 mod sink;
 mod stage;
 
@@ -32,6 +33,7 @@ pub use exim::{Exim, EximSetup};
 pub use nsd::{DeadNameServer, Nsd};
 pub use opensmtpd::{OpenSmtpd, OpenSmtpdSetup};
 pub use postfix::{Postfix, PostfixSetup};
+pub use sendmail::Sendmail;
 pub use sink::{Sink, Source};
 pub use stage::{PASSWORD, Stage, User};
 

@@ -18,7 +18,7 @@ pub(crate) const DOMAIN: &str = "our.test";
 
 /// Who gets a letter, each into another trouble; and who sent them, and so gets those that come back.
 const PEOPLE: &[&str] =
-    &["sender", "fine", "refuses", "full", "locked", "broken", "panic", "slow", "killed"];
+    &["sender", "fine", "refuses", "full", "quota", "locked", "broken", "panic", "slow", "killed"];
 
 /// The first of their user ids.
 const FIRST_ID: u32 = 64_301;
@@ -40,6 +40,9 @@ exec /mnt/postroad-mda "$@"
 
 /// The file that says so, as long as it is there.
 const NO_RANDOM_OCTETS: &str = "no-random-octets";
+
+/// A letter that says of itself that it is as large as all letters of one user may be.
+const OLD_LETTER: &str = "Maildir/cur/1.a.host,S=16384:2,S";
 
 /// Whose the mailboxes are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,7 +81,8 @@ impl Host {
              delivery_time_max = \"3s\"\n",
             home = home.display()
         );
-        let site = Site::new(&Settings { mda, ..Settings::default() })?;
+        let tables = "[mda.quota]\nstorage = \"16KiB\"\nwarn_at = []\n".into();
+        let site = Site::new(&Settings { mda, tables, ..Settings::default() })?;
         let users = fs::read_to_string(site.path("users"))?;
         let hash = users.lines().find_map(|line| line.strip_prefix("alice:")).context("alice")?;
         let users: Vec<String> = PEOPLE.iter().map(|name| format!("{name}:{hash}\n")).collect();
@@ -120,6 +124,10 @@ impl Host {
                 fs::create_dir_all(self.home(user, folder))?;
                 own(folder)?;
             }
+            if *user == "quota" {
+                fs::write(self.home(user, OLD_LETTER), "old")?;
+                own(OLD_LETTER)?;
+            }
             let script = match *user {
                 "refuses" => "require \"reject\";\nreject \"Write to Bob instead.\";\n",
                 "broken" => "fileint \"Lists\";\n",
@@ -147,6 +155,9 @@ impl Host {
         self.volume.make_room()?;
         fs::set_permissions(self.home("locked", "Maildir/tmp"), Permissions::from_mode(0o700))?;
         fs::remove_file(self.stage.path(NO_RANDOM_OCTETS))?;
+        // As by a program that knows nothing of quotas: what was counted counts no more.
+        fs::remove_file(self.home("quota", OLD_LETTER))?;
+        fs::remove_file(self.home("quota", "Maildir/maildirsize"))?;
         (self.slow, self.killed) = (None, None);
         // A server leaves a mailbox that hung alone for a minute; one that was started anew knows of none.
         self.serve_again()

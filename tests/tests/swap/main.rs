@@ -37,6 +37,7 @@ const TABLE: &[(&str, Becomes)] = &[
     ("stranger", GivenBack("5.1.1", "No such user here")),
     ("refuses", GivenBack("5.7.1", "Write to Bob instead.")),
     ("full", PutOff(&["4.3.1"])),
+    ("quota", PutOff(&["4.2.2"])),
     ("locked", PutOff(&["4.3.0"])),
     ("broken", Filed),
     ("panic", PutOff(&["4.3.0"])),
@@ -83,7 +84,7 @@ impl Way {
 
 /// Sends all letters, looks what becomes of each, mends all, and looks again.
 pub(crate) fn check(host: &mut Host, mta: &dyn Mta, way: Way) -> Result<()> {
-    let context = |host: &Host| format!("{}\n{}", mta.log(), host.said());
+    let context = |host: &Host| format!("{}\n{}", mta.log(&host.stage), host.said());
     let (later, at_first): (Vec<_>, Vec<_>) = TABLE
         .iter()
         .map(|(user, becomes)| (*user, way.becomes(user, *becomes)))
@@ -91,7 +92,11 @@ pub(crate) fn check(host: &mut Host, mta: &dyn Mta, way: Way) -> Result<()> {
         .partition(|(user, _)| *user == "killed" || (way.is_lmtp && *user == "panic"));
     let table = [&at_first[..], &later[..]].concat();
     if matches!(way.stranger, Stranger::TurnedAway) {
-        ensure!(send(mta, "stranger").is_err_and(|error| error.to_string().contains("550")));
+        let turned_away = send(mta, "stranger");
+        ensure!(
+            turned_away.as_ref().is_err_and(|error| error.to_string().contains("code: 550")),
+            "{turned_away:?}"
+        );
     }
     for (user, _) in &at_first {
         send(mta, user)?;
@@ -186,7 +191,7 @@ fn becomes_of(host: &Host, mta: &dyn Mta, way: Way, user: &str, becomes: Becomes
         }
         PutOff(codes) | Expires(codes) => {
             let said = |words: &str| {
-                let log = mta.log();
+                let log = mta.log(&host.stage);
                 log.lines().any(|line| line.contains(&address) && line.contains(words))
             };
             until("it put off", || said(mta.puts_off()))?;

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use anyhow::Result;
-use postroad_tests::peers::{Exim, OpenSmtpd, Postfix, Stage};
+use postroad_tests::peers::{Exim, OpenSmtpd, Postfix, Sendmail, Stage};
 use postroad_tests::process::run;
 
 /// A running one.
@@ -11,7 +11,7 @@ pub(crate) trait Mta {
     /// Where it takes SMTP.
     fn smtp(&self) -> SocketAddr;
     /// Its log.
-    fn log(&self) -> String;
+    fn log(&self, stage: &Stage) -> String;
     /// What it says in a line of its log where it puts a letter off.
     fn puts_off(&self) -> &'static str;
     /// What waits with it, as it lists it.
@@ -30,7 +30,7 @@ impl Mta for Postfix {
         self.smtp
     }
 
-    fn log(&self) -> String {
+    fn log(&self, _: &Stage) -> String {
         self.log()
     }
 
@@ -52,7 +52,7 @@ impl Mta for Exim {
         self.smtp
     }
 
-    fn log(&self) -> String {
+    fn log(&self, _: &Stage) -> String {
         self.log()
     }
 
@@ -74,7 +74,7 @@ impl Mta for OpenSmtpd {
         self.smtp
     }
 
-    fn log(&self) -> String {
+    fn log(&self, _: &Stage) -> String {
         self.log()
     }
 
@@ -88,5 +88,37 @@ impl Mta for OpenSmtpd {
 
     fn try_again(&self, stage: &Stage) -> Result<()> {
         self.control(stage, "schedule all").map(drop)
+    }
+}
+
+impl Mta for Sendmail {
+    fn smtp(&self) -> SocketAddr {
+        self.smtp
+    }
+
+    /// Its log goes to syslog, which isn't there; why a letter waits stands in the queue, on the lines before its
+    /// recipients.
+    fn log(&self, stage: &Stage) -> String {
+        let queue = self.queue(stage).unwrap_or_default();
+        let joined = queue.lines().fold(String::new(), |text, line| {
+            match line.starts_with(char::is_whitespace) {
+                true => text + " " + line.trim(),
+                false => text + "\n" + line,
+            }
+        });
+        joined + &self.said()
+    }
+
+    fn puts_off(&self) -> &'static str {
+        // "Deferred: local mailer exited with …", or "mailer local died with signal 9".
+        "mailer "
+    }
+
+    fn queue(&self, stage: &Stage) -> Result<String> {
+        self.control(stage, &["-bp"])
+    }
+
+    fn try_again(&self, stage: &Stage) -> Result<()> {
+        self.control(stage, &["-q"]).map(drop)
     }
 }

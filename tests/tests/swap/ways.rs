@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use postroad_tests::peers::{
-    Exim, EximSetup, OpenSmtpd, OpenSmtpdSetup, Packages, Postfix, PostfixSetup,
+    Exim, EximSetup, OpenSmtpd, OpenSmtpdSetup, Packages, Postfix, PostfixSetup, Sendmail,
 };
 
 use crate::host::{DOMAIN, Host, Owner};
@@ -100,4 +100,15 @@ fn opensmtpd_by_lmtp() -> Result<()> {
     let stranger = Stranger::TurnedAway;
     let way = Way { is_lmtp: true, never_refuses: true, stranger, ..Way::default() };
     check(&mut host, &opensmtpd, way)
+}
+
+#[test]
+fn sendmail_by_a_program() -> Result<()> {
+    let Some(mut host) = Host::set_up(Packages::Sendmail, Owner::Themselves)? else {
+        return Ok(());
+    };
+    let lines = lines::of(&host, "sendmail.md", "sendmail.mc program")?;
+    let sendmail = Sendmail::start(&host.stage, DOMAIN, &lines)?;
+    let way = Way { stranger: Stranger::TurnedAway, is_tacit: true, ..Way::default() };
+    check(&mut host, &sendmail, way)
 }
