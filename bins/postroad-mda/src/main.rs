@@ -4,7 +4,6 @@
 //! - `postroad-mda deliver [flags]`, or without `deliver`, files one letter from standard input, as MTAs call
 //!   procmail, maildrop or dovecot-lda. `postroad-mda watched [flags]` does so by a second process, whose being killed
 //!   is "try later" with every MTA. `postroad-mda -l` speaks LMTP on standard input and output.
-//!
 //! - `postroad-mda sieve check|test|format FILE` looks at a user's rules; it ends with 0, 1 or 2.
 //! - `postroad-mda import procmail|mailfilter|forward FILE` makes such rules of another agent's; it ends likewise.
 //!
