@@ -2,7 +2,7 @@
 //!
 //! Mail is safe only when the right calls were made in the right order, and only a test that fails
 //! each call in turn proves that they are. So everything that stores a letter goes through [`Disk`]:
-//! [`OsDisk`] is the real one, the test kit has others.
+//! [`OsDisk`] is the real one, [`NoLinks`] the same for folders that others may write to, the test kit has others.
 //!
 //! What the calls promise (and a simulated disk may take away at a power cut):
 //! - what was written to a file is there after [`DiskFile::sync`] returned `Ok`, not before;
@@ -20,9 +20,10 @@ use std::time::SystemTime;
 
 mod os;
 mod past_cache;
+mod spot;
 mod way;
 
-pub use os::{OsDisk, read_whole};
+pub use os::{NoLinks, OsDisk, read_whole};
 pub use way::{make_way_to, sync_way_to};
 
 /// Access to the file system, for those who store mail. Calls block; callers choose the thread.
@@ -86,6 +87,10 @@ pub trait Disk: Send + Sync + fmt::Debug {
     /// isn't known.
     fn boot(&self) -> String {
         String::new()
+    }
+    /// The path of the same place without symbolic links.
+    fn resolve(&self, path: &Path) -> Result<PathBuf, DiskError> {
+        Ok(path.to_owned())
     }
     /// Opens the file system that holds `path`, to make everything on it durable in one call; `None`
     /// where there is no such call, or none that can be believed.

@@ -1,21 +1,45 @@
 //! The real disk.
 
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::ffi::OsStr;
+use std::fs::File;
 use std::io::{self, IoSlice, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _};
+use std::os::fd::BorrowedFd;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
-use rustix::fs::{CWD, RenameFlags};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, RenameFlags};
+use rustix::io::Errno;
 
 use crate::past_cache::PastCache;
+use crate::spot::{Links, Spot};
 use crate::{DirEntry, Disk, DiskError, DiskFile, DiskLock, EntryKind, Owner, Space, Stat, Volume};
 
-/// The file system of this host.
+/// The file system of this host. On the way to a file symbolic links are followed: the operator made them.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct OsDisk;
+
+/// The file system of this host for those who write where others may, too: no symbolic link is followed, at the end
+/// of a path or on the way to it, however they are swapped meanwhile (row M01). [`Disk::resolve`] gives the path
+/// without links of a place that the operator has named.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoLinks;
+
+/// How a disk of this host gets to a file.
+trait OnWay: Send + Sync + std::fmt::Debug {
+    const LINKS: Links;
+}
+
+impl OnWay for OsDisk {
+    const LINKS: Links = Links::Followed;
+}
+
+impl OnWay for NoLinks {
+    const LINKS: Links = Links::Refused;
+}
 
 /// Turns the system's error into one that names the operation and the path.
 pub(crate) fn named<T, E: Into<io::Error>>(
@@ -26,30 +50,81 @@ pub(crate) fn named<T, E: Into<io::Error>>(
     result.map_err(|source| DiskError { operation, path: path.to_owned(), source: source.into() })
 }
 
-impl OsDisk {
-    fn open_with(
-        operation: &'static str,
-        path: &Path,
-        options: &mut OpenOptions,
-    ) -> Result<Box<dyn DiskFile>, DiskError> {
-        // A symbolic link in a spool or a Maildir is never ours: don't follow it.
-        options.mode(0o600).custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed());
-        let file = named(operation, path, options.open(path))?;
-        Ok(Box::new(OsFile { file, path: path.to_owned() }))
-    }
+/// Opens what is no symbolic link; what is created is the user's alone, mode 0600.
+fn open<D: OnWay>(operation: &'static str, path: &Path, flags: OFlags) -> Result<File, DiskError> {
+    let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let opened = Spot::at(path, D::LINKS).and_then(|spot| {
+        let mode = Mode::from_raw_mode(0o600);
+        Ok(File::from(rustix::fs::openat(spot.folder(), spot.name, flags, mode)?))
+    });
+    named(operation, path, opened)
 }
 
-impl Disk for OsDisk {
+/// Opens a directory for reading.
+fn open_dir<D: OnWay>(operation: &'static str, path: &Path) -> Result<File, DiskError> {
+    let last = match D::LINKS {
+        Links::Followed => OFlags::empty(),
+        Links::Refused => OFlags::NOFOLLOW,
+    };
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | last;
+    let opened = Spot::at(path, D::LINKS).and_then(|spot| {
+        Ok(File::from(rustix::fs::openat(spot.folder(), spot.name, flags, Mode::empty())?))
+    });
+    named(operation, path, opened)
+}
+
+fn open_file<D: OnWay>(
+    operation: &'static str,
+    path: &Path,
+    flags: OFlags,
+) -> Result<Box<dyn DiskFile>, DiskError> {
+    let file = open::<D>(operation, path, flags)?;
+    Ok(Box::new(OsFile { file, path: path.to_owned() }))
+}
+
+fn open_lock<D: OnWay>(path: &Path) -> Result<File, DiskError> {
+    open::<D>("open the lock", path, OFlags::RDWR | OFlags::CREATE)
+}
+
+/// What stands at a path, itself.
+fn stat_of<D: OnWay>(path: &Path) -> Result<rustix::fs::Stat, DiskError> {
+    let stat = Spot::at(path, D::LINKS).and_then(|spot| {
+        Ok(rustix::fs::statat(spot.folder(), spot.name, AtFlags::SYMLINK_NOFOLLOW)?)
+    });
+    named("stat", path, stat)
+}
+
+/// Does something with one name.
+fn at<D: OnWay>(
+    operation: &'static str,
+    path: &Path,
+    act: impl FnOnce(BorrowedFd<'_>, &Path) -> rustix::io::Result<()>,
+) -> Result<(), DiskError> {
+    let done = Spot::at(path, D::LINKS).and_then(|spot| Ok(act(spot.folder(), spot.name)?));
+    named(operation, path, done)
+}
+
+/// Gives a file a name, from another one.
+fn rename_with<D: OnWay>(from: &Path, to: &Path, flags: RenameFlags) -> Result<(), DiskError> {
+    let operation = "rename a file to";
+    let from = named(operation, to, Spot::at(from, D::LINKS))?;
+    at::<D>(operation, to, |folder, name| match flags.is_empty() {
+        true => rustix::fs::renameat(from.folder(), from.name, folder, name),
+        false => rustix::fs::renameat_with(from.folder(), from.name, folder, name, flags),
+    })
+}
+
+impl<D: OnWay> Disk for D {
     fn create_new(&self, path: &Path) -> Result<Box<dyn DiskFile>, DiskError> {
-        Self::open_with("create", path, OpenOptions::new().read(true).write(true).create_new(true))
+        open_file::<D>("create", path, OFlags::RDWR | OFlags::CREATE | OFlags::EXCL)
     }
 
     fn open(&self, path: &Path) -> Result<Box<dyn DiskFile>, DiskError> {
-        Self::open_with("open", path, OpenOptions::new().read(true).write(true))
+        open_file::<D>("open", path, OFlags::RDWR)
     }
 
     fn open_read(&self, path: &Path) -> Result<Box<dyn DiskFile>, DiskError> {
-        Self::open_with("read", path, OpenOptions::new().read(true))
+        open_file::<D>("read", path, OFlags::RDONLY)
     }
 
     fn open_past_cache(&self, path: &Path) -> Result<Box<dyn DiskFile>, DiskError> {
@@ -57,54 +132,52 @@ impl Disk for OsDisk {
     }
 
     fn append(&self, path: &Path, octets: &[u8]) -> Result<(), DiskError> {
-        let mut options = OpenOptions::new();
-        options.append(true).custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed());
-        let mut file = named("open", path, options.open(path))?;
+        let mut file = open::<D>("open", path, OFlags::WRONLY | OFlags::APPEND)?;
         named("append to", path, file.write_all(octets))
     }
 
     fn modified(&self, path: &Path) -> Result<SystemTime, DiskError> {
-        named("stat", path, std::fs::symlink_metadata(path).and_then(|meta| meta.modified()))
+        let stat = stat_of::<D>(path)?;
+        // A time before 1970 is none that a file was written at.
+        let seconds = u64::try_from(stat.st_mtime).unwrap_or_default();
+        let nanoseconds = u32::try_from(stat.st_mtime_nsec).unwrap_or_default();
+        Ok(SystemTime::UNIX_EPOCH + Duration::new(seconds, nanoseconds))
     }
 
     fn link(&self, from: &Path, to: &Path) -> Result<(), DiskError> {
-        named("link a file to", to, std::fs::hard_link(from, to))
+        let operation = "link a file to";
+        let from = named(operation, to, Spot::at(from, D::LINKS))?;
+        at::<D>(operation, to, |folder, name| {
+            rustix::fs::linkat(from.folder(), from.name, folder, name, AtFlags::empty())
+        })
     }
 
     fn rename_noreplace(&self, from: &Path, to: &Path) -> Result<(), DiskError> {
-        named(
-            "rename a file to",
-            to,
-            rustix::fs::renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE),
-        )
+        rename_with::<D>(from, to, RenameFlags::NOREPLACE)
     }
 
     fn rename(&self, from: &Path, to: &Path) -> Result<(), DiskError> {
-        named("rename a file to", to, std::fs::rename(from, to))
+        rename_with::<D>(from, to, RenameFlags::empty())
     }
 
     fn remove(&self, path: &Path) -> Result<(), DiskError> {
-        named("remove", path, std::fs::remove_file(path))
+        at::<D>("remove", path, |folder, name| rustix::fs::unlinkat(folder, name, AtFlags::empty()))
     }
 
     fn create_dir(&self, path: &Path) -> Result<(), DiskError> {
-        named("create the directory", path, DirBuilder::new().mode(0o700).create(path))
+        at::<D>("create the directory", path, |folder, name| {
+            rustix::fs::mkdirat(folder, name, Mode::from_raw_mode(0o700))
+        })
     }
 
     fn sync_dir(&self, path: &Path) -> Result<(), DiskError> {
-        named("sync the directory", path, File::open(path).and_then(|dir| dir.sync_all()))
+        let operation = "sync the directory";
+        named(operation, path, open_dir::<D>(operation, path)?.sync_all())
     }
 
     fn read_dir(&self, path: &Path) -> Result<Vec<DirEntry>, DiskError> {
-        let entries = named("list", path, std::fs::read_dir(path))?;
-        let entry = |entry: io::Result<std::fs::DirEntry>| {
-            let entry = entry?;
-            Ok::<_, io::Error>(DirEntry {
-                name: entry.file_name(),
-                kind: kind_of(entry.file_type()?),
-            })
-        };
-        named("list", path, entries.map(entry).collect::<Result<_, _>>())
+        let directory = open_dir::<D>("list", path)?;
+        named("list", path, entries_of(&directory))
     }
 
     fn space(&self, path: &Path) -> Result<Space, DiskError> {
@@ -115,25 +188,25 @@ impl Disk for OsDisk {
     }
 
     fn stat(&self, path: &Path) -> Result<Stat, DiskError> {
-        use std::os::unix::fs::MetadataExt as _;
-        let metadata = named("stat", path, std::fs::symlink_metadata(path))?;
+        let stat = stat_of::<D>(path)?;
         let ours = rustix::process::geteuid().as_raw();
+        #[allow(clippy::useless_conversion, reason = "on other processors it has 32 bits")]
+        let links = u64::from(stat.st_nlink);
         Ok(Stat {
-            kind: kind_of(metadata.file_type()),
-            octets: metadata.len(),
-            owner: if metadata.uid() == ours { Owner::Ours } else { Owner::Other(metadata.uid()) },
-            mode: metadata.mode() & 0o7777,
-            links: metadata.nlink(),
+            kind: kind_of(FileType::from_raw_mode(stat.st_mode)),
+            octets: u64::try_from(stat.st_size).unwrap_or_default(),
+            owner: if stat.st_uid == ours { Owner::Ours } else { Owner::Other(stat.st_uid) },
+            mode: stat.st_mode & 0o7777,
+            links,
         })
     }
 
     fn volume_number(&self, path: &Path) -> Result<u64, DiskError> {
-        use std::os::unix::fs::MetadataExt as _;
-        Ok(named("stat", path, std::fs::symlink_metadata(path))?.dev())
+        Ok(stat_of::<D>(path)?.st_dev)
     }
 
     fn lock_part(&self, path: &Path, part: u64) -> Result<Box<dyn DiskLock>, DiskError> {
-        let file = open_lock(path)?;
+        let file = open_lock::<D>(path)?;
         // An octet far behind the file's end, which need not be there; "open file description" locks are the
         // open file's, not the process's, so that two threads exclude each other too (fcntl_locking(2)).
         let octet = libc::flock {
@@ -154,7 +227,7 @@ impl Disk for OsDisk {
     }
 
     fn lock(&self, path: &Path) -> Result<Box<dyn DiskLock>, DiskError> {
-        let file = open_lock(path)?;
+        let file = open_lock::<D>(path)?;
         let operation = rustix::fs::FlockOperation::NonBlockingLockExclusive;
         named("lock", path, rustix::fs::flock(&file, operation))?;
         Ok(Box::new(OsLock { _file: file }))
@@ -162,19 +235,42 @@ impl Disk for OsDisk {
 
     fn volume(&self, path: &Path) -> Result<Option<Box<dyn Volume>>, DiskError> {
         let operation = "open the file system of";
-        let file = named(operation, path, File::open(path))?;
+        let file = open_dir::<D>(operation, path)?;
         let kind = named(operation, path, rustix::fs::fstatfs(&file))?.f_type;
         // FUSE and some network file systems take syncfs and promise nothing: only those we have read.
         Ok((SYNCFS_BELIEVED.contains(&kind) && syncfs_tells_errors())
             .then(|| Box::new(OsVolume { file, path: path.to_owned() }) as Box<dyn Volume>))
     }
+
+    fn resolve(&self, path: &Path) -> Result<PathBuf, DiskError> {
+        named("find", path, std::fs::canonicalize(path))
+    }
 }
 
-fn open_lock(path: &Path) -> Result<File, DiskError> {
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false).mode(0o600);
-    options.custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed());
-    named("open the lock", path, options.open(path))
+/// The names in a directory, each with what it stands for.
+fn entries_of(directory: &File) -> io::Result<Vec<DirEntry>> {
+    let mut entries = Vec::new();
+    for entry in rustix::fs::Dir::read_from(directory)? {
+        let entry = entry?;
+        let name = OsStr::from_bytes(entry.file_name().to_bytes());
+        if name == "." || name == ".." {
+            continue;
+        }
+        let file_type = match entry.file_type() {
+            // Some file systems don't say.
+            FileType::Unknown => {
+                match rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW) {
+                    Ok(stat) => FileType::from_raw_mode(stat.st_mode),
+                    // Removed since.
+                    Err(Errno::NOENT) => continue,
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            known => known,
+        };
+        entries.push(DirEntry { name: name.to_owned(), kind: kind_of(file_type) });
+    }
+    Ok(entries)
 }
 
 /// As many octets as a lock may begin at: the end of its octet is a place in a file, too.
@@ -215,10 +311,10 @@ struct OsLock {
 
 impl DiskLock for OsLock {}
 
-fn kind_of(file_type: std::fs::FileType) -> EntryKind {
+fn kind_of(file_type: FileType) -> EntryKind {
     match file_type {
-        kind if kind.is_file() => EntryKind::File,
-        kind if kind.is_dir() => EntryKind::Directory,
+        FileType::RegularFile => EntryKind::File,
+        FileType::Directory => EntryKind::Directory,
         _ => EntryKind::Other,
     }
 }
@@ -461,11 +557,42 @@ mod tests {
     }
 
     #[test]
-    fn symbolic_links_are_not_followed() {
+    fn m01_symbolic_links_are_not_followed() {
         let dir = tempfile::tempdir().unwrap();
-        let link = dir.path().join("link");
-        std::os::unix::fs::symlink("/etc/passwd", &link).unwrap();
-        assert!(OsDisk.open_read(&link).is_err());
+        let root = OsDisk.resolve(dir.path()).unwrap();
+        let at = |name: &str| root.join(name);
+        std::fs::create_dir_all(at("there/folder")).unwrap();
+        std::os::unix::fs::symlink(at("there"), at("link")).unwrap();
+        let file = |name: &str| at("there").join(name);
+        OsDisk.create_new(&file("file")).unwrap();
+        std::os::unix::fs::symlink(file("file"), at("end")).unwrap();
+        let disks: [&dyn Disk; 2] = [&OsDisk, &NoLinks];
+        for disk in disks {
+            assert!(disk.open_read(&at("end")).is_err() && disk.append(&at("end"), b"x").is_err());
+            assert_eq!(disk.stat(&at("end")).unwrap().kind, EntryKind::Other);
+            assert_eq!(disk.stat(&file("file")).unwrap().kind, EntryKind::File);
+            assert_eq!(disk.read_dir(&at("there")).unwrap().len(), 2);
+        }
+        // On the way there the operator's links count, or none.
+        let by_link = |name: &str| at("link").join(name);
+        assert!(OsDisk.open_read(&by_link("file")).is_ok());
+        assert!(NoLinks.open_read(&by_link("file")).is_err());
+        assert!(NoLinks.create_new(&by_link("new")).is_err());
+        assert!(NoLinks.create_dir(&by_link("new")).is_err());
+        assert!(NoLinks.rename(&file("file"), &by_link("new")).is_err());
+        assert!(NoLinks.rename_noreplace(&by_link("file"), &file("new")).is_err());
+        assert!(NoLinks.link(&file("file"), &by_link("new")).is_err());
+        assert!(NoLinks.remove(&by_link("file")).is_err());
+        assert!(NoLinks.append(&by_link("file"), b"x").is_err());
+        assert!(NoLinks.read_dir(&at("link")).is_err() && NoLinks.sync_dir(&at("link")).is_err());
+        assert!(NoLinks.stat(&by_link("file")).is_err());
+        assert!(NoLinks.lock(&by_link("lock")).is_err() && NoLinks.volume(&at("link")).is_err());
+        let resolved = NoLinks.resolve(&by_link("file")).unwrap();
+        assert_eq!(resolved, file("file"));
+        NoLinks.rename_noreplace(&resolved, &file("new")).unwrap();
+        NoLinks.sync_dir(&at("there")).unwrap();
+        assert_eq!(NoLinks.read_dir(&at("there")).unwrap().len(), 2);
+        NoLinks.remove(&file("new")).unwrap();
     }
 
     #[test]

@@ -67,6 +67,15 @@ impl Courier {
         &self.disk
     }
 
+    /// The same mailbox where it really is: the operator may have put links on the way to it, and a courier that
+    /// follows none ([`postroad_disk::NoLinks`]) has to be told once. Mailboxes that aren't there yet have a place, too.
+    ///
+    /// # Errors
+    /// What the disk said.
+    pub fn resolve(&self, maildir: &Maildir) -> Result<Maildir, StoreError> {
+        Ok(maildir.resolved(self.disk.as_ref())?)
+    }
+
     /// Begins a letter for `maildir`.
     ///
     /// # Errors

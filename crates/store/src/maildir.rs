@@ -4,7 +4,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use postroad_disk::{Disk, EntryKind, make_way_to, sync_way_to};
+use postroad_disk::{Disk, DiskError, EntryKind, make_way_to, sync_way_to};
 
 use crate::{FolderName, StoreError, subscriptions};
 
@@ -54,6 +54,14 @@ impl Maildir {
     /// Whether letters in it count towards no quota.
     pub(crate) fn is_trash(&self) -> bool {
         matches!(&self.kind, Kind::Folder { name, .. } if name.is_trash())
+    }
+
+    /// The same mailbox by a path that no symbolic link is on, as a disk wants it that follows none.
+    pub(crate) fn resolved(&self, disk: &dyn Disk) -> Result<Self, DiskError> {
+        match &self.kind {
+            Kind::Inbox => Ok(Self::at(resolved(disk, &self.root)?)),
+            Kind::Folder { inbox, name } => Ok(Self::at(resolved(disk, inbox)?).folder(name)),
+        }
     }
 
     /// The directory itself.
@@ -121,6 +129,16 @@ impl Maildir {
         }
         create_one(disk, &self.root.join("cur"))?;
         Ok(disk.sync_dir(&self.root)?)
+    }
+}
+
+/// The path without links, as far as there is anything on it.
+fn resolved(disk: &dyn Disk, path: &Path) -> Result<PathBuf, DiskError> {
+    match (disk.resolve(path), path.parent(), path.file_name()) {
+        (Err(error), Some(parent), Some(name)) if error.kind() == io::ErrorKind::NotFound => {
+            Ok(resolved(disk, parent)?.join(name))
+        }
+        (resolved, ..) => resolved,
     }
 }
 

@@ -95,6 +95,9 @@ fn begin(
     let visits =
         maildirs.iter().map(|maildir| shared.hanging.visit(maildir.root(), Instant::now()));
     let _visits = visits.collect::<Option<Vec<_>>>().ok_or_else(replies::hanging)?;
+    let maildirs = maildirs.iter().map(|maildir| shared.courier.resolve(maildir));
+    let maildirs =
+        maildirs.collect::<Result<Vec<_>, _>>().map_err(|error| not_filed(to, &error))?;
     let directory = shared.accounts.directory();
     let wanted = to.users.iter().zip(&maildirs).map(|(user, maildir)| {
         let prepared = prepare(shared, letter, to, user, maildir, watch)?;

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use postroad_accounts::{Accounts, AccountsError, Sources};
 use postroad_config::Config;
-use postroad_disk::{Disk, OsDisk};
+use postroad_disk::{Disk, NoLinks};
 use postroad_net::listen::{Handed, ListenError, bind_tcp, bind_unix};
 use postroad_net::process::{self, Reload, Shutdown};
 use postroad_net::slots::{Client, Slots};
@@ -110,7 +110,7 @@ impl Lmtp {
                 listeners.push(bind_tcp(*address)?);
             }
         }
-        let shared = Arc::new(Shared::new(config, Arc::new(OsDisk), shutdown)?);
+        let shared = Arc::new(Shared::new(config, Arc::new(NoLinks), shutdown)?);
         Ok(Self { shared, listeners })
     }
 
@@ -165,7 +165,7 @@ impl Lmtp {
         R: AsyncRead + Unpin,
         W: AsyncWrite + Unpin,
     {
-        let shared = Arc::new(Shared::new(config, Arc::new(OsDisk), shutdown)?);
+        let shared = Arc::new(Shared::new(config, Arc::new(NoLinks), shutdown)?);
         let peer = Peer::Local { uid: rustix::process::getuid().as_raw() };
         converse(&shared, tokio::io::join(read, write), peer).await;
         shared.journal.flush();

@@ -64,7 +64,8 @@ async fn look(
         let maildir = mailbox::of_user(&shared.config.mda.maildir, &user);
         // Where deliveries hang, this one would.
         let visit = shared.hanging.visit(maildir.root(), Instant::now());
-        let answer = visit.as_ref().map_or(Ok(()), |_| {
+        let maildir = visit.as_ref().and_then(|_| shared.courier.resolve(&maildir).ok());
+        let answer = maildir.map_or(Ok(()), |maildir| {
             let account = Account {
                 mailbox: Mailbox { courier: &shared.courier, inbox: &maildir },
                 rule: shared.accounts.directory().quota(user.as_str()),
@@ -73,6 +74,7 @@ async fn look(
             };
             shared.quotas.look(&account, adding)
         });
+        drop(visit);
         drop((permit, looking));
         answer
     });

@@ -30,7 +30,7 @@ struct Place {
 
 impl Place {
     fn new() -> Self {
-        Self::with_disk(Arc::new(OsDisk))
+        Self::with_disk(Arc::new(NoLinks))
     }
 
     fn with_disk(disk: Arc<dyn Disk>) -> Self {
@@ -256,61 +256,61 @@ impl HangingDisk {
 impl Disk for HangingDisk {
     fn create_new(&self, path: &Path) -> Result<Box<dyn DiskFile>, DiskError> {
         self.wait(HangingCall::Create, path);
-        OsDisk.create_new(path)
+        NoLinks.create_new(path)
     }
 
     fn open(&self, path: &Path) -> Result<Box<dyn DiskFile>, DiskError> {
-        OsDisk.open(path)
+        NoLinks.open(path)
     }
 
     fn open_read(&self, path: &Path) -> Result<Box<dyn DiskFile>, DiskError> {
         self.wait(HangingCall::Read, path);
-        OsDisk.open_read(path)
+        NoLinks.open_read(path)
     }
 
     fn link(&self, from: &Path, to: &Path) -> Result<(), DiskError> {
-        OsDisk.link(from, to)
+        NoLinks.link(from, to)
     }
 
     fn rename_noreplace(&self, from: &Path, to: &Path) -> Result<(), DiskError> {
         self.wait(HangingCall::Rename, to);
-        OsDisk.rename_noreplace(from, to)
+        NoLinks.rename_noreplace(from, to)
     }
 
     fn rename(&self, from: &Path, to: &Path) -> Result<(), DiskError> {
-        OsDisk.rename(from, to)
+        NoLinks.rename(from, to)
     }
 
     fn remove(&self, path: &Path) -> Result<(), DiskError> {
-        OsDisk.remove(path)
+        NoLinks.remove(path)
     }
 
     fn create_dir(&self, path: &Path) -> Result<(), DiskError> {
-        OsDisk.create_dir(path)
+        NoLinks.create_dir(path)
     }
 
     fn sync_dir(&self, path: &Path) -> Result<(), DiskError> {
-        OsDisk.sync_dir(path)
+        NoLinks.sync_dir(path)
     }
 
     fn read_dir(&self, path: &Path) -> Result<Vec<DirEntry>, DiskError> {
-        OsDisk.read_dir(path)
+        NoLinks.read_dir(path)
     }
 
     fn space(&self, path: &Path) -> Result<Space, DiskError> {
-        OsDisk.space(path)
+        NoLinks.space(path)
     }
 
     fn stat(&self, path: &Path) -> Result<Stat, DiskError> {
-        OsDisk.stat(path)
+        NoLinks.stat(path)
     }
 
     fn lock(&self, path: &Path) -> Result<Box<dyn DiskLock>, DiskError> {
-        OsDisk.lock(path)
+        NoLinks.lock(path)
     }
 
     fn lock_part(&self, path: &Path, part: u64) -> Result<Box<dyn DiskLock>, DiskError> {
-        OsDisk.lock_part(path, part)
+        NoLinks.lock_part(path, part)
     }
 }
 

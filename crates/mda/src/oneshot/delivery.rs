@@ -220,7 +220,7 @@ fn later(error: &dyn Error) -> Reply {
 }
 
 /// A caller of ours is no stranger: it is told what the disk said.
-fn not_filed(error: StoreError) -> Reply {
+pub(super) fn not_filed(error: StoreError) -> Reply {
     let reply = replies::not_filed(&error);
     Reply::from_parts(reply.code(), reply.status(), &Chain(&error).to_string())
 }

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use postroad_config::{Config, Mda};
-use postroad_disk::OsDisk;
+use postroad_disk::NoLinks;
 use postroad_protocol::address::ReversePath;
 use postroad_protocol::reply::{EnhancedStatus, Reply, Severity};
 use postroad_store::Courier;
@@ -164,9 +164,11 @@ fn file(
         return Err(replies::looping());
     }
     let return_path = call.sender(environment).or_else(|| header.return_path.clone());
+    let courier = Courier::new(Arc::new(NoLinks), &config.hostname);
+    let inbox = courier.resolve(&recipient.maildir).map_err(delivery::not_filed)?;
     let delivery = Delivery {
-        courier: Courier::new(Arc::new(OsDisk), &config.hostname),
-        maildir: recipient::folder(recipient.maildir.clone(), call, &OsDisk),
+        courier,
+        maildir: recipient::folder(inbox, call, &NoLinks),
         return_path: return_path.unwrap_or(ReversePath::Null),
         uid,
         recipient,

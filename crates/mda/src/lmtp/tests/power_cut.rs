@@ -164,7 +164,7 @@ struct Handed {
 impl Stage {
     fn new(story: &Story) -> Self {
         let place = Place::with(
-            Arc::new(OsDisk),
+            Arc::new(NoLinks),
             &format!("mda.maildir = \"/mail/{{user}}\"\n{}", story.settings),
         );
         if !story.script.is_empty() {

@@ -10,7 +10,7 @@ const MIB: u64 = 1 << 20;
 
 /// A place with these settings for quotas.
 fn place(settings: &str) -> Place {
-    Place::with(Arc::new(OsDisk), &format!("[mda.quota]\n{settings}"))
+    Place::with(Arc::new(NoLinks), &format!("[mda.quota]\n{settings}"))
 }
 
 /// Puts a letter into a mailbox that says of itself how large it is.

@@ -19,7 +19,7 @@ impl Place {
     fn restart(&mut self) {
         let (trigger, shutdown) = Shutdown::manual();
         let config = self.shared.config.clone();
-        self.shared = Arc::new(Shared::new(config, Arc::new(OsDisk), shutdown).unwrap());
+        self.shared = Arc::new(Shared::new(config, Arc::new(NoLinks), shutdown).unwrap());
         self._trigger = trigger;
     }
 

@@ -151,7 +151,7 @@ async fn folders_that_are_not_there() {
         "{note}"
     );
 
-    let place = Place::with(Arc::new(OsDisk), "mda.create_folders = true");
+    let place = Place::with(Arc::new(NoLinks), "mda.create_folders = true");
     for script in ["fileinto \"Entwürfe\";", "fileinto :create \"Entwürfe.neu\";"] {
         let script = format!("require [\"fileinto\", \"mailbox\"]; {script}");
         place.script("alice", &script);
@@ -244,7 +244,7 @@ async fn what_is_sent_on_has_left_before_anything_is_answered() {
 async fn what_is_sent_on_leaves_by_tcp_where_that_is_said() {
     let (relay, address) = Relay::start_tcp();
     let settings = format!("mda.submit = \"smtp://{address}\"");
-    let place = Place::with(Arc::new(OsDisk), &settings);
+    let place = Place::with(Arc::new(NoLinks), &settings);
     place.script("alice", "redirect \"far@away.example\";");
     check(&place.deliver(&[ALICE]).await, &["250 2.0.0 Dealt with"]);
     assert_eq!(relay.taken()[0].to, ["far@away.example"]);
