@@ -40,7 +40,9 @@ pub enum NextHop {
 
 /// The text is no next hop.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("a next hop is smtp://host:port, smtps://host:port, lmtp://host:port or lmtp+unix:///path")]
+#[error(
+    "a next hop is smtp://host:port, smtps://host:port, lmtp://host:port (not 25) or lmtp+unix:///path"
+)]
 pub struct NextHopError;
 
 impl FromStr for NextHop {
@@ -58,7 +60,11 @@ impl FromStr for NextHop {
         match scheme {
             "smtp" => host_port(25).map(|(host, port)| Self::Smtp { host, port }),
             "smtps" => host_port(465).map(|(host, port)| Self::Smtps { host, port }),
-            "lmtp" => host_port(24).map(|(host, port)| Self::Lmtp { host, port }),
+            "lmtp" => match host_port(24)? {
+                // RFC 2033 §5: never there.
+                (_, 25) => Err(NextHopError),
+                (host, port) => Ok(Self::Lmtp { host, port }),
+            },
             _ => Err(NextHopError),
         }
     }
@@ -139,6 +145,7 @@ mod tests {
             "smtp://a:b",
             "smtp://a b",
             "lmtp+unix://run/x",
+            "lmtp://a:25",
             "smtp://[::1",
             "smtp://a\r\nb",
         ] {

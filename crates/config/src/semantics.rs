@@ -16,6 +16,10 @@ const MESSAGE_OCTETS_LEAST: u64 = 64 * 1024;
 /// Octets of trace below which the two halves have no room for a batch of records.
 const TRACE_OCTETS_LEAST: u64 = 64 * 1024;
 
+/// The port that LMTP must not use (RFC 2033 §5).
+const SMTP_PORT: u16 = 25;
+const NO_LMTP_ON_25: &str = "LMTP must not be on port 25, where SMTP is expected (RFC 2033 §5): write another one, as in \"127.0.0.1:24\"";
+
 /// All that is wrong with the settings as a whole.
 pub(crate) fn problems(config: &Config, places: &Places) -> Vec<Problem> {
     let mut found = Found { places, problems: Vec::new() };
@@ -98,6 +102,9 @@ fn listeners(config: &Config, found: &mut Found<'_>) {
             }
             seen.push((*address, key));
         }
+    }
+    if let Some(index) = mda.lmtp.iter().position(|address| address.port() == SMTP_PORT) {
+        found.add(&format!("mda.lmtp[{index}]"), NO_LMTP_ON_25);
     }
     let sockets =
         [("mta.socket", &mta.socket), ("mta.control", &mta.control), ("mda.socket", &mda.socket)];

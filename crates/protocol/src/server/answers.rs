@@ -4,7 +4,7 @@ use super::content::{Chunk, Chunks};
 use super::step::{Answer, Transaction};
 use super::{Asked, Server, Service, State, replies};
 use crate::data::Decoder;
-use crate::reply::Reply;
+use crate::reply::{Reply, Severity};
 
 impl Server {
     pub(super) fn answered(&mut self, asked: Asked, answer: Answer) {
@@ -44,8 +44,8 @@ impl Server {
     fn answered_no(&mut self, asked: Asked, reply: &Reply) {
         self.state = match asked {
             // RFC 3030 §2: the octets follow all the same; the reply stands behind them.
-            Asked::FirstChunk(_, bdat) => {
-                self.state = State::Chunk(Chunk::skip(reply.clone(), bdat));
+            Asked::FirstChunk(transaction, bdat) => {
+                self.state = self.skip_chunk(reply.clone(), transaction.recipients.len(), bdat);
                 return;
             }
             Asked::Recipient(transaction, _) => State::Open(transaction),
@@ -65,16 +65,18 @@ impl Server {
             // RFC 2033 §4.2: one reply for each RCPT that was accepted, whatever happens.
             (Service::Lmtp, Answer::Each(replies)) => {
                 for reply in replies.iter().take(recipients) {
-                    self.send(reply);
+                    reply.encode(&mut self.output);
                 }
                 for _ in replies.len()..recipients {
                     self.say(replies::LOCAL_ERROR);
                 }
+                // However many recipients refuse it: an error is counted once, and none of the replies is lost for it.
+                if replies.iter().any(|reply| reply.severity() == Severity::Permanent) {
+                    self.count_error();
+                }
             }
             (Service::Lmtp, Answer::No(reply) | Answer::Stored(reply)) => {
-                for _ in 0..recipients {
-                    self.send(&reply);
-                }
+                self.send_times(&reply, recipients);
             }
             (Service::Lmtp, Answer::Yes) => {
                 for _ in 0..recipients {

@@ -5,7 +5,7 @@ use super::{
     Asked, ClientLimits, Hello, HelloKind, LoginRule, Question, Server, Service, State, Taken, Tls,
     Transaction, replies,
 };
-use crate::command::{Auth, Bdat, ClientName, Command, Mail, Rcpt};
+use crate::command::{Auth, Bdat, ClientName, Command, Last, Mail, Rcpt};
 use crate::envelope::Utf8;
 use crate::limits;
 use crate::reply::Reply;
@@ -13,6 +13,9 @@ use crate::sasl::{Exchange, Mechanism, Progress, SaslError};
 
 impl Server {
     pub(super) fn command(&mut self, command: Command) -> Taken {
+        if !matches!(command, Command::Bdat(_)) {
+            self.unanswered = 0;
+        }
         match command {
             Command::Mail(mail) => return self.mail(mail),
             Command::Rcpt(rcpt) => return self.rcpt(rcpt),
@@ -192,23 +195,22 @@ impl Server {
 
     /// BDAT (RFC 3030 §2). Its octets follow whatever is said, so a refusal stands behind them.
     fn bdat(&mut self, bdat: Bdat) -> Taken {
-        let refusal = match std::mem::replace(&mut self.state, State::Ready) {
+        let (refusal, recipients) = match std::mem::replace(&mut self.state, State::Ready) {
             State::Open(transaction) if !transaction.recipients.is_empty() => {
-                if bdat.octets > self.settings.size_max {
-                    self.state = State::Chunk(Chunk::skip(replies::TOO_BIG.reply(), bdat));
-                    return Taken::Line;
+                if bdat.octets <= self.settings.size_max {
+                    self.state = State::Asked(Asked::FirstChunk(transaction, bdat));
+                    return Taken::Question(Question::Data);
                 }
-                self.state = State::Asked(Asked::FirstChunk(transaction, bdat));
-                return Taken::Question(Question::Data);
+                (replies::TOO_BIG, transaction.recipients.len())
             }
             State::Chunked(transaction, chunks) => {
                 self.state = self.next_chunk(transaction, chunks, bdat);
                 return Taken::Line;
             }
-            State::Open(_) => replies::RCPT_FIRST,
-            _ => replies::MAIL_FIRST,
+            State::Open(_) => (replies::RCPT_FIRST, 0),
+            _ => (replies::MAIL_FIRST, self.unanswered),
         };
-        self.state = State::Chunk(Chunk::skip(refusal.reply(), bdat));
+        self.state = self.skip_chunk(refusal.reply(), recipients, bdat);
         Taken::Line
     }
 
@@ -219,10 +221,21 @@ impl Server {
                 State::Chunk(Chunk::keep(transaction, chunks, bdat))
             }
             Some(_) | None => {
-                self.discard = Some(Some(replies::TOO_BIG.reply()));
-                State::Chunk(Chunk::skip(replies::TOO_BIG.reply(), bdat))
+                let reply = replies::TOO_BIG.reply();
+                self.discard = Some(Some(reply.clone()));
+                self.skip_chunk(reply, transaction.recipients.len(), bdat)
             }
         }
+    }
+
+    /// A chunk that is read and refused. So many recipients wait for the last one's replies.
+    pub(super) fn skip_chunk(&mut self, reply: Reply, recipients: usize, bdat: Bdat) -> State {
+        let copies = self.replies_to(bdat.last, recipients);
+        self.unanswered = match bdat.last {
+            Last::Yes => 0,
+            Last::No => recipients,
+        };
+        State::Chunk(Chunk::skip(reply, copies, bdat))
     }
 
     /// STARTTLS (RFC 3207 §4).

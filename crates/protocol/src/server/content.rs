@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use bytes::Buf as _;
 
-use super::{Asked, Bdat, Last, Server, State, Transaction, replies};
+use super::{Asked, Bdat, Last, Server, Service, State, Transaction, replies};
 use crate::data::{Decoder, Fault, LineEnds, Run};
 use crate::reply::Reply;
 
@@ -28,8 +28,8 @@ pub(super) struct Chunk {
 enum Purpose {
     /// They belong to this message.
     Keep(Transaction, Chunks),
-    /// They belong to none; this is said behind them.
-    Skip(Reply),
+    /// They belong to none; this is said behind them, so many times.
+    Skip(Reply, usize),
 }
 
 impl Chunk {
@@ -38,14 +38,15 @@ impl Chunk {
         Self { left: bdat.octets, taken: 0, last: bdat.last, purpose }
     }
 
-    pub(super) fn skip(reply: Reply, bdat: Bdat) -> Self {
-        Self { left: bdat.octets, taken: 0, last: bdat.last, purpose: Purpose::Skip(reply) }
+    pub(super) fn skip(reply: Reply, copies: usize, bdat: Bdat) -> Self {
+        let purpose = Purpose::Skip(reply, copies);
+        Self { left: bdat.octets, taken: 0, last: bdat.last, purpose }
     }
 
     pub(super) fn transaction(&self) -> Option<&Transaction> {
         match &self.purpose {
             Purpose::Keep(transaction, _) => Some(transaction),
-            Purpose::Skip(_) => None,
+            Purpose::Skip(..) => None,
         }
     }
 
@@ -140,7 +141,7 @@ impl Server {
         chunk.taken += length as u64;
         let taken = match (&mut chunk.purpose, length) {
             (_, 0) => Taken::Nothing,
-            (Purpose::Skip(_), length) => {
+            (Purpose::Skip(..), length) => {
                 self.input.advance(length);
                 Taken::Framing
             }
@@ -157,8 +158,8 @@ impl Server {
     fn chunk_end(&mut self, chunk: Chunk, now: Instant) -> Taken {
         self.since = now;
         let (transaction, chunks) = match chunk.purpose {
-            Purpose::Skip(reply) => {
-                self.send(&reply);
+            Purpose::Skip(reply, copies) => {
+                self.send_times(&reply, copies);
                 return Taken::Framing;
             }
             Purpose::Keep(transaction, chunks) => (transaction, chunks),
@@ -170,8 +171,8 @@ impl Server {
         match (fault, chunk.last) {
             // RFC 3030 §3: without BINARYMIME, lines end in CRLF here too. Where the message ends is
             // beyond doubt, so the session goes on.
-            (Some(fault), _) => {
-                self.refuse_message(&transaction, refusal_of(fault));
+            (Some(fault), last) => {
+                self.refuse_chunk(&transaction, refusal_of(fault), last);
                 Taken::Framing
             }
             (None, Last::No) => {
@@ -191,13 +192,30 @@ impl Server {
 
     fn refuse_message(&mut self, transaction: &Transaction, canned: replies::Canned) {
         self.discard = Some(Some(canned.reply()));
-        // RFC 2033 §4.2: one reply per recipient; an error is counted once.
-        let copies = match self.settings.service {
-            super::Service::Lmtp => transaction.recipients.len(),
-            super::Service::Smtp | super::Service::Submission => 1,
-        };
+        // An error is counted once.
+        let copies = self.replies_to(Last::Yes, transaction.recipients.len());
         (1..copies).for_each(|_| self.say(canned));
         self.refuse(canned);
+    }
+
+    fn refuse_chunk(&mut self, transaction: &Transaction, canned: replies::Canned, last: Last) {
+        match last {
+            Last::Yes => self.refuse_message(transaction, canned),
+            Last::No => {
+                self.discard = Some(Some(canned.reply()));
+                self.unanswered = transaction.recipients.len();
+                self.refuse(canned);
+            }
+        }
+    }
+
+    /// How many replies a BDAT has, where so many recipients were accepted: with LMTP the last one has as many
+    /// (RFC 2033 §4.3), which may be none.
+    pub(super) fn replies_to(&self, last: Last, recipients: usize) -> usize {
+        match (self.settings.service, last) {
+            (Service::Lmtp, Last::Yes) => recipients,
+            (Service::Lmtp, Last::No) | (Service::Smtp | Service::Submission, _) => 1,
+        }
     }
 }
 

@@ -63,6 +63,8 @@ pub struct Server {
     room: usize,
     output: Vec<u8>,
     discard: Option<Option<Reply>>,
+    /// Recipients of a message of which a chunk was refused, until its last one comes.
+    unanswered: usize,
     pause: Option<Duration>,
     stopping: Stopping,
     started: Instant,
@@ -141,6 +143,7 @@ impl Server {
             room: 0,
             output: Vec::new(),
             discard: None,
+            unanswered: 0,
             pause: None,
             stopping: Stopping::No,
             started: now,
@@ -443,7 +446,12 @@ impl Server {
 
     /// A reply of policy's.
     fn send(&mut self, reply: &Reply) {
-        reply.encode(&mut self.output);
+        self.send_times(reply, 1);
+    }
+
+    /// The same reply so many times; as an error it counts once.
+    fn send_times(&mut self, reply: &Reply, times: usize) {
+        (0..times).for_each(|_| reply.encode(&mut self.output));
         if reply.severity() == Severity::Permanent {
             self.count_error();
         }

@@ -7,6 +7,7 @@ use crate::address::ForwardPath;
 
 mod content;
 mod dialogs;
+mod lmtp;
 mod model;
 
 /// A mail host with two users, `u` and `v` at `our.example`, and the password `pw`.
