@@ -11,6 +11,10 @@
 //! Locks and the flags `w W i r` change nothing. A delivery that fails is tried again later: what flags `a` and `e`
 //! say of one that fails has no equivalent.
 //!
+//! What differs: a size counts a line end as two octets (RFC 5228 §5.9) and no `From ` line; a fold is one blank, as
+//! it was before it was folded; a field's test doesn't see the blank behind the colon; a letter is filed into a
+//! folder once.
+//!
 //! A file is gone through until it is known which variables change while it runs: those that are set in a block,
 //! from another such variable, or from a command.
 
