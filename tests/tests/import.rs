@@ -24,7 +24,7 @@ const LETTERS: [&str; 9] = [
     "From: eve@x.example\nTo: joe@our.example\nsubject: lower-case name, meeting\n\n",
 ];
 
-/// Rcfiles; each begins with `MAILDIR`, `DEFAULT` and `SENDMAIL`. With `w`, procmail waits for sendmail to end.
+/// Rcfiles; each begins with `MAILDIR`, `DEFAULT` and `SENDMAIL`.
 const RCFILES: &[&str] = &[
     "",
     ":0:\n* ^Subject:.*urgent\nurgent\n",
@@ -45,8 +45,8 @@ const RCFILES: &[&str] = &[
     ":0 HB\n* urgent.*$(.*$)*Body\nboth/\n",
     ":0\n* < 1000\nsmall/\n:0\n* > 1000\nlarge/\n",
     ":0 c\n* ^From.*ann\nann/\n:0\n* ^Subject:.*\\[rust\\]\nrust/\n",
-    ":0 cw\n* ^From:.*ann\n! bob@y.example\n  :0 A\n  ann/\n",
-    ":0\n* ^From:.*ann\n{\n  :0 cw\n  ! bob@y.example\n  :0\n  * ^Subject:.*hello\n  hello/\n}\n",
+    ":0 c\n* ^From:.*ann\n! bob@y.example\n  :0 A\n  ann/\n",
+    ":0\n* ^From:.*ann\n{\n  :0 c\n  ! bob@y.example\n  :0\n  * ^Subject:.*hello\n  hello/\n}\n",
     ":0\n* ^Subject:.*hello\na/\n:0 E\n* ^Subject:.*meeting\nb/\n:0 E\nc/\n",
     ":0 c\n* ^Subject:.*hello\na/\n:0 E\n* ^Subject:.*meeting\nb/\n:0 E\nc/\n",
     ":0 c\n* ^From:.*ann\na/\n:0 A\n* ^Subject:.*hello\nb/\n:0 E\nc/\n",
@@ -65,7 +65,7 @@ const RCFILES: &[&str] = &[
     ":0\n* 1^0 ^X-Spam-Flag: YES\n* 1^0 B ?? viagra\nspam/\n",
     ":0\n* ! ^To:.*joe\nnot-to-me/\n",
     ":0\n* ^To:.*joe\n* ! ^X-Spam\n* ! B ?? %!\nclean/\n",
-    ":0 w\n! bob@y.example carl@z.example\n",
+    ":0\n! bob@y.example carl@z.example\n",
     ":0 c\nbackup/\n",
     ":0\n* ^From:.*boss\na/ b/\n",
     ":0\n* ^Content-Type: *text/plain\ntext/\n:0\n* ^Mime-Version:\nmime/\n",
@@ -137,8 +137,9 @@ impl Place {
     /// Gives every letter to a command with `$n` in it, and says where each went.
     fn all(&self, command: &str) -> Result<Vec<Went>> {
         let folder = self.folder.display();
+        // procmail ends before its clones and programs do. They hold the pipe: `cat` ends when all of them have.
         let script = format!(
-            "cd {folder}/p || exit 1\nfor n in 0 1 2 3 4 5 6 7 8; do\nmkdir -p lists\n{command} >>../said 2>&1\n\
+            "cd {folder}/p || exit 1\nfor n in 0 1 2 3 4 5 6 7 8; do\nmkdir -p lists\n{command} 2>&1 | cat >>../said\n\
              mkdir ../went.$n && for f in * .[a-z]*; do [ -e \"$f\" ] && case $f in *.rc|_*) ;; *) mv \"$f\" ../went.$n/;; esac; done\n\
              [ -e ../sent ] && mv ../sent ../went.$n/_sent\ndone; exit 0\n"
         );
