@@ -22,12 +22,16 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("queue", &["disk", "protocol"]),
     ("accounts", &["protocol"]),
     ("config", &["protocol"]),
+    ("host", &[]),
     ("observe", &[]),
     ("net", &[]),
     ("mta", &["protocol", "queue", "disk", "accounts", "config", "observe", "net"]),
     (
         "mda",
-        &["protocol", "sieve", "import", "store", "disk", "accounts", "config", "observe", "net"],
+        &[
+            "protocol", "sieve", "import", "store", "disk", "host", "accounts", "config",
+            "observe", "net",
+        ],
     ),
     ("maa", &["protocol", "pop3", "accounts", "config", "observe", "net"]),
     ("mua", &["protocol", "pop3", "queue", "disk", "store", "config", "observe", "net"]),

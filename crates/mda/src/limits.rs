@@ -6,9 +6,6 @@ use std::time::Duration;
 pub const HEADER_OCTETS_MAX: usize = 1024 * 1024;
 /// One-shot: octets that are read at once.
 pub const INPUT_BLOCK_OCTETS: usize = 64 * 1024;
-/// One-shot: users of the host below this number belong to the system, and root's call for one of them is
-/// refused: their mail is somebody's by an alias. The Debian and Fedora default of UID_MIN.
-pub const SYSTEM_UIDS_BELOW: u32 = 1000;
 /// One-shot: octets of memory that the caller has to allow. With less, a letter might end us by a signal, which
 /// is a bounce with Exim.
 pub const ONE_SHOT_MEMORY_MIN: u64 = 128 * 1024 * 1024;

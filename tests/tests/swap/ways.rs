@@ -107,8 +107,22 @@ fn sendmail_by_a_program() -> Result<()> {
     let Some(mut host) = Host::set_up(Packages::Sendmail, Owner::Themselves)? else {
         return Ok(());
     };
-    let lines = lines::of(&host, "sendmail.md", "sendmail.mc program")?;
+    by_sendmail(&mut host, "program")
+}
+
+#[test]
+fn sendmail_by_a_program_that_becomes_the_user() -> Result<()> {
+    let Some(mut host) = Host::set_up(Packages::Sendmail, Owner::Themselves)? else {
+        return Ok(());
+    };
+    let program = host.stage.path("usr/bin/postroad-as");
+    std::fs::copy(postroad_tests::suite::binary("postroad-as")?, program)?;
+    by_sendmail(&mut host, "as-user")
+}
+
+fn by_sendmail(host: &mut Host, way: &str) -> Result<()> {
+    let lines = lines::of(host, "sendmail.md", &format!("sendmail.mc {way}"))?;
     let sendmail = Sendmail::start(&host.stage, DOMAIN, &lines)?;
     let way = Way { stranger: Stranger::TurnedAway, is_tacit: true, ..Way::default() };
-    check(&mut host, &sendmail, way)
+    check(host, &sendmail, way)
 }

@@ -139,7 +139,7 @@ impl From<Misuse> for Verdict {
 /// # Errors
 /// Why that can't be done.
 pub fn become_owner_of_mailboxes(config: &Config) -> Result<(), Verdict> {
-    match host_user::caller() {
+    match postroad_host::caller() {
         0 => host_user::become_owner_of(&config.data).map_err(Verdict),
         _ => Ok(()),
     }
@@ -153,7 +153,7 @@ fn file(
 ) -> Result<Reply, Reply> {
     let (config, settings) = settings(call.config.clone())?;
     clock.time_max(config.mda.delivery_time_max);
-    let uid = host_user::caller();
+    let uid = postroad_host::caller();
     let recipient = recipient::find(call, environment, &config, settings)?;
 
     // As its owner by now, who gets no file that only others may read.

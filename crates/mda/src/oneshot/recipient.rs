@@ -11,12 +11,13 @@ use std::path::{Path, PathBuf};
 
 use postroad_accounts::{Accounts, Directory, QuotaRule, Resolution, Sources, UserName};
 use postroad_config::Config;
+use postroad_host::HostUser;
 use postroad_protocol::address::Address;
 use postroad_protocol::reply::Reply;
 use postroad_store::{FolderName, Maildir};
 
 use super::call::{Call, Environment, MissingFolder};
-use super::host_user::{self, HostUser};
+use super::host_user;
 use crate::events::Chain;
 use crate::{mailbox, replies};
 
@@ -99,7 +100,7 @@ pub(super) fn folder(maildir: Maildir, call: &Call, disk: &dyn postroad_disk::Di
 }
 
 fn of_caller(environment: &Environment) -> Result<Found, Reply> {
-    let uid = host_user::caller();
+    let uid = postroad_host::caller();
     // Row M03. Nothing that lies in root's home is ever written by mail.
     if uid == 0 {
         return Err(no_mail_for_root());
@@ -135,7 +136,7 @@ fn of_ours(user: &str, config: &Config) -> Result<Found, Reply> {
     let directory = accounts.directory();
     let user = named(&directory, user).ok_or_else(|| replies::unknown_to(&directory))?;
     let maildir = mailbox::of_user(&config.mda.maildir, &user);
-    if host_user::caller() == 0 {
+    if postroad_host::caller() == 0 {
         host_user::become_owner_of(maildir.root())?;
     }
     let scripts = config.mda.sieve_of(user.as_str()).into_iter().collect();
@@ -161,14 +162,12 @@ fn named(directory: &Directory, text: &str) -> Option<UserName> {
 
 fn of_host_user(text: &str, environment: &Environment) -> Result<Found, Reply> {
     let name = text.split('@').next().unwrap_or_default();
-    // The host's name service is asked for nothing that couldn't be a user's name.
-    let name = UserName::parse(name).map_err(|_| replies::unknown_user())?;
-    let user = host_user::by_name(name.as_str())?.ok_or_else(replies::unknown_user)?;
+    let user = host_user::by_name(name)?.ok_or_else(replies::unknown_user)?;
     // Row M03: root by that or any other name.
     if user.uid == 0 {
         return Err(no_mail_for_root());
     }
-    let caller = host_user::caller();
+    let caller = postroad_host::caller();
     if caller == user.uid {
         return of_caller(environment);
     }

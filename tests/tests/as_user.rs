@@ -1,0 +1,258 @@
+//! `postroad-as`: a letter is filed as the user of the host that it is for, by a process that can't be anybody else.
+
+use std::fs::{self, Permissions};
+use std::io::Write as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use anyhow::{Context as _, Result};
+use postroad_tests::peers::{Needs, Stage};
+use postroad_tests::suite::{binary, new_mail};
+
+const LETTER: &[u8] = b"From: anna@client.test\nSubject: hello\n\nhello\n";
+
+/// In place of `postroad-mda`: says who and where it is.
+const WITNESS: &str = r#"#!/bin/sh
+for word in "$@"; do echo "word [$word]"; done
+env | sed 's/^/variable /'
+echo "umask $(umask)"
+echo "core $(ulimit -c)"
+echo "folder $(pwd)"
+echo "descriptors $(echo /proc/self/fd/*)"
+sed 's/[[:space:]]\+/ /g' /proc/self/status
+"#;
+
+/// A folder with our program and its agent, as an admin may have installed them.
+struct Place {
+    folder: PathBuf,
+    stage: Stage,
+}
+
+impl Place {
+    fn set_up() -> Result<Option<Self>> {
+        let Some(stage) = Stage::set_up(Needs::Servers)? else { return Ok(None) };
+        let folder = stage.path("installed");
+        let place = Self { folder, stage };
+        fs::create_dir(&place.folder)?;
+        place.mode("", 0o755)?;
+        fs::copy(binary("postroad-as")?, place.path("postroad-as"))?;
+        place.mode("postroad-as", 0o755)?;
+        fs::write(place.path("postroad-mda"), WITNESS)?;
+        place.mode("postroad-mda", 0o755)?;
+        Ok(Some(place))
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    fn mode(&self, name: &str, mode: u32) -> Result<()> {
+        Ok(fs::set_permissions(self.path(name), Permissions::from_mode(mode))?)
+    }
+
+    /// Gives it to a group, whose members may then become anybody.
+    fn set_uid(&self, group: &str, mode: u32) -> Result<()> {
+        chown(self.path("postroad-as"), Some(0), Some(Stage::user(group)?.id))?;
+        self.mode("postroad-as", mode)
+    }
+
+    fn call(&self, words: &[&str]) -> Result<Output> {
+        let command = self.stage.command(&self.path("postroad-as").display().to_string());
+        called(command, words)
+    }
+
+    fn call_as(&self, caller: &str, words: &[&str]) -> Result<Output> {
+        self.call_there_as(caller, &self.path("postroad-as"), words)
+    }
+
+    fn call_there_as(&self, caller: &str, program: &Path, words: &[&str]) -> Result<Output> {
+        // From a shell: setpriv itself still may execute what it likes.
+        let mut command = self.stage.command_as(caller, "sh")?;
+        command.args(["-c", "exec \"$@\"", "sh"]).arg(program);
+        called(command, words)
+    }
+}
+
+fn called(mut command: Command, words: &[&str]) -> Result<Output> {
+    command.args(words).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn()?;
+    // Who refuses at once doesn't read.
+    let _ = child.stdin.take().context("no standard input")?.write_all(LETTER);
+    Ok(child.wait_with_output()?)
+}
+
+#[track_caller]
+fn ends(called: &Output, code: i32, said: &str) {
+    let all = String::from_utf8_lossy(&called.stderr);
+    assert_eq!(called.status.code(), Some(code), "{all}");
+    assert!(all.starts_with(said), "{all}");
+    // Nothing ran in place of it.
+    assert!(code == 0 || called.stdout.is_empty(), "{all}");
+}
+
+#[test]
+fn m08_the_agent_is_the_user_and_inherits_nothing() -> Result<()> {
+    let Some(place) = Place::set_up()? else { return Ok(()) };
+    let program = place.path("postroad-as").display().to_string();
+    // A caller that leaves behind what it can.
+    let mut careless = place.stage.command("env");
+    careless.args(["-C", "/root", "--block-signal=TERM,HUP", "LD_PRELOAD=", "IFS=x", "ENV=/x"]);
+    careless.args([
+        "BASH_ENV=/x",
+        "POSTROAD_CONFIG=/x",
+        "HOME=/root",
+        "SENDER=",
+        "EXTENSION=lists",
+    ]);
+    careless.args([
+        "sh",
+        "-c",
+        "umask 0; ulimit -c unlimited; exec 7</etc/shadow; exec \"$@\"",
+        "sh",
+    ]);
+    careless.arg(program);
+    let words = ["alice", "-f", "x; id", "-a", "--config", "-m", "a b"];
+    let called = called(careless, &words)?;
+    ends(&called, 0, "");
+    let said = String::from_utf8(called.stdout)?;
+    let of = |word: &str| -> Vec<&str> {
+        said.lines().filter_map(|line| line.strip_prefix(word)?.strip_prefix(' ')).collect()
+    };
+    assert_eq!(of("word"), ["[-f]", "[x; id]", "[-a]", "[--config]", "[-m]", "[a b]"]);
+    let (home, id) = (place.stage.path("home/alice"), Stage::user("alice")?.id);
+    let home = home.display();
+    let mut variables = of("variable");
+    // The shell's own.
+    variables.retain(|variable| !variable.starts_with("PWD="));
+    variables.sort_unstable();
+    assert_eq!(
+        variables,
+        [
+            "EXTENSION=lists",
+            &format!("HOME={home}"),
+            "LOGNAME=alice",
+            "PATH=/usr/local/bin:/usr/bin:/bin",
+            "SENDER=",
+            "SHELL=/bin/sh",
+            "USER=alice",
+        ]
+    );
+    assert_eq!((of("umask"), of("core")), (vec!["0077"], vec!["0"]));
+    assert_eq!(of("folder"), [home.to_string()]);
+    assert!(!of("descriptors")[0].contains("/7"), "{said}");
+    for (word, value) in [
+        ("Uid:", [id; 4].map(|id| id.to_string()).join(" ")),
+        ("Gid:", [id; 4].map(|id| id.to_string()).join(" ")),
+        ("Groups:", id.to_string()),
+        ("CapEff:", "0000000000000000".to_owned()),
+        ("CapPrm:", "0000000000000000".to_owned()),
+        ("SigBlk:", "0000000000000000".to_owned()),
+    ] {
+        assert_eq!(
+            of(word).first().map(|text| text.trim()),
+            Some(value.as_str()),
+            "{word}\n{said}"
+        );
+    }
+    Ok(())
+}
+
+#[test]
+fn m03_nobody_becomes_root_or_the_system() -> Result<()> {
+    let Some(place) = Place::set_up()? else { return Ok(()) };
+    for name in [
+        "root",
+        "0",
+        "daemon",
+        "nobody",
+        "../root",
+        "",
+        "-d",
+        "--",
+        "alice\n",
+        "root\n",
+        "/etc/passwd",
+        "\u{430}lice",
+        "r\u{43e}ot",
+        "alice@our.test",
+        "no-such-user",
+    ] {
+        let called = place.call(&[name])?;
+        ends(&called, 67, "5.1.1 No such user here\n");
+    }
+    for words in [&[][..], &["alice", "--config", "/x"], &["alice", "-p", "/etc/shadow"]] {
+        ends(&place.call(words)?, 75, "4.3.5 ");
+    }
+    // Only root can.
+    ends(&place.call_as("bob", &["alice"])?, 75, "4.3.5 only root");
+    Ok(())
+}
+
+#[test]
+fn m03_whoever_is_in_the_group_may_become_a_user_and_nobody_else() -> Result<()> {
+    let Some(place) = Place::set_up()? else { return Ok(()) };
+    place.set_uid("postroad", 0o4750)?;
+    let called = place.call_as("postroad", &["alice"])?;
+    ends(&called, 0, "");
+    let id = Stage::user("alice")?.id;
+    assert!(String::from_utf8(called.stdout)?.contains(&format!("Uid: {id} {id} {id} {id}\n")));
+    ends(&place.call_as("postroad", &["root"])?, 67, "5.1.1 ");
+    assert_eq!(place.call_as("bob", &["alice"])?.status.code(), Some(126));
+    for mode in [0o4755, 0o4751] {
+        place.set_uid("postroad", mode)?;
+        ends(&place.call_as("bob", &["alice"])?, 75, "4.3.5 everybody could become everybody");
+    }
+    Ok(())
+}
+
+#[test]
+fn m03_what_others_could_have_put_there_is_not_run() -> Result<()> {
+    let Some(place) = Place::set_up()? else { return Ok(()) };
+    let alice = Stage::user("alice")?.id;
+    let refused = |words: &str| -> Result<()> {
+        ends(&place.call(&["alice"])?, 75, &format!("4.3.5 {words}"));
+        Ok(())
+    };
+    for name in ["", "postroad-mda"] {
+        place.mode(name, 0o777)?;
+        refused("others could change")?;
+        place.mode(name, 0o755)?;
+        chown(place.path(name), Some(alice), None)?;
+        refused("others could change")?;
+        chown(place.path(name), Some(0), None)?;
+    }
+    ends(&place.call(&["alice"])?, 0, "");
+    fs::rename(place.path("postroad-mda"), place.path("other"))?;
+    refused("cannot look at")?;
+    std::os::unix::fs::symlink("other", place.path("postroad-mda"))?;
+    refused("others could change")?;
+    // By another name of ours, where somebody has put a program of their own beside it.
+    place.set_uid("postroad", 0o4750)?;
+    let theirs = place.stage.path("home/alice/bin");
+    fs::create_dir(&theirs)?;
+    fs::hard_link(place.path("postroad-as"), theirs.join("postroad-as"))?;
+    fs::copy(place.path("other"), theirs.join("postroad-mda"))?;
+    for path in ["", "postroad-mda"] {
+        chown(theirs.join(path), Some(alice), None)?;
+    }
+    let linked = place.call_there_as("postroad", &theirs.join("postroad-as"), &["bob"])?;
+    ends(&linked, 75, "4.3.5 others could change");
+    Ok(())
+}
+
+#[test]
+fn m16_a_letter_is_filed_in_the_user_s_home_by_the_user() -> Result<()> {
+    let Some(place) = Place::set_up()? else { return Ok(()) };
+    fs::copy(binary("postroad-mda")?, place.path("postroad-mda"))?;
+    let called = place.call(&["alice", "-f", "anna@client.test", "-a", "alice+lists@our.test"])?;
+    ends(&called, 0, "");
+    let maildir = place.stage.path("home/alice/Maildir");
+    let letters = new_mail(&maildir)?;
+    let letter = String::from_utf8_lossy(letters.first().context("no letter")?).into_owned();
+    let top = "Return-Path: <anna@client.test>\nDelivered-To: alice+lists@our.test\n";
+    assert!(letter.starts_with(top), "{letter}");
+    let file = fs::read_dir(maildir.join("new"))?.next().context("no file")??.metadata()?;
+    assert_eq!((file.mode() & 0o7777, file.uid()), (0o600, Stage::user("alice")?.id));
+    Ok(())
+}
