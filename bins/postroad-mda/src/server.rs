@@ -15,6 +15,7 @@ pub(crate) fn serve(path: &Path) -> anyhow::Result<()> {
     let (config, _log) = prepare(path)?;
     // Before the runtime starts its threads: the environment is changed here.
     let mut handed = Handed::from_environment()?;
+    postroad_mda::confine::server(&config);
     let runtime = runtime()?;
     let served = runtime.block_on(async {
         let (_trigger, shutdown) = Shutdown::on_signals().context("cannot catch signals")?;
@@ -34,6 +35,7 @@ pub(crate) fn serve_stdio(path: Option<&Path>) -> anyhow::Result<()> {
     let path = path.unwrap_or(Path::new("/etc/postroad/postroad.toml"));
     let (config, _log) = prepare(path)?;
     postroad_mda::oneshot::become_owner_of_mailboxes(&config).map_err(anyhow::Error::msg)?;
+    postroad_mda::confine::server(&config);
     let runtime = runtime()?;
     let served = runtime.block_on(async {
         let (_trigger, shutdown) = Shutdown::on_signals().context("cannot catch signals")?;

@@ -208,3 +208,28 @@ fn killed_under_load_it_has_all_that_was_acknowledged() {
     // What nobody was told of may be there: at most one for each client and round.
     assert!(letters.len() <= sent, "{} letters of {sent}", letters.len());
 }
+
+/// This needs a kernel with Landlock, and fails without.
+#[test]
+fn m01_a_folder_that_is_put_in_the_mailboxes_place_gets_no_letter() {
+    let running = Running::start();
+    let path = |name: &str| running.dir.path().join(name);
+    let mut client = running.connect();
+    client.hear();
+    client.ask("LHLO client.example\r\n").unwrap();
+    // What doesn't fit into memory, too.
+    let large = vec!["x".repeat(70); 10_000].join("\r\n");
+    for body in ["hello", &large] {
+        assert_eq!(client.deliver(body), Some(true));
+    }
+    std::fs::rename(path("mail"), path("gone")).unwrap();
+    for part in ["tmp", "new", "cur"] {
+        std::fs::create_dir_all(path("mail/alice").join(part)).unwrap();
+    }
+    assert_eq!(client.deliver("hello"), Some(false));
+    assert!(running.letters().is_empty());
+    std::fs::remove_dir_all(path("mail")).unwrap();
+    std::fs::rename(path("gone"), path("mail")).unwrap();
+    assert_eq!(client.deliver("hello"), Some(true));
+    assert_eq!(running.letters().len(), 3);
+}

@@ -313,15 +313,23 @@ impl Mda {
 
     /// The folder that all Maildirs are in: the template, as far as it doesn't depend on the user.
     pub fn mailboxes(&self) -> PathBuf {
-        let components = Path::new(&self.maildir).components();
-        let is_users = |part: &Component<'_>| part.as_os_str().to_string_lossy().contains("{user}");
-        components.take_while(|part| !is_users(part)).collect()
+        before_user(&self.maildir)
+    }
+
+    /// The same of the scripts; `None` where nobody has one.
+    pub fn scripts(&self) -> Option<PathBuf> {
+        (!self.sieve.is_empty()).then(|| before_user(&self.sieve))
     }
 
     /// The Sieve script of a user, by its template; `None` where nobody has one.
     pub fn sieve_of(&self, user: &str) -> Option<PathBuf> {
         (!self.sieve.is_empty()).then(|| PathBuf::from(self.sieve.replace("{user}", user)))
     }
+}
+
+fn before_user(template: &str) -> PathBuf {
+    let is_users = |part: &Component<'_>| part.as_os_str().to_string_lossy().contains("{user}");
+    Path::new(template).components().take_while(|part| !is_users(part)).collect()
 }
 
 /// `[maa]`

@@ -15,6 +15,7 @@ use postroad_protocol::reply::{Reply, Severity};
 use postroad_store::{Filed, StoreError};
 use tracing::{debug, error, info, warn};
 
+use crate::confine::Confined;
 use crate::letter::Header;
 use crate::lmtp::SessionError;
 use crate::rules::{ProgramTrouble, Unusable};
@@ -30,6 +31,15 @@ pub(crate) fn reloaded() {
 
 pub(crate) fn reload_failed(error: &dyn Error) {
     error!(error = %Chain(error), "users and aliases can't be read again, the old ones stay");
+}
+
+/// What doesn't hold is no harm by itself: the user's own rights do.
+pub(crate) fn confined(confined: &Confined) {
+    match confined {
+        Confined::Whole => debug!("confined to the mailboxes"),
+        Confined::InPart => info!("confined to the mailboxes as far as this kernel can"),
+        Confined::No(why) => info!(%why, "not confined to the mailboxes"),
+    }
 }
 
 pub(crate) fn stopping(sessions: usize) {

@@ -8,6 +8,7 @@
 //! | what is left to do when all is prepared, and its order | `job` |
 //! | letters that come again after a lost reply | `repeat` |
 //! | whose mailbox is where | [`mailbox`] |
+//! | what the process may still do once it takes letters (Landlock) | [`confine`] |
 //! | users' Sieve scripts: found, run, carried out | [`rules`] |
 //! | what a mailbox may hold | `quota` |
 //! | letters of our own to users | `notice` |
@@ -20,6 +21,7 @@
 //! How a letter becomes a file that survives a power cut is `postroad-store`'s.
 #![forbid(unsafe_code)]
 
+pub mod confine;
 mod events;
 pub mod fuzz;
 mod job;

@@ -6,9 +6,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::{Bytes, BytesMut};
+use postroad_config::Config;
 use postroad_disk::{Disk as _, DiskError, DiskFile, OsDisk};
 use postroad_protocol::reply::Reply;
 use postroad_store::StoreError;
+use rustix::fs::Access;
 
 use crate::{events, limits, replies};
 
@@ -125,6 +127,16 @@ impl Incoming {
             }
             Err(_) => ScratchState::Failed(replies::try_later("Local error, try again later")),
         };
+    }
+}
+
+/// Where large letters wait: with the mailboxes, for that is where the agent may write, whatever else it may not.
+pub(crate) fn scratch_folder(config: &Config) -> PathBuf {
+    let mailboxes = config.mda.mailboxes();
+    // `/home` is root's, for one.
+    match rustix::fs::access(&mailboxes, Access::WRITE_OK | Access::EXEC_OK) {
+        Ok(()) => mailboxes,
+        Err(_) => config.data.clone(),
     }
 }
 

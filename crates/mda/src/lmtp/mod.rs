@@ -26,8 +26,7 @@ use tokio::time::{Instant, timeout};
 use tokio_util::task::TaskTracker;
 
 use crate::quota::Quotas;
-use crate::rules::{ProgramFolder, Rules};
-use crate::submit::Submitter;
+use crate::rules::Rules;
 use crate::{events, limits};
 
 mod content;
@@ -40,6 +39,7 @@ mod session;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use content::scratch_folder;
 use hanging::Hanging;
 use session::Session;
 pub(crate) use session::SessionError;
@@ -81,6 +81,8 @@ struct Shared {
     looks: Arc<Semaphore>,
     journal: Journal,
     hanging: Hanging,
+    /// Where large letters wait.
+    scratch: PathBuf,
     slots: Slots,
     shutdown: Shutdown,
 }
@@ -187,16 +189,13 @@ impl Shared {
         Ok(Self {
             hostname: config.hostname.as_str().into(),
             courier: Courier::new(disk, &config.hostname),
-            rules: Rules::new(
-                &config,
-                Submitter::new(&config),
-                ProgramFolder::of_settings(&config),
-            ),
+            rules: Rules::of_settings(&config),
             quotas: Quotas::new(config.mda.quota.clone()),
             looks: Arc::new(Semaphore::new(limits::QUOTA_LOOKS_MAX)),
             accounts,
             journal,
             hanging: Hanging::default(),
+            scratch: scratch_folder(&config),
             slots: Slots::new(limits::CONNECTIONS_MAX, limits::CONNECTIONS_MAX),
             shutdown,
             config,

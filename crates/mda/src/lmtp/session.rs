@@ -142,7 +142,7 @@ impl Session {
             // AUTH isn't offered: the machine never asks for it.
             Question::Login(_) => Answer::No(Reply::new(503, (5, 5, 1), "AUTH is not offered")),
             Question::Data => {
-                self.incoming = Some(Incoming::new(&self.shared.config.data));
+                self.incoming = Some(Incoming::new(&self.shared.scratch));
                 Answer::Yes
             }
             Question::Message(transaction) => self.deliver(transaction).await,

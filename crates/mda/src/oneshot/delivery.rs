@@ -35,6 +35,7 @@ pub(super) struct Delivery<'a> {
     pub(super) settings: SettingsFrom,
     pub(super) courier: Courier,
     pub(super) recipient: Recipient,
+    pub(super) rules: Rules,
     /// Where it goes if nothing else is said.
     pub(super) maildir: Maildir,
     pub(super) return_path: ReversePath,
@@ -46,11 +47,7 @@ pub(super) struct Delivery<'a> {
 impl Delivery<'_> {
     /// Delivers the letter that begins with `start`.
     pub(super) fn run(&self, start: &[u8], input: Input<impl Read>) -> Result<Reply, Reply> {
-        let programs = match &self.recipient.home {
-            Some(home) => ProgramFolder::in_home(home, &self.config),
-            None => ProgramFolder::of_settings(&self.config),
-        };
-        let rules = Rules::new(&self.config, self.submitter(), programs);
+        let rules = &self.rules;
         let mailbox = self.recipient.maildir.root();
         let script = rules
             .script(&self.recipient.scripts, mailbox)
@@ -62,7 +59,7 @@ impl Delivery<'_> {
         }
         let prepared = match script {
             None => self.keep(start, input, &mut reading)?,
-            Some(script) => self.follow(&rules, &script, start, input, &mut reading)?,
+            Some(script) => self.follow(rules, &script, start, input, &mut reading)?,
         };
         let to = &self.recipient.address;
         let key = reading.map(|reading| reading.finish().key(to));
@@ -76,7 +73,7 @@ impl Delivery<'_> {
         let quotas = Quotas::new(self.config.mda.quota.clone());
         let job = Job::begin(vec![wanted], key, &quotas);
         self.finish(
-            &rules,
+            rules,
             job.map_err(|why| match why {
                 NotBegun::UnderWay => replies::under_way(),
                 NotBegun::Full(reply) => reply,
@@ -186,16 +183,6 @@ impl Delivery<'_> {
         }
     }
 
-    /// Without settings and without a transfer agent of ours, another one's program will be there.
-    fn submitter(&self) -> Submitter {
-        match (self.settings, &self.config.mda.submit) {
-            (SettingsFrom::Nowhere, Submit::Mta) if !self.config.mta.socket.exists() => {
-                Submitter::program(PathBuf::from(SENDMAIL), &self.config.hostname)
-            }
-            _ => Submitter::new(&self.config),
-        }
-    }
-
     /// Tells `postroad trace`, where the folder of traces is ours to write: afterwards, so that no letter waits for
     /// it.
     fn trace(&self, records: &[Event]) {
@@ -213,6 +200,21 @@ impl Delivery<'_> {
             }
         });
     }
+}
+
+/// What rules may do. Without settings and without a transfer agent of ours, another one's program will be there.
+pub(super) fn rules(recipient: &Recipient, config: &Config, settings: SettingsFrom) -> Rules {
+    let submitter = match (settings, &config.mda.submit) {
+        (SettingsFrom::Nowhere, Submit::Mta) if !config.mta.socket.exists() => {
+            Submitter::program(PathBuf::from(SENDMAIL), &config.hostname)
+        }
+        _ => Submitter::new(config),
+    };
+    let programs = match &recipient.home {
+        Some(home) => ProgramFolder::in_home(home, config),
+        None => ProgramFolder::of_settings(config),
+    };
+    Rules::new(config, submitter, programs)
 }
 
 fn later(error: &dyn Error) -> Reply {

@@ -7,7 +7,7 @@
 use std::fmt;
 use std::fs::File;
 use std::os::fd::AsFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use postroad_config::{Config, Mda};
@@ -16,9 +16,11 @@ use postroad_protocol::address::ReversePath;
 use postroad_protocol::reply::{EnhancedStatus, Reply, Severity};
 use postroad_store::Courier;
 
-use crate::events::Chain;
+use crate::confine::{self, Confined, Ground, Why};
+use crate::events::{self, Chain};
 use crate::letter::Header;
 use crate::replies;
+use crate::rules::Rules;
 
 mod call;
 mod command_line;
@@ -38,7 +40,7 @@ pub use command_line::{Misuse, Wanted, read as read_command_line};
 use delivery::Delivery;
 pub(crate) use input::Input;
 pub use personality::Personality;
-use recipient::SettingsFrom;
+use recipient::{Recipient, SettingsFrom};
 pub use second_process::by_second_process;
 use signals::Signals;
 use watch::{Clock, within};
@@ -157,7 +159,10 @@ fn file(
     let recipient = recipient::find(call, environment, &config, settings)?;
 
     // As its owner by now, who gets no file that only others may read.
-    let mut input = Input::new(letter.open()?, config.mda.message_size_max);
+    let letter = letter.open()?;
+    let rules = delivery::rules(&recipient, &config, settings);
+    events::confined(&confine(&recipient, &rules, &config, settings));
+    let mut input = Input::new(letter, config.mda.message_size_max);
     let start = call.add_fields(input.header()?);
     let header = Header::read(&start);
     if header.is_looping(&recipient.address) {
@@ -172,12 +177,35 @@ fn file(
         return_path: return_path.unwrap_or(ReversePath::Null),
         uid,
         recipient,
+        rules,
         config,
         settings,
         header,
         clock,
     };
     delivery.run(&start, input)
+}
+
+/// Before the first octet of the letter is read.
+fn confine(
+    recipient: &Recipient,
+    rules: &Rules,
+    config: &Config,
+    settings: SettingsFrom,
+) -> Confined {
+    let are_there = recipient.scripts.iter().any(|script| script.symlink_metadata().is_ok());
+    if are_there && rules.may_run_programs() {
+        return Confined::No(Why::Programs);
+    }
+    let traces = (settings == SettingsFrom::File).then(|| confine::traces(config));
+    let mailbox = confine::existing(recipient.maildir.root());
+    let folders = recipient.scripts.iter().filter_map(|script| script.parent());
+    let ground = Ground {
+        written: traces.into_iter().chain([mailbox]).collect(),
+        read: folders.map(Path::to_owned).collect(),
+        ..Ground::default()
+    };
+    ground.confine()
 }
 
 /// Where the letter is.

@@ -119,6 +119,16 @@ impl Rules {
         }
     }
 
+    /// By the settings.
+    pub(crate) fn of_settings(config: &Config) -> Self {
+        Self::new(config, Submitter::new(config), ProgramFolder::of_settings(config))
+    }
+
+    /// Whether anything is executed for them, to send letters on or as they say.
+    pub(crate) fn may_run_programs(&self) -> bool {
+        self.submitter.is_program() || self.programs.is_there()
+    }
+
     /// A user's script, at the first of these paths where there is one. Without any it costs a look at each.
     pub(crate) fn script(
         &self,

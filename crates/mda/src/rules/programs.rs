@@ -123,6 +123,11 @@ impl ProgramFolder {
         }
     }
 
+    /// Whether any may be run.
+    pub(super) fn is_there(&self) -> bool {
+        self.path.is_some()
+    }
+
     /// The program of this name, for rules about `mailbox`.
     ///
     /// # Errors

@@ -102,6 +102,11 @@ impl Submitter {
         Self { way, name: hostname.to_owned(), under_way: AtomicUsize::new(0) }
     }
 
+    /// Whether letters leave through a program.
+    pub(crate) fn is_program(&self) -> bool {
+        matches!(self.way, Way::Program(_))
+    }
+
     /// Hands all of them over.
     pub(crate) fn send(&self, letters: &[Outgoing]) -> Result<(), SubmitError> {
         if letters.is_empty() {

@@ -1,0 +1,157 @@
+//! Confinement: from here on this process writes beneath its mailboxes and reads what a delivery needs, and nothing
+//! else of the file system, whatever a name leads to by then (Landlock, landlock(7); rows M01, M02).
+//!
+//! A second wall behind the user's own rights and names that are looked at: what is swapped for a link or for another
+//! folder once the wall stands leads nowhere. It is for good, and all threads and processes that come after it are
+//! behind it. With it goes "no new privileges": a program with a set-uid or set-gid bit (sendmail with its
+//! `postdrop`, what users have in `~/.postroad/programs`) would fail in ways of its own. So where rules may run programs
+//! there is no wall; where they may not, nothing can be executed at all.
+//!
+//! | | written beneath | read beneath |
+//! |---|---|---|
+//! | one-shot | the mailbox (what is there of the way to it), the traces | scripts' folders, what libraries read |
+//! | LMTP | all mailboxes, the socket's folder (sockets alone), where large letters wait, the traces | the same, the folders of users and aliases |
+//!
+//! Folders can be listed everywhere: those above a new mailbox are synced, and are opened for that. Networks and
+//! sockets are as before. It is done as far as the kernel can: none before 5.19, truncation from 6.2, devices from
+//! 6.10; nothing depends on it.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use landlock::{
+    ABI, Access as _, AccessFs, BitFlags, CompatLevel, Compatible as _, RestrictSelfAttr as _,
+    Ruleset, RulesetAttr as _, RulesetCreatedAttr as _, RulesetError, RulesetStatus,
+    path_beneath_rules,
+};
+use postroad_config::Config;
+use postroad_disk::{OsDisk, make_way_to};
+use postroad_observe::trace::Journal;
+
+use crate::events;
+use crate::lmtp::scratch_folder;
+use crate::rules::Rules;
+
+/// What the kernel is asked for. Newer ones know more: sockets, which we need.
+const WANTED: ABI = ABI::V5;
+
+/// Time zones, the host's name service, random octets, /proc for what the system is: what libraries may read.
+const SYSTEM: [&str; 7] =
+    ["/etc", "/usr", "/lib", "/lib64", "/proc", "/dev/null", "/run/systemd/resolve"];
+
+/// How far it went.
+#[derive(Debug)]
+pub(crate) enum Confined {
+    Whole,
+    /// The kernel knows less than we ask for.
+    InPart,
+    No(Why),
+}
+
+/// Why nothing was done.
+#[derive(Debug)]
+pub(crate) enum Why {
+    /// Rules may run programs, which need what we would take from them.
+    Programs,
+    /// It has no Landlock, or one that can't move files from folder to folder.
+    Kernel,
+    /// It said no.
+    Refused(RulesetError),
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Programs => f.write_str("rules may run programs"),
+            Self::Kernel => f.write_str("the kernel can't"),
+            Self::Refused(error) => write!(f, "{}", events::Chain(error)),
+        }
+    }
+}
+
+/// What is left open.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub(crate) struct Ground {
+    pub(crate) written: Vec<PathBuf>,
+    /// Where sockets are made.
+    pub(crate) sockets: Vec<PathBuf>,
+    pub(crate) read: Vec<PathBuf>,
+}
+
+impl Ground {
+    /// For a server of all mailboxes.
+    fn of_server(config: &Config) -> Self {
+        let accounts = [&config.accounts.users, &config.accounts.aliases];
+        let folders = accounts.into_iter().filter_map(|path| path.parent());
+        Self {
+            written: vec![
+                existing(&config.mda.mailboxes()),
+                scratch_folder(config),
+                traces(config),
+            ],
+            sockets: config.mda.socket.parent().map(existing).into_iter().collect(),
+            read: config.mda.scripts().into_iter().chain(folders.map(Path::to_owned)).collect(),
+        }
+    }
+
+    /// Puts this thread, and where the kernel can all others, behind the wall.
+    pub(crate) fn confine(&self) -> Confined {
+        match self.restrict() {
+            Ok(RulesetStatus::FullyEnforced) => Confined::Whole,
+            Ok(RulesetStatus::PartiallyEnforced) => Confined::InPart,
+            Ok(RulesetStatus::NotEnforced) => Confined::No(Why::Kernel),
+            Err(error) => Confined::No(Why::Refused(error)),
+        }
+    }
+
+    fn restrict(&self) -> Result<RulesetStatus, RulesetError> {
+        let read = AccessFs::ReadFile;
+        let write = AccessFs::from_write(WANTED) | read;
+        let sockets = AccessFs::MakeSock | AccessFs::RemoveFile | AccessFs::MakeDir;
+        // What can't be opened by now isn't there, and can't be had.
+        let ruleset = Ruleset::default()
+            // Without it no letter would get from tmp/ to new/.
+            .set_compatibility(CompatLevel::SoftRequirement)
+            .handle_access(AccessFs::Refer)?
+            .set_compatibility(CompatLevel::BestEffort)
+            .handle_access(handled())?
+            .create()?
+            .add_rules(path_beneath_rules(&self.written, write))?
+            .add_rules(path_beneath_rules(&self.sockets, sockets))?
+            .add_rules(path_beneath_rules(&self.read, read))?
+            .add_rules(path_beneath_rules(SYSTEM, read))?
+            .all_threads(true)?;
+        Ok(ruleset.restrict_self()?.ruleset)
+    }
+}
+
+fn handled() -> BitFlags<AccessFs> {
+    AccessFs::from_all(WANTED) & !BitFlags::from(AccessFs::ReadDir)
+}
+
+/// The folder itself, or where it is to be made.
+pub(crate) fn existing(folder: &Path) -> PathBuf {
+    let there = folder.ancestors().find(|folder| folder.exists());
+    there.unwrap_or(Path::new("/")).to_owned()
+}
+
+/// The folder of traces, made where it isn't there yet: there is no way to leave open what isn't there.
+pub(crate) fn traces(config: &Config) -> PathBuf {
+    let trace = &config.trace;
+    if !trace.dir.exists() {
+        // Whoever can't is told so when there is something to say.
+        let _ = Journal::open_at_once(&trace.dir, "mda", trace.size_max);
+    }
+    trace.dir.clone()
+}
+
+/// Confines a server of all mailboxes; to be called before it has threads.
+pub fn server(config: &Config) {
+    // As with traces; whoever can't is told when there is a letter.
+    let _ = make_way_to(&OsDisk, &config.mda.mailboxes());
+    let confined = match Rules::of_settings(config).may_run_programs() {
+        true => Confined::No(Why::Programs),
+        false => Ground::of_server(config).confine(),
+    };
+    events::confined(&confined);
+}
