@@ -35,6 +35,15 @@ pub struct Courier {
     groups: Mutex<HashMap<u64, FileSystem>>,
 }
 
+/// Whether a file was written anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// It was.
+    Made,
+    /// It is as it was.
+    None,
+}
+
 /// What this process knows of a file system.
 #[derive(Debug, Default)]
 struct FileSystem {
@@ -122,6 +131,24 @@ impl Courier {
         // In tmp/, where what a crash leaves is swept.
         let tmp = maildir.tmp().join(self.unique_name());
         Ok(small_file::replace(self.disk.as_ref(), &tmp, &maildir.root().join(name), text)?)
+    }
+
+    /// Changes a file as [`Courier::set_mark`] writes it, in turn with other processes: no change of theirs is lost.
+    /// `change` gets what it holds, and gives what is to be there; `None` leaves it as it is.
+    ///
+    /// # Errors
+    /// As there; and where the turn doesn't come.
+    pub fn change_mark(
+        &self,
+        maildir: &Maildir,
+        name: &str,
+        change: impl FnOnce(&[u8]) -> Option<Vec<u8>>,
+    ) -> Result<Change, StoreError> {
+        let _turn = maildir.turn(self.disk.as_ref())?;
+        match change(&self.mark(maildir, name)?) {
+            Some(text) => self.set_mark(maildir, name, &text).map(|()| Change::Made),
+            None => Ok(Change::None),
+        }
     }
 
     /// Begins to try a delivery that may have been tried before, into a mailbox or a folder of it. `None` where

@@ -10,6 +10,7 @@ use postroad_disk::{Disk, DiskError, DiskFile};
 use crate::file_name::{FileNames, in_full};
 use crate::flags::Flags;
 use crate::key::DeliveryKey;
+use crate::keywords::{self, KeywordsLeftOut};
 use crate::line_ends::LineEnds;
 use crate::sync_group::SyncGroup;
 use crate::{Maildir, StoreError, Usage};
@@ -33,6 +34,8 @@ pub struct Draft {
     buffer: Vec<u8>,
     written: u64,
     flags: Flags,
+    /// Letters of its keywords.
+    keywords: Vec<char>,
     key: Option<DeliveryKey>,
     place: Place,
 }
@@ -96,6 +99,7 @@ impl Draft {
             buffer: Vec::new(),
             written: 0,
             flags: Flags::default(),
+            keywords: Vec::new(),
             key: None,
             place: Place::Tmp,
         })
@@ -118,9 +122,14 @@ impl Draft {
         Ok(())
     }
 
-    /// Flags that it is filed with: a letter that has any goes into cur/ (maildir(5)).
-    pub fn set_flags(&mut self, flags: Flags) {
-        self.flags = flags;
+    /// Flags that it is filed with: a letter that has any goes into cur/ (maildir(5)). Its folder is told, durably,
+    /// of keywords that are new there. Gives those that it is filed without.
+    pub fn set_flags(&mut self, flags: Flags) -> Option<KeywordsLeftOut> {
+        let by = self.maildir.tmp().join(self.names.next(SystemTime::now()));
+        let (letters, left_out) =
+            keywords::letters(self.disk.as_ref(), &self.maildir, &by, flags.keywords());
+        (self.flags, self.keywords) = (flags, letters);
+        left_out
     }
 
     /// What it adds to its mailbox, once all is written.
@@ -200,7 +209,7 @@ impl Draft {
 
     /// The directory that the letter goes into.
     pub(crate) fn target_dir(&self) -> PathBuf {
-        match self.flags.is_empty() {
+        match self.info().is_empty() {
             true => self.maildir.new_dir(),
             false => self.maildir.cur_dir(),
         }
@@ -212,7 +221,7 @@ impl Draft {
         loop {
             let octets_with_crlf = self.written + self.ends.lines();
             let name = in_full(&self.unique, self.key, self.written, octets_with_crlf);
-            let path = self.target_dir().join(name + &self.flags.info());
+            let path = self.target_dir().join(name + &self.info());
             match self.rename_or_link(&path) {
                 Ok(()) => {
                     self.place = Place::Shown;
@@ -225,6 +234,10 @@ impl Draft {
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    fn info(&self) -> String {
+        self.flags.info(&self.keywords)
     }
 
     fn rename_or_link(&self, path: &Path) -> Result<(), DiskError> {

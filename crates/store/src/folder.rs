@@ -23,7 +23,7 @@ const MODIFIED_BASE64: GeneralPurpose = {
 pub(crate) const TRASH: &str = "Trash";
 
 /// A folder's name: parts joined by dots, as in `Lists.rust`. It can't lead out of its Maildir.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct FolderName(String);
 
 /// The text is no folder's name.

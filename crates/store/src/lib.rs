@@ -7,8 +7,9 @@
 //! | a letter on its way: tmp/ → sync → new/ → sync of new/ | [`Courier`], [`Draft`] |
 //! | how deliveries at the same time share their syncs | `sync_group`, `pace` |
 //! | a delivery that is tried again after its reply was lost | [`Attempt`], [`DeliveryKey`], `ledger`, `listing` |
-//! | flags in a file's name | [`Flags`] |
+//! | flags in a file's name; which letter is which keyword | [`Flags`], `keywords` |
 //! | folders: names in UTF-8, who is subscribed | `folder`, `subscriptions` |
+//! | annotations, what folders are for | [`Metadata`], `special_use` |
 //! | what a mailbox may hold: `maildirsize` | [`Quota`], [`Limits`] |
 //! | CRLF on the wire, LF in the file | `line_ends` |
 //! | what goes wrong, and what a peer is told | [`StoreError`] |
@@ -32,24 +33,29 @@ mod file_name;
 mod flags;
 mod folder;
 mod key;
+mod keywords;
 mod ledger;
 mod limits;
 mod line_ends;
 mod listing;
 mod maildir;
+mod metadata;
 mod pace;
 mod quota;
 mod small_file;
+mod special_use;
 mod subscriptions;
 mod sync_group;
 
 pub use attempt::{Attempt, Durably, Found};
-pub use courier::Courier;
+pub use courier::{Change, Courier};
 pub use draft::{Draft, Filed};
 pub use error::StoreError;
 pub use flags::Flags;
 pub use folder::{FolderName, FolderNameError};
 pub use key::DeliveryKey;
+pub use keywords::KeywordsLeftOut;
 pub use ledger::Step;
 pub use maildir::Maildir;
+pub use metadata::{Annotated, EntryName, EntryNameError, Metadata, TooMuchMetadata};
 pub use quota::{Counted, Limits, Quota, Standing, Usage};

@@ -45,7 +45,7 @@ pub(crate) fn letters(disk: &dyn Disk, inbox: &Maildir) -> Result<Vec<Letter>, D
 }
 
 /// The mailbox itself, and each directory in it that is a folder (Maildir++).
-fn folders(disk: &dyn Disk, inbox: &Maildir) -> Result<Vec<PathBuf>, DiskError> {
+pub(crate) fn folders(disk: &dyn Disk, inbox: &Maildir) -> Result<Vec<PathBuf>, DiskError> {
     let mut folders = vec![inbox.root().to_owned()];
     for entry in disk.read_dir(inbox.root())? {
         // A link leads elsewhere (row M01).

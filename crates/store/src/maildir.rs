@@ -4,9 +4,9 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use postroad_disk::{Disk, DiskError, EntryKind, make_way_to, sync_way_to};
+use postroad_disk::{Disk, DiskError, DiskLock, EntryKind, make_way_to, sync_way_to};
 
-use crate::{FolderName, StoreError, subscriptions};
+use crate::{FolderName, StoreError, small_file, subscriptions};
 
 /// Where a Maildir is, or is to be.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -49,6 +49,15 @@ impl Maildir {
             Kind::Inbox => None,
             Kind::Folder { inbox, .. } => Some(Self::at(inbox)),
         }
+    }
+
+    /// The turn to change small files of its mailbox and of all folders there; see [`small_file::turn`].
+    pub(crate) fn turn(&self, disk: &dyn Disk) -> Result<Option<Box<dyn DiskLock>>, DiskError> {
+        let mailbox = match &self.kind {
+            Kind::Inbox => &self.root,
+            Kind::Folder { inbox, .. } => inbox,
+        };
+        small_file::turn(disk, mailbox)
     }
 
     /// Whether letters in it count towards no quota.

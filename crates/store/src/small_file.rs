@@ -2,8 +2,12 @@
 
 use std::io;
 use std::path::Path;
+use std::time::Instant;
 
-use postroad_disk::{Disk, DiskError};
+use postroad_disk::{Disk, DiskError, DiskLock};
+
+use crate::ledger::LOCK;
+use crate::limits::{TURN_LOOK_EVERY, TURN_WAIT_MAX};
 
 /// Octets of such a file at most: twenty thousand folders' names.
 const OCTETS_MAX: u64 = 1024 * 1024;
@@ -53,4 +57,38 @@ pub(crate) fn replace(
             Err(error)
         }
     }
+}
+
+/// The part of a mailbox's lock that is held by whoever reads one and writes it anew (keys of deliveries are odd).
+const TURN: u64 = 2;
+
+/// Waits for the turn to change the small files of a mailbox: two that change one in the same moment would lose
+/// what the first has written. A file system without locks gives none, and that may happen there.
+pub(crate) fn turn(
+    disk: &dyn Disk,
+    mailbox: &Path,
+) -> Result<Option<Box<dyn DiskLock>>, DiskError> {
+    patiently(|| match disk.lock_part(&mailbox.join(LOCK), TURN) {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(error),
+        turn => Ok(turn.ok()),
+    })
+}
+
+/// Tries again for a while what somebody else is about to give free.
+pub(crate) fn patiently<T>(
+    mut attempt: impl FnMut() -> Result<T, DiskError>,
+) -> Result<T, DiskError> {
+    let since = Instant::now();
+    loop {
+        match attempt() {
+            Err(error) if is_taken(&error) && since.elapsed() < TURN_WAIT_MAX => {
+                std::thread::sleep(TURN_LOOK_EVERY);
+            }
+            result => return result,
+        }
+    }
+}
+
+fn is_taken(error: &DiskError) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::AlreadyExists)
 }

@@ -2,9 +2,8 @@
 //!
 //! One name a line, parts joined by dots; in version 2, which begins with a header, by tabs.
 //!
-//! Dovecot changes it under a dot lock, `subscriptions.lock`. We take none: one that a power cut left would
-//! keep us from it for ever. Where both write in the same moment, one of two changes is lost, and it is
-//! about who sees a folder at once, not about letters.
+//! Processes of ours take turns. Dovecot changes it under a dot lock, `subscriptions.lock`. We take none: where both
+//! write in the same moment, one of two changes is lost, and it is about who sees a folder at once, not about letters.
 
 use std::path::Path;
 
@@ -26,6 +25,7 @@ pub(crate) fn add(
     name: &FolderName,
 ) -> Result<(), DiskError> {
     let file = maildir.join(FILE);
+    let _turn = small_file::turn(disk, maildir)?;
     match with(small_file::read(disk, &file)?, name) {
         Some(content) => small_file::replace(disk, by, &file, &content),
         None => Ok(()),

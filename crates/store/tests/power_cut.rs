@@ -10,7 +10,8 @@ use std::sync::{Arc, Mutex};
 
 use postroad_disk::Disk;
 use postroad_store::{
-    Counted, Courier, Draft, Flags, FolderName, Limits, Maildir, Quota, StoreError, Usage,
+    Counted, Courier, Draft, Flags, FolderName, KeywordsLeftOut, Limits, Maildir, Quota,
+    StoreError, Usage,
 };
 use postroad_testkit::lying_disk::{Sync, SyncOf};
 use postroad_testkit::power_cut::{Cut, Cuts, Length, Violation};
@@ -209,7 +210,13 @@ fn deliver(build: &Build, disk: &FaultyDisk, letters: &Letters) {
         let mut draft = courier.begin(&letter.maildir)?;
         draft.write(&letter.text)?;
         if n % 2 == 1 {
-            draft.set_flags(Flags::of(&["\\Seen".to_owned()]).0);
+            // The same keyword each time: most letters find it known.
+            let names = ["\\Seen", "$Label1"].map(str::to_owned);
+            let names = names.get(..1 + n % 4 / 2).unwrap_or_default();
+            if let Some(left_out) = draft.set_flags(Flags::of(names).0) {
+                // Only a call that fails keeps a folder from it.
+                assert!(matches!(left_out, KeywordsLeftOut::Unknown { .. }), "{left_out}");
+            }
         }
         let counted = count(&courier, &letter, &mut draft)?;
         Ok((draft, counted))
@@ -280,6 +287,7 @@ fn check_shown(letters: &[Letter], now: usize, disk: &FaultyDisk) -> Result<(), 
         if !letters.iter().any(belongs) {
             return Err(format!("half a letter in {}", path.display()));
         }
+        check_keyword(disk, path)?;
     }
     check_folders(disk)?;
     let answered = letters.iter().filter(|letter| letter.filed.is_some_and(|when| when <= now));
@@ -290,6 +298,16 @@ fn check_shown(letters: &[Letter], now: usize, disk: &FaultyDisk) -> Result<(), 
         }
     }
     Ok(())
+}
+
+/// Whether the folder knows the keyword that a letter's name has.
+fn check_keyword(disk: &FaultyDisk, letter: &Path) -> Result<(), String> {
+    let file = letter.parent().and_then(Path::parent).map(|folder| folder.join("dovecot-keywords"));
+    let known = file.and_then(|file| disk.read(&file)).unwrap_or_default();
+    match letter.to_string_lossy().ends_with(",Sa") && known != b"0 $Label1\n" {
+        true => Err(format!("nobody knows the keyword of {}", letter.display())),
+        false => Ok(()),
+    }
 }
 
 /// Whether each folder that takes letters is marked as one and subscribed to, and the list of them whole.

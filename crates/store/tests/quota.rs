@@ -153,7 +153,7 @@ fn what_goes_to_the_trash_does_not_count() {
     draft.write(b"x").unwrap();
     assert_eq!(draft.usage().unwrap(), Usage::default());
     let mut draft = place.courier.begin(&place.mailbox).unwrap();
-    draft.set_flags(Flags::of(&["\\Deleted".to_owned()]).0);
+    assert!(draft.set_flags(Flags::of(&["\\Deleted".to_owned()]).0).is_none());
     assert_eq!(draft.usage().unwrap(), Usage::default());
 }
 

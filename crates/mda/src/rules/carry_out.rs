@@ -10,9 +10,10 @@ use postroad_protocol::reply::Reply;
 use postroad_sieve::{Content, Filing, Memo, Pipe};
 use postroad_store::{Draft, Flags, Maildir, StoreError};
 
-use super::plan::{Answer, Place, Plan, PlannedPipe, Sending, Store};
+use super::plan::{Answer, Place, Plan, PlannedPipe, Sending, Spot, Store};
 use super::programs::{IfNotTaken, Pipes, Piping, arguments as arguments_of};
 use super::{Mailbox, Parcel};
+use crate::events::Chain;
 use crate::letter::{Header, OnTop};
 use crate::notice::message_id;
 use crate::replies;
@@ -50,18 +51,17 @@ pub(super) fn prepare(
     parcel: &Parcel<'_>,
     mailbox: Mailbox<'_>,
 ) -> Result<Prepared, StoreError> {
-    let Plan { stores, sendings, answers, pipes, refusal, memos, notes, mistake } = plan;
-    let pipes = pipes_of(pipes, &stores, environment, parcel, mailbox)?;
-    let drafts = stores.into_iter().map(|store| write(store, parcel, mailbox));
+    let Plan { stores, sendings, answers, pipes, refusal, memos, mut notes, mistake } = plan;
+    let pipes = pipes_of(pipes, &stores, environment, parcel, mailbox, &mut notes)?;
+    let drafts = stores.into_iter().map(|store| write(store, parcel, mailbox, &mut notes));
     let mut drafts = drafts.collect::<Result<Vec<_>, _>>()?;
     let redirects = sendings.into_iter().map(|sending| compose(sending, parcel, mailbox));
     let mut sendings: Vec<Outgoing> = redirects.collect();
     for Answer { from, to, message, copy } in answers {
         let content = with_message_id(&message, parcel, mailbox);
-        if let Some((place, flags)) = copy {
-            let mut draft = mailbox.courier.begin(&folder(place, mailbox))?;
+        if let Some(spot) = copy {
+            let mut draft = begin(spot, mailbox, &mut notes)?;
             draft.write(&content)?;
-            draft.set_flags(flags);
             drafts.push(draft);
         }
         let utf8 = utf8_for(&to, Utf8::Ascii);
@@ -80,8 +80,9 @@ fn pipes_of(
     environment: &[(&'static str, OsString)],
     parcel: &Parcel<'_>,
     mailbox: Mailbox<'_>,
+    notes: &mut Vec<String>,
 ) -> Result<Pipes, StoreError> {
-    let is_kept_anyway = stores.iter().any(|store| store.place == Place::Inbox);
+    let is_kept_anyway = stores.iter().any(|store| store.spot.place == Place::Inbox);
     let mut ready = Pipes::default();
     for PlannedPipe { program, pipe, by } in pipes {
         let Pipe { program: _, arguments, content, failure, kept } = pipe;
@@ -92,8 +93,8 @@ fn pipes_of(
         if let (Some(filing), None, false) = (kept, &ready.spare, is_kept_anyway) {
             let Filing { content, flags, .. } = filing;
             let flags = Flags::of(&flags).0;
-            let store = Store { place: Place::Inbox, flags, content };
-            ready.spare = Some(write(store, parcel, mailbox)?);
+            let spot = Spot { place: Place::Inbox, flags, made_for: None };
+            ready.spare = Some(write(Store { spot, content }, parcel, mailbox, notes)?);
         }
         let content = filed_octets(&content, &mailbox.courier.unique_name(), parcel).into();
         ready.all.push(Piping {
@@ -127,16 +128,41 @@ fn with_message_id(message: &[u8], parcel: &Parcel<'_>, mailbox: Mailbox<'_>) ->
     content.into()
 }
 
-fn write(store: Store, parcel: &Parcel<'_>, mailbox: Mailbox<'_>) -> Result<Draft, StoreError> {
-    let Store { place, flags, content } = store;
-    let mut draft = mailbox.courier.begin(&folder(place, mailbox))?;
+fn write(
+    store: Store,
+    parcel: &Parcel<'_>,
+    mailbox: Mailbox<'_>,
+    notes: &mut Vec<String>,
+) -> Result<Draft, StoreError> {
+    let Store { spot, content } = store;
+    let mut draft = begin(spot, mailbox, notes)?;
     let octets = octets(&content, parcel);
     let header = Header::read(&octets);
     draft.write(&on_top(draft.id(), parcel).encode(header.shape))?;
     for run in &header.kept {
         draft.write(octets.get(run.clone()).unwrap_or_default())?;
     }
-    draft.set_flags(flags);
+    Ok(draft)
+}
+
+/// Begins a letter there. No letter waits for a keyword, or for what a folder is for.
+fn begin(spot: Spot, mailbox: Mailbox<'_>, notes: &mut Vec<String>) -> Result<Draft, StoreError> {
+    let Spot { place, flags, made_for } = spot;
+    let Mailbox { courier, .. } = mailbox;
+    let folder = folder(place, mailbox);
+    let made_for = match made_for {
+        Some(attribute) if !courier.exists(&folder)? => Some(attribute),
+        Some(_) | None => None,
+    };
+    let mut draft = courier.begin(&folder)?;
+    if let Some(attribute) = made_for
+        && let Err(error) = courier.assign_use(&folder, &attribute)
+    {
+        notes.push(format!("it isn't known that the folder is for {attribute}: {}", Chain(&error)));
+    }
+    if let Some(left_out) = draft.set_flags(flags) {
+        notes.push(format!("without the keywords {}", Chain(&left_out)));
+    }
     Ok(draft)
 }
 

@@ -4,9 +4,6 @@
 //! is over is dropped when the next line is written, and beyond [`limits::MEMOS_KEPT_MAX`] what is over first.
 
 use std::cell::OnceCell;
-use std::collections::HashMap;
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use aws_lc_rs::digest::{SHA256, digest};
@@ -22,28 +19,13 @@ const FILE: &str = "postroad-rules-memory";
 /// Octets of the hash that are kept.
 const HASH_OCTETS: usize = 16;
 
-/// Sees to it that one mailbox's memory is written by one at a time.
-#[derive(Debug, Default)]
-pub(super) struct Memories(Mutex<HashMap<PathBuf, Arc<Mutex<()>>>>);
-
-impl Memories {
-    /// Adds to what is remembered.
-    pub(super) fn add(&self, memos: &[Memo], mailbox: Mailbox<'_>) -> Result<(), StoreError> {
-        if memos.is_empty() {
-            return Ok(());
-        }
-        let root = mailbox.inbox.root();
-        let turn = {
-            let mut turns = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            turns.retain(|_, turn| Arc::strong_count(turn) > 1);
-            Arc::clone(turns.entry(root.to_owned()).or_default())
-        };
-        let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = now();
-        let known = mailbox.courier.mark(mailbox.inbox, FILE)?;
-        let file = with(&known, memos, now);
-        mailbox.courier.set_mark(mailbox.inbox, FILE, file.as_bytes())
+/// Adds to what a mailbox remembers.
+pub(super) fn add(memos: &[Memo], mailbox: Mailbox<'_>) -> Result<(), StoreError> {
+    if memos.is_empty() {
+        return Ok(());
     }
+    let Mailbox { courier, inbox } = mailbox;
+    courier.change_mark(inbox, FILE, |known| Some(with(known, memos, now()).into())).map(drop)
 }
 
 /// What one mailbox remembers; read when a script asks.

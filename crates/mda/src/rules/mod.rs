@@ -29,7 +29,7 @@ use postroad_config::Config;
 use postroad_protocol::address::{Address, ReversePath};
 use postroad_protocol::envelope::Utf8;
 use postroad_sieve::{Facts, Mailboxes, Memo, Message};
-use postroad_store::{Courier, FolderName, Maildir, StoreError};
+use postroad_store::{Annotated, Courier, EntryName, FolderName, Maildir, StoreError};
 
 use crate::letter::Came;
 use crate::submit::{Outgoing, SubmitError, Submitter};
@@ -45,22 +45,20 @@ pub mod tools;
 mod trust;
 
 pub(crate) use carry_out::Prepared;
-use memory::{Memories, Memory};
+use memory::Memory;
 pub(crate) use plan::Recipient;
 use plan::{FolderIs, Ground, Plan};
 use programs::ForLetter;
 pub(crate) use programs::{Busy, Piped, Pipes, ProgramFolder, ProgramTrouble};
 use script::Scripts;
 pub(crate) use script::UserScript;
-use told::{Mistake, Told};
+use told::Mistake;
 pub(crate) use trust::Unusable;
 
 /// The rules of all users.
 #[derive(Debug)]
 pub(crate) struct Rules {
     scripts: Scripts,
-    told: Told,
-    memories: Memories,
     submitter: Submitter,
     programs: ProgramFolder,
     detail_separator: String,
@@ -107,8 +105,6 @@ impl Rules {
     pub(crate) fn new(config: &Config, submitter: Submitter, programs: ProgramFolder) -> Self {
         Self {
             scripts: Scripts::default(),
-            told: Told::default(),
-            memories: Memories::default(),
             submitter,
             programs,
             detail_separator: config.accounts.detail_separator.to_string(),
@@ -190,6 +186,9 @@ impl Rules {
             from: parcel.return_path,
             recipient: parcel.recipient,
             folder: &folder,
+            folder_for: &|attribute, named| {
+                mailbox.courier.folder_for(mailbox.inbox, attribute, named)
+            },
             program: &|name| self.programs.find(name, mailbox.inbox.root()),
         };
         if let Some(trouble) = programs.trouble.take() {
@@ -211,7 +210,7 @@ impl Rules {
     ) {
         crate::events::rules_mistaken(to, &script.path, mistake);
         let notice = Mistake { script, mistake, to, host };
-        if let Err(error) = self.told.tell(&notice, mailbox) {
+        if let Err(error) = told::tell(&notice, mailbox) {
             crate::events::not_told(to, &error);
         }
     }
@@ -233,7 +232,7 @@ impl Rules {
 
     /// Remembers, now that all is done. Its failure is nobody's loss: somebody is told twice.
     pub(crate) fn remember(&self, memos: &[Memo], mailbox: Mailbox<'_>) {
-        if let Err(error) = self.memories.add(memos, mailbox) {
+        if let Err(error) = memory::add(memos, mailbox) {
             crate::events::not_remembered(mailbox.inbox.root(), &error);
         }
     }
@@ -242,21 +241,39 @@ impl Rules {
 /// A user's folders, as scripts ask for them.
 struct Folders<'a>(Mailbox<'a>);
 
+impl Folders<'_> {
+    /// The Maildir of that name, whether it is there or not.
+    fn named(&self, mailbox: &str) -> Option<Maildir> {
+        let inbox = self.0.inbox;
+        match plan::is_inbox(mailbox) {
+            true => Some(inbox.clone()),
+            false => Some(inbox.folder(&FolderName::from_utf8(mailbox).ok()?)),
+        }
+    }
+}
+
 impl Mailboxes for Folders<'_> {
     fn exists(&self, mailbox: &str) -> bool {
+        // A folder that can't be looked at is none that letters can be filed into.
+        let is_there = |folder: Maildir| self.0.courier.exists(&folder).unwrap_or(false);
+        plan::is_inbox(mailbox) || self.named(mailbox).is_some_and(is_there)
+    }
+
+    // What can't be read in this moment isn't said.
+    fn metadata(&self, mailbox: Option<&str>, annotation: &str) -> Option<Vec<u8>> {
         let Mailbox { courier, inbox } = self.0;
-        mailbox.eq_ignore_ascii_case("INBOX")
-            || FolderName::from_utf8(mailbox)
-                // A folder that can't be looked at is none that letters can be filed into.
-                .is_ok_and(|name| courier.exists(&inbox.folder(&name)).unwrap_or(false))
+        let entry = EntryName::parse(annotation).ok()?;
+        let metadata = match mailbox {
+            Some(mailbox) => courier.metadata(Annotated::Folder(&self.named(mailbox)?)),
+            None => courier.metadata(Annotated::Server(inbox)),
+        };
+        metadata.ok()?.get(&entry).map(<[u8]>::to_vec)
     }
 
-    // Nothing here keeps annotations, or what a mailbox is for.
-    fn metadata(&self, _: Option<&str>, _: &str) -> Option<Vec<u8>> {
-        None
-    }
-
-    fn has_special_use(&self, _: Option<&str>, _: &str) -> bool {
-        false
+    fn has_special_use(&self, mailbox: Option<&str>, attribute: &str) -> bool {
+        let Mailbox { courier, inbox } = self.0;
+        let folder = mailbox.map(FolderName::from_utf8).transpose();
+        folder
+            .is_ok_and(|folder| courier.is_for(inbox, folder.as_ref(), attribute).unwrap_or(false))
     }
 }

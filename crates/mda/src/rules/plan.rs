@@ -33,9 +33,17 @@ pub(crate) struct Plan {
 /// Filed once.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Store {
+    pub(crate) spot: Spot,
+    pub(crate) content: Content,
+}
+
+/// Where and how a letter is filed.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Spot {
     pub(crate) place: Place,
     pub(crate) flags: Flags,
-    pub(crate) content: Content,
+    /// What the folder is for, if it is made for this letter (RFC 8579 §4.1).
+    pub(crate) made_for: Option<String>,
 }
 
 /// Where.
@@ -60,7 +68,7 @@ pub(crate) struct Answer {
     /// Without a Message-ID.
     pub(crate) message: Vec<u8>,
     /// Where a copy of it is filed (RFC 8580).
-    pub(crate) copy: Option<(Place, Flags)>,
+    pub(crate) copy: Option<Spot>,
 }
 
 /// Given to a program.
@@ -97,9 +105,15 @@ pub(crate) struct Ground<'a> {
     pub(crate) recipient: Recipient,
     /// Looks a folder up.
     pub(crate) folder: &'a dyn Fn(&FolderName) -> Result<FolderIs, StoreError>,
+    /// Finds the folder that is for something; the named one, where it is.
+    pub(crate) folder_for: &'a FolderFor<'a>,
     /// Looks a program up, or says what is wrong with it.
     pub(crate) program: &'a dyn Fn(&str) -> Result<PathBuf, String>,
 }
+
+/// As [`postroad_store::Courier::folder_for`].
+pub(crate) type FolderFor<'a> =
+    dyn Fn(&str, Option<&FolderName>) -> Result<Option<FolderName>, StoreError> + 'a;
 
 impl Plan {
     /// Where a script can't be run at all, the letter is kept.
@@ -205,10 +219,19 @@ impl Plan {
         by: &str,
         ground: &Ground<'_>,
     ) -> Result<(), StoreError> {
-        let place = self.place(mailbox, filing.create, by, ground)?;
-        if place != Place::Inbox || is_inbox(mailbox) {
-            self.notes.push(format!("filed into \"{mailbox}\"{by}"));
-        }
+        let place = match found_for(mailbox, filing.special_use.as_deref(), ground)? {
+            Some((attribute, folder)) => {
+                self.notes.push(format!("filed into \"{folder}\", which is for {attribute}{by}"));
+                Place::Folder(folder)
+            }
+            None => {
+                let place = self.place(mailbox, filing.create, by, ground)?;
+                if place != Place::Inbox || is_inbox(mailbox) {
+                    self.notes.push(format!("filed into \"{mailbox}\"{by}"));
+                }
+                place
+            }
+        };
         self.store(place, filing);
         Ok(())
     }
@@ -244,26 +267,29 @@ impl Plan {
     }
 
     /// Where a copy of a letter goes that the script writes.
-    fn copy(
-        &mut self,
-        fcc: Option<Fcc>,
-        ground: &Ground<'_>,
-    ) -> Result<Option<(Place, Flags)>, StoreError> {
-        let Some(Fcc { mailbox, flags, create, special_use: _ }) = fcc else { return Ok(None) };
-        let place = self.place(&mailbox, create, "", ground)?;
-        Ok(Some((place, Flags::of(&flags).0)))
+    fn copy(&mut self, fcc: Option<Fcc>, ground: &Ground<'_>) -> Result<Option<Spot>, StoreError> {
+        let Some(Fcc { mailbox, flags, create, special_use }) = fcc else { return Ok(None) };
+        let place = match found_for(&mailbox, special_use.as_deref(), ground)? {
+            Some((_, folder)) => Place::Folder(folder),
+            None => self.place(&mailbox, create, "", ground)?,
+        };
+        Ok(Some(self.spot(place, &flags, special_use)))
+    }
+
+    fn spot(&mut self, place: Place, flags: &[String], made_for: Option<String>) -> Spot {
+        let (flags, others) = Flags::of(flags);
+        if !others.is_empty() {
+            self.notes.push(format!("without the flags {}", others.join(" ")));
+        }
+        Spot { place, flags, made_for }
     }
 
     /// RFC 5228 §2.10.3: once into the same place, also where two folders' letters end up in the inbox.
     fn store(&mut self, place: Place, filing: Filing) {
-        // What a mailbox is for (RFC 8579) isn't known here: the named one it is.
-        let Filing { content, flags, create: _, special_use: _ } = filing;
-        let (flags, others) = Flags::of(&flags);
-        if !others.is_empty() {
-            self.notes.push(format!("without the keywords {}", others.join(" ")));
-        }
-        if !self.stores.iter().any(|store| store.place == place) {
-            self.stores.push(Store { place, flags, content });
+        let Filing { content, flags, create: _, special_use } = filing;
+        let spot = self.spot(place, &flags, special_use);
+        if !self.stores.iter().any(|store| store.spot.place == spot.place) {
+            self.stores.push(Store { spot, content });
         }
     }
 
@@ -281,8 +307,20 @@ impl Plan {
     }
 }
 
+/// RFC 8579 §4: a folder that has the attribute comes before the named one.
+fn found_for<'a>(
+    mailbox: &str,
+    attribute: Option<&'a str>,
+    ground: &Ground<'_>,
+) -> Result<Option<(&'a str, FolderName)>, StoreError> {
+    let Some(attribute) = attribute else { return Ok(None) };
+    let named = FolderName::from_utf8(mailbox).ok();
+    let found = (ground.folder_for)(attribute, named.as_ref())?;
+    Ok(found.map(|folder| (attribute, folder)))
+}
+
 /// RFC 9051 §5.1: in any case.
-fn is_inbox(mailbox: &str) -> bool {
+pub(super) fn is_inbox(mailbox: &str) -> bool {
     mailbox.eq_ignore_ascii_case("INBOX")
 }
 
@@ -325,20 +363,33 @@ mod tests {
             "missing" => Err("there is no program".to_owned()),
             name => Ok(PathBuf::from(name)),
         };
-        let ground = Ground { to: &to, from, recipient, folder: &is_there, program: &program };
+        let folder_for = |attribute: &str, _: Option<&FolderName>| {
+            Ok((attribute == "\\Junk").then(|| FolderName::parse("Spam").unwrap()))
+        };
+        let ground = Ground {
+            to: &to,
+            from,
+            recipient,
+            folder: &is_there,
+            folder_for: &folder_for,
+            program: &program,
+        };
         lines(Plan::of(outcome, &ground).unwrap())
     }
 
     fn lines(plan: Plan) -> Vec<String> {
-        let stores = plan.stores.iter().map(|Store { place, flags, content }| {
+        let stores = plan.stores.iter().map(|Store { spot, content }| {
+            let Spot { place, flags, made_for } = spot;
             let flags = match flags.is_empty() {
                 true => String::new(),
-                false => format!(" {flags:?}"),
+                false => format!(" with {flags}"),
             };
             let content = if *content == Content::Original { "" } else { " edited" };
+            let made_for = made_for.as_ref().map(|attribute| format!(" made for {attribute}"));
+            let made_for = made_for.unwrap_or_default();
             match place {
-                Place::Inbox => format!("store INBOX{flags}{content}"),
-                Place::Folder(name) => format!("store {name}{flags}{content}"),
+                Place::Inbox => format!("store INBOX{flags}{content}{made_for}"),
+                Place::Folder(name) => format!("store {name}{flags}{content}{made_for}"),
             }
         });
         let sendings = plan.sendings.iter().map(|Sending { to, .. }| {
@@ -396,11 +447,11 @@ mod tests {
                 ],
             ),
             (
-                "require [\"fileinto\", \"imap4flags\"]; fileinto :flags [\"\\\\Seen\", \"Work\"] \"A\";",
+                "require [\"fileinto\", \"imap4flags\"]; fileinto :flags [\"\\\\Seen\", \"Work\", \"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\"] \"A\";",
                 &[
-                    "store A Flags(['S'])",
+                    "store A with \\Seen Work",
                     "filed into \"A\" by a.sieve line 1",
-                    "without the keywords Work",
+                    "without the flags xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
                 ],
             ),
             (
@@ -469,6 +520,19 @@ mod tests {
         assert_eq!(
             plan("require [\"fileinto\", \"mailbox\"]; fileinto :create \"Missing\";"),
             ["store Missing", "filed into \"Missing\" by a.sieve line 1"]
+        );
+        // Tests RFC 8579 §4.
+        let required = "require [\"fileinto\", \"special-use\", \"mailbox\"]; fileinto";
+        assert_eq!(
+            plan(&format!("{required} :specialuse \"\\\\Junk\" \"Missing\";")),
+            [
+                "store Spam made for \\Junk",
+                "filed into \"Spam\", which is for \\Junk by a.sieve line 1"
+            ]
+        );
+        assert_eq!(
+            plan(&format!("{required} :specialuse \"\\\\Sent\" :create \"Missing\";")),
+            ["store Missing made for \\Sent", "filed into \"Missing\" by a.sieve line 1"]
         );
         assert_eq!(
             plan("require \"editheader\"; addheader \"X-A\" \"b\";"),

@@ -4,12 +4,8 @@
 //! A file in the mailbox says which version was told of. It is written before the letter is delivered: a crash
 //! in between costs the notice, the other order would tell again and again where the file can't be written.
 
-use std::collections::HashSet;
-use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
-
 use postroad_protocol::address::Address;
-use postroad_store::StoreError;
+use postroad_store::{Change, StoreError};
 
 use super::{Mailbox, UserScript};
 use crate::limits;
@@ -17,10 +13,6 @@ use crate::notice::Notice;
 
 /// The file.
 const MARK: &str = "postroad-rules-told";
-
-/// Who is being told in this moment: each once.
-#[derive(Debug, Default)]
-pub(super) struct Told(Mutex<HashSet<PathBuf>>);
 
 /// What somebody is told.
 #[derive(Debug)]
@@ -31,43 +23,21 @@ pub(super) struct Mistake<'a> {
     pub(super) host: &'a str,
 }
 
-impl Told {
-    pub(super) fn tell(
-        &self,
-        notice: &Mistake<'_>,
-        mailbox: Mailbox<'_>,
-    ) -> Result<(), StoreError> {
-        let Some(_turn) = Turn::take(self, mailbox.inbox.root()) else { return Ok(()) };
-        let Mailbox { courier, inbox } = mailbox;
-        let version = format!("{}\n", notice.script.version);
-        if courier.mark(inbox, MARK)? == version.as_bytes() {
-            return Ok(());
-        }
-        let mut draft = courier.begin(inbox)?;
-        let body = body(notice);
-        let subject = "Your mail rules have a mistake";
-        Notice { to: notice.to, host: notice.host, subject, body: &body }.write(&mut draft)?;
-        courier.set_mark(inbox, MARK, version.as_bytes())?;
-        draft.deliver().map(drop)
+pub(super) fn tell(notice: &Mistake<'_>, mailbox: Mailbox<'_>) -> Result<(), StoreError> {
+    let Mailbox { courier, inbox } = mailbox;
+    let version = format!("{}\n", notice.script.version).into_bytes();
+    if courier.mark(inbox, MARK)? == version {
+        return Ok(());
     }
-}
-
-/// The right to tell one user. Dropped, it is given back.
-struct Turn<'a> {
-    told: &'a Told,
-    mailbox: &'a Path,
-}
-
-impl<'a> Turn<'a> {
-    fn take(told: &'a Told, mailbox: &'a Path) -> Option<Self> {
-        let mut telling = told.0.lock().unwrap_or_else(PoisonError::into_inner);
-        telling.insert(mailbox.to_owned()).then_some(Self { told, mailbox })
-    }
-}
-
-impl Drop for Turn<'_> {
-    fn drop(&mut self) {
-        self.told.0.lock().unwrap_or_else(PoisonError::into_inner).remove(self.mailbox);
+    let mut draft = courier.begin(inbox)?;
+    let body = body(notice);
+    let subject = "Your mail rules have a mistake";
+    Notice { to: notice.to, host: notice.host, subject, body: &body }.write(&mut draft)?;
+    let is_new = |known: &[u8]| (known != version.as_slice()).then(|| version.clone());
+    match courier.change_mark(inbox, MARK, is_new)? {
+        Change::Made => draft.deliver().map(drop),
+        // Another letter's delivery was first.
+        Change::None => Ok(()),
     }
 }
 

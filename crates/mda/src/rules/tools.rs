@@ -11,8 +11,9 @@ use postroad_protocol::address::{Address, ReversePath};
 use postroad_sieve::{
     Call, Facts, Location, Message, Outcome, ProgramError, Programs, Ran, Script, Tracing,
 };
+use postroad_store::FolderName;
 
-use super::plan::{FolderIs, Ground, Place, Plan, PlannedPipe, Recipient, Store};
+use super::plan::{FolderIs, Ground, Place, Plan, PlannedPipe, Recipient, Spot, Store};
 use super::script;
 use crate::letter::Header;
 use crate::limits;
@@ -145,7 +146,10 @@ fn shown(outcome: Outcome, from: &ReversePath, to: Option<&Address>) -> String {
     // It fails where a folder can't be looked up.
     // The same goes for programs.
     let program = |name: &str| Ok(PathBuf::from(name));
-    let ground = Ground { to, from, recipient, folder: &folder, program: &program };
+    // What folders are for isn't known either: the named ones they are.
+    let folder_for = |_: &str, _: Option<&FolderName>| Ok(None);
+    let ground =
+        Ground { to, from, recipient, folder: &folder, folder_for: &folder_for, program: &program };
     let Ok(plan) = Plan::of(outcome, &ground) else {
         return text;
     };
@@ -191,7 +195,7 @@ impl Programs for Imagined {
 }
 
 fn would_store(store: &Store) -> String {
-    let Store { place, flags, content } = store;
+    let Store { spot: Spot { place, flags, made_for: _ }, content } = store;
     let place = match place {
         Place::Inbox => "the inbox".to_owned(),
         Place::Folder(name) => format!("the folder {name}"),

@@ -175,10 +175,35 @@ async fn flags_and_changed_headers() {
     check(&place.deliver(&[ALICE]).await, &["250 2.0.0 Filed as "]);
     let cur = place.maildir("alice").join("cur");
     let file = std::fs::read_dir(cur).unwrap().next().unwrap().unwrap().path();
-    assert!(file.to_str().unwrap().ends_with(":2,FS"), "{file:?}");
+    assert!(file.to_str().unwrap().ends_with(":2,FSa"), "{file:?}");
+    let keywords = std::fs::read_to_string(place.maildir("alice").join("dovecot-keywords"));
+    assert_eq!(keywords.unwrap(), "0 Work\n");
     let letter = std::fs::read_to_string(file).unwrap();
     assert!(letter.starts_with("Return-Path: <eve@"), "{letter}");
     assert!(letter.contains("+0000\nX-Seen: by rules\nReceived: by x"), "{letter}");
+}
+
+#[tokio::test] // Tests RFC 8579 §4, RFC 5490 §3.3.
+async fn what_folders_are_for_and_annotations() {
+    let place = Place::new();
+    let script = "require [\"fileinto\", \"mailbox\", \"special-use\", \"mboxmetadata\", \"imap4flags\"];\
+        if metadata \"Lists\" \"/private/Colour\" \"red\" { addflag \"red\"; }\
+        if specialuse_exists \"\\\\Junk\" { addflag \"found\"; }\
+        fileinto :create :specialuse \"\\\\Junk\" \"Bulk\";";
+    place.script("alice", script);
+    check(&place.deliver(&[ALICE]).await, &["250 2.0.0 Filed as "]);
+    let inbox = place.maildir("alice");
+    let read = |name: &str| std::fs::read_to_string(inbox.join(name)).unwrap_or_default();
+    let assigned = "{\"entry\":\"/private/specialuse\",\"value\":\"\\\\Junk\"}\n";
+    assert_eq!(read(".Bulk/postroad-metadata"), assigned);
+    // Now it is found, whatever folder is named.
+    place.script("alice", &script.replace("Bulk", "Spam"));
+    std::fs::create_dir(inbox.join(".Lists")).unwrap();
+    let red = "{\"entry\":\"/private/colour\",\"value\":\"red\"}\n";
+    std::fs::write(inbox.join(".Lists/postroad-metadata"), red).unwrap();
+    check(&place.deliver(&[ALICE]).await, &["250 2.0.0 Filed as "]);
+    assert!(!inbox.join(".Spam").exists());
+    assert_eq!(read(".Bulk/dovecot-keywords"), "0 red\n1 found\n");
 }
 
 #[tokio::test]
