@@ -106,9 +106,16 @@ impl Default for Mda {
             programs: PathBuf::new(),
             submit: Submit::default(),
             quota: MailboxQuota::default(),
+            filters: Filters::default(),
             message_size_max: postroad_protocol::limits::MESSAGE_OCTETS_MAX,
             delivery_time_max: Duration::from_secs(5 * 60),
         }
+    }
+}
+
+impl Default for Filters {
+    fn default() -> Self {
+        Self { spam_header: String::new(), spam_score_max: 10, virus_header: String::new() }
     }
 }
 

@@ -15,6 +15,7 @@ use serde::Deserialize;
 pub mod defaults;
 mod document;
 mod explain;
+mod filters;
 mod load;
 mod next_hop;
 mod quota;
@@ -26,6 +27,7 @@ mod trust;
 mod units;
 
 pub use document::Place;
+pub use filters::Filters;
 pub use load::{ConfigError, Loaded, Problem, load, parse};
 pub use next_hop::{NextHop, NextHopError};
 pub use quota::{MailboxQuota, OverQuota, OverQuotaError};
@@ -296,6 +298,8 @@ pub struct Mda {
     pub submit: Submit,
     /// What a mailbox may hold.
     pub quota: MailboxQuota,
+    /// What filters before us have found.
+    pub filters: Filters,
     /// Octets of a message at most.
     #[serde(deserialize_with = "units::size")]
     pub message_size_max: u64,

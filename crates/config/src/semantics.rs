@@ -7,7 +7,7 @@ use postroad_protocol::address::Domain;
 
 use crate::document::Places;
 use crate::load::Problem;
-use crate::{Config, Family, NextHop, Retry, Route, RouteTls, Source};
+use crate::{Config, Family, Filters, NextHop, Retry, Route, RouteTls, Source};
 
 /// Recipients that every server must take (RFC 5321 §4.5.3.1.8).
 const RECIPIENTS_LEAST: usize = 100;
@@ -223,6 +223,21 @@ fn local(config: &Config, found: &mut Found<'_>) {
             let text = format!("{percent} is no percentage: write a number from 1 to 100");
             found.add(&format!("mda.quota.warn_at[{index}]"), text);
         }
+    }
+    let filters = &config.mda.filters;
+    for (key, name) in
+        [("spam_header", &filters.spam_header), ("virus_header", &filters.virus_header)]
+    {
+        if !Filters::is_field_name(name) {
+            let text = "it is no header field's name: write it as in \"X-Spam-Score\"";
+            found.add(&format!("mda.filters.{key}"), text);
+        }
+    }
+    if filters.spam_score_max == 0 {
+        found.add(
+            "mda.filters.spam_score_max",
+            "all letters would be spam: write the score of those that are",
+        );
     }
     let separator = config.accounts.detail_separator;
     if separator.is_alphanumeric() || separator == '@' || separator == '.' || separator.is_control()

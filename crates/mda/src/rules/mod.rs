@@ -12,6 +12,7 @@
 //! | what scripts ask to be remembered: absences told of, duplicates | `memory` |
 //! | telling a user that the rules have a mistake, once | `told` |
 //! | which programs they may run; giving letters to them | `programs` |
+//! | what spam filters and virus scanners have found | `verdict` |
 //! | how what is sent on leaves | `submit` |
 //! | `postroad-mda sieve check`, `test`, `format` | [`tools`] |
 //!
@@ -25,7 +26,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use jiff::Zoned;
-use postroad_config::Config;
+use postroad_config::{Config, Filters};
 use postroad_protocol::address::{Address, ReversePath};
 use postroad_protocol::envelope::Utf8;
 use postroad_sieve::{Facts, Mailboxes, Memo, Message};
@@ -43,6 +44,7 @@ mod script;
 mod told;
 pub mod tools;
 mod trust;
+mod verdict;
 
 pub(crate) use carry_out::Prepared;
 use memory::Memory;
@@ -62,6 +64,8 @@ pub(crate) struct Rules {
     submitter: Submitter,
     programs: ProgramFolder,
     detail_separator: String,
+    /// Whose verdicts are believed.
+    filters: Filters,
     /// What a folder is that isn't there.
     missing: FolderIs,
 }
@@ -108,6 +112,7 @@ impl Rules {
             submitter,
             programs,
             detail_separator: config.accounts.detail_separator.to_string(),
+            filters: config.mda.filters.clone(),
             missing: match config.mda.create_folders {
                 true => FolderIs::Usable,
                 false => FolderIs::Missing,
@@ -162,6 +167,7 @@ impl Rules {
         let own = Address::parse(&format!("{}@{}", parcel.user, parcel.to.domain));
         let own = own.unwrap_or_else(|_| parcel.to.clone());
         let programs = ForLetter::new(&self.programs, parcel, mailbox.inbox.root(), watch);
+        let verdict = verdict::of(&parcel.message, &self.filters);
         let facts = Facts {
             envelope_from: Some(&from),
             envelope_to: Some(&to),
@@ -170,6 +176,8 @@ impl Rules {
             mailboxes: &Folders(mailbox),
             programs: &programs,
             environment: &[("host", parcel.host)],
+            spam_percent: verdict.spam_percent,
+            virus: verdict.virus,
             now: Zoned::now(),
             detail_separator: &self.detail_separator,
             ..Facts::default()
