@@ -43,6 +43,9 @@ pub const TURN_AWAY_TIMEOUT: Duration = Duration::from_secs(5);
 pub const QUOTA_AGE_MAX: Duration = Duration::from_secs(5);
 /// Quotas: how long RCPT waits for a mailbox; what takes longer is found out when the letter is there.
 pub const QUOTA_WAIT: Duration = Duration::from_secs(1);
+/// Quotas: letters that are younger are no reason to refuse another one at RCPT: it may be one of them, come again
+/// since the reply was lost. Queues try again after some minutes, most of them within an hour.
+pub const QUOTA_YOUNG: Duration = Duration::from_secs(60 * 60);
 /// Quotas: mailboxes that are looked at for RCPT at the same time; each holds a thread, and threads are for
 /// deliveries.
 pub const QUOTA_LOOKS_MAX: usize = 32;

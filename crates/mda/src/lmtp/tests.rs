@@ -187,6 +187,48 @@ async fn a_reply_for_each_recipient() {
     assert!(letter.ends_with("+0000\nSubject: hello\n\n.stuffed\n"), "{letter}");
 }
 
+/// RFC 2033 §4.3, RFC 3030 §2, RFC 6152, RFC 6531: one pipelined group, in chunks, beyond ASCII.
+#[tokio::test]
+async fn chunks_beyond_ascii_are_filed_as_they_came() {
+    let place = Place::new();
+    let mut client = place.connect();
+    client.hear().await;
+    client.say("LHLO client.example\r\n").await;
+    client.hear().await;
+    let (head, body) = ("Subject: Grüße\r\n\r\n", "..\r\n.\r\nschöne\r\n");
+    client
+        .say(&format!(
+            "MAIL FROM:<jürgen@elsewhere.example> BODY=8BITMIME SMTPUTF8\r\n\
+             RCPT TO:<alice@our.example>\r\nRCPT TO:<nobody@our.example>\r\n\
+             RCPT TO:<bob@our.example>\r\n\
+             BDAT {}\r\n{head}BDAT {} LAST\r\n{body}NOOP\r\n",
+            head.len(),
+            body.len()
+        ))
+        .await;
+    let mut replies = Vec::new();
+    for _ in 0..8 {
+        replies.push(client.hear().await);
+    }
+    let expected = [
+        "250 2.1.0",
+        "250 2.1.5",
+        "550 5.1.1",
+        "250 2.1.5",
+        "250 2.0.0 Chunk",
+        "250 2.0.0 Filed",
+        "250 2.0.0 Filed",
+        "250 2.0.0 Ok",
+    ];
+    check(&replies, &expected);
+    for user in ["alice", "bob"] {
+        let letter = place.letters(user).remove(0);
+        assert!(letter.starts_with("Return-Path: <jürgen@elsewhere.example>\n"), "{letter}");
+        assert!(letter.contains(" with UTF8LMTP id "), "{letter}");
+        assert!(letter.ends_with("Subject: Grüße\n\n..\n.\nschöne\n"), "{letter}");
+    }
+}
+
 #[tokio::test] // Tests RFC 2033 §4.2: DATA without a recipient MUST be 503.
 async fn m13_wrong_order_changes_nothing() {
     let place = Place::new();

@@ -4,6 +4,10 @@
 //! there ([`postroad_store::Quota`]). It is asked twice: at RCPT ([`Quotas::remembered`], [`Quotas::look`]), where a
 //! refusal costs nobody a bounce, and when the letter is written ([`Quotas::take`]).
 //!
+//! At RCPT nobody knows yet which letter it is, and it may be the one that has filled the mailbox, come again since the
+//! reply was lost: refused, it would be given back to its sender, although it was delivered. So what was delivered a
+//! short time ago doesn't count there; when the letter is written all does, but for one that is recognised.
+//!
 //! A quota that can't be read or written is no reason to refuse a letter: it is filed and not counted.
 
 use std::collections::HashMap;
@@ -61,7 +65,14 @@ pub(crate) struct Known {
 enum Sight {
     /// It may hold anything.
     Unlimited,
-    Limited(Standing, Mark),
+    Limited(Standing, Mark, Young),
+}
+
+/// What was delivered within [`limits::QUOTA_YOUNG`].
+#[derive(Debug, Clone, Copy)]
+enum Young {
+    Unknown,
+    Is(Usage),
 }
 
 /// What all drafts of a letter add.
@@ -94,7 +105,8 @@ impl Quotas {
         // A sum says yes; for a no, letters have to be counted.
         let is_certain = match sight {
             Sight::Unlimited => true,
-            Sight::Limited(standing, _) => standing.is_confirmed(),
+            Sight::Limited(.., Young::Unknown) => false,
+            Sight::Limited(standing, ..) => standing.is_confirmed(),
         };
         (answer.is_ok() || is_certain).then_some(answer)
     }
@@ -102,7 +114,15 @@ impl Quotas {
     /// The answer to RCPT; blocks.
     pub(crate) fn look(&self, account: &Account<'_>, adding: Usage) -> Result<(), Reply> {
         let known = self.known(account.mailbox.inbox.root());
-        match self.see(account, adding) {
+        let seen = self.see(account, adding).and_then(|sight| match sight {
+            Sight::Limited(standing, mark, _) if self.answer(sight, adding).is_err() => {
+                let moment = SystemTime::now() - limits::QUOTA_YOUNG;
+                let young = self.quota(account).since(moment)?;
+                Ok(Sight::Limited(standing, mark, Young::Is(young)))
+            }
+            sight => Ok(sight),
+        });
+        match seen {
             Ok(sight) => {
                 known.saw(sight);
                 self.answer(sight, adding)
@@ -130,11 +150,11 @@ impl Quotas {
             Ok(None)
         };
         let (standing, mark) = match self.see(account, adding) {
-            Ok(Sight::Limited(standing, mark)) => (standing, mark),
+            Ok(Sight::Limited(standing, mark, _)) => (standing, mark),
             Ok(Sight::Unlimited) => return Ok(None),
             Err(error) => return unknown(error),
         };
-        self.answer(Sight::Limited(standing, mark), adding)?;
+        self.answer(Sight::Limited(standing, mark, Young::Unknown), adding)?;
         match self.count(account, standing, mark, adding) {
             Ok((counted, sight)) => {
                 known.saw(sight);
@@ -159,7 +179,7 @@ impl Quotas {
         if seen != mark {
             seen.write(account.mailbox)?;
         }
-        Ok(Sight::Limited(standing, seen))
+        Ok(Sight::Limited(standing, seen, Young::Unknown))
     }
 
     fn count(
@@ -177,7 +197,7 @@ impl Quotas {
         };
         let counted = quota.count(adding)?;
         let mark = self.warn(account, &quota, standing, adding, mark);
-        Ok((counted, Sight::Limited(standing.with(adding), mark)))
+        Ok((counted, Sight::Limited(standing.with(adding), mark, Young::Unknown)))
     }
 
     /// Tells the owner of a mailbox that has just got fuller than one of the thresholds; once, until it is less
@@ -216,7 +236,11 @@ impl Quotas {
     }
 
     fn answer(&self, sight: Sight, adding: Usage) -> Result<(), Reply> {
-        let Sight::Limited(standing, mark) = sight else { return Ok(()) };
+        let Sight::Limited(standing, mark, young) = sight else { return Ok(()) };
+        let standing = match young {
+            Young::Unknown => standing,
+            Young::Is(young) => standing.without(young),
+        };
         if standing.fits(adding, self.settings.last_letter) {
             return Ok(());
         }

@@ -33,13 +33,21 @@ fn is_counted_folder(name: &OsStr) -> bool {
     name.as_bytes().strip_prefix(b".").is_some_and(|name| name != TRASH.as_bytes())
 }
 
-/// What the letters in these directories come to.
-pub(super) fn usage(disk: &dyn Disk, directories: &[PathBuf]) -> Result<Usage, DiskError> {
+/// What the letters in these directories come to whose names `counts` says yes to.
+pub(super) fn usage(
+    disk: &dyn Disk,
+    directories: &[PathBuf],
+    counts: impl Fn(&[u8]) -> bool,
+) -> Result<Usage, DiskError> {
     let mut usage = Usage::default();
     for directory in directories {
         for entry in or_nothing(disk.read_dir(directory))? {
             let name = entry.name.as_bytes();
-            if entry.kind != EntryKind::File || name.starts_with(b".") || is_trashed(name) {
+            if entry.kind != EntryKind::File
+                || name.starts_with(b".")
+                || is_trashed(name)
+                || !counts(name)
+            {
                 continue;
             }
             let octets = match size_in_name(name) {
@@ -75,6 +83,12 @@ fn size_in_name(name: &[u8]) -> Option<u64> {
     before_flags.split(',').skip(1).find_map(|part| part.strip_prefix("S="))?.parse().ok()
 }
 
+/// The second in which a letter was delivered: names begin with it (maildir(5)).
+pub(super) fn delivered(name: &[u8]) -> Option<u64> {
+    let digits = name.split(|octet| *octet == b'.').next()?;
+    std::str::from_utf8(digits).ok()?.parse().ok()
+}
+
 /// `:2,…T…` (maildir(5)).
 fn is_trashed(name: &[u8]) -> bool {
     let flags = name.rsplit(|octet| *octet == b':').next().filter(|flags| flags.len() < name.len());
@@ -105,6 +119,19 @@ mod tests {
             ("S=4711", None),
         ] {
             assert_eq!(size_in_name(name.as_bytes()), size, "{name}");
+        }
+    }
+
+    #[test]
+    fn seconds_in_names() {
+        for (name, second) in [
+            ("1700000000.M2P3.host,S=1:2,S", Some(1_700_000_000)),
+            ("1700000000", Some(1_700_000_000)),
+            ("x.1700000000", None),
+            ("", None),
+            ("99999999999999999999.x", None),
+        ] {
+            assert_eq!(delivered(name.as_bytes()), second, "{name}");
         }
     }
 

@@ -73,6 +73,12 @@ impl Standing {
         Self { usage: self.usage.and(adding), ..self }
     }
 
+    /// The same without some of it.
+    #[must_use]
+    pub fn without(self, part: Usage) -> Self {
+        Self { usage: self.usage.less(part), ..self }
+    }
+
     /// Whether it takes nothing any more.
     pub fn is_full(&self) -> bool {
         self.limits.is_full(self.usage)
@@ -134,6 +140,17 @@ impl<'a> Quota<'a> {
         }
     }
 
+    /// What was delivered after that moment and is still there.
+    ///
+    /// # Errors
+    /// What the disk said.
+    pub fn since(&self, moment: SystemTime) -> Result<Usage, StoreError> {
+        let moment = moment.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
+        let directories = count::directories(self.disk(), self.mailbox.root())?;
+        let is_young = |name: &[u8]| count::delivered(name).is_some_and(|at| at > moment);
+        Ok(count::usage(self.disk(), &directories, is_young)?)
+    }
+
     /// Counts what is about to be delivered.
     ///
     /// # Errors
@@ -173,7 +190,7 @@ impl<'a> Quota<'a> {
     /// Counts the letters and makes the file anew.
     fn count_all(&self, limits: Limits) -> Result<Standing, StoreError> {
         let directories = count::directories(self.disk(), self.mailbox.root())?;
-        let usage = count::usage(self.disk(), &directories)?;
+        let usage = count::usage(self.disk(), &directories, |_| true)?;
         let standing = Standing { limits, usage, source: Source::Counted };
         if self.mailbox.exists(self.disk())? {
             let file = format!("{limits}\n{}", usage.came());

@@ -109,6 +109,15 @@ impl Usage {
         }
     }
 
+    /// What is left of it without the other.
+    #[must_use]
+    pub fn less(self, other: Self) -> Self {
+        Self {
+            octets: self.octets.saturating_sub(other.octets),
+            letters: self.letters.saturating_sub(other.letters),
+        }
+    }
+
     /// The line that says so much came.
     pub(crate) fn came(self) -> String {
         format!("{} {}\n", self.octets, self.letters)

@@ -119,7 +119,56 @@ async fn the_last_letter_may_be_a_little_too_large() {
     check(&client.data(&letter(3_000), 1).await, &["452 4.2.2"]);
     client.recipients(&["alice@our.example"]).await;
     check(&client.data(&letter(2_000), 1).await, &["250 2.0.0"]);
-    check(&client.recipients(&["alice@our.example"]).await, &["452 4.2.2"]);
+    // As far as RCPT knows, that one may come again.
+    check(&client.recipients(&["alice@our.example"]).await, &["250 2.1.5"]);
+    check(&client.data(&letter(100), 1).await, &["452 4.2.2"]);
+}
+
+/// The letter that has filled the mailbox, or one that others have followed, comes again: its reply was lost.
+#[tokio::test]
+async fn m07_a_letter_that_filled_its_mailbox_is_recognised_when_it_comes_again() {
+    for (over, reply) in
+        [("temporary", "452 4.2.2"), ("permanent", "552 5.2.2"), ("7d", "452 4.2.2")]
+    {
+        let settings =
+            format!("storage = \"10KiB\"\nlast_letter = \"4KiB\"\nover = \"{over}\"\nwarn_at = []");
+        let place = place(&settings);
+        hold(&place, "alice", 4 * 1024);
+        let letter = |id: &str, octets| {
+            format!("Received: by mx with ESMTP id {id}; date\r\n\r\n{}", "x".repeat(octets))
+        };
+        let first = letter("4A1", 3 * 1024);
+        let others = [letter("4A2", 2 * 1024), letter("4A3", 2 * 1024)];
+        for text in [&first, &others[0], &others[1]] {
+            let mut client = greeted(&place).await;
+            check(&[announce(&mut client, text.len() as u64, "alice").await], &["250 2.1.5"]);
+            check(&client.data(text, 1).await, &["250 2.0.0 Filed as "]);
+        }
+        for text in [&first, &others[0], &others[1]] {
+            let mut client = greeted(&place).await;
+            check(&[announce(&mut client, text.len() as u64, "alice").await], &["250 2.1.5"]);
+            check(&client.data(text, 1).await, &["250 2.0.0 Recognised as a repeat"]);
+        }
+        assert_eq!(place.letters("alice").len(), 3);
+        // Any other is refused, when it is there; and at RCPT where it would not have gone in an hour ago either.
+        let mut client = greeted(&place).await;
+        check(&[announce(&mut client, 100, "alice").await], &["250 2.1.5"]);
+        check(&client.data(&letter("4A4", 100), 1).await, &[reply]);
+        check(&[announce(&mut client, 7 * MIB, "alice").await], &[reply]);
+        // An hour later they are letters like others.
+        let new = place.maildir("alice").join("new");
+        for entry in std::fs::read_dir(&new).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_str().unwrap();
+            let (second, rest) = name.split_once('.').unwrap();
+            let second: u64 = second.parse::<u64>().unwrap() - 3_601;
+            std::fs::rename(&path, new.join(format!("{second}.{rest}"))).unwrap();
+        }
+        let mut place = place;
+        place.restart();
+        let mut client = greeted(&place).await;
+        check(&[announce(&mut client, 100, "alice").await], &[reply]);
+    }
 }
 
 #[tokio::test]

@@ -16,7 +16,7 @@ fn letter(queue_id: &str, body: &str) -> String {
 
 impl Place {
     /// The next process with the same files.
-    fn restart(&mut self) {
+    pub(super) fn restart(&mut self) {
         let (trigger, shutdown) = Shutdown::manual();
         let config = self.shared.config.clone();
         self.shared = Arc::new(Shared::new(config, Arc::new(NoLinks), shutdown).unwrap());
