@@ -42,6 +42,13 @@ pub(crate) enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         flags: Vec<OsString>,
     },
+    /// Says what is wrong with users' rules and the programs that they may run, as setting: what. Exit code 0: nothing;
+    /// 1: something; 2: it can't be told.
+    Check {
+        /// The settings.
+        #[arg(long, env = "POSTROAD_CONFIG", default_value = "/etc/postroad/postroad.toml")]
+        config: PathBuf,
+    },
     /// A user's rules: what is wrong with them, what they would do.
     Sieve {
         #[command(subcommand)]

@@ -4,8 +4,8 @@
 //! - `postroad-mda deliver [flags]`, or without `deliver`, files one letter from standard input, as MTAs call
 //!   procmail, maildrop or dovecot-lda. `postroad-mda watched [flags]` does so by a second process, whose being killed
 //!   is "try later" with every MTA. `postroad-mda -l` speaks LMTP on standard input and output.
-//! - `postroad-mda sieve check|test|format FILE` looks at a user's rules; it ends with 0, 1 or 2.
-//! - `postroad-mda import procmail|mailfilter|forward FILE` makes such rules of another agent's; it ends likewise.
+//! - `postroad-mda sieve check|test|format FILE` looks at a user's rules, `check` alone at everybody's, and
+//!   `import procmail|mailfilter|forward FILE` makes such rules of another agent's; each ends with 0, 1 or 2.
 //!
 //! A delivery's exit codes are 0 (filed and safe), 67 (no such user), 75 (try later) and 77 (refused), and no
 //! others: whatever else a program might end with, some MTA takes for a bounce.
@@ -66,6 +66,7 @@ fn command(words: Vec<OsString>) -> u8 {
             deliver(Personality::Postroad, flags).code()
         }
         Ok(Arguments { command: Command::Watched { flags } }) => watched::run(&flags).code(),
+        Ok(Arguments { command: Command::Check { config } }) => sieve::check_all(&config),
         Ok(Arguments { command: Command::Sieve { tool } }) => sieve::run(tool),
         Ok(Arguments { command: Command::Import(wanted) }) => import::run(&wanted),
         Err(error) if error.kind() == ErrorKind::DisplayHelp => {
@@ -104,8 +105,7 @@ fn deliver(personality: Personality, words: Vec<OsString>) -> Exit {
             asked()
         }
         Ok(Wanted::Version) => {
-            let version = Arguments::command().render_version();
-            let _ = write!(std::io::stdout(), "{version}");
+            let _ = write!(std::io::stdout(), "{}", Arguments::command().render_version());
             asked()
         }
         Err(misuse) => told(&misuse.into()),

@@ -19,6 +19,8 @@ use postroad_net::tls::{self, ServerTls};
 use crate::cli::Settings;
 use crate::screen::{BAD, GOOD, LATE, styled};
 
+mod delivery;
+
 /// `postroad check`
 #[derive(Debug, Args)]
 pub(crate) struct Check {
@@ -38,7 +40,9 @@ pub(crate) fn run(check: &Check) -> Result<ExitCode> {
         Err(error) => return Err(error.into()),
     };
     let resolv_conf = std::fs::read_to_string(RESOLV_CONF).unwrap_or_default();
-    let findings = findings(&loaded, &resolv_conf);
+    let mut look = Look::at(&loaded, &resolv_conf);
+    look.delivery(&path);
+    let findings = look.sorted();
     write!(out, "{}", report(&path, &findings))?;
     let wrong = findings.iter().any(|finding| finding.weight == Weight::Error);
     Ok(if wrong { ExitCode::FAILURE } else { ExitCode::SUCCESS })
@@ -76,25 +80,31 @@ fn report(path: &Path, findings: &[Finding]) -> String {
 /// Where the system's name servers stand.
 const RESOLV_CONF: &str = "/etc/resolv.conf";
 
-/// All that is found, in the file's order.
-fn findings(loaded: &Loaded, resolv_conf: &str) -> Vec<Finding> {
-    let mut look = Look { loaded, findings: Vec::new() };
-    look.host();
-    look.tls();
-    look.accounts();
-    look.exposure();
-    look.name_servers(resolv_conf);
-    look.routes();
-    look.findings.sort();
-    look.findings
-}
-
 struct Look<'l> {
     loaded: &'l Loaded,
     findings: Vec<Finding>,
 }
 
-impl Look<'_> {
+impl<'l> Look<'l> {
+    /// All that can be seen without asking anybody.
+    fn at(loaded: &'l Loaded, resolv_conf: &str) -> Self {
+        let mut look = Look { loaded, findings: Vec::new() };
+        look.host();
+        look.tls();
+        look.accounts();
+        look.exposure();
+        look.name_servers(resolv_conf);
+        look.routes();
+        look.mailboxes();
+        look
+    }
+
+    /// What was found, in the file's order.
+    fn sorted(mut self) -> Vec<Finding> {
+        self.findings.sort();
+        self.findings
+    }
+
     fn error(&mut self, key: &str, text: impl Into<String>) {
         let problem = self.loaded.problem(key, text);
         self.findings.push(Finding { problem, weight: Weight::Error });
@@ -239,6 +249,18 @@ impl Look<'_> {
         }
     }
 
+    fn mailboxes(&mut self) {
+        let mda = &self.loaded.config.mda;
+        let quota = &mda.quota;
+        let most = quota.storage.saturating_add(quota.last_letter);
+        if quota.storage > 0 && most < mda.message_size_max {
+            self.warn(
+                "mda.quota.storage",
+                "smaller than message_size_max: letters are taken that fit into no mailbox, and then refused",
+            );
+        }
+    }
+
     fn routes(&mut self) {
         for (index, route) in self.loaded.config.route.iter().enumerate() {
             if let Some(path) = &route.password_file {
@@ -303,9 +325,33 @@ mod tests {
         file("aliases", 0o600, "postmaster\n");
         let text = text.replace("FOLDER", folder);
         let loaded = postroad_config::parse(Path::new("postroad.toml"), &text).unwrap();
-        let report = report(Path::new("postroad.toml"), &findings(&loaded, resolv_conf))
+        let report = report(Path::new("postroad.toml"), &Look::at(&loaded, resolv_conf).sorted())
             .replace(folder, "FOLDER");
         anstream::adapter::strip_str(&report).to_string()
+    }
+
+    #[test]
+    fn what_the_delivery_agent_finds_stands_at_its_setting() {
+        let text = "data = \"/x\"\nhostname = \"a.example\"\n[mda]\nsieve = \"s/{user}\"\n";
+        let loaded = postroad_config::parse(Path::new("postroad.toml"), text).unwrap();
+        let mut look = Look { loaded: &loaded, findings: Vec::new() };
+        look.rules("mda.sieve: letters to bob wait: x\nmda.programs: \u{1b}[2J\nnonsense\n");
+        let report = report(Path::new("postroad.toml"), &look.sorted());
+        let report = anstream::adapter::strip_str(&report).to_string();
+        let lines: Vec<&str> = report.lines().collect();
+        let [other, sieve] = &lines[..] else { panic!("{report}") };
+        assert_eq!(*sieve, "postroad.toml:4:1: warning: letters to bob wait: x");
+        assert!(other.contains("warning: ") && !other.contains('\u{1b}'), "{other}");
+    }
+
+    #[test]
+    fn a_mailbox_has_room_for_each_letter_that_is_taken() {
+        for (storage, warned) in [("0B", false), ("1MiB", true), ("1GiB", false)] {
+            let text = format!(
+                "data = \"FOLDER\"\nhostname = \"a.example\"\n[mda.quota]\nstorage = \"{storage}\"\n"
+            );
+            assert_eq!(check(&text).contains("fit into no mailbox"), warned, "{storage}");
+        }
     }
 
     #[test]

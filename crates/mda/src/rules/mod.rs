@@ -15,6 +15,7 @@
 //! | what spam filters and virus scanners have found | `verdict` |
 //! | how what is sent on leaves | `submit` |
 //! | `postroad-mda sieve check`, `test`, `format` | [`tools`] |
+//! | `postroad-mda check`: the rules of all users | [`all`] |
 //!
 //! Nothing that a plan wants shows before all of it could be prepared: drafts are written, then what is sent on
 //! is handed over, then the drafts are delivered. What fails on the way leaves nothing and says "later", and
@@ -35,6 +36,7 @@ use postroad_store::{Annotated, Courier, EntryName, FolderName, Maildir, StoreEr
 use crate::letter::Came;
 use crate::submit::{Outgoing, SubmitError, Submitter};
 
+pub mod all;
 mod carry_out;
 pub mod import;
 mod memory;
