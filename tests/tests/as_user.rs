@@ -8,7 +8,9 @@ use std::process::{Command, Output, Stdio};
 
 use anyhow::{Context as _, Result};
 use postroad_tests::peers::{Needs, Stage};
-use postroad_tests::suite::{binary, new_mail};
+use postroad_tests::process::{Ending, Process, listens, run};
+use postroad_tests::smtp;
+use postroad_tests::suite::{Settings, Site, binary, new_mail};
 
 const LETTER: &[u8] = b"From: anna@client.test\nSubject: hello\n\nhello\n";
 
@@ -254,5 +256,48 @@ fn m16_a_letter_is_filed_in_the_user_s_home_by_the_user() -> Result<()> {
     assert!(letter.starts_with(top), "{letter}");
     let file = fs::read_dir(maildir.join("new"))?.next().context("no file")??.metadata()?;
     assert_eq!((file.mode() & 0o7777, file.uid()), (0o600, Stage::user("alice")?.id));
+    Ok(())
+}
+
+#[test]
+fn m03_by_lmtp_users_of_the_host_get_letters_as_themselves() -> Result<()> {
+    let Some(place) = Place::set_up()? else { return Ok(()) };
+    fs::copy(binary("postroad-mda")?, place.path("postroad-mda"))?;
+    place.set_uid("postroad", 0o4750)?;
+    let mda = "host_users = true\n".into();
+    let site = Site::new(&Settings { mda, ..Settings::default() })?;
+    // Nobody is a user of ours.
+    fs::write(site.path("users"), "")?;
+    let agent = Stage::user("postroad")?.id.to_string();
+    run(Command::new("chown").args(["-R", &agent]).arg(site.path("")))?;
+    let program = place.path("postroad-mda").display().to_string();
+    let mut server = place.stage.command_as("postroad", &program)?;
+    server.args(["serve", "--config"]).arg(site.config());
+    let mut server = Process::spawn("mda", server, &site.path(""), Ending::Gentle)?;
+    server.until("listened", || listens(site.lmtp))?;
+
+    let mut client = smtp::Client::connect(site.lmtp)?;
+    client.expect("LHLO client.test", 250)?;
+    client.expect("MAIL FROM:<anna@client.test>", 250)?;
+    for stranger in ["root", "daemon", "nobody", "no-such-user", "-d", "-f"] {
+        let told = client.command(&format!("RCPT TO:<{stranger}@our.test>"))?;
+        assert_eq!((told.code, told.text.starts_with("5.1.1 ")), (550, true), "{stranger}");
+    }
+    client.expect("RCPT TO:<alice+lists@our.test>", 250)?;
+    client.expect("RCPT TO:<bob@our.test>", 250)?;
+    let maildir = |user: &str| place.stage.path("home").join(user).join("Maildir");
+    // Bob has made a mess of his mailbox.
+    fs::write(maildir("bob"), "")?;
+    client.expect("DATA", 354)?;
+    client.send(b"Subject: to a user of the host\r\n\r\nhello\r\n.\r\n")?;
+    let (first, second) = (client.reply()?, client.reply()?);
+    assert_eq!((first.code, second.code), (250, 451), "{}", server.log());
+    let letters = new_mail(&maildir("alice"))?;
+    let letter = String::from_utf8_lossy(letters.first().context("no letter")?).into_owned();
+    let top = "Return-Path: <anna@client.test>\nDelivered-To: alice+lists@our.test\n";
+    assert!(letter.starts_with(top), "{letter}");
+    let id = Stage::user("alice")?.id;
+    let file = fs::read_dir(maildir("alice").join("new"))?.next().context("no file")??;
+    assert_eq!(file.metadata()?.uid(), id);
     Ok(())
 }

@@ -210,7 +210,7 @@ impl Directory {
     }
 
     /// Parts `alice+lists` at the first separator that has something before it.
-    pub(crate) fn split_detail<'a>(&self, name: &'a str) -> (&'a str, Option<&'a str>) {
+    pub fn split_detail<'a>(&self, name: &'a str) -> (&'a str, Option<&'a str>) {
         match name.split_once(self.detail_separator) {
             Some((base, detail)) if !base.is_empty() => (base, Some(detail)),
             Some(_) | None => (name, None),

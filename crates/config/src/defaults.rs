@@ -102,6 +102,7 @@ impl Default for Mda {
             lmtp: Vec::new(),
             maildir: "mail/{user}".into(),
             sieve: "sieve/{user}.sieve".into(),
+            host_users: false,
             create_folders: false,
             programs: PathBuf::new(),
             submit: Submit::default(),

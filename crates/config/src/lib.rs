@@ -290,6 +290,8 @@ pub struct Mda {
     pub maildir: String,
     /// Where users' Sieve scripts are; `{user}` stands for the user's name. Empty, nobody has one.
     pub sieve: String,
+    /// Whether users of the host get letters by LMTP, too, in their homes and as themselves.
+    pub host_users: bool,
     /// Whether a script's `fileinto` makes a folder that isn't there; else the letter goes to the inbox.
     pub create_folders: bool,
     /// The folder of programs that scripts may run. Empty, they run none.

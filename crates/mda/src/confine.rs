@@ -53,6 +53,8 @@ pub(crate) enum Confined {
 pub(crate) enum Why {
     /// Rules may run programs, which need what we would take from them.
     Programs,
+    /// Their letters leave through a program with a set-uid bit.
+    HostUsers,
     /// It has no Landlock, or one that can't move files from folder to folder.
     Kernel,
     /// It said no.
@@ -63,6 +65,7 @@ impl fmt::Display for Why {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Programs => f.write_str("rules may run programs"),
+            Self::HostUsers => f.write_str("users of the host get letters"),
             Self::Kernel => f.write_str("the kernel can't"),
             Self::Refused(error) => write!(f, "{}", events::Chain(error)),
         }
@@ -151,6 +154,7 @@ pub fn server(config: &Config) {
     let _ = make_way_to(&OsDisk, &config.mda.mailboxes());
     let confined = match Rules::of_settings(config).may_run_programs() {
         true => Confined::No(Why::Programs),
+        false if config.mda.host_users => Confined::No(Why::HostUsers),
         false => Ground::of_server(config).confine(),
     };
     events::confined(&confined);

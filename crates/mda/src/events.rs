@@ -91,6 +91,11 @@ pub(crate) fn not_filed(to: &Address, error: &StoreError) {
     error!(to = %to, error = %Chain(error), "cannot file a letter");
 }
 
+/// The user's own process said no, or nothing.
+pub(crate) fn not_filed_by_user(to: &Address, user: &str, why: &dyn fmt::Display) {
+    warn!(to = %to, user, %why, "not filed as the user");
+}
+
 /// A letter was filed when "later" had been answered.
 pub(crate) fn taken_back(to: &Address, filed: &Filed) {
     warn!(to = %to, file = %filed.path.display(), "filed too late and taken back: the letter comes again");

@@ -39,6 +39,13 @@ pub const DRAIN_TIME_MAX: Duration = Duration::from_secs(30);
 /// LMTP: how long a client that is turned away may take to hear it.
 pub const TURN_AWAY_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Users of the host: letters under way to them at once; each holds a thread and two processes. More are put off.
+pub const BY_USERS_MAX: usize = 64;
+/// Users of the host: how long a letter may take, as sending on may; what has not ended by then may still end well, and
+/// comes again as a repeat.
+pub const BY_USER_TIME_MAX: Duration = Duration::from_secs(60);
+const _: () = assert!(BY_USER_TIME_MAX.as_secs() + PROGRAM_GRACE.as_secs() < SUBMIT_WAIT.as_secs());
+
 /// Quotas: how long RCPT is answered by what a mailbox held, without a look at it. Clients ask often.
 pub const QUOTA_AGE_MAX: Duration = Duration::from_secs(5);
 /// Quotas: how long RCPT waits for a mailbox; what takes longer is found out when the letter is there.

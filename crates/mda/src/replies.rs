@@ -2,7 +2,7 @@
 
 use postroad_accounts::Directory;
 use postroad_protocol::envelope::Utf8;
-use postroad_protocol::reply::Reply;
+use postroad_protocol::reply::{EnhancedStatus, Reply, ReplyCode};
 use postroad_store::{Filed, StoreError};
 
 use crate::limits;
@@ -30,9 +30,13 @@ pub(crate) fn under_way() -> Reply {
     Reply::new(451, (4, 3, 0), "The same letter is being delivered in this moment, try again later")
 }
 
-/// Refused, in the words of the recipient's rules (RFC 5429 §2.1), as far as a reply holds them: lines that fit
-/// (RFC 5321 §4.5.3.1.5), and only ASCII where nobody has asked for more (RFC 6531 §3.7.4.1).
+/// Refused, in the words of the recipient's rules (RFC 5429 §2.1), as far as a reply holds them.
 pub(crate) fn refused_by_rules(lines: &[String], utf8: Utf8) -> Reply {
+    Reply::new(550, (5, 7, 1), fitting(lines, utf8))
+}
+
+/// Lines that fit (RFC 5321 §4.5.3.1.5), and only ASCII where nobody has asked for more (RFC 6531 §3.7.4.1).
+fn fitting(lines: &[String], utf8: Utf8) -> String {
     let plain = |c: char| match utf8 {
         Utf8::Ascii if !c.is_ascii() => '?',
         Utf8::Ascii | Utf8::SmtpUtf8 => c,
@@ -48,7 +52,34 @@ pub(crate) fn refused_by_rules(lines: &[String], utf8: Utf8) -> Reply {
         }
     }
     fitting.truncate(limits::REASON_LINES_MAX);
-    Reply::new(550, (5, 7, 1), fitting.join("\n"))
+    fitting.join("\n")
+}
+
+/// Filed by a process of the user's own.
+pub(crate) fn filed_by_user() -> Reply {
+    Reply::new(250, (2, 0, 0), "Filed as the user")
+}
+
+/// What that process said, the enhanced code first, in place of filing it: refused, where its exit code is one of
+/// those that say so.
+pub(crate) fn not_filed_by_user(exit: Option<i32>, said: &str, utf8: Utf8) -> Reply {
+    // EX_NOUSER, EX_NOPERM.
+    let is_sure = matches!(exit, Some(67 | 77));
+    let line = said.lines().next().unwrap_or_default();
+    let (status, text) = line.split_once(' ').unwrap_or_default();
+    match (is_sure, EnhancedStatus::parse(status)) {
+        (true, Some(status)) if status.class() == 5 => {
+            let text = fitting(&[text.to_owned()], utf8);
+            Reply::from_parts(ReplyCode::of(550), Some(status), &text)
+        }
+        // Its reason goes to the log: it may name paths.
+        (_, Some(status)) if status.class() == 4 => Reply::from_parts(
+            ReplyCode::of(451),
+            Some(status),
+            "Not filed as the user, try again later",
+        ),
+        (_, _) => try_later("Not filed as the user, try again later"),
+    }
 }
 
 /// The recipient's rules can't be followed as they stand there.
@@ -135,6 +166,21 @@ pub(crate) fn misconfigured(text: &str) -> Reply {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_user_s_process_says_is_believed_as_far_as_its_exit_code() {
+        for (exit, said, reply) in [
+            (Some(67), "5.1.1 No such user here\n", "550 5.1.1 No such user here"),
+            (Some(77), "5.7.1 No thanks\nmore\n", "550 5.7.1 No thanks"),
+            (Some(75), "5.7.1 No thanks\n", "451 4.3.0 Not filed as the user, try again later"),
+            (Some(77), "4.2.2 Full\n", "451 4.2.2 Not filed as the user, try again later"),
+            (Some(75), "4.3.5 /x is wrong", "451 4.3.5 Not filed as the user, try again later"),
+            (None, "", "451 4.3.0 Not filed as the user, try again later"),
+            (Some(77), "5.7.1", "451 4.3.0 Not filed as the user, try again later"),
+        ] {
+            assert_eq!(not_filed_by_user(exit, said, Utf8::Ascii).to_string(), reply);
+        }
+    }
 
     #[test] // Tests RFC 5321 §4.5.3.1.5, RFC 6531 §3.7.4.1.
     fn a_reason_fits_into_a_reply() {

@@ -239,7 +239,7 @@ fn put_off(shared: &Shared, progress: &Progress, destination: Option<&Destinatio
     let Some(destination) = destination.filter(|_| *progress == Progress::Unwritten) else {
         return;
     };
-    for user in &destination.users {
+    for user in destination.users() {
         let maildir = mailbox::of_user(&shared.config.mda.maildir, user);
         events::hanging(maildir.root());
         shared.hanging.hung(maildir.root(), Instant::now());

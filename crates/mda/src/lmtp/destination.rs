@@ -12,8 +12,26 @@ use crate::replies;
 pub(super) struct Destination {
     /// What `Delivered-To` says.
     pub(super) address: Address,
-    /// Whose mailboxes: one, or those behind an alias that nobody has expanded before us.
-    pub(super) users: Vec<UserName>,
+    pub(super) whose: Whose,
+}
+
+/// Whose mailboxes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Whose {
+    /// One user's of ours, or of those behind an alias that nobody has expanded before us.
+    Ours(Vec<UserName>),
+    /// A user's of the host, if there is one of that name; what stood behind the separator.
+    Host { name: String, detail: Option<String> },
+}
+
+impl Destination {
+    /// The users of ours behind it.
+    pub(super) fn users(&self) -> &[UserName] {
+        match &self.whose {
+            Whose::Ours(users) => users,
+            Whose::Host { .. } => &[],
+        }
+    }
 }
 
 impl Destination {
@@ -24,8 +42,17 @@ impl Destination {
             // RFC 5321 §4.5.1: the postmaster of this host is that of our first domain.
             ForwardPath::Postmaster => postmaster(shared).ok_or_else(replies::unknown_user)?,
         };
-        let users = users(&shared.accounts.directory(), &address)?;
-        Ok(Self { address, users })
+        let directory = shared.accounts.directory();
+        let whose = match users(&directory, &address) {
+            Ok(users) => Whose::Ours(users),
+            Err(Nobody::Unknown) if shared.config.mda.host_users => {
+                let (name, detail) = directory.split_detail(address.local_part.as_str());
+                Whose::Host { name: name.to_owned(), detail: detail.map(str::to_owned) }
+            }
+            Err(Nobody::Unknown) => return Err(replies::unknown_to(&directory)),
+            Err(Nobody::For(reply)) => return Err(reply),
+        };
+        Ok(Self { address, whose })
     }
 }
 
@@ -34,7 +61,13 @@ fn postmaster(shared: &Shared) -> Option<Address> {
     Some(Address { local_part: LocalPart::parse("postmaster").ok()?, domain })
 }
 
-fn users(directory: &Directory, address: &Address) -> Result<Vec<UserName>, Reply> {
+/// Why an address is nobody's of ours.
+enum Nobody {
+    Unknown,
+    For(Reply),
+}
+
+fn users(directory: &Directory, address: &Address) -> Result<Vec<UserName>, Nobody> {
     // Our transfer agent has expanded aliases: what it names is a mailbox, whatever aliases say.
     if let Some((user, _)) = directory.mailbox(address) {
         return Ok(vec![user.clone()]);
@@ -46,11 +79,11 @@ fn users(directory: &Directory, address: &Address) -> Result<Vec<UserName>, Repl
             .map(|address| directory.mailbox(address).map(|(user, _)| user.clone()))
             .collect::<Option<_>>()
             .ok_or_else(|| {
-                replies::misconfigured(
+                Nobody::For(replies::misconfigured(
                     "An alias that leads elsewhere is the transfer agent's to expand",
-                )
+                ))
             }),
-        Resolution::Unknown => Err(replies::unknown_to(directory)),
-        Resolution::NotLocal => Err(replies::not_our_domain()),
+        Resolution::Unknown => Err(Nobody::Unknown),
+        Resolution::NotLocal => Err(Nobody::For(replies::not_our_domain())),
     }
 }

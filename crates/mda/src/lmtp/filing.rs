@@ -14,7 +14,8 @@ use postroad_store::{Draft, Maildir, StoreError};
 
 use super::Shared;
 use super::delivery::{Letter, Progress, Tell};
-use super::destination::Destination;
+use super::destination::{Destination, Whose};
+use super::host_users;
 use crate::job::{Finished, Job, KnownAgain, NotBegun, Wanted};
 use crate::letter::{Came, OnTop};
 use crate::quota::Account;
@@ -58,6 +59,12 @@ fn file_or_refuse(
         };
         let _ = tell.send((index, step));
     };
+    if let Whose::Host { name, detail } = &to.whose {
+        watch(Busy::WithProgram);
+        let reply = host_users::file(shared, letter, &to.address, name, detail.as_deref())?;
+        let _ = tell.send((index, Progress::Done(reply)));
+        return Ok(());
+    }
     let job = begin(shared, letter, &to, &watch)?;
     let report = Report {
         shared: Arc::clone(shared),
@@ -87,11 +94,11 @@ fn begin(
     watch: &dyn Fn(Busy),
 ) -> Result<Job, Reply> {
     // An alias leads to somebody.
-    if to.users.is_empty() {
+    if to.users().is_empty() {
         return Err(replies::unknown_user());
     }
     let of_user = |user| mailbox::of_user(&shared.config.mda.maildir, user);
-    let maildirs: Vec<Maildir> = to.users.iter().map(of_user).collect();
+    let maildirs: Vec<Maildir> = to.users().iter().map(of_user).collect();
     let visits =
         maildirs.iter().map(|maildir| shared.hanging.visit(maildir.root(), Instant::now()));
     let _visits = visits.collect::<Option<Vec<_>>>().ok_or_else(replies::hanging)?;
@@ -99,7 +106,7 @@ fn begin(
     let maildirs =
         maildirs.collect::<Result<Vec<_>, _>>().map_err(|error| not_filed(to, &error))?;
     let directory = shared.accounts.directory();
-    let wanted = to.users.iter().zip(&maildirs).map(|(user, maildir)| {
+    let wanted = to.users().iter().zip(&maildirs).map(|(user, maildir)| {
         let prepared = prepare(shared, letter, to, user, maildir, watch)?;
         let account = Account {
             mailbox: Mailbox { courier: &shared.courier, inbox: maildir },
@@ -149,7 +156,7 @@ fn prepare(
                 return_path: &letter.return_path,
                 to: &to.address,
                 user: user.as_str(),
-                recipient: match to.users.len() {
+                recipient: match to.users().len() {
                     1 => Recipient::Alone,
                     _ => Recipient::OneOfSeveral,
                 },

@@ -8,6 +8,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
 use postroad_accounts::{Accounts, AccountsError, Sources};
 use postroad_config::Config;
@@ -34,6 +35,7 @@ mod delivery;
 mod destination;
 mod filing;
 mod hanging;
+mod host_users;
 mod room;
 mod session;
 #[cfg(test)]
@@ -81,6 +83,8 @@ struct Shared {
     looks: Arc<Semaphore>,
     journal: Journal,
     hanging: Hanging,
+    /// Letters for users of the host.
+    by_users: AtomicUsize,
     /// Where large letters wait.
     scratch: PathBuf,
     slots: Slots,
@@ -195,6 +199,7 @@ impl Shared {
             accounts,
             journal,
             hanging: Hanging::default(),
+            by_users: AtomicUsize::new(0),
             scratch: scratch_folder(&config),
             slots: Slots::new(limits::CONNECTIONS_MAX, limits::CONNECTIONS_MAX),
             shutdown,

@@ -14,7 +14,8 @@ use postroad_store::Usage;
 use tokio::time::timeout;
 
 use super::Shared;
-use super::destination::Destination;
+use super::destination::{Destination, Whose};
+use super::host_users;
 use crate::quota::{Account, Known};
 use crate::rules::Mailbox;
 use crate::{limits, mailbox};
@@ -25,8 +26,11 @@ pub(super) async fn ask(
     to: &Destination,
     size: Option<u64>,
 ) -> Result<(), Reply> {
+    if let Whose::Host { name, .. } = &to.whose {
+        return host_users::ask(shared, name).await;
+    }
     let adding = Usage { octets: size.unwrap_or(0), letters: 1 };
-    for user in &to.users {
+    for user in to.users() {
         let maildir = mailbox::of_user(&shared.config.mda.maildir, user);
         let known = shared.quotas.known(maildir.root());
         if let Some(answer) = shared.quotas.remembered(&known, adding) {
