@@ -171,7 +171,7 @@ impl Courier {
     }
 
     /// Makes what is missing of the Maildir and sweeps its tmp/, once in this process.
-    fn make_ready(&self, maildir: &Maildir) -> Result<(), StoreError> {
+    pub(crate) fn make_ready(&self, maildir: &Maildir) -> Result<(), StoreError> {
         let standing = {
             let mut known = lock(&self.known);
             if known.len() >= KNOWN_MAX && !known.contains_key(maildir.root()) {

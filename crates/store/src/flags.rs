@@ -53,6 +53,14 @@ impl Flags {
         &self.keywords
     }
 
+    /// The same beside those that a file's name has.
+    pub(crate) fn with_letters(&self, info: &[u8]) -> Self {
+        let mut with = self.clone();
+        let old = info.iter().copied().filter(u8::is_ascii_uppercase).map(char::from);
+        with.letters.extend(old.filter(|letter| !self.letters.contains(letter)));
+        with
+    }
+
     /// What stands at the end of a file's name, with these letters for keywords.
     pub(crate) fn info(&self, keywords: &[char]) -> String {
         let mut letters: Vec<char> = self.letters.iter().chain(keywords).copied().collect();

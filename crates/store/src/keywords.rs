@@ -71,6 +71,20 @@ pub(crate) fn letters(
     }
 }
 
+/// What the small letters in a file's name stand for; those that stand for nothing are left out.
+pub(crate) fn names(
+    disk: &dyn Disk,
+    folder: &Maildir,
+    info: &[u8],
+) -> Result<Vec<String>, DiskError> {
+    if !info.iter().any(u8::is_ascii_lowercase) {
+        return Ok(Vec::new());
+    }
+    let known = Keywords::parse(&small_file::read(disk, &folder.root().join(FILE))?);
+    let number = |letter: &u8| usize::from(letter.wrapping_sub(b'a'));
+    Ok(info.iter().filter_map(|letter| known.0.get(number(letter))?.clone()).collect())
+}
+
 fn known_or_added(
     disk: &dyn Disk,
     folder: &Maildir,

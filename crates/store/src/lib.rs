@@ -7,6 +7,7 @@
 //! | a letter on its way: tmp/ → sync → new/ → sync of new/ | [`Courier`], [`Draft`] |
 //! | how deliveries at the same time share their syncs | `sync_group`, `pace` |
 //! | a delivery that is tried again after its reply was lost | [`Attempt`], [`DeliveryKey`], `ledger`, `listing` |
+//! | a letter that is filed already, moved | [`Stored`], [`Courier::refile`] |
 //! | flags in a file's name; which letter is which keyword | [`Flags`], `keywords` |
 //! | folders: names in UTF-8, who is subscribed | `folder`, `subscriptions` |
 //! | annotations, what folders are for | [`Metadata`], `special_use` |
@@ -42,6 +43,7 @@ mod maildir;
 mod metadata;
 mod pace;
 mod quota;
+mod refile;
 mod small_file;
 mod special_use;
 mod subscriptions;
@@ -59,3 +61,4 @@ pub use ledger::Step;
 pub use maildir::Maildir;
 pub use metadata::{Annotated, EntryName, EntryNameError, Metadata, TooMuchMetadata};
 pub use quota::{Counted, Limits, Quota, Standing, Usage};
+pub use refile::Stored;
