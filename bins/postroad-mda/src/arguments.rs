@@ -49,6 +49,10 @@ pub(crate) enum Command {
         #[arg(long, env = "POSTROAD_CONFIG", default_value = "/etc/postroad/postroad.toml")]
         config: PathBuf,
     },
+    /// Says what a user's rules would do with letters that are filed already; with --apply does it. Nothing is deleted,
+    /// sent or run: letters are moved or get flags, and what is discarded goes into the trash. Exit code 0: all is
+    /// well; 1: some letters stayed for an error; 2: nothing could be done.
+    Refilter(Again),
     /// A user's rules: what is wrong with them, what they would do.
     Sieve {
         #[command(subcommand)]
@@ -100,4 +104,24 @@ pub(crate) enum Tool {
         #[arg(long)]
         write: bool,
     },
+}
+
+/// Which letters rules are run over once more.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Again {
+    /// The settings.
+    #[arg(long, env = "POSTROAD_CONFIG", value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// The user; without it the caller.
+    #[arg(short = 'd', value_name = "USER")]
+    pub(crate) user: Option<String>,
+    /// A folder, as often as there are; without any the inbox.
+    #[arg(long = "folder", value_name = "NAME")]
+    pub(crate) folders: Vec<String>,
+    /// A script in place of the user's own.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) script: Option<PathBuf>,
+    /// Does it.
+    #[arg(long)]
+    pub(crate) apply: bool,
 }

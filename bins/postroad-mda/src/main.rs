@@ -4,8 +4,8 @@
 //! - `postroad-mda deliver [flags]`, or without `deliver`, files one letter from standard input, as MTAs call
 //!   procmail, maildrop or dovecot-lda. `postroad-mda watched [flags]` does so by a second process, whose being killed
 //!   is "try later" with every MTA. `postroad-mda -l` speaks LMTP on standard input and output.
-//! - `postroad-mda sieve check|test|format FILE` looks at a user's rules, `check` alone at everybody's, and
-//!   `import procmail|mailfilter|forward FILE` makes such rules of another agent's; each ends with 0, 1 or 2.
+//! - `postroad-mda sieve check|test|format FILE` looks at a user's rules, `check` alone at everybody's, `refilter` runs
+//!   them over filed letters, `import procmail|mailfilter|forward FILE` makes such of others'; they end with 0, 1 or 2.
 //!
 //! A delivery's exit codes are 0 (filed and safe), 67 (no such user), 75 (try later) and 77 (refused), and no
 //! others: whatever else a program might end with, some MTA takes for a bounce.
@@ -59,8 +59,7 @@ fn run() -> u8 {
 }
 
 fn command(words: Vec<OsString>) -> u8 {
-    let program = OsString::from("postroad-mda");
-    match Arguments::try_parse_from(std::iter::once(program).chain(words)) {
+    match Arguments::try_parse_from(std::iter::once("postroad-mda".into()).chain(words)) {
         Ok(Arguments { command: Command::Serve { config } }) => serve(&config).code(),
         Ok(Arguments { command: Command::Deliver { flags } }) => {
             deliver(Personality::Postroad, flags).code()
@@ -68,6 +67,7 @@ fn command(words: Vec<OsString>) -> u8 {
         Ok(Arguments { command: Command::Watched { flags } }) => watched::run(&flags).code(),
         Ok(Arguments { command: Command::Check { config } }) => sieve::check_all(&config),
         Ok(Arguments { command: Command::Sieve { tool } }) => sieve::run(tool),
+        Ok(Arguments { command: Command::Refilter(again) }) => sieve::refilter(again),
         Ok(Arguments { command: Command::Import(wanted) }) => import::run(&wanted),
         Err(error) if error.kind() == ErrorKind::DisplayHelp => {
             // Nobody reads: nobody misses it.

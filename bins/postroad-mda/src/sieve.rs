@@ -1,14 +1,15 @@
 //! `postroad-mda sieve`: what a user's rules are, and what they would do.
 
 use std::error::Error as _;
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::path::Path;
 
+use postroad_mda::oneshot::{self, Environment, Mode, Refilter};
 use postroad_mda::rules::all::{self, Finding};
 use postroad_mda::rules::tools::{self, Formatted, TestEnvelope, ToolError};
 use postroad_observe::inert::escape;
 
-use crate::arguments::Tool;
+use crate::arguments::{Again, Tool};
 use crate::say;
 
 /// `postroad-mda check`; gives the exit code.
@@ -60,6 +61,33 @@ pub(crate) fn run(tool: Tool) -> u8 {
                 ToolError::Mistakes(_) => 1,
                 ToolError::File { .. } | ToolError::Address(_) => 2,
             }
+        }
+    }
+}
+
+/// Runs a user's rules over letters that are filed already; gives the exit code.
+pub(crate) fn refilter(again: Again) -> u8 {
+    let Again { config, user, folders, script, apply } = again;
+    let mode = if apply { Mode::Apply } else { Mode::Preview };
+    let wanted = Refilter { config, user, folders, script, mode };
+    let environment = Environment::read(|name| std::env::var(name).ok());
+    match oneshot::refilter(&wanted, &environment, &mut std::io::stdout().lock()) {
+        Ok(count) => {
+            let done = match wanted.mode {
+                Mode::Apply => "changed",
+                Mode::Preview => "would be changed (--apply does it)",
+            };
+            if std::io::stderr().is_terminal() || count.failed > 0 {
+                say(&format_args!(
+                    "{} letters, {} {done}, {} stayed for an error",
+                    count.letters, count.changed, count.failed
+                ));
+            }
+            u8::from(count.failed > 0)
+        }
+        Err(verdict) => {
+            let _ = writeln!(std::io::stderr(), "{verdict}");
+            2
         }
     }
 }

@@ -103,3 +103,6 @@ pub const PROGRAM_OUTPUT_OCTETS_MAX: usize = 4 * 1024;
 pub const PROGRAM_BLOCK_OCTETS: usize = 16 * 1024;
 /// Programs: such blocks that the largest pipe holds.
 pub const PROGRAM_PIPE_BLOCKS_MAX: usize = 64;
+
+/// Characters of a subject, or of what would be done, in a line of `refilter`.
+pub(crate) const REFILTER_LINE_CHARS_MAX: usize = 300;

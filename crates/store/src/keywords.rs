@@ -58,6 +58,7 @@ pub(crate) fn letters(
             let (mut letters, mut rest) = (Vec::new(), Vec::new());
             for name in names {
                 match known.letter(name) {
+                    Some(letter) if letters.contains(&letter) => {}
                     Some(letter) => letters.push(letter),
                     None => rest.push(name.clone()),
                 }

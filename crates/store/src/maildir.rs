@@ -43,6 +43,14 @@ impl Maildir {
         Self { root: inbox.join(format!(".{name}")), kind }
     }
 
+    /// What it is called, where it is a folder.
+    pub fn name(&self) -> Option<&FolderName> {
+        match &self.kind {
+            Kind::Inbox => None,
+            Kind::Folder { name, .. } => Some(name),
+        }
+    }
+
     /// The Maildir that it is a folder of.
     pub(crate) fn inbox(&self) -> Option<Self> {
         match &self.kind {

@@ -14,6 +14,7 @@
 //! | which programs they may run; giving letters to them | `programs` |
 //! | what spam filters and virus scanners have found | `verdict` |
 //! | how what is sent on leaves | `submit` |
+//! | `postroad-mda refilter`: letters that are filed already | `refilter` |
 //! | `postroad-mda sieve check`, `test`, `format` | [`tools`] |
 //! | `postroad-mda check`: the rules of all users | [`all`] |
 //!
@@ -30,7 +31,7 @@ use jiff::Zoned;
 use postroad_config::{Config, Filters};
 use postroad_protocol::address::{Address, ReversePath};
 use postroad_protocol::envelope::Utf8;
-use postroad_sieve::{Facts, Mailboxes, Memo, Message};
+use postroad_sieve::{Facts, Mailboxes, Memo, Message, Past, Programs};
 use postroad_store::{Annotated, Courier, EntryName, FolderName, Maildir, StoreError};
 
 use crate::letter::Came;
@@ -42,6 +43,7 @@ pub mod import;
 mod memory;
 mod plan;
 mod programs;
+pub(crate) mod refilter;
 mod script;
 mod told;
 pub mod tools;
@@ -161,6 +163,23 @@ impl Rules {
         mailbox: Mailbox<'_>,
         watch: &dyn Fn(Busy),
     ) -> Result<Plan, NotPrepared> {
+        let programs = ForLetter::new(&self.programs, parcel, mailbox.inbox.root(), watch);
+        let plan = self.plan_with(script, parcel, mailbox, (&Memory::of(mailbox), &programs));
+        if let Some(trouble) = programs.trouble.take() {
+            return Err(trouble.into());
+        }
+        let mut plan = plan?;
+        plan.notes.splice(..0, programs.notes.take());
+        Ok(plan)
+    }
+
+    fn plan_with(
+        &self,
+        script: &UserScript,
+        parcel: &Parcel<'_>,
+        mailbox: Mailbox<'_>,
+        (past, programs): (&dyn Past, &dyn Programs),
+    ) -> Result<Plan, StoreError> {
         let script = match &script.compiled {
             Ok(script) => script,
             Err(problems) => return Ok(Plan::keep(problems.to_string())),
@@ -168,15 +187,14 @@ impl Rules {
         let (from, to) = (parcel.return_path.to_string(), parcel.to.to_string());
         let own = Address::parse(&format!("{}@{}", parcel.user, parcel.to.domain));
         let own = own.unwrap_or_else(|_| parcel.to.clone());
-        let programs = ForLetter::new(&self.programs, parcel, mailbox.inbox.root(), watch);
         let verdict = verdict::of(&parcel.message, &self.filters);
         let facts = Facts {
             envelope_from: Some(&from),
             envelope_to: Some(&to),
             own_addresses: &[own],
-            past: &Memory::of(mailbox),
+            past,
             mailboxes: &Folders(mailbox),
-            programs: &programs,
+            programs,
             environment: &[("host", parcel.host)],
             spam_percent: verdict.spam_percent,
             virus: verdict.virus,
@@ -201,12 +219,7 @@ impl Rules {
             },
             program: &|name| self.programs.find(name, mailbox.inbox.root()),
         };
-        if let Some(trouble) = programs.trouble.take() {
-            return Err(trouble.into());
-        }
-        let mut plan = Plan::of(outcome, &ground)?;
-        plan.notes.splice(..0, programs.notes.take());
-        Ok(plan)
+        Plan::of(outcome, &ground)
     }
 
     /// Tells a user of a mistake in a script, unless that is done already. Its failure is nobody's loss.

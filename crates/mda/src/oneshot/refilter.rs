@@ -1,0 +1,184 @@
+//! `postroad-mda refilter`: a user's rules over letters that are filed already.
+
+use std::fs::File;
+use std::io::{self, Read as _, Write};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use postroad_disk::NoLinks;
+use postroad_protocol::address::ReversePath;
+use postroad_protocol::envelope::Utf8;
+use postroad_protocol::reply::Reply;
+use postroad_store::{Courier, FolderName, Maildir, Stored};
+
+use super::{Call, Environment, Verdict, recipient, settings};
+use crate::events::Chain;
+use crate::letter::{Came, Header};
+use crate::replies;
+use crate::rules::{self, Mailbox, Parcel, Rules, UserScript, refilter};
+
+/// What is asked for.
+#[derive(Debug, Clone, Default)]
+pub struct Refilter {
+    /// The settings.
+    pub config: Option<PathBuf>,
+    /// Whose mailbox; `None`: the caller's.
+    pub user: Option<String>,
+    /// Which folders, in UTF-8; none: the inbox.
+    pub folders: Vec<String>,
+    /// A script in place of the user's own.
+    pub script: Option<PathBuf>,
+    /// Whether anything is done.
+    pub mode: Mode,
+}
+
+/// Whether anything is done.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// It is only said.
+    #[default]
+    Preview,
+    /// It is done, letter by letter: it may be interrupted at each.
+    Apply,
+}
+
+/// How many letters.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Refiltered {
+    /// Were looked at.
+    pub letters: usize,
+    /// Were moved or flagged, or would be.
+    pub changed: usize,
+    /// Could not be read, run over or moved; they are where they were.
+    pub failed: usize,
+}
+
+/// Runs the rules over letters, and says of each on `out` what becomes of it, a line each.
+///
+/// # Errors
+/// Where there is no such user, folder or script, or nobody reads what is said.
+pub fn refilter(
+    wanted: &Refilter,
+    environment: &Environment,
+    out: &mut dyn Write,
+) -> Result<Refiltered, Verdict> {
+    run(wanted, environment, out).map_err(Verdict)
+}
+
+fn run(
+    wanted: &Refilter,
+    environment: &Environment,
+    out: &mut dyn Write,
+) -> Result<Refiltered, Reply> {
+    let wrong = |text: &str| replies::misconfigured(text);
+    let call = Call { user: wanted.user.clone(), rules: wanted.script.clone(), ..Call::default() };
+    let (config, settings) = settings(wanted.config.clone())?;
+    let recipient = recipient::find(&call, environment, &config, settings)?;
+    let rules = Rules::of_settings(&config);
+    let script = rules
+        .script(&recipient.scripts, recipient.maildir.root())
+        .map_err(|error| wrong(&Chain(&error).to_string()))?
+        .ok_or_else(|| wrong("the user has no rules: give them with --script FILE"))?;
+    if let Err(problems) = &script.compiled {
+        return Err(wrong(&problems.to_string()));
+    }
+    let courier = Courier::new(Arc::new(NoLinks), &config.hostname);
+    let inbox = recipient.maildir.clone();
+    let pass = Pass {
+        rules: &rules,
+        script: &script,
+        mailbox: Mailbox { courier: &courier, inbox: &inbox },
+        recipient: &recipient,
+        host: &config.hostname,
+        octets_max: config.mda.message_size_max,
+        mode: wanted.mode,
+    };
+    let mut count = Refiltered::default();
+    for folder in folders(&wanted.folders, &inbox)? {
+        let letters =
+            courier.letters(&folder).map_err(|error| wrong(&Chain(&error).to_string()))?;
+        for letter in letters {
+            let line = pass.letter(&letter, &mut count);
+            writeln!(out, "{}: {line}", letter.path().display())
+                .map_err(|error| wrong(&format!("cannot say what is done: {error}")))?;
+        }
+    }
+    Ok(count)
+}
+
+fn folders(names: &[String], inbox: &Maildir) -> Result<Vec<Maildir>, Reply> {
+    if names.is_empty() {
+        return Ok(vec![inbox.clone()]);
+    }
+    let folder = |name: &String| match name.eq_ignore_ascii_case("INBOX") {
+        true => Ok(inbox.clone()),
+        false => FolderName::from_utf8(name).map(|name| inbox.folder(&name)).map_err(|error| {
+            replies::misconfigured(&format!("\"{}\": {error}", name.escape_debug()))
+        }),
+    };
+    names.iter().map(folder).collect()
+}
+
+/// What is the same for all letters.
+struct Pass<'a> {
+    rules: &'a Rules,
+    script: &'a UserScript,
+    mailbox: Mailbox<'a>,
+    recipient: &'a recipient::Recipient,
+    host: &'a str,
+    octets_max: u64,
+    mode: Mode,
+}
+
+impl Pass<'_> {
+    /// What becomes of a letter, or what stands in the way.
+    fn letter(&self, letter: &Stored, count: &mut Refiltered) -> String {
+        count.letters += 1;
+        match self.try_letter(letter) {
+            Ok((line, changed)) => {
+                count.changed += usize::from(changed == Changed::Yes);
+                line
+            }
+            Err(error) => {
+                count.failed += 1;
+                format!("stays: {error}")
+            }
+        }
+    }
+
+    fn try_letter(&self, letter: &Stored) -> Result<(String, Changed), String> {
+        let mut message = Vec::new();
+        let file = File::open(letter.path());
+        let read = file.and_then(|file| file.take(self.octets_max).read_to_end(&mut message));
+        read.map_err(|error: io::Error| format!("it can't be read: {error}"))?;
+        let header = Header::read(&message);
+        let kept = header.kept.iter().filter_map(|run| message.get(run.clone()));
+        let parcel = Parcel {
+            message: kept.collect::<Vec<_>>().concat().into(),
+            return_path: &header.return_path.clone().unwrap_or(ReversePath::Null),
+            to: &self.recipient.address,
+            user: &self.recipient.user,
+            recipient: rules::Recipient::Alone,
+            came: Came::Piped { uid: postroad_host::caller() },
+            utf8: Utf8::Ascii,
+            host: self.host,
+        };
+        let again = self.rules.again(self.script, &parcel, self.mailbox, letter.folder());
+        let again = again.map_err(|error| Chain(&error).to_string())?;
+        let mut line = format!("\"{}\" {}", refilter::subject(&message), again.why);
+        let Some(spot) = again.spot else { return Ok((line, Changed::No)) };
+        if self.mode == Mode::Apply {
+            let left_out = self.rules.refile(letter, spot, self.mailbox);
+            if let Some(text) = left_out.map_err(|error| Chain(&error).to_string())? {
+                line += &format!("; without the keywords {text}");
+            }
+        }
+        Ok((line, Changed::Yes))
+    }
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Changed {
+    Yes,
+    No,
+}
