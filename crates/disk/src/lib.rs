@@ -174,6 +174,8 @@ pub struct Stat {
     pub mode: u32,
     /// Names that lead to it, for a file.
     pub links: u64,
+    /// Its number on its file system: who comes to the same path after it has another one.
+    pub number: u64,
 }
 
 /// Whose a file is.

@@ -198,6 +198,7 @@ impl<D: OnWay> Disk for D {
             owner: if stat.st_uid == ours { Owner::Ours } else { Owner::Other(stat.st_uid) },
             mode: stat.st_mode & 0o7777,
             links,
+            number: stat.st_ino,
         })
     }
 

@@ -19,6 +19,8 @@ pub struct Attempt {
     inbox: Maildir,
     key: DeliveryKey,
     before: Before,
+    /// Whether what is sent on has left, in this try or before.
+    has_sent: bool,
     /// The first thing that the ledger can't.
     trouble: Option<StoreError>,
     _turn: Option<Box<dyn DiskLock>>,
@@ -92,6 +94,7 @@ impl Attempt {
             inbox,
             key,
             before,
+            has_sent: matches!(before, Before::InDoubt { sent: true } | Before::Done),
             trouble: trouble.map(StoreError::from),
             _turn: turn,
         })
@@ -102,9 +105,9 @@ impl Attempt {
         self.before == Before::Done
     }
 
-    /// Whether what is sent on had left before.
+    /// Whether what is sent on has left.
     pub fn has_sent(&self) -> bool {
-        matches!(self.before, Before::InDoubt { sent: true } | Before::Done)
+        self.has_sent
     }
 
     /// Marks drafts as this delivery's, and leaves out those whose letters are there from a try before.
@@ -140,6 +143,13 @@ impl Attempt {
 
     /// Adds to the ledger how far it is. That fails no delivery: see [`Attempt::take_trouble`].
     pub fn note(&mut self, step: Step, durably: Durably) {
+        self.has_sent |= step == Step::Sent;
+        let step = match (step, durably, &self.trouble) {
+            // Who can't rely on the ledger may take the letter's file back: it alone shall say that it is there.
+            (Step::Done, Durably::No, Some(_)) if self.has_sent => Step::Sent,
+            (Step::Done, Durably::No, Some(_)) => Step::Begun,
+            (step, _, _) => step,
+        };
         let ledger = Ledger { disk: self.disk.as_ref(), inbox: &self.inbox, now: now() };
         let noted = match durably {
             Durably::No => self.ledgers.note(ledger, self.key, step),
@@ -165,9 +175,8 @@ impl Attempt {
     fn shown(&self) -> Result<Vec<PathBuf>, StoreError> {
         // A mailbox that can't be listed can still take a letter: twice is better than not at all.
         let letters = listing::letters(self.disk.as_ref(), &self.inbox).unwrap_or_default();
-        let ours = |name: &[u8]| DeliveryKey::of_file(name).is_some_and(|(key, _)| key == self.key);
         let mut shown = Vec::new();
-        for letter in letters.into_iter().filter(|letter| ours(letter.name.as_encoded_bytes())) {
+        for letter in letters.into_iter().filter(|letter| letter.key == self.key) {
             self.disk.sync_dir(&letter.directory)?;
             shown.push(letter.folder);
         }
@@ -178,4 +187,36 @@ impl Attempt {
 /// Seconds since 1970.
 fn now() -> u64 {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
+#[cfg(test)]
+mod tests {
+    use postroad_testkit::{FaultyDisk, Plan};
+
+    use super::*;
+
+    #[test]
+    fn what_may_be_taken_back_is_not_remembered_as_done() {
+        let disk = FaultyDisk::new();
+        let inbox = Maildir::at("/mail/alice");
+        for part in ["tmp", "new", "cur"] {
+            disk.put_dir(&inbox.root().join(part));
+        }
+        let shared: Arc<dyn Disk> = Arc::new(disk.clone());
+        let ledgers = Arc::new(Ledgers::new("boot".to_owned()));
+        let key = DeliveryKey::of_digest(&[7; 32]);
+        let begin = || Attempt::begin(&shared, &ledgers, inbox.clone(), key).unwrap();
+        for (durably, is_done) in [(Durably::No, false), (Durably::Yes, true)] {
+            // ENOLCK: a file system without locks.
+            disk.plan(Plan::FailNext { operation: "lock", errno: 37 });
+            let mut first = begin();
+            first.note(Step::Begun, Durably::No);
+            first.note(Step::Sent, Durably::Yes);
+            first.note(Step::Done, durably);
+            assert!(first.take_trouble().is_some());
+            drop(first);
+            let next = begin();
+            assert_eq!((next.is_done(), next.has_sent()), (is_done, true));
+        }
+    }
 }

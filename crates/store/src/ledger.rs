@@ -58,7 +58,7 @@ pub(crate) struct Ledgers {
     /// The system's, since its start.
     boot: String,
     known: Mutex<HashMap<PathBuf, Arc<Mutex<Known>>>>,
-    /// Entries in all of them.
+    /// Mailboxes, and entries in all of them.
     count: AtomicUsize,
 }
 
@@ -66,7 +66,9 @@ pub(crate) struct Ledgers {
 #[derive(Debug, Default)]
 struct Known {
     entries: HashMap<DeliveryKey, Entry>,
-    /// How far the file was read.
+    /// The file's number, once there is one.
+    file: Option<u64>,
+    /// How far it was read.
     octets: u64,
     /// When its first line was written.
     first: Option<u64>,
@@ -126,7 +128,13 @@ impl Ledgers {
         step: Step,
     ) -> Result<(), DiskError> {
         self.note(ledger, key, step)?;
-        ledger.disk.open(&ledger.path(FILE))?.sync()?;
+        // The file may have become the one before since.
+        for name in [FILE, BEFORE] {
+            match ledger.disk.open(&ledger.path(name)) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                file => file?.sync()?,
+            }
+        }
         ledger.disk.sync_dir(ledger.inbox.root())
     }
 
@@ -136,7 +144,10 @@ impl Ledgers {
             known.clear();
             self.count.store(0, Ordering::Relaxed);
         }
-        Arc::clone(known.entry(mailbox.to_owned()).or_default())
+        Arc::clone(known.entry(mailbox.to_owned()).or_insert_with(|| {
+            self.count.fetch_add(1, Ordering::Relaxed);
+            Arc::default()
+        }))
     }
 
     fn read_all(&self, known: &mut Known, ledger: Ledger<'_>) -> Result<(), DiskError> {
@@ -151,14 +162,14 @@ impl Ledgers {
 
     /// Reads what was appended since the last time, by whom ever.
     fn read_on(&self, known: &mut Known, ledger: Ledger<'_>) -> Result<(), DiskError> {
-        let octets = match ledger.disk.stat(&ledger.path(FILE)) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
-            stat => stat?.octets,
+        let (file, octets) = match ledger.disk.stat(&ledger.path(FILE)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => (None, 0),
+            stat => stat.map(|stat| (Some(stat.number), stat.octets))?,
         };
-        // Shorter than it was: another process has begun a new one.
-        let anew = !known.whole || octets < known.octets;
+        // Another process has begun a new one; or somebody has cut it off.
+        let anew = !known.whole || file != known.file || octets < known.octets;
         if anew {
-            *known = Known::default();
+            *known = Known { file, ..Known::default() };
         }
         if octets > known.octets {
             let new = small_file::read_from(ledger.disk, &ledger.path(FILE), known.octets)?;
@@ -175,12 +186,10 @@ impl Ledgers {
     fn complete(&self, known: &mut Known, ledger: Ledger<'_>) -> Result<(), DiskError> {
         let Some(_turn) = ledger.turn()? else { return Ok(()) };
         let letters = listing::letters(ledger.disk, ledger.inbox)?;
-        let keys = letters
+        let mut found: Vec<(u64, DeliveryKey)> = letters
             .iter()
-            .filter_map(|letter| DeliveryKey::of_file(letter.name.as_encoded_bytes()));
-        let mut found: Vec<(u64, DeliveryKey)> = keys
-            .filter(|(key, at)| counts(*at, ledger.now) && !known.entries.contains_key(key))
-            .map(|(key, at)| (at, key))
+            .map(|letter| (letter.at, letter.key))
+            .filter(|(at, key)| counts(*at, ledger.now) && !known.entries.contains_key(key))
             .collect();
         found.sort_unstable();
         let surplus = found.len().saturating_sub(DELIVERIES_FOUND_MAX);
@@ -372,6 +381,41 @@ mod tests {
         let next = Ledgers::new("boot".to_owned());
         let reached = |number| next.reached(place.at(number), key(number)).unwrap();
         assert_eq!((reached(0), reached(deliveries - 4_000)), (None, Some(Step::Done)));
+    }
+
+    #[test]
+    fn a_file_that_another_process_has_begun_anew_is_read_from_its_beginning() {
+        let place = Place::new();
+        let processes = [Ledgers::new("boot".to_owned()), Ledgers::new("boot".to_owned())];
+        let reached = |which: usize, now, number| {
+            processes[which].reached(place.at(now), key(number)).unwrap()
+        };
+        for which in [0, 1] {
+            assert_eq!(reached(which, 1_000, 1), None);
+        }
+        for (at, number) in [(1_000, 1), (1_000 + WEEK, 20)] {
+            processes[0].note(place.at(at), key(number), Step::Done).unwrap();
+            assert_eq!(reached(0, at, number), Some(Step::Done));
+        }
+        // A week later the other one turns it over, and the new file gets as long as the old one was, and longer.
+        let later = 1_001 + WEEK;
+        for number in 2..10 {
+            assert_eq!(reached(1, later, number), None);
+            processes[1].note(place.at(later), key(number), Step::Done).unwrap();
+        }
+        // The first one doesn't do so once more, by what it knows of the old file.
+        assert!((2..10).all(|number| reached(0, later, number) == Some(Step::Done)));
+        assert_eq!([0, 1].map(|which| reached(which, later, 20)), [Some(Step::Done); 2]);
+    }
+
+    #[test]
+    fn mailboxes_that_are_remembered_are_bounded_too() {
+        let ledgers = Ledgers::new("boot".to_owned());
+        for number in 0..=DELIVERIES_IN_MEMORY_MAX {
+            ledgers.known(&PathBuf::from(format!("/mail/{number}")));
+        }
+        ledgers.known(Path::new("/mail/alice"));
+        assert!(lock(&ledgers.known).len() < 10);
     }
 
     #[test]

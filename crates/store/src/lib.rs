@@ -58,6 +58,7 @@ pub use folder::{FolderName, FolderNameError};
 pub use key::DeliveryKey;
 pub use keywords::KeywordsLeftOut;
 pub use ledger::Step;
+pub use limits::DELIVERIES_KEPT;
 pub use maildir::Maildir;
 pub use metadata::{Annotated, EntryName, EntryNameError, Metadata, TooMuchMetadata};
 pub use quota::{Counted, Limits, Quota, Standing, Usage};

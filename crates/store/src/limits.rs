@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// For how long a delivery is known again: transfer agents give up after five days.
-pub(crate) const DELIVERIES_KEPT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+pub const DELIVERIES_KEPT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// Octets of a file of deliveries, of which a mailbox has two: some three thousand letters each.
 pub(crate) const DELIVERIES_OCTETS_MAX: u64 = 256 * 1024;
 /// Letters that are added to such a file by their names when lines may be missing: as many as it holds.

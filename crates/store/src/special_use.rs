@@ -34,7 +34,7 @@ impl Courier {
     /// # Errors
     /// What the disk said.
     pub fn folders(&self, inbox: &Maildir) -> Result<Vec<FolderName>, StoreError> {
-        let paths = match listing::folders(self.disk().as_ref(), inbox) {
+        let paths = match listing::folders(self.disk().as_ref(), inbox.root()) {
             // It is made with its first letter.
             Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
             paths => paths?,

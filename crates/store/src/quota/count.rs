@@ -4,7 +4,6 @@
 //! is over quota would else have to empty the trash before anything gets better. (Dovecot counts both unless it is
 //! told otherwise, by `quota_rule2 = Trash:ignore`.)
 
-use std::ffi::OsStr;
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
@@ -14,23 +13,17 @@ use postroad_disk::{Disk, DiskError, EntryKind};
 
 use super::Usage;
 use crate::folder::TRASH;
+use crate::listing;
 
 /// The directories whose letters count: new/ and cur/ of the mailbox and of each folder but Trash. Without a
 /// mailbox there are none.
 pub(super) fn directories(disk: &dyn Disk, root: &Path) -> Result<Vec<PathBuf>, DiskError> {
-    let entries = or_nothing(disk.read_dir(root))?;
-    let folders = entries
-        .iter()
-        .filter(|entry| entry.kind == EntryKind::Directory && is_counted_folder(&entry.name))
-        .map(|entry| root.join(&entry.name));
-    Ok(std::iter::once(root.to_owned())
-        .chain(folders)
+    let is_trash = |folder: &PathBuf| *folder == root.join(format!(".{TRASH}"));
+    Ok(or_nothing(listing::folders(disk, root))?
+        .into_iter()
+        .filter(|folder| !is_trash(folder))
         .flat_map(|folder| ["new", "cur"].map(|part| folder.join(part)))
         .collect())
-}
-
-fn is_counted_folder(name: &OsStr) -> bool {
-    name.as_bytes().strip_prefix(b".").is_some_and(|name| name != TRASH.as_bytes())
 }
 
 /// What the letters in these directories come to whose names `counts` says yes to.
@@ -97,7 +90,7 @@ fn is_trashed(name: &[u8]) -> bool {
 
 fn or_nothing<T: Default>(result: Result<T, DiskError>) -> Result<T, DiskError> {
     match result {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(T::default()),
+        Err(error) if listing::takes_no_letters(&error) => Ok(T::default()),
         other => other,
     }
 }

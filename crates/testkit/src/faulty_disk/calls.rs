@@ -136,7 +136,7 @@ impl Disk for FaultyDisk {
             Some(Node::Other) | None => (0, 0o777, 1),
         };
         let kind = node.map_or(EntryKind::Other, Node::kind);
-        Ok(Stat { kind, octets, owner: Owner::Ours, mode, links })
+        Ok(Stat { kind, octets, owner: Owner::Ours, mode, links, number })
     }
 
     fn volume_number(&self, path: &Path) -> Result<u64, DiskError> {
