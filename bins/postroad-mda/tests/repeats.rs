@@ -36,6 +36,27 @@ fn m07_the_same_letter_once_more_is_one_letter() {
     call(&letter("4ABF", "body\n"), 4);
 }
 
+/// A `.forward` with a line for each: `"|postroad-mda"`, `"|postroad-mda -m Copies"`, …
+#[test]
+fn m07_calls_that_want_something_else_are_no_repeats() {
+    let place = Place::new();
+    let config = place.path("postroad.toml").to_str().unwrap().to_owned();
+    place.write("other.sieve", "require [\"fileinto\", \"mailbox\"]; fileinto :create \"Rules\";");
+    let rules = format!("plugin/sieve={}", place.path("other.sieve").display());
+    let letter = letter("4ABC", "body\n");
+    for _ in 0..2 {
+        let create = "lda_mailbox_autocreate=yes";
+        for aim in [&[][..], &["-m", "Copies", "-o", create], &["-o", &rules]] {
+            let as_dovecot_lda = ["--as", "dovecot-lda", "--config", &config, "-d", "alice"];
+            let arguments = [&as_dovecot_lda[..], aim].concat();
+            place.run(&arguments, &[], letter.as_bytes()).ends(0, "");
+        }
+        for folder in ["mail/alice", "mail/alice/.Copies", "mail/alice/.Rules"] {
+            assert_eq!(place.letters(folder).len(), 1, "{folder}");
+        }
+    }
+}
+
 #[test]
 fn m07_a_hundred_processes_of_one_mailbox_lose_nothing_of_each_other() {
     let place = Place::new();

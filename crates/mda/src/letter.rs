@@ -30,6 +30,8 @@ pub struct Header {
     pub queue_id: Option<String>,
     /// Where that field begins: from there on the letter is the same in each try of the same queue entry.
     pub queue_entry: Option<usize>,
+    /// When it came into that queue, by the same field.
+    pub queued_at: Option<SystemTime>,
     /// Whether it begins with a field, so that fields can be put on top of it.
     pub shape: Shape,
     /// Each `Delivered-To` below the topmost `Received`.
@@ -105,6 +107,7 @@ impl Header {
             if self.received == 1 {
                 self.queue_id = id_of_received(field.value());
                 self.queue_entry = self.queue_id.as_ref().map(|_| offset);
+                self.queued_at = date_of_received(field.value());
             }
         } else if field.is("Delivered-To") && self.received > 0 {
             self.delivered_to.push(String::from_utf8_lossy(field.value()).into_owned());
@@ -139,6 +142,13 @@ fn id_of_received(value: &[u8]) -> Option<String> {
     let id = words.nth(1)?.trim_end_matches(';');
     let plain = id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_'));
     (!id.is_empty() && id.len() <= QUEUE_ID_OCTETS_MAX && plain).then(|| id.to_owned())
+}
+
+/// What stands behind the last semicolon of a `Received` field (RFC 5321 §4.4).
+fn date_of_received(value: &[u8]) -> Option<SystemTime> {
+    let date = std::str::from_utf8(value).ok()?.rsplit(';').next()?.trim();
+    let parser = jiff::fmt::rfc2822::DateTimeParser::new().relaxed_weekday(true);
+    Some(parser.parse_timestamp(date).ok()?.into())
 }
 
 /// How a letter came to the delivery agent.

@@ -4,11 +4,14 @@
 //! stands above (a `From ` line, `Return-Path`, `Delivered-To`, `Delivery-date`, `X-Original-To`) is the caller's, and
 //! may be another one each time. A Message-ID is never enough: senders give two letters the same one.
 //!
-//! Without a queue id no letter is known again.
+//! Without a queue id no letter is known again. Nor is one that came into that queue longer ago than deliveries are
+//! kept: no queue has it still, and somebody hands it over by hand, as often as it takes (`formail -s` over a mailbox).
+
+use std::time::SystemTime;
 
 use aws_lc_rs::digest::{Context, SHA256, SHA256_OUTPUT_LEN, digest};
 use postroad_protocol::address::Address;
-use postroad_store::DeliveryKey;
+use postroad_store::{DELIVERIES_KEPT, DeliveryKey};
 
 use crate::letter::Header;
 
@@ -25,8 +28,12 @@ pub(crate) struct Sameness([u8; SHA256_OUTPUT_LEN]);
 
 impl Reading {
     /// Begins; `None` where the letter can't be known again.
-    pub(crate) fn of(header: &Header) -> Option<Self> {
+    pub(crate) fn of(header: &Header, now: SystemTime) -> Option<Self> {
         let above = header.queue_entry?;
+        let age = header.queued_at.and_then(|queued_at| now.duration_since(queued_at).ok());
+        if age.is_some_and(|age| age > DELIVERIES_KEPT) {
+            return None;
+        }
         Some(Self { above, context: Context::new(&SHA256) })
     }
 
@@ -45,10 +52,13 @@ impl Reading {
 }
 
 impl Sameness {
-    /// The key of its delivery to one recipient: two addresses of one user are two deliveries.
-    pub(crate) fn key(self, to: &Address) -> DeliveryKey {
+    /// The key of its delivery to one recipient: two addresses of one user are two deliveries. So are two aims of a
+    /// caller's (a folder, a file of rules): a `.forward` may call us for each of its lines.
+    pub(crate) fn key(self, to: &Address, aim: &str) -> DeliveryKey {
         // No address has a NUL.
-        let hash = digest(&SHA256, &[to.to_string().as_bytes(), b"\0", &self.0].concat());
+        let to = to.to_string();
+        let parts = [to.as_bytes(), b"\0", &self.0, aim.as_bytes()];
+        let hash = digest(&SHA256, &parts.concat());
         let mut octets = [0; SHA256_OUTPUT_LEN];
         octets.copy_from_slice(hash.as_ref());
         DeliveryKey::of_digest(&octets)
@@ -57,12 +67,36 @@ impl Sameness {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn key(letter: &str, to: &str, cut: usize) -> Option<DeliveryKey> {
-        let mut reading = Reading::of(&Header::read(letter.as_bytes()))?;
+        key_at(letter, to, cut, SystemTime::UNIX_EPOCH)
+    }
+
+    fn key_at(letter: &str, to: &str, cut: usize, now: SystemTime) -> Option<DeliveryKey> {
+        let mut reading = Reading::of(&Header::read(letter.as_bytes()), now)?;
         letter.as_bytes().chunks(cut).for_each(|octets| reading.push(octets));
-        Some(reading.finish().key(&Address::parse(to).unwrap()))
+        Some(reading.finish().key(&Address::parse(to).unwrap(), ""))
+    }
+
+    #[test]
+    fn what_no_queue_has_any_more_is_handed_over_by_hand() {
+        let queued_at = SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_380_502);
+        let day = Duration::from_secs(24 * 60 * 60);
+        for (date, age, known) in [
+            ("Sun, 22 Nov 2026 20:48:22 +0000", 7 * day, true),
+            ("Sun, 22 Nov 2026 20:48:22 +0000", 8 * day, false),
+            ("Sun, 22 Nov 2026 21:48:22 +0100 (CET)", 8 * day, false),
+            // Of clocks that differ, and dates that are none, nothing is known.
+            ("Sun, 29 Nov 2026 20:48:22 +0000", Duration::ZERO, true),
+            ("the other day", 8 * day, true),
+        ] {
+            let letter = format!("Received: by x id ABC for a;b;\n\t{date}\n\nbody\n");
+            let key = key_at(&letter, "alice@our.example", 7, queued_at + age);
+            assert_eq!(key.is_some(), known, "{date} {age:?}");
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@
 
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 use postroad_protocol::address::{Address, ForwardPath, ReversePath};
@@ -73,7 +73,7 @@ impl Letter {
     /// What its delivery to one recipient is known again by.
     pub(super) fn key(&self, to: &Address) -> Option<DeliveryKey> {
         let sameness = self.sameness.get_or_init(|| {
-            let mut reading = Reading::of(&self.header)?;
+            let mut reading = Reading::of(&self.header, SystemTime::now())?;
             reading.push(&self.start);
             if let Some(rest) = &self.rest {
                 let push = |octets: &[u8]| {
@@ -85,7 +85,7 @@ impl Letter {
             }
             Some(reading.finish())
         });
-        sameness.map(|sameness| sameness.key(to))
+        sameness.map(|sameness| sameness.key(to, ""))
     }
 }
 

@@ -74,15 +74,21 @@ fn users(directory: &Directory, address: &Address) -> Result<Vec<UserName>, Nobo
     }
     match directory.resolve(address) {
         Resolution::Mailbox { user, .. } => Ok(vec![user]),
-        Resolution::Alias(addresses) => addresses
-            .iter()
-            .map(|address| directory.mailbox(address).map(|(user, _)| user.clone()))
-            .collect::<Option<_>>()
-            .ok_or_else(|| {
-                Nobody::For(replies::misconfigured(
-                    "An alias that leads elsewhere is the transfer agent's to expand",
-                ))
-            }),
+        Resolution::Alias(addresses) => {
+            let mut users = Vec::with_capacity(addresses.len());
+            for address in &addresses {
+                let (user, _) = directory.mailbox(address).ok_or_else(|| {
+                    Nobody::For(replies::misconfigured(
+                        "An alias that leads elsewhere is the transfer agent's to expand",
+                    ))
+                })?;
+                // Whoever is named twice gets it once.
+                if !users.contains(user) {
+                    users.push(user.clone());
+                }
+            }
+            Ok(users)
+        }
         Resolution::Unknown => Err(Nobody::Unknown),
         Resolution::NotLocal => Err(Nobody::For(replies::not_our_domain())),
     }

@@ -46,7 +46,7 @@ impl Place {
             .unwrap();
         std::fs::write(
             dir.path().join("aliases"),
-            "both: alice, bob\naway: alice, eve@elsewhere.example\n",
+            "both: alice, bob\ntwice: alice, alice+lists@our.example\naway: alice, eve@elsewhere.example\n",
         )
         .unwrap();
         let text = format!(

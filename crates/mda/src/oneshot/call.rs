@@ -116,6 +116,17 @@ impl Call {
         named.and_then(|text| letter::reverse_path(text))
     }
 
+    /// What the caller has it do with the letter: another aim is another delivery.
+    pub(super) fn aim(&self) -> String {
+        let folder = self.folder.as_deref().unwrap_or_default();
+        let rules = self.rules.as_deref().map(|rules| rules.to_string_lossy()).unwrap_or_default();
+        match (folder.is_empty(), rules.is_empty()) {
+            (true, true) => String::new(),
+            // No folder's name has a NUL.
+            _ => format!("{folder}\0{rules}"),
+        }
+    }
+
     /// The recipient's whole address, as far as the caller named one: the nearest first. `host` is where one
     /// without a domain is.
     pub(super) fn recipients<'a>(

@@ -41,6 +41,8 @@ pub(super) struct Delivery<'a> {
     pub(super) return_path: ReversePath,
     pub(super) uid: u32,
     pub(super) header: Header,
+    /// [`Call::aim`](super::Call).
+    pub(super) aim: String,
     pub(super) clock: &'a Clock,
 }
 
@@ -53,7 +55,7 @@ impl Delivery<'_> {
             .script(&self.recipient.scripts, mailbox)
             // A caller of ours is no stranger: it is told what is wrong.
             .map_err(|error| replies::misconfigured(&Chain(&error).to_string()))?;
-        let mut reading = Reading::of(&self.header);
+        let mut reading = Reading::of(&self.header, SystemTime::now());
         if let Some(reading) = &mut reading {
             reading.push(start);
         }
@@ -62,7 +64,7 @@ impl Delivery<'_> {
             Some(script) => self.follow(rules, &script, start, input, &mut reading)?,
         };
         let to = &self.recipient.address;
-        let key = reading.map(|reading| reading.finish().key(to));
+        let key = reading.map(|reading| reading.finish().key(to, &self.aim));
         let account = Account {
             mailbox: Mailbox { courier: &self.courier, inbox: &self.recipient.maildir },
             rule: self.recipient.quota,

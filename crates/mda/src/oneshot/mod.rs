@@ -183,6 +183,7 @@ fn file(
         config,
         settings,
         header,
+        aim: call.aim(),
         clock,
     };
     delivery.run(&start, input)

@@ -98,6 +98,15 @@ async fn m07_an_address_that_is_named_twice_gets_one_letter() {
 }
 
 #[tokio::test]
+async fn m07_an_alias_that_leads_to_one_mailbox_twice_gets_one_letter() {
+    let place = Place::new();
+    let letter = letter("4ABC", "body");
+    check(&place.hand_over(&letter, &["twice@our.example"]).await, &["250 2.0.0 Filed as "]);
+    assert_eq!(place.letters("alice").len(), 1);
+    check(&place.hand_over(&letter, &["twice@our.example"]).await, &[REPEAT]);
+}
+
+#[tokio::test]
 async fn m07_a_large_letter_is_known_again() {
     let place = Place::new();
     let body: String = (0..10_000).map(|n| format!("{n:070}\r\n")).collect();
