@@ -92,6 +92,15 @@ fn m08_signals_that_a_caller_ignores_or_holds_change_nothing() {
     place.call_after(&ignored, "", LETTER.as_bytes()).ends(75, "4.3.0 ");
 }
 
+/// Else nobody could say how the delivery ended, and the letter would come again until it is given back.
+#[test]
+fn m08_a_watched_delivery_of_a_caller_that_ignores_the_ends_of_children() {
+    let place = Place::new();
+    let watched = "us=$1; shift; set -- env --ignore-signal=CHLD,INT,PIPE \"$us\" watched \"$@\"";
+    place.call_after(watched, "", LETTER.as_bytes()).ends(0, "");
+    assert_eq!(place.take_letters().len(), 1);
+}
+
 #[test]
 fn m08_signals_that_mean_nothing_to_us_end_nothing() {
     use rustix::process::{Pid, Signal, kill_process};

@@ -7,6 +7,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use super::signals::Signals;
 use super::{Exit, Verdict};
+use crate::programs::supervisor::end_ignoring;
 use crate::replies;
 
 /// Runs a delivery, and gives how it ended: as it says itself, and "try later" where it couldn't. `Err` is still to be
@@ -18,6 +19,9 @@ pub fn by_second_process(mut delivery: Command) -> Result<Exit, Verdict> {
     let later = |text: &str| Verdict(replies::try_later(text));
     let signals =
         Signals::hold().map_err(|error| later(&format!("cannot hold signals: {error}")))?;
+    // Where our caller ignores it, nobody is told how the delivery ends.
+    let _handler = end_ignoring(|signal| signal == Signal::CHILD.as_raw())
+        .map_err(|error| later(&format!("cannot hear of the delivery's end: {error}")))?;
     let mut child =
         delivery.spawn().map_err(|error| later(&format!("cannot start the delivery: {error}")))?;
     // Who asks us to end means the delivery, which says how it did. Without this it just goes on.

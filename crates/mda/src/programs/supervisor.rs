@@ -95,7 +95,8 @@ fn watch(order: &Order) -> io::Result<Ended> {
     rustix::process::umask(0o077.into());
     // What forks away comes to us.
     rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
-    let _handlers = end_ignoring()?;
+    // Rust sees to SIGPIPE, which it ignores itself.
+    let _handlers = end_ignoring(|signal| signal != Signal::PIPE.as_raw())?;
     SigSet::empty().thread_set_mask()?;
 
     let (output, output_end) = io::pipe()?;
@@ -240,14 +241,15 @@ fn children() -> Vec<Pid> {
 }
 
 /// Ignored signals stay ignored across exec, caught ones become as they are by default: so each ignored one is
-/// caught. Rust sees to SIGPIPE, which it ignores itself.
-fn end_ignoring() -> io::Result<Option<tokio::runtime::Runtime>> {
-    const PIPE: i32 = 13;
+/// caught, that is among these, as long as what is given back lives.
+pub(crate) fn end_ignoring(
+    these: impl Fn(i32) -> bool,
+) -> io::Result<Option<tokio::runtime::Runtime>> {
     let status = std::fs::read_to_string("/proc/self/status")?;
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default();
     let is_ignored = |signal: &i32| mask & (1 << (signal - 1)) != 0;
-    let ignored: Vec<i32> = (1..=64).filter(is_ignored).filter(|signal| *signal != PIPE).collect();
+    let ignored: Vec<i32> = (1..=64).filter(is_ignored).filter(|signal| these(*signal)).collect();
     if ignored.is_empty() {
         return Ok(None);
     }
