@@ -200,7 +200,8 @@ impl Job {
             let piped = rules.pipe(pipes, deadline)?;
             self.notes.extend(piped.notes);
             let is_kept = piped.kept.is_some();
-            self.drafts.extend(piped.kept);
+            // Before the rest: it has no key, and a letter that has one says that all of it is there.
+            self.drafts.splice(..0, piped.kept);
             self.left = match (is_kept, self.left) {
                 (true, _) | (false, Left::InPart) => Left::InPart,
                 (false, Left::Nothing | Left::All) => Left::All,
