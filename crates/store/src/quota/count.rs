@@ -62,7 +62,7 @@ pub(super) fn changed(disk: &dyn Disk, directories: &[PathBuf]) -> Result<System
     let mut last = SystemTime::UNIX_EPOCH;
     for directory in directories {
         match disk.modified(directory) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) if listing::takes_no_letters(&error) => {}
             changed => last = last.max(changed?),
         }
     }
