@@ -89,7 +89,7 @@ pub(crate) enum Tool {
     Test {
         /// The script.
         file: PathBuf,
-        /// The envelope's sender; without it the letter's Return-Path.
+        /// The envelope's sender; without it the letter's Return-Path, else the empty one that notices have.
         #[arg(short = 'f', value_name = "FROM", allow_hyphen_values = true)]
         from: Option<String>,
         /// The envelope's recipient.

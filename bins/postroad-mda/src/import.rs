@@ -15,6 +15,7 @@ pub(crate) enum Language {
     /// procmail's .procmailrc.
     Procmail,
     /// maildrop's .mailfilter.
+    #[value(alias = "maildrop")]
     Mailfilter,
     /// sendmail's and Postfix's .forward.
     Forward,

@@ -13,10 +13,7 @@
 
 use std::ffi::OsString;
 use std::fmt::Display;
-use std::fs::File;
 use std::io::Write as _;
-use std::os::fd::AsFd;
-use std::os::unix::fs::FileTypeExt as _;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -26,12 +23,14 @@ use postroad_mda::oneshot::{self, Environment, Exit, Personality, Verdict, Wante
 use postroad_mda::programs;
 
 mod arguments;
+mod asked;
 mod import;
 mod server;
 mod sieve;
 mod watched;
 
 use arguments::{Arguments, Command};
+use asked::asked;
 
 fn main() -> ExitCode {
     // Before anything is opened: see there.
@@ -59,6 +58,9 @@ fn run() -> u8 {
 }
 
 fn command(words: Vec<OsString>) -> u8 {
+    // People call these, and transfer agents the others.
+    let tools = ["sieve", "import", "refilter"];
+    let is_tool = words.first().is_some_and(|word| tools.iter().any(|tool| word == tool));
     match Arguments::try_parse_from(std::iter::once("postroad-mda".into()).chain(words)) {
         Ok(Arguments { command: Command::Serve { config } }) => serve(&config).code(),
         Ok(Arguments { command: Command::Deliver { flags } }) => {
@@ -73,6 +75,13 @@ fn command(words: Vec<OsString>) -> u8 {
             // Nobody reads: nobody misses it.
             let _ = error.print();
             asked().code()
+        }
+        Err(error) if is_tool => {
+            let _ = error.print();
+            match asked() {
+                Exit::Filed => 2,
+                exit => exit.code(),
+            }
         }
         Err(error) => told(&Verdict::misconfigured(&error.to_string())).code(),
     }
@@ -112,14 +121,6 @@ fn deliver(personality: Personality, words: Vec<OsString>) -> Exit {
     }
 }
 
-/// Whoever asks has no letter. Who hands one over and asks all the same keeps it.
-fn asked() -> Exit {
-    match may_bring_a_letter(std::io::stdin()) {
-        true => Exit::TryLater,
-        false => Exit::Filed,
-    }
-}
-
 fn serve(config: &Path) -> Exit {
     let served = server::serve(config);
     served
@@ -140,11 +141,4 @@ fn told(verdict: &Verdict) -> Exit {
 /// the panic hook ends the process by a signal: a bounce with Exim.
 fn say(text: &dyn Display) {
     let _ = writeln!(std::io::stderr(), "{text}");
-}
-
-/// Whether a letter may stand there: MTAs give a pipe, a socket or a file, people a terminal or /dev/null.
-fn may_bring_a_letter(input: impl AsFd) -> bool {
-    let opened = input.as_fd().try_clone_to_owned().map(File::from);
-    let metadata = opened.and_then(|file| file.metadata());
-    metadata.is_ok_and(|metadata| !metadata.file_type().is_char_device())
 }

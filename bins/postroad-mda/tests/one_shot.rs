@@ -158,6 +158,21 @@ fn the_caller_s_own_mailbox_or_none_for_root() {
     }
 }
 
+#[test] // As Postfix calls for root's mail: as `default_privs`, with root's variables.
+fn for_root_as_nobody_it_waits() {
+    use std::os::unix::process::CommandExt as _;
+    let mut command = Command::new(env!("CARGO_BIN_EXE_postroad-mda"));
+    command.stdin(Stdio::null()).env_clear().envs([("HOME", "/root"), ("USER", "root")]);
+    if rustix::process::geteuid().is_root() {
+        command.uid(65_534).gid(65_534);
+    }
+    match command.output() {
+        Ok(output) => Called(output).ends(75, "4.3.5 No mail is filed for root"),
+        // The tree is where nobody else may look.
+        Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::PermissionDenied),
+    }
+}
+
 #[test]
 fn m04_where_there_are_no_users_at_all_nobody_is_unknown() {
     let place = Place::new();
@@ -383,6 +398,12 @@ fn the_tools_end_with_0_1_or_2_and_do_nothing() {
     assert_eq!(code, 1);
     assert!(problems.starts_with(&format!("{script}:1:1: ")), "{problems}");
     assert_eq!(place.sieve(&["check", "/nowhere/at/all"], "").0, 2);
+    // For people, on lines of their own; who brings a letter keeps it.
+    let (code, _, said) = place.sieve(&["chek", script], "");
+    assert_eq!(code, 75);
+    assert!(said.starts_with("error: unrecognized subcommand 'chek'\n"), "{said}");
+    let mut typed = Command::new(env!("CARGO_BIN_EXE_postroad-mda"));
+    assert_eq!(typed.arg("sieve").stdin(Stdio::null()).output().unwrap().status.code(), Some(2));
     assert_eq!(place.sieve(&["test", script, "-a", "x"], "").0, 1);
 }
 

@@ -114,7 +114,20 @@ impl<'a> Lexer<'a> {
                 Ok(Token::Mark(mark))
             }
             [b'\r', ..] => Err(Fault::new(start, "a bare CR").hint("lines end in CRLF or LF")),
-            [octet, ..] => Err(unexpected(start, *octet)),
+            [octet, ..] => Err(match self.foreign() {
+                Some(hint) => unexpected(start, *octet).hint(hint),
+                None => unexpected(start, *octet),
+            }),
+        }
+    }
+
+    /// What whoever comes from another language takes for a token.
+    fn foreign(&self) -> Option<&'static str> {
+        match self.rest {
+            [b'/', b'/', ..] => Some("comments begin with #, or stand between /* and */"),
+            [b'\'', ..] => Some("strings stand between \"\""),
+            [b':', b'0', ..] => Some("that is procmail's: postroad-mda import procmail"),
+            _ => None,
         }
     }
 

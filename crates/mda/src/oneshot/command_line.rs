@@ -340,7 +340,7 @@ impl Reading {
         {
             self.rules(
                 &filter,
-                "\"postroad-mda import maildrop FILTER\" writes it as Sieve: give that FILE.sieve, or nothing for \
+                "\"postroad-mda import mailfilter FILTER\" writes it as Sieve: give that FILE.sieve, or nothing for \
                  the user's own rules",
             )?;
         }

@@ -261,7 +261,7 @@ const DOVECOT_NAMES: &[Name] = &[
     Name {
         names: &["*"],
         what: NamedWhat::Refused,
-        says: "any other: settings are those of postroad.toml",
+        says: "all other settings are those of postroad.toml",
     },
 ];
 
@@ -289,7 +289,7 @@ const OPERANDS: [(Personality, &str, &str, &str); 5] = [
         Personality::Maildrop,
         "FILTER",
         "refused",
-        "\"postroad-mda import maildrop FILTER\" writes it as Sieve",
+        "\"postroad-mda import mailfilter FILTER\" writes it as Sieve",
     ),
     (
         Personality::Maildrop,

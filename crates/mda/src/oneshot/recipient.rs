@@ -105,6 +105,10 @@ fn of_caller(environment: &Environment) -> Result<Found, Reply> {
     if uid == 0 {
         return Err(no_mail_for_root());
     }
+    // Postfix delivers to root as somebody else (`default_privs`), who can't look at root's rules.
+    if environment.user.as_deref() == Some("root") {
+        return Err(replies::misconfigured(NO_MAIL_FOR_ROOT));
+    }
     // Only where it is needed: the host's name service may be slow, and just to load it takes a while.
     let known = LazyCell::new(|| host_user::by_uid(uid));
     let home = environment.home.as_ref().map(PathBuf::from).filter(|home| home.is_absolute());
@@ -186,8 +190,10 @@ fn cannot_become(caller: u32, user: &HostUser) -> String {
     )
 }
 
+const NO_MAIL_FOR_ROOT: &str = "No mail is filed for root: make root an alias of a person";
+
 fn no_mail_for_root() -> Reply {
-    Reply::new(550, (5, 1, 1), "No mail is filed for root: make root an alias of a person")
+    Reply::new(550, (5, 1, 1), NO_MAIL_FOR_ROOT)
 }
 
 /// The recipient's address: what the caller named, or what user and host make.

@@ -262,6 +262,9 @@ impl<'a> Checker<'a> {
             if extensions::tests().any(|(_, test)| test.name == name) {
                 return unknown.hint(format!("that is a test, as in \"if {name} …\""));
             }
+            if matches!(name, "elif" | "elseif") {
+                return unknown.hint("did you mean \"elsif\"?");
+            }
             let names = extensions::commands().map(|(_, kind)| kind.name).chain(["if"]);
             did_you_mean(unknown, name, names)
         })

@@ -171,7 +171,7 @@ impl Vacation {
             return Ok(Err("the sender isn't known"));
         };
         if sender.is_empty() {
-            return Ok(Err("the letter is a notice itself"));
+            return Ok(Err("its sender is empty, as a notice's is"));
         }
         let Ok(to) = Address::parse(sender) else { return Ok(Err("the sender is no address")) };
         let mut own: Vec<String> =

@@ -228,7 +228,7 @@ fn words_of_others_that_can_t_be_followed() {
         (
             Maildrop,
             &["filter"],
-            "maildrop: \"filter\" can't be followed: \"postroad-mda import maildrop",
+            "maildrop: \"filter\" can't be followed: \"postroad-mda import mailfilter",
         ),
         (Maildrop, &["-A", "X: y\nZ: 1"], "maildrop: -A \"X: y\\nZ: 1\" is no header field"),
     ]);
