@@ -70,7 +70,7 @@ fn letters_are_moved_flagged_and_never_deleted() {
         ("cur/2.a:2,S", "bad"),
         ("cur/3.a:2,F", "mark"),
         ("new/4.a", "send"),
-        ("new/5.a", "else\u{1b}[2J"),
+        ("new/5.\u{1b}a", "else\u{1b}[2J"),
     ] {
         write(&format!("mail/alice/{name}"), &format!("Subject: {subject}\n\nx\n"));
     }
@@ -85,7 +85,7 @@ fn letters_are_moved_flagged_and_never_deleted() {
         "cur/2.a:2,S: \"bad\" moves into Trash: discarded by alice.sieve line 3",
         "cur/3.a:2,F: \"mark\" gets work: kept in the inbox by alice.sieve line 4",
         "new/4.a: \"send\" stays: sent on to eve@x.example by alice.sieve line 5; not sent, run or refused again",
-        "new/5.a: \"else\u{fffd}[2J\" stays: ",
+        "new/5.\\u{1b}a: \"else\u{fffd}[2J\" stays: ",
     ] {
         assert!(said.contains(line), "{line}\n{said}");
     }

@@ -1,11 +1,11 @@
 //! `postroad-mda refilter`: a user's rules over letters that are filed already.
 
-use std::fs::File;
-use std::io::{self, Read as _, Write};
+use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use postroad_disk::NoLinks;
+use postroad_disk::{Disk as _, DiskError, NoLinks};
+use postroad_observe::inert::escape;
 use postroad_protocol::address::ReversePath;
 use postroad_protocol::envelope::Utf8;
 use postroad_protocol::reply::Reply;
@@ -83,7 +83,8 @@ fn run(
         return Err(wrong(&problems.to_string()));
     }
     let courier = Courier::new(Arc::new(NoLinks), &config.hostname);
-    let inbox = recipient.maildir.clone();
+    let inbox = courier.resolve(&recipient.maildir);
+    let inbox = inbox.map_err(|error| wrong(&Chain(&error).to_string()))?;
     let pass = Pass {
         rules: &rules,
         script: &script,
@@ -99,7 +100,9 @@ fn run(
             courier.letters(&folder).map_err(|error| wrong(&Chain(&error).to_string()))?;
         for letter in letters {
             let line = pass.letter(&letter, &mut count);
-            writeln!(out, "{}: {line}", letter.path().display())
+            // Whoever delivers here names the files.
+            let path = letter.path().display().to_string();
+            writeln!(out, "{}: {line}", escape(&path))
                 .map_err(|error| wrong(&format!("cannot say what is done: {error}")))?;
         }
     }
@@ -146,11 +149,18 @@ impl Pass<'_> {
         }
     }
 
+    /// As much of it as a letter may have.
+    fn read(&self, letter: &Stored) -> Result<Vec<u8>, DiskError> {
+        let file = NoLinks.open_read(letter.path())?;
+        let octets = file.len()?.min(self.octets_max);
+        let mut message = vec![0; usize::try_from(octets).unwrap_or(usize::MAX)];
+        let read = file.read_at(&mut message, 0)?;
+        message.truncate(read);
+        Ok(message)
+    }
+
     fn try_letter(&self, letter: &Stored) -> Result<(String, Changed), String> {
-        let mut message = Vec::new();
-        let file = File::open(letter.path());
-        let read = file.and_then(|file| file.take(self.octets_max).read_to_end(&mut message));
-        read.map_err(|error: io::Error| format!("it can't be read: {error}"))?;
+        let message = self.read(letter).map_err(|error| Chain(&error).to_string())?;
         let header = Header::read(&message);
         let kept = header.kept.iter().filter_map(|run| message.get(run.clone()));
         let parcel = Parcel {

@@ -5,6 +5,7 @@
 //! run twice, it does nothing the second time. Nothing is sent, refused or given to a program again, no header is
 //! changed, and what was remembered (whom `vacation` has told, what `duplicate` has seen) isn't asked.
 
+use postroad_observe::inert::is_inert;
 use postroad_protocol::header;
 use postroad_sieve::{Call, Content, ProgramError, Programs, Ran};
 use postroad_store::{Flags, FolderName, Maildir, StoreError, Stored};
@@ -120,9 +121,7 @@ pub(crate) fn subject(message: &[u8]) -> String {
 
 /// One line, without what a terminal obeys, and not without end.
 fn safe(text: &str) -> String {
-    // Direction marks make a line look like another one.
-    let turns = |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    let plain = |c: char| if c.is_control() || turns(c) { '\u{fffd}' } else { c };
+    let plain = |c| if is_inert(c) { c } else { char::REPLACEMENT_CHARACTER };
     text.chars().take(limits::REFILTER_LINE_CHARS_MAX).map(plain).collect()
 }
 
