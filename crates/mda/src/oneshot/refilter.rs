@@ -151,7 +151,7 @@ impl Pass<'_> {
 
     /// As much of it as a letter may have.
     fn read(&self, letter: &Stored) -> Result<Vec<u8>, DiskError> {
-        let file = NoLinks.open_read(letter.path())?;
+        let file = NoLinks.open_read(&letter.path())?;
         let octets = file.len()?.min(self.octets_max);
         let mut message = vec![0; usize::try_from(octets).unwrap_or(usize::MAX)];
         let read = file.read_at(&mut message, 0)?;
