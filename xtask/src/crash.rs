@@ -126,6 +126,14 @@ const PROOFS: &[Proof] = &[
         length: Length::Seconds("POSTROAD_CRASH_SECONDS"),
     },
     Proof {
+        what: "every disk call of a letter into a mailbox file",
+        package: "postroad-store",
+        name: "mailbox_file_keeps_all_through_power_cuts",
+        share: 5,
+        seed: "POSTROAD_CRASH_SEED",
+        length: Length::Seconds("POSTROAD_CRASH_SECONDS"),
+    },
+    Proof {
         what: "every disk call of the delivery agent",
         package: "postroad-mda",
         name: "f02_ten_thousand_power_cuts_in_the_delivery_agent",

@@ -83,6 +83,13 @@ pub trait Disk: Send + Sync + fmt::Debug {
         let _ = (path, part);
         Ok(Box::new(NoLock))
     }
+    /// Opens a mailbox file that other programs write to as well, for reading and writing, and takes the lock that
+    /// they take (fcntl(2), for writing, all of it). Fails with `WouldBlock` where somebody else has it, or is just
+    /// replacing the file. Dropping the file gives the lock back, and so does the end of the process. A disk that has
+    /// no locks just opens it.
+    fn open_locked(&self, path: &Path) -> Result<Box<dyn DiskFile>, DiskError> {
+        self.open(path)
+    }
     /// What stays the same until the system starts again, and so, what was written and not synced; empty where that
     /// isn't known.
     fn boot(&self) -> String {
@@ -135,6 +142,21 @@ pub trait DiskFile: Send + Sync + fmt::Debug {
     /// Begins to write the content out without waiting for it, so that the syncs of several files that follow
     /// find it written. A hint: it promises nothing, and where it fails the sync will tell.
     fn start_sync(&mut self) {}
+    /// A few octets that were attached to the file beside its content; `None` where there are none.
+    fn note(&self) -> Result<Option<Vec<u8>>, DiskError> {
+        Ok(None)
+    }
+    /// Attaches a few octets to the file, in place of those before. They are durable when this returns `Ok`. Fails with
+    /// `Unsupported` where the file system can't.
+    fn set_note(&mut self, note: &[u8]) -> Result<(), DiskError> {
+        let _ = note;
+        let (path, source) = (PathBuf::new(), io::ErrorKind::Unsupported.into());
+        Err(DiskError { operation: "attach a note to", path, source })
+    }
+    /// Takes them away. Not durable: a power cut may bring them back.
+    fn remove_note(&mut self) -> Result<(), DiskError> {
+        Ok(())
+    }
     /// The number of the file system that holds the file: what one [`Volume`] covers.
     fn volume_number(&self) -> Result<u64, DiskError> {
         Ok(0)

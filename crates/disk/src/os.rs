@@ -210,15 +210,25 @@ impl<D: OnWay> Disk for D {
         let file = open_lock::<D>(path)?;
         // An octet far behind the file's end, which need not be there; "open file description" locks are the
         // open file's, not the process's, so that two threads exclude each other too (fcntl_locking(2)).
-        let octet = libc::flock {
-            l_type: libc::F_WRLCK as libc::c_short,
-            l_whence: libc::SEEK_SET as libc::c_short,
-            l_start: (part & LOCK_PARTS).cast_signed(),
-            l_len: 1,
-            l_pid: 0,
-        };
+        let octet = write_lock((part & LOCK_PARTS).cast_signed(), 1);
         named("lock a part of", path, fcntl(&file, FcntlArg::F_OFD_SETLK(&octet)))?;
         Ok(Box::new(OsLock { _file: file }))
+    }
+
+    fn open_locked(&self, path: &Path) -> Result<Box<dyn DiskFile>, DiskError> {
+        // A FIFO in its place would else hold us up.
+        let file = open::<D>("open", path, OFlags::RDWR | OFlags::NONBLOCK)?;
+        // The open file's, not the process's: it holds off other threads of ours, and isn't lost when another thread
+        // closes the same mailbox. To other programs it is the lock that they know (fcntl_locking(2)).
+        let lock = FcntlArg::F_OFD_SETLK(&write_lock(0, 0));
+        named("lock", path, fcntl(&file, lock))?;
+        let opened = named("stat", path, rustix::fs::fstat(&file))?;
+        let named_now = stat_of::<D>(path)?;
+        if (opened.st_dev, opened.st_ino) != (named_now.st_dev, named_now.st_ino) {
+            // A mail reader has put another file in its place.
+            return named("lock", path, Err::<_, io::Error>(io::ErrorKind::WouldBlock.into()));
+        }
+        Ok(Box::new(OsFile { file, path: path.to_owned() }))
     }
 
     fn boot(&self) -> String {
@@ -273,6 +283,22 @@ fn entries_of(directory: &File) -> io::Result<Vec<DirEntry>> {
     }
     Ok(entries)
 }
+
+/// A lock for writing of so many octets from there on; 0, up to the end, wherever that will be.
+fn write_lock(start: i64, octets: i64) -> libc::flock {
+    libc::flock {
+        l_type: libc::F_WRLCK as libc::c_short,
+        l_whence: libc::SEEK_SET as libc::c_short,
+        l_start: start,
+        l_len: octets,
+        l_pid: 0,
+    }
+}
+
+/// The extended attribute that a note is (xattr(7)): the file's owner's to write.
+const NOTE: &str = "user.postroad.note";
+/// Octets of a note at most; ext4 has a block for all attributes of a file.
+const NOTE_OCTETS_MAX: usize = 2 * 1024;
 
 /// As many octets as a lock may begin at: the end of its octet is a place in a file, too.
 const LOCK_PARTS: u64 = u64::MAX >> 2;
@@ -358,6 +384,30 @@ impl DiskFile for OsFile {
     fn start_sync(&mut self) {
         // Starts the write-back of dirty pages; it drops clean ones alone, and these are dirty.
         let _ = rustix::fs::fadvise(&self.file, 0, None, rustix::fs::Advice::DontNeed);
+    }
+
+    fn note(&self) -> Result<Option<Vec<u8>>, DiskError> {
+        let mut note = vec![0; NOTE_OCTETS_MAX];
+        match rustix::fs::fgetxattr(&self.file, NOTE, note.as_mut_slice()) {
+            Ok(octets) => {
+                note.truncate(octets);
+                Ok(Some(note))
+            }
+            // Too long: none of ours.
+            Err(Errno::NODATA | Errno::OPNOTSUPP | Errno::RANGE) => Ok(None),
+            Err(error) => named("read the note at", &self.path, Err(error)),
+        }
+    }
+
+    fn set_note(&mut self, note: &[u8]) -> Result<(), DiskError> {
+        let set = rustix::fs::fsetxattr(&self.file, NOTE, note, rustix::fs::XattrFlags::empty());
+        named("attach a note to", &self.path, set)?;
+        // Not fdatasync, which may leave attributes out.
+        named("sync", &self.path, self.file.sync_all())
+    }
+
+    fn remove_note(&mut self) -> Result<(), DiskError> {
+        named("take the note from", &self.path, rustix::fs::fremovexattr(&self.file, NOTE))
     }
 
     fn volume_number(&self) -> Result<u64, DiskError> {
@@ -555,6 +605,31 @@ mod tests {
         drop(held);
         assert!(OsDisk.lock_part(&path, u64::MAX).is_ok());
         assert_eq!(OsDisk.boot(), OsDisk.boot());
+    }
+
+    #[test]
+    fn a_mailbox_is_locked_by_one_at_a_time_and_keeps_a_note() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("mbox");
+        let kind = |result: Result<Box<dyn DiskFile>, DiskError>| result.unwrap_err().kind();
+        assert_eq!(kind(OsDisk.open_locked(&path)), io::ErrorKind::NotFound);
+        OsDisk.create_new(&path).unwrap();
+        let mut held = OsDisk.open_locked(&path).unwrap();
+        assert_eq!(kind(OsDisk.open_locked(&path)), io::ErrorKind::WouldBlock);
+        // Closing the same file elsewhere gives nothing back.
+        drop(OsDisk.open_read(&path).unwrap());
+        assert_eq!(kind(OsDisk.open_locked(&path)), io::ErrorKind::WouldBlock);
+        assert_eq!(held.note().unwrap(), None);
+        held.set_note(b"something").unwrap();
+        held.set_note(b"else").unwrap();
+        drop(held);
+        let mut next = OsDisk.open_locked(&path).unwrap();
+        assert_eq!(next.note().unwrap().as_deref(), Some(&b"else"[..]));
+        next.remove_note().unwrap();
+        assert_eq!(next.note().unwrap(), None);
+        std::os::unix::fs::symlink(&path, dir.path().join("link")).unwrap();
+        drop(next);
+        assert!(OsDisk.open_locked(&dir.path().join("link")).is_err());
     }
 
     #[test]

@@ -104,7 +104,10 @@ pub(crate) fn not_filed(error: &StoreError) -> Reply {
             Reply::new(452, (4, 3, 1), "The mail system is full, try again later")
         }
         StoreError::OverQuota(_) => full_for_now(),
-        StoreError::NotADirectory { .. } => {
+        StoreError::Locked { .. } => {
+            Reply::new(451, (4, 2, 0), "The mailbox is locked by another program, try again later")
+        }
+        StoreError::NotADirectory { .. } | StoreError::NotAMailbox { .. } => {
             Reply::new(451, (4, 2, 0), "The mailbox is not in order, try again later")
         }
         StoreError::Disk(_) => {

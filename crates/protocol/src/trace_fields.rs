@@ -160,6 +160,12 @@ pub fn date(at: SystemTime) -> String {
     timestamp.to_zoned(jiff::tz::TimeZone::UTC).strftime("%a, %d %b %Y %H:%M:%S %z").to_string()
 }
 
+/// A date as it stands in the `From ` lines of a mailbox file (mbox(5), ctime(3)), in UTC.
+pub fn mbox_date(at: SystemTime) -> String {
+    let timestamp = jiff::Timestamp::try_from(at).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+    timestamp.to_zoned(jiff::tz::TimeZone::UTC).strftime("%a %b %e %H:%M:%S %Y").to_string()
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;

@@ -1,18 +1,20 @@
-//! Takes letters for any number of Maildirs.
+//! Takes letters for any number of mailboxes.
 
 use std::collections::HashMap;
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use postroad_disk::{Disk, DiskError, DiskFile, EntryKind};
 
 use crate::attempt::Attempt;
 use crate::draft::{Draft, Filed};
+use crate::file_draft::FileDraft;
 use crate::file_name::{FileNames, is_abandoned};
 use crate::key::DeliveryKey;
 use crate::ledger::Ledgers;
+use crate::mbox::{DotLocker, MboxDraft, Mboxes};
 use crate::sync_group::{LastPace, SyncGroup};
 use crate::{Maildir, StoreError, small_file};
 
@@ -21,7 +23,7 @@ const KNOWN_MAX: usize = 16_384;
 /// File systems that are remembered; beyond that only those that letters are under way to.
 const FILE_SYSTEMS_MAX: usize = 64;
 
-/// Takes letters for any number of Maildirs; one for a whole process.
+/// Takes letters for any number of mailboxes; one for a whole process.
 ///
 /// 1. [`Courier::begin`] a [`Draft`]: the mailbox is made where it is missing.
 /// 2. [`Draft::write`] the letter into it.
@@ -33,6 +35,7 @@ pub struct Courier {
     ledgers: Arc<Ledgers>,
     known: Mutex<HashMap<PathBuf, Arc<Mutex<Standing>>>>,
     groups: Mutex<HashMap<u64, FileSystem>>,
+    mboxes: Arc<Mboxes>,
 }
 
 /// Whether a file was written anew.
@@ -63,13 +66,29 @@ enum Standing {
 impl Courier {
     /// A courier for this process; `host` goes into the names of files.
     pub fn new(disk: Arc<dyn Disk>, host: &str) -> Self {
+        let names = Arc::new(FileNames::new(host));
         Self {
             ledgers: Arc::new(Ledgers::new(disk.boot())),
+            mboxes: Arc::new(Mboxes::new(Arc::clone(&disk), Arc::clone(&names))),
             disk,
-            names: Arc::new(FileNames::new(host)),
+            names,
             known: Mutex::default(),
             groups: Mutex::default(),
         }
+    }
+
+    /// The same with somebody who takes dot locks for mailbox files where we can't.
+    #[must_use]
+    pub fn with_dot_locker(mut self, helper: Arc<dyn DotLocker>) -> Self {
+        self.mboxes = Arc::new(self.mboxes.with(Some(helper), self.mboxes.wait));
+        self
+    }
+
+    /// The same with another time to wait for the locks of mailbox files.
+    #[must_use]
+    pub fn with_lock_wait(mut self, wait: Duration) -> Self {
+        self.mboxes = Arc::new(self.mboxes.with(self.mboxes.helper.clone(), wait));
+        self
     }
 
     pub(crate) fn disk(&self) -> &Arc<dyn Disk> {
@@ -90,6 +109,9 @@ impl Courier {
     /// # Errors
     /// Where the mailbox can't be made or used.
     pub fn begin(&self, maildir: &Maildir) -> Result<Draft, StoreError> {
+        if let Some(file) = maildir.inbox_file() {
+            return Ok(MboxDraft::new(&self.mboxes, file, self.unique_name()).into());
+        }
         self.make_ready(maildir)?;
         match self.create(maildir) {
             // Somebody removed the mailbox since: it is made anew.
@@ -130,7 +152,15 @@ impl Courier {
     pub fn set_mark(&self, maildir: &Maildir, name: &str, text: &[u8]) -> Result<(), StoreError> {
         // In tmp/, where what a crash leaves is swept.
         let tmp = maildir.tmp().join(self.unique_name());
-        Ok(small_file::replace(self.disk.as_ref(), &tmp, &maildir.root().join(name), text)?)
+        let path = maildir.root().join(name);
+        match small_file::replace(self.disk.as_ref(), &tmp, &path, text) {
+            // With the inbox in a mailbox file nobody has needed the Maildir yet.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.make_ready(maildir)?;
+                Ok(small_file::replace(self.disk.as_ref(), &tmp, &path, text)?)
+            }
+            set => Ok(set?),
+        }
     }
 
     /// Changes a file as [`Courier::set_mark`] writes it, in turn with other processes: no change of theirs is lost.
@@ -162,12 +192,16 @@ impl Courier {
 
     /// Takes back a letter of which nobody was told that it is there: it comes again, and once is enough.
     pub fn take_back(&self, filed: &Filed) {
-        // Where it can't be removed (a reader has moved it) it comes twice, which is better than not at all.
-        let _ = self.disk.remove(&filed.path);
+        match filed.appended {
+            Some(letter) => self.mboxes.take_back(&filed.path, letter),
+            // Where it can't be removed (a reader has moved it) it comes twice, which is better than not at all.
+            None => drop(self.disk.remove(&filed.path)),
+        }
     }
 
     fn create(&self, maildir: &Maildir) -> Result<Draft, DiskError> {
-        Draft::create(&self.disk, &self.names, maildir, |file| self.group_of(maildir, file))
+        let join = |file: &dyn DiskFile| self.group_of(maildir, file);
+        Ok(FileDraft::create(&self.disk, &self.names, maildir, join)?.into())
     }
 
     /// Makes what is missing of the Maildir and sweeps its tmp/, once in this process.

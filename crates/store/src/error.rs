@@ -11,14 +11,28 @@ pub enum StoreError {
     /// No space or no inodes are left: 452 4.3.1.
     #[error("the file system of the mailbox is full; make room and the letter comes again")]
     Full(#[source] DiskError),
-    /// The owner's disk quota is used up: 452 4.2.2.
-    #[error("the disk quota of the mailbox is used up; the letter comes again")]
+    /// The owner's disk quota is used up, or a mailbox file is as large as the caller lets files be: 452 4.2.2.
+    #[error("the disk quota or the size limit of the mailbox is used up; the letter comes again")]
     OverQuota(#[source] DiskError),
     /// A part of the mailbox is a symbolic link or a file: somebody may be leading us astray. 451 4.2.0.
     #[error("{} is not a directory; remove it, or move the mailbox back there", path.display())]
     NotADirectory {
         /// Which part.
         path: PathBuf,
+    },
+    /// The mailbox file is another program's for too long: 451 4.2.0.
+    #[error("{} is locked by another program; find out which one, and the letter comes again", path.display())]
+    Locked {
+        /// The mailbox file.
+        path: PathBuf,
+    },
+    /// What is in the mailbox file's place isn't to be written to. 451 4.2.0.
+    #[error("{} is {why}; remove it, or make it a file of the mailbox's owner", path.display())]
+    NotAMailbox {
+        /// Where it should be.
+        path: PathBuf,
+        /// What it is.
+        why: &'static str,
     },
     /// Anything else that the disk said: 451 4.3.0.
     #[error("cannot store the letter")]
@@ -29,7 +43,7 @@ impl From<DiskError> for StoreError {
     fn from(error: DiskError) -> Self {
         match error.kind() {
             io::ErrorKind::StorageFull => Self::Full(error),
-            io::ErrorKind::QuotaExceeded => Self::OverQuota(error),
+            io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => Self::OverQuota(error),
             _ => Self::Disk(error),
         }
     }

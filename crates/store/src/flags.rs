@@ -61,6 +61,22 @@ impl Flags {
         with
     }
 
+    /// What stands in the header of a letter in a mailbox file, as mutt and Dovecot have it. A keyword is an atom: it
+    /// breaks no line.
+    pub(crate) fn status_fields(&self) -> String {
+        const STATUS: [(char, &str); 4] = [('R', "A"), ('T', "D"), ('F', "F"), ('D', "T")];
+        let has = |letter: &char| self.letters.contains(letter);
+        let mut fields = if has(&'S') { "Status: RO\n".to_owned() } else { String::new() };
+        let others = STATUS.iter().filter(|(ours, _)| has(ours)).map(|(_, theirs)| *theirs);
+        let (others, keywords) = (others.collect::<String>(), self.keywords.join(" "));
+        for (name, value) in [("X-Status", others), ("X-Keywords", keywords)] {
+            if !value.is_empty() {
+                fields += &format!("{name}: {value}\n");
+            }
+        }
+        fields
+    }
+
     /// What stands at the end of a file's name, with these letters for keywords.
     pub(crate) fn info(&self, keywords: &[char]) -> String {
         let mut letters: Vec<char> = self.letters.iter().chain(keywords).copied().collect();

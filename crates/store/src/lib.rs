@@ -1,10 +1,11 @@
-//! Writing letters into Maildirs so that none is lost, none is half there and none replaces another.
+//! Writing letters into Maildirs and mailbox files so that none is lost, none is half there and none replaces another.
 //!
 //! | looking for | it is in |
 //! |---|---|
 //! | which folders a Maildir has, what a folder may be called | [`Maildir`], [`FolderName`] |
 //! | what a letter's file is called | `file_name` |
 //! | a letter on its way: tmp/ → sync → new/ → sync of new/ | [`Courier`], [`Draft`] |
+//! | an inbox that is one file (mbox), its locks, torn letters | `mbox`, [`DotLocker`] |
 //! | how deliveries at the same time share their syncs | `sync_group`, `pace` |
 //! | a delivery that is tried again after its reply was lost | [`Attempt`], [`DeliveryKey`], `ledger`, `listing` |
 //! | a letter that is filed already, moved | [`Stored`], [`Courier::refile`] |
@@ -15,7 +16,7 @@
 //! | CRLF on the wire, LF in the file | `line_ends` |
 //! | what goes wrong, and what a peer is told | [`StoreError`] |
 //!
-//! What a crash leaves, after each step of [`Draft::deliver`]:
+//! What a crash leaves in a Maildir, after each step of [`Draft::deliver`]:
 //!
 //! | crash after | what is on disk | who cleans up |
 //! |---|---|---|
@@ -30,6 +31,7 @@ mod attempt;
 mod courier;
 mod draft;
 mod error;
+mod file_draft;
 mod file_name;
 mod flags;
 mod folder;
@@ -40,6 +42,7 @@ mod limits;
 mod line_ends;
 mod listing;
 mod maildir;
+mod mbox;
 mod metadata;
 mod pace;
 mod quota;
@@ -60,6 +63,7 @@ pub use keywords::KeywordsLeftOut;
 pub use ledger::Step;
 pub use limits::DELIVERIES_KEPT;
 pub use maildir::Maildir;
+pub use mbox::{DotLocked, DotLocker};
 pub use metadata::{Annotated, EntryName, EntryNameError, Metadata, TooMuchMetadata};
 pub use quota::{Counted, Limits, Quota, Standing, Usage};
 pub use refile::Stored;

@@ -23,3 +23,18 @@ pub(crate) const DOT_LOCK_AGE_MAX: Duration = Duration::from_secs(2 * 60);
 pub(crate) const ENTRY_NAME_OCTETS_MAX: usize = 1_000;
 /// Octets of a folder's annotations together, as the file has them.
 pub(crate) const METADATA_OCTETS_MAX: usize = 1024 * 1024;
+
+/// Mailbox files: how long their locks are waited for. Programs that read one hold them for moments, or for as long as
+/// it takes to write it anew.
+pub(crate) const MAILBOX_LOCK_WAIT: Duration = Duration::from_secs(60);
+/// Mailbox files: pauses between tries, from the first on twice as long each.
+pub(crate) const MAILBOX_LOCK_PAUSE_MIN: Duration = Duration::from_millis(2);
+pub(crate) const MAILBOX_LOCK_PAUSE_MAX: Duration = Duration::from_millis(250);
+/// Mailbox files: letters for one of them that wait in this process, each with a thread. More are put off.
+pub(crate) const MAILBOX_WAITERS_MAX: usize = 64;
+/// Mailbox files that are remembered as having a durable name; beyond that all are synced once more.
+pub(crate) const MAILBOXES_KNOWN_MAX: usize = 16_384;
+/// Dot locks of mailbox files: older ones are left behind. What liblockfile, procmail and others have.
+pub(crate) const MAILBOX_LOCK_AGE_MAX: Duration = Duration::from_secs(5 * 60);
+/// Dot locks of mailbox files: the same where their process is not to be found. It may be another host's, or another container's.
+pub(crate) const MAILBOX_LOCK_OF_NOBODY_AGE_MAX: Duration = Duration::from_secs(30);

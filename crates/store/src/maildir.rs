@@ -1,5 +1,5 @@
 //! What a Maildir is on disk: a directory with tmp/, new/ and cur/, and folders beside them
-//! (Maildir++: `.Lists.rust` is the folder `Lists.rust`).
+//! (Maildir++: `.Lists.rust` is the folder `Lists.rust`). Its inbox may be a mailbox file instead (mbox).
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -18,8 +18,8 @@ pub struct Maildir {
 /// Which of a Maildir++'s parts it is.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Kind {
-    /// The mailbox itself.
-    Inbox,
+    /// The mailbox itself. With a `file`, new letters go into that one.
+    Inbox { file: Option<PathBuf> },
     /// A folder of the mailbox that is there.
     Folder { inbox: PathBuf, name: FolderName },
 }
@@ -30,13 +30,30 @@ const FOLDER_MARK: &str = "maildirfolder";
 impl Maildir {
     /// The Maildir at `root`; nothing is looked at or made yet.
     pub fn at(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into(), kind: Kind::Inbox }
+        Self { root: root.into(), kind: Kind::Inbox { file: None } }
+    }
+
+    /// The same with the inbox in a mailbox file (mbox): the Maildir is there for folders, and for what is remembered.
+    #[must_use]
+    pub fn with_inbox_in(self, file: PathBuf) -> Self {
+        match self.kind {
+            Kind::Inbox { .. } => Self { kind: Kind::Inbox { file: Some(file) }, ..self },
+            Kind::Folder { .. } => self,
+        }
+    }
+
+    /// The mailbox file that letters for it go into.
+    pub fn inbox_file(&self) -> Option<&Path> {
+        match &self.kind {
+            Kind::Inbox { file } => file.as_deref(),
+            Kind::Folder { .. } => None,
+        }
     }
 
     /// The folder of that name in this Maildir (of a folder, in the Maildir that it is in).
     pub fn folder(&self, name: &FolderName) -> Self {
         let inbox = match &self.kind {
-            Kind::Inbox => &self.root,
+            Kind::Inbox { .. } => &self.root,
             Kind::Folder { inbox, .. } => inbox,
         };
         let kind = Kind::Folder { inbox: inbox.clone(), name: name.clone() };
@@ -54,7 +71,7 @@ impl Maildir {
     /// The Maildir that it is a folder of.
     pub(crate) fn inbox(&self) -> Option<Self> {
         match &self.kind {
-            Kind::Inbox => None,
+            Kind::Inbox { .. } => None,
             Kind::Folder { inbox, .. } => Some(Self::at(inbox)),
         }
     }
@@ -76,7 +93,15 @@ impl Maildir {
     /// The same mailbox by a path that no symbolic link is on, as a disk wants it that follows none.
     pub(crate) fn resolved(&self, disk: &dyn Disk) -> Result<Self, DiskError> {
         match &self.kind {
-            Kind::Inbox => Ok(Self::at(resolved(disk, &self.root)?)),
+            Kind::Inbox { file } => {
+                // What the mailbox file is itself, is looked at when it is opened.
+                let file = file.as_ref().map(|file| match (file.parent(), file.file_name()) {
+                    (Some(folder), Some(name)) => Ok(resolved(disk, folder)?.join(name)),
+                    _ => Ok(file.clone()),
+                });
+                let root = resolved(disk, &self.root)?;
+                Ok(Self { root, kind: Kind::Inbox { file: file.transpose()? } })
+            }
             Kind::Folder { inbox, name } => Ok(Self::at(resolved(disk, inbox)?).folder(name)),
         }
     }

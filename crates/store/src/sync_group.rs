@@ -24,8 +24,9 @@ use std::time::Instant;
 
 use postroad_disk::{DiskError, Volume};
 
-use crate::draft::{Done, Draft, Filed};
+use crate::draft::{Done, Filed};
 use crate::error::same_for_all;
+use crate::file_draft::FileDraft;
 use crate::pace::{CROWD_MIN, Pace, Way, WholeSync};
 
 /// The letters for one file system.
@@ -43,7 +44,7 @@ pub(crate) struct SyncGroup {
 pub(crate) struct LastPace(Arc<Mutex<Option<Pace>>>);
 
 struct Waiting {
-    letters: Vec<(Draft, Done)>,
+    letters: Vec<(FileDraft, Done)>,
     leaders: usize,
     pace: Pace,
 }
@@ -57,7 +58,7 @@ impl std::fmt::Debug for Waiting {
 
 /// Letters that are settled at once.
 struct Round {
-    letters: Vec<(Draft, Done)>,
+    letters: Vec<(FileDraft, Done)>,
     way: Way,
 }
 
@@ -75,7 +76,7 @@ impl SyncGroup {
     }
 
     /// Delivers a letter that is all written: leads, or leaves it to whoever leads.
-    pub(crate) fn deliver(self: Arc<Self>, draft: Draft, done: Done) {
+    pub(crate) fn deliver(self: Arc<Self>, draft: FileDraft, done: Done) {
         {
             let mut waiting = lock(&self.waiting);
             waiting.letters.push((draft, done));
@@ -97,7 +98,7 @@ impl SyncGroup {
     /// Syncs, shows and tells.
     fn settle(&self, Round { letters, way }: Round) {
         let began = Instant::now();
-        let (mut drafts, tell): (Vec<Draft>, Vec<Done>) = letters.into_iter().unzip();
+        let (mut drafts, tell): (Vec<FileDraft>, Vec<Done>) = letters.into_iter().unzip();
         let shown: Vec<Result<PathBuf, DiskError>> = self
             .sync_files(way, &mut drafts)
             .into_iter()
@@ -108,7 +109,9 @@ impl SyncGroup {
         let sync = began.elapsed();
         for (((draft, done), path), synced) in drafts.iter().zip(tell).zip(shown).zip(directories) {
             done(match (path, synced) {
-                (Ok(path), Ok(())) => Ok(Filed { path, octets: draft.octets(), sync }),
+                (Ok(path), Ok(())) => {
+                    Ok(Filed { path, octets: draft.octets(), sync, appended: None })
+                }
                 (Ok(path), Err(error)) => {
                     draft.take_back(&path);
                     Err(error.into())
@@ -119,26 +122,26 @@ impl SyncGroup {
     }
 
     /// Makes the files durable, one result each.
-    fn sync_files(&self, way: Way, drafts: &mut [Draft]) -> Vec<Result<(), DiskError>> {
+    fn sync_files(&self, way: Way, drafts: &mut [FileDraft]) -> Vec<Result<(), DiskError>> {
         if let Some(results) = self.sync_whole(way, drafts.len()) {
             return results;
         }
         // All are on their way before the first is waited for: one commit of the journal may do for many.
         if drafts.len() > 1 {
-            drafts.iter_mut().for_each(Draft::start_sync);
+            drafts.iter_mut().for_each(FileDraft::start_sync);
         }
-        drafts.iter_mut().map(Draft::sync).collect()
+        drafts.iter_mut().map(FileDraft::sync).collect()
     }
 
     /// Makes the new names durable: one result for each letter, that of its directory.
     fn sync_directories(
         &self,
         way: Way,
-        drafts: &[Draft],
+        drafts: &[FileDraft],
         shown: &[Result<PathBuf, DiskError>],
     ) -> Vec<Result<(), DiskError>> {
-        let of_letter: Vec<PathBuf> = drafts.iter().map(Draft::target_dir).collect();
-        let mut directories: Vec<(&Path, &Draft)> = of_letter
+        let of_letter: Vec<PathBuf> = drafts.iter().map(FileDraft::target_dir).collect();
+        let mut directories: Vec<(&Path, &FileDraft)> = of_letter
             .iter()
             .zip(drafts)
             .zip(shown)

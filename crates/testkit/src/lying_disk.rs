@@ -25,6 +25,8 @@ pub struct Sync<'a> {
 pub enum SyncOf {
     /// A file's content.
     Content,
+    /// A note that is attached to a file.
+    Note,
     /// The names in a directory.
     Names,
     /// The whole file system.
@@ -160,6 +162,10 @@ impl Disk for LyingDisk {
         self.disk.lock_part(path, part)
     }
 
+    fn open_locked(&self, path: &Path) -> Result<Box<dyn DiskFile>, DiskError> {
+        Ok(self.open_as(path, self.disk.open_locked(path)?))
+    }
+
     fn boot(&self) -> String {
         self.disk.boot()
     }
@@ -208,6 +214,21 @@ impl DiskFile for LyingFile {
             true => Ok(()),
             false => self.file.sync(),
         }
+    }
+
+    fn note(&self) -> Result<Option<Vec<u8>>, DiskError> {
+        self.file.note()
+    }
+
+    fn set_note(&mut self, note: &[u8]) -> Result<(), DiskError> {
+        match (self.forgets)(Sync { of: SyncOf::Note, path: &self.path, last_write: note }) {
+            true => Ok(()),
+            false => self.file.set_note(note),
+        }
+    }
+
+    fn remove_note(&mut self) -> Result<(), DiskError> {
+        self.file.remove_note()
     }
 }
 

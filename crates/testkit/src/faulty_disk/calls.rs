@@ -8,12 +8,12 @@ use postroad_disk::{
     DirEntry, Disk, DiskError, DiskFile, DiskLock, EntryKind, Owner, Space, Stat, Volume,
 };
 
-use super::FaultyDisk;
 use super::directory::DirectoryNode;
 use super::file::FileNode;
 use super::open_file::{FaultyFile, FaultyLock, FaultyVolume, View};
 use super::plan::IO_ERROR;
 use super::tree::Node;
+use super::{FaultyDisk, State};
 
 pub(super) fn error(operation: &'static str, path: &Path, errno: i32) -> DiskError {
     DiskError { operation, path: path.to_owned(), source: io::Error::from_raw_os_error(errno) }
@@ -46,7 +46,7 @@ impl FaultyDisk {
     }
 
     fn file(&self, node: u64, path: &Path, view: View) -> Box<dyn DiskFile> {
-        Box::new(FaultyFile { disk: self.clone(), node, path: path.to_owned(), view })
+        Box::new(FaultyFile { disk: self.clone(), node, path: path.to_owned(), view, _lock: None })
     }
 }
 
@@ -153,6 +153,19 @@ impl Disk for FaultyDisk {
         self.take_lock(path, Some(part))
     }
 
+    fn open_locked(&self, path: &Path) -> Result<Box<dyn DiskFile>, DiskError> {
+        let operation = "open_locked";
+        let mut state = self.enter(operation, path)?;
+        let node = state.tree.find(path);
+        let node = node.ok_or_else(|| kind_error(operation, path, io::ErrorKind::NotFound))?;
+        if state.tree.file(node).is_none() {
+            return Err(error(operation, path, IO_ERROR));
+        }
+        let lock = self.claim(&mut state, (node, None), path)?;
+        let (disk, path) = (self.clone(), path.to_owned());
+        Ok(Box::new(FaultyFile { disk, node, path, view: View::Cache, _lock: Some(lock) }))
+    }
+
     fn boot(&self) -> String {
         self.state().tree.cuts().to_string()
     }
@@ -173,11 +186,19 @@ impl FaultyDisk {
                 named("lock", path, state.tree.add(path, file))?
             }
         };
-        let lock = (node, part);
+        Ok(Box::new(self.claim(&mut state, (node, part), path)?))
+    }
+
+    fn claim(
+        &self,
+        state: &mut State,
+        lock: (u64, Option<u64>),
+        path: &Path,
+    ) -> Result<FaultyLock, DiskError> {
         if state.locked.contains(&lock) {
             return Err(kind_error("lock", path, io::ErrorKind::WouldBlock));
         }
         state.locked.push(lock);
-        Ok(Box::new(FaultyLock { disk: self.clone(), lock }))
+        Ok(FaultyLock { disk: self.clone(), lock })
     }
 }

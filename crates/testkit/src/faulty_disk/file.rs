@@ -18,7 +18,15 @@ pub(super) struct FileNode {
     sync: SyncHealth,
     /// Sectors that can't be read, by number.
     broken: BTreeSet<usize>,
+    note: Note,
     pub(super) mode: u32,
+}
+
+/// What is attached to it: seen, and durably.
+#[derive(Debug, Clone, Default)]
+struct Note {
+    shown: Option<Arc<[u8]>>,
+    platter: Option<Arc<[u8]>>,
 }
 
 /// Whether syncs of a file can be believed.
@@ -48,8 +56,24 @@ impl FileNode {
             pending: Vec::new(),
             sync: SyncHealth::Sound,
             broken: BTreeSet::new(),
+            note: Note::default(),
             mode: 0o600,
         }
+    }
+
+    /// What is attached to it.
+    pub(super) fn note(&self) -> Option<&[u8]> {
+        self.note.shown.as_deref()
+    }
+
+    /// Attaches something, durably.
+    pub(super) fn set_note(&mut self, note: &[u8]) {
+        self.note = Note { shown: Some(note.into()), platter: Some(note.into()) };
+    }
+
+    /// Takes it away, for now.
+    pub(super) fn remove_note(&mut self) {
+        self.note.shown = None;
     }
 
     /// The sector that holds this octet can't be read from now on, not even past a power cut; written it can be.
@@ -108,6 +132,7 @@ impl FileNode {
 
     /// A sync that says yes; it says no once where the failure of another one wasn't told yet.
     pub(super) fn sync(&mut self) -> Synced {
+        self.note.platter = self.note.shown.clone();
         match self.sync {
             SyncHealth::Sound => {
                 self.platter = Arc::clone(&self.shown);
@@ -151,7 +176,13 @@ impl FileNode {
     /// The power goes, and comes back.
     pub(super) fn lose_power(&mut self, survival: &mut Survival) {
         let (mode, broken) = (self.mode, std::mem::take(&mut self.broken));
-        *self = Self { mode, broken, ..Self::durable(self.survivor(survival)) };
+        let Note { shown, platter } = std::mem::take(&mut self.note);
+        let kept = match shown == platter || survival.keeps_content() {
+            true => shown,
+            false => platter,
+        };
+        let note = Note { shown: kept.clone(), platter: kept };
+        *self = Self { mode, broken, note, ..Self::durable(self.survivor(survival)) };
     }
 
     /// What is on the platter now: each torn piece of each write for itself, and each length.

@@ -16,6 +16,8 @@ pub(super) struct FaultyFile {
     pub(super) node: u64,
     pub(super) path: PathBuf,
     pub(super) view: View,
+    /// Held for as long as the file is open.
+    pub(super) _lock: Option<FaultyLock>,
 }
 
 /// What a reader looks at.
@@ -107,6 +109,24 @@ impl DiskFile for FaultyFile {
             (result, _) => result,
         };
         result.map_err(|errno| error("sync", &self.path, errno))
+    }
+
+    fn note(&self) -> Result<Option<Vec<u8>>, DiskError> {
+        let state = self.enter("note")?;
+        let file = state.tree.file(self.node).ok_or_else(|| self.gone("note"))?;
+        Ok(file.note().map(<[u8]>::to_vec))
+    }
+
+    fn set_note(&mut self, note: &[u8]) -> Result<(), DiskError> {
+        let mut state = self.enter("set_note")?;
+        state.tree.file_mut(self.node).ok_or_else(|| self.gone("set_note"))?.set_note(note);
+        Ok(())
+    }
+
+    fn remove_note(&mut self) -> Result<(), DiskError> {
+        let mut state = self.enter("remove_note")?;
+        state.tree.file_mut(self.node).ok_or_else(|| self.gone("remove_note"))?.remove_note();
+        Ok(())
     }
 }
 

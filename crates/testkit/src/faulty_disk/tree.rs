@@ -260,7 +260,7 @@ impl Tree {
         self.collect(ROOT, Path::new("/"), &mut |path, node| {
             path.hash(&mut hasher);
             match node {
-                Node::File(file) => file.shown().hash(&mut hasher),
+                Node::File(file) => (file.shown(), file.note()).hash(&mut hasher),
                 Node::Directory(_) => 1_u8.hash(&mut hasher),
                 Node::Other => 2_u8.hash(&mut hasher),
             }
