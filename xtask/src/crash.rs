@@ -121,7 +121,7 @@ const PROOFS: &[Proof] = &[
         what: "every disk call of the Maildir writer",
         package: "postroad-store",
         name: "power_cuts_lose_no_letter",
-        share: 10,
+        share: 5,
         seed: "POSTROAD_CRASH_SEED",
         length: Length::Seconds("POSTROAD_CRASH_SECONDS"),
     },

@@ -101,6 +101,7 @@ impl Default for Mda {
             socket: "run/lmtp.sock".into(),
             lmtp: Vec::new(),
             maildir: "mail/{user}".into(),
+            mbox: String::new(),
             sieve: "sieve/{user}.sieve".into(),
             host_users: false,
             create_folders: false,

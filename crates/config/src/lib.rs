@@ -288,6 +288,9 @@ pub struct Mda {
     pub lmtp: Vec<SocketAddr>,
     /// Where users' Maildirs are; `{user}` stands for the user's name.
     pub maildir: String,
+    /// The mailbox files (mbox) that letters go into for which rules name no folder; `{user}` stands for the user's
+    /// name. Empty, those letters are in the Maildirs, too.
+    pub mbox: String,
     /// Where users' Sieve scripts are; `{user}` stands for the user's name. Empty, nobody has one.
     pub sieve: String,
     /// Whether users of the host get letters by LMTP, too, in their homes and as themselves.

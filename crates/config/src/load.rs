@@ -152,7 +152,7 @@ impl Config {
         let optional = [&mut self.tls.certificate, &mut self.tls.key, &mut self.tls.trust];
         optional.into_iter().flatten().for_each(under);
         self.route.iter_mut().filter_map(|route| route.password_file.as_mut()).for_each(under);
-        for template in [&mut self.mda.maildir, &mut self.mda.sieve] {
+        for template in [&mut self.mda.maildir, &mut self.mda.mbox, &mut self.mda.sieve] {
             if !template.starts_with('/') && !template.is_empty() {
                 *template = format!("{}/{template}", data.display());
             }

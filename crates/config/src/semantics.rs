@@ -209,11 +209,17 @@ fn local(config: &Config, found: &mut Found<'_>) {
     if !config.mda.maildir.contains("{user}") {
         found.add("mda.maildir", "all users would share one mailbox: write {user} where the name goes, as in \"mail/{user}\"");
     }
+    let mbox = &config.mda.mbox;
+    if !mbox.is_empty() && !mbox.contains("{user}") {
+        found.add("mda.mbox", "all users would share one mailbox file: write {user} where the name goes, as in \"/var/mail/{user}\"");
+    }
     let sieve = &config.mda.sieve;
     if !sieve.is_empty() && !sieve.contains("{user}") {
         found.add("mda.sieve", "all users would share one script: write {user} where the name goes, as in \"sieve/{user}.sieve\"");
     }
-    for (key, template) in [("mda.maildir", &config.mda.maildir), ("mda.sieve", sieve)] {
+    for (key, template) in
+        [("mda.maildir", &config.mda.maildir), ("mda.mbox", mbox), ("mda.sieve", sieve)]
+    {
         if template.split('/').any(|part| part == "..") {
             found.add(key, "a path with \"..\" may lead anywhere: write it without");
         }

@@ -5,7 +5,8 @@
 //! folder once the wall stands leads nowhere. It is for good, and all threads and processes that come after it are
 //! behind it. With it goes "no new privileges": a program with a set-uid or set-gid bit (sendmail with its
 //! `postdrop`, what users have in `~/.postroad/programs`) would fail in ways of its own. So where rules may run programs
-//! there is no wall; where they may not, nothing can be executed at all.
+//! there is no wall; where they may not, nothing can be executed at all. Nor is there one where an inbox is a mailbox
+//! file: it is in a folder of others', and its lock may take a program with such a bit.
 //!
 //! | | written beneath | read beneath |
 //! |---|---|---|
@@ -55,6 +56,8 @@ pub(crate) enum Why {
     Programs,
     /// Their letters leave through a program with a set-uid bit.
     HostUsers,
+    /// Mailbox files may be locked by a program, which needs the same.
+    MailboxFile,
     /// It has no Landlock, or one that can't move files from folder to folder.
     Kernel,
     /// It said no.
@@ -66,6 +69,7 @@ impl fmt::Display for Why {
         match self {
             Self::Programs => f.write_str("rules may run programs"),
             Self::HostUsers => f.write_str("users of the host get letters"),
+            Self::MailboxFile => f.write_str("a program may lock mailbox files"),
             Self::Kernel => f.write_str("the kernel can't"),
             Self::Refused(error) => write!(f, "{}", events::Chain(error)),
         }
@@ -155,6 +159,7 @@ pub fn server(config: &Config) {
     let confined = match Rules::of_settings(config).may_run_programs() {
         true => Confined::No(Why::Programs),
         false if config.mda.host_users => Confined::No(Why::HostUsers),
+        false if !config.mda.mbox.is_empty() => Confined::No(Why::MailboxFile),
         false => Ground::of_server(config).confine(),
     };
     events::confined(&confined);

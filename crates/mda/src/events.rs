@@ -182,6 +182,11 @@ pub(crate) fn ruled_record(to: &Address, what: &str) -> Event {
     Event::Note { text: format!("{to}: {what}") }
 }
 
+/// Programs that know no lock but this may write to it as well.
+pub(crate) fn no_dot_lock(mailbox: &Path, why: &str) {
+    warn!(mailbox = %mailbox.display(), why, "no FILE.lock for mailbox files, they are locked by fcntl alone");
+}
+
 pub(crate) fn hanging(mailbox: &Path) {
     error!(mailbox = %mailbox.display(), "a mailbox does not answer; its letters are put off until it does");
 }

@@ -29,6 +29,18 @@ pub(crate) struct Wanted<'a> {
     pub(crate) prepared: Prepared,
 }
 
+impl Wanted<'_> {
+    /// Whether it is noted how far the delivery is, beside the letters: for an inbox in a mailbox file only where the
+    /// Maildir is there anyway, or something could be sent on twice.
+    fn keeps_account(&self) -> bool {
+        let Self { inbox, account, prepared } = self;
+        inbox.inbox_file().is_none()
+            || !prepared.sendings.is_empty()
+            || !prepared.pipes.is_empty()
+            || account.mailbox.courier.exists(inbox).unwrap_or(false)
+    }
+}
+
 /// What is ready to be done. Dropped, it leaves nothing.
 #[derive(Debug)]
 pub(crate) struct Job {
@@ -75,8 +87,21 @@ enum Left {
 /// What tells that a part is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Leaves {
+    /// Files whose names say so.
     Letters,
+    /// Letters in a mailbox file, which say nothing.
+    Unnamed,
     Nothing,
+}
+
+impl Leaves {
+    fn of(drafts: &[Draft]) -> Self {
+        match drafts {
+            [] => Self::Nothing,
+            drafts if drafts.iter().any(Draft::is_for_mailbox_file) => Self::Unnamed,
+            _ => Self::Letters,
+        }
+    }
 }
 
 /// Why a job isn't begun.
@@ -125,7 +150,7 @@ impl Job {
         };
         for wanted in wanted {
             let courier = wanted.account.mailbox.courier;
-            let attempt = match key {
+            let attempt = match key.filter(|_| wanted.keeps_account()) {
                 Some(key) => Some(courier.attempt(&wanted.inbox, key).ok_or(NotBegun::UnderWay)?),
                 None => None,
             };
@@ -135,7 +160,7 @@ impl Job {
             let leaving_letters = job
                 .parts
                 .iter_mut()
-                .filter(|part| part.was == Was::Undone && part.leaves == Leaves::Letters);
+                .filter(|part| part.was == Was::Undone && part.leaves != Leaves::Nothing);
             leaving_letters.for_each(|part| part.note(Step::Begun, Durably::No));
         }
         Ok(job)
@@ -150,7 +175,7 @@ impl Job {
         let Wanted { inbox, account, prepared } = wanted;
         let Prepared { mut drafts, mut sendings, mut pipes, refusal, mut memos, notes, mistake: _ } =
             prepared;
-        let leaves = if drafts.is_empty() { Leaves::Nothing } else { Leaves::Letters };
+        let leaves = Leaves::of(&drafts);
         let mut was = Was::Undone;
         if let Some(attempt) = &attempt {
             let found = attempt.leave_out(&mut drafts).map_err(NotBegun::Store)?;
@@ -221,9 +246,22 @@ impl Job {
         let half_done = self
             .parts
             .iter_mut()
-            .filter(|part| part.was == Was::Undone && part.leaves == Leaves::Letters);
+            .filter(|part| part.was == Was::Undone && part.leaves != Leaves::Nothing);
         half_done.for_each(|part| part.note(Step::Sent, Durably::Yes));
         Ok(())
+    }
+
+    /// Whether there is a mailbox that others write to as well.
+    pub(crate) fn has_to_lock(&self) -> bool {
+        self.drafts.iter().any(Draft::is_for_mailbox_file)
+    }
+
+    /// Locks it, and waits for that. Only one: it is delivered first, and whoever holds one waits for no other.
+    pub(crate) fn lock(&mut self) -> Result<(), StoreError> {
+        if let Some(at) = self.drafts.iter().position(Draft::is_for_mailbox_file) {
+            self.drafts.swap(0, at);
+        }
+        self.drafts.first_mut().map_or(Ok(()), Draft::lock)
     }
 
     /// Delivers all drafts, and calls `then` from a thread that delivers, which may be this one.
@@ -288,7 +326,7 @@ impl Finished {
             if part.was != Was::Done {
                 let durably = match part.leaves {
                     Leaves::Letters => Durably::No,
-                    Leaves::Nothing => Durably::Yes,
+                    Leaves::Unnamed | Leaves::Nothing => Durably::Yes,
                 };
                 part.note(Step::Done, durably);
             }

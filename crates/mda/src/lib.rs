@@ -9,6 +9,7 @@
 //! | letters that come again after a lost reply | `repeat` |
 //! | whose mailbox is where | [`mailbox`] |
 //! | what the process may still do once it takes letters (Landlock) | [`confine`] |
+//! | locks for mailbox files in folders that aren't ours | `dot_lock` |
 //! | users' Sieve scripts: found, run, carried out | [`rules`] |
 //! | what a mailbox may hold | `quota` |
 //! | letters of our own to users | `notice` |
@@ -22,6 +23,7 @@
 #![forbid(unsafe_code)]
 
 pub mod confine;
+mod dot_lock;
 mod events;
 pub mod fuzz;
 mod job;

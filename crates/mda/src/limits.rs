@@ -95,6 +95,8 @@ const _: () = assert!(
 /// Programs: how long it goes on killing what doesn't die.
 pub const PROGRAM_ENDING_TIME_MAX: Duration = Duration::from_secs(5);
 const _: () = assert!(PROGRAM_ENDING_TIME_MAX.as_secs() < PROGRAM_GRACE.as_secs());
+/// How long the program that takes dot locks may take.
+pub const DOT_LOCK_PROGRAM_TIME_MAX: Duration = Duration::from_secs(10);
 /// Programs: how many run at once. More are put off.
 pub const PROGRAMS_MAX: usize = 64;
 /// Programs: octets of an answer that are kept for people (row M09).

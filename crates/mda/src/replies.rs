@@ -7,7 +7,7 @@ use postroad_store::{Filed, StoreError};
 
 use crate::limits;
 
-/// Filed; the text names the file.
+/// Filed; the text names the file, or the mailbox file.
 pub(crate) fn filed(filed: &Filed) -> Reply {
     let name = filed.path.file_name().unwrap_or_default().to_string_lossy();
     // The sizes behind the comma are nobody's business but the mailbox's.

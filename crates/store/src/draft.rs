@@ -95,9 +95,9 @@ impl Draft {
         }
     }
 
-    /// Whether its file's name will tell which delivery it was of: in a mailbox file nothing does.
-    pub fn is_known_again(&self) -> bool {
-        matches!(self.0, Kind::File(_))
+    /// Whether it is for a mailbox file: that has to be locked, and nothing in it tells which delivery a letter was of.
+    pub fn is_for_mailbox_file(&self) -> bool {
+        matches!(self.0, Kind::Mbox(_))
     }
 
     /// What it is known again by.

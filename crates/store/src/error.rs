@@ -43,7 +43,7 @@ impl From<DiskError> for StoreError {
     fn from(error: DiskError) -> Self {
         match error.kind() {
             io::ErrorKind::StorageFull => Self::Full(error),
-            io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => Self::OverQuota(error),
+            io::ErrorKind::QuotaExceeded => Self::OverQuota(error),
             _ => Self::Disk(error),
         }
     }

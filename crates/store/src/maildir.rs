@@ -63,7 +63,7 @@ impl Maildir {
     /// What it is called, where it is a folder.
     pub fn name(&self) -> Option<&FolderName> {
         match &self.kind {
-            Kind::Inbox => None,
+            Kind::Inbox { .. } => None,
             Kind::Folder { name, .. } => Some(name),
         }
     }
@@ -79,7 +79,7 @@ impl Maildir {
     /// The turn to change small files of its mailbox and of all folders there; see [`small_file::turn`].
     pub(crate) fn turn(&self, disk: &dyn Disk) -> Result<Option<Box<dyn DiskLock>>, DiskError> {
         let mailbox = match &self.kind {
-            Kind::Inbox => &self.root,
+            Kind::Inbox { .. } => &self.root,
             Kind::Folder { inbox, .. } => inbox,
         };
         small_file::turn(disk, mailbox)

@@ -8,7 +8,7 @@
 
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use postroad_protocol::address::{Address, ForwardPath, ReversePath};
@@ -26,7 +26,7 @@ use super::destination::Destination;
 use super::filing::file;
 use crate::letter::Header;
 use crate::repeat::{Reading, Sameness};
-use crate::{events, limits, mailbox, replies};
+use crate::{events, limits, replies};
 
 /// A letter with what its session knows of it.
 #[derive(Debug)]
@@ -152,7 +152,9 @@ async fn to_each(
     {
         Progress::Done(reply) => reply,
         Progress::Unwritten | Progress::Leaving | Progress::Written => {
-            put_off(shared, &progress, destination.as_ref().ok());
+            if let (Progress::Unwritten, Ok(destination)) = (progress, destination) {
+                destination.put_off(shared);
+            }
             replies::hanging()
         }
     };
@@ -232,16 +234,4 @@ fn patience(progress: &[Progress], time_max: Duration) -> Duration {
         (1.., 1..) => limits::SLOW_SYNC_WAIT,
     };
     wait.min(time_max)
-}
-
-/// Remembers a mailbox that hangs.
-fn put_off(shared: &Shared, progress: &Progress, destination: Option<&Destination>) {
-    let Some(destination) = destination.filter(|_| *progress == Progress::Unwritten) else {
-        return;
-    };
-    for user in destination.users() {
-        let maildir = mailbox::of_user(&shared.config.mda.maildir, user);
-        events::hanging(maildir.root());
-        shared.hanging.hung(maildir.root(), Instant::now());
-    }
 }

@@ -1,11 +1,13 @@
 //! Whose an address is: the mailboxes that a recipient's letter goes into.
 
+use std::time::Instant;
+
 use postroad_accounts::{Directory, Resolution, UserName};
 use postroad_protocol::address::{Address, ForwardPath, LocalPart};
 use postroad_protocol::reply::Reply;
 
 use super::Shared;
-use crate::replies;
+use crate::{events, mailbox, replies};
 
 /// Where one recipient's letter goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,6 +55,15 @@ impl Destination {
             Err(Nobody::For(reply)) => return Err(reply),
         };
         Ok(Self { address, whose })
+    }
+
+    /// Remembers that its mailboxes hang.
+    pub(super) fn put_off(&self, shared: &Shared) {
+        for user in self.users() {
+            let mailbox = mailbox::of_user(&shared.config.mda, user);
+            events::hanging(mailbox.inbox_file().unwrap_or(mailbox.root()));
+            shared.hanging.hung(mailbox.root(), Instant::now());
+        }
     }
 }
 

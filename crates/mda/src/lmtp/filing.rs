@@ -82,6 +82,7 @@ fn file_or_refuse(
         return Ok(());
     }
     let Some(job) = send(&report, job)? else { return Ok(()) };
+    let Some(job) = lock(&report, job)? else { return Ok(()) };
     job.deliver(move |finished| report.finished(finished));
     Ok(())
 }
@@ -97,7 +98,7 @@ fn begin(
     if to.users().is_empty() {
         return Err(replies::unknown_user());
     }
-    let of_user = |user| mailbox::of_user(&shared.config.mda.maildir, user);
+    let of_user = |user| mailbox::of_user(&shared.config.mda, user);
     let maildirs: Vec<Maildir> = to.users().iter().map(of_user).collect();
     let visits =
         maildirs.iter().map(|maildir| shared.hanging.visit(maildir.root(), Instant::now()));
@@ -194,6 +195,24 @@ fn send(report: &Report, mut job: Job) -> Result<Option<Job>, Reply> {
     job.send(&report.shared.rules).map_err(|error| {
         events::not_sent(&report.to.address, &error);
         replies::not_sent()
+    })?;
+    Ok(report.say(Progress::Written).then_some(job))
+}
+
+/// Waits for the locks of a mailbox file; `None` where nobody waits for it any more.
+fn lock(report: &Report, mut job: Job) -> Result<Option<Job>, Reply> {
+    if !job.has_to_lock() {
+        return Ok(Some(job));
+    }
+    // While another program has it, it is a mailbox that hangs: others don't wait for it (row M13).
+    if !report.say(Progress::Unwritten) {
+        return Ok(None);
+    }
+    job.lock().map_err(|error| {
+        if let StoreError::Locked { .. } = error {
+            report.to.put_off(&report.shared);
+        }
+        not_filed(&report.to, &error)
     })?;
     Ok(report.say(Progress::Written).then_some(job))
 }

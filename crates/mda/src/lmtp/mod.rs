@@ -26,6 +26,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
 use tokio_util::task::TaskTracker;
 
+use crate::dot_lock::DotLockFile;
 use crate::quota::Quotas;
 use crate::rules::Rules;
 use crate::{events, limits};
@@ -192,7 +193,8 @@ impl Shared {
             .map_err(|source| StartError::Trace { path: trace.dir.clone(), source })?;
         Ok(Self {
             hostname: config.hostname.as_str().into(),
-            courier: Courier::new(disk, &config.hostname),
+            courier: Courier::new(disk, &config.hostname)
+                .with_dot_locker(Arc::new(DotLockFile::default())),
             rules: Rules::of_settings(&config),
             quotas: Quotas::new(config.mda.quota.clone()),
             looks: Arc::new(Semaphore::new(limits::QUOTA_LOOKS_MAX)),

@@ -31,7 +31,11 @@ pub(super) async fn ask(
     }
     let adding = Usage { octets: size.unwrap_or(0), letters: 1 };
     for user in to.users() {
-        let maildir = mailbox::of_user(&shared.config.mda.maildir, user);
+        let maildir = mailbox::of_user(&shared.config.mda, user);
+        // What is in a mailbox file isn't counted.
+        if maildir.inbox_file().is_some() {
+            continue;
+        }
         let known = shared.quotas.known(maildir.root());
         if let Some(answer) = shared.quotas.remembered(&known, adding) {
             answer?;
@@ -65,7 +69,7 @@ async fn look(
     let Ok(permit) = Arc::clone(&shared.looks).try_acquire_owned() else { return Ok(()) };
     let (shared, to, user) = (Arc::clone(shared), to.address.clone(), user.clone());
     let looked = tokio::task::spawn_blocking(move || {
-        let maildir = mailbox::of_user(&shared.config.mda.maildir, &user);
+        let maildir = mailbox::of_user(&shared.config.mda, &user);
         // Where deliveries hang, this one would.
         let visit = shared.hanging.visit(maildir.root(), Instant::now());
         let maildir = visit.as_ref().and_then(|_| shared.courier.resolve(&maildir).ok());

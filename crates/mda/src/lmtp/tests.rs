@@ -10,6 +10,7 @@ use tokio::io::{AsyncBufReadExt as _, BufReader, DuplexStream};
 
 use super::*;
 
+mod mbox;
 mod power_cut;
 mod quota;
 mod relay;

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use postroad_protocol::address::ReversePath;
 
 use crate::letter::{self, Header, Shape};
+use crate::mailbox::MissingMailbox;
 
 /// What the flags came to, whoever's they were.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -26,6 +27,8 @@ pub struct Call {
     pub folder: Option<String>,
     /// Where the letter goes if that isn't there.
     pub missing_folder: MissingFolder,
+    /// What is made for a user of the host who has no mailbox.
+    pub missing_mailbox: MissingMailbox,
     /// The rules, in place of the user's own.
     pub rules: Option<PathBuf>,
     /// The file that the letter is in, in place of standard input.
@@ -70,6 +73,8 @@ pub struct Environment {
     pub user: Option<String>,
     /// `HOME`
     pub home: Option<String>,
+    /// `MAIL`: the file that the user's mail is in.
+    pub mail: Option<String>,
     /// `SENDER`
     pub sender: Option<String>,
     /// `RECIPIENT`
@@ -97,6 +102,7 @@ impl Environment {
         Self {
             user: first(&["USER", "LOGNAME"]),
             home: first(&["HOME"]),
+            mail: first(&["MAIL"]),
             // An empty one is the null reverse-path: it is kept apart from "not set".
             sender: variable("SENDER").or_else(|| line("RPLINE", "Return-Path:")),
             recipient: first(&["RECIPIENT"]).or_else(|| line("DTLINE", "Delivered-To:")),

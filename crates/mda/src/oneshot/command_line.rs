@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use super::call::{AddedField, Call, MissingFolder};
 use super::flags::{Flag, Meaning, NamedWhat, What};
 use super::personality::Personality;
+use crate::mailbox::MissingMailbox;
 
 /// What the caller wants.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -299,7 +300,10 @@ impl Reading {
                     )));
                 }
             }
-            Personality::Procmail => self.operands_of_procmail()?,
+            Personality::Procmail => {
+                self.call.missing_mailbox = MissingMailbox::File;
+                self.operands_of_procmail()?;
+            }
             Personality::Maildrop => self.operands_of_maildrop()?,
         }
         match (self.r.take(), &self.call.sender) {

@@ -5,6 +5,8 @@
 //! `postroad-as` does with the same code: most mailboxes that root is called for belong to no user of the host but to
 //! the owner of a folder, which only the settings name.
 
+use std::io;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use postroad_host::{BecomeError, HostUser, LookUpError};
@@ -30,6 +32,29 @@ fn unanswered(error: &LookUpError) -> Reply {
 /// Becomes `user`, for good.
 pub(super) fn become_user(user: &HostUser) -> Result<(), Reply> {
     user.become_for_good().map_err(|error| not_become(&error))
+}
+
+/// Makes a user's mailbox file where it isn't there: in `/var/mail` that takes root. As long as it isn't the user's it
+/// has no octet.
+pub(super) fn make_mailbox_file(path: &Path, user: &HostUser) -> Result<(), Reply> {
+    // Row M03.
+    if !user.gets_mail() {
+        return Err(replies::unknown_user());
+    }
+    let make = || {
+        // Nothing that is there is ever opened.
+        let file = std::fs::File::options().write(true).create_new(true).mode(0o600).open(path)?;
+        std::os::unix::fs::fchown(&file, Some(user.uid), Some(user.gid))
+            // Root's file would keep the user's letters waiting.
+            .inspect_err(|_| drop(std::fs::remove_file(path)))
+    };
+    match make() {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+            let text = format!("cannot make the mailbox file {}: {error}", path.display());
+            Err(replies::misconfigured(&text))
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
 }
 
 /// Becomes whose mailboxes are at `path` or below it, for good.

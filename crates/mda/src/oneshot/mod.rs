@@ -17,6 +17,7 @@ use postroad_protocol::reply::{EnhancedStatus, Reply, Severity};
 use postroad_store::Courier;
 
 use crate::confine::{self, Confined, Ground, Why};
+use crate::dot_lock::DotLockFile;
 use crate::events::{self, Chain};
 use crate::letter::Header;
 use crate::replies;
@@ -171,7 +172,8 @@ fn file(
         return Err(replies::looping());
     }
     let return_path = call.sender(environment).or_else(|| header.return_path.clone());
-    let courier = Courier::new(Arc::new(NoLinks), &config.hostname);
+    let courier = Courier::new(Arc::new(NoLinks), &config.hostname)
+        .with_dot_locker(Arc::new(DotLockFile::default()));
     let inbox = courier.resolve(&recipient.maildir).map_err(delivery::not_filed)?;
     let delivery = Delivery {
         courier,
@@ -199,6 +201,9 @@ fn confine(
     let are_there = recipient.scripts.iter().any(|script| script.symlink_metadata().is_ok());
     if are_there && rules.may_run_programs() {
         return Confined::No(Why::Programs);
+    }
+    if recipient.maildir.inbox_file().is_some() {
+        return Confined::No(Why::MailboxFile);
     }
     let traces = (settings == SettingsFrom::File).then(|| confine::traces(config));
     let mailbox = confine::existing(recipient.maildir.root());

@@ -2,9 +2,11 @@
 //!
 //! | `-d` | settings | mailbox | rules |
 //! |---|---|---|---|
-//! | - | - | `~/Maildir` of the caller | `~/.postroad.sieve`, else `~/.dovecot.sieve` |
-//! | user | a file | `mda.maildir` of that user of ours | `mda.sieve` of that user |
-//! | user | none | `~/Maildir` of that user of the host | as the caller's |
+//! | - | - | the caller's: `~/Maildir` or a mailbox file | `~/.postroad.sieve`, else `~/.dovecot.sieve` |
+//! | user | a file | `mda.maildir` and `mda.mbox` of that user of ours | `mda.sieve` of that user |
+//! | user | none | that user's of the host, as the caller's | as the caller's |
+//!
+//! Which of the two a user of the host has: [`mailbox::of_host_user`].
 
 use std::cell::LazyCell;
 use std::path::{Path, PathBuf};
@@ -19,6 +21,7 @@ use postroad_store::{FolderName, Maildir};
 use super::call::{Call, Environment, MissingFolder};
 use super::host_user;
 use crate::events::Chain;
+use crate::mailbox::Habits;
 use crate::{mailbox, replies};
 
 /// Where a letter goes.
@@ -48,10 +51,10 @@ struct Found {
 }
 
 impl Found {
-    fn in_home(home: &Path, user: String) -> Self {
+    fn in_home(home: &Path, user: String, habits: Habits<'_>) -> Self {
         // The second is where Dovecot has it.
         let scripts = [".postroad.sieve", ".dovecot.sieve"].map(|name| home.join(name)).to_vec();
-        let maildir = mailbox::in_home(home);
+        let maildir = mailbox::of_host_user(home, &user, habits);
         let (quota, home) = (QuotaRule::default(), Some(home.to_owned()));
         Self { maildir, user, scripts, quota, home }
     }
@@ -65,9 +68,9 @@ pub(super) fn find(
     settings: SettingsFrom,
 ) -> Result<Recipient, Reply> {
     let Found { maildir, user, mut scripts, quota, home } = match (&call.user, settings) {
-        (None, _) => of_caller(environment)?,
+        (None, _) => of_caller(call, environment)?,
         (Some(user), SettingsFrom::File) => of_ours(user, config)?,
-        (Some(user), SettingsFrom::Nowhere) => of_host_user(user, environment)?,
+        (Some(user), SettingsFrom::Nowhere) => of_host_user(user, call, environment)?,
     };
     if let Some(rules) = &call.rules {
         // Without them the letter would go where it shouldn't.
@@ -99,7 +102,7 @@ pub(super) fn folder(maildir: Maildir, call: &Call, disk: &dyn postroad_disk::Di
     }
 }
 
-fn of_caller(environment: &Environment) -> Result<Found, Reply> {
+fn of_caller(call: &Call, environment: &Environment) -> Result<Found, Reply> {
     let uid = postroad_host::caller();
     // Row M03. Nothing that lies in root's home is ever written by mail.
     if uid == 0 {
@@ -125,7 +128,8 @@ fn of_caller(environment: &Environment) -> Result<Found, Reply> {
     )?;
     let name =
         environment.user.clone().or_else(|| Some(known.as_ref().ok()?.as_ref()?.name.clone()));
-    Ok(Found::in_home(&home, name.unwrap_or_else(|| format!("uid{uid}"))))
+    let habits = Habits { mail: environment.mail.as_deref(), missing: call.missing_mailbox };
+    Ok(Found::in_home(&home, name.unwrap_or_else(|| format!("uid{uid}")), habits))
 }
 
 fn of_ours(user: &str, config: &Config) -> Result<Found, Reply> {
@@ -139,9 +143,10 @@ fn of_ours(user: &str, config: &Config) -> Result<Found, Reply> {
         .map_err(|error| replies::misconfigured(&Chain(&error).to_string()))?;
     let directory = accounts.directory();
     let user = named(&directory, user).ok_or_else(|| replies::unknown_to(&directory))?;
-    let maildir = mailbox::of_user(&config.mda.maildir, &user);
+    let maildir = mailbox::of_user(&config.mda, &user);
     if postroad_host::caller() == 0 {
-        host_user::become_owner_of(maildir.root())?;
+        let file = maildir.inbox_file().filter(|file| file.exists());
+        host_user::become_owner_of(file.unwrap_or(maildir.root()))?;
     }
     let scripts = config.mda.sieve_of(user.as_str()).into_iter().collect();
     let quota = directory.quota(user.as_str());
@@ -164,7 +169,7 @@ fn named(directory: &Directory, text: &str) -> Option<UserName> {
     }
 }
 
-fn of_host_user(text: &str, environment: &Environment) -> Result<Found, Reply> {
+fn of_host_user(text: &str, call: &Call, environment: &Environment) -> Result<Found, Reply> {
     let name = text.split('@').next().unwrap_or_default();
     let user = host_user::by_name(name)?.ok_or_else(replies::unknown_user)?;
     // Row M03: root by that or any other name.
@@ -173,13 +178,19 @@ fn of_host_user(text: &str, environment: &Environment) -> Result<Found, Reply> {
     }
     let caller = postroad_host::caller();
     if caller == user.uid {
-        return of_caller(environment);
+        return of_caller(call, environment);
     }
     if caller != 0 {
         return Err(replies::misconfigured(&cannot_become(caller, &user)));
     }
+    // MAIL would be the caller's.
+    let habits = Habits { mail: None, missing: call.missing_mailbox };
+    let wanted = mailbox::of_host_user(&user.home, &user.name, habits);
+    if let Some(file) = wanted.inbox_file() {
+        host_user::make_mailbox_file(file, &user)?;
+    }
     host_user::become_user(&user)?;
-    Ok(Found::in_home(&user.home, user.name))
+    Ok(Found::in_home(&user.home, user.name, habits))
 }
 
 fn cannot_become(caller: u32, user: &HostUser) -> String {

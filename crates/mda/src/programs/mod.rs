@@ -191,7 +191,7 @@ fn hear(mut report: io::PipeReader, until: Instant, output_max: usize) -> io::Re
 }
 
 /// Waits for one of them; whether one came before `until`.
-fn wait_for(of: &mut [PollFd<'_>], until: Option<Instant>) -> io::Result<bool> {
+pub(crate) fn wait_for(of: &mut [PollFd<'_>], until: Option<Instant>) -> io::Result<bool> {
     loop {
         let left = until.map(|until| until.saturating_duration_since(Instant::now()));
         let left = left.map(|left| left.try_into().unwrap_or_default());

@@ -41,7 +41,7 @@ pub fn check_all(config: &Config) -> Result<Vec<Finding>, AccountsError> {
 /// What is wrong with one user's script.
 fn script(config: &Config, user: &UserName) -> Vec<String> {
     let Some(path) = config.mda.sieve_of(user.as_str()) else { return Vec::new() };
-    let maildir = mailbox::of_user(&config.mda.maildir, user);
+    let maildir = mailbox::of_user(&config.mda, user);
     match Scripts::default().find(&[path], owner_of(config, maildir.root())) {
         Ok(None) => Vec::new(),
         Err(error) => vec![format!("letters to {user} wait: {}", Chain(&error))],

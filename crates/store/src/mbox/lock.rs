@@ -135,7 +135,12 @@ impl Mboxes {
             }
             Ok(())
         };
-        let appended = append::append(file.as_mut(), letter, &self.boot, sync_name)?;
+        let appended = append::append(file.as_mut(), letter, &self.boot, sync_name);
+        let appended = appended.map_err(|error| match error.kind() {
+            // A limit of the caller's for files (Postfix's mailbox_size_limit) is one for the mailbox here.
+            io::ErrorKind::FileTooLarge => StoreError::OverQuota(error),
+            _ => error.into(),
+        })?;
         let mut known = lock(&self.known);
         if known.len() >= limits::MAILBOXES_KNOWN_MAX {
             known.clear();
