@@ -113,6 +113,8 @@ pub const MEMOS_MAX: usize = 64;
 pub const REGEX_OCTETS_MAX: usize = 2_000;
 /// Octets of a compiled one.
 pub const REGEX_COMPILED_OCTETS_MAX: usize = 256 * 1024;
+/// Those that a script and the ones that it leads to hold, all in all: they are compiled while it is checked, and kept.
+pub const REGEXES_MAX: usize = 500;
 /// Groups inside each other in one.
 pub const REGEX_NESTING_MAX: u32 = 50;
 

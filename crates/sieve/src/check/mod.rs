@@ -4,7 +4,7 @@
 //! What there is to be resolved stands in one table, [`extensions::all`]; what each command makes of its
 //! arguments in the `check` function beside it. Goes on behind a problem, so that one look shows them all.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -30,7 +30,8 @@ use crate::syntax::{Command, Commands, Test};
 pub(crate) fn check(name: &str, text: &[u8], library: &dyn Library) -> Result<Script, Problems> {
     let name: Arc<str> = name.into();
     let mut named = Named { main: library.main(), scripts: Vec::new() };
-    let block = check_one(&name, text, &mut named)?;
+    let regexes = Cell::new(0);
+    let block = check_one(&name, text, &mut named, &regexes)?;
     let (mut included, mut warnings) = (Vec::new(), Vec::new());
     while let Some((location, script)) = named.scripts.get(included.len()).cloned() {
         let text = match included.len() < limits::INCLUDED_MAX {
@@ -38,7 +39,7 @@ pub(crate) fn check(name: &str, text: &[u8], library: &dyn Library) -> Result<Sc
             false => None,
         };
         let script: Arc<str> = script.into();
-        included.push(match text.map(|text| check_one(&script, &text, &mut named)) {
+        included.push(match text.map(|text| check_one(&script, &text, &mut named, &regexes)) {
             None => Included::Missing,
             Some(Ok(block)) => Included::Script { name: script, block },
             Some(Err(problems)) => {
@@ -62,7 +63,12 @@ pub trait Library {
     }
 }
 
-fn check_one(name: &Arc<str>, text: &[u8], named: &mut Named) -> Result<Block, Problems> {
+fn check_one(
+    name: &Arc<str>,
+    text: &[u8],
+    named: &mut Named,
+    regexes: &Cell<usize>,
+) -> Result<Block, Problems> {
     let tree = parser::parse(text).map_err(|fault| fault.within(name))?;
     let mut checker = Checker {
         script: name.clone(),
@@ -71,6 +77,7 @@ fn check_one(name: &Arc<str>, text: &[u8], named: &mut Named) -> Result<Block, P
         requires: Requires::Allowed,
         variables: BTreeSet::new(),
         globals: BTreeSet::new(),
+        regexes,
         named,
         loops: Vec::new(),
         problems: Vec::new(),
@@ -89,6 +96,8 @@ pub(crate) struct Checker<'a> {
     requires: Requires,
     variables: BTreeSet<String>,
     globals: BTreeSet<String>,
+    /// Those of all scripts that are checked together.
+    regexes: &'a Cell<usize>,
     /// The loops around what is checked, by their names, the inner one last (RFC 5703 §3).
     pub(crate) loops: Vec<Option<Vec<u8>>>,
     /// Scripts that are included somewhere.
@@ -160,6 +169,15 @@ impl<'a> Checker<'a> {
         self.variables.insert(name.to_owned());
         match self.variables.len() > limits::VARIABLES_MAX {
             true => Err(format!("more than {} variables", limits::VARIABLES_MAX)),
+            false => Ok(()),
+        }
+    }
+
+    /// Notes regular expressions that are about to be compiled (row M10).
+    pub(crate) fn count_regexes(&self, more: usize) -> Result<(), String> {
+        self.regexes.set(self.regexes.get().saturating_add(more));
+        match self.regexes.get() > limits::REGEXES_MAX {
+            true => Err(format!("more than {} regular expressions", limits::REGEXES_MAX)),
             false => Ok(()),
         }
     }

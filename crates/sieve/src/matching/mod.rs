@@ -123,7 +123,10 @@ impl Matcher {
         };
         let mut matcher = Self { comparator, match_type, keys: Vec::new(), key_form, matched };
         for text in args.texts(keys, checker)? {
-            let patterns = text.constant().map(|constant| matcher.patterns(constant));
+            let patterns = text.constant().map(|constant| {
+                checker.count_regexes(matcher.regexes_in(constant))?;
+                matcher.patterns(constant)
+            });
             let patterns = patterns.transpose().map_err(|what| Fault::new(text.place, what))?;
             matcher.keys.push(Key { text, patterns });
         }
@@ -138,10 +141,16 @@ impl Matcher {
     fn patterns(&self, key: &[u8]) -> Result<Vec<Pattern>, String> {
         match self.key_form {
             KeyForm::Whole => Ok(vec![self.pattern(key)?]),
-            KeyForm::Words => {
-                let words = key.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
-                words.map(|word| self.pattern(word)).collect()
-            }
+            KeyForm::Words => words(key).map(|word| self.pattern(word)).collect(),
+        }
+    }
+
+    /// How many regular expressions a key comes to.
+    fn regexes_in(&self, key: &[u8]) -> usize {
+        match (self.match_type, self.key_form) {
+            (MatchType::Regex, KeyForm::Whole) => 1,
+            (MatchType::Regex, KeyForm::Words) => words(key).count(),
+            _ => 0,
         }
     }
 
@@ -180,10 +189,9 @@ impl Matcher {
                 let patterns = match &key.patterns {
                     Some(patterns) => patterns,
                     None => {
-                        if self.match_type == MatchType::Regex {
-                            run.spend_steps(limits::REGEX_STEPS)?;
-                        }
                         let text = key.text.value(run)?;
+                        let regexes = self.regexes_in(&text);
+                        run.spend_steps(regexes.saturating_mul(limits::REGEX_STEPS))?;
                         made = self.patterns(&text).map_err(Failure::new)?;
                         &made
                     }
@@ -269,6 +277,11 @@ impl Matcher {
         }
         Ok(true)
     }
+}
+
+/// RFC 5232 §2.
+fn words(key: &[u8]) -> impl Iterator<Item = &[u8]> {
+    key.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty())
 }
 
 fn comparator(args: &Args<'_>, checker: &Checker<'_>) -> Result<Comparator, Fault> {

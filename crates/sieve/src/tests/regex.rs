@@ -1,6 +1,7 @@
 //! draft-ietf-sieve-regex: regex.
 
 use super::{done, holds, refused};
+use crate::limits::REGEXES_MAX;
 
 #[test]
 fn patterns() {
@@ -54,4 +55,27 @@ fn m10_regular_expressions_are_bounded() {
     assert!(done(&script, &long).contains("the script compares too much"));
     let script = "require [\"regex\", \"variables\"]; set \"p\" \"(\"; if header :regex \"subject\" \"${p}\" {}";
     assert!(done(script, "Subject: x\n\n").contains("the pattern is wrong"));
+}
+
+#[test] // Row M10.
+fn m10_regular_expressions_are_few() {
+    let tests = |count| vec!["header :regex \"subject\" \"x\""; count].join(",");
+    let script = |count| format!("require \"regex\"; if anyof ({}) {{ discard; }}", tests(count));
+    assert_eq!(done(&script(REGEXES_MAX), "Subject: x\n\n"), "discard");
+    let wanted = "more than 500 regular expressions";
+    assert!(refused(&script(REGEXES_MAX + 1)).contains(wanted));
+    // Flags are words, and each is one (RFC 5232 §4).
+    let flags = |count| {
+        let words = "x ".repeat(count);
+        format!("require [\"regex\", \"imap4flags\"]; if hasflag :regex \"{words}\" {{ discard; }}")
+    };
+    assert_eq!(done(&flags(REGEXES_MAX), "\n"), "keep");
+    assert!(refused(&flags(REGEXES_MAX + 1)).contains(wanted));
+    // What is made while it runs is paid for, each of them.
+    let script = format!(
+        "require [\"regex\", \"imap4flags\", \"variables\"]; addflag \"y\"; set \"p\" \"{}\";\
+         if hasflag :regex \"${{p}}\" {{}}",
+        "x ".repeat(3_000)
+    );
+    assert!(done(&script, "\n").contains("the script compares too much"));
 }
