@@ -113,7 +113,7 @@ impl Attempt {
     /// Marks drafts as this delivery's, and leaves out those whose letters are there from a try before.
     ///
     /// # Errors
-    /// A letter is there, and it can't be known whether it stays. It has to come again.
+    /// It can't be known whether a letter is there, or whether it stays. It has to come again.
     pub fn leave_out(&self, drafts: &mut Vec<Draft>) -> Result<Found, StoreError> {
         let mut shown = match self.before {
             Before::Nothing => Vec::new(),
@@ -173,8 +173,12 @@ impl Attempt {
     /// The folders in which there is a letter of this delivery, each as often as there is one. Their names are
     /// durable: whoever showed them may have been killed before that.
     fn shown(&self) -> Result<Vec<PathBuf>, StoreError> {
-        // A mailbox that can't be listed can still take a letter: twice is better than not at all.
-        let letters = listing::letters(self.disk.as_ref(), &self.inbox).unwrap_or_default();
+        let letters = match listing::letters(self.disk.as_ref(), &self.inbox) {
+            // One that we may not list can still take a letter: twice is better than not at all.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Vec::new(),
+            // Any other trouble passes, or is an operator's: it doesn't say that there is nothing (row M15).
+            letters => letters?,
+        };
         let mut shown = Vec::new();
         for letter in letters.into_iter().filter(|letter| letter.key == self.key) {
             self.disk.sync_dir(&letter.directory)?;
