@@ -321,6 +321,20 @@ impl ForwardPath {
         }
         Address::parse(strip_source_route(text)?).map(Self::Address)
     }
+
+    /// As [`ForwardPath::parse`]; a local part alone is one of `domain`.
+    ///
+    /// # Errors
+    /// As [`Address::parse`].
+    pub fn parse_at(text: &str, domain: &Domain) -> Result<Self, AddressError> {
+        match Self::parse(text) {
+            Err(AddressError::Shape) if split_at_sign(text).is_none() => {
+                let local_part = LocalPart::parse(text)?;
+                Ok(Self::Address(Address { local_part, domain: domain.clone() }))
+            }
+            other => other,
+        }
+    }
 }
 
 /// Without the angle brackets.
@@ -419,6 +433,28 @@ mod tests {
         assert_eq!(path.map(|p| p.to_string()), Ok("u@c.example".to_owned()));
         assert!(ForwardPath::parse("@a.example,b:u@c.example").is_err());
         assert_eq!(ForwardPath::parse("PostMaster"), Ok(ForwardPath::Postmaster));
+    }
+
+    #[test]
+    fn a_local_part_alone() {
+        let domain = Domain::parse("our.example").unwrap();
+        let parse = |text| ForwardPath::parse_at(text, &domain).map(|path| path.to_string());
+        for (text, path) in [
+            ("alice", "alice@our.example"),
+            ("alice+lists", "alice+lists@our.example"),
+            ("\"a@b\"", "\"a@b\"@our.example"),
+            ("PostMaster", "postmaster"),
+            ("alice@x.example", "alice@x.example"),
+        ] {
+            assert_eq!(parse(text).as_deref(), Ok(path), "{text}");
+            assert_eq!(
+                ForwardPath::parse(text).is_ok(),
+                text.contains("@x") || text == "PostMaster"
+            );
+        }
+        for text in ["", "a b", "alice@", "@x.example", ".a", "a@b@c", "../a/..", "-d "] {
+            assert!(parse(text).is_err(), "{text}");
+        }
         assert_eq!(ReversePath::parse(""), Ok(ReversePath::Null));
     }
 }

@@ -7,7 +7,7 @@
 //!
 //! Which commands may come when is the business of [`crate::server`].
 
-use crate::address::{AddressError, ForwardPath, ReversePath};
+use crate::address::{AddressError, Domain, ForwardPath, ReversePath};
 use crate::envelope::{Body, Notify, Ret, Utf8};
 use crate::limits;
 use crate::reply::Reply;
@@ -197,6 +197,14 @@ impl Command {
     /// # Errors
     /// See [`CommandError`].
     pub fn parse(line: &[u8]) -> Result<Self, CommandError> {
+        Self::parse_at(line, None)
+    }
+
+    /// As [`Command::parse`]; with a domain, a recipient without one is of that.
+    ///
+    /// # Errors
+    /// See [`CommandError`].
+    pub fn parse_at(line: &[u8], domain: Option<&Domain>) -> Result<Self, CommandError> {
         // RFC 6531 §3.4 lets UTF-8 into MAIL and RCPT; nothing lets control characters in, and
         // neither do we let in the ones beyond ASCII that some libraries take for line ends.
         let text = std::str::from_utf8(line).map_err(|_| CommandError::Octets)?;
@@ -220,7 +228,7 @@ impl Command {
             Verb::Ehlo => ClientName::parse(argument).map(Self::Ehlo),
             Verb::Lhlo => ClientName::parse(argument).map(Self::Lhlo),
             Verb::Mail => Mail::parse(argument).map(Self::Mail),
-            Verb::Rcpt => Rcpt::parse(argument).map(Self::Rcpt),
+            Verb::Rcpt => Rcpt::parse(argument, domain).map(Self::Rcpt),
             Verb::Data => bare(Self::Data),
             Verb::Bdat => Bdat::parse(argument).map(Self::Bdat),
             Verb::Rset => bare(Self::Rset),
@@ -339,10 +347,13 @@ impl Rcpt {
     }
 
     /// `"TO:" Forward-path [SP Rcpt-parameters]` (RFC 5321 §4.1.1.3).
-    fn parse(argument: &str) -> Result<Self, CommandError> {
+    fn parse(argument: &str, domain: Option<&Domain>) -> Result<Self, CommandError> {
         const EXPECTED: CommandError = CommandError::Argument("RCPT TO:<ADDRESS>");
         let (path, parameters) = split_path(argument, "TO:").ok_or(EXPECTED)?;
-        let mut rcpt = Self::new(ForwardPath::parse(path)?);
+        let mut rcpt = Self::new(match domain {
+            Some(domain) => ForwardPath::parse_at(path, domain)?,
+            None => ForwardPath::parse(path)?,
+        });
         let mut seen = Seen::default();
         for (key, value) in parameters_of(parameters) {
             rcpt.set(seen.once(key)?, value)?;

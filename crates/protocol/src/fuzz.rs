@@ -263,6 +263,7 @@ fn settings(choice: u8) -> Settings {
         size_max: 1_000,
         recipients_max: 100,
         client,
+        bare_recipients: None,
     }
 }
 

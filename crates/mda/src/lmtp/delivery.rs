@@ -101,7 +101,37 @@ pub(super) enum Progress {
     Done(Reply),
 }
 
-pub(super) type Tell = mpsc::UnboundedSender<(usize, Progress)>;
+/// Who says how far one recipient's letter is. Dropped, all is said: where that was not [`Progress::Done`], its thread
+/// has broken down, which is "later" for this recipient alone.
+#[derive(Debug)]
+pub(super) struct Teller {
+    tell: mpsc::UnboundedSender<(usize, Progress)>,
+    index: usize,
+}
+
+impl Teller {
+    pub(super) fn new(tell: mpsc::UnboundedSender<(usize, Progress)>, index: usize) -> Self {
+        Self { tell, index }
+    }
+
+    /// Whether anybody still waits for it.
+    pub(super) fn say(&self, step: Progress) -> bool {
+        self.tell.send((self.index, step)).is_ok()
+    }
+
+    /// Whether all have given up on it.
+    pub(super) fn is_alone(&self) -> bool {
+        self.tell.is_closed()
+    }
+}
+
+impl Drop for Teller {
+    fn drop(&mut self) {
+        self.say(Progress::Done(replies::try_later(
+            "The delivery was broken off, try again later",
+        )));
+    }
+}
 
 /// Delivers to all recipients; the replies are in their order.
 pub(super) async fn to_all(
@@ -166,7 +196,7 @@ async fn start_all(
     shared: &Arc<Shared>,
     letter: &Arc<Letter>,
     destinations: &[Result<Destination, Reply>],
-    tell: Tell,
+    tell: mpsc::UnboundedSender<(usize, Progress)>,
 ) {
     let permits = Arc::new(Semaphore::new(limits::WRITERS_PER_TRANSACTION));
     for (index, destination) in destinations.iter().enumerate() {
@@ -180,9 +210,10 @@ async fn start_all(
         };
         // Never closed.
         let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return };
-        let (shared, letter, tell) = (Arc::clone(shared), Arc::clone(letter), tell.clone());
+        let (shared, letter) = (Arc::clone(shared), Arc::clone(letter));
+        let teller = Teller::new(tell.clone(), index);
         tokio::task::spawn_blocking(move || {
-            file(&shared, &letter, destination, index, &tell);
+            file(&shared, &letter, destination, teller);
             drop(permit);
         });
     }
@@ -210,8 +241,10 @@ async fn settled(
 }
 
 fn note(progress: &mut [Progress], index: usize, step: Progress) {
-    if let Some(place) = progress.get_mut(index) {
-        *place = step;
+    match progress.get_mut(index) {
+        // What comes after it comes from a teller that is dropped.
+        Some(Progress::Done(_)) | None => {}
+        Some(place) => *place = step,
     }
 }
 

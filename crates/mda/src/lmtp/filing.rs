@@ -13,7 +13,7 @@ use postroad_protocol::trace_fields::From;
 use postroad_store::{Draft, Maildir, StoreError};
 
 use super::Shared;
-use super::delivery::{Letter, Progress, Tell};
+use super::delivery::{Letter, Progress, Teller};
 use super::destination::{Destination, Whose};
 use super::host_users;
 use crate::job::{Finished, Job, KnownAgain, NotBegun, Wanted};
@@ -23,20 +23,11 @@ use crate::rules::{Busy, Mailbox, NotPrepared, Parcel, Prepared, ProgramTrouble,
 use crate::{events, mailbox, replies};
 
 /// Files one recipient's letter.
-pub(super) fn file(
-    shared: &Arc<Shared>,
-    letter: &Arc<Letter>,
-    to: Destination,
-    index: usize,
-    tell: &Tell,
-) {
-    // Who waits for it may have given up on it.
-    let say = |step| tell.send((index, step)).is_ok();
-    match file_or_refuse(shared, letter, to, index, tell) {
-        Ok(()) => {}
-        Err(reply) => {
-            say(Progress::Done(reply));
-        }
+pub(super) fn file(shared: &Arc<Shared>, letter: &Arc<Letter>, to: Destination, teller: Teller) {
+    let teller = Arc::new(teller);
+    if let Err(reply) = file_or_refuse(shared, letter, to, &teller) {
+        // Who waits for it may have given up on it.
+        teller.say(Progress::Done(reply));
     }
 }
 
@@ -45,8 +36,7 @@ fn file_or_refuse(
     shared: &Arc<Shared>,
     letter: &Arc<Letter>,
     to: Destination,
-    index: usize,
-    tell: &Tell,
+    teller: &Arc<Teller>,
 ) -> Result<(), Reply> {
     if letter.header.is_looping(&to.address) {
         return Err(replies::looping());
@@ -57,12 +47,12 @@ fn file_or_refuse(
             Busy::WithProgram => Progress::Leaving,
             Busy::WithLetter => Progress::Unwritten,
         };
-        let _ = tell.send((index, step));
+        teller.say(step);
     };
     if let Whose::Host { name, detail } = &to.whose {
         watch(Busy::WithProgram);
         let reply = host_users::file(shared, letter, &to.address, name, detail.as_deref())?;
-        let _ = tell.send((index, Progress::Done(reply)));
+        teller.say(Progress::Done(reply));
         return Ok(());
     }
     let job = begin(shared, letter, &to, &watch)?;
@@ -70,8 +60,7 @@ fn file_or_refuse(
         shared: Arc::clone(shared),
         letter: Arc::clone(letter),
         to,
-        index,
-        tell: tell.clone(),
+        teller: Arc::clone(teller),
     };
     if let Some(reply) = job.refusal().cloned() {
         report.note_all(job.notes());
@@ -222,14 +211,13 @@ struct Report {
     shared: Arc<Shared>,
     letter: Arc<Letter>,
     to: Destination,
-    index: usize,
-    tell: Tell,
+    teller: Arc<Teller>,
 }
 
 impl Report {
     /// Whether anybody still waits for it.
     fn say(&self, step: Progress) -> bool {
-        self.tell.send((self.index, step)).is_ok()
+        self.teller.say(step)
     }
 
     fn finished(&self, mut finished: Finished) {
@@ -242,7 +230,7 @@ impl Report {
             return;
         }
         // Where nobody waits any more, "later" was answered, or nothing: the letter comes again.
-        if self.tell.is_closed() {
+        if self.teller.is_alone() {
             return finished.take_back(to, &self.shared.courier);
         }
         self.note(finished.filed.iter().map(|filed| events::filed_record(to, filed)));

@@ -247,6 +247,7 @@ where
             true => ClientLimits::Exempt,
             false => ClientLimits::Apply,
         },
+        bare_recipients: shared.config.domains.first().cloned(),
     };
     events::connected(&peer);
     let server = Server::new(settings, Instant::now().into_std());

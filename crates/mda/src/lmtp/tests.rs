@@ -230,6 +230,16 @@ async fn chunks_beyond_ascii_are_filed_as_they_came() {
     }
 }
 
+#[tokio::test] // As sendmail's local mailer names its users.
+async fn recipients_without_a_domain() {
+    let place = Place::new();
+    let mut client = place.connect();
+    let replies = client.begin(&["alice", "bob+lists", "nobody", "../bob", "al ice"]).await;
+    check(&replies, &["250 2.1.5", "250 2.1.5", "550 5.1.1", "501 5.", "501 5."]);
+    check(&client.data("Subject: x", 2).await, &["250 2.0.0 Filed as "; 2]);
+    assert!(place.letters("bob")[0].contains("Delivered-To: bob+lists@our.example\n"));
+}
+
 #[tokio::test] // Tests RFC 2033 §4.2: DATA without a recipient MUST be 503.
 async fn m13_wrong_order_changes_nothing() {
     let place = Place::new();
@@ -262,7 +272,8 @@ async fn m13_a_thousand_recipients_have_a_reply_each() {
     assert_eq!(place.letters("alice").len(), 1_000);
 }
 
-/// A disk on which one call for files below one folder hangs until the other end of a channel is dropped.
+/// A disk on which one call for files below one folder hangs until the other end of a channel is dropped; what it is
+/// told before that, it panics at.
 #[derive(Debug)]
 struct HangingDisk {
     below: &'static str,
@@ -290,8 +301,8 @@ impl HangingDisk {
     fn wait(&self, call: HangingCall, path: &Path) {
         if call == self.call && path.components().any(|part| part.as_os_str() == self.below) {
             let _ = self.reached.send(());
-            // Until the sender is dropped.
-            let _ = self.released.lock().unwrap().recv();
+            let is_told = self.released.lock().unwrap().recv().is_ok();
+            assert!(!is_told, "a bug");
         }
     }
 }
@@ -375,6 +386,55 @@ async fn m13_a_mailbox_that_hangs_holds_up_nobody_else() {
         tokio::task::yield_now().await;
     }
     assert_eq!((place.letters("alice").len(), place.letters("bob").len()), (2, 0));
+}
+
+#[tokio::test]
+async fn m13_a_thousand_recipients_and_one_that_hangs_have_a_reply_each() {
+    let (disk, _, release) = HangingDisk::new(HangingCall::Create);
+    let place = Place::with_disk(Arc::new(disk));
+    let mut client = place.connect();
+    let name = |n| match n {
+        500 => "bob@our.example".to_owned(),
+        n => format!("alice+{n}@our.example"),
+    };
+    let names: Vec<String> = (0..1_000).map(name).collect();
+    client.begin(&names.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    let replies = client.data("Subject: to all", names.len()).await;
+    for (n, reply) in replies.iter().enumerate() {
+        check(std::slice::from_ref(reply), &[if n == 500 { "451 4.2.0" } else { "250 2.0.0" }]);
+    }
+    assert_eq!(place.letters("alice").len(), 999);
+    drop(release);
+}
+
+#[tokio::test]
+async fn m13_a_thread_that_breaks_down_is_later_for_its_recipient_alone() {
+    let (disk, _, bug) = HangingDisk::new(HangingCall::Create);
+    bug.send(()).unwrap();
+    drop(bug);
+    let place = Place::with_disk(Arc::new(disk));
+    let mut client = place.connect();
+    client.begin(&["bob@our.example", "alice@our.example", "carol@our.example"]).await;
+    check(&client.data("Subject: x", 3).await, &["451 4.3.0", "250 2.0.0", "250 2.0.0"]);
+    // It doesn't count as a mailbox that hangs: the same session goes on.
+    client.recipients(&["bob@our.example"]).await;
+    check(&client.data("Subject: x", 1).await, &["250 2.0.0"]);
+    assert_eq!((place.letters("alice").len(), place.letters("bob").len()), (1, 1));
+}
+
+#[tokio::test]
+async fn m13_whoever_leads_the_syncs_may_break_down() {
+    let (disk, _, bug) = HangingDisk::new(HangingCall::Rename);
+    bug.send(()).unwrap();
+    drop(bug);
+    let place = Place::with_disk(Arc::new(disk));
+    let mut client = place.connect();
+    client.begin(&["bob@our.example"]).await;
+    check(&client.data("Subject: x", 1).await, &["451 4.3.0"]);
+    assert!(place.letters("bob").is_empty());
+    client.recipients(&["bob@our.example"]).await;
+    check(&client.data("Subject: x", 1).await, &["250 2.0.0"]);
+    assert_eq!(place.letters("bob").len(), 1);
 }
 
 #[tokio::test]

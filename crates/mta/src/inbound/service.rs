@@ -125,5 +125,6 @@ pub(crate) fn settings(inbound: &Inbound, door: Door, peer: &Peer) -> Settings {
             true => ClientLimits::Exempt,
             false => ClientLimits::Apply,
         },
+        bare_recipients: None,
     }
 }

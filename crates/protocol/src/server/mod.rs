@@ -388,7 +388,7 @@ impl Server {
             }
             state => {
                 self.state = state;
-                let command = Command::parse(line);
+                let command = Command::parse_at(line, self.settings.bare_recipients.as_ref());
                 let other_protocol =
                     command == Err(CommandError::Unknown) && is_other_protocol(line);
                 self.input.advance(end + 1);

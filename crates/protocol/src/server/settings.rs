@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use crate::address::Domain;
+
 /// What a session is told before it begins.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -19,6 +21,9 @@ pub struct Settings {
     pub recipients_max: usize,
     /// Whether errors and idle commands are counted.
     pub client: ClientLimits,
+    /// Whose recipients are that have no domain; `None` refuses them. Deviates from RFC 5321 §4.1.2 because
+    /// sendmail's local mailer names none by LMTP (`FEATURE(local_lmtp)`).
+    pub bare_recipients: Option<Domain>,
 }
 
 /// Which service it is.

@@ -33,6 +33,7 @@ pub(super) fn settings(service: Service) -> Settings {
         size_max: 100_000,
         recipients_max: 1_000,
         client: ClientLimits::Apply,
+        bare_recipients: None,
     }
 }
 

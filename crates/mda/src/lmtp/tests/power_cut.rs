@@ -23,7 +23,7 @@ use tokio::sync::mpsc::unbounded_channel;
 use super::relay::Relay;
 use super::*;
 use crate::letter::Header;
-use crate::lmtp::delivery::{Letter, Progress};
+use crate::lmtp::delivery::{Letter, Progress, Teller};
 use crate::lmtp::destination::Destination;
 use crate::lmtp::filing::file;
 
@@ -239,7 +239,7 @@ impl Stage {
         let address = Address::parse(&format!("{}@our.example", self.story.to)).unwrap();
         let to = Destination::find(shared, &ForwardPath::Address(address)).unwrap();
         let (tell, mut hear) = unbounded_channel();
-        file(shared, &letter, to, 0, &tell);
+        file(shared, &letter, to, Teller::new(tell, 0));
         loop {
             match hear.try_recv() {
                 Ok((_, Progress::Done(reply))) => return reply,

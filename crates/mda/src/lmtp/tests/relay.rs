@@ -63,6 +63,7 @@ fn serve(mut stream: impl Read + Write, taken: &Mutex<Vec<Taken>>) {
         size_max: 1 << 20,
         recipients_max: 100,
         client: ClientLimits::Exempt,
+        bare_recipients: None,
     };
     let mut server = Server::new(settings, Instant::now());
     let mut content = Vec::new();
