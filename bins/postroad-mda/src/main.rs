@@ -26,6 +26,7 @@ mod arguments;
 mod asked;
 mod import;
 mod server;
+mod several;
 mod sieve;
 mod watched;
 
@@ -95,6 +96,10 @@ fn deliver(personality: Personality, words: Vec<OsString>) -> Exit {
             call.config = call.config.or_else(config);
             let environment = Environment::read(|name| std::env::var(name).ok());
             told(&oneshot::deliver(*call, environment, std::io::stdin()))
+        }
+        Ok(Wanted::Deliveries(mut call, users)) => {
+            call.config = call.config.or_else(config);
+            several::run(&call, &users)
         }
         Ok(Wanted::Lmtp(path)) => {
             let served = server::serve_stdio(path.or_else(config).as_deref());

@@ -99,6 +99,11 @@ fn m08_a_watched_delivery_of_a_caller_that_ignores_the_ends_of_children() {
     let watched = "us=$1; shift; set -- env --ignore-signal=CHLD,INT,PIPE \"$us\" watched \"$@\"";
     place.call_after(watched, "", LETTER.as_bytes()).ends(0, "");
     assert_eq!(place.take_letters().len(), 1);
+    // So are those of several recipients.
+    let several = "us=$1; shift; \
+        set -- env --ignore-signal=CHLD,INT,PIPE \"$us\" --as procmail \"$@\" alice@our.example";
+    place.call_after(several, "", LETTER.as_bytes()).ends(0, "");
+    assert_eq!(place.take_letters().len(), 2);
 }
 
 #[test]

@@ -185,3 +185,115 @@ fn m07_what_an_address_says_stays_a_value() {
         }
     }
 }
+
+/// Users of the settings, each with a script.
+fn with_users(place: &Place, users: &[&str]) {
+    let line = std::fs::read_to_string(place.path("users")).unwrap();
+    let lines: String = users.iter().map(|user| line.replacen("alice", user, 1)).collect();
+    place.write("users", &lines);
+}
+
+#[test]
+fn several_recipients_of_one_call() {
+    let place = Place::new();
+    with_users(&place, &["alice", "bob", "carol"]);
+    let folder = place.path("sieve");
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::set_permissions(&folder, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    place.write("sieve/carol.sieve", "require \"reject\"; reject \"Not me.\";");
+    let call = |users: &[&str]| {
+        place.call_as("procmail", &[&["-Y", "-f", "b@x.example", "-a", "l", "-d"], users].concat())
+    };
+    call(&["alice", "bob"]).ends(0, "");
+    for user in ["alice", "bob"] {
+        let letter = place.only_letter(&format!("mail/{user}"));
+        let on_top = format!("Return-Path: <b@x.example>\nDelivered-To: {user}+l@");
+        assert!(letter.starts_with(&on_top) && letter.ends_with(LETTER), "{letter}");
+    }
+    // The worst, and its words first.
+    call(&["alice", "nobody-of-ours"]).ends(67, "5.1.1 No such user here");
+    call(&["nobody-of-ours", "alice", "carol"]).ends(77, "5.7.1 Not me.");
+    assert_eq!(place.letters("mail/alice").len(), 2);
+    // Without anybody's address being taken for a flag.
+    call(&["alice", "--help"]).ends(67, "5.1.1 ");
+}
+
+#[test]
+fn who_has_it_when_another_recipient_is_to_be_tried_again_gets_it_once() {
+    let place = Place::new();
+    with_users(&place, &["alice", "bob"]);
+    std::fs::create_dir(place.path("mail")).unwrap();
+    // Where bob's mailbox should be, something else is.
+    place.write("mail/bob", "");
+    let call = || {
+        let mut command = Command::new(BINARY);
+        command.args(["--as", "procmail", "-d", "alice", "bob"]).env_clear();
+        command.env("POSTROAD_CONFIG", place.path("postroad.toml"));
+        let letter =
+            format!("Received: by mx.our.example with ESMTP id 0123456789ABC; date\n{LETTER}");
+        call_by(&mut command, letter.as_bytes())
+    };
+    for _ in 0..2 {
+        call().ends(75, "4.");
+        assert_eq!(place.letters("mail/alice").len(), 1);
+    }
+    std::fs::remove_file(place.path("mail/bob")).unwrap();
+    call().ends(0, "");
+    assert_eq!((place.letters("mail/alice").len(), place.letters("mail/bob").len()), (1, 1));
+}
+
+/// In a home, as its owner: somebody whom root becomes here, or we are.
+#[test]
+fn rules_of_the_program_before_are_not_forgotten() {
+    use std::os::unix::fs::{PermissionsExt, chown};
+    use std::os::unix::process::CommandExt as _;
+    let place = Place::new();
+    let home = place.path("home");
+    std::fs::create_dir(&home).unwrap();
+    std::fs::set_permissions(&home, PermissionsExt::from_mode(0o700)).unwrap();
+    let uid = rustix::process::geteuid().is_root().then_some(12_345);
+    chown(&home, uid, uid).unwrap();
+    let write = |name: &str, text: &str| {
+        place.write(&format!("home/{name}"), text);
+        chown(home.join(name), uid, uid).unwrap();
+    };
+    let call = |program: &str, arguments: &[&str]| {
+        let mut command = Command::new(BINARY);
+        if let Some(uid) = uid {
+            command.uid(uid).gid(uid);
+        }
+        command.args(["--as", program]).args(arguments).env_clear();
+        call_by(command.env("HOME", &home).env("USER", "me"), LETTER.as_bytes())
+    };
+    for (program, file, language) in
+        [("procmail", ".procmailrc", "procmail"), ("maildrop", ".mailfilter", "mailfilter")]
+    {
+        let import = format!(
+            "4.3.5 the rules in {0}/{file} are not ours: \"postroad-mda import {language} {0}/{file} --output \
+             {0}/.postroad.sieve\" writes them as Sieve",
+            home.display()
+        );
+        // An empty one says nothing.
+        write(file, "");
+        call(program, &[]).ends(0, "");
+        write(file, "# rules\n");
+        call(program, &[]).ends(75, &import);
+        call(program, &["-f", "b@x.example"]).ends(75, &import);
+        // They are nobody else's business.
+        call("postroad-mda", &[]).ends(0, "");
+        call("dovecot-lda", &[]).ends(0, "");
+        // Ours beside them count.
+        write(".postroad.sieve", "keep;");
+        call(program, &[]).ends(0, "");
+        std::fs::remove_file(home.join(".postroad.sieve")).unwrap();
+        // So do those that the line names.
+        write("named.sieve", "keep;");
+        call(program, &[home.join("named.sieve").to_str().unwrap()]).ends(0, "");
+        // A link counts as what it is.
+        std::fs::remove_file(home.join(file)).unwrap();
+        std::os::unix::fs::symlink("dotfiles/rules", home.join(file)).unwrap();
+        call(program, &[]).ends(75, &import);
+        std::fs::remove_file(home.join(file)).unwrap();
+    }
+    assert_eq!(place.letters("home/Maildir").len(), 10);
+}

@@ -94,7 +94,7 @@ pub fn one_shot_words(octets: &[u8]) {
             let names = header::fields(&fields).filter(|field| !field.name.is_empty());
             assert_eq!(names.count(), call.fields.len() + 1, "a field became two");
         }
-        Ok(Wanted::Lmtp(_) | Wanted::Help(_) | Wanted::Version) => {}
+        Ok(Wanted::Deliveries(..) | Wanted::Lmtp(_) | Wanted::Help(_) | Wanted::Version) => {}
         Err(misuse) => {
             let verdict = Verdict::from(misuse);
             assert_eq!(verdict.exit(), Exit::TryLater);

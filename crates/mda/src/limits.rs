@@ -9,6 +9,8 @@ pub const INPUT_BLOCK_OCTETS: usize = 64 * 1024;
 /// One-shot: octets of memory that the caller has to allow. With less, a letter might end us by a signal, which
 /// is a bounce with Exim.
 pub const ONE_SHOT_MEMORY_MIN: u64 = 128 * 1024 * 1024;
+/// One-shot: users that one call names; each has a process.
+pub const ONE_SHOT_USERS_MAX: usize = 100;
 /// One-shot: how long the trace's records are waited for when the letter is filed.
 pub const ONE_SHOT_AFTERWARDS_MAX: Duration = Duration::from_secs(1);
 /// One-shot: octets of a thread's stack, whatever the environment says (`RUST_MIN_STACK`).
@@ -77,6 +79,9 @@ pub const REASON_LINES_MAX: usize = 30;
 /// Rules: octets of what a user is told of a mistake.
 pub const MISTAKE_OCTETS_MAX: usize = 4 * 1024;
 
+/// Sending on, programs: what part of the time of a delivery each of them may take. The rest is for the disk: a
+/// delivery that was ended when a letter had left would send it twice.
+pub const PARTS_OF_DELIVERY_TIME: u32 = 3;
 /// Sending on: how long it may take in all. What is not taken by then comes again.
 pub const SUBMIT_TIME_MAX: Duration = Duration::from_secs(60);
 /// Sending on: how long others wait for it, at most: longer than it takes, a program's last words included.
@@ -108,3 +113,24 @@ pub const PROGRAM_PIPE_BLOCKS_MAX: usize = 64;
 
 /// Characters of a subject, or of what would be done, in a line of `refilter`.
 pub(crate) const REFILTER_LINE_CHARS_MAX: usize = 300;
+
+/// How long sending on or programs may take where a delivery may take `delivery_time_max`.
+pub(crate) fn part_of(delivery_time_max: Duration, most: Duration) -> Duration {
+    most.min(delivery_time_max / PARTS_OF_DELIVERY_TIME)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_is_time_for_the_disk_behind_all_else() {
+        let default = postroad_config::Mda::default().delivery_time_max;
+        assert_eq!(part_of(default, SUBMIT_TIME_MAX), SUBMIT_TIME_MAX);
+        for seconds in [1, 3, 60, 90, 180, 1_000] {
+            let all = Duration::from_secs(seconds);
+            let parts = part_of(all, SUBMIT_TIME_MAX) + part_of(all, PROGRAMS_TIME_MAX);
+            assert!(parts <= all * 2 / 3, "{seconds}");
+        }
+    }
+}

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use postroad_protocol::address::ReversePath;
 
+use super::personality::LeftBehind;
 use crate::letter::{self, Header, Shape};
 use crate::mailbox::MissingMailbox;
 
@@ -35,6 +36,8 @@ pub struct Call {
     pub letter: Option<PathBuf>,
     /// Fields that are added to its header.
     pub fields: Vec<AddedField>,
+    /// Rules in the user's home that aren't ours to follow, and not to be forgotten either.
+    pub left_behind: Option<LeftBehind>,
 }
 
 /// What becomes of a letter for a folder that isn't there.

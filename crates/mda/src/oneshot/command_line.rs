@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use super::call::{AddedField, Call, MissingFolder};
 use super::flags::{Flag, Meaning, NamedWhat, What};
 use super::personality::Personality;
+use crate::limits;
 use crate::mailbox::MissingMailbox;
 
 /// What the caller wants.
@@ -18,6 +19,8 @@ use crate::mailbox::MissingMailbox;
 pub enum Wanted {
     /// One letter filed.
     Delivery(Box<Call>),
+    /// One letter filed for each of several users.
+    Deliveries(Box<Call>, Vec<String>),
     /// LMTP on standard input and output, by these settings.
     Lmtp(Option<PathBuf>),
     /// Told what the flags are.
@@ -109,6 +112,8 @@ struct Reading {
     instead: Option<Wanted>,
     /// Words that are no flags, nor values of some.
     operands: Vec<OsString>,
+    /// Users behind the first.
+    more_users: Vec<String>,
     /// No flag follows any more.
     ended: bool,
 }
@@ -121,6 +126,7 @@ impl Reading {
             r: None,
             instead: None,
             operands: Vec::new(),
+            more_users: Vec::new(),
             ended: false,
         }
     }
@@ -311,16 +317,31 @@ impl Reading {
             (r, Some(_)) => self.call.final_recipient = r,
             (r, None) => self.call.sender = r,
         }
-        Ok(Wanted::Delivery(Box::new(self.call)))
+        self.call.left_behind = self.personality.rules_file();
+        match (self.call.user.take(), self.more_users) {
+            (Some(first), more) if !more.is_empty() => {
+                let users = std::iter::once(first).chain(more).collect();
+                Ok(Wanted::Deliveries(Box::new(self.call), users))
+            }
+            (user, _) => {
+                self.call.user = user;
+                Ok(Wanted::Delivery(Box::new(self.call)))
+            }
+        }
     }
 
     fn operands_of_procmail(&mut self) -> Result<(), Misuse> {
         let operands = std::mem::take(&mut self.operands);
-        if let (Some(user), Some(second)) = (&self.call.user, operands.first()) {
-            return Err(self.misuse(format!(
-                "-d {user:?} {second:?}: all that follows -d are recipients, and one exit code can't answer for \
-                 several: put -d last, and have one called for each"
-            )));
+        if self.call.user.is_some() {
+            let users = operands.iter().map(|word| word.to_string_lossy().into_owned());
+            self.more_users = users.collect();
+            return match self.more_users.len() < limits::ONE_SHOT_USERS_MAX {
+                true => Ok(()),
+                false => Err(self.misuse(format!(
+                    "more than {} recipients behind -d: use LMTP",
+                    limits::ONE_SHOT_USERS_MAX
+                ))),
+            };
         }
         for word in operands {
             match word.as_bytes().contains(&b'=') {

@@ -208,7 +208,7 @@ impl Delivery<'_> {
 pub(super) fn rules(recipient: &Recipient, config: &Config, settings: SettingsFrom) -> Rules {
     let submitter = match (settings, &config.mda.submit) {
         (SettingsFrom::Nowhere, Submit::Mta) if !config.mta.socket.exists() => {
-            Submitter::program(PathBuf::from(SENDMAIL), &config.hostname)
+            Submitter::program(PathBuf::from(SENDMAIL), config)
         }
         _ => Submitter::new(config),
     };

@@ -142,8 +142,8 @@ const PROCMAIL: &[Flag] = &[
         b'd',
         Some("RECIPIENT"),
         Meaning::User,
-        "the user whose mailbox it is; the last flag, as all that follows are recipients, and more than one is \
-         refused: one exit code can't answer for several (take `m` out of sendmail's F=, or use LMTP)",
+        "the user whose mailbox it is; the last flag, as all that follows are recipients. Each has a delivery of its \
+         own: 75 where one is to be tried later (by its queue id, who has the letter isn't given it twice), else the worst code",
     ),
     refused(
         b'm',

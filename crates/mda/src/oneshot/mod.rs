@@ -34,6 +34,7 @@ mod personality;
 mod recipient;
 mod refilter;
 mod second_process;
+mod several;
 mod signals;
 mod watch;
 
@@ -41,10 +42,11 @@ pub use call::{AddedField, Call, Environment, MissingFolder};
 pub use command_line::{Misuse, Wanted, read as read_command_line};
 use delivery::Delivery;
 pub(crate) use input::Input;
-pub use personality::Personality;
+pub use personality::{LeftBehind, Personality};
 use recipient::{Recipient, SettingsFrom};
 pub use refilter::{Mode, Refilter, Refiltered, refilter};
 pub use second_process::by_second_process;
+pub use several::{Ended, for_each};
 use signals::Signals;
 use watch::{Clock, within};
 

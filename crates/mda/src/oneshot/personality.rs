@@ -16,6 +16,15 @@ pub enum Personality {
     Maildrop,
 }
 
+/// Rules of the program whose place we take: its users count on them until they have rules of ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LeftBehind {
+    /// The file, in a home.
+    pub(super) name: &'static str,
+    /// What `postroad-mda import` calls them.
+    pub(super) language: &'static str,
+}
+
 impl Personality {
     /// All of them.
     pub const ALL: [Self; 4] = [Self::Postroad, Self::Procmail, Self::DovecotLda, Self::Maildrop];
@@ -27,6 +36,15 @@ impl Personality {
             Self::Procmail => "procmail",
             Self::DovecotLda => "dovecot-lda",
             Self::Maildrop => "maildrop",
+        }
+    }
+
+    /// The file in a home that its own rules are in.
+    pub(super) const fn rules_file(self) -> Option<LeftBehind> {
+        match self {
+            Self::Postroad | Self::DovecotLda => None,
+            Self::Procmail => Some(LeftBehind { name: ".procmailrc", language: "procmail" }),
+            Self::Maildrop => Some(LeftBehind { name: ".mailfilter", language: "mailfilter" }),
         }
     }
 

@@ -9,6 +9,7 @@
 //! Which of the two a user of the host has: [`mailbox::of_host_user`].
 
 use std::cell::LazyCell;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use postroad_accounts::{Accounts, Directory, QuotaRule, Resolution, Sources, UserName};
@@ -20,9 +21,13 @@ use postroad_store::{FolderName, Maildir};
 
 use super::call::{Call, Environment, MissingFolder};
 use super::host_user;
+use super::personality::LeftBehind;
 use crate::events::Chain;
 use crate::mailbox::Habits;
 use crate::{mailbox, replies};
+
+/// A user's rules, in a home.
+const OUR_SCRIPT: &str = ".postroad.sieve";
 
 /// Where a letter goes.
 #[derive(Debug)]
@@ -53,7 +58,7 @@ struct Found {
 impl Found {
     fn in_home(home: &Path, user: String, habits: Habits<'_>) -> Self {
         // The second is where Dovecot has it.
-        let scripts = [".postroad.sieve", ".dovecot.sieve"].map(|name| home.join(name)).to_vec();
+        let scripts = [OUR_SCRIPT, ".dovecot.sieve"].map(|name| home.join(name)).to_vec();
         let maildir = mailbox::of_host_user(home, &user, habits);
         let (quota, home) = (QuotaRule::default(), Some(home.to_owned()));
         Self { maildir, user, scripts, quota, home }
@@ -72,6 +77,9 @@ pub(super) fn find(
         (Some(user), SettingsFrom::File) => of_ours(user, config)?,
         (Some(user), SettingsFrom::Nowhere) => of_host_user(user, call, environment)?,
     };
+    if let Some(home) = &home {
+        is_in_order(home)?;
+    }
     if let Some(rules) = &call.rules {
         // Without them the letter would go where it shouldn't.
         if !rules.is_file() {
@@ -79,9 +87,47 @@ pub(super) fn find(
             return Err(replies::misconfigured(&text));
         }
         scripts = vec![rules.clone()];
+    } else if let (Some(home), Some(theirs)) = (&home, call.left_behind) {
+        no_rules_are_forgotten(home, theirs, &scripts)?;
     }
     let address = address(call, environment, config, &user)?;
     Ok(Recipient { maildir, address, user, scripts, quota, home })
+}
+
+/// Row M04. A home that isn't there is mostly one that isn't mounted: nobody's mail is to lie below the mount. In one
+/// that others can write to they may put a mailbox of theirs in the place of the user's, and by the sticky bit a user
+/// says "wait", as with qmail.
+fn is_in_order(home: &Path) -> Result<(), Reply> {
+    let why = match std::fs::metadata(home) {
+        Err(error) => format!("{error}; is it mounted?"),
+        Ok(metadata) if !metadata.is_dir() => "it is no directory".to_owned(),
+        Ok(metadata) if metadata.mode() & 0o1000 != 0 => {
+            "it is sticky, which says \"wait\"; chmod -t it".to_owned()
+        }
+        Ok(metadata) if metadata.mode() & 0o002 != 0 => {
+            "everybody can write to it; chmod o-w it".to_owned()
+        }
+        Ok(_) => return Ok(()),
+    };
+    Err(replies::misconfigured(&format!("the home {} is not in order: {why}", home.display())))
+}
+
+/// Who swaps the program counts on users' rules: a letter that would go elsewhere without them waits, until they are
+/// rules of ours.
+fn no_rules_are_forgotten(home: &Path, theirs: LeftBehind, ours: &[PathBuf]) -> Result<(), Reply> {
+    let file = home.join(theirs.name);
+    // Whether it can be read is asked where it is imported; what is empty says nothing.
+    let is_there = file.symlink_metadata().is_ok_and(|metadata| metadata.len() > 0);
+    if !is_there || ours.iter().any(|script| script.symlink_metadata().is_ok()) {
+        return Ok(());
+    }
+    let (language, script) = (theirs.language, home.join(OUR_SCRIPT));
+    Err(replies::misconfigured(&format!(
+        "the rules in {file} are not ours: \"postroad-mda import {language} {file} --output {script}\" writes them as \
+         Sieve; with an empty {script} all goes to the inbox",
+        file = file.display(),
+        script = script.display(),
+    )))
 }
 
 /// Whether there is a file of settings.

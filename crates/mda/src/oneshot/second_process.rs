@@ -24,22 +24,28 @@ pub fn by_second_process(mut delivery: Command) -> Result<Exit, Verdict> {
         .map_err(|error| later(&format!("cannot hear of the delivery's end: {error}")))?;
     let mut child =
         delivery.spawn().map_err(|error| later(&format!("cannot start the delivery: {error}")))?;
-    // Who asks us to end means the delivery, which says how it did. Without this it just goes on.
-    if let Ok(process) = pidfd_open(Pid::from_child(&child), PidfdFlags::empty()) {
-        let _ = std::thread::Builder::new().name("signals".into()).spawn(move || {
-            while signals.wait().is_ok() {
-                // It may have ended in this moment.
-                let _ = pidfd_send_signal(&process, Signal::TERM);
-            }
-        });
-    }
+    hand_on_signals(signals, [Pid::from_child(&child)]);
     let status =
         child.wait().map_err(|error| later(&format!("cannot wait for the delivery: {error}")))?;
     ending(status).ok_or_else(|| later(&format!("The delivery was ended by {status}")))
 }
 
+/// Who asks us to end means the deliveries, which say how they did. Without this they just go on.
+pub(super) fn hand_on_signals(signals: Signals, deliveries: impl IntoIterator<Item = Pid>) {
+    let opened = deliveries.into_iter().map(|pid| pidfd_open(pid, PidfdFlags::empty()));
+    let processes: Vec<_> = opened.flatten().collect();
+    let _ = std::thread::Builder::new().name("signals".into()).spawn(move || {
+        while signals.wait().is_ok() {
+            for process in &processes {
+                // It may have ended in this moment.
+                let _ = pidfd_send_signal(process, Signal::TERM);
+            }
+        }
+    });
+}
+
 /// Only what a delivery says is believed.
-fn ending(status: ExitStatus) -> Option<Exit> {
+pub(super) fn ending(status: ExitStatus) -> Option<Exit> {
     let ends = [Exit::Filed, Exit::NoUser, Exit::TryLater, Exit::Refused];
     ends.into_iter().find(|exit| status.code() == Some(exit.code().into()))
 }

@@ -106,7 +106,7 @@ impl ProgramFolder {
             path: path.cloned(),
             missing: "[mda] programs names no folder of programs",
             home: PathBuf::from("/"),
-            time_max: limits::PROGRAMS_TIME_MAX.min(config.mda.delivery_time_max / 2),
+            time_max: limits::part_of(config.mda.delivery_time_max, limits::PROGRAMS_TIME_MAX),
             output_max: usize::try_from(config.mda.message_size_max).unwrap_or(usize::MAX),
             under_way: AtomicUsize::new(0),
         }

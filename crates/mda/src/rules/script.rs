@@ -311,6 +311,8 @@ mod tests {
         let fifo = rustix::fs::FileType::Fifo;
         rustix::fs::mknodat(rustix::fs::CWD, place.path("a.sieve"), fifo, 0o600.into(), 0).unwrap();
         place.is_unsafe("not a file");
+        let device = place.scripts.find(&["/dev/null".into()], place.dir.path()).unwrap_err();
+        assert!(device.to_string().contains("not a file"), "{device}");
     }
 
     #[test]

@@ -6,7 +6,7 @@
 
 use std::path::PathBuf;
 use std::sync::atomic::AtomicUsize;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use postroad_config::{Config, Submit};
@@ -70,6 +70,7 @@ pub(crate) struct Submitter {
     way: Way,
     /// What we call ourselves.
     name: String,
+    time_max: Duration,
     under_way: AtomicUsize,
 }
 
@@ -90,16 +91,17 @@ impl Submitter {
             }
             Submit::Sendmail(path) => Way::Program(path.clone()),
         };
-        Self::by(way, &config.hostname)
+        Self::by(way, config)
     }
 
     /// Through a program that takes letters as sendmail does: for callers without settings of ours.
-    pub(crate) fn program(program: PathBuf, hostname: &str) -> Self {
-        Self::by(Way::Program(program), hostname)
+    pub(crate) fn program(program: PathBuf, config: &Config) -> Self {
+        Self::by(Way::Program(program), config)
     }
 
-    fn by(way: Way, hostname: &str) -> Self {
-        Self { way, name: hostname.to_owned(), under_way: AtomicUsize::new(0) }
+    fn by(way: Way, config: &Config) -> Self {
+        let time_max = limits::part_of(config.mda.delivery_time_max, limits::SUBMIT_TIME_MAX);
+        Self { way, name: config.hostname.clone(), time_max, under_way: AtomicUsize::new(0) }
     }
 
     /// Whether letters leave through a program.
@@ -114,7 +116,7 @@ impl Submitter {
         }
         let _permit =
             Permit::take(&self.under_way, limits::SUBMITS_MAX).map_err(SubmitError::Busy)?;
-        let deadline = Instant::now() + limits::SUBMIT_TIME_MAX;
+        let deadline = Instant::now() + self.time_max;
         match &self.way {
             Way::Smtp(server) => smtp::send(server, &self.name, letters, deadline),
             Way::Program(program) => {

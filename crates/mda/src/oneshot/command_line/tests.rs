@@ -8,6 +8,7 @@ fn read_as(personality: Personality, words: &[&str]) -> Result<Wanted, Misuse> {
 fn shown(wanted: &Wanted) -> String {
     let call = match wanted {
         Wanted::Delivery(call) => call,
+        Wanted::Deliveries(_, users) => return format!("users={}", users.join(" ")),
         Wanted::Lmtp(None) => return "lmtp".to_owned(),
         Wanted::Lmtp(Some(config)) => return format!("lmtp config={}", config.display()),
         Wanted::Help(personality) => return format!("help={}", personality.name()),
@@ -83,6 +84,7 @@ fn procmails() {
             (&["-f", "b@x.example", "-f", "-"], ""),
             (&["-poYt", "-fb@x.example"], "sender=b@x.example"),
             (&["VERBOSE=on", "x=y z"], ""),
+            (&["-Y", "-d", "alice", "bob", "-t"], "users=alice bob -t"),
             (&["/etc/one.sieve", "A=b", "/etc/two"], "rules=/etc/one.sieve"),
             (&["-z"], "lmtp"),
             (&["-v"], "version"),
@@ -196,13 +198,8 @@ fn words_of_others_that_can_t_be_followed() {
         ),
         (
             Procmail,
-            &["-d", "alice", "bob"],
-            "procmail: -d \"alice\" \"bob\": all that follows -d are recipients",
-        ),
-        (
-            Procmail,
-            &["-d", "alice", "-t"],
-            "procmail: -d \"alice\" \"-t\": all that follows -d are recipients",
+            &[&["-d"][..], &["x"; limits::ONE_SHOT_USERS_MAX + 1]].concat(),
+            "procmail: more than 100 recipients behind -d: use LMTP",
         ),
         (
             DovecotLda,
@@ -247,12 +244,7 @@ fn refused(cases: &[(Personality, &[&str], &str)]) {
 #[test]
 fn every_flag_of_the_tables_is_read_as_they_say() {
     for personality in Personality::ALL {
-        let missing_mailbox = match personality {
-            Personality::Procmail => MissingMailbox::File,
-            _ => MissingMailbox::Maildir,
-        };
-        let nothing = Call { missing_mailbox, ..Call::default() };
-        let nothing = Ok(Wanted::Delivery(Box::new(nothing)));
+        let without = read_as(personality, &[]);
         for flag in personality.flags() {
             let letter = format!("-{}", char::from(flag.letter));
             let words: &[&str] = match flag.value {
@@ -264,10 +256,10 @@ fn every_flag_of_the_tables_is_read_as_they_say() {
                 // Dovecot's are told apart by their names.
                 What::Done(Meaning::Named) => assert!(read.is_err()),
                 What::Done(_) => {
-                    assert_ne!(read, nothing, "{words:?}");
+                    assert_ne!(read, without, "{words:?}");
                     assert!(read.is_ok(), "{words:?}");
                 }
-                What::NoEffect => assert_eq!(read, nothing, "{words:?}"),
+                What::NoEffect => assert_eq!(read, without, "{words:?}"),
                 What::Refused => {
                     let said = read.unwrap_err().to_string();
                     assert!(said.ends_with(flag.says), "{words:?}: {said}");
