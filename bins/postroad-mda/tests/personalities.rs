@@ -257,6 +257,11 @@ fn rules_of_the_program_before_are_not_forgotten() {
         place.write(&format!("home/{name}"), text);
         chown(home.join(name), uid, uid).unwrap();
     };
+    // Without one, procmail's users have theirs in a mailbox file.
+    for folder in ["Maildir", "Maildir/tmp", "Maildir/new", "Maildir/cur"] {
+        std::fs::create_dir(home.join(folder)).unwrap();
+        chown(home.join(folder), uid, uid).unwrap();
+    }
     let call = |program: &str, arguments: &[&str]| {
         let mut command = Command::new(BINARY);
         if let Some(uid) = uid {

@@ -13,7 +13,8 @@ mod place;
 
 /// What a letter to alice-lists@our.example from bob@x.example has in its environment.
 const VARIABLES: [(&str, &str); 8] = [
-    ("USER", "alice"),
+    // Nobody has a mailbox file under that name.
+    ("USER", "postroad-nobody"),
     ("SENDER", "bob@x.example"),
     ("RECIPIENT", "alice-lists@our.example"),
     ("LOCAL", "alice-lists"),
