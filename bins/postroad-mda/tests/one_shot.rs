@@ -158,6 +158,39 @@ fn the_caller_s_own_mailbox_or_none_for_root() {
     }
 }
 
+#[test] // As Postfix's `mailbox_command` names the user that it becomes.
+fn the_caller_s_own_name_is_known_beside_our_users() {
+    use std::os::unix::fs::chown;
+    use std::os::unix::process::CommandExt as _;
+    let place = Place::new();
+    let home = place.path("home");
+    std::fs::create_dir(&home).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_postroad-mda"));
+    let caller = match rustix::process::geteuid().is_root() {
+        true => {
+            for path in
+                [place.dir.path(), &home, &place.path("postroad.toml"), &place.path("users")]
+            {
+                chown(path, Some(65_534), Some(65_534)).unwrap();
+            }
+            command.uid(65_534).gid(65_534);
+            "nobody".to_owned()
+        }
+        false => String::from_utf8(Command::new("id").arg("-un").output().unwrap().stdout).unwrap(),
+    };
+    command.env_clear().env("HOME", &home).arg("--config").arg(place.path("postroad.toml"));
+    command.args(["-d", caller.trim()]).stdin(Stdio::null());
+    match command.output() {
+        Ok(output) => {
+            Called(output).ends(0, "");
+            assert_eq!(place.letters("home/Maildir").len(), 1);
+        }
+        // The tree is where nobody else may look.
+        Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::PermissionDenied),
+    }
+    Place::new().call(&["-d", "nobody-at-all"]).ends(67, "5.1.1");
+}
+
 #[test] // As Postfix calls for root's mail: as `default_privs`, with root's variables.
 fn for_root_as_nobody_it_waits() {
     use std::os::unix::process::CommandExt as _;

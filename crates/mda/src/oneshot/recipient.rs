@@ -4,6 +4,7 @@
 //! |---|---|---|---|
 //! | - | - | the caller's: `~/Maildir` or a mailbox file | `~/.postroad.sieve`, else `~/.dovecot.sieve` |
 //! | user | a file | `mda.maildir` and `mda.mbox` of that user of ours | `mda.sieve` of that user |
+//! | user | a file, where only the host knows the user, who calls | as without `-d` | as without `-d` |
 //! | user | none | that user's of the host, as the caller's | as the caller's |
 //!
 //! Which of the two a user of the host has: [`mailbox::of_host_user`].
@@ -74,7 +75,7 @@ pub(super) fn find(
 ) -> Result<Recipient, Reply> {
     let Found { maildir, user, mut scripts, quota, home } = match (&call.user, settings) {
         (None, _) => of_caller(call, environment)?,
-        (Some(user), SettingsFrom::File) => of_ours(user, config)?,
+        (Some(user), SettingsFrom::File) => of_ours(user, config, call, environment)?,
         (Some(user), SettingsFrom::Nowhere) => of_host_user(user, call, environment)?,
     };
     if let Some(home) = &home {
@@ -178,7 +179,12 @@ fn of_caller(call: &Call, environment: &Environment) -> Result<Found, Reply> {
     Ok(Found::in_home(&home, name.unwrap_or_else(|| format!("uid{uid}")), habits))
 }
 
-fn of_ours(user: &str, config: &Config) -> Result<Found, Reply> {
+fn of_ours(
+    user: &str,
+    config: &Config,
+    call: &Call,
+    environment: &Environment,
+) -> Result<Found, Reply> {
     let sources = Sources {
         users: config.accounts.users.clone(),
         aliases: config.accounts.aliases.clone(),
@@ -188,7 +194,13 @@ fn of_ours(user: &str, config: &Config) -> Result<Found, Reply> {
     let accounts = Accounts::open(sources)
         .map_err(|error| replies::misconfigured(&Chain(&error).to_string()))?;
     let directory = accounts.directory();
-    let user = named(&directory, user).ok_or_else(|| replies::unknown_to(&directory))?;
+    let Some(user) = named(&directory, user) else {
+        // Beside our users there are the host's: when they call, their own name is theirs.
+        return match is_caller(user)? {
+            true => of_caller(call, environment),
+            false => Err(replies::unknown_to(&directory)),
+        };
+    };
     let maildir = mailbox::of_user(&config.mda, &user);
     if postroad_host::caller() == 0 {
         let file = maildir.inbox_file().filter(|file| file.exists());
@@ -197,6 +209,13 @@ fn of_ours(user: &str, config: &Config) -> Result<Found, Reply> {
     let scripts = config.mda.sieve_of(user.as_str()).into_iter().collect();
     let quota = directory.quota(user.as_str());
     Ok(Found { maildir, user: user.as_str().to_owned(), scripts, quota, home: None })
+}
+
+/// Whether that is the name, with or without a domain, that the host knows us by.
+fn is_caller(text: &str) -> Result<bool, Reply> {
+    let name = text.split('@').next().unwrap_or_default();
+    let caller = host_user::by_uid(postroad_host::caller())?;
+    Ok(caller.is_some_and(|caller| caller.name == name))
 }
 
 /// `alice`, `alice@our.example`, `alice+lists@our.example`.
