@@ -199,10 +199,16 @@ impl Host {
         Ok(true)
     }
 
-    /// Starts our LMTP server, and waits until it takes connections.
-    pub(crate) fn serve(&mut self) -> Result<()> {
+    /// Gives all that is ours to the user that our server runs as.
+    pub(crate) fn belongs_to_agent(&self) -> Result<()> {
         let postroad = Stage::user(AGENT)?.id.to_string();
         run(std::process::Command::new("chown").arg("-R").arg(&postroad).arg(self.site.path("")))?;
+        Ok(())
+    }
+
+    /// Starts our LMTP server, and waits until it takes connections.
+    pub(crate) fn serve(&mut self) -> Result<()> {
+        self.belongs_to_agent()?;
         let mut server =
             self.site.agent_by(self.stage.command_as(AGENT, "env")?, "postroad-mda")?;
         let (lmtp, socket) = (self.site.lmtp, self.site.path("run/lmtp.sock"));

@@ -55,6 +55,8 @@ pub(crate) struct Way {
     pub(crate) stranger: Stranger,
     /// It makes "try later" of a refusal.
     pub(crate) never_refuses: bool,
+    /// Nobody can have ours panic for one user alone: it isn't told for whom it is called.
+    pub(crate) never_panics: bool,
     /// The transfer agent keeps the reason why a letter is put off to itself.
     pub(crate) is_tacit: bool,
 }
@@ -89,6 +91,7 @@ pub(crate) fn check(host: &mut Host, mta: &dyn Mta, way: Way) -> Result<()> {
         .iter()
         .map(|(user, becomes)| (*user, way.becomes(user, *becomes)))
         .filter(|(user, _)| !matches!((user, way.stranger), (&"stranger", Stranger::TurnedAway)))
+        .filter(|(user, _)| *user != "panic" || !way.never_panics)
         .partition(|(user, _)| *user == "killed" || (way.is_lmtp && *user == "panic"));
     let table = [&at_first[..], &later[..]].concat();
     if matches!(way.stranger, Stranger::TurnedAway) {

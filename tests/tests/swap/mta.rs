@@ -110,8 +110,8 @@ impl Mta for Sendmail {
     }
 
     fn puts_off(&self) -> &'static str {
-        // "Deferred: local mailer exited with …", or "mailer local died with signal 9".
-        "mailer "
+        // "(Deferred: local mailer exited with …)", "(mailer local died with signal 9)", "(451 4.2.0 …)".
+        " ("
     }
 
     fn queue(&self, stage: &Stage) -> Result<String> {

@@ -120,9 +120,19 @@ fn sendmail_by_a_program_that_becomes_the_user() -> Result<()> {
     by_sendmail(&mut host, "as-user")
 }
 
+#[test]
+fn sendmail_by_lmtp_on_standard_input() -> Result<()> {
+    let Some(mut host) = Host::set_up(Packages::Sendmail, Owner::Agent)? else { return Ok(()) };
+    host.belongs_to_agent()?;
+    by_sendmail_so(&mut host, "lmtp", Way { never_panics: true, ..Way::default() })
+}
+
 fn by_sendmail(host: &mut Host, way: &str) -> Result<()> {
-    let lines = lines::of(host, "sendmail.md", &format!("sendmail.mc {way}"))?;
+    by_sendmail_so(host, way, Way::default())
+}
+
+fn by_sendmail_so(host: &mut Host, name: &str, way: Way) -> Result<()> {
+    let lines = lines::of(host, "sendmail.md", &format!("sendmail.mc {name}"))?;
     let sendmail = Sendmail::start(&host.stage, DOMAIN, &lines)?;
-    let way = Way { stranger: Stranger::TurnedAway, is_tacit: true, ..Way::default() };
-    check(host, &sendmail, way)
+    check(host, &sendmail, Way { stranger: Stranger::TurnedAway, is_tacit: true, ..way })
 }
