@@ -13,11 +13,11 @@
 //!
 //! | it | is | for `pipe` |
 //! |---|---|---|
-//! | exits with 0 | [`Verdict::Taken`] | the letter is the program's |
-//! | exits with 75 (`EX_TEMPFAIL`) or 111 (qmail's), is ended by a signal, takes too long | [`Verdict::Later`] | nothing is kept, and all of it comes again |
-//! | cannot be started for want of memory, processes, … | [`Verdict::Later`] | the same |
-//! | exits with anything else, 64 to 78, 99, 100 and 126, 127 too | [`Verdict::Never`] | the letter is in the inbox, the log says why |
-//! | cannot be started as it is (no program, no permission) | [`Verdict::Never`] | the same |
+//! | exits with 0 | `Verdict::Taken` | the letter is the program's |
+//! | exits with 75 (`EX_TEMPFAIL`) or 111 (qmail's), is ended by a signal, takes too long | `Verdict::Later` | nothing is kept, and all of it comes again |
+//! | cannot be started for want of memory, processes, … | `Verdict::Later` | the same |
+//! | exits with anything else, 64 to 78, 99, 100 and 126, 127 too | `Verdict::Never` | the letter is in the inbox, the log says why |
+//! | cannot be started as it is (no program, no permission) | `Verdict::Never` | the same |
 //!
 //! Postfix and qmail bounce where we keep: no sender hears of a program that its user broke. qmail's 99 means
 //! "taken, and stop", which a program that knows nothing of qmail doesn't mean.
