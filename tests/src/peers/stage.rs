@@ -54,17 +54,23 @@ pub struct Stage {
     mounts: Option<PathBuf>,
 }
 
+/// Debian's group `mail`.
+const MAIL_GROUP: u32 = 8;
+
 impl Stage {
     pub(super) fn new(tree: PathBuf) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("postroad-stage-").tempdir()?;
         // Peers drop their rights, and must still reach what is theirs.
         fs::set_permissions(folder.path(), Permissions::from_mode(0o755))?;
         let stage = Self { folder, tree, mounts: None };
-        for name in ["etc", "usr/bin", "usr/sbin", "home", "log"] {
+        for name in ["etc", "usr/bin", "usr/sbin", "home", "log", "mail"] {
             fs::create_dir_all(stage.path(name))?;
         }
         stage.write("enter.sh", include_str!("enter.sh"))?;
         if geteuid().is_root() {
+            // As Debian has /var/mail.
+            chown(stage.path("mail"), None, Some(MAIL_GROUP))?;
+            fs::set_permissions(stage.path("mail"), Permissions::from_mode(0o2775))?;
             stage.add_users()?;
         }
         Ok(stage)
