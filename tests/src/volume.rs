@@ -81,22 +81,29 @@ impl Volume {
     ///
     /// When it can't be mounted there.
     pub fn mount_at(&self, relative: &str, place: &Path) -> Result<()> {
-        let folder = self.folder.path().join("mounted").join(relative);
-        run(self.operator().args(["mount", "--bind"]).arg(folder).arg(place))?;
+        let folder = self.mounted(relative);
+        run(self.inside().args(["mount", "--bind"]).arg(folder).arg(place))?;
         Ok(())
     }
 
     /// Whoever sees its mounts; a command follows.
-    fn operator(&self) -> Command {
-        let mut operator = Command::new("nsenter");
-        operator.arg(format!("--mount={}", self.mounts().display()));
-        operator
+    #[must_use]
+    pub fn inside(&self) -> Command {
+        let mut inside = Command::new("nsenter");
+        inside.arg(format!("--mount={}", self.mounts().display()));
+        inside
     }
 
     /// A path on it, the same after it was mounted again.
     #[must_use]
     pub fn path(&self, relative: &str) -> PathBuf {
         self.folder.path().join("volume").join(relative)
+    }
+
+    /// The same place for whoever is [`Volume::inside`]: a path without links.
+    #[must_use]
+    pub fn mounted(&self, relative: &str) -> PathBuf {
+        self.folder.path().join("mounted").join(relative)
     }
 
     /// Octets that are free.
@@ -190,7 +197,7 @@ impl Volume {
         // The kernel knows the old device by its error as long as files are open there: it gets another one.
         let script = "umount --lazy \"$1\" && { e2fsck -fp \"$0\" || [ $? = 1 ]; } && \
              device=$(losetup --find --show \"$0\") && mount \"$device\" \"$1\" && losetup --detach \"$device\"";
-        let mut operator = self.operator();
+        let mut operator = self.inside();
         operator.args(["sh", "-c", script]);
         run(operator.args(["image", "mounted"].map(|name| self.folder.path().join(name))))?;
         Ok(())

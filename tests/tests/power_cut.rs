@@ -5,7 +5,7 @@
 
 use std::fs;
 use std::io::Write as _;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -148,13 +148,15 @@ fn f02_the_delivery_agent_keeps_its_promises_through_a_real_power_cut() -> Resul
     let _alone = heavy()?;
     let mut chance = Chance::new();
     fs::create_dir(volume.path("mail"))?;
-    let mda = format!("maildir = \"{}/{{user}}\"\n", volume.path("mail").display());
+    let mda = format!("maildir = \"{}/{{user}}\"\n", volume.mounted("mail").display());
     let site = Site::new(&Settings { mda, ..Settings::default() })?;
     let cuts = rounds(CUTS, 3);
     let mut account = Account::default();
     let mut lost = 0;
     for cut in 1..=cuts {
-        let mut mda = site.mda()?;
+        // Where the volume has a path that no link is on, as the delivery agent wants it.
+        let mut mda = site.agent_by(volume.inside(), "postroad-mda")?;
+        mda.until("listened", || TcpStream::connect(site.lmtp).is_ok())?;
         let witness = Witness::start(&volume)?;
         let load = Load::start(&stage, site.lmtp, Speak::Lmtp, "alice@our.test", SESSIONS)?;
         let goal = chance.up_to(BETWEEN_CUTS);

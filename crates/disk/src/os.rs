@@ -254,7 +254,18 @@ impl<D: OnWay> Disk for D {
     }
 
     fn resolve(&self, path: &Path) -> Result<PathBuf, DiskError> {
-        named("find", path, std::fs::canonicalize(path))
+        named("find", path, without_links(path))
+    }
+}
+
+/// The path without links, if there is one: what a link of /proc leads to (`/proc/PID/root`) may have no path here, and
+/// what the link reads would be another place.
+fn without_links(path: &Path) -> io::Result<PathBuf> {
+    let resolved = std::fs::canonicalize(path)?;
+    let (meant, found) = (rustix::fs::stat(path)?, rustix::fs::stat(&resolved)?);
+    match (meant.st_dev, meant.st_ino) == (found.st_dev, found.st_ino) {
+        true => Ok(resolved),
+        false => Err(io::Error::other("no path without links leads there: name the place itself")),
     }
 }
 
@@ -663,6 +674,15 @@ mod tests {
         assert!(NoLinks.read_dir(&at("link")).is_err() && NoLinks.sync_dir(&at("link")).is_err());
         assert!(NoLinks.stat(&by_link("file")).is_err());
         assert!(NoLinks.lock(&by_link("lock")).is_err() && NoLinks.volume(&at("link")).is_err());
+        // A file that is gone from its folder is where this link leads, and not where it says.
+        std::fs::write(at("gone"), "").unwrap();
+        let gone = std::fs::File::open(at("gone")).unwrap();
+        std::fs::remove_file(at("gone")).unwrap();
+        std::fs::write(at("gone (deleted)"), "").unwrap();
+        let number = std::os::fd::AsRawFd::as_raw_fd(&gone);
+        let error = NoLinks.resolve(Path::new(&format!("/proc/self/fd/{number}"))).unwrap_err();
+        assert!(error.source.to_string().contains("name the place itself"), "{error:?}");
+        std::fs::remove_file(at("gone (deleted)")).unwrap();
         let resolved = NoLinks.resolve(&by_link("file")).unwrap();
         assert_eq!(resolved, file("file"));
         NoLinks.rename_noreplace(&resolved, &file("new")).unwrap();
