@@ -676,7 +676,7 @@ mod tests {
         assert!(NoLinks.lock(&by_link("lock")).is_err() && NoLinks.volume(&at("link")).is_err());
         // A file that is gone from its folder is where this link leads, and not where it says.
         std::fs::write(at("gone"), "").unwrap();
-        let gone = std::fs::File::open(at("gone")).unwrap();
+        let gone = File::open(at("gone")).unwrap();
         std::fs::remove_file(at("gone")).unwrap();
         std::fs::write(at("gone (deleted)"), "").unwrap();
         let number = std::os::fd::AsRawFd::as_raw_fd(&gone);
