@@ -415,15 +415,6 @@ fn flags_are_kept_as_fields() {
 /// How many letters each of the others delivers below.
 const EACH: usize = 25;
 
-/// Delivers as one process of several would; other tests are in none of them.
-#[test]
-#[ignore = "run by the test below, as a process of its own"]
-fn as_a_process_of_its_own() {
-    let path = PathBuf::from(std::env::var_os("MAILBOX").unwrap());
-    let number: usize = std::env::var("NUMBER").unwrap().parse().unwrap();
-    deliver_by_threads(&path, number);
-}
-
 /// Eight threads, one courier.
 fn deliver_by_threads(path: &Path, number: usize) {
     let courier = Courier::new(Arc::new(OsDisk), "host");
@@ -443,6 +434,12 @@ fn deliver_by_threads(path: &Path, number: usize) {
 #[test]
 fn m14_threads_and_processes_and_pythons_mailbox_never_interleave() {
     const PROCESSES: usize = 4;
+    const THIS: &str = "m14_threads_and_processes_and_pythons_mailbox_never_interleave";
+    // One of the processes that it starts below.
+    if let Some(number) = std::env::var_os("POSTROAD_TEST_PROCESS") {
+        let path = PathBuf::from(std::env::var_os("POSTROAD_TEST_MAILBOX").unwrap());
+        return deliver_by_threads(&path, number.to_str().unwrap().parse().unwrap());
+    }
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("alice");
     // Locks as mutt and procmail do: fcntl, and a dot lock.
@@ -464,9 +461,9 @@ fn m14_threads_and_processes_and_pythons_mailbox_never_interleave() {
         || std::process::Command::new("python3").arg("-c").arg(script).arg(&path).spawn().unwrap();
     let process = |number: usize| {
         std::process::Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "as_a_process_of_its_own", "--ignored", "--quiet"])
-            .env("MAILBOX", &path)
-            .env("NUMBER", number.to_string())
+            .args(["--exact", THIS, "--quiet"])
+            .env("POSTROAD_TEST_MAILBOX", &path)
+            .env("POSTROAD_TEST_PROCESS", number.to_string())
             .stdout(std::process::Stdio::null())
             .spawn()
             .unwrap()
