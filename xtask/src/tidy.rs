@@ -20,7 +20,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("disk", &[]),
     ("store", &["disk", "protocol"]),
     ("queue", &["disk", "protocol"]),
-    ("accounts", &["protocol"]),
+    ("accounts", &["protocol", "config"]),
     ("config", &["protocol"]),
     ("host", &[]),
     ("observe", &[]),

@@ -4,55 +4,22 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use std::io::Write as _;
 use std::path::Path;
-use std::process::{Child, ChildStdin, Command, Stdio};
 
-use place::{BINARY, Called, Place};
+use place::{Place, UnderWay};
 
 mod place;
 
-/// A delivery in whose letter more is to come.
-struct UnderWay {
-    child: Child,
-    letter: ChildStdin,
-}
-
-impl UnderWay {
-    /// Begins one for alice, whose letter is being read by now.
-    fn begin(place: &Place) -> Self {
-        let mut child = Command::new(BINARY)
-            .args(["-d", "alice"])
-            .env_clear()
-            .env("POSTROAD_CONFIG", place.path("postroad.toml"))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        // Longer than a pipe holds: when it is written, the beginning was read.
-        let mut letter = child.stdin.take().unwrap();
-        letter.write_all(b"A: b\n\n").unwrap();
-        letter.write_all(&vec![b'x'; 1 << 20]).unwrap();
-        Self { child, letter }
-    }
-
-    /// Of the thread that delivers; the first one only waits for signals.
-    fn status(&self, word: &str) -> String {
-        let tasks = format!("/proc/{}/task", self.child.id());
-        let task = std::fs::read_dir(tasks)
-            .unwrap()
-            .map(|task| task.unwrap().path())
-            .find(|task| std::fs::read_to_string(task.join("comm")).unwrap().trim() == "delivery");
-        let status = std::fs::read_to_string(task.unwrap().join("status")).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix(word)).unwrap();
-        line.trim().to_owned()
-    }
-
-    fn end(self) -> Called {
-        drop(self.letter);
-        Called(self.child.wait_with_output().unwrap())
-    }
+/// Of the thread that delivers; the first one only waits for signals.
+fn status(under_way: &UnderWay, word: &str) -> String {
+    let tasks = format!("/proc/{}/task", under_way.child.id());
+    let task = std::fs::read_dir(tasks)
+        .unwrap()
+        .map(|task| task.unwrap().path())
+        .find(|task| std::fs::read_to_string(task.join("comm")).unwrap().trim() == "delivery");
+    let status = std::fs::read_to_string(task.unwrap().join("status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix(word)).unwrap();
+    line.trim().to_owned()
 }
 
 /// Two folders change places, as their owner may have them.
@@ -113,7 +80,7 @@ fn m08_only_where_rules_may_run_programs_there_is_no_wall() {
     let place = Place::new();
     let wall = |place: &Place| {
         let delivery = UnderWay::begin(place);
-        let status = delivery.status("NoNewPrivs:");
+        let status = status(&delivery, "NoNewPrivs:");
         delivery.end().ends(0, "");
         status
     };

@@ -3,11 +3,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use std::io::Write as _;
 use std::os::unix::fs::MetadataExt as _;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use place::{BINARY, Called, LETTER, Place, call_by};
+use place::{BINARY, Called, LETTER, Place, UnderWay, call_by};
 
 mod place;
 
@@ -110,23 +109,11 @@ fn m08_a_watched_delivery_of_a_caller_that_ignores_the_ends_of_children() {
 fn m08_signals_that_mean_nothing_to_us_end_nothing() {
     use rustix::process::{Pid, Signal, kill_process};
     let place = Place::new();
-    let mut child = Command::new(BINARY)
-        .args(["-d", "alice"])
-        .env("POSTROAD_CONFIG", place.path("postroad.toml"))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    // Longer than a pipe holds: when it is written, the letter is being read.
-    let mut letter = child.stdin.take().unwrap();
-    letter.write_all(b"A: b\n\n").unwrap();
-    letter.write_all(&vec![b'x'; 1 << 20]).unwrap();
+    let under_way = UnderWay::begin(&place);
     for signal in [Signal::USR1, Signal::USR2, Signal::IO, Signal::CHILD, Signal::WINCH] {
-        kill_process(Pid::from_child(&child), signal).unwrap();
+        kill_process(Pid::from_child(&under_way.child), signal).unwrap();
     }
-    drop(letter);
-    Called(child.wait_with_output().unwrap()).ends(0, "");
+    under_way.end().ends(0, "");
 }
 
 #[test]

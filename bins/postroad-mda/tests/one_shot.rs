@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use place::{Called, LETTER, Place};
+use place::{Called, LETTER, Place, UnderWay};
 
 mod place;
 
@@ -312,20 +312,9 @@ fn a_signal_is_try_later() {
         Signal::VTALARM,
         Signal::PROF,
     ] {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_postroad-mda"))
-            .args(["--config", place.path("postroad.toml").to_str().unwrap(), "-d", "alice"])
-            .stdin(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        // Longer than a pipe holds: when it is written, the letter is being read.
-        let mut letter = child.stdin.take().unwrap();
-        letter.write_all(b"A: b\n\n").unwrap();
-        letter.write_all(&vec![b'x'; 1 << 20]).unwrap();
-        kill_process(Pid::from_child(&child), signal).unwrap();
-        let called = Called(child.wait_with_output().unwrap());
-        drop(letter);
-        called.ends(75, "4.3.0 ");
+        let under_way = UnderWay::begin(&place);
+        kill_process(Pid::from_child(&under_way.child), signal).unwrap();
+        under_way.wait_for_end().ends(75, "4.3.0 ");
     }
     assert!(place.letters("mail/alice").is_empty());
 }

@@ -15,6 +15,7 @@
 
 use std::path::PathBuf;
 
+use postroad_config::Config;
 use postroad_protocol::address::{Address, Domain};
 
 mod accounts;
@@ -45,6 +46,18 @@ pub struct Sources {
     pub domains: Vec<Domain>,
     /// Parts user and detail.
     pub detail_separator: char,
+}
+
+impl Sources {
+    /// As the settings have it.
+    pub fn of(config: &Config) -> Self {
+        Self {
+            users: config.accounts.users.clone(),
+            aliases: config.accounts.aliases.clone(),
+            domains: config.domains.clone(),
+            detail_separator: config.accounts.detail_separator,
+        }
+    }
 }
 
 /// Whose an address is.

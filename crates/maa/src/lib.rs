@@ -179,12 +179,7 @@ impl Maa {
         };
         let doors = pop3.into_iter().map(|listener| (Door::Pop3, listener));
         let doors = doors.chain(pop3s.into_iter().map(|listener| (Door::Pop3s, listener)));
-        let accounts = Accounts::open(Sources {
-            users: config.accounts.users.clone(),
-            aliases: config.accounts.aliases.clone(),
-            domains: config.domains.clone(),
-            detail_separator: config.accounts.detail_separator,
-        })?;
+        let accounts = Accounts::open(Sources::of(config))?;
         let journal = Journal::open(&config.trace.dir, "maa", config.trace.size_max)
             .map_err(|source| StartError::Trace { path: config.trace.dir.clone(), source })?;
         let maa = &config.maa;

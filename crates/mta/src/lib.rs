@@ -147,7 +147,7 @@ impl Mta {
         let doors = open_doors(&config, tls.as_ref(), &mut handed)?;
         let control =
             handed.take_or_bind_unix("control", &config.mta.control, CONTROL_SOCKET_MODE)?;
-        let accounts = Arc::new(Accounts::open(sources(&config))?);
+        let accounts = Arc::new(Accounts::open(Sources::of(&config))?);
         let journal = Journal::open(&config.trace.dir, "mta", config.trace.size_max)
             .map_err(|source| StartError::Trace { path: config.trace.dir.clone(), source })?;
         let (shard, guarantee) = open_queue(&config).await?;
@@ -272,15 +272,6 @@ async fn open_queue(config: &Config) -> Result<(Arc<dyn OwnedShard>, Guarantee),
     }
     let spool = Embedded::new(Arc::new(OsDisk), dir);
     Ok((spool.open(ShardId(0)).await?, spool.guarantee()))
-}
-
-fn sources(config: &Config) -> Sources {
-    Sources {
-        users: config.accounts.users.clone(),
-        aliases: config.accounts.aliases.clone(),
-        domains: config.domains.clone(),
-        detail_separator: config.accounts.detail_separator,
-    }
 }
 
 /// Our name: as configured, or the system's.

@@ -8,14 +8,14 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use postroad_accounts::AccountsError;
+use postroad_accounts::{AccountsError, Sources};
 use postroad_config::{Config, ConfigError, LogFormat};
 use postroad_net::process;
 use postroad_net::tls::{ServerTls, TlsError};
 use postroad_observe::log::{self, LogError};
 
+use crate::events;
 use crate::inbound::Inbound;
-use crate::{events, sources};
 
 /// Files that are neither client connections nor deliveries: queue segments, trace, log, sockets, name servers,
 /// and connections that are turned away.
@@ -90,7 +90,7 @@ impl Live {
         // First all that can fail …
         log::check_level(&config.log.level)?;
         let tls = server_tls(&config)?;
-        let accounts = old.accounts.prepare(sources(&config))?;
+        let accounts = old.accounts.prepare(Sources::of(&config))?;
         old.engine.reload(&config).map_err(ReloadError::Routes)?;
         // … then all that can't.
         log::set_level(&config.log.level)?;

@@ -12,7 +12,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Args;
-use postroad_accounts::Accounts;
+use postroad_accounts::{Accounts, Sources};
 use postroad_config::{Config, ConfigError, Loaded, Problem};
 use postroad_net::tls::{self, ServerTls};
 
@@ -165,7 +165,7 @@ impl<'l> Look<'l> {
 
     fn accounts(&mut self) {
         let config = &self.loaded.config;
-        match Accounts::open(crate::accounts_of(config)) {
+        match Accounts::open(Sources::of(config)) {
             Err(error) => self.error("accounts", chain(&error)),
             Ok(accounts) if accounts.directory().users().next().is_none() => {
                 self.warn("accounts", "nobody has a mailbox yet: postroad user add NAME");

@@ -28,16 +28,3 @@ mod status;
 mod trace;
 mod up;
 mod user;
-
-use postroad_accounts::Sources;
-use postroad_config::Config;
-
-/// Where the users and aliases of these settings are.
-fn accounts_of(config: &Config) -> Sources {
-    Sources {
-        users: config.accounts.users.clone(),
-        aliases: config.accounts.aliases.clone(),
-        domains: config.domains.clone(),
-        detail_separator: config.accounts.detail_separator,
-    }
-}

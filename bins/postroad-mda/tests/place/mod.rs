@@ -5,7 +5,7 @@
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, ChildStdin, Command, Output, Stdio};
 
 /// The program.
 pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_postroad-mda");
@@ -112,5 +112,45 @@ impl Called {
         assert_eq!(self.0.status.code(), Some(code), "{said}");
         assert!(said.lines().next().unwrap_or_default().starts_with(first_line), "{said}");
         assert!(self.0.stdout.is_empty());
+    }
+}
+
+/// A delivery in whose letter more is to come.
+pub(crate) struct UnderWay {
+    pub(crate) child: Child,
+    letter: ChildStdin,
+}
+
+impl UnderWay {
+    /// Begins one for alice, whose letter is being read by now.
+    pub(crate) fn begin(place: &Place) -> Self {
+        let mut child = Command::new(BINARY)
+            .args(["-d", "alice"])
+            .env_clear()
+            .env("POSTROAD_CONFIG", place.path("postroad.toml"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // Longer than a pipe holds: when it is written, the beginning was read.
+        let mut letter = child.stdin.take().unwrap();
+        letter.write_all(b"A: b\n\n").unwrap();
+        letter.write_all(&vec![b'x'; 1 << 20]).unwrap();
+        Self { child, letter }
+    }
+
+    /// Ends the letter.
+    pub(crate) fn end(self) -> Called {
+        drop(self.letter);
+        Called(self.child.wait_with_output().unwrap())
+    }
+
+    /// Waits for an end before the letter's.
+    pub(crate) fn wait_for_end(self) -> Called {
+        let Self { child, letter } = self;
+        let called = Called(child.wait_with_output().unwrap());
+        drop(letter);
+        called
     }
 }

@@ -182,12 +182,7 @@ impl Lmtp {
 
 impl Shared {
     fn new(config: Config, disk: Arc<dyn Disk>, shutdown: Shutdown) -> Result<Self, StartError> {
-        let accounts = Accounts::open(Sources {
-            users: config.accounts.users.clone(),
-            aliases: config.accounts.aliases.clone(),
-            domains: config.domains.clone(),
-            detail_separator: config.accounts.detail_separator,
-        })?;
+        let accounts = Accounts::open(Sources::of(&config))?;
         let trace = &config.trace;
         let journal = Journal::open(&trace.dir, "mda", trace.size_max)
             .map_err(|source| StartError::Trace { path: trace.dir.clone(), source })?;

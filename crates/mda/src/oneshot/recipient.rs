@@ -185,13 +185,7 @@ fn of_ours(
     call: &Call,
     environment: &Environment,
 ) -> Result<Found, Reply> {
-    let sources = Sources {
-        users: config.accounts.users.clone(),
-        aliases: config.accounts.aliases.clone(),
-        domains: config.domains.clone(),
-        detail_separator: config.accounts.detail_separator,
-    };
-    let accounts = Accounts::open(sources)
+    let accounts = Accounts::open(Sources::of(config))
         .map_err(|error| replies::misconfigured(&Chain(&error).to_string()))?;
     let directory = accounts.directory();
     let Some(user) = named(&directory, user) else {

@@ -24,12 +24,7 @@ pub struct Finding {
 /// # Errors
 /// Where the users can't be read.
 pub fn check_all(config: &Config) -> Result<Vec<Finding>, AccountsError> {
-    let accounts = Accounts::open(Sources {
-        users: config.accounts.users.clone(),
-        aliases: config.accounts.aliases.clone(),
-        domains: config.domains.clone(),
-        detail_separator: config.accounts.detail_separator,
-    })?;
+    let accounts = Accounts::open(Sources::of(config))?;
     let mut findings = programs(config);
     for user in accounts.directory().users() {
         let found = script(config, user).into_iter();

@@ -7,7 +7,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use postroad_accounts::Accounts;
+use postroad_accounts::{Accounts, Sources};
 use postroad_config::Config;
 use postroad_disk::OsDisk;
 use postroad_net::Io;
@@ -17,8 +17,8 @@ use tokio::net::UnixStream;
 
 use super::frames::Frames;
 use super::queue::{Deliveries, Desk, Shelf};
+use crate::events;
 use crate::outbound::Router;
-use crate::{events, sources};
 
 /// What ended the conversation before its time.
 #[derive(Debug, thiserror::Error)]
@@ -60,7 +60,7 @@ async fn desk_for(request: &Request, desk: Option<Desk>, config: &Config) -> Res
 
 fn new_desk(config: &Config, shelf: Shelf) -> Desk {
     // Without accounts or a route's password all but the next hops can be told.
-    let accounts = Accounts::open(sources(config)).map_err(|error| events::chain(&error));
+    let accounts = Accounts::open(Sources::of(config)).map_err(|error| events::chain(&error));
     let router = accounts.and_then(|accounts| {
         Router::new(config, Arc::new(accounts)).map_err(|error| format!("{error:#}"))
     });

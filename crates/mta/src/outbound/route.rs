@@ -289,12 +289,7 @@ mod tests {
             format!("data = \"{}\"\ndomains = [\"our.example\"]\n{routes}", dir.path().display());
         std::fs::write(&file, text).unwrap();
         let config = postroad_config::load(&file)?.config;
-        let sources = Sources {
-            users: config.accounts.users.clone(),
-            aliases: config.accounts.aliases.clone(),
-            domains: config.domains.clone(),
-            detail_separator: '+',
-        };
+        let sources = Sources::of(&config);
         Router::new(&config, Arc::new(Accounts::open(sources).unwrap()))
     }
 

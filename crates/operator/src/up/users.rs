@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use anyhow::{Context as _, Result};
-use postroad_accounts::{UserName, generate_password, users};
+use postroad_accounts::{Accounts, Sources, UserName, generate_password, users};
 use postroad_config::Config;
 
 use super::folder::{Folder, private_dir, sync_way_to};
@@ -73,7 +73,7 @@ fn password_file(name: &UserName) -> String {
 
 /// All users, with the passwords that still hold.
 fn known(folder: &Folder, config: &Config) -> Result<Known> {
-    let accounts = postroad_accounts::Accounts::open(crate::accounts_of(config))?;
+    let accounts = Accounts::open(Sources::of(config))?;
     let directory = accounts.directory();
     users::list(&config.accounts.users)?
         .into_iter()
