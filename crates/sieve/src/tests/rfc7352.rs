@@ -61,6 +61,37 @@ fn examples() {
     );
 }
 
+#[test] // Tests RFC 7352 §5.3; of its methods only "mailto:" is one here.
+fn one_notification_for_each_sender_and_subject() {
+    let by_sender = r#"require ["variables", "envelope", "enotify", "duplicate"];
+   if envelope :matches "from" "*" { set "sender" "${1}"; }
+   if header :matches "subject" "*" { set "subject" "${1}"; }
+   if not duplicate :seconds 1800 :uniqueid "${sender}"
+   {
+     notify :message "[SIEVE] ${sender}: ${subject}"
+       "mailto:user@im.example.com";
+   }"#;
+    let told = "notify user@im.example.com; keep";
+    assert_eq!(done(by_sender, &[ONE, "Subject: other\n\n"]), [told, "keep"]);
+    let by_both = r#"require ["variables", "envelope", "enotify", "duplicate"];
+   if envelope :matches "from" "*" { set "sender" "${1}"; }
+   if header :matches "subject" "*" { set "subject" "${1}"; }
+   # account for 'Re:' prefix
+   if string :comparator "i;ascii-casemap"
+     :matches "${subject}" "Re:*"
+   {
+     set "subject" "${1}";
+   }
+   if not duplicate :seconds 1800
+     :uniqueid "${sender} ${subject}"
+   {
+     notify :message "[SIEVE] ${sender}: ${subject}"
+       "mailto:user@im.example.com";
+   }"#;
+    let letters = ["Subject: re:a\n\n", "Subject: RE:a\n\n", "Subject: b\n\n"];
+    assert_eq!(done(by_both, &letters), [told, "keep", told]);
+}
+
 #[test] // Tests RFC 7352 §3.1 and §3.2.
 fn unique_ids() {
     for (first, second, is_same) in [
