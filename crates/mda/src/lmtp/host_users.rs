@@ -17,7 +17,7 @@ use tokio::time::timeout;
 
 use super::Shared;
 use super::delivery::Letter;
-use crate::programs::{self, How, Job, Output, Permit, with_lf};
+use crate::programs::{self, How, Job, Output, Permit, Program, with_lf};
 use crate::{events, limits, replies};
 
 const PROGRAM: &str = "postroad-as";
@@ -65,7 +65,7 @@ pub(super) fn file(
         ("EXTENSION", detail.unwrap_or_default()),
     ];
     let job = Job {
-        program: &program,
+        program: &Program::at(&program),
         arguments: vec![OsStr::new(name)],
         environment: &envelope.map(|(name, value)| (name, OsStr::new(value))),
         folder: Path::new("/"),

@@ -26,7 +26,7 @@ use std::ffi::OsStr;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
@@ -50,10 +50,26 @@ const OURSELVES: &str = "/proc/self/exe";
 /// What programs find others by.
 const PATH: &str = "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin";
 
+/// A program.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Program {
+    /// What it is called by. It may be a link, and some programs do what that says.
+    pub(crate) name: PathBuf,
+    /// The file that is executed: where the link led when it was looked at, and not where it leads by now.
+    pub(crate) file: PathBuf,
+}
+
+impl Program {
+    /// The one at that path, whatever it is.
+    pub(crate) fn at(path: &Path) -> Self {
+        Self { name: path.to_owned(), file: path.to_owned() }
+    }
+}
+
 /// A program that is to be run.
 #[derive(Debug)]
 pub(crate) struct Job<'a> {
-    pub(crate) program: &'a Path,
+    pub(crate) program: &'a Program,
     pub(crate) arguments: Vec<&'a OsStr>,
     /// All that is in its environment beside `PATH`.
     pub(crate) environment: &'a [(&'a str, &'a OsStr)],
@@ -136,7 +152,7 @@ pub(crate) fn run(job: &Job<'_>) -> io::Result<Ended> {
         .arg(WORD)
         .arg(time_left.as_millis().to_string())
         .args([way, &most.to_string()])
-        .arg(job.program)
+        .args([&job.program.file, &job.program.name])
         .args(&job.arguments)
         .env_clear()
         .env("PATH", PATH)

@@ -1,4 +1,4 @@
-//! The process between us and a program: `postroad-mda run-program MILLISECONDS beginning|whole OCTETS PROGRAM
+//! The process between us and a program: `postroad-mda run-program MILLISECONDS beginning|whole OCTETS FILE NAME
 //! [ARGUMENT]…`.
 //!
 //! Environment, folder and standard input are the program's already. It is the only thread of its process, so
@@ -18,7 +18,6 @@
 use std::ffi::OsString;
 use std::io::{self, PipeReader, Read as _, Write as _};
 use std::os::unix::process::CommandExt as _;
-use std::path::PathBuf;
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
@@ -27,7 +26,7 @@ use rustix::event::{PollFd, PollFlags};
 use rustix::process::{Pid, PidfdFlags, Resource, Rlimit, Signal, WaitOptions};
 
 use super::report::{self, Ended, How};
-use super::{Output, wait_for};
+use super::{Output, Program, wait_for};
 use crate::limits;
 
 /// Its own exit code where it was called wrongly or can't report.
@@ -37,7 +36,7 @@ const NO_REPORT: u8 = 2;
 struct Order {
     deadline: Instant,
     output: Output,
-    program: PathBuf,
+    program: Program,
     arguments: Vec<OsString>,
 }
 
@@ -53,7 +52,9 @@ impl Order {
             _ => return None,
         };
         let deadline = Instant::now() + Duration::from_millis(time);
-        Some(Self { deadline, output, program: words.next()?.into(), arguments: words.collect() })
+        let (file, name) = (words.next()?.into(), words.next()?.into());
+        let program = Program { name, file };
+        Some(Self { deadline, output, program, arguments: words.collect() })
     }
 }
 
@@ -101,7 +102,8 @@ fn watch(order: &Order) -> io::Result<Ended> {
 
     let (output, output_end) = io::pipe()?;
     let (said, said_end) = io::pipe()?;
-    let child = Command::new(&order.program)
+    let child = Command::new(&order.program.file)
+        .arg0(&order.program.name)
         .args(&order.arguments)
         // Not ours: it may send signals to all of its own.
         .process_group(0)

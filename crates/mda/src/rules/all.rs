@@ -71,7 +71,7 @@ fn programs(config: &Config) -> Vec<Finding> {
     };
     let mut wrong: Vec<String> = entries
         .flatten()
-        .filter_map(|entry| owners.check_program(&entry.path()).err())
+        .filter_map(|entry| owners.program(&entry.path()).err())
         .map(|error| not_run(&error))
         .collect();
     wrong.sort();

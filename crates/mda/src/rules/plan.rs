@@ -3,11 +3,11 @@
 //! Sieve names folders in any words, some of which can't be folders here, and asks for what can't be had for
 //! this letter. What is left over of its wishes is in the inbox: no letter is lost for a name.
 
-use std::path::PathBuf;
-
 use postroad_protocol::address::{Address, ReversePath};
 use postroad_sieve::{Action, Content, Create, Decision, Fcc, Filing, Memo, Origin, Outcome, Pipe};
 use postroad_store::{Flags, FolderName, StoreError};
+
+use crate::programs::Program;
 
 /// What is to be done with a letter: all of it, or nothing and "later".
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -74,7 +74,7 @@ pub(crate) struct Answer {
 /// Given to a program.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct PlannedPipe {
-    pub(crate) program: PathBuf,
+    pub(crate) program: Program,
     pub(crate) pipe: Pipe,
     /// Which rule wants it.
     pub(crate) by: String,
@@ -108,7 +108,7 @@ pub(crate) struct Ground<'a> {
     /// Finds the folder that is for something; the named one, where it is.
     pub(crate) folder_for: &'a FolderFor<'a>,
     /// Looks a program up, or says what is wrong with it.
-    pub(crate) program: &'a dyn Fn(&str) -> Result<PathBuf, String>,
+    pub(crate) program: &'a dyn Fn(&str) -> Result<Program, String>,
 }
 
 /// As [`postroad_store::Courier::folder_for`].
@@ -361,7 +361,7 @@ mod tests {
         let from = &ReversePath::parse(from).unwrap();
         let program = |name: &str| match name {
             "missing" => Err("there is no program".to_owned()),
-            name => Ok(PathBuf::from(name)),
+            name => Ok(Program::at(name.as_ref())),
         };
         let folder_for = |attribute: &str, _: Option<&FolderName>| {
             Ok((attribute == "\\Junk").then(|| FolderName::parse("Spam").unwrap()))
@@ -402,7 +402,7 @@ mod tests {
         });
         let pipes = plan.pipes.iter().map(|PlannedPipe { program, pipe, by }| {
             let kept = if pipe.kept.is_some() { ", else keep" } else { "" };
-            format!("pipe to {}{by}{kept}", program.display())
+            format!("pipe to {}{by}{kept}", program.name.display())
         });
         let refusal = plan.refusal.iter().map(|lines| format!("refuse: {}", lines.join(" / ")));
         let notes = plan.notes.iter().cloned();

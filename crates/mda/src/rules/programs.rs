@@ -22,7 +22,7 @@ use postroad_store::Draft;
 use super::Parcel;
 use super::trust::{Owners, Unusable};
 use crate::limits;
-use crate::programs::{self, Ended, Job, Output, Permit, Verdict, with_lf};
+use crate::programs::{self, Ended, Job, Output, Permit, Program, Verdict, with_lf};
 
 /// Where users of the host have them.
 const IN_HOME: &str = ".postroad/programs";
@@ -71,7 +71,7 @@ impl Pipes {
 /// A letter that is ready for a program.
 #[derive(Debug)]
 pub(super) struct Piping {
-    pub(super) program: PathBuf,
+    pub(super) program: Program,
     pub(super) arguments: Vec<OsString>,
     pub(super) environment: Vec<(&'static str, OsString)>,
     pub(super) content: Bytes,
@@ -132,13 +132,12 @@ impl ProgramFolder {
     ///
     /// # Errors
     /// What is wrong with it, and how to mend it.
-    pub(super) fn find(&self, name: &str, mailbox: &Path) -> Result<PathBuf, String> {
+    pub(super) fn find(&self, name: &str, mailbox: &Path) -> Result<Program, String> {
         let Some(folder) = &self.path else {
             return Err(format!("the program \"{name}\" can't be run: {}", self.missing));
         };
-        let program = folder.join(name);
-        match Owners::of(mailbox).check_program(&program) {
-            Ok(()) => Ok(program),
+        match Owners::of(mailbox).program(&folder.join(name)) {
+            Ok(program) => Ok(program),
             Err(Unusable::Read { source, .. }) => {
                 Err(format!("the program \"{name}\" can't be run: {source}"))
             }
@@ -176,14 +175,14 @@ impl ProgramFolder {
         let (mut notes, mut is_kept) = (Vec::new(), false);
         for piping in &all {
             let Piping { program, by, .. } = piping;
-            let name = program.file_name().unwrap_or_default().to_string_lossy();
+            let name = program.name.file_name().unwrap_or_default().to_string_lossy();
             let why = match (self.run(piping, deadline), piping.failure) {
                 (Ok(ended), _) if ended.verdict() == Verdict::Taken => {
                     notes.push(format!("given to the program \"{name}\"{by}"));
                     continue;
                 }
                 (Ok(ended), Try::No) if ended.verdict() == Verdict::Later => {
-                    let (program, why) = (program.clone(), ended.to_string());
+                    let (program, why) = (program.name.clone(), ended.to_string());
                     return Err(ProgramTrouble::NotNow { program, why });
                 }
                 (Ok(ended), Try::No | Try::Yes) => ended.to_string(),
@@ -217,7 +216,7 @@ impl ProgramFolder {
     fn run_job(&self, job: &Job<'_>) -> Result<Ended, ProgramTrouble> {
         let _permit =
             Permit::take(&self.under_way, limits::PROGRAMS_MAX).map_err(ProgramTrouble::Busy)?;
-        let run = |source| ProgramTrouble::Run { program: job.program.to_owned(), source };
+        let run = |source| ProgramTrouble::Run { program: job.program.name.clone(), source };
         programs::run(job).map_err(run)
     }
 }
@@ -331,7 +330,7 @@ mod tests {
         let programs = ProgramFolder::in_home(dir.path(), &config);
         let find = |name: &str| programs.find(name, dir.path());
         chmod(&program, 0o700);
-        assert_eq!(find("x"), Ok(program.clone()));
+        assert_eq!(find("x"), Ok(Program::at(&program)));
         for (mode, expected) in [(0o600, "chmod +x"), (0o720, "chmod go-w"), (0o702, "chmod go-w")]
         {
             chmod(&program, mode);
@@ -349,12 +348,21 @@ mod tests {
 
         // A link is as good as what it leads to.
         symlink("/bin/cat", folder.join("cat")).unwrap();
-        assert_eq!(find("cat"), Ok(folder.join("cat")));
+        let file = Path::new("/bin/cat").canonicalize().unwrap();
+        assert_eq!(find("cat"), Ok(Program { name: folder.join("cat"), file }));
         let elsewhere = dir.path().join("elsewhere");
         std::fs::create_dir(&elsewhere).unwrap();
         std::fs::copy("/bin/true", elsewhere.join("y")).unwrap();
         symlink(elsewhere.join("y"), folder.join("y")).unwrap();
         chmod(&elsewhere, 0o777);
         assert!(find("y").unwrap_err().contains("can write to its folder"));
+        // Whoever can rename a folder on the way puts another program there.
+        std::fs::create_dir(elsewhere.join("bin")).unwrap();
+        std::fs::rename(elsewhere.join("y"), elsewhere.join("bin/y")).unwrap();
+        std::fs::remove_file(folder.join("y")).unwrap();
+        symlink(elsewhere.join("bin/y"), folder.join("y")).unwrap();
+        assert!(find("y").unwrap_err().contains("put another program there"));
+        chmod(&elsewhere, 0o1777);
+        assert!(find("y").is_ok());
     }
 }

@@ -17,6 +17,7 @@ use super::plan::{FolderIs, Ground, Place, Plan, PlannedPipe, Recipient, Spot, S
 use super::script;
 use crate::letter::Header;
 use crate::limits;
+use crate::programs::Program;
 
 /// Why a script is of no use here.
 #[derive(Debug, thiserror::Error)]
@@ -145,7 +146,7 @@ fn shown(outcome: Outcome, from: &ReversePath, to: Option<&Address>) -> String {
     };
     // It fails where a folder can't be looked up.
     // The same goes for programs.
-    let program = |name: &str| Ok(PathBuf::from(name));
+    let program = |name: &str| Ok(Program::at(name.as_ref()));
     // What folders are for isn't known either: the named ones they are.
     let folder_for = |_: &str, _: Option<&FolderName>| Ok(None);
     let ground =

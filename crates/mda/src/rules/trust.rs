@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 
+use crate::programs::Program;
+
 /// Why a script that is there is not run. All of it is for an operator or the user to mend; letters wait.
 #[derive(Debug, thiserror::Error)]
 pub enum Unusable {
@@ -83,14 +85,14 @@ impl Owners {
         Ok((metadata, octets_of(file).map_err(read)?))
     }
 
-    /// A program may be a link: whoever made it could have made a script there that runs the same. Its folder's
-    /// folder is looked at too: `~/.postroad` is.
-    pub(super) fn check_program(&self, path: &Path) -> Result<(), Unusable> {
+    /// The program at that path. It may be a link: whoever made it could have made a script there that runs the same.
+    /// Its folder's folder is looked at too (`~/.postroad` is), and every folder that the file itself lies in.
+    pub(super) fn program(&self, path: &Path) -> Result<Program, Unusable> {
         path.parent().map_or(Ok(()), |folder| self.check_folder_of(folder))?;
         self.check_folder_of(path)?;
         let read = |source| Unusable::Read { path: path.to_owned(), source };
-        let program = path.canonicalize().map_err(read)?;
-        let metadata = std::fs::metadata(&program).map_err(read)?;
+        let file = path.canonicalize().map_err(read)?;
+        let metadata = std::fs::metadata(&file).map_err(read)?;
         let why = if !metadata.is_file() {
             "it is not a file"
         } else if !self.include(metadata.uid()) {
@@ -100,9 +102,29 @@ impl Owners {
         } else if metadata.mode() & 0o111 == 0 {
             "it can't be executed; chmod +x it"
         } else {
-            return self.check_folder_of(&program);
+            self.check_folder_of(&file)?;
+            self.check_way_to(&file)?;
+            return Ok(Program { name: path.to_owned(), file });
         };
-        Err(Unusable::Unsafe { path: program, why })
+        Err(Unusable::Unsafe { path: file, why })
+    }
+
+    /// Nobody else can put another folder in the place of one on the way; in a sticky one (/tmp) only an entry's owner
+    /// can, and that is checked one further down.
+    fn check_way_to(&self, path: &Path) -> Result<(), Unusable> {
+        for folder in path.ancestors().skip(2) {
+            let read = |source| Unusable::Read { path: folder.to_owned(), source };
+            let metadata = std::fs::metadata(folder).map_err(read)?;
+            let why = if !self.include(metadata.uid()) {
+                "it belongs to somebody else, who could put another program there; give it to root"
+            } else if metadata.mode() & 0o022 != 0 && metadata.mode() & 0o1000 == 0 {
+                "others can write to it, and put another program there; chmod go-w it"
+            } else {
+                continue;
+            };
+            return Err(Unusable::Unsafe { path: folder.to_owned(), why });
+        }
+        Ok(())
     }
 
     pub(super) fn check_folder_of(&self, path: &Path) -> Result<(), Unusable> {

@@ -10,7 +10,7 @@ use postroad_protocol::address::ReversePath;
 
 use super::{Outgoing, SubmitError};
 use crate::limits;
-use crate::programs::{self, How, Job, Output, with_lf};
+use crate::programs::{self, How, Job, Output, Program, with_lf};
 
 /// Hands one letter over.
 pub(super) fn send(
@@ -22,7 +22,7 @@ pub(super) fn send(
     let to: Vec<String> = letter.to.iter().map(ToString::to_string).collect();
     let arguments = ["-i", "-f", &sender, "--"].into_iter().chain(to.iter().map(String::as_str));
     let job = Job {
-        program,
+        program: &Program::at(program),
         arguments: arguments.map(OsStr::new).collect(),
         environment: &[],
         folder: Path::new("/"),
