@@ -12,10 +12,12 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, ensure};
 use serde::{Deserialize, Serialize};
 
+use super::received;
+
 /// What is to be done: JSON on standard input.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Plan {
-    /// What each agent finds on its standard input.
+    /// What each agent finds on its standard input, below a `Received`.
     pub(super) letter: PathBuf,
     /// How often each is called.
     pub(super) rounds: usize,
@@ -46,11 +48,15 @@ pub(crate) fn run() -> anyhow::Result<()> {
     let plan: Plan =
         serde_json::from_reader(std::io::stdin()).context("cannot read the plan of calls")?;
     let letter = fs::read(&plan.letter).context("cannot read the letter")?;
+    // Each gets one of its own, and the file that they are read from is not theirs to wait for.
+    let handed = plan.maildir.join("handed");
     let mut times = Times::default();
     for round in 0..plan.rounds {
         for call in &plan.agents {
+            fs::write(&handed, [received("\n").as_bytes(), &letter].concat())
+                .context("cannot write the letter to hand over")?;
             settle(&plan.maildir)?;
-            let took = called(call, &plan.letter)?;
+            let took = called(call, &handed)?;
             times.agents.entry(call.name.clone()).or_default().push(took);
         }
         settle(&plan.maildir)?;

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow};
 
+use super::received;
 use crate::bench::latency::{hear, say};
 
 /// Nobody needs so long for one letter.
@@ -104,6 +105,7 @@ impl Load<'_> {
         say(connection, envelope.as_bytes(), "250")?;
         hear(connection, "250")?;
         hear(connection, "354")?;
-        say(connection, self.letter, "250")
+        let letter = [received("\r\n").as_bytes(), self.letter].concat();
+        say(connection, &letter, "250")
     }
 }
