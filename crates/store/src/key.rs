@@ -30,6 +30,11 @@ impl DeliveryKey {
         Self(characters)
     }
 
+    /// Its characters.
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
     pub(crate) fn parse(text: &[u8]) -> Option<Self> {
         let plain = |octet: &u8| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_');
         text.iter().all(plain).then(|| text.try_into().ok().map(Self)).flatten()

@@ -49,6 +49,9 @@ pub enum Step {
 const WORDS: [(&str, Step); 3] =
     [("begun", Step::Begun), ("sent", Step::Sent), ("done", Step::Done)];
 
+/// Octets of a line, about.
+const LINE_OCTETS: usize = 36;
+
 /// When a line was written (seconds since 1970), and what it says.
 type Entry = (u64, Step);
 
@@ -66,6 +69,12 @@ pub(crate) struct Ledgers {
 #[derive(Debug, Default)]
 struct Known {
     entries: HashMap<DeliveryKey, Entry>,
+    /// Lines that aren't among the entries yet: newer ones, and all of the file before. Who files one letter and ends
+    /// looks for one key, and that is quicker in the text.
+    newer: Vec<u8>,
+    older: Vec<u8>,
+    /// Whether a key was looked for.
+    looked: bool,
     /// The file's number, once there is one.
     file: Option<u64>,
     /// How far it was read.
@@ -101,13 +110,13 @@ impl Ledgers {
         let known = self.known(ledger.inbox.root());
         // A mailbox that hangs holds up its own letters, not those for others (row M13).
         let mut known = lock(&known);
-        let before = known.entries.len();
+        let before = known.count();
         let read = self.read_all(&mut known, ledger);
-        self.count.fetch_add(known.entries.len().saturating_sub(before), Ordering::Relaxed);
+        self.count.fetch_add(known.count().saturating_sub(before), Ordering::Relaxed);
         read?;
-        let entry = known.entries.get(&key).filter(|entry| counts(entry.0, ledger.now));
+        let entry = known.entry(key).filter(|entry| counts(entry.0, ledger.now));
         // Where lines may be missing, the names have to be asked.
-        Ok(entry.map(|(_, step)| *step).or((!known.whole).then_some(Step::Begun)))
+        Ok(entry.map(|(_, step)| step).or((!known.whole).then_some(Step::Begun)))
     }
 
     /// Adds a line.
@@ -173,11 +182,11 @@ impl Ledgers {
         }
         if octets > known.octets {
             let new = small_file::read_from(ledger.disk, &ledger.path(FILE), known.octets)?;
-            known.take(&new, &self.boot);
+            known.take(&new, &self.boot_line());
         }
         if anew {
             // After the other one: whoever says there that all is whole has written this one by then.
-            known.take_older(&small_file::read(ledger.disk, &ledger.path(BEFORE))?);
+            known.older = small_file::read(ledger.disk, &ledger.path(BEFORE))?;
         }
         Ok(())
     }
@@ -186,6 +195,7 @@ impl Ledgers {
     fn complete(&self, known: &mut Known, ledger: Ledger<'_>) -> Result<(), DiskError> {
         let Some(_turn) = ledger.turn()? else { return Ok(()) };
         let letters = listing::letters(ledger.disk, ledger.inbox)?;
+        known.index();
         let mut found: Vec<(u64, DeliveryKey)> = letters
             .iter()
             .map(|letter| (letter.at, letter.key))
@@ -228,27 +238,49 @@ impl Known {
         self.octets > DELIVERIES_OCTETS_MAX || self.first.is_some_and(too_old)
     }
 
-    /// Takes up lines that were appended, as far as they are whole; `boot` is what makes the ledger so.
-    fn take(&mut self, octets: &[u8], boot: &str) {
+    /// Takes up lines that were appended, as far as they are whole; `boot_line` is what makes the ledger so.
+    fn take(&mut self, octets: &[u8], boot_line: &str) {
         let end = memchr::memrchr(b'\n', octets).map_or(0, |end| end + 1);
         let lines = octets.get(..end).unwrap_or_default();
         self.octets += lines.len() as u64;
-        for line in lines.split(|octet| *octet == b'\n') {
-            if let Some((key, entry)) = parse(line) {
-                self.first.get_or_insert(entry.0);
-                self.entries.insert(key, entry);
-            } else if line.strip_prefix(b"boot ") == Some(boot.as_bytes()) {
-                self.whole = true;
-            }
+        self.whole |=
+            lines_with(lines, boot_line.as_bytes()).any(|line| line == boot_line.as_bytes());
+        if self.first.is_none() {
+            let mut entries = lines.split(|octet| *octet == b'\n').filter_map(parse);
+            self.first = entries.next().map(|(_, (at, _))| at);
         }
+        self.newer.extend_from_slice(lines);
     }
 
-    /// Takes up lines of the file before.
-    fn take_older(&mut self, octets: &[u8]) {
-        let mut older = HashMap::new();
-        older.extend(octets.split(|octet| *octet == b'\n').filter_map(parse));
-        older.extend(self.entries.drain());
-        self.entries = older;
+    /// The last that was said of a key.
+    fn entry(&mut self, key: DeliveryKey) -> Option<Entry> {
+        // Whoever looks once more will go on doing so.
+        if self.looked {
+            self.index();
+        }
+        self.looked = true;
+        let in_text = |text| {
+            lines_with(text, key.as_bytes()).filter_map(parse).filter(|(other, _)| *other == key)
+        };
+        let last = |text| in_text(text).last().map(|(_, entry)| entry);
+        last(&self.newer).or_else(|| self.entries.get(&key).copied()).or_else(|| last(&self.older))
+    }
+
+    /// Makes entries of all lines.
+    fn index(&mut self) {
+        let (older, newer) = (std::mem::take(&mut self.older), std::mem::take(&mut self.newer));
+        let entries_of = |text: Vec<u8>| -> Vec<(DeliveryKey, Entry)> {
+            text.split(|octet| *octet == b'\n').filter_map(parse).collect()
+        };
+        for (key, entry) in entries_of(older).into_iter().rev() {
+            self.entries.entry(key).or_insert(entry);
+        }
+        self.entries.extend(entries_of(newer));
+    }
+
+    /// Entries, and lines that would be.
+    fn count(&self) -> usize {
+        self.entries.len() + (self.newer.len() + self.older.len()) / LINE_OCTETS
     }
 }
 
@@ -274,6 +306,16 @@ fn counts(at: u64, now: u64) -> bool {
 fn line(key: DeliveryKey, (at, step): Entry) -> String {
     let word = WORDS.iter().find(|(_, other)| *other == step).map_or("", |(word, _)| word);
     format!("{at} {word} {key}")
+}
+
+/// The lines in which some octets stand.
+fn lines_with<'a>(text: &'a [u8], octets: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
+    memchr::memmem::find_iter(text, octets).filter_map(|at| {
+        let (before, behind) = text.split_at_checked(at)?;
+        let begin = memchr::memrchr(b'\n', before).map_or(0, |end| end + 1);
+        let end = memchr::memchr(b'\n', behind).map_or(text.len(), |end| at + end);
+        text.get(begin..end)
+    })
 }
 
 fn parse(line: &[u8]) -> Option<(DeliveryKey, Entry)> {
