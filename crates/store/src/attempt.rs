@@ -100,6 +100,11 @@ impl Attempt {
         })
     }
 
+    /// Whether there is no mailbox to note anything in.
+    pub(crate) fn has_no_mailbox(&self) -> bool {
+        matches!(&self.trouble, Some(StoreError::Disk(error)) if error.kind() == io::ErrorKind::NotFound)
+    }
+
     /// Whether all of it was done before.
     pub fn is_done(&self) -> bool {
         self.before == Before::Done

@@ -185,9 +185,16 @@ impl Courier {
     /// somebody else is trying it in this moment.
     pub fn attempt(&self, maildir: &Maildir, key: DeliveryKey) -> Option<Attempt> {
         let inbox = maildir.inbox().unwrap_or_else(|| maildir.clone());
-        // It keeps account of what leaves no letter, too. Where it can't be made, the attempt says so.
-        let _ = self.make_ready(&inbox);
-        Attempt::begin(&self.disk, &self.ledgers, inbox, key)
+        let begin = || Attempt::begin(&self.disk, &self.ledgers, inbox.clone(), key);
+        match begin() {
+            // It keeps account of what leaves no letter, too. Where it can't be made, the attempt says so.
+            Some(attempt) if attempt.has_no_mailbox() => {
+                drop(attempt);
+                let _ = self.make_ready(&inbox);
+                begin()
+            }
+            attempt => attempt,
+        }
     }
 
     /// Takes back a letter of which nobody was told that it is there: it comes again, and once is enough.

@@ -23,7 +23,6 @@ pub(crate) struct Mboxes {
     names: Arc<FileNames>,
     pub(crate) helper: Option<Arc<dyn DotLocker>>,
     pub(crate) wait: Duration,
-    boot: String,
     turns: Arc<Turns>,
     /// Files whose names are durable.
     known: Mutex<HashSet<PathBuf>>,
@@ -48,7 +47,6 @@ struct Opened {
 impl Mboxes {
     pub(crate) fn new(disk: Arc<dyn Disk>, names: Arc<FileNames>) -> Self {
         Self {
-            boot: disk.boot(),
             disk,
             names,
             helper: None,
@@ -128,14 +126,15 @@ impl Mboxes {
     /// Appends a letter, durably.
     pub(super) fn append(&self, to: &mut Locked, letter: &[u8]) -> Result<Appended, StoreError> {
         let Locked { opened: Opened { file, .. }, path, .. } = to;
-        let name = append::mend(file.as_mut(), &self.boot)?;
+        let boot = self.disk.boot();
+        let name = append::mend(file.as_mut(), &boot)?;
         let sync_name = || {
             if name == Name::Young || !lock(&self.known).contains(path) {
                 sync_way_to(self.disk.as_ref(), path)?;
             }
             Ok(())
         };
-        let appended = append::append(file.as_mut(), letter, &self.boot, sync_name);
+        let appended = append::append(file.as_mut(), letter, &boot, sync_name);
         let appended = appended.map_err(|error| match error.kind() {
             // A limit of the caller's for files (Postfix's mailbox_size_limit) is one for the mailbox here.
             io::ErrorKind::FileTooLarge => StoreError::OverQuota(error),
