@@ -3,6 +3,9 @@
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
+use icu_casemap::CaseMapper;
+use icu_normalizer::DecomposingNormalizerBorrowed;
+
 /// How two strings are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Comparator {
@@ -92,43 +95,40 @@ pub(crate) struct Folded {
     pub(crate) starts: Vec<(usize, usize)>,
 }
 
-/// RFC 5051 §2: each character to title case, then decomposed. What isn't UTF-8 stands for itself.
+/// RFC 5051 §2: each character to title case, then decomposed. A text with something in it that isn't UTF-8 stays as
+/// it is.
 pub(crate) fn fold_unicode(value: &[u8]) -> Folded {
     let mut folded = Folded { octets: Vec::with_capacity(value.len()), starts: Vec::new() };
-    let mut at = 0;
-    for chunk in value.utf8_chunks() {
-        for character in chunk.valid().chars() {
-            folded.starts.push((folded.octets.len(), at));
-            at += character.len_utf8();
-            folded.push(character);
+    match std::str::from_utf8(value) {
+        Ok(text) => {
+            for (at, character) in text.char_indices() {
+                folded.starts.push((folded.octets.len(), at));
+                folded.push(character);
+            }
         }
-        for octet in chunk.invalid() {
-            folded.starts.push((folded.octets.len(), at));
-            at += 1;
-            folded.octets.push(*octet);
+        // RFC 5051 §2 (1) (b).
+        Err(_) => {
+            folded.starts.extend((0..value.len()).map(|at| (at, at)));
+            folded.octets.extend_from_slice(value);
         }
     }
-    folded.starts.push((folded.octets.len(), at));
+    folded.starts.push((folded.octets.len(), value.len()));
     folded
 }
 
 impl Folded {
     fn push(&mut self, character: char) {
-        // The map of RFC 5051 is the simple one: what would become two letters stays. Deviates from it for
-        // the digraphs (U+01C4 and its kin): upper case in place of title case, and equal to two letters.
-        let mut upper = character.to_uppercase();
-        let upper = match (upper.next(), upper.next()) {
-            (Some(upper), None) => upper,
-            _ => character,
-        };
+        // RFC 5051 §2 (2) (a): the property of UnicodeData.txt is one character for one.
+        let title = CaseMapper::new().simple_titlecase(character);
         let mut buffer = [0; 4];
-        if upper.is_ascii() {
-            self.octets.extend_from_slice(upper.encode_utf8(&mut buffer).as_bytes());
-            return;
+        let title: &str = title.encode_utf8(&mut buffer);
+        match title.is_ascii() {
+            true => self.octets.extend_from_slice(title.as_bytes()),
+            false => {
+                let nfkd = DecomposingNormalizerBorrowed::new_nfkd();
+                self.octets.extend_from_slice(nfkd.normalize(title).as_bytes());
+            }
         }
-        let nfkd = icu_normalizer::DecomposingNormalizerBorrowed::new_nfkd();
-        let decomposed = nfkd.normalize(upper.encode_utf8(&mut buffer)).into_owned();
-        self.octets.extend_from_slice(decomposed.as_bytes());
     }
 }
 
@@ -161,14 +161,39 @@ mod tests {
     #[test] // Tests RFC 5051 §2.
     fn unicode() {
         let folded = |text: &str| Comparator::UnicodeCasemap.fold(text.as_bytes()).into_owned();
-        for (a, b) in
-            [("Ärger", "ärger"), ("e\u{301}", "é"), ("É", "é"), ("ΣΑΣ", "σας"), ("Å", "Å")]
-        {
+        for (a, b) in [
+            ("Ärger", "ärger"),
+            ("e\u{301}", "é"),
+            ("É", "é"),
+            ("ΣΑΣ", "σας"),
+            ("Å", "Å"),
+            // Title case: each of three digraphs becomes one, and that two letters.
+            ("Ǆ", "ǆ"),
+            ("Ǆ", "ǅ"),
+            ("ǉ", "Ǉ"),
+            ("Ǌ", "ǋ"),
+            ("ǳ", "ǲ"),
+            // Letters with a iota beneath: in upper case they are two.
+            ("ᾀ", "ᾈ"),
+            ("ῳ", "ῼ"),
+        ] {
             assert_eq!(folded(a), folded(b), "{a} {b}");
         }
-        for (a, b) in [("a", "b"), ("ß", "ss"), ("o", "ö"), ("ﬁn", "FIN")] {
+        for (a, b) in [
+            ("a", "b"),
+            ("ß", "ss"),
+            ("o", "ö"),
+            ("ﬁn", "FIN"),
+            // Of those two the second is a small letter, as none is that stands alone.
+            ("Ǆ", "DZ\u{30c}"),
+            ("ǉ", "Lj"),
+            // In title case a letter of this alphabet stays what it is.
+            ("ა", "Ა"),
+        ] {
             assert_ne!(folded(a), folded(b), "{a} {b}");
         }
-        assert_eq!(Comparator::UnicodeCasemap.fold(b"a\xff"), &b"A\xff"[..]);
+        assert_eq!(folded("Ǆ"), "Dz\u{30c}".as_bytes());
+        // What isn't UTF-8 is octets, all of it.
+        assert_eq!(Comparator::UnicodeCasemap.fold(b"a\xff"), &b"a\xff"[..]);
     }
 }
