@@ -1,8 +1,15 @@
-//! `regex`: extended regular expressions (draft-ietf-sieve-regex).
+//! `regex`: extended regular expressions (draft-ietf-sieve-regex-01).
 //!
 //! The engine is linear in pattern and text; patterns compile to a bounded size (row M10). POSIX brackets are
-//! rewritten for it. Deviates from the draft where an alternation could match in two ways: the first that
-//! matches wins, not the longest; and there are no back references. Groups set match variables (draft §5).
+//! rewritten for it. Groups set match variables (draft §7.1). Deviates from the draft
+//! - where an alternation could match in two ways (IEEE 1003.2 §2.8): the first that matches wins, not the longest;
+//! - in comparators (§5, "trial text"): there the values alone would be folded, to upper case, so that by default no
+//!   pattern with a small letter could match anything. Here letters have no case but with `i;octet`, those beyond
+//!   ASCII too, as draft -00 and all who have built it take it;
+//! - in what is refused (§6, a SHOULD): `\d`, `\b`, `*?` and others mean what they mean to most people.
+
+use std::iter::Peekable;
+use std::str::Chars;
 
 use ::regex::bytes::{Regex, RegexBuilder};
 
@@ -34,7 +41,7 @@ pub(crate) fn compile(pattern: &[u8], comparator: Comparator) -> Result<Regex, S
     if text.len() > limits::REGEX_OCTETS_MAX {
         return Err(format!("a pattern has at most {} octets", limits::REGEX_OCTETS_MAX));
     }
-    let mut builder = RegexBuilder::new(&rewritten(text));
+    let mut builder = RegexBuilder::new(&rewritten(text)?);
     builder
         .size_limit(limits::REGEX_COMPILED_OCTETS_MAX)
         .dfa_size_limit(limits::REGEX_COMPILED_OCTETS_MAX)
@@ -52,45 +59,100 @@ pub(crate) fn compile(pattern: &[u8], comparator: Comparator) -> Result<Regex, S
     })
 }
 
-/// POSIX brackets as the engine has them: in them `\`, `[`, `&`, `~` stand for themselves.
-fn rewritten(pattern: &str) -> String {
+/// POSIX brackets as the engine has them, where `&&`, `--` and others have a meaning of their own.
+fn rewritten(pattern: &str) -> Result<String, String> {
     let mut rewritten = String::with_capacity(pattern.len());
     let mut characters = pattern.chars().peekable();
     while let Some(character) = characters.next() {
         rewritten.push(character);
         match character {
             '\\' => rewritten.extend(characters.next()),
-            '[' => bracket(&mut characters, &mut rewritten),
+            '[' => bracket(&mut characters, &mut rewritten)?,
             _ => {}
         }
     }
-    rewritten
+    Ok(rewritten)
 }
 
-fn bracket(characters: &mut std::iter::Peekable<std::str::Chars<'_>>, rewritten: &mut String) {
+type Characters<'a> = Peekable<Chars<'a>>;
+
+/// IEEE 1003.2 §2.8.3.2, and two that the engine has.
+const CLASSES: &[&str] = &[
+    "alnum", "alpha", "ascii", "blank", "cntrl", "digit", "graph", "lower", "print", "punct",
+    "space", "upper", "word", "xdigit",
+];
+
+/// What stands in a bracket.
+enum Member {
+    Character(char),
+    /// `alpha` of `[:alpha:]`
+    Class(String),
+}
+
+/// `"[" ["^"] 1*( member [ "-" member ] ) "]"`, of which the first bracket was read.
+fn bracket(characters: &mut Characters<'_>, rewritten: &mut String) -> Result<(), String> {
     rewritten.extend(characters.next_if_eq(&'^'));
-    // First, a bracket stands for itself.
-    if characters.next_if_eq(&']').is_some() {
-        rewritten.push_str("\\]");
-    }
+    let mut is_first = true;
     while let Some(character) = characters.next() {
-        match character {
-            ']' => {
-                rewritten.push(']');
-                return;
-            }
-            // A class: [:alpha:]
-            '[' if characters.peek() == Some(&':') => {
-                rewritten.push('[');
-                for character in characters.by_ref() {
-                    rewritten.push(character);
-                    if character == ']' {
-                        break;
-                    }
+        // First, a bracket stands for itself.
+        if character == ']' && !is_first {
+            rewritten.push(']');
+            return Ok(());
+        }
+        is_first = false;
+        match member(character, characters)? {
+            Member::Class(name) => rewritten.extend(["[:", &name, ":]"]),
+            Member::Character(from) => {
+                push(from, rewritten);
+                // A hyphen before the end stands for itself.
+                let mut ahead = characters.clone();
+                if ahead.next() == Some('-') && ahead.next().is_some_and(|next| next != ']') {
+                    characters.next();
+                    let to = characters.next().map(|to| member(to, characters)).transpose()?;
+                    let Some(Member::Character(to)) = to else {
+                        return Err("a range goes from a character to another".to_owned());
+                    };
+                    rewritten.push('-');
+                    push(to, rewritten);
                 }
             }
-            '[' | '\\' | '&' | '~' => rewritten.extend(['\\', character]),
-            _ => rewritten.push(character),
         }
     }
+    // The engine says that it has no end.
+    Ok(())
+}
+
+/// `[:alpha:]`, `[=a=]`, `[.a.]` or one character, which was read.
+fn member(character: char, characters: &mut Characters<'_>) -> Result<Member, String> {
+    let mark = match (character, characters.peek()) {
+        ('[', Some(mark @ (':' | '=' | '.'))) => *mark,
+        _ => return Ok(Member::Character(character)),
+    };
+    characters.next();
+    let mut name = String::new();
+    while let Some(character) = characters.next() {
+        // What is named may be such a mark itself, as in `[=]=]`.
+        if character == mark && !name.is_empty() && characters.next_if_eq(&']').is_some() {
+            let mut only = name.chars();
+            return match (mark, only.next(), only.next()) {
+                (':', _, _) if CLASSES.contains(&&*name) => Ok(Member::Class(name)),
+                (':', _, _) => Err(format!(
+                    "the pattern is wrong: there is no class \"{}\"",
+                    name.escape_debug()
+                )),
+                // Every character is equivalent to itself alone, and there are no others of several letters.
+                (_, Some(one), None) => Ok(Member::Character(one)),
+                _ => Err(format!(
+                    "the pattern is wrong: \"{}\" isn't one character",
+                    name.escape_debug()
+                )),
+            };
+        }
+        name.push(character);
+    }
+    Err(format!("the pattern is wrong: \"[{mark}\" has no end"))
+}
+
+fn push(character: char, rewritten: &mut String) {
+    rewritten.push_str(&::regex::escape(character.encode_utf8(&mut [0; 4])));
 }

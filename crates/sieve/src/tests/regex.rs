@@ -1,4 +1,13 @@
-//! draft-ietf-sieve-regex: regex.
+//! draft-ietf-sieve-regex-01: regex.
+//!
+//! | § | what is asked for | held by |
+//! |---|---|---|
+//! | 5 | an error with a comparator that has no normal form | `mistakes` |
+//! | 6 | MUST have extended expressions, all in its tables | `patterns`, `brackets` |
+//! | 6 | SHOULD refuse others | `m10_regular_expressions_are_bounded`: back references |
+//! | 7.1 | MUST set match variables, greedily, by the order of the parentheses | `groups_are_match_variables` |
+//! | 7.2 | MUST have `:quoteregex`, of precedence 20 | `groups_are_match_variables`, `mistakes` |
+//! | 10 | MUST limit what runs away | `m10_regular_expressions_are_bounded`, `m10_regular_expressions_are_few` |
 
 use super::{done, holds, refused};
 use crate::limits::REGEXES_MAX;
@@ -24,11 +33,101 @@ fn patterns() {
     }
 }
 
+#[test] // Tests §8, but for backslashes that were doubled once too often.
+fn the_example_of_the_draft() {
+    let script = r#"require "regex";
+   # Try to catch unsolicited email.
+   if anyof (
+     # if a message is not to me (with optional +detail),
+     not address :regex ["to", "cc", "bcc"]
+       "me(\\+.*)?@company\\.com",
+
+     # or the subject is all uppercase (no lowercase)
+     header :regex :comparator "i;octet" "subject"
+       "^[^[:lower:]]+$" ) {
+
+     discard;    # junk it
+   }"#;
+    for (message, expected) in [
+        ("To: me@company.com\nSubject: Hi\n\n", "keep"),
+        ("Cc: a@b.example, me+x@company.com\nSubject: Hi\n\n", "keep"),
+        ("To: me@company.com\nSubject: BUY 1!\n\n", "discard"),
+        ("To: you@company.com\nSubject: Hi\n\n", "discard"),
+    ] {
+        assert_eq!(done(script, message), expected, "{message}");
+    }
+}
+
+#[test] // Tests §6, tables 1 and 2.
+fn brackets() {
+    for (pattern, matched, not) in [
+        ("[a-c]", "b", "d"),
+        ("[^a-c]", "d", "b"),
+        ("[]a]", "]", "["),
+        ("[^]a]", "[", "]"),
+        ("[]-a]", "^", "["),
+        ("[a-]", "-", "b"),
+        ("[-a]", "-", "b"),
+        ("[+--]", ",", "."),
+        ("[--/]", ".", "0"),
+        ("[a&&b]", "&", "c"),
+        ("[a~~b]", "~", "c"),
+        ("[[a]", "[", "b"),
+        ("[[:alpha:]_]", "_", "1"),
+        ("[^[:alpha:][:digit:]]", "_", "1"),
+        ("[[:xdigit:]]", "f", "g"),
+        ("[[=a=]b]", "a", "="),
+        ("[[.a.]b]", "b", "."),
+        ("[[.-.]b]", "-", "a"),
+        ("[[=]=]x]", "]", "="),
+        ("[a-[.c.]]", "b", "d"),
+        (r"[\\.]", r"\\", "a"),
+        ("[é-ü]", "ö", "a"),
+    ] {
+        for (value, expected) in [(matched, true), (not, false)] {
+            let test = format!("string :regex \"{value}\" \"^{pattern}$\"");
+            assert_eq!(holds(", \"regex\", \"variables\"", &test, "\n"), expected, "{test}");
+        }
+    }
+}
+
+#[test]
+fn mistakes() {
+    for (test, expected) in [
+        (
+            r#"header :regex :comparator "i;ascii-numeric" "a" "b""#,
+            "this comparator can't look for parts of a text",
+        ),
+        (r#"header :regex "a" "[[:nonsense:]]""#, "the pattern is wrong"),
+        (r#"header :regex "a" "[[.ch.]]""#, "isn't one character"),
+        (r#"header :regex "a" "[[=a]""#, "has no end"),
+        (r#"header :regex "a" "[a""#, "the pattern is wrong"),
+        (r#"header :regex "a" "[a-[:digit:]]""#, "a range goes from a character to another"),
+    ] {
+        let script = format!("require [\"regex\", \"comparator-i;ascii-numeric\"]; if {test} {{}}");
+        assert!(refused(&script).contains(expected), "{test}: {}", refused(&script));
+    }
+    // It has the precedence of ":quotewildcard", and comes before ":length".
+    let script = "require [\"regex\", \"variables\"]; set :quoteregex :quotewildcard \"a\" \"b\";";
+    assert!(refused(script).contains("exclude each other"));
+    let script = "require [\"regex\", \"variables\", \"fileinto\"]; \
+        set :length :quoteregex \"a\" \"x.\"; fileinto \"${a}\";";
+    assert_eq!(done(script, "\n"), "fileinto 3");
+}
+
 #[test]
 fn groups_are_match_variables() {
     let script = r#"require ["regex", "variables", "fileinto"];
         if header :regex "subject" "\\[([^]]*)\\] (Re: )?(.*)" { fileinto "${1}|${2}|${3}|${0}"; }"#;
     assert_eq!(done(script, "Subject: x [list] hello\n\n"), "fileinto list||hello|[list] hello");
+    // Tests §7.1, but for a backslash that is missing there.
+    let script = r#"require ["regex", "variables", "fileinto"];
+        if header :regex "Subject" "^\\[(.*)\\] (.*)$" { fileinto "${1}"; }"#;
+    let message = "Subject: [acme-users] [fwd] version 1.0 is out\n\n";
+    assert_eq!(done(script, message), "fileinto acme-users] [fwd");
+    let script = r#"require ["regex", "variables", "fileinto"];
+        if header :regex "List-ID" "<(.*)@" { fileinto "lists.${1}"; }"#;
+    assert_eq!(done(script, "List-ID: x <acme@x.example>\n\n"), "fileinto lists.acme");
     let script = r#"require ["regex", "variables"]; set :quoteregex "q" "a.b*[c]";
         if header :regex "subject" "^${q}$" { discard; }"#;
     assert_eq!(done(script, "Subject: a.b*[c]\n\n"), "discard");
