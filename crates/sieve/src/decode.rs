@@ -6,6 +6,10 @@ use mail_parser::parsers::MessageStream;
 
 /// Octets that an encoded word may have; RFC 2047 §2 says 75, and not everybody listens.
 const ENCODED_WORD_OCTETS_MAX: usize = 2_000;
+/// Octets that are looked at in vain, for words that only begin like one: so many for each octet of a value, and
+/// these. Otherwise one letter costs what it is long, times what a word may be (row M10).
+const VAIN_OCTETS_PER_OCTET: usize = 2;
+const VAIN_OCTETS: usize = 64 * 1024;
 
 /// A field's value as a script sees it: without white space around it, too (RFC 5228 §5.7).
 pub(crate) fn value(raw_value: Cow<'_, [u8]>) -> Cow<'_, [u8]> {
@@ -46,18 +50,20 @@ pub(crate) fn encoded_words(value: Cow<'_, [u8]>) -> Cow<'_, [u8]> {
     let mut decoded: Vec<u8> = Vec::with_capacity(value.len());
     let mut rest: &[u8] = &value;
     let mut before = Before::Text;
-    while let Some(start) = memchr::memmem::find(rest, b"=?") {
+    let mut vain = value.len().saturating_mul(VAIN_OCTETS_PER_OCTET) + VAIN_OCTETS;
+    while let Some(start) = memchr::memmem::find(rest, b"=?").filter(|_| vain > 0) {
         let (text, word) = rest.split_at(start);
         // RFC 2047 §6.2: white space between two encoded words is not shown.
         let is_shown = before == Before::Text || !text.trim_ascii().is_empty();
         decoded.extend_from_slice(if is_shown { text } else { b"" });
         match decode_word(word) {
-            Some((text, length)) => {
+            Ok((text, length)) => {
                 decoded.extend_from_slice(text.as_bytes());
                 rest = word.get(length..).unwrap_or_default();
                 before = Before::Word;
             }
-            None => {
+            Err(length) => {
+                vain = vain.saturating_sub(length);
                 if !is_shown {
                     decoded.extend_from_slice(text);
                 }
@@ -77,12 +83,33 @@ enum Before {
     Word,
 }
 
-/// What an encoded word says, and how long it is.
-fn decode_word(word: &[u8]) -> Option<(String, usize)> {
-    let word = word.get(1..word.len().min(ENCODED_WORD_OCTETS_MAX))?;
+/// What an encoded word says, and how long it is; or how many octets showed that it is none.
+fn decode_word(word: &[u8]) -> Result<(String, usize), usize> {
+    let word = word.get(1..word.len().min(ENCODED_WORD_OCTETS_MAX)).unwrap_or_default();
     let mut stream = MessageStream::new(word);
-    let text = stream.decode_rfc2047()?;
-    Some((text, stream.offset() + 1))
+    let text = stream.decode_rfc2047();
+    let length = stream.offset() + 1;
+    text.map(|text| (text, length)).ok_or(length)
+}
+
+/// Stands for the "=" that an encoded word begins with; neither addresses nor parameters have it.
+const STAND_IN: char = '\u{1}';
+
+/// Hides what looks like an encoded word from a parser that looks for the end of each in all that follows: a long
+/// field of them keeps it busy for minutes (row M10).
+pub(crate) fn hide_words(value: &[u8]) -> Vec<u8> {
+    let mut hidden = value.to_vec();
+    for at in memchr::memmem::find_iter(value, b"=?") {
+        if let Some(octet) = hidden.get_mut(at) {
+            *octet = STAND_IN as u8;
+        }
+    }
+    hidden
+}
+
+/// Undoes [`hide_words`].
+pub(crate) fn show_words(text: &str) -> String {
+    text.replace(STAND_IN, "=")
 }
 
 #[cfg(test)]
@@ -109,5 +136,18 @@ mod tests {
             let got = encoded_words(unfold(raw.as_bytes()));
             assert_eq!(String::from_utf8_lossy(&got), expected, "{raw:?}");
         }
+    }
+
+    #[test] // Row M10.
+    fn m10_words_that_have_no_end_are_not_read_to_the_end_each() {
+        // Each of these goes on to the next one, up to the most that a word may have.
+        let begins = "=?aa?q?b".repeat(100_000);
+        let value = format!("{begins}=?us-ascii?q?x?=");
+        let decoded = encoded_words(Cow::Borrowed(value.as_bytes()));
+        assert!(decoded == value.as_bytes(), "there was no end to it");
+        // Some of them hide nothing.
+        let value = format!("{}=?us-ascii?q?x?=", "=?aa ".repeat(500));
+        let decoded = encoded_words(Cow::Borrowed(value.as_bytes())).into_owned();
+        assert!(decoded.ends_with(b"=?aa x"), "{}", String::from_utf8_lossy(&decoded));
     }
 }

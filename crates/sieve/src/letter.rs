@@ -9,6 +9,7 @@ use postroad_protocol::header;
 
 use crate::extensions::body::with_crlf;
 use crate::extensions::editheader::End;
+use crate::limits;
 use crate::mime::{self, Part, Parts};
 use crate::outcome::{Content, Rest};
 
@@ -104,12 +105,11 @@ impl<'a> Field<'a> {
 
 impl<'a> Letter<'a> {
     pub(crate) fn new(message: &Message<'a>) -> Self {
-        let mut walk = header::fields(message.raw);
-        let fields = walk.by_ref().map(|field| Field::new(Cow::Borrowed(field.raw))).collect();
-        let tail = Tail::Original(walk.rest());
+        let (fields, tail) = seen(message.raw);
+        let fields = fields.map(|field| Field::new(Cow::Borrowed(field.raw))).collect();
         Self {
-            fields,
-            tail,
+            fields: ended(fields, message.raw),
+            tail: Tail::Original(tail),
             raw: message.raw,
             header: Header::Original,
             unenclosed: None,
@@ -136,22 +136,23 @@ impl<'a> Letter<'a> {
         }
     }
 
-    /// Octets as RFC 5322 counts them: line ends are two (RFC 5228 §5.9).
-    pub(crate) fn size(&mut self) -> u64 {
+    /// Octets as RFC 5322 counts them: line ends are two (RFC 5228 §5.9); and how many were counted for that.
+    pub(crate) fn size(&mut self) -> (u64, usize) {
         if let Some(size) = self.size {
-            return size;
+            return (size, 0);
         }
         let content = self.content();
-        let mut size = 0;
+        let (mut size, mut counted) = (0, 0);
         // No line end lies in two pieces: the first one ends with a line.
         for piece in content.pieces(self.raw) {
             let before = |at: usize| at.checked_sub(1).and_then(|at| piece.get(at));
             let is_bare = |at: &usize| before(*at) != Some(&b'\r');
             size += piece.len() + memchr::memchr_iter(b'\n', piece).filter(is_bare).count();
+            counted += piece.len();
         }
         let size = u64::try_from(size).unwrap_or(u64::MAX);
         self.size = Some(size);
-        size
+        (size, counted)
     }
 
     /// The raw values of the fields of this name, from the top.
@@ -175,9 +176,14 @@ impl<'a> Letter<'a> {
 
     /// What follows the empty line; `None` where there is none.
     pub(crate) fn body(&self) -> Option<Cow<'a, [u8]>> {
-        let start = match self.tail.octets() {
-            [b'\r', b'\n', ..] => 2,
-            [b'\n', ..] => 1,
+        let tail = self.tail.octets();
+        // Fields that the script doesn't see.
+        let mut walk = header::fields(tail);
+        walk.by_ref().for_each(drop);
+        let hidden = tail.len() - walk.rest().len();
+        let start = match walk.rest() {
+            [b'\r', b'\n', ..] => hidden + 2,
+            [b'\n', ..] => hidden + 1,
             _ => return None,
         };
         Some(match &self.tail {
@@ -235,12 +241,17 @@ impl<'a> Letter<'a> {
         named.map(|(index, field)| (index, field.raw_value())).collect()
     }
 
+    /// Deletes fields, by what [`Letter::indexed_values`] calls them, in its order.
     pub(crate) fn delete_fields(&mut self, doomed: &[usize]) {
         if doomed.is_empty() {
             return;
         }
         let mut index = 0..;
-        self.fields.retain(|_| index.next().is_some_and(|index| !doomed.contains(&index)));
+        let mut doomed = doomed.iter().peekable();
+        self.fields.retain(|_| {
+            let index = index.next();
+            doomed.next_if(|doomed| Some(**doomed) == index).is_none()
+        });
         self.edited();
     }
 
@@ -355,18 +366,15 @@ impl<'a> Letter<'a> {
 
     /// What follows the header becomes what follows it in this message.
     pub(crate) fn set_rest_of(&mut self, message: &[u8]) {
-        let mut walk = header::fields(message);
-        walk.by_ref().for_each(drop);
-        self.tail = Tail::Edited(walk.rest().into());
+        self.tail = Tail::Edited(seen(message).1.into());
         self.edited();
     }
 
     /// Becomes this message.
     fn set(&mut self, message: &[u8]) {
-        let mut walk = header::fields(message);
-        self.fields =
-            walk.by_ref().map(|field| Field::new(Cow::Owned(field.raw.to_vec()))).collect();
-        self.tail = Tail::Edited(walk.rest().into());
+        let (fields, tail) = seen(message);
+        let fields = fields.map(|field| Field::new(Cow::Owned(field.raw.to_vec()))).collect();
+        (self.fields, self.tail) = (ended(fields, message), Tail::Edited(tail.into()));
         self.edited();
     }
 
@@ -379,8 +387,7 @@ impl<'a> Letter<'a> {
 
     /// Whether lines end in LF alone.
     fn has_lf(&self) -> bool {
-        memchr::memchr(b'\n', self.raw)
-            .is_some_and(|at| at == 0 || self.raw.get(at - 1) != Some(&b'\r'))
+        has_lf(self.raw)
     }
 
     fn edited(&mut self) {
@@ -388,4 +395,28 @@ impl<'a> Letter<'a> {
         (self.size, self.parts, self.row, self.raw_body) = (None, None, None, None);
         self.texts.clear();
     }
+}
+
+/// The fields of a message that a script sees, and what follows them: the empty line and the body at last.
+fn seen(message: &[u8]) -> (impl Iterator<Item = header::Field<'_>>, &[u8]) {
+    let fields = header::fields(message).scan(0, |octets, field| {
+        *octets += field.raw.len();
+        (*octets <= limits::HEADER_OCTETS_MAX).then_some(field)
+    });
+    let octets: usize = fields.clone().map(|field| field.raw.len()).sum();
+    (fields, message.get(octets..).unwrap_or_default())
+}
+
+/// With a line end behind the last one, where the message ended in the middle of it: others may follow it.
+fn ended<'a>(mut fields: Vec<Field<'a>>, message: &[u8]) -> Vec<Field<'a>> {
+    let last = fields.last_mut().filter(|last| !last.raw.ends_with(b"\n"));
+    if let Some(last) = last {
+        let line_end: &[u8] = if has_lf(message) { b"\n" } else { b"\r\n" };
+        last.raw = Cow::Owned([&last.raw, line_end].concat());
+    }
+    fields
+}
+
+fn has_lf(message: &[u8]) -> bool {
+    memchr::memchr(b'\n', message).is_some_and(|at| at == 0 || message.get(at - 1) != Some(&b'\r'))
 }

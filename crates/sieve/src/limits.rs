@@ -11,6 +11,16 @@ const _: () = assert!(NESTING_MAX >= 15 + 15);
 /// Problems that are reported of one script; a binary file would give thousands.
 pub const PROBLEMS_MAX: usize = 20;
 
+/// Octets of a message's header whose fields scripts see; what follows is left where it is. Each field is a value in
+/// memory, ten times as large as the least there is (row M10).
+pub const HEADER_OCTETS_MAX: usize = 2 * 1024 * 1024;
+/// Octets of a field that addresses are looked for in: each may be two octets, and takes a hundred.
+pub const ADDRESSES_OCTETS_MAX: usize = 1024 * 1024;
+/// Octets of a `Content-Type` and its like that are looked at.
+pub const PARAMETERIZED_OCTETS_MAX: usize = 64 * 1024;
+/// Parameters of one that are looked at; each is compared with those before it.
+pub const PARAMETERS_MAX: usize = 200;
+
 /// Commands and tests that one run may take.
 pub const STEPS_MAX: u64 = 100_000;
 /// Steps that one run may take while it matches; less than a second's worth (row M10). A step is what a pattern
@@ -24,6 +34,8 @@ pub const PARAMETERS_PER_STEP: usize = 4;
 pub const EXTRACTED_PER_STEP: usize = 2;
 /// Steps that making a regular expression takes, where a variable is in it.
 pub const REGEX_STEPS: usize = 20_000;
+/// Steps for each look into what is remembered, or at the user's mailboxes: files are read for it.
+pub const OUTSIDE_STEPS: usize = 16 * 1024;
 /// Steps for each part that a test on bodies looks at.
 pub const PART_STEPS: usize = 8;
 /// Header fields that one step compares a name with.
@@ -32,6 +44,8 @@ pub const FIELDS_PER_STEP: usize = 2;
 pub const HEADER_PER_STEP: usize = 8;
 /// Octets that one step undoes the transfer encoding of.
 pub const DECODED_PER_STEP: usize = 8;
+/// Octets of a value that one step changes as a modifier of `set` says.
+pub const MODIFIED_PER_STEP: usize = 2;
 /// Steps that folding as Unicode has it takes for an octet.
 pub const UNICODE_STEPS_PER_OCTET: usize = 2;
 /// Steps that a regular expression takes for an octet.

@@ -15,6 +15,7 @@ use mail_parser::HeaderValue;
 use mail_parser::parsers::MessageStream;
 use postroad_protocol::header;
 
+use crate::decode::{encoded_words, hide_words, show_words};
 use crate::limits;
 
 mod parts;
@@ -96,29 +97,41 @@ pub(crate) struct Parameterized {
 
 impl Parameterized {
     pub(crate) fn parse(raw_value: &[u8]) -> Option<Self> {
-        let value = [raw_value.trim_ascii_end(), b"\r\n"].concat();
+        let value = [bounded(raw_value).trim_ascii_end(), b"\r\n"].concat();
+        let value = hide_words(&value);
         let HeaderValue::ContentType(parsed) = MessageStream::new(&value).parse_content_type()
         else {
             return None;
         };
         let parameters = parsed.attributes.iter().flatten();
-        let owned = |a: &mail_parser::Attribute<'_>| (a.name.to_string(), a.value.to_string());
+        let owned = |a: &mail_parser::Attribute<'_>| (show_words(&a.name), show_words(&a.value));
         Some(Self {
-            value: parsed.c_type.to_string(),
-            subtype: parsed.c_subtype.as_ref().map(ToString::to_string),
+            value: show_words(&parsed.c_type),
+            subtype: parsed.c_subtype.as_deref().map(show_words),
             parameters: parameters.map(owned).collect(),
         })
     }
 
     fn parameter(&self, name: &str) -> Option<String> {
-        self.parameters(name).next().cloned()
+        self.raw_parameters(name).next().cloned()
     }
 
-    /// All of this name; there should be one.
-    pub(crate) fn parameters<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a String> {
+    /// All of this name, of which there should be one; encoded words in them decoded, as many mailers have them.
+    pub(crate) fn parameters<'a>(&'a self, name: &'a str) -> impl Iterator<Item = Cow<'a, [u8]>> {
+        self.raw_parameters(name).map(|value| encoded_words(Cow::Borrowed(value.as_bytes())))
+    }
+
+    fn raw_parameters<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a String> {
         let named = self.parameters.iter().filter(move |(own, _)| own.eq_ignore_ascii_case(name));
         named.map(|(_, value)| value)
     }
+}
+
+/// As much of a value as is looked at (row M10).
+fn bounded(raw_value: &[u8]) -> &[u8] {
+    let value = raw_value.get(..limits::PARAMETERIZED_OCTETS_MAX).unwrap_or(raw_value);
+    let end = memchr::memchr_iter(b';', value).nth(limits::PARAMETERS_MAX);
+    value.get(..end.unwrap_or(value.len())).unwrap_or(value)
 }
 
 /// Takes a message apart; says how many octets were looked at for that, which grows with the depth of nests.

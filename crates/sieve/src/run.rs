@@ -232,7 +232,8 @@ impl<'a> Run<'a> {
         }
         if changed != part {
             self.allocate(changed.len())?;
-            at.parts.replace(at.index, changed);
+            let looked_at = at.parts.replace(at.index, changed);
+            self.spend(looked_at)?;
         }
         Ok(flow)
     }

@@ -4,6 +4,7 @@ use crate::address::{self, AddressPart};
 use crate::check::{Args, Checker, Kind, Signature, Tag, TakesTests, TestKind};
 use crate::extensions::mime::{Aspect, Scope};
 use crate::fields::Fields;
+use crate::limits;
 use crate::matching::{self, Matcher, Value};
 use crate::problem::Fault;
 use crate::run::{Failure, Run};
@@ -120,7 +121,8 @@ enum Side {
 
 impl Condition for Size {
     fn holds(&self, run: &mut Run<'_>) -> Result<bool, Failure> {
-        let size = run.letter()?.size();
+        let (size, counted) = run.letter()?.size();
+        run.spend_steps(counted / limits::DECODED_PER_STEP)?;
         run.note(|| format!("the message has {size} octets"));
         Ok(match self.side {
             Side::Over => size > self.limit,

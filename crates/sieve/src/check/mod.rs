@@ -160,6 +160,10 @@ impl<'a> Checker<'a> {
         }
     }
 
+    pub(crate) fn globals(&self) -> &BTreeSet<String> {
+        &self.globals
+    }
+
     pub(crate) fn is_global(&self, name: &str) -> bool {
         self.globals.contains(name)
     }

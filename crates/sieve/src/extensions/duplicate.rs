@@ -100,6 +100,7 @@ impl Condition for Duplicate {
         });
         key.push(b'\n');
         key.extend_from_slice(&id);
+        run.spend_steps(limits::OUTSIDE_STEPS)?;
         let seen = run.facts.past.remembers(MemoKind::Duplicate, &key);
         run.note(|| format!("{} was {}seen before", shown(&id), if seen { "" } else { "not " }));
         if !seen || self.from == From::Last {

@@ -94,6 +94,7 @@ impl Instruction for AddHeader {
         }
         // RFC 5293 §4: what isn't unstructured is encoded; row M12: it stays one field.
         let value = unstructured(&String::from_utf8_lossy(&value), name.len() + 2);
+        run.look_up(1)?;
         run.allocate(run.letter.header_octets() + value.len())?;
         run.note(|| format!("addheader {name}: {}", shown(value.as_bytes())));
         run.letter.add_field(self.end, &name, &value);
@@ -127,6 +128,7 @@ impl Instruction for DeleteHeader {
             run.note(|| format!("deleteheader: {name} is left alone"));
             return Ok(Flow::Next);
         }
+        run.look_up(1)?;
         let mut doomed = Vec::new();
         for (index, raw) in self.selection.of_all(run.letter.indexed_values(name.as_bytes())) {
             let value: [(String, Cow<'_, [u8]>); 1] = [(name.clone(), crate::decode::value(raw))];

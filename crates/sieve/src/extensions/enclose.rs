@@ -3,6 +3,8 @@
 //! What is tested and done afterwards is tested and done on the new message. Trace fields stay on top: loops are
 //! known by them.
 
+use std::collections::BTreeSet;
+
 use crate::check::{
     Args, Checker, CommandKind, Extension, Kind, Signature, Tag, TakesBlock, TakesTests,
 };
@@ -60,6 +62,7 @@ impl Instruction for Enclose {
             let subject: String = subject.chars().take(limits::SUBJECT_CHARACTERS_MAX).collect();
             draft.text("Subject", &subject);
         }
+        run.look_up(copied.len() + 1)?;
         let is_copied = |name: &str| copied.iter().any(|copied| copied == name);
         // RFC 5703 §6: of now and of the user, unless they are copied.
         if !is_copied("date") {
@@ -94,11 +97,38 @@ impl Instruction for Enclose {
     }
 }
 
-/// A line that stands in none of these.
+const BOUNDARY: &str = "=_enclosed_";
+/// Digits behind that: more numbers than a letter has room for.
+const DIGITS: usize = 10;
+
+/// What stands in none of these: they can't end the part that they are in (RFC 2046 §5.1.1).
 fn boundary(texts: &[&[u8]]) -> String {
-    let is_free = |boundary: &String| {
-        texts.iter().all(|text| memchr::memmem::find(text, boundary.as_bytes()).is_none())
-    };
-    let candidates = (0..1_000_u32).map(|number| format!("=_enclosed_{number}"));
-    candidates.into_iter().find(is_free).unwrap_or_else(|| "=_enclosed".to_owned())
+    let mut taken: BTreeSet<u64> = BTreeSet::new();
+    for text in texts {
+        for at in memchr::memmem::find_iter(text, BOUNDARY) {
+            let start = at + BOUNDARY.len();
+            let digits = text.get(start..start + DIGITS).unwrap_or_default();
+            if digits.iter().all(u8::is_ascii_digit) {
+                taken.extend(String::from_utf8_lossy(digits).parse::<u64>().ok());
+            }
+        }
+    }
+    let mut free = 0_u64;
+    while taken.contains(&free) {
+        free += 1;
+    }
+    format!("{BOUNDARY}{free:0DIGITS$}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test] // Row M12.
+    fn m12_no_letter_holds_the_boundary_that_it_is_enclosed_by() {
+        let name = |number: u64| format!("{BOUNDARY}{number:010}");
+        assert_eq!(boundary(&[b"x", b"=_enclosed_", b"=_enclosed_1"]), name(0));
+        let all: String = (0..5_000).map(|number| format!("--{}\n", name(number))).collect();
+        assert_eq!(boundary(&[b"--=_enclosed\n", all.as_bytes()]), name(5_000));
+    }
 }

@@ -42,20 +42,25 @@ pub(crate) fn decode(octets: &[u8]) -> Result<Cow<'_, [u8]>, String> {
 
 /// What the sequence that begins with `${` stands for, and how long it is.
 fn sequence_at(text: &[u8]) -> Result<Option<(Vec<u8>, usize)>, String> {
-    let Some(end) = memchr::memchr(b'}', text) else { return Ok(None) };
-    let Some(inner) = text.get(2..end) else { return Ok(None) };
-    let Some(colon) = memchr::memchr(b':', inner) else { return Ok(None) };
-    let (name, digits) = inner.split_at(colon);
-    let is_hex = name.eq_ignore_ascii_case(b"hex");
-    if !is_hex && !name.eq_ignore_ascii_case(b"unicode") {
+    let inner = text.get(2..).unwrap_or_default();
+    let is_hex = named(inner, b"hex:");
+    let digits = match (is_hex, named(inner, b"unicode:")) {
+        (true, _) => inner.get(b"hex:".len()..),
+        (false, true) => inner.get(b"unicode:".len()..),
+        (false, false) => None,
+    };
+    let digits = digits.unwrap_or_default();
+    let is_blank = |octet: &u8| matches!(octet, b' ' | b'\t' | b'\r' | b'\n');
+    // No further than digits go: a script of many beginnings is read once, and not once for each.
+    let length =
+        digits.iter().take_while(|octet| octet.is_ascii_hexdigit() || is_blank(octet)).count();
+    let (numbers, behind) = digits.split_at(length);
+    if behind.first() != Some(&b'}') {
         return Ok(None);
     }
-    let is_blank = |octet: &u8| matches!(octet, b' ' | b'\t' | b'\r' | b'\n');
-    let numbers = digits.get(1..).unwrap_or_default();
+    let end = text.len() - behind.len();
     let numbers: Vec<&[u8]> = numbers.split(is_blank).filter(|number| !number.is_empty()).collect();
-    let is_number =
-        |number: &&[u8]| number.iter().all(u8::is_ascii_hexdigit) && (!is_hex || number.len() <= 2);
-    if numbers.is_empty() || !numbers.iter().all(is_number) {
+    if numbers.is_empty() || is_hex && numbers.iter().any(|number| number.len() > 2) {
         return Ok(None);
     }
     let mut decoded = Vec::new();
@@ -79,9 +84,24 @@ fn sequence_at(text: &[u8]) -> Result<Option<(Vec<u8>, usize)>, String> {
     Ok(Some((decoded, end + 1)))
 }
 
+/// In any case (RFC 5228 §2.4.2.4).
+fn named(text: &[u8], name: &[u8]) -> bool {
+    text.get(..name.len()).is_some_and(|beginning| beginning.eq_ignore_ascii_case(name))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test] // Row M10: each of these was read to the end of the script.
+    fn m10_many_beginnings() {
+        for beginning in ["${", "${hex:", "${hex:1 ", "${x:"] {
+            let many = beginning.repeat(250_000);
+            for text in [many.clone(), format!("{many}}}")] {
+                assert!(decode(text.as_bytes()).is_ok());
+            }
+        }
+    }
 
     #[test] // Tests RFC 5228 §2.4.2.4.
     fn examples_of_the_standard() {

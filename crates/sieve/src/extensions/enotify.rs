@@ -78,12 +78,16 @@ pub(super) const EXTENSION: Extension = Extension {
 
 /// ":encodeurl" (RFC 5435 §6): all but what RFC 3986 §2.3 calls unreserved.
 pub(crate) fn encode_url(value: &[u8]) -> Vec<u8> {
+    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
     let mut encoded = Vec::with_capacity(value.len());
     for octet in value {
         match octet {
             b'-' | b'.' | b'_' | b'~' => encoded.push(*octet),
             octet if octet.is_ascii_alphanumeric() => encoded.push(*octet),
-            octet => encoded.extend_from_slice(format!("%{octet:02X}").as_bytes()),
+            octet => {
+                let digit = |number: u8| DIGITS.get(usize::from(number)).copied().unwrap_or(b'0');
+                encoded.extend([b'%', digit(octet >> 4), digit(octet & 15)]);
+            }
         }
     }
     encoded

@@ -52,8 +52,7 @@ impl Instruction for ExtractText {
             None => text,
             Some(first) => text.chars().take(first).collect(),
         };
-        let text = text.into_bytes();
-        let value = self.modifiers.iter().fold(text, |value, modifier| modifier.apply(value));
+        let value = Modifier::apply_all(&self.modifiers, text.into_bytes(), run)?;
         run.note(|| format!("set {} to {}", self.name, shown(&value)));
         run.variables.set(&self.name, value)?;
         Ok(Flow::Next)

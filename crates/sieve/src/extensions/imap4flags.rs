@@ -16,7 +16,7 @@ use crate::run::{Failure, Run};
 use crate::script::{Condition, Flow, Instruction};
 use crate::text::Text;
 
-use super::variables::{self, Name};
+use super::variables::{self, Name, Names};
 
 pub(super) const EXTENSION: Extension = Extension {
     commands: &[
@@ -196,6 +196,7 @@ pub(crate) fn filed(tagged: Option<&[Text]>, run: &mut Run<'_>) -> Result<Flags,
 struct HasFlag {
     /// Empty: the internal one.
     variables: Vec<Text>,
+    names: Names,
     matcher: Matcher,
 }
 
@@ -209,6 +210,7 @@ fn check_hasflag(args: &Args<'_>, checker: &mut Checker<'_>) -> Result<Box<dyn C
     };
     Ok(Box::new(HasFlag {
         variables,
+        names: Names::at(checker),
         matcher: Matcher::with(KeyForm::Words, args, keys, checker)?,
     }))
 }
@@ -220,7 +222,7 @@ impl Condition for HasFlag {
             flags.extend(run.flags.0.clone());
         }
         for variable in &self.variables {
-            let name = Name::local(&variable.characters(run)?);
+            let name = self.names.resolve(&variable.characters(run)?);
             flags.extend(Flags::parse([run.variables.value_of(&name).into()]).0);
         }
         let values: Vec<_> =

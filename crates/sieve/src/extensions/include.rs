@@ -2,9 +2,7 @@
 //!
 //! Scripts are looked up in a [`Library`](crate::Library) while the main one is checked; each is checked once, on its
 //! own. One that is missing, wrong or includes itself is an error only for who gets there (RFC 6609 §3.1).
-//!
-//! Deviates from RFC 6609 §3.5 in one point: a script that is included within a `foreverypart` sees the message, and
-//! the current part by ":mime", not that part as if it were the message.
+//! In a `foreverypart` the current part is the message to it (§3.5); that is [`Run::presenting_part`].
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -1,6 +1,7 @@
 //! `mailbox`: whether a mailbox is there, and ":create" (RFC 5490 §3.1, §3.2).
 
 use crate::check::{AddedTags, Args, Extension, Kind, On, Signature, Tag, TakesTests, TestKind};
+use crate::limits;
 use crate::outcome::Create;
 use crate::run::{Failure, Run};
 use crate::script::Condition;
@@ -34,7 +35,7 @@ struct MailboxExists {
 impl Condition for MailboxExists {
     fn holds(&self, run: &mut Run<'_>) -> Result<bool, Failure> {
         for name in &self.names {
-            run.step()?;
+            run.spend_steps(limits::OUTSIDE_STEPS)?;
             // A name that isn't UTF-8 is none of a mailbox.
             let name = String::from_utf8(name.value(run)?.into_owned()).ok();
             let exists = name.as_deref().is_some_and(|name| run.facts.mailboxes.exists(name));

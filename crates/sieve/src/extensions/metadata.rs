@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use crate::check::{Args, Checker, Extension, Kind, Signature, TakesTests, TestKind};
+use crate::limits;
 use crate::matching::{self, Matcher};
 use crate::problem::Fault;
 use crate::run::{Failure, Run};
@@ -83,7 +84,7 @@ fn look_up(
     annotation: &Text,
     run: &mut Run<'_>,
 ) -> Result<(String, Option<Vec<u8>>), Failure> {
-    run.step()?;
+    run.spend_steps(limits::OUTSIDE_STEPS)?;
     let annotation = annotation.characters(run)?;
     let mailbox = mailbox.map(|mailbox| mailbox.characters(run)).transpose()?;
     let value = run.facts.mailboxes.metadata(mailbox.as_deref(), &annotation);

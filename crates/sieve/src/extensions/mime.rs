@@ -156,7 +156,7 @@ impl Aspect {
             for name in names {
                 let name = String::from_utf8_lossy(&name.value(run)?).into_owned();
                 let found = parsed.iter().flat_map(|parsed| parsed.parameters(&name));
-                values.extend(found.map(|value| Cow::Owned(value.as_bytes().to_vec())));
+                values.extend(found.map(|value| Cow::Owned(value.into_owned())));
             }
             return Ok(values);
         }

@@ -75,7 +75,8 @@ impl Instruction for Replace {
         match run.current.last().cloned() {
             Some(at) if at.index > 0 => {
                 run.note(|| format!("replace part {}", at.parts.describe(at.index)));
-                at.parts.replace(at.index, entity);
+                let looked_at = at.parts.replace(at.index, entity);
+                run.spend(looked_at)?;
             }
             // RFC 5703 §5: outside a loop it is the message; so it is where a loop begins.
             Some(_) | None => {
@@ -83,8 +84,9 @@ impl Instruction for Replace {
                 self.replace_message(run, &entity)?;
                 let message = run.letter.octets().into_owned();
                 if let Some(at) = run.current.first() {
-                    at.parts.replace(0, message);
+                    let looked_at = at.parts.replace(0, message);
                     at.parts.retire();
+                    run.spend(looked_at)?;
                 }
             }
         }
@@ -94,6 +96,8 @@ impl Instruction for Replace {
 
 impl Replace {
     fn replace_message(&self, run: &mut Run<'_>, entity: &[u8]) -> Result<(), Failure> {
+        run.look_up(3)?;
+        run.allocate(run.letter.header_octets())?;
         if let Some(subject) = &self.subject {
             let subject = String::from_utf8_lossy(&subject.value(run)?).into_owned();
             let subject: String = subject.chars().take(limits::SUBJECT_CHARACTERS_MAX).collect();

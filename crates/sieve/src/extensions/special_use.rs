@@ -3,6 +3,7 @@
 use crate::check::{
     AddedTags, Args, Checker, Extension, Kind, On, Signature, Tag, TakesTests, TestKind,
 };
+use crate::limits;
 use crate::problem::Fault;
 use crate::run::{Failure, Run};
 use crate::script::Condition;
@@ -66,7 +67,7 @@ impl Condition for SpecialUseExists {
             Some(mailbox) => Some(mailbox.characters(run)?),
         };
         for attribute in &self.attributes {
-            run.step()?;
+            run.spend_steps(limits::OUTSIDE_STEPS)?;
             let attribute = attribute.characters(run)?;
             if !run.facts.mailboxes.has_special_use(mailbox.as_deref(), &attribute) {
                 run.note(|| format!("{attribute} isn't assigned"));

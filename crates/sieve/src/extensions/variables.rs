@@ -3,7 +3,7 @@
 //! Strings are taken apart once, by [`pieces`], and put together whenever they are evaluated
 //! ([`Text::value`]). Match variables are set by [`Matcher`](crate::matching::Matcher).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use crate::check::{
@@ -87,17 +87,36 @@ impl Name {
         Self { scope, name }
     }
 
-    /// A name that is only known while the script runs.
-    pub(crate) fn local(name: &str) -> Self {
-        Self { scope: Scope::Script, name: name.to_ascii_lowercase() }
-    }
-
     /// RFC 6609 §3.4.2: the name behind "global.", if that may be used here.
     fn global(name: &str, checker: &Checker<'_>) -> Option<Self> {
+        Self::behind_global(name).filter(|_| checker.has("include"))
+    }
+
+    fn behind_global(name: &str) -> Option<Self> {
         let (namespace, name) = name.split_once('.')?;
         let is_one = namespace.eq_ignore_ascii_case("global") && is_identifier(name);
-        (is_one && checker.has("include"))
-            .then(|| Self { scope: Scope::Global, name: name.to_ascii_lowercase() })
+        is_one.then(|| Self { scope: Scope::Global, name: name.to_ascii_lowercase() })
+    }
+}
+
+/// What names mean at one place of a script, for those that are only known while it runs.
+#[derive(Debug)]
+pub(crate) struct Names {
+    globals: BTreeSet<String>,
+    has_namespace: bool,
+}
+
+impl Names {
+    pub(crate) fn at(checker: &Checker<'_>) -> Self {
+        let has_namespace = checker.is_required("include");
+        Self { globals: checker.globals().clone(), has_namespace }
+    }
+
+    pub(crate) fn resolve(&self, name: &str) -> Name {
+        let global = Name::behind_global(name).filter(|_| self.has_namespace);
+        let name = name.to_ascii_lowercase();
+        let scope = if self.globals.contains(&name) { Scope::Global } else { Scope::Script };
+        global.unwrap_or(Name { scope, name })
     }
 }
 
@@ -368,8 +387,21 @@ impl Modifier {
         })
     }
 
+    /// Applies some, one after the other.
+    pub(crate) fn apply_all(
+        modifiers: &[Self],
+        mut value: Vec<u8>,
+        run: &mut Run<'_>,
+    ) -> Result<Vec<u8>, Failure> {
+        for modifier in modifiers {
+            run.spend_steps(value.len() / limits::MODIFIED_PER_STEP)?;
+            value = modifier.apply(value);
+        }
+        Ok(value)
+    }
+
     /// RFC 5229 §4.1.1 to §4.1.3; only ASCII letters have a case here.
-    pub(crate) fn apply(self, mut value: Vec<u8>) -> Vec<u8> {
+    fn apply(self, mut value: Vec<u8>) -> Vec<u8> {
         match self {
             Self::Lower => value.make_ascii_lowercase(),
             Self::Upper => value.make_ascii_uppercase(),
@@ -411,7 +443,7 @@ struct Set {
 impl Instruction for Set {
     fn run(&self, run: &mut Run<'_>) -> Result<Flow, Failure> {
         let value = self.value.value(run)?.into_owned();
-        let value = self.modifiers.iter().fold(value, |value, modifier| modifier.apply(value));
+        let value = Modifier::apply_all(&self.modifiers, value, run)?;
         run.note(|| format!("set {} to {}", self.name, shown(&value)));
         run.variables.set(&self.name, value)?;
         Ok(Flow::Next)

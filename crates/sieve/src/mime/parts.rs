@@ -13,9 +13,10 @@ use super::{Entity, Part, Structure, parse};
 pub(crate) struct Parts {
     octets: Vec<u8>,
     parts: Vec<Flat>,
-    /// What parts were replaced by; what was in them is gone (RFC 5703 §5).
+    /// What parts were replaced by.
     replacements: RefCell<BTreeMap<usize, Replacement>>,
-    gone: RefCell<Vec<Range<usize>>>,
+    /// Which parts were in them (RFC 5703 §5).
+    gone: RefCell<Vec<bool>>,
     state: Cell<State>,
 }
 
@@ -58,7 +59,7 @@ impl Parts {
         let mut parts = Vec::new();
         let (root, looked_at) = parse(&octets);
         root.flatten(&mut parts);
-        let (replacements, gone) = (RefCell::default(), RefCell::default());
+        let (replacements, gone) = (RefCell::default(), vec![false; parts.len()].into());
         (Self { octets, parts, replacements, gone, state: Cell::new(State::Same) }, looked_at)
     }
 
@@ -81,7 +82,7 @@ impl Parts {
 
     /// Whether a part went with one that it was in.
     pub(crate) fn is_gone(&self, index: usize) -> bool {
-        self.gone.borrow().iter().any(|gone| gone.contains(&index))
+        self.gone.borrow().get(index).copied().unwrap_or(false)
     }
 
     /// Looks at a part as it is now: its octets, where they are, and whether others are in it.
@@ -144,18 +145,21 @@ impl Parts {
         media.map(|media| format!("{index}: {}/{}", media.kind, media.subtype)).unwrap_or_default()
     }
 
-    /// Replaces a part; of two for one part, the last stays.
-    pub(crate) fn replace(&self, index: usize, octets: Vec<u8>) {
-        let (Part { entity, structure }, _) = parse(&octets);
+    /// Replaces a part; of two for one part, the last stays. As [`parse`], says how many octets were looked at.
+    pub(crate) fn replace(&self, index: usize, octets: Vec<u8>) -> usize {
+        let (Part { entity, structure }, looked_at) = parse(&octets);
         let shape = if structure == Structure::Leaf { Shape::Leaf } else { Shape::Container };
         let earlier =
             self.replacements.borrow_mut().insert(index, Replacement { octets, entity, shape });
-        if earlier.is_none() && !self.once_within(index).is_empty() {
-            self.gone.borrow_mut().push(self.once_within(index));
+        if earlier.is_none()
+            && let Some(gone) = self.gone.borrow_mut().get_mut(self.once_within(index))
+        {
+            gone.fill(true);
         }
         if self.state.get() == State::Same {
             self.state.set(State::Behind);
         }
+        looked_at
     }
 
     /// The message has become another: what is replaced from now on is only seen by the loops that are running.

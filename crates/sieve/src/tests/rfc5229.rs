@@ -3,10 +3,14 @@
 //! | § | what is asked for | held by |
 //! |---|---|---|
 //! | 3 | SHALL replace references in one pass, with the values of that moment | `references` |
+//! | 3 | MUST refuse a namespace of an extension that isn't required | `set` |
 //! | 3.2 | MUST set match variables by the last `:matches` that held, tests left to right, no more than needed | `match_variables` |
 //! | 4 | MUST have a constant that is a variable's name | `set` |
 //! | 4.1 | MUST refuse two modifiers of one precedence, and those that are unknown | `set` |
+//! | 5 | MUST NOT take white space off | `string` |
 //! | 6 | MUST have 128 variables, names of 32, values of 4,000, and nine match variables | `m10_limits_of_variables`, `match_variables` |
+//! | 6 | MUST NOT fail where a value is cut | `m10_limits_of_variables` |
+//! | 6 | MUST refuse a match variable that is never set | `set` |
 
 use super::{MESSAGE_A, done, holds, refused};
 
@@ -176,6 +180,16 @@ fn string() {
     assert!(holds(variables, r#"string "a" ["b", "A"]"#, MESSAGE_A));
     // No white space is taken off.
     assert!(!holds(variables, r#"string " a" "a""#, MESSAGE_A));
+}
+
+#[test] // Row M10: a thousand of these took a run a minute.
+fn m10_modifiers_are_paid_for() {
+    let fill = format!("set \"a\" \"{}\";", "/".repeat(16_000));
+    let long = "${a}".repeat(65);
+    let set = format!("set :encodeurl :length \"b\" \"{long}\";").repeat(100);
+    let script = format!("require [\"variables\", \"enotify\"]; {fill} {set}");
+    let got = done(&script, MESSAGE_A);
+    assert!(got.contains("the script compares too much"), "{got}");
 }
 
 #[test] // Tests RFC 5229 §6; row M10.

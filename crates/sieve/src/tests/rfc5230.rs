@@ -11,9 +11,11 @@
 //! | 4.6 | MUST have addresses that get no response | `m11_who_gets_no_response` |
 //! | 4.7 | MUST fail where it is executed twice | `periods_and_errors` |
 //! | 4.7 | MUST NOT fail with discard, keep, fileinto, redirect | `periods_and_errors` |
+//! | 5 | a header in `:mime` has no eight-bit text | `m12_mime` |
 //! | 5.1 | SHOULD have an empty reverse-path, and ask for no notices | mda: `m11_an_absence_is_told_once_and_never_to_nobody` |
 //! | 5.6 | MUST take UTF-8 | `fields_of_the_response` |
 //! | 5.8 | MUST have In-Reply-To, SHOULD have References | `the_response` |
+//! | 8 | MUST NOT answer what wasn't sent to the user; nor again in the period unless the script changes | `m11_who_gets_no_response`, `previous_responses` |
 //! | 6131 2 | MUST refuse `:days` with `:seconds`; MUST take 0 to 2^31; the most is at least a day | `periods_and_errors` |
 //! | 3834 2 | MUST NOT answer blindly, nor to a null address | `m11_who_gets_no_response` |
 //! | 3834 3.1.1 | MUST let the user say what From is | `fields_of_the_response` |

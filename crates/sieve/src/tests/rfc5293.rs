@@ -181,3 +181,37 @@ fn mistakes() {
         "require [\"editheader\", \"variables\"]; set \"n\" \"X\r\nY\"; addheader \"${n}\" \"z\";";
     assert!(done(script, MESSAGE_A).contains("is no field's name"));
 }
+
+#[test] // Row M10: with half a million fields that took hours.
+fn m10_fields_of_one_name_are_deleted_at_once() {
+    let message = format!("{}Y: z\n\nbody", "X: \n".repeat(200_000));
+    assert_eq!(header("deleteheader \"X\";", &message), "Y: z");
+}
+
+#[test] // A letter, a part, or what a program gave may end in the middle of its last field.
+fn fields_are_added_to_a_header_without_end() {
+    for (script, message, expected) in [
+        ("addheader :last \"X\" \"y\";", "A: b", "A: b\r\nX: y\r\n"),
+        ("addheader :last \"X\" \"y\";", "A: b\nC: d", "A: b\nC: d\nX: y\n"),
+        ("addheader \"X\" \"y\";", "A: b", "X: y\r\nA: b\r\n"),
+        ("deleteheader \"X\";", "A: b", "A: b"),
+    ] {
+        let script = format!("require \"editheader\"; {script}");
+        let outcome = outcome(&script, message, &facts());
+        let [Action::Keep(filing)] = &*actions(&outcome) else { panic!("{outcome:?}") };
+        let octets = filing.content.pieces(message.as_bytes()).concat();
+        assert_eq!(String::from_utf8(octets).unwrap(), expected, "{script}");
+    }
+}
+
+#[test] // Row M10.
+fn m10_of_a_huge_header_the_beginning_is_seen_and_all_is_kept() {
+    let many = "a:\n".repeat(crate::limits::HEADER_OCTETS_MAX / 3);
+    let message = format!("First: x\n{many}Last: y\n\nbody");
+    let script = "require [\"editheader\", \"body\"]; \
+        if allof (exists \"First\", not exists \"Last\", body :raw \"body\") { addheader \"X\" \"y\"; }";
+    let outcome = outcome(script, &message, &facts());
+    let [Action::Keep(filing)] = &*actions(&outcome) else { panic!("{:?}", outcome.error) };
+    let octets = filing.content.pieces(message.as_bytes()).concat();
+    assert!(octets == format!("X: y\n{message}").as_bytes(), "something was lost");
+}

@@ -10,6 +10,7 @@
 //! | 5 | MUST fail, and MUST NOT be an error, for a wrong URI, another method, an unknown capability | `tests_on_methods` |
 //! | 7 | MUST NOT cancel the implicit keep | `examples` |
 //! | 8 | MUST break loops; MUST limit notifications | `mailto`, `many` |
+//! | 8 | MUST let administrators limit them | `NOTIFICATIONS_MAX` and `NOTIFIED_MAX` in src/limits.rs; `many` |
 //! | 8 | MUST log them | mda: `letters_of_the_scripts_own`, its notes |
 //! | 8 | MUST encode what a URI is made of | `examples`: :encodeurl; none is made by us |
 //! | 5436 2.7 | MUST tell of letters with an empty sender; MUST have an empty sender then | `mailto` |
@@ -18,6 +19,7 @@
 //! | 5436 2.7, 2.7.1 | MUST have Auto-Submitted on top, with owner-email or owner-token | `knitting` |
 //! | 5436 2.7 | MUST NOT copy Message-ID and Date | `knitting`; the Message-ID is the caller's |
 //! | 5436 5 | MUST break loops | `mailto` |
+//! | 5436 5 | MUST have means against slow loops and complaints | owner-email; mda: the notes say which line of whose script |
 
 use jiff::Zoned;
 use postroad_protocol::address::Address;

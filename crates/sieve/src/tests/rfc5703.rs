@@ -536,9 +536,9 @@ fn enclose() {
     );
     let expected = format!(
         "Received: from there\nFrom: a@b.example\nSubject: Warning\nDate: Thu, 1 Jan 1970 00:00:00 +0000\n\
-         MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=\"=_enclosed_0\"\n\n\
-         --=_enclosed_0\nContent-Type: text/plain; charset=us-ascii\n\nBeware\n\
-         --=_enclosed_0\nContent-Type: message/rfc822\n\n{MIXED}\n--=_enclosed_0--\n"
+         MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=\"=_enclosed_0000000000\"\n\n\
+         --=_enclosed_0000000000\nContent-Type: text/plain; charset=us-ascii\n\nBeware\n\
+         --=_enclosed_0000000000\nContent-Type: message/rfc822\n\n{MIXED}\n--=_enclosed_0000000000--\n"
     );
     assert_eq!(got, expected);
     // From and Date are the user's, of now; without ":subject" it is that of the enclosed message.
@@ -552,8 +552,11 @@ fn enclose() {
     let later = "enclose :subject \"w\" \"x\"; if header \"Subject\" \"w\" { foreverypart { set \"n\" \"${n}x\"; } } \
         if string :value \"ge\" \"${n}\" \"xxxxxxxxx\" { discard; }";
     assert_eq!(done(&format!("{REQUIRES} {later}"), MIXED), "discard");
-    let twice = left("enclose \"=_enclosed_0\"; enclose \"y\";", MIXED);
-    assert!(twice.contains("=_enclosed_1") && twice.contains("=_enclosed_2"), "{twice}");
+    let twice = left("enclose \"=_enclosed_0000000000\"; enclose \"y\";", MIXED);
+    assert!(
+        twice.contains("=_enclosed_0000000001") && twice.contains("=_enclosed_0000000002"),
+        "{twice}"
+    );
     // From within a loop, with what was replaced so far; then the loop has nothing more to replace.
     let looped = "foreverypart { if header :mime :type \"Content-Type\" \"image\" { replace \"removed\"; enclose \"x\"; }
         if header :mime :type \"Content-Type\" \"message\" { replace \"late\"; } }";
@@ -577,7 +580,9 @@ fn enclose_keeps_each_octet() {
         let got = left("enclose :subject \"w\" \"x\";", &message);
         let end = if message.contains('\r') { "\r\n" } else { "\n" };
         assert!(
-            got.contains(&format!("message/rfc822{end}{end}{message}{end}--=_enclosed_0--")),
+            got.contains(&format!(
+                "message/rfc822{end}{end}{message}{end}--=_enclosed_0000000000--"
+            )),
             "{got}"
         );
     }

@@ -11,7 +11,7 @@
 //! | 3.2 | MUST be a script of its own, with its own `require` | `flow` |
 //! | 3.2, 3.3 | MUST stop all by `stop`, itself by `return` | `flow` |
 //! | 3.4 | MUST keep variables to their script; MUST allow a global one of the same name | `variables_are_a_scripts_own` |
-//! | 3.4.1 | MUST refuse a wrong name, `global` without variables, and after `set` | `mistakes` |
+//! | 3.4.1 | MUST refuse a wrong name, one with variables, `global` without variables, and after `set` | `mistakes` |
 //! | 3.4.1 | SHALL be empty without a value | `example_of_a_subroutine` |
 //! | 3.4.2 | MUST be an identifier; MUST fail without include; MUST be the same as by `global` | `mistakes`, `example_of_the_namespace` |
 //! | 3.5 | MUST see edited fields in both ways | `edits_go_in_and_out` |
@@ -145,6 +145,29 @@ fn variables_are_a_scripts_own() {
         fileinto \"${v} ${w} ${g} ${global.g} ${1}\";";
     let scripts = [(Personal, "main", main), (Personal, "inner", inner)];
     assert_eq!(done(&scripts, MESSAGE_A), "fileinto outer x mine shared I");
+}
+
+#[test] // Tests RFC 6609 §3.4.1 and §3.4.2 for what is read by a name, as RFC 5232 §4 does.
+fn flags_in_variables_that_scripts_share() {
+    let inner = "require [\"include\", \"variables\", \"imap4flags\"]; addflag \"global.f\" \"Work\"; \
+        addflag \"g\" \"Mine\";";
+    let main = |test: &str| {
+        format!(
+            "require [\"include\", \"variables\", \"imap4flags\", \"fileinto\"]; global \"f\"; \
+             addflag \"f\" \"Home\"; set \"n\" \"f\"; include \"inner\"; if {test} {{ fileinto \"x\"; }}"
+        )
+    };
+    for (test, expected) in [
+        ("hasflag \"f\" \"work\"", "fileinto x"),
+        ("hasflag \"F\" \"home\"", "fileinto x"),
+        ("hasflag \"global.f\" \"work\"", "fileinto x"),
+        ("hasflag \"${n}\" \"work\"", "fileinto x"),
+        ("hasflag \"g\" \"mine\"", "keep"),
+        ("hasflag \"global.g\" \"mine\"", "keep"),
+    ] {
+        let scripts = [(Personal, "main", &*main(test)), (Personal, "inner", inner)];
+        assert_eq!(done(&scripts, MESSAGE_A), expected, "{test}");
+    }
 }
 
 #[test] // Tests RFC 6609 §3.1, §3.2 and §3.3.
@@ -327,6 +350,7 @@ fn mistakes() {
         ("include :personal :global \"a\";", "exclude each other"),
         ("global \"1\";", "is no variable's name"),
         ("global \"a.b\";", "is no variable's name"),
+        ("global \"${a}\";", "is no variable's name"),
         ("set \"a\" \"b\"; global \"a\";", "\"a\" was set before, for this script alone"),
         ("set \"global.data.from\" \"x\";", "is no variable's name"),
         ("set \"global.12\" \"x\";", "is no variable's name"),
