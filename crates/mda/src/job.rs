@@ -120,6 +120,8 @@ pub(crate) struct Finished {
     parts: Vec<Part>,
     /// What rules decided.
     pub(crate) notes: Vec<String>,
+    /// The reply where the letter is refused. Whoever was to be told of it was told (RFC 5435 §7).
+    pub(crate) refusal: Option<Reply>,
     /// The letters that are there now and weren't before.
     pub(crate) filed: Vec<Filed>,
     pub(crate) error: Option<StoreError>,
@@ -186,7 +188,8 @@ impl Job {
             if attempt.is_done() {
                 memos.clear();
                 was = Was::Done;
-            } else if found == Found::All {
+            // Of a letter that is refused copies of notices may be there, and it is refused again.
+            } else if found == Found::All && refusal.is_none() {
                 was = Was::There;
             }
         }
@@ -201,16 +204,6 @@ impl Job {
         }
         self.parts.push(Part { inbox, memos, attempt, counted, was, leaves });
         Ok(())
-    }
-
-    /// The reply where the letter is refused; then there is nothing else to do.
-    pub(crate) fn refusal(&self) -> Option<&Reply> {
-        self.refusal.as_ref()
-    }
-
-    /// What rules decided.
-    pub(crate) fn notes(&self) -> &[String] {
-        &self.notes
     }
 
     /// Whether there is anything to hand over, or to give to a program.
@@ -246,7 +239,9 @@ impl Job {
         let half_done = self
             .parts
             .iter_mut()
-            .filter(|part| part.was == Was::Undone && part.leaves != Leaves::Nothing);
+            .filter(|part| part.was == Was::Undone)
+            // A letter that is refused may come again, if the reply is lost.
+            .filter(|part| part.leaves != Leaves::Nothing || self.refusal.is_some());
         half_done.for_each(|part| part.note(Step::Sent, Durably::Yes));
         Ok(())
     }
@@ -266,8 +261,13 @@ impl Job {
 
     /// Delivers all drafts, and calls `then` from a thread that delivers, which may be this one.
     pub(crate) fn deliver(mut self, then: impl FnOnce(Finished) + Send + 'static) {
-        let mut finished =
-            Finished { parts: self.parts, notes: self.notes, filed: Vec::new(), error: None };
+        let mut finished = Finished {
+            parts: self.parts,
+            notes: self.notes,
+            refusal: self.refusal,
+            filed: Vec::new(),
+            error: None,
+        };
         let forgets = finished.parts.iter().all(|part| part.memos.is_empty());
         match (self.drafts.pop(), self.drafts) {
             // One letter, as most: it joins those of others, and this thread is free.
@@ -307,10 +307,11 @@ impl Finished {
 
     /// What a peer is told of a job that was done.
     pub(crate) fn reply(&self) -> Reply {
-        match self.filed.last() {
-            Some(filed) => replies::filed(filed),
-            None if self.is_repeat() => replies::repeated(),
-            None => replies::dealt_with(),
+        match (&self.refusal, self.filed.last()) {
+            (Some(refusal), _) => refusal.clone(),
+            (None, Some(filed)) => replies::filed(filed),
+            (None, None) if self.is_repeat() => replies::repeated(),
+            (None, None) => replies::dealt_with(),
         }
     }
 
@@ -323,7 +324,8 @@ impl Finished {
     ) -> KnownAgain {
         let mut known = KnownAgain::No;
         for part in &mut self.parts {
-            if part.was != Was::Done {
+            // A letter that is refused isn't done: should it come again, that is said again.
+            if part.was != Was::Done && self.refusal.is_none() {
                 let durably = match part.leaves {
                     Leaves::Letters => Durably::No,
                     Leaves::Unnamed | Leaves::Nothing => Durably::Yes,

@@ -62,10 +62,6 @@ fn file_or_refuse(
         to,
         teller: Arc::clone(teller),
     };
-    if let Some(reply) = job.refusal().cloned() {
-        report.note_all(job.notes());
-        return Err(reply);
-    }
     // The reply "later" is out already: what is written is forgotten, or the letter would come twice.
     if !report.say(Progress::Written) {
         return Ok(());

@@ -142,13 +142,6 @@ impl Delivery<'_> {
 
     fn finish(&self, rules: &Rules, mut job: Job) -> Result<Reply, Reply> {
         let to = &self.recipient.address;
-        let ruled = |notes: &[String]| -> Vec<Event> {
-            notes.iter().map(|note| events::ruled_record(to, note)).collect()
-        };
-        if let Some(reply) = job.refusal().cloned() {
-            self.trace(&ruled(job.notes()));
-            return Err(reply);
-        }
         job.pipe(rules).map_err(|error| later(&error))?;
         job.send(rules).map_err(|error| later(&error))?;
         let (tell, hear) = std::sync::mpsc::sync_channel(1);
@@ -165,13 +158,16 @@ impl Delivery<'_> {
         finished.remember(to, rules, &self.courier);
         let mut records: Vec<Event> =
             finished.filed.iter().map(|filed| events::filed_record(to, filed)).collect();
-        records.extend(ruled(&finished.notes));
+        records.extend(finished.notes.iter().map(|note| events::ruled_record(to, note)));
         if finished.is_repeat() {
             events::repeated(&self.header, to);
             records.push(events::repeated_record(to));
         }
         self.trace(&records);
-        Ok(finished.reply())
+        match finished.refusal.take() {
+            Some(refusal) => Err(refusal),
+            None => Ok(finished.reply()),
+        }
     }
 
     fn on_top<'a>(&'a self, draft: &'a Draft) -> OnTop<'a> {

@@ -343,6 +343,38 @@ async fn an_answer_that_nobody_takes_holds_up_no_letter() {
     assert_eq!((relay.taken().len(), place.count("alice")), (0, 1));
 }
 
+#[tokio::test] // Tests RFC 5435 §7: "notify" is compatible with all other actions; and RFC 5436 §2.7: sent once.
+async fn of_a_letter_that_is_refused_those_are_told_who_were_to_be() {
+    let place = Place::new();
+    let relay = place.relay();
+    let script = |fcc: &str| {
+        format!(
+            "require [\"enotify\", \"reject\", \"fcc\"]; \
+             notify {fcc} \"mailto:pager@away.example\"; reject \"No.\";"
+        )
+    };
+    place.script("alice", &script(""));
+    check(&place.deliver(&[ALICE]).await, &["550 5.7.1 No."]);
+    assert_eq!(
+        (relay.taken()[0].to.as_slice(), place.count("alice")),
+        (&["pager@away.example".to_owned()][..], 0)
+    );
+    assert!(place.notes().iter().any(|note| note.contains("refused by alice.sieve")));
+    // The same letter again, because the reply was lost: it is refused again, and nobody is told twice.
+    for fcc in ["", ":fcc \"INBOX\""] {
+        place.script("alice", &script(fcc));
+        let told = relay.taken().len();
+        for _ in 0..2 {
+            let mut client = place.connect();
+            client.begin(&[ALICE]).await;
+            let letter = LETTER.replace("{}", &format!("again{fcc}"));
+            check(&client.data(&letter, 1).await, &["550 5.7.1 No."]);
+        }
+        assert_eq!(relay.taken().len(), told + 1, "{fcc}");
+    }
+    assert_eq!(place.count("alice"), 1);
+}
+
 #[tokio::test]
 async fn duplicates_are_known_again() {
     let place = Place::new();
