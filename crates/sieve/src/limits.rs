@@ -50,6 +50,8 @@ pub const MODIFIED_PER_STEP: usize = 2;
 pub const UNICODE_STEPS_PER_OCTET: usize = 2;
 /// Steps that a regular expression takes for an octet.
 pub const REGEX_STEPS_PER_OCTET: usize = 2;
+/// Places of it that a match may be at, all at once, that another step for each octet follows: `[01]{300}` has 300.
+pub const REGEX_WIDTH_PER_STEP: usize = 4;
 /// Octets of one value while it is put together from variables.
 pub const TEXT_OCTETS_MAX: usize = 1024 * 1024;
 /// Octets of all that a run has made and keeps: edited messages, replies, variables.
@@ -95,6 +97,12 @@ pub const FLAG_OCTETS_MAX: usize = 100;
 pub const PART_DEPTH_MAX: usize = 50;
 /// Parts that are taken apart; the rest is opaque (row A13).
 pub const PARTS_MAX: usize = 2_000;
+
+/// How often an octet of a message is looked at while it is taken apart, on average; with it, so many octets of a
+/// small one. Each level goes over all that is in it: beyond this the rest is opaque (row A13).
+pub const LOOKS_AT_AN_OCTET: usize = 16;
+/// As there.
+pub const LOOKED_AT_MIN: usize = 1024 * 1024;
 
 /// Seconds of a day.
 pub const DAY_SECONDS: u64 = 24 * 60 * 60;

@@ -13,6 +13,7 @@ use std::ops::Range;
 
 use mail_parser::HeaderValue;
 use mail_parser::parsers::MessageStream;
+use memchr::memmem;
 use postroad_protocol::header;
 
 use crate::decode::{encoded_words, hide_words, show_words};
@@ -136,15 +137,21 @@ fn bounded(raw_value: &[u8]) -> &[u8] {
 
 /// Takes a message apart; says how many octets were looked at for that, which grows with the depth of nests.
 pub(crate) fn parse(message: &[u8]) -> (Part, usize) {
-    let mut parser = Parser { message, parts: 0, looked_at: 0 };
+    let most = message.len().saturating_mul(limits::LOOKS_AT_AN_OCTET) + limits::LOOKED_AT_MIN;
+    let dashes = memmem::Finder::new(b"\n--");
+    let mut parser = Parser { message, dashes, parts: 0, looked_at: 0, most };
     let part = parser.entity(0..message.len(), 0);
     (part, parser.looked_at)
 }
 
 struct Parser<'a> {
     message: &'a [u8],
+    /// Finds lines that a delimiter may be.
+    dashes: memmem::Finder<'static>,
     parts: usize,
     looked_at: usize,
+    /// What may be looked at before the rest is opaque.
+    most: usize,
 }
 
 impl Parser<'_> {
@@ -157,7 +164,11 @@ impl Parser<'_> {
         let media = Media::of(octets.get(header.clone()).unwrap_or_default());
         let (header, body) = (within(header), body.map(within));
         let structure = match &body {
-            Some(body) if depth < limits::PART_DEPTH_MAX && self.parts < limits::PARTS_MAX => {
+            Some(body)
+                if depth < limits::PART_DEPTH_MAX
+                    && self.parts < limits::PARTS_MAX
+                    && self.looked_at < self.most =>
+            {
                 self.structure(&media, body.clone(), depth)
             }
             Some(_) | None => Structure::Leaf,
@@ -196,7 +207,7 @@ impl Parser<'_> {
             let Some(delimiter) = delimiter(text, boundary) else {
                 // From one line that begins with "--" to the next.
                 let rest = octets.get(at + length - 1..).unwrap_or_default();
-                at = match memchr::memmem::find(rest, b"\n--") {
+                at = match self.dashes.find(rest) {
                     Some(next) => at + length + next,
                     None => octets.len(),
                 };
@@ -373,9 +384,15 @@ mod tests {
             "Content-Type: multipart/mixed; boundary=B\n\n{}",
             "--B\n\nx\n".repeat(100_000)
         );
-        for message in [nested, messages, wide] {
+        // Each level goes over the same lines, none of which is a delimiter: beyond a bound they are text.
+        let levels: String = (0..limits::PART_DEPTH_MAX)
+            .map(|n| format!("Content-Type: multipart/mixed; boundary=b{n}\n\n--b{n}\n"))
+            .collect();
+        let lines = format!("{levels}\n{}", "--\n".repeat(400_000));
+        for message in [nested, messages, wide, lines] {
             let (part, looked_at) = parse(message.as_bytes());
-            assert!(looked_at <= message.len() * (limits::PART_DEPTH_MAX + 1));
+            let most = message.len() * (limits::LOOKS_AT_AN_OCTET + 1) + limits::LOOKED_AT_MIN;
+            assert!(looked_at <= most, "{looked_at} {most}");
             assert!(part.walk().len() <= limits::PARTS_MAX + 1);
         }
     }

@@ -12,6 +12,7 @@ use std::iter::Peekable;
 use std::str::Chars;
 
 use ::regex::bytes::{Regex, RegexBuilder};
+use regex_syntax::hir::{Hir, HirKind};
 
 use crate::check::{AddedTags, Extension, On, Tag};
 use crate::limits;
@@ -35,20 +36,28 @@ pub(super) const EXTENSION: Extension = Extension {
 /// What has a meaning in a pattern, for ":quoteregex".
 pub(crate) const SPECIAL: &[u8] = b"\\^$.[]|()?*+{}";
 
+/// An expression that was compiled.
+pub(crate) struct Compiled {
+    pub(crate) regex: Regex,
+    /// What it takes for an octet, at worst.
+    pub(crate) steps_per_octet: usize,
+}
+
 /// Compiles a pattern for a comparator.
-pub(crate) fn compile(pattern: &[u8], comparator: Comparator) -> Result<Regex, String> {
+pub(crate) fn compile(pattern: &[u8], comparator: Comparator) -> Result<Compiled, String> {
     let text = std::str::from_utf8(pattern).map_err(|_| "a pattern is UTF-8".to_owned())?;
     if text.len() > limits::REGEX_OCTETS_MAX {
         return Err(format!("a pattern has at most {} octets", limits::REGEX_OCTETS_MAX));
     }
-    let mut builder = RegexBuilder::new(&rewritten(text)?);
+    let pattern = rewritten(text)?;
+    let mut builder = RegexBuilder::new(&pattern);
     builder
         .size_limit(limits::REGEX_COMPILED_OCTETS_MAX)
         .dfa_size_limit(limits::REGEX_COMPILED_OCTETS_MAX)
         .nest_limit(limits::REGEX_NESTING_MAX)
         .dot_matches_new_line(true)
         .case_insensitive(comparator != Comparator::Octet);
-    builder.build().map_err(|error| match error {
+    let regex = builder.build().map_err(|error| match error {
         ::regex::Error::CompiledTooBig(_) => "the pattern is too complex".to_owned(),
         error => {
             // The last line says what is wrong, those before draw it.
@@ -56,7 +65,32 @@ pub(crate) fn compile(pattern: &[u8], comparator: Comparator) -> Result<Regex, S
             let last = text.lines().last().unwrap_or_default();
             format!("the pattern is wrong: {}", last.trim_start_matches("error: "))
         }
-    })
+    })?;
+    // Without regard to case, which would make each letter a choice.
+    let parsed = regex_syntax::ParserBuilder::new().utf8(false).build().parse(&pattern);
+    let width = parsed.map_or(0, |parsed| width(&parsed));
+    let steps_per_octet = limits::REGEX_STEPS_PER_OCTET + width / limits::REGEX_WIDTH_PER_STEP;
+    Ok(Compiled { regex, steps_per_octet })
+}
+
+/// At how many places in the pattern a match may be at once: as many the engine has to follow, where it is led astray.
+fn width(pattern: &Hir) -> usize {
+    let sum = |patterns: &[Hir], least: usize| {
+        let widths = patterns.iter().map(|pattern| width(pattern).max(least));
+        widths.fold(0_usize, usize::saturating_add)
+    };
+    match pattern.kind() {
+        HirKind::Empty | HirKind::Look(_) | HirKind::Literal(_) => 0,
+        HirKind::Class(_) => 1,
+        HirKind::Capture(capture) => width(&capture.sub),
+        HirKind::Concat(patterns) => sum(patterns, 0),
+        HirKind::Alternation(patterns) => sum(patterns, 1),
+        HirKind::Repetition(repetition) => {
+            let times = repetition.max.unwrap_or(repetition.min).max(1);
+            let times = usize::try_from(times).unwrap_or(usize::MAX);
+            width(&repetition.sub).max(1).saturating_mul(times)
+        }
+    }
 }
 
 /// POSIX brackets as the engine has them, where `&&`, `--` and others have a meaning of their own.

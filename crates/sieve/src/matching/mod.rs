@@ -14,6 +14,7 @@ use glob::Glob;
 
 use crate::check::{Args, Checker, Kind, Tag};
 use crate::extensions;
+use crate::extensions::regex::Compiled;
 use crate::extensions::relational::Relation;
 use crate::extensions::variables::Matched;
 use crate::limits;
@@ -84,7 +85,7 @@ enum Pattern {
     /// Folded.
     Plain(Vec<u8>),
     Glob(Glob),
-    Regex(Box<regex::bytes::Regex>),
+    Regex(Box<Compiled>),
 }
 
 impl Matcher {
@@ -235,9 +236,9 @@ impl Matcher {
         &self,
         run: &mut Run<'_>,
         value: &[u8],
-        regex: &regex::bytes::Regex,
+        Compiled { regex, steps_per_octet }: &Compiled,
     ) -> Result<bool, Failure> {
-        run.spend_steps(value.len().saturating_mul(limits::REGEX_STEPS_PER_OCTET))?;
+        run.spend_steps(value.len().saturating_mul(*steps_per_octet))?;
         if self.matched == KeepsMatched::No {
             return Ok(regex.is_match(value));
         }

@@ -157,6 +157,26 @@ fn m10_regular_expressions_are_bounded() {
 }
 
 #[test] // Row M10.
+fn m10_wide_regular_expressions_are_paid_for() {
+    // What has to be followed at each octet is much, if the letter is made for it.
+    let digits: String =
+        (0..1_000_000_u64).map(|n| if (n * n) % 7 < 3 { '0' } else { '1' }).collect();
+    let letter = format!("A: b\n\n{digits}");
+    let matched = |pattern: &str| {
+        let script = format!(
+            "require [\"regex\", \"body\"]; if body :raw :regex \"{pattern}\" {{ discard; }}"
+        );
+        done(&script, &letter)
+    };
+    for pattern in ["[01]*1[01]{300}x", "0(.*1.*0){80}x", "((0|1)?(01|10)*){90}x"] {
+        assert!(matched(pattern).contains("the script compares too much"), "{pattern}");
+    }
+    for pattern in ["[01]*1[01]{20}x", "unsubscribe[^a-z]*here", "(http|ftp)s?://[a-z.]+/x"] {
+        assert_eq!(matched(pattern), "keep", "{pattern}");
+    }
+}
+
+#[test] // Row M10.
 fn m10_regular_expressions_are_few() {
     let tests = |count| vec!["header :regex \"subject\" \"x\""; count].join(",");
     let script = |count| format!("require \"regex\"; if anyof ({}) {{ discard; }}", tests(count));
