@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use postroad_disk::{Disk, DiskLock};
 
@@ -108,6 +108,12 @@ impl Attempt {
     /// Whether all of it was done before.
     pub fn is_done(&self) -> bool {
         self.before == Before::Done
+    }
+
+    /// When the try before came as far as it did, where that is known.
+    pub fn before_at(&self) -> Option<SystemTime> {
+        let seconds = self.ledgers.noted_at(self.inbox.root(), self.key)?;
+        SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
     }
 
     /// Whether what is sent on has left.

@@ -93,7 +93,7 @@ fn escape_host(host: &str) -> String {
 }
 
 /// Where the kernel gives nothing, time and process number have to do: a clash costs one more try.
-fn drawn_by_the_kernel() -> u32 {
+pub(crate) fn drawn_by_the_kernel() -> u32 {
     let mut octets = [0; 4];
     match rustix::rand::getrandom(&mut octets[..], rustix::rand::GetRandomFlags::empty()) {
         Ok(_) | Err(_) => u32::from_ne_bytes(octets),

@@ -22,6 +22,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use postroad_disk::{Disk, DiskError, DiskLock};
 
+use crate::file_name::drawn_by_the_kernel;
 use crate::key::DeliveryKey;
 use crate::limits::{
     DELIVERIES_FOUND_MAX, DELIVERIES_IN_MEMORY_MAX, DELIVERIES_KEPT, DELIVERIES_OCTETS_MAX,
@@ -58,7 +59,7 @@ type Entry = (u64, Step);
 /// The ledgers of all mailboxes, as far as this process has read them.
 #[derive(Debug)]
 pub(crate) struct Ledgers {
-    /// The system's, since its start.
+    /// The system's, since its start; where that isn't known, this process's.
     boot: String,
     known: Mutex<HashMap<PathBuf, Arc<Mutex<Known>>>>,
     /// Mailboxes, and entries in all of them.
@@ -97,7 +98,11 @@ pub(crate) struct Ledger<'a> {
 
 impl Ledgers {
     pub(crate) fn new(boot: String) -> Self {
-        let boot = if boot.is_empty() { "unknown".to_owned() } else { boot };
+        // Where it isn't known, no other process is known to run since the same start: each looks for itself.
+        let boot = match boot.is_empty() {
+            true => format!("process-{:08x}", drawn_by_the_kernel()),
+            false => boot,
+        };
         Self { boot, known: Mutex::default(), count: AtomicUsize::new(0) }
     }
 
@@ -117,6 +122,13 @@ impl Ledgers {
         let entry = known.entry(key).filter(|entry| counts(entry.0, ledger.now));
         // Where lines may be missing, the names have to be asked.
         Ok(entry.map(|(_, step)| step).or((!known.whole).then_some(Step::Begun)))
+    }
+
+    /// When the last line of a delivery was written that was asked for just now, in seconds since 1970.
+    pub(crate) fn noted_at(&self, mailbox: &Path, key: DeliveryKey) -> Option<u64> {
+        let known = self.known(mailbox);
+        let mut known = lock(&known);
+        known.entry(key).map(|(at, _)| at)
     }
 
     /// Adds a line.
@@ -515,6 +527,23 @@ mod tests {
             [Some(Step::Done), None, Some(Step::Begun)]
         );
         assert_eq!(place.disk.count("read_dir"), 5);
+    }
+
+    #[test]
+    fn where_no_boot_is_known_each_process_reads_the_names() {
+        let place = Place::new();
+        let ask = |ledgers: &Ledgers| ledgers.reached(place.at(7), key(1)).unwrap();
+        let first = Ledgers::new(String::new());
+        assert_eq!(ask(&first), None);
+        first.note(place.at(7), key(1), Step::Begun).unwrap();
+        // The letter's file is there, its line was lost with the power.
+        let name = format!("7.M1P2.host{},S=1,W=2", key(1).field());
+        place.disk.put(&place.inbox.root().join("new").join(name), b"x");
+        let file = String::from_utf8(place.file(FILE)).unwrap();
+        let (before, _) = file.split_once("7 begun").unwrap();
+        place.disk.put(&place.inbox.root().join(FILE), before.as_bytes());
+        assert_eq!(ask(&Ledgers::new(String::new())), Some(Step::Begun));
+        assert!(!String::from_utf8(place.file(FILE)).unwrap().contains("unknown"));
     }
 
     #[test]
