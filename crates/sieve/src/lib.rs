@@ -65,7 +65,7 @@ mod syntax;
 mod tests;
 mod text;
 
-pub use check::Library;
+pub use check::{Library, Unfit};
 pub use extensions::capabilities;
 pub use extensions::include::Location;
 pub use facts::{
@@ -90,7 +90,7 @@ pub fn compile(name: &str, text: &[u8]) -> Result<Script, Problems> {
 /// As [`compile`], for a script that may include those of a library.
 ///
 /// # Errors
-/// As there. What is wrong with included scripts is in [`Script::warnings`].
+/// As there. What is wrong with included scripts, and with names of mailboxes, is in [`Script::warnings`].
 pub fn compile_with(name: &str, text: &[u8], library: &dyn Library) -> Result<Script, Problems> {
     check::check(name, text, library)
 }

@@ -26,7 +26,8 @@ impl Script {
         Run::whole(self, message, facts)
     }
 
-    /// What is wrong with scripts that it includes: an error only if control reaches them.
+    /// What is wrong only if control gets there: mistakes in scripts that it includes, and names that no mailbox can
+    /// have here ([`Library::unfit`](crate::Library::unfit)).
     pub fn warnings(&self) -> &[Problem] {
         &self.warnings
     }

@@ -18,6 +18,7 @@ pub(crate) use signature::{
 };
 
 use crate::base::control;
+use crate::extensions::fileinto::check_mailbox;
 use crate::extensions::include::{Included, Location, Named};
 use crate::extensions::{self, ihave};
 use crate::limits;
@@ -25,23 +26,28 @@ use crate::parser;
 use crate::problem::{Fault, FaultKind, Place, Problem, Problems};
 use crate::script::{Block, Check, Condition, Instruction, Script, Step};
 use crate::syntax::{Command, Commands, Test};
+use crate::text::{Text, check_constant};
 
 /// Checks a script and those that it leads to.
 pub(crate) fn check(name: &str, text: &[u8], library: &dyn Library) -> Result<Script, Problems> {
     let name: Arc<str> = name.into();
     let mut named = Named { main: library.main(), scripts: Vec::new() };
     let regexes = Cell::new(0);
-    let block = check_one(&name, text, &mut named, &regexes)?;
-    let (mut included, mut warnings) = (Vec::new(), Vec::new());
+    let (block, mut warnings) = check_one(&name, text, &mut named, (library, &regexes))?;
+    let mut included = Vec::new();
     while let Some((location, script)) = named.scripts.get(included.len()).cloned() {
         let text = match included.len() < limits::INCLUDED_MAX {
             true => library.script(location, &script),
             false => None,
         };
         let script: Arc<str> = script.into();
-        included.push(match text.map(|text| check_one(&script, &text, &mut named, &regexes)) {
+        let common = (library, &regexes);
+        included.push(match text.map(|text| check_one(&script, &text, &mut named, common)) {
             None => Included::Missing,
-            Some(Ok(block)) => Included::Script { name: script, block },
+            Some(Ok((block, more))) => {
+                warnings.extend(more);
+                Included::Script { name: script, block }
+            }
             Some(Err(problems)) => {
                 let first = problems.iter().next().map(ToString::to_string).unwrap_or_default();
                 warnings.extend(problems.iter().cloned());
@@ -61,14 +67,30 @@ pub trait Library {
     fn main(&self) -> Option<(Location, String)> {
         None
     }
+
+    /// Says what is wrong with a mailbox's name, where none of that name can be had here. That is a warning: for all
+    /// else the script can be followed.
+    fn unfit(&self, mailbox: &str) -> Option<Unfit> {
+        let _ = mailbox;
+        None
+    }
+}
+
+/// What is wrong with a name in a script.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unfit {
+    /// What is wrong with it.
+    pub problem: String,
+    /// What to do about it, where that is known.
+    pub hint: Option<String>,
 }
 
 fn check_one(
     name: &Arc<str>,
     text: &[u8],
     named: &mut Named,
-    regexes: &Cell<usize>,
-) -> Result<Block, Problems> {
+    (library, regexes): (&dyn Library, &Cell<usize>),
+) -> Result<(Block, Vec<Problem>), Problems> {
     let tree = parser::parse(text).map_err(|fault| fault.within(name))?;
     let mut checker = Checker {
         script: name.clone(),
@@ -81,10 +103,12 @@ fn check_one(
         named,
         loops: Vec::new(),
         problems: Vec::new(),
+        library,
+        warnings: RefCell::default(),
     };
     let block = checker.block(&tree);
     Problems::none_or(checker.problems)?;
-    Ok(block)
+    Ok((block, checker.warnings.into_inner()))
 }
 
 /// What is known while a script is checked.
@@ -103,6 +127,8 @@ pub(crate) struct Checker<'a> {
     /// Scripts that are included somewhere.
     pub(crate) named: &'a mut Named,
     problems: Vec<Problem>,
+    library: &'a dyn Library,
+    warnings: RefCell<Vec<Problem>>,
 }
 
 /// Whether `require` may still come (RFC 5228 §3.2).
@@ -190,6 +216,20 @@ impl<'a> Checker<'a> {
         if self.problems.len() < limits::PROBLEMS_MAX {
             self.problems.push(fault.within(&self.script));
         }
+    }
+
+    /// Looks at a mailbox's name, as far as it is known now.
+    pub(crate) fn mailbox(&self, name: &Text) -> Result<(), Fault> {
+        check_constant(name, check_mailbox)?;
+        let constant = name.constant().and_then(|name| std::str::from_utf8(name).ok());
+        let unfit = constant.and_then(|name| self.library.unfit(name));
+        let mut warnings = self.warnings.borrow_mut();
+        if let Some(Unfit { problem, hint }) = unfit
+            && warnings.len() < limits::PROBLEMS_MAX
+        {
+            warnings.push(Fault { hint, ..Fault::new(name.place, problem) }.within(&self.script));
+        }
+        Ok(())
     }
 
     /// Checks commands, one after the other; those with a problem are left out and reported.

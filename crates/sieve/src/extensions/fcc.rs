@@ -8,7 +8,7 @@ use crate::filing::FilingOptions;
 use crate::outcome::{Content, Fcc};
 use crate::problem::Fault;
 use crate::run::{Failure, Run};
-use crate::text::{Text, check_constant};
+use crate::text::Text;
 
 use super::fileinto::check_mailbox;
 
@@ -37,7 +37,7 @@ impl FccOptions {
                 }
             };
         };
-        check_constant(&mailbox, check_mailbox)?;
+        checker.mailbox(&mailbox)?;
         Ok(Some(Self { mailbox, options: FilingOptions::of(args, checker)? }))
     }
 

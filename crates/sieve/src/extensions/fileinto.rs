@@ -7,7 +7,7 @@ use crate::limits;
 use crate::outcome::Action;
 use crate::run::{Failure, Run};
 use crate::script::{Flow, Instruction};
-use crate::text::{Text, check_constant};
+use crate::text::Text;
 
 use super::copy::ImplicitKeep;
 
@@ -18,7 +18,7 @@ pub(super) const EXTENSION: Extension = Extension {
         block: TakesBlock::No,
         check: |args, checker| {
             let mailbox = args.text(0, checker)?;
-            check_constant(&mailbox, check_mailbox)?;
+            checker.mailbox(&mailbox)?;
             let options = FilingOptions::of(args, checker)?;
             let implicit_keep = ImplicitKeep::behind(args);
             Ok(Box::new(FileInto { mailbox, options, implicit_keep }))
