@@ -108,6 +108,8 @@ pub enum Kind {
     Left,
     /// It is in the script, and needs something outside of it.
     Needs,
+    /// No letter ever got there: the script does the same without it.
+    Unreached,
 }
 
 /// `file:line: what (what to do)`.

@@ -7,7 +7,7 @@ mod common;
 use std::collections::BTreeMap;
 
 use common::{Before, Disk, WHOSE, done};
-use postroad_import::{Imported, NoFiles, mailfilter};
+use postroad_import::{Imported, Kind, NoFiles, mailfilter};
 
 const LETTER: &str = "\
 From: Ann <ann@x.example>
@@ -27,6 +27,17 @@ fn with_letter(rules: &str) -> String {
     let imported = imported(rules);
     assert!(!imported.left_something(), "{:?}\n{}", imported.findings, imported.sieve);
     done(&imported, LETTER, Before::Unseen)
+}
+
+#[test]
+fn what_no_letter_ever_gets_to_is_named() {
+    let rules =
+        "if (/^Subject:.*x/)\n{\n  to x\n  to y\n}\nto all\n# more\nA=1\nif ($A)\n{\n  to z\n}\n";
+    let imported = imported(rules);
+    let lines: Vec<usize> = imported.findings.iter().map(|finding| finding.line).collect();
+    assert_eq!(lines, [4, 9], "{:?}", imported.findings);
+    assert!(imported.findings.iter().all(|finding| finding.kind == Kind::Unreached));
+    assert!(!imported.left_something());
 }
 
 #[test]

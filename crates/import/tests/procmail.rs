@@ -33,6 +33,37 @@ fn with_letter(rules: &str) -> String {
     done(&imported, LETTER, Before::Unseen)
 }
 
+/// `line: taken by`, of what is never reached.
+fn unreached(imported: &Imported) -> Vec<(usize, String)> {
+    let unreached = imported.findings.iter().filter(|finding| finding.kind == Kind::Unreached);
+    unreached.map(|finding| (finding.line, finding.what.clone())).collect()
+}
+
+#[test]
+fn what_no_letter_ever_gets_to_is_named() {
+    for (rules, lines) in [
+        (":0\nall\n\n:0\n* ^Subject:.*x\nx\n\n# more\nA=b\n:0\n!joe@our.example\n", &[4, 10][..]),
+        // What stays goes on.
+        (":0 c\nall\n\n:0\n* ^Subject:.*x\nx\n", &[]),
+        (":0\n* ^Subject:.*x\nx\n\n:0\n/dev/null\n", &[]),
+        // In a block, and for those that depend on another.
+        (":0\n* ^Subject:.*x\n{\n:0\nx\n:0\ny\n}\n:0\nz\n", &[6]),
+        (":0\n* ^Subject:.*x\nx\n:0 E\ny\n:0 E\nz\n:0\nlast\n", &[6, 8]),
+        (":0\n* ^Subject:.*x\nx\n:0 A\ny\n:0 a\nz\n", &[4, 6]),
+    ] {
+        let imported = imported(rules);
+        let found = unreached(&imported);
+        let numbers: Vec<usize> = found.iter().map(|(line, _)| *line).collect();
+        assert_eq!(numbers, lines, "{rules}\n{}", imported.sieve);
+        assert!(!imported.left_something(), "{:?}", imported.findings);
+    }
+    let found = unreached(&imported(":0\nall\n:0\nother\n"));
+    assert_eq!(
+        found,
+        [(3, "never reached: line 1 takes each letter that comes so far".to_owned())]
+    );
+}
+
 #[test]
 fn conditions() {
     for (conditions, holds) in [

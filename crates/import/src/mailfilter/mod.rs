@@ -108,7 +108,7 @@ impl Filter<'_> {
 
     fn statements(&mut self, statements: &[Statement], lines: &[&str]) -> Steps {
         let mut steps = Steps::new();
-        for statement in statements {
+        for (index, statement) in statements.iter().enumerate() {
             let Statement { line, last_line, what } = statement;
             if let What::Comment(text) = what {
                 steps.push(Step::Comment(text.trim().to_owned()));
@@ -141,6 +141,12 @@ impl Filter<'_> {
                 }
             }
             if ends(&steps) {
+                let rest = statements.get(index + 1..).unwrap_or_default();
+                let says_nothing =
+                    |what: &What| matches!(what, What::Comment(_) | What::Assign(..));
+                for other in rest.iter().filter(|other| !says_nothing(&other.what)) {
+                    self.common.unreached(other.line, *line);
+                }
                 break;
             }
         }

@@ -138,7 +138,7 @@ impl Translator<'_> {
         out
     }
 
-    fn together(&self, members: Vec<Member>, between: Vec<Steps>) -> Steps {
+    fn together(&mut self, members: Vec<Member>, between: Vec<Steps>) -> Steps {
         let mut steps = Steps::new();
         let Some(first) = members.first() else { return between.concat() };
         if members.len() == 1 {
@@ -170,7 +170,7 @@ impl Translator<'_> {
         self.by_variables(&members, between)
     }
 
-    fn alternatives(&self, members: &[Member]) -> Steps {
+    fn alternatives(&mut self, members: &[Member]) -> Steps {
         let mut steps: Steps = Vec::new();
         let lines: Vec<String> =
             members.iter().map(|member| member.rule.line.to_string()).collect();
@@ -183,13 +183,14 @@ impl Translator<'_> {
         }
         let mut branches = Vec::new();
         let mut otherwise = Steps::new();
-        for Member { rule, .. } in members {
+        for (index, Member { rule, .. }) in members.iter().enumerate() {
             steps.extend(rule.before.clone());
             let Some((test, first)) = rule.only_test() else { continue };
             let inner = [first, rule.steps.clone()].concat();
             match test {
                 Test::True => {
                     otherwise = inner;
+                    self.none_gets_to(members.get(index + 1..).unwrap_or_default(), rule.line);
                     break;
                 }
                 test => branches.push((test, inner)),
@@ -203,15 +204,16 @@ impl Translator<'_> {
     }
 
     /// The member with those that depend on it inside.
-    fn nested(&self, members: &[Member], index: usize) -> Steps {
+    fn nested(&mut self, members: &[Member], index: usize) -> Steps {
         let Some(Member { rule, .. }) = members.get(index) else { return Steps::new() };
         let next = members.get(index + 1).map(|member| member.link);
         let mut success = rule.steps.clone();
         let mut failure = Steps::new();
         match next {
-            Some(Link::AndBefore) if !ends(&success) => {
-                success.extend(self.headed(members, index + 1));
+            Some(Link::AndBefore) if ends(&success) => {
+                self.none_gets_to(with_dependents(members, index + 1), rule.line);
             }
+            Some(Link::AndBefore) => success.extend(self.headed(members, index + 1)),
             Some(Link::Failed) => {
                 failure = self.headed(members, index + 1);
                 // vacation(1)'s own recipe: `vacation` remembers whom it has told.
@@ -224,15 +226,25 @@ impl Translator<'_> {
         let mut inner = proven(rule, success, failure);
         if index == 0 {
             for (at, member) in members.iter().enumerate() {
-                if member.link == Link::AndFirst && !ends(&inner) {
-                    inner.extend(self.headed(members, at));
+                match member.link {
+                    Link::AndFirst if ends(&inner) => {
+                        self.none_gets_to(with_dependents(members, at), rule.line);
+                    }
+                    Link::AndFirst => inner.extend(self.headed(members, at)),
+                    _ => {}
                 }
             }
         }
         rule.under(inner)
     }
 
-    fn headed(&self, members: &[Member], index: usize) -> Steps {
+    fn none_gets_to(&mut self, members: &[Member], taken_by: usize) {
+        for member in members {
+            self.unreached(member.rule.line, taken_by);
+        }
+    }
+
+    fn headed(&mut self, members: &[Member], index: usize) -> Steps {
         let line = members.get(index).map_or(0, |member| member.rule.line);
         [vec![self.heading(line)], self.nested(members, index)].concat()
     }
@@ -273,6 +285,13 @@ impl Translator<'_> {
         }
         steps
     }
+}
+
+/// A member, and those behind it that depend on it.
+fn with_dependents(members: &[Member], index: usize) -> &[Member] {
+    let from = members.get(index..).unwrap_or_default();
+    let behind = from.iter().skip(1).take_while(|member| member.link != Link::AndFirst);
+    from.get(..=behind.count()).unwrap_or_default()
 }
 
 /// Lets a vacation response go to each sender once; whether there was one.

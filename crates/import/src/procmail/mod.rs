@@ -228,6 +228,14 @@ impl<'a> Translator<'a> {
         }
     }
 
+    /// What no letter gets to, because another line of the file takes each.
+    pub(crate) fn unreached(&mut self, line: usize, taken_by: usize) {
+        let file = self.file_name();
+        let what = format!("never reached: line {taken_by} takes each letter that comes so far");
+        let todo = format!("take it out, or give line {taken_by} a condition");
+        self.findings.push(Finding { file, line, kind: Kind::Unreached, what, todo });
+    }
+
     /// What becomes of a letter that no recipe delivered.
     pub(crate) fn fall_through(&self) -> Steps {
         match &self.default {
@@ -268,6 +276,10 @@ impl<'a> Translator<'a> {
                 }
             }
             if ends(&steps) {
+                let rest = statements.get(at..).unwrap_or_default();
+                for other in rest.iter().filter(|other| matches!(other.what, What::Recipe(_))) {
+                    self.unreached(other.line, *line);
+                }
                 break;
             }
             // In a copy's block, what follows is only for those who are still in it.
