@@ -80,7 +80,7 @@ impl Suite {
         for user in ["alice", "bob"] {
             suite.write_password(user)?;
         }
-        eprintln!("    {}", suite.listening());
+        say(suite.listening().split(' '), "");
         Ok(suite)
     }
 
@@ -212,6 +212,31 @@ impl Drop for Suite {
     }
 }
 
+/// Says words on lines that fit the terminal; `goes_on` ends each line but the last.
+fn say<'a>(words: impl Iterator<Item = &'a str>, goes_on: &str) {
+    let size = rustix::termios::tcgetwinsize(std::io::stderr());
+    let columns = size.ok().map(|size| usize::from(size.ws_col)).filter(|columns| *columns > 0);
+    eprintln!("{}", folded(words, goes_on, columns.unwrap_or(80)));
+}
+
+fn folded<'a>(words: impl Iterator<Item = &'a str>, goes_on: &str, columns: usize) -> String {
+    let mut text = String::new();
+    let mut used = 0;
+    for word in words {
+        let length = word.chars().count() + 1;
+        if used == 0 {
+            text += "   ";
+            used = 3;
+        } else if used + length + goes_on.len() > columns {
+            text += &format!("{goes_on}\n       ");
+            used = 7;
+        }
+        text += &format!(" {word}");
+        used += length;
+    }
+    text
+}
+
 /// A command that is shown with what it prints.
 struct Agent(Command);
 
@@ -224,11 +249,31 @@ impl Agent {
             .unwrap_or_default()
             .to_string_lossy()
             .into_owned();
-        eprintln!("    $ {name} {}\n", words.join(" "));
+        let words = ["$", &name].into_iter().chain(words.iter().map(String::as_str));
+        say(words, " \\");
+        eprintln!();
         let status = self.0.status().with_context(|| format!("cannot start {name}"))?;
         if !status.success() {
             bail!("{name} failed ({status})");
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_is_folded_as_a_shell_takes_it() {
+        let words = ["$", "postroad", "trace", "--config", "/tmp/x", "<id>"];
+        for (columns, expected) in [
+            (80, "    $ postroad trace --config /tmp/x <id>"),
+            (30, "    $ postroad trace \\\n        --config /tmp/x <id>"),
+            (1, "    $ \\\n        postroad"),
+        ] {
+            let text = folded(words.into_iter(), " \\", columns);
+            assert!(text.starts_with(expected), "{text}");
+        }
     }
 }

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt::Display;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use anstream::adapter::strip_str;
 use anstyle::{AnsiColor, Style};
 use comfy_table::{Cell, Table, presets};
 use postroad_observe::inert;
@@ -50,12 +51,12 @@ pub(crate) fn columns() -> usize {
 }
 
 /// A line, indented, and where it is longer than the terminal is wide folded between words; what follows is
-/// indented by two more.
+/// indented by two more. What styles it has no width.
 pub(crate) fn folded(text: &str, indent: usize, columns: usize) -> String {
     let mut folded = format!("{:indent$}", "");
     let mut used = indent;
     for (index, word) in text.split(' ').enumerate() {
-        let length = word.chars().count();
+        let length = strip_str(word).map(|part| part.chars().count()).sum::<usize>();
         if index > 0 && used.saturating_add(1 + length) > columns {
             folded += &format!("\n{:1$}", "", indent + 2);
             used = indent + 2;
@@ -180,6 +181,8 @@ mod tests {
             (0, "  one\n    two\n    three\n"),
         ] {
             assert_eq!(folded("one two three", 2, columns), expected, "{columns}");
+            let red = folded(&format!("one {} three", styled(BAD, "two")), 2, columns);
+            assert_eq!(strip_str(&red).to_string(), expected, "{columns}");
         }
     }
 

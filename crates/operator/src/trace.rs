@@ -1,6 +1,6 @@
 //! `postroad trace`: the life of one message on one screen, with times since its first record.
 
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -10,7 +10,7 @@ use clap::Args;
 use postroad_observe::trace::{Event, GATHER, Record, Speaker, Status, merge_all};
 
 use crate::cli::{Form, Output, Settings};
-use crate::screen::{BAD, FAINT, GOOD, LATE, STRONG, shown, size, styled};
+use crate::screen::{BAD, FAINT, GOOD, LATE, STRONG, columns, folded, shown, size, styled};
 
 /// `postroad trace`
 #[derive(Debug, Args)]
@@ -41,9 +41,11 @@ pub(crate) fn run(trace: &Trace) -> Result<ExitCode> {
             folder.display()
         );
     }
+    // What goes elsewhere is searched by lines.
+    let columns = if std::io::stdout().is_terminal() { columns() } else { usize::MAX };
     let mut out = anstream::stdout().lock();
     match trace.form.output() {
-        Output::Screen => write!(out, "{}", screen(&records))?,
+        Output::Screen => write!(out, "{}", screen(&records, columns))?,
         Output::Json => {
             for record in &records {
                 writeln!(out, "{}", serde_json::to_string(record)?)?;
@@ -56,9 +58,12 @@ pub(crate) fn run(trace: &Trace) -> Result<ExitCode> {
 /// Characters of a text from outside on the screen at most.
 const TEXT_MAX: usize = 160;
 
-fn screen(records: &[Record]) -> String {
+/// Columns of the time and the agent's name in front of each record.
+const AHEAD: usize = 17;
+
+fn screen(records: &[Record], columns: usize) -> String {
     let Some(first) = records.first() else { return String::new() };
-    let mut text = heading(records);
+    let mut text = heading(records, columns);
     let mut last_id = None;
     for record in records {
         // An id is said where it changes: a message has one per agent that queues it.
@@ -74,24 +79,25 @@ fn screen(records: &[Record]) -> String {
         }
         let since = span(record.at.saturating_sub(first.at));
         let agent = format!("{:4}", shown(&record.agent, 4));
+        let line = folded(&line(&record.event), AHEAD, columns);
         text += &format!(
-            "{since:>10}  {} {}\n",
+            "{since:>10}  {} {}",
             styled(agent_style(&record.agent), agent),
-            line(&record.event)
+            line.get(AHEAD..).unwrap_or_default()
         );
     }
     text
 }
 
 /// Which message it is, and when it began.
-fn heading(records: &[Record]) -> String {
+fn heading(records: &[Record], columns: usize) -> String {
     let message_id = records.iter().find_map(|record| record.message_id.as_deref());
     let name = message_id
         .map_or("a message without a Message-ID".into(), |id| format!("<{}>", shown(id, 200)));
     let began = records.first().map_or(0, |record| record.at);
     let began = i64::try_from(began).ok().and_then(|at| jiff::Timestamp::from_microsecond(at).ok());
     let began = began.map_or(String::new(), |at| format!("{at:.3}"));
-    format!("{}  {}\n\n", styled(STRONG, name), styled(FAINT, began))
+    folded(&format!("{}  {}", styled(STRONG, name), styled(FAINT, began)), 0, columns) + "\n"
 }
 
 fn agent_style(agent: &str) -> Style {
@@ -264,7 +270,13 @@ mod tests {
             ),
             record(90_000_000_000, "mta", "Q1", Event::Refused { reply: "550 no".into() }),
         ];
-        let plain = anstream::adapter::strip_str(&screen(&records)).to_string();
-        insta::assert_snapshot!(plain);
+        let plain = |columns| anstream::adapter::strip_str(&screen(&records, columns)).to_string();
+        insta::assert_snapshot!(plain(usize::MAX));
+        let narrow = plain(60);
+        let widest = narrow.lines().map(|line| line.chars().count()).max();
+        assert!(widest <= Some(60), "{narrow}");
+        // The same words.
+        let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+        assert_eq!(words(&narrow), words(&plain(usize::MAX)));
     }
 }
