@@ -8,22 +8,28 @@
 //! and control characters everywhere ([`crate::inert`]). Fields of the spans around an event come before
 //! its own. Under journald the time is left to it, and the level goes in front as `<6>` (sd-daemon(3)).
 //!
+//! A process without settings has the host's log ([`start_with_the_hosts`]).
+//!
 //! Lines are written by a thread of their own: where standard error blocks, lines are dropped, counted,
 //! and the number logged when it moves again. A panic is logged as one line too.
 
 mod line;
+mod syslog;
 
 use std::fs::File;
 use std::io::{self, Write as _};
 use std::os::fd::AsFd as _;
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use tracing::level_filters::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::{EnvFilter, Registry, reload};
 
 use crate::background::{Bounds, FLUSH_AT_END, Sink, Writer};
 use line::{Clock, Lines, Style};
+use syslog::Syslog;
 
 /// How a line looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,6 +82,17 @@ pub fn start(format: Format, level: &str) -> Result<Log, LogError> {
     let _ = FILTER.set(handle);
     log_panics();
     Ok(Log(()))
+}
+
+/// Starts the log of a process that has no settings, and so nowhere else to write to: with the host's log, as syslog(3)
+/// does, under this name and for the mail system. Nothing happens where nobody listens there. Lines go out at once; those
+/// that would have to wait are lost.
+pub fn start_with_the_hosts(name: &'static str) {
+    let Ok(syslog) = Syslog::open(Path::new(syslog::SOCKET)) else { return };
+    let lines = Lines::new(Style::Syslog(name), Clock::System, syslog);
+    let subscriber = tracing_subscriber::registry().with(LevelFilter::INFO).with(lines);
+    // Where there is a log already, that is the better one.
+    let _ = tracing::subscriber::set_global_default(subscriber);
 }
 
 /// Says whether [`start`] would take `level`.

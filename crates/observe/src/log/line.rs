@@ -6,6 +6,7 @@ use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Subscriber};
@@ -26,6 +27,8 @@ pub(super) enum Style {
     Text,
     /// Words for journald, which knows the time.
     Journal,
+    /// Words for syslog(3), from a program of this name.
+    Syslog(&'static str),
     /// A JSON object.
     Json,
 }
@@ -48,23 +51,35 @@ impl Clock {
     }
 }
 
-/// Turns events into lines for the writer.
-pub(super) struct Lines {
-    style: Style,
-    clock: Clock,
-    writer: Arc<Writer>,
+/// Who takes lines, and never waits.
+pub(super) trait Take: Send + Sync + 'static {
+    /// Takes one, its line feed included.
+    fn take(&self, line: &[u8]);
 }
 
-impl Lines {
-    pub(super) fn new(style: Style, clock: Clock, writer: Arc<Writer>) -> Self {
-        Self { style, clock, writer }
+impl Take for Arc<Writer> {
+    fn take(&self, line: &[u8]) {
+        self.push(line);
+    }
+}
+
+/// Turns events into lines.
+pub(super) struct Lines<T> {
+    style: Style,
+    clock: Clock,
+    to: T,
+}
+
+impl<T: Take> Lines<T> {
+    pub(super) fn new(style: Style, clock: Clock, to: T) -> Self {
+        Self { style, clock, to }
     }
 }
 
 /// A span's fields, rendered once.
 struct SpanFields(Fields);
 
-impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
+impl<T: Take, S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines<T> {
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
         let Some(span) = context.span(id) else { return };
         let mut fields = Fields::new(self.style);
@@ -97,7 +112,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
             }
             self.style.fields(line, &fields);
             self.style.end(line);
-            self.writer.push(line.as_bytes());
+            self.to.take(line.as_bytes());
         });
     }
 }
@@ -127,6 +142,12 @@ impl Style {
         let _ = match self {
             Self::Text => write!(line, "{now:.6} {level} {target}"),
             Self::Journal => write!(line, "<{}>{target}", syslog_priority(level)),
+            Self::Syslog(name) => {
+                let priority = LOG_MAIL | syslog_priority(level);
+                // As the C library writes it: local time, without the year.
+                let time = now.to_zoned(TimeZone::system()).strftime("%b %e %H:%M:%S").to_string();
+                write!(line, "<{priority}>{time} {name}[{}]:", std::process::id())
+            }
             Self::Json => {
                 write!(line, r#"{{"time":"{now:.6}","level":"{level}","target":"{target}""#)
             }
@@ -136,7 +157,7 @@ impl Style {
     /// Our messages are constant; those of other crates may quote a peer.
     fn message(self, line: &mut String, message: &str) {
         match self {
-            Self::Text | Self::Journal => {
+            Self::Text | Self::Journal | Self::Syslog(_) => {
                 line.push(' ');
                 let plain = |b: u8| (b.is_ascii_graphic() || b == b' ') && !b"=\"\\".contains(&b);
                 match message.len() <= VALUE_OCTETS_MAX && message.bytes().all(plain) {
@@ -154,7 +175,7 @@ impl Style {
     fn fields(self, line: &mut String, fields: &Fields) {
         for (name, value) in &fields.rendered {
             let _ = match self {
-                Self::Text | Self::Journal => write!(line, " {name}={value}"),
+                Self::Text | Self::Journal | Self::Syslog(_) => write!(line, " {name}={value}"),
                 Self::Json => write!(line, ",\"{name}\":{value}"),
             };
         }
@@ -162,7 +183,7 @@ impl Style {
 
     fn end(self, line: &mut String) {
         line.push_str(match self {
-            Self::Text | Self::Journal => "\n",
+            Self::Text | Self::Journal | Self::Syslog(_) => "\n",
             Self::Json => "}\n",
         });
     }
@@ -170,13 +191,16 @@ impl Style {
     fn render(self, text: &str) -> String {
         let mut out = String::with_capacity(text.len().min(VALUE_OCTETS_MAX) + 2);
         match self {
-            Self::Text | Self::Journal if is_word(text) => out.push_str(text),
-            Self::Text | Self::Journal => push_quoted(&mut out, text),
+            Self::Text | Self::Journal | Self::Syslog(_) if is_word(text) => out.push_str(text),
+            Self::Text | Self::Journal | Self::Syslog(_) => push_quoted(&mut out, text),
             Self::Json => push_json(&mut out, text),
         }
         out
     }
 }
+
+/// syslog(3): the mail system's lines.
+const LOG_MAIL: u8 = 2 << 3;
 
 /// sd-daemon(3): what stands between `<` and `>`.
 fn syslog_priority(level: &Level) -> u8 {
