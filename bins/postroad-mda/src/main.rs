@@ -13,7 +13,7 @@
 
 use std::ffi::OsString;
 use std::fmt::Display;
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -110,7 +110,6 @@ fn deliver(personality: Personality, words: Vec<OsString>) -> Exit {
         }
         Ok(Wanted::Help(Personality::Postroad)) => {
             let flags = Personality::Postroad.help();
-            // Nobody reads: nobody misses it.
             let _ = Arguments::command().after_help(flags).print_help();
             asked()
         }
@@ -132,12 +131,14 @@ fn serve(config: &Path) -> Exit {
         .map_or_else(|error| told(&Verdict::misconfigured(&format!("{error:#}"))), |()| Exit::Filed)
 }
 
-/// Says on standard error what went wrong, the enhanced status code first. Success says nothing: cron would
-/// send it as mail.
+/// Says on standard error what went wrong, the enhanced status code first. Success says nothing, cron would
+/// send it as mail: but for what a person at a terminal should know.
 fn told(verdict: &Verdict) -> Exit {
     let exit = verdict.exit();
     if exit != Exit::Filed {
         say(verdict);
+    } else if let Some(remark) = verdict.remark().filter(|_| std::io::stderr().is_terminal()) {
+        say(&remark);
     }
     exit
 }

@@ -8,6 +8,8 @@
 //!
 //! What fails on the way leaves nothing and is "later".
 
+use std::time::SystemTime;
+
 use postroad_protocol::address::Address;
 use postroad_protocol::reply::Reply;
 use postroad_sieve::Memo;
@@ -39,6 +41,11 @@ impl Wanted<'_> {
             || !prepared.pipes.is_empty()
             || account.mailbox.courier.exists(inbox).unwrap_or(false)
     }
+
+    /// Whether the mailbox has let us write to it.
+    pub(crate) fn is_written(&self) -> bool {
+        Leaves::of(&self.prepared.drafts) == Leaves::Letters
+    }
 }
 
 /// What is ready to be done. Dropped, it leaves nothing.
@@ -63,6 +70,8 @@ struct Part {
     /// What it was counted to hold with it. Dropped before it is remembered, it is counted back.
     counted: Option<Counted>,
     was: Was,
+    /// When it was done before, where that is known.
+    since: Option<SystemTime>,
     leaves: Leaves,
 }
 
@@ -152,7 +161,9 @@ impl Job {
         };
         for wanted in wanted {
             let courier = wanted.account.mailbox.courier;
-            let attempt = match key.filter(|_| wanted.keeps_account()) {
+            // Two mailbox files with one Maildir for the rest: the account that is kept there is the first one's.
+            let is_taken = job.parts.iter().any(|part| part.inbox.root() == wanted.inbox.root());
+            let attempt = match key.filter(|_| !is_taken && wanted.keeps_account()) {
                 Some(key) => Some(courier.attempt(&wanted.inbox, key).ok_or(NotBegun::UnderWay)?),
                 None => None,
             };
@@ -202,7 +213,8 @@ impl Job {
             self.refusal = self.refusal.take().or(refusal);
             self.notes.extend(notes);
         }
-        self.parts.push(Part { inbox, memos, attempt, counted, was, leaves });
+        let since = attempt.as_ref().filter(|_| was != Was::Undone).and_then(Attempt::before_at);
+        self.parts.push(Part { inbox, memos, attempt, counted, was, since, leaves });
         Ok(())
     }
 
@@ -303,6 +315,11 @@ impl Finished {
     /// Whether all of it was done by a try before.
     pub(crate) fn is_repeat(&self) -> bool {
         !self.parts.is_empty() && self.parts.iter().all(|part| part.was != Was::Undone)
+    }
+
+    /// When a try before did it, where that is known.
+    pub(crate) fn repeats_since(&self) -> Option<SystemTime> {
+        self.parts.iter().filter_map(|part| part.since).min()
     }
 
     /// What a peer is told of a job that was done.

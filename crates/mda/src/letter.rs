@@ -1,8 +1,9 @@
 //! A letter's header as the delivery agent reads and changes it.
 //!
 //! On top come `Return-Path`, `Delivered-To` and `Received` (RFC 5321 §4.4). Taken out are a leading `From `
-//! line (mbox(5)'s, which some callers put there) and every `Return-Path` that is there already: RFC 5321
-//! §4.4 has final delivery write it, once. Everything else stays as it is, octet for octet.
+//! line (mbox(5)'s, which some callers put there), every `Return-Path` that is there already (RFC 5321
+//! §4.4 has final delivery write it, once), and a `Delivered-To` of the caller's that says what ours says
+//! ([`Header::take_out_delivered_to`]). Everything else stays as it is, octet for octet.
 //!
 //! Lines end in CRLF (LMTP) or in LF (standard input).
 
@@ -10,7 +11,7 @@ use std::fmt::Write as _;
 use std::ops::Range;
 use std::time::SystemTime;
 
-use memchr::memchr;
+use memchr::{memchr, memmem};
 use postroad_protocol::address::{Address, ReversePath};
 use postroad_protocol::{header, limits, trace_fields};
 
@@ -36,8 +37,15 @@ pub struct Header {
     pub shape: Shape,
     /// Each `Delivered-To` below the topmost `Received`.
     delivered_to: Vec<String>,
+    /// The topmost `Delivered-To`, where it is above that field, and the octets that it takes.
+    delivered_to_on_top: Option<(String, Range<usize>)>,
     received: usize,
+    /// Whether we wrote the topmost `Received`.
+    received_by_us: bool,
 }
+
+/// What stands in the `Received` of a letter that came on standard input ([`OnTop`]).
+const BY_US: &str = "(Postroad, from uid ";
 
 /// Whether a text begins as a message does.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -91,6 +99,23 @@ impl Header {
             || self.delivered_to.iter().any(|seen| seen.eq_ignore_ascii_case(&to))
     }
 
+    /// Takes out the `Delivered-To` that the caller has put on top, where it is the one that we put there: Postfix
+    /// does so for commands, and where its flag `D` is set.
+    ///
+    /// Above a `Received` of ours it was ours already, and stays: a letter that a program hands over to us again and
+    /// again is known by it.
+    pub fn take_out_delivered_to(&mut self, to: &Address) {
+        let Some((seen, octets)) = &self.delivered_to_on_top else { return };
+        if self.received_by_us || !seen.eq_ignore_ascii_case(&to.to_string()) {
+            return;
+        }
+        let around = |run: &Range<usize>| match run.contains(&octets.start) {
+            true => vec![run.start..octets.start, octets.end..run.end],
+            false => vec![run.clone()],
+        };
+        self.kept = self.kept.iter().flat_map(around).filter(|run| !run.is_empty()).collect();
+    }
+
     /// Takes a leading `From ` line off: `From sender date`.
     fn strip_from_line<'a>(&mut self, message: &'a [u8]) -> &'a [u8] {
         let Some(line) = message.strip_prefix(b"From ") else { return message };
@@ -108,9 +133,17 @@ impl Header {
                 self.queue_id = id_of_received(field.value());
                 self.queue_entry = self.queue_id.as_ref().map(|_| offset);
                 self.queued_at = date_of_received(field.value());
+                self.received_by_us = memmem::find(field.value(), BY_US.as_bytes()).is_some();
             }
-        } else if field.is("Delivered-To") && self.received > 0 {
-            self.delivered_to.push(String::from_utf8_lossy(field.value()).into_owned());
+        } else if field.is("Delivered-To") {
+            let to = String::from_utf8_lossy(field.value()).into_owned();
+            match self.received {
+                0 => {
+                    let octets = offset..offset + field.raw.len();
+                    self.delivered_to_on_top.get_or_insert((to, octets));
+                }
+                _ => self.delivered_to.push(to),
+            }
         } else if field.is("Message-ID") && self.message_id.is_none() {
             self.message_id = header::id_of(*field).map(str::to_owned);
         }
@@ -215,7 +248,7 @@ impl OnTop<'_> {
                 // Writing into a String can't fail.
                 let _ = write!(
                     field,
-                    "Received: by {} (Postroad, from uid {uid}) id {}\r\n\tfor <{}>;\r\n\t{date}\r\n",
+                    "Received: by {} {BY_US}{uid}) id {}\r\n\tfor <{}>;\r\n\t{date}\r\n",
                     self.host, self.id, self.delivered_to
                 );
                 out.extend_from_slice(field.as_bytes());
@@ -251,6 +284,44 @@ mod tests {
             ("", ""),
         ] {
             assert_eq!(kept(message), expected, "{message:?}");
+        }
+    }
+
+    #[test]
+    fn the_callers_delivered_to_is_taken_out_where_it_is_ours() {
+        let to = Address::parse("alice@our.example").unwrap();
+        let received = "Received: by mx (Postfix) id 4ABC; date\n";
+        let ours = "Received: by mx (Postroad, from uid 7) id 1.M2; date\n";
+        for (above, stays) in [
+            ("Delivered-To: alice@our.example\n", ""),
+            ("Delivered-To: Alice@OUR.example\n", ""),
+            (
+                "X-Original-To: info@our.example\nDelivered-To: alice@our.example\n",
+                "X-Original-To: info@our.example\n",
+            ),
+            (
+                "From bob@x.example Sat Jan  1 00:00:00 2000\nReturn-Path: <bob@x.example>\n\
+                 Delivered-To: alice@our.example\nA: b\n",
+                "A: b\n",
+            ),
+            ("Delivered-To: bob@our.example\n", "Delivered-To: bob@our.example\n"),
+            // Only the topmost.
+            (
+                "Delivered-To: bob@our.example\nDelivered-To: alice@our.example\n",
+                "Delivered-To: bob@our.example\nDelivered-To: alice@our.example\n",
+            ),
+        ] {
+            let kept_of = |below: &str| {
+                let letter = format!("{above}{below}\nbody\n");
+                let mut header = Header::read(letter.as_bytes());
+                header.take_out_delivered_to(&to);
+                header.kept.into_iter().map(|run| &letter[run]).collect::<String>()
+            };
+            for below in [received, ""] {
+                assert_eq!(kept_of(below), format!("{stays}{below}\nbody\n"), "{above:?}");
+            }
+            // What we have filed or handed to a program keeps it: it may come round again.
+            assert_eq!(kept_of(ours).contains("alice"), above.contains("alice"), "{above:?}");
         }
     }
 

@@ -55,7 +55,7 @@ fn file_or_refuse(
         teller.say(Progress::Done(reply));
         return Ok(());
     }
-    let job = begin(shared, letter, &to, &watch)?;
+    let job = begin(shared, letter, &to, teller, &watch)?;
     let report = Report {
         shared: Arc::clone(shared),
         letter: Arc::clone(letter),
@@ -77,6 +77,7 @@ fn begin(
     shared: &Shared,
     letter: &Letter,
     to: &Destination,
+    teller: &Teller,
     watch: &dyn Fn(Busy),
 ) -> Result<Job, Reply> {
     // An alias leads to somebody.
@@ -92,7 +93,12 @@ fn begin(
     let maildirs =
         maildirs.collect::<Result<Vec<_>, _>>().map_err(|error| not_filed(to, &error))?;
     let directory = shared.accounts.directory();
-    let wanted = to.users().iter().zip(&maildirs).map(|(user, maildir)| {
+    let mut wanted: Vec<Wanted<'_>> = Vec::with_capacity(maildirs.len());
+    for (user, maildir) in to.users().iter().zip(&maildirs) {
+        // An operator's links may have several users share one: it gets the letter once, by the first one's rules.
+        if wanted.iter().any(|other| other.inbox == *maildir) {
+            continue;
+        }
         let prepared = prepare(shared, letter, to, user, maildir, watch)?;
         let account = Account {
             mailbox: Mailbox { courier: &shared.courier, inbox: maildir },
@@ -100,9 +106,13 @@ fn begin(
             to: &to.address,
             host: &shared.hostname,
         };
-        Ok(Wanted { inbox: maildir.clone(), account, prepared })
-    });
-    let wanted = wanted.collect::<Result<_, Reply>>()?;
+        wanted.push(Wanted { inbox: maildir.clone(), account, prepared });
+    }
+    // Of a large mailbox it may take a while to read what it holds and what is known of it. That is no mailbox that
+    // hangs: it has just been written to.
+    if wanted.iter().all(Wanted::is_written) {
+        teller.say(Progress::Written);
+    }
     Job::begin(wanted, letter.key(&to.address), &shared.quotas).map_err(|why| match why {
         NotBegun::UnderWay => replies::under_way(),
         NotBegun::Full(reply) => reply,

@@ -167,8 +167,15 @@ impl Session {
             (Ok(_), None) => return Answer::No(replies::try_later("Local error, try again later")),
         };
         let Content { start, rest } = content;
+        let mut header = Header::read(&start);
+        // Postfix puts one on top where each recipient has a transaction (flag "D", smtp(8)).
+        if let [rcpt] = transaction.recipients.as_slice()
+            && let ForwardPath::Address(to) = &rcpt.forward_path
+        {
+            header.take_out_delivered_to(to);
+        }
         let letter = Letter {
-            header: Header::read(&start),
+            header,
             start,
             rest,
             whole: std::sync::Mutex::default(),

@@ -4,11 +4,19 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 
+use bytes::Bytes;
 use postroad_disk::{DirEntry, DiskError, DiskFile, DiskLock, Space, Stat};
+use postroad_protocol::address::{Address, ForwardPath, ReversePath};
+use postroad_protocol::command::ClientName;
+use postroad_protocol::envelope::Utf8;
+use postroad_protocol::trace_fields::{Secured, With};
 use postroad_testkit::{FaultyDisk, Plan};
 use tokio::io::{AsyncBufReadExt as _, BufReader, DuplexStream};
 
+use super::delivery::{Letter, Progress, Teller};
+use super::destination::Destination;
 use super::*;
+use crate::letter::Header;
 
 mod mbox;
 mod power_cut;
@@ -287,6 +295,8 @@ enum HangingCall {
     Create,
     Read,
     Rename,
+    /// That of the new letters.
+    List,
 }
 
 impl HangingDisk {
@@ -348,6 +358,9 @@ impl Disk for HangingDisk {
     }
 
     fn read_dir(&self, path: &Path) -> Result<Vec<DirEntry>, DiskError> {
+        if path.ends_with("new") {
+            self.wait(HangingCall::List, path);
+        }
         NoLinks.read_dir(path)
     }
 
@@ -435,6 +448,43 @@ async fn m13_whoever_leads_the_syncs_may_break_down() {
     client.recipients(&["bob@our.example"]).await;
     check(&client.data("Subject: x", 1).await, &["250 2.0.0"]);
     assert_eq!(place.letters("bob").len(), 1);
+}
+
+#[tokio::test]
+async fn m13_a_mailbox_that_takes_long_to_be_read_is_not_one_that_hangs() {
+    let (disk, hangs, release) = HangingDisk::new(HangingCall::List);
+    let place = Place::with_disk(Arc::new(disk));
+    let start = Bytes::from_static(b"Received: by mx with ESMTP id 4ABC; date\r\n\r\nbody\r\n");
+    let letter = Letter {
+        header: Header::read(&start),
+        start,
+        rest: None,
+        whole: std::sync::Mutex::default(),
+        sameness: std::sync::OnceLock::new(),
+        return_path: ReversePath::Null,
+        client: ClientName::parse("client.example").unwrap(),
+        address: None,
+        with: With::Lmtp(Secured::Clear),
+        utf8: Utf8::Ascii,
+    };
+    let path = ForwardPath::Address(Address::parse("bob@our.example").unwrap());
+    let to = Destination::find(&place.shared, &path).unwrap();
+    let (tell, mut hear) = tokio::sync::mpsc::unbounded_channel();
+    let shared = Arc::clone(&place.shared);
+    let filing = std::thread::spawn(move || {
+        filing::file(&shared, &Arc::new(letter), to, Teller::new(tell, 0));
+    });
+    // What it knows of deliveries is read for the first time: it is looked through.
+    hangs.recv().unwrap();
+    assert_eq!(hear.try_recv().unwrap(), (0, Progress::Written));
+    drop(release);
+    filing.join().unwrap();
+    let mut last = None;
+    while let Some(step) = hear.recv().await {
+        last = last.or(Some(step).filter(|(_, step)| matches!(step, Progress::Done(_))));
+    }
+    let Some((0, Progress::Done(reply))) = last else { panic!("{last:?}") };
+    assert_eq!(reply.code().value(), 250, "{reply}");
 }
 
 #[tokio::test]

@@ -28,6 +28,8 @@ pub struct Call {
     pub folder: Option<String>,
     /// Where the letter goes if that isn't there.
     pub missing_folder: MissingFolder,
+    /// What becomes of a letter that is known again.
+    pub repeated: Repeated,
     /// What is made for a user of the host who has no mailbox.
     pub missing_mailbox: MissingMailbox,
     /// The rules, in place of the user's own.
@@ -48,6 +50,16 @@ pub enum MissingFolder {
     Inbox,
     /// The folder is made.
     Created,
+}
+
+/// What becomes of a letter that was delivered before, by its queue id.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Repeated {
+    /// Nothing: transfer agents try again where our answer was lost.
+    #[default]
+    LeftOut,
+    /// It is stored once more: a person wants it so.
+    Stored,
 }
 
 /// A header field from the command line: one line.

@@ -8,7 +8,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
 
-use super::call::{AddedField, Call, MissingFolder};
+use super::call::{AddedField, Call, MissingFolder, Repeated};
 use super::flags::{Flag, Meaning, NamedWhat, What};
 use super::personality::Personality;
 use crate::limits;
@@ -148,6 +148,8 @@ impl Reading {
     ) -> Result<(), Misuse> {
         if is_long(word, "config") {
             self.call.config = Some(long_value(word, self.personality, rest)?.into());
+        } else if word == "--again" && self.personality == Personality::Postroad {
+            self.call.repeated = Repeated::Stored;
         } else if word == "--help" {
             self.instead = Some(Wanted::Help(self.personality));
         } else if word == "--version" {

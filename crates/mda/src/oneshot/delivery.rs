@@ -12,9 +12,9 @@ use postroad_protocol::envelope::Utf8;
 use postroad_protocol::reply::Reply;
 use postroad_store::{Courier, Draft, Maildir, StoreError};
 
-use super::Input;
 use super::recipient::{Recipient, SettingsFrom};
 use super::watch::Clock;
+use super::{Input, Repeated, Verdict};
 use crate::events::{self, Chain};
 use crate::job::{Job, NotBegun, Wanted};
 use crate::letter::{Came, Header, OnTop};
@@ -43,19 +43,23 @@ pub(super) struct Delivery<'a> {
     pub(super) header: Header,
     /// [`Call::aim`](super::Call).
     pub(super) aim: String,
+    pub(super) repeated: Repeated,
     pub(super) clock: &'a Clock,
 }
 
 impl Delivery<'_> {
     /// Delivers the letter that begins with `start`.
-    pub(super) fn run(&self, start: &[u8], input: Input<impl Read>) -> Result<Reply, Reply> {
+    pub(super) fn run(&self, start: &[u8], input: Input<impl Read>) -> Result<Verdict, Reply> {
         let rules = &self.rules;
         let mailbox = self.recipient.maildir.root();
         let script = rules
             .script(&self.recipient.scripts, mailbox)
             // A caller of ours is no stranger: it is told what is wrong.
             .map_err(|error| replies::misconfigured(&Chain(&error).to_string()))?;
-        let mut reading = Reading::of(&self.header, SystemTime::now());
+        let mut reading = match self.repeated {
+            Repeated::LeftOut => Reading::of(&self.header, SystemTime::now()),
+            Repeated::Stored => None,
+        };
         if let Some(reading) = &mut reading {
             reading.push(start);
         }
@@ -140,7 +144,7 @@ impl Delivery<'_> {
         Ok(prepared)
     }
 
-    fn finish(&self, rules: &Rules, mut job: Job) -> Result<Reply, Reply> {
+    fn finish(&self, rules: &Rules, mut job: Job) -> Result<Verdict, Reply> {
         let to = &self.recipient.address;
         job.pipe(rules).map_err(|error| later(&error))?;
         job.send(rules).map_err(|error| later(&error))?;
@@ -158,15 +162,22 @@ impl Delivery<'_> {
         finished.remember(to, rules, &self.courier);
         let mut records: Vec<Event> =
             finished.filed.iter().map(|filed| events::filed_record(to, filed)).collect();
-        records.extend(finished.notes.iter().map(|note| events::ruled_record(to, note)));
-        if finished.is_repeat() {
+        for note in &finished.notes {
+            events::ruled(&self.header, to, note);
+            records.push(events::ruled_record(to, note));
+        }
+        let is_repeat = finished.is_repeat();
+        if is_repeat {
             events::repeated(&self.header, to);
             records.push(events::repeated_record(to));
         }
         self.trace(&records);
         match finished.refusal.take() {
             Some(refusal) => Err(refusal),
-            None => Ok(finished.reply()),
+            None if is_repeat => {
+                Ok(Verdict::known_already(finished.reply(), finished.repeats_since()))
+            }
+            None => Ok(finished.reply().into()),
         }
     }
 

@@ -354,6 +354,11 @@ impl Personality {
             // Writing into a String can't fail.
             let _ = writeln!(text, "  {form}\n          {what}: {says}");
         }
+        if self == Self::Postroad {
+            text.push_str(
+                "  --again\n          done: stores a letter that is here already by its queue id, which else is left out\n",
+            );
+        }
         text.push_str(
             "  --config FILE\n          done: the settings; /etc/postroad/postroad.toml where it is there\n",
         );

@@ -9,16 +9,18 @@ use std::fs::File;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use postroad_config::{Config, Mda};
 use postroad_disk::NoLinks;
+use postroad_observe::log;
 use postroad_protocol::address::ReversePath;
 use postroad_protocol::reply::{EnhancedStatus, Reply, Severity};
 use postroad_store::Courier;
 
 use crate::confine::{self, Confined, Ground, Why};
 use crate::dot_lock::DotLockFile;
-use crate::events::{self, Chain};
+use crate::events::Chain;
 use crate::letter::Header;
 use crate::replies;
 use crate::rules::Rules;
@@ -38,7 +40,7 @@ mod several;
 mod signals;
 mod watch;
 
-pub use call::{AddedField, Call, Environment, MissingFolder};
+pub use call::{AddedField, Call, Environment, MissingFolder, Repeated};
 pub use command_line::{Misuse, Wanted, read as read_command_line};
 use delivery::Delivery;
 pub(crate) use input::Input;
@@ -83,25 +85,44 @@ impl Exit {
 
 /// How a delivery ended, and what the caller is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Verdict(Reply);
+pub struct Verdict {
+    reply: Reply,
+    remark: Option<String>,
+}
 
 impl Verdict {
     /// Try later, for this reason.
     pub fn try_later(text: &str) -> Self {
-        Self(replies::try_later(text))
+        replies::try_later(text).into()
     }
 
     /// The arguments or settings are wrong. That must not bounce a letter either.
     pub fn misconfigured(text: &str) -> Self {
-        Self(replies::misconfigured(text))
+        replies::misconfigured(text).into()
+    }
+
+    /// All is done, and was before.
+    fn known_already(reply: Reply, since: Option<SystemTime>) -> Self {
+        let when = since.and_then(|since| {
+            let since = jiff::Zoned::try_from(since).ok()?;
+            Some(format!("delivered on {}", since.strftime("%F at %H:%M")))
+        });
+        let when = when.unwrap_or_else(|| "delivered before".to_owned());
+        let remark = format!("known already: {when}; not stored again (--again stores it)");
+        Self { reply, remark: Some(remark) }
+    }
+
+    /// What there is to say of a delivery that went well, to a person: a transfer agent has no use for it.
+    pub fn remark(&self) -> Option<&str> {
+        self.remark.as_deref()
     }
 
     /// How the process ends.
     pub fn exit(&self) -> Exit {
-        match self.0.severity() {
+        match self.reply.severity() {
             Severity::Success => Exit::Filed,
             Severity::Intermediate | Severity::Temporary => Exit::TryLater,
-            Severity::Permanent if self.0.status() == Some(NO_SUCH_MAILBOX) => Exit::NoUser,
+            Severity::Permanent if self.reply.status() == Some(NO_SUCH_MAILBOX) => Exit::NoUser,
             Severity::Permanent => Exit::Refused,
         }
     }
@@ -111,8 +132,8 @@ impl Verdict {
 /// command's output.
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0.status_or_class())?;
-        self.0.lines().iter().try_for_each(|line| write!(f, " {line}"))
+        write!(f, "{}", self.reply.status_or_class())?;
+        self.reply.lines().iter().try_for_each(|line| write!(f, " {line}"))
     }
 }
 
@@ -125,12 +146,18 @@ pub fn deliver(call: Call, environment: Environment, input: impl AsFd) -> Verdic
     };
     let input = match inherited::put_in_order().and_then(|()| letter(&call, input)) {
         Ok(input) => input,
-        Err(reply) => return Verdict(reply),
+        Err(reply) => return reply.into(),
     };
     // Until the settings are read: their disk may hang, too.
     within(Mda::default().delivery_time_max, &signals, move |clock| {
-        Verdict(file(&call, &environment, input, clock).unwrap_or_else(|reply| reply))
+        file(&call, &environment, input, clock).unwrap_or_else(Verdict::from)
     })
+}
+
+impl From<Reply> for Verdict {
+    fn from(reply: Reply) -> Self {
+        Self { reply, remark: None }
+    }
 }
 
 /// What is wrong with the command line: try later.
@@ -147,7 +174,7 @@ impl From<Misuse> for Verdict {
 /// Why that can't be done.
 pub fn become_owner_of_mailboxes(config: &Config) -> Result<(), Verdict> {
     match postroad_host::caller() {
-        0 => host_user::become_owner_of(&config.data).map_err(Verdict),
+        0 => host_user::become_owner_of(&config.data).map_err(Verdict::from),
         _ => Ok(()),
     }
 }
@@ -157,8 +184,12 @@ fn file(
     environment: &Environment,
     letter: Letter,
     clock: &Clock,
-) -> Result<Reply, Reply> {
+) -> Result<Verdict, Reply> {
     let (config, settings) = settings(call.config.clone())?;
+    if settings == SettingsFrom::Nowhere {
+        // Before the walls are up: there is a socket to connect to.
+        log::start_with_the_hosts("postroad-mda");
+    }
     clock.time_max(config.mda.delivery_time_max);
     let uid = postroad_host::caller();
     let recipient = recipient::find(call, environment, &config, settings)?;
@@ -166,13 +197,15 @@ fn file(
     // As its owner by now, who gets no file that only others may read.
     let letter = letter.open()?;
     let rules = delivery::rules(&recipient, &config, settings);
-    events::confined(&confine(&recipient, &rules, &config, settings));
+    // Of one letter's process nobody wants to read it.
+    confine(&recipient, &rules, &config, settings);
     let mut input = Input::new(letter, config.mda.message_size_max);
     let start = call.add_fields(input.header()?);
-    let header = Header::read(&start);
+    let mut header = Header::read(&start);
     if header.is_looping(&recipient.address) {
         return Err(replies::looping());
     }
+    header.take_out_delivered_to(&recipient.address);
     let return_path = call.sender(environment).or_else(|| header.return_path.clone());
     let courier = Courier::new(Arc::new(NoLinks), &config.hostname)
         .with_dot_locker(Arc::new(DotLockFile::default()));
@@ -188,6 +221,7 @@ fn file(
         settings,
         header,
         aim: call.aim(),
+        repeated: call.repeated,
         clock,
     };
     delivery.run(&start, input)
@@ -209,7 +243,10 @@ fn confine(
     }
     let traces = (settings == SettingsFrom::File).then(|| confine::traces(config));
     let mailbox = confine::existing(recipient.maildir.root());
-    let folders = recipient.scripts.iter().filter_map(|script| script.parent());
+    // Where they are links, what they lead to is read.
+    let targets = recipient.scripts.iter().filter_map(|script| script.canonicalize().ok());
+    let scripts: Vec<PathBuf> = recipient.scripts.iter().cloned().chain(targets).collect();
+    let folders = scripts.iter().filter_map(|script| script.parent());
     let ground = Ground {
         written: traces.into_iter().chain([mailbox]).collect(),
         read: folders.map(Path::to_owned).collect(),
@@ -264,6 +301,15 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_is_known_already_is_said_to_people_alone() {
+        let known = Verdict::known_already(replies::repeated(), Some(SystemTime::UNIX_EPOCH));
+        let remark = known.remark().unwrap();
+        assert!(remark.starts_with("known already: delivered on 19"), "{remark}");
+        assert!(remark.ends_with("; not stored again (--again stores it)"), "{remark}");
+        assert_eq!((known.exit(), Verdict::try_later("x").remark()), (Exit::Filed, None));
+    }
+
+    #[test]
     fn four_ways_to_end() {
         for (reply, exit) in [
             (Reply::new(250, (2, 0, 0), "x"), 0),
@@ -273,7 +319,7 @@ mod tests {
             (replies::try_later("x"), 75),
             (replies::misconfigured("x"), 75),
         ] {
-            assert_eq!(Verdict(reply.clone()).exit().code(), exit, "{reply}");
+            assert_eq!(Verdict::from(reply.clone()).exit().code(), exit, "{reply}");
         }
     }
 }

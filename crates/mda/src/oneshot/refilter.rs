@@ -62,7 +62,7 @@ pub fn refilter(
     environment: &Environment,
     out: &mut dyn Write,
 ) -> Result<Refiltered, Verdict> {
-    run(wanted, environment, out).map_err(Verdict)
+    run(wanted, environment, out).map_err(Verdict::from)
 }
 
 fn run(

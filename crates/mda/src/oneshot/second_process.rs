@@ -8,7 +8,6 @@ use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use super::signals::Signals;
 use super::{Exit, Verdict};
 use crate::programs::supervisor::end_ignoring;
-use crate::replies;
 
 /// Runs a delivery, and gives how it ended: as it says itself, and "try later" where it couldn't. `Err` is still to be
 /// said. To be called before there are other threads.
@@ -16,7 +15,7 @@ use crate::replies;
 /// # Errors
 /// Why it is "try later".
 pub fn by_second_process(mut delivery: Command) -> Result<Exit, Verdict> {
-    let later = |text: &str| Verdict(replies::try_later(text));
+    let later = |text: &str| Verdict::try_later(text);
     let signals =
         Signals::hold().map_err(|error| later(&format!("cannot hold signals: {error}")))?;
     // Where our caller ignores it, nobody is told how the delivery ends.

@@ -89,7 +89,7 @@ const fn severity(exit: Exit) -> u8 {
 
 /// The letter in a file that has no name.
 fn keep(call: &Call, signals: &Signals, input: impl AsFd) -> Result<File, Verdict> {
-    let letter = inherited::letter_on(input).map_err(Verdict)?;
+    let letter = inherited::letter_on(input).map_err(Verdict::from)?;
     let config = call.config.clone();
     let (give, take) = std::sync::mpsc::channel();
     // Whoever hands it over may hang.
@@ -104,7 +104,7 @@ fn keep(call: &Call, signals: &Signals, input: impl AsFd) -> Result<File, Verdic
                 let _ = give.send(kept);
                 Verdict::try_later("The letter was read")
             }
-            Err(reply) => Verdict(reply),
+            Err(reply) => reply.into(),
         }
     });
     take.try_recv().map_err(|_| read)

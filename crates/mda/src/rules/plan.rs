@@ -3,10 +3,15 @@
 //! Sieve names folders in any words, some of which can't be folders here, and asks for what can't be had for
 //! this letter. What is left over of its wishes is in the inbox: no letter is lost for a name.
 
+use std::fmt;
+
 use postroad_protocol::address::{Address, ReversePath};
-use postroad_sieve::{Action, Content, Create, Decision, Fcc, Filing, Memo, Origin, Outcome, Pipe};
+use postroad_sieve::{
+    Action, Content, Create, Decision, Fcc, Filing, Memo, Origin, Outcome, Pipe, Unfit,
+};
 use postroad_store::{Flags, FolderName, StoreError};
 
+use super::script::unfit;
 use crate::programs::Program;
 
 /// What is to be done with a letter: all of it, or nothing and "later".
@@ -138,41 +143,44 @@ impl Plan {
         let goes_nowhere =
             plan.stores.is_empty() && plan.sendings.is_empty() && plan.pipes.is_empty();
         if goes_nowhere && plan.refusal.is_none() {
-            plan.notes.push(format!("discarded{}", by(discarded.as_ref())));
+            plan.notes.push(format!("discarded{}", By(discarded.as_ref())));
         }
         Ok(plan)
     }
 
     fn add(&mut self, decision: Decision, ground: &Ground<'_>) -> Result<(), StoreError> {
-        let by = by(decision.by.as_ref());
+        let by = By(decision.by.as_ref());
         match decision.action {
             Action::Keep(filing) => {
                 // The implicit keep is nobody's decision.
-                if !by.is_empty() {
+                if by.0.is_some() {
                     self.notes.push(format!("kept in the inbox{by}"));
                 }
                 self.store(Place::Inbox, filing);
             }
             Action::FileInto { mailbox, filing } => {
-                self.file_into(&mailbox, filing, &by, ground)?;
+                self.file_into(&mailbox, filing, by, ground)?;
             }
-            Action::Redirect { to, content } => self.redirect(to, content, &by, ground),
-            Action::Reject { how: _, reason } => self.reject(reason, &by, ground),
+            Action::Redirect { to, content } => self.redirect(to, content, by, ground),
+            Action::Reject { how: _, reason } => self.reject(reason, by, ground),
             Action::Pipe(pipe) => match (ground.program)(&pipe.program) {
-                Ok(program) => self.pipes.push(PlannedPipe { program, pipe, by }),
-                Err(mistake) => self.not_piped(pipe, mistake, &by),
+                Ok(program) => {
+                    let by = by.to_string();
+                    self.pipes.push(PlannedPipe { program, pipe, by });
+                }
+                Err(mistake) => self.not_piped(pipe, mistake, by),
             },
             Action::Vacation(reply) => {
                 self.notes.push(format!("{} was told of an absence{by}", reply.to));
                 self.memos.extend(reply.memo);
-                let copy = self.copy(reply.fcc, ground)?;
+                let copy = self.copy(reply.fcc, by, ground)?;
                 let (from, to, message) = (ReversePath::Null, vec![reply.to], reply.message);
                 self.answers.push(Answer { from, to, message, copy });
             }
             Action::Notify(notification) => {
                 let to = shown(&notification.to);
                 self.notes.push(format!("{to} was notified{by}"));
-                let copy = self.copy(notification.fcc, ground)?;
+                let copy = self.copy(notification.fcc, by, ground)?;
                 self.answers.push(Answer {
                     from: notification.sender,
                     to: notification.to,
@@ -185,16 +193,16 @@ impl Plan {
     }
 
     /// A program that isn't there is a mistake, and what the script keeps then is kept.
-    fn not_piped(&mut self, pipe: Pipe, mistake: String, by: &str) {
+    fn not_piped(&mut self, pipe: Pipe, mistake: String, by: By<'_>) {
         self.notes.push(format!("not given to a program{by}: {mistake}"));
-        self.mistake.get_or_insert(mistake);
+        self.mistaken(by, &mistake);
         if let Some(filing) = pipe.kept {
             self.store(Place::Inbox, filing);
         }
     }
 
     /// Words in the protocol do for both kinds of refusal: whoever handed the letter in tells its sender.
-    fn reject(&mut self, reason: Vec<String>, by: &str, ground: &Ground<'_>) {
+    fn reject(&mut self, reason: Vec<String>, by: By<'_>, ground: &Ground<'_>) {
         match (ground.from, ground.recipient) {
             // RFC 5429 §2.1.1: nobody is there to be told, and a refusal would only go to the postmaster.
             (ReversePath::Null, _) => {
@@ -216,7 +224,7 @@ impl Plan {
         &mut self,
         mailbox: &str,
         filing: Filing,
-        by: &str,
+        by: By<'_>,
         ground: &Ground<'_>,
     ) -> Result<(), StoreError> {
         let place = match found_for(mailbox, filing.special_use.as_deref(), ground)? {
@@ -241,7 +249,7 @@ impl Plan {
         &mut self,
         mailbox: &str,
         create: Create,
-        by: &str,
+        by: By<'_>,
         ground: &Ground<'_>,
     ) -> Result<Place, StoreError> {
         if is_inbox(mailbox) {
@@ -258,20 +266,39 @@ impl Plan {
                 Place::Inbox
             }
             Err(error) => {
-                let mistake = format!("\"{mailbox}\" can't be a folder: {error}");
+                let mistake = match unfit(mailbox) {
+                    Some(Unfit { problem, hint: Some(hint) }) => format!("{problem} ({hint})"),
+                    Some(Unfit { problem, hint: None }) => problem,
+                    None => error.to_string(),
+                };
                 self.notes.push(format!("kept in the inbox{by}: {mistake}"));
-                self.mistake.get_or_insert(mistake);
+                self.mistaken(by, &mistake);
                 Place::Inbox
             }
         })
     }
 
+    /// The user hears of the first mistake, with its place.
+    fn mistaken(&mut self, by: By<'_>, mistake: &str) {
+        self.mistake.get_or_insert_with(|| match by.0 {
+            Some(Origin { script, place }) => {
+                format!("{script}:{}:{}: {mistake}", place.line, place.column)
+            }
+            None => mistake.to_owned(),
+        });
+    }
+
     /// Where a copy of a letter goes that the script writes.
-    fn copy(&mut self, fcc: Option<Fcc>, ground: &Ground<'_>) -> Result<Option<Spot>, StoreError> {
+    fn copy(
+        &mut self,
+        fcc: Option<Fcc>,
+        by: By<'_>,
+        ground: &Ground<'_>,
+    ) -> Result<Option<Spot>, StoreError> {
         let Some(Fcc { mailbox, flags, create, special_use }) = fcc else { return Ok(None) };
         let place = match found_for(&mailbox, special_use.as_deref(), ground)? {
             Some((_, folder)) => Place::Folder(folder),
-            None => self.place(&mailbox, create, "", ground)?,
+            None => self.place(&mailbox, create, by, ground)?,
         };
         Ok(Some(self.spot(place, &flags, special_use)))
     }
@@ -293,7 +320,7 @@ impl Plan {
         }
     }
 
-    fn redirect(&mut self, to: Address, content: Content, by: &str, ground: &Ground<'_>) {
+    fn redirect(&mut self, to: Address, content: Content, by: By<'_>, ground: &Ground<'_>) {
         // Row M10: it would come back, and be refused as looping.
         if to.to_string().eq_ignore_ascii_case(&ground.to.to_string()) {
             self.notes.push(format!("kept in the inbox, not sent to its own recipient{by}"));
@@ -329,10 +356,15 @@ fn shown(addresses: &[Address]) -> String {
 }
 
 /// ` by alice.sieve line 12`, where a command wants it.
-fn by(origin: Option<&Origin>) -> String {
-    match origin {
-        Some(Origin { script, place }) => format!(" by {script} line {}", place.line),
-        None => String::new(),
+#[derive(Clone, Copy)]
+struct By<'a>(Option<&'a Origin>);
+
+impl fmt::Display for By<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(Origin { script, place }) => write!(f, " by {script} line {}", place.line),
+            None => Ok(()),
+        }
     }
 }
 
@@ -472,7 +504,7 @@ mod tests {
                 &[
                     "store INBOX",
                     "not given to a program by a.sieve line 1: there is no program",
-                    "mistake: there is no program",
+                    "mistake: a.sieve:1:29: there is no program",
                 ],
             ),
             // Row M10.
@@ -559,7 +591,7 @@ mod tests {
         for name in ["../x", "/abs", "a/../b", ".", "cur", "a.new", "x..y"] {
             let got = plan(&format!("require \"fileinto\"; fileinto \"{name}\";"));
             assert_eq!(got.first().map(String::as_str), Some("store INBOX"), "{name}");
-            let mistake = format!("mistake: \"{name}\" can't be a folder");
+            let mistake = format!("mistake: a.sieve:1:21: \"{name}\" can't be a folder: ");
             assert!(got.iter().any(|line| line.starts_with(&mistake)), "{got:?}");
         }
     }

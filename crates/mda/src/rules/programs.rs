@@ -361,7 +361,7 @@ mod tests {
         std::fs::rename(elsewhere.join("y"), elsewhere.join("bin/y")).unwrap();
         std::fs::remove_file(folder.join("y")).unwrap();
         symlink(elsewhere.join("bin/y"), folder.join("y")).unwrap();
-        assert!(find("y").unwrap_err().contains("put another program there"));
+        assert!(find("y").unwrap_err().contains("put another file there"));
         chmod(&elsewhere, 0o1777);
         assert!(find("y").is_ok());
     }

@@ -9,12 +9,14 @@ use std::collections::HashMap;
 use std::fs::Metadata;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use postroad_sieve::{Library, Location, Problems, Script};
+use postroad_sieve::{Library, Location, Problems, Script, Unfit};
+use postroad_store::FolderName;
 
+use super::plan::is_inbox;
 use super::trust::{Owners, Unusable};
 use crate::limits;
 
@@ -76,13 +78,7 @@ impl Scripts {
     ) -> Result<Option<Arc<UserScript>>, Unusable> {
         for path in paths {
             match std::fs::symlink_metadata(path) {
-                Ok(metadata) if metadata.is_symlink() && path.ends_with(DOVECOTS) => {
-                    let read = |source| Unusable::Read { path: path.clone(), source };
-                    let target = linked_by_dovecot(path).map_err(read)?;
-                    let metadata = std::fs::symlink_metadata(&target).map_err(read)?;
-                    return self.load(&target, &metadata, mailbox).map(Some);
-                }
-                Ok(metadata) => return self.load(path, &metadata, mailbox).map(Some),
+                Ok(metadata) => return self.load(path, metadata, mailbox).map(Some),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(source) => return Err(Unusable::Read { path: path.clone(), source }),
             }
@@ -93,20 +89,18 @@ impl Scripts {
     fn load(
         &self,
         path: &Path,
-        metadata: &Metadata,
+        metadata: Metadata,
         mailbox: &Path,
     ) -> Result<Arc<UserScript>, Unusable> {
         let owners = Owners::of(mailbox);
-        // Before it is opened: a device may do what it likes when it is.
-        owners.check_file(path, metadata)?;
-        owners.check_folder_of(path)?;
-        let identity = Identity::of(metadata);
+        let (file, metadata) = owners.script(path, metadata)?;
+        let identity = Identity::of(&metadata);
         if let Some((known, script)) = self.lock().get(path)
             && *known == identity
         {
             return Ok(Arc::clone(script));
         }
-        let (metadata, text) = owners.read(path)?;
+        let (metadata, text) = owners.read(&file)?;
         let identity = Identity::of(&metadata);
         let library = Beside {
             main: path,
@@ -139,24 +133,6 @@ impl Scripts {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<PathBuf, (Identity, Arc<UserScript>)>> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Where Dovecot has a user's script; its ManageSieve makes it a link to the active one of several.
-const DOVECOTS: &str = ".dovecot.sieve";
-
-/// What such a link leads to. It is believed only if that is below the folder that it is in, and is looked at
-/// like any other script.
-fn linked_by_dovecot(path: &Path) -> io::Result<PathBuf> {
-    let target = std::fs::read_link(path)?;
-    let is_plain = |part| matches!(part, Component::Normal(_));
-    let below = match (path.parent(), target.is_absolute()) {
-        (Some(home), true) => target.strip_prefix(home).ok().map(Path::to_owned),
-        (_, _) => Some(target),
-    };
-    match (path.parent(), below) {
-        (Some(home), Some(below)) if below.components().all(is_plain) => Ok(home.join(below)),
-        _ => Err(io::Error::other("it is a link that leads elsewhere")),
     }
 }
 
@@ -194,11 +170,8 @@ impl Library for Beside<'_> {
         self.asked.set(Asked::Yes);
         let path = included(self.main, location, name)?;
         let metadata = std::fs::symlink_metadata(&path).ok()?;
-        let looked_at = self
-            .owners
-            .check_file(&path, &metadata)
-            .and_then(|()| self.owners.check_folder_of(&path))
-            .and_then(|()| self.owners.read(&path));
+        let looked_at = self.owners.script(&path, metadata);
+        let looked_at = looked_at.and_then(|(file, _)| self.owners.read(&file));
         match looked_at {
             Ok((_, text)) => Some(text),
             Err(error) => {
@@ -207,6 +180,22 @@ impl Library for Beside<'_> {
             }
         }
     }
+
+    fn unfit(&self, mailbox: &str) -> Option<Unfit> {
+        unfit(mailbox)
+    }
+}
+
+/// What is wrong with a mailbox's name that can't be one of a folder here.
+pub(super) fn unfit(mailbox: &str) -> Option<Unfit> {
+    if is_inbox(mailbox) {
+        return None;
+    }
+    let error = FolderName::from_utf8(mailbox).err()?;
+    // Where other servers have "/", Maildir++ has a dot.
+    let dotted = mailbox.trim_matches('/').replace('/', ".");
+    let hint = FolderName::from_utf8(&dotted).is_ok().then(|| format!("write \"{dotted}\""));
+    Some(Unfit { problem: format!("\"{mailbox}\" can't be a folder: {error}"), hint })
 }
 
 fn compile(path: &Path, identity: Identity, text: &[u8], library: &Beside<'_>) -> UserScript {
@@ -302,9 +291,6 @@ mod tests {
         std::fs::hard_link(place.path("a.sieve"), place.path("second")).unwrap();
         place.is_unsafe("second name");
         std::fs::remove_file(place.path("a.sieve")).unwrap();
-        symlink(place.path("second"), place.path("a.sieve")).unwrap();
-        place.is_unsafe("symbolic link");
-        std::fs::remove_file(place.path("a.sieve")).unwrap();
         std::fs::create_dir(place.path("a.sieve")).unwrap();
         place.is_unsafe("not a file");
         std::fs::remove_dir(place.path("a.sieve")).unwrap();
@@ -316,31 +302,46 @@ mod tests {
     }
 
     #[test]
-    fn m04_a_link_of_dovecots_leads_no_further_than_its_folder() {
+    fn m04_a_link_leads_to_a_script_of_its_owners_that_is_in_order() {
         let place = Place::new();
-        let link = place.path(DOVECOTS);
-        std::fs::create_dir(place.path("sieve")).unwrap();
-        place.mode("sieve", 0o700);
-        place.write("sieve/b.sieve", "discard;");
-        let absolute = place.path("sieve/b.sieve").display().to_string();
+        std::fs::create_dir_all(place.path("dotfiles/mail")).unwrap();
+        place.mode("dotfiles", 0o755);
+        place.mode("dotfiles/mail", 0o755);
+        place.write("dotfiles/mail/b.sieve", "discard;");
+        let link = place.path("a.sieve");
+        let absolute = place.path("dotfiles/mail/b.sieve").display().to_string();
         for (target, found) in [
-            ("sieve/b.sieve", true),
+            ("dotfiles/mail/b.sieve", true),
+            ("dotfiles/../dotfiles/mail/b.sieve", true),
             (&absolute, true),
-            ("sieve/../a.sieve", false),
-            ("/etc/passwd", false),
-            ("../a.sieve", false),
-            ("sieve/missing", false),
+            ("dotfiles/missing", false),
+            ("dotfiles", false),
+            ("/dev/null", false),
+            ("a.sieve", false),
         ] {
-            let _ = std::fs::remove_file(&link);
+            std::fs::remove_file(&link).unwrap();
             symlink(target, &link).unwrap();
-            let got = place.scripts.find(std::slice::from_ref(&link), place.dir.path());
+            let got = place.find();
             assert_eq!(got.is_ok_and(|script| script.is_some()), found, "{target}");
         }
-        // What it leads to is looked at, too.
         std::fs::remove_file(&link).unwrap();
-        symlink("sieve/b.sieve", &link).unwrap();
-        place.mode("sieve/b.sieve", 0o666);
-        assert!(place.scripts.find(&[link], place.dir.path()).is_err());
+        symlink("dotfiles/mail/b.sieve", &link).unwrap();
+        // It goes by the link's name, also where it includes others.
+        assert_eq!(place.find().unwrap().unwrap().path, link);
+        // What it leads to is looked at, and the whole way there.
+        for (name, wrong, right, why) in [
+            ("dotfiles/mail/b.sieve", 0o666, 0o600, "others can write to it"),
+            ("dotfiles/mail", 0o777, 0o755, "others can write to its folder"),
+            ("dotfiles", 0o777, 0o755, "others can write to it, and put another file there"),
+        ] {
+            place.mode(name, wrong);
+            place.is_unsafe(why);
+            place.mode(name, right);
+        }
+        // Only root can give files away.
+        if std::os::unix::fs::lchown(&link, Some(12_345), None).is_ok() {
+            place.is_unsafe("it is a link to another owner's file");
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use jiff::Zoned;
 use postroad_protocol::address::{Address, ReversePath};
 use postroad_sieve::{
-    Call, Facts, Location, Message, Outcome, ProgramError, Programs, Ran, Script, Tracing,
+    Call, Facts, Location, Message, Outcome, ProgramError, Programs, Ran, Script, Tracing, Unfit,
 };
 use postroad_store::FolderName;
 
@@ -64,7 +64,7 @@ pub enum Formatted {
 /// All that there are, or why the script can't be read.
 pub fn check(path: &Path) -> Result<(), ToolError> {
     let script = compile(path)?;
-    // In the scripts that it includes.
+    // In the scripts that it includes, and names of folders.
     let warnings: Vec<String> = script.warnings().iter().map(ToString::to_string).collect();
     match warnings.is_empty() {
         true => Ok(()),
@@ -222,6 +222,10 @@ impl postroad_sieve::Library for Library<'_> {
     fn script(&self, location: Location, name: &str) -> Option<Vec<u8>> {
         read(&script::included(self.0, location, name)?).ok()
     }
+
+    fn unfit(&self, mailbox: &str) -> Option<Unfit> {
+        script::unfit(mailbox)
+    }
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, ToolError> {
@@ -316,6 +320,21 @@ mod tests {
         let (_dir, path) = place("require \"fileinto\";\nfileint \"x\";\n");
         let said = check(&path).unwrap_err().to_string();
         assert!(said.starts_with(&format!("{}:2:1: ", path.display())), "{said}");
+        let (_dir, path) = place(
+            "require [\"fileinto\", \"variables\", \"vacation\", \"fcc\"];\n\
+             fileinto \"Lists.x\"; fileinto \"inbox\"; fileinto \"${unknown}\";\n\
+             fileinto\n  \"Lists/x\";\nvacation :fcc \"cur\" \"gone\";\n",
+        );
+        let said = check(&path).unwrap_err().to_string();
+        let lines: Vec<&str> = said.lines().collect();
+        let [slash, dot] = lines.as_slice() else { panic!("{said}") };
+        let file = path.display().to_string();
+        assert!(
+            slash.starts_with(&format!("{file}:4:3: \"Lists/x\" can't be a folder: ")),
+            "{said}"
+        );
+        assert!(slash.ends_with(" (write \"Lists.x\")"), "{said}");
+        assert!(dot.starts_with(&format!("{file}:5:15: \"cur\" can't be a folder: ")), "{said}");
         let (dir, path) = place("keep ;");
         assert_eq!(format(&path, Formatted::Shown).unwrap(), b"keep;\n");
         assert_eq!(std::fs::read(&path).unwrap(), b"keep ;");

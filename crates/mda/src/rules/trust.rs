@@ -55,9 +55,36 @@ impl Owners {
         uid == self.us || uid == 0 || self.mailbox == Some(uid)
     }
 
+    /// The script at that path, before it is opened: a device may do what it likes when it is. It may be a link, as
+    /// those have it who keep all such files of theirs in one place. Its owner may lead us to files of their own alone,
+    /// not to what we may read and they may not; and no folder on the way there is others' to change.
+    pub(super) fn script(
+        &self,
+        path: &Path,
+        metadata: Metadata,
+    ) -> Result<(PathBuf, Metadata), Unusable> {
+        self.check_folder_of(path)?;
+        if !metadata.is_symlink() {
+            self.check_file(path, &metadata)?;
+            return Ok((path.to_owned(), metadata));
+        }
+        let read = |source| Unusable::Read { path: path.to_owned(), source };
+        let file = path.canonicalize().map_err(read)?;
+        let target = std::fs::symlink_metadata(&file).map_err(read)?;
+        if target.uid() != metadata.uid() {
+            let why = "it is a link to another owner's file; link to a file of the link's owner, or put the \
+                       script itself there";
+            return Err(Unusable::Unsafe { path: path.to_owned(), why });
+        }
+        self.check_file(&file, &target)?;
+        self.check_folder_of(&file)?;
+        self.check_way_to(&file)?;
+        Ok((file, target))
+    }
+
     pub(super) fn check_file(&self, path: &Path, metadata: &Metadata) -> Result<(), Unusable> {
-        let why = if metadata.file_type().is_symlink() {
-            "it is a symbolic link; put the script itself there"
+        let why = if metadata.is_symlink() {
+            "it is a symbolic link; name the file that it leads to"
         } else if !metadata.is_file() {
             "it is not a file"
         } else if !self.include(metadata.uid()) {
@@ -116,9 +143,9 @@ impl Owners {
             let read = |source| Unusable::Read { path: folder.to_owned(), source };
             let metadata = std::fs::metadata(folder).map_err(read)?;
             let why = if !self.include(metadata.uid()) {
-                "it belongs to somebody else, who could put another program there; give it to root"
+                "it belongs to somebody else, who could put another file there; give it to root"
             } else if metadata.mode() & 0o022 != 0 && metadata.mode() & 0o1000 == 0 {
-                "others can write to it, and put another program there; chmod go-w it"
+                "others can write to it, and put another file there; chmod go-w it"
             } else {
                 continue;
             };

@@ -80,3 +80,19 @@ async fn m14_a_letter_that_comes_again_is_known_where_there_is_a_maildir() {
         check(&client.data(letter, 1).await, &[again]);
     }
 }
+
+#[tokio::test]
+async fn m14_two_mailbox_files_with_one_maildir_beside_them_have_one_letter_each() {
+    let place = place("");
+    let courier = &place.shared.courier;
+    drop(courier.begin(&postroad_store::Maildir::at(place.maildir("alice"))).unwrap());
+    std::os::unix::fs::symlink(place.maildir("alice"), place.maildir("bob")).unwrap();
+    let letter = "Received: from x by mx.our.example with ESMTP id ABC; date\r\nSubject: one";
+    let mut client = place.connect();
+    client.begin(&["both@our.example"]).await;
+    check(&client.data(letter, 1).await, &["250 2.0.0 Filed as "]);
+    for user in ["alice", "bob"] {
+        let file = std::fs::read_to_string(place.mbox(user)).unwrap();
+        assert_eq!(file.matches("Subject: one").count(), 1, "{file}");
+    }
+}

@@ -107,6 +107,17 @@ async fn m07_an_alias_that_leads_to_one_mailbox_twice_gets_one_letter() {
 }
 
 #[tokio::test]
+async fn m07_two_users_who_share_a_mailbox_get_one_letter() {
+    let place = Place::new();
+    std::fs::create_dir_all(place.maildir("alice")).unwrap();
+    std::os::unix::fs::symlink(place.maildir("alice"), place.maildir("bob")).unwrap();
+    let letter = letter("4ABC", "body");
+    check(&place.hand_over(&letter, &["both@our.example"]).await, &["250 2.0.0 Filed as "]);
+    assert_eq!(place.letters("alice").len(), 1);
+    check(&place.hand_over(&letter, &["both@our.example"]).await, &[REPEAT]);
+}
+
+#[tokio::test]
 async fn m07_a_large_letter_is_known_again() {
     let place = Place::new();
     let body: String = (0..10_000).map(|n| format!("{n:070}\r\n")).collect();

@@ -134,7 +134,7 @@ async fn m02_names_that_are_no_folders_go_to_the_inbox_and_the_user_is_told() {
     let letters = place.letters("alice");
     assert!(letters.iter().any(|letter| letter.ends_with("body\n")));
     let notice = letters.iter().find(|letter| letter.contains("Auto-Submitted")).unwrap();
-    assert!(notice.contains("    \"../x\" can't be a folder"), "{notice}");
+    assert!(notice.contains("    alice.sieve:1:21: \"../x\" can't be a folder"), "{notice}");
     assert_eq!(letters.len(), 2);
     assert!(!place.dir.path().join("mail/x").exists());
 }

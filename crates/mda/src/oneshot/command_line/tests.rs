@@ -29,7 +29,8 @@ fn shown(wanted: &Wanted) -> String {
     ];
     let created = (call.missing_folder == MissingFolder::Created).then(|| "created".to_owned());
     let words = words.into_iter().filter_map(|(name, value)| Some(format!("{name}={}", value?)));
-    words.chain(created).chain(fields).collect::<Vec<_>>().join(" ")
+    let again = (call.repeated == Repeated::Stored).then(|| "again".to_owned());
+    words.chain(created).chain(again).chain(fields).collect::<Vec<_>>().join(" ")
 }
 
 #[track_caller]
@@ -65,6 +66,7 @@ fn our_own() {
             (&["--config", "/x", "-z"], "lmtp config=/x"),
             (&["-l"], "lmtp"),
             (&["--config=/x"], "config=/x"),
+            (&["--again", "-d", "alice"], "user=alice again"),
             (&["-h"], "help=postroad-mda"),
             (&["--version"], "version"),
             (&["--as", "procmail", "-t", "-f", "-"], ""),
