@@ -51,6 +51,21 @@ impl Recipient {
     pub fn new(address: Address) -> Self {
         Self { address, notify: Notify::default(), orcpt: None }
     }
+
+    /// Another one that gets what is sent to this one, in its place. RFC 3461 §5.2.1 (d): an ORCPT that is added holds
+    /// the address of RCPT, so notices name the address that the sender wrote.
+    #[must_use]
+    pub fn handed_on_to(&self, address: Address) -> Self {
+        let kind = if self.address.is_ascii() { "rfc822" } else { "utf-8" }; // RFC 6533 §3
+        let orcpt = self.orcpt.clone().unwrap_or_else(|| format!("{kind};{}", self.address));
+        Self { address, notify: self.notify, orcpt: Some(orcpt) }
+    }
+
+    /// The same but for NOTIFY=SUCCESS, which somebody else has reported (RFC 3461 §5.2.7.3 (c)).
+    #[must_use]
+    pub fn without_success(self) -> Self {
+        Self { notify: self.notify.without_success(), ..self }
+    }
 }
 
 /// What the content is (RFC 6152, RFC 3030).

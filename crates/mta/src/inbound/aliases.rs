@@ -37,10 +37,11 @@ impl Inbound {
             let rcpt = Recipient { address, notify, orcpt };
             match members_of(&directory, &rcpt.address).as_slice() {
                 [] => named.push(rcpt),
-                [only] => members.push(member(&rcpt, only)),
+                [only] => members.push(rcpt.handed_on_to(only.clone())),
                 several => {
-                    let handed_on = Recipient { notify: notify.without_success(), ..rcpt.clone() };
-                    members.extend(several.iter().map(|address| member(&handed_on, address)));
+                    let handed_on =
+                        |address: &Address| rcpt.handed_on_to(address.clone()).without_success();
+                    members.extend(several.iter().map(handed_on));
                     if notify.success() == Wanted::Yes {
                         to_tell.push(rcpt);
                     }
@@ -73,14 +74,6 @@ fn members_of(directory: &Directory, address: &Address) -> Vec<Address> {
         }
         Resolution::Unknown | Resolution::NotLocal => Vec::new(),
     }
-}
-
-/// What a member of an alias gets of the alias's parameters. RFC 3461 §5.2.1 (d): an ORCPT that is added holds the
-/// address of RCPT, so notices name the address that the sender wrote.
-fn member(alias: &Recipient, address: &Address) -> Recipient {
-    let kind = if alias.address.is_ascii() { "rfc822" } else { "utf-8" }; // RFC 6533 §3
-    let orcpt = alias.orcpt.clone().unwrap_or_else(|| format!("{kind};{}", alias.address));
-    Recipient { address: address.clone(), notify: alias.notify, orcpt: Some(orcpt) }
 }
 
 /// Whose mailbox a `postmaster` is whom no file names; `None` for every other address. A delivery agent that
