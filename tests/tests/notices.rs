@@ -1,4 +1,5 @@
-//! Notices between us and Postfix: what one was asked to tell comes back from the other (RFC 3461).
+//! Notices between our agents, and between us and Postfix: what one was asked to tell comes back from the other
+//! (RFC 3461), once.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -170,6 +171,81 @@ fn what_we_hand_postfix_to_tell_comes_back_to_us() -> Result<()> {
     assert_eq!(delivered.field("final-recipient"), "rfc822; bob@local.test");
     assert_eq!(failed.field("final-recipient"), "rfc822; gone@local.test");
     assert_eq!(failed.returned, "message/rfc822");
+    Ok(())
+}
+
+#[test] // Tests RFC 3461 §5.2.3: with our two agents, it is the one that files the letter.
+fn our_delivery_agent_tells_of_success_and_our_transfer_agent_does_not() -> Result<()> {
+    let Some(stage) = Stage::set_up(Needs::Tools)? else { return Ok(()) };
+    let site = Site::new(&Settings::default())?;
+    let (mta, mda) = (site.mta()?, site.mda()?);
+    send(
+        site.smtp,
+        "MAIL FROM:<alice@our.test> ENVID=ours+3D1",
+        &["RCPT TO:<bob@our.test> NOTIFY=SUCCESS ORCPT=rfc822;B+3D1@our.test"],
+    )?;
+    let log = || format!("{}\n{}", mta.log(), mda.log());
+    let mail = || site.new_mail("alice");
+    until("a notice", || mail().is_ok_and(|mail| !mail.is_empty()))
+        .map_err(|error| error.context(log()))?;
+    // One of the transfer agent's own would be in its queue by the time that bob's letter is settled.
+    let queue = || {
+        let output = site.command("postroad")?.args(["queue", "list"]).output()?;
+        Ok::<_, anyhow::Error>(output.status.success() && output.stdout.is_empty())
+    };
+    until("an empty queue", || queue().unwrap_or(false)).map_err(|error| error.context(log()))?;
+    let mail = mail()?;
+    let [notice] = &mail[..] else { panic!("{} notices\n{}", mail.len(), log()) };
+    let notice = Notice::parse(&stage, notice)?;
+    assert_eq!(notice.from, "MAILER-DAEMON@mx.our.test");
+    assert_eq!(notice.message["original-envelope-id"], "ours=1");
+    assert_eq!(notice.field("action"), "delivered");
+    assert_eq!(notice.field("original-recipient"), "rfc822;B=1@our.test");
+    // Nobody was asked for it: who files a letter knows.
+    assert!(notice.field("diagnostic-code").starts_with("x-postroad"), "{notice:?}");
+    Ok(())
+}
+
+#[test] // Tests RFC 3461 §5.2.1 and §5.2.3, with LMTP between Postfix and our delivery agent.
+fn behind_postfix_our_delivery_agent_tells_of_success_once() -> Result<()> {
+    let Some(stage) = Stage::set_up(Needs::Servers)? else { return Ok(()) };
+    // What our delivery agent sends, Postfix takes there.
+    let back = SocketAddr::from(([127, 0, 0, 1], free_port()));
+    let submit = format!("submit = \"smtp://{back}\"\n");
+    let site = Site::new(&Settings { mda: submit, ..Settings::default() })?;
+    let main = format!(
+        "virtual_mailbox_domains = our.test\nvirtual_transport = lmtp:inet:{}\n",
+        site.lmtp
+    );
+    let master = format!("{back} inet n - n - - smtpd\n");
+    let mda = site.mda()?;
+    let postfix = Postfix::start(&stage, &PostfixSetup { main, master })?;
+    send(
+        postfix.smtp,
+        "MAIL FROM:<alice@our.test> RET=HDRS ENVID=QQ+2B1",
+        &[
+            "RCPT TO:<bob@our.test> NOTIFY=SUCCESS ORCPT=rfc822;Bobby@our.test",
+            "RCPT TO:<nobody@our.test> NOTIFY=SUCCESS,FAILURE",
+        ],
+    )?;
+    let log = || format!("{}\n{}", mda.log(), postfix.log());
+    let mail = || site.new_mail("alice");
+    let arrived = until("two notices, and no third one under way", || {
+        mail().is_ok_and(|mail| mail.len() >= 2) && postfix.queued() == 0
+    });
+    arrived.map_err(|error| error.context(log()))?;
+    let mail = mail()?;
+    let notices = mail.iter().map(|letter| Notice::parse(&stage, letter));
+    let mut notices = notices.collect::<Result<Vec<_>>>().context(log())?;
+    notices.sort_by_key(|notice| notice.field("action") == "failed");
+    let [delivered, failed] = &notices[..] else { panic!("{notices:?}\n{}", log()) };
+    assert_eq!(delivered.from, "MAILER-DAEMON@mx.our.test");
+    assert_eq!(delivered.field("action"), "delivered");
+    assert_eq!(delivered.field("original-recipient"), "rfc822;Bobby@our.test");
+    assert_eq!(delivered.message["original-envelope-id"], "QQ+1");
+    assert_eq!(failed.from, "MAILER-DAEMON@postfix.test");
+    assert_eq!(failed.field("action"), "failed");
+    assert_eq!(failed.field("final-recipient"), "rfc822; nobody@our.test");
     Ok(())
 }
 

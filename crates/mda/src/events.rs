@@ -161,6 +161,16 @@ pub(crate) fn not_sent(to: &Address, error: &SubmitError) {
     warn!(to = %to, error = %Chain(error), "cannot send on a letter, it comes again");
 }
 
+/// The sender of a letter had asked to be told of success, and is.
+pub(crate) fn success_told(about: &str, to: &str) {
+    info!(queue_id = about, to, "told a sender of success");
+}
+
+/// The letter is delivered all the same.
+pub(crate) fn success_not_told(about: &str, to: &str, why: &str) {
+    warn!(queue_id = about, to, why, "a sender who had asked for it is not told of success");
+}
+
 /// What rules give to a program waits with the letter.
 pub(crate) fn not_piped(to: &Address, error: &ProgramTrouble) {
     warn!(to = %to, error = %Chain(error), "a program has not taken a letter, it comes again");

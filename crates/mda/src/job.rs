@@ -11,12 +11,15 @@
 use std::time::SystemTime;
 
 use postroad_protocol::address::Address;
+use postroad_protocol::client::Offer;
+use postroad_protocol::dsn::Action;
 use postroad_protocol::reply::Reply;
 use postroad_sieve::Memo;
 use postroad_store::{
     Attempt, Counted, Courier, DeliveryKey, Draft, Durably, Filed, Found, Maildir, Step, StoreError,
 };
 
+use crate::asked::Goes;
 use crate::quota::{self, Account, Quotas};
 use crate::rules::{Mailbox, Pipes, Prepared, ProgramTrouble, Rules};
 use crate::submit::{Outgoing, SubmitError};
@@ -56,6 +59,9 @@ pub(crate) struct Job {
     pipes: Vec<Pipes>,
     sendings: Vec<Outgoing>,
     left: Left,
+    goes: Goes,
+    /// Whether who has what was sent on knows DSN.
+    next: Offer,
     refusal: Option<Reply>,
     notes: Vec<String>,
 }
@@ -131,6 +137,7 @@ pub(crate) struct Finished {
     pub(crate) notes: Vec<String>,
     /// The reply where the letter is refused. Whoever was to be told of it was told (RFC 5435 §7).
     pub(crate) refusal: Option<Reply>,
+    success: Option<Action>,
     /// The letters that are there now and weren't before.
     pub(crate) filed: Vec<Filed>,
     pub(crate) error: Option<StoreError>,
@@ -156,6 +163,8 @@ impl Job {
             pipes: Vec::new(),
             sendings: Vec::new(),
             left: Left::Nothing,
+            goes: Goes::Nowhere,
+            next: Offer::Absent,
             refusal: None,
             notes: Vec::new(),
         };
@@ -186,8 +195,17 @@ impl Job {
         quotas: &Quotas,
     ) -> Result<(), NotBegun> {
         let Wanted { inbox, account, prepared } = wanted;
-        let Prepared { mut drafts, mut sendings, mut pipes, refusal, mut memos, notes, mistake: _ } =
-            prepared;
+        let Prepared {
+            mut drafts,
+            mut sendings,
+            mut pipes,
+            goes,
+            refusal,
+            mut memos,
+            notes,
+            mistake: _,
+        } = prepared;
+        self.goes = self.goes.max(goes);
         let leaves = Leaves::of(&drafts);
         let mut was = Was::Undone;
         if let Some(attempt) = &attempt {
@@ -230,6 +248,9 @@ impl Job {
             let piped = rules.pipe(pipes, deadline)?;
             self.notes.extend(piped.notes);
             let is_kept = piped.kept.is_some();
+            if is_kept {
+                self.goes = Goes::Filed;
+            }
             // Before the rest: it has no key, and a letter that has one says that all of it is there.
             self.drafts.splice(..0, piped.kept);
             self.left = match (is_kept, self.left) {
@@ -242,7 +263,7 @@ impl Job {
 
     /// Hands over what is sent on.
     pub(crate) fn send(&mut self, rules: &Rules) -> Result<(), SubmitError> {
-        rules.send(&self.sendings)?;
+        self.next = rules.send(&self.sendings)?;
         match (self.left, self.sendings.is_empty()) {
             (Left::Nothing, true) | (Left::InPart, _) => return Ok(()),
             (Left::Nothing, false) | (Left::All, _) => {}
@@ -273,10 +294,13 @@ impl Job {
 
     /// Delivers all drafts, and calls `then` from a thread that delivers, which may be this one.
     pub(crate) fn deliver(mut self, then: impl FnOnce(Finished) + Send + 'static) {
+        // Who hears a refusal tells of it (RFC 5429 §2.1).
+        let success = self.goes.success(self.next).filter(|_| self.refusal.is_none());
         let mut finished = Finished {
             parts: self.parts,
             notes: self.notes,
             refusal: self.refusal,
+            success,
             filed: Vec::new(),
             error: None,
         };
@@ -330,6 +354,11 @@ impl Finished {
             (None, None) if self.is_repeat() => replies::repeated(),
             (None, None) => replies::dealt_with(),
         }
+    }
+
+    /// What is to be told to who has asked for success. Where a try before has done it all, that has told it.
+    pub(crate) fn success(&self) -> Option<Action> {
+        self.success.filter(|_| self.parts.iter().any(|part| part.was != Was::Done))
     }
 
     /// Remembers that it is done. From then on no letter of it may be taken back where it is known again.

@@ -14,6 +14,8 @@
 //! | what a mailbox may hold | `quota` |
 //! | letters of our own to users | `notice` |
 //! | handing over what they send on | `submit` |
+//! | what senders have asked to be told (DSN), and who tells it | `asked` |
+//! | telling them of success | `success` |
 //! | running programs: their world, their limits, how their end counts | [`programs`] |
 //! | what a peer is told | `replies` |
 //! | each log line | `events` |
@@ -22,6 +24,7 @@
 //! How a letter becomes a file that survives a power cut is `postroad-store`'s.
 #![forbid(unsafe_code)]
 
+mod asked;
 pub mod confine;
 mod dot_lock;
 mod events;
@@ -39,3 +42,4 @@ mod repeat;
 mod replies;
 pub mod rules;
 mod submit;
+mod success;

@@ -27,6 +27,8 @@ pub const SCRATCH_BLOCK_OCTETS: usize = 256 * 1024;
 pub const READ_COMMAND_OCTETS: usize = 4 * 1024;
 /// LMTP: room for reading content.
 pub const READ_CONTENT_OCTETS: usize = 64 * 1024;
+/// LMTP: replies to a letter that are written at once.
+pub const REPLIES_AT_ONCE: usize = 100;
 /// LMTP: recipients of one transaction whose letters are written at the same time.
 pub const WRITERS_PER_TRANSACTION: usize = 16;
 /// LMTP: how long all others wait for a mailbox that hangs (row M13).
@@ -88,6 +90,17 @@ pub const SUBMIT_TIME_MAX: Duration = Duration::from_secs(60);
 pub const SUBMIT_WAIT: Duration = Duration::from_secs(90);
 /// Sending on: letters at once; each holds a thread. More are put off.
 pub const SUBMITS_MAX: usize = 64;
+
+/// Notices of success: at once; each holds a thread.
+pub const SUCCESS_NOTICES_AT_ONCE: usize = 4;
+/// Notices of success: octets that wait to leave. More are lost.
+pub const SUCCESS_NOTICES_OCTETS_MAX: usize = 8 * 1024 * 1024;
+/// Notices of success: when one that wasn't taken is tried again.
+pub const SUCCESS_NOTICE_RETRY: Duration = Duration::from_secs(60);
+/// Notices of success: tries; then it is lost.
+pub const SUCCESS_NOTICE_TRIES_MAX: usize = 60;
+/// Notices of success: how long what waits may take when the agent is asked to stop.
+pub const SUCCESS_NOTICES_DRAIN: Duration = Duration::from_secs(20);
 
 /// Programs: how long those of one delivery may take together, as sending on may; what has not ended is ended.
 pub const PROGRAMS_TIME_MAX: Duration = Duration::from_secs(60);

@@ -48,8 +48,12 @@ impl Notice<'_> {
     }
 }
 
-/// A Message-ID from a letter's name: the part of it that is drawn, since what follows may be no Message-ID's.
+/// A Message-ID from a letter's name.
 pub(crate) fn message_id(name: &str, host: &str) -> String {
-    let unique = name.split('.').take(2).collect::<Vec<_>>().join(".");
-    format!("<{unique}@{host}>")
+    format!("<{}@{host}>", unique_part(name))
+}
+
+/// The part of a letter's name that is drawn: what follows may be no Message-ID's.
+pub(crate) fn unique_part(name: &str) -> String {
+    name.split('.').take(2).collect::<Vec<_>>().join(".")
 }

@@ -22,7 +22,7 @@ use crate::limits;
 use crate::reply::Reply;
 use crate::sasl::Credentials;
 use crate::server::{
-    Answer, ClientLimits, LoginRule, Question, Server, Service, Settings, Step, Tls,
+    Answer, ClientLimits, Dsn, LoginRule, Question, Server, Service, Settings, Step, Tls,
 };
 
 /// What a target runs.
@@ -238,6 +238,9 @@ fn run(server: &mut Server, policy: &mut u32, octets: usize, now: Instant) -> Ov
                 if let Question::Message(transaction) = question {
                     assert!(!transaction.recipients.is_empty(), "a message for nobody");
                     assert!(server.transaction().is_none(), "a transaction is left behind");
+                    // SMTP takes one of them, and for nothing that it knows.
+                    let copies = transaction.recipients.len();
+                    (1..copies).for_each(|_| server.answer(answer.clone()));
                 }
                 server.answer(answer);
             }
@@ -263,6 +266,7 @@ fn settings(choice: u8) -> Settings {
         size_max: 1_000,
         recipients_max: 100,
         client,
+        dsn: Dsn::Offered,
         bare_recipients: None,
     }
 }
@@ -271,6 +275,7 @@ fn decide(question: &Question, dice: u32) -> Answer {
     match (dice, question) {
         (0, _) => Answer::No(Reply::new(550, (5, 7, 1), "no")),
         (1, _) => Answer::No(Reply::new(451, (4, 3, 0), "later")),
+        (2..6, Question::Message(_)) => Answer::Next(Reply::new(250, (2, 0, 0), "filed")),
         (_, Question::Message(_)) => Answer::Stored(Reply::new(250, (2, 0, 0), "queued")),
         (_, Question::Sender(_) | Question::Recipient(_) | Question::Login(_) | Question::Data) => {
             Answer::Yes

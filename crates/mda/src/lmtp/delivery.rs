@@ -1,8 +1,9 @@
 //! One letter to all its recipients at once, and a reply for each (RFC 2033 §4.2).
 //!
 //! Each recipient's letter is written on a thread of its own; what is written joins the letters of other
-//! sessions for the syncs. Replies go out in the order of the recipients, so one mailbox that hangs would
-//! hold up all: once nothing moves but that, it is given [`limits::STRAGGLER_WAIT`] and answered "later".
+//! sessions for the syncs. Replies go out in the order of the recipients, each as soon as it can, so one mailbox that
+//! hangs would hold up all behind it: once nothing moves but that, it is given [`limits::STRAGGLER_WAIT`] and answered
+//! "later".
 //! Its thread may hang on, so letters for that mailbox are put off at once (`hanging.rs`). What it files after
 //! all, when "later" was answered, it takes back: the letter comes again.
 
@@ -12,8 +13,9 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use postroad_protocol::address::{Address, ForwardPath, ReversePath};
-use postroad_protocol::command::ClientName;
-use postroad_protocol::envelope::Utf8;
+use postroad_protocol::command::{ClientName, Rcpt};
+use postroad_protocol::dsn::{Action, Report, Speaker};
+use postroad_protocol::envelope::{Recipient, Ret, Utf8, Wanted};
 use postroad_protocol::reply::Reply;
 use postroad_protocol::trace_fields::With;
 use postroad_store::{DeliveryKey, StoreError};
@@ -26,6 +28,7 @@ use super::destination::Destination;
 use super::filing::file;
 use crate::letter::Header;
 use crate::repeat::{Reading, Sameness};
+use crate::success::About;
 use crate::{events, limits, replies};
 
 /// A letter with what its session knows of it.
@@ -43,6 +46,10 @@ pub(super) struct Letter {
     pub(super) address: Option<IpAddr>,
     pub(super) with: With,
     pub(super) utf8: Utf8,
+    /// RET= and ENVID= (RFC 3461 §4.3 and §4.4).
+    pub(super) ret: Option<Ret>,
+    pub(super) envid: Option<String>,
+    pub(super) arrived: SystemTime,
 }
 
 impl Letter {
@@ -68,6 +75,38 @@ impl Letter {
         };
         *whole = Some(octets.clone());
         Ok(octets)
+    }
+
+    /// Tells its sender of those of these outcomes that are a success and that it wants to hear of.
+    pub(super) fn tell_sender<'a>(
+        &self,
+        shared: &Shared,
+        outcomes: impl IntoIterator<Item = (&'a Destination, &'a Reply, Option<Action>)>,
+    ) {
+        // RFC 3461 §5.2: never about a letter without a sender.
+        let Some(to) = self.return_path.address() else { return };
+        let now = Some(SystemTime::now());
+        let reports = outcomes.into_iter().flat_map(|(destination, reply, success)| {
+            let wanting = |rcpt: &&Recipient| rcpt.notify.success() == Wanted::Yes;
+            let report = move |recipient: &'a Recipient| {
+                let (action, speaker, last_attempt) = (success?, Speaker::Us, now);
+                Some(Report { recipient, action, reply, speaker, last_attempt })
+            };
+            destination.rcpts.iter().filter(wanting).filter_map(report)
+        });
+        let reports: Vec<_> = reports.collect();
+        if reports.is_empty() {
+            return;
+        }
+        let about = About {
+            to,
+            message: self.header.queue_id.as_deref(),
+            arrived: self.arrived,
+            envid: self.envid.as_deref(),
+            ret: self.ret,
+            content: &self.start,
+        };
+        shared.successes.tell(&about, &shared.courier.unique_name(), reports);
     }
 
     /// What its delivery to one recipient is known again by.
@@ -98,7 +137,8 @@ pub(super) enum Progress {
     Leaving,
     /// It waits for the disk.
     Written,
-    Done(Reply),
+    /// What the client is told; and the sender, if it has asked for success.
+    Done(Reply, Option<Action>),
 }
 
 /// Who says how far one recipient's letter is. Dropped, all is said: where that was not [`Progress::Done`], its thread
@@ -127,68 +167,157 @@ impl Teller {
 
 impl Drop for Teller {
     fn drop(&mut self) {
-        self.say(Progress::Done(replies::try_later(
-            "The delivery was broken off, try again later",
-        )));
+        let reply = replies::try_later("The delivery was broken off, try again later");
+        self.say(Progress::Done(reply, None));
     }
 }
 
-/// Delivers to all recipients; the replies are in their order.
+/// Delivers to all recipients. Each one's reply goes out as soon as it is known and those before it are (RFC 2033 §5).
 pub(super) async fn to_all(
     shared: &Arc<Shared>,
     letter: Letter,
-    paths: Vec<ForwardPath>,
-) -> Vec<Reply> {
+    rcpts: Vec<Rcpt>,
+    out: mpsc::UnboundedSender<Reply>,
+) {
     let letter = Arc::new(letter);
-    // What RCPT was answered may have changed since; it costs nothing to ask again.
-    let found = paths.iter().map(|path| Destination::find(shared, path));
-    // An address that is named twice is one delivery: transfer agents name it for each alias that led there.
-    let (mut destinations, mut places) = (Vec::new(), Vec::with_capacity(paths.len()));
-    for destination in found {
-        let place = destinations.iter().position(|other| *other == destination);
-        places.push(place.unwrap_or(destinations.len()));
-        if place.is_none() {
-            destinations.push(destination);
-        }
-    }
-    let all = to_each(shared, &letter, &destinations).await;
-    let reply_for = |(path, place): (&ForwardPath, usize)| {
-        let reply = all.get(place).cloned().unwrap_or_else(replies::hanging);
-        events::outcome(&letter.header, &letter.return_path, path, &reply);
-        reply
+    let (places, destinations) = find_all(shared, rcpts);
+    let (tell, hear) = mpsc::unbounded_channel();
+    let mut hearing = Hearing {
+        shared,
+        letter: &letter,
+        destinations: &destinations,
+        hear,
+        progress: vec![Progress::Unwritten; destinations.len()],
+        replies: Replies { places, given: 0, out },
     };
-    paths.iter().zip(places).map(reply_for).collect()
+    tokio::select! {
+        () = hearing.settled(shared.config.mda.delivery_time_max) => {}
+        // Never ends before that: it waits for ever when all are started.
+        () = start_all(shared, &letter, &destinations, tell) => {}
+    }
+    hearing.end().await;
 }
 
-async fn to_each(
-    shared: &Arc<Shared>,
-    letter: &Arc<Letter>,
-    destinations: &[Result<Destination, Reply>],
-) -> Vec<Reply> {
-    let (tell, mut hear) = mpsc::unbounded_channel();
-    let mut progress = vec![Progress::Unwritten; destinations.len()];
-    let start_all = start_all(shared, letter, destinations, tell);
-    tokio::select! {
-        () = settled(&mut progress, &mut hear, shared.config.mda.delivery_time_max) => {}
-        // Never ends before that: it waits for ever when all are started.
-        () = start_all => {}
-    }
-    // From here on whoever files a letter learns that nobody hears of it. What was said before counts.
-    hear.close();
-    while let Some((index, step)) = hear.recv().await {
-        note(&mut progress, index, step);
-    }
-    let reply_of = |(progress, destination): (Progress, &Result<Destination, Reply>)| match progress
-    {
-        Progress::Done(reply) => reply,
-        Progress::Unwritten | Progress::Leaving | Progress::Written => {
-            if let (Progress::Unwritten, Ok(destination)) = (progress, destination) {
-                destination.put_off(shared);
-            }
-            replies::hanging()
+/// Where each recipient's letter goes, and the recipients with the place of that. An address that is named twice is one
+/// delivery: transfer agents name it for each alias that led there.
+fn find_all(shared: &Shared, rcpts: Vec<Rcpt>) -> (Places, Vec<Result<Destination, Reply>>) {
+    let (mut places, mut destinations) = (Vec::with_capacity(rcpts.len()), Vec::new());
+    for Rcpt { forward_path, notify, orcpt } in rcpts {
+        // What RCPT was answered may have changed since; it costs nothing to ask again.
+        let found = Destination::find(shared, &forward_path);
+        let is_it = |other: &Result<Destination, Reply>| match (other, &found) {
+            (Ok(other), Ok(found)) => other.is(found),
+            (Ok(_) | Err(_), _) => false,
+        };
+        let place = destinations.iter().position(is_it).unwrap_or(destinations.len());
+        if place == destinations.len() {
+            destinations.push(found);
         }
-    };
-    progress.into_iter().zip(destinations).map(reply_of).collect()
+        if let Some(Ok(destination)) = destinations.get_mut(place) {
+            let address = destination.address.clone();
+            destination.rcpts.push(Recipient { address, notify, orcpt });
+        }
+        places.push((forward_path, place));
+    }
+    (places, destinations)
+}
+
+/// Each recipient, and which destination's reply it has.
+type Places = Vec<(ForwardPath, usize)>;
+
+/// The replies, in the order of the recipients (RFC 2033 §4.2).
+struct Replies {
+    places: Places,
+    /// So many have theirs.
+    given: usize,
+    out: mpsc::UnboundedSender<Reply>,
+}
+
+/// Who hears how far each destination's letter is. Dropped, whether all have ended or nobody waits for them any more, it
+/// tells the sender of what has ended well.
+struct Hearing<'a> {
+    shared: &'a Shared,
+    letter: &'a Letter,
+    destinations: &'a [Result<Destination, Reply>],
+    hear: mpsc::UnboundedReceiver<(usize, Progress)>,
+    progress: Vec<Progress>,
+    replies: Replies,
+}
+
+impl Hearing<'_> {
+    /// Hears how far each is, until all are done or what is left hangs.
+    async fn settled(&mut self, time_max: Duration) {
+        loop {
+            let wait = patience(&self.progress, time_max);
+            match timeout(wait, self.hear.recv()).await {
+                Ok(Some((index, step))) => self.note(index, step),
+                // All senders are gone: what isn't done now never will be.
+                Ok(None) | Err(_) => return,
+            }
+            self.give();
+            if self.progress.iter().all(|step| matches!(step, Progress::Done(..))) {
+                return;
+            }
+        }
+    }
+
+    fn note(&mut self, index: usize, step: Progress) {
+        match self.progress.get_mut(index) {
+            // What comes after it comes from a teller that is dropped.
+            Some(Progress::Done(..)) | None => {}
+            Some(place) => *place = step,
+        }
+    }
+
+    /// Gives the replies that are known, up to the first that isn't.
+    fn give(&mut self) {
+        let Replies { places, given, out } = &mut self.replies;
+        while let Some((path, place)) = places.get(*given)
+            && let Some(Progress::Done(reply, _)) = self.progress.get(*place)
+        {
+            events::outcome(&self.letter.header, &self.letter.return_path, path, reply);
+            // Where nobody waits for it any more, we are dropped.
+            let _ = out.send(reply.clone());
+            *given += 1;
+        }
+    }
+
+    /// Nobody is waited for any longer: who isn't done is put off.
+    async fn end(mut self) {
+        // From here on whoever files a letter learns that nobody hears of it. What was said before counts.
+        self.hear.close();
+        while let Some((index, step)) = self.hear.recv().await {
+            self.note(index, step);
+        }
+        for (progress, destination) in self.progress.iter_mut().zip(self.destinations) {
+            if matches!(progress, Progress::Done(..)) {
+                continue;
+            }
+            if let (Progress::Unwritten, Ok(destination)) = (&*progress, destination) {
+                destination.put_off(self.shared);
+            }
+            *progress = Progress::Done(replies::hanging(), None);
+        }
+        self.give();
+    }
+}
+
+impl Drop for Hearing<'_> {
+    fn drop(&mut self) {
+        self.hear.close();
+        while let Ok((index, step)) = self.hear.try_recv() {
+            self.note(index, step);
+        }
+        let outcomes = self.progress.iter().zip(self.destinations);
+        let outcomes =
+            outcomes.filter_map(|(progress, destination)| match (progress, destination) {
+                (Progress::Done(reply, success), Ok(destination)) => {
+                    Some((destination, reply, *success))
+                }
+                _ => None,
+            });
+        self.letter.tell_sender(self.shared, outcomes);
+    }
 }
 
 /// Starts each recipient's delivery, a few at once.
@@ -204,7 +333,7 @@ async fn start_all(
             Ok(destination) => destination.clone(),
             Err(reply) => {
                 // The receiver is gone only where nobody waits any more.
-                let _ = tell.send((index, Progress::Done(reply.clone())));
+                let _ = tell.send((index, Progress::Done(reply.clone(), None)));
                 continue;
             }
         };
@@ -219,33 +348,6 @@ async fn start_all(
     }
     drop(tell);
     std::future::pending::<()>().await;
-}
-
-/// Hears how far each is, until all are done or what is left hangs.
-async fn settled(
-    progress: &mut [Progress],
-    hear: &mut mpsc::UnboundedReceiver<(usize, Progress)>,
-    time_max: Duration,
-) {
-    loop {
-        let wait = patience(progress, time_max);
-        match timeout(wait, hear.recv()).await {
-            Ok(Some((index, step))) => note(progress, index, step),
-            // All senders are gone: what isn't done now never will be.
-            Ok(None) | Err(_) => return,
-        }
-        if progress.iter().all(|step| matches!(step, Progress::Done(_))) {
-            return;
-        }
-    }
-}
-
-fn note(progress: &mut [Progress], index: usize, step: Progress) {
-    match progress.get_mut(index) {
-        // What comes after it comes from a teller that is dropped.
-        Some(Progress::Done(_)) | None => {}
-        Some(place) => *place = step,
-    }
 }
 
 /// How long to wait for the next step. A mailbox that can't even be written while others could hangs, and

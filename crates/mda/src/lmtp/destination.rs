@@ -4,17 +4,20 @@ use std::time::Instant;
 
 use postroad_accounts::{Directory, Resolution, UserName};
 use postroad_protocol::address::{Address, ForwardPath, LocalPart};
+use postroad_protocol::envelope::Recipient;
 use postroad_protocol::reply::Reply;
 
 use super::Shared;
 use crate::{events, mailbox, replies};
 
 /// Where one recipient's letter goes.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(super) struct Destination {
     /// What `Delivered-To` says.
     pub(super) address: Address,
     pub(super) whose: Whose,
+    /// What each RCPT that named it has asked for.
+    pub(super) rcpts: Vec<Recipient>,
 }
 
 /// Whose mailboxes.
@@ -54,7 +57,12 @@ impl Destination {
             Err(Nobody::Unknown) => return Err(replies::unknown_to(&directory)),
             Err(Nobody::For(reply)) => return Err(reply),
         };
-        Ok(Self { address, whose })
+        Ok(Self { address, whose, rcpts: Vec::new() })
+    }
+
+    /// Whether one letter serves both.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        (&self.address, &self.whose) == (&other.address, &other.whose)
     }
 
     /// Remembers that its mailboxes hang.

@@ -8,6 +8,7 @@ use std::time::{Instant, SystemTime};
 
 use postroad_accounts::UserName;
 use postroad_observe::trace::Event;
+use postroad_protocol::dsn::Action;
 use postroad_protocol::reply::Reply;
 use postroad_protocol::trace_fields::From;
 use postroad_store::{Draft, Maildir, StoreError};
@@ -16,6 +17,7 @@ use super::Shared;
 use super::delivery::{Letter, Progress, Teller};
 use super::destination::{Destination, Whose};
 use super::host_users;
+use crate::asked::Asked;
 use crate::job::{Finished, Job, KnownAgain, NotBegun, Wanted};
 use crate::letter::{Came, OnTop};
 use crate::quota::Account;
@@ -27,7 +29,7 @@ pub(super) fn file(shared: &Arc<Shared>, letter: &Arc<Letter>, to: Destination, 
     let teller = Arc::new(teller);
     if let Err(reply) = file_or_refuse(shared, letter, to, &teller) {
         // Who waits for it may have given up on it.
-        teller.say(Progress::Done(reply));
+        teller.say(Progress::Done(reply, None));
     }
 }
 
@@ -52,7 +54,7 @@ fn file_or_refuse(
     if let Whose::Host { name, detail } = &to.whose {
         watch(Busy::WithProgram);
         let reply = host_users::file(shared, letter, &to.address, name, detail.as_deref())?;
-        teller.say(Progress::Done(reply));
+        teller.say(Progress::Done(reply, Some(Action::Delivered)));
         return Ok(());
     }
     let job = begin(shared, letter, &to, teller, &watch)?;
@@ -158,6 +160,7 @@ fn prepare(
                 },
                 came: came(letter),
                 utf8: letter.utf8,
+                asked: Asked { rcpts: &to.rcpts, ret: letter.ret, envid: letter.envid.as_deref() },
                 host: &shared.hostname,
             };
             let mailbox = Mailbox { courier: &shared.courier, inbox: maildir };
@@ -232,7 +235,7 @@ impl Report {
             // It isn't in all of its mailboxes: it leaves those that it is in.
             finished.take_back(to, &self.shared.courier);
             // Who waited for it may have given up on it, which was "later" too.
-            self.say(Progress::Done(not_filed(&self.to, &error)));
+            self.say(Progress::Done(not_filed(&self.to, &error), None));
             return;
         }
         // Where nobody waits any more, "later" was answered, or nothing: the letter comes again.
@@ -246,8 +249,17 @@ impl Report {
             self.note([events::repeated_record(to)]);
         }
         let known = finished.remember(to, &self.shared.rules, &self.shared.courier);
-        if !self.say(Progress::Done(finished.reply())) && known == KnownAgain::No {
-            finished.take_back(to, &self.shared.courier);
+        let (reply, success) = (finished.reply(), finished.success());
+        if self.say(Progress::Done(reply.clone(), success)) {
+            return;
+        }
+        match known {
+            KnownAgain::No => finished.take_back(to, &self.shared.courier),
+            // It is filed for good, and nobody else says so.
+            KnownAgain::Yes => {
+                let outcomes = [(&self.to, &reply, success)];
+                self.letter.tell_sender(&self.shared, outcomes);
+            }
         }
     }
 

@@ -19,7 +19,7 @@ use postroad_net::slots::{Client, Slots};
 use postroad_net::{Io, Listener, Peer};
 use postroad_observe::trace::Journal;
 use postroad_protocol::reply::Reply;
-use postroad_protocol::server::{ClientLimits, LoginRule, Server, Service, Settings, Tls};
+use postroad_protocol::server::{ClientLimits, Dsn, LoginRule, Server, Service, Settings, Tls};
 use postroad_store::Courier;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::sync::Semaphore;
@@ -29,6 +29,7 @@ use tokio_util::task::TaskTracker;
 use crate::dot_lock::DotLockFile;
 use crate::quota::Quotas;
 use crate::rules::Rules;
+use crate::success::SuccessNotices;
 use crate::{events, limits};
 
 mod content;
@@ -80,6 +81,7 @@ struct Shared {
     courier: Courier,
     rules: Rules,
     quotas: Quotas,
+    successes: SuccessNotices,
     /// Threads that look at mailboxes for RCPT.
     looks: Arc<Semaphore>,
     journal: Journal,
@@ -155,7 +157,7 @@ impl Lmtp {
         if timeout(limits::DRAIN_TIME_MAX, sessions.wait()).await.is_err() {
             events::sessions_left(sessions.len());
         }
-        self.shared.journal.flush();
+        self.shared.finish().await;
     }
 
     /// Serves one session on any pair of streams, as sendmail's `postroad-mda -l` has it.
@@ -175,7 +177,7 @@ impl Lmtp {
         let shared = Arc::new(Shared::new(config, Arc::new(NoLinks), shutdown)?);
         let peer = Peer::Local { uid: rustix::process::getuid().as_raw() };
         converse(&shared, tokio::io::join(read, write), peer).await;
-        shared.journal.flush();
+        shared.finish().await;
         Ok(())
     }
 }
@@ -186,11 +188,13 @@ impl Shared {
         let trace = &config.trace;
         let journal = Journal::open(&trace.dir, "mda", trace.size_max)
             .map_err(|source| StartError::Trace { path: trace.dir.clone(), source })?;
+        let rules = Rules::of_settings(&config);
         Ok(Self {
+            successes: SuccessNotices::new(&config, rules.submitter()),
             hostname: config.hostname.as_str().into(),
             courier: Courier::new(disk, &config.hostname)
                 .with_dot_locker(Arc::new(DotLockFile::default())),
-            rules: Rules::of_settings(&config),
+            rules,
             quotas: Quotas::new(config.mda.quota.clone()),
             looks: Arc::new(Semaphore::new(limits::QUOTA_LOOKS_MAX)),
             accounts,
@@ -202,6 +206,15 @@ impl Shared {
             shutdown,
             config,
         })
+    }
+
+    /// What is left to do when there are no sessions any more.
+    async fn finish(self: &Arc<Self>) {
+        let shared = Arc::clone(self);
+        let finish = move || shared.successes.finish(limits::SUCCESS_NOTICES_DRAIN);
+        // Nothing else is to be told if that breaks down.
+        let _ = tokio::task::spawn_blocking(finish).await;
+        self.journal.flush();
     }
 }
 
@@ -241,6 +254,10 @@ where
         client: match peer.is_this_host() {
             true => ClientLimits::Exempt,
             false => ClientLimits::Apply,
+        },
+        dsn: match shared.successes.can_leave() {
+            true => Dsn::Offered,
+            false => Dsn::Absent,
         },
         bare_recipients: shared.config.domains.first().cloned(),
     };

@@ -1,13 +1,16 @@
 //! One session: octets, time and questions between a connection and the machine.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use postroad_net::Peer;
 use postroad_protocol::address::ForwardPath;
+use postroad_protocol::command::Rcpt;
 use postroad_protocol::limits::SERVER_WRITE_TIMEOUT;
 use postroad_protocol::reply::Reply;
 use postroad_protocol::server::{Answer, Question, Server, Step, Transaction};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::Shared;
@@ -56,6 +59,9 @@ impl Session {
         let mut timer = std::pin::pin!(sleep_until(self.lmtp.deadline().into()));
         loop {
             match self.lmtp.step(Instant::now().into_std()) {
+                Step::Ask(Question::Message(transaction)) => {
+                    self.deliver(transaction, &mut io).await?;
+                }
                 Step::Ask(question) => {
                     let answer = self.decide(question).await;
                     self.lmtp.answer(answer);
@@ -145,7 +151,8 @@ impl Session {
                 self.incoming = Some(Incoming::new(&self.shared.scratch));
                 Answer::Yes
             }
-            Question::Message(transaction) => self.deliver(transaction).await,
+            // See `deliver`.
+            Question::Message(_) => Answer::No(replies::try_later("Local error, try again later")),
         }
     }
 
@@ -155,21 +162,48 @@ impl Session {
         room::ask(&self.shared, &destination, self.size).await
     }
 
-    /// One reply per recipient (RFC 2033 §4.2).
-    async fn deliver(&mut self, transaction: Transaction) -> Answer {
-        let content = match self.incoming.take() {
-            Some(incoming) => incoming.finish().await,
-            None => Err(replies::try_later("Local error, try again later")),
+    /// One reply per recipient (RFC 2033 §4.2), written as soon as it is known (§5).
+    async fn deliver(
+        &mut self,
+        transaction: Transaction,
+        io: &mut (impl AsyncWrite + Unpin),
+    ) -> Result<(), SessionError> {
+        let (letter, rcpts) = match self.letter(transaction).await {
+            Ok(taken) => taken,
+            Err(reply) => {
+                self.lmtp.answer(Answer::No(reply));
+                return Ok(());
+            }
         };
-        let (content, hello) = match (content, self.lmtp.hello()) {
-            (Ok(content), Some(hello)) => (content, hello),
-            (Err(reply), _) => return Answer::No(reply),
-            (Ok(_), None) => return Answer::No(replies::try_later("Local error, try again later")),
+        let shared = Arc::clone(&self.shared);
+        let (out, mut replies) = mpsc::unbounded_channel();
+        let deliver = async {
+            delivery::to_all(&shared, letter, rcpts, out).await;
+            Ok(())
         };
+        let answer = async {
+            let mut known = Vec::new();
+            while replies.recv_many(&mut known, limits::REPLIES_AT_ONCE).await > 0 {
+                known.drain(..).for_each(|reply| self.lmtp.answer(Answer::Next(reply)));
+                self.write(io).await?;
+            }
+            Ok(())
+        };
+        // Where the client goes away, nothing that is under way is waited for.
+        tokio::try_join!(deliver, answer)?;
+        Ok(())
+    }
+
+    /// The letter that is there now, and its recipients; or why it can't be had.
+    async fn letter(&mut self, transaction: Transaction) -> Result<(Letter, Vec<Rcpt>), Reply> {
+        let broken = || replies::try_later("Local error, try again later");
+        let content = self.incoming.take().ok_or_else(broken)?.finish().await?;
+        let hello = self.lmtp.hello().ok_or_else(broken)?;
         let Content { start, rest } = content;
+        let Transaction { mail, recipients } = transaction;
         let mut header = Header::read(&start);
         // Postfix puts one on top where each recipient has a transaction (flag "D", smtp(8)).
-        if let [rcpt] = transaction.recipients.as_slice()
+        if let [rcpt] = recipients.as_slice()
             && let ForwardPath::Address(to) = &rcpt.forward_path
         {
             header.take_out_delivered_to(to);
@@ -180,13 +214,15 @@ impl Session {
             rest,
             whole: std::sync::Mutex::default(),
             sameness: std::sync::OnceLock::new(),
-            return_path: transaction.mail.reverse_path,
+            return_path: mail.reverse_path,
             client: hello.name.clone(),
             address: self.peer.ip(),
             with: self.lmtp.with(),
-            utf8: transaction.mail.utf8,
+            utf8: mail.utf8,
+            ret: mail.ret,
+            envid: mail.envid,
+            arrived: SystemTime::now(),
         };
-        let paths = transaction.recipients.into_iter().map(|rcpt| rcpt.forward_path).collect();
-        Answer::Each(delivery::to_all(&self.shared, letter, paths).await)
+        Ok((letter, recipients))
     }
 }

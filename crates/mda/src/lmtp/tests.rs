@@ -18,6 +18,7 @@ use super::destination::Destination;
 use super::*;
 use crate::letter::Header;
 
+mod dsn;
 mod mbox;
 mod power_cut;
 mod quota;
@@ -466,6 +467,9 @@ async fn m13_a_mailbox_that_takes_long_to_be_read_is_not_one_that_hangs() {
         address: None,
         with: With::Lmtp(Secured::Clear),
         utf8: Utf8::Ascii,
+        ret: None,
+        envid: None,
+        arrived: std::time::SystemTime::now(),
     };
     let path = ForwardPath::Address(Address::parse("bob@our.example").unwrap());
     let to = Destination::find(&place.shared, &path).unwrap();
@@ -481,9 +485,9 @@ async fn m13_a_mailbox_that_takes_long_to_be_read_is_not_one_that_hangs() {
     filing.join().unwrap();
     let mut last = None;
     while let Some(step) = hear.recv().await {
-        last = last.or(Some(step).filter(|(_, step)| matches!(step, Progress::Done(_))));
+        last = last.or(Some(step).filter(|(_, step)| matches!(step, Progress::Done(..))));
     }
-    let Some((0, Progress::Done(reply))) = last else { panic!("{last:?}") };
+    let Some((0, Progress::Done(reply, _))) = last else { panic!("{last:?}") };
     assert_eq!(reply.code().value(), 250, "{reply}");
 }
 

@@ -15,6 +15,7 @@ use postroad_store::{Courier, Draft, Maildir, StoreError};
 use super::recipient::{Recipient, SettingsFrom};
 use super::watch::Clock;
 use super::{Input, Repeated, Verdict};
+use crate::asked::Asked;
 use crate::events::{self, Chain};
 use crate::job::{Job, NotBegun, Wanted};
 use crate::letter::{Came, Header, OnTop};
@@ -130,6 +131,7 @@ impl Delivery<'_> {
             recipient: rules::Recipient::Alone,
             came: Came::Piped { uid: self.uid },
             utf8: Utf8::Ascii,
+            asked: Asked::default(),
             host: &self.config.hostname,
         };
         let mailbox = Mailbox { courier: &self.courier, inbox: &self.maildir };

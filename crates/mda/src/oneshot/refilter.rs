@@ -12,6 +12,7 @@ use postroad_protocol::reply::Reply;
 use postroad_store::{Courier, FolderName, Maildir, Stored};
 
 use super::{Call, Environment, Verdict, recipient, settings};
+use crate::asked::Asked;
 use crate::events::Chain;
 use crate::letter::{Came, Header};
 use crate::replies;
@@ -171,6 +172,7 @@ impl Pass<'_> {
             recipient: rules::Recipient::Alone,
             came: Came::Piped { uid: postroad_host::caller() },
             utf8: Utf8::Ascii,
+            asked: Asked::default(),
             host: self.host,
         };
         let again = self.rules.again(self.script, &parcel, self.mailbox, letter.folder());

@@ -4,8 +4,7 @@ use std::ffi::OsString;
 use std::time::SystemTime;
 
 use bytes::Bytes;
-use postroad_protocol::address::Address;
-use postroad_protocol::envelope::{Notify, Utf8};
+use postroad_protocol::envelope::{Envelope, Notify, Recipient, Utf8};
 use postroad_protocol::reply::Reply;
 use postroad_sieve::{Content, Filing, Memo, Pipe};
 use postroad_store::{Draft, Flags, Maildir, StoreError};
@@ -13,6 +12,7 @@ use postroad_store::{Draft, Flags, Maildir, StoreError};
 use super::plan::{Answer, Place, Plan, PlannedPipe, Sending, Spot, Store};
 use super::programs::{IfNotTaken, Pipes, Piping, arguments as arguments_of};
 use super::{Mailbox, Parcel};
+use crate::asked::Goes;
 use crate::events::Chain;
 use crate::letter::{Header, OnTop};
 use crate::notice::message_id;
@@ -28,6 +28,8 @@ pub(crate) struct Prepared {
     pub(crate) sendings: Vec<Outgoing>,
     /// To be given to programs before that.
     pub(crate) pipes: Pipes,
+    /// Where the letter goes with all that.
+    pub(crate) goes: Goes,
     /// The reply where the letter is refused; then there is nothing else to do.
     pub(crate) refusal: Option<Reply>,
     /// What to remember afterwards.
@@ -41,7 +43,7 @@ pub(crate) struct Prepared {
 impl Prepared {
     /// Where there are no rules.
     pub(crate) fn kept(draft: Draft) -> Self {
-        Self { drafts: vec![draft], ..Self::default() }
+        Self { drafts: vec![draft], goes: Goes::Filed, ..Self::default() }
     }
 }
 
@@ -51,11 +53,12 @@ pub(super) fn prepare(
     parcel: &Parcel<'_>,
     mailbox: Mailbox<'_>,
 ) -> Result<Prepared, StoreError> {
+    let goes = plan.goes(parcel.recipient, parcel.asked);
     let Plan { stores, sendings, answers, pipes, refusal, memos, mut notes, mistake } = plan;
     let pipes = pipes_of(pipes, &stores, environment, parcel, mailbox, &mut notes)?;
     let drafts = stores.into_iter().map(|store| write(store, parcel, mailbox, &mut notes));
     let mut drafts = drafts.collect::<Result<Vec<_>, _>>()?;
-    let redirects = sendings.into_iter().map(|sending| compose(sending, parcel, mailbox));
+    let redirects = sendings.into_iter().map(|sending| compose(sending, goes, parcel, mailbox));
     let mut sendings: Vec<Outgoing> = redirects.collect();
     for Answer { from, to, message, copy } in answers {
         let content = with_message_id(&message, parcel, mailbox);
@@ -64,13 +67,13 @@ pub(super) fn prepare(
             draft.write(&content)?;
             drafts.push(draft);
         }
-        let utf8 = utf8_for(&to, Utf8::Ascii);
         // RFC 5230 §5.1: nobody wants to hear of it.
-        let (notify, kind) = (Notify::Never, Kind::Answer);
-        sendings.push(Outgoing { from, to, utf8, notify, kind, content });
+        let recipient = |to| Recipient { notify: Notify::Never, ..Recipient::new(to) };
+        let envelope = Envelope::new(from, to.into_iter().map(recipient).collect());
+        sendings.push(outgoing(envelope, Utf8::Ascii, Kind::Answer, content));
     }
     let refusal = refusal.map(|lines| replies::refused_by_rules(&lines, parcel.utf8));
-    Ok(Prepared { drafts, sendings, pipes, refusal, memos, notes, mistake })
+    Ok(Prepared { drafts, sendings, pipes, goes, refusal, memos, notes, mistake })
 }
 
 /// What a program gets, and the draft for the inbox if it isn't taken: written before any program has the letter.
@@ -174,7 +177,7 @@ fn folder(place: Place, mailbox: Mailbox<'_>) -> Maildir {
 }
 
 /// What is sent on has our trace fields on top, `Delivered-To` among them: should it come back, that is a loop.
-fn compose(sending: Sending, parcel: &Parcel<'_>, mailbox: Mailbox<'_>) -> Outgoing {
+fn compose(sending: Sending, goes: Goes, parcel: &Parcel<'_>, mailbox: Mailbox<'_>) -> Outgoing {
     let Sending { to, content } = sending;
     let octets = octets(&content, parcel);
     let header = Header::read(&octets);
@@ -183,24 +186,18 @@ fn compose(sending: Sending, parcel: &Parcel<'_>, mailbox: Mailbox<'_>) -> Outgo
     for run in &header.kept {
         letter.extend_from_slice(octets.get(run.clone()).unwrap_or_default());
     }
-    let utf8 = utf8_for(&to, parcel.utf8);
     // Who failed to get it is told to the sender of the letter; a null reverse-path stays null.
-    Outgoing {
-        from: parcel.return_path.clone(),
-        to,
-        utf8,
-        notify: Notify::Unsaid,
-        kind: Kind::Redirect,
-        content: letter.into(),
-    }
+    let envelope = parcel.asked.handed_on(parcel.return_path, to, goes);
+    outgoing(envelope, parcel.utf8, Kind::Redirect, letter.into())
 }
 
 /// SMTPUTF8 where an address needs it.
-fn utf8_for(to: &[Address], otherwise: Utf8) -> Utf8 {
-    match to.iter().all(Address::is_ascii) {
+fn outgoing(envelope: Envelope, otherwise: Utf8, kind: Kind, content: Bytes) -> Outgoing {
+    let utf8 = match envelope.recipients.iter().all(|to| to.address.is_ascii()) {
         true => otherwise,
         false => Utf8::SmtpUtf8,
-    }
+    };
+    Outgoing { envelope: Envelope { utf8, ..envelope }, kind, content }
 }
 
 fn octets(content: &Content, parcel: &Parcel<'_>) -> Bytes {

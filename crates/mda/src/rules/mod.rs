@@ -30,10 +30,12 @@ use bytes::Bytes;
 use jiff::Zoned;
 use postroad_config::{Config, Filters};
 use postroad_protocol::address::{Address, ReversePath};
+use postroad_protocol::client::Offer;
 use postroad_protocol::envelope::Utf8;
 use postroad_sieve::{Facts, Mailboxes, Memo, Message, Past, Programs};
 use postroad_store::{Annotated, Courier, EntryName, FolderName, Maildir, StoreError};
 
+use crate::asked::Asked;
 use crate::letter::Came;
 use crate::submit::{Outgoing, SubmitError, Submitter};
 
@@ -65,7 +67,7 @@ pub(crate) use trust::Unusable;
 #[derive(Debug)]
 pub(crate) struct Rules {
     scripts: Scripts,
-    submitter: Submitter,
+    submitter: Arc<Submitter>,
     programs: ProgramFolder,
     detail_separator: String,
     /// Whose verdicts are believed.
@@ -87,6 +89,7 @@ pub(crate) struct Parcel<'a> {
     pub(crate) recipient: Recipient,
     pub(crate) came: Came<'a>,
     pub(crate) utf8: Utf8,
+    pub(crate) asked: Asked<'a>,
     /// This host.
     pub(crate) host: &'a str,
 }
@@ -113,7 +116,7 @@ impl Rules {
     pub(crate) fn new(config: &Config, submitter: Submitter, programs: ProgramFolder) -> Self {
         Self {
             scripts: Scripts::default(),
-            submitter,
+            submitter: Arc::new(submitter),
             programs,
             detail_separator: config.accounts.detail_separator.to_string(),
             filters: config.mda.filters.clone(),
@@ -127,6 +130,11 @@ impl Rules {
     /// By the settings.
     pub(crate) fn of_settings(config: &Config) -> Self {
         Self::new(config, Submitter::new(config), ProgramFolder::of_settings(config))
+    }
+
+    /// How letters leave.
+    pub(crate) fn submitter(&self) -> Arc<Submitter> {
+        Arc::clone(&self.submitter)
     }
 
     /// Whether anything is executed for them, to send letters on or as they say.
@@ -248,8 +256,8 @@ impl Rules {
         self.programs.deadline()
     }
 
-    /// Hands over all that is sent on; blocks.
-    pub(crate) fn send(&self, letters: &[Outgoing]) -> Result<(), SubmitError> {
+    /// Hands over all that is sent on; blocks. Says whether who has it now knows DSN.
+    pub(crate) fn send(&self, letters: &[Outgoing]) -> Result<Offer, SubmitError> {
         self.submitter.send(letters)
     }
 

@@ -12,6 +12,7 @@ use postroad_sieve::{
 use postroad_store::{Flags, FolderName, StoreError};
 
 use super::script::unfit;
+use crate::asked::{Asked, Goes};
 use crate::programs::Program;
 
 /// What is to be done with a letter: all of it, or nothing and "later".
@@ -146,6 +147,20 @@ impl Plan {
             plan.notes.push(format!("discarded{}", By(discarded.as_ref())));
         }
         Ok(plan)
+    }
+
+    /// Where the letter itself goes. To another address in place of this one only where that is all that is done with
+    /// it, for a recipient that one RCPT has named.
+    pub(crate) fn goes(&self, recipient: Recipient, asked: Asked<'_>) -> Goes {
+        let others: usize = self.sendings.iter().map(|sending| sending.to.len()).sum();
+        let is_alone = recipient == Recipient::Alone && asked.rcpts.len() < 2;
+        match (self.stores.is_empty(), others, self.pipes.is_empty()) {
+            (false, ..) => Goes::Filed,
+            (true, 0, true) => Goes::Nowhere,
+            (true, 0, false) => Goes::ToPrograms,
+            (true, 1, true) if is_alone => Goes::ToAnother,
+            (true, ..) => Goes::ToOthers,
+        }
     }
 
     fn add(&mut self, decision: Decision, ground: &Ground<'_>) -> Result<(), StoreError> {

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use postroad_config::{Config, Submit};
-use postroad_protocol::address::{Address, ReversePath};
-use postroad_protocol::envelope::{Notify, Utf8};
+use postroad_protocol::client::Offer;
+use postroad_protocol::envelope::Envelope;
 use postroad_protocol::reply::Reply;
 
 use crate::limits;
@@ -23,10 +23,8 @@ mod smtp;
 /// A letter that is sent on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Outgoing {
-    pub(crate) from: ReversePath,
-    pub(crate) to: Vec<Address>,
-    pub(crate) utf8: Utf8,
-    pub(crate) notify: Notify,
+    /// What its content is (BODY=) is found out when it leaves.
+    pub(crate) envelope: Envelope,
     pub(crate) kind: Kind,
     /// Line ends may be CRLF or LF.
     pub(crate) content: Bytes,
@@ -109,19 +107,28 @@ impl Submitter {
         matches!(self.way, Way::Program(_))
     }
 
-    /// Hands all of them over.
-    pub(crate) fn send(&self, letters: &[Outgoing]) -> Result<(), SubmitError> {
+    /// Whether letters can leave, as far as it shows.
+    pub(crate) fn is_there(&self) -> bool {
+        match &self.way {
+            Way::Smtp(smtp::Server::Unix(path)) | Way::Program(path) => path.exists(),
+            Way::Smtp(smtp::Server::Tcp { .. }) => true,
+        }
+    }
+
+    /// Hands all of them over; says whether who has them now knows DSN.
+    pub(crate) fn send(&self, letters: &[Outgoing]) -> Result<Offer, SubmitError> {
         if letters.is_empty() {
-            return Ok(());
+            return Ok(Offer::Absent);
         }
         let _permit =
             Permit::take(&self.under_way, limits::SUBMITS_MAX).map_err(SubmitError::Busy)?;
         let deadline = Instant::now() + self.time_max;
         match &self.way {
             Way::Smtp(server) => smtp::send(server, &self.name, letters, deadline),
-            Way::Program(program) => {
-                letters.iter().try_for_each(|letter| sendmail::send(program, letter, deadline))
-            }
+            Way::Program(program) => letters
+                .iter()
+                .try_for_each(|letter| sendmail::send(program, letter, deadline))
+                .map(|()| Offer::Absent),
         }
     }
 }

@@ -1,6 +1,8 @@
 //! A program that takes a letter on standard input, called as sendmail is: `sendmail -i -f FROM -- TO …`.
 //!
-//! How it is run is `programs`'. Exit code 0 means that it has the letter.
+//! How it is run is `programs`'. Exit code 0 means that it has the letter. What senders asked to be told doesn't go with
+//! it: Postfix and sendmail would take `-N`, `-R` and `-V`, but Exim understands `-N` as "don't deliver" and `-R` as
+//! "run the queue".
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -18,8 +20,9 @@ pub(super) fn send(
     letter: &Outgoing,
     deadline: Instant,
 ) -> Result<(), SubmitError> {
-    let sender = sender(&letter.from);
-    let to: Vec<String> = letter.to.iter().map(ToString::to_string).collect();
+    let sender = sender(&letter.envelope.reverse_path);
+    let to: Vec<String> =
+        letter.envelope.recipients.iter().map(|to| to.address.to_string()).collect();
     let arguments = ["-i", "-f", &sender, "--"].into_iter().chain(to.iter().map(String::as_str));
     let job = Job {
         program: &Program::at(program),

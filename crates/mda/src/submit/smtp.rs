@@ -14,10 +14,10 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use postroad_protocol::address::Domain;
 use postroad_protocol::client::{
-    ClearTextLogin, Dialogue, Encryption, End, Protocol, Purpose, Session, Settings, StartTls,
-    Step, Transaction, Verdict,
+    ClearTextLogin, Dialogue, Encryption, End, Offer, Protocol, Purpose, Session, Settings,
+    StartTls, Step, Transaction, Verdict,
 };
-use postroad_protocol::envelope::{Body, Envelope, Recipient};
+use postroad_protocol::envelope::Body;
 use postroad_protocol::reply::Reply;
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
@@ -50,14 +50,15 @@ pub(super) fn send(
     name: &str,
     letters: &[Outgoing],
     deadline: Instant,
-) -> Result<(), SubmitError> {
+) -> Result<Offer, SubmitError> {
     let stream = Stream::connect(server, deadline)
         .map_err(|source| SubmitError::Connect { at: server.to_string(), source })?;
     let session = Session::new(settings(name)?, Instant::now());
     let mut connection = Connection { stream, session, deadline };
     let not_taken = |reply| SubmitError::NotTaken { at: server.to_string(), reply };
     connection.open().map_err(not_taken)?;
-    let recipients: usize = letters.iter().map(|letter| letter.to.len()).sum();
+    let dsn = connection.session.capabilities().dsn;
+    let recipients: usize = letters.iter().map(|letter| letter.envelope.recipients.len()).sum();
     if recipients > 1 {
         for letter in letters {
             connection.transact(letter, Purpose::Probe).map_err(not_taken)?;
@@ -70,7 +71,7 @@ pub(super) fn send(
     connection.session.quit(Instant::now());
     // What is said to that changes nothing: the letters are taken.
     let _ = connection.next_event();
-    Ok(())
+    Ok(dsn)
 }
 
 fn settings(name: &str) -> Result<Settings, SubmitError> {
@@ -114,19 +115,14 @@ impl Connection {
     }
 
     fn transact(&mut self, letter: &Outgoing, purpose: Purpose) -> Result<(), Reply> {
-        let recipients = letter
-            .to
-            .iter()
-            .map(|to| Recipient { notify: letter.notify, ..Recipient::new(to.clone()) });
-        let mut envelope = Envelope::new(letter.from.clone(), recipients.collect());
-        envelope.utf8 = letter.utf8;
+        let mut envelope = letter.envelope.clone();
         envelope.body = match letter.content.is_ascii() {
             true => Body::SevenBit,
             false => Body::EightBitMime,
         };
         let transaction = Transaction {
+            recipients: (0..envelope.recipients.len()).collect(),
             envelope: Arc::new(envelope),
-            recipients: (0..letter.to.len()).collect(),
             purpose,
         };
         self.session.deliver(transaction, Instant::now());
@@ -277,7 +273,7 @@ mod tests {
     use std::os::unix::net::UnixListener;
 
     use postroad_protocol::address::{Address, ReversePath};
-    use postroad_protocol::envelope::{Notify, Utf8};
+    use postroad_protocol::envelope::{Envelope, Recipient};
 
     use super::*;
 
@@ -293,10 +289,10 @@ mod tests {
         let listener = UnixListener::bind(&socket).unwrap();
         std::thread::spawn(move || serve(listener));
         let letter = Outgoing {
-            from: ReversePath::Null,
-            to: vec![Address::parse("a@b.example").unwrap()],
-            utf8: Utf8::Ascii,
-            notify: Notify::Unsaid,
+            envelope: Envelope::new(
+                ReversePath::Null,
+                vec![Recipient::new(Address::parse("a@b.example").unwrap())],
+            ),
             kind: Kind::Redirect,
             content: Bytes::from_static(b"A: b\r\n\r\n"),
         };

@@ -6,7 +6,7 @@ use postroad_config::ClearTextLogin;
 use postroad_net::slots::{Client, Slot};
 use postroad_net::{Io, Listener, Peer};
 use postroad_protocol::reply::Reply;
-use postroad_protocol::server::{ClientLimits, LoginRule, Server, Service, Settings, Tls};
+use postroad_protocol::server::{ClientLimits, Dsn, LoginRule, Server, Service, Settings, Tls};
 use tokio::io::AsyncWriteExt as _;
 use tokio::time::{Instant, timeout};
 use tokio_util::task::TaskTracker;
@@ -125,6 +125,7 @@ pub(crate) fn settings(inbound: &Inbound, door: Door, peer: &Peer) -> Settings {
             true => ClientLimits::Exempt,
             false => ClientLimits::Apply,
         },
+        dsn: Dsn::Offered,
         bare_recipients: None,
     }
 }

@@ -250,12 +250,13 @@ impl<'a> Attempt<'a> {
         self.log(recipient, Status::Sent, &reply, &host.shown);
         self.settle(recipient, RecipientState::Done);
         let wanted = self.notify(recipient).is_some_and(|n| n.success() == Wanted::Yes);
-        // RFC 3461 §5.2.1: who knows DSN tells the sender itself; §5.2.2: else we say that we passed it on.
-        let action = match host.protocol {
-            Protocol::Lmtp => Action::Delivered,
-            Protocol::Smtp => Action::Relayed,
-        };
-        if wanted && (action == Action::Delivered || !host.dsn.is_offered()) {
+        // RFC 3461 §5.2.1: who knows DSN tells the sender itself, a delivery agent too.
+        if wanted && !host.dsn.is_offered() {
+            // §5.2.3; §5.2.2: else we say that we passed it on.
+            let action = match host.protocol {
+                Protocol::Lmtp => Action::Delivered,
+                Protocol::Smtp => Action::Relayed,
+            };
             self.succeeded.push(Told { recipient, action, reply, by: Some(host) });
         }
     }

@@ -195,6 +195,24 @@ async fn all_parameters_are_passed_on_to_who_knows_them_and_success_is_left_to_i
     assert_eq!(local.count("CONNECT"), 0);
 }
 
+#[tokio::test(start_paused = true)] // Tests RFC 3461 §5.2.1, for LMTP.
+async fn success_is_left_to_a_delivery_agent_that_knows_dsn() {
+    let local = Peer::new(|command, _| {
+        Some(match command.starts_with("LHLO") {
+            true => "250-mx.our.example\r\n250-PIPELINING\r\n250 DSN\r\n".into(),
+            false => good(command),
+        })
+    });
+    let site = Site::start(Peers::default().local(&local), Table::default(), "");
+    let mut asking = envelope("alice@our.example", &["bob@our.example"]);
+    asking.recipients[0].notify =
+        Notify::On { success: Wanted::Yes, failure: Wanted::Yes, delay: Wanted::No };
+    site.send_as(asking, "Subject: s\r\n\r\n").await;
+    site.until_empty().await;
+    assert_eq!(local.count("RCPT TO:<bob@our.example> NOTIFY=SUCCESS,FAILURE"), 1);
+    assert_eq!((local.messages(), local.count("Action: delivered")), (1, 0));
+}
+
 #[tokio::test(start_paused = true)]
 async fn q07_what_is_taken_after_its_time_was_sent_and_what_is_not_has_failed_once() {
     for (reply, sent) in [("250 2.0.0 queued", true), ("451 4.3.0 not now", false)] {

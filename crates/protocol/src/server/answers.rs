@@ -2,18 +2,16 @@
 
 use super::content::{Chunk, Chunks};
 use super::step::{Answer, Transaction};
-use super::{Asked, Server, Service, State, replies};
+use super::{Asked, Awaiting, Server, Service, State, replies};
 use crate::data::Decoder;
 use crate::reply::{Reply, Severity};
 
 impl Server {
     pub(super) fn answered(&mut self, asked: Asked, answer: Answer) {
         let asked = match (asked, answer) {
-            (Asked::Message { recipients }, answer) => {
-                return self.answered_message(recipients, answer);
-            }
+            (Asked::Message(awaiting), answer) => return self.answered_message(awaiting, answer),
             (asked, Answer::No(reply)) => return self.answered_no(asked, &reply),
-            (asked, Answer::Yes | Answer::Stored(_) | Answer::Each(_)) => asked,
+            (asked, Answer::Yes | Answer::Stored(_) | Answer::Next(_)) => asked,
         };
         match asked {
             Asked::Sender(mail) => {
@@ -37,7 +35,7 @@ impl Server {
             Asked::FirstChunk(transaction, bdat) => {
                 self.state = State::Chunk(Chunk::keep(transaction, Chunks::default(), bdat));
             }
-            Asked::Message { .. } => self.state = State::Ready, // answered above
+            Asked::Message(_) => self.state = State::Ready, // answered above
         }
     }
 
@@ -50,29 +48,23 @@ impl Server {
             }
             Asked::Recipient(transaction, _) => State::Open(transaction),
             // A refused DATA ends the transaction, as a refused message does (RFC 5321 §4.1.1.4).
-            Asked::Data(_) | Asked::Sender(_) | Asked::Login(_) | Asked::Message { .. } => {
-                State::Ready
-            }
+            Asked::Data(_) | Asked::Sender(_) | Asked::Login(_) | Asked::Message(_) => State::Ready,
         };
         self.send(reply);
     }
 
-    fn answered_message(&mut self, recipients: usize, answer: Answer) {
+    fn answered_message(&mut self, awaiting: Awaiting, answer: Answer) {
+        let Awaiting { recipients, mut refused } = awaiting;
         self.state = State::Ready;
-        self.session.transactions += 1;
-        self.session.idle_commands = 0;
         match (self.settings.service, answer) {
             // RFC 2033 §4.2: one reply for each RCPT that was accepted, whatever happens.
-            (Service::Lmtp, Answer::Each(replies)) => {
-                for reply in replies.iter().take(recipients) {
-                    reply.encode(&mut self.output);
-                }
-                for _ in replies.len()..recipients {
-                    self.say(replies::LOCAL_ERROR);
-                }
-                // However many recipients refuse it: an error is counted once, and none of the replies is lost for it.
-                if replies.iter().any(|reply| reply.severity() == Severity::Permanent) {
-                    self.count_error();
+            (Service::Lmtp, Answer::Next(reply)) => {
+                reply.encode(&mut self.output);
+                refused += usize::from(reply.severity() == Severity::Permanent);
+                if recipients > 1 {
+                    let recipients = recipients - 1;
+                    self.state = State::Asked(Asked::Message(Awaiting { recipients, refused }));
+                    return;
                 }
             }
             (Service::Lmtp, Answer::No(reply) | Answer::Stored(reply)) => {
@@ -87,9 +79,15 @@ impl Server {
                 self.send(&reply);
             }
             // The shell didn't say that the message is safe, so the client keeps it.
-            (Service::Smtp | Service::Submission, Answer::Yes | Answer::Each(_)) => {
+            (Service::Smtp | Service::Submission, Answer::Yes | Answer::Next(_)) => {
                 self.say(replies::LOCAL_ERROR);
             }
+        }
+        self.session.transactions += 1;
+        self.session.idle_commands = 0;
+        // However many recipients refuse it: an error is counted once, and none of the replies is lost for it.
+        if refused > 0 {
+            self.count_error();
         }
     }
 }

@@ -2,11 +2,11 @@
 
 use super::content::{Chunk, Chunks};
 use super::{
-    Asked, ClientLimits, Hello, HelloKind, LoginRule, Question, Server, Service, State, Taken, Tls,
-    Transaction, replies,
+    Asked, ClientLimits, Dsn, Hello, HelloKind, LoginRule, Question, Server, Service, State, Taken,
+    Tls, Transaction, replies,
 };
 use crate::command::{Auth, Bdat, ClientName, Command, Last, Mail, Rcpt};
-use crate::envelope::Utf8;
+use crate::envelope::{Notify, Utf8};
 use crate::limits;
 use crate::reply::Reply;
 use crate::sasl::{Exchange, Mechanism, Progress, SaslError};
@@ -87,11 +87,9 @@ impl Server {
     /// The lines of the reply to EHLO (RFC 5321 §4.1.1.1).
     fn extensions(&self) -> String {
         use std::fmt::Write as _;
-        let dsn = match self.settings.service {
-            Service::Smtp | Service::Submission => "\nDSN",
-            // A delivery agent sends no notices: its replies tell the client at once what became of each
-            // recipient, and RFC 3461 §5.2.1 would have the client keep silent.
-            Service::Lmtp => "",
+        let dsn = match self.settings.dsn {
+            Dsn::Offered => "\nDSN",
+            Dsn::Absent => "",
         };
         let mut lines = format!(
             "{}\nPIPELINING\nSIZE {}\n8BITMIME\nSMTPUTF8\nENHANCEDSTATUSCODES\nCHUNKING{dsn}\nLIMITS RCPTMAX={}",
@@ -134,6 +132,8 @@ impl Server {
             _ if mail.size.is_some_and(|size| size > self.settings.size_max) => {
                 Some(replies::TOO_BIG)
             }
+            // RFC 5321 §4.1.1.11: 555 for what can't be implemented.
+            _ if mail.ret.is_some() || mail.envid.is_some() => self.refuses_dsn(),
             _ => None,
         };
         if let Some(refusal) = refusal {
@@ -162,12 +162,25 @@ impl Server {
             self.state = State::Open(transaction);
             return Taken::Line;
         }
+        if (rcpt.notify != Notify::Unsaid || rcpt.orcpt.is_some())
+            && let Some(refusal) = self.refuses_dsn()
+        {
+            return self.stay(State::Open(transaction), refusal);
+        }
         // RFC 6531 §3.5
         if transaction.mail.utf8 == Utf8::Ascii && !is_ascii(&rcpt) {
             return self.stay(State::Open(transaction), replies::NEEDS_SMTPUTF8);
         }
         self.state = State::Asked(Asked::Recipient(transaction, rcpt.clone()));
         Taken::Question(Question::Recipient(rcpt))
+    }
+
+    /// What is said to a DSN parameter where it can't be obeyed.
+    fn refuses_dsn(&self) -> Option<replies::Canned> {
+        match self.settings.dsn {
+            Dsn::Offered => None,
+            Dsn::Absent => Some(replies::NO_DSN),
+        }
     }
 
     /// DATA (RFC 5321 §4.1.1.4).

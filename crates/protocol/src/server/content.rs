@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use bytes::Buf as _;
 
-use super::{Asked, Bdat, Last, Server, Service, State, Transaction, replies};
+use super::{Asked, Awaiting, Bdat, Last, Server, Service, State, Transaction, replies};
 use crate::data::{Decoder, Fault, LineEnds, Run};
 use crate::reply::Reply;
 
@@ -186,7 +186,8 @@ impl Server {
 
     /// The transaction leaves the machine: nothing of it is left here, whatever the answer will be.
     fn complete(&mut self, transaction: Transaction) -> Taken {
-        self.state = State::Asked(Asked::Message { recipients: transaction.recipients.len() });
+        let recipients = transaction.recipients.len();
+        self.state = State::Asked(Asked::Message(Awaiting { recipients, refused: 0 }));
         Taken::Message(transaction)
     }
 

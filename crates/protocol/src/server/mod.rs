@@ -47,7 +47,7 @@ mod tests;
 
 use content::{Chunk, Chunks};
 use replies::Canned;
-pub use settings::{ClientLimits, LoginRule, Service, Settings, Tls};
+pub use settings::{ClientLimits, Dsn, LoginRule, Service, Settings, Tls};
 pub use step::{Answer, Hello, HelloKind, Question, Step, Transaction};
 
 /// A session.
@@ -121,7 +121,15 @@ enum Asked {
     Login(String),
     Data(Transaction),
     FirstChunk(Transaction, Bdat),
-    Message { recipients: usize },
+    Message(Awaiting),
+}
+
+/// The replies to a message that are still to be given.
+#[derive(Debug, Clone, Copy)]
+struct Awaiting {
+    recipients: usize,
+    /// So many others were refused.
+    refused: usize,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -223,7 +231,7 @@ impl Server {
             State::Greeting
             | State::Ready
             | State::Login(_)
-            | State::Asked(Asked::Sender(_) | Asked::Login(_) | Asked::Message { .. })
+            | State::Asked(Asked::Sender(_) | Asked::Login(_) | Asked::Message(_))
             | State::Handshake
             | State::Closed => None,
         }

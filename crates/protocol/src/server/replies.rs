@@ -65,6 +65,7 @@ pub(super) const LOGIN_TOO_LONG: Canned =
 pub(super) const TOO_MANY_RECIPIENTS: Canned = canned(452, (4, 5, 3), "Too many recipients");
 pub(super) const TOO_BIG: Canned = canned(552, (5, 3, 4), "The message is too big");
 pub(super) const NEEDS_SMTPUTF8: Canned = canned(553, (5, 6, 7), "The address needs SMTPUTF8");
+pub(super) const NO_DSN: Canned = canned(555, (5, 5, 4), "DSN is not offered");
 pub(super) const BARE_CR: Canned = canned(554, (5, 5, 2), "Bare CR in the message");
 pub(super) const BARE_LF: Canned = canned(554, (5, 5, 2), "Bare LF in the message");
 pub(super) const NUL: Canned = canned(554, (5, 6, 0), "NUL in the message");

@@ -19,6 +19,8 @@ pub struct Settings {
     pub size_max: u64,
     /// Recipients of a transaction at most (RFC 5321 §4.5.3.1.8).
     pub recipients_max: usize,
+    /// Whether senders can ask what becomes of their messages.
+    pub dsn: Dsn,
     /// Whether errors and idle commands are counted.
     pub client: ClientLimits,
     /// Whose recipients are that have no domain; `None` refuses them. Deviates from RFC 5321 §4.1.2 because
@@ -57,6 +59,15 @@ pub enum LoginRule {
     RequiredInTls,
     /// MAIL needs a login, and AUTH is offered in clear text too.
     Required,
+}
+
+/// Whether DSN is offered (RFC 3461): a client that hands over what a sender asked leaves the answer to us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dsn {
+    /// It is.
+    Offered,
+    /// It isn't, and its parameters are refused: nothing here sends notices.
+    Absent,
 }
 
 /// Whether a client's errors and idle commands are counted.

@@ -39,7 +39,7 @@ pub enum Question {
     /// [`Answer::No`].
     Data,
     /// The content is complete: take responsibility for the message. [`Answer::Stored`],
-    /// [`Answer::Each`] or [`Answer::No`].
+    /// [`Answer::Next`] or [`Answer::No`].
     Message(Transaction),
 }
 
@@ -52,8 +52,9 @@ pub enum Answer {
     No(Reply),
     /// The message is ours now, with this reply (250).
     Stored(Reply),
-    /// LMTP: one reply per recipient, in the order of the transaction (RFC 2033 §4.2).
-    Each(Vec<Reply>),
+    /// LMTP: the reply for the next recipient, in the order of the transaction (RFC 2033 §4.2). The question stays
+    /// until each has one: what is known can be written meanwhile.
+    Next(Reply),
 }
 
 /// Sender and recipients, from MAIL to the end of the content.

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use super::*;
 use crate::address::ForwardPath;
+use crate::envelope::Notify;
 
 mod content;
 mod dialogs;
@@ -33,6 +34,10 @@ pub(super) fn settings(service: Service) -> Settings {
         size_max: 100_000,
         recipients_max: 1_000,
         client: ClientLimits::Apply,
+        dsn: match service {
+            Service::Smtp | Service::Submission => Dsn::Offered,
+            Service::Lmtp => Dsn::Absent,
+        },
         bare_recipients: None,
     }
 }
@@ -114,6 +119,9 @@ impl Host {
             Question::Login(_) => Answer::No(Reply::new(535, (5, 7, 8), "wrong")),
             Question::Message(transaction) => {
                 let content = std::mem::take(&mut self.content);
+                if content.starts_with(b"X: each") {
+                    return self.answer_each(&transaction);
+                }
                 let refused = content.starts_with(b"X: refuse");
                 self.recipients = transaction.recipients.len();
                 match refused {
@@ -125,6 +133,23 @@ impl Host {
                 }
             }
         }
+    }
+
+    /// All replies but the last, each written as it is known.
+    fn answer_each(&mut self, transaction: &Transaction) -> Answer {
+        let reply_for = |rcpt: &Rcpt| match rcpt.notify {
+            Notify::Unsaid => Reply::new(250, (2, 0, 0), "filed"),
+            Notify::Never | Notify::On { .. } => Reply::new(550, (5, 7, 1), "no"),
+        };
+        let mut replies: Vec<Reply> = transaction.recipients.iter().map(reply_for).collect();
+        let last = replies.pop().unwrap();
+        for reply in replies {
+            self.server.answer(Answer::Next(reply));
+            self.flush();
+            self.said.extend_from_slice(b"<WRITTEN>\r\n");
+            assert!(matches!(self.server.step(self.now), Step::NeedInput));
+        }
+        Answer::Next(last)
     }
 }
 

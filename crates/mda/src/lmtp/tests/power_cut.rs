@@ -235,6 +235,9 @@ impl Stage {
             address: None,
             with: With::Lmtp(Secured::Clear),
             utf8: Utf8::Ascii,
+            ret: None,
+            envid: None,
+            arrived: std::time::SystemTime::now(),
         });
         let address = Address::parse(&format!("{}@our.example", self.story.to)).unwrap();
         let to = Destination::find(shared, &ForwardPath::Address(address)).unwrap();
@@ -242,7 +245,7 @@ impl Stage {
         file(shared, &letter, to, Teller::new(tell, 0));
         loop {
             match hear.try_recv() {
-                Ok((_, Progress::Done(reply))) => return reply,
+                Ok((_, Progress::Done(reply, _))) => return reply,
                 Ok(_) => {}
                 // One letter at a time leads its own sync: the reply is there.
                 Err(_) => panic!("no reply"),

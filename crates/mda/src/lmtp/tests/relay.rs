@@ -6,7 +6,8 @@ use std::os::unix::net::UnixListener;
 use std::sync::{Mutex, MutexGuard};
 use std::time::Instant;
 
-use postroad_protocol::server::{Answer, Question, Step};
+use postroad_protocol::envelope::{Notify, Ret};
+use postroad_protocol::server::{Answer, Question, Step, Transaction};
 
 use super::*;
 
@@ -16,6 +17,11 @@ pub(super) struct Taken {
     pub(super) from: String,
     pub(super) to: Vec<String>,
     pub(super) content: String,
+    /// What was asked of each, and of all.
+    pub(super) notify: Vec<Notify>,
+    pub(super) orcpt: Vec<Option<String>>,
+    pub(super) ret: Option<Ret>,
+    pub(super) envid: Option<String>,
 }
 
 /// The agent. Refuses recipients whose address begins with `refused`, and puts off `later`.
@@ -25,25 +31,37 @@ pub(super) struct Relay {
 
 impl Relay {
     pub(super) fn start(socket: &Path) -> Self {
+        Self::on(Self::listen(socket))
+    }
+
+    /// The socket of an agent that isn't there yet: who connects waits for its greeting.
+    pub(super) fn listen(socket: &Path) -> UnixListener {
         std::fs::create_dir_all(socket.parent().unwrap()).unwrap();
-        let listener = UnixListener::bind(socket).unwrap();
-        Self::serve(move || listener.accept().unwrap().0)
+        UnixListener::bind(socket).unwrap()
+    }
+
+    pub(super) fn on(listener: UnixListener) -> Self {
+        Self::serve(Dsn::Offered, move || listener.accept().unwrap().0)
+    }
+
+    pub(super) fn without_dsn(listener: UnixListener) -> Self {
+        Self::serve(Dsn::Absent, move || listener.accept().unwrap().0)
     }
 
     /// The same over TCP, and where.
     pub(super) fn start_tcp() -> (Self, SocketAddr) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        (Self::serve(move || listener.accept().unwrap().0), address)
+        (Self::serve(Dsn::Offered, move || listener.accept().unwrap().0), address)
     }
 
-    fn serve<S: Read + Write>(mut accept: impl FnMut() -> S + Send + 'static) -> Self {
+    fn serve<S: Read + Write>(dsn: Dsn, mut accept: impl FnMut() -> S + Send + 'static) -> Self {
         let taken = Arc::new(Mutex::new(Vec::new()));
         let relay = Self { taken: Arc::clone(&taken) };
         // Ends with the test's process.
         std::thread::spawn(move || {
             loop {
-                serve(accept(), &taken);
+                serve(accept(), dsn, &taken);
             }
         });
         relay
@@ -54,7 +72,7 @@ impl Relay {
     }
 }
 
-fn serve(mut stream: impl Read + Write, taken: &Mutex<Vec<Taken>>) {
+fn serve(mut stream: impl Read + Write, dsn: Dsn, taken: &Mutex<Vec<Taken>>) {
     let settings = Settings {
         hostname: "relay.our.example".into(),
         service: Service::Smtp,
@@ -63,6 +81,7 @@ fn serve(mut stream: impl Read + Write, taken: &Mutex<Vec<Taken>>) {
         size_max: 1 << 20,
         recipients_max: 100,
         client: ClientLimits::Exempt,
+        dsn,
         bare_recipients: None,
     };
     let mut server = Server::new(settings, Instant::now());
@@ -78,11 +97,15 @@ fn serve(mut stream: impl Read + Write, taken: &Mutex<Vec<Taken>>) {
                 });
             }
             Step::Ask(Question::Message(transaction)) => {
-                let recipients = transaction.recipients.iter();
+                let Transaction { mail, recipients } = transaction;
                 taken.lock().unwrap().push(Taken {
-                    from: transaction.mail.reverse_path.to_string(),
-                    to: recipients.map(|rcpt| rcpt.forward_path.to_string()).collect(),
+                    from: mail.reverse_path.to_string(),
+                    to: recipients.iter().map(|rcpt| rcpt.forward_path.to_string()).collect(),
                     content: String::from_utf8(std::mem::take(&mut content)).unwrap(),
+                    notify: recipients.iter().map(|rcpt| rcpt.notify).collect(),
+                    orcpt: recipients.into_iter().map(|rcpt| rcpt.orcpt).collect(),
+                    ret: mail.ret,
+                    envid: mail.envid,
                 });
                 server.answer(Answer::Stored(Reply::new(250, (2, 0, 0), "taken")));
             }

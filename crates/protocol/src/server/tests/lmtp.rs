@@ -114,6 +114,111 @@ fn no_reply_is_lost_where_many_refuse_it() {
     assert_eq!(said, "550 5.7.1 policy\r\n".repeat(recipients));
 }
 
+#[test] // RFC 2033 §5: the server SHOULD send each reply as soon as possible.
+fn a_reply_that_is_known_does_not_wait_for_the_others() {
+    then(
+        "C: RCPT TO:<u@our.example>
+         C: DATA
+         S: 250
+         S: 354
+         C: X: each
+         C: .
+         C: NOOP
+         S: 250 2.0.0 filed
+         S: <WRITTEN>
+         S: 250 2.0.0 filed
+         S: <WRITTEN>
+         S: 250 2.0.0 filed
+         S: 250 2.0.0 Ok",
+    );
+    // The transaction is over with the last one: not with the first, and however many were given.
+    then(
+        "C: BDAT 7
+         C: X: each\\c
+         C: BDAT 0 LAST
+         C: RCPT TO:<u@our.example>
+         C: MAIL FROM:<b@b.example>
+         S: 250 2.0.0 Chunk
+         S: 250 2.0.0 filed
+         S: <WRITTEN>
+         S: 250 2.0.0 filed
+         S: 503 5.5.1
+         S: 250 2.1.0",
+    );
+}
+
+#[test] // Whatever the shell forgets, each has a reply; and nobody but LMTP's clients has more than one.
+fn replies_that_nobody_gives_are_for_later() {
+    for (service, hello, replies) in [
+        (Service::Lmtp, "LHLO", "250 2.0.0 filed\r\n451 4.3.0 Local error, try again later\r\n"),
+        (Service::Smtp, "EHLO", "451 4.3.0 Local error, try again later\r\n"),
+    ] {
+        let mut server = Server::new(settings(service), Instant::now());
+        let rcpt = "RCPT TO:<u@our.example>\r\n".repeat(2);
+        let dialog = [&format!("{hello} a\r\n"), "MAIL FROM:<>\r\n", &rcpt, "DATA\r\n", ".\r\n"];
+        let mut asked = Vec::new();
+        server.step(Instant::now());
+        for octets in dialog {
+            server.push(octets.as_bytes());
+            while let Step::Ask(question) = server.step(Instant::now()) {
+                match question {
+                    Question::Message(transaction) => asked.push(transaction),
+                    _ => server.answer(Answer::Yes),
+                }
+            }
+        }
+        assert_eq!(asked.len(), 1);
+        server.output().clear();
+        server.answer(Answer::Next(Reply::new(250, (2, 0, 0), "filed")));
+        server.answer(Answer::Yes);
+        server.answer(Answer::Yes);
+        assert_eq!(String::from_utf8_lossy(server.output()), replies);
+    }
+}
+
+/// RFC 3461 §4, and RFC 5321 §4.1.1.11: 555 for parameters that can't be obeyed.
+#[test]
+fn dsn_is_offered_where_somebody_tells_senders_and_refused_elsewhere() {
+    then(
+        "C: RSET
+         C: MAIL FROM:<a@a.example> RET=HDRS
+         C: MAIL FROM:<a@a.example> ENVID=x
+         C: MAIL FROM:<a@a.example>
+         C: RCPT TO:<u@our.example> NOTIFY=NEVER
+         C: RCPT TO:<u@our.example> ORCPT=rfc822;w@a.example
+         C: RCPT TO:<u@our.example>
+         S: 250
+         S: 555 5.5.4
+         S: 555 5.5.4
+         S: 250
+         S: 555 5.5.4
+         S: 555 5.5.4
+         S: 250",
+    );
+    let offered = Settings { dsn: Dsn::Offered, ..settings(Service::Lmtp) };
+    let hello = OPEN.lines().take_while(|line| !line.contains("MAIL")).collect::<Vec<_>>();
+    let hello = hello.join("\n").replace("CHUNKING", "CHUNKING\n    S: 250-DSN");
+    check_with(
+        &offered,
+        &format!(
+            "{hello}
+             C: MAIL FROM:<a@a.example> RET=FULL ENVID=QQ+2B1
+             C: RCPT TO:<u@our.example> NOTIFY=SUCCESS ORCPT=rfc822;w@a.example
+             C: RCPT TO:<v@our.example>
+             C: DATA
+             S: 250
+             S: 250
+             S: 250
+             S: 354
+             C: X: each
+             C: .
+             S: 550 5.7.1 no
+             S: <WRITTEN>
+             S: 250 2.0.0 filed"
+        ),
+    );
+}
+
 #[test] // RFC 2033 §4.3: one reply for each at LAST, and exactly one at any other chunk.
 fn each_accepted_recipient_has_a_reply_after_the_last_chunk() {
     then(
