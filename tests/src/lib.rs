@@ -7,6 +7,7 @@
 //!   and unpacked under `target/peers`, never installed;
 //! - [`smtp`] and [`pop3`]: line clients that send what no decent client would;
 //! - [`corpus`]: real messages;
+//! - [`mbox`]: mailbox files, read;
 //! - [`load`]: smtp-source that goes on while servers are killed, with an account of what it was promised;
 //! - [`volume`]: a file system of the test's own, to be filled up and have its power cut;
 //! - [`memory`]: processes that may have so much memory and no more;
@@ -25,6 +26,7 @@ pub mod corpus;
 pub mod fickle;
 pub mod hang;
 pub mod load;
+pub mod mbox;
 pub mod memory;
 pub mod peers;
 pub mod pop3;

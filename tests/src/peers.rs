@@ -35,7 +35,7 @@ pub use opensmtpd::{OpenSmtpd, OpenSmtpdSetup};
 pub use postfix::{Postfix, PostfixSetup};
 pub use sendmail::Sendmail;
 pub use sink::{Sink, Source};
-pub use stage::{PASSWORD, Stage, User};
+pub use stage::{MAIL_GROUP, PASSWORD, Stage, User};
 
 use crate::process::{outcome, run};
 use crate::suite;

@@ -228,19 +228,34 @@ push \"<tag-pattern>~A<enter><tag-prefix><copy-message><kill-line>{saved}<enter>
         let path = self.secret("muttrc", &rc)?;
         let mutt =
             format!("mutt -F {} -f {scheme}://localhost:{}", path.display(), account.server.port());
-        // It insists on a terminal: script(1) has one.
         let mut command = self.command("script");
-        command.env("TERM", "vt100").env("HOME", folder.path());
-        let output =
-            outcome(command.args(["--quiet", "--return", "--command", &mutt, "/dev/null"]))?;
-        ensure!(
-            output.status.success(),
-            "mutt failed:\n{}",
-            String::from_utf8_lossy(&output.stdout)
-        );
+        on_terminal(command.env("HOME", folder.path()), &mutt)?;
         let mut letters = files(&saved.join("new"))?;
         letters.extend(files(&saved.join("cur"))?);
         Ok(letters)
+    }
+
+    /// mutt, as a user of the stage, moves every letter of a mailbox file into another one in the user's home, as a
+    /// person would by keys. What comes meanwhile stays.
+    ///
+    /// # Errors
+    ///
+    /// When it fails; where there is no letter it does.
+    pub fn mutt_saves_all(&self, user: &str, mailbox: &str, saved: &str) -> Result<()> {
+        let home = self.path("home").join(user);
+        // Where a letter has come since it looked, it says so, and stays until it is asked to quit again.
+        let rc = format!(
+            "set mbox_type=mbox\nset confirmcreate=no\nset confirmappend=no\nset quit=yes\nset wait_key=no\nset move=no
+set delete=yes\nset sleep_time=0\nset record=\"\"\nset tmpdir=\"{home}\"\nset folder=\"{home}\"
+push \"<tag-pattern>~A<enter><tag-prefix><save-message><kill-line>{home}/{saved}<enter>{quit}\"\n",
+            home = home.display(),
+            quit = "<quit>".repeat(50),
+        );
+        let path = self.write(&format!("home/{user}/muttrc"), &rc)?;
+        self.own(&path, user)?;
+        // One that asks a person instead is an error.
+        let mutt = format!("timeout --foreground 50 mutt -z -F {} -f {mailbox}", path.display());
+        on_terminal(&mut self.command_as(user, "script")?, &mutt)
     }
 
     /// A folder for a client that hands each letter to `sh -c 'cat > FOLDER/$$'`: a process, hence a file, a letter.
@@ -256,6 +271,18 @@ push \"<tag-pattern>~A<enter><tag-prefix><copy-message><kill-line>{saved}<enter>
         self.lock_away(&path)?;
         Ok(path)
     }
+}
+
+/// Runs a program that insists on a terminal: `command` is script(1), which has one.
+fn on_terminal(command: &mut Command, program: &str) -> Result<()> {
+    command.env("TERM", "vt100");
+    let output = outcome(command.args(["--quiet", "--return", "--command", program, "/dev/null"]))?;
+    ensure!(
+        output.status.success(),
+        "{program} failed:\n{}",
+        String::from_utf8_lossy(&output.stdout)
+    );
+    Ok(())
 }
 
 fn add_security(command: &mut Command, security: Security<'_>, upgrade: &str) {

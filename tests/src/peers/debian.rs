@@ -57,6 +57,7 @@ const MOST: &[&str] = &[
     "git",
     "git-email",
     "libio-socket-ssl-perl",
+    "liblockfile-bin",
     "libmailtools-perl",
     "maildrop",
     "msmtp",

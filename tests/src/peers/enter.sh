@@ -8,5 +8,5 @@ mount -t overlay overlay -o "ro,lowerdir=$stage/usr:$tree/usr:/usr" /usr
 mount -t overlay overlay -o "ro,lowerdir=$stage/etc:$tree/etc:/etc" /etc
 mount --bind "$binaries" /mnt
 # Nobody's mail on this host decides where a test's letter goes, and none of ours is left there.
-if [ -d /var/mail ]; then mount --bind "$stage/mail" /var/mail; fi
+if [ -d /var/mail ]; then mount --rbind "$stage/mail" /var/mail; fi
 exec "$@"

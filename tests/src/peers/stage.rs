@@ -55,7 +55,7 @@ pub struct Stage {
 }
 
 /// Debian's group `mail`.
-const MAIL_GROUP: u32 = 8;
+pub const MAIL_GROUP: u32 = 8;
 
 impl Stage {
     pub(super) fn new(tree: PathBuf) -> Result<Self> {

@@ -7,11 +7,14 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
 use postroad_tests::hang::Hang;
-use postroad_tests::peers::{Needs, Packages, Stage, User};
+use postroad_tests::mbox;
+use postroad_tests::peers::{MAIL_GROUP, Needs, Packages, Stage, User};
 use postroad_tests::process::{Ending, Process, listens, run, until};
 use postroad_tests::suite::{Settings, Site, new_mail};
 use postroad_tests::volume::Volume;
 use rustix::process::{Pid, Signal, kill_process};
+
+use crate::lines;
 
 /// The domain of all addresses.
 pub(crate) const DOMAIN: &str = "our.test";
@@ -44,14 +47,19 @@ const NO_RANDOM_OCTETS: &str = "no-random-octets";
 /// A letter that says of itself that it is as large as all letters of one user may be.
 const OLD_LETTER: &str = "Maildir/cur/1.a.host,S=16384:2,S";
 
-/// Whose the mailboxes are.
+/// What the mailboxes are, and whose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Owner {
-    /// Each user's own: users of the host.
-    Themselves,
-    /// All the delivery agent's: users of ours.
-    Agent,
+pub(crate) enum Mailboxes {
+    /// Maildirs, each its user's: users of the host.
+    Theirs,
+    /// Files in `/var/mail`, each its user's.
+    TheirFiles,
+    /// Maildirs, all the delivery agent's: users of ours.
+    Agents,
 }
+
+/// What Postfix lets a mailbox file grow to where it is told so.
+pub(crate) const FILE_OCTETS_MAX: usize = 65_536;
 
 /// The user that our LMTP server runs as, as by its systemd unit.
 const AGENT: &str = "postroad-mail";
@@ -65,13 +73,14 @@ pub(crate) struct Host {
     pub(crate) stage: Stage,
     volume: Volume,
     tools: Stage,
+    mailboxes: Mailboxes,
 }
 
 impl Host {
     /// With these packages; `None` where this machine can't have it.
-    pub(crate) fn set_up(packages: Packages, owner: Owner) -> Result<Option<Self>> {
+    pub(crate) fn set_up(packages: Packages, mailboxes: Mailboxes) -> Result<Option<Self>> {
         let Some(tools) = Stage::set_up(Needs::Servers)? else { return Ok(None) };
-        let Some(mut stage) = Stage::set_up_with(Needs::Servers, packages)? else {
+        let Some(stage) = Stage::set_up_with(Needs::Servers, packages)? else {
             return Ok(None);
         };
         let Some(volume) = Volume::ext4(MEBIBYTES)? else { return Ok(None) };
@@ -96,56 +105,101 @@ impl Host {
         for (name, id) in PEOPLE.iter().zip(FIRST_ID..) {
             stage.add_person(&User { name, id })?;
         }
-        fs::create_dir(volume.path("full"))?;
-        volume.mount_at("full", &stage.path("home/full"))?;
-        stage.stand_on(&volume);
-        let mut host = Self { slow: None, killed: None, server: None, site, stage, volume, tools };
-        host.furnish(owner)?;
+        let mut host =
+            Self { slow: None, killed: None, server: None, site, stage, volume, tools, mailboxes };
+        match mailboxes {
+            Mailboxes::Theirs | Mailboxes::Agents => host.make_maildirs()?,
+            Mailboxes::TheirFiles => host.make_files()?,
+        }
+        host.stage.stand_on(&host.volume);
+        host.write_rules()?;
         host.make_trouble()?;
         Ok(Some(host))
     }
 
     /// A path in somebody's home, as the test sees it.
     fn home(&self, user: &str, name: &str) -> PathBuf {
-        match user {
-            "full" => self.volume.path("full").join(name),
+        match (user, self.mailboxes) {
+            ("full", Mailboxes::Theirs | Mailboxes::Agents) => self.volume.path("full").join(name),
             _ => self.stage.path("home").join(user).join(name),
         }
     }
 
-    fn furnish(&self, owner: Owner) -> Result<()> {
-        for (user, id) in PEOPLE.iter().zip(FIRST_ID..) {
-            let id = match owner {
-                Owner::Themselves => id,
-                Owner::Agent => Stage::user(AGENT)?.id,
-            };
+    /// A user's file in `/var/mail`, as the test sees it.
+    fn file(&self, user: &str) -> PathBuf {
+        match user {
+            "full" => self.volume.path("full"),
+            _ => self.stage.path("mail").join(user),
+        }
+    }
+
+    /// All people, and whose what is theirs is.
+    fn owners(&self) -> Result<Vec<(&'static str, u32)>> {
+        let agent = Stage::user(AGENT)?.id;
+        let owner = |id| if self.mailboxes == Mailboxes::Agents { agent } else { id };
+        Ok(PEOPLE.iter().zip(FIRST_ID..).map(|(user, id)| (*user, owner(id))).collect())
+    }
+
+    fn make_maildirs(&self) -> Result<()> {
+        fs::create_dir(self.volume.path("full"))?;
+        self.volume.mount_at("full", &self.stage.path("home/full"))?;
+        for (user, id) in self.owners()? {
             let own = |name: &str| chown(self.home(user, name), Some(id), Some(id));
             for folder in ["", "Maildir", "Maildir/tmp", "Maildir/new", "Maildir/cur"] {
                 fs::create_dir_all(self.home(user, folder))?;
                 own(folder)?;
             }
-            if *user == "quota" {
+            if user == "quota" {
                 fs::write(self.home(user, OLD_LETTER), "old")?;
                 own(OLD_LETTER)?;
             }
-            let script = match *user {
-                "refuses" => "require \"reject\";\nreject \"Write to Bob instead.\";\n",
-                "broken" => "fileint \"Lists\";\n",
-                _ => continue,
-            };
-            fs::write(self.home(user, ".postroad.sieve"), script)?;
-            own(".postroad.sieve")?;
         }
         Ok(())
     }
 
+    /// As the admin is told to.
+    fn make_files(&self) -> Result<()> {
+        let lines = lines::of(self, "mbox.md", "sh mailboxes")?;
+        let lines = lines.replace("alice bob", &PEOPLE.join(" "));
+        run(self.stage.command("sh").args(["-e", "-c", &lines]))?;
+        // One of them is on the volume.
+        let (_, id) = *self.owners()?.iter().find(|(user, _)| *user == "full").context("full")?;
+        fs::write(self.file("full"), "")?;
+        chown(self.file("full"), Some(id), Some(MAIL_GROUP))?;
+        self.volume.mount_at("full", &self.stage.path("mail/full"))?;
+        // What it begins with is no letter.
+        fs::write(self.file("quota"), "x".repeat(FILE_OCTETS_MAX - 99))?;
+        Ok(())
+    }
+
+    fn write_rules(&self) -> Result<()> {
+        for (user, id) in self.owners()? {
+            let script = match user {
+                "refuses" => "require \"reject\";\nreject \"Write to Bob instead.\";\n",
+                "broken" => "fileint \"Lists\";\n",
+                _ => continue,
+            };
+            let path = self.home(user, ".postroad.sieve");
+            fs::write(&path, script)?;
+            chown(path, Some(id), Some(id))?;
+        }
+        Ok(())
+    }
+
+    /// What a delivery to a user opens, to write there.
+    fn written(&self, user: &str) -> PathBuf {
+        match self.mailboxes {
+            Mailboxes::TheirFiles => self.file(user),
+            Mailboxes::Theirs | Mailboxes::Agents => self.home(user, "Maildir/tmp"),
+        }
+    }
+
     fn make_trouble(&mut self) -> Result<()> {
         self.volume.fill(0)?;
-        fs::set_permissions(self.home("locked", "Maildir/tmp"), Permissions::from_mode(0o500))?;
+        let mode = if self.mailboxes == Mailboxes::TheirFiles { 0o400 } else { 0o500 };
+        fs::set_permissions(self.written("locked"), Permissions::from_mode(mode))?;
         self.stage.write(NO_RANDOM_OCTETS, "")?;
-        let hang = |user: &str| {
-            Hang::start(&self.tools, user, &[&self.home(user, "Maildir/tmp")]).map(Some)
-        };
+        let hang = |user: &str| Hang::start(&self.tools, user, &[&self.written(user)]).map(Some);
         (self.slow, self.killed) = (hang("slow")?, hang("killed")?);
         Ok(())
     }
@@ -153,11 +207,16 @@ impl Host {
     /// Ends all trouble.
     pub(crate) fn mend(&mut self) -> Result<()> {
         self.volume.make_room()?;
-        fs::set_permissions(self.home("locked", "Maildir/tmp"), Permissions::from_mode(0o700))?;
+        fs::set_permissions(self.written("locked"), Permissions::from_mode(0o700))?;
         fs::remove_file(self.stage.path(NO_RANDOM_OCTETS))?;
-        // As by a program that knows nothing of quotas: what was counted counts no more.
-        fs::remove_file(self.home("quota", OLD_LETTER))?;
-        fs::remove_file(self.home("quota", "Maildir/maildirsize"))?;
+        match self.mailboxes {
+            Mailboxes::TheirFiles => fs::write(self.file("quota"), "")?,
+            // As by a program that knows nothing of quotas: what was counted counts no more.
+            Mailboxes::Theirs | Mailboxes::Agents => {
+                fs::remove_file(self.home("quota", OLD_LETTER))?;
+                fs::remove_file(self.home("quota", "Maildir/maildirsize"))?;
+            }
+        }
         (self.slow, self.killed) = (None, None);
         // A server leaves a mailbox that hung alone for a minute; one that was started anew knows of none.
         self.serve_again()
@@ -226,6 +285,12 @@ impl Host {
 
     /// What is in a mailbox.
     pub(crate) fn letters(&self, user: &str) -> Result<Vec<String>> {
+        if self.mailboxes == Mailboxes::TheirFiles {
+            // One that hangs can't be opened; by then it is empty.
+            let file = self.file(user);
+            let is_empty = fs::metadata(&file)?.len() == 0;
+            return if is_empty { Ok(Vec::new()) } else { Ok(mbox::letters(&fs::read(file)?)) };
+        }
         let letters = new_mail(&self.home(user, "Maildir"))?;
         Ok(letters.iter().map(|letter| String::from_utf8_lossy(letter).into_owned()).collect())
     }

@@ -5,7 +5,7 @@ use postroad_tests::peers::{
     Exim, EximSetup, OpenSmtpd, OpenSmtpdSetup, Packages, Postfix, PostfixSetup, Sendmail,
 };
 
-use crate::host::{DOMAIN, Host, Owner};
+use crate::host::{DOMAIN, FILE_OCTETS_MAX, Host, Mailboxes};
 use crate::{Stranger, Way, check, lines};
 
 /// Postfix with the lines of a way, and what a host of its own has.
@@ -23,15 +23,29 @@ fn local() -> String {
 
 #[test]
 fn postfix_by_mailbox_command() -> Result<()> {
-    let Some(mut host) = Host::set_up(Packages::Most, Owner::Themselves)? else { return Ok(()) };
+    let Some(mut host) = Host::set_up(Packages::Most, Mailboxes::Theirs)? else { return Ok(()) };
     let postfix = postfix(&host, "mailbox_command", &local())?;
     let stranger = Stranger::Theirs("5.1.1", "unknown user: \"stranger\"");
     check(&mut host, &postfix, Way { stranger, ..Way::default() })
 }
 
 #[test]
+fn m14_postfix_by_mailbox_command_into_files_in_var_mail() -> Result<()> {
+    let Some(mut host) = Host::set_up(Packages::Most, Mailboxes::TheirFiles)? else {
+        return Ok(());
+    };
+    let lines = lines::of(&host, "mbox.md", "main.cf")?;
+    let limits =
+        format!("mailbox_size_limit = {FILE_OCTETS_MAX}\nmessage_size_limit = {FILE_OCTETS_MAX}\n");
+    let main = format!("{lines}{}{limits}", local());
+    let postfix = Postfix::start(&host.stage, &PostfixSetup { main, ..PostfixSetup::default() })?;
+    let stranger = Stranger::Theirs("5.1.1", "unknown user: \"stranger\"");
+    check(&mut host, &postfix, Way { stranger, ..Way::default() })
+}
+
+#[test]
 fn postfix_by_lmtp_over_a_unix_socket() -> Result<()> {
-    let Some(mut host) = Host::set_up(Packages::Most, Owner::Agent)? else { return Ok(()) };
+    let Some(mut host) = Host::set_up(Packages::Most, Mailboxes::Agents)? else { return Ok(()) };
     host.serve()?;
     let postfix = postfix(&host, "mailbox_transport", &local())?;
     check(&mut host, &postfix, Way { is_lmtp: true, ..Way::default() })
@@ -39,7 +53,7 @@ fn postfix_by_lmtp_over_a_unix_socket() -> Result<()> {
 
 #[test]
 fn postfix_by_lmtp_over_tcp() -> Result<()> {
-    let Some(mut host) = Host::set_up(Packages::Most, Owner::Agent)? else { return Ok(()) };
+    let Some(mut host) = Host::set_up(Packages::Most, Mailboxes::Agents)? else { return Ok(()) };
     host.serve()?;
     let postfix = postfix(&host, "virtual_transport", "")?;
     check(&mut host, &postfix, Way { is_lmtp: true, ..Way::default() })
@@ -47,7 +61,7 @@ fn postfix_by_lmtp_over_tcp() -> Result<()> {
 
 #[test]
 fn postfix_by_pipe() -> Result<()> {
-    let Some(mut host) = Host::set_up(Packages::Most, Owner::Agent)? else { return Ok(()) };
+    let Some(mut host) = Host::set_up(Packages::Most, Mailboxes::Agents)? else { return Ok(()) };
     let postfix = postfix(&host, "pipe", "")?;
     check(&mut host, &postfix, Way::default())
 }
@@ -64,7 +78,7 @@ fn exim(host: &Host, way: &str) -> Result<Exim> {
 
 #[test]
 fn exim_by_pipe() -> Result<()> {
-    let Some(mut host) = Host::set_up(Packages::Exim, Owner::Themselves)? else { return Ok(()) };
+    let Some(mut host) = Host::set_up(Packages::Exim, Mailboxes::Theirs)? else { return Ok(()) };
     let exim = exim(&host, "pipe")?;
     let stranger = Stranger::Theirs("5.0.0", "Unknown user");
     check(&mut host, &exim, Way { stranger, ..Way::default() })
@@ -72,7 +86,7 @@ fn exim_by_pipe() -> Result<()> {
 
 #[test]
 fn exim_by_lmtp() -> Result<()> {
-    let Some(mut host) = Host::set_up(Packages::Exim, Owner::Agent)? else { return Ok(()) };
+    let Some(mut host) = Host::set_up(Packages::Exim, Mailboxes::Agents)? else { return Ok(()) };
     host.serve()?;
     let exim = exim(&host, "lmtp")?;
     check(&mut host, &exim, Way { is_lmtp: true, ..Way::default() })
@@ -85,7 +99,7 @@ fn opensmtpd(host: &Host, way: &str) -> Result<OpenSmtpd> {
 
 #[test]
 fn opensmtpd_by_mda() -> Result<()> {
-    let Some(mut host) = Host::set_up(Packages::OpenSmtpd, Owner::Themselves)? else {
+    let Some(mut host) = Host::set_up(Packages::OpenSmtpd, Mailboxes::Theirs)? else {
         return Ok(());
     };
     let opensmtpd = opensmtpd(&host, "mda")?;
@@ -94,7 +108,9 @@ fn opensmtpd_by_mda() -> Result<()> {
 
 #[test]
 fn opensmtpd_by_lmtp() -> Result<()> {
-    let Some(mut host) = Host::set_up(Packages::OpenSmtpd, Owner::Agent)? else { return Ok(()) };
+    let Some(mut host) = Host::set_up(Packages::OpenSmtpd, Mailboxes::Agents)? else {
+        return Ok(());
+    };
     host.serve()?;
     let opensmtpd = opensmtpd(&host, "lmtp")?;
     let stranger = Stranger::TurnedAway;
@@ -104,7 +120,7 @@ fn opensmtpd_by_lmtp() -> Result<()> {
 
 #[test]
 fn sendmail_by_a_program() -> Result<()> {
-    let Some(mut host) = Host::set_up(Packages::Sendmail, Owner::Themselves)? else {
+    let Some(mut host) = Host::set_up(Packages::Sendmail, Mailboxes::Theirs)? else {
         return Ok(());
     };
     by_sendmail(&mut host, "program")
@@ -112,7 +128,7 @@ fn sendmail_by_a_program() -> Result<()> {
 
 #[test]
 fn sendmail_by_a_program_that_becomes_the_user() -> Result<()> {
-    let Some(mut host) = Host::set_up(Packages::Sendmail, Owner::Themselves)? else {
+    let Some(mut host) = Host::set_up(Packages::Sendmail, Mailboxes::Theirs)? else {
         return Ok(());
     };
     let program = host.stage.path("usr/bin/postroad-as");
@@ -122,7 +138,9 @@ fn sendmail_by_a_program_that_becomes_the_user() -> Result<()> {
 
 #[test]
 fn sendmail_by_lmtp_on_standard_input() -> Result<()> {
-    let Some(mut host) = Host::set_up(Packages::Sendmail, Owner::Agent)? else { return Ok(()) };
+    let Some(mut host) = Host::set_up(Packages::Sendmail, Mailboxes::Agents)? else {
+        return Ok(());
+    };
     host.belongs_to_agent()?;
     by_sendmail_so(&mut host, "lmtp", Way { never_panics: true, ..Way::default() })
 }
