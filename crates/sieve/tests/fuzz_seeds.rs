@@ -1,22 +1,8 @@
-//! Replays what `tests/fuzz/seeds` holds, whole and cut short: each file once found something, or leads where
-//! fuzzing begins.
+//! Replays the seeds of our fuzz targets.
 
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
-
-use std::fs;
-use std::path::Path;
+use postroad_testkit::seeds::{Seeds, replay};
 
 #[test]
 fn every_seed_of_every_target() {
-    let seeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fuzz/seeds");
-    for (target, run) in postroad_sieve::fuzz::TARGETS {
-        let folder = seeds.join(target);
-        let mut files = 0;
-        for entry in fs::read_dir(&folder).unwrap() {
-            let seed = fs::read(entry.unwrap().path()).unwrap();
-            (0..=seed.len()).for_each(|end| run(&seed[..end]));
-            files += 1;
-        }
-        assert!(files > 0, "no seeds in {}", folder.display());
-    }
+    replay(&postroad_sieve::fuzz::TARGETS, Seeds::CutShort);
 }
