@@ -11,6 +11,9 @@ use postroad_tests::peers::{Needs, Stage};
 use postroad_tests::process::{outcome, run};
 use postroad_tests::suite;
 
+#[path = "import/programs.rs"]
+mod programs;
+
 /// Letters, each with what sets it apart.
 const LETTERS: [&str; 9] = [
     "From: Ann <ann@x.example>\nTo: joe@our.example\nSubject: hello\n\nJust a letter.\n",
@@ -295,14 +298,17 @@ fn maildrop_and_its_rules_as_sieve_do_the_same() -> Result<()> {
 }
 
 /// The examples of procmailex(5), which Debian's package brings: each by itself.
-fn examples(page: &str) -> Vec<String> {
+fn examples(stage: &Stage) -> Result<Vec<String>> {
+    let unpack = "zcat /usr/share/man/man5/procmailex.5.gz";
+    let Output { stdout: page, .. } = run(stage.command("sh").args(["-c", unpack]))?;
+    let page = String::from_utf8_lossy(&page);
     let page = page.split(".SH EXAMPLES").nth(1).unwrap_or_default();
     let examples = page.split("\n.Sx ").skip(1).filter_map(|from| from.split("\n.Ex").next());
     let text = |example: &str| {
         let lines = example.split_once('\n').map_or("", |(_, lines)| lines);
         lines.replace("\\e", "\\").replace("\\-", "-") + "\n"
     };
-    examples.map(text).collect()
+    Ok(examples.map(text).collect())
 }
 
 /// Lines on which recipes begin.
@@ -314,9 +320,6 @@ fn recipes(rules: &str) -> Vec<usize> {
 #[test]
 fn the_recipes_of_procmails_manual_become_sieve() -> Result<()> {
     let Some(place) = Place::new()? else { return Ok(()) };
-    let Output { stdout: page, .. } =
-        run(place.stage.command("sh").args(["-c", "zcat /usr/share/man/man5/procmailex.5.gz"]))?;
-    let page = String::from_utf8_lossy(&page);
     let home = place.folder.join("p");
     for (name, text) in [(".signature", "Joe\n"), ("info_file", "info\n"), (".urgent", "ann\n")] {
         fs::write(home.join(name), text)?;
@@ -324,7 +327,7 @@ fn the_recipes_of_procmails_manual_become_sieve() -> Result<()> {
     }
     let (mut all, mut needing, mut left) = (0, 0, Vec::new());
     let mut others: BTreeMap<String, usize> = BTreeMap::new();
-    for example in examples(&page) {
+    for example in examples(&place.stage)? {
         let rules = home.join("_.rc");
         // Files of the home are where this test has them.
         let example = example.replace("$HOME", &home.display().to_string());
