@@ -8,7 +8,7 @@ use std::process::{Command, Output, Stdio};
 
 use anyhow::{Context as _, Result};
 use postroad_tests::peers::{Needs, Stage};
-use postroad_tests::process::{Ending, Process, listens, run};
+use postroad_tests::process::{Ending, Process, listens, run, until};
 use postroad_tests::smtp;
 use postroad_tests::suite::{Settings, Site, binary, new_mail};
 
@@ -259,22 +259,93 @@ fn m16_a_letter_is_filed_in_the_user_s_home_by_the_user() -> Result<()> {
     Ok(())
 }
 
+/// Settings by which users of the host get letters, and nobody is a user of ours but those in `users`.
+fn site(place: &Place, users: &str) -> Result<Site> {
+    place.set_uid("postroad", 0o4750)?;
+    let mda = "host_users = true\n".into();
+    let site = Site::new(&Settings { mda, ..Settings::default() })?;
+    let all = fs::read_to_string(site.path("users"))?;
+    let is_named = |line: &&str| users.split(' ').any(|user| line.starts_with(&format!("{user}:")));
+    let ours: Vec<String> = all.lines().filter(is_named).map(|line| format!("{line}\n")).collect();
+    fs::write(site.path("users"), ours.concat())?;
+    fs::write(site.path("aliases"), "mixed: bob, alice\nlonely: no-such\nsome: alice, no-such\n")?;
+    let agent = Stage::user("postroad")?.id.to_string();
+    run(Command::new("chown").args(["-R", &agent]).arg(site.path("")))?;
+    Ok(site)
+}
+
+/// A file of `config/systemd/system`.
+fn unit(name: &str) -> Result<String> {
+    let units = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../config/systemd/system"));
+    fs::read_to_string(units.join(name)).with_context(|| format!("cannot read {name}"))
+}
+
+const DROP_IN: &str = "postroad-mda.service.d/host-users.conf";
+
+/// Our server, which may become no more than our unit for it lets it.
+fn serve(place: &Place, site: &Site) -> Result<Process> {
+    let drop_in = unit(DROP_IN)?;
+    let sets = drop_in.lines().filter_map(|line| line.strip_prefix("CapabilityBoundingSet="));
+    let kept: Vec<String> = sets
+        .flat_map(str::split_whitespace)
+        .map(|name| format!(",+{}", name.trim_start_matches("CAP_").to_lowercase()))
+        .collect();
+    let id = Stage::user("postroad")?.id;
+    let mut server = place.stage.command("setpriv");
+    server.arg(format!("--bounding-set=-all{}", kept.concat()));
+    server.arg("setpriv").args([format!("--reuid={id}"), format!("--regid={id}")]);
+    server.arg("--clear-groups").arg(place.path("postroad-mda"));
+    server.args(["serve", "--config"]).arg(site.config());
+    let mut server = Process::spawn("mda", server, &site.path(""), Ending::Gentle)?;
+    server.until("listened", || listens(site.lmtp))?;
+    Ok(server)
+}
+
+/// systemd.exec(5): each of these has a service that isn't root's gain no privileges, whatever `NoNewPrivileges` says.
+#[test]
+fn the_unit_for_users_of_the_host_takes_back_what_forbids_them() -> Result<()> {
+    const IMPLY: &[&str] = &[
+        "LockPersonality",
+        "MemoryDenyWriteExecute",
+        "NoNewPrivileges",
+        "PrivateDevices",
+        "ProtectClock",
+        "ProtectHostname",
+        "ProtectKernelLogs",
+        "ProtectKernelModules",
+        "ProtectKernelTunables",
+        "RestrictAddressFamilies",
+        "RestrictFileSystems",
+        "RestrictNamespaces",
+        "RestrictRealtime",
+        "RestrictSUIDSGID",
+        "SystemCallArchitectures",
+        "SystemCallFilter",
+        "SystemCallLog",
+        // Beside those: users of the host are nobody there, or have no homes.
+        "PrivateUsers",
+        "ProtectHome",
+        "ProtectSystem",
+    ];
+    let (unit, drop_in) = (unit("postroad-mda.service")?, unit(DROP_IN)?);
+    let set = |text: &str, name: &str| {
+        let mut lines = text.lines().filter_map(|line| line.split_once('='));
+        lines.find(|(found, _)| *found == name).map(|(_, value)| value.to_owned())
+    };
+    for name in IMPLY.iter().filter(|name| set(&unit, name).is_some()) {
+        let taken_back = set(&drop_in, name);
+        let is_it = matches!(taken_back.as_deref(), Some("" | "no" | "full"));
+        assert!(is_it, "{name}: {taken_back:?}");
+    }
+    Ok(())
+}
+
 #[test]
 fn m03_by_lmtp_users_of_the_host_get_letters_as_themselves() -> Result<()> {
     let Some(place) = Place::set_up()? else { return Ok(()) };
     fs::copy(binary("postroad-mda")?, place.path("postroad-mda"))?;
-    place.set_uid("postroad", 0o4750)?;
-    let mda = "host_users = true\n".into();
-    let site = Site::new(&Settings { mda, ..Settings::default() })?;
-    // Nobody is a user of ours.
-    fs::write(site.path("users"), "")?;
-    let agent = Stage::user("postroad")?.id.to_string();
-    run(Command::new("chown").args(["-R", &agent]).arg(site.path("")))?;
-    let program = place.path("postroad-mda").display().to_string();
-    let mut server = place.stage.command_as("postroad", &program)?;
-    server.args(["serve", "--config"]).arg(site.config());
-    let mut server = Process::spawn("mda", server, &site.path(""), Ending::Gentle)?;
-    server.until("listened", || listens(site.lmtp))?;
+    let site = site(&place, "")?;
+    let server = serve(&place, &site)?;
 
     let mut client = smtp::Client::connect(site.lmtp)?;
     client.expect("LHLO client.test", 250)?;
@@ -299,5 +370,92 @@ fn m03_by_lmtp_users_of_the_host_get_letters_as_themselves() -> Result<()> {
     let id = Stage::user("alice")?.id;
     let file = fs::read_dir(maildir("alice").join("new"))?.next().context("no file")??;
     assert_eq!(file.metadata()?.uid(), id);
+    // Each letter's way is told, also of who didn't get it; a moment later than the client is.
+    let told = [
+        "alice+lists@our.test: filed as the user alice of the host",
+        "bob@our.test: not filed as the user bob of the host: 451 4.3.0 ",
+    ];
+    let is_told = || trace(&site).is_ok_and(|trace| told.iter().all(|text| trace.contains(text)));
+    until("the traces", is_told).with_context(|| trace(&site).unwrap_or_default())?;
+    Ok(())
+}
+
+/// What `postroad trace` reads.
+fn trace(site: &Site) -> Result<String> {
+    let files = fs::read_dir(site.path("trace"))?;
+    files.map(|file| Ok(fs::read_to_string(file?.path())?)).collect()
+}
+
+#[test]
+fn m03_aliases_lead_to_users_of_the_host_beside_ours() -> Result<()> {
+    let Some(place) = Place::set_up()? else { return Ok(()) };
+    fs::copy(binary("postroad-mda")?, place.path("postroad-mda"))?;
+    let site = site(&place, "bob")?;
+    let server = serve(&place, &site)?;
+    let mut client = smtp::Client::connect(site.lmtp)?;
+    client.expect("LHLO client.test", 250)?;
+    client.expect("MAIL FROM:<anna@client.test>", 250)?;
+    client.expect("RCPT TO:<lonely@our.test>", 550)?;
+    client.expect("RCPT TO:<some@our.test>", 550)?;
+    client.expect("RCPT TO:<mixed@our.test>", 250)?;
+    client.expect("DATA", 354)?;
+    client.send(b"Subject: to both\r\n\r\nhello\r\n.\r\n")?;
+    let reply = client.reply()?;
+    assert_eq!(reply.code, 250, "{reply:?} {}", server.log());
+    let alice = place.stage.path("home/alice/Maildir");
+    assert_eq!((new_mail(&alice)?.len(), site.new_mail("bob")?.len()), (1, 1));
+
+    // No reply says that she alone refuses it, and "later" of hers is later for both.
+    let rules =
+        place.stage.write("home/alice/.postroad.sieve", "require \"reject\"; reject \"No.\";")?;
+    place.stage.own(&rules, "alice")?;
+    let mut send = |code| -> Result<()> {
+        client.expect("MAIL FROM:<anna@client.test>", 250)?;
+        client.expect("RCPT TO:<mixed@our.test>", 250)?;
+        client.expect("DATA", 354)?;
+        client.send(b"Subject: to both\r\n\r\nagain\r\n.\r\n")?;
+        let reply = client.reply()?;
+        assert_eq!(reply.code, code, "{reply:?} {}", server.log());
+        Ok(())
+    };
+    send(250)?;
+    assert_eq!((new_mail(&alice)?.len(), site.new_mail("bob")?.len()), (2, 2));
+    fs::set_permissions(place.stage.path("home/alice"), Permissions::from_mode(0o1755))?;
+    send(451)?;
+    assert_eq!((new_mail(&alice)?.len(), site.new_mail("bob")?.len()), (2, 2));
+    Ok(())
+}
+
+/// One reply speaks for all who are behind an address: it may say that nobody has the letter only where that is so.
+#[test]
+fn m03_what_one_user_of_the_host_has_is_not_refused_for_another() -> Result<()> {
+    const QUEUED: &str = "Received: from x by y id ABC;\r\n\tthe other day\r\n";
+    let Some(place) = Place::set_up()? else { return Ok(()) };
+    fs::copy(binary("postroad-mda")?, place.path("postroad-mda"))?;
+    let site = site(&place, "")?;
+    let server = serve(&place, &site)?;
+    let mut client = smtp::Client::connect(site.lmtp)?;
+    client.expect("LHLO client.test", 250)?;
+    // The alias leads to Bob first.
+    for (refuses, header, code, bob_has_it) in
+        [("bob", QUEUED, 550, false), ("alice", QUEUED, 451, true), ("alice", "", 550, true)]
+    {
+        let agent = format!(
+            "#!/bin/sh\n[ $USER = {refuses} ] && echo '5.7.1 No.' >&2 && exit 77\ncat > ~/letter\n"
+        );
+        // The server goes on as what it is.
+        fs::remove_file(place.path("postroad-mda"))?;
+        fs::write(place.path("postroad-mda"), agent)?;
+        place.mode("postroad-mda", 0o755)?;
+        client.expect("MAIL FROM:<anna@client.test>", 250)?;
+        client.expect("RCPT TO:<mixed@our.test>", 250)?;
+        client.expect("DATA", 354)?;
+        client.send(format!("{header}Subject: to both\r\n\r\nhello\r\n.\r\n").as_bytes())?;
+        let reply = client.reply()?;
+        assert_eq!(reply.code, code, "{refuses} {header} {reply:?} {}", server.log());
+        let letter = |user| place.stage.path(&format!("home/{user}/letter"));
+        assert!(!letter("alice").exists(), "{refuses}");
+        assert_eq!(fs::remove_file(letter("bob")).is_ok(), bob_has_it, "{refuses}");
+    }
     Ok(())
 }

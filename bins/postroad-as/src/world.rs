@@ -12,9 +12,9 @@ use rustix::process::{Resource, Rlimit};
 /// What programs find others by.
 const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
-/// What transfer agents say of the letter.
-const ENVELOPE: [&str; 6] =
-    ["SENDER", "RECIPIENT", "ORIGINAL_RECIPIENT", "EXTENSION", "LOCAL", "DOMAIN"];
+/// What transfer agents say of the letter, and our LMTP server: whether one reply speaks for others, too.
+const ENVELOPE: [&str; 7] =
+    ["SENDER", "RECIPIENT", "ORIGINAL_RECIPIENT", "EXTENSION", "LOCAL", "DOMAIN", "ONE_OF_SEVERAL"];
 
 /// All that is in the agent's environment.
 pub(crate) fn environment(user: &HostUser) -> Vec<(&'static str, OsString)> {

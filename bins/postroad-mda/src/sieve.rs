@@ -1,9 +1,10 @@
 //! `postroad-mda sieve`: what a user's rules are, and what they would do.
 
 use std::error::Error as _;
-use std::io::{IsTerminal as _, Write as _};
+use std::io::{IsTerminal as _, StdoutLock, Write as _};
 use std::path::Path;
 
+use indicatif::{ProgressBar, ProgressStyle};
 use postroad_mda::oneshot::{self, Environment, Mode, Refilter};
 use postroad_mda::rules::all::{self, Finding};
 use postroad_mda::rules::tools::{self, Formatted, TestEnvelope, ToolError};
@@ -71,7 +72,10 @@ pub(crate) fn refilter(again: Again) -> u8 {
     let mode = if apply { Mode::Apply } else { Mode::Preview };
     let wanted = Refilter { config, user, folders, script, mode };
     let environment = Environment::read(|name| std::env::var(name).ok());
-    match oneshot::refilter(&wanted, &environment, &mut std::io::stdout().lock()) {
+    let mut shown = Shown::new();
+    let refiltered = oneshot::refilter(&wanted, &environment, &mut shown);
+    shown.counter.finish_and_clear();
+    match refiltered {
         Ok(count) => {
             let done = match wanted.mode {
                 Mode::Apply => "changed",
@@ -89,5 +93,33 @@ pub(crate) fn refilter(again: Again) -> u8 {
             let _ = writeln!(std::io::stderr(), "{verdict}");
             2
         }
+    }
+}
+
+/// A line for each letter on standard output, and below them, where standard error is a terminal, how many are done.
+struct Shown {
+    counter: ProgressBar,
+    out: StdoutLock<'static>,
+}
+
+impl Shown {
+    fn new() -> Self {
+        let counter = ProgressBar::new(0);
+        if let Ok(style) = ProgressStyle::with_template("{pos} of {len} letters (about {eta} left)")
+        {
+            counter.set_style(style);
+        }
+        Self { counter, out: std::io::stdout().lock() }
+    }
+}
+
+impl oneshot::Listener for Shown {
+    fn expects(&mut self, letters: usize) {
+        self.counter.set_length(letters as u64);
+    }
+
+    fn hears(&mut self, line: &str) -> std::io::Result<()> {
+        self.counter.inc(1);
+        self.counter.suspend(|| writeln!(self.out, "{line}"))
     }
 }

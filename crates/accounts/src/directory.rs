@@ -86,8 +86,8 @@ impl Directory {
             return Resolution::NotLocal;
         }
         match self.find(&address.local_part, &address.domain) {
-            Found::Alias(alias) | Found::CatchAll(alias) => {
-                let addresses = graph::expand(self, &self.aliases, alias, address);
+            Found::Alias(_) | Found::CatchAll(_) => {
+                let addresses = self.alias(address).unwrap_or_default();
                 // A sender is told at once when nobody at all would get it.
                 match addresses.iter().any(|address| self.has_recipient(address)) {
                     true => Resolution::Alias(addresses),
@@ -99,6 +99,17 @@ impl Directory {
             }
             Found::FirstUser(user) => Resolution::Mailbox { user: user.clone(), detail: None },
             Found::Nobody => Resolution::Unknown,
+        }
+    }
+
+    /// Where the alias that `address` is leads, whether anybody is there or not; `None` where it is none.
+    pub fn alias(&self, address: &Address) -> Option<Vec<Address>> {
+        let domain = self.own_domain(&address.domain)?;
+        match self.find(&address.local_part, domain) {
+            Found::Alias(alias) | Found::CatchAll(alias) => {
+                Some(graph::expand(self, &self.aliases, alias, address))
+            }
+            Found::User { .. } | Found::FirstUser(_) | Found::Nobody => None,
         }
     }
 

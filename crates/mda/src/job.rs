@@ -241,6 +241,11 @@ impl Job {
         !self.sendings.is_empty() || !self.pipes.is_empty()
     }
 
+    /// Notes that somebody has it whose mailbox isn't ours.
+    pub(crate) fn note_filed_elsewhere(&mut self) {
+        self.goes = Goes::Filed;
+    }
+
     /// Gives to programs what they are to have. What they never take is filed with the rest.
     pub(crate) fn pipe(&mut self, rules: &Rules) -> Result<(), ProgramTrouble> {
         let deadline = rules.programs_end_by();

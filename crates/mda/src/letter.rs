@@ -14,6 +14,7 @@ use std::time::SystemTime;
 use memchr::{memchr, memmem};
 use postroad_protocol::address::{Address, ReversePath};
 use postroad_protocol::{header, limits, trace_fields};
+use postroad_store::{Draft, StoreError};
 
 /// Octets of a queue id that we believe to be one.
 const QUEUE_ID_OCTETS_MAX: usize = 64;
@@ -87,6 +88,20 @@ impl Header {
         }
         header.keep(run..message.len());
         header
+    }
+
+    /// What is kept of the octets that it was read from.
+    pub fn kept_of<'a>(&'a self, start: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
+        self.kept.iter().filter_map(|run| start.get(run.clone()))
+    }
+
+    /// Begins a letter's file: what we put on top, and what is kept of the octets that this was read from.
+    ///
+    /// # Errors
+    /// What the disk said.
+    pub fn begin(&self, draft: &mut Draft, on_top: &[u8], start: &[u8]) -> Result<(), StoreError> {
+        draft.write(on_top)?;
+        self.kept_of(start).try_for_each(|run| draft.write(run))
     }
 
     /// Whether it has been where it is going, or anywhere too often (RFC 5321 §6.3).

@@ -5,6 +5,7 @@
 //! | one letter on standard input, as procmail is called | [`oneshot`] |
 //! | the LMTP server (RFC 2033) | [`lmtp`] |
 //! | what is put on top of a letter, what is taken out, loops | [`letter`] |
+//! | line ends of what leaves us | `line_ends` |
 //! | what is left to do when all is prepared, and its order | `job` |
 //! | letters that come again after a lost reply | `repeat` |
 //! | whose mailbox is where | [`mailbox`] |
@@ -32,6 +33,7 @@ pub mod fuzz;
 mod job;
 pub mod letter;
 pub mod limits;
+mod line_ends;
 pub mod lmtp;
 pub mod mailbox;
 mod notice;

@@ -82,6 +82,11 @@ pub(crate) fn not_filed_by_user(exit: Option<i32>, said: &str, utf8: Utf8) -> Re
     }
 }
 
+/// One of several users refuses it for good, but others have it by now.
+pub(crate) fn not_filed_by_all() -> Reply {
+    Reply::new(451, (4, 2, 0), "Not filed by all who are behind the address, try again later")
+}
+
 /// The recipient's rules can't be followed as they stand there.
 pub(crate) fn rules_unusable() -> Reply {
     Reply::new(451, (4, 3, 5), "The recipient's rules are not in order, try again later")

@@ -61,9 +61,8 @@ impl Letter {
         }
         let octets = match (self.header.kept.as_slice(), &self.rest) {
             ([run], None) => self.start.slice(run.clone()),
-            (runs, rest) => {
-                let runs = runs.iter().filter_map(|run| self.start.get(run.clone()));
-                let mut octets = runs.collect::<Vec<_>>().concat();
+            (_, rest) => {
+                let mut octets = self.header.kept_of(&self.start).collect::<Vec<_>>().concat();
                 if let Some(rest) = rest {
                     rest.read(|block| {
                         octets.extend_from_slice(block);

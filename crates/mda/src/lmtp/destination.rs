@@ -4,10 +4,11 @@ use std::time::Instant;
 
 use postroad_accounts::{Directory, Resolution, UserName};
 use postroad_protocol::address::{Address, ForwardPath, LocalPart};
-use postroad_protocol::envelope::Recipient;
+use postroad_protocol::envelope::Recipient as Rcpt;
 use postroad_protocol::reply::Reply;
 
 use super::Shared;
+use crate::rules::Recipient;
 use crate::{events, mailbox, replies};
 
 /// Where one recipient's letter goes.
@@ -15,28 +16,20 @@ use crate::{events, mailbox, replies};
 pub(super) struct Destination {
     /// What `Delivered-To` says.
     pub(super) address: Address,
-    pub(super) whose: Whose,
+    /// The user of ours, or those behind an alias that nobody has expanded before us.
+    pub(super) users: Vec<UserName>,
+    /// The same of the host, if there are any of these names.
+    pub(super) host_users: Vec<HostUserName>,
     /// What each RCPT that named it has asked for.
-    pub(super) rcpts: Vec<Recipient>,
+    pub(super) rcpts: Vec<Rcpt>,
 }
 
-/// Whose mailboxes.
+/// Who may be a user of the host.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Whose {
-    /// One user's of ours, or of those behind an alias that nobody has expanded before us.
-    Ours(Vec<UserName>),
-    /// A user's of the host, if there is one of that name; what stood behind the separator.
-    Host { name: String, detail: Option<String> },
-}
-
-impl Destination {
-    /// The users of ours behind it.
-    pub(super) fn users(&self) -> &[UserName] {
-        match &self.whose {
-            Whose::Ours(users) => users,
-            Whose::Host { .. } => &[],
-        }
-    }
+pub(super) struct HostUserName {
+    pub(super) name: String,
+    /// What stood behind the separator.
+    pub(super) detail: Option<String>,
 }
 
 impl Destination {
@@ -48,26 +41,77 @@ impl Destination {
             ForwardPath::Postmaster => postmaster(shared).ok_or_else(replies::unknown_user)?,
         };
         let directory = shared.accounts.directory();
-        let whose = match users(&directory, &address) {
-            Ok(users) => Whose::Ours(users),
-            Err(Nobody::Unknown) if shared.config.mda.host_users => {
-                let (name, detail) = directory.split_detail(address.local_part.as_str());
-                Whose::Host { name: name.to_owned(), detail: detail.map(str::to_owned) }
+        let (users, host_users, rcpts) = (Vec::new(), Vec::new(), Vec::new());
+        let mut found = Self { address, users, host_users, rcpts };
+        // Our transfer agent has expanded aliases: what it names is a mailbox, whatever aliases say.
+        if let Some((user, _)) = directory.mailbox(&found.address) {
+            found.users.push(user.clone());
+            return Ok(found);
+        }
+        let members = match directory.resolve(&found.address) {
+            Resolution::Mailbox { user, .. } => {
+                found.users.push(user);
+                return Ok(found);
             }
-            Err(Nobody::Unknown) => return Err(replies::unknown_to(&directory)),
-            Err(Nobody::For(reply)) => return Err(reply),
+            Resolution::Alias(members) => members,
+            // It may be one to users of the host alone, or the name of one.
+            Resolution::Unknown if shared.config.mda.host_users => {
+                directory.alias(&found.address).unwrap_or_else(|| vec![found.address.clone()])
+            }
+            Resolution::Unknown => return Err(replies::unknown_to(&directory)),
+            Resolution::NotLocal => return Err(replies::not_our_domain()),
         };
-        Ok(Self { address, whose, rcpts: Vec::new() })
+        members.iter().try_for_each(|member| found.add(shared, &directory, member))?;
+        match found.users.is_empty() && found.host_users.is_empty() {
+            true => Err(replies::unknown_user()),
+            false => Ok(found),
+        }
     }
 
     /// Whether one letter serves both.
     pub(super) fn is(&self, other: &Self) -> bool {
-        (&self.address, &self.whose) == (&other.address, &other.whose)
+        self.address == other.address
+            && self.users == other.users
+            && self.host_users == other.host_users
+    }
+
+    /// Whoever is named twice gets it once.
+    fn add(
+        &mut self,
+        shared: &Shared,
+        directory: &Directory,
+        member: &Address,
+    ) -> Result<(), Reply> {
+        if let Some((user, _)) = directory.mailbox(member) {
+            if !self.users.contains(user) {
+                self.users.push(user.clone());
+            }
+            return Ok(());
+        }
+        if !shared.config.mda.host_users || !directory.is_local(&member.domain) {
+            return Err(replies::misconfigured(
+                "An alias that leads elsewhere is the transfer agent's to expand",
+            ));
+        }
+        let (name, detail) = directory.split_detail(member.local_part.as_str());
+        if !self.host_users.iter().any(|user| user.name == name) {
+            let detail = detail.map(str::to_owned);
+            self.host_users.push(HostUserName { name: name.to_owned(), detail });
+        }
+        Ok(())
+    }
+
+    /// How many get it.
+    pub(super) fn recipient(&self) -> Recipient {
+        match self.users.len() + self.host_users.len() {
+            0 | 1 => Recipient::Alone,
+            _ => Recipient::OneOfSeveral,
+        }
     }
 
     /// Remembers that its mailboxes hang.
     pub(super) fn put_off(&self, shared: &Shared) {
-        for user in self.users() {
+        for user in &self.users {
             let mailbox = mailbox::of_user(&shared.config.mda, user);
             events::hanging(mailbox.inbox_file().unwrap_or(mailbox.root()));
             shared.hanging.hung(mailbox.root(), Instant::now());
@@ -78,37 +122,4 @@ impl Destination {
 fn postmaster(shared: &Shared) -> Option<Address> {
     let domain = shared.config.domains.first()?.clone();
     Some(Address { local_part: LocalPart::parse("postmaster").ok()?, domain })
-}
-
-/// Why an address is nobody's of ours.
-enum Nobody {
-    Unknown,
-    For(Reply),
-}
-
-fn users(directory: &Directory, address: &Address) -> Result<Vec<UserName>, Nobody> {
-    // Our transfer agent has expanded aliases: what it names is a mailbox, whatever aliases say.
-    if let Some((user, _)) = directory.mailbox(address) {
-        return Ok(vec![user.clone()]);
-    }
-    match directory.resolve(address) {
-        Resolution::Mailbox { user, .. } => Ok(vec![user]),
-        Resolution::Alias(addresses) => {
-            let mut users = Vec::with_capacity(addresses.len());
-            for address in &addresses {
-                let (user, _) = directory.mailbox(address).ok_or_else(|| {
-                    Nobody::For(replies::misconfigured(
-                        "An alias that leads elsewhere is the transfer agent's to expand",
-                    ))
-                })?;
-                // Whoever is named twice gets it once.
-                if !users.contains(user) {
-                    users.push(user.clone());
-                }
-            }
-            Ok(users)
-        }
-        Resolution::Unknown => Err(Nobody::Unknown),
-        Resolution::NotLocal => Err(Nobody::For(replies::not_our_domain())),
-    }
 }

@@ -9,19 +9,19 @@ use std::time::{Instant, SystemTime};
 use postroad_accounts::UserName;
 use postroad_observe::trace::Event;
 use postroad_protocol::dsn::Action;
-use postroad_protocol::reply::Reply;
+use postroad_protocol::reply::{Reply, Severity};
 use postroad_protocol::trace_fields::From;
 use postroad_store::{Draft, Maildir, StoreError};
 
 use super::Shared;
 use super::delivery::{Letter, Progress, Teller};
-use super::destination::{Destination, Whose};
+use super::destination::Destination;
 use super::host_users;
 use crate::asked::Asked;
 use crate::job::{Finished, Job, KnownAgain, NotBegun, Wanted};
 use crate::letter::{Came, OnTop};
 use crate::quota::Account;
-use crate::rules::{Busy, Mailbox, NotPrepared, Parcel, Prepared, ProgramTrouble, Recipient};
+use crate::rules::{Busy, Mailbox, NotPrepared, Parcel, Prepared, ProgramTrouble};
 use crate::{events, mailbox, replies};
 
 /// Files one recipient's letter.
@@ -43,6 +43,12 @@ fn file_or_refuse(
     if letter.header.is_looping(&to.address) {
         return Err(replies::looping());
     }
+    let report = Report {
+        shared: Arc::clone(shared),
+        letter: Arc::clone(letter),
+        to,
+        teller: Arc::clone(teller),
+    };
     // Rules that wait for a program aren't a mailbox that hangs. Who waits for us may have given up.
     let watch = |busy| {
         let step = match busy {
@@ -51,19 +57,19 @@ fn file_or_refuse(
         };
         teller.say(step);
     };
-    if let Whose::Host { name, detail } = &to.whose {
-        watch(Busy::WithProgram);
-        let reply = host_users::file(shared, letter, &to.address, name, detail.as_deref())?;
-        teller.say(Progress::Done(reply, Some(Action::Delivered)));
-        return Ok(());
-    }
-    let job = begin(shared, letter, &to, teller, &watch)?;
-    let report = Report {
-        shared: Arc::clone(shared),
-        letter: Arc::clone(letter),
-        to,
-        teller: Arc::clone(teller),
+    // Before users of the host file it for good: a mailbox that is full says so here.
+    let job = match report.to.users.is_empty() {
+        true => None,
+        false => Some(begin(shared, letter, &report.to, teller, &watch)?),
     };
+    by_host_users(&report)?;
+    let Some(mut job) = job else {
+        teller.say(Progress::Done(replies::filed_by_user(), Some(Action::Delivered)));
+        return Ok(());
+    };
+    if !report.to.host_users.is_empty() {
+        job.note_filed_elsewhere();
+    }
     // The reply "later" is out already: what is written is forgotten, or the letter would come twice.
     if !report.say(Progress::Written) {
         return Ok(());
@@ -71,6 +77,37 @@ fn file_or_refuse(
     let Some(job) = send(&report, job)? else { return Ok(()) };
     let Some(job) = lock(&report, job)? else { return Ok(()) };
     job.deliver(move |finished| report.finished(finished));
+    Ok(())
+}
+
+/// Has the users of the host file it. One reply speaks for all who are behind an address: as where all of them are users
+/// of ours, all have the letter or none, and the first who doesn't take it ends it.
+///
+/// But each of these files it for good. Once one has it, that another refuses it isn't the whole truth, and the sender would
+/// send all of it again: it is "later", and who has it knows it again. Where it can't be known again each try would file
+/// one more, so there the refusal is the reply.
+fn by_host_users(report: &Report) -> Result<(), Reply> {
+    let Report { shared, letter, to, .. } = report;
+    let mut is_with_some = false;
+    for user in &to.host_users {
+        if !report.say(Progress::Leaving) {
+            // Nobody hears it.
+            return Err(replies::hanging());
+        }
+        let filed = host_users::file(shared, letter, to, user);
+        let what = match &filed {
+            Ok(()) => format!("filed as the user {} of the host", user.name),
+            Err(reply) => format!("not filed as the user {} of the host: {reply}", user.name),
+        };
+        report.note([events::ruled_record(&to.address, &what)]);
+        filed.map_err(|reply| match reply.severity() {
+            Severity::Permanent if is_with_some && letter.key(&to.address).is_some() => {
+                replies::not_filed_by_all()
+            }
+            _ => reply,
+        })?;
+        is_with_some = true;
+    }
     Ok(())
 }
 
@@ -82,12 +119,8 @@ fn begin(
     teller: &Teller,
     watch: &dyn Fn(Busy),
 ) -> Result<Job, Reply> {
-    // An alias leads to somebody.
-    if to.users().is_empty() {
-        return Err(replies::unknown_user());
-    }
     let of_user = |user| mailbox::of_user(&shared.config.mda, user);
-    let maildirs: Vec<Maildir> = to.users().iter().map(of_user).collect();
+    let maildirs: Vec<Maildir> = to.users.iter().map(of_user).collect();
     let visits =
         maildirs.iter().map(|maildir| shared.hanging.visit(maildir.root(), Instant::now()));
     let _visits = visits.collect::<Option<Vec<_>>>().ok_or_else(replies::hanging)?;
@@ -96,7 +129,7 @@ fn begin(
         maildirs.collect::<Result<Vec<_>, _>>().map_err(|error| not_filed(to, &error))?;
     let directory = shared.accounts.directory();
     let mut wanted: Vec<Wanted<'_>> = Vec::with_capacity(maildirs.len());
-    for (user, maildir) in to.users().iter().zip(&maildirs) {
+    for (user, maildir) in to.users.iter().zip(&maildirs) {
         // An operator's links may have several users share one: it gets the letter once, by the first one's rules.
         if wanted.iter().any(|other| other.inbox == *maildir) {
             continue;
@@ -154,10 +187,7 @@ fn prepare(
                 return_path: &letter.return_path,
                 to: &to.address,
                 user: user.as_str(),
-                recipient: match to.users().len() {
-                    1 => Recipient::Alone,
-                    _ => Recipient::OneOfSeveral,
-                },
+                recipient: to.recipient(),
                 came: came(letter),
                 utf8: letter.utf8,
                 asked: Asked { rcpts: &to.rcpts, ret: letter.ret, envid: letter.envid.as_deref() },
@@ -302,10 +332,7 @@ fn write(
         at: SystemTime::now(),
     };
     let on_top = on_top.encode(letter.header.shape);
-    draft.write(&on_top)?;
-    for run in &letter.header.kept {
-        draft.write(letter.start.get(run.clone()).unwrap_or_default())?;
-    }
+    letter.header.begin(&mut draft, &on_top, &letter.start)?;
     if let Some(rest) = &letter.rest {
         rest.read(|block| draft.write(block))?;
     }

@@ -11,13 +11,15 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use postroad_host::HostUser;
-use postroad_protocol::address::Address;
 use postroad_protocol::reply::Reply;
 use tokio::time::timeout;
 
 use super::Shared;
 use super::delivery::Letter;
-use crate::programs::{self, How, Job, Output, Permit, Program, with_lf};
+use super::destination::{Destination, HostUserName};
+use crate::line_ends::with_lf;
+use crate::programs::{self, How, Job, Output, Permit, Program};
+use crate::rules::Recipient;
 use crate::{events, limits, replies};
 
 const PROGRAM: &str = "postroad-as";
@@ -43,10 +45,14 @@ pub(super) async fn ask(shared: &Arc<Shared>, name: &str) -> Result<(), Reply> {
 pub(super) fn file(
     shared: &Shared,
     letter: &Letter,
-    to: &Address,
-    name: &str,
-    detail: Option<&str>,
-) -> Result<Reply, Reply> {
+    to: &Destination,
+    HostUserName { name, detail }: &HostUserName,
+) -> Result<(), Reply> {
+    let is_shared = match to.recipient() {
+        Recipient::Alone => "",
+        Recipient::OneOfSeveral => "yes",
+    };
+    let to = &to.address;
     let later = |why: &dyn std::fmt::Display| {
         events::not_filed_by_user(to, name, why);
         replies::not_filed_by_user(None, "", letter.utf8)
@@ -62,7 +68,8 @@ pub(super) fn file(
         ("RECIPIENT", &recipient),
         ("LOCAL", to.local_part.as_str()),
         ("DOMAIN", &domain),
-        ("EXTENSION", detail.unwrap_or_default()),
+        ("EXTENSION", detail.as_deref().unwrap_or_default()),
+        ("ONE_OF_SEVERAL", is_shared),
     ];
     let job = Job {
         program: &Program::at(&program),
@@ -75,7 +82,7 @@ pub(super) fn file(
     };
     let ended = programs::run(&job).map_err(|error| later(&error))?;
     let exit = match ended.how {
-        How::Exited(0) => return Ok(replies::filed_by_user()),
+        How::Exited(0) => return Ok(()),
         How::Exited(code) => Some(code),
         How::Signal(_) | How::TooLong | How::TooMuch | How::NotStarted(_) => None,
     };

@@ -14,7 +14,7 @@ use postroad_store::Usage;
 use tokio::time::timeout;
 
 use super::Shared;
-use super::destination::{Destination, Whose};
+use super::destination::Destination;
 use super::host_users;
 use crate::quota::{Account, Known};
 use crate::rules::Mailbox;
@@ -26,11 +26,11 @@ pub(super) async fn ask(
     to: &Destination,
     size: Option<u64>,
 ) -> Result<(), Reply> {
-    if let Whose::Host { name, .. } = &to.whose {
-        return host_users::ask(shared, name).await;
+    for user in &to.host_users {
+        host_users::ask(shared, &user.name).await?;
     }
     let adding = Usage { octets: size.unwrap_or(0), letters: 1 };
-    for user in to.users() {
+    for user in &to.users {
         let maildir = mailbox::of_user(&shared.config.mda, user);
         // What is in a mailbox file isn't counted.
         if maildir.inbox_file().is_some() {

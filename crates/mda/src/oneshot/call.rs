@@ -8,6 +8,7 @@ use postroad_protocol::address::ReversePath;
 use super::personality::LeftBehind;
 use crate::letter::{self, Header, Shape};
 use crate::mailbox::MissingMailbox;
+use crate::rules::Recipient;
 
 /// What the flags came to, whoever's they were.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -102,6 +103,8 @@ pub struct Environment {
     pub domain: Option<String>,
     /// `EXTENSION`, or `EXT`.
     pub extension: Option<String>,
+    /// `ONE_OF_SEVERAL`: how this ends is the reply for others, too, who get the same letter.
+    pub one_of_several: Option<String>,
 }
 
 impl Environment {
@@ -125,6 +128,15 @@ impl Environment {
             local: first(&["LOCAL"]),
             domain: first(&["DOMAIN", "HOST"]),
             extension: first(&["EXTENSION", "EXT"]),
+            one_of_several: first(&["ONE_OF_SEVERAL"]),
+        }
+    }
+
+    /// Whether how this ends is the reply for this recipient alone.
+    pub(super) fn speaks_for(&self) -> Recipient {
+        match self.one_of_several {
+            None => Recipient::Alone,
+            Some(_) => Recipient::OneOfSeveral,
         }
     }
 }

@@ -45,6 +45,7 @@ pub(super) struct Delivery<'a> {
     /// [`Call::aim`](super::Call).
     pub(super) aim: String,
     pub(super) repeated: Repeated,
+    pub(super) speaks_for: rules::Recipient,
     pub(super) clock: &'a Clock,
 }
 
@@ -97,10 +98,8 @@ impl Delivery<'_> {
         reading: &mut Option<Reading>,
     ) -> Result<Prepared, Reply> {
         let mut draft = self.courier.begin(&self.maildir).map_err(not_filed)?;
-        draft.write(&self.on_top(&draft).encode(self.header.shape)).map_err(not_filed)?;
-        for run in &self.header.kept {
-            draft.write(start.get(run.clone()).unwrap_or_default()).map_err(not_filed)?;
-        }
+        let on_top = self.on_top(&draft).encode(self.header.shape);
+        self.header.begin(&mut draft, &on_top, start).map_err(not_filed)?;
         while let Some(block) = input.block()? {
             reading.iter_mut().for_each(|reading| reading.push(block));
             draft.write(block).map_err(not_filed)?;
@@ -116,8 +115,7 @@ impl Delivery<'_> {
         mut input: Input<impl Read>,
         reading: &mut Option<Reading>,
     ) -> Result<Prepared, Reply> {
-        let runs = self.header.kept.iter().filter_map(|run| start.get(run.clone()));
-        let mut message = runs.collect::<Vec<_>>().concat();
+        let mut message = self.header.kept_of(start).collect::<Vec<_>>().concat();
         while let Some(block) = input.block()? {
             reading.iter_mut().for_each(|reading| reading.push(block));
             message.extend_from_slice(block);
@@ -128,7 +126,7 @@ impl Delivery<'_> {
             return_path: &self.return_path,
             to,
             user: &self.recipient.user,
-            recipient: rules::Recipient::Alone,
+            recipient: self.speaks_for,
             came: Came::Piped { uid: self.uid },
             utf8: Utf8::Ascii,
             asked: Asked::default(),

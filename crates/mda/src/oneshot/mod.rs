@@ -46,7 +46,7 @@ use delivery::Delivery;
 pub(crate) use input::Input;
 pub use personality::{LeftBehind, Personality};
 use recipient::{Recipient, SettingsFrom};
-pub use refilter::{Mode, Refilter, Refiltered, refilter};
+pub use refilter::{Listener, Mode, Refilter, Refiltered, refilter};
 pub use second_process::by_second_process;
 pub use several::{Ended, for_each};
 use signals::Signals;
@@ -221,6 +221,7 @@ fn file(
         settings,
         header,
         aim: call.aim(),
+        speaks_for: environment.speaks_for(),
         repeated: call.repeated,
         clock,
     };
@@ -241,18 +242,22 @@ fn confine(
     if recipient.maildir.inbox_file().is_some() {
         return Confined::No(Why::MailboxFile);
     }
-    let traces = (settings == SettingsFrom::File).then(|| confine::traces(config));
-    let mailbox = confine::existing(recipient.maildir.root());
+    let mut ground = ground(recipient);
+    ground.written.extend((settings == SettingsFrom::File).then(|| confine::traces(config)));
+    ground.confine()
+}
+
+/// The mailbox and its rules.
+fn ground(recipient: &Recipient) -> Ground {
     // Where they are links, what they lead to is read.
     let targets = recipient.scripts.iter().filter_map(|script| script.canonicalize().ok());
     let scripts: Vec<PathBuf> = recipient.scripts.iter().cloned().chain(targets).collect();
     let folders = scripts.iter().filter_map(|script| script.parent());
-    let ground = Ground {
-        written: traces.into_iter().chain([mailbox]).collect(),
+    Ground {
+        written: vec![confine::existing(recipient.maildir.root())],
         read: folders.map(Path::to_owned).collect(),
         ..Ground::default()
-    };
-    ground.confine()
+    }
 }
 
 /// Where the letter is.

@@ -1,6 +1,6 @@
 //! `postroad-mda refilter`: a user's rules over letters that are filed already.
 
-use std::io::Write;
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -11,9 +11,9 @@ use postroad_protocol::envelope::Utf8;
 use postroad_protocol::reply::Reply;
 use postroad_store::{Courier, FolderName, Maildir, Stored};
 
-use super::{Call, Environment, Verdict, recipient, settings};
+use super::{Call, Environment, Verdict, ground, recipient, settings};
 use crate::asked::Asked;
-use crate::events::Chain;
+use crate::events::{self, Chain};
 use crate::letter::{Came, Header};
 use crate::replies;
 use crate::rules::{self, Mailbox, Parcel, Rules, UserScript, refilter};
@@ -54,27 +54,41 @@ pub struct Refiltered {
     pub failed: usize,
 }
 
-/// Runs the rules over letters, and says of each on `out` what becomes of it, a line each.
+/// Who hears what is done.
+pub trait Listener {
+    /// So many letters will be looked at.
+    fn expects(&mut self, letters: usize);
+
+    /// What becomes of the next one, in a line.
+    ///
+    /// # Errors
+    /// Where that goes nowhere: nothing more is done.
+    fn hears(&mut self, line: &str) -> io::Result<()>;
+}
+
+/// Runs the rules over letters, and says of each what becomes of it.
 ///
 /// # Errors
 /// Where there is no such user, folder or script, or nobody reads what is said.
 pub fn refilter(
     wanted: &Refilter,
     environment: &Environment,
-    out: &mut dyn Write,
+    listener: &mut dyn Listener,
 ) -> Result<Refiltered, Verdict> {
-    run(wanted, environment, out).map_err(Verdict::from)
+    run(wanted, environment, listener).map_err(Verdict::from)
 }
 
 fn run(
     wanted: &Refilter,
     environment: &Environment,
-    out: &mut dyn Write,
+    listener: &mut dyn Listener,
 ) -> Result<Refiltered, Reply> {
     let wrong = |text: &str| replies::misconfigured(text);
     let call = Call { user: wanted.user.clone(), rules: wanted.script.clone(), ..Call::default() };
     let (config, settings) = settings(wanted.config.clone())?;
     let recipient = recipient::find(&call, environment, &config, settings)?;
+    // As deliveries are; and nothing is executed here, whatever rules say.
+    events::confined(&ground(&recipient).confine());
     let rules = Rules::of_settings(&config);
     let script = rules
         .script(&recipient.scripts, recipient.maildir.root())
@@ -95,27 +109,37 @@ fn run(
         octets_max: config.mda.message_size_max,
         mode: wanted.mode,
     };
+    // Before any is moved: each is looked at once.
+    let folders = folders(&wanted.folders, &inbox)?;
+    let letters = folders.iter().map(|folder| courier.letters(folder));
+    let letters = letters.collect::<Result<Vec<_>, _>>();
+    let letters = letters.map_err(|error| wrong(&Chain(&error).to_string()))?.concat();
+    listener.expects(letters.len());
     let mut count = Refiltered::default();
-    for folder in folders(&wanted.folders, &inbox)? {
-        let letters =
-            courier.letters(&folder).map_err(|error| wrong(&Chain(&error).to_string()))?;
-        for letter in letters {
-            let line = pass.letter(&letter, &mut count);
-            // Whoever delivers here names the files.
-            let path = letter.path().display().to_string();
-            writeln!(out, "{}: {line}", escape(&path))
-                .map_err(|error| wrong(&format!("cannot say what is done: {error}")))?;
-        }
+    for letter in letters {
+        let line = pass.letter(&letter, &mut count);
+        // Whoever delivers here names the files.
+        let path = letter.path().display().to_string();
+        listener
+            .hears(&format!("{}: {line}", escape(&path)))
+            .map_err(|error| wrong(&format!("cannot say what is done: {error}")))?;
     }
     Ok(count)
 }
 
 fn folders(names: &[String], inbox: &Maildir) -> Result<Vec<Maildir>, Reply> {
+    let inbox_itself = || match inbox.inbox_file() {
+        None => Ok(inbox.clone()),
+        Some(file) => Err(replies::misconfigured(&format!(
+            "the inbox is the mailbox file {}, which isn't read: name folders",
+            file.display()
+        ))),
+    };
     if names.is_empty() {
-        return Ok(vec![inbox.clone()]);
+        return Ok(vec![inbox_itself()?]);
     }
     let folder = |name: &String| match name.eq_ignore_ascii_case("INBOX") {
-        true => Ok(inbox.clone()),
+        true => inbox_itself(),
         false => FolderName::from_utf8(name).map(|name| inbox.folder(&name)).map_err(|error| {
             replies::misconfigured(&format!("\"{}\": {error}", name.escape_debug()))
         }),
@@ -163,9 +187,8 @@ impl Pass<'_> {
     fn try_letter(&self, letter: &Stored) -> Result<(String, Changed), String> {
         let message = self.read(letter).map_err(|error| Chain(&error).to_string())?;
         let header = Header::read(&message);
-        let kept = header.kept.iter().filter_map(|run| message.get(run.clone()));
         let parcel = Parcel {
-            message: kept.collect::<Vec<_>>().concat().into(),
+            message: header.kept_of(&message).collect::<Vec<_>>().concat().into(),
             return_path: &header.return_path.clone().unwrap_or(ReversePath::Null),
             to: &self.recipient.address,
             user: &self.recipient.user,
@@ -180,9 +203,9 @@ impl Pass<'_> {
         let mut line = format!("\"{}\" {}", refilter::subject(&message), again.why);
         let Some(spot) = again.spot else { return Ok((line, Changed::No)) };
         if self.mode == Mode::Apply {
-            let left_out = self.rules.refile(letter, spot, self.mailbox);
-            if let Some(text) = left_out.map_err(|error| Chain(&error).to_string())? {
-                line += &format!("; without the keywords {text}");
+            let notes = self.rules.refile(letter, spot, self.mailbox);
+            for note in notes.map_err(|error| Chain(&error).to_string())? {
+                line += &format!("; {note}");
             }
         }
         Ok((line, Changed::Yes))

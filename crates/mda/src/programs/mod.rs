@@ -240,21 +240,6 @@ impl Drop for Permit<'_> {
     }
 }
 
-/// The letter with LF line ends, as programs have them; a CR that stands alone is one, too.
-pub(crate) fn with_lf(octets: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(octets.len());
-    let mut rest = octets;
-    while let Some((line, after)) =
-        memchr::memchr(b'\r', rest).and_then(|at| rest.split_at_checked(at))
-    {
-        out.extend_from_slice(line);
-        out.push(b'\n');
-        rest = after.strip_prefix(b"\r\n").or_else(|| after.get(1..)).unwrap_or_default();
-    }
-    out.extend_from_slice(rest);
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -287,15 +272,6 @@ mod tests {
         let said = b"no\nway \x1b[2J\n".to_vec();
         let ended = Ended { how: How::Exited(1), said, ..Ended::default() };
         assert_eq!(ended.to_string(), r#"exit code 1, saying "no\nway \u{1b}[2J""#);
-    }
-
-    #[test]
-    fn line_ends_for_programs() {
-        for (octets, lf) in
-            [(&b"a\r\nb\nc"[..], &b"a\nb\nc"[..]), (b"\n\r\n\r", b"\n\n\n"), (b"", b"")]
-        {
-            assert_eq!(with_lf(octets), lf);
-        }
     }
 
     #[test]

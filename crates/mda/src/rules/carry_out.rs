@@ -7,7 +7,7 @@ use bytes::Bytes;
 use postroad_protocol::envelope::{Envelope, Notify, Recipient, Utf8};
 use postroad_protocol::reply::Reply;
 use postroad_sieve::{Content, Filing, Memo, Pipe};
-use postroad_store::{Draft, Flags, Maildir, StoreError};
+use postroad_store::{Courier, Draft, Flags, Maildir, StoreError};
 
 use super::plan::{Answer, Place, Plan, PlannedPipe, Sending, Spot, Store};
 use super::programs::{IfNotTaken, Pipes, Piping, arguments as arguments_of};
@@ -118,9 +118,7 @@ fn filed_octets(content: &Content, id: &str, parcel: &Parcel<'_>) -> Vec<u8> {
     let octets = octets(content, parcel);
     let header = Header::read(&octets);
     let mut letter = on_top(id, parcel).encode(header.shape);
-    for run in &header.kept {
-        letter.extend_from_slice(octets.get(run.clone()).unwrap_or_default());
-    }
+    header.kept_of(&octets).for_each(|run| letter.extend_from_slice(run));
     letter
 }
 
@@ -141,38 +139,46 @@ fn write(
     let mut draft = begin(spot, mailbox, notes)?;
     let octets = octets(&content, parcel);
     let header = Header::read(&octets);
-    draft.write(&on_top(draft.id(), parcel).encode(header.shape))?;
-    for run in &header.kept {
-        draft.write(octets.get(run.clone()).unwrap_or_default())?;
-    }
+    let on_top = on_top(draft.id(), parcel).encode(header.shape);
+    header.begin(&mut draft, &on_top, &octets)?;
     Ok(draft)
 }
 
 /// Begins a letter there. No letter waits for a keyword, or for what a folder is for.
 fn begin(spot: Spot, mailbox: Mailbox<'_>, notes: &mut Vec<String>) -> Result<Draft, StoreError> {
-    let Spot { place, flags, made_for } = spot;
-    let Mailbox { courier, .. } = mailbox;
-    let folder = folder(place, mailbox);
-    let made_for = match made_for {
-        Some(attribute) if !courier.exists(&folder)? => Some(attribute),
-        Some(_) | None => None,
-    };
+    let (courier, folder) = (mailbox.courier, mailbox.at(spot.place));
+    let made_for = missing_for(spot.made_for, &folder, courier)?;
     let mut draft = courier.begin(&folder)?;
-    if let Some(attribute) = made_for
-        && let Err(error) = courier.assign_use(&folder, &attribute)
-    {
-        notes.push(format!("it isn't known that the folder is for {attribute}: {}", Chain(&error)));
-    }
-    if let Some(left_out) = draft.set_flags(flags) {
+    assign(made_for, &folder, courier, notes);
+    if let Some(left_out) = draft.set_flags(spot.flags) {
         notes.push(format!("without the keywords {}", Chain(&left_out)));
     }
     Ok(draft)
 }
 
-fn folder(place: Place, mailbox: Mailbox<'_>) -> Maildir {
-    match place {
-        Place::Inbox => mailbox.inbox.clone(),
-        Place::Folder(name) => mailbox.inbox.folder(&name),
+/// What a folder is for that isn't there yet (RFC 8579 §4.1).
+pub(super) fn missing_for(
+    made_for: Option<String>,
+    folder: &Maildir,
+    courier: &Courier,
+) -> Result<Option<String>, StoreError> {
+    Ok(match made_for {
+        Some(attribute) if !courier.exists(folder)? => Some(attribute),
+        Some(_) | None => None,
+    })
+}
+
+/// Says so of it, now that it is made.
+pub(super) fn assign(
+    made_for: Option<String>,
+    folder: &Maildir,
+    courier: &Courier,
+    notes: &mut Vec<String>,
+) {
+    if let Some(attribute) = made_for
+        && let Err(error) = courier.assign_use(folder, &attribute)
+    {
+        notes.push(format!("it isn't known that the folder is for {attribute}: {}", Chain(&error)));
     }
 }
 
@@ -183,9 +189,7 @@ fn compose(sending: Sending, goes: Goes, parcel: &Parcel<'_>, mailbox: Mailbox<'
     let header = Header::read(&octets);
     let id = mailbox.courier.unique_name();
     let mut letter = on_top(&id, parcel).encode_to_send(header.shape);
-    for run in &header.kept {
-        letter.extend_from_slice(octets.get(run.clone()).unwrap_or_default());
-    }
+    header.kept_of(&octets).for_each(|run| letter.extend_from_slice(run));
     // Who failed to get it is told to the sender of the letter; a null reverse-path stays null.
     let envelope = parcel.asked.handed_on(parcel.return_path, to, goes);
     outgoing(envelope, parcel.utf8, Kind::Redirect, letter.into())

@@ -8,6 +8,7 @@
 //! | which file is run; scripts kept compiled; scripts that they include | `script` |
 //! | which files are never run | `trust` |
 //! | what a script's decisions come to here: folders, flags, sendings | `plan` |
+//! | a user's mailbox, and what scripts ask of its folders | `folders` |
 //! | writing the drafts, composing what is sent on | `carry_out` |
 //! | what scripts ask to be remembered: absences told of, duplicates | `memory` |
 //! | telling a user that the rules have a mistake, once | `told` |
@@ -32,8 +33,8 @@ use postroad_config::{Config, Filters};
 use postroad_protocol::address::{Address, ReversePath};
 use postroad_protocol::client::Offer;
 use postroad_protocol::envelope::Utf8;
-use postroad_sieve::{Facts, Mailboxes, Memo, Message, Past, Programs};
-use postroad_store::{Annotated, Courier, EntryName, FolderName, Maildir, StoreError};
+use postroad_sieve::{Facts, Memo, Message, Past, Programs};
+use postroad_store::{FolderName, StoreError};
 
 use crate::asked::Asked;
 use crate::letter::Came;
@@ -41,6 +42,7 @@ use crate::submit::{Outgoing, SubmitError, Submitter};
 
 pub mod all;
 mod carry_out;
+mod folders;
 pub mod import;
 mod memory;
 mod plan;
@@ -53,6 +55,8 @@ mod trust;
 mod verdict;
 
 pub(crate) use carry_out::Prepared;
+use folders::Folders;
+pub(crate) use folders::Mailbox;
 use memory::Memory;
 pub(crate) use plan::Recipient;
 use plan::{FolderIs, Ground, Plan};
@@ -101,14 +105,6 @@ pub(crate) enum NotPrepared {
     Store(#[from] StoreError),
     #[error(transparent)]
     Program(#[from] ProgramTrouble),
-}
-
-/// Where a user's letters go.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Mailbox<'a> {
-    pub(crate) courier: &'a Courier,
-    /// Where they go if nothing else is said.
-    pub(crate) inbox: &'a Maildir,
 }
 
 impl Rules {
@@ -266,45 +262,5 @@ impl Rules {
         if let Err(error) = memory::add(memos, mailbox) {
             crate::events::not_remembered(mailbox.inbox.root(), &error);
         }
-    }
-}
-
-/// A user's folders, as scripts ask for them.
-struct Folders<'a>(Mailbox<'a>);
-
-impl Folders<'_> {
-    /// The Maildir of that name, whether it is there or not.
-    fn named(&self, mailbox: &str) -> Option<Maildir> {
-        let inbox = self.0.inbox;
-        match plan::is_inbox(mailbox) {
-            true => Some(inbox.clone()),
-            false => Some(inbox.folder(&FolderName::from_utf8(mailbox).ok()?)),
-        }
-    }
-}
-
-impl Mailboxes for Folders<'_> {
-    fn exists(&self, mailbox: &str) -> bool {
-        // A folder that can't be looked at is none that letters can be filed into.
-        let is_there = |folder: Maildir| self.0.courier.exists(&folder).unwrap_or(false);
-        plan::is_inbox(mailbox) || self.named(mailbox).is_some_and(is_there)
-    }
-
-    // What can't be read in this moment isn't said.
-    fn metadata(&self, mailbox: Option<&str>, annotation: &str) -> Option<Vec<u8>> {
-        let Mailbox { courier, inbox } = self.0;
-        let entry = EntryName::parse(annotation).ok()?;
-        let metadata = match mailbox {
-            Some(mailbox) => courier.metadata(Annotated::Folder(&self.named(mailbox)?)),
-            None => courier.metadata(Annotated::Server(inbox)),
-        };
-        metadata.ok()?.get(&entry).map(<[u8]>::to_vec)
-    }
-
-    fn has_special_use(&self, mailbox: Option<&str>, attribute: &str) -> bool {
-        let Mailbox { courier, inbox } = self.0;
-        let folder = mailbox.map(FolderName::from_utf8).transpose();
-        folder
-            .is_ok_and(|folder| courier.is_for(inbox, folder.as_ref(), attribute).unwrap_or(false))
     }
 }

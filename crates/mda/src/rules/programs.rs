@@ -22,7 +22,8 @@ use postroad_store::Draft;
 use super::Parcel;
 use super::trust::{Owners, Unusable};
 use crate::limits;
-use crate::programs::{self, Ended, Job, Output, Permit, Program, Verdict, with_lf};
+use crate::line_ends::with_lf;
+use crate::programs::{self, Ended, Job, Output, Permit, Program, Verdict};
 
 /// Where users of the host have them.
 const IN_HOME: &str = ".postroad/programs";

@@ -11,7 +11,7 @@ use postroad_sieve::{Call, Content, ProgramError, Programs, Ran};
 use postroad_store::{Flags, FolderName, Maildir, StoreError, Stored};
 
 use super::plan::{Place, Plan, Spot, Store};
-use super::{Mailbox, NotPrepared, Parcel, Past, Rules, UserScript};
+use super::{Mailbox, NotPrepared, Parcel, Past, Rules, UserScript, carry_out};
 use crate::events::Chain;
 use crate::limits;
 
@@ -43,19 +43,20 @@ impl Rules {
         Ok(Again::of(plan, &place_of(folder, mailbox), trash)?)
     }
 
-    /// Does it; gives what went wrong with keywords.
+    /// Does it; gives what couldn't be had with it.
     pub(crate) fn refile(
         &self,
         letter: &Stored,
         spot: Spot,
         mailbox: Mailbox<'_>,
-    ) -> Result<Option<String>, StoreError> {
-        let to = match spot.place {
-            Place::Inbox => mailbox.inbox.clone(),
-            Place::Folder(name) => mailbox.inbox.folder(&name),
-        };
-        let (_, left_out) = mailbox.courier.refile(letter, &to, &spot.flags)?;
-        Ok(left_out.map(|left_out| Chain(&left_out).to_string()))
+    ) -> Result<Vec<String>, StoreError> {
+        let (courier, to) = (mailbox.courier, mailbox.at(spot.place));
+        let made_for = carry_out::missing_for(spot.made_for, &to, courier)?;
+        let (_, left_out) = courier.refile(letter, &to, &spot.flags)?;
+        let mut notes = Vec::new();
+        carry_out::assign(made_for, &to, courier, &mut notes);
+        notes.extend(left_out.map(|left_out| format!("without the keywords {}", Chain(&left_out))));
+        Ok(notes)
     }
 }
 

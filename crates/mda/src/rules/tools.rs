@@ -102,8 +102,7 @@ pub fn test(
         .read_to_end(&mut message)
         .map_err(|source| failed("read", Path::new("standard input"), source))?;
     let header = Header::read(&message);
-    let kept = header.kept.iter().filter_map(|run| message.get(run.clone()));
-    let kept = kept.collect::<Vec<_>>().concat();
+    let kept = header.kept_of(&message).collect::<Vec<_>>().concat();
     let address = |text: &String| ToolError::Address(text.clone());
     let from = match &envelope.from {
         Some(text) => crate::letter::reverse_path(text).ok_or_else(|| address(text))?,

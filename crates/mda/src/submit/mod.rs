@@ -132,32 +132,3 @@ impl Submitter {
         }
     }
 }
-
-/// The letter with CRLF line ends, as SMTP has them; a CR or LF that stands alone is one, too.
-fn with_crlf(octets: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(octets.len() + octets.len() / 32);
-    let mut rest = octets;
-    while let Some((line, after)) =
-        memchr::memchr2(b'\r', b'\n', rest).and_then(|at| rest.split_at_checked(at))
-    {
-        out.extend_from_slice(line);
-        out.extend_from_slice(b"\r\n");
-        rest = after.strip_prefix(b"\r\n").or_else(|| after.get(1..)).unwrap_or_default();
-    }
-    out.extend_from_slice(rest);
-    out
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn line_ends_for_smtp() {
-        for (octets, crlf) in
-            [(&b"a\r\nb\nc"[..], &b"a\r\nb\r\nc"[..]), (b"\n\r\n\r", b"\r\n\r\n\r\n"), (b"", b"")]
-        {
-            assert_eq!(with_crlf(octets), crlf);
-        }
-    }
-}

@@ -12,7 +12,8 @@ use postroad_protocol::address::ReversePath;
 
 use super::{Outgoing, SubmitError};
 use crate::limits;
-use crate::programs::{self, How, Job, Output, Program, with_lf};
+use crate::line_ends::with_lf;
+use crate::programs::{self, How, Job, Output, Program};
 
 /// Hands one letter over.
 pub(super) fn send(

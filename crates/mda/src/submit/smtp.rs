@@ -22,7 +22,8 @@ use postroad_protocol::reply::Reply;
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 
-use super::{Kind, Outgoing, SubmitError, with_crlf};
+use super::{Kind, Outgoing, SubmitError};
+use crate::line_ends::with_crlf;
 
 /// Octets that are read at once.
 const READ_OCTETS: usize = 4 * 1024;
