@@ -4,8 +4,9 @@
 //! others left unwritten there, which may be nothing or gigabytes. Apart, several leaders sync file by file at the
 //! same time, and the kernel lets them share commits of its journal: more work, but nobody else's.
 //!
-//! What each costs is measured in time per letter while letters crowd; where they don't, both are the same. The
-//! other way is tried now and then, the more seldom the more often it lost.
+//! What each costs is measured in time per letter while letters crowd, by all that were settled in that time: how long
+//! one round took says little where several go on at once. Where letters don't crowd, both ways are the same. The other
+//! way is tried now and then, the more seldom the more often it lost.
 
 use std::time::Duration;
 
@@ -15,8 +16,10 @@ pub(crate) const CROWD_MIN: usize = 4;
 const LEADERS_APART: usize = 16;
 /// Letters that one round takes at most: as many files are open at once.
 const ROUND_MAX: usize = 256;
-/// Letters of a trial, at least.
-const TRIAL_LETTERS: usize = 16;
+/// Letters of a trial, at least: so many that each of the leaders has had a few.
+const TRIAL_LETTERS: usize = 64;
+/// Letters that a cost is taken from; of older ones half counts.
+const MEASURED_LETTERS: usize = 1_024;
 /// Letters before the first trial: few, since others may be writing gigabytes.
 const FIRST_LETTERS: usize = 64;
 /// Letters from one trial to the next: as many at first, and at most.
@@ -42,9 +45,12 @@ pub(crate) struct Pace {
     way: Way,
     phase: Phase,
     whole_sync: WholeSync,
-    /// Time per letter, a moving average; none before the first crowd.
+    /// Time per letter; none before the first crowd.
     together: Option<Duration>,
     apart: Option<Duration>,
+    /// What was measured in this phase.
+    letters: usize,
+    time: Duration,
     /// Letters of crowds until the phase ends.
     left: usize,
     /// How long the next steady phase is.
@@ -69,6 +75,8 @@ impl Pace {
             whole_sync,
             together: None,
             apart: None,
+            letters: 0,
+            time: Duration::ZERO,
             left: FIRST_LETTERS,
             steady: STEADY_LETTERS,
         }
@@ -102,25 +110,26 @@ impl Pace {
         self.way = Way::Apart;
     }
 
-    /// A round is over that took so long, with so many leaders at work.
-    pub(crate) fn took(&mut self, way: Way, letters: usize, leaders: usize, elapsed: Duration) {
+    /// A round is over, with so many leaders at work; `busy` is the time since the last one was over.
+    pub(crate) fn took(&mut self, way: Way, letters: usize, leaders: usize, busy: Duration) {
         let at_once = letters.saturating_mul(leaders);
         // A round that began before the way changed tells nothing of either.
         if way != self.way || at_once < CROWD_MIN || self.whole_sync == WholeSync::Impossible {
             return;
         }
-        let cost = elapsed / u32::try_from(at_once).unwrap_or(u32::MAX);
-        let known = match way {
-            Way::Together => &mut self.together,
-            Way::Apart => &mut self.apart,
-        };
-        *known = Some(match (*known, self.phase) {
-            (Some(average), Phase::Steady) => (average * 7 + cost) / 8,
-            // What was known of it is old.
-            (Some(_), Phase::Trial) | (None, _) => cost,
-        });
+        if self.letters > MEASURED_LETTERS {
+            (self.letters, self.time) = (self.letters / 2, self.time / 2);
+        }
+        self.letters += letters;
+        self.time += busy;
         self.left = self.left.saturating_sub(letters);
         if self.left == 0 {
+            let cost = self.time / u32::try_from(self.letters).unwrap_or(u32::MAX);
+            match way {
+                Way::Together => self.together = Some(cost),
+                Way::Apart => self.apart = Some(cost),
+            }
+            (self.letters, self.time) = (0, Duration::ZERO);
             self.next_phase();
         }
     }
@@ -163,8 +172,8 @@ mod tests {
                 Way::Apart => (pace.leaders_max(), apart, &mut went_apart),
             };
             *went += taken;
-            let at_once = u64::try_from(taken * leaders).unwrap();
-            pace.took(way, taken, leaders, Duration::from_micros(cost * at_once));
+            let busy = cost * u64::try_from(taken).unwrap();
+            pace.took(way, taken, leaders, Duration::from_micros(busy));
         }
         (went_together, went_apart)
     }

@@ -47,11 +47,13 @@ struct Waiting {
     letters: Vec<(FileDraft, Done)>,
     leaders: usize,
     pace: Pace,
+    /// When the last round was over, or the first leader came.
+    since: Instant,
 }
 
 impl std::fmt::Debug for Waiting {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { letters, leaders, pace } = self;
+        let Self { letters, leaders, pace, since: _ } = self;
         write!(f, "{} letters, {leaders} leaders, {pace:?}", letters.len())
     }
 }
@@ -71,7 +73,8 @@ impl SyncGroup {
         // A whole sync that failed was one of another group's letters: it says nothing of ours.
         let last = lock(&last_pace.0).filter(|last| last.whole_sync() == whole_sync);
         let pace = last.unwrap_or_else(|| Pace::new(whole_sync));
-        let waiting = Mutex::new(Waiting { letters: Vec::new(), leaders: 0, pace });
+        let waiting = Waiting { letters: Vec::new(), leaders: 0, pace, since: Instant::now() };
+        let waiting = Mutex::new(waiting);
         Self { volume, waiting, last_pace: last_pace.clone() }
     }
 
@@ -83,15 +86,19 @@ impl SyncGroup {
             if waiting.leaders >= waiting.pace.leaders_max() {
                 return;
             }
+            if waiting.leaders == 0 {
+                waiting.since = Instant::now();
+            }
             waiting.leaders += 1;
         }
         let leadership = Leadership { group: &self };
         while let Some(round) = leadership.next_round() {
-            let (began, way, count) = (Instant::now(), round.way, round.letters.len());
+            let (way, count) = (round.way, round.letters.len());
             self.settle(round);
             let mut waiting = lock(&self.waiting);
-            let leaders = waiting.leaders;
-            waiting.pace.took(way, count, leaders, began.elapsed());
+            let (leaders, now) = (waiting.leaders, Instant::now());
+            let busy = now - std::mem::replace(&mut waiting.since, now);
+            waiting.pace.took(way, count, leaders, busy);
         }
     }
 
