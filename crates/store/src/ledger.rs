@@ -50,9 +50,6 @@ pub enum Step {
 const WORDS: [(&str, Step); 3] =
     [("begun", Step::Begun), ("sent", Step::Sent), ("done", Step::Done)];
 
-/// Octets of a line, about.
-const LINE_OCTETS: usize = 36;
-
 /// When a line was written (seconds since 1970), and what it says.
 type Entry = (u64, Step);
 
@@ -70,12 +67,8 @@ pub(crate) struct Ledgers {
 #[derive(Debug, Default)]
 struct Known {
     entries: HashMap<DeliveryKey, Entry>,
-    /// Lines that aren't among the entries yet: newer ones, and all of the file before. Who files one letter and ends
-    /// looks for one key, and that is quicker in the text.
-    newer: Vec<u8>,
-    older: Vec<u8>,
-    /// Whether a key was looked for.
-    looked: bool,
+    /// Whether a delivery was asked for.
+    asked: bool,
     /// The file's number, once there is one.
     file: Option<u64>,
     /// How far it was read.
@@ -115,20 +108,26 @@ impl Ledgers {
         let known = self.known(ledger.inbox.root());
         // A mailbox that hangs holds up its own letters, not those for others (row M13).
         let mut known = lock(&known);
-        let before = known.count();
+        // Whoever files one letter and ends asks once: the text is quicker than a table of all that it says.
+        if !std::mem::replace(&mut known.asked, true)
+            && let Some(entry) = self.look_up(ledger, key)?
+        {
+            known.entries.extend(entry.map(|entry| (key, entry)));
+            return Ok(step(entry, ledger));
+        }
+        let before = known.entries.len();
         let read = self.read_all(&mut known, ledger);
-        self.count.fetch_add(known.count().saturating_sub(before), Ordering::Relaxed);
+        self.count.fetch_add(known.entries.len().saturating_sub(before), Ordering::Relaxed);
         read?;
-        let entry = known.entry(key).filter(|entry| counts(entry.0, ledger.now));
+        let entry = known.entries.get(&key).copied();
         // Where lines may be missing, the names have to be asked.
-        Ok(entry.map(|(_, step)| step).or((!known.whole).then_some(Step::Begun)))
+        Ok(step(entry, ledger).or((!known.whole).then_some(Step::Begun)))
     }
 
     /// When the last line of a delivery was written that was asked for just now, in seconds since 1970.
     pub(crate) fn noted_at(&self, mailbox: &Path, key: DeliveryKey) -> Option<u64> {
         let known = self.known(mailbox);
-        let mut known = lock(&known);
-        known.entry(key).map(|(at, _)| at)
+        lock(&known).entries.get(&key).map(|(at, _)| *at)
     }
 
     /// Adds a line.
@@ -198,7 +197,7 @@ impl Ledgers {
         }
         if anew {
             // After the other one: whoever says there that all is whole has written this one by then.
-            known.older = small_file::read(ledger.disk, &ledger.path(BEFORE))?;
+            known.take_older(&small_file::read(ledger.disk, &ledger.path(BEFORE))?);
         }
         Ok(())
     }
@@ -207,7 +206,6 @@ impl Ledgers {
     fn complete(&self, known: &mut Known, ledger: Ledger<'_>) -> Result<(), DiskError> {
         let Some(_turn) = ledger.turn()? else { return Ok(()) };
         let letters = listing::letters(ledger.disk, ledger.inbox)?;
-        known.index();
         let mut found: Vec<(u64, DeliveryKey)> = letters
             .iter()
             .map(|letter| (letter.at, letter.key))
@@ -224,6 +222,35 @@ impl Ledgers {
         known.entries.extend(newest.map(|(at, key)| (key, (at, Step::Begun))));
         known.whole = true;
         Ok(())
+    }
+
+    /// Looks for one delivery in the text; `None` where more has to be done than that.
+    fn look_up(
+        &self,
+        ledger: Ledger<'_>,
+        key: DeliveryKey,
+    ) -> Result<Option<Option<Entry>>, DiskError> {
+        let boot_line = self.boot_line();
+        let mut known = Known::default();
+        let look = |name, known: &mut Known| {
+            let mut entry = None;
+            small_file::blocks_of_lines(ledger.disk, &ledger.path(name), |lines| {
+                known.take_state(lines, &boot_line);
+                let of_key = |line| parse(line).filter(|(other, _)| *other == key);
+                let found = lines_with(lines, key.as_bytes()).filter_map(of_key).last();
+                entry = found.map(|(_, entry)| entry).or(entry);
+            })
+            .map(|()| entry)
+        };
+        let entry = look(FILE, &mut known)?;
+        if !known.whole || known.is_full(ledger.now) {
+            return Ok(None);
+        }
+        match entry {
+            // After the other one, as always.
+            None => look(BEFORE, &mut Known::default()).map(Some),
+            found => Ok(Some(found)),
+        }
     }
 
     fn boot_line(&self) -> String {
@@ -254,45 +281,27 @@ impl Known {
     fn take(&mut self, octets: &[u8], boot_line: &str) {
         let end = memchr::memrchr(b'\n', octets).map_or(0, |end| end + 1);
         let lines = octets.get(..end).unwrap_or_default();
+        self.take_state(lines, boot_line);
+        self.entries.extend(lines.split(|octet| *octet == b'\n').filter_map(parse));
+    }
+
+    /// The same without the entries.
+    fn take_state(&mut self, lines: &[u8], boot_line: &str) {
         self.octets += lines.len() as u64;
-        self.whole |=
-            lines_with(lines, boot_line.as_bytes()).any(|line| line == boot_line.as_bytes());
+        let boot_line = boot_line.as_bytes();
+        self.whole |= lines_with(lines, boot_line).any(|line| line == boot_line);
         if self.first.is_none() {
             let mut entries = lines.split(|octet| *octet == b'\n').filter_map(parse);
             self.first = entries.next().map(|(_, (at, _))| at);
         }
-        self.newer.extend_from_slice(lines);
     }
 
-    /// The last that was said of a key.
-    fn entry(&mut self, key: DeliveryKey) -> Option<Entry> {
-        // Whoever looks once more will go on doing so.
-        if self.looked {
-            self.index();
-        }
-        self.looked = true;
-        let in_text = |text| {
-            lines_with(text, key.as_bytes()).filter_map(parse).filter(|(other, _)| *other == key)
-        };
-        let last = |text| in_text(text).last().map(|(_, entry)| entry);
-        last(&self.newer).or_else(|| self.entries.get(&key).copied()).or_else(|| last(&self.older))
-    }
-
-    /// Makes entries of all lines.
-    fn index(&mut self) {
-        let (older, newer) = (std::mem::take(&mut self.older), std::mem::take(&mut self.newer));
-        let entries_of = |text: Vec<u8>| -> Vec<(DeliveryKey, Entry)> {
-            text.split(|octet| *octet == b'\n').filter_map(parse).collect()
-        };
-        for (key, entry) in entries_of(older).into_iter().rev() {
-            self.entries.entry(key).or_insert(entry);
-        }
-        self.entries.extend(entries_of(newer));
-    }
-
-    /// Entries, and lines that would be.
-    fn count(&self) -> usize {
-        self.entries.len() + (self.newer.len() + self.older.len()) / LINE_OCTETS
+    /// Takes up lines of the file before.
+    fn take_older(&mut self, octets: &[u8]) {
+        let mut older = HashMap::new();
+        older.extend(octets.split(|octet| *octet == b'\n').filter_map(parse));
+        older.extend(self.entries.drain());
+        self.entries = older;
     }
 }
 
@@ -308,6 +317,11 @@ impl Ledger<'_> {
     fn path(&self, name: &str) -> PathBuf {
         self.inbox.root().join(name)
     }
+}
+
+/// How far an entry says that its delivery came, as long as it counts.
+fn step(entry: Option<Entry>, ledger: Ledger<'_>) -> Option<Step> {
+    entry.filter(|(at, _)| counts(*at, ledger.now)).map(|(_, step)| step)
 }
 
 /// Whether what was written then is young enough.
@@ -470,6 +484,38 @@ mod tests {
         }
         ledgers.known(Path::new("/mail/alice"));
         assert!(lock(&ledgers.known).len() < 10);
+    }
+
+    #[test]
+    fn who_asks_once_hears_the_same_as_who_asks_again() {
+        let place = Place::new();
+        // Longer than any block, and without an end at its end.
+        let torn = "x".repeat(100_000);
+        let lines = |numbers: std::ops::Range<u64>, step| -> String {
+            numbers.map(|number| "\n".to_owned() + &line(key(number), (7, step)) + "\n").collect()
+        };
+        let older = lines(0..3_000, Step::Sent) + &torn + &lines(3_000..4_000, Step::Sent);
+        let newer = "\nboot boot\n".to_owned()
+            + &lines(3_500..5_000, Step::Begun)
+            + &torn
+            + &lines(4_000..6_000, Step::Done)
+            + &line(key(6_000), (7, Step::Done));
+        for (name, text) in [(BEFORE, older), (FILE, newer)] {
+            place.disk.put(&place.inbox.root().join(name), text.as_bytes());
+        }
+        let again = Ledgers::new("boot".to_owned());
+        again.reached(place.at(7), key(0)).unwrap();
+        for number in (0..=6_000).step_by(41).chain([3_499, 3_500, 3_999, 4_000, 5_999, 6_000]) {
+            let once = Ledgers::new("boot".to_owned()).reached(place.at(7), key(number)).unwrap();
+            assert_eq!(once, again.reached(place.at(7), key(number)).unwrap(), "{number}");
+            let expected = match number {
+                0..3_500 => Some(Step::Sent),
+                3_500..4_000 => Some(Step::Begun),
+                4_000..6_000 => Some(Step::Done),
+                _ => None,
+            };
+            assert_eq!(once, expected, "{number}");
+        }
     }
 
     #[test]

@@ -12,6 +12,9 @@ use crate::limits::{TURN_LOOK_EVERY, TURN_WAIT_MAX};
 /// Octets of such a file at most: twenty thousand folders' names.
 const OCTETS_MAX: u64 = 1024 * 1024;
 
+/// Octets that are read at once of a file that isn't read whole.
+const BLOCK_OCTETS: usize = 32 * 1024;
+
 /// Reads one; a file that isn't there is empty.
 pub(crate) fn read(disk: &dyn Disk, path: &Path) -> Result<Vec<u8>, DiskError> {
     read_from(disk, path, 0)
@@ -32,6 +35,33 @@ pub(crate) fn read_from(disk: &dyn Disk, path: &Path, offset: u64) -> Result<Vec
     let read = file.read_at(&mut content, offset)?;
     content.truncate(read);
     Ok(content)
+}
+
+/// Reads one block by block, each of whole lines; what has no line end yet is left out, and so is what is longer than a
+/// block without one. A file that isn't there is empty.
+pub(crate) fn blocks_of_lines(
+    disk: &dyn Disk,
+    path: &Path,
+    mut take: impl FnMut(&[u8]),
+) -> Result<(), DiskError> {
+    let file = match disk.open_read(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        file => file?,
+    };
+    let mut block = vec![0; BLOCK_OCTETS];
+    let (mut offset, mut kept) = (0, 0);
+    loop {
+        let read = file.read_at(block.get_mut(kept..).unwrap_or_default(), offset)?;
+        let filled = block.get(..kept + read).unwrap_or_default();
+        let end = memchr::memrchr(b'\n', filled).map_or(0, |end| end + 1);
+        take(filled.get(..end).unwrap_or_default());
+        if kept + read < block.len() {
+            return Ok(());
+        }
+        offset += read as u64;
+        kept = if end == 0 { 0 } else { block.len() - end };
+        block.copy_within(end.., 0);
+    }
 }
 
 /// Writes `path` anew by way of the file `by`, which must not be there yet. Whatever happens, what was there
