@@ -95,7 +95,7 @@ fn deliver(personality: Personality, words: Vec<OsString>) -> Exit {
         Ok(Wanted::Delivery(mut call)) => {
             call.config = call.config.or_else(config);
             let environment = Environment::read(|name| std::env::var(name).ok());
-            told(&oneshot::deliver(*call, environment, std::io::stdin()))
+            told(&oneshot::deliver(*call, environment, std::io::stdin(), end))
         }
         Ok(Wanted::Deliveries(mut call, users)) => {
             call.config = call.config.or_else(config);
@@ -123,6 +123,11 @@ fn deliver(personality: Personality, words: Vec<OsString>) -> Exit {
         }
         Err(misuse) => told(&misuse.into()),
     }
+}
+
+/// Ends the process while a delivery hangs.
+fn end(verdict: &Verdict) {
+    std::process::exit(told(verdict).code().into())
 }
 
 fn serve(config: &Path) -> Exit {

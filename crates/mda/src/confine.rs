@@ -10,7 +10,7 @@
 //!
 //! | | written beneath | read beneath |
 //! |---|---|---|
-//! | one-shot | the mailbox (what is there of the way to it), the traces | scripts' folders, what libraries read |
+//! | one-shot | the mailbox (what is there of the way to it), the traces | /proc; with rules scripts' folders and what libraries read |
 //! | LMTP | all mailboxes, the socket's folder (sockets alone), where large letters wait, the traces | the same, the folders of users and aliases |
 //!
 //! Folders can be listed everywhere: those above a new mailbox are synced, and are opened for that. Networks and
@@ -36,9 +36,10 @@ use crate::rules::Rules;
 /// What the kernel is asked for. Newer ones know more: sockets, which we need.
 const WANTED: ABI = ABI::V5;
 
-/// Time zones, the host's name service, random octets, /proc for what the system is: what libraries may read.
+/// Time zones, the host's name service, random octets, /proc for what the system is: what libraries may read for rules.
 const SYSTEM: [&str; 7] =
-    ["/etc", "/usr", "/lib", "/lib64", "/proc", "/dev/null", "/run/systemd/resolve"];
+    ["/etc", "/usr", "/lib", "/lib64", PROC, "/dev/null", "/run/systemd/resolve"];
+const PROC: &str = "/proc";
 
 /// How far it went.
 #[derive(Debug)]
@@ -86,6 +87,16 @@ pub(crate) struct Ground {
 }
 
 impl Ground {
+    /// For one delivery into a mailbox; `scripts` are the folders of the rules that are there.
+    pub(crate) fn of_delivery(mailbox: PathBuf, scripts: Vec<PathBuf>) -> Self {
+        // Each name costs a letter a few calls of the system, and no rules need nothing.
+        let read = match scripts.is_empty() {
+            true => vec![PROC.into()],
+            false => scripts.into_iter().chain(SYSTEM.map(PathBuf::from)).collect(),
+        };
+        Self { written: vec![mailbox], sockets: Vec::new(), read }
+    }
+
     /// For a server of all mailboxes.
     fn of_server(config: &Config) -> Self {
         let accounts = [&config.accounts.users, &config.accounts.aliases];
@@ -97,7 +108,10 @@ impl Ground {
                 traces(config),
             ],
             sockets: config.mda.socket.parent().map(existing).into_iter().collect(),
-            read: config.mda.scripts().into_iter().chain(folders.map(Path::to_owned)).collect(),
+            read: (config.mda.scripts().into_iter())
+                .chain(folders.map(Path::to_owned))
+                .chain(SYSTEM.map(PathBuf::from))
+                .collect(),
         }
     }
 
@@ -126,7 +140,6 @@ impl Ground {
             .add_rules(path_beneath_rules(&self.written, write))?
             .add_rules(path_beneath_rules(&self.sockets, sockets))?
             .add_rules(path_beneath_rules(&self.read, read))?
-            .add_rules(path_beneath_rules(SYSTEM, read))?
             .all_threads(true)?;
         Ok(ruleset.restrict_self()?.ruleset)
     }

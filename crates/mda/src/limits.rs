@@ -5,7 +5,9 @@ use std::time::Duration;
 /// One-shot: octets of a header that are looked at; what is behind them is taken for body.
 pub const HEADER_OCTETS_MAX: usize = 1024 * 1024;
 /// One-shot: octets that are read at once.
-pub const INPUT_BLOCK_OCTETS: usize = 64 * 1024;
+pub const INPUT_BLOCK_OCTETS_MAX: usize = 64 * 1024;
+/// The same of the first block.
+pub const INPUT_BLOCK_OCTETS_MIN: usize = 8 * 1024;
 /// One-shot: octets of memory that the caller has to allow. With less, a letter might end us by a signal, which
 /// is a bounce with Exim.
 pub const ONE_SHOT_MEMORY_MIN: u64 = 128 * 1024 * 1024;
@@ -13,8 +15,10 @@ pub const ONE_SHOT_MEMORY_MIN: u64 = 128 * 1024 * 1024;
 pub const ONE_SHOT_USERS_MAX: usize = 100;
 /// One-shot: how long the trace's records are waited for when the letter is filed.
 pub const ONE_SHOT_AFTERWARDS_MAX: Duration = Duration::from_secs(1);
-/// One-shot: octets of a thread's stack, whatever the environment says (`RUST_MIN_STACK`).
-pub const ONE_SHOT_STACK_OCTETS: usize = 2 * 1024 * 1024;
+/// One-shot: octets of stack that the caller has to allow.
+pub const ONE_SHOT_STACK_MIN: u64 = 2 * 1024 * 1024;
+/// One-shot: octets of the watching thread's stack, whatever the environment says (`RUST_MIN_STACK`).
+pub const ONE_SHOT_WATCH_STACK_OCTETS: usize = 128 * 1024;
 
 /// LMTP: connections at once. Transfer agents keep a few dozen each.
 pub const CONNECTIONS_MAX: usize = 2_000;

@@ -13,12 +13,16 @@ use crate::{limits, replies};
 /// that would end us by a signal in the midst of a letter is refused now.
 pub(super) fn put_in_order() -> Result<(), Reply> {
     rustix::process::umask(Mode::RWXG | Mode::RWXO);
-    for (resource, name) in [(Resource::As, "address space"), (Resource::Data, "data")] {
+    let needed = [
+        (Resource::As, "address space", limits::ONE_SHOT_MEMORY_MIN),
+        (Resource::Data, "data", limits::ONE_SHOT_MEMORY_MIN),
+        (Resource::Stack, "stack", limits::ONE_SHOT_STACK_MIN),
+    ];
+    for (resource, name, octets_min) in needed {
         let limit = rustix::process::getrlimit(resource).current;
-        if let Some(octets) = limit.filter(|octets| *octets < limits::ONE_SHOT_MEMORY_MIN) {
+        if let Some(octets) = limit.filter(|octets| *octets < octets_min) {
             return Err(replies::misconfigured(&format!(
-                "the caller's limit on {name}, {octets} octets, is too small: raise it to {} at least",
-                limits::ONE_SHOT_MEMORY_MIN
+                "the caller's limit on {name}, {octets} octets, is too small: raise it to {octets_min} at least"
             )));
         }
     }

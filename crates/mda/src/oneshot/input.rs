@@ -16,7 +16,7 @@ pub(crate) struct Input<R> {
 
 impl<R: Read> Input<R> {
     pub(crate) fn new(source: R, octets_max: u64) -> Self {
-        Self { source, block: vec![0; limits::INPUT_BLOCK_OCTETS], octets: 0, octets_max }
+        Self { source, block: vec![0; limits::INPUT_BLOCK_OCTETS_MIN], octets: 0, octets_max }
     }
 
     /// The header, with as much of the body as came along.
@@ -49,8 +49,13 @@ impl<R: Read> Input<R> {
             }
         };
         self.octets = self.octets.saturating_add(octets as u64);
+        let is_filled = octets == self.block.len();
         if self.octets > self.octets_max {
             return Err(replies::too_big(self.octets_max));
+        }
+        // Most letters are small, and memory that nobody has touched costs nothing.
+        if is_filled && octets < limits::INPUT_BLOCK_OCTETS_MAX {
+            self.block.resize(2 * octets, 0);
         }
         Ok(self.block.get(..octets).filter(|block| !block.is_empty()))
     }
@@ -98,6 +103,19 @@ mod tests {
             }
             assert_eq!([header, &body].concat(), letter);
         }
+    }
+
+    #[test]
+    fn blocks_grow_and_lose_nothing() {
+        let letter: Vec<u8> = (0..500_000_u32).map(|at| (at % 251) as u8).collect();
+        let mut input = Input::new(letter.as_slice(), u64::MAX);
+        let (mut read, mut longest) = (Vec::new(), 0);
+        while let Some(block) = input.block().unwrap() {
+            longest = longest.max(block.len());
+            read.extend_from_slice(block);
+        }
+        assert!(read == letter);
+        assert_eq!(longest, limits::INPUT_BLOCK_OCTETS_MAX);
     }
 
     #[test]

@@ -138,8 +138,14 @@ impl fmt::Display for Verdict {
 }
 
 /// Files the letter on `input`. Always ends: after `mda.delivery_time_max`, after a panic, and when a signal asks
-/// the process to end, with [`Exit::TryLater`]. To be called before there are other threads.
-pub fn deliver(call: Call, environment: Environment, input: impl AsFd) -> Verdict {
+/// the process to end, with [`Exit::TryLater`]: where it hangs, by `end` in another thread, which has to end the process.
+/// To be called before there are other threads.
+pub fn deliver(
+    call: Call,
+    environment: Environment,
+    input: impl AsFd,
+    end: impl FnOnce(&Verdict) + Send + 'static,
+) -> Verdict {
     let signals = match Signals::hold() {
         Ok(signals) => signals,
         Err(error) => return Verdict::try_later(&format!("cannot hold signals: {error}")),
@@ -149,9 +155,9 @@ pub fn deliver(call: Call, environment: Environment, input: impl AsFd) -> Verdic
         Err(reply) => return reply.into(),
     };
     // Until the settings are read: their disk may hang, too.
-    within(Mda::default().delivery_time_max, &signals, move |clock| {
-        file(&call, &environment, input, clock).unwrap_or_else(Verdict::from)
-    })
+    let work =
+        move |clock: &Clock| file(&call, &environment, input, clock).unwrap_or_else(Verdict::from);
+    within(Mda::default().delivery_time_max, &signals, work, end).verdict
 }
 
 impl From<Reply> for Verdict {
@@ -251,13 +257,10 @@ fn confine(
 fn ground(recipient: &Recipient) -> Ground {
     // Where they are links, what they lead to is read.
     let targets = recipient.scripts.iter().filter_map(|script| script.canonicalize().ok());
-    let scripts: Vec<PathBuf> = recipient.scripts.iter().cloned().chain(targets).collect();
-    let folders = scripts.iter().filter_map(|script| script.parent());
-    Ground {
-        written: vec![confine::existing(recipient.maildir.root())],
-        read: folders.map(Path::to_owned).collect(),
-        ..Ground::default()
-    }
+    let scripts = recipient.scripts.iter().filter(|script| script.symlink_metadata().is_ok());
+    let folders =
+        scripts.cloned().chain(targets).filter_map(|path| path.parent().map(Path::to_owned));
+    Ground::of_delivery(confine::existing(recipient.maildir.root()), folders.collect())
 }
 
 /// Where the letter is.

@@ -15,7 +15,7 @@ use rustix::process::{Pid, Signal};
 
 use super::second_process::{ending, hand_on_signals};
 use super::signals::Signals;
-use super::watch::within;
+use super::watch::{Clock, within};
 use super::{Call, Exit, Input, Personality, Verdict, inherited, settings};
 use crate::programs::supervisor::end_ignoring;
 use crate::replies;
@@ -30,7 +30,7 @@ pub struct Ended {
 }
 
 /// Files the letter on `input` for each of `users`, by a process of its own, which `program` begins. To be called
-/// before there are other threads.
+/// before there are other threads. `end` as with [`super::deliver`], while the letter is read.
 ///
 /// # Errors
 /// Why it is "try later" for all of them.
@@ -39,12 +39,13 @@ pub fn for_each(
     users: &[String],
     program: impl Fn() -> Command,
     input: impl AsFd,
+    end: impl FnOnce(&Verdict) + Send + 'static,
 ) -> Result<Ended, Verdict> {
     let later = |what: &str, error: &dyn std::error::Error| {
         Verdict::try_later(&format!("cannot {what}: {error}"))
     };
     let signals = Signals::hold().map_err(|error| later("hold signals", &error))?;
-    let letter = keep(call, &signals, input)?;
+    let letter = keep(call, &signals, input, end)?;
     // Where our caller ignores it, nobody is told how a delivery ends.
     let _handler = end_ignoring(|signal| signal == Signal::CHILD.as_raw())
         .map_err(|error| later("hear of the deliveries' ends", &error))?;
@@ -88,12 +89,17 @@ const fn severity(exit: Exit) -> u8 {
 }
 
 /// The letter in a file that has no name.
-fn keep(call: &Call, signals: &Signals, input: impl AsFd) -> Result<File, Verdict> {
+fn keep(
+    call: &Call,
+    signals: &Signals,
+    input: impl AsFd,
+    end: impl FnOnce(&Verdict) + Send + 'static,
+) -> Result<File, Verdict> {
     let letter = inherited::letter_on(input).map_err(Verdict::from)?;
     let config = call.config.clone();
     let (give, take) = std::sync::mpsc::channel();
     // Whoever hands it over may hang.
-    let read = within(Mda::default().delivery_time_max, signals, move |clock| {
+    let work = move |clock: &Clock| {
         let kept = settings(config).and_then(|(config, _)| {
             clock.time_max(config.mda.delivery_time_max);
             copy(Input::new(letter, config.mda.message_size_max))
@@ -106,7 +112,9 @@ fn keep(call: &Call, signals: &Signals, input: impl AsFd) -> Result<File, Verdic
             }
             Err(reply) => reply.into(),
         }
-    });
+    };
+    // Signals are the deliveries' from there on.
+    let read = within(Mda::default().delivery_time_max, signals, work, end).alone();
     take.try_recv().map_err(|_| read)
 }
 
