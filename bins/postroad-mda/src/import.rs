@@ -7,7 +7,7 @@ use clap::ValueEnum;
 use postroad_mda::rules::import::{self, Agent, ImportError};
 
 use crate::arguments::Import;
-use crate::say;
+use crate::told::say;
 
 /// Whose rules they are written as.
 #[derive(Debug, Clone, Copy, ValueEnum)]

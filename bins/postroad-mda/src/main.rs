@@ -12,8 +12,7 @@
 #![forbid(unsafe_code)]
 
 use std::ffi::OsString;
-use std::fmt::Display;
-use std::io::{IsTerminal as _, Write as _};
+use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -28,10 +27,12 @@ mod import;
 mod server;
 mod several;
 mod sieve;
+mod told;
 mod watched;
 
 use arguments::{Arguments, Command};
 use asked::asked;
+use told::{end, say, told};
 
 fn main() -> ExitCode {
     // Before anything is opened: see there.
@@ -125,31 +126,8 @@ fn deliver(personality: Personality, words: Vec<OsString>) -> Exit {
     }
 }
 
-/// Ends the process while a delivery hangs.
-fn end(verdict: &Verdict) {
-    std::process::exit(told(verdict).code().into())
-}
-
 fn serve(config: &Path) -> Exit {
     let served = server::serve(config);
     served
         .map_or_else(|error| told(&Verdict::misconfigured(&format!("{error:#}"))), |()| Exit::Filed)
-}
-
-/// Says on standard error what went wrong, the enhanced status code first. Success says nothing, cron would
-/// send it as mail: but for what a person at a terminal should know.
-fn told(verdict: &Verdict) -> Exit {
-    let exit = verdict.exit();
-    if exit != Exit::Filed {
-        say(verdict);
-    } else if let Some(remark) = verdict.remark().filter(|_| std::io::stderr().is_terminal()) {
-        say(&remark);
-    }
-    exit
-}
-
-/// Says it on standard error, if anybody listens. `eprintln!` panics where nobody does, and a panic inside
-/// the panic hook ends the process by a signal: a bounce with Exim.
-fn say(text: &dyn Display) {
-    let _ = writeln!(std::io::stderr(), "{text}");
 }

@@ -4,7 +4,8 @@ use std::io::Write as _;
 
 use postroad_mda::oneshot::{self, Call, Exit};
 
-use crate::{end, told, watched};
+use crate::told::{end, told};
+use crate::watched;
 
 /// Runs a delivery for each; gives how they ended.
 pub(crate) fn run(call: &Call, users: &[String]) -> Exit {

@@ -11,7 +11,7 @@ use postroad_mda::rules::tools::{self, Formatted, TestEnvelope, ToolError};
 use postroad_observe::inert::escape;
 
 use crate::arguments::{Again, Tool};
-use crate::say;
+use crate::told::say;
 
 /// `postroad-mda check`; gives the exit code.
 pub(crate) fn check_all(settings: &Path) -> u8 {

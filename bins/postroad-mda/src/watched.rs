@@ -5,7 +5,7 @@ use std::process::Command;
 
 use postroad_mda::oneshot::{self, Exit};
 
-use crate::told;
+use crate::told::told;
 
 /// One delivery, without its flags.
 pub(crate) fn delivery() -> Command {
