@@ -10,6 +10,7 @@
 //! | commands as a server reads them (RFC 5321 §4.1.1) | [`command`] |
 //! | content: dot-stuffing, line ends, chunks (RFC 5321 §4.5.2, RFC 3030) | [`data`] |
 //! | header fields, found without copying (RFC 5322 §2.2) | [`header`] |
+//! | encoded words that parsers are kept from (RFC 2047) | [`encoded_words`] |
 //! | `Received`, `Return-Path`, `Delivered-To` (RFC 5321 §4.4) | [`trace_fields`] |
 //! | logins by PLAIN and LOGIN (RFC 4422, RFC 4616) | [`sasl`] |
 //! | the server's side of a session: SMTP, submission, LMTP (RFC 5321, RFC 6409, RFC 2033) | [`server`] |
@@ -24,6 +25,7 @@ pub mod client;
 pub mod command;
 pub mod data;
 pub mod dsn;
+pub mod encoded_words;
 pub mod envelope;
 #[doc(hidden)]
 pub mod fuzz;

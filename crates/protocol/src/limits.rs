@@ -53,6 +53,11 @@ pub const RECIPIENTS_IN_WORDS_MAX: usize = 50;
 /// Octets of a peer's text in one line of a notice; with the field's name it stays below 998
 /// (RFC 5322 §2.1.1), whatever stands for one character in UTF-8.
 pub const DIAGNOSTIC_OCTETS_MAX: usize = 600;
+/// Octets of header fields that a parser may look at in vain for the ends of encoded words (row M10): so many for
+/// each octet there is, and [`LOOKS_FOR_WORDS`].
+pub const LOOKS_FOR_WORDS_PER_OCTET: usize = 2;
+/// See [`LOOKS_FOR_WORDS_PER_OCTET`].
+pub const LOOKS_FOR_WORDS: usize = 64 * 1024;
 /// `Received` fields before a message counts as looping (RFC 5321 §6.3 asks for at least 100).
 pub const RECEIVED_FIELDS_MAX: usize = 100;
 /// Transactions per connection before 421 asks the client to come back.

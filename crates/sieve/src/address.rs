@@ -3,9 +3,9 @@
 use mail_parser::HeaderValue;
 use mail_parser::parsers::MessageStream;
 use postroad_protocol::address::Address;
+use postroad_protocol::encoded_words;
 
 use crate::check::{Args, Tag};
-use crate::decode::{hide_words, show_words};
 use crate::extensions::subaddress;
 use crate::limits;
 
@@ -86,12 +86,12 @@ pub(crate) fn addresses(raw_value: &[u8]) -> Vec<String> {
     let raw_value = raw_value.get(..limits::ADDRESSES_OCTETS_MAX).unwrap_or(raw_value);
     // The parser ends at a line end, and folds are for it to see.
     let value = [raw_value.trim_ascii_end(), b"\r\n"].concat();
-    let value = hide_words(&without_names(value));
+    let value = encoded_words::hide(&without_names(value));
     let HeaderValue::Address(addresses) = MessageStream::new(&value).parse_address() else {
         return Vec::new();
     };
     let found = addresses.iter().filter_map(|person| person.address.as_deref());
-    found.map(|address| show_words(without_route(address))).collect()
+    found.map(|address| encoded_words::show(without_route(address))).collect()
 }
 
 /// With an atom in place of each encoded word that is a name or a part of one, whatever it holds. In an address there

@@ -3,6 +3,7 @@
 //! Lines end in CRLF. What goes into a field loses its control characters; what isn't ASCII becomes encoded words
 //! (RFC 2047) or base64 (RFC 2045).
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use base64::Engine as _;
@@ -12,6 +13,7 @@ use jiff::fmt::rfc2822;
 use mail_parser::HeaderValue;
 use mail_parser::parsers::MessageStream;
 use postroad_protocol::address::Address;
+use postroad_protocol::encoded_words;
 
 /// Octets that an encoded word says; with its frame it has less than 75 (RFC 2047 §2).
 const ENCODED_OCTETS: usize = 42;
@@ -161,7 +163,11 @@ pub(crate) fn mailbox_list(text: &str) -> Result<String, String> {
         return Err(no_list());
     }
     let value = format!("{text}\r\n");
-    let HeaderValue::Address(found) = MessageStream::new(value.as_bytes()).parse_address() else {
+    // Row M10: nobody's name begins thousands of words.
+    let Cow::Borrowed(value) = encoded_words::bounded(value.as_bytes()) else {
+        return Err(no_list());
+    };
+    let HeaderValue::Address(found) = MessageStream::new(value).parse_address() else {
         return Err(no_list());
     };
     let mut list = String::new();
@@ -239,5 +245,11 @@ mod tests {
         ] {
             assert_eq!(mailbox_list(text).ok().as_deref(), expected, "{text:?}");
         }
+    }
+
+    #[test] // Row M10.
+    fn m10_names_of_words_without_an_end_are_refused() {
+        let list = format!("{} <a@b.example>", "=?aa?q?b ".repeat(100_000));
+        assert!(mailbox_list(&list).is_err());
     }
 }

@@ -92,26 +92,6 @@ fn decode_word(word: &[u8]) -> Result<(String, usize), usize> {
     text.map(|text| (text, length)).ok_or(length)
 }
 
-/// Stands for the "=" that an encoded word begins with; neither addresses nor parameters have it.
-const STAND_IN: char = '\u{1}';
-
-/// Hides what looks like an encoded word from a parser that looks for the end of each in all that follows: a long
-/// field of them keeps it busy for minutes (row M10).
-pub(crate) fn hide_words(value: &[u8]) -> Vec<u8> {
-    let mut hidden = value.to_vec();
-    for at in memchr::memmem::find_iter(value, b"=?") {
-        if let Some(octet) = hidden.get_mut(at) {
-            *octet = STAND_IN as u8;
-        }
-    }
-    hidden
-}
-
-/// Undoes [`hide_words`].
-pub(crate) fn show_words(text: &str) -> String {
-    text.replace(STAND_IN, "=")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

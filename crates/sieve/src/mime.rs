@@ -14,9 +14,9 @@ use std::ops::Range;
 use mail_parser::HeaderValue;
 use mail_parser::parsers::MessageStream;
 use memchr::memmem;
-use postroad_protocol::header;
+use postroad_protocol::{encoded_words as words, header};
 
-use crate::decode::{encoded_words, hide_words, show_words};
+use crate::decode::encoded_words;
 use crate::limits;
 
 mod parts;
@@ -99,16 +99,16 @@ pub(crate) struct Parameterized {
 impl Parameterized {
     pub(crate) fn parse(raw_value: &[u8]) -> Option<Self> {
         let value = [bounded(raw_value).trim_ascii_end(), b"\r\n"].concat();
-        let value = hide_words(&value);
+        let value = words::hide(&value);
         let HeaderValue::ContentType(parsed) = MessageStream::new(&value).parse_content_type()
         else {
             return None;
         };
         let parameters = parsed.attributes.iter().flatten();
-        let owned = |a: &mail_parser::Attribute<'_>| (show_words(&a.name), show_words(&a.value));
+        let owned = |a: &mail_parser::Attribute<'_>| (words::show(&a.name), words::show(&a.value));
         Some(Self {
-            value: show_words(&parsed.c_type),
-            subtype: parsed.c_subtype.as_deref().map(show_words),
+            value: words::show(&parsed.c_type),
+            subtype: parsed.c_subtype.as_deref().map(words::show),
             parameters: parameters.map(owned).collect(),
         })
     }

@@ -8,6 +8,7 @@ use std::time::SystemTime;
 use mail_parser::{Address as ParsedAddress, MessageParser};
 use postroad_accounts::{Directory, UserName};
 use postroad_protocol::address::{Address, ReversePath};
+use postroad_protocol::encoded_words;
 use postroad_protocol::header;
 use postroad_protocol::reply::Reply;
 use postroad_protocol::trace_fields::date;
@@ -99,7 +100,10 @@ impl Submission {
 /// RFC 6409 §6.1: who is named in From and Sender is the user.
 fn judge_authors(content: &[u8], user: &UserName, directory: &Directory) -> Result<(), Reply> {
     let (header, _) = header::split(content);
-    let message = MessageParser::new().parse_headers(header).unwrap_or_default();
+    // Row M10. An address that has something hidden in it is none.
+    let header = encoded_words::bounded(header);
+    let parser = MessageParser::new().header_address("From").header_address("Sender");
+    let message = parser.parse_headers(&*header).unwrap_or_default();
     let authors = message.from().map(addresses).unwrap_or_default();
     let senders = message.sender().map(addresses).unwrap_or_default();
     if authors.is_empty() {

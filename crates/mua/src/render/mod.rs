@@ -9,11 +9,13 @@
 //!
 //! Deliberately missing: nothing here opens a connection, runs a program or follows a link (row U07).
 
-use std::sync::mpsc;
+use std::borrow::Cow;
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use mail_parser::{HeaderValue, Message, MessageParser};
+use postroad_protocol::encoded_words;
 
 use crate::limits;
 
@@ -84,36 +86,67 @@ impl View {
     }
 
     fn within(raw: &[u8], timeout: Duration) -> Self {
-        let raw = std::sync::Arc::new(without_utf7_words(raw));
-        let fields = count_ignoring_case(&raw, b"content-type");
-        if fields <= limits::CONTENT_TYPE_FIELDS_MAX {
+        let source = Arc::new(Source::of(raw));
+        if source.is_parseable() {
             for depth in [Depth::Full, Depth::Parts] {
-                if let Some(view) = in_own_thread(raw.clone(), depth, timeout) {
+                if let Some(view) = in_own_thread(source.clone(), depth, timeout) {
                     return view;
                 }
             }
         }
-        opaque(&raw)
+        opaque(raw)
+    }
+}
+
+/// A message as the parser gets it.
+struct Source {
+    octets: Vec<u8>,
+    /// Makes what was hidden from the parser in the header visible again.
+    shown: fn(&str) -> String,
+}
+
+impl Source {
+    fn of(raw: &[u8]) -> Self {
+        let octets = without_utf7_words(raw);
+        let (header, body) = octets.split_at_checked(header_end(&octets)).unwrap_or((&octets, &[]));
+        match encoded_words::bounded(header) {
+            Cow::Borrowed(_) => Self { octets, shown: str::to_owned },
+            // Row M10.
+            Cow::Owned(header) => {
+                Self { octets: [&header, body].concat(), shown: encoded_words::show }
+            }
+        }
+    }
+
+    /// Whether all headers, those of parts too, are such that the parser comes to an end.
+    fn is_parseable(&self) -> bool {
+        let fields = count_ignoring_case(&self.octets, b"content-type");
+        fields <= limits::CONTENT_TYPE_FIELDS_MAX
+            // Row M10: in a body nothing can be hidden.
+            && matches!(encoded_words::bounded(&self.octets), Cow::Borrowed(_))
     }
 }
 
 /// Runs the parser where its panics, its recursion and its time are its own.
-fn in_own_thread(raw: std::sync::Arc<Vec<u8>>, depth: Depth, timeout: Duration) -> Option<View> {
+fn in_own_thread(source: Arc<Source>, depth: Depth, timeout: Duration) -> Option<View> {
     let (sender, receiver) = mpsc::sync_channel(1);
     let thread = std::thread::Builder::new()
         .name("render".into())
         .stack_size(limits::PARSER_STACK_OCTETS)
         .spawn(move || {
-            let view = MessageParser::default().parse(raw.as_slice()).map(|message| {
-                let (text, attachments) = parts::walk(&message, depth);
-                View { summary: summary(&message), text, attachments }
+            let view = MessageParser::default().parse(source.octets.as_slice()).map(|message| {
+                let (text, mut attachments) = parts::walk(&message, depth);
+                for part in &mut attachments {
+                    part.name = part.name.as_deref().map(source.shown);
+                }
+                View { summary: summary(&message, source.shown), text, attachments }
             });
             // Nobody waits any more after the time limit.
-            let _ = sender.send(view.unwrap_or_else(|| opaque(&raw)));
+            let _ = sender.send(view);
         });
     thread.ok()?;
     // A panic drops the sender: an error here, too.
-    receiver.recv_timeout(timeout).ok()
+    receiver.recv_timeout(timeout).ok().flatten()
 }
 
 /// A message as it stands, where nothing better can be had.
@@ -128,21 +161,21 @@ fn opaque(raw: &[u8]) -> View {
 impl Summary {
     /// Reads the header of a message; `raw` may end anywhere behind it.
     pub fn of(raw: &[u8]) -> Self {
-        let header = without_utf7_words(raw.get(..header_end(raw)).unwrap_or(raw));
-        std::panic::catch_unwind(|| {
-            MessageParser::default().parse_headers(&header).as_ref().map(summary)
-        })
-        .ok()
-        .flatten()
-        .unwrap_or_default()
+        let source = Source::of(raw.get(..header_end(raw)).unwrap_or(raw));
+        let parsed = std::panic::catch_unwind(|| {
+            let message = MessageParser::default().parse_headers(&source.octets)?;
+            Some(summary(&message, source.shown))
+        });
+        parsed.ok().flatten().unwrap_or_default()
     }
 }
 
-fn summary(message: &Message<'_>) -> Summary {
+/// What a header says; `shown` is what becomes of each text in it.
+fn summary(message: &Message<'_>, shown: fn(&str) -> String) -> Summary {
     let people = |field: Option<&mail_parser::Address<'_>>| -> Vec<Person> {
         let person = |addr: &mail_parser::Addr<'_>| Person {
-            name: addr.name.as_deref().map(str::to_owned),
-            address: addr.address.as_deref().map(str::to_owned),
+            name: addr.name.as_deref().map(shown),
+            address: addr.address.as_deref().map(shown),
         };
         field.map(|address| address.iter().map(person).collect()).unwrap_or_default()
     };
@@ -151,18 +184,18 @@ fn summary(message: &Message<'_>) -> Summary {
         to: message.all_to().flat_map(|field| people(Some(field))).collect(),
         cc: message.all_cc().flat_map(|field| people(Some(field))).collect(),
         reply_to: people(message.reply_to()),
-        subject: message.subject().unwrap_or_default().to_owned(),
+        subject: message.subject().map(shown).unwrap_or_default(),
         date: message.header_raw("Date").and_then(timestamp),
-        message_id: message.message_id().map(str::to_owned),
-        references: ids(message.references()),
-        in_reply_to: ids(message.in_reply_to()),
+        message_id: message.message_id().map(shown),
+        references: ids(message.references(), shown),
+        in_reply_to: ids(message.in_reply_to(), shown),
     }
 }
 
-fn ids(value: &HeaderValue<'_>) -> Vec<String> {
+fn ids(value: &HeaderValue<'_>, shown: fn(&str) -> String) -> Vec<String> {
     match value {
-        HeaderValue::Text(id) => vec![id.to_string()],
-        HeaderValue::TextList(ids) => ids.iter().map(ToString::to_string).collect(),
+        HeaderValue::Text(id) => vec![shown(id)],
+        HeaderValue::TextList(ids) => ids.iter().map(|id| shown(id)).collect(),
         HeaderValue::Address(_)
         | HeaderValue::DateTime(_)
         | HeaderValue::ContentType(_)
@@ -291,6 +324,49 @@ mod tests {
         assert_eq!(body("iso-8859-15", b"\xa4").trim_end(), "€");
         assert!(!body("iso-2022-jp", b"\x1b$B$").is_empty());
         assert!(body(&"x".repeat(1_000), b"plain \xff").contains("plain"));
+    }
+
+    #[test]
+    fn m10_words_that_have_no_end_hide_no_word_that_has_one() {
+        let word = "=?utf-8?Q?gr=C3=BC=C3=9Fe?=";
+        let header = |begins: usize| {
+            let field = format!("{}{word}", "=?aa?q?b ".repeat(begins));
+            format!("From: {field} <a@b.example>\r\nSubject: {field}\r\n\r\n")
+        };
+        // As it was before anything is hidden.
+        let small = header(500);
+        let seen = MessageParser::default().parse_headers(small.as_bytes()).unwrap();
+        assert_eq!(Summary::of(small.as_bytes()), summary(&seen, str::to_owned));
+        // A megabyte of it.
+        let large = header(60_000);
+        let view = View::of(format!("{large}text").as_bytes());
+        assert_eq!(view.text.trim_end(), "text");
+        for summary in [Summary::of(large.as_bytes()), view.summary] {
+            let shown = format!("{}grüße", "=?aa?q?b ".repeat(60_000));
+            assert!(summary.subject == shown, "{:.80}", summary.subject);
+            assert_eq!(summary.from.len(), 1);
+            assert!(summary.from[0].name.as_ref() == Some(&shown));
+            assert_eq!(summary.from[0].address.as_deref(), Some("a@b.example"));
+        }
+    }
+
+    #[test]
+    fn m10_parts_whose_words_have_no_end_are_shown_raw() {
+        let begins = "=?aa?q?b ".repeat(60_000);
+        for field in ["Subject", "Content-Type: text/plain; name"] {
+            let message = format!(
+                "Subject: s\r\nContent-Type: message/rfc822\r\n\r\n{field}: {begins}\r\n\r\ntext\r\n"
+            );
+            let source = Source::of(message.as_bytes());
+            assert!(!source.is_parseable(), "{field}");
+            let view = View::of(message.as_bytes());
+            assert_eq!(view.summary.subject, "s");
+            assert!(view.text == message, "{field}");
+        }
+        // A text that speaks of them is none.
+        let message =
+            "Subject: s\r\n\r\n    if (!memcmp(at, \"=?\", 2)) return Q?x;\r\n".repeat(1_000);
+        assert!(Source::of(message.as_bytes()).is_parseable());
     }
 
     #[test]

@@ -106,7 +106,7 @@ impl Walk {
     }
 
     fn enclosed(&mut self, message: &Message<'_>, level: usize) {
-        let summary = super::summary(message);
+        let summary = super::summary(message, str::to_owned);
         let from: Vec<String> = summary.from.iter().map(super::page::person).collect();
         let head = format!("---- {}: {}", from.join(", "), summary.subject);
         self.paragraph(&head);

@@ -67,6 +67,25 @@ async fn s41_nobody_sends_as_somebody_else() {
     }
 }
 
+#[tokio::test] // Row M10.
+async fn m10_words_without_an_end_hold_up_nobody() {
+    let host = Host::start().await;
+    let mut client = logged_in(&host).await;
+    let attack = "=?aa?q?b ".repeat(20_000);
+    for (header, expected) in [
+        (format!("From: {attack}=?utf-8?q?A,_B?= <alice@our.example>\r\n"), "250 2.0.0"),
+        (format!("From: {attack}=?utf-8?q?A,_B?= <bob@our.example>\r\n"), "550 5.7.1"),
+        (format!("From: {attack}\r\n"), "550 5.7.1"),
+        (format!("From: alice@our.example\r\nSubject: {attack}\r\n"), "250 2.0.0"),
+    ] {
+        let header = header.replace("b =?", "b\r\n =?");
+        let content = format!("{header}\r\nbody\r\n");
+        let reply =
+            client.deliver("alice@our.example", &["u@third.example"], content.as_bytes()).await;
+        assert!(reply.starts_with(expected), "{header:.60}: {reply}");
+    }
+}
+
 /// What a user's rules send on: it has been under way already.
 const SENT_ON: &[u8] =
     b"Received: from a.example by mx.our.example; Sun, 29 Nov 2026 12:00:00 +0000\r\n\
