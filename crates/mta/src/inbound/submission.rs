@@ -10,6 +10,7 @@ use postroad_accounts::{Directory, UserName};
 use postroad_protocol::address::{Address, ReversePath};
 use postroad_protocol::encoded_words;
 use postroad_protocol::header;
+use postroad_protocol::limits;
 use postroad_protocol::reply::Reply;
 use postroad_protocol::trace_fields::date;
 use postroad_queue::QueueId;
@@ -121,13 +122,16 @@ fn judge_authors(content: &[u8], user: &UserName, directory: &Directory) -> Resu
     Ok(())
 }
 
-/// The addresses of a field, each with the text that it was read from; `None` where it is none.
+/// The addresses of a field, each with the text that it was read from, as far as an address may go; `None` where it
+/// is none.
 fn addresses(field: &ParsedAddress<'_>) -> Vec<(Option<Address>, String)> {
     field
         .iter()
         .map(|mailbox| {
             let text = mailbox.address().unwrap_or_default();
-            (Address::parse(text).ok(), text.to_owned())
+            // RFC 5321 §4.5.3.1.3, and §4.5.3.1.5 for the reply that it is in.
+            let shown = text.get(..text.floor_char_boundary(limits::PATH_OCTETS_MAX));
+            (Address::parse(text).ok(), shown.unwrap_or_default().to_owned())
         })
         .collect()
 }

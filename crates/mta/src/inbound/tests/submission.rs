@@ -77,12 +77,15 @@ async fn m10_words_without_an_end_hold_up_nobody() {
         (format!("From: {attack}=?utf-8?q?A,_B?= <bob@our.example>\r\n"), "550 5.7.1"),
         (format!("From: {attack}\r\n"), "550 5.7.1"),
         (format!("From: alice@our.example\r\nSubject: {attack}\r\n"), "250 2.0.0"),
+        (format!("From: {}@our.example\r\n", "a".repeat(50_000)), "550 5.7.1"),
     ] {
         let header = header.replace("b =?", "b\r\n =?");
         let content = format!("{header}\r\nbody\r\n");
         let reply =
             client.deliver("alice@our.example", &["u@third.example"], content.as_bytes()).await;
         assert!(reply.starts_with(expected), "{header:.60}: {reply}");
+        // RFC 5321 §4.5.3.1.5
+        assert!(reply.len() <= 512, "{header:.60}: {reply}");
     }
 }
 
