@@ -282,8 +282,8 @@ fn unit(name: &str) -> Result<String> {
 
 const DROP_IN: &str = "postroad-mda.service.d/host-users.conf";
 
-/// Our server, which may become no more than our unit for it lets it.
-fn serve(place: &Place, site: &Site) -> Result<Process> {
+/// Our server, which may become no more than our unit for it lets it, and a client of it.
+fn serve(place: &Place, site: &Site) -> Result<(Process, smtp::Client)> {
     let drop_in = unit(DROP_IN)?;
     let sets = drop_in.lines().filter_map(|line| line.strip_prefix("CapabilityBoundingSet="));
     let kept: Vec<String> = sets
@@ -298,7 +298,9 @@ fn serve(place: &Place, site: &Site) -> Result<Process> {
     server.args(["serve", "--config"]).arg(site.config());
     let mut server = Process::spawn("mda", server, &site.path(""), Ending::Gentle)?;
     server.until("listened", || listens(site.lmtp))?;
-    Ok(server)
+    let mut client = smtp::Client::connect(site.lmtp)?;
+    client.expect("LHLO client.test", 250)?;
+    Ok((server, client))
 }
 
 /// systemd.exec(5): each of these has a service that isn't root's gain no privileges, whatever `NoNewPrivileges` says.
@@ -345,10 +347,7 @@ fn m03_by_lmtp_users_of_the_host_get_letters_as_themselves() -> Result<()> {
     let Some(place) = Place::set_up()? else { return Ok(()) };
     fs::copy(binary("postroad-mda")?, place.path("postroad-mda"))?;
     let site = site(&place, "")?;
-    let server = serve(&place, &site)?;
-
-    let mut client = smtp::Client::connect(site.lmtp)?;
-    client.expect("LHLO client.test", 250)?;
+    let (server, mut client) = serve(&place, &site)?;
     client.expect("MAIL FROM:<anna@client.test>", 250)?;
     for stranger in ["root", "daemon", "nobody", "no-such-user", "-d", "-f"] {
         let told = client.command(&format!("RCPT TO:<{stranger}@our.test>"))?;
@@ -391,9 +390,7 @@ fn m03_aliases_lead_to_users_of_the_host_beside_ours() -> Result<()> {
     let Some(place) = Place::set_up()? else { return Ok(()) };
     fs::copy(binary("postroad-mda")?, place.path("postroad-mda"))?;
     let site = site(&place, "bob")?;
-    let server = serve(&place, &site)?;
-    let mut client = smtp::Client::connect(site.lmtp)?;
-    client.expect("LHLO client.test", 250)?;
+    let (server, mut client) = serve(&place, &site)?;
     client.expect("MAIL FROM:<anna@client.test>", 250)?;
     client.expect("RCPT TO:<lonely@our.test>", 550)?;
     client.expect("RCPT TO:<some@our.test>", 550)?;
@@ -433,9 +430,7 @@ fn m03_what_one_user_of_the_host_has_is_not_refused_for_another() -> Result<()> 
     let Some(place) = Place::set_up()? else { return Ok(()) };
     fs::copy(binary("postroad-mda")?, place.path("postroad-mda"))?;
     let site = site(&place, "")?;
-    let server = serve(&place, &site)?;
-    let mut client = smtp::Client::connect(site.lmtp)?;
-    client.expect("LHLO client.test", 250)?;
+    let (server, mut client) = serve(&place, &site)?;
     // The alias leads to Bob first.
     for (refuses, header, code, bob_has_it) in
         [("bob", QUEUED, 550, false), ("alice", QUEUED, 451, true), ("alice", "", 550, true)]

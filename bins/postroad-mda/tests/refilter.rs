@@ -135,19 +135,19 @@ fn a_folder_that_is_made_for_something_is_known_as_that() {
     assert_eq!(letters(&dir.join("mail/alice/.Spam/new")).len(), 2);
 }
 
-/// What fills a pipe that nobody reads.
-fn many() -> Vec<(String, String)> {
-    (0..800).map(|number| (format!("new/{number}.a"), "a subject ".repeat(20))).collect()
+/// As many letters as fill a pipe that nobody reads.
+fn furnish_with_many(dir: &Path) {
+    let subject = "a subject ".repeat(20);
+    let names: Vec<String> = (0..800).map(|number| format!("new/{number}.a")).collect();
+    let letters: Vec<_> = names.iter().map(|name| (name.as_str(), subject.as_str())).collect();
+    furnish(dir, "keep;", &letters);
 }
 
 #[test]
 fn on_a_terminal_it_is_counted() {
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path();
-    let many = many();
-    let many: Vec<_> =
-        many.iter().map(|(name, subject)| (name.as_str(), subject.as_str())).collect();
-    furnish(dir, "keep;", &many);
+    furnish_with_many(dir);
     let command = format!(
         "{} refilter -d alice --config {}",
         env!("CARGO_BIN_EXE_postroad-mda"),
@@ -170,10 +170,7 @@ fn on_a_terminal_it_is_counted() {
 fn m01_it_works_behind_a_wall() {
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path();
-    let many = many();
-    let many: Vec<_> =
-        many.iter().map(|(name, subject)| (name.as_str(), subject.as_str())).collect();
-    furnish(dir, "keep;", &many);
+    furnish_with_many(dir);
     let mut child = Command::new(env!("CARGO_BIN_EXE_postroad-mda"))
         .args(["refilter", "-d", "alice", "--config"])
         .arg(dir.join("postroad.toml"))
