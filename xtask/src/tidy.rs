@@ -15,6 +15,8 @@ use crate::step::{done, metadata, root};
 const MAY_KNOW: &[(&str, &[&str])] = &[
     ("protocol", &[]),
     ("pop3", &["protocol"]),
+    ("message", &[]),
+    ("imap", &["message", "protocol"]),
     ("sieve", &["protocol"]),
     ("import", &["sieve"]),
     ("disk", &[]),
@@ -33,7 +35,13 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "observe", "net",
         ],
     ),
-    ("maa", &["protocol", "pop3", "accounts", "config", "observe", "net"]),
+    (
+        "maa",
+        &[
+            "protocol", "pop3", "imap", "message", "sieve", "disk", "store", "accounts", "config",
+            "observe", "net",
+        ],
+    ),
     ("mua", &["protocol", "pop3", "queue", "disk", "store", "config", "observe", "net"]),
     ("operator", &["protocol", "accounts", "config", "observe", "net"]),
 ];
@@ -42,7 +50,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
 const MAY_LINK_TOKIO: &[&str] = &["net", "mta", "mda", "maa", "mua", "operator", "queue"];
 
 /// Crates whose code takes bytes and time and gives steps: no socket, no clock, no disk.
-const SANS_IO: &[&str] = &["protocol", "pop3", "sieve", "import"];
+const SANS_IO: &[&str] = &["protocol", "pop3", "imap", "message", "sieve", "import"];
 const NOT_IN_SANS_IO: &[&str] = &[
     "Instant::now",
     "SystemTime::now",
