@@ -13,17 +13,21 @@
 //! Every error is a [`DiskError`], which names the operation and the path.
 #![forbid(unsafe_code)]
 
+use std::ffi::OsStr;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+mod holder;
 mod os;
 mod past_cache;
 mod spot;
+mod watch;
 mod way;
 
 pub use os::{NoLinks, OsDisk, read_whole};
+pub use watch::{Noticed, WatchNumber, Watcher};
 pub use way::{make_way_to, sync_way_to};
 
 /// Access to the file system, for those who store mail. Calls block; callers choose the thread.
@@ -50,6 +54,13 @@ pub trait Disk: Send + Sync + fmt::Debug {
     fn modified(&self, path: &Path) -> Result<SystemTime, DiskError> {
         self.stat(path).map(|_| SystemTime::UNIX_EPOCH)
     }
+    /// What tells whether names in a directory, or a file, have changed since. A disk that knows no times says the
+    /// epoch, which is never believed.
+    fn stamp(&self, path: &Path) -> Result<Stamp, DiskError> {
+        let Stat { number, octets, .. } = self.stat(path)?;
+        let modified = self.modified(path)?;
+        Ok(Stamp { modified, changed: modified, number, octets })
+    }
     /// Gives the file a second name; fails with `AlreadyExists` where that name is taken.
     fn link(&self, from: &Path, to: &Path) -> Result<(), DiskError>;
     /// Renames; fails with `AlreadyExists` where the new name is taken (RENAME_NOREPLACE).
@@ -64,6 +75,16 @@ pub trait Disk: Send + Sync + fmt::Debug {
     fn sync_dir(&self, path: &Path) -> Result<(), DiskError>;
     /// What stands in a directory, in no order; `.` and `..` left out. An error is never "empty".
     fn read_dir(&self, path: &Path) -> Result<Vec<DirEntry>, DiskError>;
+    /// The same one by one, without memory for each: for directories of a million files.
+    fn list(&self, path: &Path, each: &mut dyn FnMut(&OsStr, EntryKind)) -> Result<(), DiskError> {
+        self.read_dir(path)?.iter().for_each(|entry| each(&entry.name, entry.kind));
+        Ok(())
+    }
+    /// What notices changes in directories as they are made; `None` where nothing does. One for a process: the system
+    /// has few for a user.
+    fn watcher(&self) -> Result<Option<Box<dyn Watcher>>, DiskError> {
+        Ok(None)
+    }
     /// Space and inodes left on the file system that holds `path`.
     fn space(&self, path: &Path) -> Result<Space, DiskError>;
     /// What stands at a path, itself and not what a symbolic link points to.
@@ -89,6 +110,12 @@ pub trait Disk: Send + Sync + fmt::Debug {
     /// no locks just opens it.
     fn open_locked(&self, path: &Path) -> Result<Box<dyn DiskFile>, DiskError> {
         self.open(path)
+    }
+    /// The process that holds the lock of [`Disk::open_locked`], where the system tells: it does of those of one's own
+    /// user.
+    fn lock_holder(&self, path: &Path) -> Option<u32> {
+        let _ = path;
+        None
     }
     /// What stays the same until the system starts again, and so, what was written and not synced; empty where that
     /// isn't known.
@@ -142,6 +169,11 @@ pub trait DiskFile: Send + Sync + fmt::Debug {
     /// Begins to write the content out without waiting for it, so that the syncs of several files that follow
     /// find it written. A hint: it promises nothing, and where it fails the sync will tell.
     fn start_sync(&mut self) {}
+    /// Sets the time of the last change, as `ls -l` shows it. Durable with the next sync of content that was written.
+    fn set_modified(&mut self, at: SystemTime) -> Result<(), DiskError> {
+        let _ = at;
+        Ok(())
+    }
     /// A few octets that were attached to the file beside its content; `None` where there are none.
     fn note(&self) -> Result<Option<Vec<u8>>, DiskError> {
         Ok(None)
@@ -198,6 +230,20 @@ pub struct Stat {
     pub links: u64,
     /// Its number on its file system: who comes to the same path after it has another one.
     pub number: u64,
+}
+
+/// What tells that a directory has changed: one that gives the same twice has the same names, but for changes within
+/// the clock's grain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stamp {
+    /// When names, or content, last changed, as far as nobody has set it to something else.
+    pub modified: SystemTime,
+    /// The same with owner, mode and times: nobody can set it.
+    pub changed: SystemTime,
+    /// Its number on its file system.
+    pub number: u64,
+    /// Octets, for a file.
+    pub octets: u64,
 }
 
 /// Whose a file is.

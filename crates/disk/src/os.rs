@@ -16,7 +16,10 @@ use rustix::io::Errno;
 
 use crate::past_cache::PastCache;
 use crate::spot::{Links, Spot};
-use crate::{DirEntry, Disk, DiskError, DiskFile, DiskLock, EntryKind, Owner, Space, Stat, Volume};
+use crate::watch::{Inotify, Watcher};
+use crate::{
+    DirEntry, Disk, DiskError, DiskFile, DiskLock, EntryKind, Owner, Space, Stamp, Stat, Volume,
+};
 
 /// The file system of this host. On the way to a file symbolic links are followed: the operator made them.
 #[derive(Debug, Clone, Copy, Default)]
@@ -137,11 +140,18 @@ impl<D: OnWay> Disk for D {
     }
 
     fn modified(&self, path: &Path) -> Result<SystemTime, DiskError> {
+        Ok(self.stamp(path)?.modified)
+    }
+
+    fn stamp(&self, path: &Path) -> Result<Stamp, DiskError> {
         let stat = stat_of::<D>(path)?;
-        // A time before 1970 is none that a file was written at.
-        let seconds = u64::try_from(stat.st_mtime).unwrap_or_default();
-        let nanoseconds = u32::try_from(stat.st_mtime_nsec).unwrap_or_default();
-        Ok(SystemTime::UNIX_EPOCH + Duration::new(seconds, nanoseconds))
+        #[allow(clippy::unnecessary_fallible_conversions, reason = "other systems count otherwise")]
+        let (modified, changed) = (
+            time(stat.st_mtime, stat.st_mtime_nsec.try_into().unwrap_or_default()),
+            time(stat.st_ctime, stat.st_ctime_nsec.try_into().unwrap_or_default()),
+        );
+        let octets = u64::try_from(stat.st_size).unwrap_or_default();
+        Ok(Stamp { modified, changed, number: stat.st_ino, octets })
     }
 
     fn link(&self, from: &Path, to: &Path) -> Result<(), DiskError> {
@@ -178,6 +188,15 @@ impl<D: OnWay> Disk for D {
     fn read_dir(&self, path: &Path) -> Result<Vec<DirEntry>, DiskError> {
         let directory = open_dir::<D>("list", path)?;
         named("list", path, entries_of(&directory))
+    }
+
+    fn list(&self, path: &Path, each: &mut dyn FnMut(&OsStr, EntryKind)) -> Result<(), DiskError> {
+        let directory = open_dir::<D>("list", path)?;
+        named("list", path, for_each_entry(&directory, each))
+    }
+
+    fn watcher(&self) -> Result<Option<Box<dyn Watcher>>, DiskError> {
+        Ok(Some(Box::new(Inotify::new(D::LINKS)?)))
     }
 
     fn space(&self, path: &Path) -> Result<Space, DiskError> {
@@ -231,6 +250,10 @@ impl<D: OnWay> Disk for D {
         Ok(Box::new(OsFile { file, path: path.to_owned() }))
     }
 
+    fn lock_holder(&self, path: &Path) -> Option<u32> {
+        crate::holder::of_lock(path)
+    }
+
     fn boot(&self) -> String {
         // Where /proc isn't shown to us, nothing is known.
         let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
@@ -269,10 +292,28 @@ fn without_links(path: &Path) -> io::Result<PathBuf> {
     }
 }
 
+/// A time that the system gives; one before 1970 is none that a file was written at.
+fn time(seconds: i64, nanoseconds: u32) -> SystemTime {
+    let seconds = u64::try_from(seconds).unwrap_or_default();
+    SystemTime::UNIX_EPOCH + Duration::new(seconds, nanoseconds)
+}
+
 /// The names in a directory, each with what it stands for.
 fn entries_of(directory: &File) -> io::Result<Vec<DirEntry>> {
     let mut entries = Vec::new();
-    for entry in rustix::fs::Dir::read_from(directory)? {
+    for_each_entry(directory, &mut |name, kind| {
+        entries.push(DirEntry { name: name.to_owned(), kind });
+    })?;
+    Ok(entries)
+}
+
+/// Octets that the system gives names into, a few hundred at once.
+const NAMES_OCTETS: usize = 64 * 1024;
+
+fn for_each_entry(directory: &File, each: &mut dyn FnMut(&OsStr, EntryKind)) -> io::Result<()> {
+    let mut buffer = Vec::with_capacity(NAMES_OCTETS);
+    let mut entries = rustix::fs::RawDir::new(directory, buffer.spare_capacity_mut());
+    while let Some(entry) = entries.next() {
         let entry = entry?;
         let name = OsStr::from_bytes(entry.file_name().to_bytes());
         if name == "." || name == ".." {
@@ -290,9 +331,9 @@ fn entries_of(directory: &File) -> io::Result<Vec<DirEntry>> {
             }
             known => known,
         };
-        entries.push(DirEntry { name: name.to_owned(), kind: kind_of(file_type) });
+        each(name, kind_of(file_type));
     }
-    Ok(entries)
+    Ok(())
 }
 
 /// A lock for writing of so many octets from there on; 0, up to the end, wherever that will be.
@@ -395,6 +436,10 @@ impl DiskFile for OsFile {
     fn start_sync(&mut self) {
         // Starts the write-back of dirty pages; it drops clean ones alone, and these are dirty.
         let _ = rustix::fs::fadvise(&self.file, 0, None, rustix::fs::Advice::DontNeed);
+    }
+
+    fn set_modified(&mut self, at: SystemTime) -> Result<(), DiskError> {
+        named("set the time of", &self.path, self.file.set_modified(at))
     }
 
     fn note(&self) -> Result<Option<Vec<u8>>, DiskError> {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use postroad_disk::{DirEntry, Disk, DiskError, DiskFile, DiskLock, Space, Stat, Volume};
+use postroad_disk::{DirEntry, Disk, DiskError, DiskFile, DiskLock, Space, Stamp, Stat, Volume};
 
 /// A sync that is about to be made.
 #[derive(Debug, Clone, Copy)]
@@ -117,6 +117,10 @@ impl Disk for LyingDisk {
         self.disk.link(from, to)
     }
 
+    fn stamp(&self, path: &Path) -> Result<Stamp, DiskError> {
+        self.disk.stamp(path)
+    }
+
     fn rename_noreplace(&self, from: &Path, to: &Path) -> Result<(), DiskError> {
         self.disk.rename_noreplace(from, to)?;
         self.sync_late(to)
@@ -214,6 +218,10 @@ impl DiskFile for LyingFile {
             true => Ok(()),
             false => self.file.sync(),
         }
+    }
+
+    fn set_modified(&mut self, at: SystemTime) -> Result<(), DiskError> {
+        self.file.set_modified(at)
     }
 
     fn note(&self) -> Result<Option<Vec<u8>>, DiskError> {

@@ -3,9 +3,10 @@
 use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use postroad_disk::{
-    DirEntry, Disk, DiskError, DiskFile, DiskLock, EntryKind, Owner, Space, Stat, Volume,
+    DirEntry, Disk, DiskError, DiskFile, DiskLock, EntryKind, Owner, Space, Stamp, Stat, Volume,
 };
 
 use super::directory::DirectoryNode;
@@ -137,6 +138,23 @@ impl Disk for FaultyDisk {
         };
         let kind = node.map_or(EntryKind::Other, Node::kind);
         Ok(Stat { kind, octets, owner: Owner::Ours, mode, links, number })
+    }
+
+    fn stamp(&self, path: &Path) -> Result<Stamp, DiskError> {
+        let state = self.enter("stamp", path)?;
+        let number = state.tree.find(path);
+        let number = number.ok_or_else(|| kind_error("stamp", path, io::ErrorKind::NotFound))?;
+        let (ticks, octets) = match state.tree.node(number) {
+            Some(Node::Directory(directory)) => (directory.changes(), 0),
+            Some(Node::File(file)) => (file.modified(), file.shown().len() as u64),
+            Some(Node::Other) | None => (0, 0),
+        };
+        let modified = SystemTime::UNIX_EPOCH + Duration::from_nanos(ticks);
+        Ok(Stamp { modified, changed: modified, number, octets })
+    }
+
+    fn modified(&self, path: &Path) -> Result<SystemTime, DiskError> {
+        Ok(self.stamp(path)?.modified)
     }
 
     fn volume_number(&self, path: &Path) -> Result<u64, DiskError> {

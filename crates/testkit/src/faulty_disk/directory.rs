@@ -13,6 +13,8 @@ pub(super) type Names = BTreeMap<OsString, u64>;
 pub(super) struct DirectoryNode {
     shown: Names,
     durable: Names,
+    /// Changes so far, power cuts among them: what stands for the time of the last one.
+    changes: u64,
     pending: Vec<NameChange>,
 }
 
@@ -35,6 +37,11 @@ impl DirectoryNode {
         &self.shown
     }
 
+    /// How often its names changed.
+    pub(super) fn changes(&self) -> u64 {
+        self.changes
+    }
+
     pub(super) fn change(
         &mut self,
         number: u64,
@@ -43,11 +50,13 @@ impl DirectoryNode {
     ) {
         let names: Vec<_> = names.iter().map(|(name, node)| ((*name).to_owned(), *node)).collect();
         apply(&mut self.shown, &names);
+        self.changes += 1;
         self.pending.push(NameChange { number, names, needs });
     }
 
     /// A name that is there, durably, without anybody's change.
     pub(super) fn put(&mut self, name: &OsStr, node: u64) {
+        self.changes += 1;
         self.shown.insert(name.to_owned(), node);
         self.durable.insert(name.to_owned(), node);
     }
@@ -93,6 +102,7 @@ impl DirectoryNode {
         for change in self.pending.drain(..).filter(|change| !lost.contains(&change.number)) {
             apply(&mut names, &change.names);
         }
+        self.changes += 1;
         (self.shown, self.durable) = (names.clone(), names);
     }
 }

@@ -20,6 +20,9 @@ pub(super) struct FileNode {
     broken: BTreeSet<usize>,
     note: Note,
     pub(super) mode: u32,
+    /// What stands for the time of the last change, in nanoseconds since 1970: writes, or what was set. It is kept as
+    /// the content is.
+    modified: u64,
 }
 
 /// What is attached to it: seen, and durably.
@@ -58,7 +61,16 @@ impl FileNode {
             broken: BTreeSet::new(),
             note: Note::default(),
             mode: 0o600,
+            modified: 0,
         }
+    }
+
+    pub(super) fn modified(&self) -> u64 {
+        self.modified
+    }
+
+    pub(super) fn set_modified(&mut self, at: u64) {
+        self.modified = at;
     }
 
     /// What is attached to it.
@@ -119,6 +131,7 @@ impl FileNode {
 
     pub(super) fn write(&mut self, offset: usize, octets: &[u8]) {
         let end = offset + octets.len();
+        self.modified += 1;
         self.broken
             .retain(|sector| sector * SECTOR_OCTETS < offset || (sector + 1) * SECTOR_OCTETS > end);
         overwrite(Arc::make_mut(&mut self.shown), offset, octets);
@@ -175,14 +188,15 @@ impl FileNode {
 
     /// The power goes, and comes back.
     pub(super) fn lose_power(&mut self, survival: &mut Survival) {
-        let (mode, broken) = (self.mode, std::mem::take(&mut self.broken));
+        let (mode, modified) = (self.mode, self.modified);
+        let broken = std::mem::take(&mut self.broken);
         let Note { shown, platter } = std::mem::take(&mut self.note);
         let kept = match shown == platter || survival.keeps_content() {
             true => shown,
             false => platter,
         };
         let note = Note { shown: kept.clone(), platter: kept };
-        *self = Self { mode, broken, note, ..Self::durable(self.survivor(survival)) };
+        *self = Self { mode, modified, broken, note, ..Self::durable(self.survivor(survival)) };
     }
 
     /// What is on the platter now: each torn piece of each write for itself, and each length.

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::MutexGuard;
+use std::time::SystemTime;
 
 use postroad_disk::{DiskError, DiskFile, DiskLock, Volume};
 
@@ -109,6 +110,14 @@ impl DiskFile for FaultyFile {
             (result, _) => result,
         };
         result.map_err(|errno| error("sync", &self.path, errno))
+    }
+
+    fn set_modified(&mut self, at: SystemTime) -> Result<(), DiskError> {
+        let mut state = self.enter("set_modified")?;
+        let since = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let file = state.tree.file_mut(self.node).ok_or_else(|| self.gone("set_modified"))?;
+        file.set_modified(u64::try_from(since.as_nanos()).unwrap_or(u64::MAX));
+        Ok(())
     }
 
     fn note(&self) -> Result<Option<Vec<u8>>, DiskError> {
