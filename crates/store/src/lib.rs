@@ -12,6 +12,8 @@
 //! | flags in a file's name; which letter is which keyword | [`Flags`], `keywords` |
 //! | folders: names in UTF-8, who is subscribed | `folder`, `subscriptions` |
 //! | annotations, what folders are for | [`Metadata`], `special_use` |
+//! | what was read out of letters once | [`Cache`] |
+//! | how many letters each folder has, as long as none changes | [`StatusCache`] |
 //! | what a mailbox may hold: `maildirsize` | [`Quota`], [`Limits`] |
 //! | CRLF on the wire, LF in the file | `line_ends` |
 //! | what goes wrong, and what a peer is told | [`StoreError`] |
@@ -28,6 +30,7 @@
 #![forbid(unsafe_code)]
 
 mod attempt;
+mod cache;
 mod courier;
 mod draft;
 mod error;
@@ -35,6 +38,7 @@ mod file_draft;
 mod file_name;
 mod flags;
 mod folder;
+pub mod fuzz;
 mod key;
 mod keywords;
 mod ledger;
@@ -49,10 +53,12 @@ mod quota;
 mod refile;
 mod small_file;
 mod special_use;
+mod status;
 mod subscriptions;
 mod sync_group;
 
 pub use attempt::{Attempt, Durably, Found};
+pub use cache::{Cache, CacheKey, Columns, Facts, IdHash, Sent, Subject, SubjectKind, Written};
 pub use courier::{Change, Courier};
 pub use draft::{Draft, Filed};
 pub use error::StoreError;
@@ -67,3 +73,4 @@ pub use mbox::{DotLocked, DotLocker};
 pub use metadata::{Annotated, EntryName, EntryNameError, Metadata, TooMuchMetadata};
 pub use quota::{Counted, Limits, Quota, Standing, Usage};
 pub use refile::Stored;
+pub use status::{Counts, StatusCache, Times};

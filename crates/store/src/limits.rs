@@ -38,3 +38,15 @@ pub(crate) const MAILBOXES_KNOWN_MAX: usize = 16_384;
 pub(crate) const MAILBOX_LOCK_AGE_MAX: Duration = Duration::from_secs(5 * 60);
 /// Dot locks of mailbox files: the same where their process is not to be found. It may be another host's, or another container's.
 pub(crate) const MAILBOX_LOCK_OF_NOBODY_AGE_MAX: Duration = Duration::from_secs(30);
+
+/// Cache: octets of what is remembered of one letter. Those of which there is more are read each time.
+pub(crate) const CACHED_LETTER_OCTETS_MAX: usize = 256 * 1024;
+/// Cache: letters of a block: its index is read at once.
+pub(crate) const CACHE_BLOCK_LETTERS_MAX: usize = 1_600;
+/// Cache: octets of facts after which a block is written.
+pub(crate) const CACHE_BLOCK_OCTETS_MAX: usize = 1024 * 1024;
+/// Cache: letters that are known of a folder, 48 octets of memory each.
+pub(crate) const CACHE_LETTERS_MAX: usize = 4_000_000;
+/// Counts of folders: how many are kept, and octets of their file.
+pub(crate) const STATUS_FOLDERS_MAX: usize = 20_000;
+pub(crate) const STATUS_OCTETS_MAX: usize = 8 * 1024 * 1024;
