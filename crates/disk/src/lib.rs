@@ -89,6 +89,14 @@ pub trait Disk: Send + Sync + fmt::Debug {
     fn space(&self, path: &Path) -> Result<Space, DiskError>;
     /// What stands at a path, itself and not what a symbolic link points to.
     fn stat(&self, path: &Path) -> Result<Stat, DiskError>;
+    /// The same for names in one folder, each `None` where it isn't there; so are all where the folder isn't.
+    fn stat_all(&self, folder: &Path, names: &[&str]) -> Result<Vec<Option<Stat>>, DiskError> {
+        let stat = |name: &&str| match self.stat(&folder.join(name)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            stat => stat.map(Some),
+        };
+        names.iter().map(stat).collect()
+    }
     /// The number of the file system that holds `path`: two paths with the same number share one.
     fn volume_number(&self, path: &Path) -> Result<u64, DiskError> {
         let _ = path;
@@ -156,8 +164,12 @@ pub trait DiskFile: Send + Sync + fmt::Debug {
     fn write_all_at(&mut self, buffers: &[&[u8]], offset: u64) -> Result<(), DiskError>;
     /// Fills `buffer` from `offset` on; gives the octets read, fewer only at the end of the file.
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<usize, DiskError>;
+    /// What the file is, as [`Disk::stat`] says it of a path.
+    fn stat(&self) -> Result<Stat, DiskError>;
     /// The file's length in octets.
-    fn len(&self) -> Result<u64, DiskError>;
+    fn len(&self) -> Result<u64, DiskError> {
+        Ok(self.stat()?.octets)
+    }
     /// Whether the file has no octets.
     fn is_empty(&self) -> Result<bool, DiskError> {
         Ok(self.len()? == 0)

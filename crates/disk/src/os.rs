@@ -15,7 +15,7 @@ use rustix::fs::{AtFlags, FileType, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 
 use crate::past_cache::PastCache;
-use crate::spot::{Links, Spot};
+use crate::spot::{self, Links, Spot};
 use crate::watch::{Inotify, Watcher};
 use crate::{
     DirEntry, Disk, DiskError, DiskFile, DiskLock, EntryKind, Owner, Space, Stamp, Stat, Volume,
@@ -55,25 +55,14 @@ pub(crate) fn named<T, E: Into<io::Error>>(
 
 /// Opens what is no symbolic link; what is created is the user's alone, mode 0600.
 fn open<D: OnWay>(operation: &'static str, path: &Path, flags: OFlags) -> Result<File, DiskError> {
-    let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let opened = Spot::at(path, D::LINKS).and_then(|spot| {
-        let mode = Mode::from_raw_mode(0o600);
-        Ok(File::from(rustix::fs::openat(spot.folder(), spot.name, flags, mode)?))
-    });
-    named(operation, path, opened)
+    let flags = flags | OFlags::NOFOLLOW;
+    named(operation, path, spot::open(path, flags, D::LINKS).map(File::from))
 }
 
 /// Opens a directory for reading.
 fn open_dir<D: OnWay>(operation: &'static str, path: &Path) -> Result<File, DiskError> {
-    let last = match D::LINKS {
-        Links::Followed => OFlags::empty(),
-        Links::Refused => OFlags::NOFOLLOW,
-    };
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | last;
-    let opened = Spot::at(path, D::LINKS).and_then(|spot| {
-        Ok(File::from(rustix::fs::openat(spot.folder(), spot.name, flags, Mode::empty())?))
-    });
-    named(operation, path, opened)
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY;
+    named(operation, path, spot::open(path, flags, D::LINKS).map(File::from))
 }
 
 fn open_file<D: OnWay>(
@@ -95,6 +84,21 @@ fn stat_of<D: OnWay>(path: &Path) -> Result<rustix::fs::Stat, DiskError> {
         Ok(rustix::fs::statat(spot.folder(), spot.name, AtFlags::SYMLINK_NOFOLLOW)?)
     });
     named("stat", path, stat)
+}
+
+/// What the system said, in our words.
+pub(crate) fn as_stat(stat: &rustix::fs::Stat) -> Stat {
+    let ours = rustix::process::geteuid().as_raw();
+    #[allow(clippy::useless_conversion, reason = "on other processors it has 32 bits")]
+    let links = u64::from(stat.st_nlink);
+    Stat {
+        kind: kind_of(FileType::from_raw_mode(stat.st_mode)),
+        octets: u64::try_from(stat.st_size).unwrap_or_default(),
+        owner: if stat.st_uid == ours { Owner::Ours } else { Owner::Other(stat.st_uid) },
+        mode: stat.st_mode & 0o7777,
+        links,
+        number: stat.st_ino,
+    }
 }
 
 /// Does something with one name.
@@ -207,18 +211,23 @@ impl<D: OnWay> Disk for D {
     }
 
     fn stat(&self, path: &Path) -> Result<Stat, DiskError> {
-        let stat = stat_of::<D>(path)?;
-        let ours = rustix::process::geteuid().as_raw();
-        #[allow(clippy::useless_conversion, reason = "on other processors it has 32 bits")]
-        let links = u64::from(stat.st_nlink);
-        Ok(Stat {
-            kind: kind_of(FileType::from_raw_mode(stat.st_mode)),
-            octets: u64::try_from(stat.st_size).unwrap_or_default(),
-            owner: if stat.st_uid == ours { Owner::Ours } else { Owner::Other(stat.st_uid) },
-            mode: stat.st_mode & 0o7777,
-            links,
-            number: stat.st_ino,
-        })
+        Ok(as_stat(&stat_of::<D>(path)?))
+    }
+
+    fn stat_all(&self, folder: &Path, names: &[&str]) -> Result<Vec<Option<Stat>>, DiskError> {
+        let opened = named("stat", folder, spot::open(folder, spot::FOLDER, D::LINKS));
+        let opened = match opened {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Ok(vec![None; names.len()]);
+            }
+            opened => opened?,
+        };
+        let stat = |name: &&str| match rustix::fs::statat(&opened, *name, AtFlags::SYMLINK_NOFOLLOW)
+        {
+            Err(Errno::NOENT) => Ok(None),
+            stat => named("stat", &folder.join(name), stat).map(|stat| Some(as_stat(&stat))),
+        };
+        names.iter().map(stat).collect()
     }
 
     fn volume_number(&self, path: &Path) -> Result<u64, DiskError> {
@@ -284,6 +293,10 @@ impl<D: OnWay> Disk for D {
 /// The path without links, if there is one: what a link of /proc leads to (`/proc/PID/root`) may have no path here, and
 /// what the link reads would be another place.
 fn without_links(path: &Path) -> io::Result<PathBuf> {
+    // As most are.
+    if path.is_absolute() && spot::is_without_links(path) {
+        return Ok(path.to_owned());
+    }
     let resolved = std::fs::canonicalize(path)?;
     let (meant, found) = (rustix::fs::stat(path)?, rustix::fs::stat(&resolved)?);
     match (meant.st_dev, meant.st_ino) == (found.st_dev, found.st_ino) {
@@ -421,8 +434,8 @@ impl DiskFile for OsFile {
         named("read", &self.path, fill(buffer, offset, |rest, at| self.file.read_at(rest, at)))
     }
 
-    fn len(&self) -> Result<u64, DiskError> {
-        Ok(named("stat", &self.path, self.file.metadata())?.len())
+    fn stat(&self) -> Result<Stat, DiskError> {
+        Ok(as_stat(&named("stat", &self.path, rustix::fs::fstat(&self.file))?))
     }
 
     fn truncate(&mut self, len: u64) -> Result<(), DiskError> {

@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 
-use crate::os::named;
-use crate::{DiskError, DiskFile};
+use crate::os::{as_stat, named};
+use crate::{DiskError, DiskFile, Stat};
 
 /// What O_DIRECT wants places, lengths and memory to be multiples of; no device's block is larger.
 const BLOCK_OCTETS: usize = 4096;
@@ -59,8 +59,8 @@ impl DiskFile for PastCache {
         named("read", &self.path, read_blocks(buffer, offset, |to, at| self.file.read_at(to, at)))
     }
 
-    fn len(&self) -> Result<u64, DiskError> {
-        Ok(named("stat", &self.path, self.file.metadata())?.len())
+    fn stat(&self) -> Result<Stat, DiskError> {
+        Ok(as_stat(&named("stat", &self.path, rustix::fs::fstat(&self.file))?))
     }
 
     fn truncate(&mut self, _: u64) -> Result<(), DiskError> {

@@ -39,17 +39,58 @@ impl<'a> Spot<'a> {
 }
 
 /// What a folder is opened as: a place to start from, whether it may be read or not.
-const FOLDER: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+pub(crate) const FOLDER: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 
 /// Opens a folder with no symbolic link on the way to it.
 fn open_folder(path: &Path) -> io::Result<OwnedFd> {
+    match without_links(path, FOLDER) {
+        Some(folder) => Ok(folder?),
+        None => walk(path),
+    }
+}
+
+/// Opens what stands at a path. What is created is the user's alone, mode 0600.
+pub(crate) fn open(path: &Path, flags: OFlags, links: Links) -> io::Result<OwnedFd> {
+    let flags = flags | OFlags::CLOEXEC;
+    // One call does, where the system has it.
+    if links == Links::Refused
+        && let Some(opened) = without_links(path, flags)
+    {
+        return Ok(opened?);
+    }
+    let flags = match links {
+        Links::Followed => flags,
+        Links::Refused => flags | OFlags::NOFOLLOW,
+    };
+    let spot = Spot::at(path, links)?;
+    Ok(rustix::fs::openat(spot.folder(), spot.name, flags, mode(flags))?)
+}
+
+/// Whether that is known of a path: nothing on it is a symbolic link, and something stands at its end.
+pub(crate) fn is_without_links(path: &Path) -> bool {
+    let is_plain = |component| matches!(component, Component::RootDir | Component::Normal(_));
+    let flags = OFlags::PATH | OFlags::CLOEXEC;
+    path.components().all(is_plain) && matches!(without_links(path, flags), Some(Ok(_)))
+}
+
+/// Opens what stands at a path that no symbolic link is on, at its end neither; `None` where it has to be gone step by
+/// step.
+fn without_links(path: &Path, flags: OFlags) -> Option<Result<OwnedFd, Errno>> {
     let no_links = ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
-    match rustix::fs::openat2(CWD, path, FOLDER, Mode::empty(), no_links) {
-        // Before Linux 5.6, and where a sandbox knows no such call: step by step.
-        Err(Errno::NOSYS | Errno::PERM) => walk(path),
+    match rustix::fs::openat2(CWD, path, flags, mode(flags), no_links) {
+        // Before Linux 5.6, and where a sandbox knows no such call.
+        Err(Errno::NOSYS | Errno::PERM) => None,
         // Somebody renames in this moment: whatever is there then counts.
-        Err(Errno::AGAIN) => walk(path),
-        folder => Ok(folder?),
+        Err(Errno::AGAIN) => None,
+        opened => Some(opened),
+    }
+}
+
+/// Where nothing is created, openat2(2) takes no mode.
+fn mode(flags: OFlags) -> Mode {
+    match flags.contains(OFlags::CREATE) {
+        true => Mode::from_raw_mode(0o600),
+        false => Mode::empty(),
     }
 }
 

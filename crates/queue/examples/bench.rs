@@ -93,8 +93,8 @@ impl DiskFile for CountingFile {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<usize, DiskError> {
         self.file.read_at(buffer, offset)
     }
-    fn len(&self) -> Result<u64, DiskError> {
-        self.file.len()
+    fn stat(&self) -> Result<Stat, DiskError> {
+        self.file.stat()
     }
     fn truncate(&mut self, len: u64) -> Result<(), DiskError> {
         self.file.truncate(len)

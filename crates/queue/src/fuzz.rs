@@ -3,7 +3,7 @@
 //! Each body takes any octets and panics where something that must hold doesn't. The targets under
 //! `tests/fuzz` hand them libFuzzer's octets; `tests/fuzz_seeds.rs` hands them the files in the tree.
 
-use postroad_disk::{DiskError, DiskFile};
+use postroad_disk::{DiskError, DiskFile, EntryKind, Owner, Stat};
 
 use crate::embedded::codec::{Kind, Record};
 use crate::embedded::record::{
@@ -153,8 +153,10 @@ impl DiskFile for Octets {
         Ok(count)
     }
 
-    fn len(&self) -> Result<u64, DiskError> {
-        Ok(self.0.len() as u64)
+    fn stat(&self) -> Result<Stat, DiskError> {
+        let octets = self.0.len() as u64;
+        let kind = EntryKind::File;
+        Ok(Stat { kind, octets, owner: Owner::Ours, mode: 0o600, links: 1, number: 1 })
     }
 
     fn truncate(&mut self, _: u64) -> Result<(), DiskError> {

@@ -182,17 +182,17 @@ impl Ledgers {
 
     /// Reads what was appended since the last time, by whom ever.
     fn read_on(&self, known: &mut Known, ledger: Ledger<'_>) -> Result<(), DiskError> {
-        let (file, octets) = match ledger.disk.stat(&ledger.path(FILE)) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => (None, 0),
-            stat => stat.map(|stat| (Some(stat.number), stat.octets))?,
-        };
+        let path = ledger.path(FILE);
+        let open = small_file::open(ledger.disk, &path)?;
+        let stat = open.as_ref().map(|file| file.stat()).transpose()?;
+        let (file, octets) = stat.map_or((None, 0), |stat| (Some(stat.number), stat.octets));
         // Another process has begun a new one; or somebody has cut it off.
         let anew = !known.whole || file != known.file || octets < known.octets;
         if anew {
             *known = Known { file, ..Known::default() };
         }
-        if octets > known.octets {
-            let new = small_file::read_from(ledger.disk, &ledger.path(FILE), known.octets)?;
+        if let Some(open) = open.filter(|_| octets > known.octets) {
+            let new = small_file::read_part(&path, open.as_ref(), known.octets..octets)?;
             known.take(&new, &self.boot_line());
         }
         if anew {

@@ -137,9 +137,14 @@ impl Maildir {
         {
             return Ok(false);
         }
-        for part in ["tmp", "new", "cur"] {
-            if !is_directory(disk, &self.root.join(part))? {
-                return Ok(false);
+        let parts = ["tmp", "new", "cur"];
+        for (part, stat) in parts.into_iter().zip(disk.stat_all(&self.root, &parts)?) {
+            match stat {
+                Some(stat) if stat.kind == EntryKind::Directory => {}
+                Some(_) => {
+                    return Err(StoreError::NotADirectory { path: self.root.join(part) });
+                }
+                None => return Ok(false),
             }
         }
         Ok(true)

@@ -1,10 +1,11 @@
 //! Small files beside the letters, written whole or not at all.
 
 use std::io;
+use std::ops::Range;
 use std::path::Path;
 use std::time::Instant;
 
-use postroad_disk::{Disk, DiskError, DiskLock};
+use postroad_disk::{Disk, DiskError, DiskFile, DiskLock};
 
 use crate::ledger::LOCK;
 use crate::limits::{TURN_LOOK_EVERY, TURN_WAIT_MAX};
@@ -17,22 +18,33 @@ const BLOCK_OCTETS: usize = 32 * 1024;
 
 /// Reads one; a file that isn't there is empty.
 pub(crate) fn read(disk: &dyn Disk, path: &Path) -> Result<Vec<u8>, DiskError> {
-    read_from(disk, path, 0)
+    match open(disk, path)? {
+        Some(file) => read_part(path, file.as_ref(), 0..file.len()?),
+        None => Ok(Vec::new()),
+    }
 }
 
-/// Reads what stands in one from `offset` on.
-pub(crate) fn read_from(disk: &dyn Disk, path: &Path, offset: u64) -> Result<Vec<u8>, DiskError> {
-    let file = match disk.open_read(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        file => file?,
-    };
-    let octets = file.len()?.saturating_sub(offset);
+/// Opens one for reading, where it is there.
+pub(crate) fn open(disk: &dyn Disk, path: &Path) -> Result<Option<Box<dyn DiskFile>>, DiskError> {
+    match disk.open_read(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        file => file.map(Some),
+    }
+}
+
+/// Reads a part of one that is open.
+pub(crate) fn read_part(
+    path: &Path,
+    file: &dyn DiskFile,
+    part: Range<u64>,
+) -> Result<Vec<u8>, DiskError> {
+    let octets = part.end.saturating_sub(part.start);
     if octets > OCTETS_MAX {
         let source = io::ErrorKind::FileTooLarge.into();
         return Err(DiskError { operation: "read", path: path.to_owned(), source });
     }
     let mut content = vec![0; usize::try_from(octets).unwrap_or_default()];
-    let read = file.read_at(&mut content, offset)?;
+    let read = file.read_at(&mut content, part.start)?;
     content.truncate(read);
     Ok(content)
 }
@@ -44,10 +56,7 @@ pub(crate) fn blocks_of_lines(
     path: &Path,
     mut take: impl FnMut(&[u8]),
 ) -> Result<(), DiskError> {
-    let file = match disk.open_read(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        file => file?,
-    };
+    let Some(file) = open(disk, path)? else { return Ok(()) };
     let mut block = vec![0; BLOCK_OCTETS];
     let (mut offset, mut kept) = (0, 0);
     loop {

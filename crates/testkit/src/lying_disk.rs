@@ -204,8 +204,8 @@ impl DiskFile for LyingFile {
         self.file.read_at(buffer, offset)
     }
 
-    fn len(&self) -> Result<u64, DiskError> {
-        self.file.len()
+    fn stat(&self) -> Result<Stat, DiskError> {
+        self.file.stat()
     }
 
     fn truncate(&mut self, len: u64) -> Result<(), DiskError> {

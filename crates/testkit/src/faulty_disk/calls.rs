@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use postroad_disk::{
-    DirEntry, Disk, DiskError, DiskFile, DiskLock, EntryKind, Owner, Space, Stamp, Stat, Volume,
+    DirEntry, Disk, DiskError, DiskFile, DiskLock, EntryKind, Space, Stamp, Stat, Volume,
 };
 
 use super::directory::DirectoryNode;
@@ -128,16 +128,7 @@ impl Disk for FaultyDisk {
             .tree
             .find(path)
             .ok_or_else(|| kind_error("stat", path, io::ErrorKind::NotFound))?;
-        let node = state.tree.node(number);
-        let (octets, mode, links) = match node {
-            Some(Node::File(file)) => {
-                (file.shown().len() as u64, file.mode, state.tree.links(number))
-            }
-            Some(Node::Directory(_)) => (0, 0o700, 1),
-            Some(Node::Other) | None => (0, 0o777, 1),
-        };
-        let kind = node.map_or(EntryKind::Other, Node::kind);
-        Ok(Stat { kind, octets, owner: Owner::Ours, mode, links, number })
+        Ok(state.tree.stat(number))
     }
 
     fn stamp(&self, path: &Path) -> Result<Stamp, DiskError> {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::MutexGuard;
 use std::time::SystemTime;
 
-use postroad_disk::{DiskError, DiskFile, DiskLock, Volume};
+use postroad_disk::{DiskError, DiskFile, DiskLock, Stat, Volume};
 
 use super::calls::error;
 use super::file::Synced;
@@ -78,6 +78,10 @@ impl DiskFile for FaultyFile {
             }
             View::Platter => copy_from(&file.past_the_cache(), buffer, offset),
         })
+    }
+
+    fn stat(&self) -> Result<Stat, DiskError> {
+        Ok(self.enter("stat")?.tree.stat(self.node))
     }
 
     fn len(&self) -> Result<u64, DiskError> {

@@ -7,7 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use postroad_disk::EntryKind;
+use postroad_disk::{EntryKind, Owner, Stat};
 
 use super::directory::{DirectoryNode, Lost, Names};
 use super::file::FileNode;
@@ -99,6 +99,18 @@ impl Tree {
             self.names(*node).map_or(0, |names| names.values().filter(|n| **n == wanted).count())
         };
         self.nodes.keys().map(of).sum::<usize>() as u64
+    }
+
+    /// What a node is; what is gone is nothing that mail is stored in.
+    pub(super) fn stat(&self, number: u64) -> Stat {
+        let node = self.node(number);
+        let (octets, mode, links) = match node {
+            Some(Node::File(file)) => (file.shown().len() as u64, file.mode, self.links(number)),
+            Some(Node::Directory(_)) => (0, 0o700, 1),
+            Some(Node::Other) | None => (0, 0o777, 1),
+        };
+        let kind = node.map_or(EntryKind::Other, Node::kind);
+        Stat { kind, octets, owner: Owner::Ours, mode, links, number }
     }
 
     /// Adds a node under a name that must be free.
