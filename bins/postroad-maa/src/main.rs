@@ -5,21 +5,35 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use postroad_config::LogFormat;
 use postroad_net::listen::Handed;
 
-/// Gives users their mail by POP3.
+/// Gives users their mail by POP3 and IMAP.
 #[derive(Debug, Parser)]
 #[command(name = "postroad-maa", version)]
 struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
     /// The file of settings.
     #[arg(long, env = "POSTROAD_CONFIG", default_value = "/etc/postroad/postroad.toml")]
     config: PathBuf,
 }
 
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serves one user; started by postroad-maa itself.
+    #[command(hide = true)]
+    Worker,
+}
+
 fn main() -> ExitCode {
-    match run(&Arguments::parse()) {
+    let arguments = Arguments::parse();
+    let ran = match arguments.command {
+        Some(Command::Worker) => postroad_maa::worker().map_err(Into::into),
+        None => run(&arguments),
+    };
+    match ran {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("postroad-maa: {error:#}");

@@ -141,6 +141,8 @@ impl Default for Maa {
             clear_text_login: ClearTextLogin::Never,
             connections_max: 10_000,
             connections_per_client_max: 50,
+            users_max: 2_000,
+            sessions_per_user_max: 50,
         }
     }
 }

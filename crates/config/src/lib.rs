@@ -355,4 +355,8 @@ pub struct Maa {
     pub connections_max: usize,
     /// Connections at once from one client.
     pub connections_per_client_max: usize,
+    /// Users at once: each has a process.
+    pub users_max: usize,
+    /// Sessions of one user at once.
+    pub sessions_per_user_max: usize,
 }

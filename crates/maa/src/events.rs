@@ -5,15 +5,16 @@ use std::error::Error;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::process::ExitStatus;
 
 use postroad_accounts::UserName;
 use postroad_net::Peer;
-use postroad_net::io::TlsInfo;
+use postroad_net::confine::Confined;
 use postroad_net::slots::Full;
 
 use crate::Door;
-use crate::maildrop::MaildropError;
-use crate::session::Tally;
+use crate::handover::Handover;
+use crate::pop3::{MaildropError, Tally};
 
 pub(crate) fn listening(door: Door, address: Option<SocketAddr>) {
     let address = address.map(|address| address.to_string());
@@ -40,35 +41,29 @@ pub(crate) fn drain_incomplete(sessions: usize) {
     tracing::warn!(sessions, "sessions were cut off: they did not end in time");
 }
 
-pub(crate) fn logged_in(
-    door: Door,
-    peer: Peer,
-    tls: Option<&TlsInfo>,
-    user: &UserName,
-    messages: usize,
-) {
-    let tls = tls.map(ToString::to_string);
-    tracing::info!(service = door.name(), client = %peer, tls, user = %user, messages, "logged in");
+pub(crate) fn logged_in(session: &Handover, user: &str, messages: Option<usize>) {
+    let Handover { door, peer, tls, .. } = session;
+    tracing::info!(service = door.name(), client = peer, tls, user, messages, "logged in");
 }
 
 pub(crate) fn login_failed(door: Door, peer: Peer, name: &str) {
     tracing::warn!(service = door.name(), client = %peer, name, "login failed");
 }
 
-pub(crate) fn maildrop_in_use(peer: Peer, user: &UserName) {
-    tracing::info!(client = %peer, user = %user, "login refused, another session has the maildrop open");
+pub(crate) fn maildrop_in_use(peer: &str, user: &str) {
+    tracing::info!(client = peer, user, "login refused, another session has the maildrop open");
 }
 
-pub(crate) fn maildrop_failed(user: &UserName, error: &MaildropError) {
-    tracing::error!(user = %user, error = %Chain(error), "maildrop can't be used");
+pub(crate) fn maildrop_failed(user: &str, error: &MaildropError) {
+    tracing::error!(user, error = %Chain(error), "maildrop can't be used");
 }
 
-pub(crate) fn logged_out(peer: Peer, user: &UserName, tally: &Tally) {
+pub(crate) fn logged_out(peer: &str, user: &str, tally: &Tally) {
     let Tally { retrieved, deleted } = tally;
-    tracing::info!(client = %peer, user = %user, retrieved, deleted, "logged out");
+    tracing::info!(client = peer, user, retrieved, deleted, "logged out");
 }
 
-pub(crate) fn connection_lost(door: Door, peer: Peer, error: &io::Error) {
+pub(crate) fn connection_lost(door: Door, peer: impl fmt::Display, error: &io::Error) {
     tracing::debug!(service = door.name(), client = %peer, error = %error, "connection lost");
 }
 
@@ -82,6 +77,64 @@ pub(crate) fn handshake_failed(door: Door, peer: Peer, error: &io::Error) {
             tracing::info!(service = door.name(), client = %peer, error = %error, "TLS handshake failed");
         }
     }
+}
+
+pub(crate) fn worker_started(user: &str, confined: &Confined) {
+    match confined {
+        Confined::Whole => tracing::debug!(user, "worker started, confined to the mailbox"),
+        Confined::InPart => {
+            tracing::info!(
+                user,
+                "worker started, confined to the mailbox as far as this kernel can"
+            );
+        }
+        Confined::NotByThisKernel => {
+            tracing::warn!(user, "worker started, not confined to the mailbox: the kernel can't");
+        }
+        Confined::Refused(error) => {
+            tracing::warn!(user, error = %Chain(error), "worker started, not confined to the mailbox");
+        }
+    }
+}
+
+pub(crate) fn mailbox_not_made(user: &str, error: &io::Error) {
+    tracing::error!(user, error = %Chain(error), "the mailbox can't be made");
+}
+
+pub(crate) fn no_journal(user: &str, error: &io::Error) {
+    tracing::error!(user, error = %Chain(error), "the trace folder can't be opened, nothing is traced");
+}
+
+pub(crate) fn connection_unusable(user: &str, error: &io::Error) {
+    tracing::error!(user, error = %Chain(error), "a connection can't be used");
+}
+
+pub(crate) fn worker_not_started(user: &UserName, error: &io::Error) {
+    tracing::error!(user = %user, error = %Chain(error), "no worker can be started");
+}
+
+pub(crate) fn worker_unreachable(user: &UserName, error: &io::Error) {
+    tracing::error!(user = %user, error = %Chain(error), "a session can't be handed to its worker");
+}
+
+pub(crate) fn worker_died(user: &UserName, status: io::Result<ExitStatus>, sessions: usize) {
+    let status = match status {
+        Ok(status) => status.to_string(),
+        Err(error) => error.to_string(),
+    };
+    tracing::error!(user = %user, status, sessions, "a worker has died, and its sessions with it");
+}
+
+pub(crate) fn worker_killed(user: &UserName) {
+    tracing::error!(user = %user, "a worker was killed: it did not end in time");
+}
+
+pub(crate) fn too_many_workers(user: &UserName, workers: usize) {
+    tracing::warn!(user = %user, workers, "login refused, there are too many users (maa.users_max)");
+}
+
+pub(crate) fn too_many_sessions(user: &UserName, sessions: usize) {
+    tracing::warn!(user = %user, sessions, "login refused, the user has too many sessions (maa.sessions_per_user_max)");
 }
 
 /// An error with all its causes on one line.

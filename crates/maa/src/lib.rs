@@ -1,44 +1,51 @@
-//! The access agent: POP3 (RFC 1939) over users' Maildirs. IMAP comes later.
+//! The access agent: POP3 (RFC 1939) and IMAP (RFC 9051) over users' Maildirs.
 //!
 //! | looking for | it is in |
 //! |---|---|
-//! | a connection, from its greeting to its end | `session` |
-//! | what a command is answered | `postroad_pop3::server` |
-//! | who may log in, and how guessing is slowed | `login`, `guessing` |
-//! | the lock, the snapshot, reading and deleting letters | `maildrop` |
+//! | sockets, TLS, logins: all that comes before a user | `front` |
+//! | a user's own process | `worker` |
+//! | what the two say to each other | `handover` |
+//! | POP3 and IMAP of a user who is logged in | `pop3`, `imap` |
 //! | each log line | `events` |
 //! | every limit and timeout | [`limits`] |
 //!
 //! [`Maa::start`] opens accounts and sockets; [`Maa::serve`] runs until it is asked to stop, ends the
 //! sessions that wait for their client, and lets the others finish what they are doing. An agent that
 //! was killed leaves nothing behind: locks end with the process, and only QUIT deletes.
+//! [`worker`] is what the agent's program does when it was started by itself for one user.
 #![forbid(unsafe_code)]
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use postroad_accounts::{Accounts, AccountsError, Sources};
-use postroad_config::{ClearTextLogin, Config, Loaded, Mda};
+use postroad_config::{Config, Loaded};
 use postroad_net::listen::{Handed, ListenError};
 use postroad_net::process::{self, Reload};
-use postroad_net::slots::Client;
 use postroad_net::tls::{ServerTls, TlsError};
-use postroad_net::{Io, Listener, Peer, Shutdown, Slots};
+use postroad_net::{Listener, Shutdown, Slots};
 use postroad_observe::trace::Journal;
 use postroad_protocol::address::Domain;
-use tokio::sync::Semaphore;
+use serde::{Deserialize, Serialize};
 use tokio_util::task::TaskTracker;
 
 mod events;
-mod guessing;
+mod front;
+mod handover;
 pub mod limits;
-mod login;
-mod maildrop;
-mod session;
+mod pop3;
+mod worker;
 
-use login::Logins;
-use maildrop::Sizes;
+pub use worker::{WorkerError, run as worker};
+
+use front::Site;
+use front::login::Logins;
+use front::workers::{self, Workers};
+use handover::Log;
+
+/// This process's own program, also where its file was replaced meanwhile: front and workers are of one build.
+pub const OURSELVES: &str = "/proc/self/exe";
 
 /// Why the agent can't start.
 #[derive(Debug, thiserror::Error)]
@@ -76,7 +83,8 @@ pub struct Maa {
 }
 
 /// A service of ours.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Door {
     /// POP3 in clear, with STLS where there is a certificate (port 110).
     Pop3,
@@ -92,21 +100,14 @@ impl Door {
             Self::Pop3s => "pop3s",
         }
     }
-}
 
-/// What all sessions share.
-#[derive(Debug)]
-struct Site {
-    name: Domain,
-    tls: Option<ServerTls>,
-    clear_text_login: ClearTextLogin,
-    logins: Logins,
-    mda: Mda,
-    sizes: Sizes,
-    journal: Journal,
-    slots: Slots,
-    /// Bounds the threads that wait for the disk.
-    disk: Arc<Semaphore>,
+    /// Whether TLS comes before the first octet.
+    fn is_inside_tls(self) -> bool {
+        match self {
+            Self::Pop3 => false,
+            Self::Pop3s => true,
+        }
+    }
 }
 
 /// Runs the agent in this process until SIGTERM or SIGINT; tells the service manager when it is ready.
@@ -117,7 +118,7 @@ pub async fn run(loaded: Loaded, handed: Handed) -> Result<(), StartError> {
     let (_trigger, shutdown) = Shutdown::on_signals().map_err(StartError::Signals)?;
     process::raise_file_limit();
     let mut hangup = Reload::on_hangup().map_err(StartError::Signals)?;
-    let maa = Maa::start(&loaded.config, handed)?;
+    let maa = Maa::start(&loaded.config, handed, Path::new(OURSELVES))?;
     let site = Arc::clone(&maa.site);
     // SIGHUP would end a process that doesn't catch it.
     tokio::spawn(async move {
@@ -134,35 +135,13 @@ pub async fn run(loaded: Loaded, handed: Handed) -> Result<(), StartError> {
     Ok(())
 }
 
-/// Why users and certificate stay as they are.
-#[derive(Debug, thiserror::Error)]
-enum ReloadError {
-    #[error(transparent)]
-    Tls(#[from] TlsError),
-    #[error("cannot read the accounts")]
-    Accounts(#[from] AccountsError),
-}
-
-impl Site {
-    /// Reads certificate, users and aliases again, all or nothing. Sessions go on as they began.
-    fn reload(&self) -> Result<(), ReloadError> {
-        let tls = self.tls.as_ref().map(|tls| Ok::<_, TlsError>((tls, tls.prepare()?)));
-        let tls = tls.transpose()?;
-        self.logins.reload()?;
-        if let Some((tls, prepared)) = tls {
-            tls.adopt(prepared);
-        }
-        Ok(())
-    }
-}
-
 impl Maa {
     /// Opens accounts and sockets. Must be called inside a tokio runtime; clients are served when
-    /// [`Maa::serve`] runs.
+    /// [`Maa::serve`] runs. `program` is what serves a user: with the argument `worker`, it calls [`worker`].
     ///
     /// # Errors
     /// [`StartError`].
-    pub fn start(config: &Config, mut handed: Handed) -> Result<Self, StartError> {
+    pub fn start(config: &Config, mut handed: Handed, program: &Path) -> Result<Self, StartError> {
         let name = Domain::parse(&config.hostname)
             .map_err(|_| StartError::Hostname(config.hostname.clone()))?;
         let tls = match (&config.tls.certificate, &config.tls.key) {
@@ -180,7 +159,8 @@ impl Maa {
         let doors = pop3.into_iter().map(|listener| (Door::Pop3, listener));
         let doors = doors.chain(pop3s.into_iter().map(|listener| (Door::Pop3s, listener)));
         let accounts = Accounts::open(Sources::of(config))?;
-        let journal = Journal::open(&config.trace.dir, "maa", config.trace.size_max)
+        // The workers write it; here it is made, and whether that goes is known at the start.
+        Journal::open(&config.trace.dir, "maa", config.trace.size_max)
             .map_err(|source| StartError::Trace { path: config.trace.dir.clone(), source })?;
         let maa = &config.maa;
         let site = Site {
@@ -189,10 +169,14 @@ impl Maa {
             clear_text_login: maa.clear_text_login,
             logins: Logins::new(accounts),
             mda: config.mda.clone(),
-            sizes: Sizes::default(),
-            journal,
+            trace: config.trace.clone(),
+            log: Log { format: config.log.format.into(), level: config.log.level.clone() },
             slots: Slots::new(maa.connections_max, maa.connections_per_client_max),
-            disk: Arc::new(Semaphore::new(limits::DISK_THREADS_MAX)),
+            workers: Workers::new(workers::Settings {
+                program: program.to_owned(),
+                workers_max: maa.users_max,
+                sessions_max: maa.sessions_per_user_max,
+            }),
         };
         Ok(Self { doors: doors.collect(), site: Arc::new(site) })
     }
@@ -210,49 +194,15 @@ impl Maa {
         for (door, listener) in self.doors {
             events::listening(door, listener.address());
             let (site, sessions) = (Arc::clone(&self.site), sessions.clone());
-            accepting.spawn(accept(site, door, listener, sessions, shutdown.clone()));
+            accepting.spawn(front::accept(site, door, listener, sessions, shutdown.clone()));
         }
         accepting.close();
         accepting.wait().await;
         process::stopping();
+        self.site.workers.stop();
         sessions.close();
         if tokio::time::timeout(limits::DRAIN_TIMEOUT, sessions.wait()).await.is_err() {
             events::drain_incomplete(sessions.len());
-        }
-    }
-}
-
-/// Takes connections of one service until the stop is asked for.
-async fn accept(
-    site: Arc<Site>,
-    door: Door,
-    listener: Listener,
-    sessions: TaskTracker,
-    shutdown: Shutdown,
-) {
-    loop {
-        let (io, peer) = tokio::select! {
-            accepted = listener.accept() => accepted,
-            () = shutdown.requested() => return,
-        };
-        sessions.spawn(admit(Arc::clone(&site), door, io, peer, shutdown.clone()));
-    }
-}
-
-/// Serves a connection, where there is a place for it.
-async fn admit(site: Arc<Site>, door: Door, io: Io, peer: Peer, shutdown: Shutdown) {
-    let client = match peer.ip() {
-        Some(ip) if !peer.is_this_host() => Client::Counted(ip),
-        Some(_) | None => Client::Exempt,
-    };
-    match site.slots.take(client) {
-        Ok(slot) => {
-            session::serve(&site, door, io, peer, shutdown).await;
-            drop(slot);
-        }
-        Err(full) => {
-            events::no_place(door, peer, full);
-            session::turn_away(door, io).await;
         }
     }
 }

@@ -5,8 +5,10 @@ use std::time::Duration;
 
 /// Passwords that are checked at once: each takes 19 MiB and tens of milliseconds of a processor.
 pub const PASSWORD_CHECKS_MAX: usize = 4;
-/// Threads that wait for the disk at once.
-pub const DISK_THREADS_MAX: usize = 64;
+/// A worker's threads that wait for the disk at once.
+pub const DISK_THREADS_MAX: usize = 16;
+/// How long such a thread waits for more to do.
+pub const DISK_THREAD_LINGER: Duration = Duration::from_secs(2);
 /// Octets of one read of a letter, and so about those of one write to a client.
 pub const PIECE_OCTETS: usize = 64 * 1024;
 /// Octets of one read from a client: commands are short.
@@ -22,6 +24,15 @@ pub const GUESS_DELAY_MAX: Duration = Duration::from_secs(8);
 pub const GUESS_MEMORY: Duration = Duration::from_secs(15 * 60);
 /// Networks whose failures are remembered; beyond that old ones are forgotten early.
 pub const GUESSERS_MAX: usize = 10_000;
+
+/// How long a worker is kept that has no session: a client that comes back at once finds it as it was.
+pub const WORKER_LINGER: Duration = Duration::from_secs(10);
+/// How long a worker may take to end when it is asked to.
+pub const WORKER_END_TIMEOUT: Duration = Duration::from_secs(60);
+/// Octets that are passed on at once between TLS and a worker; each way of a session keeps no more than that.
+pub const RELAY_OCTETS: usize = 16 * 1024;
+/// How long either side of them may take nothing of what it is sent before it counts as gone.
+pub const RELAY_TIMEOUT: Duration = Duration::from_secs(10 * 60);
 
 /// How long a TLS handshake may take.
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(60);

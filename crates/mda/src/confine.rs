@@ -2,8 +2,7 @@
 //! else of the file system, whatever a name leads to by then (Landlock, landlock(7); rows M01, M02).
 //!
 //! A second wall behind the user's own rights and names that are looked at: what is swapped for a link or for another
-//! folder once the wall stands leads nowhere. It is for good, and all threads and processes that come after it are
-//! behind it. With it goes "no new privileges": a program with a set-uid or set-gid bit (sendmail with its
+//! folder once the wall stands leads nowhere (`postroad_net::confine`). With it goes "no new privileges": a program with a set-uid or set-gid bit (sendmail with its
 //! `postdrop`, what users have in `~/.postroad/programs`) would fail in ways of its own. So where rules may run programs
 //! there is no wall; where they may not, nothing can be executed at all. Nor is there one where an inbox is a mailbox
 //! file: it is in a folder of others', and its lock may take a program with such a bit.
@@ -14,27 +13,19 @@
 //! | LMTP | all mailboxes, the socket's folder (sockets alone), where large letters wait, the traces | the same, the folders of users and aliases |
 //!
 //! Folders can be listed everywhere: those above a new mailbox are synced, and are opened for that. Networks and
-//! sockets are as before. It is done as far as the kernel can: none before 5.19, truncation from 6.2, devices from
-//! 6.10; nothing depends on it.
+//! sockets are as before.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use landlock::{
-    ABI, Access as _, AccessFs, BitFlags, CompatLevel, Compatible as _, RestrictSelfAttr as _,
-    Ruleset, RulesetAttr as _, RulesetCreatedAttr as _, RulesetError, RulesetStatus,
-    path_beneath_rules,
-};
 use postroad_config::Config;
 use postroad_disk::{OsDisk, make_way_to};
+use postroad_net::confine::{self, Ground};
 use postroad_observe::trace::Journal;
 
 use crate::events;
 use crate::lmtp::scratch_folder;
 use crate::rules::Rules;
-
-/// What the kernel is asked for. Newer ones know more: sockets, which we need.
-const WANTED: ABI = ABI::V5;
 
 /// Time zones, the host's name service, random octets, /proc for what the system is: what libraries may read for rules.
 const SYSTEM: [&str; 7] =
@@ -62,7 +53,18 @@ pub(crate) enum Why {
     /// It has no Landlock, or one that can't move files from folder to folder.
     Kernel,
     /// It said no.
-    Refused(RulesetError),
+    Refused(Box<dyn std::error::Error>),
+}
+
+impl From<confine::Confined> for Confined {
+    fn from(confined: confine::Confined) -> Self {
+        match confined {
+            confine::Confined::Whole => Self::Whole,
+            confine::Confined::InPart => Self::InPart,
+            confine::Confined::NotByThisKernel => Self::No(Why::Kernel),
+            confine::Confined::Refused(error) => Self::No(Why::Refused(Box::new(error))),
+        }
+    }
 }
 
 impl fmt::Display for Why {
@@ -72,81 +74,34 @@ impl fmt::Display for Why {
             Self::HostUsers => f.write_str("users of the host get letters"),
             Self::MailboxFile => f.write_str("a program may lock mailbox files"),
             Self::Kernel => f.write_str("the kernel can't"),
-            Self::Refused(error) => write!(f, "{}", events::Chain(error)),
+            Self::Refused(error) => write!(f, "{}", events::Chain(&**error)),
         }
     }
 }
 
-/// What is left open.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub(crate) struct Ground {
-    pub(crate) written: Vec<PathBuf>,
-    /// Where sockets are made.
-    pub(crate) sockets: Vec<PathBuf>,
-    pub(crate) read: Vec<PathBuf>,
+/// What is left open for one delivery into a mailbox; `scripts` are the folders of the rules that are there.
+pub(crate) fn of_delivery(mailbox: PathBuf, scripts: Vec<PathBuf>) -> Ground {
+    // Each name costs a letter a few calls of the system, and no rules need nothing.
+    let read = match scripts.is_empty() {
+        true => vec![PROC.into()],
+        false => scripts.into_iter().chain(SYSTEM.map(PathBuf::from)).collect(),
+    };
+    Ground { written: vec![mailbox], read, ..Ground::default() }
 }
 
-impl Ground {
-    /// For one delivery into a mailbox; `scripts` are the folders of the rules that are there.
-    pub(crate) fn of_delivery(mailbox: PathBuf, scripts: Vec<PathBuf>) -> Self {
-        // Each name costs a letter a few calls of the system, and no rules need nothing.
-        let read = match scripts.is_empty() {
-            true => vec![PROC.into()],
-            false => scripts.into_iter().chain(SYSTEM.map(PathBuf::from)).collect(),
-        };
-        Self { written: vec![mailbox], sockets: Vec::new(), read }
+/// For a server of all mailboxes.
+fn of_server(config: &Config) -> Ground {
+    let accounts = [&config.accounts.users, &config.accounts.aliases];
+    let folders = accounts.into_iter().filter_map(|path| path.parent());
+    Ground {
+        written: vec![existing(&config.mda.mailboxes()), scratch_folder(config), traces(config)],
+        sockets: config.mda.socket.parent().map(existing).into_iter().collect(),
+        read: (config.mda.scripts().into_iter())
+            .chain(folders.map(Path::to_owned))
+            .chain(SYSTEM.map(PathBuf::from))
+            .collect(),
+        ..Ground::default()
     }
-
-    /// For a server of all mailboxes.
-    fn of_server(config: &Config) -> Self {
-        let accounts = [&config.accounts.users, &config.accounts.aliases];
-        let folders = accounts.into_iter().filter_map(|path| path.parent());
-        Self {
-            written: vec![
-                existing(&config.mda.mailboxes()),
-                scratch_folder(config),
-                traces(config),
-            ],
-            sockets: config.mda.socket.parent().map(existing).into_iter().collect(),
-            read: (config.mda.scripts().into_iter())
-                .chain(folders.map(Path::to_owned))
-                .chain(SYSTEM.map(PathBuf::from))
-                .collect(),
-        }
-    }
-
-    /// Puts this thread, and where the kernel can all others, behind the wall.
-    pub(crate) fn confine(&self) -> Confined {
-        match self.restrict() {
-            Ok(RulesetStatus::FullyEnforced) => Confined::Whole,
-            Ok(RulesetStatus::PartiallyEnforced) => Confined::InPart,
-            Ok(RulesetStatus::NotEnforced) => Confined::No(Why::Kernel),
-            Err(error) => Confined::No(Why::Refused(error)),
-        }
-    }
-
-    fn restrict(&self) -> Result<RulesetStatus, RulesetError> {
-        let read = AccessFs::ReadFile;
-        let write = AccessFs::from_write(WANTED) | read;
-        let sockets = AccessFs::MakeSock | AccessFs::RemoveFile | AccessFs::MakeDir;
-        // What can't be opened by now isn't there, and can't be had.
-        let ruleset = Ruleset::default()
-            // Without it no letter would get from tmp/ to new/.
-            .set_compatibility(CompatLevel::SoftRequirement)
-            .handle_access(AccessFs::Refer)?
-            .set_compatibility(CompatLevel::BestEffort)
-            .handle_access(handled())?
-            .create()?
-            .add_rules(path_beneath_rules(&self.written, write))?
-            .add_rules(path_beneath_rules(&self.sockets, sockets))?
-            .add_rules(path_beneath_rules(&self.read, read))?
-            .all_threads(true)?;
-        Ok(ruleset.restrict_self()?.ruleset)
-    }
-}
-
-fn handled() -> BitFlags<AccessFs> {
-    AccessFs::from_all(WANTED) & !BitFlags::from(AccessFs::ReadDir)
 }
 
 /// The folder itself, or where it is to be made.
@@ -173,7 +128,7 @@ pub fn server(config: &Config) {
         true => Confined::No(Why::Programs),
         false if config.mda.host_users => Confined::No(Why::HostUsers),
         false if !config.mda.mbox.is_empty() => Confined::No(Why::MailboxFile),
-        false => Ground::of_server(config).confine(),
+        false => of_server(config).confine().into(),
     };
     events::confined(&confined);
 }

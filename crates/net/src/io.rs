@@ -2,11 +2,13 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use rustix::net::AddressFamily;
 use rustls::ClientConfig;
 use rustls_pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -52,6 +54,32 @@ impl Io {
     /// A unix connection.
     pub fn unix(stream: UnixStream) -> Self {
         Self(Kind::Unix(stream))
+    }
+
+    /// A connection that another process of ours has accepted. Must be called inside a tokio runtime.
+    ///
+    /// # Errors
+    /// Where it is neither TCP nor unix.
+    pub fn handed(socket: OwnedFd) -> io::Result<Self> {
+        rustix::io::ioctl_fionbio(&socket, true)?;
+        match rustix::net::sockopt::socket_domain(&socket)? {
+            AddressFamily::INET | AddressFamily::INET6 => {
+                TcpStream::from_std(std::net::TcpStream::from(socket)).map(Self::tcp)
+            }
+            AddressFamily::UNIX => {
+                UnixStream::from_std(std::os::unix::net::UnixStream::from(socket)).map(Self::unix)
+            }
+            _ => Err(io::ErrorKind::Unsupported.into()),
+        }
+    }
+
+    /// The socket, for another process of ours; none inside TLS, whose keys stay here.
+    pub fn socket(&self) -> Option<BorrowedFd<'_>> {
+        match &self.0 {
+            Kind::Tcp(stream) => Some(stream.as_fd()),
+            Kind::Unix(stream) => Some(stream.as_fd()),
+            Kind::Tls(_) | Kind::TlsUnix(_) => None,
+        }
     }
 
     /// Connects over TCP.

@@ -6,6 +6,8 @@
 //! | a connection: TCP, unix, TLS, and STARTTLS in between | [`io`] |
 //! | certificates and whom to trust | [`tls`] |
 //! | how many connections, from one client and from all | [`slots`] |
+//! | messages and connections from one process of ours to another | [`channel`] |
+//! | what a process can still reach | [`confine`] |
 //! | SIGTERM, SIGINT, SIGHUP and the word to the service manager | [`process`] |
 //!
 //! An agent goes like this: [`tls::install_provider`], [`listen::Handed::take`] for the sockets it was
@@ -14,12 +16,15 @@
 //! [`process::Shutdown::requested`] ends.
 #![forbid(unsafe_code)]
 
+pub mod channel;
+pub mod confine;
 pub mod io;
 pub mod listen;
 pub mod process;
 pub mod slots;
 pub mod tls;
 
+pub use channel::Channel;
 pub use io::Io;
 pub use listen::{Listener, Peer};
 pub use process::Shutdown;

@@ -13,12 +13,13 @@ use std::time::SystemTime;
 
 use postroad_config::{Config, Mda};
 use postroad_disk::NoLinks;
+use postroad_net::confine::Ground;
 use postroad_observe::log;
 use postroad_protocol::address::ReversePath;
 use postroad_protocol::reply::{EnhancedStatus, Reply, Severity};
 use postroad_store::Courier;
 
-use crate::confine::{self, Confined, Ground, Why};
+use crate::confine::{self, Confined, Why};
 use crate::dot_lock::DotLockFile;
 use crate::events::Chain;
 use crate::letter::Header;
@@ -250,7 +251,7 @@ fn confine(
     }
     let mut ground = ground(recipient);
     ground.written.extend((settings == SettingsFrom::File).then(|| confine::traces(config)));
-    ground.confine()
+    ground.confine().into()
 }
 
 /// The mailbox and its rules.
@@ -260,7 +261,7 @@ fn ground(recipient: &Recipient) -> Ground {
     let scripts = recipient.scripts.iter().filter(|script| script.symlink_metadata().is_ok());
     let folders =
         scripts.cloned().chain(targets).filter_map(|path| path.parent().map(Path::to_owned));
-    Ground::of_delivery(confine::existing(recipient.maildir.root()), folders.collect())
+    confine::of_delivery(confine::existing(recipient.maildir.root()), folders.collect())
 }
 
 /// Where the letter is.

@@ -88,7 +88,7 @@ fn run(
     let (config, settings) = settings(wanted.config.clone())?;
     let recipient = recipient::find(&call, environment, &config, settings)?;
     // As deliveries are; and nothing is executed here, whatever rules say.
-    events::confined(&ground(&recipient).confine());
+    events::confined(&ground(&recipient).confine().into());
     let rules = Rules::of_settings(&config);
     let script = rules
         .script(&recipient.scripts, recipient.maildir.root())

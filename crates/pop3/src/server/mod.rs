@@ -236,6 +236,20 @@ impl Server {
         }
     }
 
+    /// A session that another process has begun, which knows its user by now: [`Answer::Login`] comes next. `unread` is
+    /// what that process has read and not used ([`Server::unread`]).
+    pub fn logging_in(settings: Settings, unread: &[u8], now: Instant) -> Self {
+        let mut server = Self::new(settings, now);
+        server.state = State::LoggingIn(Authorization::default());
+        server.push(unread);
+        server
+    }
+
+    /// What was pushed and not used: commands that the client has sent ahead.
+    pub fn unread(&self) -> &[u8] {
+        self.input.rest()
+    }
+
     /// Takes octets that were read.
     pub fn push(&mut self, octets: &[u8]) {
         self.input.push(octets);

@@ -8,7 +8,7 @@ use postroad_accounts::{Accounts, AccountsError, UserName};
 use postroad_protocol::sasl::Credentials;
 use tokio::sync::Semaphore;
 
-use crate::guessing::Guesses;
+use super::guessing::Guesses;
 use crate::limits;
 
 /// Checks logins.

@@ -1,5 +1,5 @@
-//! An access agent on ports of its own, its users' Maildirs in a temporary folder, and a client that
-//! speaks POP3 line by line.
+//! An access agent on ports of its own, with real processes for its users, their Maildirs in a temporary folder, and a
+//! client that speaks line by line.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -18,6 +18,9 @@ use tokio::task::JoinHandle;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) const PASSWORD: &str = "se cret";
+
+/// What serves a user.
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_postroad-maa");
 
 pub(crate) struct Host {
     folder: tempfile::TempDir,
@@ -38,6 +41,7 @@ impl Host {
         let mut config = Config::default();
         let at = |name: &str| folder.path().join(name);
         config.hostname = "pop.example".into();
+        config.log.level = "error".into();
         config.trace.dir = at("trace");
         config.accounts.users = at("users");
         config.accounts.aliases = at("aliases");
@@ -54,7 +58,7 @@ impl Host {
                 std::fs::create_dir_all(folder).expect("creates");
             }
         }
-        let maa = Maa::start(&config, Handed::default()).expect("starts");
+        let maa = Maa::start(&config, Handed::default(), Path::new(PROGRAM)).expect("starts");
         let pop3 = *maa.addresses(Door::Pop3).first().expect("a port");
         let pop3s = maa.addresses(Door::Pop3s).first().copied();
         let (trigger, shutdown) = Shutdown::manual();

@@ -1,0 +1,6 @@
+//! The access agent with real sockets and real processes for its users.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod host;
+mod pop3;
+mod workers;

@@ -1,0 +1,227 @@
+//! A connection until somebody is logged in. Every protocol decision is in the protocols' crates; this moves octets and
+//! time, checks logins, and hands the session to its user's worker.
+
+use std::io;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use postroad_accounts::UserName;
+use postroad_net::{Io, Peer, Shutdown};
+use postroad_protocol::sasl::Credentials;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::UnixStream;
+use tokio::time::timeout;
+
+use super::workers::Session;
+use super::{Site, pop3, relay};
+use crate::handover::{Handover, Refusal};
+use crate::{Door, events, limits};
+
+/// A protocol as far as it goes without a user.
+pub(super) trait Entrance: Send {
+    /// What to do next.
+    fn step(&mut self, now: Instant) -> Step;
+    /// Takes octets that were read.
+    fn push(&mut self, octets: &[u8]);
+    /// When a client that says nothing is dropped.
+    fn deadline(&self) -> Instant;
+    /// The handshake that was asked for is done; nothing that came before counts.
+    fn tls_started(&mut self, now: Instant);
+    /// The login that was asked about failed.
+    fn refuse(&mut self, failure: Failure);
+    /// The login that was asked about was right: what is to be said, by whoever serves the session from here on.
+    fn response(&mut self) -> String;
+    /// What was pushed and not used.
+    fn unread(&self) -> &[u8];
+    /// How long a client may take to read what was sent.
+    fn write_timeout(&self) -> Duration;
+}
+
+/// What the shell does next.
+pub(super) enum Step {
+    /// Write these.
+    Send(Vec<u8>),
+    /// Read, or let the deadline pass.
+    NeedInput,
+    /// Shake hands.
+    StartTls,
+    /// Say whether these are right.
+    LogIn(Credentials),
+    /// Drop the connection.
+    Close,
+}
+
+/// Why nobody is logged in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Failure {
+    /// Name or password are wrong.
+    Wrong,
+    /// They are right, and there is no session.
+    Refused(Refusal),
+}
+
+/// Serves a connection to its end.
+pub(crate) async fn serve(site: &Arc<Site>, door: Door, io: Io, peer: Peer, shutdown: Shutdown) {
+    let io = match door.is_inside_tls() {
+        false => io,
+        true => match handshake(site, io).await {
+            Ok(io) => io,
+            Err(error) => return events::handshake_failed(door, peer, &error),
+        },
+    };
+    let mut entrance = match door {
+        Door::Pop3 | Door::Pop3s => pop3::entrance(site, door, peer),
+    };
+    let mut conversation = Conversation { site, door, peer };
+    if let Err(error) = conversation.run(io, &mut *entrance, shutdown).await {
+        events::connection_lost(door, peer, &error);
+    }
+}
+
+/// Tells a client that there is no place for it. Inside TLS it is told by the closed connection.
+pub(crate) async fn turn_away(door: Door, mut io: Io) {
+    let words = match door {
+        Door::Pop3 => pop3::NO_PLACE,
+        Door::Pop3s => return,
+    };
+    let told = async {
+        io.write_all(words.as_bytes()).await?;
+        io.shutdown().await
+    };
+    // Whoever doesn't listen isn't waited for.
+    let _ = timeout(limits::TURN_AWAY_TIMEOUT, told).await;
+}
+
+async fn handshake(site: &Site, io: Io) -> io::Result<Io> {
+    let tls = site.tls.as_ref().ok_or(io::ErrorKind::Unsupported)?;
+    timeout(limits::HANDSHAKE_TIMEOUT, io.accept_tls(tls)).await?
+}
+
+struct Conversation<'a> {
+    site: &'a Arc<Site>,
+    door: Door,
+    peer: Peer,
+}
+
+impl Conversation<'_> {
+    async fn run(
+        &mut self,
+        mut io: Io,
+        entrance: &mut dyn Entrance,
+        shutdown: Shutdown,
+    ) -> io::Result<()> {
+        let mut buffer = Vec::new();
+        loop {
+            match entrance.step(Instant::now()) {
+                Step::Send(octets) => {
+                    timeout(entrance.write_timeout(), send(&mut io, &octets)).await??;
+                }
+                Step::LogIn(credentials) => match self.log_in(credentials, entrance, &io).await {
+                    Ok(served) => {
+                        drop(buffer);
+                        return served.until_it_ends(io).await;
+                    }
+                    Err(failure) => entrance.refuse(failure),
+                },
+                Step::NeedInput => {
+                    buffer.resize(limits::READ_OCTETS, 0);
+                    let deadline = tokio::time::Instant::from_std(entrance.deadline());
+                    tokio::select! {
+                        read = io.read(&mut buffer) => match read? {
+                            0 => return Ok(()),
+                            octets => entrance.push(buffer.get(..octets).unwrap_or_default()),
+                        },
+                        () = tokio::time::sleep_until(deadline) => return Ok(()),
+                        () = shutdown.requested() => return Ok(()),
+                    }
+                }
+                Step::StartTls => {
+                    io = match handshake(self.site, io).await {
+                        Ok(io) => io,
+                        Err(error) => {
+                            events::handshake_failed(self.door, self.peer, &error);
+                            return Ok(());
+                        }
+                    };
+                    entrance.tls_started(Instant::now());
+                }
+                Step::Close => return timeout(entrance.write_timeout(), io.shutdown()).await?,
+            }
+        }
+    }
+
+    async fn log_in(
+        &self,
+        credentials: Credentials,
+        entrance: &mut dyn Entrance,
+        io: &Io,
+    ) -> Result<Served, Failure> {
+        let login = credentials.name.clone();
+        let Some(user) = self.site.logins.check(credentials, self.peer.ip()).await else {
+            events::login_failed(self.door, self.peer, &login);
+            return Err(Failure::Wrong);
+        };
+        self.hand_over(&user, entrance, io).await.map_err(Failure::Refused)
+    }
+
+    async fn hand_over(
+        &self,
+        user: &UserName,
+        entrance: &mut dyn Entrance,
+        io: &Io,
+    ) -> Result<Served, Refusal> {
+        let handover = Handover {
+            session: 0,
+            door: self.door,
+            peer: self.peer.to_string(),
+            tls: io.tls().as_ref().map(ToString::to_string),
+            response: entrance.response(),
+        };
+        let assignment = || self.site.assignment(user);
+        let unread = entrance.unread();
+        let workers = &self.site.workers;
+        if let Some(socket) = io.socket() {
+            let session = workers.hand(user, assignment, handover, unread, socket).await?;
+            return Ok(Served { session, inside: None });
+        }
+        let (ours, theirs) = pair().map_err(|error| {
+            events::worker_unreachable(user, &error);
+            Refusal::Unavailable
+        })?;
+        let session = workers.hand(user, assignment, handover, unread, theirs.as_fd()).await?;
+        Ok(Served { session, inside: Some(ours) })
+    }
+}
+
+/// A session that a worker has.
+struct Served {
+    session: Session,
+    /// Our end of what it has, inside TLS.
+    inside: Option<UnixStream>,
+}
+
+impl Served {
+    async fn until_it_ends(self, mut io: Io) -> io::Result<()> {
+        let Self { session, inside } = self;
+        let relayed = match inside {
+            Some(mut inside) => relay::relay(&mut io, &mut inside).await,
+            // The worker has it.
+            None => Ok(()),
+        };
+        drop(io);
+        session.ended().await;
+        relayed
+    }
+}
+
+fn pair() -> io::Result<(UnixStream, OwnedFd)> {
+    let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
+    ours.set_nonblocking(true)?;
+    Ok((UnixStream::from_std(ours)?, theirs.into()))
+}
+
+async fn send(io: &mut Io, octets: &[u8]) -> io::Result<()> {
+    io.write_all(octets).await?;
+    io.flush().await
+}

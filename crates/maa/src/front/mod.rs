@@ -1,0 +1,124 @@
+//! What is in front of a login: sockets, TLS, places, passwords, and each protocol as far as it goes without a user. What
+//! comes behind it is a worker's.
+//!
+//! | looking for | it is in |
+//! |---|---|
+//! | a connection, until somebody is logged in | `conversation` |
+//! | POP3, IMAP until then | `pop3`, `imap` |
+//! | who may log in, and how guessing is slowed | `login`, `guessing` |
+//! | a process for each user | `workers` |
+//! | octets between TLS and a worker | `relay` |
+
+use std::sync::Arc;
+
+use postroad_accounts::{AccountsError, UserName};
+use postroad_config::{ClearTextLogin, Mda};
+use postroad_net::slots::Client;
+use postroad_net::tls::{ServerTls, TlsError};
+use postroad_net::{Io, Listener, Peer, Shutdown, Slots};
+use postroad_protocol::address::Domain;
+use tokio_util::task::TaskTracker;
+
+use crate::handover::{Assignment, Log};
+use crate::{Door, events};
+
+pub(crate) mod conversation;
+mod guessing;
+pub(crate) mod login;
+mod pop3;
+mod relay;
+pub(crate) mod workers;
+
+use login::Logins;
+use workers::Workers;
+
+/// What all connections share.
+#[derive(Debug)]
+pub(crate) struct Site {
+    pub(crate) name: Domain,
+    pub(crate) tls: Option<ServerTls>,
+    pub(crate) clear_text_login: ClearTextLogin,
+    pub(crate) logins: Logins,
+    pub(crate) mda: Mda,
+    pub(crate) trace: postroad_config::Trace,
+    pub(crate) log: Log,
+    pub(crate) slots: Slots,
+    pub(crate) workers: Workers,
+}
+
+/// Why users and certificate stay as they are.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ReloadError {
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    #[error("cannot read the accounts")]
+    Accounts(#[from] AccountsError),
+}
+
+impl Site {
+    /// Reads certificate, users and aliases again, all or nothing. Sessions go on as they began.
+    pub(crate) fn reload(&self) -> Result<(), ReloadError> {
+        let tls = self.tls.as_ref().map(|tls| Ok::<_, TlsError>((tls, tls.prepare()?)));
+        let tls = tls.transpose()?;
+        self.logins.reload()?;
+        if let Some((tls, prepared)) = tls {
+            tls.adopt(prepared);
+        }
+        Ok(())
+    }
+
+    /// What a user's worker is told.
+    fn assignment(&self, user: &UserName) -> Assignment {
+        Assignment {
+            user: user.to_string(),
+            maildir: self.mda.maildir_of(user.as_str()),
+            host: self.name.to_string(),
+            trace: self.trace.dir.clone(),
+            trace_octets_max: self.trace.size_max,
+            log: self.log.clone(),
+        }
+    }
+
+    /// Whether a password may come in clear from there (RFC 2595 §2.3).
+    fn takes_clear_text(&self, peer: Peer) -> bool {
+        match self.clear_text_login {
+            ClearTextLogin::Loopback => peer.is_this_host(),
+            ClearTextLogin::Never => false,
+        }
+    }
+}
+
+/// Takes connections of one service until the stop is asked for.
+pub(crate) async fn accept(
+    site: Arc<Site>,
+    door: Door,
+    listener: Listener,
+    sessions: TaskTracker,
+    shutdown: Shutdown,
+) {
+    loop {
+        let (io, peer) = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = shutdown.requested() => return,
+        };
+        sessions.spawn(admit(Arc::clone(&site), door, io, peer, shutdown.clone()));
+    }
+}
+
+/// Serves a connection, where there is a place for it.
+async fn admit(site: Arc<Site>, door: Door, io: Io, peer: Peer, shutdown: Shutdown) {
+    let client = match peer.ip() {
+        Some(ip) if !peer.is_this_host() => Client::Counted(ip),
+        Some(_) | None => Client::Exempt,
+    };
+    match site.slots.take(client) {
+        Ok(slot) => {
+            conversation::serve(&site, door, io, peer, shutdown).await;
+            drop(slot);
+        }
+        Err(full) => {
+            events::no_place(door, peer, full);
+            conversation::turn_away(door, io).await;
+        }
+    }
+}

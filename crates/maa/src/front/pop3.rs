@@ -1,0 +1,77 @@
+//! POP3 until somebody is logged in: `postroad_pop3::server` as an [`Entrance`].
+
+use std::time::{Duration, Instant};
+
+use postroad_net::Peer;
+use postroad_pop3::limits;
+use postroad_pop3::server::{
+    self, Answer, ClearTextLogin, Encryption, LoginFailure, Question, Server, Settings, Stls,
+};
+
+use super::Site;
+use super::conversation::{Entrance, Failure, Step};
+use crate::Door;
+use crate::handover::Refusal;
+
+/// What a client is told for whom there is no place.
+pub(super) const NO_PLACE: &str = "-ERR [SYS/TEMP] too many connections, try later\r\n";
+
+pub(super) fn entrance(site: &Site, door: Door, peer: Peer) -> Box<dyn Entrance> {
+    let settings = Settings {
+        name: site.name.clone(),
+        encryption: if door.is_inside_tls() { Encryption::Tls } else { Encryption::Clear },
+        stls: if site.tls.is_some() { Stls::Offered } else { Stls::Unavailable },
+        clear_text_login: match site.takes_clear_text(peer) {
+            true => ClearTextLogin::Allowed,
+            false => ClearTextLogin::Refused,
+        },
+    };
+    Box::new(Server::new(settings, Instant::now()))
+}
+
+impl Entrance for Server {
+    fn step(&mut self, now: Instant) -> Step {
+        match Self::step(self, now) {
+            server::Step::Send(octets) => Step::Send(octets),
+            server::Step::NeedInput => Step::NeedInput,
+            server::Step::StartTls => Step::StartTls,
+            server::Step::Ask(Question::Login(credentials)) => Step::LogIn(credentials),
+            // Without a user there is nothing to be asked about.
+            server::Step::Ask(Question::Open { .. } | Question::Content | Question::Update(_))
+            | server::Step::Close => Step::Close,
+        }
+    }
+
+    fn push(&mut self, octets: &[u8]) {
+        Self::push(self, octets);
+    }
+
+    fn deadline(&self) -> Instant {
+        Self::deadline(self)
+    }
+
+    fn tls_started(&mut self, now: Instant) {
+        Self::tls_started(self, now);
+    }
+
+    fn refuse(&mut self, failure: Failure) {
+        self.answer(Answer::Login(Err(match failure {
+            Failure::Wrong => LoginFailure::Wrong,
+            Failure::Refused(Refusal::InUse) => LoginFailure::InUse,
+            Failure::Refused(Refusal::TooMany | Refusal::Unavailable) => LoginFailure::Unavailable,
+        })));
+    }
+
+    /// The worker knows what is in the maildrop, and says so.
+    fn response(&mut self) -> String {
+        String::new()
+    }
+
+    fn unread(&self) -> &[u8] {
+        Self::unread(self)
+    }
+
+    fn write_timeout(&self) -> Duration {
+        limits::WRITE_TIMEOUT
+    }
+}

@@ -1,0 +1,143 @@
+//! What front and workers say to each other (`postroad_net::channel`): JSON, private, and of one build, for a worker is
+//! the front's own program.
+//!
+//! ```text
+//! front ─▶ worker   Assignment                       once, first
+//! front ─▶ worker   Handover LF unread octets        a session, its connection comes along
+//! worker ─▶ front   Report                           begun, or refused; then ended
+//! ```
+//! The front believes a worker nothing but that about its own sessions: it serves one user alone, whatever a letter or a
+//! client has done to it.
+
+use std::path::PathBuf;
+
+use postroad_config::LogFormat;
+use serde::{Deserialize, Serialize};
+
+use crate::Door;
+
+/// All that a worker knows of the settings.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Assignment {
+    /// Whom it serves.
+    pub(crate) user: String,
+    /// The user's Maildir.
+    pub(crate) maildir: PathBuf,
+    /// Our name in greetings.
+    pub(crate) host: String,
+    pub(crate) trace: PathBuf,
+    pub(crate) trace_octets_max: u64,
+    pub(crate) log: Log,
+}
+
+/// How a worker logs.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Log {
+    pub(crate) format: Format,
+    pub(crate) level: String,
+}
+
+/// `postroad_config::LogFormat`.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(crate) enum Format {
+    Text,
+    Json,
+}
+
+impl From<LogFormat> for Format {
+    fn from(format: LogFormat) -> Self {
+        match format {
+            LogFormat::Text => Self::Text,
+            LogFormat::Json => Self::Json,
+        }
+    }
+}
+
+/// A session of which the front knows the user.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Handover {
+    /// Its number, in this worker.
+    pub(crate) session: u64,
+    pub(crate) door: Door,
+    /// Who is at the other end, for the log.
+    pub(crate) peer: String,
+    /// What protects the connection, for the log; `None` in clear.
+    pub(crate) tls: Option<String>,
+    /// What is to be said first, as the tagged OK of LOGIN.
+    pub(crate) response: String,
+}
+
+/// What a worker says of a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Report {
+    pub(crate) session: u64,
+    pub(crate) event: Event,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Event {
+    /// The worker has the connection.
+    Begun,
+    /// The connection stays the front's.
+    Refused(Refusal),
+    /// The worker has closed it.
+    Ended,
+}
+
+/// Why there is no session for a user who is logged in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+pub(crate) enum Refusal {
+    /// POP3: another session has the maildrop open.
+    #[error("another session has the maildrop open")]
+    InUse,
+    /// The user has too many sessions, or there are too many users.
+    #[error("there are too many sessions")]
+    TooMany,
+    /// Something failed here.
+    #[error("something failed")]
+    Unavailable,
+}
+
+impl Handover {
+    /// As it is sent. `unread` is what was read from the client and not used.
+    pub(crate) fn to_octets(&self, unread: &[u8]) -> serde_json::Result<Vec<u8>> {
+        let mut octets = serde_json::to_vec(self)?;
+        octets.push(b'\n');
+        octets.extend_from_slice(unread);
+        Ok(octets)
+    }
+
+    /// As it came, and what was unread.
+    pub(crate) fn parse(octets: &[u8]) -> serde_json::Result<(Self, &[u8])> {
+        // A line feed inside of JSON is escaped.
+        let end = octets.iter().position(|octet| *octet == b'\n').unwrap_or(octets.len());
+        let (head, unread) = octets.split_at(end);
+        Ok((serde_json::from_slice(head)?, unread.get(1..).unwrap_or_default()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_client_has_sent_ahead_comes_along_as_it_is() {
+        let sent = Handover {
+            session: 7,
+            door: Door::Pop3s,
+            peer: "192.0.2.1:5".into(),
+            tls: None,
+            response: "a OK\r\n".into(),
+        };
+        for unread in [&b""[..], b"\n", b"STAT\r\nLIST\r\n", b"\0\xff\n{}"] {
+            let octets = sent.to_octets(unread).unwrap();
+            let (got, rest) = Handover::parse(&octets).unwrap();
+            assert_eq!(
+                (got.session, got.door, got.response, rest),
+                (7, Door::Pop3s, sent.response.clone(), unread)
+            );
+        }
+        assert!(Handover::parse(b"{}").is_err());
+        assert!(Handover::parse(b"").is_err());
+    }
+}

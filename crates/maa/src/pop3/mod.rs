@@ -1,0 +1,262 @@
+//! A POP3 session of a user who is logged in, to its end. Every protocol decision is in `postroad_pop3::server`; this
+//! moves octets and time, and answers its questions.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Instant;
+
+use postroad_net::Io;
+use postroad_observe::trace::Event;
+use postroad_pop3::content::Extent;
+use postroad_pop3::limits as pop3_limits;
+use postroad_pop3::server::{
+    self, Answer, ClearTextLogin, Encryption, NotDeleted, OpenFailure, Question, Server, Settings,
+    Step, Stls,
+};
+use postroad_protocol::address::Domain;
+use postroad_protocol::header;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::time::timeout;
+
+use crate::handover::{Handover, Refusal};
+use crate::worker::{self, Ward};
+use crate::{events, limits};
+
+mod maildrop;
+
+use maildrop::Maildrop;
+pub(crate) use maildrop::{MaildropError, Sizes};
+
+/// Serves a session, where the maildrop can be had.
+pub(crate) async fn serve(ward: Arc<Ward>, session: worker::Session) {
+    let about = &session.about;
+    let (maildrop, messages) = match open(&ward).await {
+        Ok(opened) => opened,
+        Err(refusal) => {
+            if refusal == Refusal::InUse {
+                events::maildrop_in_use(&about.peer, &ward.user);
+            }
+            return session.refuse(refusal).await;
+        }
+    };
+    let Some(settings) = settings(&ward, about) else {
+        return session.refuse(Refusal::Unavailable).await;
+    };
+    if session.begin().await.is_err() {
+        return;
+    }
+    events::logged_in(about, &ward.user, Some(messages.len()));
+    let mut server = Server::logging_in(settings, &session.unread, Instant::now());
+    server.answer(Answer::Login(Ok(server::Maildrop::new(messages))));
+    let worker::Session { about, io, shutdown, .. } = session;
+    let mut session = Session {
+        ward,
+        about,
+        maildrop: Some(maildrop),
+        first_piece: None,
+        retrieving: None,
+        tally: Tally::default(),
+    };
+    if let Err(error) = session.run(io, server, shutdown).await {
+        events::connection_lost(session.about.door, &session.about.peer, &error);
+    }
+    events::logged_out(&session.about.peer, &session.ward.user, &session.tally);
+}
+
+async fn open(ward: &Arc<Ward>) -> Result<(Maildrop, Vec<server::Message>), Refusal> {
+    let theirs = Arc::clone(ward);
+    match on_disk(move || Maildrop::open(&theirs.maildir, &theirs.sizes)).await {
+        Some(Ok(opened)) => Ok(opened),
+        Some(Err(MaildropError::InUse)) => Err(Refusal::InUse),
+        Some(Err(error)) => {
+            events::maildrop_failed(&ward.user, &error);
+            Err(Refusal::Unavailable)
+        }
+        None => Err(Refusal::Unavailable),
+    }
+}
+
+/// Behind a login it matters no more how one may log in, but CAPA tells it still.
+fn settings(ward: &Ward, about: &Handover) -> Option<Settings> {
+    Some(Settings {
+        name: Domain::parse(&ward.host).ok()?,
+        encryption: if about.tls.is_some() { Encryption::Tls } else { Encryption::Clear },
+        stls: Stls::Unavailable,
+        clear_text_login: ClearTextLogin::Allowed,
+    })
+}
+
+/// What a session did, for the log.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    pub(crate) retrieved: usize,
+    pub(crate) deleted: usize,
+}
+
+/// What lives as long as the connection.
+struct Session {
+    ward: Arc<Ward>,
+    about: Handover,
+    /// None while a thread has it.
+    maildrop: Option<Maildrop>,
+    /// The first piece of the letter that was opened.
+    first_piece: Option<Vec<u8>>,
+    /// What is noted once the letter that is being sent is sent.
+    retrieving: Option<Retrieving>,
+    tally: Tally,
+}
+
+/// A whole letter on its way.
+struct Retrieving {
+    message_id: Option<String>,
+}
+
+impl Session {
+    async fn run(
+        &mut self,
+        mut io: Io,
+        mut server: Server,
+        shutdown: postroad_net::Shutdown,
+    ) -> io::Result<()> {
+        let mut buffer = vec![0; limits::READ_OCTETS];
+        loop {
+            match server.step(Instant::now()) {
+                Step::Send(octets) => {
+                    timeout(pop3_limits::WRITE_TIMEOUT, send(&mut io, &octets)).await??;
+                }
+                Step::Ask(question) => match self.answer(question).await? {
+                    Some(answer) => server.answer(answer),
+                    None => return Ok(()),
+                },
+                Step::NeedInput => {
+                    let deadline = tokio::time::Instant::from_std(server.deadline());
+                    tokio::select! {
+                        read = io.read(&mut buffer) => match read? {
+                            0 => return Ok(()),
+                            octets => server.push(buffer.get(..octets).unwrap_or_default()),
+                        },
+                        // RFC 1939 §3: closed without a response, nothing deleted.
+                        () = tokio::time::sleep_until(deadline) => return Ok(()),
+                        () = shutdown.requested() => return Ok(()),
+                    }
+                }
+                // TLS is the front's: it is not offered any more.
+                Step::StartTls | Step::Close => {
+                    return timeout(pop3_limits::WRITE_TIMEOUT, io.shutdown()).await?;
+                }
+            }
+        }
+    }
+
+    /// Answers a question; none where the session can't go on.
+    async fn answer(&mut self, question: Question) -> io::Result<Option<Answer>> {
+        Ok(Some(match question {
+            // There was one.
+            Question::Login(_) => return Ok(None),
+            Question::Open { index, extent } => Answer::Opened(self.open(index, extent).await),
+            Question::Content => match self.content().await? {
+                Some(piece) => Answer::Content(piece),
+                None => return Ok(None),
+            },
+            Question::Update(indices) => Answer::Updated(self.update(indices).await),
+        }))
+    }
+
+    async fn open(&mut self, index: usize, extent: Extent) -> Result<(), OpenFailure> {
+        let read = self.with_maildrop(move |maildrop| maildrop.read(index)).await;
+        match read.ok_or(OpenFailure::Unreadable)? {
+            Ok(piece) => {
+                self.retrieving = match extent {
+                    Extent::Whole => Some(Retrieving {
+                        message_id: header::message_id(&piece).map(str::to_owned),
+                    }),
+                    Extent::Top(_) => None,
+                };
+                self.first_piece = Some(piece);
+                Ok(())
+            }
+            Err(MaildropError::Gone) => Err(OpenFailure::Gone),
+            Err(error) => {
+                events::maildrop_failed(&self.ward.user, &error);
+                Err(OpenFailure::Unreadable)
+            }
+        }
+    }
+
+    /// The next piece of the letter that is open.
+    async fn content(&mut self) -> io::Result<Option<Vec<u8>>> {
+        if let Some(piece) = self.first_piece.take() {
+            return Ok(Some(self.sent(piece)));
+        }
+        let read = match &self.maildrop {
+            // At the end of the letter no thread has to be asked.
+            Some(maildrop) if maildrop.is_read() => Some(Ok(Vec::new())),
+            Some(_) | None => self.with_maildrop(Maildrop::read_on).await,
+        };
+        match read {
+            Some(piece) => piece.map(|piece| Some(self.sent(piece))),
+            None => Ok(None),
+        }
+    }
+
+    /// Notes that a letter was sent, where this is its end.
+    fn sent(&mut self, piece: Vec<u8>) -> Vec<u8> {
+        if piece.is_empty()
+            && let Some(Retrieving { message_id }) = self.retrieving.take()
+        {
+            self.tally.retrieved += 1;
+            // A record is found by its id: without one nobody could ask for it.
+            if let Some(message_id) = message_id {
+                let (user, service) = (self.ward.user.clone(), self.about.door.name().to_owned());
+                let fetched = Event::Fetched { user, service };
+                self.ward.journal.record(None, Some(&message_id), fetched);
+            }
+        }
+        piece
+    }
+
+    /// Deletes letters and releases the maildrop.
+    async fn update(&mut self, indices: Vec<usize>) -> Result<(), NotDeleted> {
+        let count = indices.len();
+        let deleted = match indices.is_empty() {
+            true => Some(Ok(())),
+            false => self.with_maildrop(move |maildrop| maildrop.delete(&indices)).await,
+        };
+        self.maildrop = None;
+        match deleted.ok_or(NotDeleted)? {
+            Ok(()) => {
+                self.tally.deleted = count;
+                Ok(())
+            }
+            Err(error) => {
+                events::maildrop_failed(&self.ward.user, &error);
+                Err(NotDeleted)
+            }
+        }
+    }
+
+    /// Does something to the open maildrop, where blocking is allowed.
+    async fn with_maildrop<T: Send + 'static>(
+        &mut self,
+        work: impl FnOnce(&mut Maildrop) -> T + Send + 'static,
+    ) -> Option<T> {
+        let mut maildrop = self.maildrop.take()?;
+        let worked = on_disk(move || {
+            let result = work(&mut maildrop);
+            (maildrop, result)
+        });
+        let (maildrop, result) = worked.await?;
+        self.maildrop = Some(maildrop);
+        Some(result)
+    }
+}
+
+/// Runs something that waits for the disk; none where it panicked.
+async fn on_disk<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    tokio::task::spawn_blocking(work).await.ok()
+}
+
+async fn send(io: &mut Io, octets: &[u8]) -> io::Result<()> {
+    io.write_all(octets).await?;
+    io.flush().await
+}

@@ -1,0 +1,203 @@
+//! A user's own process: all sessions of one user who is logged in, and nobody else's.
+//!
+//! The front starts it as `postroad-maa worker`, with one end of a channel as standard input, and hands it sessions
+//! ([`crate::handover`]). Before it reads an octet from a client it confines itself to the user's Maildir and the traces
+//! (Landlock): it has no other mailbox, no network, no accounts, and never sees a password. It ends when the channel
+//! does, as soon as its sessions have.
+
+use std::io;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use postroad_disk::{OsDisk, make_way_to};
+use postroad_net::channel::{self, Channel, Message};
+use postroad_net::confine::{Confined, Ground, Listed, Reach};
+use postroad_net::{Io, Shutdown};
+use postroad_observe::log::{self, LogError};
+use postroad_observe::trace::Journal;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::timeout;
+use tokio_util::task::TaskTracker;
+
+use crate::handover::{Assignment, Event, Format, Handover, Refusal, Report};
+use crate::pop3::Sizes;
+use crate::{Door, events, limits, pop3};
+
+/// Why a worker can't do its work.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkerError {
+    /// It was started by somebody else.
+    #[error("a worker is started by postroad-maa itself, and for a user who is logged in")]
+    NotOurs,
+    /// The log.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// Something of the system.
+    #[error("cannot {what}")]
+    System {
+        /// The verb and what to.
+        what: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// What all sessions of the user share.
+#[derive(Debug)]
+pub(crate) struct Ward {
+    pub(crate) user: String,
+    pub(crate) maildir: PathBuf,
+    /// Our name.
+    pub(crate) host: String,
+    pub(crate) journal: Journal,
+    pub(crate) sizes: Sizes,
+}
+
+/// A session as it came from the front.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) about: Handover,
+    /// What the front has read and not used: it comes before what `io` gives.
+    pub(crate) unread: Vec<u8>,
+    pub(crate) io: Io,
+    /// Whether the session is to end when it waits for its client.
+    pub(crate) shutdown: Shutdown,
+    reports: Arc<Channel>,
+}
+
+impl Session {
+    /// Tells the front that the connection is the worker's from here on.
+    pub(crate) async fn begin(&self) -> io::Result<()> {
+        self.report(Event::Begun).await
+    }
+
+    /// Leaves the connection to the front.
+    pub(crate) async fn refuse(self, refusal: Refusal) {
+        // A front that is gone needs no telling.
+        let _ = self.report(Event::Refused(refusal)).await;
+    }
+
+    async fn report(&self, event: Event) -> io::Result<()> {
+        report(&self.reports, self.about.session, event).await
+    }
+}
+
+async fn report(reports: &Channel, session: u64, event: Event) -> io::Result<()> {
+    reports.send(&serde_json::to_vec(&Report { session, event })?, None).await
+}
+
+/// Runs a worker in this process, which has one thread by now; returns when it is done.
+///
+/// # Errors
+/// [`WorkerError`].
+pub fn run() -> Result<(), WorkerError> {
+    let socket = io::stdin().as_fd().try_clone_to_owned().map_err(|_| WorkerError::NotOurs)?;
+    let assignment = assignment(&socket)?;
+    let Assignment { user, maildir, host, trace, trace_octets_max, log } = assignment;
+    // Where it can't be made there is nothing to read, and whoever looks is told so.
+    let made = make_mailbox(&maildir);
+    let confined = confine(&maildir, &trace);
+    // Threads of their own: they are behind the wall as well.
+    let format = match log.format {
+        Format::Text => log::Format::Text,
+        Format::Json => log::Format::Json,
+    };
+    let _log = log::start(format, &log.level)?;
+    events::worker_started(&user, &confined);
+    if let Err(error) = made {
+        events::mailbox_not_made(&user, &error);
+    }
+    let journal = Journal::open(&trace, "maa", trace_octets_max).unwrap_or_else(|error| {
+        events::no_journal(&user, &error);
+        Journal::none()
+    });
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(limits::DISK_THREADS_MAX)
+        .thread_keep_alive(limits::DISK_THREAD_LINGER)
+        .build()
+        .map_err(system("start the runtime"))?;
+    let ward = Ward { user, maildir, host, journal, sizes: Sizes::default() };
+    runtime.block_on(serve(Arc::new(ward), socket))
+}
+
+fn assignment(socket: &OwnedFd) -> Result<Assignment, WorkerError> {
+    match channel::receive_blocking(socket.as_fd()) {
+        Ok(Some(Message { octets, .. })) => {
+            serde_json::from_slice(&octets).map_err(|_| WorkerError::NotOurs)
+        }
+        Ok(None) | Err(_) => Err(WorkerError::NotOurs),
+    }
+}
+
+/// Makes the Maildir of a user who has got no letter yet: there is no way to leave open what isn't there. One that is
+/// there is never mended: a folder that is missing is an error to be told, not an empty mailbox (row M15).
+fn make_mailbox(maildir: &std::path::Path) -> io::Result<()> {
+    if maildir.symlink_metadata().is_ok() {
+        return Ok(());
+    }
+    for folder in ["tmp", "new", "cur"] {
+        make_way_to(&OsDisk, &maildir.join(folder)).map_err(io::Error::other)?;
+    }
+    Ok(())
+}
+
+fn confine(maildir: &std::path::Path, trace: &std::path::Path) -> Confined {
+    let written = vec![maildir.to_owned(), trace.to_owned()];
+    Ground { written, listed: Listed::Beneath, reach: Reach::Nothing, ..Ground::default() }
+        .confine()
+}
+
+/// Serves sessions until the front has no more of them, or is gone.
+async fn serve(ward: Arc<Ward>, socket: OwnedFd) -> Result<(), WorkerError> {
+    let _deaf = ignore_signals().map_err(system("catch signals"))?;
+    let reports = Arc::new(Channel::over(socket).map_err(system("use the channel"))?);
+    let (trigger, shutdown) = Shutdown::manual();
+    let sessions = TaskTracker::new();
+    while let Ok(Some(message)) = reports.receive_with_descriptor().await {
+        let Message { octets, descriptor: Some(descriptor) } = message else { continue };
+        let Ok((about, unread)) = Handover::parse(&octets) else { continue };
+        let number = about.session;
+        let io = match Io::handed(descriptor) {
+            Ok(io) => io,
+            Err(error) => {
+                events::connection_unusable(&ward.user, &error);
+                let refused = Event::Refused(Refusal::Unavailable);
+                let _ = report(&reports, number, refused).await;
+                continue;
+            }
+        };
+        let (unread, shutdown) = (unread.to_vec(), shutdown.clone());
+        let session = Session { about, unread, io, shutdown, reports: Arc::clone(&reports) };
+        let (ward, reports) = (Arc::clone(&ward), Arc::clone(&reports));
+        sessions.spawn(async move {
+            // In a task of its own: one that panics ends with a report, too.
+            let served = tokio::spawn(attend(ward, session));
+            let _ = served.await;
+            let _ = report(&reports, number, Event::Ended).await;
+        });
+    }
+    trigger.stop();
+    sessions.close();
+    if timeout(limits::DRAIN_TIMEOUT, sessions.wait()).await.is_err() {
+        events::drain_incomplete(sessions.len());
+    }
+    Ok(())
+}
+
+async fn attend(ward: Arc<Ward>, session: Session) {
+    match session.about.door {
+        Door::Pop3 | Door::Pop3s => pop3::serve(ward, session).await,
+    }
+}
+
+/// It is the front that is asked to stop, by a terminal or a service manager that signals us all.
+fn ignore_signals() -> io::Result<Vec<Signal>> {
+    let kinds = [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()];
+    kinds.into_iter().map(signal).collect()
+}
+
+fn system(what: &'static str) -> impl FnOnce(io::Error) -> WorkerError {
+    move |source| WorkerError::System { what, source }
+}
