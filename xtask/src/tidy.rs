@@ -15,7 +15,7 @@ use crate::step::{done, metadata, root};
 const MAY_KNOW: &[(&str, &[&str])] = &[
     ("protocol", &[]),
     ("pop3", &["protocol"]),
-    ("message", &[]),
+    ("message", &["protocol"]),
     ("imap", &["message", "protocol"]),
     ("sieve", &["protocol"]),
     ("import", &["sieve"]),

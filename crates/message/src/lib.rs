@@ -4,13 +4,23 @@
 //! |---|---|
 //! | who wrote to whom, when, about what (RFC 9051 §2.3.5) | [`Envelope`], [`Address`] |
 //! | what it is made of, and where each part stands (RFC 9051 §7.5.2, RFC 2045, RFC 2046) | [`Part`], [`Body`] |
+//! | every limit | [`limits`] |
 //!
 //! Octets are taken as they are stored: lines end in LF or CRLF, or in either by turns. Offsets are into
 //! those octets; sizes are as on the wire, where every line ends in CRLF. Text is raw, encoded words and all.
 #![forbid(unsafe_code)]
+#![cfg_attr(not(test), warn(clippy::indexing_slicing))]
 
+mod address;
+mod charset;
 mod envelope;
+mod lexical;
+pub mod limits;
+mod parameters;
 mod structure;
+mod transfer;
+mod words;
 
-pub use envelope::{Address, Envelope};
+pub use address::Address;
+pub use envelope::Envelope;
 pub use structure::{Body, Disposition, Part, Text};

@@ -4,6 +4,9 @@ use std::ops::Range;
 
 use crate::Envelope;
 
+mod fields;
+mod parse;
+
 /// A body part; the letter itself is the outermost.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Part {
@@ -17,7 +20,8 @@ pub struct Part {
     pub kind: Vec<u8>,
     /// The subtype: `plain` of `text/plain`.
     pub subtype: Vec<u8>,
-    /// Parameters of `Content-Type`: names, and values with RFC 2231's pieces joined.
+    /// Parameters of `Content-Type`: names, and values with RFC 2231's pieces joined. The name of an extended value
+    /// ends in `*`, and the value is in UTF-8, as `utf-8'en'a%20b`.
     pub parameters: Vec<(Vec<u8>, Vec<u8>)>,
     /// `Content-ID`.
     pub id: Option<Vec<u8>>,
@@ -45,9 +49,10 @@ pub enum Body {
     Other,
     /// Text.
     Text(Text),
-    /// Several parts.
+    /// Several parts, and at least one: where a multipart has none, or isn't taken apart, its body is the one.
     Multipart(Vec<Part>),
-    /// A whole message (`message/rfc822`, `message/global`).
+    /// A whole message (`message/rfc822`, `message/global`). Of one that isn't taken apart the envelope is empty, and
+    /// the message is one part that nobody looks into.
     Message {
         /// Its envelope.
         envelope: Box<Envelope>,
@@ -70,6 +75,43 @@ pub struct Text {
 pub struct Disposition {
     /// `inline`, `attachment`.
     pub kind: Vec<u8>,
-    /// `filename` and others, RFC 2231's pieces joined.
+    /// `filename` and others, RFC 2231's pieces joined as in [`Part::parameters`].
     pub parameters: Vec<(Vec<u8>, Vec<u8>)>,
 }
+
+impl Part {
+    /// Takes a letter apart. The work grows with the letter's length, whatever is in it (rows A13, A14, A16).
+    pub fn of(letter: &[u8]) -> Self {
+        parse::parse(letter)
+    }
+
+    /// Whether it is of this media type.
+    pub fn is(&self, kind: &str, subtype: &str) -> bool {
+        self.kind.eq_ignore_ascii_case(kind.as_bytes())
+            && self.subtype.eq_ignore_ascii_case(subtype.as_bytes())
+    }
+
+    /// The name of its file, as text: `filename` of its disposition before `name` of its type, and of each the
+    /// extended form before the plain one (row A15).
+    pub fn file_name(&self) -> Option<String> {
+        let disposition = self.disposition.iter().flat_map(|disposition| &disposition.parameters);
+        parameter(disposition, b"filename").or_else(|| parameter(&self.parameters, b"name"))
+    }
+}
+
+/// The text of a parameter.
+pub(crate) fn parameter<'p>(
+    parameters: impl IntoIterator<Item = &'p (Vec<u8>, Vec<u8>)>,
+    name: &[u8],
+) -> Option<String> {
+    let is_it = |(own, _): &&(Vec<u8>, Vec<u8>)| {
+        own.strip_suffix(b"*").unwrap_or(own).eq_ignore_ascii_case(name)
+    };
+    let found = parameters.into_iter().filter(is_it);
+    // Of equals the first is the least.
+    let (name, value) = found.min_by_key(|(own, _)| !own.ends_with(b"*"))?;
+    Some(crate::parameters::text(name, value))
+}
+
+#[cfg(test)]
+mod tests;

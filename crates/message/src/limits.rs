@@ -1,0 +1,26 @@
+//! Every limit of this crate.
+
+/// Levels of multiparts and enclosed messages that are taken apart; what lies deeper is one opaque part (row A13).
+pub const DEPTH_MAX: usize = 100;
+/// Parts of a letter; from the last one on, all is one opaque part (row A13).
+pub const PARTS_MAX: usize = 10_000;
+/// Octets of a boundary; RFC 2046 §5.1.1 allows 70, and not everybody listens.
+pub const BOUNDARY_OCTETS_MAX: usize = 256;
+const _: () = assert!(BOUNDARY_OCTETS_MAX >= 70);
+
+/// Parameters of one field; those beyond are not seen (row A14).
+pub const PARAMETERS_MAX: usize = 128;
+/// Parameters of a letter: each costs more memory than it has octets.
+pub const PARAMETERS_OF_LETTER_MAX: usize = 20_000;
+/// Languages in one `Content-Language`.
+pub const LANGUAGES_MAX: usize = 64;
+/// Addresses of a letter, with those of messages in it (row A18).
+pub const ADDRESSES_MAX: usize = 20_000;
+
+/// Octets that an encoded word may have; RFC 2047 §2 says 75, and not everybody listens.
+pub const ENCODED_WORD_OCTETS_MAX: usize = 2_000;
+/// Octets that are looked at in vain, for words that only begin like one: so many for each octet of a value, and
+/// [`VAIN_OCTETS`]. Otherwise a letter costs what it is long, times what a word may be (row M10).
+pub const VAIN_OCTETS_PER_OCTET: usize = 2;
+/// As there.
+pub const VAIN_OCTETS: usize = 64 * 1024;
