@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use postroad_disk::{DiskError, DiskFile};
+use postroad_disk::{DiskError, DiskFile, EntryKind, Owner, Stat};
 
 use super::block::{self, BLOCK_MAGIC, HEAD_OCTETS, RECORD_OCTETS};
 use super::facts::{Columns, Facts};
@@ -66,6 +66,18 @@ impl DiskFile for Octets {
 
     fn len(&self) -> Result<u64, DiskError> {
         Ok(self.0.len() as u64)
+    }
+
+    fn stat(&self) -> Result<Stat, DiskError> {
+        let octets = self.0.len() as u64;
+        Ok(Stat {
+            kind: EntryKind::File,
+            octets,
+            owner: Owner::Ours,
+            mode: 0o600,
+            links: 1,
+            number: 1,
+        })
     }
 
     fn truncate(&mut self, len: u64) -> Result<(), DiskError> {
