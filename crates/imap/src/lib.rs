@@ -1,4 +1,21 @@
 //! IMAP (RFC 9051, RFC 3501), both sides, without a socket, a clock or a disk: octets go in, commands and responses
 //! come out.
+//!
+//! | looking for | it is in |
+//! |---|---|
+//! | a command and its grammar, one file for each group | [`command`] |
+//! | tags, flags, sets of numbers, names of mailboxes, dates | [`value`] |
+//! | every limit | [`limits`] |
 #![forbid(unsafe_code)]
+#![allow(dead_code, unused_imports, reason = "reading streams and writing responses comes next")]
 #![cfg_attr(not(test), warn(clippy::indexing_slicing))]
+
+pub mod command;
+pub mod limits;
+mod scan;
+pub mod value;
+mod write;
+
+pub use scan::SyntaxError;
+pub use value::NameEncoding;
+pub use write::Quoting;
