@@ -4,6 +4,8 @@
 //! |---|---|
 //! | who wrote to whom, when, about what (RFC 9051 §2.3.5) | [`Envelope`], [`Address`] |
 //! | what it is made of, and where each part stands (RFC 9051 §7.5.2, RFC 2045, RFC 2046) | [`Part`], [`Body`] |
+//! | a part by its number, and what of it is fetched (RFC 9051 §6.4.5.1) | [`Part::section`], [`Section`], [`Part::binary`] |
+//! | octets as on the wire | [`wire`] |
 //! | every limit | [`limits`] |
 //!
 //! Octets are taken as they are stored: lines end in LF or CRLF, or in either by turns. Offsets are into
@@ -17,10 +19,13 @@ mod envelope;
 mod lexical;
 pub mod limits;
 mod parameters;
+mod section;
 mod structure;
 mod transfer;
+pub mod wire;
 mod words;
 
 pub use address::Address;
 pub use envelope::Envelope;
+pub use section::{BinaryError, Section};
 pub use structure::{Body, Disposition, Part, Text};

@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use memchr::memmem::Finder;
 
-use crate::{charset, limits, transfer};
+use crate::transfer::{self, TransferEncoding};
+use crate::{charset, limits};
 
 /// How many octets may still be looked at for words that have no end.
 #[derive(Debug, Clone, Copy)]
@@ -94,7 +95,7 @@ impl<'a> Word<'a> {
         let charset = charset.split(|octet| *octet == b'*').next()?;
         let says = match encoding {
             b"q" | b"Q" => q(text),
-            _ => transfer::base64(text),
+            _ => transfer::decode(TransferEncoding::Base64, text),
         };
         charset::is_for_headers(charset).then_some(Self { octets: word.len(), charset, says })
     }
