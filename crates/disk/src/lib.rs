@@ -69,6 +69,10 @@ pub trait Disk: Send + Sync + fmt::Debug {
     fn rename(&self, from: &Path, to: &Path) -> Result<(), DiskError>;
     /// Removes a file's name.
     fn remove(&self, path: &Path) -> Result<(), DiskError>;
+    /// Removes a directory, which must have nothing in it.
+    fn remove_dir(&self, path: &Path) -> Result<(), DiskError> {
+        self.remove(path)
+    }
     /// Creates one directory, mode 0700; fails with `AlreadyExists` where it is there.
     fn create_dir(&self, path: &Path) -> Result<(), DiskError>;
     /// Makes the names in a directory durable.

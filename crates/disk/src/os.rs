@@ -178,6 +178,12 @@ impl<D: OnWay> Disk for D {
         at::<D>("remove", path, |folder, name| rustix::fs::unlinkat(folder, name, AtFlags::empty()))
     }
 
+    fn remove_dir(&self, path: &Path) -> Result<(), DiskError> {
+        at::<D>("remove the directory", path, |folder, name| {
+            rustix::fs::unlinkat(folder, name, AtFlags::REMOVEDIR)
+        })
+    }
+
     fn create_dir(&self, path: &Path) -> Result<(), DiskError> {
         at::<D>("create the directory", path, |folder, name| {
             rustix::fs::mkdirat(folder, name, Mode::from_raw_mode(0o700))

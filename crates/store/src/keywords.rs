@@ -20,7 +20,7 @@ use crate::limits::DOT_LOCK_AGE_MAX;
 use crate::small_file::{self, patiently};
 use crate::{Maildir, StoreError};
 
-const FILE: &str = "dovecot-keywords";
+pub(crate) const FILE: &str = "dovecot-keywords";
 const DOT_LOCK: &str = "dovecot-uidlist.lock";
 
 /// As many as there are letters.

@@ -10,7 +10,7 @@
 //! | a delivery that is tried again after its reply was lost | [`Attempt`], [`DeliveryKey`], `ledger`, `listing` |
 //! | a letter that is filed already, moved | [`Stored`], [`Courier::refile`] |
 //! | flags in a file's name; which letter is which keyword | [`Flags`], `keywords` |
-//! | folders: names in UTF-8, who is subscribed | `folder`, `subscriptions` |
+//! | folders: names in UTF-8; listing, making, renaming them; who is subscribed | `folder`, [`Folders`], `subscriptions` |
 //! | annotations, what folders are for | [`Metadata`], `special_use` |
 //! | what was read out of letters once | [`Cache`] |
 //! | how many letters each folder has, as long as none changes | [`StatusCache`] |
@@ -38,6 +38,7 @@ mod file_draft;
 mod file_name;
 mod flags;
 mod folder;
+mod folders;
 pub mod fuzz;
 mod key;
 mod keywords;
@@ -64,6 +65,7 @@ pub use draft::{Draft, Filed};
 pub use error::StoreError;
 pub use flags::Flags;
 pub use folder::{FolderName, FolderNameError};
+pub use folders::{Children, Existence, FolderError, Folders, Listed, MailboxName, SEPARATOR};
 pub use key::DeliveryKey;
 pub use keywords::KeywordsLeftOut;
 pub use ledger::Step;

@@ -50,3 +50,7 @@ pub(crate) const CACHE_LETTERS_MAX: usize = 4_000_000;
 /// Counts of folders: how many are kept, and octets of their file.
 pub(crate) const STATUS_FOLDERS_MAX: usize = 20_000;
 pub(crate) const STATUS_OCTETS_MAX: usize = 8 * 1024 * 1024;
+/// Directories in directories of a folder that is removed: it has one level.
+pub(crate) const REMOVED_DEPTH_MAX: usize = 8;
+/// Folders that a list of subscriptions names.
+pub(crate) const SUBSCRIPTIONS_MAX: usize = 20_000;

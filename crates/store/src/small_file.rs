@@ -101,13 +101,32 @@ pub(crate) fn replace(
 /// The part of a mailbox's lock that is held by whoever reads one and writes it anew (keys of deliveries are odd).
 const TURN: u64 = 2;
 
+/// The same for whoever makes, removes and renames folders: on the way, small files change.
+const FOLDERS_TURN: u64 = 4;
+
 /// Waits for the turn to change the small files of a mailbox: two that change one in the same moment would lose
 /// what the first has written. A file system without locks gives none, and that may happen there.
 pub(crate) fn turn(
     disk: &dyn Disk,
     mailbox: &Path,
 ) -> Result<Option<Box<dyn DiskLock>>, DiskError> {
-    patiently(|| match disk.lock_part(&mailbox.join(LOCK), TURN) {
+    turn_of(disk, mailbox, TURN)
+}
+
+/// Waits for the turn to change which folders there are.
+pub(crate) fn folders_turn(
+    disk: &dyn Disk,
+    mailbox: &Path,
+) -> Result<Option<Box<dyn DiskLock>>, DiskError> {
+    turn_of(disk, mailbox, FOLDERS_TURN)
+}
+
+fn turn_of(
+    disk: &dyn Disk,
+    mailbox: &Path,
+    part: u64,
+) -> Result<Option<Box<dyn DiskLock>>, DiskError> {
+    patiently(|| match disk.lock_part(&mailbox.join(LOCK), part) {
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(error),
         turn => Ok(turn.ok()),
     })

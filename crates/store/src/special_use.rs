@@ -7,7 +7,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::metadata::{Annotated, EntryName, Metadata};
-use crate::{Courier, FolderName, Maildir, StoreError, listing};
+use crate::{Courier, FolderError, FolderName, Maildir, StoreError, listing};
 
 const ENTRY: &str = "/private/specialuse";
 
@@ -41,7 +41,7 @@ impl Courier {
         };
         let name = |path: &PathBuf| {
             let name = path.file_name()?.to_str()?.strip_prefix('.')?;
-            FolderName::parse(name).ok()
+            FolderName::on_disk(name).ok()
         };
         let mut names: Vec<FolderName> = paths.iter().skip(1).filter_map(name).collect();
         names.sort();
@@ -110,6 +110,61 @@ impl Courier {
         .map(drop)
     }
 
+    /// What each folder is for that is for something, as LIST says it: of those that it is known of by their names, the
+    /// one that is used.
+    ///
+    /// # Errors
+    /// What the disk said.
+    pub fn uses(&self, inbox: &Maildir) -> Result<Vec<(FolderName, Vec<String>)>, StoreError> {
+        let (mut uses, mut by_name) = (Vec::new(), Vec::new());
+        for name in self.folders(inbox)? {
+            match assigned(&self.metadata(Annotated::Folder(&inbox.folder(&name)))?) {
+                Some(assigned) => uses.push((name, assigned)),
+                None => by_name.push(name),
+            }
+        }
+        for (attribute, names) in BY_NAME {
+            let is_assigned = |(_, uses): &(FolderName, Vec<String>)| {
+                uses.iter().any(|other| other.eq_ignore_ascii_case(attribute))
+            };
+            if uses.iter().any(is_assigned) {
+                continue;
+            }
+            let rank = |name: &FolderName| by_name_of(name, names);
+            let ranked = by_name.iter().filter_map(|name| Some((rank(name)?, name)));
+            if let Some((_, name)) = ranked.min_by_key(|(rank, _)| *rank) {
+                uses.push((name.clone(), vec![attribute.to_owned()]));
+            }
+        }
+        Ok(uses)
+    }
+
+    /// Whether a new folder may be for that.
+    pub(crate) fn may_be_for(&self, inbox: &Maildir, wanted: &[&str]) -> Result<(), FolderError> {
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        let taken: Vec<String> = self.assigned_uses(inbox)?;
+        for attribute in wanted {
+            let is_it = |other: &str| other.eq_ignore_ascii_case(attribute);
+            // `\All` and `\Flagged` would be views of other folders (RFC 6154 §2).
+            let can_be = BY_NAME.iter().any(|(other, _)| is_it(other)) || is_it("\\Important");
+            if !can_be || taken.iter().any(|other| is_it(other)) {
+                return Err(FolderError::Use { attribute: (*attribute).to_owned() });
+            }
+        }
+        Ok(())
+    }
+
+    fn assigned_uses(&self, inbox: &Maildir) -> Result<Vec<String>, StoreError> {
+        let mut uses = Vec::new();
+        for name in self.folders(inbox)? {
+            let metadata = self.metadata(Annotated::Folder(&inbox.folder(&name)))?;
+            uses.extend(assigned(&metadata).unwrap_or_default());
+        }
+        Ok(uses)
+    }
+
     fn known_for(
         &self,
         inbox: &Maildir,
@@ -135,8 +190,13 @@ fn assigned(metadata: &Metadata) -> Option<Vec<String>> {
 
 fn by_name(name: &FolderName, attribute: &str) -> Option<Known> {
     let (_, names) = BY_NAME.iter().find(|(other, _)| other.eq_ignore_ascii_case(attribute))?;
+    by_name_of(name, names).map(Known::ByName)
+}
+
+/// Which of the names it has.
+fn by_name_of(name: &FolderName, names: &[&str]) -> Option<usize> {
     let name = name.to_string();
-    names.iter().position(|other| other.eq_ignore_ascii_case(&name)).map(Known::ByName)
+    names.iter().position(|other| other.eq_ignore_ascii_case(&name))
 }
 
 #[cfg(test)]

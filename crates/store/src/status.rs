@@ -30,6 +30,9 @@ const WHOLE_SECONDS: Duration = Duration::from_secs(2);
 /// Others have the time of the system's last tick, 10 ms ago at most.
 const TICK: Duration = Duration::from_millis(20);
 
+/// The time of what isn't there: the epoch is a disk's that knows none.
+const NOT_THERE: u64 = 1;
+
 /// What STATUS says of a folder (RFC 9051 §6.3.11).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counts {
@@ -49,7 +52,7 @@ pub struct Counts {
     pub highest_modseq: u64,
 }
 
-/// When a folder last changed, as far as its files say; all zero where it isn't there.
+/// When a folder last changed, as far as its files say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Times([u64; 3]);
 
@@ -62,9 +65,9 @@ impl Times {
         let register = folder.root().join("postroad-register");
         let mut times = [0; 3];
         for (time, path) in times.iter_mut().zip([folder.new_dir(), folder.cur_dir(), register]) {
-            *time = match disk.modified(&path) {
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => 0,
-                modified => nanoseconds(modified?),
+            *time = match disk.stamp(&path) {
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => NOT_THERE,
+                stamp => nanoseconds(stamp?.changed),
             };
         }
         Ok(Self(times))
@@ -74,6 +77,9 @@ impl Times {
     fn is_settled(&self, moment: SystemTime) -> bool {
         let moment = nanoseconds(moment);
         self.0.iter().all(|time| {
+            if matches!(*time, 0 | NOT_THERE) {
+                return *time == NOT_THERE;
+            }
             let grain = if time % 1_000_000_000 == 0 { WHOLE_SECONDS } else { TICK };
             let grain = u64::try_from(grain.as_nanos()).unwrap_or(u64::MAX);
             time.saturating_add(grain) < moment
@@ -258,6 +264,7 @@ mod tests {
         assert_eq!(std::fs::read_dir(inbox.tmp()).unwrap().count(), 0);
         for (path, nanoseconds) in [("new", 1), ("cur", 2), ("postroad-register", 3)] {
             let file = folder.root().join(path);
+            // Whoever sets a time shows that, too.
             let time = SystemTime::UNIX_EPOCH + Duration::from_nanos(nanoseconds);
             let opened = match path.starts_with("postroad") {
                 true => std::fs::File::create(&file),
@@ -276,8 +283,10 @@ mod tests {
     #[test]
     fn a_time_that_is_just_now_is_not_believed() {
         let moment = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000);
-        let at = |nanoseconds: u64| Times([0, nanoseconds, 0]);
+        let at = |nanoseconds: u64| Times([NOT_THERE, nanoseconds, NOT_THERE]);
         for (nanoseconds, settled) in [
+            (0, false),
+            (NOT_THERE, true),
             (999_979_999_999, true),
             (999_980_000_000, false),
             (1_000_000_000_000, false),

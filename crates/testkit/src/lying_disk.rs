@@ -135,6 +135,10 @@ impl Disk for LyingDisk {
         self.disk.remove(path)
     }
 
+    fn remove_dir(&self, path: &Path) -> Result<(), DiskError> {
+        self.disk.remove_dir(path)
+    }
+
     fn create_dir(&self, path: &Path) -> Result<(), DiskError> {
         self.disk.create_dir(path)
     }

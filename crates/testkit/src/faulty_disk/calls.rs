@@ -96,6 +96,16 @@ impl Disk for FaultyDisk {
         named("remove", path, state.tree.remove(path))
     }
 
+    fn remove_dir(&self, path: &Path) -> Result<(), DiskError> {
+        let mut state = self.enter("remove_dir", path)?;
+        let names = state.tree.find(path).and_then(|node| state.tree.names(node));
+        match names.map(|names| names.is_empty()) {
+            Some(true) => named("remove_dir", path, state.tree.remove(path)),
+            Some(false) => Err(kind_error("remove_dir", path, io::ErrorKind::DirectoryNotEmpty)),
+            None => Err(kind_error("remove_dir", path, io::ErrorKind::NotADirectory)),
+        }
+    }
+
     fn create_dir(&self, path: &Path) -> Result<(), DiskError> {
         let mut state = self.enter("create_dir", path)?;
         let directory = Node::Directory(DirectoryNode::default());
