@@ -17,7 +17,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("pop3", &["protocol"]),
     ("message", &["protocol"]),
     ("imap", &["message", "protocol"]),
-    ("sieve", &["protocol"]),
+    ("sieve", &["message", "protocol"]),
     ("import", &["sieve"]),
     ("disk", &[]),
     ("store", &["disk", "protocol"]),

@@ -24,3 +24,12 @@ pub(crate) fn is_for_headers(charset: &[u8]) -> bool {
     };
     !is_utf7(b"utf-7") && !is_utf7(b"utf_7") && !is_utf7(b"unicode-1-1-utf-7")
 }
+
+/// Whether ASCII octets are certainly ASCII characters in a charset: not so where some of them switch to others.
+pub(crate) fn has_ascii(charset: &[u8]) -> bool {
+    let is = |name: &[u8]| charset.eq_ignore_ascii_case(name);
+    let begins = |prefix: &[u8]| {
+        charset.get(..prefix.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(prefix))
+    };
+    is(b"us-ascii") || is(b"utf-8") || begins(b"iso-8859-") || begins(b"windows-125")
+}

@@ -5,6 +5,7 @@
 //! | who wrote to whom, when, about what (RFC 9051 §2.3.5) | [`Envelope`], [`Address`] |
 //! | what it is made of, and where each part stands (RFC 9051 §7.5.2, RFC 2045, RFC 2046) | [`Part`], [`Body`] |
 //! | a part by its number, and what of it is fetched (RFC 9051 §6.4.5.1) | [`Part::section`], [`Section`], [`Part::binary`] |
+//! | what it says, as text; one text in many letters (RFC 9051 §6.4.4, RFC 5051) | [`texts`], [`Part::text`], [`Part::preview`], [`Needle`], [`casemap`] |
 //! | octets as on the wire | [`wire`] |
 //! | every limit | [`limits`] |
 //!
@@ -14,18 +15,24 @@
 #![cfg_attr(not(test), warn(clippy::indexing_slicing))]
 
 mod address;
+pub mod casemap;
 mod charset;
 mod envelope;
+mod html;
 mod lexical;
 pub mod limits;
+mod needle;
 mod parameters;
 mod section;
 mod structure;
+mod text;
 mod transfer;
 pub mod wire;
 mod words;
 
 pub use address::Address;
 pub use envelope::Envelope;
+pub use needle::Needle;
 pub use section::{BinaryError, Section};
 pub use structure::{Body, Disposition, Part, Text};
+pub use text::{Scope, texts};

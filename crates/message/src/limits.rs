@@ -24,3 +24,13 @@ pub const ENCODED_WORD_OCTETS_MAX: usize = 2_000;
 pub const VAIN_OCTETS_PER_OCTET: usize = 2;
 /// As there.
 pub const VAIN_OCTETS: usize = 64 * 1024;
+
+/// Octets of a character reference in HTML; the longest name has 33.
+pub const ENTITY_OCTETS_MAX: usize = 40;
+/// Characters of a preview; RFC 8970 §3.3 asks for 200, and forbids more than 256.
+pub const PREVIEW_CHARACTERS_MAX: usize = 200;
+const _: () = assert!(PREVIEW_CHARACTERS_MAX <= 256);
+/// Octets of a text that are looked at for its preview: HTML begins with what nobody reads.
+pub const PREVIEWED_OCTETS_MAX: usize = 128 * 1024;
+/// Octets of a text that are folded and searched at once; they stay in the processor's nearest cache.
+pub const SEARCHED_AT_ONCE: usize = 16 * 1024;

@@ -3,8 +3,7 @@
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
-use icu_casemap::CaseMapper;
-use icu_normalizer::DecomposingNormalizerBorrowed;
+use postroad_message::casemap;
 
 /// How two strings are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -58,7 +57,7 @@ impl Comparator {
                 false => Cow::Borrowed(value),
             },
             Self::AsciiNumeric => Cow::Borrowed(digits(value).unwrap_or(b"")),
-            Self::UnicodeCasemap => Cow::Owned(fold_unicode(value).octets),
+            Self::UnicodeCasemap => Cow::Owned(casemap::fold(value)),
         }
     }
 
@@ -88,50 +87,6 @@ fn digits(value: &[u8]) -> Option<&[u8]> {
     }
 }
 
-/// A folded text, and which of its octets came from which.
-pub(crate) struct Folded {
-    pub(crate) octets: Vec<u8>,
-    /// Where each character begins: here, and in what was folded. The last pair is the two ends.
-    pub(crate) starts: Vec<(usize, usize)>,
-}
-
-/// RFC 5051 §2: each character to title case, then decomposed. A text with something in it that isn't UTF-8 stays as
-/// it is.
-pub(crate) fn fold_unicode(value: &[u8]) -> Folded {
-    let mut folded = Folded { octets: Vec::with_capacity(value.len()), starts: Vec::new() };
-    match std::str::from_utf8(value) {
-        Ok(text) => {
-            for (at, character) in text.char_indices() {
-                folded.starts.push((folded.octets.len(), at));
-                folded.push(character);
-            }
-        }
-        // RFC 5051 §2 (1) (b).
-        Err(_) => {
-            folded.starts.extend((0..value.len()).map(|at| (at, at)));
-            folded.octets.extend_from_slice(value);
-        }
-    }
-    folded.starts.push((folded.octets.len(), value.len()));
-    folded
-}
-
-impl Folded {
-    fn push(&mut self, character: char) {
-        // RFC 5051 §2 (2) (a): the property of UnicodeData.txt is one character for one.
-        let title = CaseMapper::new().simple_titlecase(character);
-        let mut buffer = [0; 4];
-        let title: &str = title.encode_utf8(&mut buffer);
-        match title.is_ascii() {
-            true => self.octets.extend_from_slice(title.as_bytes()),
-            false => {
-                let nfkd = DecomposingNormalizerBorrowed::new_nfkd();
-                self.octets.extend_from_slice(nfkd.normalize(title).as_bytes());
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -156,44 +111,5 @@ mod tests {
             let folded = |text: &str| Comparator::AsciiNumeric.fold(text.as_bytes()).into_owned();
             assert_eq!(folded(a) == folded(b), expected == Equal, "{a} {b}");
         }
-    }
-
-    #[test] // Tests RFC 5051 §2.
-    fn unicode() {
-        let folded = |text: &str| Comparator::UnicodeCasemap.fold(text.as_bytes()).into_owned();
-        for (a, b) in [
-            ("Ärger", "ärger"),
-            ("e\u{301}", "é"),
-            ("É", "é"),
-            ("ΣΑΣ", "σας"),
-            ("Å", "Å"),
-            // Title case: each of three digraphs becomes one, and that two letters.
-            ("Ǆ", "ǆ"),
-            ("Ǆ", "ǅ"),
-            ("ǉ", "Ǉ"),
-            ("Ǌ", "ǋ"),
-            ("ǳ", "ǲ"),
-            // Letters with a iota beneath: in upper case they are two.
-            ("ᾀ", "ᾈ"),
-            ("ῳ", "ῼ"),
-        ] {
-            assert_eq!(folded(a), folded(b), "{a} {b}");
-        }
-        for (a, b) in [
-            ("a", "b"),
-            ("ß", "ss"),
-            ("o", "ö"),
-            ("ﬁn", "FIN"),
-            // Of those two the second is a small letter, as none is that stands alone.
-            ("Ǆ", "DZ\u{30c}"),
-            ("ǉ", "Lj"),
-            // In title case a letter of this alphabet stays what it is.
-            ("ა", "Ა"),
-        ] {
-            assert_ne!(folded(a), folded(b), "{a} {b}");
-        }
-        assert_eq!(folded("Ǆ"), "Dz\u{30c}".as_bytes());
-        // What isn't UTF-8 is octets, all of it.
-        assert_eq!(Comparator::UnicodeCasemap.fold(b"a\xff"), &b"a\xff"[..]);
     }
 }

@@ -9,8 +9,8 @@ mod comparator;
 mod glob;
 
 pub(crate) use comparator::Comparator;
-use comparator::fold_unicode;
 use glob::Glob;
+use postroad_message::casemap;
 
 use crate::check::{Args, Checker, Kind, Tag};
 use crate::extensions;
@@ -254,7 +254,7 @@ impl Matcher {
         let captures = match self.comparator {
             // A Unicode comparator's character may have many octets, and more of them when folded.
             Comparator::UnicodeCasemap => {
-                let folded = fold_unicode(value);
+                let folded = casemap::fold_with_places(value);
                 let index = |at: usize| folded.starts.partition_point(|(start, _)| *start <= at);
                 let next = |at: usize| folded.starts.get(index(at)).map_or(at, |(start, _)| *start);
                 let width = |at: usize| next(at) - at;
