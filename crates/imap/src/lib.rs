@@ -4,6 +4,8 @@
 //! | looking for | it is in |
 //! |---|---|
 //! | a command and its grammar, one file for each group | [`command`] |
+//! | a response and its grammar, one file for each group | [`response`] |
+//! | ENVELOPE, BODYSTRUCTURE and lines of FETCH, straight into a buffer | [`encode`] |
 //! | tags, flags, sets of numbers, names of mailboxes, dates | [`value`] |
 //! | every limit | [`limits`] |
 #![forbid(unsafe_code)]
@@ -11,7 +13,9 @@
 #![cfg_attr(not(test), warn(clippy::indexing_slicing))]
 
 pub mod command;
+pub mod encode;
 pub mod limits;
+pub mod response;
 mod scan;
 pub mod value;
 mod write;

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::num::NonZeroU32;
 
-use memchr::{memchr, memchr2};
+use memchr::{memchr, memchr2, memchr3};
 
 use crate::value::NameEncoding;
 
@@ -23,6 +23,9 @@ pub enum SyntaxError {
     /// NUL, CR, LF or another octet in a place where it may not be; 8-bit octets that are no UTF-8.
     #[error("octets that are not allowed here")]
     Octets,
+    /// A special use that isn't known (RFC 6154 §3).
+    #[error("unknown special use")]
+    SpecialUse,
     /// A mailbox's name that is none (RFC 9051 §5.1).
     #[error("this can't be a mailbox's name")]
     MailboxName,
@@ -95,13 +98,68 @@ pub(crate) struct Cursor<'a> {
     rest: &'a [u8],
     depth: u32,
     names: NameEncoding,
+    eight_bit: EightBit,
+}
+
+/// Which octets beyond ASCII may stand between quotes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum EightBit {
+    /// UTF-8 (RFC 9051 §4.3).
+    Utf8,
+    /// Any: servers pass on what they find in letters.
+    Any,
+}
+
+/// What stands for a literal whose octets were handed on. No line holds it otherwise: NUL is refused.
+const STREAMED: u8 = 0;
+
+/// Writes what stands for a literal whose octets were handed on.
+pub(crate) fn write_streamed(out: &mut Vec<u8>, octets: u64) {
+    out.push(STREAMED);
+    crate::write::number(out, octets);
+    out.push(STREAMED);
 }
 
 pub(crate) type Scanned<T> = Result<T, SyntaxError>;
 
 impl<'a> Cursor<'a> {
     pub(crate) fn new(octets: &'a [u8], depth: u32, names: NameEncoding) -> Self {
-        Self { rest: octets, depth, names }
+        Self { rest: octets, depth, names, eight_bit: EightBit::Utf8 }
+    }
+
+    /// What a server says: read more leniently.
+    pub(crate) fn from_server(octets: &'a [u8], names: NameEncoding) -> Self {
+        let depth = crate::limits::RESPONSE_DEPTH_MAX;
+        Self { rest: octets, depth, names, eight_bit: EightBit::Any }
+    }
+
+    /// The number of octets of a literal that were handed on.
+    pub(crate) fn streamed(&mut self) -> Scanned<Option<u64>> {
+        if !self.eat(STREAMED) {
+            return Ok(None);
+        }
+        let octets = self.number64()?;
+        self.expect(STREAMED, "a literal")?;
+        Ok(Some(octets))
+    }
+
+    /// Steps over a value that isn't known: an atom, a string, or a list of such.
+    ///
+    /// ```text
+    /// tagged-ext-val = tagged-ext-simple / "(" [tagged-ext-comp] ")"
+    /// body-extension = nstring / number / number64 / "(" body-extension *(SP body-extension) ")"
+    /// ```
+    pub(crate) fn skip_value(&mut self) -> Scanned<()> {
+        match self.peek() {
+            Some(b'(') => self.list_or_empty(Self::skip_value).map(drop),
+            Some(b'"' | b'{') => self.string("a value").map(drop),
+            Some(b'~') if self.eat_literal8() => self.literal().map(drop),
+            // Sets have `*` and `:` in them, which no atom has.
+            _ => match self.take_while(|octet| octet > b' ' && !matches!(octet, b'(' | b')')) {
+                [] => Err(SyntaxError::Expected("a value")),
+                _ => Ok(()),
+            },
+        }
     }
 
     pub(crate) fn names(&self) -> NameEncoding {
@@ -301,12 +359,12 @@ impl<'a> Cursor<'a> {
             let piece = self.take(end).unwrap_or_default();
             let quote = self.eat(b'"');
             if quote && unescaped.is_none() {
-                return checked_text(Cow::Borrowed(piece));
+                return self.checked_text(Cow::Borrowed(piece));
             }
             let text = unescaped.get_or_insert_default();
             text.extend_from_slice(piece);
             if quote {
-                return checked_text(Cow::Owned(unescaped.unwrap_or_default()));
+                return self.checked_text(Cow::Owned(unescaped.unwrap_or_default()));
             }
             self.eat(b'\\');
             match self.peek() {
@@ -395,13 +453,11 @@ impl<'a> Cursor<'a> {
             }
         })
     }
-}
 
-/// Text between quotes: no NUL, CR or LF; UTF-8 where it isn't ASCII.
-fn checked_text(text: Cow<'_, [u8]>) -> Scanned<Cow<'_, [u8]>> {
-    let is_bad = |octet: &u8| matches!(octet, 0 | b'\r' | b'\n');
-    if text.iter().any(is_bad) || std::str::from_utf8(&text).is_err() {
-        return Err(SyntaxError::Octets);
+    /// Text between quotes: no NUL, CR or LF; UTF-8 where it isn't ASCII.
+    fn checked_text<'t>(&self, text: Cow<'t, [u8]>) -> Scanned<Cow<'t, [u8]>> {
+        let is_bad = memchr3(0, b'\r', b'\n', &text).is_some();
+        let is_text = self.eight_bit == EightBit::Any || std::str::from_utf8(&text).is_ok();
+        if is_bad || !is_text { Err(SyntaxError::Octets) } else { Ok(text) }
     }
-    Ok(text)
 }

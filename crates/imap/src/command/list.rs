@@ -40,14 +40,15 @@ impl ListSelection {
         }
     }
 
+    pub(crate) fn parse(name: &[u8]) -> Option<Self> {
+        [Self::Subscribed, Self::Remote, Self::RecursiveMatch, Self::SpecialUse]
+            .into_iter()
+            .find(|option| name.eq_ignore_ascii_case(option.name().as_bytes()))
+    }
+
     fn scan(cursor: &mut Cursor<'_>) -> Scanned<Self> {
-        Ok(match cursor.word("a selection option")?.as_slice() {
-            b"SUBSCRIBED" => Self::Subscribed,
-            b"REMOTE" => Self::Remote,
-            b"RECURSIVEMATCH" => Self::RecursiveMatch,
-            b"SPECIAL-USE" => Self::SpecialUse,
-            _ => return Err(SyntaxError::Unknown("selection option")),
-        })
+        let name = cursor.atom("a selection option")?;
+        Self::parse(name).ok_or(SyntaxError::Unknown("selection option"))
     }
 
     /// Whether RECURSIVEMATCH can go by it (RFC 5258 §6, list-select-base-opt).

@@ -60,7 +60,7 @@ impl SpecialUse {
     /// RFC 6154 §5.2: a use that we don't know is refused with NO, so it has an error of its own.
     fn scan(cursor: &mut Cursor<'_>) -> Scanned<Self> {
         let name = cursor.take_while(|octet| !matches!(octet, b' ' | b')'));
-        Self::parse(name).ok_or(SyntaxError::Unknown("special use"))
+        Self::parse(name).ok_or(SyntaxError::SpecialUse)
     }
 }
 

@@ -104,7 +104,7 @@ pub enum Charset {
 
 impl Charset {
     /// `charset = atom / quoted`
-    pub(super) fn scan(cursor: &mut Cursor<'_>) -> Scanned<Self> {
+    pub(crate) fn scan(cursor: &mut Cursor<'_>) -> Scanned<Self> {
         let name = cursor.astring("a charset")?;
         Ok(match name.to_ascii_uppercase().as_slice() {
             b"US-ASCII" | b"ASCII" => Self::UsAscii,

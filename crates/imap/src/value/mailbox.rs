@@ -41,7 +41,8 @@ impl NameEncoding {
         }
     }
 
-    fn quoting(self) -> Quoting {
+    /// Whether 8-bit text may stand between quotes.
+    pub fn quoting(self) -> Quoting {
         match self {
             Self::Utf7 => Quoting::Ascii,
             Self::Utf8 => Quoting::Utf8,
