@@ -14,6 +14,7 @@
 //! | annotations, what folders are for | [`Metadata`], `special_use` |
 //! | what was read out of letters once | [`Cache`] |
 //! | how many letters each folder has, as long as none changes | [`StatusCache`] |
+//! | numbers and lists of Dovecot and Courier | [`neighbours`] |
 //! | what a mailbox may hold: `maildirsize` | [`Quota`], [`Limits`] |
 //! | CRLF on the wire, LF in the file | `line_ends` |
 //! | what goes wrong, and what a peer is told | [`StoreError`] |
@@ -49,6 +50,7 @@ mod listing;
 mod maildir;
 mod mbox;
 mod metadata;
+pub mod neighbours;
 mod pace;
 mod quota;
 mod refile;

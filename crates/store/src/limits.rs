@@ -54,3 +54,7 @@ pub(crate) const STATUS_OCTETS_MAX: usize = 8 * 1024 * 1024;
 pub(crate) const REMOVED_DEPTH_MAX: usize = 8;
 /// Folders that a list of subscriptions names.
 pub(crate) const SUBSCRIPTIONS_MAX: usize = 20_000;
+/// Octets of what POP3 calls a letter (RFC 1939 §7).
+pub(crate) const UIDL_OCTETS_MAX: usize = 70;
+/// Keywords of a folder that are taken over from Courier.
+pub(crate) const COURIER_KEYWORDS_MAX: usize = 1_000;

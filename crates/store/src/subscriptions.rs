@@ -11,6 +11,7 @@ use std::path::Path;
 use postroad_disk::{Disk, DiskError};
 
 use crate::limits::SUBSCRIPTIONS_MAX;
+use crate::neighbours::{COURIER_SUBSCRIBED, courier_subscribed};
 use crate::{Change, FolderName, Folders, MailboxName, StoreError, small_file};
 
 const FILE: &str = "subscriptions";
@@ -92,7 +93,27 @@ impl Folders<'_> {
     /// # Errors
     /// What the disk said.
     pub fn subscribed(&self) -> Result<BTreeSet<MailboxName>, StoreError> {
-        Ok(parse(&self.courier().mark(self.inbox(), FILE)?))
+        let file = self.courier().mark(self.inbox(), FILE)?;
+        Ok(parse(if file.is_empty() { self.first()? } else { file }.as_slice()))
+    }
+
+    /// What the file begins with where there is none: what another program has kept elsewhere.
+    fn first(&self) -> Result<Vec<u8>, StoreError> {
+        if self.courier().disk().stat(&self.inbox().root().join(FILE)).is_ok() {
+            return Ok(Vec::new());
+        }
+        let file = self.courier().mark(self.inbox(), COURIER_SUBSCRIBED)?;
+        let line = |name: &MailboxName| {
+            name.folder().map_or_else(|| "INBOX".to_owned(), ToString::to_string) + "\n"
+        };
+        Ok(courier_subscribed(&file).iter().map(line).collect::<String>().into_bytes())
+    }
+
+    fn change(&self, change: impl FnOnce(&[u8]) -> Option<Vec<u8>>) -> Result<Change, StoreError> {
+        let first = self.first()?;
+        self.courier().change_mark(self.inbox(), FILE, |file| {
+            change(if file.is_empty() { &first } else { file })
+        })
     }
 
     /// Subscribes to a mailbox, which need not be there.
@@ -100,7 +121,7 @@ impl Folders<'_> {
     /// # Errors
     /// What the disk said: the list is as it was, or as it is to be.
     pub fn subscribe(&self, name: &MailboxName) -> Result<Change, StoreError> {
-        self.courier().change_mark(self.inbox(), FILE, |file| {
+        self.change(|file| {
             let name = name.folder().map_or_else(|| "INBOX".to_owned(), ToString::to_string);
             let mut changed = file.to_vec();
             with_line(file_line(file, &name), &mut changed).then_some(changed)
@@ -112,7 +133,7 @@ impl Folders<'_> {
     /// # Errors
     /// As there.
     pub fn unsubscribe(&self, name: &MailboxName) -> Result<Change, StoreError> {
-        self.courier().change_mark(self.inbox(), FILE, |file| without(file, name))
+        self.change(|file| without(file, name))
     }
 }
 

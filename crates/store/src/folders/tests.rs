@@ -287,6 +287,22 @@ fn subscriptions_come_and_go() {
 }
 
 #[test]
+fn subscriptions_of_courier_are_taken_over() {
+    let place = Place::new();
+    let list = "INBOX.Sent\nINBOX.Entwürfe\n";
+    std::fs::write(place.inbox.root().join("courierimapsubscribed"), list).unwrap();
+    let folders = place.folders();
+    assert_eq!(folders.subscribed().unwrap().len(), 2);
+    folders.unsubscribe(&mailbox("Sent")).unwrap();
+    let file = std::fs::read_to_string(place.inbox.root().join("subscriptions")).unwrap();
+    assert_eq!(file, "Entw&APw-rfe\n");
+    folders.unsubscribe(&mailbox("Entwürfe")).unwrap();
+    assert!(folders.subscribed().unwrap().is_empty());
+    folders.subscribe(&mailbox("a")).unwrap();
+    assert_eq!(folders.subscribed().unwrap().len(), 1);
+}
+
+#[test]
 fn a_mailbox_that_is_not_there_has_an_inbox() {
     let dir = tempfile::tempdir().unwrap();
     let inbox = Maildir::at(dir.path().join("bob"));
