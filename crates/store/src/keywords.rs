@@ -81,9 +81,22 @@ pub(crate) fn names(
     if !info.iter().any(u8::is_ascii_lowercase) {
         return Ok(Vec::new());
     }
-    let known = Keywords::parse(&small_file::read(disk, &folder.root().join(FILE))?);
+    let known = by_letter(disk, folder)?;
     let number = |letter: &u8| usize::from(letter.wrapping_sub(b'a'));
-    Ok(info.iter().filter_map(|letter| known.0.get(number(letter))?.clone()).collect())
+    Ok(info.iter().filter_map(|letter| known.get(number(letter))?.clone()).collect())
+}
+
+/// What each small letter stands for.
+pub(crate) fn by_letter(
+    disk: &dyn Disk,
+    folder: &Maildir,
+) -> Result<[Option<String>; KEYWORDS_MAX], DiskError> {
+    Ok(Keywords::parse(&small_file::read(disk, &path_in(folder))?).0)
+}
+
+/// Where it is.
+pub(crate) fn path_in(folder: &Maildir) -> PathBuf {
+    folder.root().join(FILE)
 }
 
 fn known_or_added(
@@ -92,7 +105,7 @@ fn known_or_added(
     by: &Path,
     names: &[String],
 ) -> Result<Keywords, DiskError> {
-    let file = folder.root().join(FILE);
+    let file = path_in(folder);
     let mut known = Keywords::parse(&small_file::read(disk, &file)?);
     if known.add(names.iter()) == Added::Nothing {
         return Ok(known);

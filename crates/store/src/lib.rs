@@ -11,6 +11,7 @@
 //! | a letter that is filed already, moved | [`Stored`], [`Courier::refile`] |
 //! | flags in a file's name; which letter is which keyword | [`Flags`], `keywords` |
 //! | folders: names in UTF-8; listing, making, renaming them; who is subscribed | `folder`, [`Folders`], `subscriptions` |
+//! | a folder as IMAP wants it: UIDs, mod-sequences, what others change | [`Mailbox`], `mailbox` |
 //! | annotations, what folders are for | [`Metadata`], `special_use` |
 //! | what was read out of letters once | [`Cache`] |
 //! | how many letters each folder has, as long as none changes | [`StatusCache`] |
@@ -47,6 +48,7 @@ mod ledger;
 mod limits;
 mod line_ends;
 mod listing;
+mod mailbox;
 mod maildir;
 mod mbox;
 mod metadata;
@@ -72,6 +74,10 @@ pub use key::DeliveryKey;
 pub use keywords::KeywordsLeftOut;
 pub use ledger::Step;
 pub use limits::DELIVERIES_KEPT;
+pub use mailbox::{
+    Copies, Entry, FlagChange, FlagsChanged, Letter, LetterFlags, Mailbox, MailboxError, Mailboxes,
+    NewLetter, Seed, SeedLetter, WireReader,
+};
 pub use maildir::Maildir;
 pub use mbox::{DotLocked, DotLocker};
 pub use metadata::{Annotated, EntryName, EntryNameError, Metadata, TooMuchMetadata};

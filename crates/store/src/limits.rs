@@ -39,6 +39,28 @@ pub(crate) const MAILBOX_LOCK_AGE_MAX: Duration = Duration::from_secs(5 * 60);
 /// Dot locks of mailbox files: the same where their process is not to be found. It may be another host's, or another container's.
 pub(crate) const MAILBOX_LOCK_OF_NOBODY_AGE_MAX: Duration = Duration::from_secs(30);
 
+/// Registers: UIDs, and mod-sequences, that are reserved with one sync.
+pub(crate) const LEASE_NUMBERS: u32 = 1_024;
+/// Registers: octets of frames at least, before the whole is written anew.
+pub(crate) const REGISTER_FRAMES_MIN: u64 = 128 * 1024;
+/// Registers: ranges of expunged UIDs that are remembered, 16 octets each; clients that were away for longer are told
+/// of all UIDs that aren't there.
+pub(crate) const EXPUNGED_RANGES_MAX: usize = 16_384;
+/// Registers: how long their lock is waited for. Whoever holds it changes flags of a million letters, or lists them.
+pub(crate) const REGISTER_LOCK_WAIT: Duration = Duration::from_secs(20);
+/// Open mailboxes: letters whose files are renamed or removed before the register is told: the system keeps some 16,000
+/// changes for who watches a directory, and a rename makes two.
+pub(crate) const FILES_AT_ONCE: usize = 4_096;
+/// Open mailboxes: a change to a directory this shortly before a listing may be followed by one that its times don't
+/// show. Kernels count time in steps of up to 10 ms.
+pub(crate) const CLOCK_GRAIN: Duration = Duration::from_millis(50);
+/// The same on file systems that count in seconds (FAT in two).
+pub(crate) const CLOCK_GRAIN_COARSE: Duration = Duration::from_millis(2_100);
+/// Open mailboxes: how often a letter is looked for that others rename meanwhile.
+pub(crate) const LOOKS_MAX: usize = 4;
+/// Open mailboxes: changes that are kept for a mailbox that nobody looks at; beyond it the folder is listed.
+pub(crate) const NOTICED_MAX: usize = 16_384;
+
 /// Cache: octets of what is remembered of one letter. Those of which there is more are read each time.
 pub(crate) const CACHED_LETTER_OCTETS_MAX: usize = 256 * 1024;
 /// Cache: letters of a block: its index is read at once.

@@ -58,6 +58,36 @@ impl LineEnds {
     }
 }
 
+/// The other way: LF becomes CRLF, and CRLF stays as it is.
+#[derive(Debug, Default)]
+pub(crate) struct OnTheWire {
+    /// The last octet was a CR.
+    after: Held,
+}
+
+impl OnTheWire {
+    /// Appends `octets` to `out`, converted.
+    pub(crate) fn push(&mut self, octets: &[u8], out: &mut Vec<u8>) {
+        out.reserve(octets.len() + octets.len() / 32);
+        let mut from = 0;
+        for at in memchr_iter(b'\n', octets) {
+            let is_crlf = match at.checked_sub(1) {
+                Some(before) => octets.get(before) == Some(&b'\r'),
+                None => self.after == Held::CarriageReturn,
+            };
+            out.extend_from_slice(octets.get(from..at).unwrap_or_default());
+            out.extend_from_slice(if is_crlf { b"\n" } else { b"\r\n" });
+            from = at + 1;
+        }
+        out.extend_from_slice(octets.get(from..).unwrap_or_default());
+        match octets.last() {
+            Some(b'\r') => self.after = Held::CarriageReturn,
+            Some(_) => self.after = Held::Nothing,
+            None => {}
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -83,7 +113,34 @@ mod tests {
         }
     }
 
+    fn wire(parts: &[&[u8]]) -> Vec<u8> {
+        let (mut ends, mut out) = (OnTheWire::default(), Vec::new());
+        parts.iter().for_each(|part| ends.push(part, &mut out));
+        out
+    }
+
+    #[test]
+    fn every_line_ends_with_crlf_on_the_wire() {
+        for (file, on_the_wire) in [
+            (&b"a\nb\n"[..], &b"a\r\nb\r\n"[..]),
+            (b"a\r\nb\n", b"a\r\nb\r\n"),
+            (b"\n\n", b"\r\n\r\n"),
+            (b"a\rb\r", b"a\rb\r"),
+            (b"\r\r\n", b"\r\r\n"),
+            (b"", b""),
+        ] {
+            assert_eq!(wire(&[file]), on_the_wire, "{file:?}");
+        }
+    }
+
     proptest! {
+        #[test]
+        fn cutting_changes_nothing_on_the_wire(text in "[ab\r\n]{0,40}", cut in 0..41usize) {
+            let text = text.as_bytes();
+            let (head, tail) = text.split_at(cut.min(text.len()));
+            prop_assert_eq!(wire(&[head, b"", tail]), wire(&[text]));
+        }
+
         #[test]
         fn cutting_changes_nothing(text in "[ab\r\n]{0,40}", cut in 0..41usize) {
             let text = text.as_bytes();

@@ -1,0 +1,406 @@
+//! The register's file, `postroad-register`: a header, a snapshot, and frames behind it.
+//!
+//! | octets | what |
+//! |---|---|
+//! | 256 | header: magic, version, UIDVALIDITY, mailbox's id, lease, lengths, checksums |
+//! | 32 each | letters, sorted by UID |
+//! | | their names |
+//! | | keywords, expunged UIDs, the last listing |
+//! | | frames (`frame.rs`) |
+//!
+//! A snapshot is written into tmp/, synced, renamed over the one before, and the folder is synced: then only does
+//! anybody give numbers of the new lease. Numbers are little-endian.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use postroad_disk::{Disk, DiskError, DiskFile};
+
+use super::contents::{Contents, is_numbered};
+use super::expunged::{Expunged, Range};
+use super::frame::{self, Frame, Next, checksum};
+use super::letters::{Letters, Record};
+use super::name::State;
+use super::octets::{Octets, Put as _};
+
+/// What it is called, in each folder.
+pub(crate) const REGISTER: &str = "postroad-register";
+
+const MAGIC: &[u8; 8] = b"postroad";
+const VERSION: u32 = 1;
+const HEADER_OCTETS: usize = 256;
+const RECORD_OCTETS: usize = 32;
+const RANGE_OCTETS: usize = 16;
+/// Octets that are read or written at once.
+const PIECE_OCTETS: usize = 4 * 1024 * 1024;
+
+/// An open register.
+#[derive(Debug)]
+pub(crate) struct RegisterFile {
+    /// Open, so that no other file gets its number.
+    file: Box<dyn DiskFile>,
+    pub(crate) number: u64,
+    /// Octets of the snapshot.
+    pub(crate) snapshot: u64,
+    /// Up to where frames were read or written.
+    pub(crate) end: u64,
+    /// The checksum of the last.
+    pub(crate) chain: u32,
+}
+
+/// What was found behind the frames that are known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tail {
+    Whole,
+    /// Octets that are no frame: somebody is just writing it, or got no further.
+    Torn,
+}
+
+/// Why there is nothing to be had from a register.
+#[derive(Debug)]
+pub(crate) enum Unusable {
+    Missing,
+    /// It is not what was written.
+    Damaged,
+    Disk(DiskError),
+}
+
+impl From<DiskError> for Unusable {
+    fn from(error: DiskError) -> Self {
+        match error.kind() {
+            io::ErrorKind::NotFound => Self::Missing,
+            _ => Self::Disk(error),
+        }
+    }
+}
+
+/// Lengths and checksums that stand in the header.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Sections {
+    letters: u64,
+    names: u64,
+    rest: u64,
+    checksum: u32,
+}
+
+impl RegisterFile {
+    /// Reads all of it.
+    pub(crate) fn open(disk: &dyn Disk, path: &Path) -> Result<(Self, Contents, Tail), Unusable> {
+        // First, so that whoever replaces it meanwhile is found out by the next look.
+        let number = disk.stat(path)?.number;
+        let file = disk.open_read(path)?;
+        let (mut register, mut contents) = Self::read_snapshot(file, number)?;
+        let tail = register.read_on(&mut contents)?;
+        Ok((register, contents, tail))
+    }
+
+    fn read_snapshot(file: Box<dyn DiskFile>, number: u64) -> Result<(Self, Contents), Unusable> {
+        let mut header = vec![0; HEADER_OCTETS];
+        let octets = file.len()?;
+        if file.read_at(&mut header, 0)? < HEADER_OCTETS {
+            return Err(Unusable::Damaged);
+        }
+        let (mut contents, sections) = decode_header(&header).ok_or(Unusable::Damaged)?;
+        let snapshot = sections.snapshot_octets().filter(|snapshot| *snapshot <= octets);
+        let snapshot = snapshot.ok_or(Unusable::Damaged)?;
+        let mut read = Reading { file: file.as_ref(), at: HEADER_OCTETS as u64, checksum: 0 };
+        let records = read.records(sections.letters)?;
+        let names = read.section(sections.names)?;
+        let rest = read.section(sections.rest)?;
+        if read.checksum != sections.checksum {
+            return Err(Unusable::Damaged);
+        }
+        contents.letters = Letters::of(records, names).ok_or(Unusable::Damaged)?;
+        let last = contents.letters.records().last().map_or(0, |last| last.uid);
+        if last >= contents.lease.uid_next {
+            return Err(Unusable::Damaged);
+        }
+        decode_rest(&rest, &mut contents).ok_or(Unusable::Damaged)?;
+        let chain = checksum(0, &header);
+        Ok((Self { file, number, snapshot, end: snapshot, chain }, contents))
+    }
+
+    /// Reads and applies what was appended since.
+    pub(crate) fn read_on(&mut self, contents: &mut Contents) -> Result<Tail, Unusable> {
+        let octets = self.file.len()?.saturating_sub(self.end);
+        if octets == 0 {
+            return Ok(Tail::Whole);
+        }
+        let mut tail = vec![0; usize::try_from(octets).unwrap_or_default()];
+        let read = self.file.read_at(&mut tail, self.end)?;
+        let mut rest = tail.get(..read).unwrap_or_default();
+        loop {
+            match frame::next(rest, self.chain) {
+                Next::Frame { frame, octets, chain } => {
+                    contents.apply(&frame).map_err(|_| Unusable::Damaged)?;
+                    rest = rest.get(octets..).unwrap_or_default();
+                    self.end += octets as u64;
+                    self.chain = chain;
+                }
+                Next::End if rest.is_empty() => return Ok(Tail::Whole),
+                Next::End => return Ok(Tail::Torn),
+                Next::Nonsense => return Err(Unusable::Damaged),
+            }
+        }
+    }
+
+    /// Appends frames, in one write; `locked` is the same file, held.
+    pub(crate) fn append(
+        &mut self,
+        locked: &mut dyn DiskFile,
+        frames: &[Frame],
+    ) -> Result<(), DiskError> {
+        let (mut chain, mut octets) = (self.chain, Vec::new());
+        frames.iter().for_each(|frame| frame.encode(&mut chain, &mut octets));
+        locked.write_all_at(&[&octets], self.end)?;
+        self.end += octets.len() as u64;
+        self.chain = chain;
+        Ok(())
+    }
+
+    /// Whether frames outweigh the snapshot, so that opening it takes longer than it should.
+    pub(crate) fn wants_writing_anew(&self) -> bool {
+        self.end - self.snapshot > (self.snapshot / 2).max(crate::limits::REGISTER_FRAMES_MIN)
+    }
+}
+
+/// A file that is read from front to back.
+struct Reading<'a> {
+    file: &'a dyn DiskFile,
+    at: u64,
+    checksum: u32,
+}
+
+impl Reading<'_> {
+    fn fill(&mut self, buffer: &mut [u8]) -> Result<(), Unusable> {
+        if self.file.read_at(buffer, self.at)? < buffer.len() {
+            return Err(Unusable::Damaged);
+        }
+        self.at += buffer.len() as u64;
+        self.checksum = checksum(self.checksum, buffer);
+        Ok(())
+    }
+
+    fn section(&mut self, octets: u64) -> Result<Vec<u8>, Unusable> {
+        let mut section = vec![0; usize::try_from(octets).map_err(|_| Unusable::Damaged)?];
+        for piece in section.chunks_mut(PIECE_OCTETS) {
+            self.fill(piece)?;
+        }
+        Ok(section)
+    }
+
+    fn records(&mut self, count: u64) -> Result<Vec<Record>, Unusable> {
+        let mut left = usize::try_from(count).map_err(|_| Unusable::Damaged)?;
+        let mut records = Vec::with_capacity(left);
+        let mut piece = vec![0; PIECE_OCTETS.min(left * RECORD_OCTETS)];
+        while left > 0 {
+            let some = left.min(PIECE_OCTETS / RECORD_OCTETS);
+            let piece = piece.get_mut(..some * RECORD_OCTETS).unwrap_or_default();
+            self.fill(piece)?;
+            records.extend(piece.chunks_exact(RECORD_OCTETS).filter_map(decode_record));
+            left -= some;
+        }
+        Ok(records)
+    }
+}
+
+/// Writes a snapshot into a file that is empty, and syncs it; gives its octets and the checksum that the first frame
+/// begins with.
+pub(crate) fn write_snapshot(
+    file: &mut dyn DiskFile,
+    contents: &Contents,
+) -> Result<(u64, u32), DiskError> {
+    let mut write = Writing { file, at: HEADER_OCTETS as u64, checksum: 0, piece: Vec::new() };
+    let letters = &contents.letters;
+    let mut name_at = 0_u32;
+    for record in letters.records() {
+        encode_record(&Record { name_at, ..*record }, &mut write.piece);
+        name_at += u32::from(record.name_octets);
+        write.flush_if_large()?;
+    }
+    for record in letters.records() {
+        write.piece.put(letters.stored(record));
+        write.flush_if_large()?;
+    }
+    let mut rest = Vec::new();
+    encode_rest(contents, &mut rest);
+    write.piece.put(&rest);
+    write.flush()?;
+    let sections = Sections {
+        letters: letters.len() as u64,
+        names: letters.name_octets() as u64,
+        rest: rest.len() as u64,
+        checksum: write.checksum,
+    };
+    let octets = write.at;
+    let header = encode_header(contents, &sections);
+    file.write_all_at(&[&header], 0)?;
+    file.sync()?;
+    Ok((octets, checksum(0, &header)))
+}
+
+struct Writing<'a> {
+    file: &'a mut dyn DiskFile,
+    at: u64,
+    checksum: u32,
+    piece: Vec<u8>,
+}
+
+impl Writing<'_> {
+    fn flush_if_large(&mut self) -> Result<(), DiskError> {
+        if self.piece.len() >= PIECE_OCTETS { self.flush() } else { Ok(()) }
+    }
+
+    fn flush(&mut self) -> Result<(), DiskError> {
+        if !self.piece.is_empty() {
+            self.file.write_all_at(&[&self.piece], self.at)?;
+            self.checksum = checksum(self.checksum, &self.piece);
+            self.at += self.piece.len() as u64;
+            self.piece.clear();
+        }
+        Ok(())
+    }
+}
+
+/// Makes a register of `contents`, durably, in place of the one that `locked` is (or of none); gives the new one, and
+/// the lock on it.
+pub(crate) fn write_anew(
+    disk: &dyn Disk,
+    by: &Path,
+    path: &Path,
+    contents: &Contents,
+) -> Result<(RegisterFile, Box<dyn DiskFile>), DiskError> {
+    drop(disk.create_new(by)?);
+    let written = (|| {
+        // Held before anybody else can find it.
+        let mut locked = disk.open_locked(by)?;
+        let (snapshot, chain) = write_snapshot(locked.as_mut(), contents)?;
+        let file = disk.open_read(by)?;
+        let number = disk.stat(by)?.number;
+        disk.rename(by, path)?;
+        let register = RegisterFile { file, number, snapshot, end: snapshot, chain };
+        Ok((register, locked))
+    })();
+    match (written, path.parent()) {
+        (Ok(written), Some(folder)) => disk.sync_dir(folder).map(|()| written),
+        (Ok(written), None) => Ok(written),
+        (Err(error), _) => {
+            // The error that counts is the first one.
+            let _ = disk.remove(by);
+            Err(error)
+        }
+    }
+}
+
+/// The register of a folder.
+pub(crate) fn path_in(folder: &Path) -> PathBuf {
+    folder.join(REGISTER)
+}
+
+fn encode_record(record: &Record, out: &mut Vec<u8>) {
+    out.u32(record.uid);
+    out.u32(record.name_at);
+    out.u64(record.modseq);
+    out.u64(record.keywords);
+    out.u32(record.saved);
+    out.u16(record.name_octets);
+    out.u16(record.state.0);
+}
+
+fn decode_record(octets: &[u8]) -> Option<Record> {
+    let mut octets = Octets(octets);
+    Some(Record {
+        uid: octets.u32()?,
+        name_at: octets.u32()?,
+        modseq: octets.u64()?,
+        keywords: octets.u64()?,
+        saved: octets.u32()?,
+        name_octets: octets.u16()?,
+        state: State(octets.u16()?),
+    })
+}
+
+fn encode_header(contents: &Contents, sections: &Sections) -> Vec<u8> {
+    let mut header = Vec::with_capacity(HEADER_OCTETS);
+    header.put(MAGIC);
+    header.u32(VERSION);
+    header.u32(contents.uid_validity);
+    header.put(&contents.mailbox_id);
+    for length in [sections.letters, sections.names, sections.rest] {
+        header.u64(length);
+    }
+    header.u32(sections.checksum);
+    header.u64(contents.expunged.known_since());
+    frame::put_lease(&contents.lease, &mut header);
+    header.resize(HEADER_OCTETS - 4, 0);
+    header.u32(checksum(0, &header));
+    header
+}
+
+fn decode_header(header: &[u8]) -> Option<(Contents, Sections)> {
+    let (covered, written) = header.split_at_checked(HEADER_OCTETS - 4)?;
+    let mut octets = Octets(covered);
+    if octets.take(MAGIC.len())? != MAGIC || Octets(written).u32()? != checksum(0, covered) {
+        return None;
+    }
+    if octets.u32()? != VERSION {
+        return None;
+    }
+    let uid_validity = octets.u32()?;
+    let mailbox_id = octets.take(16)?.try_into().ok()?;
+    let (letters, names, rest) = (octets.u64()?, octets.u64()?, octets.u64()?);
+    let sections = Sections { letters, names, rest, checksum: octets.u32()? };
+    let expunged = Expunged::of(Vec::new(), octets.u64()?)?;
+    let lease = frame::lease(&mut octets)?;
+    let contents = Contents { uid_validity, mailbox_id, lease, expunged, ..Contents::default() };
+    Some((contents, sections))
+}
+
+impl Sections {
+    fn snapshot_octets(&self) -> Option<u64> {
+        let letters = self.letters.checked_mul(RECORD_OCTETS as u64)?;
+        (HEADER_OCTETS as u64).checked_add(letters)?.checked_add(self.names)?.checked_add(self.rest)
+    }
+}
+
+fn encode_rest(contents: &Contents, out: &mut Vec<u8>) {
+    out.u16(contents.keywords.len() as u16);
+    for (number, name) in &contents.keywords {
+        out.push(*number);
+        out.text(name.as_bytes());
+    }
+    match &contents.listed {
+        Some(listed) => {
+            out.push(1);
+            frame::put_listed(listed, out);
+        }
+        None => out.push(0),
+    }
+    for range in contents.expunged.ranges() {
+        out.u64(range.modseq);
+        out.u32(range.from);
+        out.u32(range.to);
+    }
+}
+
+fn decode_rest(octets: &[u8], contents: &mut Contents) -> Option<()> {
+    let mut octets = Octets(octets);
+    for _ in 0..octets.u16()? {
+        let number = octets.u8()?;
+        let name = String::from_utf8(octets.text()?.to_owned()).ok()?;
+        if !is_numbered(number) || contents.keywords.iter().any(|(known, _)| *known == number) {
+            return None;
+        }
+        contents.keywords.push((number, name));
+    }
+    if octets.u8()? == 1 {
+        contents.listed = Some(frame::listed(&mut octets)?);
+    }
+    let ranges = octets.0.chunks_exact(RANGE_OCTETS).map(|range| {
+        let mut range = Octets(range);
+        Some(Range { modseq: range.u64()?, from: range.u32()?, to: range.u32()? })
+    });
+    let known_since = contents.expunged.known_since();
+    contents.expunged = Expunged::of(ranges.collect::<Option<_>>()?, known_since)?;
+    Some(())
+}

@@ -1,0 +1,108 @@
+//! A register where there is none: from the files alone, or from numbers that another program has given.
+
+use std::collections::HashSet;
+use std::path::Path;
+
+use super::contents::Contents;
+use super::file::{self, RegisterFile, Tail, Unusable};
+use super::frame::Frame;
+use super::letters::Added;
+use super::name::{Name, Place, identity};
+use super::scan::Look;
+use super::{MailboxError, Mailboxes, damaged, lease, no_mailbox, uid_validity};
+use crate::Maildir;
+
+/// Numbers that another program has given in a folder (Dovecot's `dovecot-uidlist`, Courier's `courierimapuiddb`).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Seed {
+    /// RFC 9051 §2.3.1.1.
+    pub uid_validity: u32,
+    /// The next UID.
+    pub uid_next: u32,
+    /// The highest mod-sequence; 0 where there were none.
+    pub modseq: u64,
+    /// Which UID is which file, in any order.
+    pub letters: Vec<SeedLetter>,
+}
+
+/// A letter that has a UID.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeedLetter {
+    /// Its UID.
+    pub uid: u32,
+    /// Its file's name, with or without flags.
+    pub name: Vec<u8>,
+}
+
+type Opened = (RegisterFile, Contents, Tail);
+
+impl Mailboxes {
+    /// Makes a register, unless somebody else just has.
+    pub(super) fn begin_register(
+        &self,
+        folder: &Maildir,
+        path: &Path,
+        seed: Option<Seed>,
+    ) -> Result<Opened, MailboxError> {
+        let disk = self.disk();
+        if !folder.exists(disk)? {
+            return Err(MailboxError::NoMailbox { path: folder.root().to_owned() });
+        }
+        let _turn = folder.turn(disk)?;
+        match RegisterFile::open(disk, path) {
+            Ok(opened) => return Ok(opened),
+            Err(Unusable::Disk(error)) => return Err(error.into()),
+            Err(Unusable::Missing | Unusable::Damaged) => {}
+        }
+        let by = || folder.tmp().join(self.unique_name());
+        let mut contents = Contents { mailbox_id: random_id(), ..Contents::default() };
+        contents.lease.uid_next = 1;
+        contents.lease.modseq = 1;
+        let inbox = folder.inbox().unwrap_or_else(|| folder.clone());
+        let seed = seed.filter(|seed| seed.uid_validity > 0);
+        let known = seed.as_ref().map(|seed| seed.uid_validity);
+        contents.uid_validity = uid_validity::next(disk, inbox.root(), &by(), known)?;
+        if let Some(seed) = seed {
+            plant(&mut contents, seed).ok_or_else(|| damaged(path))?;
+        }
+        let look = Look { disk, folder, unique_name: &|| self.unique_name() };
+        let mut differences =
+            look.differences(&mut contents.letters).map_err(|error| no_mailbox(folder, error))?;
+        let (modseq, uid_next) = (contents.lease.modseq, contents.lease.uid_next);
+        for frame in differences.frames(&contents.letters, modseq, uid_next) {
+            contents.apply(&frame).map_err(|_| damaged(path))?;
+        }
+        // Those that have never been here weren't expunged, either.
+        contents.expunged.forget_until(modseq);
+        lease::reserve(&mut contents.lease, 0, &self.boot)?;
+        let (file, _) = file::write_anew(disk, &by(), path, &contents)?;
+        Ok((file, contents, Tail::Whole))
+    }
+}
+
+/// Takes over the UIDs of letters.
+fn plant(contents: &mut Contents, mut seed: Seed) -> Option<()> {
+    contents.lease.modseq = seed.modseq.max(1);
+    seed.letters.sort_by_key(|letter| letter.uid);
+    let (mut letters, mut known, mut last) = (Vec::new(), HashSet::new(), 0);
+    for letter in &seed.letters {
+        let is_new = letter.uid > last && letter.uid < u32::MAX;
+        if !is_new || letter.name.is_empty() || !known.insert(identity(&letter.name).to_owned()) {
+            continue;
+        }
+        last = letter.uid;
+        let Name { stored, flagged } = Name::parse(&letter.name, Place::Cur);
+        letters.push(Added { uid: last, flagged, saved: 0, stored: stored.to_vec() });
+    }
+    contents.apply(&Frame::Assigned { modseq: contents.lease.modseq, letters }).ok()?;
+    contents.lease.uid_next = contents.lease.uid_next.max(seed.uid_next);
+    Some(())
+}
+
+fn random_id() -> [u8; 16] {
+    let mut id = [0; 16];
+    for part in id.chunks_exact_mut(4) {
+        part.copy_from_slice(&crate::file_name::drawn_by_the_kernel().to_le_bytes());
+    }
+    id
+}
