@@ -3,18 +3,19 @@
 //!
 //! | looking for | it is in |
 //! |---|---|
+//! | commands out of a client's octets, messages piece by piece | [`receive`] |
 //! | a command and its grammar, one file for each group | [`command`] |
 //! | a response and its grammar, one file for each group | [`response`] |
 //! | ENVELOPE, BODYSTRUCTURE and lines of FETCH, straight into a buffer | [`encode`] |
 //! | tags, flags, sets of numbers, names of mailboxes, dates | [`value`] |
 //! | every limit | [`limits`] |
 #![forbid(unsafe_code)]
-#![allow(dead_code, unused_imports, reason = "reading streams and writing responses comes next")]
 #![cfg_attr(not(test), warn(clippy::indexing_slicing))]
 
 pub mod command;
 pub mod encode;
 pub mod limits;
+pub mod receive;
 pub mod response;
 mod scan;
 pub mod value;

@@ -10,8 +10,6 @@ pub struct Limits {
     /// Octets of a literal that a client sends without being asked (RFC 7888 §4: LITERAL+ has no bound of its own,
     /// §5: LITERAL- has [`LITERAL_MINUS_OCTETS_MAX`]).
     pub unasked_octets: u64,
-    /// Octets of one message.
-    pub message_octets: u64,
     /// How deeply lists and search keys may be nested.
     pub depth: u32,
     /// Octets of a refused command that are read and thrown away to stay in step; a client that has sent more is told
@@ -36,7 +34,6 @@ pub const BEFORE_LOGIN: Limits = Limits {
     command_octets: 16 * 1024,
     literal_octets: 8 * 1024,
     unasked_octets: LITERAL_MINUS_OCTETS_MAX,
-    message_octets: 0,
     depth: 1,
     swallowed_octets: 64 * 1024,
     uploads: Uploads::Refused,
@@ -47,7 +44,6 @@ pub const AFTER_LOGIN: Limits = Limits {
     command_octets: 2 * 1024 * 1024,
     literal_octets: 1024 * 1024,
     unasked_octets: u64::MAX,
-    message_octets: u64::MAX,
     depth: 100,
     swallowed_octets: 64 * 1024 * 1024,
     uploads: Uploads::Taken,

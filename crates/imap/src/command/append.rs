@@ -42,7 +42,6 @@ impl Replace {
     /// ```
     pub(crate) fn scan(cursor: &mut Cursor<'_>) -> Scanned<Self> {
         const WHAT: SyntaxError = SyntaxError::Expected("one message's number");
-        cursor.space()?;
         let SequenceSet::Set(set) = SequenceSet::scan(cursor)? else { return Err(WHAT) };
         let [(number, end)] = *set.ranges() else { return Err(WHAT) };
         if number != end {
@@ -59,6 +58,7 @@ impl Replace {
 
 impl Head {
     /// What stands before the message, or before its first piece.
+    #[expect(dead_code, reason = "the client comes next")]
     pub(crate) fn write(&self, out: &mut Writer) {
         if !self.flags.is_empty() {
             out.spaced(|out| out.list(&self.flags, |out, flag| flag.write(out.octets())));
@@ -121,12 +121,13 @@ pub(crate) enum Messages {
 impl Upload {
     pub(crate) const START: Self = Self::Between { messages: Messages::None };
 
-    /// Reads a piece of text up to a literal or to the line's end.
+    /// Reads a piece of text up to a literal or to the line's end. None where the literal is a URL, which belongs to the
+    /// text.
     pub(crate) fn scan(
         &mut self,
         cursor: &mut Cursor<'_>,
         end: PieceEnd,
-    ) -> Scanned<Vec<UploadPiece>> {
+    ) -> Scanned<Option<Vec<UploadPiece>>> {
         let mut pieces = Vec::new();
         loop {
             match *self {
@@ -141,7 +142,7 @@ impl Upload {
                         && cursor.clone().end().is_ok()
                     {
                         pieces.push(UploadPiece::End);
-                        return Ok(pieces);
+                        return Ok(Some(pieces));
                     }
                     let head = scan_head(cursor)?;
                     *self = match head.form {
@@ -169,6 +170,9 @@ impl Upload {
                     if !cursor.eat_word(b"URL ") {
                         return Err(SyntaxError::Expected("TEXT or URL"));
                     }
+                    if end == PieceEnd::Literal && cursor.is_at_end() {
+                        return Ok(None);
+                    }
                     pieces.push(UploadPiece::Url(cursor.astring("a URL")?.into_owned()));
                 }
             }
@@ -185,12 +189,12 @@ fn end_at_literal(
     mut pieces: Vec<UploadPiece>,
     cursor: &Cursor<'_>,
     end: PieceEnd,
-) -> Scanned<Vec<UploadPiece>> {
+) -> Scanned<Option<Vec<UploadPiece>>> {
     if end == PieceEnd::Line || !cursor.is_at_end() {
         return Err(SyntaxError::Expected("a literal"));
     }
     pieces.push(UploadPiece::Literal);
-    Ok(pieces)
+    Ok(Some(pieces))
 }
 
 /// ```text

@@ -327,6 +327,8 @@ impl Code {
             | SyntaxError::Unknown(_)
             | SyntaxError::Expected(_)
             | SyntaxError::Octets => (Status::Bad, None),
+            // RFC 7888 §4: BAD for a literal that isn't taken.
+            SyntaxError::Literal => (Status::Bad, Some(Self::TooBig)),
             // RFC 6154 §3: NO, and not BAD.
             SyntaxError::SpecialUse => (Status::No, Some(Self::UseAttr)),
             // Row I06.
