@@ -258,6 +258,10 @@ pub struct Site {
     pub submissions: SocketAddr,
     /// `[mda] lmtp`
     pub lmtp: SocketAddr,
+    /// `[maa] imap`
+    pub imap: SocketAddr,
+    /// `[maa] imaps`
+    pub imaps: SocketAddr,
     /// `[maa] pop3`
     pub pop3: SocketAddr,
     /// `[maa] pop3s`
@@ -277,8 +281,8 @@ impl Site {
         let folder = tempfile::Builder::new().prefix("postroad-site-").tempdir()?;
         // Postfix calls our delivery agent as other users.
         fs::set_permissions(folder.path(), Permissions::from_mode(0o755))?;
-        let [smtp, submission, submissions, lmtp, pop3, pop3s] =
-            [(); 6].map(|()| SocketAddr::from((Ipv4Addr::LOCALHOST, free_port())));
+        let [smtp, submission, submissions, lmtp, imap, imaps, pop3, pop3s] =
+            [(); 8].map(|()| SocketAddr::from((Ipv4Addr::LOCALHOST, free_port())));
         let names = ["mx.our.test", "localhost", "127.0.0.1"];
         let certificates = Certificates::make(&folder.path().join("tls"), &names)?;
         fs::write(
@@ -288,13 +292,35 @@ impl Site {
         fs::write(folder.path().join("aliases"), "postmaster: alice\n")?;
         fs::create_dir(folder.path().join("run"))?;
         fs::create_dir(folder.path().join("mail"))?;
-        let site = Self { smtp, submission, submissions, lmtp, pop3, pop3s, certificates, folder };
+        let site = Self {
+            smtp,
+            submission,
+            submissions,
+            lmtp,
+            imap,
+            imaps,
+            pop3,
+            pop3s,
+            certificates,
+            folder,
+        };
         fs::write(site.config(), site.settings(settings))?;
         Ok(site)
     }
 
     fn settings(&self, settings: &Settings) -> String {
-        let Self { smtp, submission, submissions, lmtp, pop3, pop3s, certificates, folder } = self;
+        let Self {
+            smtp,
+            submission,
+            submissions,
+            lmtp,
+            imap,
+            imaps,
+            pop3,
+            pop3s,
+            certificates,
+            folder,
+        } = self;
         format!(
             "data = \"{data}\"
 hostname = \"mx.our.test\"
@@ -319,6 +345,8 @@ longest = \"2s\"
 lmtp = [\"{lmtp}\"]
 {mda}
 [maa]
+imap = [\"{imap}\"]
+imaps = [\"{imaps}\"]
 pop3 = [\"{pop3}\"]
 pop3s = [\"{pop3s}\"]
 clear_text_login = \"loopback\"
@@ -382,7 +410,7 @@ clear_text_login = \"loopback\"
     ///
     /// When it doesn't start.
     pub fn maa(&self) -> Result<Process> {
-        self.agent("postroad-maa", &[self.pop3, self.pop3s], None)
+        self.agent("postroad-maa", &[self.imap, self.imaps, self.pop3, self.pop3s], None)
     }
 
     /// Starts an agent by another program, which gets the agent's command line behind its own arguments.

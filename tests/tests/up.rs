@@ -53,7 +53,10 @@ fn says_what_it_promised_when_all_is_ready() -> Result<()> {
     let ready = &up.ready;
     assert!(ready.ready);
     let names: Vec<&str> = ready.ports.keys().map(String::as_str).collect();
-    assert_eq!(names, ["lmtp", "pop3", "pop3s", "smtp", "submission", "submissions"]);
+    assert_eq!(
+        names,
+        ["imap", "imaps", "lmtp", "pop3", "pop3s", "smtp", "submission", "submissions"]
+    );
     for service in names {
         assert!(listens(up.address(service)?), "{service} was said to be ready");
     }

@@ -18,6 +18,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("message", &["protocol"]),
     ("imap", &["message", "protocol"]),
     ("sieve", &["message", "protocol"]),
+    ("managesieve", &["protocol"]),
     ("import", &["sieve"]),
     ("disk", &[]),
     ("store", &["disk", "protocol"]),
@@ -38,8 +39,18 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     (
         "maa",
         &[
-            "protocol", "pop3", "imap", "message", "sieve", "disk", "store", "accounts", "config",
-            "observe", "net",
+            "protocol",
+            "pop3",
+            "imap",
+            "managesieve",
+            "message",
+            "sieve",
+            "disk",
+            "store",
+            "accounts",
+            "config",
+            "observe",
+            "net",
         ],
     ),
     ("mua", &["protocol", "pop3", "queue", "disk", "store", "config", "observe", "net"]),
@@ -50,7 +61,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
 const MAY_LINK_TOKIO: &[&str] = &["net", "mta", "mda", "maa", "mua", "operator", "queue"];
 
 /// Crates whose code takes bytes and time and gives steps: no socket, no clock, no disk.
-const SANS_IO: &[&str] = &["protocol", "pop3", "imap", "message", "sieve", "import"];
+const SANS_IO: &[&str] = &["protocol", "pop3", "imap", "managesieve", "message", "sieve", "import"];
 const NOT_IN_SANS_IO: &[&str] = &[
     "Instant::now",
     "SystemTime::now",

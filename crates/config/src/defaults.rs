@@ -136,6 +136,8 @@ impl Default for MailboxQuota {
 impl Default for Maa {
     fn default() -> Self {
         Self {
+            imap: loopback(143),
+            imaps: loopback(993),
             pop3: loopback(110),
             pop3s: loopback(995),
             clear_text_login: ClearTextLogin::Never,

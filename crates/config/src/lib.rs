@@ -345,6 +345,10 @@ fn before_user(template: &str) -> PathBuf {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Maa {
+    /// IMAP with STARTTLS (port 143).
+    pub imap: Vec<SocketAddr>,
+    /// IMAP inside TLS (port 993).
+    pub imaps: Vec<SocketAddr>,
     /// POP3 with STLS (port 110).
     pub pop3: Vec<SocketAddr>,
     /// POP3 inside TLS (port 995).

@@ -92,6 +92,8 @@ fn listeners(config: &Config, found: &mut Found<'_>) {
         ("mta.submission", &mta.submission),
         ("mta.submissions", &mta.submissions),
         ("mda.lmtp", &mda.lmtp),
+        ("maa.imap", &maa.imap),
+        ("maa.imaps", &maa.imaps),
         ("maa.pop3", &maa.pop3),
         ("maa.pop3s", &maa.pop3s),
     ] {

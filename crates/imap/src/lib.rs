@@ -8,6 +8,7 @@
 //! | a response and its grammar, one file for each group | [`response`] |
 //! | ENVELOPE, BODYSTRUCTURE and lines of FETCH, straight into a buffer | [`encode`] |
 //! | tags, flags, sets of numbers, names of mailboxes, dates | [`value`] |
+//! | a connection until somebody is logged in | [`server`] |
 //! | every limit | [`limits`] |
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), warn(clippy::indexing_slicing))]
@@ -18,6 +19,7 @@ pub mod limits;
 pub mod receive;
 pub mod response;
 mod scan;
+pub mod server;
 pub mod value;
 mod write;
 

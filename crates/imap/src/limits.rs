@@ -1,5 +1,7 @@
 //! Every limit of IMAP, with its unit, its section and its reason.
 
+use std::time::Duration;
+
 /// What a server takes from a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
@@ -67,6 +69,19 @@ pub const ID_NAME_OCTETS_MAX: usize = 30;
 pub const ID_VALUE_OCTETS_MAX: usize = 1_024;
 /// Octets of a line of an AUTHENTICATE exchange: the longest token of OAuth that is seen has 4 KiB.
 pub const SASL_LINE_OCTETS_MAX: usize = 12 * 1024;
+
+/// Octets of output that are gathered for a stranger before they are sent.
+pub const OUTPUT_OCTETS_BEFORE_LOGIN: usize = 8 * 1024;
+/// Bad commands of a stranger before the connection is closed.
+pub const ERRORS_MAX: u32 = 20;
+/// Failed logins in one connection before it is closed: guessing pays for a connection each time.
+pub const FAILED_LOGINS_MAX: u32 = 3;
+/// How long a stranger may say nothing (RFC 9051 §5.4 speaks of who is logged in).
+pub const AUTOLOGOUT_BEFORE_LOGIN: Duration = Duration::from_secs(3 * 60);
+/// How long a connection may live without a login, whatever it says.
+pub const LOGIN_TIMEOUT: Duration = Duration::from_secs(10 * 60);
+/// How long a client may take to read what was sent before it counts as gone.
+pub const WRITE_TIMEOUT: Duration = Duration::from_secs(10 * 60);
 
 /// Client: octets of a response with its literals, but for those that are handed on as they come.
 pub const RESPONSE_OCTETS_MAX: usize = 32 * 1024 * 1024;

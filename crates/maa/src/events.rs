@@ -22,7 +22,9 @@ pub(crate) fn listening(door: Door, address: Option<SocketAddr>) {
 }
 
 pub(crate) fn no_certificate() {
-    tracing::warn!("there is no certificate: POP3S is not served and STLS is not offered");
+    tracing::warn!(
+        "there is no certificate: IMAPS and POP3S are not served, STARTTLS and STLS are not offered"
+    );
 }
 
 pub(crate) fn reloaded() {

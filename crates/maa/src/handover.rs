@@ -63,8 +63,8 @@ pub(crate) struct Handover {
     pub(crate) peer: String,
     /// What protects the connection, for the log; `None` in clear.
     pub(crate) tls: Option<String>,
-    /// What is to be said first, as the tagged OK of LOGIN.
-    pub(crate) response: String,
+    /// IMAP: the tag of the login, which is still to be answered OK.
+    pub(crate) tag: String,
 }
 
 /// What a worker says of a session.
@@ -127,14 +127,14 @@ mod tests {
             door: Door::Pop3s,
             peer: "192.0.2.1:5".into(),
             tls: None,
-            response: "a OK\r\n".into(),
+            tag: "a1".into(),
         };
         for unread in [&b""[..], b"\n", b"STAT\r\nLIST\r\n", b"\0\xff\n{}"] {
             let octets = sent.to_octets(unread).unwrap();
             let (got, rest) = Handover::parse(&octets).unwrap();
             assert_eq!(
-                (got.session, got.door, got.response, rest),
-                (7, Door::Pop3s, sent.response.clone(), unread)
+                (got.session, got.door, got.tag, rest),
+                (7, Door::Pop3s, sent.tag.clone(), unread)
             );
         }
         assert!(Handover::parse(b"{}").is_err());

@@ -33,6 +33,7 @@ use tokio_util::task::TaskTracker;
 mod events;
 mod front;
 mod handover;
+mod imap;
 pub mod limits;
 mod pop3;
 mod worker;
@@ -86,6 +87,10 @@ pub struct Maa {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Door {
+    /// IMAP in clear, with STARTTLS where there is a certificate (port 143).
+    Imap,
+    /// IMAP inside TLS (port 993).
+    Imaps,
     /// POP3 in clear, with STLS where there is a certificate (port 110).
     Pop3,
     /// POP3 inside TLS (port 995).
@@ -93,9 +98,23 @@ pub enum Door {
 }
 
 impl Door {
+    const ALL: [Self; 4] = [Self::Imap, Self::Imaps, Self::Pop3, Self::Pop3s];
+
+    /// Where the settings have it.
+    fn addresses(self, config: &Config) -> &[SocketAddr] {
+        match self {
+            Self::Imap => &config.maa.imap,
+            Self::Imaps => &config.maa.imaps,
+            Self::Pop3 => &config.maa.pop3,
+            Self::Pop3s => &config.maa.pop3s,
+        }
+    }
+
     /// Its name, in the settings and for the service manager.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Imap => "imap",
+            Self::Imaps => "imaps",
             Self::Pop3 => "pop3",
             Self::Pop3s => "pop3s",
         }
@@ -104,8 +123,8 @@ impl Door {
     /// Whether TLS comes before the first octet.
     fn is_inside_tls(self) -> bool {
         match self {
-            Self::Pop3 => false,
-            Self::Pop3s => true,
+            Self::Imap | Self::Pop3 => false,
+            Self::Imaps | Self::Pop3s => true,
         }
     }
 }
@@ -148,16 +167,17 @@ impl Maa {
             (Some(certificate), Some(key)) => Some(ServerTls::load(certificate, key)?),
             (None, _) | (_, None) => None,
         };
-        let pop3 = handed.take_or_bind(Door::Pop3.name(), &config.maa.pop3)?;
-        let pop3s = match tls {
-            Some(_) => handed.take_or_bind(Door::Pop3s.name(), &config.maa.pop3s)?,
-            None => {
-                events::no_certificate();
-                Vec::new()
+        let mut doors = Vec::new();
+        for (door, addresses) in Door::ALL.map(|door| (door, door.addresses(config))) {
+            if door.is_inside_tls() && tls.is_none() {
+                continue;
             }
-        };
-        let doors = pop3.into_iter().map(|listener| (Door::Pop3, listener));
-        let doors = doors.chain(pop3s.into_iter().map(|listener| (Door::Pop3s, listener)));
+            let listeners = handed.take_or_bind(door.name(), addresses)?;
+            doors.extend(listeners.into_iter().map(|listener| (door, listener)));
+        }
+        if tls.is_none() {
+            events::no_certificate();
+        }
         let accounts = Accounts::open(Sources::of(config))?;
         // The workers write it; here it is made, and whether that goes is known at the start.
         Journal::open(&config.trace.dir, "maa", config.trace.size_max)
@@ -178,7 +198,7 @@ impl Maa {
                 sessions_max: maa.sessions_per_user_max,
             }),
         };
-        Ok(Self { doors: doors.collect(), site: Arc::new(site) })
+        Ok(Self { doors, site: Arc::new(site) })
     }
 
     /// Where a service is served.

@@ -215,6 +215,8 @@ impl<'l> Look<'l> {
             for (key, addresses) in [
                 ("mta.submission", &config.mta.submission),
                 ("mta.submissions", &config.mta.submissions),
+                ("maa.imap", &config.maa.imap),
+                ("maa.imaps", &config.maa.imaps),
                 ("maa.pop3", &config.maa.pop3),
                 ("maa.pop3s", &config.maa.pop3s),
             ] {

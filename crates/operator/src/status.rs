@@ -94,6 +94,8 @@ fn look(config: &Config) -> Report {
     });
     services.extend(probed(&[
         ("mda", "lmtp", &config.mda.lmtp),
+        ("maa", "imap", &config.maa.imap),
+        ("maa", "imaps", &config.maa.imaps),
         ("maa", "pop3", &config.maa.pop3),
         ("maa", "pop3s", &config.maa.pop3s),
     ]));
@@ -139,7 +141,7 @@ fn answers(service: &str, address: SocketAddr) -> bool {
     let Ok(mut stream) = TcpStream::connect_timeout(&address, PATIENCE) else { return false };
     match service {
         // The client speaks first there, and in TLS: being let in is answer enough.
-        "pop3s" | "submissions" => true,
+        "imaps" | "pop3s" | "submissions" => true,
         _ => stream.set_read_timeout(Some(PATIENCE)).is_ok() && greets(&mut stream),
     }
 }

@@ -52,6 +52,25 @@ impl fmt::Debug for Credentials {
     }
 }
 
+impl Credentials {
+    /// From a command that has both, as IMAP's LOGIN; `None` where it can be nobody's.
+    pub fn new(name_octets: &[u8], password: &[u8]) -> Option<Self> {
+        match done(name(name_octets)?, password) {
+            Progress::Done(credentials) => Some(credentials),
+            Progress::Challenge(..) | Progress::Failed(_) => None,
+        }
+    }
+}
+
+/// Whether a password may come over a connection in clear (RFC 2595 §2.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClearTextLogin {
+    /// Never.
+    Refused,
+    /// Yes: the connection doesn't leave this host.
+    Allowed,
+}
+
 /// Why an exchange failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SaslError {
@@ -98,15 +117,27 @@ const LOGIN_PASSWORD_PROMPT: &str = "UGFzc3dvcmQ6";
 impl Exchange {
     /// Starts `mechanism`; `initial` is the initial response as it came, where there was one.
     pub fn start(mechanism: Mechanism, initial: Option<&str>) -> Progress {
-        let exchange = match mechanism {
-            Mechanism::Plain => Self::Plain,
-            Mechanism::Login => Self::LoginName,
-        };
         match initial {
             // RFC 4954 §4: a single "=" is an empty initial response.
-            Some("=") => exchange.decoded(&[]),
-            Some(initial) => exchange.respond(initial.as_bytes()),
-            None => exchange.challenge(),
+            Some("=") => Self::of(mechanism).decoded(&[]),
+            Some(initial) => Self::of(mechanism).respond(initial.as_bytes()),
+            None => Self::of(mechanism).challenge(),
+        }
+    }
+
+    /// As [`Exchange::start`], of an initial response that is no base64 any more.
+    pub fn start_decoded(mechanism: Mechanism, initial: Option<&[u8]>) -> Progress {
+        match initial {
+            Some(initial) => Self::of(mechanism).decoded(initial),
+            None => Self::of(mechanism).challenge(),
+        }
+    }
+
+    /// The client's first message is awaited, and nothing is said before it.
+    pub fn of(mechanism: Mechanism) -> Self {
+        match mechanism {
+            Mechanism::Plain => Self::Plain,
+            Mechanism::Login => Self::LoginName,
         }
     }
 

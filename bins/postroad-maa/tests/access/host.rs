@@ -26,6 +26,8 @@ pub(crate) struct Host {
     folder: tempfile::TempDir,
     pub(crate) pop3: SocketAddr,
     pub(crate) pop3s: Option<SocketAddr>,
+    pub(crate) imap: SocketAddr,
+    pub(crate) imaps: Option<SocketAddr>,
     trigger: Trigger,
     serving: JoinHandle<()>,
 }
@@ -46,6 +48,8 @@ impl Host {
         config.accounts.users = at("users");
         config.accounts.aliases = at("aliases");
         config.mda.maildir = at("mail/{user}").display().to_string();
+        config.maa.imap = vec![([127, 0, 0, 1], 0).into()];
+        config.maa.imaps = vec![([127, 0, 0, 1], 0).into()];
         config.maa.pop3 = vec![([127, 0, 0, 1], 0).into()];
         config.maa.pop3s = vec![([127, 0, 0, 1], 0).into()];
         config.maa.clear_text_login = ClearTextLogin::Loopback;
@@ -59,11 +63,12 @@ impl Host {
             }
         }
         let maa = Maa::start(&config, Handed::default(), Path::new(PROGRAM)).expect("starts");
-        let pop3 = *maa.addresses(Door::Pop3).first().expect("a port");
-        let pop3s = maa.addresses(Door::Pop3s).first().copied();
+        let port = |door| maa.addresses(door).first().copied();
+        let (pop3, pop3s) = (port(Door::Pop3).expect("a port"), port(Door::Pop3s));
+        let (imap, imaps) = (port(Door::Imap).expect("a port"), port(Door::Imaps));
         let (trigger, shutdown) = Shutdown::manual();
         let serving = tokio::spawn(maa.serve(shutdown));
-        Self { folder, pop3, pop3s, trigger, serving }
+        Self { folder, pop3, pop3s, imap, imaps, trigger, serving }
     }
 
     /// A host with a certificate of its own making.
@@ -97,8 +102,7 @@ impl Host {
     }
 
     pub(crate) async fn connect(&self) -> Client {
-        let io = Io::connect_tcp(self.pop3).await.expect("connects");
-        let mut client = Client { io: BufReader::new(io) };
+        let mut client = Client::connect(self.pop3).await;
         assert_eq!(client.line().await, "+OK pop.example POP3 server ready");
         client
     }
@@ -126,6 +130,12 @@ pub(crate) struct Client {
 }
 
 impl Client {
+    /// Connects, and reads no greeting.
+    pub(crate) async fn connect(address: SocketAddr) -> Self {
+        let io = Io::connect_tcp(address).await.expect("connects");
+        Self { io: BufReader::new(io) }
+    }
+
     /// Connects inside TLS.
     pub(crate) async fn inside_tls(address: SocketAddr) -> Self {
         let io = Io::connect_tcp(address).await.expect("connects");

@@ -2,5 +2,6 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod host;
+mod imap;
 mod pop3;
 mod workers;

@@ -14,7 +14,7 @@ use tokio::net::UnixStream;
 use tokio::time::timeout;
 
 use super::workers::Session;
-use super::{Site, pop3, relay};
+use super::{Site, imap, pop3, relay};
 use crate::handover::{Handover, Refusal};
 use crate::{Door, events, limits};
 
@@ -30,8 +30,8 @@ pub(super) trait Entrance: Send {
     fn tls_started(&mut self, now: Instant);
     /// The login that was asked about failed.
     fn refuse(&mut self, failure: Failure);
-    /// The login that was asked about was right: what is to be said, by whoever serves the session from here on.
-    fn response(&mut self) -> String;
+    /// The tag of the login that was asked about, for whoever serves the session from here on.
+    fn tag(&self) -> String;
     /// What was pushed and not used.
     fn unread(&self) -> &[u8];
     /// How long a client may take to read what was sent.
@@ -71,6 +71,7 @@ pub(crate) async fn serve(site: &Arc<Site>, door: Door, io: Io, peer: Peer, shut
         },
     };
     let mut entrance = match door {
+        Door::Imap | Door::Imaps => imap::entrance(site, door, peer),
         Door::Pop3 | Door::Pop3s => pop3::entrance(site, door, peer),
     };
     let mut conversation = Conversation { site, door, peer };
@@ -82,8 +83,9 @@ pub(crate) async fn serve(site: &Arc<Site>, door: Door, io: Io, peer: Peer, shut
 /// Tells a client that there is no place for it. Inside TLS it is told by the closed connection.
 pub(crate) async fn turn_away(door: Door, mut io: Io) {
     let words = match door {
+        Door::Imap => imap::NO_PLACE,
         Door::Pop3 => pop3::NO_PLACE,
-        Door::Pop3s => return,
+        Door::Imaps | Door::Pop3s => return,
     };
     let told = async {
         io.write_all(words.as_bytes()).await?;
@@ -176,7 +178,7 @@ impl Conversation<'_> {
             door: self.door,
             peer: self.peer.to_string(),
             tls: io.tls().as_ref().map(ToString::to_string),
-            response: entrance.response(),
+            tag: entrance.tag(),
         };
         let assignment = || self.site.assignment(user);
         let unread = entrance.unread();

@@ -17,6 +17,8 @@ use postroad_net::slots::Client;
 use postroad_net::tls::{ServerTls, TlsError};
 use postroad_net::{Io, Listener, Peer, Shutdown, Slots};
 use postroad_protocol::address::Domain;
+use postroad_protocol::sasl;
+use postroad_protocol::server::Tls;
 use tokio_util::task::TaskTracker;
 
 use crate::handover::{Assignment, Log};
@@ -24,6 +26,7 @@ use crate::{Door, events};
 
 pub(crate) mod conversation;
 mod guessing;
+mod imap;
 pub(crate) mod login;
 mod pop3;
 mod relay;
@@ -80,10 +83,19 @@ impl Site {
     }
 
     /// Whether a password may come in clear from there (RFC 2595 §2.3).
-    fn takes_clear_text(&self, peer: Peer) -> bool {
+    fn clear_text_login_from(&self, peer: Peer) -> sasl::ClearTextLogin {
         match self.clear_text_login {
-            ClearTextLogin::Loopback => peer.is_this_host(),
-            ClearTextLogin::Never => false,
+            ClearTextLogin::Loopback if peer.is_this_host() => sasl::ClearTextLogin::Allowed,
+            ClearTextLogin::Loopback | ClearTextLogin::Never => sasl::ClearTextLogin::Refused,
+        }
+    }
+
+    /// Whether connections there are encrypted, or can be.
+    fn tls_at(&self, door: Door) -> Tls {
+        match self.tls {
+            _ if door.is_inside_tls() => Tls::Active,
+            Some(_) => Tls::Offered,
+            None => Tls::Unavailable,
         }
     }
 }

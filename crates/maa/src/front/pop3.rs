@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use postroad_net::Peer;
 use postroad_pop3::limits;
 use postroad_pop3::server::{
-    self, Answer, ClearTextLogin, Encryption, LoginFailure, Question, Server, Settings, Stls,
+    self, Answer, Encryption, LoginFailure, Question, Server, Settings, Stls,
 };
 
 use super::Site;
@@ -21,10 +21,7 @@ pub(super) fn entrance(site: &Site, door: Door, peer: Peer) -> Box<dyn Entrance>
         name: site.name.clone(),
         encryption: if door.is_inside_tls() { Encryption::Tls } else { Encryption::Clear },
         stls: if site.tls.is_some() { Stls::Offered } else { Stls::Unavailable },
-        clear_text_login: match site.takes_clear_text(peer) {
-            true => ClearTextLogin::Allowed,
-            false => ClearTextLogin::Refused,
-        },
+        clear_text_login: site.clear_text_login_from(peer),
     };
     Box::new(Server::new(settings, Instant::now()))
 }
@@ -62,8 +59,7 @@ impl Entrance for Server {
         })));
     }
 
-    /// The worker knows what is in the maildrop, and says so.
-    fn response(&mut self) -> String {
+    fn tag(&self) -> String {
         String::new()
     }
 

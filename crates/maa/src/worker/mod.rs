@@ -22,7 +22,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::handover::{Assignment, Event, Format, Handover, Refusal, Report};
 use crate::pop3::Sizes;
-use crate::{Door, events, limits, pop3};
+use crate::{Door, events, imap, limits, pop3};
 
 /// Why a worker can't do its work.
 #[derive(Debug, thiserror::Error)]
@@ -188,6 +188,7 @@ async fn serve(ward: Arc<Ward>, socket: OwnedFd) -> Result<(), WorkerError> {
 
 async fn attend(ward: Arc<Ward>, session: Session) {
     match session.about.door {
+        Door::Imap | Door::Imaps => imap::serve(ward, session).await,
         Door::Pop3 | Door::Pop3s => pop3::serve(ward, session).await,
     }
 }

@@ -8,10 +8,12 @@ use postroad_config::Config;
 
 /// A service by its IANA name, and the port that IANA gave it (LMTP has none: RFC 2033 forbids 25, and
 /// 24 is "any private mail system").
-const SERVICES: [(&str, u16); 6] = [
+const SERVICES: [(&str, u16); 8] = [
     ("smtp", 25),
     ("submission", 587),
     ("submissions", 465),
+    ("imap", 143),
+    ("imaps", 993),
     ("pop3", 110),
     ("pop3s", 995),
     ("lmtp", 24),
@@ -47,6 +49,8 @@ pub(crate) struct Ports {
     pub(crate) smtp: u16,
     pub(crate) submission: u16,
     pub(crate) submissions: u16,
+    pub(crate) imap: u16,
+    pub(crate) imaps: u16,
     pub(crate) pop3: u16,
     pub(crate) pop3s: u16,
     pub(crate) lmtp: u16,
@@ -54,9 +58,9 @@ pub(crate) struct Ports {
 
 impl Ports {
     fn at(offset: u16) -> Self {
-        let [smtp, submission, submissions, pop3, pop3s, lmtp] =
+        let [smtp, submission, submissions, imap, imaps, pop3, pop3s, lmtp] =
             SERVICES.map(|(_, port)| port.saturating_add(offset));
-        Self { smtp, submission, submissions, pop3, pop3s, lmtp }
+        Self { smtp, submission, submissions, imap, imaps, pop3, pop3s, lmtp }
     }
 
     /// The ports at `offset`; for `auto`, at the first that leaves all of them free.
@@ -69,8 +73,8 @@ impl Ports {
         let offsets = (0..500).map(|step| 10_000 + (first + step) % 500 * 100);
         let free =
             offsets.filter_map(|offset| u16::try_from(offset).ok()).map(Self::at).find(|ports| {
-                let Self { smtp, submission, submissions, pop3, pop3s, lmtp } = *ports;
-                let ports = [smtp, submission, submissions, pop3, pop3s, lmtp];
+                let Self { smtp, submission, submissions, imap, imaps, pop3, pop3s, lmtp } = *ports;
+                let ports = [smtp, submission, submissions, imap, imaps, pop3, pop3s, lmtp];
                 let mut addresses = ports
                     .into_iter()
                     .flat_map(|port| hosts.iter().map(move |ip| SocketAddr::new(*ip, port)));
@@ -91,6 +95,8 @@ pub(crate) fn listeners(config: &Config) -> Vec<Listener> {
         ("submission", &mta.submission),
         ("submissions", &mta.submissions),
         ("lmtp", &mda.lmtp),
+        ("imap", &maa.imap),
+        ("imaps", &maa.imaps),
         ("pop3", &maa.pop3),
         ("pop3s", &maa.pop3s),
     ]

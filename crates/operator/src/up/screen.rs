@@ -37,8 +37,9 @@ fn purpose(service: &str) -> &'static str {
         "smtp" => "mail from other hosts",
         "submission" => "sending: login, STARTTLS",
         "submissions" => "sending: login, TLS at once",
+        "imap" => "reading: login, STARTTLS",
         "pop3" => "reading: login, STLS",
-        "pop3s" => "reading: login, TLS at once",
+        "imaps" | "pop3s" => "reading: login, TLS at once",
         "lmtp" => "delivery, from the transfer agent",
         _ => "",
     }

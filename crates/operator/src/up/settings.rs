@@ -31,10 +31,11 @@ fn text(folder: &Folder, domain: &Domain, ports: Ports, hosts: &[IpAddr]) -> Str
         format!("[{}]", each.collect::<Vec<_>>().join(", "))
     };
     let data = quoted(&folder.root().to_string_lossy());
-    let Ports { smtp, submission, submissions, pop3, pop3s, lmtp } = ports;
+    let Ports { smtp, submission, submissions, imap, imaps, pop3, pop3s, lmtp } = ports;
     let itself = hosts.first().copied().unwrap_or(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST));
     let itself = SocketAddr::new(itself, smtp);
     let (smtp, submission, submissions) = (at(smtp), at(submission), at(submissions));
+    let (imap, imaps) = (at(imap), at(imaps));
     let (pop3, pop3s, lmtp) = (at(pop3), at(pop3s), at(lmtp));
     format!(
         r#"{OURS}# All keys are explained in config/postroad.toml of the source, and checked by `postroad check`.
@@ -59,6 +60,8 @@ clear_text_login = "loopback"
 lmtp = {lmtp}
 
 [maa]
+imap = {imap}
+imaps = {imaps}
 pop3 = {pop3}
 pop3s = {pop3s}
 clear_text_login = "loopback"

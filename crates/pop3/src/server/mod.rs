@@ -29,6 +29,8 @@ use std::time::Instant;
 use postroad_protocol::address::Domain;
 use postroad_protocol::sasl::{Credentials, Exchange};
 
+pub use postroad_protocol::sasl::ClearTextLogin;
+
 use crate::command::{Command, CommandError};
 use crate::content::{Encoder, Extent};
 use crate::limits;
@@ -75,15 +77,6 @@ pub enum Stls {
     Offered,
     /// There is none.
     Unavailable,
-}
-
-/// Whether a password may come over a connection in clear.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ClearTextLogin {
-    /// Never (RFC 2595 §2.3).
-    Refused,
-    /// Yes: the connection doesn't leave this host.
-    Allowed,
 }
 
 /// What the shell does next.

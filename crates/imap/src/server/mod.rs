@@ -1,0 +1,10 @@
+//! The server's side.
+//!
+//! | looking for | it is in |
+//! |---|---|
+//! | a connection until somebody is logged in | [`entrance`] |
+
+pub mod entrance;
+mod gather;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,257 @@
+use super::*;
+
+const PLAIN: &str = "AGFsaWNlAHNlIGNyZXQ=";
+
+fn settings(tls: Tls, clear_text_login: ClearTextLogin) -> Settings {
+    Settings { tls, clear_text_login, sieve: vec!["fileinto", "vacation"], notify: &["mailto"] }
+}
+
+struct Session {
+    server: Server,
+    now: Instant,
+    asked: Vec<Question>,
+}
+
+impl Session {
+    fn new(tls: Tls, clear: ClearTextLogin) -> Self {
+        let now = Instant::now();
+        let mut session =
+            Self { server: Server::new(settings(tls, clear), now), now, asked: Vec::new() };
+        session.says();
+        session
+    }
+
+    fn logged_in() -> Self {
+        let mut session = Self::new(Tls::Active, ClearTextLogin::Refused);
+        assert_eq!(session.ask(&format!("AUTHENTICATE \"PLAIN\" \"{PLAIN}\"\r\n")), "");
+        assert_eq!(session.answer(Answer::Login(Ok(()))), "OK \"logged in\"\r\n");
+        session
+    }
+
+    /// What is said until something else is to be done.
+    fn says(&mut self) -> String {
+        let mut said = Vec::new();
+        loop {
+            match self.server.step(self.now) {
+                Step::Send(octets) => said.extend(octets),
+                Step::NeedInput => break,
+                Step::Ask(question) => {
+                    self.asked.push(question);
+                    break;
+                }
+                Step::StartTls => {
+                    said.extend(b"<TLS>");
+                    break;
+                }
+                Step::Close => {
+                    said.extend(b"<closed>");
+                    break;
+                }
+            }
+        }
+        String::from_utf8(said).unwrap()
+    }
+
+    fn ask(&mut self, text: &str) -> String {
+        self.server.push(text.as_bytes());
+        self.says()
+    }
+
+    fn answer(&mut self, answer: Answer) -> String {
+        self.server.answer(answer);
+        self.says()
+    }
+}
+
+fn name(text: &str) -> ScriptName {
+    ScriptName::parse(text.as_bytes()).unwrap()
+}
+
+#[test] // Tests RFC 5804 §1.7.
+fn what_is_offered_where() {
+    let of = |tls, clear| {
+        let mut server = Server::new(settings(tls, clear), Instant::now());
+        let Step::Send(octets) = server.step(Instant::now()) else { panic!("a greeting") };
+        String::from_utf8(octets).unwrap()
+    };
+    let always = "\"IMPLEMENTATION\" \"Postroad\"\r\n\"SIEVE\" \"fileinto vacation\"\r\n\"VERSION\" \"1.0\"\r\n\"NOTIFY\" \"mailto\"\r\n";
+    for (tls, clear, rest) in [
+        (Tls::Offered, ClearTextLogin::Refused, "\"SASL\" \"\"\r\n\"STARTTLS\"\r\n"),
+        (Tls::Offered, ClearTextLogin::Allowed, "\"SASL\" \"PLAIN LOGIN\"\r\n\"STARTTLS\"\r\n"),
+        (Tls::Active, ClearTextLogin::Refused, "\"SASL\" \"PLAIN LOGIN\"\r\n"),
+        (Tls::Unavailable, ClearTextLogin::Refused, "\"SASL\" \"\"\r\n"),
+    ] {
+        assert_eq!(of(tls, clear), format!("{always}{rest}OK\r\n"));
+    }
+    assert_eq!(Session::logged_in().ask("CAPABILITY\r\n"), format!("{always}OK\r\n"));
+}
+
+#[test]
+fn logins() {
+    let mut session = Session::new(Tls::Active, ClearTextLogin::Refused);
+    assert_eq!(session.ask("authenticate \"plain\"\r\n"), "\"\"\r\n");
+    assert_eq!(session.ask(&format!("{{{}+}}\r\n{PLAIN}\r\n", PLAIN.len())), "");
+    let [Question::Login(credentials)] = &session.asked[..] else { panic!("a login") };
+    assert_eq!(credentials.name, "alice");
+    assert_eq!(
+        session.answer(Answer::Login(Err(LoginFailure::Wrong))),
+        "NO \"name or password is wrong\"\r\n"
+    );
+    assert_eq!(session.ask("AUTHENTICATE \"LOGIN\"\r\n"), "\"VXNlcm5hbWU6\"\r\n");
+    assert_eq!(session.ask("\"*\"\r\n"), "NO \"cancelled\"\r\n");
+    assert_eq!(
+        session.ask("AUTHENTICATE \"PLAIN\" \"\"\r\n"),
+        "NO \"the response cannot be decoded\"\r\n"
+    );
+    assert_eq!(session.ask(&format!("AUTHENTICATE \"PLAIN\" \"{PLAIN}\"\r\n")), "");
+    let unavailable = Answer::Login(Err(LoginFailure::Unavailable));
+    let said = session.answer(unavailable);
+    assert_eq!(said, "NO (TRYLATER) \"there is no place for you, try later\"\r\n");
+    for said in ["NO ", "BYE \"too many errors, good-bye\"\r\n<closed>"] {
+        assert_eq!(session.ask(&format!("AUTHENTICATE \"PLAIN\" \"{PLAIN}\"\r\n")), "");
+        let answer = session.answer(Answer::Login(Err(LoginFailure::Wrong)));
+        assert!(answer.contains(said), "{answer}");
+    }
+}
+
+#[test]
+fn i05_no_passwords_in_clear_and_i14_no_weak_mechanisms() {
+    let mut session = Session::new(Tls::Offered, ClearTextLogin::Refused);
+    assert_eq!(
+        session.ask(&format!("AUTHENTICATE \"PLAIN\" \"{PLAIN}\"\r\n")),
+        "NO (ENCRYPT-NEEDED) \"no passwords in clear: say STARTTLS first\"\r\n"
+    );
+    let mut session = Session::new(Tls::Active, ClearTextLogin::Refused);
+    for mechanism in ["CRAM-MD5", "DIGEST-MD5", "NTLM", "OTP", "ANONYMOUS", "EXTERNAL", "\u{e9}"] {
+        let answer = session.ask(&format!("AUTHENTICATE \"{mechanism}\" \"eA==\"\r\n"));
+        assert_eq!(answer, "NO \"that mechanism is not offered\"\r\n", "{mechanism}");
+    }
+}
+
+#[test] // Tests RFC 5804 §2.2.
+fn i04_nothing_before_tls_counts_inside() {
+    let mut session = Session::new(Tls::Offered, ClearTextLogin::Allowed);
+    let tail = format!("STARTTLS\r\nAUTHENTICATE \"PLAIN\" \"{PLAIN}\"\r\nLISTSCRIPTS\r\n");
+    assert_eq!(session.ask(&tail), "OK \"begin TLS\"\r\n<TLS>");
+    session.server.tls_started(session.now);
+    let said = session.says();
+    assert!(
+        said.starts_with("\"IMPLEMENTATION\"")
+            && said.ends_with("\"SASL\" \"PLAIN LOGIN\"\r\nOK\r\n"),
+        "{said}"
+    );
+    assert!(session.asked.is_empty());
+    assert_eq!(session.ask("STARTTLS\r\n"), "NO \"TLS is active already\"\r\n");
+    assert_eq!(session.ask("LISTSCRIPTS\r\n"), "NO \"log in first\"\r\n");
+}
+
+/// What is asked for a command, answered, and said.
+type Case = (&'static str, Question, Answer, &'static str);
+
+fn cases() -> Vec<Case> {
+    let done = || Answer::Done(Ok(()));
+    let failed = |failure| Answer::Done(Err(failure));
+    vec![
+        (
+            "HAVESPACE \"a\" 5",
+            Question::HaveSpace { name: name("a"), octets: 5 },
+            done(),
+            "OK \"done\"\r\n",
+        ),
+        (
+            "HAVESPACE \"a\" 5",
+            Question::HaveSpace { name: name("a"), octets: 5 },
+            failed(Failure::TooMany),
+            "NO (QUOTA/MAXSCRIPTS) \"there are too many scripts\"\r\n",
+        ),
+        (
+            "PUTSCRIPT \"a\" {5+}\r\nkeep;",
+            Question::Put { name: name("a"), text: b"keep;".into() },
+            Answer::Checked(Ok(None)),
+            "OK \"done\"\r\n",
+        ),
+        (
+            "PUTSCRIPT \"a\" \"kep;\"",
+            Question::Put { name: name("a"), text: b"kep;".into() },
+            Answer::Checked(Err(Failure::Wrong("1:1: a\n2:1: b".into()))),
+            "NO {13}\r\n1:1: a\n2:1: b\r\n",
+        ),
+        (
+            "CHECKSCRIPT \"\"",
+            Question::Check(Vec::new()),
+            Answer::Checked(Ok(Some("1:1: odd".into()))),
+            "OK (WARNINGS) \"1:1: odd\"\r\n",
+        ),
+        (
+            "LISTSCRIPTS",
+            Question::List,
+            Answer::Scripts(Ok(vec![(name("a"), Active::No), (name("b \"x\""), Active::Yes)])),
+            "\"a\"\r\n{5}\r\nb \"x\" ACTIVE\r\nOK\r\n",
+        ),
+        ("SETACTIVE \"a\"", Question::SetActive(Some(name("a"))), done(), "OK \"done\"\r\n"),
+        ("SETACTIVE \"\"", Question::SetActive(None), done(), "OK \"done\"\r\n"),
+        (
+            "GETSCRIPT \"a\"",
+            Question::Get(name("a")),
+            Answer::Script(Ok(b"keep;\r\n".into())),
+            "{7}\r\nkeep;\r\n\r\nOK\r\n",
+        ),
+        (
+            "GETSCRIPT \"x\"",
+            Question::Get(name("x")),
+            Answer::Script(Err(Failure::Nonexistent)),
+            "NO (NONEXISTENT) \"there is no such script\"\r\n",
+        ),
+        (
+            "DELETESCRIPT \"a\"",
+            Question::Delete(name("a")),
+            failed(Failure::Active),
+            "NO (ACTIVE) \"it is the active script\"\r\n",
+        ),
+        (
+            "RENAMESCRIPT \"a\" \"b\"",
+            Question::Rename { from: name("a"), to: name("b") },
+            failed(Failure::Exists),
+            "NO (ALREADYEXISTS) \"there is a script of that name\"\r\n",
+        ),
+    ]
+}
+
+#[test] // Tests RFC 5804 §2.5 to §2.13.
+fn what_a_user_does() {
+    let mut session = Session::logged_in();
+    session.asked.clear();
+    for (command, question, answer, said) in cases() {
+        assert_eq!(session.ask(&format!("{command}\r\n")), "", "{command}");
+        assert_eq!(session.asked.pop(), Some(question), "{command}");
+        assert_eq!(session.answer(answer), said, "{command}");
+    }
+    assert_eq!(session.ask("NOOP\r\n"), "OK \"nothing done\"\r\n");
+    assert_eq!(session.ask("NOOP \"x\"\r\n"), "OK (TAG \"x\") \"nothing done\"\r\n");
+    assert_eq!(
+        session.ask("HAVESPACE \"a\" 4294967295\r\n"),
+        "NO (QUOTA/MAXSIZE) \"that is too long\"\r\n"
+    );
+    assert_eq!(
+        session.ask("GETSCRIPT \"../x\"\r\n"),
+        "NO \"no script can have that name here\"\r\n"
+    );
+    assert_eq!(session.ask("UNAUTHENTICATE\r\n"), "NO \"unknown command\"\r\n");
+    assert_eq!(session.ask("LOGOUT\r\nNOOP\r\n"), "OK \"good-bye\"\r\n<closed>");
+}
+
+#[test]
+fn another_process_goes_on_where_one_has_stopped() {
+    let mut front = Session::new(Tls::Active, ClearTextLogin::Refused);
+    assert_eq!(front.ask(&format!("AUTHENTICATE \"PLAIN\" \"{PLAIN}\"\r\nLISTSCRIPTS\r\nNO")), "");
+    let unread = front.server.unread().to_vec();
+    assert_eq!(unread, b"LISTSCRIPTS\r\nNO");
+    let now = Instant::now();
+    let settings = settings(Tls::Active, ClearTextLogin::Refused);
+    let server = Server::logging_in(settings, &unread, now);
+    let mut worker = Session { server, now, asked: Vec::new() };
+    assert_eq!(worker.answer(Answer::Login(Ok(()))), "OK \"logged in\"\r\n");
+    assert_eq!(worker.asked, [Question::List]);
+    worker.server.answer(Answer::Scripts(Ok(Vec::new())));
+    assert_eq!(worker.ask("OP\r\n"), "OK\r\nOK \"nothing done\"\r\n");
+}
