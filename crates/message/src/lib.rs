@@ -6,6 +6,10 @@
 //! | what it is made of, and where each part stands (RFC 9051 §7.5.2, RFC 2045, RFC 2046) | [`Part`], [`Body`] |
 //! | a part by its number, and what of it is fetched (RFC 9051 §6.4.5.1) | [`Part::section`], [`Section`], [`Part::binary`] |
 //! | what it says, as text; one text in many letters (RFC 9051 §6.4.4, RFC 5051) | [`texts`], [`Part::text`], [`Part::preview`], [`Needle`], [`casemap`] |
+//! | when it was sent (RFC 5322 §3.3) | [`SentDate`] |
+//! | the order of letters (RFC 5256, RFC 5957) | [`sort`], [`BaseSubject`] |
+//! | letters as conversations (RFC 5256) | [`Threads`], [`MessageId`] |
+//! | all of this at once, for a cache | [`Summary`], [`HeaderSummary`] |
 //! | octets as on the wire | [`wire`] |
 //! | every limit | [`limits`] |
 //!
@@ -17,22 +21,33 @@
 mod address;
 pub mod casemap;
 mod charset;
+mod date;
 mod envelope;
 mod html;
+mod ids;
 mod lexical;
 pub mod limits;
 mod needle;
 mod parameters;
 mod section;
+pub mod sort;
 mod structure;
+mod subject;
+mod summary;
 mod text;
+mod thread;
 mod transfer;
 pub mod wire;
 mod words;
 
 pub use address::Address;
+pub use date::SentDate;
 pub use envelope::Envelope;
+pub use ids::MessageId;
 pub use needle::Needle;
 pub use section::{BinaryError, Section};
 pub use structure::{Body, Disposition, Part, Text};
+pub use subject::{BaseSubject, Origin};
+pub use summary::{Attachments, HeaderSummary, Summary};
 pub use text::{Scope, texts};
+pub use thread::{Node, Threadable, Threads};

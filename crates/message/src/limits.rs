@@ -34,3 +34,10 @@ const _: () = assert!(PREVIEW_CHARACTERS_MAX <= 256);
 pub const PREVIEWED_OCTETS_MAX: usize = 128 * 1024;
 /// Octets of a text that are folded and searched at once; they stay in the processor's nearest cache.
 pub const SEARCHED_AT_ONCE: usize = 16 * 1024;
+
+/// Message-IDs that a letter refers to; of more the last count. Threads of a thousand letters are rare.
+pub const REFERENCES_MAX: usize = 1_000;
+/// Ancestors that are looked at for one letter while threads are put together, to see that no letter comes below
+/// itself. Where that isn't enough, the letter begins a thread: otherwise one long thread that nobody wrote, and
+/// letters that all refer to its end, cost hours.
+pub const THREAD_STEPS_MAX: usize = 4_096;

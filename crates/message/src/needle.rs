@@ -3,8 +3,9 @@
 use memchr::memmem::Finder;
 use postroad_protocol::header;
 
+use crate::lexical::unfold;
 use crate::text::{Piece, Scope};
-use crate::{Part, casemap, charset, limits, text};
+use crate::{Part, casemap, charset, limits, text, words};
 
 /// What is looked for, made ready once.
 ///
@@ -69,7 +70,7 @@ impl Needle {
         }
         scratch.clear();
         for field in header::fields(header) {
-            casemap::push(&text::field_text(&field), scratch);
+            push_field(&field, scratch);
             scratch.push(b'\n');
         }
         self.finder.find(scratch).is_some()
@@ -100,6 +101,17 @@ impl Needle {
             is_found
         }) || self.octets == 0
     }
+}
+
+/// Adds the text of a field, folded; most have nothing to be decoded.
+fn push_field(field: &header::Field<'_>, folded: &mut Vec<u8>) {
+    if !field.raw.is_ascii() || words::may_have_words(field.raw_value) {
+        casemap::push(&text::field_text(field), folded);
+        return;
+    }
+    casemap::push_ascii(field.name, folded);
+    folded.extend_from_slice(if field.name.is_empty() { b"" } else { b": " });
+    casemap::push_ascii(&unfold(field.raw_value), folded);
 }
 
 #[cfg(test)]

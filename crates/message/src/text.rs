@@ -188,19 +188,21 @@ fn in_one_line<'t>(lines: impl Iterator<Item = &'t str>) -> String {
     // Lines drawn with characters are no words.
     let is_word = |word: &&str| word.len() < 4 || word.chars().any(char::is_alphanumeric);
     for word in lines.flat_map(str::split_whitespace).filter(is_word) {
-        let word: String = word.chars().filter(is_shown).take(room).collect();
-        if word.is_empty() {
+        let mut characters = word.chars().filter(is_shown).peekable();
+        // A space and a character, at least.
+        if room < 2 {
+            break;
+        }
+        if characters.peek().is_none() {
             continue;
         }
         if !shown.is_empty() {
             shown.push(' ');
             room -= 1;
         }
-        shown.extend(word.chars().take(room));
-        room = room.saturating_sub(word.chars().count());
-        // A space and a character more, at least.
-        if room < 2 {
-            break;
+        for character in characters.take(room) {
+            shown.push(character);
+            room -= 1;
         }
     }
     shown

@@ -52,13 +52,18 @@ fn marked_length(text: &[u8]) -> Option<usize> {
     (is_word && (behind.starts_with(b"=?") || behind.first().is_none_or(ends))).then_some(end + 2)
 }
 
+/// Whether there is something to decode.
+pub(crate) fn may_have_words(value: &[u8]) -> bool {
+    memchr::memchr(b'?', value).is_some() && memchr::memmem::find(value, b"=?").is_some()
+}
+
 /// A header value as text: unfolded, with what its encoded words say (RFC 2047 §6.2). Words that nobody can read stay
 /// as they are.
 pub(crate) fn decode(value: &[u8]) -> Cow<'_, str> {
-    let begin = Finder::new(b"=?");
-    if begin.find(value).is_none() {
+    if !may_have_words(value) {
         return charset::to_text(value, None);
     }
+    let begin = Finder::new(b"=?");
     let mut decoded = Decoded::default();
     let mut vain = Vain::of(value);
     let mut rest = value;
