@@ -85,5 +85,7 @@ pub const WRITE_TIMEOUT: Duration = Duration::from_secs(10 * 60);
 
 /// Client: octets of a response with its literals, but for those that are handed on as they come.
 pub const RESPONSE_OCTETS_MAX: usize = 32 * 1024 * 1024;
+/// Client: octets of a piece of a message that is kept with its response; longer ones are handed on as they come.
+pub const CONTENT_KEPT_OCTETS_MAX: u64 = 64 * 1024;
 /// Client: how deeply lists and body structures may be nested.
 pub const RESPONSE_DEPTH_MAX: u32 = 200;

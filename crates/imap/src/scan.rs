@@ -117,7 +117,6 @@ enum EightBit {
 const STREAMED: u8 = 0;
 
 /// Writes what stands for a literal whose octets were handed on.
-#[expect(dead_code, reason = "the client comes next")]
 pub(crate) fn write_streamed(out: &mut Vec<u8>, octets: u64) {
     out.push(STREAMED);
     crate::write::number(out, octets);

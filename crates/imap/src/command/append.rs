@@ -58,7 +58,6 @@ impl Replace {
 
 impl Head {
     /// What stands before the message, or before its first piece.
-    #[expect(dead_code, reason = "the client comes next")]
     pub(crate) fn write(&self, out: &mut Writer) {
         if !self.flags.is_empty() {
             out.spaced(|out| out.list(&self.flags, |out, flag| flag.write(out.octets())));

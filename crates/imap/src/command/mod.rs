@@ -328,22 +328,34 @@ impl Command {
         }
     }
 
-    /// The command as a client sends it. APPEND and REPLACE lack what follows, and their line end.
+    /// The command as a client sends it; APPEND and REPLACE are begun only, see
+    /// [`UploadWriter`](crate::client::UploadWriter).
     pub fn to_outgoing(
         &self,
         tag: &Tag,
         literals: Literals,
         names: crate::NameEncoding,
     ) -> Outgoing {
+        let mut writer = self.to_writer(tag, literals, names);
+        if !matches!(self, Self::Append(_) | Self::Replace(..)) {
+            writer.raw("\r\n");
+        }
+        writer.into_outgoing()
+    }
+
+    /// The same, without a line end.
+    pub(crate) fn to_writer(
+        &self,
+        tag: &Tag,
+        literals: Literals,
+        names: crate::NameEncoding,
+    ) -> Writer {
         let mut writer = Writer::new(literals, names);
         writer.raw(tag.as_str());
         writer.raw(if self.numbers() == Numbers::Uid { " UID " } else { " " });
         writer.raw(self.name());
         self.write_arguments(&mut writer);
-        if !matches!(self, Self::Append(_) | Self::Replace(..)) {
-            writer.raw("\r\n");
-        }
-        writer.into_outgoing()
+        writer
     }
 
     fn write_arguments(&self, out: &mut Writer) {

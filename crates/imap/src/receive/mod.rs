@@ -27,12 +27,8 @@
 //! *Held.* Text and literals that are kept are never more than [`Limits::command_octets`]; octets of messages are handed
 //! on as they come.
 //!
-//! | looking for | it is in |
-//! |---|---|
-//! | lines, and literals at their ends | `line.rs` |
-//! | reading on behind what was refused | `swallow.rs` |
+//! Reading on behind what was refused is in `swallow.rs`.
 
-mod line;
 mod swallow;
 
 #[cfg(test)]
@@ -42,10 +38,11 @@ use std::collections::VecDeque;
 
 use crate::command::{Command, Head, PieceEnd, Replace, Upload, UploadPiece, decode_base64};
 use crate::limits::{self, Limits, Uploads};
+pub use crate::line::LiteralKind;
+use crate::line::{Input, Line, LiteralHead, Sync};
 use crate::scan::{Cursor, Scanned, SyntaxError};
 use crate::value::{MailboxName, NameEncoding, Numbers, Secret, Tag};
 
-use line::{Input, Line, LiteralHead, Sync};
 use swallow::{Outcome, Swallow, Swallowed};
 
 /// What a server does next.
@@ -97,15 +94,6 @@ pub struct Literal {
     pub octets: u64,
     /// Whether they may be any.
     pub kind: LiteralKind,
-}
-
-/// What a literal may hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LiteralKind {
-    /// `{n}`: no NUL (RFC 9051 §4.3); one that comes makes the command BAD.
-    Text,
-    /// `~{n}`: anything (RFC 3516 §4.4).
-    Binary,
 }
 
 /// How IDLE ended (RFC 9051 §6.3.13).

@@ -2,8 +2,8 @@
 
 use memchr::memchr;
 
-use super::line::{Input, Quotes, literal_size};
 use super::{IdleEnd, SaslLine, Step, UploadStep};
+use crate::line::{Input, Quotes, literal_size};
 use crate::scan::SyntaxError;
 use crate::value::Tag;
 

@@ -2,11 +2,9 @@
 
 use memchr::{memchr, memchr2};
 
-use super::LiteralKind;
-
 /// Octets that were read and not used yet.
 #[derive(Debug, Default)]
-pub(super) struct Input {
+pub(crate) struct Input {
     octets: Vec<u8>,
     /// Octets at the front that were used.
     used: usize,
@@ -18,7 +16,7 @@ pub(super) struct Input {
 
 /// What the stream holds next.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Line {
+pub(crate) enum Line {
     /// A line, which is [`Input::text`].
     Whole {
         /// It ends in a literal's size: those octets follow.
@@ -37,20 +35,29 @@ pub(super) enum Line {
 
 /// `{n}`, `{n+}`, `~{n}`, `~{n+}` at a line's end (RFC 9051 §4.3, RFC 7888, RFC 3516 §4.4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct LiteralHead {
+pub(crate) struct LiteralHead {
     /// How many octets follow.
-    pub(super) octets: u64,
+    pub(crate) octets: u64,
     /// Whether the client waits with them.
-    pub(super) sync: Sync,
+    pub(crate) sync: Sync,
     /// What they may be.
-    pub(super) kind: LiteralKind,
+    pub(crate) kind: LiteralKind,
     /// Octets of the text that all this takes.
-    pub(super) text_octets: usize,
+    pub(crate) text_octets: usize,
+}
+
+/// What a literal may hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LiteralKind {
+    /// `{n}`: no NUL (RFC 9051 §4.3); one that comes makes the command BAD.
+    Text,
+    /// `~{n}`: anything (RFC 3516 §4.4).
+    Binary,
 }
 
 /// Whether a literal is sent at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Sync {
+pub(crate) enum Sync {
     /// `{n}`: the client waits for `+`.
     Waits,
     /// `{n+}`: it is on its way.
@@ -61,7 +68,7 @@ pub(super) enum Sync {
 const KEPT_CAPACITY: usize = 4_096;
 
 impl Input {
-    pub(super) fn push(&mut self, octets: &[u8]) {
+    pub(crate) fn push(&mut self, octets: &[u8]) {
         if self.used > 0 {
             self.octets.drain(..self.used);
             self.scanned -= self.used;
@@ -70,22 +77,22 @@ impl Input {
         self.octets.extend_from_slice(octets);
     }
 
-    pub(super) fn capacity(&self) -> usize {
+    pub(crate) fn capacity(&self) -> usize {
         self.octets.capacity()
     }
 
-    pub(super) fn rest(&self) -> &[u8] {
+    pub(crate) fn rest(&self) -> &[u8] {
         self.octets.get(self.used..).unwrap_or_default()
     }
 
-    pub(super) fn take_rest(&mut self) -> Vec<u8> {
+    pub(crate) fn take_rest(&mut self) -> Vec<u8> {
         let rest = self.rest().to_vec();
         *self = Self::default();
         rest
     }
 
     /// Finds the next line, of at most `octets_max` octets with its end.
-    pub(super) fn line(&mut self, octets_max: usize) -> Line {
+    pub(crate) fn line(&mut self, octets_max: usize) -> Line {
         let unseen = self.octets.get(self.scanned..).unwrap_or_default();
         let Some(at) = memchr(b'\n', unseen) else {
             self.scanned = self.octets.len();
@@ -112,20 +119,20 @@ impl Input {
     }
 
     /// The text of the line that was found; else all that there is.
-    pub(super) fn text(&self) -> &[u8] {
+    pub(crate) fn text(&self) -> &[u8] {
         let end = self.line.map_or(self.octets.len(), |(end, _)| end);
         self.octets.get(self.used..end).unwrap_or_default()
     }
 
     /// Steps over the line that was found.
-    pub(super) fn next_line(&mut self) {
+    pub(crate) fn next_line(&mut self) {
         if let Some((_, next)) = self.line.take() {
             self.use_up_to(next);
         }
     }
 
     /// Up to so many octets.
-    pub(super) fn take(&mut self, octets: usize) -> &[u8] {
+    pub(crate) fn take(&mut self, octets: usize) -> &[u8] {
         let begin = self.used;
         let end = self.octets.len().min(begin.saturating_add(octets));
         self.used = end;
@@ -134,7 +141,7 @@ impl Input {
     }
 
     /// Up to so many octets, without a copy where that is all there is.
-    pub(super) fn take_owned(&mut self, octets: u64) -> Vec<u8> {
+    pub(crate) fn take_owned(&mut self, octets: u64) -> Vec<u8> {
         let octets = usize::try_from(octets).unwrap_or(usize::MAX);
         if self.used == 0 && self.octets.len() <= octets {
             self.scanned = 0;
@@ -146,7 +153,7 @@ impl Input {
     }
 
     /// Steps over up to so many octets; says how many.
-    pub(super) fn skip(&mut self, octets: u64) -> u64 {
+    pub(crate) fn skip(&mut self, octets: u64) -> u64 {
         let octets = usize::try_from(octets).unwrap_or(usize::MAX);
         let end = self.octets.len().min(self.used.saturating_add(octets));
         let skipped = end - self.used;
@@ -170,7 +177,7 @@ impl Input {
 
 /// Whether we are between quotes.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Quotes {
+pub(crate) enum Quotes {
     #[default]
     Outside,
     Inside,
@@ -181,7 +188,7 @@ pub(super) enum Quotes {
 impl Quotes {
     /// Where we are behind more text.
     #[must_use]
-    pub(super) fn behind(mut self, text: &[u8]) -> Self {
+    pub(crate) fn behind(mut self, text: &[u8]) -> Self {
         let mut rest = text;
         while let Some((&first, tail)) = rest.split_first() {
             (self, rest) = match self {
@@ -212,7 +219,7 @@ fn literal_head(text: &[u8]) -> Option<LiteralHead> {
 }
 
 /// The same, where it is known to be outside of quotes.
-pub(super) fn literal_size(text: &[u8]) -> Option<LiteralHead> {
+pub(crate) fn literal_size(text: &[u8]) -> Option<LiteralHead> {
     let before = text.strip_suffix(b"}")?;
     let (sync, before) = match before.strip_suffix(b"+") {
         Some(before) => (Sync::Sent, before),
