@@ -12,6 +12,7 @@
 //! | flags in a file's name; which letter is which keyword | [`Flags`], `keywords` |
 //! | folders: names in UTF-8; listing, making, renaming them; who is subscribed | `folder`, [`Folders`], `subscriptions` |
 //! | a folder as IMAP wants it: UIDs, mod-sequences, what others change | [`Mailbox`], `mailbox` |
+//! | who may do what with a folder | [`Acl`] |
 //! | annotations, what folders are for | [`Metadata`], `special_use` |
 //! | what was read out of letters once | [`Cache`] |
 //! | how many letters each folder has, as long as none changes | [`StatusCache`] |
@@ -31,6 +32,7 @@
 //! All calls block; callers choose the thread. Reading Maildirs is the `maildir` crate's.
 #![forbid(unsafe_code)]
 
+mod acl;
 mod attempt;
 mod cache;
 mod courier;
@@ -62,6 +64,7 @@ mod status;
 mod subscriptions;
 mod sync_group;
 
+pub use acl::{Acl, AclError, Rights, RightsChange, RightsError};
 pub use attempt::{Attempt, Durably, Found};
 pub use cache::{Cache, CacheKey, Columns, Facts, IdHash, Sent, Subject, SubjectKind, Written};
 pub use courier::{Change, Courier};

@@ -80,3 +80,6 @@ pub(crate) const SUBSCRIPTIONS_MAX: usize = 20_000;
 pub(crate) const UIDL_OCTETS_MAX: usize = 70;
 /// Keywords of a folder that are taken over from Courier.
 pub(crate) const COURIER_KEYWORDS_MAX: usize = 1_000;
+/// Rights: how many others a folder's owner may give some, and octets of a name.
+pub(crate) const ACL_ENTRIES_MAX: usize = 500;
+pub(crate) const ACL_IDENTIFIER_OCTETS_MAX: usize = 1_000;
