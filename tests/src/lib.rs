@@ -5,7 +5,7 @@
 //! - [`suite`]: our agents as processes, by `postroad up` or one by one with a configuration of their own;
 //! - [`peers`]: Debian's Postfix, Dovecot, nsd, swaks, msmtp, mutt, fetchmail, getmail and git, downloaded
 //!   and unpacked under `target/peers`, never installed;
-//! - [`smtp`] and [`pop3`]: line clients that send what no decent client would;
+//! - [`smtp`], [`pop3`] and [`imap`]: line clients that send what no decent client would;
 //! - [`corpus`]: real messages;
 //! - [`mbox`]: mailbox files, read;
 //! - [`load`]: smtp-source that goes on while servers are killed, with an account of what it was promised;
@@ -25,6 +25,7 @@ pub mod chance;
 pub mod corpus;
 pub mod fickle;
 pub mod hang;
+pub mod imap;
 pub mod load;
 pub mod mbox;
 pub mod memory;

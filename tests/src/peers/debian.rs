@@ -49,6 +49,7 @@ impl Packages {
 
 const MOST: &[&str] = &[
     "dovecot-core",
+    "dovecot-imapd",
     "dovecot-lmtpd",
     "dovecot-pop3d",
     "dovecot-sieve",

@@ -1,4 +1,4 @@
-//! Dovecot: LMTP and POP3 on Maildirs.
+//! Dovecot: LMTP, IMAP and POP3 on Maildirs.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -30,6 +30,8 @@ pub struct Dovecot {
     pub lmtp: SocketAddr,
     /// Where it serves POP3, in clear text.
     pub pop3: SocketAddr,
+    /// Where it serves IMAP, in clear text.
+    pub imap: SocketAddr,
     process: Process,
 }
 
@@ -50,11 +52,11 @@ impl Dovecot {
     /// As [`Dovecot::start`].
     pub fn start_with(stage: &Stage, setup: &DovecotSetup) -> Result<Self> {
         let DovecotSetup { users, more } = setup;
-        let (lmtp, pop3) = (free_port(), free_port());
+        let (lmtp, pop3, imap) = (free_port(), free_port(), free_port());
         let conf = format!(
             "base_dir = {base}
 state_dir = {base}
-protocols = pop3 lmtp
+protocols = imap pop3 lmtp
 listen = 127.0.0.1
 ssl = no
 disable_plaintext_auth = no
@@ -71,6 +73,14 @@ passdb {{
 }}
 userdb {{
   {users}
+}}
+service imap-login {{
+  inet_listener imap {{
+    port = {imap}
+  }}
+  inet_listener imaps {{
+    port = 0
+  }}
 }}
 service pop3-login {{
   inet_listener pop3 {{
@@ -92,9 +102,11 @@ service lmtp {{
         let path = stage.write("etc/dovecot/postroad.conf", &conf)?;
         let process =
             stage.serve("dovecot", "dovecot", &["-F", "-c", &path.display().to_string()])?;
-        let [lmtp, pop3] = [lmtp, pop3].map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
-        let mut dovecot = Self { lmtp, pop3, process };
-        dovecot.process.until("listened", || listens(lmtp) && listens(pop3))?;
+        let [lmtp, pop3, imap] =
+            [lmtp, pop3, imap].map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+        let mut dovecot = Self { lmtp, pop3, imap, process };
+        let all_listen = || [lmtp, pop3, imap].into_iter().all(listens);
+        dovecot.process.until("listened", all_listen)?;
         Ok(dovecot)
     }
 }
