@@ -2,13 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
 use postroad_disk::OsDisk;
 use postroad_store::neighbours::{self, Numbers};
-use postroad_store::{FolderName, Maildir};
+use postroad_store::{FlagChange, FolderName, LetterFlags, Mailboxes, Maildir};
 use postroad_tests::imap::Client;
 use postroad_tests::peers::{Dovecot, Needs, PASSWORD, Stage};
+use postroad_tests::pop3;
 
 const FOLDERS: [&str; 3] = ["INBOX", "Lists.rust", "Entw&APw-rfe"];
 
@@ -100,13 +103,71 @@ fn numbers_of_dovecot_are_taken_over_and_given_back() -> Result<()> {
     }
     ensure!(before.iter().all(|(_, letters)| letters.len() == 7), "{before:?}");
 
-    let mut numbers = Vec::new();
     for (mailbox, (validity, letters)) in FOLDERS.iter().zip(&before) {
         let folder = folder(&inbox, mailbox);
         let found = neighbours::first_numbers(&OsDisk, &folder)?.context("no numbers")?;
         ensure!(found.uid_validity == *validity && found.uid_next >= 10, "{found:?}");
         ensure!(subjects(&folder, &found)? == *letters, "{found:?} {letters:?}");
-        numbers.push((folder, found));
+    }
+
+    let after = serve_and_export(&inbox, &before)?;
+    own_all(&stage, inbox.root())?;
+    let dovecot = Dovecot::start(&stage)?;
+    let mut client = Client::log_in(dovecot.imap, "alice", PASSWORD)?;
+    for ((mailbox, expected), (validity, _)) in FOLDERS.iter().zip(&after).zip(&before) {
+        let (again, letters) = fetch(&mut client, mailbox)?;
+        ensure!(again == *validity && letters == *expected, "{mailbox}: {letters:?} {expected:?}");
+        let seen = client.command("SEARCH SEEN")?;
+        ensure!(seen.iter().any(|line| line.starts_with("* SEARCH 1")), "{mailbox}: {seen:?}");
+    }
+    let subscribed = client.command("LSUB \"\" *")?;
+    ensure!(subscribed.len() == FOLDERS.len() - 1, "{subscribed:?}");
+    drop(client);
+    // POP3's, too.
+    let mut pop3 = pop3::Client::log_in(dovecot.pop3, "alice", PASSWORD)?;
+    let list = String::from_utf8(pop3.lines("UIDL")?)?;
+    let validity = before[0].0;
+    ensure!(list.lines().count() == after[0].len(), "{list}");
+    for (line, uid) in list.lines().zip(after[0].keys()) {
+        ensure!(line.ends_with(&format!(" {uid:08x}{validity:08x}")), "{uid}: {line}");
+    }
+    Ok(())
+}
+
+/// Opens the mailboxes as our agent does, changes something in each, and gives them back. What clients are to find.
+fn serve_and_export(inbox: &Maildir, before: &[Known]) -> Result<Vec<BTreeMap<u32, String>>> {
+    let all = Arc::new(Mailboxes::new(Arc::new(OsDisk), "host.test"));
+    let mut after = Vec::new();
+    for (mailbox, (validity, letters)) in FOLDERS.iter().zip(before) {
+        let mut open = all.open(&folder(inbox, mailbox))?;
+        open.refresh()?;
+        let uids: Vec<u32> = open.entries().map(|entry| entry.uid()).collect();
+        ensure!(open.uid_validity() == *validity, "{mailbox}");
+        ensure!(uids == letters.keys().copied().collect::<Vec<_>>(), "{mailbox}: {uids:?}");
+        let mut expected = letters.clone();
+        open.set_flags(&uids[..1], FlagChange::Add(LetterFlags::SEEN), None)?;
+        open.expunge(&uids[1..2])?;
+        expected.remove(&uids[1]);
+        let mut letter = open.new_letter()?;
+        letter.write(b"Subject: ours\n\nhello\n")?;
+        let given = open.append(vec![letter])?;
+        ensure!(given.iter().all(|uid| uids.iter().all(|old| old < uid)), "{given:?}");
+        expected.extend(given.into_iter().map(|uid| (uid, "ours".to_owned())));
+        ensure!(open.export_to_dovecot()?.letters == expected.len());
+        after.push(expected);
+    }
+    Ok(after)
+}
+
+/// What we have made as root is the user's.
+fn own_all(stage: &Stage, directory: &Path) -> Result<()> {
+    stage.own(directory, "alice")?;
+    for entry in fs::read_dir(directory)? {
+        let path = entry?.path();
+        match path.is_dir() {
+            true => own_all(stage, &path)?,
+            false => stage.own(&path, "alice")?,
+        }
     }
     Ok(())
 }

@@ -99,6 +99,11 @@ pub(crate) fn path_in(folder: &Maildir) -> PathBuf {
     folder.root().join(FILE)
 }
 
+/// Takes the lock under which Dovecot changes its files in a folder. The caller has the turn.
+pub(crate) fn lock<'a>(disk: &'a dyn Disk, folder: &Maildir) -> Result<DotLock<'a>, DiskError> {
+    DotLock::take(disk, folder.root().join(DOT_LOCK))
+}
+
 fn known_or_added(
     disk: &dyn Disk,
     folder: &Maildir,
@@ -111,7 +116,7 @@ fn known_or_added(
         return Ok(known);
     }
     let _turn = folder.turn(disk)?;
-    let _lock = DotLock::take(disk, folder.root().join(DOT_LOCK))?;
+    let _lock = lock(disk, folder)?;
     let mut known = Keywords::parse(&small_file::read(disk, &file)?);
     if known.add(names.iter()) == Added::Some {
         small_file::replace(disk, by, &file, known.text().as_bytes())?;
@@ -175,7 +180,7 @@ impl Keywords {
 }
 
 /// A lock as Dovecot has it: the file's being there. Dropped, it is given back.
-struct DotLock<'a> {
+pub(crate) struct DotLock<'a> {
     disk: &'a dyn Disk,
     path: PathBuf,
 }

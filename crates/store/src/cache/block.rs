@@ -12,6 +12,7 @@
 use postroad_disk::{DiskError, DiskFile};
 
 use super::facts::{Columns, Facts, Sent};
+use crate::Mailbox;
 use crate::limits::{
     CACHE_BLOCK_LETTERS_MAX, CACHE_BLOCK_OCTETS_MAX, CACHE_LETTERS_MAX, CACHED_LETTER_OCTETS_MAX,
 };
@@ -34,6 +35,11 @@ pub struct CacheKey {
 }
 
 impl CacheKey {
+    /// The key of an open mailbox.
+    pub fn of(mailbox: &Mailbox) -> Self {
+        Self { mailbox_id: mailbox.id(), uid_validity: mailbox.uid_validity() }
+    }
+
     pub(super) fn head(self) -> [u8; HEAD_OCTETS] {
         let mut head = [0; HEAD_OCTETS];
         let parts = [&MAGIC[..], &self.mailbox_id, &self.uid_validity.to_le_bytes()].concat();

@@ -112,13 +112,13 @@ impl Mailboxes {
         Ok(watches.changed())
     }
 
-    /// Opens a folder; one that was never open gets its numbers. Nothing of it is in view that came since it was last
+    /// Opens a folder; one that was never open gets its numbers, or keeps those of another program. Nothing of it is in view that came since it was last
     /// looked at: [`Mailbox::refresh`] does that.
     ///
     /// # Errors
     /// Where there is no such folder, or it can't be used.
     pub fn open(self: &Arc<Self>, folder: &Maildir) -> Result<Mailbox, MailboxError> {
-        self.open_with(folder, || Ok(None))
+        crate::neighbours::open(self, folder)
     }
 
     /// The same, with numbers that another program has given, where it was never open here: `seed` is asked then.
@@ -154,7 +154,7 @@ impl Mailboxes {
         Ok(mailbox)
     }
 
-    fn disk(&self) -> &dyn Disk {
+    pub(crate) fn disk(&self) -> &dyn Disk {
         self.disk.as_ref()
     }
 
@@ -194,7 +194,7 @@ struct Watching {
 }
 
 impl Mailbox {
-    fn disk(&self) -> &dyn Disk {
+    pub(crate) fn disk(&self) -> &dyn Disk {
         self.all.disk()
     }
 
@@ -210,7 +210,7 @@ impl Mailbox {
     }
 
     /// A name in tmp/ that nobody has.
-    fn tmp_path(&self) -> PathBuf {
+    pub(crate) fn tmp_path(&self) -> PathBuf {
         self.folder.tmp().join(self.all.unique_name())
     }
 }

@@ -5,7 +5,7 @@ use std::io;
 use postroad_disk::Stamp;
 
 use super::frame::Frame;
-use super::name::{KEYWORDS_MAX, State};
+use super::name::{KEYWORD_LETTERS, KEYWORDS_MAX, State};
 use super::{Mailbox, MailboxError};
 use crate::flags::Flags;
 use crate::keywords::{self, KeywordsLeftOut};
@@ -85,6 +85,11 @@ impl Mailbox {
             self.keywords = KeywordNames { letters, file: stamp };
         }
         Ok(())
+    }
+
+    /// Whether there are keywords among them that stand in the register alone.
+    pub(crate) fn has_keywords_without_letters(&self, flags: LetterFlags) -> bool {
+        flags.keywords & !KEYWORD_LETTERS != 0
     }
 
     /// All keywords that the mailbox knows, whether a letter has them or not, in the order of their numbers.

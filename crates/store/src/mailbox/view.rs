@@ -44,6 +44,10 @@ impl Mailbox {
         self.contents.mailbox_id.iter().map(|octet| format!("{octet:02x}")).collect()
     }
 
+    pub(crate) fn id(&self) -> [u8; 16] {
+        self.contents.mailbox_id
+    }
+
     /// How many letters there are.
     pub fn exists(&self) -> usize {
         self.contents.letters.len()

@@ -57,7 +57,7 @@ pub(crate) fn subscribed(file: &[u8]) -> Vec<MailboxName> {
 ///
 /// # Errors
 /// What the disk said.
-pub fn keywords(
+pub(super) fn keywords(
     disk: &dyn Disk,
     folder: &Maildir,
 ) -> Result<BTreeMap<Vec<u8>, Vec<String>>, DiskError> {

@@ -43,15 +43,14 @@ fn line(line: &[u8]) -> Option<Numbered> {
 }
 
 /// RFC 1939 §7: printable characters, 70 at most.
-fn unique_id(text: &[u8]) -> Option<String> {
+pub(super) fn unique_id(text: &[u8]) -> Option<String> {
     let is_one =
         (1..=UIDL_OCTETS_MAX).contains(&text.len()) && text.iter().all(u8::is_ascii_graphic);
     is_one.then(|| String::from_utf8(text.to_vec()).ok())?
 }
 
-/// The file for these numbers, in a mailbox of that id.
-pub(super) fn text(numbers: &Numbers, mailbox_id: &[u8; 16]) -> Vec<u8> {
-    let id: String = mailbox_id.iter().map(|octet| format!("{octet:02x}")).collect();
+/// The file for these numbers, in a mailbox of that id: 32 hexadecimal digits.
+pub(super) fn text(numbers: &Numbers, id: &str) -> Vec<u8> {
     let Numbers { uid_validity, uid_next, letters } = numbers;
     let mut text = format!("3 V{uid_validity} N{uid_next} G{id}\n").into_bytes();
     for Numbered { uid, name, uidl } in letters {
@@ -129,7 +128,7 @@ mod tests {
         let letters =
             vec![letter(1, "1.a:2,S", None), letter(7, "2.b: c", Some("x")), letter(8, "3", None)];
         let written = Numbers { uid_validity: 5, uid_next: 12, letters };
-        let text = String::from_utf8(text(&written, &[0xab; 16])).unwrap();
+        let text = String::from_utf8(text(&written, &"ab".repeat(16))).unwrap();
         assert!(
             text.starts_with(&format!("3 V5 N12 G{}\n1 :1.a:2,S\n7 Px :2.b: c\n", "ab".repeat(16)))
         );

@@ -3,7 +3,7 @@
 //!
 //! | of | file | is |
 //! |---|---|---|
-//! | Dovecot | `dovecot-uidlist` | UIDVALIDITY, UIDs, POP3's UIDL: taken over, and written by `export` |
+//! | Dovecot | `dovecot-uidlist` | UIDVALIDITY, UIDs, POP3's UIDL: taken over, and written by [`crate::Mailbox::export_to_dovecot`] |
 //! | | `dovecot-keywords`, `subscriptions` | shared: we write them as Dovecot does |
 //! | Courier | `courierimapuiddb` | UIDVALIDITY, UIDs: taken over |
 //! | | `courierimapkeywords/` | keywords: taken over |
@@ -24,9 +24,11 @@ use crate::{Maildir, small_file};
 
 mod courier;
 mod dovecot;
+mod first_sight;
 
-pub use courier::keywords as courier_keywords;
 pub(crate) use courier::{SUBSCRIBED as COURIER_SUBSCRIBED, subscribed as courier_subscribed};
+pub use first_sight::Exported;
+pub(crate) use first_sight::open;
 
 /// Where mod-sequences begin for letters of others: a server that counts each change of a folder takes decades to get
 /// here.
@@ -93,7 +95,7 @@ struct Format {
     line: fn(&[u8]) -> Option<Numbered>,
 }
 
-const FORMATS: [Format; 2] = [dovecot::FORMAT, courier::FORMAT];
+static FORMATS: [Format; 2] = [dovecot::FORMAT, courier::FORMAT];
 
 impl Reading {
     /// Takes up whole lines.
@@ -127,6 +129,13 @@ impl Reading {
 /// # Errors
 /// What the disk said.
 pub fn first_numbers(disk: &dyn Disk, folder: &Maildir) -> Result<Option<Numbers>, DiskError> {
+    Ok(newest(disk, folder)?.map(|(numbers, _)| numbers))
+}
+
+fn newest(
+    disk: &dyn Disk,
+    folder: &Maildir,
+) -> Result<Option<(Numbers, &'static Format)>, DiskError> {
     let mut files = Vec::new();
     for format in &FORMATS {
         match disk.modified(&folder.root().join(format.file)) {
@@ -138,7 +147,7 @@ pub fn first_numbers(disk: &dyn Disk, folder: &Maildir) -> Result<Option<Numbers
     files.sort_by_key(|(modified, _)| std::cmp::Reverse(*modified));
     for (_, format) in files {
         if let Some(numbers) = read(disk, &folder.root().join(format.file), format)? {
-            return Ok(Some(numbers));
+            return Ok(Some((numbers, format)));
         }
     }
     Ok(None)
@@ -164,7 +173,7 @@ pub(crate) fn fuzz(octets: &[u8]) {
             "UIDs from the future"
         );
         let mut again = Reading::default();
-        again.take(&dovecot::FORMAT, &dovecot::text(&numbers, &[7; 16]));
+        again.take(&dovecot::FORMAT, &dovecot::text(&numbers, "07"));
         assert_eq!(again.numbers(), Some(numbers));
     }
     courier::fuzz(octets);
