@@ -153,3 +153,15 @@ impl fmt::Display for Chain<'_> {
         Ok(())
     }
 }
+
+pub(crate) fn imap_logged_out(peer: &str, user: &str) {
+    tracing::info!(client = peer, user, "logged out");
+}
+
+pub(crate) fn mailbox_failed(error: &dyn Error) {
+    tracing::error!(error = %Chain(error), "mailbox can't be used");
+}
+
+pub(crate) fn letter_unreadable(error: &dyn Error) {
+    tracing::error!(error = %Chain(error), "letter can't be read");
+}

@@ -46,3 +46,12 @@ pub const SIZES_MAX: usize = 200_000;
 pub const LETTER_OCTETS_MAX: u64 = 1 << 40;
 /// How often a folder is listed again because it changed meanwhile.
 pub const LISTINGS_MAX: usize = 3;
+
+/// How long an IMAP client may take nothing of what it is sent before it counts as gone.
+pub const IMAP_WRITE_TIMEOUT: Duration = Duration::from_secs(5 * 60);
+/// Commands that are none, one behind the other, before a client is told to go.
+pub const MISTAKES_MAX: usize = 20;
+/// Letters that one APPEND may store (RFC 3502 sets no bound; each is an open file until all are there).
+pub const APPEND_LETTERS_MAX: usize = 256;
+/// Octets of a letter that is stored by APPEND.
+pub const APPEND_OCTETS_MAX: u64 = 256 * 1024 * 1024;

@@ -21,6 +21,7 @@ use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
 use crate::handover::{Assignment, Event, Format, Handover, Refusal, Report};
+use crate::imap::Shared;
 use crate::pop3::Sizes;
 use crate::{Door, events, imap, limits, pop3};
 
@@ -52,6 +53,8 @@ pub(crate) struct Ward {
     pub(crate) host: String,
     pub(crate) journal: Journal,
     pub(crate) sizes: Sizes,
+    /// Mailboxes that are open.
+    pub(crate) shared: Arc<Shared>,
 }
 
 /// A session as it came from the front.
@@ -118,7 +121,8 @@ pub fn run() -> Result<(), WorkerError> {
         .thread_keep_alive(limits::DISK_THREAD_LINGER)
         .build()
         .map_err(system("start the runtime"))?;
-    let ward = Ward { user, maildir, host, journal, sizes: Sizes::default() };
+    let shared = Arc::new(Shared::new(maildir.clone(), &host));
+    let ward = Ward { user, maildir, host, journal, sizes: Sizes::default(), shared };
     runtime.block_on(serve(Arc::new(ward), socket))
 }
 
@@ -155,6 +159,7 @@ async fn serve(ward: Arc<Ward>, socket: OwnedFd) -> Result<(), WorkerError> {
     let reports = Arc::new(Channel::over(socket).map_err(system("use the channel"))?);
     let (trigger, shutdown) = Shutdown::manual();
     let sessions = TaskTracker::new();
+    tokio::spawn(Arc::clone(&ward.shared).watch());
     while let Ok(Some(message)) = reports.receive_with_descriptor().await {
         let Message { octets, descriptor: Some(descriptor) } = message else { continue };
         let Ok((about, unread)) = Handover::parse(&octets) else { continue };

@@ -5,11 +5,12 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
+use super::contents::Contents;
 use super::letters::Record;
 use super::name::{Place, State, identity, size};
 use super::names::LetterFlags;
 use super::{Mailbox, MailboxError};
-use crate::Maildir;
+use crate::{CacheKey, Maildir};
 
 /// A letter of an open mailbox.
 #[derive(Debug, Clone, Copy)]
@@ -46,6 +47,12 @@ impl Mailbox {
 
     pub(crate) fn id(&self) -> [u8; 16] {
         self.contents.mailbox_id
+    }
+
+    /// What its [`crate::Cache`] is known by.
+    pub fn cache_key(&self) -> CacheKey {
+        let Contents { mailbox_id, uid_validity, .. } = self.contents;
+        CacheKey { mailbox_id, uid_validity }
     }
 
     /// How many letters there are.

@@ -1,0 +1,105 @@
+//! What is advertised, and what a client has asked for (RFC 9051 §6.1.1, RFC 5161).
+
+use postroad_imap::NameEncoding;
+use postroad_imap::command::{Extension, IdField};
+use postroad_imap::response::Data;
+
+use super::ending::{Done, Ended};
+use super::session::Session;
+
+/// What a client has to know of before it logs in; what a login or TLS adds isn't here.
+pub(crate) const BEFORE_LOGIN: &[&str] = &["IMAP4rev2", "IMAP4rev1", "LITERAL-", "ID"];
+
+/// After a login. What isn't built isn't here.
+const ADVERTISED: &[&str] = &[
+    "IMAP4rev2",
+    "IMAP4rev1",
+    "LITERAL+",
+    "SASL-IR",
+    "ID",
+    "ENABLE",
+    "IDLE",
+    "NAMESPACE",
+    "UIDPLUS",
+    "UNSELECT",
+    "CHILDREN",
+    "LIST-EXTENDED",
+    "LIST-STATUS",
+    "LIST-MYRIGHTS",
+    "SPECIAL-USE",
+    "CREATE-SPECIAL-USE",
+    "MOVE",
+    "MULTIAPPEND",
+    "STATUS=SIZE",
+    "CONDSTORE",
+    "QRESYNC",
+    "BINARY",
+    "OBJECTID",
+    "SAVEDATE",
+    "PREVIEW",
+    "UTF8=ACCEPT",
+];
+
+pub(super) fn advertised() -> Vec<String> {
+    ADVERTISED.iter().map(|name| (*name).to_owned()).collect()
+}
+
+/// What we say of ourselves (RFC 2971). No version: whoever looks for one looks for its holes.
+pub(super) fn id() -> Vec<IdField> {
+    vec![(b"name".to_vec(), Some(b"Postroad".to_vec()))]
+}
+
+/// What a client has asked for; for as long as the session lasts.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Enabled {
+    extensions: Vec<Extension>,
+}
+
+impl Enabled {
+    pub(super) fn has(&self, extension: &Extension) -> bool {
+        self.extensions.contains(extension)
+    }
+
+    pub(super) fn add(&mut self, extension: Extension) {
+        if !self.has(&extension) {
+            self.extensions.push(extension);
+        }
+    }
+
+    /// Whether mod-sequences are told (RFC 7162 §3.1).
+    pub(super) fn mod_seqs(&self) -> bool {
+        self.has(&Extension::CondStore) || self.qresync()
+    }
+
+    /// Whether expunged letters are told by their UIDs (RFC 7162 §3.2).
+    pub(super) fn qresync(&self) -> bool {
+        self.has(&Extension::QResync)
+    }
+
+    /// Whether the client speaks the second revision, and no `\Recent` is wanted.
+    pub(super) fn rev2(&self) -> bool {
+        self.has(&Extension::Imap4Rev2)
+    }
+
+    /// RFC 6855 §3, RFC 9051 §5.1.
+    pub(super) fn names(&self) -> NameEncoding {
+        match self.has(&Extension::Utf8Accept) || self.rev2() {
+            true => NameEncoding::Utf8,
+            false => NameEncoding::Utf7,
+        }
+    }
+}
+
+pub(super) fn enable(session: &mut Session, asked: &[Extension], out: &mut Vec<u8>) -> Ended {
+    let known =
+        [Extension::CondStore, Extension::QResync, Extension::Utf8Accept, Extension::Imap4Rev2];
+    // RFC 5161 §3.1: those that aren't known are ignored.
+    let new: Vec<Extension> = asked
+        .iter()
+        .filter(|asked| known.contains(asked) && !session.enabled.has(asked))
+        .cloned()
+        .collect();
+    new.iter().cloned().for_each(|extension| session.enabled.add(extension));
+    session.say(&Data::Enabled(new), out);
+    Ok(Done::new("Enabled"))
+}

@@ -1,0 +1,287 @@
+//! A connection: octets, time, and who waits for whom. What octets mean is in `postroad_imap::receive`, what commands do
+//! in [`Session`].
+
+use std::io;
+use std::sync::Arc;
+
+use postroad_imap::command::Command;
+use postroad_imap::limits as imap_limits;
+use postroad_imap::receive::{IdleEnd, Receiver, Step};
+use postroad_imap::response::{Code, Status, StatusResponse};
+use postroad_imap::value::Tag;
+use postroad_net::{Io, Shutdown};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use super::changes::Expunges;
+use super::ending::{Done, Ended, Refused};
+use super::session::{Begun, PIECE_OCTETS, Progress, Session, expunges_after};
+use crate::worker::{self, Ward};
+use crate::{events, limits};
+
+/// Serves a session to its end.
+pub(crate) async fn serve(ward: Arc<Ward>, session: worker::Session) {
+    if session.begin().await.is_err() {
+        return;
+    }
+    events::logged_in(&session.about, &ward.user, None);
+    let worker::Session { about, unread, io, shutdown, .. } = session;
+    let mut receiver = Receiver::new(imap_limits::AFTER_LOGIN);
+    receiver.push(&unread);
+    let session = Some(Session::new(Arc::clone(&ward)));
+    let mut conversation =
+        Conversation { io, shutdown, receiver, session, out: Vec::new(), mistakes: 0 };
+    conversation.welcome(&about.tag);
+    if let Err(error) = conversation.run().await {
+        events::connection_lost(about.door, &about.peer, &error);
+    }
+    events::imap_logged_out(&about.peer, &ward.user);
+}
+
+struct Conversation {
+    io: Io,
+    shutdown: Shutdown,
+    receiver: Receiver,
+    /// None while a thread has it.
+    session: Option<Session>,
+    /// What is to be sent.
+    out: Vec<u8>,
+    /// Commands that were none, one behind the other.
+    mistakes: usize,
+}
+
+/// Whether there is more to come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Then {
+    GoOn,
+    Over,
+}
+
+/// What came while a client was waited for.
+enum Came {
+    Octets,
+    News,
+    /// The client is gone, or has said nothing for too long, or we are to stop.
+    End,
+}
+
+impl Conversation {
+    /// Ends the command that was a login, and says what there is now (RFC 9051 §6.2.2): clients need not ask.
+    fn welcome(&mut self, tag: &str) {
+        if let Some(tag) = Tag::parse(tag.as_bytes()) {
+            let welcome = StatusResponse::tagged(tag, Status::Ok, "Logged in");
+            welcome
+                .with(Code::Capability(super::capability::advertised()))
+                .write(&mut self.out, postroad_imap::NameEncoding::Utf7);
+        }
+    }
+
+    async fn run(&mut self) -> io::Result<()> {
+        loop {
+            let then = match self.receiver.step() {
+                Step::NeedInput => match self.wait(None).await? {
+                    Came::Octets | Came::News => Then::GoOn,
+                    Came::End => Then::Over,
+                },
+                Step::Continue => self.say(b"+ Go on\r\n"),
+                Step::Command(tag, command) => self.carry_out(tag, command).await?,
+                Step::Upload(step) => self.upload(step).await?,
+                Step::Bad(tag, error) => {
+                    if let Some(session) = &mut self.session {
+                        // Nothing of it counts.
+                        session.upload = None;
+                    }
+                    let (status, code) = Code::of(error);
+                    self.mistaken(tag, status, code, &error.to_string())
+                }
+                Step::Bye(why) => self.bye(why),
+                // Neither was begun.
+                Step::Idle(_) | Step::Sasl(_) => Then::GoOn,
+            };
+            if then == Then::Over || self.session.as_ref().is_none_or(|session| session.is_over) {
+                self.flush().await?;
+                return timeout(limits::IMAP_WRITE_TIMEOUT, self.io.shutdown()).await?;
+            }
+            if self.out.len() >= PIECE_OCTETS {
+                self.flush().await?;
+            }
+        }
+    }
+
+    async fn carry_out(&mut self, tag: Tag, command: Command) -> io::Result<Then> {
+        self.mistakes = 0;
+        let expunges = expunges_after(&command);
+        let of = tag.clone();
+        let begun = self.with(move |session, out| session.begin(of, command, out)).await?;
+        let ended = match begun {
+            Begun::Ended(ended) => ended,
+            Begun::Work(mut work) => loop {
+                let stepped = self.with(move |session, out| {
+                    let progress = work.step(session, out);
+                    (work, progress)
+                });
+                let (same, progress) = stepped.await?;
+                work = same;
+                match progress {
+                    Progress::Ended(ended) => break ended,
+                    Progress::More => self.flush().await?,
+                }
+            },
+            Begun::Idle => return self.idle(tag).await,
+            // The letters follow.
+            Begun::Upload => return Ok(Then::GoOn),
+            Begun::Logout => {
+                self.bye("Until next time");
+                self.end(tag, expunges, Ok(Done::new("Logged out"))).await?;
+                return Ok(Then::Over);
+            }
+        };
+        self.end(tag, expunges, ended).await?;
+        Ok(Then::GoOn)
+    }
+
+    async fn end(&mut self, tag: Tag, expunges: Expunges, ended: Ended) -> io::Result<()> {
+        self.with(move |session, out| session.end(tag, expunges, ended, out)).await?;
+        if let Some(session) = &self.session {
+            self.receiver.set_names(session.names());
+        }
+        Ok(())
+    }
+
+    /// What follows APPEND, piece by piece.
+    async fn upload(&mut self, step: postroad_imap::receive::UploadStep) -> io::Result<Then> {
+        use super::append::Reply;
+        match self.with(move |session, _| session.upload(step)).await? {
+            Reply::Next => {}
+            Reply::Accept => self.receiver.accept(),
+            Reply::Refuse => self.receiver.refuse(),
+            Reply::Ended(tag, ended) => self.end(tag, Expunges::Now, ended).await?,
+        }
+        Ok(Then::GoOn)
+    }
+
+    /// IDLE (RFC 9051 §6.3.13): until the client says DONE.
+    async fn idle(&mut self, tag: Tag) -> io::Result<Then> {
+        let mut news = self.session.as_ref().and_then(Session::news);
+        self.say(b"+ idling\r\n");
+        self.receiver.await_done();
+        // What came before anybody listened.
+        self.with(Session::tell).await?;
+        loop {
+            match self.receiver.step() {
+                Step::Idle(IdleEnd::Done) => {
+                    self.end(tag, Expunges::Now, Ok(Done::new("Idled"))).await?;
+                    return Ok(Then::GoOn);
+                }
+                Step::Idle(IdleEnd::Other) => {
+                    self.end(tag, Expunges::Now, Err(Refused::bad("DONE ends IDLE"))).await?;
+                    return Ok(Then::GoOn);
+                }
+                Step::Bye(why) => return Ok(self.bye(why)),
+                Step::NeedInput => match self.wait(news.as_mut()).await? {
+                    Came::Octets => {}
+                    Came::News => self.with(Session::tell).await?,
+                    Came::End => return Ok(Then::Over),
+                },
+                // Nothing else comes while that is awaited.
+                _ => {}
+            }
+        }
+    }
+
+    /// Sends what is to be sent, and waits for the client, or for news.
+    async fn wait(&mut self, news: Option<&mut watch::Receiver<u64>>) -> io::Result<Came> {
+        self.flush().await?;
+        let mut buffer = [0; limits::READ_OCTETS];
+        let told = async {
+            match news {
+                Some(news) => news.changed().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            read = self.io.read(&mut buffer) => match read? {
+                0 => Ok(Came::End),
+                octets => {
+                    self.receiver.push(buffer.get(..octets).unwrap_or_default());
+                    Ok(Came::Octets)
+                }
+            },
+            told = told => Ok(if told.is_ok() { Came::News } else { Came::End }),
+            // RFC 9051 §5.4.
+            () = tokio::time::sleep(imap_limits::AUTOLOGOUT) => {
+                self.bye("Nothing was said for too long");
+                self.flush().await?;
+                Ok(Came::End)
+            }
+            () = self.shutdown.requested() => {
+                self.bye("The server is shutting down");
+                self.flush().await?;
+                Ok(Came::End)
+            }
+        }
+    }
+
+    fn say(&mut self, line: &[u8]) -> Then {
+        self.out.extend_from_slice(line);
+        Then::GoOn
+    }
+
+    fn bye(&mut self, why: &str) -> Then {
+        let bye = StatusResponse::untagged(Status::Bye, why);
+        bye.write(&mut self.out, postroad_imap::NameEncoding::Utf7);
+        Then::Over
+    }
+
+    /// Answers what is no command.
+    fn mistaken(
+        &mut self,
+        tag: Option<Tag>,
+        status: Status,
+        code: Option<Code>,
+        text: &str,
+    ) -> Then {
+        self.mistakes += 1;
+        if self.mistakes > limits::MISTAKES_MAX {
+            return self.bye("Too many commands that are none");
+        }
+        let mut response = StatusResponse::untagged(status, text);
+        response.tag = tag;
+        response.code = code;
+        response.write(&mut self.out, postroad_imap::NameEncoding::Utf7);
+        Then::GoOn
+    }
+
+    async fn flush(&mut self) -> io::Result<()> {
+        if self.out.is_empty() {
+            return Ok(());
+        }
+        let sent = async {
+            self.io.write_all(&self.out).await?;
+            self.io.flush().await
+        };
+        timeout(limits::IMAP_WRITE_TIMEOUT, sent).await??;
+        self.out.clear();
+        // Whoever idles for hours keeps no long answer in memory.
+        self.out.shrink_to(limits::READ_OCTETS);
+        Ok(())
+    }
+
+    /// Does something with the session where blocking is allowed.
+    async fn with<T: Send + 'static>(
+        &mut self,
+        work: impl FnOnce(&mut Session, &mut Vec<u8>) -> T + Send + 'static,
+    ) -> io::Result<T> {
+        let broken = || io::Error::other("the session has broken down");
+        let mut session = self.session.take().ok_or_else(broken)?;
+        let mut out = std::mem::take(&mut self.out);
+        let worked = tokio::task::spawn_blocking(move || {
+            let result = work(&mut session, &mut out);
+            (session, out, result)
+        });
+        let (session, out, result) = worked.await.map_err(|_| broken())?;
+        (self.session, self.out) = (Some(session), out);
+        Ok(result)
+    }
+}

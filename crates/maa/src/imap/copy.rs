@@ -1,0 +1,64 @@
+//! COPY and MOVE (RFC 9051 §6.4.7, §6.4.8; RFC 4315).
+
+use std::sync::Arc;
+
+use postroad_imap::command::Access;
+use postroad_imap::response::{Code, Status, StatusResponse};
+use postroad_imap::value::{MailboxName, Numbers, SequenceSet, Set};
+
+use super::ending::{Done, Ended, Refused};
+use super::session::Session;
+
+/// What becomes of the letters that are copied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Originals {
+    Stay,
+    Go,
+}
+
+pub(super) fn copy(
+    session: &Session,
+    numbers: Numbers,
+    set: &SequenceSet,
+    to: &MailboxName,
+    originals: Originals,
+    out: &mut Vec<u8>,
+) -> Ended {
+    let selected = session.selected()?;
+    if originals == Originals::Go && selected.access == Access::ReadOnly {
+        return Err(Refused::no_with(Code::ReadOnly, "The mailbox is open for reading"));
+    }
+    let uids: Vec<u32> = selected.uids_at(&selected.places(numbers, set)?).collect();
+    let folder = session.find(to).map_err(Refused::or_create)?;
+    let target = session.shared.open(&folder)?;
+    // One lock after the other: two sessions that copy both ways wait for nobody.
+    let copies = selected.open.inside().mailbox.copies(&uids, &folder)?;
+    let (pairs, uid_validity) = {
+        let mut inside = target.inside();
+        (inside.mailbox.take_copies(copies)?, inside.mailbox.uid_validity())
+    };
+    target.tell();
+    let copied = copied(uid_validity, &pairs);
+    if originals == Originals::Stay {
+        return Ok(match copied {
+            Some(code) => Done::with(code, "Copied"),
+            None => Done::new("There was nothing to copy"),
+        });
+    }
+    // RFC 9051 §6.4.8: before the letters are told to be gone.
+    if let Some(code) = copied {
+        session.say_status(&StatusResponse::untagged(Status::Ok, "Moved").with(code), out);
+    }
+    let moved: Vec<u32> = pairs.iter().map(|(from, _)| *from).collect();
+    let open = Arc::clone(&selected.open);
+    open.inside().mailbox.expunge(&moved)?;
+    open.tell();
+    Ok(Done::new("Moved"))
+}
+
+/// RFC 4315 §3: which letter is which; in the same order on both sides.
+fn copied(uid_validity: u32, pairs: &[(u32, u32)]) -> Option<Code> {
+    let from = Set::from_sorted(pairs.iter().map(|(from, _)| *from))?;
+    let to = Set::from_sorted(pairs.iter().map(|(_, to)| *to))?;
+    Some(Code::CopyUid { uid_validity, from, to })
+}

@@ -1,0 +1,155 @@
+//! Mailboxes that are open: one of each in a user's process, shared by all sessions.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use postroad_disk::{Disk, OsDisk};
+use postroad_store::{Cache, CacheKey, Courier, Entry, Mailbox, MailboxError, Mailboxes, Maildir};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+use tokio::sync::watch;
+
+/// All mailboxes of the user.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(super) disk: Arc<dyn Disk>,
+    pub(super) inbox: Maildir,
+    pub(super) courier: Courier,
+    mailboxes: Arc<Mailboxes>,
+    open: Mutex<HashMap<PathBuf, Weak<Open>>>,
+}
+
+/// A mailbox that a session has open. Nobody holds it while a client is waited for.
+#[derive(Debug)]
+pub(super) struct Open {
+    inside: Mutex<Inside>,
+    /// Counts what the system has told of.
+    noticed: watch::Sender<u64>,
+}
+
+/// What is behind its lock.
+#[derive(Debug)]
+pub(super) struct Inside {
+    pub(super) mailbox: Mailbox,
+    /// Opened when it is asked for the first time.
+    cache: Option<(CacheKey, Cache)>,
+    disk: Arc<dyn Disk>,
+}
+
+impl Shared {
+    /// Those in the Maildir at `root`; `host` goes into the names of files.
+    pub(crate) fn new(root: PathBuf, host: &str) -> Self {
+        // Not followed: links inside of the mailbox. On the way to it they are the operator's.
+        let disk: Arc<dyn Disk> = Arc::new(OsDisk);
+        let mailboxes = Arc::new(Mailboxes::new(Arc::clone(&disk), host).watching());
+        let courier = Courier::new(Arc::clone(&disk), host);
+        Self { disk, inbox: Maildir::at(root), courier, mailboxes, open: Mutex::default() }
+    }
+
+    /// A folder, as other sessions have it open, or from the disk. Blocks.
+    pub(super) fn open(&self, folder: &Maildir) -> Result<Arc<Open>, MailboxError> {
+        // Held: two sessions that open one at the same time have the same one.
+        let mut open = lock(&self.open);
+        if let Some(open) = open.get(folder.root()).and_then(Weak::upgrade) {
+            return Ok(open);
+        }
+        open.retain(|_, mailbox| mailbox.strong_count() > 0);
+        let mailbox = self.mailboxes.open(folder)?;
+        let inside = Inside { mailbox, cache: None, disk: Arc::clone(&self.disk) };
+        let opened = Arc::new(Open { inside: Mutex::new(inside), noticed: watch::Sender::new(0) });
+        open.insert(folder.root().to_owned(), Arc::downgrade(&opened));
+        Ok(opened)
+    }
+
+    /// Tells sessions what the system tells us, for as long as they are served.
+    pub(crate) async fn watch(self: Arc<Self>) {
+        // Where the system tells nothing, sessions look when they are asked something.
+        let Some(readable) = self.mailboxes.readable() else { return };
+        let Ok(readable) = readable.try_clone_to_owned() else { return };
+        #[allow(
+            deprecated,
+            reason = "unsound for what lies about its descriptor: this one is owned"
+        )]
+        let Ok(watched) = AsyncFd::with_interest(readable, Interest::READABLE) else { return };
+        while let Ok(mut ready) = watched.readable().await {
+            ready.clear_ready();
+            match self.mailboxes.noticed() {
+                Ok(folders) => folders.iter().for_each(|folder| self.tell(folder)),
+                // Any may have changed.
+                Err(_) => lock(&self.open).values().for_each(tell),
+            }
+        }
+    }
+
+    fn tell(&self, folder: &PathBuf) {
+        lock(&self.open).get(folder).into_iter().for_each(tell);
+    }
+}
+
+fn tell(open: &Weak<Open>) {
+    if let Some(open) = open.upgrade() {
+        open.tell();
+    }
+}
+
+impl Open {
+    /// The mailbox itself; to be let go before a client is waited for.
+    pub(super) fn inside(&self) -> MutexGuard<'_, Inside> {
+        lock(&self.inside)
+    }
+
+    /// Has all sessions look that wait for news.
+    pub(super) fn tell(&self) {
+        self.noticed.send_modify(|count| *count = count.wrapping_add(1));
+    }
+
+    /// Whoever waits for news.
+    pub(super) fn news(&self) -> watch::Receiver<u64> {
+        self.noticed.subscribe()
+    }
+}
+
+impl Inside {
+    /// Octets on the wire of the letters that are wanted, together: from their names, the cache, or the letters.
+    pub(super) fn sizes(
+        &mut self,
+        is_wanted: impl Fn(&Entry<'_>) -> bool,
+    ) -> Result<u64, MailboxError> {
+        let (mailbox, mut cache) = self.with_cache();
+        let (mut octets, mut unknown) = (0_u64, Vec::new());
+        for entry in mailbox.entries().filter(|entry| is_wanted(entry)) {
+            let cached = || {
+                let columns = cache.as_mut()?.columns(entry.uid(), entry.identity())?;
+                Some(columns.size)
+            };
+            match entry.wire_octets().or_else(cached) {
+                Some(size) => octets += size,
+                None => unknown.push(entry.uid()),
+            }
+        }
+        for uid in unknown {
+            match mailbox.open_letter(uid) {
+                Err(MailboxError::Gone { .. }) => {}
+                letter => octets += letter?.wire_octets()?,
+            }
+        }
+        Ok(octets)
+    }
+
+    /// The mailbox, and what is remembered of its letters.
+    pub(super) fn with_cache(&mut self) -> (&mut Mailbox, Option<&mut Cache>) {
+        let key = self.mailbox.cache_key();
+        if self.cache.as_ref().is_none_or(|(of, _)| *of != key) {
+            // Without one letters are read, and that is all.
+            let cache = Cache::open(Arc::clone(&self.disk), self.mailbox.folder(), key);
+            self.cache = cache.ok().map(|cache| (key, cache));
+        }
+        (&mut self.mailbox, self.cache.as_mut().map(|(_, cache)| cache))
+    }
+}
+
+/// Nothing in here is left half changed by a panic that looking again wouldn't mend.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,121 @@
+//! What commands do, one by one.
+
+use super::Place;
+
+const LETTER: &str = "From: Alice <alice@a.example>\nTo: bob@b.example\nSubject: Hello\n\
+     Message-ID: <1@a.example>\nDate: Sun, 29 Nov 2026 12:00:00 +0000\n\nHi Bob,\nhow are you?\n";
+
+#[test]
+fn a_mailbox_is_opened_read_and_closed() {
+    let place = Place::new();
+    place.put("new/1796000001.M1P1Q1.x", LETTER);
+    place.put("cur/1796000000.M1P1Q1.x:2,S", LETTER);
+    let mut client = place.connect();
+    let said = client.command("SELECT INBOX").join("\n");
+    for wanted in [
+        "* 2 EXISTS",
+        "* 1 RECENT",
+        "* OK [UNSEEN 2]",
+        "* OK [UIDNEXT 3]",
+        "* OK [PERMANENTFLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft $Forwarded \\*)]",
+        "a OK [READ-WRITE]",
+    ] {
+        assert!(said.contains(wanted), "{wanted}: {said}");
+    }
+    assert_eq!(
+        client.ok("FETCH 1:* (UID FLAGS RFC822.SIZE)"),
+        [
+            "* 1 FETCH (UID 1 FLAGS (\\Seen) RFC822.SIZE 157)",
+            "* 2 FETCH (UID 2 FLAGS (\\Recent) RFC822.SIZE 157)",
+        ]
+    );
+    assert_eq!(
+        client.ok("FETCH 2 ENVELOPE"),
+        ["* 2 FETCH (ENVELOPE (\"Sun, 29 Nov 2026 12:00:00 +0000\" \"Hello\" \
+          ((\"Alice\" NIL \"alice\" \"a.example\")) ((\"Alice\" NIL \"alice\" \"a.example\")) \
+          ((\"Alice\" NIL \"alice\" \"a.example\")) ((NIL NIL \"bob\" \"b.example\")) NIL NIL NIL \
+          \"<1@a.example>\"))"]
+    );
+    assert_eq!(
+        client.ok("UID FETCH 2 (BODY[HEADER.FIELDS (Subject)] BODY[TEXT]<3.4>)"),
+        [
+            "* 2 FETCH (UID 2 BODY[HEADER.FIELDS (Subject)] {18}",
+            "Subject: Hello",
+            "",
+            " BODY[TEXT]<3> {4}",
+            "Bob, FLAGS (\\Seen \\Recent))",
+        ]
+    );
+    assert_eq!(place.names("cur").len(), 2);
+    assert!(place.names("cur").iter().all(|name| name.ends_with(":2,S")));
+    client.ok("CLOSE");
+    assert_eq!(client.command("FETCH 1 FLAGS"), ["a BAD No mailbox is selected"]);
+}
+
+#[test]
+fn flags_are_stored_and_letters_expunged() {
+    let place = Place::new();
+    for number in 1..=4 {
+        place.put(&format!("cur/179600000{number}.M1P1Q1.x:2,"), LETTER);
+    }
+    let (mut one, mut other) = (place.connect(), place.connect());
+    one.ok("SELECT INBOX");
+    other.ok("SELECT INBOX");
+    assert_eq!(
+        one.ok("STORE 2,4 +FLAGS (\\Deleted $Work)"),
+        ["* 2 FETCH (UID 2 FLAGS (\\Deleted $Work))", "* 4 FETCH (UID 4 FLAGS (\\Deleted $Work))",]
+    );
+    assert_eq!(one.ok("STORE 1 FLAGS.SILENT (\\Flagged)"), [""; 0]);
+    assert_eq!(
+        other.ok("NOOP"),
+        [
+            "* 1 FETCH (UID 1 FLAGS (\\Flagged))",
+            "* 2 FETCH (UID 2 FLAGS (\\Deleted $Work))",
+            "* 4 FETCH (UID 4 FLAGS (\\Deleted $Work))",
+        ]
+    );
+    assert_eq!(one.ok("EXPUNGE"), ["* 2 EXPUNGE", "* 3 EXPUNGE"]);
+    // By numbers the other one counts as before.
+    assert_eq!(other.ok("FETCH 3 UID"), ["* 3 FETCH (UID 3)"]);
+    assert_eq!(other.ok("NOOP"), ["* 2 EXPUNGE", "* 3 EXPUNGE"]);
+    assert_eq!(one.ok("FETCH 1:* UID"), ["* 1 FETCH (UID 1)", "* 2 FETCH (UID 3)"]);
+    assert_eq!(place.names("cur").len(), 2);
+}
+
+#[test]
+fn letters_are_appended_copied_and_moved() {
+    let place = Place::new();
+    let mut client = place.connect();
+    let said = client.send(
+        b"a APPEND INBOX (\\Seen) \"17-Jul-1996 02:44:25 -0700\" {6+}\r\nx: y\r\n\x20\
+          (\\Draft) {6+}\r\nx: z\r\n\r\n",
+    );
+    assert!(said.starts_with("a OK [APPENDUID ") && said.contains(" 1:2]"), "{said}");
+    client.ok("SELECT INBOX");
+    assert_eq!(
+        client.ok("FETCH 1:2 (FLAGS INTERNALDATE)"),
+        [
+            "* 1 FETCH (FLAGS (\\Seen) INTERNALDATE \"17-Jul-1996 09:44:25 +0000\")".to_owned(),
+            client.ok("FETCH 2 (FLAGS INTERNALDATE)").concat(),
+        ]
+    );
+    let refused = client.command("COPY 1 Archive");
+    assert!(refused.concat().starts_with("a NO [TRYCREATE]"), "{refused:?}");
+    client.ok("CREATE Archive (USE (\\Archive))");
+    let copied = client.command("COPY 1:2 Archive");
+    assert!(copied.concat().starts_with("a OK [COPYUID "), "{copied:?}");
+    let moved = client.command("MOVE 1 Archive");
+    assert!(moved[0].starts_with("* OK [COPYUID ") && moved[0].contains(" 1 3]"), "{moved:?}");
+    assert_eq!(moved[1], "* 1 EXPUNGE");
+    assert_eq!(
+        client.ok("STATUS Archive (MESSAGES UIDNEXT UNSEEN SIZE)"),
+        ["* STATUS Archive (MESSAGES 3 UIDNEXT 4 UNSEEN 1 SIZE 18)"]
+    );
+    assert_eq!(
+        client.ok("LIST \"\" *"),
+        [
+            "* LIST (\\HasNoChildren) \".\" INBOX",
+            "* LIST (\\HasNoChildren \\Archive) \".\" Archive",
+        ]
+    );
+}
