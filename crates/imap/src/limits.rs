@@ -52,7 +52,7 @@ pub const AFTER_LOGIN: Limits = Limits {
 };
 
 /// RFC 9051 §5.4: at least half an hour. Clients that idle say so anew after 29 minutes (§6.3.13).
-pub const AUTOLOGOUT: std::time::Duration = std::time::Duration::from_secs(31 * 60);
+pub const AUTOLOGOUT: Duration = Duration::from_secs(31 * 60);
 /// RFC 7888 §5: LITERAL- forbids longer ones.
 pub const LITERAL_MINUS_OCTETS_MAX: u64 = 4_096;
 /// Octets of a tag. No client sends more than a dozen.
