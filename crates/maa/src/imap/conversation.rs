@@ -29,7 +29,7 @@ pub(crate) async fn serve(ward: Arc<Ward>, session: worker::Session) {
     let worker::Session { about, unread, io, shutdown, .. } = session;
     let mut receiver = Receiver::new(imap_limits::AFTER_LOGIN);
     receiver.push(&unread);
-    let session = Some(Session::new(Arc::clone(&ward)));
+    let session = Some(Session::new(&ward));
     let mut conversation =
         Conversation { io, shutdown, receiver, session, out: Vec::new(), mistakes: 0 };
     conversation.welcome(&about.tag);

@@ -26,7 +26,6 @@ pub(super) const PIECE_OCTETS: usize = 256 * 1024;
 /// What a session knows; a thread at a time has it.
 #[derive(Debug)]
 pub(super) struct Session {
-    pub(super) ward: Arc<Ward>,
     pub(super) shared: Arc<Shared>,
     pub(super) enabled: Enabled,
     pub(super) selected: Option<Selected>,
@@ -155,7 +154,7 @@ impl Session {
     fn tell_with(&mut self, expunges: Expunges, out: &mut Vec<u8>) {
         let Some(selected) = &mut self.selected else { return };
         match selected.tell_changes(&self.enabled, expunges, out) {
-            Ok(()) => {}
+            Ok(()) | Err(Untold::Unavailable) => {}
             // Its numbers mean nothing any more (RFC 9051 §2.3.1.1): the client has to come again.
             Err(Untold::NumbersLost) => {
                 self.selected = None;
@@ -163,8 +162,6 @@ impl Session {
                 self.say_status(&bye, out);
                 self.is_over = true;
             }
-            // Logged where it went wrong. What was asked for was done, and the client sees the mailbox as it was.
-            Err(Untold::Unavailable(_)) => {}
         }
     }
 

@@ -19,7 +19,7 @@ mod commands;
 /// A user's Maildir, and sessions on it.
 struct Place {
     dir: tempfile::TempDir,
-    ward: Arc<Ward>,
+    ward: Ward,
 }
 
 impl Place {
@@ -37,7 +37,7 @@ impl Place {
             sizes: Sizes::default(),
             shared: Arc::new(Shared::new(root, "our.example")),
         };
-        Self { dir, ward: Arc::new(ward) }
+        Self { dir, ward }
     }
 
     fn root(&self) -> PathBuf {
@@ -54,7 +54,7 @@ impl Place {
     }
 
     fn connect(&self) -> Client {
-        let session = Session::new(Arc::clone(&self.ward));
+        let session = Session::new(&self.ward);
         Client { session, receiver: Receiver::new(AFTER_LOGIN), tag: 0 }
     }
 }
