@@ -68,11 +68,9 @@ impl From<Ended> for Begun {
 }
 
 impl Session {
-    pub(super) fn new(ward: Arc<Ward>) -> Self {
-        let shared = Arc::clone(&ward.shared);
+    pub(super) fn new(ward: &Ward) -> Self {
         Self {
-            ward,
-            shared,
+            shared: Arc::clone(&ward.shared),
             enabled: Enabled::default(),
             selected: None,
             upload: None,
