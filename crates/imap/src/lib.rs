@@ -18,6 +18,8 @@
 pub mod client;
 pub mod command;
 pub mod encode;
+#[doc(hidden)]
+pub mod fuzz;
 pub mod limits;
 mod line;
 pub mod receive;

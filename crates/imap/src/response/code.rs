@@ -220,13 +220,7 @@ impl Code {
             }
             Self::BadUrl(url) => {
                 out.extend_from_slice(b"BADURL ");
-                // It stands in a line that ends, and in brackets that end, too.
-                let plain: Vec<u8> = url
-                    .iter()
-                    .copied()
-                    .filter(|octet| matches!(octet, b'!'..=b'\\' | b'^'..=b'~'))
-                    .collect();
-                write::quoted(out, &plain);
+                write_quoted(url, out);
             }
             Self::Capability(capabilities) => super::write_words(b"CAPABILITY", capabilities, out),
             Self::HighestModSeq(value) => word(b"HIGHESTMODSEQ ", *value, out),
@@ -355,8 +349,15 @@ fn write_charset(charset: &Charset, out: &mut Vec<u8>) {
     match charset {
         Charset::UsAscii => out.extend_from_slice(b"US-ASCII"),
         Charset::Utf8 => out.extend_from_slice(b"UTF-8"),
-        Charset::Other(name) => write::astring(out, name, Quoting::Ascii),
+        Charset::Other(name) => write_quoted(name, out),
     }
+}
+
+/// What comes from elsewhere stands in a line that ends, and in brackets that end, too.
+fn write_quoted(text: &[u8], out: &mut Vec<u8>) {
+    let is_plain = |octet: &u8| matches!(octet, b'!'..=b'\\' | b'^'..=b'~');
+    let plain: Vec<u8> = text.iter().copied().filter(is_plain).collect();
+    write::quoted(out, &plain);
 }
 
 fn scan_metadata(cursor: &mut Cursor<'_>) -> Scanned<NoMetadata> {

@@ -83,7 +83,9 @@ impl StatusResponse {
             // It would be read as a code.
             out.push(b' ');
         }
-        write_text(&self.text, names.quoting(), out);
+        // RFC 3501 §9, text: something in any case.
+        let text = if self.text.is_empty() { b"." } else { self.text.as_slice() };
+        write_text(text, names.quoting(), out);
         out.extend_from_slice(b"\r\n");
     }
 
@@ -125,7 +127,7 @@ fn scan_code(cursor: &mut Cursor<'_>) -> Scanned<Code> {
     Ok(Code::other(text))
 }
 
-/// Text for people: no line break, no control character; something in any case (RFC 3501 §9, text).
+/// Text for people: no line break, no control character.
 pub(super) fn write_text(text: &[u8], quoting: Quoting, out: &mut Vec<u8>) {
     let utf8 = quoting == Quoting::Utf8 && std::str::from_utf8(text).is_ok();
     let shown = |&octet: &u8| match octet {
@@ -133,8 +135,5 @@ pub(super) fn write_text(text: &[u8], quoting: Quoting, out: &mut Vec<u8>) {
         0x80.. if utf8 => octet,
         _ => b'?',
     };
-    if text.is_empty() {
-        out.push(b'.');
-    }
     out.extend(text.iter().map(shown));
 }

@@ -47,7 +47,7 @@ fn statuses() {
     ]);
     // Some servers say no text; we say something, as RFC 3501 §9 wants it.
     for (wire, plain) in
-        [("a OK", "a OK .\r\n"), ("* OK [ALERT]", "* OK [ALERT] .\r\n"), ("+", "+ .\r\n")]
+        [("a OK", "a OK .\r\n"), ("* OK [ALERT]", "* OK [ALERT] .\r\n"), ("+", "+ \r\n")]
     {
         let mut out = Vec::new();
         parse(wire.as_bytes()).expect("a response").write(&mut out, NameEncoding::Utf7);

@@ -31,7 +31,12 @@ impl NameEncoding {
             Self::Utf7 if !wire.is_ascii() => Some(wire.to_owned()),
             Self::Utf7 => utf7::decode(wire),
         };
-        text.filter(|text| !text.contains(is_bad)).ok_or(SyntaxError::MailboxName)
+        let text = text.filter(|text| !text.contains(is_bad)).ok_or(SyntaxError::MailboxName)?;
+        // Whatever it came as, it can be said in either form.
+        if !text.is_ascii() && utf7::encode(&text).len() > limits::MAILBOX_NAME_OCTETS_MAX {
+            return Err(SyntaxError::TooLong("a mailbox's name"));
+        }
+        Ok(text)
     }
 
     fn encode(self, text: &str) -> Cow<'_, str> {

@@ -1,0 +1,72 @@
+//! A client's receiver against whatever a server says. The first octet says where the rest is cut in two.
+//!
+//! It never panics, gives the same responses however its input is cut, and a response that is written is read as one
+//! that is written the same.
+
+use crate::client::{Receiver, Step};
+use crate::response::{Content, Data, FetchItem, Response};
+use crate::value::NameEncoding;
+
+/// Feeds `data` to a receiver; panics where a promise is broken.
+pub fn run(data: &[u8]) {
+    let Some((cut, input)) = data.split_first() else { return };
+    let whole = play(&[input]);
+    let (head, tail) = input.split_at(usize::from(*cut).min(input.len()));
+    assert_eq!(play(&[head, tail]), whole);
+}
+
+fn play(reads: &[&[u8]]) -> Vec<Step> {
+    let mut receiver = Receiver::new();
+    let mut reads = reads.iter();
+    let mut steps: Vec<Step> = Vec::new();
+    loop {
+        match receiver.step() {
+            Step::NeedInput => match reads.next() {
+                Some(octets) => receiver.push(octets),
+                None => return steps,
+            },
+            Step::Broken(why) => {
+                steps.push(Step::Broken(why));
+                return steps;
+            }
+            Step::Content(octets) => match steps.last_mut() {
+                Some(Step::Content(before)) => before.extend(octets),
+                _ => steps.push(Step::Content(octets)),
+            },
+            step => {
+                if let Step::Response(response) = &step {
+                    write_twice(response);
+                }
+                steps.push(step);
+            }
+        }
+    }
+}
+
+fn write_twice(response: &Response) {
+    if has_streamed(response) {
+        return;
+    }
+    for names in [NameEncoding::Utf7, NameEncoding::Utf8] {
+        let mut once = Vec::new();
+        response.write(&mut once, names);
+        let line = once.strip_suffix(b"\r\n").unwrap_or_default();
+        let again = Response::parse(line, names);
+        let mut twice = Vec::new();
+        if let Ok(again) = &again {
+            again.write(&mut twice, names);
+        }
+        assert_eq!(once.escape_ascii().to_string(), twice.escape_ascii().to_string(), "{again:?}");
+    }
+}
+
+/// Whether some of it isn't there to be written.
+fn has_streamed(response: &Response) -> bool {
+    let Response::Data(Data::Fetch { items, .. }) = response else { return false };
+    items.iter().any(|item| match item {
+        FetchItem::Section { content, .. }
+        | FetchItem::Binary { content, .. }
+        | FetchItem::Rfc822(_, content) => matches!(content, Content::Streamed(_)),
+        _ => false,
+    })
+}
