@@ -2,12 +2,15 @@
 //!
 //! The harness that finds nothing in the real build has to find something here.
 
+use std::ffi::OsStr;
 use std::marker::Sync as Shared;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use postroad_disk::{DirEntry, Disk, DiskError, DiskFile, DiskLock, Space, Stamp, Stat, Volume};
+use postroad_disk::{
+    DirEntry, Disk, DiskError, DiskFile, DiskLock, EntryKind, Space, Stamp, Stat, Volume, Watcher,
+};
 
 /// A sync that is about to be made.
 #[derive(Debug, Clone, Copy)]
@@ -152,6 +155,14 @@ impl Disk for LyingDisk {
 
     fn read_dir(&self, path: &Path) -> Result<Vec<DirEntry>, DiskError> {
         self.disk.read_dir(path)
+    }
+
+    fn list(&self, path: &Path, each: &mut dyn FnMut(&OsStr, EntryKind)) -> Result<(), DiskError> {
+        self.disk.list(path, each)
+    }
+
+    fn watcher(&self) -> Result<Option<Box<dyn Watcher>>, DiskError> {
+        self.disk.watcher()
     }
 
     fn space(&self, path: &Path) -> Result<Space, DiskError> {

@@ -24,7 +24,7 @@ pub enum FlagChange {
 }
 
 impl FlagChange {
-    fn of(self, flags: LetterFlags) -> LetterFlags {
+    pub(super) fn of(self, flags: LetterFlags) -> LetterFlags {
         match self {
             Self::Add(more) => flags.and(more),
             Self::Remove(less) => flags.without(less),

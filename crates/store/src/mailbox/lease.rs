@@ -224,7 +224,7 @@ impl Mailbox {
         }
     }
 
-    fn write_anew(&mut self, locked: &mut Locked) -> Result<(), MailboxError> {
+    pub(super) fn write_anew(&mut self, locked: &mut Locked) -> Result<(), MailboxError> {
         let before = self.contents.lease.clone();
         reserve(&mut self.contents.lease, 0, &self.all.boot)?;
         let by = self.tmp_path();

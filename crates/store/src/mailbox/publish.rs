@@ -429,9 +429,11 @@ impl Mailbox {
         match self.disk().rename_noreplace(&tmp, &shown) {
             Ok(()) => Ok(true),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                // The power cut has left both names.
-                self.disk().remove(&tmp)?;
-                Ok(true)
+                // The power cut has left both names, or it went on from there.
+                match self.disk().remove(&tmp) {
+                    Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
+                    _ => Ok(true),
+                }
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 match self.disk().stat(&shown) {

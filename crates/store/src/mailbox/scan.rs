@@ -1,5 +1,6 @@
 //! Listing a folder, and what has changed since it was known.
 
+use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
 use std::io;
 use std::path::PathBuf;
@@ -129,12 +130,18 @@ impl Look<'_> {
         let at = differences.other.iter().position(|(other, _)| *other == uid);
         let first = at.and_then(|at| differences.other.get(at)).map(|(_, found)| found.clone());
         let first = first.unwrap_or_else(|| found_of(letters, record));
-        let is_known =
-            |found: &Found| letters.is_named(record, &Name::parse(&found.name, found.place));
-        let parted = match is_known(&twin) && !is_known(&first) {
-            true => self.part(&twin, &first, Elder::First)?.swapped(),
-            false if is_known(&first) => self.part(&first, &twin, Elder::First)?,
-            false => self.part(&first, &twin, Elder::ByTime)?,
+        let likeness = |found: &Found| {
+            let name = Name::parse(&found.name, found.place);
+            match letters.is_named(record, &name) {
+                true => 2,
+                // With other flags only.
+                false => u8::from(letters.stored(record) == name.stored),
+            }
+        };
+        let parted = match likeness(&first).cmp(&likeness(&twin)) {
+            Ordering::Less => self.part(&twin, &first, Elder::First)?.swapped(),
+            Ordering::Greater => self.part(&first, &twin, Elder::First)?,
+            Ordering::Equal => self.part(&first, &twin, Elder::ByTime)?,
         };
         let (keep, fresh) = match parted {
             Parted::First => (None, None),
@@ -150,7 +157,7 @@ impl Look<'_> {
             if let Some(at) = at {
                 differences.other.swap_remove(at);
             }
-            if !is_known(&keep) {
+            if likeness(&keep) < 2 {
                 differences.other.push((uid, keep));
             }
         }

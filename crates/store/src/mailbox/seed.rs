@@ -9,7 +9,8 @@ use super::frame::Frame;
 use super::letters::Added;
 use super::name::{Name, Place, identity};
 use super::scan::Look;
-use super::{MailboxError, Mailboxes, damaged, lease, no_mailbox, uid_validity};
+use super::uid_validity::Given;
+use super::{Mailbox, MailboxError, Mailboxes, damaged, lease, no_mailbox};
 use crate::Maildir;
 
 /// Numbers that another program has given in a folder (Dovecot's `dovecot-uidlist`, Courier's `courierimapuiddb`).
@@ -59,9 +60,11 @@ impl Mailboxes {
         contents.lease.uid_next = 1;
         contents.lease.modseq = 1;
         let inbox = folder.inbox().unwrap_or_else(|| folder.clone());
-        let seed = seed.filter(|seed| seed.uid_validity > 0);
-        let known = seed.as_ref().map(|seed| seed.uid_validity);
-        contents.uid_validity = uid_validity::next(disk, inbox.root(), &by(), known)?;
+        let given = Given::read(disk, inbox.root())?;
+        let name = name_in_mailbox(folder);
+        let seed = seed.filter(|seed| given.may_take_over(seed.uid_validity, &name));
+        let known = seed.as_ref().map(|seed| (seed.uid_validity, name.as_str()));
+        contents.uid_validity = given.give(disk, inbox.root(), &by(), known)?;
         if let Some(seed) = seed {
             plant(&mut contents, seed).ok_or_else(|| damaged(path))?;
         }
@@ -97,6 +100,25 @@ fn plant(contents: &mut Contents, mut seed: Seed) -> Option<()> {
     contents.apply(&Frame::Assigned { modseq: contents.lease.modseq, letters }).ok()?;
     contents.lease.uid_next = contents.lease.uid_next.max(seed.uid_next);
     Some(())
+}
+
+impl Mailbox {
+    /// Its numbers were given back to another program, which goes on from there: they may be taken over once more,
+    /// should there be no register then.
+    ///
+    /// # Errors
+    /// What the disk said.
+    pub(crate) fn numbers_were_given_back(&self) -> Result<(), MailboxError> {
+        let inbox = self.folder.inbox().unwrap_or_else(|| self.folder.clone());
+        let given = Given::read(self.disk(), inbox.root())?;
+        let name = name_in_mailbox(&self.folder);
+        Ok(given.give_back(self.disk(), inbox.root(), &self.tmp_path(), &name)?)
+    }
+}
+
+/// What a folder is called among those of its mailbox.
+fn name_in_mailbox(folder: &Maildir) -> String {
+    folder.name().map_or_else(|| "INBOX".to_owned(), |name| format!(".{name}"))
 }
 
 fn random_id() -> [u8; 16] {

@@ -2,6 +2,12 @@
 //!
 //! The last one stands in a file beside the inbox, for all folders: one that was removed and made again has a greater
 //! one, however the clock was set.
+//!
+//! ```text
+//! 1764471611                     the last one
+//! 1500000000 .Lists.rust         taken over from another program, once: UIDs that we gave since then are in no other
+//!                                file, so that without our register they would be given again
+//! ```
 
 use std::path::Path;
 use std::time::SystemTime;
@@ -12,22 +18,75 @@ use crate::small_file;
 
 const FILE: &str = "postroad-uidvalidity";
 
-/// One more; or `known`, that another program has given, and that none after it goes below. The caller has the mailbox's
-/// turn.
-pub(crate) fn next(
-    disk: &dyn Disk,
-    mailbox: &Path,
-    by: &Path,
-    known: Option<u32>,
-) -> Result<u32, DiskError> {
-    let file = mailbox.join(FILE);
-    let last = String::from_utf8_lossy(&small_file::read(disk, &file)?).trim().parse::<u32>();
-    let last = last.unwrap_or_default();
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    let now = u32::try_from(now.as_secs()).unwrap_or(u32::MAX);
-    let next = known.unwrap_or_else(|| now.max(last.saturating_add(1)));
-    if next > last {
-        small_file::replace(disk, by, &file, format!("{next}\n").as_bytes())?;
+/// What the file says.
+#[derive(Debug, Default)]
+pub(crate) struct Given {
+    last: u32,
+    taken_over: Vec<(u32, String)>,
+}
+
+impl Given {
+    /// The caller has the mailbox's turn.
+    pub(crate) fn read(disk: &dyn Disk, mailbox: &Path) -> Result<Self, DiskError> {
+        let text = small_file::read(disk, &mailbox.join(FILE))?;
+        let text = String::from_utf8_lossy(&text);
+        let mut lines = text.lines();
+        let last = lines.next().and_then(|line| line.trim().parse().ok()).unwrap_or_default();
+        let taken_over = lines.filter_map(|line| {
+            let (number, folder) = line.split_once(' ')?;
+            Some((number.parse().ok()?, folder.to_owned()))
+        });
+        Ok(Self { last, taken_over: taken_over.collect() })
     }
-    Ok(next)
+
+    /// Whether a folder may have a number of another program: it hasn't had it before.
+    pub(crate) fn may_take_over(&self, number: u32, folder: &str) -> bool {
+        number > 0 && !self.taken_over.iter().any(|(n, of)| *n == number && of == folder)
+    }
+
+    /// One more; or `known`, which another program has given. Durable when it returns.
+    pub(crate) fn give(
+        mut self,
+        disk: &dyn Disk,
+        mailbox: &Path,
+        by: &Path,
+        known: Option<(u32, &str)>,
+    ) -> Result<u32, DiskError> {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let now = u32::try_from(now.as_secs()).unwrap_or(u32::MAX);
+        let number = match known {
+            Some((number, folder)) => {
+                self.taken_over.push((number, folder.to_owned()));
+                number
+            }
+            None => now.max(self.last.saturating_add(1)),
+        };
+        self.last = self.last.max(number);
+        self.write(disk, mailbox, by)?;
+        Ok(number)
+    }
+
+    /// What a folder has taken over may be taken over again.
+    pub(crate) fn give_back(
+        mut self,
+        disk: &dyn Disk,
+        mailbox: &Path,
+        by: &Path,
+        folder: &str,
+    ) -> Result<(), DiskError> {
+        let before = self.taken_over.len();
+        self.taken_over.retain(|(_, of)| of != folder);
+        match self.taken_over.len() == before {
+            true => Ok(()),
+            false => self.write(disk, mailbox, by),
+        }
+    }
+
+    fn write(&self, disk: &dyn Disk, mailbox: &Path, by: &Path) -> Result<(), DiskError> {
+        let mut text = format!("{}\n", self.last);
+        for (number, folder) in &self.taken_over {
+            text += &format!("{number} {folder}\n");
+        }
+        small_file::replace(disk, by, &mailbox.join(FILE), text.as_bytes())
+    }
 }

@@ -146,6 +146,7 @@ impl Mailbox {
         let _turn = self.folder().turn(self.disk())?;
         let _lock = keywords::lock(self.disk(), self.folder())?;
         small_file::replace(self.disk(), &self.tmp_path(), &file, &text)?;
+        self.numbers_were_given_back()?;
         Ok(Exported { letters: numbers.letters.len(), without_keywords: left })
     }
 }

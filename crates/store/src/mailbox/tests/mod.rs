@@ -13,6 +13,9 @@ use postroad_testkit::{FaultyDisk, Plan};
 use super::*;
 use crate::FolderName;
 
+mod model;
+mod power_cut;
+
 /// A mailbox on the host's disk.
 struct Place {
     _dir: tempfile::TempDir,
@@ -364,14 +367,21 @@ fn numbers_of_another_program_are_taken_over() {
     for name in ["cur/1.h:2,S", "cur/2.h,S=4:2,", "new/3.h"] {
         place.put(name);
     }
-    let letter = |uid, name: &str| SeedLetter { uid, name: name.into() };
-    let letters = vec![letter(70, "2.h"), letter(9, "1.h"), letter(8, "gone.h"), letter(9, "x")];
-    let seed = Seed { uid_validity: 7, uid_next: 100, modseq: 0, letters };
-    let mailbox = Place::process().open_with(&place.inbox, || Ok(Some(seed))).unwrap();
+    let list = "3 V7 N100\n8 :gone.h\n9 Pold-name :1.h\n70 :2.h:2,S\n";
+    fs::write(place.path("dovecot-uidlist"), list).unwrap();
+    let mut mailbox = place.open();
     assert_eq!(shown(&mailbox), "9=1.h:\\Seen 70=2.h: 100=3.h:");
     assert_eq!((mailbox.uid_validity(), mailbox.uid_next()), (7, 101));
+    mailbox.expunge(&[9]).unwrap();
+    // What we gave since then is in no other file: never twice.
     fs::remove_file(place.path(file::REGISTER)).unwrap();
-    assert!(place.open().uid_validity() > 7);
+    let again = place.open();
+    assert!(again.uid_validity() > 7);
+    assert_eq!(shown(&again), "1=2.h: 2=3.h:");
+    // Unless they were given back.
+    again.numbers_were_given_back().unwrap();
+    fs::remove_file(place.path(file::REGISTER)).unwrap();
+    assert_eq!(shown(&place.open()), "70=2.h: 100=3.h:");
 }
 
 #[test]
