@@ -17,7 +17,7 @@ use crate::process::{Ending, Process, free_port, listens};
 use crate::tls::Certificates;
 
 /// [`crate::peers::PASSWORD`], with parameters that cost nothing.
-const PASSWORD_HASH: &str = "{ARGON2ID}$argon2id$v=19$m=1024,t=1,p=1$Kz4tGPMvW+HL6GaXhXY+Xg$L6m2RbpWM9EQkeuXa1NCM+543J/f+PMm9T0T5rzd+KE";
+pub const PASSWORD_HASH: &str = "{ARGON2ID}$argon2id$v=19$m=1024,t=1,p=1$Kz4tGPMvW+HL6GaXhXY+Xg$L6m2RbpWM9EQkeuXa1NCM+543J/f+PMm9T0T5rzd+KE";
 
 /// The folder that cargo builds into.
 ///

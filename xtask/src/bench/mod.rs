@@ -11,6 +11,7 @@
 //! | one letter on an idle host | `latency.rs` |
 //! | what an idle connection costs | `idle.rs` |
 //! | the delivery agent alone: called once a letter, LMTP, idle connections | `deliver/mod.rs` |
+//! | the access agent: mailboxes of a hundred thousand letters | `access/mod.rs` |
 //! | what a letter writes, queue, log and trace apart | `octets/mod.rs` |
 //! | what a million queued letters cost and hold up | `backlog/mod.rs` |
 //! | what the machine could do at best | `floor.rs`, and the server `direct` in `peers.rs` |
@@ -26,6 +27,7 @@ use load::Case;
 use peers::{Name, Server, Tools};
 use row::Rows;
 
+mod access;
 mod backlog;
 mod bar;
 mod deliver;
@@ -63,7 +65,7 @@ pub(crate) struct Options {
     /// Runs of each case on each server.
     #[arg(long, default_value_t = 5)]
     runs: u32,
-    /// Letters in the backlog [default: 1000000; 50000 with --quick].
+    /// Letters in the backlog [default: 1000000; 50000 with --quick], or in the mailbox of `access` [100000; 2000].
     #[arg(long)]
     messages: Option<u64>,
     /// Just these servers.
@@ -97,6 +99,9 @@ pub(crate) enum Scenario {
     /// A million letters queued, to many dead destinations and to one: memory, restart, the operator's questions,
     /// and new letters beside them. Ours alone.
     Backlog,
+    /// The access agent: opening, reading, searching and changing a mailbox of a hundred thousand letters. Beside
+    /// Dovecot, on copies of the same Maildir.
+    Access,
 }
 
 impl Scenario {
@@ -104,6 +109,7 @@ impl Scenario {
     fn programs(self) -> &'static [&'static str] {
         match self {
             Self::Deliver => &["postroad-mda"],
+            Self::Access => &["postroad-maa"],
             _ => &["postroad", "postroad-mta", "postroad-mda"],
         }
     }
@@ -116,7 +122,7 @@ impl Scenario {
             }
             Self::Latency => &[Name::Postroad, Name::Postfix, Name::Exim, Name::Opensmtpd],
             Self::Local => &[Name::Postroad, Name::Postfix],
-            Self::Deliver | Self::Idle | Self::Octets | Self::Backlog => &[], // they start their own
+            Self::Deliver | Self::Idle | Self::Octets | Self::Backlog | Self::Access => &[], // they start their own
         }
     }
 }
@@ -167,6 +173,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         Scenario::Deliver => deliver::run(&bench, &mut rows)?,
         Scenario::Idle => idle::run(options, folder.path(), &mut rows)?,
         Scenario::Octets => octets::run(&bench, &mut rows)?,
+        Scenario::Access => access::run(&bench, &mut rows)?,
         Scenario::Backlog => backlog::run(options, &bench.tools, folder.path(), &mut rows)?,
     };
     drop(bench);

@@ -84,7 +84,14 @@ pub(crate) fn start(
         (Name::Exim, Scenario::Relay | Scenario::Latency) => relaying_exim(tools, folder),
         (Name::Opensmtpd, Scenario::Relay | Scenario::Latency) => relaying_opensmtpd(tools, folder),
         (Name::Direct, Scenario::Relay | Scenario::Latency) => direct(tools, folder),
-        (_, Scenario::Deliver | Scenario::Idle | Scenario::Backlog | Scenario::Octets) => {
+        (
+            _,
+            Scenario::Deliver
+            | Scenario::Idle
+            | Scenario::Backlog
+            | Scenario::Octets
+            | Scenario::Access,
+        ) => {
             bail!("that scenario starts its own servers")
         }
     }
