@@ -23,6 +23,8 @@ pub mod casemap;
 mod charset;
 mod date;
 mod envelope;
+#[doc(hidden)]
+pub mod fuzz;
 mod html;
 mod ids;
 mod lexical;

@@ -119,16 +119,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::text::texts;
-
-    /// All decoded, all folded: slow, and right.
-    fn is_in_some_text(needle: &str, letter: &[u8], part: &Part, scope: Scope) -> bool {
-        let folded = casemap::fold(needle.replace("\r\n", "\n").as_bytes());
-        texts(letter, part, scope).any(|text| {
-            let text = casemap::fold(text.as_bytes());
-            folded.is_empty() || text.windows(folded.len()).any(|window| window == folded)
-        })
-    }
+    use crate::fuzz::is_in_some_text;
 
     #[track_caller]
     fn is_in(letter: &str, needle: &str, scope: Scope) -> bool {

@@ -41,7 +41,8 @@ struct Parser<'a> {
     letter: &'a [u8],
     at: Place,
     open: Vec<Open>,
-    /// The boundaries of open multiparts, and how deep these are. Of two equal ones the outer counts.
+    /// The boundaries of open multiparts, and how deep these are. Of two equal ones the inner counts, as there are
+    /// mailers that write one boundary on all levels.
     delimiters: HashMap<Vec<u8>, usize>,
     parts: usize,
     parameters: usize,
@@ -65,7 +66,13 @@ struct Open {
     /// It doesn't end before this: a part that ends within its header has the line end that is there.
     least: Place,
     within: Vec<Part>,
-    boundary: Option<Vec<u8>>,
+    boundary: Option<Boundary>,
+}
+
+struct Boundary {
+    text: Vec<u8>,
+    /// An outer multipart with the same one.
+    hides: Option<usize>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -141,9 +148,15 @@ impl<'a> Parser<'a> {
 
     /// Its delimiters are text from now on.
     fn forget(&mut self, level: usize) {
-        if let Some(boundary) = self.open.get_mut(level).and_then(|open| open.boundary.take()) {
-            self.delimiters.remove(&boundary);
-        }
+        let Some(Boundary { text, hides }) =
+            self.open.get_mut(level).and_then(|open| open.boundary.take())
+        else {
+            return;
+        };
+        match hides {
+            Some(level) => self.delimiters.insert(text, level),
+            None => self.delimiters.remove(&text),
+        };
     }
 
     /// Opens the part that begins here, and the messages that begin with it.
@@ -159,10 +172,10 @@ impl<'a> Parser<'a> {
             let mut part = described(octets, default, &mut self.parameters);
             part.header = header;
             let (shape, boundary) = self.shape(&part);
-            let boundary = boundary.filter(|boundary| !self.delimiters.contains_key(boundary));
-            if let Some(boundary) = &boundary {
-                self.delimiters.insert(boundary.clone(), self.open.len());
-            }
+            let boundary = boundary.map(|text| {
+                let hides = self.delimiters.insert(text.clone(), self.open.len());
+                Boundary { text, hides }
+            });
             let (body, least) = (self.at, self.at);
             self.open.push(Open { part, shape, body, least, within: Vec::new(), boundary });
             if shape != Shape::Message {

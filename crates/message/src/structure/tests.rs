@@ -1,6 +1,7 @@
 use std::fmt::Write as _;
 
 use super::*;
+use crate::fuzz::sound;
 use crate::limits;
 
 /// BODYSTRUCTURE, near enough: what IMAP shows of a part.
@@ -48,35 +49,6 @@ fn check(letter: &str, expected: &str) {
     assert_eq!(shown(&on_wire), expected, "with CRLF: {letter}");
     sound(&part, letter.as_bytes());
     sound(&on_wire, wire.as_bytes());
-}
-
-/// What always holds: parts lie in each other, in order, and sizes are those of their ranges.
-fn sound(part: &Part, letter: &[u8]) {
-    assert!(part.header.start <= part.header.end && part.header.end <= part.body.start);
-    assert!(part.body.start <= part.body.end && part.body.end <= letter.len(), "{part:?}");
-    let before = |at: usize| at.checked_sub(1).and_then(|at| letter.get(at));
-    let bare = memchr::memchr_iter(b'\n', &letter[part.body.clone()])
-        .filter(|at| before(part.body.start + at) != Some(&b'\r'));
-    assert_eq!(part.octets, (part.body.len() + bare.count()) as u64, "{part:?}");
-    let lines = memchr::memchr_iter(b'\n', &letter[part.body.clone()]).count() as u64;
-    match &part.content {
-        Body::Other => {}
-        Body::Text(text) => assert_eq!(text.lines, lines),
-        Body::Multipart(parts) => {
-            assert!(!parts.is_empty());
-            let mut at = part.body.start;
-            for within in parts {
-                assert!(within.header.start >= at && within.body.end <= part.body.end);
-                sound(within, letter);
-                at = within.body.end;
-            }
-        }
-        Body::Message { message, lines: counted, .. } => {
-            assert_eq!(*counted, lines);
-            assert!(message.header.start == part.body.start && message.body.end == part.body.end);
-            sound(message, letter);
-        }
-    }
 }
 
 const PLAIN: &str = r#""text" "plain" ("charset" "us-ascii") NIL NIL "7BIT""#;
@@ -136,6 +108,34 @@ fn two_parts() {
 /// RFC 9051 §6.4.5.1 has this tree.
 const SECTIONS: &str = include_str!("../../../../tests/corpus/made/sections.eml");
 
+/// A body of so many lines and octets on the wire.
+fn body(lines: usize, octets: usize) -> String {
+    let rest = "x".repeat(octets - 3 * lines);
+    "a\n".repeat(lines - 1) + &rest + "b\n"
+}
+
+#[test] // Tests RFC 9051 §7.5.2 and §8: what the letters there have.
+fn examples() {
+    check(
+        &format!("Content-Type: TEXT/PLAIN; CHARSET=US-ASCII\n\n{}", body(92, 3028)),
+        r#"("TEXT" "PLAIN" ("CHARSET" "US-ASCII") NIL NIL "7BIT" 3028 92)"#,
+    );
+    check(
+        &format!(
+            "Content-Type: MULTIPART/MIXED; BOUNDARY=b\n\n\
+             --b\nContent-Type: TEXT/PLAIN; CHARSET=US-ASCII\n\n{}\n\
+             --b\nContent-Type: TEXT/PLAIN; CHARSET=US-ASCII; NAME=cc.diff\n\
+             Content-ID: <960723163407.20117h@cac.washington.edu>\n\
+             Content-Description: Compiler diff\nContent-Transfer-Encoding: BASE64\n\n{}\n--b--\n",
+            body(23, 1152),
+            body(73, 4554),
+        ),
+        "((\"TEXT\" \"PLAIN\" (\"CHARSET\" \"US-ASCII\") NIL NIL \"7BIT\" 1152 23)\
+         (\"TEXT\" \"PLAIN\" (\"CHARSET\" \"US-ASCII\" \"NAME\" \"cc.diff\") \
+         \"<960723163407.20117h@cac.washington.edu>\" \"Compiler diff\" \"BASE64\" 4554 73) \"MIXED\")",
+    );
+}
+
 #[test] // Tests RFC 9051 §6.4.5.1, RFC 2046 §5.1.5.
 fn nests() {
     check(
@@ -191,10 +191,10 @@ fn a16_delimiters() {
             "--b\nContent-Type: multipart/mixed; boundary=b--\n\n--b--\n\n1\n--b----\n--b--\n",
             format!("((({PLAIN} 0 0) \"mixed\") \"mixed\")"),
         ),
-        // The same one twice: the outer.
+        // The same one twice.
         (
-            "--b\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\n1\n--b--\n",
-            format!("((({PLAIN} 0 0) \"mixed\")({PLAIN} 1 0) \"mixed\")"),
+            "--b\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\n1\n--b--\n--b\n\n2\n--b--\n",
+            format!("((({PLAIN} 1 0) \"mixed\")({PLAIN} 1 0) \"mixed\")"),
         ),
     ] {
         check(&format!("{multipart}{body}"), &expected);

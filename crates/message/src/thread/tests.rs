@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::fuzz::sound_threads as sound;
 
 /// A letter as a test writes it: `id < references : subject @ sent`; `Re:` before the subject makes an answer.
 fn threads(
@@ -33,28 +34,6 @@ fn threads(
     let found = algorithm(&letters);
     sound(&found, letters.len());
     String::from_utf8(found.list(|at| at as u32 + 1)).expect("ASCII")
-}
-
-/// Each letter once; depths that fit the numbers of children; dummies only at the top, of two and more.
-fn sound(threads: &Threads, letters: usize) {
-    let mut seen = vec![0; letters];
-    let mut waiting = vec![0_usize];
-    for node in threads.nodes() {
-        while waiting.len() > 1 && waiting.last() == Some(&0) {
-            waiting.pop();
-        }
-        assert_eq!(node.depth, waiting.len() - 1);
-        if node.depth > 0 {
-            *waiting.last_mut().unwrap() -= 1;
-        }
-        match node.letter {
-            Some(letter) => seen[letter] += 1,
-            None => assert!(node.depth == 0 && node.children > 1, "{node:?}"),
-        }
-        waiting.push(node.children);
-    }
-    assert!(waiting.iter().all(|left| *left == 0), "{waiting:?}");
-    assert!(seen.iter().all(|times| *times == 1), "{seen:?}");
 }
 
 #[track_caller]
