@@ -106,11 +106,13 @@ fn sections(letter: &Part, octets: &[u8], numbers: &mut Vec<u32>) {
     }
     let count = match &part.content {
         Content::Multipart(parts) => parts.len(),
+        // RFC 9051 §6.4.5.1: a letter that isn't a multipart is its own first part.
+        _ if numbers.is_empty() => 1,
         Content::Message { message, .. } => match &message.content {
             Content::Multipart(parts) => parts.len(),
             _ => 1,
         },
-        Content::Other | Content::Text(_) => usize::from(numbers.is_empty()),
+        Content::Other | Content::Text(_) => 0,
     };
     for number in (1..).take(count.min(20)) {
         numbers.push(number);
