@@ -193,8 +193,9 @@ impl<'a> Item<'a> {
             self.phrase.push(b' ');
         }
         self.gap = Gap::None;
-        self.phrase.extend(says.iter().filter(|octet| !matches!(octet, b'\r' | b'\n' | 0)));
-        self.last.extend(as_local_part.iter().filter(|octet| **octet != 0));
+        let is_kept = |octet: &&u8| !matches!(octet, b'\r' | b'\n' | 0);
+        self.phrase.extend(says.iter().filter(is_kept));
+        self.last.extend(as_local_part.iter().filter(is_kept));
     }
 
     /// `@` and a domain: the last word was a local part, and those before it are a name.

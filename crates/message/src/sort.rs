@@ -104,7 +104,7 @@ impl SortTexts<Vec<u8>> {
 /// RFC 5256 §3: the addr-mailbox of the first address.
 fn mailbox(addresses: &[Address]) -> Vec<u8> {
     let first = addresses.first().and_then(|address| address.mailbox.as_deref());
-    casemap::fold(&String::from_utf8_lossy(first.unwrap_or_default()).into_owned().into_bytes())
+    casemap::fold(String::from_utf8_lossy(first.unwrap_or_default()).as_bytes())
 }
 
 /// RFC 5957 §3: the name of the first address, or else the address.

@@ -16,7 +16,8 @@ pub struct Threadable<'a> {
     pub id: Option<MessageId>,
     /// What it answers, the oldest first.
     pub references: &'a [MessageId],
-    /// A number for its base subject: the same for subjects that are equal; `None` for an empty one.
+    /// A number for its base subject: the same for subjects that [`casemap`](crate::casemap) makes equal; `None` for an
+    /// empty one.
     pub subject: Option<u32>,
     /// What its subject says of where it comes from.
     pub origin: Origin,

@@ -139,7 +139,7 @@ enum Before {
 
 impl Decoded {
     fn text(&mut self, text: &[u8]) {
-        // RFC 2047 §6.2: white space between two encoded words is not shown. Behind the last one it is, in `finish`.
+        // RFC 2047 §6.2: white space between two encoded words is not shown; none ends a value.
         if text.is_empty() || (self.before == Before::Word && text.trim_ascii().is_empty()) {
             return;
         }

@@ -102,6 +102,8 @@ fn what_mailers_do() {
             "=?utf-8?q?a?=\r\n =?utf-8?q?b?= <a@b.example>",
             &["=?utf-8?q?a?= =?utf-8?q?b?= <a@b.example>"],
         ),
+        ("=?utf-8?q?a\r\n b?= <a@b.example>", &["=?utf-8?q?a b?= <a@b.example>"]),
+        ("=?utf-8?q?a\r\n b?=\"\"@b.example", &["<=?utf-8?q?a b?=\"\"@b.example>"]),
         ("a=b@c.example", &["<a=b@c.example>"]),
         ("", &[]),
         (",,", &[]),
