@@ -60,10 +60,10 @@ impl Mailboxes {
         contents.lease.uid_next = 1;
         contents.lease.modseq = 1;
         let inbox = folder.inbox().unwrap_or_else(|| folder.clone());
-        let given = Given::read(disk, inbox.root())?;
+        let mut given = Given::read(disk, inbox.root())?;
         let name = name_in_mailbox(folder);
         let seed = seed.filter(|seed| given.may_take_over(seed.uid_validity, &name));
-        let known = seed.as_ref().map(|seed| (seed.uid_validity, name.as_str()));
+        let known = seed.as_ref().map(|seed| seed.uid_validity);
         contents.uid_validity = given.give(disk, inbox.root(), &by(), known)?;
         if let Some(seed) = seed {
             plant(&mut contents, seed).ok_or_else(|| damaged(path))?;
@@ -79,6 +79,10 @@ impl Mailboxes {
         contents.expunged.forget_until(modseq);
         lease::reserve(&mut contents.lease, 0, &self.boot)?;
         let (file, _) = file::write_anew(disk, &by(), path, &contents)?;
+        if let Some(known) = known {
+            // Behind the register: else a crash in between would leave the folder without its numbers.
+            given.taken_over(disk, inbox.root(), &by(), (known, &name))?;
+        }
         Ok((file, contents, Tail::Whole))
     }
 }

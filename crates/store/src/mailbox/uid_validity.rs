@@ -44,26 +44,34 @@ impl Given {
         number > 0 && !self.taken_over.iter().any(|(n, of)| *n == number && of == folder)
     }
 
-    /// One more; or `known`, which another program has given. Durable when it returns.
+    /// One more; or `known`, which another program has given, and that none after it goes below. Durable when it returns.
     pub(crate) fn give(
-        mut self,
+        &mut self,
         disk: &dyn Disk,
         mailbox: &Path,
         by: &Path,
-        known: Option<(u32, &str)>,
+        known: Option<u32>,
     ) -> Result<u32, DiskError> {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let now = u32::try_from(now.as_secs()).unwrap_or(u32::MAX);
-        let number = match known {
-            Some((number, folder)) => {
-                self.taken_over.push((number, folder.to_owned()));
-                number
-            }
-            None => now.max(self.last.saturating_add(1)),
-        };
-        self.last = self.last.max(number);
-        self.write(disk, mailbox, by)?;
+        let number = known.unwrap_or_else(|| now.max(self.last.saturating_add(1)));
+        if number > self.last {
+            self.last = number;
+            self.write(disk, mailbox, by)?;
+        }
         Ok(number)
+    }
+
+    /// A folder has taken over a number: its register is written.
+    pub(crate) fn taken_over(
+        &mut self,
+        disk: &dyn Disk,
+        mailbox: &Path,
+        by: &Path,
+        (number, folder): (u32, &str),
+    ) -> Result<(), DiskError> {
+        self.taken_over.push((number, folder.to_owned()));
+        self.write(disk, mailbox, by)
     }
 
     /// What a folder has taken over may be taken over again.
