@@ -207,9 +207,11 @@ impl<'a> Cursor<'a> {
         if self.eat(octet) { Ok(()) } else { Err(SyntaxError::Expected(what)) }
     }
 
-    /// One space: RFC 9051 §4, "exactly one space".
+    /// One space: RFC 9051 §4, "exactly one space". A server's further ones are forgiven.
     pub(crate) fn space(&mut self) -> Scanned<()> {
-        self.expect(b' ', "a space")
+        self.expect(b' ', "a space")?;
+        while self.eight_bit == EightBit::Any && self.eat(b' ') {}
+        Ok(())
     }
 
     /// Nothing is left. Spaces at the end of a line are forgiven: Outlook for Mac sends some.
@@ -449,7 +451,8 @@ impl<'a> Cursor<'a> {
             }
             loop {
                 items.push(item(cursor)?);
-                if cursor.eat(b')') {
+                // A space before the end is forgiven: examples of RFC 9394 have some.
+                if cursor.eat(b')') || cursor.eat_word(b" )") {
                     return Ok(items);
                 }
                 cursor.space()?;

@@ -29,10 +29,11 @@ pub(crate) fn number(out: &mut Vec<u8>, mut number: u64) {
     out.extend_from_slice(digits.get(digits.len() - used..).unwrap_or_default());
 }
 
+/// Longer text goes into a literal: nobody promises to read long lines.
+pub(crate) const QUOTED_OCTETS_MAX: usize = 1_000;
+
 /// Whether this can stand between quotes.
 pub(crate) fn is_quotable(text: &[u8], quoting: Quoting) -> bool {
-    // Long text goes into a literal: nobody promises to read long lines.
-    const QUOTED_OCTETS_MAX: usize = 1_000;
     text.len() <= QUOTED_OCTETS_MAX
         && memchr3(0, b'\r', b'\n', text).is_none()
         && (text.is_ascii() || (quoting == Quoting::Utf8 && std::str::from_utf8(text).is_ok()))

@@ -51,7 +51,7 @@ impl GetMetadata {
         }
         let entries = match cursor.peek() {
             Some(b'(') => cursor.list(scan_entry)?,
-            _ => vec![scan_entry(cursor)?],
+            _ => scan_bare_entries(cursor)?,
         };
         Ok(Self { max_size: options.0, depth: options.1, mailbox, entries })
     }
@@ -72,6 +72,15 @@ impl GetMetadata {
         out.spaced(|out| out.mailbox(&self.mailbox));
         out.spaced(|out| out.list(&self.entries, |out, entry| out.astring(entry)));
     }
+}
+
+/// Without their brackets, as an example of §4.2 has them.
+fn scan_bare_entries(cursor: &mut Cursor<'_>) -> Scanned<Vec<Vec<u8>>> {
+    let mut entries = vec![scan_entry(cursor)?];
+    while cursor.eat(b' ') && !cursor.is_at_end() {
+        entries.push(scan_entry(cursor)?);
+    }
+    Ok(entries)
 }
 
 fn scan_options(cursor: &mut Cursor<'_>) -> Scanned<(Option<u64>, MetadataDepth)> {

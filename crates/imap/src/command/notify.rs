@@ -139,8 +139,10 @@ impl EventGroup {
             cursor.space()?;
             let events = match cursor.peek() {
                 Some(b'(') => Events::These(cursor.list(Event::scan)?),
-                _ if cursor.eat_word(b"NONE") => Events::None,
-                _ => return Err(SyntaxError::Expected("events")),
+                _ if cursor.eat_word(b"NONE)") => {
+                    return Ok(Self { mailboxes, events: Events::None });
+                }
+                _ => Events::These(scan_bare_events(cursor)?),
             };
             cursor.expect(b')', "the group's end")?;
             Ok(Self { mailboxes, events })
@@ -156,6 +158,15 @@ impl EventGroup {
         });
         out.raw(")");
     }
+}
+
+/// Without their brackets, as the examples of RFC 5465 have them.
+fn scan_bare_events(cursor: &mut Cursor<'_>) -> Scanned<Vec<Event>> {
+    let mut events = vec![Event::scan(cursor)?];
+    while cursor.eat(b' ') {
+        events.push(Event::scan(cursor)?);
+    }
+    Ok(events)
 }
 
 impl MailboxFilter {

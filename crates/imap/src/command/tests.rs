@@ -317,6 +317,11 @@ fn metadata_acl_and_notify() {
         "a NOTIFY SET (MAILBOXES (a b) NONE) (PERSONAL (MailboxName FlagChange SubscriptionChange)) (INBOXES (Foo))",
     ]);
     check("a GETMETADATA INBOX /private/comment", "a GETMETADATA INBOX (/private/comment)");
+    check("a GETMETADATA INBOX /a /b", "a GETMETADATA INBOX (/a /b)");
+    check(
+        "a NOTIFY SET (selected MessageNew FlagChange)",
+        "a NOTIFY SET (SELECTED (MessageNew FlagChange))",
+    );
     check(
         "a GETMETADATA \"INBOX\" (DEPTH 1) (/private/filters/values)",
         "a GETMETADATA (DEPTH 1) INBOX (/private/filters/values)",

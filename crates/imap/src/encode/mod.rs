@@ -33,8 +33,20 @@ fn clean(text: &[u8]) -> Cow<'_, [u8]> {
 }
 
 fn string(out: &mut Vec<u8>, text: &[u8]) {
+    // Nearly all are short and plain: one look at each octet, and one copy.
+    if text.len() <= write::QUOTED_OCTETS_MAX && text.iter().all(|&octet| is_plain(octet)) {
+        out.reserve(text.len() + 3);
+        out.push(b'"');
+        out.extend_from_slice(text);
+        out.push(b'"');
+        return;
+    }
     // What is cached has to be right whatever a client has enabled, so 8-bit text is always a literal.
     write::string(out, &clean(text), Quoting::Ascii);
+}
+
+fn is_plain(octet: u8) -> bool {
+    matches!(octet, b' '..=b'~') && !matches!(octet, b'"' | b'\\')
 }
 
 fn nstring(out: &mut Vec<u8>, text: Option<&[u8]>) {

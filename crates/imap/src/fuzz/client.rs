@@ -1,7 +1,7 @@
 //! A client's receiver against whatever a server says. The first octet says where the rest is cut in two.
 //!
-//! It never panics, gives the same responses however its input is cut, and a response that is written is read as one
-//! that is written the same.
+//! It never panics, gives the same responses however its input is cut, and a response that is written can be
+//! read, and is written the same again.
 
 use crate::client::{Receiver, Step};
 use crate::response::{Content, Data, FetchItem, Response};
@@ -35,7 +35,7 @@ fn play(reads: &[&[u8]]) -> Vec<Step> {
             },
             step => {
                 if let Step::Response(response) = &step {
-                    write_twice(response);
+                    write_again(response);
                 }
                 steps.push(step);
             }
@@ -43,20 +43,30 @@ fn play(reads: &[&[u8]]) -> Vec<Step> {
     }
 }
 
-fn write_twice(response: &Response) {
+/// What can't be said again is said in another way, which then stays.
+fn write_again(response: &Response) {
     if has_streamed(response) {
         return;
     }
     for names in [NameEncoding::Utf7, NameEncoding::Utf8] {
-        let mut once = Vec::new();
-        response.write(&mut once, names);
-        let line = once.strip_suffix(b"\r\n").unwrap_or_default();
-        let again = Response::parse(line, names);
-        let mut twice = Vec::new();
-        if let Ok(again) = &again {
-            again.write(&mut twice, names);
-        }
-        assert_eq!(once.escape_ascii().to_string(), twice.escape_ascii().to_string(), "{again:?}");
+        let once = written(response, names);
+        let twice = written(&read(&once, names), names);
+        let thrice = written(&read(&twice, names), names);
+        assert_eq!(twice.escape_ascii().to_string(), thrice.escape_ascii().to_string());
+    }
+}
+
+fn written(response: &Response, names: NameEncoding) -> Vec<u8> {
+    let mut out = Vec::new();
+    response.write(&mut out, names);
+    out
+}
+
+fn read(line: &[u8], names: NameEncoding) -> Response {
+    let text = line.strip_suffix(b"\r\n").unwrap_or_default();
+    match Response::parse(text, names) {
+        Ok(response) => response,
+        Err(error) => panic!("{error}: {}", line.escape_ascii()),
     }
 }
 

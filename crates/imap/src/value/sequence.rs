@@ -52,7 +52,7 @@ impl Number {
     }
 }
 
-/// What a command is about.
+/// Which messages a command is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SequenceSet {
     /// `$` (RFC 5182)
@@ -89,29 +89,18 @@ impl Set {
         Self(vec![(begin, end)])
     }
 
-    /// Numbers in rising order, those that follow one another as ranges; none where there are none. A zero is left out.
-    pub fn from_sorted(numbers: impl IntoIterator<Item = u32>) -> Option<Self> {
+    /// Numbers in their order, those that follow one another as ranges; none where there are none. COPYUID and a sorted
+    /// ESEARCH mean their order (RFC 4315 §3, RFC 5267 §3.2). A zero is left out.
+    pub fn from_numbers(numbers: impl IntoIterator<Item = u32>) -> Option<Self> {
         let mut ranges: Vec<(NonZeroU32, NonZeroU32)> = Vec::new();
         for number in numbers.into_iter().filter_map(NonZeroU32::new) {
             match ranges.last_mut() {
-                Some((_, end)) if number.get() <= end.get().saturating_add(1) => {
-                    *end = number.max(*end);
-                }
+                Some((_, end)) if end.checked_add(1) == Some(number) => *end = number,
                 _ => ranges.push((number, number)),
             }
         }
         let ends = |(begin, end)| (Number::Is(begin), Number::Is(end));
         (!ranges.is_empty()).then(|| Self(ranges.into_iter().map(ends).collect()))
-    }
-
-    /// Ranges in rising order; none where there are none. A zero is no number.
-    pub fn from_ranges(ranges: impl IntoIterator<Item = (u32, u32)>) -> Option<Self> {
-        let ends = |(begin, end)| {
-            let number = |number| NonZeroU32::new(number).map(Number::Is);
-            Some((number(begin)?, number(end)?))
-        };
-        let ranges: Vec<_> = ranges.into_iter().filter_map(ends).collect();
-        (!ranges.is_empty()).then_some(Self(ranges))
     }
 
     /// Its members as they came.
@@ -219,9 +208,9 @@ mod tests {
     #[test]
     fn numbers_become_ranges() {
         let mut out = Vec::new();
-        Set::from_sorted([0, 1, 2, 3, 3, 5, 9, 10]).expect("some").write(&mut out);
-        assert_eq!(out, b"1:3,5,9:10");
-        assert_eq!(Set::from_sorted([]), None);
+        Set::from_numbers([0, 1, 2, 3, 5, 9, 10, 4, 3, u32::MAX, 1]).expect("some").write(&mut out);
+        assert_eq!(out, b"1:3,5,9:10,4,3,4294967295,1");
+        assert_eq!(Set::from_numbers([0]), None);
     }
 
     #[test]
