@@ -122,7 +122,7 @@ impl Upload {
         drop(inside);
         open.tell();
         // RFC 4315 §3.
-        Ok(match Set::from_sorted(uids) {
+        Ok(match Set::from_numbers(uids) {
             Some(uids) => Done::with(Code::AppendUid { uid_validity, uids }, "Stored"),
             None => Done::new("There was nothing to store"),
         })

@@ -75,7 +75,7 @@ impl Selected {
         self.gone_told = mailbox.highest_modseq();
         if enabled.qresync() {
             // RFC 7162 §3.2.10.
-            if let Some(uids) = Set::from_sorted(gone.iter().map(|(_, uid)| *uid)) {
+            if let Some(uids) = Set::from_numbers(gone.iter().map(|(_, uid)| *uid)) {
                 Data::Vanished { when: Vanishing::Now, uids }.write(out, names);
             }
             return;

@@ -58,7 +58,7 @@ pub(super) fn copy(
 
 /// RFC 4315 §3: which letter is which; in the same order on both sides.
 fn copied(uid_validity: u32, pairs: &[(u32, u32)]) -> Option<Code> {
-    let from = Set::from_sorted(pairs.iter().map(|(from, _)| *from))?;
-    let to = Set::from_sorted(pairs.iter().map(|(_, to)| *to))?;
+    let from = Set::from_numbers(pairs.iter().map(|(from, _)| *from))?;
+    let to = Set::from_numbers(pairs.iter().map(|(_, to)| *to))?;
     Some(Code::CopyUid { uid_validity, from, to })
 }

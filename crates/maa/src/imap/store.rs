@@ -67,7 +67,7 @@ pub(super) fn store(
     }
     drop(inside);
     open.tell();
-    let modified = Set::from_sorted(match numbers {
+    let modified = Set::from_numbers(match numbers {
         Numbers::Uid => changed.modified,
         Numbers::Sequence => {
             let place = |uid: u32| selected.place_of(uid).map(number);
