@@ -1,12 +1,14 @@
 //! `postroad-maa`: the access agent. Arguments, settings, log; the rest is `crates/maa`.
 #![forbid(unsafe_code)]
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
-use postroad_config::LogFormat;
+use postroad_config::{Config, LogFormat};
+use postroad_maa::tools::{self, ToolError};
 use postroad_net::listen::Handed;
 
 /// Gives users their mail by POP3 and IMAP.
@@ -25,12 +27,35 @@ enum Command {
     /// Serves one user; started by postroad-maa itself.
     #[command(hide = true)]
     Worker,
+    /// Looks through mailboxes, makes anew all but UIDs from their files, and says what it did.
+    Fsck {
+        /// Users, or paths of Maildirs.
+        #[arg(required = true)]
+        who: Vec<String>,
+    },
+    /// Writes mailboxes' numbers for another program, so that clients fetch nothing again.
+    Export {
+        /// For which one.
+        program: Program,
+        /// Users, or paths of Maildirs.
+        #[arg(required = true)]
+        who: Vec<String>,
+    },
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Program {
+    Dovecot,
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let ran = match arguments.command {
+    let ran = match &arguments.command {
         Some(Command::Worker) => postroad_maa::worker().map_err(Into::into),
+        Some(Command::Fsck { who }) => tool(&arguments, who, tools::fsck),
+        Some(Command::Export { program: Program::Dovecot, who }) => {
+            tool(&arguments, who, tools::export_to_dovecot)
+        }
         None => run(&arguments),
     };
     match ran {
@@ -40,6 +65,14 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// What a tool does, with its words on standard output.
+type Tool = fn(&Config, &[String], &mut dyn Write) -> Result<(), ToolError>;
+
+fn tool(arguments: &Arguments, who: &[String], tool: Tool) -> anyhow::Result<()> {
+    let loaded = postroad_config::load(&arguments.config)?;
+    Ok(tool(&loaded.config, who, &mut std::io::stdout().lock())?)
 }
 
 fn run(arguments: &Arguments) -> anyhow::Result<()> {

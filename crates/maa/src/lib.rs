@@ -6,6 +6,7 @@
 //! | a user's own process | `worker` |
 //! | what the two say to each other | `handover` |
 //! | POP3 and IMAP of a user who is logged in | `pop3`, `imap` |
+//! | what operators call by hand | [`tools`] |
 //! | each log line | `events` |
 //! | every limit and timeout | [`limits`] |
 //!
@@ -36,6 +37,7 @@ mod handover;
 mod imap;
 pub mod limits;
 mod pop3;
+pub mod tools;
 mod worker;
 
 pub use worker::{WorkerError, run as worker};

@@ -16,6 +16,7 @@
 //! | annotations, what folders are for | [`Metadata`], `special_use` |
 //! | what was read out of letters once | [`Cache`] |
 //! | how many letters each folder has, as long as none changes | [`StatusCache`] |
+//! | all but UIDs made anew from the files | [`fsck()`] |
 //! | numbers and lists of Dovecot and Courier | [`neighbours`] |
 //! | what a mailbox may hold: `maildirsize` | [`Quota`], [`Limits`] |
 //! | CRLF on the wire, LF in the file | `line_ends` |
@@ -43,6 +44,7 @@ mod file_name;
 mod flags;
 mod folder;
 mod folders;
+mod fsck;
 pub mod fuzz;
 mod key;
 mod keywords;
@@ -73,6 +75,7 @@ pub use error::StoreError;
 pub use flags::Flags;
 pub use folder::{FolderName, FolderNameError};
 pub use folders::{Children, Existence, FolderError, Folders, Listed, MailboxName, SEPARATOR};
+pub use fsck::{Checked, CheckedFolder, FsckError, Mended, fsck};
 pub use key::DeliveryKey;
 pub use keywords::KeywordsLeftOut;
 pub use ledger::Step;

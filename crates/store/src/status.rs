@@ -19,9 +19,10 @@ use postroad_disk::{Disk, DiskError};
 
 use crate::file_name::FileNames;
 use crate::limits::{STATUS_FOLDERS_MAX, STATUS_OCTETS_MAX};
+use crate::mailbox::REGISTER_FILE;
 use crate::{FolderName, Maildir};
 
-const FILE: &str = "postroad-status";
+pub(crate) const FILE: &str = "postroad-status";
 const MAGIC: [u8; 8] = *b"PRstate1";
 const HEAD_OCTETS: usize = 16;
 const NUMBERS_OCTETS: usize = 3 * 8 + 5 * 4 + 2 * 8;
@@ -62,7 +63,7 @@ impl Times {
     /// # Errors
     /// What the disk said; what isn't there is no error.
     pub fn of(disk: &dyn Disk, folder: &Maildir) -> Result<Self, DiskError> {
-        let register = folder.root().join("postroad-register");
+        let register = folder.root().join(REGISTER_FILE);
         let mut times = [0; 3];
         for (time, path) in times.iter_mut().zip([folder.new_dir(), folder.cur_dir(), register]) {
             *time = match disk.stamp(&path) {

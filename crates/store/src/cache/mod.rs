@@ -39,7 +39,7 @@ pub(crate) use fuzz::cache as fuzz_cache;
 use block::{Block, Entry, HEAD_OCTETS};
 use window::Window;
 
-const FILE: &str = "postroad-cache";
+pub(crate) const FILE: &str = "postroad-cache";
 /// Blocks beyond what so many letters need are too many: deliveries come one by one.
 const BLOCKS_TO_SPARE: u64 = 64;
 const LETTERS_OF_A_SMALL_BLOCK: u64 = 256;

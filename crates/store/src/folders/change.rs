@@ -177,7 +177,7 @@ impl Folders<'_> {
     }
 
     /// Removes what a crash has left of folders that were removed. Its failure is nobody's loss.
-    fn sweep(&self) {
+    pub(crate) fn sweep(&self) {
         for entry in self.disk().read_dir(self.inbox.root()).unwrap_or_default() {
             let name = entry.name.as_encoded_bytes();
             if entry.kind == EntryKind::Directory && name.starts_with(REMOVED.as_bytes()) {

@@ -56,6 +56,9 @@ mod uid_validity;
 mod view;
 mod watches;
 
+pub(crate) use file::REGISTER as REGISTER_FILE;
+pub(crate) use uid_validity::Given;
+
 pub use change::{FlagChange, FlagsChanged};
 pub use error::MailboxError;
 pub use letter::{Letter, WireReader};

@@ -39,6 +39,11 @@ impl Given {
         Ok(Self { last, taken_over: taken_over.collect() })
     }
 
+    /// The last one that was given; 0 where none was.
+    pub(crate) fn last(&self) -> u32 {
+        self.last
+    }
+
     /// Whether a folder may have a number of another program: it hasn't had it before.
     pub(crate) fn may_take_over(&self, number: u32, folder: &str) -> bool {
         number > 0 && !self.taken_over.iter().any(|(n, of)| *n == number && of == folder)

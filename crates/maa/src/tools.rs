@@ -1,0 +1,214 @@
+//! What operators call by hand: `postroad-maa fsck` and `postroad-maa export dovecot`.
+//!
+//! They do to mailboxes what the agent does, so the agent may go on meanwhile; a program that is given a mailbox back may
+//! not. They run as the mailboxes' owner: what they write is to be the owner's.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use postroad_accounts::{UserName, UserNameError};
+use postroad_config::Config;
+use postroad_disk::{Disk as _, DiskError, OsDisk, Owner};
+use postroad_store::{
+    Checked, CheckedFolder, Courier, Existence, FolderError, Folders, FsckError, MailboxError,
+    MailboxName, Mailboxes, Maildir, Mended,
+};
+
+/// Why a tool hasn't done what it was called for.
+#[derive(Debug, thiserror::Error)]
+pub enum ToolError {
+    /// Neither a user's name nor a path.
+    #[error("{name}")]
+    Name {
+        /// What it was.
+        name: String,
+        /// Why it is none.
+        source: UserNameError,
+    },
+    /// The mailbox is somebody else's.
+    #[error("{} is another user's; run this as that one", path.display())]
+    NotOurs {
+        /// The mailbox.
+        path: PathBuf,
+    },
+    /// There is no mailbox, or it can't be looked at.
+    #[error("there is no mailbox to look at")]
+    NoMailbox(#[source] DiskError),
+    /// While looking through it.
+    #[error("cannot look through {}", path.display())]
+    Fsck {
+        /// The mailbox.
+        path: PathBuf,
+        /// Why.
+        source: FsckError,
+    },
+    /// Its folders.
+    #[error("cannot list the folders of {}", path.display())]
+    Folders {
+        /// The mailbox.
+        path: PathBuf,
+        /// Why.
+        source: FolderError,
+    },
+    /// One of them.
+    #[error("cannot write the numbers of {}", folder.to_utf8())]
+    Export {
+        /// Which one.
+        folder: MailboxName,
+        /// Why.
+        source: MailboxError,
+    },
+    /// Nobody reads what is said.
+    #[error("cannot say what was done")]
+    Say(#[from] io::Error),
+}
+
+/// The mailboxes of users, or at paths.
+struct Mailbox {
+    courier: Courier,
+    all: Arc<Mailboxes>,
+    inbox: Maildir,
+}
+
+impl Mailbox {
+    /// What `who` means: a path, if there is a slash in it; else a user.
+    fn of(config: &Config, who: &str) -> Result<Self, ToolError> {
+        let path = match who.contains('/') {
+            true => PathBuf::from(who),
+            false => {
+                let name = UserName::parse(who)
+                    .map_err(|source| ToolError::Name { name: who.to_owned(), source })?;
+                config.mda.maildir_of(name.as_str())
+            }
+        };
+        let path = OsDisk.resolve(&path).map_err(ToolError::NoMailbox)?;
+        if OsDisk.stat(&path).map_err(ToolError::NoMailbox)?.owner != Owner::Ours {
+            return Err(ToolError::NotOurs { path });
+        }
+        let disk = Arc::new(OsDisk);
+        Ok(Self {
+            courier: Courier::new(disk.clone(), &config.hostname),
+            all: Arc::new(Mailboxes::new(disk, &config.hostname)),
+            inbox: Maildir::at(path),
+        })
+    }
+}
+
+/// Looks through mailboxes, makes anew all but UIDs, and says what was done.
+///
+/// # Errors
+/// The first mailbox with which that can't be done.
+pub fn fsck(config: &Config, who: &[String], say: &mut dyn Write) -> Result<(), ToolError> {
+    for who in who {
+        let Mailbox { courier, all, inbox } = Mailbox::of(config, who)?;
+        let path = inbox.root().to_owned();
+        let Checked { folders, usage } = postroad_store::fsck(&courier, &all, &inbox)
+            .map_err(|source| ToolError::Fsck { path, source })?;
+        for CheckedFolder { name, letters, mended } in folders {
+            let mut done: Vec<String> = mended.into_iter().map(words).collect();
+            if done.is_empty() {
+                done.push("sound".to_owned());
+            }
+            writeln!(say, "{who} {}: {letters} letters; {}", shown(&name), done.join("; "))?;
+        }
+        if let Some(usage) = usage {
+            writeln!(say, "{who}: holds {} octets in {} letters", usage.octets, usage.letters)?;
+        }
+    }
+    Ok(())
+}
+
+fn words(mended: Mended) -> String {
+    match mended {
+        Mended::Completed => "missing directories made".to_owned(),
+        Mended::Numbered => "had no UIDs, has some now".to_owned(),
+        Mended::NumberedAnew => {
+            "its register was damaged: letters have new UIDs, and clients fetch them again"
+                .to_owned()
+        }
+        Mended::Sizes(letters) => format!("{letters} names told a wrong size, and tell none now"),
+        Mended::CacheRemoved => "the cache was removed, and comes again".to_owned(),
+    }
+}
+
+/// Writes Dovecot's files from our numbers, so that it goes on with them.
+///
+/// # Errors
+/// The first mailbox with which that can't be done.
+pub fn export_to_dovecot(
+    config: &Config,
+    who: &[String],
+    say: &mut dyn Write,
+) -> Result<(), ToolError> {
+    for who in who {
+        let Mailbox { courier, all, inbox } = Mailbox::of(config, who)?;
+        let folders = Folders::of(&courier, &inbox);
+        let not_listed = |source| ToolError::Folders { path: inbox.root().to_owned(), source };
+        for listed in folders.list().map_err(not_listed)? {
+            if listed.existence == Existence::NonExistent {
+                continue;
+            }
+            let folder = folders.find(&listed.name).map_err(not_listed)?;
+            let exported = all.open(&folder).and_then(|mut open| open.export_to_dovecot());
+            let exported = exported.map_err(|source| {
+                let folder = listed.name.clone();
+                ToolError::Export { folder, source }
+            })?;
+            write!(say, "{who} {}: {} letters", shown(&listed.name), exported.letters)?;
+            match exported.without_keywords {
+                0 => writeln!(say)?,
+                some => writeln!(say, "; {some} lose keywords: a folder has letters for 26")?,
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A name, so that it does nothing to a terminal: what control characters there are stay on disk.
+fn shown(name: &MailboxName) -> String {
+    name.to_utf8().chars().map(|c| if c.is_control() { '?' } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(
+        tool: fn(&Config, &[String], &mut dyn Write) -> Result<(), ToolError>,
+        who: &str,
+    ) -> Result<String, ToolError> {
+        let mut said = Vec::new();
+        tool(&Config::default(), &[who.to_owned()], &mut said)?;
+        Ok(String::from_utf8(said).unwrap())
+    }
+
+    #[test]
+    fn a_mailbox_is_looked_through_and_given_to_dovecot() {
+        let dir = tempfile::tempdir().unwrap();
+        for part in ["cur", "new", "tmp", ".Entw&APw-rfe/cur", ".Entw&APw-rfe/new"] {
+            std::fs::create_dir_all(dir.path().join(part)).unwrap();
+        }
+        std::fs::write(dir.path().join("cur/1.a:2,S"), "x\n").unwrap();
+        let who = dir.path().canonicalize().unwrap().display().to_string();
+        let said = run(fsck, &who).unwrap();
+        let expected = format!(
+            "{who} INBOX: 1 letters; had no UIDs, has some now\n\
+             {who} Entwürfe: 0 letters; missing directories made; had no UIDs, has some now\n"
+        );
+        assert_eq!(said, expected);
+        assert!(run(fsck, &who).unwrap().contains("INBOX: 1 letters; sound"));
+        let said = run(export_to_dovecot, &who).unwrap();
+        assert_eq!(said, format!("{who} INBOX: 1 letters\n{who} Entwürfe: 0 letters\n"));
+        let list = std::fs::read_to_string(dir.path().join("dovecot-uidlist")).unwrap();
+        assert!(list.starts_with("3 V") && list.ends_with("\n1 :1.a:2,S\n"), "{list}");
+    }
+
+    #[test]
+    fn who_is_nobody_has_no_mailbox() {
+        let error = run(fsck, ".hidden").unwrap_err();
+        assert!(matches!(error, ToolError::Name { .. }), "{error}");
+        let error = run(fsck, "/nowhere/at/all").unwrap_err();
+        assert!(matches!(error, ToolError::NoMailbox(_)), "{error}");
+    }
+}
