@@ -103,6 +103,16 @@ impl Set {
         (!ranges.is_empty()).then(|| Self(ranges.into_iter().map(ends).collect()))
     }
 
+    /// Ranges in rising order; none where there are none. A zero is no number.
+    pub fn from_ranges(ranges: impl IntoIterator<Item = (u32, u32)>) -> Option<Self> {
+        let ends = |(begin, end)| {
+            let number = |number| NonZeroU32::new(number).map(Number::Is);
+            Some((number(begin)?, number(end)?))
+        };
+        let ranges: Vec<_> = ranges.into_iter().filter_map(ends).collect();
+        (!ranges.is_empty()).then_some(Self(ranges))
+    }
+
     /// Its members as they came.
     pub fn ranges(&self) -> &[(Number, Number)] {
         &self.0
