@@ -16,6 +16,7 @@
 use std::ffi::OsStr;
 use std::fmt;
 use std::io;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -65,6 +66,22 @@ pub trait Disk: Send + Sync + fmt::Debug {
     fn link(&self, from: &Path, to: &Path) -> Result<(), DiskError>;
     /// Renames; fails with `AlreadyExists` where the new name is taken (RENAME_NOREPLACE).
     fn rename_noreplace(&self, from: &Path, to: &Path) -> Result<(), DiskError>;
+    /// [`Disk::rename_noreplace`] of many files, from a directory to another (or the same): the way there is gone once.
+    /// What came of each is told in its order, until `done` has seen enough.
+    fn rename_many(
+        &self,
+        from: &Path,
+        to: &Path,
+        names: &[(&OsStr, &OsStr)],
+        done: &mut dyn FnMut(Result<(), DiskError>) -> ControlFlow<()>,
+    ) -> Result<(), DiskError> {
+        for (old, new) in names {
+            if done(self.rename_noreplace(&from.join(old), &to.join(new))).is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
     /// Renames, replacing what was there.
     fn rename(&self, from: &Path, to: &Path) -> Result<(), DiskError>;
     /// Removes a file's name.

@@ -3,6 +3,7 @@
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, IoSlice, Read as _, Write as _};
+use std::ops::ControlFlow;
 use std::os::fd::BorrowedFd;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::FileExt as _;
@@ -168,6 +169,26 @@ impl<D: OnWay> Disk for D {
 
     fn rename_noreplace(&self, from: &Path, to: &Path) -> Result<(), DiskError> {
         rename_with::<D>(from, to, RenameFlags::NOREPLACE)
+    }
+
+    fn rename_many(
+        &self,
+        from: &Path,
+        to: &Path,
+        names: &[(&OsStr, &OsStr)],
+        done: &mut dyn FnMut(Result<(), DiskError>) -> ControlFlow<()>,
+    ) -> Result<(), DiskError> {
+        let operation = "rename a file to";
+        let (old_folder, new_folder) = (open_dir::<D>("open", from)?, open_dir::<D>("open", to)?);
+        for (old, new) in names {
+            let noreplace = RenameFlags::NOREPLACE;
+            let renamed =
+                rustix::fs::renameat_with(&old_folder, *old, &new_folder, *new, noreplace);
+            if done(named(operation, &to.join(new), renamed)).is_break() {
+                break;
+            }
+        }
+        Ok(())
     }
 
     fn rename(&self, from: &Path, to: &Path) -> Result<(), DiskError> {
@@ -565,6 +586,36 @@ mod tests {
             io::ErrorKind::AlreadyExists
         );
         assert_eq!(std::fs::read(path("b")).unwrap(), b"b");
+    }
+
+    #[test]
+    fn many_are_renamed_until_somebody_has_seen_enough() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = OsDisk.resolve(dir.path()).unwrap();
+        let disks: [&dyn Disk; 2] = [&OsDisk, &NoLinks];
+        for disk in disks {
+            let (from, to) = (root.join("from"), root.join("to"));
+            for folder in [&from, &to] {
+                std::fs::create_dir(folder).unwrap();
+            }
+            for name in ["a", "c", "d", "e"] {
+                std::fs::write(from.join(name), name).unwrap();
+            }
+            std::fs::write(to.join("c"), "there").unwrap();
+            let names = ["a", "b", "c", "d", "e"].map(|name| (OsStr::new(name), OsStr::new(name)));
+            let mut kinds = Vec::new();
+            disk.rename_many(&from, &to, &names, &mut |renamed| {
+                kinds.push(renamed.err().map(|error| error.kind()));
+                if kinds.len() == 4 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            })
+            .unwrap();
+            let (gone, taken) = (io::ErrorKind::NotFound, io::ErrorKind::AlreadyExists);
+            assert_eq!(kinds, [None, Some(gone), Some(taken), None]);
+            assert_eq!(std::fs::read(to.join("c")).unwrap(), b"there");
+            assert!(to.join("d").exists() && from.join("e").exists());
+            std::fs::remove_dir_all(&from).unwrap();
+            std::fs::remove_dir_all(&to).unwrap();
+        }
     }
 
     #[test]

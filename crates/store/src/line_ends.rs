@@ -9,7 +9,9 @@ use memchr::{memchr, memchr_iter};
 pub(crate) struct LineEnds {
     /// The last octet was a CR: whether it stays depends on the next one.
     held: Held,
-    /// Line ends so far.
+    /// The last octet that was given on was a CR.
+    after: Held,
+    /// Line ends so far that are one octet in the file: an LF behind a CR that stood alone makes CR LF again.
     lines: u64,
 }
 
@@ -23,13 +25,13 @@ enum Held {
 impl LineEnds {
     /// Appends `octets` to `out`, converted.
     pub(crate) fn push(&mut self, mut octets: &[u8], out: &mut Vec<u8>) {
+        let start = out.len();
         if self.held == Held::CarriageReturn && !octets.is_empty() {
             self.held = Held::Nothing;
             if !octets.starts_with(b"\n") {
                 out.push(b'\r');
             }
         }
-        let start = out.len();
         while let Some((before, rest)) =
             memchr(b'\r', octets).and_then(|at| octets.split_at_checked(at))
         {
@@ -42,7 +44,21 @@ impl LineEnds {
             }
         }
         out.extend_from_slice(octets);
-        self.lines += memchr_iter(b'\n', out.get(start..).unwrap_or_default()).count() as u64;
+        let given = out.get(start..).unwrap_or_default();
+        self.lines +=
+            memchr_iter(b'\n', given).filter(|at| !self.is_behind_cr(given, *at)).count() as u64;
+        match given.last() {
+            Some(b'\r') => self.after = Held::CarriageReturn,
+            Some(_) => self.after = Held::Nothing,
+            None => {}
+        }
+    }
+
+    fn is_behind_cr(&self, given: &[u8], at: usize) -> bool {
+        match at.checked_sub(1) {
+            Some(before) => given.get(before) == Some(&b'\r'),
+            None => self.after == Held::CarriageReturn,
+        }
     }
 
     /// Appends what was held back at the end.
@@ -52,7 +68,7 @@ impl LineEnds {
         }
     }
 
-    /// Line ends so far: each is one octet longer on the wire.
+    /// Line ends that are one octet longer on the wire, so far.
     pub(crate) fn lines(&self) -> u64 {
         self.lines
     }
@@ -106,7 +122,7 @@ mod tests {
             (&b"a\r\nb\r\n"[..], &b"a\nb\n"[..], 2),
             (b"a\nb", b"a\nb", 1),
             (b"a\rb\r", b"a\rb\r", 0),
-            (b"\r\r\n\n\r", b"\r\n\n\r", 2),
+            (b"\r\r\n\n\r", b"\r\n\n\r", 1),
             (b"", b"", 0),
         ] {
             assert_eq!(convert(&[wire]), (file.to_vec(), lines), "{wire:?}");
@@ -139,6 +155,14 @@ mod tests {
             let text = text.as_bytes();
             let (head, tail) = text.split_at(cut.min(text.len()));
             prop_assert_eq!(wire(&[head, b"", tail]), wire(&[text]));
+        }
+
+        #[test]
+        fn lines_are_what_the_wire_has_more(text in "[ab\r\n]{0,40}", cut in 0..41usize) {
+            let text = text.as_bytes();
+            let (head, tail) = text.split_at(cut.min(text.len()));
+            let (file, lines) = convert(&[head, tail]);
+            prop_assert_eq!(wire(&[&file]).len() as u64, file.len() as u64 + lines);
         }
 
         #[test]

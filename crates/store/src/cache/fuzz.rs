@@ -1,12 +1,9 @@
 //! A cache's file that somebody else has written.
 
-use std::path::PathBuf;
-
-use postroad_disk::{DiskError, DiskFile, EntryKind, Owner, Stat};
-
 use super::block::{self, BLOCK_MAGIC, HEAD_OCTETS, RECORD_OCTETS};
 use super::facts::{Columns, Facts};
 use super::window::Window;
+use crate::fuzz::Octets;
 
 /// Whatever stands in a file, reading it ends, and what is found lies in it, in order, and gives facts or nothing.
 /// Facts that are written anew are the same.
@@ -44,53 +41,4 @@ fn with_right_checksum(octets: &[u8]) -> Vec<u8> {
     let mut head = [BLOCK_MAGIC, number(letters), number(facts.len()), [0; 4]];
     head[3] = block::crc_of(head.as_flattened(), index).to_le_bytes();
     [head.as_flattened(), octets].concat()
-}
-
-#[derive(Debug)]
-struct Octets(Vec<u8>);
-
-impl DiskFile for Octets {
-    fn write_all_at(&mut self, buffers: &[&[u8]], offset: u64) -> Result<(), DiskError> {
-        self.truncate(offset)?;
-        self.0.extend(buffers.concat());
-        Ok(())
-    }
-
-    fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<usize, DiskError> {
-        let from = usize::try_from(offset).unwrap_or(usize::MAX);
-        let octets = self.0.get(from..).unwrap_or_default();
-        let count = octets.len().min(buffer.len());
-        buffer.iter_mut().zip(octets).for_each(|(to, from)| *to = *from);
-        Ok(count)
-    }
-
-    fn len(&self) -> Result<u64, DiskError> {
-        Ok(self.0.len() as u64)
-    }
-
-    fn stat(&self) -> Result<Stat, DiskError> {
-        let octets = self.0.len() as u64;
-        Ok(Stat {
-            kind: EntryKind::File,
-            octets,
-            owner: Owner::Ours,
-            mode: 0o600,
-            links: 1,
-            number: 1,
-        })
-    }
-
-    fn truncate(&mut self, len: u64) -> Result<(), DiskError> {
-        let too_long = |_| DiskError {
-            operation: "truncate",
-            path: PathBuf::new(),
-            source: std::io::ErrorKind::FileTooLarge.into(),
-        };
-        self.0.resize(usize::try_from(len).map_err(too_long)?, 0);
-        Ok(())
-    }
-
-    fn sync(&mut self) -> Result<(), DiskError> {
-        Ok(())
-    }
 }

@@ -1,14 +1,19 @@
 //! Changing what is there: flags, from new/ to cur/, removing. Each change is a file's new name, at once, so that other
 //! programs see it; and it is made to the name that is found, whatever was known.
 
+use std::ffi::OsStr;
 use std::io;
+use std::ops::ControlFlow;
+use std::os::unix::ffi::OsStrExt as _;
+
+use postroad_disk::DiskError;
 
 use super::frame::Frame;
 use super::lease::Locked;
 use super::letters::Record;
-use super::name::{Flagged, Name, Place, State, with_flags};
+use super::name::{Flagged, Name, Place, State, push_name, with_flags};
 use super::names::LetterFlags;
-use super::scan::{found_of, ranges_of, runs_of};
+use super::scan::{Found, found_of, ranges_of, runs_of};
 use super::{Mailbox, MailboxError};
 use crate::limits::{FILES_AT_ONCE, LOOKS_MAX};
 
@@ -45,11 +50,14 @@ pub struct FlagsChanged {
     pub gone: Vec<u32>,
 }
 
-/// What came of one file.
-enum Tried {
-    Done,
-    /// It wasn't where it was last seen.
-    LookAgain,
+/// A file that is to have another name, in cur/.
+struct NewName {
+    uid: u32,
+    old: Found,
+    name: Vec<u8>,
+    now: Flagged,
+    /// What is to be stored of it, where that is something else than before.
+    stored: Option<Vec<u8>>,
 }
 
 impl Mailbox {
@@ -66,7 +74,7 @@ impl Mailbox {
         let mut result = FlagsChanged::default();
         let gone = self.change_files(uids, |mailbox, some, again, frames| {
             let modseq = mailbox.contents.lease.modseq + 1;
-            let mut flagged = Vec::new();
+            let mut changes = Vec::with_capacity(some.len());
             for &uid in some {
                 let Some(&record) = mailbox.contents.letters.get(uid) else {
                     result.gone.push(uid);
@@ -79,20 +87,29 @@ impl Mailbox {
                 }
                 let flags = record.state.letter_flags(record.keywords);
                 let wanted = change.of(flags);
-                if wanted == flags {
-                    continue;
-                }
-                match mailbox.flag_file(&record, wanted, modseq, &mut flagged, frames) {
-                    Ok(Tried::Done) => result.changed.push(uid),
-                    Ok(Tried::LookAgain) => again.push(uid),
-                    Err(error) => {
-                        mailbox.push_runs(&flagged, Some(modseq), frames);
-                        return Err(error);
-                    }
+                if wanted != flags {
+                    changes.push(mailbox.with_other_flags(&record, wanted));
                 }
             }
+            let (mut flagged, mut renamed) = (Vec::new(), Vec::new());
+            let tried = mailbox.rename(&changes, again, |change| {
+                let NewName { uid, now, stored, .. } = change;
+                result.changed.push(*uid);
+                match stored {
+                    None => flagged.push((*uid, *now)),
+                    Some(stored) => renamed.push(Frame::Renamed {
+                        modseq: Some(modseq),
+                        uid: *uid,
+                        flagged: *now,
+                        stored: stored.clone(),
+                    }),
+                }
+            });
+            // A file that was looked for again may come behind others.
+            flagged.sort_unstable_by_key(|(uid, _)| *uid);
             mailbox.push_runs(&flagged, Some(modseq), frames);
-            Ok(())
+            frames.extend(renamed);
+            tried
         })?;
         result.gone.extend(gone);
         for uids in [&mut result.changed, &mut result.modified, &mut result.gone] {
@@ -101,50 +118,60 @@ impl Mailbox {
         Ok(result)
     }
 
-    /// Gives one file its new name.
-    fn flag_file(
-        &self,
-        record: &Record,
-        flags: LetterFlags,
-        modseq: u64,
-        flagged: &mut Vec<(u32, Flagged)>,
-        frames: &mut Vec<Frame>,
-    ) -> Result<Tried, MailboxError> {
+    /// The name of a letter's file with other flags.
+    fn with_other_flags(&self, record: &Record, flags: LetterFlags) -> NewName {
         let letters = &self.contents.letters;
-        let old = found_of(letters, record);
-        let stored = letters.stored(record);
-        let name = with_flags(stored, record.flagged(), flags.system, flags.keywords);
-        let keeps_name = old.place == Place::Cur && old.name == name;
-        if !keeps_name && self.rename(&self.file_path(old.place, &old.name), &name)? == Renamed::No
-        {
-            return Ok(Tried::LookAgain);
-        }
+        let name =
+            with_flags(letters.stored(record), record.flagged(), flags.system, flags.keywords);
         let parsed = Name::parse(&name, Place::Cur);
         let now = Flagged { state: parsed.flagged.state, keywords: flags.keywords };
         let whole = now.state.has(State::WHOLE) || record.state.has(State::WHOLE);
-        if whole {
-            let (uid, stored) = (record.uid, parsed.stored.to_vec());
-            frames.push(Frame::Renamed { modseq: Some(modseq), uid, flagged: now, stored });
-        } else {
-            flagged.push((record.uid, now));
-        }
-        Ok(Tried::Done)
+        let stored = whole.then(|| parsed.stored.to_vec());
+        NewName { uid: record.uid, old: found_of(letters, record), name, now, stored }
     }
 
-    /// Moves a file to a name in cur/ that must be free.
-    fn rename(&self, from: &std::path::Path, name: &[u8]) -> Result<Renamed, MailboxError> {
-        match self.disk().rename_noreplace(from, &self.file_path(Place::Cur, name)) {
-            Ok(()) => Ok(Renamed::Yes),
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    io::ErrorKind::NotFound | io::ErrorKind::AlreadyExists
-                ) =>
-            {
-                Ok(Renamed::No)
+    /// Gives files their new names, in cur/, where they are free. Tells which have them, and which have to be looked
+    /// for: they aren't there, or another file has the name.
+    fn rename(
+        &self,
+        changes: &[NewName],
+        again: &mut Vec<u32>,
+        mut done: impl FnMut(&NewName),
+    ) -> Result<(), MailboxError> {
+        let is_named =
+            |change: &&NewName| change.old.place == Place::Cur && change.old.name == change.name;
+        // Keywords that no letter stands for.
+        changes.iter().filter(is_named).for_each(&mut done);
+        for place in [Place::New, Place::Cur] {
+            let some =
+                || changes.iter().filter(|change| change.old.place == place && !is_named(change));
+            let names: Vec<(&OsStr, &OsStr)> = some()
+                .map(|change| {
+                    (OsStr::from_bytes(&change.old.name), OsStr::from_bytes(&change.name))
+                })
+                .collect();
+            if names.is_empty() {
+                continue;
             }
-            Err(error) => Err(error.into()),
+            let (from, to) = (self.directory(place), self.directory(Place::Cur));
+            let (mut left, mut failed) = (some(), None);
+            self.disk().rename_many(&from, &to, &names, &mut |renamed| {
+                let Some(change) = left.next() else { return ControlFlow::Break(()) };
+                match renamed {
+                    Ok(()) => done(change),
+                    Err(error) if is_elsewhere(&error) => again.push(change.uid),
+                    Err(error) => {
+                        failed = Some(error);
+                        return ControlFlow::Break(());
+                    }
+                }
+                ControlFlow::Continue(())
+            })?;
+            if let Some(error) = failed {
+                return Err(error.into());
+            }
         }
+        Ok(())
     }
 
     fn push_runs(&self, flagged: &[(u32, Flagged)], modseq: Option<u64>, frames: &mut Vec<Frame>) {
@@ -167,34 +194,29 @@ impl Mailbox {
         }
         let mut taken = Vec::with_capacity(new.len());
         self.change_files(&new, |mailbox, some, again, frames| {
-            let (mut moved, mut failed) = (Vec::new(), None);
+            let letters = &mailbox.contents.letters;
+            let mut changes = Vec::with_capacity(some.len());
             for &uid in some {
-                let letters = &mailbox.contents.letters;
                 let record = letters.get(uid).filter(|record| record.state.has(State::IN_NEW));
                 let Some(&record) = record else { continue };
-                let old = found_of(letters, &record);
                 let state = record.state.without(State::IN_NEW);
                 let state = match state.has(State::WHOLE) {
                     true => state,
                     false => state.and(State::INFO),
                 };
-                let flagged = Flagged { state, keywords: record.keywords };
+                let now = Flagged { state, keywords: record.keywords };
                 let mut name = Vec::new();
-                super::name::push_name(letters.stored(&record), flagged, &mut name);
-                match mailbox.rename(&mailbox.file_path(old.place, &old.name), &name) {
-                    Ok(Renamed::Yes) => {
-                        moved.push((uid, flagged));
-                        taken.push(uid);
-                    }
-                    Ok(Renamed::No) => again.push(uid),
-                    Err(error) => {
-                        failed = Some(error);
-                        break;
-                    }
-                }
+                push_name(letters.stored(&record), now, &mut name);
+                let old = found_of(letters, &record);
+                changes.push(NewName { uid, old, name, now, stored: None });
             }
+            let mut moved = Vec::with_capacity(changes.len());
+            let tried = mailbox.rename(&changes, again, |change| {
+                moved.push((change.uid, change.now));
+                taken.push(change.uid);
+            });
             mailbox.push_runs(&moved, None, frames);
-            failed.map_or(Ok(()), Err)
+            tried
         })?;
         taken.sort_unstable();
         Ok(taken)
@@ -285,9 +307,7 @@ impl Mailbox {
     }
 }
 
-#[derive(PartialEq, Eq)]
-enum Renamed {
-    Yes,
-    /// It isn't there, or another file has that name.
-    No,
+/// It isn't there, or another file has its new name.
+fn is_elsewhere(error: &DiskError) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::AlreadyExists)
 }

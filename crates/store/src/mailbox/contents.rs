@@ -64,7 +64,8 @@ impl Contents {
             Frame::Expunged { modseq, ranges } => {
                 self.given(Some(*modseq));
                 let sorted = ranges.windows(2).all(|p| matches!(p, [a, b] if a.1 < b.0));
-                if !sorted || ranges.iter().any(|(from, to)| from > to) {
+                let falls = self.expunged.ranges().last().is_some_and(|l| l.modseq > *modseq);
+                if !sorted || falls || ranges.iter().any(|(from, to)| from > to) {
                     return Err(Contradiction);
                 }
                 self.letters.remove(ranges);

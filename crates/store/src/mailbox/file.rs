@@ -86,15 +86,17 @@ struct Sections {
 impl RegisterFile {
     /// Reads all of it.
     pub(crate) fn open(disk: &dyn Disk, path: &Path) -> Result<(Self, Contents, Tail), Unusable> {
-        // First, so that whoever replaces it meanwhile is found out by the next look.
-        let number = disk.stat(path)?.number;
         let file = disk.open_read(path)?;
+        let number = file.stat()?.number;
         let (mut register, mut contents) = Self::read_snapshot(file, number)?;
         let tail = register.read_on(&mut contents)?;
         Ok((register, contents, tail))
     }
 
-    fn read_snapshot(file: Box<dyn DiskFile>, number: u64) -> Result<(Self, Contents), Unusable> {
+    pub(crate) fn read_snapshot(
+        file: Box<dyn DiskFile>,
+        number: u64,
+    ) -> Result<(Self, Contents), Unusable> {
         let mut header = vec![0; HEADER_OCTETS];
         let octets = file.len()?;
         if file.read_at(&mut header, 0)? < HEADER_OCTETS {
@@ -276,7 +278,7 @@ pub(crate) fn write_anew(
         let mut locked = disk.open_locked(by)?;
         let (snapshot, chain) = write_snapshot(locked.as_mut(), contents)?;
         let file = disk.open_read(by)?;
-        let number = disk.stat(by)?.number;
+        let number = file.stat()?.number;
         disk.rename(by, path)?;
         let register = RegisterFile { file, number, snapshot, end: snapshot, chain };
         Ok((register, locked))
@@ -290,6 +292,26 @@ pub(crate) fn write_anew(
             Err(error)
         }
     }
+}
+
+/// The same octets with checksums that fit: what an attacker who knows them would write. For fuzzing.
+pub(crate) fn resealed(octets: &[u8]) -> Option<Vec<u8>> {
+    let mut octets = octets.to_vec();
+    octets.get_mut(..12)?.copy_from_slice(&[&MAGIC[..], &VERSION.to_le_bytes()].concat());
+    let lengths = octets.get(32..56)?.to_vec();
+    let mut lengths = Octets(&lengths);
+    let sections = Sections {
+        letters: lengths.u64()?,
+        names: lengths.u64()?,
+        rest: lengths.u64()?,
+        checksum: 0,
+    };
+    let end = usize::try_from(sections.snapshot_octets()?).ok()?;
+    let body = checksum(0, octets.get(HEADER_OCTETS..end)?);
+    octets.get_mut(56..60)?.copy_from_slice(&body.to_le_bytes());
+    let header = checksum(0, octets.get(..HEADER_OCTETS - 4)?);
+    octets.get_mut(HEADER_OCTETS - 4..HEADER_OCTETS)?.copy_from_slice(&header.to_le_bytes());
+    Some(octets)
 }
 
 /// The register of a folder.

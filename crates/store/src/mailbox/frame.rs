@@ -15,6 +15,8 @@ use super::letters::Added;
 use super::name::{Flagged, State};
 use super::octets::{Octets, Put as _};
 
+/// Octets of a boot's name that are kept.
+pub(crate) const BOOT_OCTETS_MAX: usize = 64;
 /// Octets of a frame beside its payload.
 const AROUND_OCTETS: usize = 9;
 
@@ -175,7 +177,7 @@ impl Frame {
         }
     }
 
-    fn of(kind: u8, payload: &[u8]) -> Option<Self> {
+    pub(crate) fn of(kind: u8, payload: &[u8]) -> Option<Self> {
         let mut octets = Octets(payload);
         let frame = match kind {
             ASSIGNED => {
@@ -303,7 +305,11 @@ pub(crate) fn lease(octets: &mut Octets<'_>) -> Option<Lease> {
     let boot = octets.text()?.to_owned();
     let lease = Lease { uid_next, uid_until, modseq, modseq_until, floor, boot };
     // What never is written so, so that nobody has to ask again.
-    let right = uid_next > 0 && uid_next <= uid_until && floor <= modseq && modseq <= modseq_until;
+    let right = uid_next > 0
+        && uid_next <= uid_until
+        && floor <= modseq
+        && modseq <= modseq_until
+        && lease.boot.len() <= BOOT_OCTETS_MAX;
     right.then_some(lease)
 }
 

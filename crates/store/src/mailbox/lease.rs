@@ -9,12 +9,9 @@ use std::time::Instant;
 use postroad_disk::{Disk, DiskFile};
 
 use super::file::{self, RegisterFile, Tail, Unusable};
-use super::frame::{Frame, Lease};
+use super::frame::{BOOT_OCTETS_MAX, Frame, Lease};
 use super::{Mailbox, MailboxError, damaged};
 use crate::limits::{LEASE_NUMBERS, REGISTER_LOCK_WAIT, TURN_LOOK_EVERY};
-
-/// Octets of a boot's name that are kept.
-const BOOT_OCTETS_MAX: usize = 64;
 
 /// The register, locked for writing until this is dropped.
 pub(super) struct Locked {

@@ -51,17 +51,14 @@ impl Letters {
     /// What was read from a register; `None` where that can't be.
     pub(crate) fn of(records: Vec<Record>, names: Vec<u8>) -> Option<Self> {
         let sorted = records.windows(2).all(|pair| matches!(pair, [a, b] if a.uid < b.uid));
-        let named = |record: &Record| {
-            let end = u64::from(record.name_at) + u64::from(record.name_octets);
-            end <= names.len() as u64 && record.name_octets > 0
-        };
+        // One name behind the other, as they are written.
+        let end = records.iter().try_fold(0, |end: u32, record| {
+            let is_next = record.name_at == end && record.name_octets > 0;
+            is_next.then_some(end)?.checked_add(u32::from(record.name_octets))
+        });
+        let named = end.is_some_and(|end| end as usize == names.len());
         let starts = records.first().is_none_or(|first| first.uid > 0);
-        (sorted && starts && records.iter().all(named)).then_some(Self {
-            records,
-            names,
-            unused: 0,
-            index: None,
-        })
+        (sorted && starts && named).then_some(Self { records, names, unused: 0, index: None })
     }
 
     pub(crate) fn records(&self) -> &[Record] {

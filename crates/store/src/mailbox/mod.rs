@@ -39,6 +39,7 @@ mod error;
 mod expunged;
 mod file;
 mod frame;
+mod fuzz;
 mod lease;
 mod letter;
 mod letters;
@@ -66,6 +67,8 @@ pub use names::LetterFlags;
 pub use publish::{Copies, NewLetter};
 pub use seed::{Seed, SeedLetter};
 pub use view::Entry;
+
+pub(crate) use fuzz::register as fuzz_register;
 
 use contents::Contents;
 use file::{RegisterFile, Unusable};

@@ -1,12 +1,12 @@
 //! Changes that the system told of, one name at a time.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 
 use postroad_disk::{EntryKind, Stamp};
 
 use super::lease::Locked;
-use super::name::identity;
+use super::name::{Name, identity};
 use super::scan::{Differences, Found, found_of, is_letter};
 use super::watches::{Change, Presence};
 use super::{Mailbox, MailboxError};
@@ -35,7 +35,8 @@ impl Mailbox {
         stamps: (Stamp, Stamp),
     ) -> Result<(), MailboxError> {
         let mut differences = Differences::default();
-        for told in in_groups(changes) {
+        let changes = self.without_ours(changes);
+        for told in in_groups(&changes) {
             if self.take_told(told, &mut differences)? == Sure::No {
                 return self.list_locked(locked);
             }
@@ -51,6 +52,31 @@ impl Mailbox {
         self.looked_at = Some(stamps);
         self.tidy(locked);
         Ok(())
+    }
+
+    /// Changes that may be anything that isn't known. What we have done ourselves comes as a name that is there as we know
+    /// it, and as one that is gone which isn't it.
+    fn without_ours<'a>(&mut self, changes: &'a [Change]) -> Vec<&'a Change> {
+        let mut came = HashSet::new();
+        let mut news = Vec::new();
+        for change in changes.iter().filter(|change| is_letter(&change.name)) {
+            let name = Name::parse(&change.name, change.place);
+            let known = self.contents.letters.find(&change.name);
+            let letters = &self.contents.letters;
+            let record = known.and_then(|at| letters.records().get(at));
+            let is_ours = record.is_some_and(|record| letters.is_named(record, &name));
+            let is_news = match change.now {
+                Presence::There => !is_ours,
+                Presence::Gone => {
+                    is_ours || record.is_none() || came.contains(&(change.place, &change.name))
+                }
+            };
+            if is_news {
+                came.insert((change.place, &change.name));
+                news.push(change);
+            }
+        }
+        news
     }
 
     fn take_told(
@@ -116,10 +142,10 @@ impl Mailbox {
 }
 
 /// By identity, in the order in which they came up.
-fn in_groups(changes: &[Change]) -> Vec<Told> {
+fn in_groups(changes: &[&Change]) -> Vec<Told> {
     let mut groups = Vec::<Told>::new();
     let mut by_identity = HashMap::<&[u8], usize>::new();
-    for change in changes.iter().filter(|change| is_letter(&change.name)) {
+    for change in changes {
         let at = *by_identity.entry(identity(&change.name)).or_insert_with(|| {
             groups.push(Told::default());
             groups.len() - 1

@@ -16,7 +16,7 @@ use postroad_testkit::{FaultyDisk, LyingDisk, Plan, Recording};
 use super::*;
 
 /// Trees that are drawn at each call.
-const TREES: u64 = 24;
+const TREES: u64 = 10;
 
 /// One thing that is done, by a session or by others.
 #[derive(Debug, Clone, Copy)]
@@ -515,7 +515,7 @@ fn builds_that_forget_a_sync_are_found() {
         }),
     ];
     for (what, build) in builds {
-        let found = (0..20).any(|seed| {
+        let found = (0..8).any(|seed| {
             let mut cuts = Cuts::of_seed(seed);
             STORIES.iter().any(|(story, steps)| cut(build, story, steps, &mut cuts).is_err())
         });
