@@ -37,7 +37,8 @@ pub const BEFORE_LOGIN: Limits = Limits {
     literal_octets: 8 * 1024,
     unasked_octets: LITERAL_MINUS_OCTETS_MAX,
     depth: 1,
-    swallowed_octets: 64 * 1024,
+    // Who sends what a login never needs is sent away: there is nothing to stay in step for.
+    swallowed_octets: 0,
     uploads: Uploads::Refused,
 };
 

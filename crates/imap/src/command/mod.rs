@@ -58,7 +58,7 @@ pub use writer::{Literals, Outgoing};
 pub(crate) use append::{PieceEnd, Upload, UploadPiece};
 pub(crate) use metadata::scan_entry;
 pub(crate) use section::{scan_binary, write_part};
-pub(crate) use session::{decode_base64, scan_id_fields};
+pub(crate) use session::scan_id_fields;
 pub(crate) use writer::Writer;
 
 use crate::limits::Limits;

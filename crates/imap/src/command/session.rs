@@ -103,14 +103,9 @@ pub(super) fn scan_authenticate(cursor: &mut Cursor<'_>) -> Scanned<Command> {
     }
     let text = cursor.take_while(|octet| octet != b' ');
     // RFC 4959 §3: "=" is an empty response, which is not the same as none.
-    let initial = if text == b"=" { Some(Vec::new()) } else { decode_base64(text) };
+    let initial = if text == b"=" { Some(Vec::new()) } else { STANDARD.decode(text).ok() };
     let initial = initial.ok_or(SyntaxError::Expected("an initial response in base64"))?;
     Ok(Command::Authenticate { mechanism, initial: Some(Secret(initial)) })
-}
-
-/// Base64 as a client sends it; none where it is no base64.
-pub(crate) fn decode_base64(text: &[u8]) -> Option<Vec<u8>> {
-    STANDARD.decode(text).ok()
 }
 
 pub(super) fn write_authenticate(mechanism: &str, initial: Option<&Secret>, out: &mut Writer) {

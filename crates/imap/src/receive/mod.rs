@@ -36,7 +36,7 @@ mod tests;
 
 use std::collections::VecDeque;
 
-use crate::command::{Command, Head, PieceEnd, Replace, Upload, UploadPiece, decode_base64};
+use crate::command::{Command, Head, PieceEnd, Replace, Upload, UploadPiece};
 use crate::limits::{self, Limits, Uploads};
 pub use crate::line::LiteralKind;
 use crate::line::{Input, Line, LiteralHead, Sync};
@@ -58,8 +58,8 @@ pub enum Step {
     Upload(UploadStep),
     /// IDLE is over.
     Idle(IdleEnd),
-    /// A line of AUTHENTICATE.
-    Sasl(SaslLine),
+    /// A line of AUTHENTICATE as it came: base64, or `*` (RFC 9051 §6.2.2).
+    Sasl(Secret),
     /// Answer as [`Code::of`](crate::response::Code::of) says, with no tag where there was none.
     Bad(Option<Tag>, SyntaxError),
     /// Say BYE with these words, and close.
@@ -103,17 +103,6 @@ pub enum IdleEnd {
     Done,
     /// Another line: BAD.
     Other,
-}
-
-/// A line of AUTHENTICATE (RFC 9051 §6.2.2).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SaslLine {
-    /// A response, decoded.
-    Response(Secret),
-    /// `*`: BAD.
-    Cancelled,
-    /// No base64: BAD.
-    Malformed,
 }
 
 /// Commands out of a stream that comes in any pieces.
@@ -191,6 +180,11 @@ impl Receiver {
     /// compressed.
     pub fn take_rest(&mut self) -> Vec<u8> {
         self.input.take_rest()
+    }
+
+    /// What was read and not used.
+    pub fn rest(&self) -> &[u8] {
+        self.input.rest()
     }
 
     /// Octets that are held.
@@ -516,19 +510,13 @@ impl Receiver {
     fn sasl(&mut self) -> Step {
         let line = match self.input.line(limits::SASL_LINE_OCTETS_MAX) {
             Line::Incomplete => return Step::NeedInput,
-            Line::TooLong => {
-                self.swallow(0, Outcome::Sasl);
-                return self.step();
-            }
-            Line::BareLf { .. } => SaslLine::Malformed,
-            Line::Whole { .. } => match self.input.text() {
-                b"*" => SaslLine::Cancelled,
-                text => decode_base64(text)
-                    .map_or(SaslLine::Malformed, |text| SaslLine::Response(Secret(text))),
-            },
+            Line::TooLong => return self.bye("a line of AUTHENTICATE is too long"),
+            // Which is no base64.
+            Line::BareLf { .. } => [self.input.text(), b"\n"].concat(),
+            Line::Whole { .. } => self.input.text().to_vec(),
         };
         self.reset();
-        Step::Sasl(line)
+        Step::Sasl(Secret(line))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use memchr::memchr;
 
-use super::{IdleEnd, SaslLine, Step, UploadStep};
+use super::{IdleEnd, Step, UploadStep};
 use crate::line::{Input, Quotes, literal_size};
 use crate::scan::SyntaxError;
 use crate::value::Tag;
@@ -13,7 +13,6 @@ pub(super) enum Outcome {
     Bad(Option<Tag>, SyntaxError),
     Refused,
     Idle,
-    Sasl,
 }
 
 impl Outcome {
@@ -22,7 +21,6 @@ impl Outcome {
             Self::Bad(tag, error) => Step::Bad(tag, error),
             Self::Refused => Step::Upload(UploadStep::Refused),
             Self::Idle => Step::Idle(IdleEnd::Other),
-            Self::Sasl => Step::Sasl(SaslLine::Malformed),
         }
     }
 }

@@ -24,11 +24,11 @@ use postroad_protocol::sasl::{
 };
 use postroad_protocol::server::Tls;
 
-use super::gather::{Gathered, Gatherer};
+use crate::SyntaxError;
 use crate::command::Command;
 use crate::limits;
+use crate::receive::{self, Receiver};
 use crate::value::{Secret, Tag};
-use crate::{NameEncoding, SyntaxError};
 
 /// How a connection is to be held.
 #[derive(Debug, Clone)]
@@ -73,7 +73,7 @@ pub enum Failure {
 #[derive(Debug)]
 pub struct Entrance {
     settings: Settings,
-    input: Gatherer,
+    input: Receiver,
     output: Vec<u8>,
     state: State,
     /// The step that comes once the output is out.
@@ -110,7 +110,7 @@ impl Entrance {
     pub fn new(settings: Settings, now: Instant) -> Self {
         Self {
             settings,
-            input: Gatherer::new(limits::BEFORE_LOGIN),
+            input: Receiver::new(limits::BEFORE_LOGIN),
             output: Vec::new(),
             state: State::Fresh,
             held: None,
@@ -164,7 +164,7 @@ impl Entrance {
     /// The handshake that STARTTLS asked for is done. Whatever came before it is forgotten: a third party could have
     /// written it (RFC 9051 §11.1).
     pub fn tls_started(&mut self, now: Instant) {
-        self.input = Gatherer::new(limits::BEFORE_LOGIN);
+        self.input = Receiver::new(limits::BEFORE_LOGIN);
         self.settings.tls = Tls::Active;
         self.state = State::Waiting;
         self.autologout = now + limits::AUTOLOGOUT_BEFORE_LOGIN;
@@ -189,7 +189,7 @@ impl Entrance {
 
     /// What was pushed and not used: commands that the client has sent ahead.
     pub fn unread(&self) -> &[u8] {
-        self.input.unread()
+        self.input.rest()
     }
 
     fn greet(&mut self) -> Next {
@@ -204,37 +204,25 @@ impl Entrance {
             self.say("* BYE too many errors, good-bye\r\n");
             return (State::Over, None);
         }
-        let gathered = self.input.next();
-        if gathered != Gathered::Incomplete {
+        let step = self.input.step();
+        if step != receive::Step::NeedInput {
             self.autologout = now + limits::AUTOLOGOUT_BEFORE_LOGIN;
         }
-        match gathered {
-            Gathered::Incomplete => (State::Waiting, Some(Step::NeedInput)),
-            Gathered::Continue => {
-                self.say("+ go ahead\r\n");
-                (State::Waiting, None)
-            }
-            Gathered::Command(octets) => self.line(&octets),
-            Gathered::TooLong(octets) => {
-                self.bad(&octets, SyntaxError::TooLong("a literal"));
-                (State::Waiting, None)
-            }
-            Gathered::Flood => self.flood(),
-        }
-    }
-
-    fn line(&mut self, octets: &[u8]) -> Next {
-        match Command::parse(octets, &limits::BEFORE_LOGIN, NameEncoding::Utf7) {
-            Ok((tag, command)) => return self.command(tag, command),
-            Err(error) => self.bad(octets, error),
+        match step {
+            receive::Step::NeedInput => return (State::Waiting, Some(Step::NeedInput)),
+            receive::Step::Continue => self.say("+ go ahead\r\n"),
+            receive::Step::Command(tag, command) => return self.command(tag, command),
+            receive::Step::Bad(tag, error) => self.bad(tag.as_ref(), error),
+            receive::Step::Bye(_) => return self.flood(),
+            // None of them comes unasked.
+            receive::Step::Upload(_) | receive::Step::Idle(_) | receive::Step::Sasl(_) => {}
         }
         (State::Waiting, None)
     }
 
     /// Refuses what is no command, by its tag where it has one.
-    fn bad(&mut self, octets: &[u8], error: SyntaxError) {
-        let tag = octets.split(|octet| *octet == b' ').next().and_then(Tag::parse);
-        let tag = tag.as_ref().map_or("*", Tag::as_str);
+    fn bad(&mut self, tag: Option<&Tag>, error: SyntaxError) {
+        let tag = tag.map_or("*", Tag::as_str);
         self.errors += 1;
         self.say(&format!("{tag} BAD {error}\r\n"));
     }
@@ -310,19 +298,20 @@ impl Entrance {
 
     /// Takes the client's line of an AUTHENTICATE exchange.
     fn sasl(&mut self, tag: Tag, exchange: Exchange, now: Instant) -> Next {
-        match self.input.next_line(limits::SASL_LINE_OCTETS_MAX) {
-            Gathered::Command(line) => {
+        match self.input.step() {
+            receive::Step::Sasl(Secret(line)) => {
                 self.autologout = now + limits::AUTOLOGOUT_BEFORE_LOGIN;
                 self.progress(tag, exchange.respond(&line))
             }
-            Gathered::Incomplete => (State::Sasl(tag, exchange), Some(Step::NeedInput)),
-            Gathered::Continue | Gathered::TooLong(_) | Gathered::Flood => self.flood(),
+            receive::Step::NeedInput => (State::Sasl(tag, exchange), Some(Step::NeedInput)),
+            _ => self.flood(),
         }
     }
 
     fn progress(&mut self, tag: Tag, progress: Progress) -> Next {
         let refusal = match progress {
             Progress::Challenge(text, exchange) => {
+                self.input.await_response();
                 self.say(&format!("+ {text}\r\n"));
                 return (State::Sasl(tag, exchange), None);
             }

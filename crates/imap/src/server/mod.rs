@@ -5,6 +5,5 @@
 //! | a connection until somebody is logged in | [`entrance`] |
 
 pub mod entrance;
-mod gather;
 #[cfg(test)]
 mod tests;

@@ -157,7 +157,7 @@ fn i01_a_stranger_makes_us_hold_little() {
     assert_eq!(client.ask("a LOGIN {2147483647+}\r\n"), bye);
     let mut client = Client::inside_tls();
     let said = client.ask("a LOGIN {2147483647}\r\nb NOOP\r\n");
-    assert_eq!(said, "a BAD too long: a literal\r\nb OK nothing done\r\n");
+    assert_eq!(said, "a BAD the literal is too large\r\nb OK nothing done\r\n");
     // 10,000 of 4,096 octets each.
     let mut client = Client::inside_tls();
     let mut sent = 0;
