@@ -11,7 +11,7 @@ use postroad_disk::{Disk, DiskFile};
 use super::file::{self, RegisterFile, Tail, Unusable};
 use super::frame::{BOOT_OCTETS_MAX, Frame, Lease};
 use super::{Mailbox, MailboxError, damaged};
-use crate::limits::{LEASE_NUMBERS, REGISTER_LOCK_WAIT, TURN_LOOK_EVERY};
+use crate::limits::{LEASE_NUMBERS, TURN_LOOK_EVERY};
 
 /// The register, locked for writing until this is dropped.
 pub(super) struct Locked {
@@ -77,7 +77,7 @@ impl Mailbox {
             match self.disk().open_locked(&self.path) {
                 Ok(file) => return Ok(file),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    if since.elapsed() > REGISTER_LOCK_WAIT {
+                    if since.elapsed() >= self.all.lock_wait {
                         let holder = self.disk().lock_holder(&self.path);
                         return Err(MailboxError::Locked { path: self.path.clone(), holder });
                     }

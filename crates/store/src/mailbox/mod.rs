@@ -29,7 +29,7 @@ use std::io;
 use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use postroad_disk::{Disk, DiskError, Stamp};
 
@@ -77,6 +77,7 @@ use names::KeywordNames;
 use watches::{Feed, Watches};
 
 use crate::file_name::FileNames;
+use crate::limits::REGISTER_LOCK_WAIT;
 use crate::{Maildir, StoreError};
 
 /// All mailboxes that a process opens; one for a whole process.
@@ -86,6 +87,7 @@ pub struct Mailboxes {
     names: FileNames,
     boot: Vec<u8>,
     watches: Option<Watches>,
+    lock_wait: Duration,
 }
 
 impl Mailboxes {
@@ -93,7 +95,7 @@ impl Mailboxes {
     pub fn new(disk: Arc<dyn Disk>, host: &str) -> Self {
         let names = FileNames::new(host);
         let boot = lease::boot_of(disk.as_ref());
-        Self { disk, names, boot, watches: None }
+        Self { disk, names, boot, watches: None, lock_wait: REGISTER_LOCK_WAIT }
     }
 
     /// The same, told by the system of changes in folders that are open. Where it can't, folders are looked at.
@@ -101,6 +103,12 @@ impl Mailboxes {
     pub fn watching(mut self) -> Self {
         self.watches = self.disk.watcher().ok().flatten().map(Watches::new);
         self
+    }
+
+    /// The same with another time to wait for the lock of a register.
+    #[must_use]
+    pub fn with_lock_wait(self, lock_wait: Duration) -> Self {
+        Self { lock_wait, ..self }
     }
 
     /// What is readable when there is something for [`Mailboxes::noticed`].

@@ -483,3 +483,23 @@ fn many_changes_are_written_anew() {
     assert_eq!(refreshed(&mut mailbox), all);
     assert_eq!(shown(&place.open()), all);
 }
+
+#[test]
+fn who_holds_the_register_is_named_and_readers_go_on() {
+    let place = Place::new();
+    place.put("cur/1.h:2,");
+    let all = Mailboxes::new(Arc::new(OsDisk), "host").with_lock_wait(Duration::ZERO);
+    let mut mailbox = Arc::new(all).open(&place.inbox).unwrap();
+    let mut other = place.open();
+    let held = other.lock().unwrap();
+    let error = mailbox.set_flags(&[1], FlagChange::Add(LetterFlags::SEEN), None).unwrap_err();
+    let holder = Some(std::process::id());
+    assert!(matches!(&error, MailboxError::Locked { holder: h, .. } if *h == holder), "{error}");
+    assert_eq!(
+        (shown(&mailbox), place.names()),
+        ("1=1.h:".to_owned(), vec!["cur/1.h:2,".to_owned()])
+    );
+    assert_eq!(mailbox.open_letter(1).unwrap().octets(), 23);
+    drop(held);
+    mailbox.set_flags(&[1], FlagChange::Add(LetterFlags::SEEN), None).unwrap();
+}
