@@ -3,7 +3,7 @@
 //! The tests themselves are in `tests/tests/`, one file for each thing that they prove. They use
 //!
 //! - [`suite`]: our agents as processes, by `postroad up` or one by one with a configuration of their own;
-//! - [`peers`]: Debian's Postfix, Dovecot, nsd, swaks, msmtp, mutt, fetchmail, getmail and git, downloaded
+//! - [`peers`]: Debian's Postfix, Dovecot, nsd, swaks, msmtp, mutt, mbsync, fetchmail, git and others, downloaded
 //!   and unpacked under `target/peers`, never installed;
 //! - [`smtp`], [`pop3`] and [`imap`]: line clients that send what no decent client would;
 //! - [`corpus`]: real messages;

@@ -274,7 +274,11 @@ push \"<tag-pattern>~A<enter><tag-prefix><save-message><kill-line>{home}/{saved}
 }
 
 /// Runs a program that insists on a terminal: `command` is script(1), which has one.
-fn on_terminal(command: &mut Command, program: &str) -> Result<()> {
+///
+/// # Errors
+///
+/// When it can't be started or fails; what it has shown is in the error.
+pub fn on_terminal(command: &mut Command, program: &str) -> Result<()> {
     command.env("TERM", "vt100");
     let output = outcome(command.args(["--quiet", "--return", "--command", program, "/dev/null"]))?;
     ensure!(

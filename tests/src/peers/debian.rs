@@ -20,6 +20,8 @@ pub enum Packages {
     Most,
     /// Exim.
     Exim,
+    /// Programs that read mail over IMAP.
+    Readers,
     /// OpenSMTPD.
     OpenSmtpd,
     /// sendmail, with what makes its settings.
@@ -27,12 +29,14 @@ pub enum Packages {
 }
 
 impl Packages {
-    pub(super) const ALL: [Self; 4] = [Self::Most, Self::Exim, Self::OpenSmtpd, Self::Sendmail];
+    pub(super) const ALL: [Self; 5] =
+        [Self::Most, Self::Exim, Self::Readers, Self::OpenSmtpd, Self::Sendmail];
 
     fn names(self) -> &'static [&'static str] {
         match self {
             Self::Most => MOST,
             Self::Exim => &["exim4-base", "exim4-daemon-light", "strace"],
+            Self::Readers => READERS,
             Self::OpenSmtpd => &["opensmtpd", "strace"],
             Self::Sendmail => &["m4", "sendmail-base", "sendmail-bin", "sendmail-cf", "strace"],
         }
@@ -70,6 +74,19 @@ const MOST: &[&str] = &[
     "python3",
     "strace",
     "swaks",
+];
+
+const READERS: &[&str] = &[
+    "aerc",
+    "curl",
+    "fetchmail",
+    "getmail6",
+    "isync",
+    "mutt",
+    "neomutt",
+    "offlineimap3",
+    "python3",
+    "tmux",
 ];
 
 /// The folder that holds the unpacked packages; downloads them where an earlier run didn't.

@@ -7,8 +7,10 @@ use postroad_imap::response::Data;
 use super::ending::{Done, Ended};
 use super::session::Session;
 
-/// What a client has to know of before it logs in; what a login or TLS adds isn't here.
-pub(crate) const BEFORE_LOGIN: &[&str] = &["IMAP4rev2", "IMAP4rev1", "LITERAL-", "ID"];
+/// What a client has to know of before it logs in; what a login or TLS adds isn't here. Python's imaplib asks once, before
+/// its login, and refuses to send ENABLE and IDLE where they weren't there.
+pub(crate) const BEFORE_LOGIN: &[&str] =
+    &["IMAP4rev2", "IMAP4rev1", "LITERAL-", "ID", "ENABLE", "IDLE"];
 
 /// After a login. What isn't built isn't here.
 const ADVERTISED: &[&str] = &[

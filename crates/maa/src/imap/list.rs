@@ -61,7 +61,12 @@ fn item(text: &str, known: &Known, wanted: &ListCommand) -> Option<ListItem> {
     let returns = |option: &ListReturn| wanted.returns.contains(option);
     let (by_subscription, by_use) =
         (selects(ListSelection::Subscribed), selects(ListSelection::SpecialUse));
-    let is_selected = (!by_subscription || known.subscribed) && (!by_use || !known.uses.is_empty());
+    // RFC 5258 §3.1: without that option, what is only subscribed, or above such, isn't listed.
+    let is_there = known.exists || known.has_children;
+    let is_selected = match by_subscription {
+        true => known.subscribed,
+        false => is_there,
+    } && (!by_use || !known.uses.is_empty());
     // RFC 5258 §3.5: for one below it.
     let for_children =
         selects(ListSelection::RecursiveMatch) && by_subscription && known.subscribed_below;

@@ -7,7 +7,7 @@ use postroad_imap::command::{FetchAttribute, Partial, PreviewMode, Section, Sect
 use postroad_imap::encode::{Extent, FetchWriter, Prepared, Rfc822, body_structure};
 use postroad_imap::value::DateTime;
 use postroad_message::wire::Excerpt;
-use postroad_message::{Part, Section as PartSection};
+use postroad_message::{BinaryError, Part, Section as PartSection};
 use postroad_store::{Entry, Facts, Mailbox};
 
 use super::read::ReadLetter;
@@ -34,6 +34,10 @@ pub(super) struct FullLine<'a> {
     line: Line<'a>,
     also: Option<Also>,
 }
+
+/// Nobody here knows how a part's transfer encoding is taken off (RFC 9051 §6.4.5).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct UnknownEncoding;
 
 /// Octets of a hash that tell letters apart.
 const ID_OCTETS: usize = 15;
@@ -63,8 +67,8 @@ impl<'a> Line<'a> {
         facts: &Facts<'_>,
         letter: Option<&ReadLetter>,
         out: &mut Vec<u8>,
-    ) {
-        self.with(None).write(selected, mailbox, entry, place, facts, letter, out);
+    ) -> Result<(), UnknownEncoding> {
+        self.with(None).write(selected, mailbox, entry, place, facts, letter, out)
     }
 }
 
@@ -79,8 +83,9 @@ impl FullLine<'_> {
         facts: &Facts<'_>,
         letter: Option<&ReadLetter>,
         out: &mut Vec<u8>,
-    ) {
+    ) -> Result<(), UnknownEncoding> {
         let Line { attributes, enabled } = self.line;
+        let before = out.len();
         let mut line = FetchWriter::begin(number(place), out);
         for attribute in attributes {
             match attribute {
@@ -94,7 +99,13 @@ impl FullLine<'_> {
                     line.save_date(saved, out);
                 }
                 FetchAttribute::ThreadId => line.thread_id(None, out),
-                attribute => write_fact(&mut line, attribute, facts, letter, out),
+                attribute => {
+                    let written = write_fact(&mut line, attribute, facts, letter, out);
+                    if written.is_err() {
+                        out.truncate(before);
+                        return written;
+                    }
+                }
             }
         }
         if self.also == Some(Also::Flags) {
@@ -107,6 +118,7 @@ impl FullLine<'_> {
             }
         }
         line.end(out);
+        Ok(())
     }
 }
 
@@ -116,7 +128,7 @@ fn write_fact(
     facts: &Facts<'_>,
     letter: Option<&ReadLetter>,
     out: &mut Vec<u8>,
-) {
+) -> Result<(), UnknownEncoding> {
     match attribute {
         FetchAttribute::InternalDate => {
             line.internal_date(DateTime::new(facts.columns.arrived, 0), out);
@@ -134,10 +146,11 @@ fn write_fact(
         }
         attribute => {
             if let Some(letter) = letter {
-                write_content(line, attribute, letter, out);
+                return write_content(line, attribute, letter, out);
             }
         }
     }
+    Ok(())
 }
 
 /// What stands in the letter alone.
@@ -146,7 +159,7 @@ fn write_content(
     attribute: &FetchAttribute,
     letter: &ReadLetter,
     out: &mut Vec<u8>,
-) {
+) -> Result<(), UnknownEncoding> {
     let ReadLetter { octets, part, .. } = letter;
     match attribute {
         FetchAttribute::Body => {
@@ -190,7 +203,9 @@ fn write_content(
                     Excerpt::whole(octets).write(wanted, &mut decoded);
                     true
                 }
-                false => part.binary(octets, &path, wanted, &mut decoded).is_ok(),
+                false => {
+                    decoded_octets(part.binary(octets, &path, wanted, &mut decoded))?.is_some()
+                }
             };
             let origin = partial.map(|partial| partial.begin);
             line.binary(numbers, origin, found.then_some(decoded.len() as u64), out);
@@ -200,9 +215,19 @@ fn write_content(
         }
         FetchAttribute::BinarySize(numbers) => {
             let octets = part.binary(octets, &path(numbers), 0..0, &mut Vec::new());
-            line.binary_size(numbers, octets.unwrap_or_default(), out);
+            line.binary_size(numbers, decoded_octets(octets)?.unwrap_or_default(), out);
         }
         _ => {}
+    }
+    Ok(())
+}
+
+/// None where there is no such part, or it has parts itself.
+fn decoded_octets(octets: Result<u64, BinaryError>) -> Result<Option<u64>, UnknownEncoding> {
+    match octets {
+        Ok(octets) => Ok(Some(octets)),
+        Err(BinaryError::Encoding) => Err(UnknownEncoding),
+        Err(BinaryError::NoPart | BinaryError::HasParts) => Ok(None),
     }
 }
 

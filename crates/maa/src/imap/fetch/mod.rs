@@ -239,7 +239,8 @@ impl FetchWork {
                 (Source::Facts, None) | (Source::Letter, _) => None,
             };
             if let Some(facts) = known {
-                line.write(selected, mailbox, &entry, place, &facts, None, out);
+                let written = line.write(selected, mailbox, &entry, place, &facts, None, out);
+                self.note_encoding(written);
                 continue;
             }
             match Opened::open(mailbox, uid, place) {
@@ -259,6 +260,14 @@ impl FetchWork {
             error => {
                 self.failed.get_or_insert(error.into());
             }
+        }
+    }
+
+    fn note_encoding(&mut self, written: Result<(), line::UnknownEncoding>) {
+        if written.is_err() {
+            self.failed.get_or_insert_with(|| {
+                Refused::no_with(Code::UnknownCte, "A part's transfer encoding isn't known")
+            });
         }
     }
 
@@ -296,7 +305,7 @@ impl FetchWork {
                 let _ = cache.remember(letter.uid, entry.identity(), &facts);
             }
             let also = seen.get(&letter.uid).copied();
-            line.with(also).write(
+            let written = line.with(also).write(
                 selected,
                 mailbox,
                 &entry,
@@ -305,6 +314,10 @@ impl FetchWork {
                 Some(letter),
                 out,
             );
+            if written.is_err() && also.is_some() {
+                selected.write_flags(&entry, mailbox, letter.place, line.enabled, out);
+            }
+            self.note_encoding(written);
         }
         if let Some(cache) = cache {
             let _ = cache.flush();

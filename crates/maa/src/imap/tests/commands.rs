@@ -119,3 +119,56 @@ fn letters_are_appended_copied_and_moved() {
         ]
     );
 }
+
+/// RFC 9051 §6.4.5: such a part can't be told, and other letters are.
+#[test]
+fn a_part_that_cannot_be_decoded_is_refused() {
+    let place = Place::new();
+    let encoded = |encoding: &str| {
+        format!("MIME-Version: 1.0\nContent-Transfer-Encoding: {encoding}\n\nAAEC\n")
+    };
+    place.put("cur/1796000001.M1P1Q1.x:2,", &encoded("9bit"));
+    place.put("cur/1796000002.M1P1Q1.x:2,", &encoded("base64"));
+    let mut client = place.connect();
+    client.ok("SELECT INBOX");
+    for (command, told) in [
+        ("FETCH 1:2 BINARY.SIZE[1]", vec!["* 2 FETCH (BINARY.SIZE[1] 3)"]),
+        ("FETCH 1:2 BINARY.PEEK[1]", vec!["* 2 FETCH (BINARY[1] ~{3}", "\0\x01\x02)"]),
+        ("FETCH 1 BINARY[1]", vec!["* 1 FETCH (UID 1 FLAGS (\\Seen))"]),
+    ] {
+        let mut said = client.command(command);
+        let end = said.pop().unwrap_or_default();
+        assert!(end.starts_with("a NO [UNKNOWN-CTE]"), "{command}: {end}");
+        assert_eq!(said.join("\r\n"), told.join("\r\n"), "{command}");
+    }
+}
+
+/// RFC 5258 §3.1: what is only subscribed isn't listed unless one asks for that.
+#[test]
+fn a_subscription_makes_no_mailbox() {
+    let place = Place::new();
+    let mut client = place.connect();
+    client.ok("CREATE Lists.Rust");
+    client.ok("SUBSCRIBE Gone.Below");
+    for (command, told) in [
+        (
+            "LIST \"\" *",
+            vec![
+                "* LIST (\\HasNoChildren) \".\" INBOX",
+                "* LIST (\\NonExistent \\Noselect \\HasChildren) \".\" Lists",
+                "* LIST (\\HasNoChildren) \".\" Lists.Rust",
+            ],
+        ),
+        (
+            "LIST (SUBSCRIBED) \"\" *",
+            vec![
+                "* LIST (\\NonExistent \\Noselect \\HasNoChildren \\Subscribed) \".\" Gone.Below",
+                "* LIST (\\HasNoChildren \\Subscribed) \".\" Lists.Rust",
+            ],
+        ),
+        ("LSUB \"\" *", vec!["* LSUB () \".\" Gone.Below", "* LSUB () \".\" Lists.Rust"]),
+        ("LSUB \"\" %", vec!["* LSUB (\\Noselect) \".\" Gone", "* LSUB (\\Noselect) \".\" Lists"]),
+    ] {
+        assert_eq!(client.ok(command), told, "{command}");
+    }
+}

@@ -1,0 +1,74 @@
+//! Other people's programs at our IMAP: each reads, flags, moves, copies, deletes and stores letters, and afterwards all
+//! is where it has put it.
+
+use anyhow::Result;
+use postroad_tests::peers::Security;
+
+#[path = "imap_clients/place.rs"]
+mod place;
+#[path = "imap_clients/readers.rs"]
+mod readers;
+#[path = "imap_clients/synchronizers.rs"]
+mod synchronizers;
+
+use place::{Place, ways};
+use synchronizers::Copy;
+
+#[test]
+fn imaplib_goes_through_all() -> Result<()> {
+    for way in 0..3 {
+        let Some(place) = Place::set_up()? else { return Ok(()) };
+        place.imaplib(ways(place.ca())[way])?;
+    }
+    Ok(())
+}
+
+#[test]
+fn mutt_reads_and_sorts_mail() -> Result<()> {
+    let Some(place) = Place::set_up()? else { return Ok(()) };
+    place.mutt(Security::Upgrade(place.ca()))
+}
+
+#[test]
+fn neomutt_reads_and_sorts_mail() -> Result<()> {
+    let Some(place) = Place::set_up()? else { return Ok(()) };
+    place.neomutt(Security::Implicit(place.ca()))
+}
+
+#[test]
+fn curl_reads_and_stores() -> Result<()> {
+    let Some(place) = Place::set_up()? else { return Ok(()) };
+    place.curl(Security::Upgrade(place.ca()))
+}
+
+#[test]
+fn fetchmail_takes_all() -> Result<()> {
+    for way in 0..3 {
+        let Some(place) = Place::set_up()? else { return Ok(()) };
+        place.fetchmail("IMAP", ways(place.ca())[way])?;
+    }
+    let Some(place) = Place::set_up()? else { return Ok(()) };
+    place.fetchmail("POP3", Security::Implicit(place.ca()))
+}
+
+#[test]
+fn getmail_takes_all() -> Result<()> {
+    let Some(place) = Place::set_up()? else { return Ok(()) };
+    place.getmail(Security::Implicit(place.ca()))
+}
+
+#[test]
+fn mbsync_carries_changes_both_ways() -> Result<()> {
+    let Some(place) = Place::set_up()? else { return Ok(()) };
+    let copy = Copy::mbsync(&place, Security::Upgrade(place.ca()))?;
+    copy.cycle()?;
+    copy.folders()
+}
+
+#[test]
+fn offlineimap_carries_changes_both_ways() -> Result<()> {
+    let Some(place) = Place::set_up()? else { return Ok(()) };
+    let copy = Copy::offlineimap(&place, Security::Implicit(place.ca()))?;
+    copy.cycle()?;
+    copy.folders()
+}
