@@ -33,7 +33,7 @@ pub(super) trait Entrance: Send {
     /// The tag of the login that was asked about, for whoever serves the session from here on.
     fn tag(&self) -> String;
     /// What was pushed and not used.
-    fn unread(&self) -> &[u8];
+    fn unread(&mut self) -> Vec<u8>;
     /// How long a client may take to read what was sent.
     fn write_timeout(&self) -> Duration;
 }
@@ -184,14 +184,14 @@ impl Conversation<'_> {
         let unread = entrance.unread();
         let workers = &self.site.workers;
         if let Some(socket) = io.socket() {
-            let session = workers.hand(user, assignment, handover, unread, socket).await?;
+            let session = workers.hand(user, assignment, handover, &unread, socket).await?;
             return Ok(Served { session, inside: None });
         }
         let (ours, theirs) = pair().map_err(|error| {
             events::worker_unreachable(user, &error);
             Refusal::Unavailable
         })?;
-        let session = workers.hand(user, assignment, handover, unread, theirs.as_fd()).await?;
+        let session = workers.hand(user, assignment, handover, &unread, theirs.as_fd()).await?;
         Ok(Served { session, inside: Some(ours) })
     }
 }

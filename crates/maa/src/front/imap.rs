@@ -64,8 +64,8 @@ impl Entrance for entrance::Entrance {
         Self::tag(self).map(ToString::to_string).unwrap_or_default()
     }
 
-    fn unread(&self) -> &[u8] {
-        Self::unread(self)
+    fn unread(&mut self) -> Vec<u8> {
+        Self::unread(self).to_vec()
     }
 
     fn write_timeout(&self) -> Duration {

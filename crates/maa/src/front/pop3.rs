@@ -63,8 +63,8 @@ impl Entrance for Server {
         String::new()
     }
 
-    fn unread(&self) -> &[u8] {
-        Self::unread(self)
+    fn unread(&mut self) -> Vec<u8> {
+        Self::unread(self).to_vec()
     }
 
     fn write_timeout(&self) -> Duration {
