@@ -266,6 +266,8 @@ pub struct Site {
     pub pop3: SocketAddr,
     /// `[maa] pop3s`
     pub pop3s: SocketAddr,
+    /// `[maa] managesieve`
+    pub managesieve: SocketAddr,
     /// Its certificate, and who signed it.
     pub certificates: Certificates,
     folder: TempDir,
@@ -281,8 +283,8 @@ impl Site {
         let folder = tempfile::Builder::new().prefix("postroad-site-").tempdir()?;
         // Postfix calls our delivery agent as other users.
         fs::set_permissions(folder.path(), Permissions::from_mode(0o755))?;
-        let [smtp, submission, submissions, lmtp, imap, imaps, pop3, pop3s] =
-            [(); 8].map(|()| SocketAddr::from((Ipv4Addr::LOCALHOST, free_port())));
+        let [smtp, submission, submissions, lmtp, imap, imaps, pop3, pop3s, managesieve] =
+            [(); 9].map(|()| SocketAddr::from((Ipv4Addr::LOCALHOST, free_port())));
         let names = ["mx.our.test", "localhost", "127.0.0.1"];
         let certificates = Certificates::make(&folder.path().join("tls"), &names)?;
         fs::write(
@@ -301,6 +303,7 @@ impl Site {
             imaps,
             pop3,
             pop3s,
+            managesieve,
             certificates,
             folder,
         };
@@ -318,6 +321,7 @@ impl Site {
             imaps,
             pop3,
             pop3s,
+            managesieve,
             certificates,
             folder,
         } = self;
@@ -349,6 +353,7 @@ imap = [\"{imap}\"]
 imaps = [\"{imaps}\"]
 pop3 = [\"{pop3}\"]
 pop3s = [\"{pop3s}\"]
+managesieve = [\"{managesieve}\"]
 clear_text_login = \"loopback\"
 {tables}
 ",
@@ -410,7 +415,11 @@ clear_text_login = \"loopback\"
     ///
     /// When it doesn't start.
     pub fn maa(&self) -> Result<Process> {
-        self.agent("postroad-maa", &[self.imap, self.imaps, self.pop3, self.pop3s], None)
+        self.agent(
+            "postroad-maa",
+            &[self.imap, self.imaps, self.pop3, self.pop3s, self.managesieve],
+            None,
+        )
     }
 
     /// Starts an agent by another program, which gets the agent's command line behind its own arguments.

@@ -140,6 +140,7 @@ impl Default for Maa {
             imaps: loopback(993),
             pop3: loopback(110),
             pop3s: loopback(995),
+            managesieve: loopback(4190),
             clear_text_login: ClearTextLogin::Never,
             connections_max: 10_000,
             connections_per_client_max: 50,

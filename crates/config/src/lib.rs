@@ -336,6 +336,18 @@ impl Mda {
     }
 }
 
+/// The folder of personal scripts that belongs to a user's script (RFC 6609 §3.2), which is also where ManageSieve keeps
+/// them. That of `alice.sieve` is the folder `alice` beside it, that of a script in a home directory `~/sieve`.
+pub fn personal_scripts(main: &Path) -> Option<PathBuf> {
+    let name = main.file_name()?.to_str()?;
+    let folder = match name.strip_suffix(".sieve") {
+        _ if name.starts_with('.') => "sieve".to_owned(),
+        Some(user) => user.to_owned(),
+        None => format!("{name}.d"),
+    };
+    Some(main.with_file_name(folder))
+}
+
 fn before_user(template: &str) -> PathBuf {
     let is_users = |part: &Component<'_>| part.as_os_str().to_string_lossy().contains("{user}");
     Path::new(template).components().take_while(|part| !is_users(part)).collect()
@@ -353,6 +365,8 @@ pub struct Maa {
     pub pop3: Vec<SocketAddr>,
     /// POP3 inside TLS (port 995).
     pub pop3s: Vec<SocketAddr>,
+    /// ManageSieve with STARTTLS (port 4190).
+    pub managesieve: Vec<SocketAddr>,
     /// Where passwords are taken outside TLS.
     pub clear_text_login: ClearTextLogin,
     /// Connections at once from all clients together.

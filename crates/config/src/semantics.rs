@@ -96,6 +96,7 @@ fn listeners(config: &Config, found: &mut Found<'_>) {
         ("maa.imaps", &maa.imaps),
         ("maa.pop3", &maa.pop3),
         ("maa.pop3s", &maa.pop3s),
+        ("maa.managesieve", &maa.managesieve),
     ] {
         for (index, address) in addresses.iter().enumerate() {
             if let Some((_, other)) = seen.iter().find(|(other, _)| overlap(*address, *other)) {

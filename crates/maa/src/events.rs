@@ -15,6 +15,7 @@ use postroad_net::slots::Full;
 use crate::Door;
 use crate::handover::Handover;
 use crate::pop3::{MaildropError, Tally};
+use crate::rules::store::StoreError;
 
 pub(crate) fn listening(door: Door, address: Option<SocketAddr>) {
     let address = address.map(|address| address.to_string());
@@ -109,6 +110,14 @@ pub(crate) fn no_journal(user: &str, error: &io::Error) {
 
 pub(crate) fn connection_unusable(user: &str, error: &io::Error) {
     tracing::error!(user, error = %Chain(error), "a connection can't be used");
+}
+
+pub(crate) fn rules_not_prepared(user: &UserName, error: &StoreError) {
+    tracing::error!(user = %user, error = %Chain(error), "the user's rules can't be managed");
+}
+
+pub(crate) fn rules_failed(user: &str, error: &StoreError) {
+    tracing::error!(user, error = %Chain(error), "the user's rules can't be changed or read");
 }
 
 pub(crate) fn worker_not_started(user: &UserName, error: &io::Error) {

@@ -23,6 +23,8 @@ pub(crate) struct Assignment {
     pub(crate) user: String,
     /// The user's Maildir.
     pub(crate) maildir: PathBuf,
+    /// The folder of the user's rules; `None` where nobody has any.
+    pub(crate) scripts: Option<PathBuf>,
     /// Our name in greetings.
     pub(crate) host: String,
     pub(crate) trace: PathBuf,

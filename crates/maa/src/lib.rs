@@ -1,11 +1,11 @@
-//! The access agent: POP3 (RFC 1939) and IMAP (RFC 9051) over users' Maildirs.
+//! The access agent: IMAP (RFC 9051) and POP3 (RFC 1939) over users' Maildirs, ManageSieve (RFC 5804) over their rules.
 //!
 //! | looking for | it is in |
 //! |---|---|
 //! | sockets, TLS, logins: all that comes before a user | `front` |
 //! | a user's own process | `worker` |
 //! | what the two say to each other | `handover` |
-//! | POP3 and IMAP of a user who is logged in | `pop3`, `imap` |
+//! | POP3, IMAP and ManageSieve of a user who is logged in | `pop3`, `imap`, `rules` |
 //! | what operators call by hand | [`tools`] |
 //! | each log line | `events` |
 //! | every limit and timeout | [`limits`] |
@@ -37,6 +37,7 @@ mod handover;
 mod imap;
 pub mod limits;
 mod pop3;
+mod rules;
 pub mod tools;
 mod worker;
 
@@ -97,10 +98,12 @@ pub enum Door {
     Pop3,
     /// POP3 inside TLS (port 995).
     Pop3s,
+    /// ManageSieve in clear, with STARTTLS where there is a certificate (port 4190).
+    ManageSieve,
 }
 
 impl Door {
-    const ALL: [Self; 4] = [Self::Imap, Self::Imaps, Self::Pop3, Self::Pop3s];
+    const ALL: [Self; 5] = [Self::Imap, Self::Imaps, Self::Pop3, Self::Pop3s, Self::ManageSieve];
 
     /// Where the settings have it.
     fn addresses(self, config: &Config) -> &[SocketAddr] {
@@ -109,6 +112,9 @@ impl Door {
             Self::Imaps => &config.maa.imaps,
             Self::Pop3 => &config.maa.pop3,
             Self::Pop3s => &config.maa.pop3s,
+            // Nobody has rules.
+            Self::ManageSieve if config.mda.sieve.is_empty() => &[],
+            Self::ManageSieve => &config.maa.managesieve,
         }
     }
 
@@ -119,13 +125,14 @@ impl Door {
             Self::Imaps => "imaps",
             Self::Pop3 => "pop3",
             Self::Pop3s => "pop3s",
+            Self::ManageSieve => "managesieve",
         }
     }
 
     /// Whether TLS comes before the first octet.
     fn is_inside_tls(self) -> bool {
         match self {
-            Self::Imap | Self::Pop3 => false,
+            Self::Imap | Self::Pop3 | Self::ManageSieve => false,
             Self::Imaps | Self::Pop3s => true,
         }
     }

@@ -44,6 +44,8 @@ pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
 pub const SIZES_MAX: usize = 200_000;
 /// The longest letter whose name is believed; one that says it is longer is read to know.
 pub const LETTER_OCTETS_MAX: u64 = 1 << 40;
+/// Scripts of one user.
+pub const SCRIPTS_MAX: usize = 100;
 /// How often a folder is listed again because it changed meanwhile.
 pub const LISTINGS_MAX: usize = 3;
 

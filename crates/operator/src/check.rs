@@ -219,6 +219,7 @@ impl<'l> Look<'l> {
                 ("maa.imaps", &config.maa.imaps),
                 ("maa.pop3", &config.maa.pop3),
                 ("maa.pop3s", &config.maa.pop3s),
+                ("maa.managesieve", &config.maa.managesieve),
             ] {
                 if let Some(index) = public(addresses) {
                     self.error(&format!("{key}[{index}]"), "nobody can log in from another host without TLS: set [tls] certificate and key");

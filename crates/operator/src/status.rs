@@ -98,6 +98,7 @@ fn look(config: &Config) -> Report {
         ("maa", "imaps", &config.maa.imaps),
         ("maa", "pop3", &config.maa.pop3),
         ("maa", "pop3s", &config.maa.pop3s),
+        ("maa", "sieve", &config.maa.managesieve),
     ]));
     Report { services, mta, mta_problem: asked.err().map(|error| format!("{error:#}")) }
 }

@@ -28,6 +28,7 @@ pub(crate) struct Host {
     pub(crate) pop3s: Option<SocketAddr>,
     pub(crate) imap: SocketAddr,
     pub(crate) imaps: Option<SocketAddr>,
+    pub(crate) managesieve: SocketAddr,
     trigger: Trigger,
     serving: JoinHandle<()>,
 }
@@ -52,6 +53,8 @@ impl Host {
         config.maa.imaps = vec![([127, 0, 0, 1], 0).into()];
         config.maa.pop3 = vec![([127, 0, 0, 1], 0).into()];
         config.maa.pop3s = vec![([127, 0, 0, 1], 0).into()];
+        config.maa.managesieve = vec![([127, 0, 0, 1], 0).into()];
+        config.mda.sieve = at("sieve/{user}.sieve").display().to_string();
         config.maa.clear_text_login = ClearTextLogin::Loopback;
         change(&mut config);
         for user in ["alice", "bob"] {
@@ -66,9 +69,10 @@ impl Host {
         let port = |door| maa.addresses(door).first().copied();
         let (pop3, pop3s) = (port(Door::Pop3).expect("a port"), port(Door::Pop3s));
         let (imap, imaps) = (port(Door::Imap).expect("a port"), port(Door::Imaps));
+        let managesieve = port(Door::ManageSieve).expect("a port");
         let (trigger, shutdown) = Shutdown::manual();
         let serving = tokio::spawn(maa.serve(shutdown));
-        Self { folder, pop3, pop3s, imap, imaps, trigger, serving }
+        Self { folder, pop3, pop3s, imap, imaps, managesieve, trigger, serving }
     }
 
     /// A host with a certificate of its own making.
@@ -86,12 +90,16 @@ impl Host {
         })
     }
 
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
     pub(crate) fn maildir(&self, user: &str) -> PathBuf {
-        self.folder.path().join("mail").join(user)
+        self.path("mail").join(user)
     }
 
     pub(crate) fn trace(&self) -> PathBuf {
-        self.folder.path().join("trace")
+        self.path("trace")
     }
 
     /// Puts a file into a user's `new/` or `cur/`.

@@ -3,5 +3,6 @@
 
 mod host;
 mod imap;
+mod managesieve;
 mod pop3;
 mod workers;

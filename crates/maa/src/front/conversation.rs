@@ -14,7 +14,7 @@ use tokio::net::UnixStream;
 use tokio::time::timeout;
 
 use super::workers::Session;
-use super::{Site, imap, pop3, relay};
+use super::{Site, imap, managesieve, pop3, relay};
 use crate::handover::{Handover, Refusal};
 use crate::{Door, events, limits};
 
@@ -72,6 +72,7 @@ pub(crate) async fn serve(site: &Arc<Site>, door: Door, io: Io, peer: Peer, shut
     };
     let mut entrance = match door {
         Door::Imap | Door::Imaps => imap::entrance(site, door, peer),
+        Door::ManageSieve => managesieve::entrance(site, door, peer),
         Door::Pop3 | Door::Pop3s => pop3::entrance(site, door, peer),
     };
     let mut conversation = Conversation { site, door, peer };
@@ -84,6 +85,7 @@ pub(crate) async fn serve(site: &Arc<Site>, door: Door, io: Io, peer: Peer, shut
 pub(crate) async fn turn_away(door: Door, mut io: Io) {
     let words = match door {
         Door::Imap => imap::NO_PLACE,
+        Door::ManageSieve => managesieve::NO_PLACE,
         Door::Pop3 => pop3::NO_PLACE,
         Door::Imaps | Door::Pop3s => return,
     };
@@ -173,6 +175,9 @@ impl Conversation<'_> {
         entrance: &mut dyn Entrance,
         io: &Io,
     ) -> Result<Served, Refusal> {
+        if self.door == Door::ManageSieve {
+            managesieve::prepare(self.site, user).await?;
+        }
         let handover = Handover {
             session: 0,
             door: self.door,

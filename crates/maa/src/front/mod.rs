@@ -4,15 +4,16 @@
 //! | looking for | it is in |
 //! |---|---|
 //! | a connection, until somebody is logged in | `conversation` |
-//! | POP3, IMAP until then | `pop3`, `imap` |
+//! | IMAP, POP3, ManageSieve until then | `imap`, `pop3`, `managesieve` |
 //! | who may log in, and how guessing is slowed | `login`, `guessing` |
 //! | a process for each user | `workers` |
 //! | octets between TLS and a worker | `relay` |
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use postroad_accounts::{AccountsError, UserName};
-use postroad_config::{ClearTextLogin, Mda};
+use postroad_config::{ClearTextLogin, Mda, personal_scripts};
 use postroad_net::slots::Client;
 use postroad_net::tls::{ServerTls, TlsError};
 use postroad_net::{Io, Listener, Peer, Shutdown, Slots};
@@ -28,6 +29,7 @@ pub(crate) mod conversation;
 mod guessing;
 mod imap;
 pub(crate) mod login;
+mod managesieve;
 mod pop3;
 mod relay;
 pub(crate) mod workers;
@@ -70,11 +72,17 @@ impl Site {
         Ok(())
     }
 
+    /// The script that the delivery agent runs for a user.
+    fn main_script(&self, user: &UserName) -> Option<PathBuf> {
+        self.mda.sieve_of(user.as_str())
+    }
+
     /// What a user's worker is told.
     fn assignment(&self, user: &UserName) -> Assignment {
         Assignment {
             user: user.to_string(),
             maildir: self.mda.maildir_of(user.as_str()),
+            scripts: self.main_script(user).and_then(|main| personal_scripts(&main)),
             host: self.name.to_string(),
             trace: self.trace.dir.clone(),
             trace_octets_max: self.trace.size_max,

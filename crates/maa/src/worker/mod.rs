@@ -7,7 +7,7 @@
 
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use postroad_disk::{OsDisk, make_way_to};
@@ -23,7 +23,7 @@ use tokio_util::task::TaskTracker;
 use crate::handover::{Assignment, Event, Format, Handover, Refusal, Report};
 use crate::imap::Shared;
 use crate::pop3::Sizes;
-use crate::{Door, events, imap, limits, pop3};
+use crate::{Door, events, imap, limits, pop3, rules};
 
 /// Why a worker can't do its work.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +49,8 @@ pub enum WorkerError {
 pub(crate) struct Ward {
     pub(crate) user: String,
     pub(crate) maildir: PathBuf,
+    /// The folder of the user's rules.
+    pub(crate) scripts: Option<PathBuf>,
     /// Our name.
     pub(crate) host: String,
     pub(crate) journal: Journal,
@@ -97,10 +99,12 @@ async fn report(reports: &Channel, session: u64, event: Event) -> io::Result<()>
 pub fn run() -> Result<(), WorkerError> {
     let socket = io::stdin().as_fd().try_clone_to_owned().map_err(|_| WorkerError::NotOurs)?;
     let assignment = assignment(&socket)?;
-    let Assignment { user, maildir, host, trace, trace_octets_max, log } = assignment;
+    let Assignment { user, maildir, scripts, host, trace, trace_octets_max, log } = assignment;
     // Where it can't be made there is nothing to read, and whoever looks is told so.
     let made = make_mailbox(&maildir);
-    let confined = confine(&maildir, &trace);
+    let made = made.and(scripts.as_deref().map_or(Ok(()), make_folder));
+    let written = [Some(&maildir), Some(&trace), scripts.as_ref()];
+    let confined = confine(written.into_iter().flatten().cloned().collect());
     // Threads of their own: they are behind the wall as well.
     let format = match log.format {
         Format::Text => log::Format::Text,
@@ -122,7 +126,7 @@ pub fn run() -> Result<(), WorkerError> {
         .build()
         .map_err(system("start the runtime"))?;
     let shared = Arc::new(Shared::new(maildir.clone(), &host));
-    let ward = Ward { user, maildir, host, journal, sizes: Sizes::default(), shared };
+    let ward = Ward { user, maildir, scripts, host, journal, sizes: Sizes::default(), shared };
     runtime.block_on(serve(Arc::new(ward), socket))
 }
 
@@ -137,18 +141,18 @@ fn assignment(socket: &OwnedFd) -> Result<Assignment, WorkerError> {
 
 /// Makes the Maildir of a user who has got no letter yet: there is no way to leave open what isn't there. One that is
 /// there is never mended: a folder that is missing is an error to be told, not an empty mailbox (row M15).
-fn make_mailbox(maildir: &std::path::Path) -> io::Result<()> {
+fn make_mailbox(maildir: &Path) -> io::Result<()> {
     if maildir.symlink_metadata().is_ok() {
         return Ok(());
     }
-    for folder in ["tmp", "new", "cur"] {
-        make_way_to(&OsDisk, &maildir.join(folder)).map_err(io::Error::other)?;
-    }
-    Ok(())
+    ["tmp", "new", "cur"].into_iter().try_for_each(|folder| make_folder(&maildir.join(folder)))
 }
 
-fn confine(maildir: &std::path::Path, trace: &std::path::Path) -> Confined {
-    let written = vec![maildir.to_owned(), trace.to_owned()];
+fn make_folder(path: &Path) -> io::Result<()> {
+    make_way_to(&OsDisk, path).map_err(io::Error::other)
+}
+
+fn confine(written: Vec<PathBuf>) -> Confined {
     Ground { written, listed: Listed::Beneath, reach: Reach::Nothing, ..Ground::default() }
         .confine()
 }
@@ -195,6 +199,7 @@ async fn attend(ward: Arc<Ward>, session: Session) {
     match session.about.door {
         Door::Imap | Door::Imaps => imap::serve(ward, session).await,
         Door::Pop3 | Door::Pop3s => pop3::serve(ward, session).await,
+        Door::ManageSieve => rules::serve(ward, session).await,
     }
 }
 

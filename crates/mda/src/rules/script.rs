@@ -136,17 +136,14 @@ impl Scripts {
     }
 }
 
-/// Where a script is that another one includes (RFC 6609 §3.2). Personal ones of `alice.sieve` are in the folder
-/// `alice` beside it, those of a script in a home directory in `~/sieve`; there are none for all users.
+/// Where a script is that another one includes (RFC 6609 §3.2); there are none for all users.
 pub(super) fn included(main: &Path, location: Location, name: &str) -> Option<PathBuf> {
-    let main_name = main.file_name()?.to_str()?;
-    let folder = match (location, main_name.strip_suffix(".sieve")) {
-        (Location::Global, _) => return None,
-        (Location::Personal, _) if main_name.starts_with('.') => "sieve".to_owned(),
-        (Location::Personal, Some(user)) => user.to_owned(),
-        (Location::Personal, None) => format!("{main_name}.d"),
-    };
-    Some(main.with_file_name(folder).join(format!("{name}.sieve")))
+    match location {
+        Location::Global => None,
+        Location::Personal => {
+            Some(postroad_config::personal_scripts(main)?.join(format!("{name}.sieve")))
+        }
+    }
 }
 
 /// Scripts that one includes, looked at as it was.

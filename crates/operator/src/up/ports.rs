@@ -8,7 +8,7 @@ use postroad_config::Config;
 
 /// A service by its IANA name, and the port that IANA gave it (LMTP has none: RFC 2033 forbids 25, and
 /// 24 is "any private mail system").
-const SERVICES: [(&str, u16); 8] = [
+const SERVICES: [(&str, u16); 9] = [
     ("smtp", 25),
     ("submission", 587),
     ("submissions", 465),
@@ -16,6 +16,7 @@ const SERVICES: [(&str, u16); 8] = [
     ("imaps", 993),
     ("pop3", 110),
     ("pop3s", 995),
+    ("sieve", 4190),
     ("lmtp", 24),
 ];
 
@@ -53,14 +54,15 @@ pub(crate) struct Ports {
     pub(crate) imaps: u16,
     pub(crate) pop3: u16,
     pub(crate) pop3s: u16,
+    pub(crate) sieve: u16,
     pub(crate) lmtp: u16,
 }
 
 impl Ports {
     fn at(offset: u16) -> Self {
-        let [smtp, submission, submissions, imap, imaps, pop3, pop3s, lmtp] =
+        let [smtp, submission, submissions, imap, imaps, pop3, pop3s, sieve, lmtp] =
             SERVICES.map(|(_, port)| port.saturating_add(offset));
-        Self { smtp, submission, submissions, imap, imaps, pop3, pop3s, lmtp }
+        Self { smtp, submission, submissions, imap, imaps, pop3, pop3s, sieve, lmtp }
     }
 
     /// The ports at `offset`; for `auto`, at the first that leaves all of them free.
@@ -73,8 +75,9 @@ impl Ports {
         let offsets = (0..500).map(|step| 10_000 + (first + step) % 500 * 100);
         let free =
             offsets.filter_map(|offset| u16::try_from(offset).ok()).map(Self::at).find(|ports| {
-                let Self { smtp, submission, submissions, imap, imaps, pop3, pop3s, lmtp } = *ports;
-                let ports = [smtp, submission, submissions, imap, imaps, pop3, pop3s, lmtp];
+                let Self { smtp, submission, submissions, imap, imaps, pop3, pop3s, sieve, lmtp } =
+                    *ports;
+                let ports = [smtp, submission, submissions, imap, imaps, pop3, pop3s, sieve, lmtp];
                 let mut addresses = ports
                     .into_iter()
                     .flat_map(|port| hosts.iter().map(move |ip| SocketAddr::new(*ip, port)));
@@ -99,6 +102,7 @@ pub(crate) fn listeners(config: &Config) -> Vec<Listener> {
         ("imaps", &maa.imaps),
         ("pop3", &maa.pop3),
         ("pop3s", &maa.pop3s),
+        ("sieve", &maa.managesieve),
     ]
     .into_iter()
     .flat_map(|(service, addresses)| addresses.iter().map(move |address| (service, *address)))

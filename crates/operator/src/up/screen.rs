@@ -40,6 +40,7 @@ fn purpose(service: &str) -> &'static str {
         "imap" => "reading: login, STARTTLS",
         "pop3" => "reading: login, STLS",
         "imaps" | "pop3s" => "reading: login, TLS at once",
+        "sieve" => "rules: login, STARTTLS",
         "lmtp" => "delivery, from the transfer agent",
         _ => "",
     }

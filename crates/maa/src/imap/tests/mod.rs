@@ -32,6 +32,7 @@ impl Place {
         let ward = Ward {
             user: "alice".to_owned(),
             maildir: root.clone(),
+            scripts: None,
             host: "our.example".to_owned(),
             journal: Journal::none(),
             sizes: Sizes::default(),
