@@ -12,13 +12,13 @@ async fn connect(host: &Host) -> Client {
 
 async fn assert_greets(client: &mut Client) {
     let greeting = client.line().await;
-    assert!(greeting.starts_with("* OK [CAPABILITY IMAP4rev1 "), "{greeting}");
+    assert!(greeting.starts_with("* OK [CAPABILITY IMAP4rev"), "{greeting}");
     assert!(greeting.ends_with("] pop.example ready"), "{greeting}");
 }
 
 async fn log_out(mut client: Client) {
-    assert_eq!(client.ask("z LOGOUT").await, "* BYE good-bye");
-    assert_eq!(client.line().await, "z OK done");
+    assert!(client.ask("z LOGOUT").await.starts_with("* BYE "));
+    assert!(client.line().await.starts_with("z OK "));
     assert_eq!(client.closed().await, b"");
 }
 
@@ -29,8 +29,8 @@ async fn a_login_leads_into_the_users_process_in_clear_and_inside_tls() {
     let mut client = connect(&host).await;
     client.send(format!("a LOGIN alice \"{PASSWORD}\"\r\nb NOOP\r\n").as_bytes()).await;
     let answer = client.line().await;
-    assert!(answer.starts_with("a OK [CAPABILITY IMAP4rev1"), "{answer}");
-    assert_eq!(client.line().await, "b OK nothing done");
+    assert!(answer.starts_with("a OK [CAPABILITY IMAP4rev"), "{answer}");
+    assert!(client.line().await.starts_with("b OK "));
     log_out(client).await;
     // STARTTLS and SASL-IR.
     let mut client = connect(&host).await;
@@ -38,7 +38,7 @@ async fn a_login_leads_into_the_users_process_in_clear_and_inside_tls() {
     let mut client = client.start_tls().await;
     let answer = client.ask("b AUTHENTICATE PLAIN AGFsaWNlAHNlIGNyZXQ=").await;
     assert!(answer.starts_with("b OK [CAPABILITY "), "{answer}");
-    assert_eq!(client.ask("c NOOP").await, "c OK nothing done");
+    assert!(client.ask("c NOOP").await.starts_with("c OK "));
     // TLS at once, with POP3 of the same user beside it.
     let mut beside = Client::inside_tls(host.imaps.unwrap()).await;
     assert_greets(&mut beside).await;
