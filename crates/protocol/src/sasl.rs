@@ -147,14 +147,9 @@ impl Exchange {
             return Progress::Failed(SaslError::Cancelled);
         }
         match STANDARD.decode(line) {
-            Ok(octets) => self.respond_decoded(&octets),
+            Ok(octets) => self.decoded(&octets),
             Err(_) => Progress::Failed(SaslError::Malformed),
         }
-    }
-
-    /// As [`Exchange::respond`], of a line that is no base64 any more.
-    pub fn respond_decoded(self, octets: &[u8]) -> Progress {
-        self.decoded(octets)
     }
 
     fn challenge(self) -> Progress {
