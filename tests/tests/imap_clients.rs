@@ -4,6 +4,8 @@
 use anyhow::Result;
 use postroad_tests::peers::Security;
 
+#[path = "imap_clients/at_once.rs"]
+mod at_once;
 #[path = "imap_clients/place.rs"]
 mod place;
 #[path = "imap_clients/readers.rs"]
@@ -71,4 +73,10 @@ fn offlineimap_carries_changes_both_ways() -> Result<()> {
     let copy = Copy::offlineimap(&place, Security::Implicit(place.ca()))?;
     copy.cycle()?;
     copy.folders()
+}
+
+#[test]
+fn several_see_the_same_in_the_end() -> Result<()> {
+    let Some(place) = Place::set_up()? else { return Ok(()) };
+    at_once::run(&place)
 }

@@ -117,7 +117,8 @@ pub(super) fn letter(number: usize) -> String {
     )
 }
 
-fn described(line: &str) -> Result<String> {
+/// A letter of which FETCH has told flags and subject.
+pub(super) fn described(line: &str) -> Result<String> {
     let between = |begin: &str, end: &str| {
         let (_, rest) = line.split_once(begin)?;
         Some(rest.split_once(end)?.0.to_owned())

@@ -104,7 +104,7 @@ Channel all\nFar :far:\nNear :near:\nPatterns *\nCreate Both\nRemove Both\nExpun
     }
 
     /// The same letters and flags here as there.
-    fn mirrors(&self) -> Result<()> {
+    pub(super) fn mirrors(&self) -> Result<()> {
         let near: Vec<String> =
             self.files()?.iter().map(|(subject, path)| described(subject, path)).collect();
         let near: Vec<&str> = near.iter().map(String::as_str).collect();
