@@ -76,18 +76,8 @@ const MOST: &[&str] = &[
     "swaks",
 ];
 
-const READERS: &[&str] = &[
-    "aerc",
-    "curl",
-    "fetchmail",
-    "getmail6",
-    "isync",
-    "mutt",
-    "neomutt",
-    "offlineimap3",
-    "python3",
-    "tmux",
-];
+const READERS: &[&str] =
+    &["curl", "fetchmail", "getmail6", "isync", "mutt", "neomutt", "offlineimap3", "python3"];
 
 /// The folder that holds the unpacked packages; downloads them where an earlier run didn't.
 pub(super) fn tree(target: &Path, packages: Packages) -> Result<PathBuf> {
