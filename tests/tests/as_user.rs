@@ -14,6 +14,9 @@ use postroad_tests::suite::{Settings, Site, binary, new_mail};
 
 const LETTER: &[u8] = b"From: anna@client.test\nSubject: hello\n\nhello\n";
 
+/// The delivery agent's programs.
+const AGENT: [&str; 2] = ["postroad-mda", "postroad-mda-whole"];
+
 /// In place of `postroad-mda`: says who and where it is.
 const WITNESS: &str = r#"#!/bin/sh
 for word in "$@"; do echo "word [$word]"; done
@@ -40,9 +43,19 @@ impl Place {
         place.mode("", 0o755)?;
         fs::copy(binary("postroad-as")?, place.path("postroad-as"))?;
         place.mode("postroad-as", 0o755)?;
-        fs::write(place.path("postroad-mda"), WITNESS)?;
-        place.mode("postroad-mda", 0o755)?;
+        for name in AGENT {
+            fs::write(place.path(name), WITNESS)?;
+            place.mode(name, 0o755)?;
+        }
         Ok(Some(place))
+    }
+
+    /// Puts the delivery agent there in place of the witness.
+    fn install_agent(&self) -> Result<()> {
+        AGENT.into_iter().try_for_each(|name| {
+            fs::copy(binary(name)?, self.path(name))?;
+            Ok(())
+        })
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -216,7 +229,7 @@ fn m03_what_others_could_have_put_there_is_not_run() -> Result<()> {
         ends(&place.call(&["alice"])?, 75, &format!("4.3.5 {words}"));
         Ok(())
     };
-    for name in ["", "postroad-mda"] {
+    for name in ["", "postroad-mda", "postroad-mda-whole"] {
         place.mode(name, 0o777)?;
         refused("others could change")?;
         place.mode(name, 0o755)?;
@@ -246,7 +259,7 @@ fn m03_what_others_could_have_put_there_is_not_run() -> Result<()> {
 #[test]
 fn m16_a_letter_is_filed_in_the_user_s_home_by_the_user() -> Result<()> {
     let Some(place) = Place::set_up()? else { return Ok(()) };
-    fs::copy(binary("postroad-mda")?, place.path("postroad-mda"))?;
+    place.install_agent()?;
     let called = place.call(&["alice", "-f", "anna@client.test", "-a", "alice+lists@our.test"])?;
     ends(&called, 0, "");
     let maildir = place.stage.path("home/alice/Maildir");
@@ -345,7 +358,7 @@ fn the_unit_for_users_of_the_host_takes_back_what_forbids_them() -> Result<()> {
 #[test]
 fn m03_by_lmtp_users_of_the_host_get_letters_as_themselves() -> Result<()> {
     let Some(place) = Place::set_up()? else { return Ok(()) };
-    fs::copy(binary("postroad-mda")?, place.path("postroad-mda"))?;
+    place.install_agent()?;
     let site = site(&place, "")?;
     let (server, mut client) = serve(&place, &site)?;
     client.expect("MAIL FROM:<anna@client.test>", 250)?;
@@ -388,7 +401,7 @@ fn trace(site: &Site) -> Result<String> {
 #[test]
 fn m03_aliases_lead_to_users_of_the_host_beside_ours() -> Result<()> {
     let Some(place) = Place::set_up()? else { return Ok(()) };
-    fs::copy(binary("postroad-mda")?, place.path("postroad-mda"))?;
+    place.install_agent()?;
     let site = site(&place, "bob")?;
     let (server, mut client) = serve(&place, &site)?;
     client.expect("MAIL FROM:<anna@client.test>", 250)?;
@@ -428,7 +441,7 @@ fn m03_aliases_lead_to_users_of_the_host_beside_ours() -> Result<()> {
 fn m03_what_one_user_of_the_host_has_is_not_refused_for_another() -> Result<()> {
     const QUEUED: &str = "Received: from x by y id ABC;\r\n\tthe other day\r\n";
     let Some(place) = Place::set_up()? else { return Ok(()) };
-    fs::copy(binary("postroad-mda")?, place.path("postroad-mda"))?;
+    place.install_agent()?;
     let site = site(&place, "")?;
     let (server, mut client) = serve(&place, &site)?;
     // The alias leads to Bob first.

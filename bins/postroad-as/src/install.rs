@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 /// The program beside us.
 pub(crate) const AGENT: &str = "postroad-mda";
+/// What it executes in the same folder.
+const WHOLE_AGENT: &str = "postroad-mda-whole";
 
 const OTHERS_WRITE: u32 = 0o022;
 const OTHERS_EXECUTE: u32 = 0o001;
@@ -38,12 +40,13 @@ pub(crate) fn agent() -> Result<PathBuf, String> {
             return Err(writable(above));
         }
     }
-    let agent = folder.join(AGENT);
-    let found = metadata(&agent)?;
-    match is_roots(&found) && found.is_file() {
-        true => Ok(agent),
-        false => Err(writable(&agent)),
+    for program in [AGENT, WHOLE_AGENT].map(|name| folder.join(name)) {
+        let found = metadata(&program)?;
+        if !is_roots(&found) || !found.is_file() {
+            return Err(writable(&program));
+        }
     }
+    Ok(folder.join(AGENT))
 }
 
 fn is_roots(found: &Metadata) -> bool {

@@ -2,8 +2,18 @@
 
 use std::fmt::Display;
 use std::io::{IsTerminal as _, Write as _};
+use std::process::ExitCode;
 
 use postroad_mda::oneshot::{Exit, Verdict};
+
+/// Ends the process as `run` does; with "try later" after a panic, which it says in one line.
+pub(crate) fn ends_as(run: fn() -> u8) -> ExitCode {
+    std::panic::set_hook(Box::new(|panic| {
+        // The code first: the verdict that follows is "try later".
+        say(&format_args!("4.3.0 postroad-mda has broken down: {panic}"));
+    }));
+    std::panic::catch_unwind(run).unwrap_or(Exit::TryLater.code()).into()
+}
 
 /// Says on standard error what went wrong, the enhanced status code first. Success says nothing, cron would
 /// send it as mail: but for what a person at a terminal should know.
@@ -11,7 +21,9 @@ pub(crate) fn told(verdict: &Verdict) -> Exit {
     let exit = verdict.exit();
     if exit != Exit::Filed {
         say(verdict);
-    } else if let Some(remark) = verdict.remark().filter(|_| std::io::stderr().is_terminal()) {
+    } else if std::io::stderr().is_terminal()
+        && let Some(remark) = verdict.remark()
+    {
         say(&remark);
     }
     exit

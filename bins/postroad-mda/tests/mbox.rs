@@ -7,7 +7,7 @@ use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::Command;
 
-use place::{BINARY, Called, LETTER, Place, call_by};
+use place::{Called, LETTER, Place, call_by};
 
 mod place;
 
@@ -23,12 +23,7 @@ fn give(path: &Path) {
 }
 
 fn call(place: &Place, arguments: &[&str], mail: &Path) -> Called {
-    // A tree where nobody else may look has the program out of somebody's reach.
-    let program = place.path("postroad-mda");
-    if !program.exists() {
-        std::fs::copy(BINARY, &program).unwrap();
-    }
-    let mut command = Command::new(program);
+    let mut command = Command::new(place.program());
     if let Some(uid) = somebody() {
         command.uid(uid).gid(uid);
     }
@@ -80,8 +75,7 @@ fn m14_a_mailbox_file_that_grows_beyond_what_the_caller_allows_is_try_later() {
     std::fs::write(&mail, "x".repeat(4_000)).unwrap();
     give(&home);
     give(&mail);
-    let program = place.path("postroad-mda");
-    std::fs::copy(BINARY, &program).unwrap();
+    let program = place.program();
     let mut command = Command::new("/bin/sh");
     if let Some(uid) = somebody() {
         command.uid(uid).gid(uid);

@@ -28,7 +28,7 @@ mod units;
 
 pub use document::Place;
 pub use filters::Filters;
-pub use load::{ConfigError, Loaded, Problem, load, parse};
+pub use load::{ConfigError, Loaded, Problem, built_in, load, parse};
 pub use next_hop::{NextHop, NextHopError};
 pub use quota::{MailboxQuota, OverQuota, OverQuotaError};
 pub use source::{Family, Source};

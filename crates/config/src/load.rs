@@ -88,6 +88,14 @@ pub fn load(path: &Path) -> Result<Loaded, ConfigError> {
     parse(path, &text)
 }
 
+/// The settings of a host without the file.
+#[must_use]
+pub fn built_in() -> Config {
+    let mut config = Config { hostname: system_hostname(), ..Config::default() };
+    config.resolve_paths();
+    config
+}
+
 /// The settings in `text`, which stands in `path`.
 ///
 /// # Errors

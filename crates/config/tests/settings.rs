@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use postroad_config::{Config, parse};
+use postroad_config::{Config, built_in, parse};
 
 const REFERENCE: &str = include_str!("../../../config/postroad.toml");
 
@@ -32,6 +32,11 @@ fn the_annotated_file_says_the_defaults() {
     let empty = read("");
     assert_eq!(read(REFERENCE), empty);
     assert_eq!(toml::from_str::<Config>(&uncommented(default_line)).unwrap(), Config::default());
+}
+
+#[test]
+fn a_host_without_the_file_is_as_one_whose_file_says_nothing() {
+    assert_eq!(built_in(), read(""));
 }
 
 #[test]

@@ -25,7 +25,7 @@ use postroad_observe::trace::Journal;
 
 use crate::events;
 use crate::lmtp::scratch_folder;
-use crate::rules::Rules;
+use crate::rules::{Book as _, Rules};
 
 /// Time zones, the host's name service, random octets, /proc for what the system is: what libraries may read for rules.
 const SYSTEM: [&str; 7] =

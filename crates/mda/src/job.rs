@@ -21,7 +21,7 @@ use postroad_store::{
 
 use crate::asked::Goes;
 use crate::quota::{self, Account, Quotas};
-use crate::rules::{Mailbox, Pipes, Prepared, ProgramTrouble, Rules};
+use crate::rules::{Book, Mailbox, Pipes, Prepared, ProgramTrouble};
 use crate::submit::{Outgoing, SubmitError};
 use crate::{events, replies};
 
@@ -247,7 +247,7 @@ impl Job {
     }
 
     /// Gives to programs what they are to have. What they never take is filed with the rest.
-    pub(crate) fn pipe(&mut self, rules: &Rules) -> Result<(), ProgramTrouble> {
+    pub(crate) fn pipe(&mut self, rules: &impl Book) -> Result<(), ProgramTrouble> {
         let deadline = rules.programs_end_by();
         for pipes in std::mem::take(&mut self.pipes) {
             let piped = rules.pipe(pipes, deadline)?;
@@ -267,7 +267,7 @@ impl Job {
     }
 
     /// Hands over what is sent on.
-    pub(crate) fn send(&mut self, rules: &Rules) -> Result<(), SubmitError> {
+    pub(crate) fn send(&mut self, rules: &impl Book) -> Result<(), SubmitError> {
         self.next = rules.send(&self.sendings)?;
         match (self.left, self.sendings.is_empty()) {
             (Left::Nothing, true) | (Left::InPart, _) => return Ok(()),
@@ -370,7 +370,7 @@ impl Finished {
     pub(crate) fn remember(
         &mut self,
         to: &Address,
-        rules: &Rules,
+        rules: &impl Book,
         courier: &Courier,
     ) -> KnownAgain {
         let mut known = KnownAgain::No;

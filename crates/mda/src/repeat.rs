@@ -9,9 +9,9 @@
 
 use std::time::SystemTime;
 
-use aws_lc_rs::digest::{Context, SHA256, SHA256_OUTPUT_LEN, digest};
 use postroad_protocol::address::Address;
 use postroad_store::{DELIVERIES_KEPT, DeliveryKey};
+use sha2::{Digest as _, Sha256};
 
 use crate::letter::Header;
 
@@ -19,12 +19,12 @@ use crate::letter::Header;
 pub(crate) struct Reading {
     /// Octets that are the caller's.
     above: usize,
-    context: Context,
+    hash: Sha256,
 }
 
 /// What all deliveries of a letter have in common.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Sameness([u8; SHA256_OUTPUT_LEN]);
+pub(crate) struct Sameness([u8; 32]);
 
 impl Reading {
     /// Begins; `None` where the letter can't be known again.
@@ -34,20 +34,18 @@ impl Reading {
         if age.is_some_and(|age| age > DELIVERIES_KEPT) {
             return None;
         }
-        Some(Self { above, context: Context::new(&SHA256) })
+        Some(Self { above, hash: Sha256::new() })
     }
 
     /// Takes the next octets.
     pub(crate) fn push(&mut self, octets: &[u8]) {
         let skipped = self.above.min(octets.len());
         self.above -= skipped;
-        self.context.update(octets.get(skipped..).unwrap_or_default());
+        self.hash.update(octets.get(skipped..).unwrap_or_default());
     }
 
     pub(crate) fn finish(self) -> Sameness {
-        let mut octets = [0; SHA256_OUTPUT_LEN];
-        octets.copy_from_slice(self.context.finish().as_ref());
-        Sameness(octets)
+        Sameness(self.hash.finalize().into())
     }
 }
 
@@ -58,10 +56,7 @@ impl Sameness {
         // No address has a NUL.
         let to = to.to_string();
         let parts = [to.as_bytes(), b"\0", &self.0, aim.as_bytes()];
-        let hash = digest(&SHA256, &parts.concat());
-        let mut octets = [0; SHA256_OUTPUT_LEN];
-        octets.copy_from_slice(hash.as_ref());
-        DeliveryKey::of_digest(&octets)
+        DeliveryKey::of_digest(&Sha256::digest(parts.concat()).into())
     }
 }
 

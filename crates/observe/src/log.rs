@@ -19,17 +19,15 @@ mod syslog;
 use std::fs::File;
 use std::io::{self, Write as _};
 use std::os::fd::AsFd as _;
-use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use tracing::level_filters::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::{EnvFilter, Registry, reload};
 
 use crate::background::{Bounds, FLUSH_AT_END, Sink, Writer};
 use line::{Clock, Lines, Style};
-use syslog::Syslog;
+use syslog::HostsLog;
 
 /// How a line looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,11 +86,8 @@ pub fn start(format: Format, level: &str) -> Result<Log, LogError> {
 /// does, under this name and for the mail system. Nothing happens where nobody listens there. Lines go out at once; those
 /// that would have to wait are lost.
 pub fn start_with_the_hosts(name: &'static str) {
-    let Ok(syslog) = Syslog::open(Path::new(syslog::SOCKET)) else { return };
-    let lines = Lines::new(Style::Syslog(name), Clock::System, syslog);
-    let subscriber = tracing_subscriber::registry().with(LevelFilter::INFO).with(lines);
     // Where there is a log already, that is the better one.
-    let _ = tracing::subscriber::set_global_default(subscriber);
+    let _ = tracing::subscriber::set_global_default(HostsLog::new(name));
 }
 
 /// Says whether [`start`] would take `level`.

@@ -10,6 +10,9 @@ use std::process::{Child, ChildStdin, Command, Output, Stdio};
 /// The program.
 pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_postroad-mda");
 
+/// What it becomes where it can't do by itself what is asked for.
+pub(crate) const WHOLE: &str = env!("CARGO_BIN_EXE_postroad-mda-whole");
+
 /// It has no queue id: each time that it is handed over it is another one.
 pub(crate) const LETTER: &str = "Received: from x by mx.our.example with ESMTP; date\n\
     Message-ID: <a@x.example>\nSubject: hello\n\n.one\nFrom here on\n";
@@ -38,6 +41,16 @@ impl Place {
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
+    }
+
+    /// The program where everybody may execute it: a tree where nobody else may look has it out of somebody's reach.
+    pub(crate) fn program(&self) -> PathBuf {
+        for (file, name) in [(BINARY, "postroad-mda"), (WHOLE, "postroad-mda-whole")] {
+            if !self.path(name).exists() {
+                std::fs::copy(file, self.path(name)).unwrap();
+            }
+        }
+        self.path("postroad-mda")
     }
 
     pub(crate) fn write(&self, name: &str, text: &str) {

@@ -21,7 +21,7 @@ use crate::asked::Asked;
 use crate::job::{Finished, Job, KnownAgain, NotBegun, Wanted};
 use crate::letter::{Came, OnTop};
 use crate::quota::Account;
-use crate::rules::{Busy, Mailbox, NotPrepared, Parcel, Prepared, ProgramTrouble};
+use crate::rules::{Book as _, Busy, Mailbox, NotPrepared, Parcel, Prepared, ProgramTrouble};
 use crate::{events, mailbox, replies};
 
 /// Files one recipient's letter.

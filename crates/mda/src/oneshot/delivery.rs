@@ -22,21 +22,19 @@ use crate::letter::{Came, Header, OnTop};
 use crate::quota::{Account, Quotas};
 use crate::repeat::Reading;
 use crate::replies;
-use crate::rules::{
-    self, Mailbox, NotPrepared, Parcel, Prepared, ProgramFolder, Rules, UserScript,
-};
+use crate::rules::{self, Book, Mailbox, NotPrepared, Parcel, Prepared, ProgramFolder, Rules};
 use crate::submit::Submitter;
 
 /// The program that letters leave by where nothing says how.
 const SENDMAIL: &str = "/usr/sbin/sendmail";
 
 /// All that is known before the letter is read.
-pub(super) struct Delivery<'a> {
+pub(super) struct Delivery<'a, B> {
     pub(super) config: Config,
     pub(super) settings: SettingsFrom,
     pub(super) courier: Courier,
     pub(super) recipient: Recipient,
-    pub(super) rules: Rules,
+    pub(super) rules: B,
     /// Where it goes if nothing else is said.
     pub(super) maildir: Maildir,
     pub(super) return_path: ReversePath,
@@ -49,12 +47,12 @@ pub(super) struct Delivery<'a> {
     pub(super) clock: &'a Clock,
 }
 
-impl Delivery<'_> {
+impl<B: Book> Delivery<'_, B> {
     /// Delivers the letter that begins with `start`.
     pub(super) fn run(&self, start: &[u8], input: Input<impl Read>) -> Result<Verdict, Reply> {
-        let rules = &self.rules;
         let mailbox = self.recipient.maildir.root();
-        let script = rules
+        let script = self
+            .rules
             .script(&self.recipient.scripts, mailbox)
             // A caller of ours is no stranger: it is told what is wrong.
             .map_err(|error| replies::misconfigured(&Chain(&error).to_string()))?;
@@ -67,7 +65,7 @@ impl Delivery<'_> {
         }
         let prepared = match script {
             None => self.keep(start, input, &mut reading)?,
-            Some(script) => self.follow(rules, &script, start, input, &mut reading)?,
+            Some(script) => self.follow(&script, start, input, &mut reading)?,
         };
         let to = &self.recipient.address;
         let key = reading.map(|reading| reading.finish().key(to, &self.aim));
@@ -80,14 +78,11 @@ impl Delivery<'_> {
         let wanted = Wanted { inbox: self.maildir.clone(), account, prepared };
         let quotas = Quotas::new(self.config.mda.quota.clone());
         let job = Job::begin(vec![wanted], key, &quotas);
-        self.finish(
-            rules,
-            job.map_err(|why| match why {
-                NotBegun::UnderWay => replies::under_way(),
-                NotBegun::Full(reply) => reply,
-                NotBegun::Store(error) => not_filed(error),
-            })?,
-        )
+        self.finish(job.map_err(|why| match why {
+            NotBegun::UnderWay => replies::under_way(),
+            NotBegun::Full(reply) => reply,
+            NotBegun::Store(error) => not_filed(error),
+        })?)
     }
 
     /// Writes a letter for whose recipient there are no rules, as it comes.
@@ -109,8 +104,7 @@ impl Delivery<'_> {
 
     fn follow(
         &self,
-        rules: &Rules,
-        script: &UserScript,
+        script: &B::Script,
         start: &[u8],
         mut input: Input<impl Read>,
         reading: &mut Option<Reading>,
@@ -133,21 +127,21 @@ impl Delivery<'_> {
             host: &self.config.hostname,
         };
         let mailbox = Mailbox { courier: &self.courier, inbox: &self.maildir };
-        let prepared = rules.prepare(script, &parcel, mailbox, &|_| {});
+        let prepared = self.rules.prepare(script, &parcel, mailbox, &|_| {});
         let prepared = prepared.map_err(|error| match error {
             NotPrepared::Store(error) => not_filed(error),
             NotPrepared::Program(error) => later(&error),
         })?;
         if let Some(mistake) = &prepared.mistake {
-            rules.tell(script, mistake, to, &self.config.hostname, mailbox);
+            self.rules.tell(script, mistake, to, &self.config.hostname, mailbox);
         }
         Ok(prepared)
     }
 
-    fn finish(&self, rules: &Rules, mut job: Job) -> Result<Verdict, Reply> {
+    fn finish(&self, mut job: Job) -> Result<Verdict, Reply> {
         let to = &self.recipient.address;
-        job.pipe(rules).map_err(|error| later(&error))?;
-        job.send(rules).map_err(|error| later(&error))?;
+        job.pipe(&self.rules).map_err(|error| later(&error))?;
+        job.send(&self.rules).map_err(|error| later(&error))?;
         let (tell, hear) = std::sync::mpsc::sync_channel(1);
         job.deliver(move |finished| {
             // Whoever waits below has not gone away.
@@ -159,7 +153,7 @@ impl Delivery<'_> {
             finished.take_back(to, &self.courier);
             return Err(not_filed(error));
         }
-        finished.remember(to, rules, &self.courier);
+        finished.remember(to, &self.rules, &self.courier);
         let mut records: Vec<Event> =
             finished.filed.iter().map(|filed| events::filed_record(to, filed)).collect();
         for note in &finished.notes {

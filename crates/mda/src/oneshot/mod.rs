@@ -24,7 +24,7 @@ use crate::dot_lock::DotLockFile;
 use crate::events::Chain;
 use crate::letter::Header;
 use crate::replies;
-use crate::rules::Rules;
+use crate::rules::Book;
 
 mod call;
 mod command_line;
@@ -34,6 +34,7 @@ mod host_user;
 mod inherited;
 mod input;
 mod personality;
+mod plain;
 mod recipient;
 mod refilter;
 mod second_process;
@@ -46,12 +47,16 @@ pub use command_line::{Misuse, Wanted, read as read_command_line};
 use delivery::Delivery;
 pub(crate) use input::Input;
 pub use personality::{LeftBehind, Personality};
+pub use plain::deliver_plain;
 use recipient::{Recipient, SettingsFrom};
 pub use refilter::{Listener, Mode, Refilter, Refiltered, refilter};
 pub use second_process::by_second_process;
 pub use several::{Ended, for_each};
 use signals::Signals;
 use watch::{Clock, within};
+
+/// What we are called in the host's log.
+const LOG_NAME: &str = "postroad-mda";
 
 /// The settings that are read where the caller names none and the file is there.
 const SETTINGS: &str = "/etc/postroad/postroad.toml";
@@ -88,7 +93,15 @@ impl Exit {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verdict {
     reply: Reply,
-    remark: Option<String>,
+    known: Known,
+}
+
+/// Whether it was delivered before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Known {
+    No,
+    /// At that time, where the account says so.
+    Since(Option<SystemTime>),
 }
 
 impl Verdict {
@@ -104,18 +117,18 @@ impl Verdict {
 
     /// All is done, and was before.
     fn known_already(reply: Reply, since: Option<SystemTime>) -> Self {
+        Self { reply, known: Known::Since(since) }
+    }
+
+    /// What there is to say of a delivery that went well, to a person: a transfer agent has no use for it.
+    pub fn remark(&self) -> Option<String> {
+        let Known::Since(since) = self.known else { return None };
         let when = since.and_then(|since| {
             let since = jiff::Zoned::try_from(since).ok()?;
             Some(format!("delivered on {}", since.strftime("%F at %H:%M")))
         });
         let when = when.unwrap_or_else(|| "delivered before".to_owned());
-        let remark = format!("known already: {when}; not stored again (--again stores it)");
-        Self { reply, remark: Some(remark) }
-    }
-
-    /// What there is to say of a delivery that went well, to a person: a transfer agent has no use for it.
-    pub fn remark(&self) -> Option<&str> {
-        self.remark.as_deref()
+        Some(format!("known already: {when}; not stored again (--again stores it)"))
     }
 
     /// How the process ends.
@@ -147,23 +160,33 @@ pub fn deliver(
     input: impl AsFd,
     end: impl FnOnce(&Verdict) + Send + 'static,
 ) -> Verdict {
+    let work = |letter, clock: &Clock| file(&call, &environment, letter, clock);
+    watched(&call, input, work, end)
+}
+
+/// Does `work` with the letter, and ends as [`deliver`] does.
+fn watched(
+    call: &Call,
+    input: impl AsFd,
+    work: impl FnOnce(Letter, &Clock) -> Result<Verdict, Reply>,
+    end: impl FnOnce(&Verdict) + Send + 'static,
+) -> Verdict {
     let signals = match Signals::hold() {
         Ok(signals) => signals,
         Err(error) => return Verdict::try_later(&format!("cannot hold signals: {error}")),
     };
-    let input = match inherited::put_in_order().and_then(|()| letter(&call, input)) {
-        Ok(input) => input,
+    let letter = match inherited::put_in_order().and_then(|()| letter(call, input)) {
+        Ok(letter) => letter,
         Err(reply) => return reply.into(),
     };
     // Until the settings are read: their disk may hang, too.
-    let work =
-        move |clock: &Clock| file(&call, &environment, input, clock).unwrap_or_else(Verdict::from);
+    let work = |clock: &Clock| work(letter, clock).unwrap_or_else(Verdict::from);
     within(Mda::default().delivery_time_max, &signals, work, end).verdict
 }
 
 impl From<Reply> for Verdict {
     fn from(reply: Reply) -> Self {
-        Self { reply, remark: None }
+        Self { reply, known: Known::No }
     }
 }
 
@@ -194,64 +217,78 @@ fn file(
 ) -> Result<Verdict, Reply> {
     let (config, settings) = settings(call.config.clone())?;
     if settings == SettingsFrom::Nowhere {
-        // Before the walls are up: there is a socket to connect to.
-        log::start_with_the_hosts("postroad-mda");
+        log::start_with_the_hosts(LOG_NAME);
     }
     clock.time_max(config.mda.delivery_time_max);
-    let uid = postroad_host::caller();
     let recipient = recipient::find(call, environment, &config, settings)?;
-
-    // As its owner by now, who gets no file that only others may read.
-    let letter = letter.open()?;
     let rules = delivery::rules(&recipient, &config, settings);
-    // Of one letter's process nobody wants to read it.
-    confine(&recipient, &rules, &config, settings);
-    let mut input = Input::new(letter, config.mda.message_size_max);
-    let start = call.add_fields(input.header()?);
-    let mut header = Header::read(&start);
-    if header.is_looping(&recipient.address) {
-        return Err(replies::looping());
-    }
-    header.take_out_delivered_to(&recipient.address);
-    let return_path = call.sender(environment).or_else(|| header.return_path.clone());
-    let courier = Courier::new(Arc::new(NoLinks), &config.hostname)
-        .with_dot_locker(Arc::new(DotLockFile::default()));
-    let inbox = courier.resolve(&recipient.maildir).map_err(delivery::not_filed)?;
-    let delivery = Delivery {
-        courier,
-        maildir: recipient::folder(inbox, call, &NoLinks),
-        return_path: return_path.unwrap_or(ReversePath::Null),
-        uid,
-        recipient,
-        rules,
-        config,
-        settings,
-        header,
-        aim: call.aim(),
-        speaks_for: environment.speaks_for(),
-        repeated: call.repeated,
-        clock,
-    };
-    delivery.run(&start, input)
+    Ready { config, settings, recipient, rules }.file(call, environment, letter, clock)
 }
 
-/// Before the first octet of the letter is read.
-fn confine(
-    recipient: &Recipient,
-    rules: &Rules,
-    config: &Config,
+/// What is known before the letter is opened, by the mailbox's owner.
+struct Ready<B> {
+    config: Config,
     settings: SettingsFrom,
-) -> Confined {
-    let are_there = recipient.scripts.iter().any(|script| script.symlink_metadata().is_ok());
-    if are_there && rules.may_run_programs() {
-        return Confined::No(Why::Programs);
+    recipient: Recipient,
+    rules: B,
+}
+
+impl<B: Book> Ready<B> {
+    fn file(
+        self,
+        call: &Call,
+        environment: &Environment,
+        letter: Letter,
+        clock: &Clock,
+    ) -> Result<Verdict, Reply> {
+        // Its owner gets no file that only others may read.
+        let letter = letter.open()?;
+        // Of one letter's process nobody wants to read it.
+        self.confine();
+        let Self { config, settings, recipient, rules } = self;
+        let mut input = Input::new(letter, config.mda.message_size_max);
+        let start = call.add_fields(input.header()?);
+        let mut header = Header::read(&start);
+        if header.is_looping(&recipient.address) {
+            return Err(replies::looping());
+        }
+        header.take_out_delivered_to(&recipient.address);
+        let return_path = call.sender(environment).or_else(|| header.return_path.clone());
+        let courier = Courier::new(Arc::new(NoLinks), &config.hostname)
+            .with_dot_locker(Arc::new(DotLockFile::default()));
+        let inbox = courier.resolve(&recipient.maildir).map_err(delivery::not_filed)?;
+        let delivery = Delivery {
+            courier,
+            maildir: recipient::folder(inbox, call, &NoLinks),
+            return_path: return_path.unwrap_or(ReversePath::Null),
+            uid: postroad_host::caller(),
+            recipient,
+            rules,
+            config,
+            settings,
+            header,
+            aim: call.aim(),
+            speaks_for: environment.speaks_for(),
+            repeated: call.repeated,
+            clock,
+        };
+        delivery.run(&start, input)
     }
-    if recipient.maildir.inbox_file().is_some() {
-        return Confined::No(Why::MailboxFile);
+
+    /// Before the first octet of the letter is read.
+    fn confine(&self) -> Confined {
+        let Self { config, settings, recipient, rules } = self;
+        let are_there = recipient.scripts.iter().any(|script| script.symlink_metadata().is_ok());
+        if are_there && rules.may_run_programs() {
+            return Confined::No(Why::Programs);
+        }
+        if recipient.maildir.inbox_file().is_some() {
+            return Confined::No(Why::MailboxFile);
+        }
+        let mut ground = ground(recipient);
+        ground.written.extend((*settings == SettingsFrom::File).then(|| confine::traces(config)));
+        ground.confine().into()
     }
-    let mut ground = ground(recipient);
-    ground.written.extend((settings == SettingsFrom::File).then(|| confine::traces(config)));
-    ground.confine().into()
 }
 
 /// The mailbox and its rules.
@@ -295,12 +332,8 @@ fn settings(named: Option<PathBuf>) -> Result<(Config, SettingsFrom), Reply> {
         |error: postroad_config::ConfigError| replies::misconfigured(&Chain(&error).to_string());
     let path = match named {
         Some(path) => path,
-        None if PathBuf::from(SETTINGS).exists() => SETTINGS.into(),
-        None => {
-            let built_in =
-                postroad_config::parse("built-in settings".as_ref(), "").map_err(wrong)?;
-            return Ok((built_in.config, SettingsFrom::Nowhere));
-        }
+        None if Path::new(SETTINGS).exists() => SETTINGS.into(),
+        None => return Ok((postroad_config::built_in(), SettingsFrom::Nowhere)),
     };
     Ok((postroad_config::load(&path).map_err(wrong)?.config, SettingsFrom::File))
 }

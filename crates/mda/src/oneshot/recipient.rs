@@ -29,6 +29,8 @@ use crate::{mailbox, replies};
 
 /// A user's rules, in a home.
 const OUR_SCRIPT: &str = ".postroad.sieve";
+/// Where they may be; the second is where Dovecot has them.
+const SCRIPTS: [&str; 2] = [OUR_SCRIPT, ".dovecot.sieve"];
 
 /// Where a letter goes.
 #[derive(Debug)]
@@ -58,8 +60,7 @@ struct Found {
 
 impl Found {
     fn in_home(home: &Path, user: String, habits: Habits<'_>) -> Self {
-        // The second is where Dovecot has it.
-        let scripts = [OUR_SCRIPT, ".dovecot.sieve"].map(|name| home.join(name)).to_vec();
+        let scripts = SCRIPTS.map(|name| home.join(name)).to_vec();
         let maildir = mailbox::of_host_user(home, &user, habits);
         let (quota, home) = (QuotaRule::default(), Some(home.to_owned()));
         Self { maildir, user, scripts, quota, home }
@@ -93,6 +94,34 @@ pub(super) fn find(
     }
     let address = address(call, environment, config, &user)?;
     Ok(Recipient { maildir, address, user, scripts, quota, home })
+}
+
+/// The same where it costs no more than a look at some names: the caller's own Maildir, which is there, in a home that is
+/// in order and has no rules, ours or left behind. `None` where it is anything else, or can't be told.
+pub(super) fn of_plain_call(
+    call: &Call,
+    environment: &Environment,
+    config: &Config,
+) -> Option<Recipient> {
+    let Call { user: None, rules: None, letter: None, .. } = call else { return None };
+    // Row M03.
+    let user = environment.user.clone().filter(|name| name != "root")?;
+    let home = environment.home.as_ref().map(PathBuf::from).filter(|home| home.is_absolute())?;
+    let maildir = mailbox::in_home(&home);
+    if postroad_host::caller() == 0 || !maildir.root().exists() {
+        return None;
+    }
+    is_in_order(&home).ok()?;
+    let rules = SCRIPTS.into_iter().chain(call.left_behind.map(|theirs| theirs.name));
+    rules.map(|name| home.join(name)).all(|file| is_missing(&file)).then_some(())?;
+    let address = address(call, environment, config, &user).ok()?;
+    let (quota, scripts) = (QuotaRule::default(), Vec::new());
+    Some(Recipient { maildir, address, user, scripts, quota, home: Some(home) })
+}
+
+fn is_missing(file: &Path) -> bool {
+    let looked_at = file.symlink_metadata();
+    looked_at.is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
 }
 
 /// Row M04. A home that isn't there is mostly one that isn't mounted: nobody's mail is to lie below the mount. In one

@@ -16,7 +16,7 @@ use crate::asked::Asked;
 use crate::events::{self, Chain};
 use crate::letter::{Came, Header};
 use crate::replies;
-use crate::rules::{self, Mailbox, Parcel, Rules, UserScript, refilter};
+use crate::rules::{self, Book as _, Mailbox, Parcel, Rules, UserScript, refilter};
 
 /// What is asked for.
 #[derive(Debug, Clone, Default)]

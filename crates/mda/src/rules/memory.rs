@@ -6,9 +6,9 @@
 use std::cell::OnceCell;
 use std::time::SystemTime;
 
-use aws_lc_rs::digest::{SHA256, digest};
 use postroad_sieve::{Memo, MemoKind, Past};
 use postroad_store::StoreError;
+use sha2::{Digest as _, Sha256};
 
 use super::Mailbox;
 use crate::limits;
@@ -60,8 +60,8 @@ fn hash(kind: MemoKind, key: &[u8]) -> String {
         MemoKind::Vacation => b"vacation ",
         MemoKind::Duplicate => b"duplicate ",
     };
-    let hash = digest(&SHA256, &[kind, key].concat());
-    hash.as_ref().iter().take(HASH_OCTETS).map(|octet| format!("{octet:02x}")).collect()
+    let hash = Sha256::digest([kind, key].concat());
+    hash.iter().take(HASH_OCTETS).map(|octet| format!("{octet:02x}")).collect()
 }
 
 /// The lines that are lines, and not over.

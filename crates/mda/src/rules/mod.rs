@@ -5,6 +5,7 @@
 //! ```
 //! | looking for | it is in |
 //! |---|---|
+//! | what a delivery asks of them, and the answers where there are none | `book` |
 //! | which file is run; scripts kept compiled; scripts that they include | `script` |
 //! | which files are never run | `trust` |
 //! | what a script's decisions come to here: folders, flags, sendings | `plan` |
@@ -41,6 +42,7 @@ use crate::letter::Came;
 use crate::submit::{Outgoing, SubmitError, Submitter};
 
 pub mod all;
+mod book;
 mod carry_out;
 mod folders;
 pub mod import;
@@ -54,6 +56,7 @@ pub mod tools;
 mod trust;
 mod verdict;
 
+pub(crate) use book::{Book, NoRules};
 pub(crate) use carry_out::Prepared;
 use folders::Folders;
 pub(crate) use folders::Mailbox;
@@ -133,33 +136,6 @@ impl Rules {
         Arc::clone(&self.submitter)
     }
 
-    /// Whether anything is executed for them, to send letters on or as they say.
-    pub(crate) fn may_run_programs(&self) -> bool {
-        self.submitter.is_program() || self.programs.is_there()
-    }
-
-    /// A user's script, at the first of these paths where there is one. Without any it costs a look at each.
-    pub(crate) fn script(
-        &self,
-        paths: &[PathBuf],
-        mailbox: &Path,
-    ) -> Result<Option<Arc<UserScript>>, Unusable> {
-        self.scripts.find(paths, mailbox)
-    }
-
-    /// Runs a script and prepares all that it wants; nothing of it shows yet. `watch` hears when the script waits
-    /// for a program.
-    pub(crate) fn prepare(
-        &self,
-        script: &UserScript,
-        parcel: &Parcel<'_>,
-        mailbox: Mailbox<'_>,
-        watch: &dyn Fn(Busy),
-    ) -> Result<Prepared, NotPrepared> {
-        let plan = self.plan(script, parcel, mailbox, watch)?;
-        Ok(carry_out::prepare(plan, &self.programs.environment(parcel), parcel, mailbox)?)
-    }
-
     fn plan(
         &self,
         script: &UserScript,
@@ -225,11 +201,33 @@ impl Rules {
         };
         Plan::of(outcome, &ground)
     }
+}
 
-    /// Tells a user of a mistake in a script, unless that is done already. Its failure is nobody's loss.
-    pub(crate) fn tell(
+impl Book for Rules {
+    type Script = Arc<UserScript>;
+
+    fn may_run_programs(&self) -> bool {
+        self.submitter.is_program() || self.programs.is_there()
+    }
+
+    fn script(&self, paths: &[PathBuf], mailbox: &Path) -> Result<Option<Self::Script>, Unusable> {
+        self.scripts.find(paths, mailbox)
+    }
+
+    fn prepare(
         &self,
-        script: &UserScript,
+        script: &Self::Script,
+        parcel: &Parcel<'_>,
+        mailbox: Mailbox<'_>,
+        watch: &dyn Fn(Busy),
+    ) -> Result<Prepared, NotPrepared> {
+        let plan = self.plan(script, parcel, mailbox, watch)?;
+        Ok(carry_out::prepare(plan, &self.programs.environment(parcel), parcel, mailbox)?)
+    }
+
+    fn tell(
+        &self,
+        script: &Self::Script,
         mistake: &str,
         to: &Address,
         host: &str,
@@ -242,23 +240,19 @@ impl Rules {
         }
     }
 
-    /// Gives letters to programs; blocks.
-    pub(crate) fn pipe(&self, pipes: Pipes, deadline: Instant) -> Result<Piped, ProgramTrouble> {
+    fn pipe(&self, pipes: Pipes, deadline: Instant) -> Result<Piped, ProgramTrouble> {
         self.programs.give(pipes, deadline)
     }
 
-    /// When programs have to have ended that are given something from now on.
-    pub(crate) fn programs_end_by(&self) -> Instant {
+    fn programs_end_by(&self) -> Instant {
         self.programs.deadline()
     }
 
-    /// Hands over all that is sent on; blocks. Says whether who has it now knows DSN.
-    pub(crate) fn send(&self, letters: &[Outgoing]) -> Result<Offer, SubmitError> {
+    fn send(&self, letters: &[Outgoing]) -> Result<Offer, SubmitError> {
         self.submitter.send(letters)
     }
 
-    /// Remembers, now that all is done. Its failure is nobody's loss: somebody is told twice.
-    pub(crate) fn remember(&self, memos: &[Memo], mailbox: Mailbox<'_>) {
+    fn remember(&self, memos: &[Memo], mailbox: Mailbox<'_>) {
         if let Err(error) = memory::add(memos, mailbox) {
             crate::events::not_remembered(mailbox.inbox.root(), &error);
         }

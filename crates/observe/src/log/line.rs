@@ -95,6 +95,19 @@ impl<T: Take, S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines<T> {
     }
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
+        self.event(event, |line| {
+            for span in context.event_scope(event).into_iter().flat_map(|scope| scope.from_root()) {
+                if let Some(SpanFields(outer)) = span.extensions().get() {
+                    self.style.fields(line, outer);
+                }
+            }
+        });
+    }
+}
+
+impl<T: Take> Lines<T> {
+    /// Hands an event on; `around` adds what the spans around it say.
+    pub(super) fn event(&self, event: &Event<'_>, around: impl FnOnce(&mut String)) {
         thread_local! {
             static LINE: RefCell<String> = const { RefCell::new(String::new()) };
         }
@@ -105,11 +118,7 @@ impl<T: Take, S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines<T> {
             let metadata = event.metadata();
             self.style.begin(line, self.clock.now(), metadata.level(), metadata.target());
             self.style.message(line, &fields.message);
-            for span in context.event_scope(event).into_iter().flat_map(|scope| scope.from_root()) {
-                if let Some(SpanFields(outer)) = span.extensions().get() {
-                    self.style.fields(line, outer);
-                }
-            }
+            around(line);
             self.style.fields(line, &fields);
             self.style.end(line);
             self.to.take(line.as_bytes());

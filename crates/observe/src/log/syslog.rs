@@ -2,44 +2,82 @@
 
 use std::io;
 use std::os::unix::net::UnixDatagram;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
-use super::line::Take;
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Level, Metadata, Subscriber};
+
+use super::line::{Clock, Lines, Style, Take};
 
 /// Where whoever keeps the host's log listens.
-pub(super) const SOCKET: &str = "/dev/log";
+const SOCKET: &str = "/dev/log";
 
-/// A socket that is connected to it.
-pub(super) struct Syslog(UnixDatagram);
+/// The log of a process that mostly has nothing to say, and no spans: until it has, it costs nothing.
+pub(super) struct HostsLog(Lines<Syslog>);
 
-impl Syslog {
-    /// Connects.
-    pub(super) fn open(path: &Path) -> io::Result<Self> {
-        let socket = UnixDatagram::unbound()?;
-        socket.set_nonblocking(true)?;
-        socket.connect(path)?;
-        Ok(Self(socket))
+impl HostsLog {
+    /// Of the program of this name.
+    pub(super) fn new(name: &'static str) -> Self {
+        Self::at(SOCKET.as_ref(), name, Clock::System)
     }
+
+    fn at(socket: &Path, name: &'static str, clock: Clock) -> Self {
+        let syslog = Syslog { path: socket.to_owned(), socket: OnceLock::new() };
+        Self(Lines::new(Style::Syslog(name), clock, syslog))
+    }
+}
+
+impl Subscriber for HostsLog {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        *metadata.level() <= Level::INFO
+    }
+
+    fn event(&self, event: &Event<'_>) {
+        self.0.event(event, |_| {});
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
+}
+
+/// A socket that is connected to it with the first line.
+struct Syslog {
+    path: PathBuf,
+    socket: OnceLock<io::Result<UnixDatagram>>,
 }
 
 impl Take for Syslog {
     /// A line is a datagram. Where it can't be had at once, it is lost: no letter waits for a log.
     fn take(&self, line: &[u8]) {
-        let _ = self.0.send(line.trim_ascii_end());
+        let connect = || {
+            let socket = UnixDatagram::unbound()?;
+            socket.set_nonblocking(true)?;
+            socket.connect(&self.path)?;
+            Ok(socket)
+        };
+        if let Ok(socket) = self.socket.get_or_init(connect) {
+            let _ = socket.send(line.trim_ascii_end());
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use tracing_subscriber::layer::SubscriberExt as _;
-
-    use super::super::line::{Clock, Lines, Style};
     use super::*;
 
     fn with(path: &Path, work: impl FnOnce()) {
-        let syslog = Syslog::open(path).unwrap();
-        let lines = Lines::new(Style::Syslog("postroad-mda"), Clock::Fixed, syslog);
-        tracing::subscriber::with_default(tracing_subscriber::registry().with(lines), work);
+        let log = HostsLog::at(path, "postroad-mda", Clock::Fixed);
+        tracing::subscriber::with_default(log, work);
     }
 
     #[test]
@@ -49,6 +87,8 @@ mod tests {
         let daemon = UnixDatagram::bind(&path).unwrap();
         with(&path, || {
             tracing::warn!(target: "postroad_mda", to = "a b\n<0>x", "not told");
+            tracing::debug!("not for the host's log");
+            let _span = tracing::info_span!("nobody's").entered();
             tracing::info!("rules followed");
         });
         let heard = || {
@@ -77,6 +117,6 @@ mod tests {
                 tracing::warn!(n, "one more");
             }
         });
-        assert!(Syslog::open(&dir.path().join("nobody")).is_err());
+        with(&dir.path().join("nobody"), || tracing::warn!("lost"));
     }
 }

@@ -81,8 +81,11 @@ pub(super) fn with_rules(stage: &Stage) -> anyhow::Result<Vec<Agent>> {
 /// Without settings, as its user calls it.
 fn ours(stage: &Stage, home: &Path, new: &str) -> anyhow::Result<Agent> {
     // Beside all others, so that nobody's file system is a faster one.
-    let path = stage.path("usr/bin/postroad-mda");
-    fs::copy(program("postroad-mda"), &path).context("cannot copy postroad-mda to the stage")?;
+    for name in ["postroad-mda", "postroad-mda-whole"] {
+        let path = stage.path("usr/bin").join(name);
+        fs::copy(program(name), path)
+            .with_context(|| format!("cannot copy {name} to the stage"))?;
+    }
     let call = call(OURS, "/usr/bin/postroad-mda", &["-f", SENDER], home);
     Ok(Agent { name: OURS, call, new: Some(home.join(new)) })
 }
