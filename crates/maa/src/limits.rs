@@ -57,3 +57,9 @@ pub const MISTAKES_MAX: usize = 20;
 pub const APPEND_LETTERS_MAX: usize = 256;
 /// Octets of a letter that is stored by APPEND.
 pub const APPEND_OCTETS_MAX: u64 = 256 * 1024 * 1024;
+/// Texts that one SEARCH may look for in each letter: people type a few.
+pub const SEARCHED_TEXTS_MAX: usize = 256;
+/// How often a client is told that a long command goes on (RFC 9585 §4: every 10 to 15 seconds).
+pub const IMAP_PROGRESS_INTERVAL: Duration = Duration::from_secs(10);
+/// Octets that are taken from a client that is silent, and waits for a long command: commands that follow.
+pub const EARLY_OCTETS_MAX: usize = 64 * 1024;

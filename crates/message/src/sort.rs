@@ -79,12 +79,12 @@ impl SortTexts<Vec<u8>> {
     /// Of an envelope and its base subject.
     pub fn of(envelope: &Envelope, subject: &BaseSubject) -> Self {
         Self {
-            cc: mailbox(&envelope.cc),
-            display_from: display(&envelope.from),
-            display_to: display(&envelope.to),
-            from: mailbox(&envelope.from),
+            cc: mailbox(envelope.cc.first()),
+            display_from: display(envelope.from.first()),
+            display_to: display(envelope.to.first()),
+            from: mailbox(envelope.from.first()),
             subject: casemap::fold(subject.text.as_bytes()),
-            to: mailbox(&envelope.to),
+            to: mailbox(envelope.to.first()),
         }
     }
 
@@ -101,15 +101,15 @@ impl SortTexts<Vec<u8>> {
     }
 }
 
-/// RFC 5256 §3: the addr-mailbox of the first address.
-fn mailbox(addresses: &[Address]) -> Vec<u8> {
-    let first = addresses.first().and_then(|address| address.mailbox.as_deref());
-    casemap::fold(String::from_utf8_lossy(first.unwrap_or_default()).as_bytes())
+/// RFC 5256 §3: the addr-mailbox of the first address, folded.
+pub fn mailbox(first: Option<&Address>) -> Vec<u8> {
+    let mailbox = first.and_then(|address| address.mailbox.as_deref()).unwrap_or_default();
+    casemap::fold(String::from_utf8_lossy(mailbox).as_bytes())
 }
 
-/// RFC 5957 §3: the name of the first address, or else the address.
-fn display(addresses: &[Address]) -> Vec<u8> {
-    let Some(address) = addresses.first() else { return Vec::new() };
+/// RFC 5957 §3: the name of the first address, or else the address, folded.
+pub fn display(first: Option<&Address>) -> Vec<u8> {
+    let Some(address) = first else { return Vec::new() };
     let name = address.name.as_deref().map(words::decode).unwrap_or_default();
     if !name.is_empty() {
         return casemap::fold(name.as_bytes());

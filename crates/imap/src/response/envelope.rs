@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use postroad_message::{Address, Envelope};
 
 use crate::scan::{Cursor, Scanned};
+use crate::value::NameEncoding;
 
 type Text = Option<Vec<u8>>;
 
@@ -39,6 +40,71 @@ pub(super) fn scan(cursor: &mut Cursor<'_>) -> Scanned<Envelope> {
     Ok(envelope)
 }
 
+/// Whose addresses are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Addressed {
+    /// `From`
+    From,
+    /// `To`
+    To,
+    /// `Cc`
+    Cc,
+}
+
+/// The first address of a field of an ENVELOPE as it is written, without reading more of it than that takes. None where
+/// there is none, and where that is no envelope.
+pub fn first_address(envelope: &[u8], of: Addressed) -> Option<Address> {
+    let mut cursor = Cursor::from_server(envelope, NameEncoding::Utf8);
+    first_of(&mut cursor, of).ok()?
+}
+
+fn first_of(cursor: &mut Cursor<'_>, of: Addressed) -> Scanned<Option<Address>> {
+    const WHAT: &str = "a string or NIL";
+    cursor.expect(b'(', "an envelope")?;
+    cursor.nstring(WHAT)?;
+    cursor.space()?;
+    cursor.nstring(WHAT)?;
+    // From, Sender, Reply-To, To, Cc.
+    let before = match of {
+        Addressed::From => 0,
+        Addressed::To => 3,
+        Addressed::Cc => 4,
+    };
+    for _ in 0..before {
+        cursor.space()?;
+        if cursor.eat_nil() {
+            continue;
+        }
+        cursor.expect(b'(', "addresses")?;
+        while cursor.eat(b'(') {
+            cursor.nstring(WHAT)?;
+            for _ in 0..3 {
+                cursor.space()?;
+                cursor.nstring(WHAT)?;
+            }
+            cursor.expect(b')', "the address's end")?;
+        }
+        cursor.expect(b')', "the addresses' end")?;
+    }
+    cursor.space()?;
+    if cursor.eat_word(b"((") { scan_address(cursor).map(Some) } else { Ok(None) }
+}
+
+/// ```text
+/// address = "(" addr-name SP addr-adl SP addr-mailbox SP addr-host ")"
+/// ```
+/// Its bracket was read.
+fn scan_address(cursor: &mut Cursor<'_>) -> Scanned<Address> {
+    let address = Address {
+        name: nstring(cursor)?,
+        route: spaced_nstring(cursor)?,
+        mailbox: spaced_nstring(cursor)?,
+        host: spaced_nstring(cursor)?,
+    };
+    cursor.expect(b')', "the address's end")?;
+    Ok(address)
+}
+
 /// ```text
 /// env-from = "(" 1*address ")" / nil
 /// ```
@@ -50,16 +116,32 @@ fn scan_addresses(cursor: &mut Cursor<'_>) -> Scanned<Vec<Address>> {
     cursor.expect(b'(', "addresses")?;
     let mut addresses = Vec::new();
     while cursor.eat(b'(') {
-        addresses.push(Address {
-            name: nstring(cursor)?,
-            route: spaced_nstring(cursor)?,
-            mailbox: spaced_nstring(cursor)?,
-            host: spaced_nstring(cursor)?,
-        });
-        cursor.expect(b')', "the address's end")?;
+        addresses.push(scan_address(cursor)?);
         // Some servers put a space between two.
         cursor.eat(b' ');
     }
     cursor.expect(b')', "the addresses' end")?;
     Ok(addresses)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn first_addresses() {
+        let header =
+            b"Subject: \"(\" x\nFrom: A <a@b>, c@d\nTo: =?utf-8?q?=C3=84?= <e@f>\nCc: g:;\n";
+        let envelope = Envelope::of(header);
+        let mut written = Vec::new();
+        crate::encode::envelope(&envelope, &mut written);
+        let first = |of| first_address(&written, of);
+        assert_eq!(first(Addressed::From).as_ref(), envelope.from.first());
+        assert_eq!(first(Addressed::To).as_ref(), envelope.to.first());
+        assert_eq!(first(Addressed::Cc).as_ref(), envelope.cc.first());
+        written.clear();
+        crate::encode::envelope(&Envelope::default(), &mut written);
+        assert_eq!(first_address(&written, Addressed::To), None);
+        assert_eq!(first_address(b"(\"", Addressed::From), None);
+    }
 }

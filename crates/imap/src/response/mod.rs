@@ -22,6 +22,7 @@ mod tests;
 
 pub use account::{Annotations, Quota};
 pub use code::{Code, NoMetadata};
+pub use envelope::{Addressed, first_address};
 pub use fetch::{Content, FetchItem};
 pub use mailbox::{ListExtended, ListItem, MailboxAttribute, NamespaceItem, StatusValue};
 pub use search::{ESearch, SearchResult, ThreadToken};

@@ -147,6 +147,11 @@ impl Selected {
         line.end(out);
     }
 
+    /// Whether a letter is `\Recent` here.
+    pub(super) fn is_recent(&self, entry: &Entry<'_>) -> bool {
+        self.recent.binary_search(&entry.uid()).is_ok() || entry.is_new()
+    }
+
     /// What a letter's flags are called here.
     pub(super) fn flag_names<'a>(
         &self,
@@ -155,9 +160,8 @@ impl Selected {
         enabled: &Enabled,
     ) -> Vec<&'a str> {
         let mut names = mailbox.flag_names(entry.flags());
-        let is_recent = || self.recent.binary_search(&entry.uid()).is_ok() || entry.is_new();
         // RFC 9051 §2.3.2: the second revision knows no \Recent.
-        if !enabled.rev2() && is_recent() {
+        if !enabled.rev2() && self.is_recent(entry) {
             names.push("\\Recent");
         }
         names

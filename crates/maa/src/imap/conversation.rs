@@ -112,7 +112,7 @@ impl Conversation {
     async fn carry_out(&mut self, tag: Tag, command: Command) -> io::Result<Then> {
         self.mistakes = 0;
         let expunges = expunges_after(&command);
-        let of = tag.clone();
+        let (of, mut early) = (tag.clone(), 0);
         let begun = self.with(move |session, out| session.begin(of, command, out)).await?;
         let ended = match begun {
             Begun::Ended(ended) => ended,
@@ -125,6 +125,11 @@ impl Conversation {
                 work = same;
                 match progress {
                     Progress::Ended(ended) => break ended,
+                    Progress::More if self.out.is_empty() => {
+                        if !self.is_there(&mut early).await? {
+                            return Ok(Then::Over);
+                        }
+                    }
                     Progress::More => self.flush().await?,
                 }
             },
@@ -220,6 +225,25 @@ impl Conversation {
                 self.flush().await?;
                 Ok(Came::End)
             }
+        }
+    }
+
+    /// Whether a client still waits that isn't told anything for long. What it says meanwhile is kept; `early` counts
+    /// that.
+    async fn is_there(&mut self, early: &mut usize) -> io::Result<bool> {
+        if *early >= limits::EARLY_OCTETS_MAX {
+            return Ok(true);
+        }
+        let mut buffer = [0; limits::READ_OCTETS];
+        tokio::select! {
+            biased;
+            read = self.io.read(&mut buffer) => {
+                let octets = read?;
+                *early += octets;
+                self.receiver.push(buffer.get(..octets).unwrap_or_default());
+                Ok(octets > 0)
+            }
+            () = std::future::ready(()) => Ok(true),
         }
     }
 

@@ -50,6 +50,11 @@ impl Refused {
         }
     }
 
+    /// Whether the command was understood (RFC 9051 §7.1.2).
+    pub(super) fn is_no(&self) -> bool {
+        self.status == Status::No
+    }
+
     pub(super) fn bad(text: impl Into<Cow<'static, str>>) -> Self {
         Self { status: Status::Bad, ..Self::no(text) }
     }

@@ -9,11 +9,13 @@
 //! | which letter has which number for a client | `selected` |
 //! | what others have changed, told to a client | `changes` |
 //! | SELECT and its like | `select` |
-//! | FETCH; what is read out of letters once, and cached | `fetch`, `facts` |
+//! | FETCH | `fetch` |
+//! | SEARCH; what is made of its result | `search`; `sort`, `thread` |
+//! | letters that are read; what is read out of them once, and cached | `read`, `facts` |
 //! | APPEND | `append` |
 //! | STORE, EXPUNGE, COPY and MOVE | `store`, `expunge`, `copy` |
 //! | LIST, STATUS, and changing which mailboxes there are | `list`, `status`, `folders` |
-//! | how a command ends | `ending` |
+//! | how a command ends; that a long one goes on | `ending`, `progress` |
 //!
 //! A session's commands run one after the other, each on a thread that may wait for the disk. What is long is written
 //! piece by piece ([`session::Work`]), and between the pieces the client is waited for, with nothing held that others want.
@@ -29,12 +31,17 @@ mod facts;
 mod fetch;
 mod folders;
 mod list;
+mod progress;
+mod read;
+mod search;
 mod select;
 mod selected;
 mod session;
 mod shared;
+mod sort;
 mod status;
 mod store;
+mod thread;
 
 pub(crate) use capability::BEFORE_LOGIN;
 pub(crate) use conversation::serve;

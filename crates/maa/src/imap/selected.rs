@@ -57,6 +57,23 @@ impl Selected {
         }
     }
 
+    /// The same for what is searched (RFC 9051 §6.4.4): numbers that no letter has mean none. Many a client searches
+    /// `1:*` in an empty mailbox.
+    pub(super) fn places_there(&self, numbers: Numbers, set: &SequenceSet) -> Places {
+        match (set, numbers) {
+            (SequenceSet::Set(set), Numbers::Sequence) => {
+                let exists = self.exists();
+                let largest = u32::try_from(exists).unwrap_or(u32::MAX);
+                let place = |range: std::ops::RangeInclusive<u32>| {
+                    index(*range.start())..(index(*range.end()) + 1).min(exists)
+                };
+                let places = set.resolve(largest).into_iter().map(place);
+                places.filter(|range| !range.is_empty()).collect()
+            }
+            (set, numbers) => self.places(numbers, set).unwrap_or_default(),
+        }
+    }
+
     fn by_uid(&self, set: &Set) -> Places {
         let largest = self.uids.last().copied().unwrap_or_default();
         let place = |range: std::ops::RangeInclusive<u32>| {

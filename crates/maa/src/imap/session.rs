@@ -15,6 +15,7 @@ use super::changes::{Expunges, Untold};
 use super::copy::Originals;
 use super::ending::{Done, Ended, Refused, tagged};
 use super::fetch::FetchWork;
+use super::search::SearchWork;
 use super::selected::Selected;
 use super::shared::Shared;
 use super::{copy, expunge, folders, list, select, status, store};
@@ -67,6 +68,15 @@ impl From<Ended> for Begun {
     }
 }
 
+impl<W: Work + 'static> From<Result<W, Refused>> for Begun {
+    fn from(begun: Result<W, Refused>) -> Self {
+        match begun {
+            Ok(work) => Self::Work(Box::new(work)),
+            Err(refused) => Self::Ended(Err(refused)),
+        }
+    }
+}
+
 impl Session {
     pub(super) fn new(ward: &Ward) -> Self {
         Self {
@@ -100,10 +110,14 @@ impl Session {
             Command::Select(wanted) => select::select(self, &wanted, out).into(),
             Command::Close => select::close(self).into(),
             Command::Unselect => select::unselect(self).into(),
-            Command::Fetch(numbers, fetch) => match FetchWork::begin(self, numbers, fetch, out) {
-                Ok(work) => Begun::Work(Box::new(work)),
-                Err(refused) => Err(refused).into(),
-            },
+            Command::Fetch(numbers, fetch) => FetchWork::begin(self, numbers, fetch, out).into(),
+            Command::Search(numbers, search) => {
+                SearchWork::search(self, tag, numbers, search).into()
+            }
+            Command::Sort(numbers, sort) => SearchWork::sort(self, tag, numbers, sort).into(),
+            Command::Thread(numbers, thread) => {
+                SearchWork::thread(self, tag, numbers, thread).into()
+            }
             Command::Store(numbers, wanted) => store::store(self, numbers, &wanted, out).into(),
             Command::Expunge(set) => expunge::expunge(self, set.as_ref()).into(),
             Command::Copy(numbers, set, to) => {
@@ -132,9 +146,12 @@ impl Session {
             Command::Idle => Begun::Idle,
             // The front has seen to those.
             Command::StartTls | Command::Authenticate { .. } | Command::Login { .. } => {
-                Err(Refused::bad("You are logged in already")).into()
+                Begun::Ended(Err(Refused::bad("You are logged in already")))
             }
-            command => Err(Refused::bad(format!("{} isn't known here", command.name()))).into(),
+            command => {
+                let refused = Refused::bad(format!("{} isn't known here", command.name()));
+                Begun::Ended(Err(refused))
+            }
         }
     }
 

@@ -10,8 +10,9 @@ use postroad_message::wire::Excerpt;
 use postroad_message::{BinaryError, Part, Section as PartSection};
 use postroad_store::{Entry, Facts, Mailbox};
 
-use super::read::ReadLetter;
+use super::letter::ReadLetter;
 use crate::imap::capability::Enabled;
+use crate::imap::read::seconds;
 use crate::imap::selected::{Selected, number};
 
 /// What a line holds.
@@ -95,7 +96,7 @@ impl FullLine<'_> {
                 }
                 FetchAttribute::ModSeq => line.mod_seq(entry.modseq(), out),
                 FetchAttribute::SaveDate => {
-                    let saved = entry.saved().map(|at| DateTime::new(super::read::seconds(at), 0));
+                    let saved = entry.saved().map(|at| DateTime::new(seconds(at), 0));
                     line.save_date(saved, out);
                 }
                 FetchAttribute::ThreadId => line.thread_id(None, out),
@@ -187,9 +188,7 @@ fn write_content(
             whole(line, Rfc822::Text, part.section(octets, &[], PartSection::Text), out);
         }
         FetchAttribute::EmailId => {
-            let hash = digest(&SHA256, octets);
-            let hash = hash.as_ref().get(..ID_OCTETS).unwrap_or_default();
-            line.email_id(&format!("E{}", URL_SAFE_NO_PAD.encode(hash)), out);
+            line.email_id(&email_id(octets), out);
         }
         FetchAttribute::Binary { part: numbers, partial, .. } => {
             let mut decoded = Vec::new();
@@ -229,6 +228,13 @@ fn decoded_octets(octets: Result<u64, BinaryError>) -> Result<Option<u64>, Unkno
         Err(BinaryError::Encoding) => Err(UnknownEncoding),
         Err(BinaryError::NoPart | BinaryError::HasParts) => Ok(None),
     }
+}
+
+/// RFC 8474 §5.1: the same for letters that are the same.
+pub(in crate::imap) fn email_id(letter: &[u8]) -> String {
+    let hash = digest(&SHA256, letter);
+    let hash = hash.as_ref().get(..ID_OCTETS).unwrap_or_default();
+    format!("E{}", URL_SAFE_NO_PAD.encode(hash))
 }
 
 fn whole(line: &mut FetchWriter, name: Rfc822, excerpt: Option<Excerpt<'_>>, out: &mut Vec<u8>) {

@@ -11,19 +11,17 @@ use postroad_imap::value::{Numbers, Set};
 use postroad_store::{Cache, Facts, FlagChange, LetterFlags, Mailbox};
 
 use super::ending::{Done, Ended, Refused};
+use super::read::{self, READ_AT_ONCE, READ_OCTETS};
 use super::selected::{Places, Selected};
 use super::session::{PIECE_OCTETS, Progress, Session, Work};
 
+mod letter;
 mod line;
-mod read;
 
+pub(super) use line::email_id;
+
+use letter::{Opened, ReadLetter};
 use line::Line;
-use read::{Opened, ReadLetter};
-
-/// Letters that are read at the same time.
-const READ_AT_ONCE: usize = 64;
-/// Octets of letters that are held at the same time, as far as one alone isn't longer.
-const READ_OCTETS: u64 = 4 * 1024 * 1024;
 
 /// A FETCH that is under way.
 #[derive(Debug)]
@@ -196,7 +194,7 @@ impl Work for FetchWork {
             let (mailbox, cache) = inside.with_cache();
             self.write_known(selected, mailbox, cache, &line, &mut opened, out)
         };
-        let letters = read::all(opened);
+        let letters = read::all(opened, Opened::read);
         if !letters.is_empty() {
             let mut inside = open.inside();
             let (mailbox, cache) = inside.with_cache();

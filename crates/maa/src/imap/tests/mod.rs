@@ -15,6 +15,9 @@ use crate::pop3::Sizes;
 use crate::worker::Ward;
 
 mod commands;
+mod hostile_search;
+mod search;
+mod search_model;
 
 /// A user's Maildir, and sessions on it.
 struct Place {
@@ -76,13 +79,18 @@ struct Client {
 }
 
 impl Client {
-    /// What the session says to these octets.
+    /// What the session says to these octets, where that is text.
     fn send(&mut self, octets: &[u8]) -> String {
+        String::from_utf8(self.octets(octets)).unwrap()
+    }
+
+    /// What the session says to these octets.
+    fn octets(&mut self, octets: &[u8]) -> Vec<u8> {
         let mut out = Vec::new();
         self.receiver.push(octets);
         loop {
             match self.receiver.step() {
-                Step::NeedInput => return String::from_utf8(out).unwrap(),
+                Step::NeedInput => return out,
                 Step::Continue => out.extend_from_slice(b"+ Go on\r\n"),
                 Step::Command(tag, command) => {
                     let expunges = expunges_after(&command);

@@ -1,0 +1,361 @@
+//! What is searched for (RFC 9051 §6.4.4), made ready for many letters, and whether it holds for one.
+
+use std::ops::Range;
+
+use postroad_imap::command::{Charset, Matching, SearchKey};
+use postroad_imap::response::Code;
+use postroad_imap::value::{Date, Flag, Numbers, SequenceSet};
+use postroad_message::{Needle, Part, Scope};
+use postroad_store::{LetterFlags, Mailbox};
+
+use crate::imap::ending::Refused;
+use crate::imap::fetch::email_id;
+use crate::imap::selected::{Places, Selected};
+use crate::limits::SEARCHED_TEXTS_MAX;
+
+const DAY: i64 = 24 * 60 * 60;
+
+/// A search key with all that needn't be looked up for each letter. What is cheap stands first in lists.
+#[derive(Debug)]
+pub(super) enum Condition {
+    Always,
+    Never,
+    All(Vec<Condition>),
+    Any(Vec<Condition>),
+    Not(Box<Condition>),
+    /// It is one of those.
+    Places(Places),
+    /// All of these are set.
+    Flags(LetterFlags),
+    Recent,
+    /// Its mod-sequence is no smaller.
+    ModSeq(u64),
+    /// Seconds since 1970.
+    Saved(Range<i64>),
+    /// Seconds since 1970.
+    Arrived(Range<i64>),
+    /// Days since 1970, where the letter says that it was sent.
+    Sent(Range<i64>),
+    /// Octets on the wire.
+    Size(Range<u64>),
+    /// A field of that name has the text.
+    Field(String, Needle),
+    Body(Needle),
+    Text(Needle),
+    /// RFC 8474 §5.3.
+    EmailId(Vec<u8>),
+}
+
+/// What is known of a letter without reading it.
+#[derive(Debug, Clone)]
+pub(super) struct Known {
+    pub(super) place: usize,
+    pub(super) flags: LetterFlags,
+    pub(super) is_recent: bool,
+    pub(super) mod_seq: u64,
+    /// Seconds since 1970, where that is known at all.
+    pub(super) saved: Option<i64>,
+    /// Seconds since 1970; none where that was not looked up yet.
+    pub(super) arrived: Option<i64>,
+    /// The day when it was sent, if it says so; none where that was not looked up yet.
+    pub(super) sent: Option<Option<i64>>,
+    /// The same for its octets.
+    pub(super) size: Option<u64>,
+}
+
+/// How much of a letter is at hand.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Content<'a> {
+    Unread,
+    /// The header is in here.
+    Header(&'a [u8]),
+    Whole(&'a [u8], &'a Part),
+}
+
+/// How much of a letter has to be read to tell whether a condition holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Reads {
+    /// What stands in the mailbox.
+    Entry,
+    /// What is cached of each letter.
+    Columns,
+    Header,
+    /// All of it, in which a hash isn't as dear as a text to be found.
+    Hash,
+    Text,
+}
+
+/// Makes keys ready.
+#[derive(Debug)]
+pub(super) struct Preparing<'a> {
+    pub(super) selected: &'a Selected,
+    pub(super) mailbox: &'a Mailbox,
+    pub(super) charset: Charset,
+    /// Seconds since 1970.
+    pub(super) now: i64,
+    /// Texts so far.
+    texts: usize,
+    /// Whether MODSEQ is among the keys.
+    pub(super) asks_mod_seq: bool,
+}
+
+impl<'a> Preparing<'a> {
+    /// # Errors
+    /// RFC 9051 §6.4.4: NO where the charset isn't known.
+    pub(super) fn new(
+        selected: &'a Selected,
+        mailbox: &'a Mailbox,
+        charset: Charset,
+        now: i64,
+    ) -> Result<Self, Refused> {
+        if let Charset::Other(_) = charset {
+            let known = vec![Charset::UsAscii, Charset::Utf8];
+            return Err(Refused::no_with(
+                Code::BadCharset(known),
+                "Texts can be searched in US-ASCII or UTF-8",
+            ));
+        }
+        Ok(Self { selected, mailbox, charset, now, texts: 0, asks_mod_seq: false })
+    }
+
+    /// # Errors
+    /// Where a text isn't in its charset, and where there are too many.
+    pub(super) fn condition(&mut self, key: SearchKey) -> Result<Condition, Refused> {
+        Ok(match key {
+            SearchKey::All | SearchKey::SaveDateSupported => Condition::Always,
+            SearchKey::And(keys) => Condition::All(self.conditions(keys)?),
+            SearchKey::Or(keys) => Condition::Any(self.conditions(vec![keys.0, keys.1])?),
+            SearchKey::Not(key) => Condition::Not(Box::new(self.condition(*key)?)),
+            // RFC 6203 isn't offered; what matches exactly matches.
+            SearchKey::Fuzzy(key) => self.condition(*key)?,
+            SearchKey::Flag(Matching::Set, flag) => self.flag(&flag),
+            SearchKey::Flag(Matching::Unset, flag) => Condition::Not(Box::new(self.flag(&flag))),
+            SearchKey::Sequence(set) => self.places(Numbers::Sequence, &set),
+            SearchKey::Uid(set) => self.places(Numbers::Uid, &set),
+            SearchKey::Header(field, text) => match String::from_utf8(field) {
+                Ok(field) => Condition::Field(field, self.needle(text)?),
+                // RFC 5322 §2.2: no field has such a name.
+                Err(_) => Condition::Never,
+            },
+            SearchKey::Body(text) => Condition::Body(self.needle(text)?),
+            SearchKey::Text(text) => Condition::Text(self.needle(text)?),
+            SearchKey::Before(date) => Condition::Arrived(before(date)),
+            SearchKey::On(date) => Condition::Arrived(on(date)),
+            SearchKey::Since(date) => Condition::Arrived(since(date)),
+            SearchKey::SavedBefore(date) => Condition::Saved(before(date)),
+            SearchKey::SavedOn(date) => Condition::Saved(on(date)),
+            SearchKey::SavedSince(date) => Condition::Saved(since(date)),
+            SearchKey::SentBefore(date) => Condition::Sent(i64::MIN..date.days()),
+            SearchKey::SentOn(date) => Condition::Sent(date.days()..date.days() + 1),
+            SearchKey::SentSince(date) => Condition::Sent(date.days()..i64::MAX),
+            SearchKey::Larger(octets) => Condition::Size(octets.saturating_add(1)..u64::MAX),
+            SearchKey::Smaller(octets) => Condition::Size(0..octets),
+            // RFC 5032 §2: whichever is meant, so many seconds ago is in it.
+            SearchKey::Older(seconds) => {
+                Condition::Arrived(i64::MIN..self.now - i64::from(seconds.get()) + 1)
+            }
+            SearchKey::Younger(seconds) => {
+                Condition::Arrived(self.now - i64::from(seconds.get())..i64::MAX)
+            }
+            SearchKey::ModSeq { entry: _, value } => {
+                // RFC 7162 §3.1.5: flags have no mod-sequences of their own here.
+                self.asks_mod_seq = true;
+                Condition::ModSeq(value)
+            }
+            SearchKey::EmailId(id) => Condition::EmailId(id),
+            // RFC 8474 §5.2: letters have none here.
+            SearchKey::ThreadId(_) => Condition::Never,
+        })
+    }
+
+    fn conditions(&mut self, keys: Vec<SearchKey>) -> Result<Vec<Condition>, Refused> {
+        let conditions: Result<Vec<_>, _> =
+            keys.into_iter().map(|key| self.condition(key)).collect();
+        let mut conditions = conditions?;
+        conditions.sort_by_cached_key(Condition::reads);
+        Ok(conditions)
+    }
+
+    fn flag(&self, flag: &Flag) -> Condition {
+        if *flag == Flag::Recent {
+            return Condition::Recent;
+        }
+        match self.mailbox.known_flags(&[flag.as_str()]) {
+            (flags, true) => Condition::Flags(flags),
+            // No letter has it.
+            (_, false) => Condition::Never,
+        }
+    }
+
+    fn places(&self, numbers: Numbers, set: &SequenceSet) -> Condition {
+        Condition::Places(self.selected.places_there(numbers, set))
+    }
+
+    fn needle(&mut self, text: Vec<u8>) -> Result<Needle, Refused> {
+        self.texts += 1;
+        if self.texts > SEARCHED_TEXTS_MAX {
+            return Err(Refused::no_with(Code::Limit, "Too many texts to search for at once"));
+        }
+        let is_in_charset = self.charset != Charset::UsAscii || text.is_ascii();
+        match String::from_utf8(text) {
+            Ok(text) if is_in_charset => Ok(Needle::new(&text)),
+            _ => Err(Refused::bad("A text isn't in the charset that was named")),
+        }
+    }
+}
+
+/// RFC 9051 §6.4.4: the time doesn't count, nor does a zone: we show all in UTC.
+fn before(date: Date) -> Range<i64> {
+    i64::MIN..date.days() * DAY
+}
+
+fn on(date: Date) -> Range<i64> {
+    date.days() * DAY..(date.days() + 1) * DAY
+}
+
+fn since(date: Date) -> Range<i64> {
+    date.days() * DAY..i64::MAX
+}
+
+impl Condition {
+    /// How much has to be read at most.
+    pub(super) fn reads(&self) -> Reads {
+        match self {
+            Self::All(conditions) | Self::Any(conditions) => {
+                conditions.iter().map(Self::reads).max().unwrap_or(Reads::Entry)
+            }
+            Self::Not(condition) => condition.reads(),
+            Self::Always
+            | Self::Never
+            | Self::Places(_)
+            | Self::Flags(_)
+            | Self::Recent
+            | Self::ModSeq(_) => Reads::Entry,
+            Self::Saved(_) | Self::Arrived(_) | Self::Sent(_) | Self::Size(_) => Reads::Columns,
+            Self::Field(..) => Reads::Header,
+            Self::EmailId(_) => Reads::Hash,
+            Self::Body(_) | Self::Text(_) => Reads::Text,
+        }
+    }
+
+    /// Whether it holds; none where more has to be known for that. The answer doesn't depend on how much is known.
+    pub(super) fn holds(&self, known: &Known, content: Content<'_>) -> Option<bool> {
+        let each = |condition: &Self| condition.holds(known, content);
+        match self {
+            Self::Always => Some(true),
+            Self::Never => Some(false),
+            Self::All(conditions) => all_hold(conditions.iter().map(each)),
+            Self::Any(conditions) => not(all_hold(conditions.iter().map(|one| not(each(one))))),
+            Self::Not(condition) => not(each(condition)),
+            Self::Places(places) => Some(is_among(places, known.place)),
+            Self::Flags(flags) => Some(known.flags.contains(*flags)),
+            Self::Recent => Some(known.is_recent),
+            Self::ModSeq(value) => Some(known.mod_seq >= *value),
+            // RFC 8514 §4.3: where nobody knows when it was saved, the internal date stands in.
+            Self::Saved(range) => known.saved.or(known.arrived).map(|at| range.contains(&at)),
+            Self::Arrived(range) => known.arrived.map(|at| range.contains(&at)),
+            Self::Sent(range) => known.sent.map(|day| day.is_some_and(|day| range.contains(&day))),
+            Self::Size(range) => known.size.map(|octets| range.contains(&octets)),
+            Self::Field(name, needle) => {
+                content.header().map(|header| needle.is_in_field(header, name))
+            }
+            Self::Body(needle) => {
+                content.whole().map(|(letter, part)| needle.is_in_letter(letter, part, Scope::Body))
+            }
+            Self::Text(needle) => {
+                content.whole().map(|(letter, part)| needle.is_in_letter(letter, part, Scope::All))
+            }
+            Self::EmailId(id) => {
+                content.whole().map(|(letter, _)| email_id(letter).as_bytes() == id.as_slice())
+            }
+        }
+    }
+}
+
+/// Whether all hold; one that doesn't is enough to know.
+fn all_hold(holds: impl Iterator<Item = Option<bool>>) -> Option<bool> {
+    let mut all = Some(true);
+    for holds in holds {
+        match holds {
+            Some(true) => {}
+            Some(false) => return Some(false),
+            None => all = None,
+        }
+    }
+    all
+}
+
+fn not(holds: Option<bool>) -> Option<bool> {
+    holds.map(|holds| !holds)
+}
+
+fn is_among(places: &Places, place: usize) -> bool {
+    let behind = places.partition_point(|range| range.end <= place);
+    places.get(behind).is_some_and(|range| range.contains(&place))
+}
+
+impl<'a> Content<'a> {
+    fn header(self) -> Option<&'a [u8]> {
+        match self {
+            Self::Unread => None,
+            Self::Header(header) => Some(header),
+            Self::Whole(letter, part) => Some(letter.get(part.header.clone()).unwrap_or_default()),
+        }
+    }
+
+    fn whole(self) -> Option<(&'a [u8], &'a Part)> {
+        match self {
+            Self::Unread | Self::Header(_) => None,
+            Self::Whole(letter, part) => Some((letter, part)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test] // Tests RFC 8514 §4.3.
+    fn dates_that_stand_in() {
+        let known = |saved, arrived| Known {
+            place: 0,
+            flags: LetterFlags::SEEN,
+            is_recent: false,
+            mod_seq: 1,
+            saved,
+            arrived,
+            sent: Some(None),
+            size: None,
+        };
+        let holds = |known: &Known| Condition::Saved(10..20).holds(known, Content::Unread);
+        assert_eq!(holds(&known(Some(10), Some(30))), Some(true));
+        assert_eq!(holds(&known(Some(30), None)), Some(false));
+        assert_eq!(holds(&known(None, Some(19))), Some(true));
+        assert_eq!(holds(&known(None, None)), None);
+    }
+
+    #[test]
+    fn one_that_decides_is_enough() {
+        let places = Condition::Places(vec![0..2, 5..6]);
+        let unread = || Condition::Text(Needle::new("x"));
+        let known = |place| Known {
+            place,
+            flags: LetterFlags::default(),
+            is_recent: false,
+            mod_seq: 1,
+            saved: None,
+            arrived: None,
+            sent: None,
+            size: None,
+        };
+        let all = Condition::All(vec![unread(), places]);
+        for (place, holds) in [(0, None), (1, None), (2, Some(false)), (5, None), (6, Some(false))]
+        {
+            assert_eq!(all.holds(&known(place), Content::Unread), holds, "{place}");
+        }
+        let any = Condition::Any(vec![unread(), Condition::Not(Box::new(all))]);
+        for (place, holds) in [(0, None), (2, Some(true))] {
+            assert_eq!(any.holds(&known(place), Content::Unread), holds, "{place}");
+        }
+    }
+}

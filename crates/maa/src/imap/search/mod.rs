@@ -1,0 +1,487 @@
+//! SEARCH, SORT and THREAD (RFC 9051 §6.4.4, RFC 5256): letters are looked at piece by piece, with what is cheapest first.
+//!
+//! | what is known | costs |
+//! |---|---|
+//! | numbers, flags, mod-sequences, when it was saved | nothing: the mailbox has them in memory |
+//! | lengths and dates | nothing, where they are cached |
+//! | what letters are sorted by and threaded by | a walk through the cache |
+//! | anything else | reading the letter, several at a time, while nobody is kept from the mailbox |
+//!
+//! What a letter's flags are may change while others are read: each is judged by what it was when its turn came.
+
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+
+use postroad_imap::command::{Charset, Extension, ReturnOption, Search, SearchKey, Sort, Thread};
+use postroad_imap::response::Code;
+use postroad_imap::value::{Numbers, Tag};
+use postroad_message::Part;
+use postroad_store::{Cache, Columns, Entry, Facts, Letter, Mailbox, MailboxError};
+
+use super::ending::{Done, Ended, Refused};
+use super::facts::{self, Read};
+use super::progress::Reports;
+use super::read::{self, READ_AT_ONCE, READ_OCTETS, seconds, whole};
+use super::selected::Selected;
+use super::session::{Progress, Session, Work};
+use super::sort::SortTable;
+use super::thread::ThreadTable;
+
+mod answer;
+mod condition;
+
+use answer::{Answer, Asked};
+use condition::{Condition, Content, Known, Preparing, Reads};
+
+/// Letters that are looked at while the mailbox is held.
+const LOOKED_AT_ONCE: usize = 8 * 1024;
+
+/// A search that is under way.
+#[derive(Debug)]
+pub(super) struct SearchWork {
+    condition: Condition,
+    reads: Reads,
+    /// The letter whose turn it is.
+    next: usize,
+    found: Vec<Found>,
+    then: Then,
+    answer: Answer,
+    /// Letters were read.
+    has_read: bool,
+    /// One couldn't be.
+    failed: bool,
+    reports: Reports,
+}
+
+/// A letter that was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Found {
+    place: usize,
+    uid: u32,
+    mod_seq: u64,
+}
+
+/// What is done with the letters that are found.
+#[derive(Debug)]
+enum Then {
+    Nothing,
+    Sort(SortTable),
+    Thread(ThreadTable),
+}
+
+/// What of a letter that is found has to be known beyond that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    Nothing,
+    Columns,
+    Facts,
+}
+
+impl Then {
+    fn wants(&self) -> Wanted {
+        match self {
+            Self::Nothing => Wanted::Nothing,
+            Self::Sort(table) if !table.wants_texts() => Wanted::Columns,
+            Self::Sort(_) | Self::Thread(_) => Wanted::Facts,
+        }
+    }
+
+    fn take(&mut self, place: usize, facts: &Facts<'_>) {
+        match self {
+            Self::Nothing => {}
+            Self::Sort(table) => table.take(place, facts),
+            Self::Thread(table) => table.take(place, facts),
+        }
+    }
+}
+
+/// A letter that has to be read.
+#[derive(Debug)]
+struct ToRead {
+    uid: u32,
+    known: Known,
+    /// What is known of it already.
+    holds: Option<bool>,
+    letter: Letter,
+    arrived: i64,
+    extent: Extent,
+}
+
+/// How much of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Extent {
+    Header,
+    /// And all that is cached of letters is taken from it.
+    Whole,
+}
+
+/// A letter that was read.
+#[derive(Debug)]
+struct Judged {
+    uid: u32,
+    known: Known,
+    holds: bool,
+    facts: Option<Read>,
+}
+
+impl SearchWork {
+    pub(super) fn search(
+        session: &mut Session,
+        tag: Tag,
+        numbers: Numbers,
+        search: Search,
+    ) -> Result<Self, Refused> {
+        let Search { returns, charset, key } = search;
+        // RFC 6855 §3; the second revision of IMAP allows it again (RFC 9051 §6.4.4).
+        let utf8 = session.enabled.has(&Extension::Utf8Accept);
+        if charset.is_some() && utf8 && !session.enabled.rev2() {
+            return Err(Refused::bad("No charset is named after ENABLE UTF8=ACCEPT"));
+        }
+        // RFC 9051 §6.4.4: the second revision has no SEARCH response.
+        let rev2 = session.enabled.rev2();
+        let returns = returns.or_else(|| rev2.then(|| vec![ReturnOption::All]));
+        let answer = Answer { tag, numbers, asked: Asked::Search, returns, asks_mod_seq: false };
+        Self::begin(session, answer, Then::Nothing, charset, key)
+    }
+
+    pub(super) fn sort(
+        session: &mut Session,
+        tag: Tag,
+        numbers: Numbers,
+        sort: Sort,
+    ) -> Result<Self, Refused> {
+        let Sort { returns, criteria, charset, key } = sort;
+        let answer = Answer { tag, numbers, asked: Asked::Sort, returns, asks_mod_seq: false };
+        let then = Then::Sort(SortTable::new(&criteria));
+        Self::begin(session, answer, then, Some(charset), key)
+    }
+
+    pub(super) fn thread(
+        session: &mut Session,
+        tag: Tag,
+        numbers: Numbers,
+        thread: Thread,
+    ) -> Result<Self, Refused> {
+        let Thread { algorithm, charset, key } = thread;
+        let asked = Asked::Search;
+        let answer = Answer { tag, numbers, asked, returns: None, asks_mod_seq: false };
+        let then = Then::Thread(ThreadTable::new(algorithm));
+        Self::begin(session, answer, then, Some(charset), key)
+    }
+
+    fn begin(
+        session: &mut Session,
+        answer: Answer,
+        then: Then,
+        charset: Option<Charset>,
+        key: SearchKey,
+    ) -> Result<Self, Refused> {
+        let is_saved = answer::saves(answer.returns.as_deref());
+        Self::prepare(session, answer, then, charset, key).inspect_err(|refused| {
+            // RFC 5182 §2.1: where a search whose result is to be kept ends with NO, nothing is kept.
+            let is_lost = is_saved && refused.is_no();
+            if let Some(selected) = session.selected.as_mut().filter(|_| is_lost) {
+                selected.saved.clear();
+            }
+        })
+    }
+
+    fn prepare(
+        session: &mut Session,
+        mut answer: Answer,
+        then: Then,
+        charset: Option<Charset>,
+        key: SearchKey,
+    ) -> Result<Self, Refused> {
+        answer::check(answer.returns.as_deref())?;
+        let selected = session.selected()?;
+        let now = seconds(SystemTime::now());
+        let condition = {
+            let inside = selected.open.inside();
+            // Texts without a charset are in UTF-8 (RFC 9051 §6.4.4), of which US-ASCII, as before, is a part.
+            let charset = charset.unwrap_or(Charset::Utf8);
+            let mut preparing = Preparing::new(selected, &inside.mailbox, charset, now)?;
+            let condition = preparing.condition(key)?;
+            answer.asks_mod_seq = preparing.asks_mod_seq;
+            condition
+        };
+        // RFC 7162 §3.1: whoever asks for mod-sequences is told of them from now on.
+        if answer.asks_mod_seq {
+            session.enabled.add(Extension::CondStore);
+        }
+        Ok(Self {
+            reads: condition.reads(),
+            condition,
+            next: 0,
+            found: Vec::new(),
+            then,
+            reports: Reports::new(answer.tag.clone(), Instant::now()),
+            answer,
+            has_read: false,
+            failed: false,
+        })
+    }
+}
+
+impl Work for SearchWork {
+    fn step(&mut self, session: &mut Session, out: &mut Vec<u8>) -> Progress {
+        let Ok(selected) = session.selected() else {
+            return Progress::Ended(Err(Refused::no("No mailbox is selected")));
+        };
+        let open = Arc::clone(&selected.open);
+        let mut to_read = Vec::new();
+        {
+            let mut inside = open.inside();
+            let (mailbox, cache) = inside.with_cache();
+            self.look(selected, mailbox, cache, &mut to_read);
+        }
+        let condition = &self.condition;
+        let judged = read::all(to_read, |letter| letter.judge(condition));
+        let exists = selected.exists();
+        let is_over = self.next >= exists;
+        if !judged.is_empty() {
+            let mut inside = open.inside();
+            let (mailbox, cache) = inside.with_cache();
+            self.take_judged(judged, mailbox, cache);
+            self.has_read = true;
+        }
+        if is_over {
+            if self.has_read
+                && let (_, Some(cache)) = open.inside().with_cache()
+            {
+                // What isn't remembered is read again.
+                let _ = cache.flush();
+            }
+            return Progress::Ended(self.end(session, out));
+        }
+        if let Some(report) = self.reports.report(Instant::now(), self.next, exists) {
+            session.say_status(&report, out);
+        }
+        Progress::More
+    }
+}
+
+impl SearchWork {
+    /// Looks at letters until enough have to be read.
+    fn look(
+        &mut self,
+        selected: &Selected,
+        mailbox: &mut Mailbox,
+        mut cache: Option<&mut Cache>,
+        to_read: &mut Vec<ToRead>,
+    ) {
+        let (end, mut octets) = (self.next + LOOKED_AT_ONCE, 0);
+        while self.next < end && to_read.len() < READ_AT_ONCE && octets < READ_OCTETS {
+            let place = self.next;
+            let Some(&uid) = selected.uids.get(place) else { return };
+            self.next += 1;
+            match self.look_at(uid, place, selected, mailbox, cache.as_deref_mut()) {
+                Ok(None) => {}
+                Ok(Some(letter)) => {
+                    octets += letter.letter.octets();
+                    to_read.push(letter);
+                }
+                Err(error) => self.note(&error),
+            }
+        }
+    }
+
+    /// Judges a letter by what is known, or opens it.
+    fn look_at(
+        &mut self,
+        uid: u32,
+        place: usize,
+        selected: &Selected,
+        mailbox: &mut Mailbox,
+        mut cache: Option<&mut Cache>,
+    ) -> Result<Option<ToRead>, MailboxError> {
+        // Gone ones aren't found.
+        let Some(entry) = mailbox.entry(uid) else { return Ok(None) };
+        let mut known = Known::of(&entry, selected, place);
+        let mut holds = self.condition.holds(&known, Content::Unread);
+        let wants = self.then.wants();
+        let columns = match (holds, wants) {
+            (Some(false), _) | (Some(true), Wanted::Nothing) => None,
+            _ => cache.as_deref_mut().and_then(|cache| cache.columns(uid, entry.identity())),
+        };
+        if let Some(columns) = columns {
+            known.learn(columns);
+            holds = holds.or_else(|| self.condition.holds(&known, Content::Unread));
+        }
+        if holds == Some(true) && self.take_cached(&entry, &known, columns, cache) {
+            return Ok(None);
+        }
+        if holds.is_none() && columns.is_none() && self.reads == Reads::Columns {
+            known.arrived = Some(seconds(mailbox.internal_date(uid)?));
+            holds = self.condition.holds(&known, Content::Unread);
+            if holds == Some(true) && wants == Wanted::Nothing {
+                self.found.push(known.found(uid));
+                return Ok(None);
+            }
+        }
+        if holds == Some(false) {
+            return Ok(None);
+        }
+        // What isn't cached yet will be.
+        let extent =
+            match columns.is_some() && self.reads <= Reads::Header && wants == Wanted::Nothing {
+                true => Extent::Header,
+                false => Extent::Whole,
+            };
+        ToRead::open(mailbox, uid, known, holds, extent).map(Some)
+    }
+
+    /// Takes a letter in that was found, if what is wanted of it is cached.
+    fn take_cached(
+        &mut self,
+        entry: &Entry<'_>,
+        known: &Known,
+        columns: Option<Columns>,
+        cache: Option<&mut Cache>,
+    ) -> bool {
+        let is_complete = |facts: &Facts<'_>| facts.envelope.is_some() && facts.subject.is_some();
+        let facts = match self.then.wants() {
+            Wanted::Nothing => Some(Facts::default()),
+            Wanted::Columns => columns.map(|columns| Facts { columns, ..Facts::default() }),
+            Wanted::Facts => {
+                let cached = cache.and_then(|cache| cache.get(entry.uid(), entry.identity()));
+                cached.filter(is_complete)
+            }
+        };
+        let Some(facts) = facts else { return false };
+        self.then.take(known.place, &facts);
+        self.found.push(known.found(entry.uid()));
+        true
+    }
+
+    /// Takes in what was read, and remembers it.
+    fn take_judged(
+        &mut self,
+        judged: Vec<Result<Judged, MailboxError>>,
+        mailbox: &Mailbox,
+        mut cache: Option<&mut Cache>,
+    ) {
+        for judged in judged {
+            let Judged { uid, known, holds, facts } = match judged {
+                Ok(judged) => judged,
+                Err(error) => {
+                    self.note(&error);
+                    continue;
+                }
+            };
+            let read = facts.as_ref().map(Read::facts);
+            let entry = mailbox.entry(uid);
+            if let (Some(cache), Some(facts), Some(entry)) = (cache.as_deref_mut(), &read, entry) {
+                // What isn't remembered is read again.
+                let _ = cache.remember(uid, entry.identity(), facts);
+            }
+            if holds {
+                self.then.take(known.place, &read.unwrap_or_default());
+                self.found.push(known.found(uid));
+            }
+        }
+    }
+
+    fn note(&mut self, error: &MailboxError) {
+        if !matches!(error, MailboxError::Gone { .. }) {
+            crate::events::letter_unreadable(error);
+            self.failed = true;
+        }
+    }
+
+    /// Tells what was found.
+    fn end(&mut self, session: &mut Session, out: &mut Vec<u8>) -> Ended {
+        // Letters that had to be read came in late.
+        self.found.sort_unstable_by_key(|found| found.place);
+        let mut found = std::mem::take(&mut self.found);
+        let is_thread = matches!(self.then, Then::Thread(_));
+        match std::mem::replace(&mut self.then, Then::Nothing) {
+            Then::Nothing => {}
+            Then::Sort(table) => found = in_order(&table.places(), &found),
+            Then::Thread(table) => {
+                let shown = |place| self.answer.shown(place, &found);
+                table.write(shown, out);
+            }
+        }
+        if !is_thread && let Some(data) = self.answer.data(&found) {
+            session.say(&data, out);
+        }
+        let saved = self.answer.saved(&found);
+        if let (Some(selected), Some(saved)) = (session.selected.as_mut(), saved) {
+            // RFC 5182 §2.1: nothing, where the command ends with NO.
+            selected.saved = if self.failed { Vec::new() } else { saved };
+        }
+        match self.failed {
+            true => Err(Refused::no_with(Code::Unavailable, "Some letters can't be read now")),
+            false => Ok(Done::new("Searched")),
+        }
+    }
+}
+
+/// The same letters, in the order of those places.
+fn in_order(places: &[usize], found: &[Found]) -> Vec<Found> {
+    let at = |place: &usize| found.binary_search_by_key(place, |found| found.place).ok();
+    places.iter().filter_map(at).filter_map(|at| found.get(at)).copied().collect()
+}
+
+impl Known {
+    fn of(entry: &Entry<'_>, selected: &Selected, place: usize) -> Self {
+        Self {
+            place,
+            flags: entry.flags(),
+            is_recent: selected.is_recent(entry),
+            mod_seq: entry.modseq(),
+            saved: entry.saved().map(seconds),
+            arrived: None,
+            sent: None,
+            size: None,
+        }
+    }
+
+    fn learn(&mut self, columns: Columns) {
+        self.arrived = Some(columns.arrived);
+        self.sent = Some(columns.sent.map(|sent| facts::sent_date(sent).day()));
+        self.size = Some(columns.size);
+    }
+
+    fn found(&self, uid: u32) -> Found {
+        Found { place: self.place, uid, mod_seq: self.mod_seq }
+    }
+}
+
+impl ToRead {
+    fn open(
+        mailbox: &mut Mailbox,
+        uid: u32,
+        known: Known,
+        holds: Option<bool>,
+        extent: Extent,
+    ) -> Result<Self, MailboxError> {
+        let arrived = match known.arrived {
+            Some(arrived) => arrived,
+            None => seconds(mailbox.internal_date(uid)?),
+        };
+        let letter = mailbox.open_letter(uid)?;
+        Ok(Self { uid, known, holds, letter, arrived, extent })
+    }
+
+    /// Reads it, and says whether it is one that is looked for.
+    fn judge(self, condition: &Condition) -> Result<Judged, MailboxError> {
+        let Self { uid, mut known, holds, letter, arrived, extent } = self;
+        let judge = |known: &Known, content: Content<'_>| {
+            // Nothing is left open once it was read.
+            holds.or_else(|| condition.holds(known, content)).unwrap_or(false)
+        };
+        if extent == Extent::Header {
+            let header = read::header(&letter)?;
+            let holds = judge(&known, Content::Header(&header));
+            return Ok(Judged { uid, known, holds, facts: None });
+        }
+        let octets = whole(&letter)?;
+        let part = Part::of(&octets);
+        let facts = Read::of(&octets, &part, arrived);
+        known.learn(facts.facts().columns);
+        let holds = judge(&known, Content::Whole(&octets, &part));
+        Ok(Judged { uid, known, holds, facts: Some(facts) })
+    }
+}
