@@ -131,8 +131,11 @@ fn sendmail_by_a_program_that_becomes_the_user() -> Result<()> {
     let Some(mut host) = Host::set_up(Packages::Sendmail, Mailboxes::Theirs)? else {
         return Ok(());
     };
-    let program = host.stage.path("usr/bin/postroad-as");
-    std::fs::copy(postroad_tests::suite::binary("postroad-as")?, program)?;
+    // It looks at both of the agent's programs.
+    for name in ["postroad-as", "postroad-mda-whole"] {
+        let program = host.stage.path("usr/bin").join(name);
+        std::fs::copy(postroad_tests::suite::binary(name)?, program)?;
+    }
     by_sendmail(&mut host, "as-user")
 }
 
