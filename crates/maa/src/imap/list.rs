@@ -2,19 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use postroad_imap::command::{
-    ListCommand, ListReturn, ListSelection, Rights, SpecialUse, StatusItem,
-};
+use postroad_imap::command::{ListCommand, ListReturn, ListSelection, SpecialUse, StatusItem};
 use postroad_imap::response::{Data, ListExtended, ListItem, MailboxAttribute, NamespaceItem};
 use postroad_imap::value::{MailboxName, NameEncoding, Pattern};
 use postroad_store::{Children, Existence, FolderError, SEPARATOR};
 
 use super::ending::{Done, Ended, Refused};
 use super::session::Session;
-use super::status;
-
-/// What a mailbox's owner may do: all (RFC 4314 §2.1).
-const OWNERS: &str = "lrswipkxtea";
+use super::{acl, status};
 
 /// A mailbox, or a name that is above some.
 #[derive(Debug, Clone, Default)]
@@ -107,12 +102,7 @@ fn tell_more(
     let Some(mailbox) = named(&name.to_utf8()).filter(|_| known.exists) else { return };
     for wanted in returns {
         match wanted {
-            ListReturn::MyRights => {
-                if let Some(rights) = Rights::parse(OWNERS.as_bytes()) {
-                    let mailbox = mailbox.clone();
-                    session.say(&Data::MyRights { mailbox, rights }, out);
-                }
-            }
+            ListReturn::MyRights => acl::tell_mine(session, &mailbox, out),
             ListReturn::Status(items) => tell_status(session, &mailbox, items, out),
             ListReturn::Subscribed | ListReturn::Children | ListReturn::SpecialUse => {}
         }

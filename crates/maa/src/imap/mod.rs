@@ -16,10 +16,13 @@
 //! | STORE, EXPUNGE, COPY and MOVE | `store`, `expunge`, `copy` |
 //! | LIST, STATUS, and changing which mailboxes there are | `list`, `status`, `folders` |
 //! | how a command ends; that a long one goes on | `ending`, `progress` |
+//! | annotations, quotas, rights | `metadata`, `quota`, `acl` |
+//! | how a command ends | `ending` |
 //!
 //! A session's commands run one after the other, each on a thread that may wait for the disk. What is long is written
 //! piece by piece ([`session::Work`]), and between the pieces the client is waited for, with nothing held that others want.
 
+mod acl;
 mod append;
 mod capability;
 mod changes;
@@ -34,6 +37,8 @@ mod list;
 mod progress;
 mod read;
 mod search;
+mod metadata;
+mod quota;
 mod select;
 mod selected;
 mod session;

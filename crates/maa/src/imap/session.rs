@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use postroad_imap::NameEncoding;
 use postroad_imap::command::Command;
-use postroad_imap::response::{Data, Status, StatusResponse};
+use postroad_imap::response::{Code, Data, Status, StatusResponse};
 use postroad_imap::value::{MailboxName, Numbers, Tag};
 use postroad_store::{Courier, Folders, Maildir};
 use tokio::sync::watch;
@@ -18,7 +18,7 @@ use super::fetch::FetchWork;
 use super::search::SearchWork;
 use super::selected::Selected;
 use super::shared::Shared;
-use super::{copy, expunge, folders, list, select, status, store};
+use super::{acl, copy, expunge, folders, list, metadata, quota, select, status, store};
 use crate::worker::Ward;
 
 /// Octets of responses after which a client is waited for.
@@ -27,6 +27,7 @@ pub(super) const PIECE_OCTETS: usize = 256 * 1024;
 /// What a session knows; a thread at a time has it.
 #[derive(Debug)]
 pub(super) struct Session {
+    pub(super) user: String,
     pub(super) shared: Arc<Shared>,
     pub(super) enabled: Enabled,
     pub(super) selected: Option<Selected>,
@@ -80,6 +81,7 @@ impl<W: Work + 'static> From<Result<W, Refused>> for Begun {
 impl Session {
     pub(super) fn new(ward: &Ward) -> Self {
         Self {
+            user: ward.user.clone(),
             shared: Arc::clone(&ward.shared),
             enabled: Enabled::default(),
             selected: None,
@@ -139,6 +141,26 @@ impl Session {
             Command::Status { mailbox, items } => {
                 status::status(self, &mailbox, &items, out).into()
             }
+            Command::GetMetadata(wanted) => metadata::get(self, &wanted, out).into(),
+            Command::SetMetadata { mailbox, entries } => {
+                metadata::set(self, &mailbox, &entries).into()
+            }
+            Command::GetQuota(root) => quota::get(self, &root, out).into(),
+            Command::GetQuotaRoot(mailbox) => quota::root_of(self, &mailbox, out).into(),
+            Command::SetQuota { .. } => {
+                Err(Refused::no_with(Code::NoPerm, "Quotas are the operator's to set")).into()
+            }
+            Command::SetAcl { mailbox, identifier, change, rights } => {
+                acl::set(self, &mailbox, &identifier, change, &rights).into()
+            }
+            Command::DeleteAcl { mailbox, identifier } => {
+                acl::delete(self, &mailbox, &identifier).into()
+            }
+            Command::GetAcl(mailbox) => acl::get(self, &mailbox, out).into(),
+            Command::ListRights { mailbox, identifier } => {
+                acl::list(self, &mailbox, &identifier, out).into()
+            }
+            Command::MyRights(mailbox) => acl::mine(self, &mailbox, out).into(),
             Command::Append(mailbox) => {
                 self.begin_upload(tag, &mailbox);
                 Begun::Upload

@@ -120,6 +120,7 @@ fn letters_are_appended_copied_and_moved() {
     );
 }
 
+
 /// RFC 9051 §6.4.5: such a part can't be told, and other letters are.
 #[test]
 fn a_part_that_cannot_be_decoded_is_refused() {
@@ -171,4 +172,37 @@ fn a_subscription_makes_no_mailbox() {
     ] {
         assert_eq!(client.ok(command), told, "{command}");
     }
+}
+
+#[test]
+fn annotations_rights_and_quotas() {
+    let place = Place::new();
+    let mut client = place.connect();
+    client.ok("SETMETADATA INBOX (/private/comment \"mine\" /shared/comment/x \"theirs\")");
+    assert_eq!(
+        client.ok("GETMETADATA (DEPTH infinity) INBOX (/private/comment /shared/comment)"),
+        [
+            "* METADATA INBOX (/private/comment \"mine\" /shared/comment NIL /shared/comment/x \"theirs\")"
+        ]
+    );
+    let longer = client.command("GETMETADATA (MAXSIZE 3) INBOX /private/comment");
+    assert_eq!(longer, ["a OK [METADATA LONGENTRIES 4] Some are longer"]);
+    client.ok("SETMETADATA \"\" (/shared/admin \"mailto:x@y.example\")");
+    assert_eq!(
+        client.ok("GETMETADATA \"\" /shared/admin"),
+        ["* METADATA \"\" (/shared/admin \"mailto:x@y.example\")"]
+    );
+    client.ok("SETACL INBOX bob lrs");
+    client.ok("SETACL INBOX bob -s");
+    assert_eq!(client.ok("GETACL INBOX"), ["* ACL INBOX alice acdeiklprstwx bob lr"]);
+    assert_eq!(client.ok("MYRIGHTS INBOX"), ["* MYRIGHTS INBOX acdeiklprstwx"]);
+    assert!(client.command("SETACL INBOX alice l").concat().starts_with("a NO [CANNOT]"));
+    client.ok("DELETEACL INBOX bob");
+    assert_eq!(client.ok("GETQUOTAROOT INBOX"), ["* QUOTAROOT INBOX"]);
+    place.put("maildirsize", "10240S,5C\n2048 1\n");
+    assert_eq!(
+        client.ok("GETQUOTAROOT INBOX"),
+        ["* QUOTAROOT INBOX user", "* QUOTA user (STORAGE 2 10 MESSAGE 1 5)"]
+    );
+    assert!(client.command("SETQUOTA user (STORAGE 1)").concat().starts_with("a NO [NOPERM]"));
 }
