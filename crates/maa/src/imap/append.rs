@@ -1,12 +1,13 @@
-//! APPEND (RFC 9051 §6.3.12, RFC 3502): letters that come piece by piece, and are all there or none.
+//! APPEND (RFC 9051 §6.3.12, RFC 3502) and REPLACE (RFC 8508): letters that come piece by piece, and are all there or
+//! none.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use postroad_imap::command::Head;
+use postroad_imap::command::{Access, Head, Replace};
 use postroad_imap::receive::UploadStep;
-use postroad_imap::response::Code;
-use postroad_imap::value::{MailboxName, Set, Tag};
+use postroad_imap::response::{Code, Status, StatusResponse};
+use postroad_imap::value::{MailboxName, Numbers, SequenceSet, Set, Tag};
 use postroad_store::{MailboxError, NewLetter};
 
 use super::ending::{Done, Ended, Refused};
@@ -20,8 +21,17 @@ pub(super) struct Upload {
     tag: Tag,
     /// Where they go, or why they don't.
     to: Result<Arc<Open>, Refused>,
+    /// Which one goes when they are there.
+    replaced: Option<Replaced>,
     letters: Vec<NewLetter>,
     current: Option<NewLetter>,
+}
+
+/// A letter that another one takes the place of.
+#[derive(Debug)]
+struct Replaced {
+    open: Arc<Open>,
+    uid: u32,
 }
 
 /// What is to be done about a piece.
@@ -42,18 +52,47 @@ impl Session {
         let to = self.find(mailbox).and_then(|folder| Ok(self.shared.open(&folder)?));
         // RFC 9051 §6.3.12: the client may make it, and try again.
         let to = to.map_err(|refused| refused.or_create());
-        self.upload = Some(Upload { tag, to, letters: Vec::new(), current: None });
+        self.upload = Some(Upload { tag, to, replaced: None, letters: Vec::new(), current: None });
     }
 
-    pub(super) fn upload(&mut self, step: UploadStep) -> Reply {
+    /// The same for one that takes another's place.
+    pub(super) fn begin_replacing(&mut self, tag: Tag, numbers: Numbers, replace: &Replace) {
+        let replaced = self.replaced(numbers, replace);
+        self.begin_upload(tag, &replace.mailbox);
+        let Some(upload) = &mut self.upload else { return };
+        match replaced {
+            Ok(replaced) => upload.replaced = Some(replaced),
+            Err(refused) => upload.to = Err(refused),
+        }
+    }
+
+    fn replaced(&self, numbers: Numbers, replace: &Replace) -> Result<Replaced, Refused> {
+        let selected = self.selected()?;
+        if selected.access == Access::ReadOnly {
+            return Err(Refused::no_with(Code::ReadOnly, "The mailbox is open for reading"));
+        }
+        let set = SequenceSet::from(Set::range(replace.number, replace.number));
+        let places = selected.places(numbers, &set)?;
+        let uid = selected.uids_at(&places).next();
+        let gone = || Refused::no_with(Code::NonExistent, "There is no such letter");
+        Ok(Replaced { open: Arc::clone(&selected.open), uid: uid.ok_or_else(gone)? })
+    }
+
+    pub(super) fn upload(&mut self, step: UploadStep, out: &mut Vec<u8>) -> Reply {
         let Some(upload) = &mut self.upload else { return Reply::Refuse };
         match (upload.step(step), &upload.to) {
             (Ok(Some(reply)), _) => reply,
             (Ok(None), _) => {
-                let (tag, ended) = match self.upload.take() {
-                    Some(upload) => (upload.tag.clone(), upload.end()),
-                    None => return Reply::Refuse,
-                };
+                let Some(upload) = self.upload.take() else { return Reply::Refuse };
+                let (tag, replaces) = (upload.tag.clone(), upload.replaced.is_some());
+                let mut ended = upload.end();
+                // RFC 8508 §3.3: in a line of its own, before it is told that the other one is gone.
+                if let (true, Ok(Done { code, .. })) = (replaces, &mut ended)
+                    && let Some(code) = code.take()
+                {
+                    let stored = StatusResponse::untagged(Status::Ok, "Stored").with(code);
+                    self.say_status(&stored, out);
+                }
                 Reply::Ended(tag, ended)
             }
             (Err(refused), _) => {
@@ -116,11 +155,17 @@ impl Upload {
 
     fn end(self) -> Ended {
         let open = self.to?;
+        let here = self.replaced.as_ref().filter(|replaced| Arc::ptr_eq(&replaced.open, &open));
+        let replaced = here.map(|replaced| replaced.uid);
         let mut inside = open.inside();
-        let uids = inside.mailbox.append(self.letters)?;
+        let uids = inside.mailbox.append_in_place_of(self.letters, replaced.as_slice())?;
         let uid_validity = inside.mailbox.uid_validity();
         drop(inside);
         open.tell();
+        if let (Some(Replaced { open, uid }), None) = (&self.replaced, replaced) {
+            open.inside().mailbox.expunge(&[*uid])?;
+            open.tell();
+        }
         // RFC 4315 §3.
         Ok(match Set::from_numbers(uids) {
             Some(uids) => Done::with(Code::AppendUid { uid_validity, uids }, "Stored"),

@@ -32,6 +32,7 @@ const ADVERTISED: &[&str] = &[
     "CREATE-SPECIAL-USE",
     "MOVE",
     "MULTIAPPEND",
+    "REPLACE",
     "STATUS=SIZE",
     "ESEARCH",
     "SEARCHRES",

@@ -157,7 +157,7 @@ impl Conversation {
     /// What follows APPEND, piece by piece.
     async fn upload(&mut self, step: postroad_imap::receive::UploadStep) -> io::Result<Then> {
         use super::append::Reply;
-        match self.with(move |session, _| session.upload(step)).await? {
+        match self.with(move |session, out| session.upload(step, out)).await? {
             Reply::Next => {}
             Reply::Accept => self.receiver.accept(),
             Reply::Refuse => self.receiver.refuse(),

@@ -165,6 +165,10 @@ impl Session {
                 self.begin_upload(tag, &mailbox);
                 Begun::Upload
             }
+            Command::Replace(numbers, replace) => {
+                self.begin_replacing(tag, numbers, &replace);
+                Begun::Upload
+            }
             Command::Idle => Begun::Idle,
             // The front has seen to those.
             Command::StartTls | Command::Authenticate { .. } | Command::Login { .. } => {

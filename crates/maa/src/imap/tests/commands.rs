@@ -206,3 +206,23 @@ fn annotations_rights_and_quotas() {
     );
     assert!(client.command("SETQUOTA user (STORAGE 1)").concat().starts_with("a NO [NOPERM]"));
 }
+
+#[test] // Tests RFC 8508 §3.
+fn a_letter_takes_anothers_place() {
+    let place = Place::new();
+    for number in 1..=2 {
+        place.put(&format!("cur/179600000{number}.M1P1Q1.x:2,"), LETTER);
+    }
+    let mut client = place.connect();
+    client.ok("SELECT INBOX");
+    client.ok("CREATE Drafts");
+    let said = client.send(b"a REPLACE 1 INBOX (\\Draft) {6+}\r\nx: y\r\n\r\n");
+    let said: Vec<&str> = said.split_terminator("\r\n").collect();
+    assert!(said[0].starts_with("* OK [APPENDUID ") && said[0].ends_with(" 3] Stored"), "{said:?}");
+    assert_eq!(said[1..], ["* 1 EXPUNGE", "* 2 EXISTS", "* 0 RECENT", "a OK Stored"]);
+    let said = client.send(b"b UID REPLACE 2 Drafts {6+}\r\nx: z\r\n\r\n");
+    assert!(said.contains(" 1] Stored\r\n* 1 EXPUNGE\r\nb OK"), "{said}");
+    let said = client.send(b"c REPLACE 7 Drafts {6+}\r\nx: z\r\n\r\nd NOOP\r\n");
+    assert!(said.starts_with("c BAD ") && said.ends_with("d OK Done\r\n"), "{said}");
+    assert_eq!(client.ok("STATUS Drafts (MESSAGES)"), ["* STATUS Drafts (MESSAGES 1)"]);
+}

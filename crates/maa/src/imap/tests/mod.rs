@@ -109,7 +109,7 @@ impl Client {
                     self.session.end(tag, expunges, ended, &mut out);
                     self.receiver.set_names(self.session.names());
                 }
-                Step::Upload(step) => match self.session.upload(step) {
+                Step::Upload(step) => match self.session.upload(step, &mut out) {
                     Reply::Next => {}
                     Reply::Accept => self.receiver.accept(),
                     Reply::Refuse => self.receiver.refuse(),
