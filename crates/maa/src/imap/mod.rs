@@ -15,9 +15,8 @@
 //! | APPEND | `append` |
 //! | STORE, EXPUNGE, COPY and MOVE | `store`, `expunge`, `copy` |
 //! | LIST, STATUS, and changing which mailboxes there are | `list`, `status`, `folders` |
-//! | how a command ends; that a long one goes on | `ending`, `progress` |
 //! | annotations, quotas, rights | `metadata`, `quota`, `acl` |
-//! | how a command ends | `ending` |
+//! | how a command ends; that a long one goes on | `ending`, `progress` |
 //!
 //! A session's commands run one after the other, each on a thread that may wait for the disk. What is long is written
 //! piece by piece ([`session::Work`]), and between the pieces the client is waited for, with nothing held that others want.
@@ -34,11 +33,11 @@ mod facts;
 mod fetch;
 mod folders;
 mod list;
+mod metadata;
 mod progress;
+mod quota;
 mod read;
 mod search;
-mod metadata;
-mod quota;
 mod select;
 mod selected;
 mod session;

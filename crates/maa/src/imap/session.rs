@@ -128,6 +128,26 @@ impl Session {
             Command::Move(numbers, set, to) => {
                 copy::copy(self, numbers, &set, &to, Originals::Go, out).into()
             }
+            Command::Append(mailbox) => {
+                self.begin_upload(tag, &mailbox);
+                Begun::Upload
+            }
+            Command::Replace(numbers, replace) => {
+                self.begin_replacing(tag, numbers, &replace);
+                Begun::Upload
+            }
+            Command::Idle => Begun::Idle,
+            // The front has seen to those.
+            Command::StartTls | Command::Authenticate { .. } | Command::Login { .. } => {
+                Begun::Ended(Err(Refused::bad("You are logged in already")))
+            }
+            command => self.begin_with_mailboxes(command, out),
+        }
+    }
+
+    /// The same for commands about mailboxes by their names, and about what is kept beside letters.
+    fn begin_with_mailboxes(&mut self, command: Command, out: &mut Vec<u8>) -> Begun {
+        match command {
             Command::Create { mailbox, uses } => folders::create(self, &mailbox, &uses).into(),
             Command::Delete(mailbox) => folders::delete(self, &mailbox).into(),
             Command::Rename { from, to } => folders::rename(self, &from, &to).into(),
@@ -148,7 +168,8 @@ impl Session {
             Command::GetQuota(root) => quota::get(self, &root, out).into(),
             Command::GetQuotaRoot(mailbox) => quota::root_of(self, &mailbox, out).into(),
             Command::SetQuota { .. } => {
-                Err(Refused::no_with(Code::NoPerm, "Quotas are the operator's to set")).into()
+                let refused = Refused::no_with(Code::NoPerm, "Quotas are the operator's to set");
+                Begun::Ended(Err(refused))
             }
             Command::SetAcl { mailbox, identifier, change, rights } => {
                 acl::set(self, &mailbox, &identifier, change, &rights).into()
@@ -161,19 +182,6 @@ impl Session {
                 acl::list(self, &mailbox, &identifier, out).into()
             }
             Command::MyRights(mailbox) => acl::mine(self, &mailbox, out).into(),
-            Command::Append(mailbox) => {
-                self.begin_upload(tag, &mailbox);
-                Begun::Upload
-            }
-            Command::Replace(numbers, replace) => {
-                self.begin_replacing(tag, numbers, &replace);
-                Begun::Upload
-            }
-            Command::Idle => Begun::Idle,
-            // The front has seen to those.
-            Command::StartTls | Command::Authenticate { .. } | Command::Login { .. } => {
-                Begun::Ended(Err(Refused::bad("You are logged in already")))
-            }
             command => {
                 let refused = Refused::bad(format!("{} isn't known here", command.name()));
                 Begun::Ended(Err(refused))

@@ -120,7 +120,6 @@ fn letters_are_appended_copied_and_moved() {
     );
 }
 
-
 /// RFC 9051 §6.4.5: such a part can't be told, and other letters are.
 #[test]
 fn a_part_that_cannot_be_decoded_is_refused() {
