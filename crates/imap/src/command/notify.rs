@@ -83,7 +83,7 @@ pub enum Event {
     MailboxMetadataChange,
     /// `ServerMetadataChange`
     ServerMetadataChange,
-    /// One that we don't know: NO [BADEVENT] (RFC 5465 §5).
+    /// One that we don't know: `NO [BADEVENT]` (RFC 5465 §5).
     Other(Vec<u8>),
 }
 

@@ -98,7 +98,7 @@ pub enum Charset {
     UsAscii,
     /// `UTF-8`
     Utf8,
-    /// Another one, as it was written: NO [BADCHARSET] (RFC 9051 §7.1).
+    /// Another one, as it was written: `NO [BADCHARSET]` (RFC 9051 §7.1).
     Other(Vec<u8>),
 }
 
