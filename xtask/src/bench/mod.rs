@@ -108,9 +108,9 @@ impl Scenario {
     /// Which of our programs it needs.
     fn programs(self) -> &'static [&'static str] {
         match self {
-            Self::Deliver => &["postroad-mda"],
+            Self::Deliver => &["postroad-mda", "postroad-mda-whole"],
             Self::Access => &["postroad-maa"],
-            _ => &["postroad", "postroad-mta", "postroad-mda"],
+            _ => &["postroad", "postroad-mta", "postroad-mda", "postroad-mda-whole"],
         }
     }
 
