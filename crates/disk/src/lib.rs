@@ -44,12 +44,9 @@ pub trait Disk: Send + Sync + fmt::Debug {
     fn open_past_cache(&self, path: &Path) -> Result<Box<dyn DiskFile>, DiskError> {
         self.open_read(path)
     }
-    /// Writes behind the end of a file that is there, in one piece whatever others append in the same moment
-    /// (O_APPEND). Not synced.
+    /// [`DiskFile::append`] to a file that is there.
     fn append(&self, path: &Path, octets: &[u8]) -> Result<(), DiskError> {
-        let mut file = self.open(path)?;
-        let end = file.len()?;
-        file.write_all_at(&[octets], end)
+        self.open(path)?.append(octets)
     }
     /// When a file's content, or a directory's names, last changed; the epoch where the disk doesn't know.
     fn modified(&self, path: &Path) -> Result<SystemTime, DiskError> {
@@ -183,6 +180,11 @@ impl DiskLock for NoLock {}
 pub trait DiskFile: Send + Sync + fmt::Debug {
     /// Writes all the buffers, one behind the other, at `offset`.
     fn write_all_at(&mut self, buffers: &[&[u8]], offset: u64) -> Result<(), DiskError>;
+    /// Writes behind the file's end, in one piece whatever others append in the same moment. Not synced.
+    fn append(&mut self, octets: &[u8]) -> Result<(), DiskError> {
+        let end = self.len()?;
+        self.write_all_at(&[octets], end)
+    }
     /// Fills `buffer` from `offset` on; gives the octets read, fewer only at the end of the file.
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<usize, DiskError>;
     /// What the file is, as [`Disk::stat`] says it of a path.

@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{self, IoSlice, Read as _, Write as _};
+use std::io::{self, IoSlice, Read as _};
 use std::ops::ControlFlow;
 use std::os::fd::BorrowedFd;
 use std::os::unix::ffi::OsStrExt as _;
@@ -13,7 +13,7 @@ use std::time::{Duration, SystemTime};
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, RenameFlags};
-use rustix::io::Errno;
+use rustix::io::{Errno, ReadWriteFlags};
 
 use crate::past_cache::PastCache;
 use crate::spot::{self, Links, Spot};
@@ -137,11 +137,6 @@ impl<D: OnWay> Disk for D {
 
     fn open_past_cache(&self, path: &Path) -> Result<Box<dyn DiskFile>, DiskError> {
         Ok(Box::new(PastCache::open(path)?))
-    }
-
-    fn append(&self, path: &Path, octets: &[u8]) -> Result<(), DiskError> {
-        let mut file = open::<D>("open", path, OFlags::WRONLY | OFlags::APPEND)?;
-        named("append to", path, file.write_all(octets))
     }
 
     fn modified(&self, path: &Path) -> Result<SystemTime, DiskError> {
@@ -457,6 +452,13 @@ impl DiskFile for OsFile {
         named("write", &self.path, write_all(&mut slices, offset, write))
     }
 
+    fn append(&mut self, octets: &[u8]) -> Result<(), DiskError> {
+        let write = |slices: &[IoSlice<'_>], _| {
+            Ok(rustix::io::pwritev2(&self.file, slices, 0, ReadWriteFlags::APPEND)?)
+        };
+        named("append to", &self.path, write_all(&mut [IoSlice::new(octets)], 0, write))
+    }
+
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<usize, DiskError> {
         named("read", &self.path, fill(buffer, offset, |rest, at| self.file.read_at(rest, at)))
     }
@@ -711,13 +713,12 @@ mod tests {
         OsDisk.create_new(&path).unwrap();
         std::thread::scope(|scope| {
             for _ in 0..4 {
-                let append = || (0..100).for_each(|_| OsDisk.append(&path, b"line\n").unwrap());
-                scope.spawn(append);
+                let mut file = OsDisk.open(&path).unwrap();
+                scope.spawn(move || (0..100).for_each(|_| file.append(b"line\n").unwrap()));
             }
         });
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "line\n".repeat(400));
         assert!(OsDisk.modified(&path).unwrap() > SystemTime::UNIX_EPOCH);
-        assert!(OsDisk.append(&dir.path().join("g"), b"x").is_err());
     }
 
     #[test]
@@ -770,7 +771,7 @@ mod tests {
         std::os::unix::fs::symlink(file("file"), at("end")).unwrap();
         let disks: [&dyn Disk; 2] = [&OsDisk, &NoLinks];
         for disk in disks {
-            assert!(disk.open_read(&at("end")).is_err() && disk.append(&at("end"), b"x").is_err());
+            assert!(disk.open_read(&at("end")).is_err() && disk.open(&at("end")).is_err());
             assert_eq!(disk.stat(&at("end")).unwrap().kind, EntryKind::Other);
             assert_eq!(disk.stat(&file("file")).unwrap().kind, EntryKind::File);
             assert_eq!(disk.read_dir(&at("there")).unwrap().len(), 2);
@@ -785,7 +786,7 @@ mod tests {
         assert!(NoLinks.rename_noreplace(&by_link("file"), &file("new")).is_err());
         assert!(NoLinks.link(&file("file"), &by_link("new")).is_err());
         assert!(NoLinks.remove(&by_link("file")).is_err());
-        assert!(NoLinks.append(&by_link("file"), b"x").is_err());
+        assert!(NoLinks.open(&by_link("file")).is_err());
         assert!(NoLinks.read_dir(&at("link")).is_err() && NoLinks.sync_dir(&at("link")).is_err());
         assert!(NoLinks.stat(&by_link("file")).is_err());
         assert!(NoLinks.lock(&by_link("lock")).is_err() && NoLinks.volume(&at("link")).is_err());

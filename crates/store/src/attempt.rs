@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use postroad_disk::{Disk, DiskLock};
 
 use crate::key::DeliveryKey;
-use crate::ledger::{LOCK, Ledger, Ledgers, Step};
+use crate::ledger::{LOCK, Ledger, Ledgers, Page, Step};
 use crate::{Draft, Maildir, StoreError, listing};
 
 /// One try of a delivery into one mailbox. As long as it lives, no other try of the same is begun, by any process.
@@ -19,6 +19,7 @@ pub struct Attempt {
     inbox: Maildir,
     key: DeliveryKey,
     before: Before,
+    page: Page,
     /// Whether what is sent on has left, in this try or before.
     has_sent: bool,
     /// The first thing that the ledger can't.
@@ -77,7 +78,8 @@ impl Attempt {
             }
         };
         let ledger = Ledger { disk: disk.as_ref(), inbox: &inbox, now: now() };
-        let before = match ledgers.reached(ledger, key) {
+        let mut page = Page::default();
+        let before = match ledgers.reached(ledger, key, &mut page) {
             Ok(None) => Before::Nothing,
             Ok(Some(Step::Done)) => Before::Done,
             Ok(Some(Step::Begun)) => Before::InDoubt { sent: false },
@@ -94,6 +96,7 @@ impl Attempt {
             inbox,
             key,
             before,
+            page,
             has_sent: matches!(before, Before::InDoubt { sent: true } | Before::Done),
             trouble: trouble.map(StoreError::from),
             _turn: turn,
@@ -163,8 +166,8 @@ impl Attempt {
         };
         let ledger = Ledger { disk: self.disk.as_ref(), inbox: &self.inbox, now: now() };
         let noted = match durably {
-            Durably::No => self.ledgers.note(ledger, self.key, step),
-            Durably::Yes => self.ledgers.note_durably(ledger, self.key, step),
+            Durably::No => self.ledgers.note(ledger, &mut self.page, self.key, step),
+            Durably::Yes => self.ledgers.note_durably(ledger, &mut self.page, self.key, step),
         };
         if let Err(error) = noted {
             self.trouble.get_or_insert(error.into());

@@ -12,7 +12,8 @@
 //! line is added as "begun". (Deliveries that leave no file are synced, they are few.) A process that is killed takes nothing.
 //!
 //! When the file is full, or its first line too old to count, it takes the other one's place and a new one is
-//! begun: whoever appends to it in that moment loses nothing, since both are read.
+//! begun; a line that says so comes before. Whoever has the file open and finds that line behind its own appends once
+//! more, to the one that is there then: what is appended to an old file may be seen by nobody.
 
 use std::collections::HashMap;
 use std::io;
@@ -20,7 +21,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use postroad_disk::{Disk, DiskError, DiskLock};
+use postroad_disk::{Disk, DiskError, DiskFile, DiskLock};
 
 use crate::file_name::drawn_by_the_kernel;
 use crate::key::DeliveryKey;
@@ -33,6 +34,8 @@ use crate::{Maildir, listing, small_file};
 const FILE: &str = "postroad-deliveries";
 /// The one before.
 const BEFORE: &str = "postroad-deliveries-before";
+/// The last line of a file that is about to be the one before.
+const TURNED: &[u8] = b"turned";
 /// Its parts are held: 0 by whoever changes which file is which, and a key's by whoever tries that delivery.
 pub(crate) const LOCK: &str = "postroad-deliveries-lock";
 
@@ -77,6 +80,20 @@ struct Known {
     first: Option<u64>,
     /// Whether no line is missing that a power cut took.
     whole: bool,
+    /// Whether somebody has begun to put another one in its place.
+    turned: bool,
+}
+
+/// The file that is appended to, as long as an attempt has it open; it is opened by its path where none is at hand.
+#[derive(Debug, Default)]
+pub(crate) struct Page(Option<OpenPage>);
+
+#[derive(Debug)]
+struct OpenPage {
+    file: Box<dyn DiskFile>,
+    number: u64,
+    /// Its length when it was opened, and then behind our last line: all before was read.
+    octets: u64,
 }
 
 /// A ledger on the disk.
@@ -99,24 +116,25 @@ impl Ledgers {
         Self { boot, known: Mutex::default(), count: AtomicUsize::new(0) }
     }
 
-    /// How far a delivery came, where it was tried in the last week.
+    /// How far a delivery came, where it was tried in the last week; `page` is opened for what will be noted.
     pub(crate) fn reached(
         &self,
         ledger: Ledger<'_>,
         key: DeliveryKey,
+        page: &mut Page,
     ) -> Result<Option<Step>, DiskError> {
         let known = self.known(ledger.inbox.root());
         // A mailbox that hangs holds up its own letters, not those for others (row M13).
         let mut known = lock(&known);
         // Whoever files one letter and ends asks once: the text is quicker than a table of all that it says.
         if !std::mem::replace(&mut known.asked, true)
-            && let Some(entry) = self.look_up(ledger, key)?
+            && let Some(entry) = self.look_up(ledger, key, page)?
         {
             known.entries.extend(entry.map(|entry| (key, entry)));
             return Ok(step(entry, ledger));
         }
         let before = known.entries.len();
-        let read = self.read_all(&mut known, ledger);
+        let read = self.read_all(&mut known, ledger, page);
         self.count.fetch_add(known.entries.len().saturating_sub(before), Ordering::Relaxed);
         read?;
         let entry = known.entries.get(&key).copied();
@@ -134,20 +152,22 @@ impl Ledgers {
     pub(crate) fn note(
         &self,
         ledger: Ledger<'_>,
+        page: &mut Page,
         key: DeliveryKey,
         step: Step,
     ) -> Result<(), DiskError> {
-        append(ledger, &line(key, (ledger.now, step)))
+        page.append(ledger, &line(key, (ledger.now, step)))
     }
 
     /// Adds a line, durably.
     pub(crate) fn note_durably(
         &self,
         ledger: Ledger<'_>,
+        page: &mut Page,
         key: DeliveryKey,
         step: Step,
     ) -> Result<(), DiskError> {
-        self.note(ledger, key, step)?;
+        self.note(ledger, page, key, step)?;
         // The file may have become the one before since.
         for name in [FILE, BEFORE] {
             match ledger.disk.open(&ledger.path(name)) {
@@ -170,36 +190,40 @@ impl Ledgers {
         }))
     }
 
-    fn read_all(&self, known: &mut Known, ledger: Ledger<'_>) -> Result<(), DiskError> {
-        self.read_on(known, ledger)?;
+    fn read_all(
+        &self,
+        known: &mut Known,
+        ledger: Ledger<'_>,
+        page: &mut Page,
+    ) -> Result<(), DiskError> {
+        *page = self.read_on(known, ledger)?;
         if !known.whole {
             self.complete(known, ledger)?;
         } else if known.is_full(ledger.now) {
-            self.turn_over(known, ledger)?;
+            *page = self.turn_over(known, ledger)?;
         }
         Ok(())
     }
 
     /// Reads what was appended since the last time, by whom ever.
-    fn read_on(&self, known: &mut Known, ledger: Ledger<'_>) -> Result<(), DiskError> {
+    fn read_on(&self, known: &mut Known, ledger: Ledger<'_>) -> Result<Page, DiskError> {
         let path = ledger.path(FILE);
-        let open = small_file::open(ledger.disk, &path)?;
-        let stat = open.as_ref().map(|file| file.stat()).transpose()?;
-        let (file, octets) = stat.map_or((None, 0), |stat| (Some(stat.number), stat.octets));
+        let page = OpenPage::open(ledger, &path)?;
+        let (file, octets) = page.as_ref().map_or((None, 0), |it| (Some(it.number), it.octets));
         // Another process has begun a new one; or somebody has cut it off.
         let anew = !known.whole || file != known.file || octets < known.octets;
         if anew {
             *known = Known { file, ..Known::default() };
         }
-        if let Some(open) = open.filter(|_| octets > known.octets) {
-            let new = small_file::read_part(&path, open.as_ref(), known.octets..octets)?;
+        if let Some(page) = page.as_ref().filter(|_| octets > known.octets) {
+            let new = small_file::read_part(&path, page.file.as_ref(), known.octets..octets)?;
             known.take(&new, &self.boot_line());
         }
         if anew {
             // After the other one: whoever says there that all is whole has written this one by then.
             known.take_older(&small_file::read(ledger.disk, &ledger.path(BEFORE))?);
         }
-        Ok(())
+        Ok(Page(page.filter(|_| !known.turned)))
     }
 
     /// Adds what only the letters' names know; of too many the newest.
@@ -218,7 +242,7 @@ impl Ledgers {
             newest.clone().map(|(at, key)| line(key, (at, Step::Begun)) + "\n").collect();
         lines.push_str(&self.boot_line());
         // Behind what is there: the file before holds nothing that is newer than this one's first line.
-        append(ledger, &lines)?;
+        Page::default().append(ledger, &lines)?;
         known.entries.extend(newest.map(|(at, key)| (key, (at, Step::Begun))));
         known.whole = true;
         Ok(())
@@ -229,45 +253,46 @@ impl Ledgers {
         &self,
         ledger: Ledger<'_>,
         key: DeliveryKey,
+        page: &mut Page,
     ) -> Result<Option<Option<Entry>>, DiskError> {
         let boot_line = self.boot_line();
-        let mut known = Known::default();
-        let look = |name, known: &mut Known| {
-            let mut entry = None;
-            small_file::blocks_of_lines(ledger.disk, &ledger.path(name), |lines| {
-                known.take_state(lines, &boot_line);
-                let of_key = |line| parse(line).filter(|(other, _)| *other == key);
-                let found = lines_with(lines, key.as_bytes()).filter_map(of_key).last();
-                entry = found.map(|(_, entry)| entry).or(entry);
-            })
-            .map(|()| entry)
-        };
-        let entry = look(FILE, &mut known)?;
+        let Some(open) = OpenPage::open(ledger, &ledger.path(FILE))? else { return Ok(None) };
+        let (mut known, mut found) = (Known::default(), None);
+        small_file::blocks_of_lines_in(open.file.as_ref(), |lines| {
+            known.take_state(lines, &boot_line);
+            found = last_of(key, lines).or(found);
+        })?;
         if !known.whole || known.is_full(ledger.now) {
             return Ok(None);
         }
-        match entry {
+        *page = Page(Some(open).filter(|_| !known.turned));
+        if found.is_none() {
             // After the other one, as always.
-            None => look(BEFORE, &mut Known::default()).map(Some),
-            found => Ok(Some(found)),
+            let before = ledger.path(BEFORE);
+            small_file::blocks_of_lines(ledger.disk, &before, |lines| {
+                found = last_of(key, lines).or(found);
+            })?;
         }
+        Ok(Some(found))
     }
 
     fn boot_line(&self) -> String {
         format!("boot {}", self.boot)
     }
 
-    fn turn_over(&self, known: &mut Known, ledger: Ledger<'_>) -> Result<(), DiskError> {
-        let Some(_turn) = ledger.turn()? else { return Ok(()) };
+    fn turn_over(&self, known: &mut Known, ledger: Ledger<'_>) -> Result<Page, DiskError> {
+        let Some(_turn) = ledger.turn()? else { return Ok(Page::default()) };
         // Somebody else may have been at it.
-        self.read_on(known, ledger)?;
-        if known.is_full(ledger.now) {
-            ledger.disk.rename(&ledger.path(FILE), &ledger.path(BEFORE))?;
-            append(ledger, &self.boot_line())?;
-            *known = Known::default();
-            self.read_on(known, ledger)?;
+        let page = self.read_on(known, ledger)?;
+        if !known.is_full(ledger.now) {
+            return Ok(page);
         }
-        Ok(())
+        let (file, before) = (ledger.path(FILE), ledger.path(BEFORE));
+        ledger.disk.open(&file)?.append(&[b"\n", TURNED, b"\n"].concat())?;
+        ledger.disk.rename(&file, &before)?;
+        Page::default().append(ledger, &self.boot_line())?;
+        *known = Known::default();
+        self.read_on(known, ledger)
     }
 }
 
@@ -290,6 +315,7 @@ impl Known {
         self.octets += lines.len() as u64;
         let boot_line = boot_line.as_bytes();
         self.whole |= lines_with(lines, boot_line).any(|line| line == boot_line);
+        self.turned |= is_turned(lines);
         if self.first.is_none() {
             let mut entries = lines.split(|octet| *octet == b'\n').filter_map(parse);
             self.first = entries.next().map(|(_, (at, _))| at);
@@ -334,6 +360,12 @@ fn line(key: DeliveryKey, (at, step): Entry) -> String {
     format!("{at} {word} {key}")
 }
 
+/// The last entry of a delivery.
+fn last_of(key: DeliveryKey, lines: &[u8]) -> Option<Entry> {
+    let entries = lines_with(lines, key.as_bytes()).filter_map(parse);
+    entries.filter(|(other, _)| *other == key).last().map(|(_, entry)| entry)
+}
+
 /// The lines in which some octets stand.
 fn lines_with<'a>(text: &'a [u8], octets: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
     memchr::memmem::find_iter(text, octets).filter_map(|at| {
@@ -353,18 +385,62 @@ fn parse(line: &[u8]) -> Option<(DeliveryKey, Entry)> {
     words.next().is_none().then_some((key, (at, *step)))
 }
 
-fn append(ledger: Ledger<'_>, line: &str) -> Result<(), DiskError> {
-    let (path, octets) = (ledger.path(FILE), format!("\n{line}\n"));
-    match ledger.disk.append(&path, octets.as_bytes()) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            match ledger.disk.create_new(&path) {
-                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+impl OpenPage {
+    /// Where it is there.
+    fn open(ledger: Ledger<'_>, path: &Path) -> Result<Option<Self>, DiskError> {
+        let file = match ledger.disk.open(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            file => file?,
+        };
+        let stat = file.stat()?;
+        Ok(Some(Self { file, number: stat.number, octets: stat.octets }))
+    }
+
+    /// Appends, and says whether it may be to an old file.
+    fn append(&mut self, path: &Path, octets: &[u8]) -> Result<bool, DiskError> {
+        self.file.append(octets)?;
+        let length = self.file.len()?;
+        let before = std::mem::replace(&mut self.octets, length);
+        if length == before + octets.len() as u64 {
+            // Nobody else has written.
+            return Ok(false);
+        }
+        Ok(is_turned(&small_file::read_part(path, self.file.as_ref(), before..length)?))
+    }
+}
+
+impl Page {
+    fn append(&mut self, ledger: Ledger<'_>, line: &str) -> Result<(), DiskError> {
+        let (path, octets) = (ledger.path(FILE), format!("\n{line}\n"));
+        if let Some(open) = &mut self.0 {
+            if !open.append(&path, octets.as_bytes())? {
+                return Ok(());
+            }
+            self.0 = None;
+        }
+        loop {
+            let Some(mut open) = OpenPage::open(ledger, &path)? else {
+                match ledger.disk.create_new(&path) {
+                    Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                        return Err(error);
+                    }
+                    Ok(_) | Err(_) => continue,
+                }
+            };
+            open.file.append(octets.as_bytes())?;
+            match ledger.disk.stat(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                // Who takes it away now finds the line in it.
+                Ok(stat) if stat.number == open.number => return Ok(()),
                 Ok(_) | Err(_) => {}
             }
-            ledger.disk.append(&path, octets.as_bytes())
         }
-        appended => appended,
     }
+}
+
+/// Whether one of these lines says that another file comes.
+fn is_turned(lines: &[u8]) -> bool {
+    lines_with(lines, TURNED).any(|line| line == TURNED)
 }
 
 /// Nothing in here is left half changed by a panic that the next reading wouldn't mend.
@@ -384,6 +460,18 @@ mod tests {
         let mut digest = [0; 32];
         digest[..8].copy_from_slice(&number.to_be_bytes());
         DeliveryKey::of_digest(&digest)
+    }
+
+    impl Ledgers {
+        /// An attempt that asks, and does nothing.
+        fn ask(&self, ledger: Ledger<'_>, key: DeliveryKey) -> Option<Step> {
+            self.reached(ledger, key, &mut Page::default()).unwrap()
+        }
+
+        /// One that adds a line without having asked.
+        fn add(&self, ledger: Ledger<'_>, key: DeliveryKey, step: Step) {
+            self.note(ledger, &mut Page::default(), key, step).unwrap();
+        }
     }
 
     /// A mailbox on a disk.
@@ -414,16 +502,16 @@ mod tests {
     fn the_last_line_counts_for_a_week() {
         let place = Place::new();
         let ledgers = Ledgers::new("boot".to_owned());
-        let reached = |now, number| ledgers.reached(place.at(now), key(number)).unwrap();
+        let reached = |now, number| ledgers.ask(place.at(now), key(number));
         assert_eq!(reached(1_000, 1), None);
         for step in [Step::Begun, Step::Sent, Step::Done] {
-            ledgers.note(place.at(1_000), key(1), step).unwrap();
+            ledgers.add(place.at(1_000), key(1), step);
             assert_eq!((reached(1_000, 1), reached(1_000, 2)), (Some(step), None));
         }
         assert_eq!(reached(1_000 + WEEK, 1), Some(Step::Done));
         assert_eq!(reached(1_001 + WEEK, 1), None);
         // It is in the file before by now, and the next week's first line ends that.
-        ledgers.note(place.at(1_001 + WEEK), key(2), Step::Done).unwrap();
+        ledgers.add(place.at(1_001 + WEEK), key(2), Step::Done);
         assert_eq!(reached(1_001 + WEEK, 2), Some(Step::Done));
         assert!(!String::from_utf8(place.file(FILE)).unwrap().contains(&key(1).to_string()));
     }
@@ -438,8 +526,8 @@ mod tests {
                 0 => [&processes[0], &processes[1]],
                 _ => [&processes[1], &processes[0]],
             };
-            one.note(place.at(number), key(number), Step::Done).unwrap();
-            let reached = |number| other.reached(place.at(number), key(number)).unwrap();
+            one.add(place.at(number), key(number), Step::Done);
+            let reached = |number| other.ask(place.at(number), key(number));
             assert_eq!(reached(number), Some(Step::Done));
             let a_while_ago = number.saturating_sub(4_000);
             assert_eq!(reached(a_while_ago), Some(Step::Done), "{number}");
@@ -447,7 +535,7 @@ mod tests {
         let sizes = [FILE, BEFORE].map(|name| place.file(name).len() as u64);
         assert!(sizes.iter().all(|size| *size < DELIVERIES_OCTETS_MAX + 100), "{sizes:?}");
         let next = Ledgers::new("boot".to_owned());
-        let reached = |number| next.reached(place.at(number), key(number)).unwrap();
+        let reached = |number| next.ask(place.at(number), key(number));
         assert_eq!((reached(0), reached(deliveries - 4_000)), (None, Some(Step::Done)));
     }
 
@@ -455,25 +543,52 @@ mod tests {
     fn a_file_that_another_process_has_begun_anew_is_read_from_its_beginning() {
         let place = Place::new();
         let processes = [Ledgers::new("boot".to_owned()), Ledgers::new("boot".to_owned())];
-        let reached = |which: usize, now, number| {
-            processes[which].reached(place.at(now), key(number)).unwrap()
-        };
+        let reached = |which: usize, now, number| processes[which].ask(place.at(now), key(number));
         for which in [0, 1] {
             assert_eq!(reached(which, 1_000, 1), None);
         }
         for (at, number) in [(1_000, 1), (1_000 + WEEK, 20)] {
-            processes[0].note(place.at(at), key(number), Step::Done).unwrap();
+            processes[0].add(place.at(at), key(number), Step::Done);
             assert_eq!(reached(0, at, number), Some(Step::Done));
         }
         // A week later the other one turns it over, and the new file gets as long as the old one was, and longer.
         let later = 1_001 + WEEK;
         for number in 2..10 {
             assert_eq!(reached(1, later, number), None);
-            processes[1].note(place.at(later), key(number), Step::Done).unwrap();
+            processes[1].add(place.at(later), key(number), Step::Done);
         }
         // The first one doesn't do so once more, by what it knows of the old file.
         assert!((2..10).all(|number| reached(0, later, number) == Some(Step::Done)));
         assert_eq!([0, 1].map(|which| reached(which, later, 20)), [Some(Step::Done); 2]);
+    }
+
+    #[test]
+    fn what_is_noted_in_a_file_that_is_an_old_one_by_then_is_known() {
+        let place = Place::new();
+        let [ours, theirs] = [Ledgers::new("boot".to_owned()), Ledgers::new("boot".to_owned())];
+        for (at, number) in [(1_000, 1), (1_000, 2)] {
+            ours.add(place.at(at), key(number), Step::Done);
+            assert_eq!(theirs.ask(place.at(at), key(number)), Some(Step::Done));
+        }
+        let later = 1_001 + WEEK;
+        let mut page = Page::default();
+        assert_eq!(ours.reached(place.at(1_002), key(3), &mut page).unwrap(), None);
+        ours.note(place.at(1_002), &mut page, key(3), Step::Begun).unwrap();
+        assert!(page.0.is_some());
+        // The other process begins a new file, and knows all that the old one holds.
+        assert_eq!(theirs.ask(place.at(later), key(3)), Some(Step::Begun));
+        ours.note(place.at(later), &mut page, key(3), Step::Done).unwrap();
+        assert!(page.0.is_none());
+        assert_eq!(theirs.ask(place.at(later), key(3)), Some(Step::Done));
+        assert!(String::from_utf8(place.file(FILE)).unwrap().contains(&key(3).to_string()));
+        // Who was ended before the new one was there has left the line: nothing is appended by what was open then.
+        let mut open = place.disk.open(&place.inbox.root().join(FILE)).unwrap();
+        open.append(b"\nturned\n").unwrap();
+        let mut page = Page::default();
+        assert_eq!(ours.reached(place.at(later), key(4), &mut page).unwrap(), None);
+        assert!(page.0.is_none());
+        ours.note(place.at(later), &mut page, key(4), Step::Done).unwrap();
+        assert_eq!(theirs.ask(place.at(later), key(4)), Some(Step::Done));
     }
 
     #[test]
@@ -504,10 +619,10 @@ mod tests {
             place.disk.put(&place.inbox.root().join(name), text.as_bytes());
         }
         let again = Ledgers::new("boot".to_owned());
-        again.reached(place.at(7), key(0)).unwrap();
+        again.ask(place.at(7), key(0));
         for number in (0..=6_000).step_by(41).chain([3_499, 3_500, 3_999, 4_000, 5_999, 6_000]) {
-            let once = Ledgers::new("boot".to_owned()).reached(place.at(7), key(number)).unwrap();
-            assert_eq!(once, again.reached(place.at(7), key(number)).unwrap(), "{number}");
+            let once = Ledgers::new("boot".to_owned()).ask(place.at(7), key(number));
+            assert_eq!(once, again.ask(place.at(7), key(number)), "{number}");
             let expected = match number {
                 0..3_500 => Some(Step::Sent),
                 3_500..4_000 => Some(Step::Begun),
@@ -528,16 +643,16 @@ mod tests {
         {
             place.disk.put(&path, file(torn).as_bytes());
             let ledgers = Ledgers::new("boot".to_owned());
-            let reached = |number| ledgers.reached(place.at(7), key(number)).unwrap();
+            let reached = |number| ledgers.ask(place.at(7), key(number));
             assert_eq!((reached(1), reached(2)), (Some(Step::Done), None), "{torn:?}");
         }
         // What has no end yet is being written.
         let whole = file("");
         place.disk.put(&path, whole.trim_end().as_bytes());
         let ledgers = Ledgers::new("boot".to_owned());
-        assert_eq!(ledgers.reached(place.at(7), key(1)).unwrap(), None);
+        assert_eq!(ledgers.ask(place.at(7), key(1)), None);
         place.disk.put(&path, whole.as_bytes());
-        assert_eq!(ledgers.reached(place.at(7), key(1)).unwrap(), Some(Step::Done));
+        assert_eq!(ledgers.ask(place.at(7), key(1)), Some(Step::Done));
     }
 
     #[test]
@@ -554,12 +669,11 @@ mod tests {
         letter(".Lists/cur", 2, 100);
         letter("cur", 3, 100 + WEEK);
         let now = 150 + WEEK;
-        let steps = |ledgers: &Ledgers| {
-            [1, 2, 3].map(|number| ledgers.reached(place.at(now), key(number)).unwrap())
-        };
+        let steps =
+            |ledgers: &Ledgers| [1, 2, 3].map(|number| ledgers.ask(place.at(now), key(number)));
         let ledgers = Ledgers::new("first".to_owned());
         assert_eq!(steps(&ledgers), [None, None, Some(Step::Begun)]);
-        ledgers.note(place.at(now), key(1), Step::Done).unwrap();
+        ledgers.add(place.at(now), key(1), Step::Done);
         place.disk.plan(postroad_testkit::Plan::Sound);
         assert_eq!(steps(&ledgers), [Some(Step::Done), None, Some(Step::Begun)]);
         // What is known is known from the file, and by the next process.
@@ -578,10 +692,10 @@ mod tests {
     #[test]
     fn where_no_boot_is_known_each_process_reads_the_names() {
         let place = Place::new();
-        let ask = |ledgers: &Ledgers| ledgers.reached(place.at(7), key(1)).unwrap();
+        let ask = |ledgers: &Ledgers| ledgers.ask(place.at(7), key(1));
         let first = Ledgers::new(String::new());
         assert_eq!(ask(&first), None);
-        first.note(place.at(7), key(1), Step::Begun).unwrap();
+        first.add(place.at(7), key(1), Step::Begun);
         // The letter's file is there, its line was lost with the power.
         let name = format!("7.M1P2.host{},S=1,W=2", key(1).field());
         place.disk.put(&place.inbox.root().join("new").join(name), b"x");
@@ -605,15 +719,17 @@ mod tests {
                 scope.spawn(move || {
                     for n in 0..200 {
                         let key = key(n * 4 + thread as u64);
-                        assert_ne!(ledgers.reached(ledger, key).unwrap(), Some(Step::Done));
-                        ledgers.note(ledger, key, Step::Done).unwrap();
+                        let mut page = Page::default();
+                        let reached = ledgers.reached(ledger, key, &mut page).unwrap();
+                        assert_ne!(reached, Some(Step::Done));
+                        ledgers.note(ledger, &mut page, key, Step::Begun).unwrap();
+                        ledgers.note(ledger, &mut page, key, Step::Done).unwrap();
                     }
                 });
             }
         });
-        let all_known = |ledgers: &Ledgers| {
-            (0..800).all(|n| ledgers.reached(ledger, key(n)).unwrap() == Some(Step::Done))
-        };
+        let all_known =
+            |ledgers: &Ledgers| (0..800).all(|n| ledgers.ask(ledger, key(n)) == Some(Step::Done));
         assert!(processes.iter().all(all_known) && all_known(&Ledgers::new("boot".to_owned())));
     }
 }

@@ -54,9 +54,19 @@ pub(crate) fn read_part(
 pub(crate) fn blocks_of_lines(
     disk: &dyn Disk,
     path: &Path,
+    take: impl FnMut(&[u8]),
+) -> Result<(), DiskError> {
+    match open(disk, path)? {
+        Some(file) => blocks_of_lines_in(file.as_ref(), take),
+        None => Ok(()),
+    }
+}
+
+/// The same of one that is open.
+pub(crate) fn blocks_of_lines_in(
+    file: &dyn DiskFile,
     mut take: impl FnMut(&[u8]),
 ) -> Result<(), DiskError> {
-    let Some(file) = open(disk, path)? else { return Ok(()) };
     let mut block = vec![0; BLOCK_OCTETS];
     let (mut offset, mut kept) = (0, 0);
     loop {

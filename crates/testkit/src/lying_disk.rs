@@ -108,10 +108,6 @@ impl Disk for LyingDisk {
         self.disk.open_past_cache(path)
     }
 
-    fn append(&self, path: &Path, octets: &[u8]) -> Result<(), DiskError> {
-        self.disk.append(path, octets)
-    }
-
     fn modified(&self, path: &Path) -> Result<SystemTime, DiskError> {
         self.disk.modified(path)
     }
