@@ -25,10 +25,11 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("queue", &["disk", "protocol"]),
     ("accounts", &["protocol", "config"]),
     ("config", &["protocol"]),
+    ("logins", &["protocol", "accounts"]),
     ("host", &[]),
     ("observe", &[]),
     ("net", &[]),
-    ("mta", &["protocol", "queue", "disk", "accounts", "config", "observe", "net"]),
+    ("mta", &["protocol", "queue", "disk", "accounts", "logins", "config", "observe", "net"]),
     (
         "mda",
         &[
@@ -48,6 +49,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "disk",
             "store",
             "accounts",
+            "logins",
             "config",
             "observe",
             "net",
@@ -58,7 +60,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
 ];
 
 /// Crates that may link tokio; `queue` only for its channels.
-const MAY_LINK_TOKIO: &[&str] = &["net", "mta", "mda", "maa", "mua", "operator", "queue"];
+const MAY_LINK_TOKIO: &[&str] = &["net", "mta", "mda", "maa", "mua", "operator", "queue", "logins"];
 
 /// Crates whose code takes bytes and time and gives steps: no socket, no clock, no disk.
 const SANS_IO: &[&str] = &["protocol", "pop3", "imap", "managesieve", "message", "sieve", "import"];

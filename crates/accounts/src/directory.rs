@@ -160,6 +160,11 @@ impl Directory {
         user.filter(|_| is_right).map(|user| &user.name)
     }
 
+    /// The user who logs in by that name: their own, or an address of theirs.
+    pub fn login_name(&self, name: &str) -> Option<&UserName> {
+        self.login(name).map(|user| &user.name)
+    }
+
     /// Whether `user` may send as `address`: one that resolves to the user, alone or with others.
     pub fn owns(&self, user: &UserName, address: &Address) -> bool {
         match self.resolve(address) {

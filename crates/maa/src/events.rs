@@ -49,8 +49,18 @@ pub(crate) fn logged_in(session: &Handover, user: &str, messages: Option<usize>)
     tracing::info!(service = door.name(), client = peer, tls, user, messages, "logged in");
 }
 
-pub(crate) fn login_failed(door: Door, peer: Peer, name: &str) {
-    tracing::warn!(service = door.name(), client = %peer, name, "login failed");
+pub(crate) fn login_refused(door: Door, peer: Peer, name: &str, refusal: postroad_logins::Refusal) {
+    use postroad_logins::Refusal;
+    let service = door.name();
+    match refusal {
+        Refusal::Wrong => tracing::warn!(service, client = %peer, name, "login failed"),
+        Refusal::Banned => {
+            tracing::warn!(service, client = %peer, name, "login not looked at, its network is banned");
+        }
+        Refusal::Unavailable => {
+            tracing::error!(service, client = %peer, name, "login can't be checked");
+        }
+    }
 }
 
 pub(crate) fn maildrop_in_use(peer: &str, user: &str) {

@@ -22,6 +22,7 @@ use std::sync::Arc;
 
 use postroad_accounts::{Accounts, AccountsError, Sources};
 use postroad_config::{Config, Loaded};
+use postroad_logins::Logins;
 use postroad_net::listen::{Handed, ListenError};
 use postroad_net::process::{self, Reload};
 use postroad_net::tls::{ServerTls, TlsError};
@@ -44,7 +45,6 @@ mod worker;
 pub use worker::{WorkerError, run as worker};
 
 use front::Site;
-use front::login::Logins;
 use front::workers::{self, Workers};
 use handover::Log;
 
@@ -196,7 +196,7 @@ impl Maa {
             name,
             tls,
             clear_text_login: maa.clear_text_login,
-            logins: Logins::new(accounts),
+            logins: Logins::new(Arc::new(accounts)),
             mda: config.mda.clone(),
             trace: config.trace.clone(),
             log: Log { format: config.log.format.into(), level: config.log.level.clone() },

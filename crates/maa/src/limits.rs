@@ -3,8 +3,6 @@
 
 use std::time::Duration;
 
-/// Passwords that are checked at once: each takes 19 MiB and tens of milliseconds of a processor.
-pub const PASSWORD_CHECKS_MAX: usize = 4;
 /// A worker's threads that wait for the disk at once.
 pub const DISK_THREADS_MAX: usize = 16;
 /// How long such a thread waits for more to do.
@@ -13,17 +11,6 @@ pub const DISK_THREAD_LINGER: Duration = Duration::from_secs(2);
 pub const PIECE_OCTETS: usize = 64 * 1024;
 /// Octets of one read from a client: commands are short.
 pub const READ_OCTETS: usize = 4 * 1024;
-
-/// How long a login waits after the first failure from the same network; each further failure
-/// doubles it.
-pub const GUESS_DELAY_FIRST: Duration = Duration::from_millis(500);
-/// The longest such wait. The owner of a mailbox waits too where a guesser shares the network, and is
-/// never locked out.
-pub const GUESS_DELAY_MAX: Duration = Duration::from_secs(8);
-/// Failures are forgotten after this long without another.
-pub const GUESS_MEMORY: Duration = Duration::from_secs(15 * 60);
-/// Networks whose failures are remembered; beyond that old ones are forgotten early.
-pub const GUESSERS_MAX: usize = 10_000;
 
 /// How long a worker is kept that has no session: a client that comes back at once finds it as it was.
 pub const WORKER_LINGER: Duration = Duration::from_secs(10);

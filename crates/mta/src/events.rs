@@ -4,6 +4,7 @@
 //! became of mail. DEBUG: what became of connections. Texts from outside are escaped by the log itself.
 
 use postroad_accounts::UserName;
+use postroad_logins::Refusal;
 use postroad_net::Peer;
 use postroad_net::slots::Full;
 use postroad_observe::control::Edit;
@@ -11,7 +12,7 @@ use postroad_protocol::command::{Mail, Rcpt};
 use postroad_protocol::envelope::Envelope;
 use postroad_protocol::reply::Reply;
 use postroad_queue::QueueId;
-use tracing::{debug, info, warn};
+use tracing::{debug, error, info, warn};
 
 use crate::inbound::Door;
 use crate::inbound::incoming::Facts;
@@ -63,8 +64,17 @@ pub(crate) fn logged_in(peer: &Peer, door: Door, user: &UserName) {
     info!(client = %peer, service = door.name(), user = user.as_str(), "logged in");
 }
 
-pub(crate) fn login_failed(peer: &Peer, door: Door, name: &str) {
-    warn!(client = %peer, service = door.name(), user = name, "login failed");
+pub(crate) fn login_refused(peer: &Peer, door: Door, name: &str, refusal: Refusal) {
+    let service = door.name();
+    match refusal {
+        Refusal::Wrong => warn!(client = %peer, service, user = name, "login failed"),
+        Refusal::Banned => {
+            warn!(client = %peer, service, user = name, "login not looked at, its network is banned");
+        }
+        Refusal::Unavailable => {
+            error!(client = %peer, service, user = name, "login can't be checked");
+        }
+    }
 }
 
 pub(crate) fn sender_refused(peer: &Peer, door: Door, mail: &Mail, reply: &Reply) {

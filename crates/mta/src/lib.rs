@@ -22,6 +22,7 @@ use std::time::SystemTime;
 use postroad_accounts::{Accounts, AccountsError, Sources};
 use postroad_config::{Config, Loaded};
 use postroad_disk::OsDisk;
+use postroad_logins::Logins;
 use postroad_net::listen::{Handed, ListenError};
 use postroad_net::process::{self, Reload};
 use postroad_net::tls::{ServerTls, TlsError};
@@ -41,7 +42,7 @@ pub mod outbound;
 pub use control::{StandInError, stand_in};
 
 use control::Control;
-use inbound::{Door, Inbound, allowance::Allowances, limits, login::PasswordChecks};
+use inbound::{Door, Inbound, allowance::Allowances, limits};
 use live::Live;
 use outbound::{Chance, Engine, Parts, Probe, TimeSource};
 
@@ -167,6 +168,7 @@ impl Mta {
         let probe = Probe::new(&engine);
         let slots =
             Slots::new(live::connections_max(&config), config.mta.connections_per_client_max);
+        let logins = Arc::new(Logins::new(Arc::clone(&accounts)));
         let inbound = Inbound {
             hostname: parts.hostname.into(),
             config,
@@ -178,7 +180,7 @@ impl Mta {
             tls,
             slots,
             allowances: Allowances::default(),
-            password_checks: PasswordChecks::default(),
+            logins,
             shutdown,
         };
         Ok(Self { live: Arc::new(Live::new(inbound, file)), doors, control, guarantee })

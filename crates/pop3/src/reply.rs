@@ -84,6 +84,11 @@ pub(crate) const AUTH_MALFORMED: Refusal = plain("the response can't be decoded"
 pub(crate) const AUTH_CANCELLED: Refusal = plain("login cancelled");
 /// The login failed. The same words whoever exists and whoever doesn't.
 pub(crate) const WRONG_LOGIN: Refusal = coded(Code::Auth, "name or password is wrong");
+/// Nothing is checked for a network that guesses (RFC 3206 §4: it passes).
+pub(crate) const BANNED: Refusal = coded(
+    Code::SysTemp,
+    "too many wrong logins came from your network, try again in a quarter of an hour",
+);
 /// The maildrop is locked (RFC 2449 §8.1.2).
 pub(crate) const IN_USE: Refusal = coded(Code::InUse, "another session has this maildrop open");
 /// The maildrop can't be opened just now (RFC 3206 §4).

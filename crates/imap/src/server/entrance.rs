@@ -63,6 +63,8 @@ pub enum Step {
 pub enum Failure {
     /// Name or password are wrong.
     Wrong,
+    /// Too many logins were wrong that came from there.
+    Banned,
     /// The user has too many sessions, or there are too many users.
     TooMany,
     /// Something failed here.
@@ -346,6 +348,10 @@ impl Entrance {
             Failure::Wrong => {
                 self.failed_logins += 1;
                 "NO [AUTHENTICATIONFAILED] name or password is wrong"
+            }
+            Failure::Banned => {
+                self.failed_logins += 1;
+                "NO [LIMIT] too many wrong logins came from your network, try again in a quarter of an hour"
             }
             Failure::TooMany => "NO [LIMIT] too many sessions, try later",
             Failure::Unavailable => "NO [UNAVAILABLE] the mailbox can't be opened, try later",

@@ -57,6 +57,10 @@ pub(super) enum Step {
 pub(super) enum Failure {
     /// Name or password are wrong.
     Wrong,
+    /// Too many were wrong that came from there.
+    Banned,
+    /// They could not be checked.
+    Unavailable,
     /// They are right, and there is no session.
     Refused(Refusal),
 }
@@ -162,10 +166,15 @@ impl Conversation<'_> {
         io: &Io,
     ) -> Result<Served, Failure> {
         let login = credentials.name.clone();
-        let Some(user) = self.site.logins.check(credentials, self.peer.ip()).await else {
-            events::login_failed(self.door, self.peer, &login);
-            return Err(Failure::Wrong);
-        };
+        let checked = self.site.logins.check(credentials, self.peer.ip()).await;
+        let user = checked.map_err(|refusal| {
+            events::login_refused(self.door, self.peer, &login, refusal);
+            match refusal {
+                postroad_logins::Refusal::Wrong => Failure::Wrong,
+                postroad_logins::Refusal::Banned => Failure::Banned,
+                postroad_logins::Refusal::Unavailable => Failure::Unavailable,
+            }
+        })?;
         self.hand_over(&user, entrance, io).await.map_err(Failure::Refused)
     }
 

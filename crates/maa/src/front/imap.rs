@@ -52,8 +52,9 @@ impl Entrance for entrance::Entrance {
             self,
             match failure {
                 Failure::Wrong => entrance::Failure::Wrong,
+                Failure::Banned => entrance::Failure::Banned,
                 Failure::Refused(Refusal::TooMany) => entrance::Failure::TooMany,
-                Failure::Refused(Refusal::InUse | Refusal::Unavailable) => {
+                Failure::Refused(Refusal::InUse | Refusal::Unavailable) | Failure::Unavailable => {
                     entrance::Failure::Unavailable
                 }
             },

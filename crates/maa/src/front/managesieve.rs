@@ -61,7 +61,8 @@ impl Entrance for Server {
     fn refuse(&mut self, failure: Failure) {
         self.answer(Answer::Login(Err(match failure {
             Failure::Wrong => LoginFailure::Wrong,
-            Failure::Refused(_) => LoginFailure::Unavailable,
+            Failure::Banned => LoginFailure::Banned,
+            Failure::Refused(_) | Failure::Unavailable => LoginFailure::Unavailable,
         })));
     }
 

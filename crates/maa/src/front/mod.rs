@@ -5,7 +5,7 @@
 //! |---|---|
 //! | a connection, until somebody is logged in | `conversation` |
 //! | IMAP, POP3, ManageSieve until then | `imap`, `pop3`, `managesieve` |
-//! | who may log in, and how guessing is slowed | `login`, `guessing` |
+//! | who may log in, and how guessing is slowed | `postroad_logins` |
 //! | a process for each user | `workers` |
 //! | octets between TLS and a worker | `relay` |
 
@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use postroad_accounts::{AccountsError, UserName};
 use postroad_config::{ClearTextLogin, Mda, personal_scripts};
+use postroad_logins::Logins;
 use postroad_net::slots::Client;
 use postroad_net::tls::{ServerTls, TlsError};
 use postroad_net::{Io, Listener, Peer, Shutdown, Slots};
@@ -26,15 +27,12 @@ use crate::handover::{Assignment, Log};
 use crate::{Door, events};
 
 pub(crate) mod conversation;
-mod guessing;
 mod imap;
-pub(crate) mod login;
 mod managesieve;
 mod pop3;
 mod relay;
 pub(crate) mod workers;
 
-use login::Logins;
 use workers::Workers;
 
 /// What all connections share.
@@ -65,7 +63,7 @@ impl Site {
     pub(crate) fn reload(&self) -> Result<(), ReloadError> {
         let tls = self.tls.as_ref().map(|tls| Ok::<_, TlsError>((tls, tls.prepare()?)));
         let tls = tls.transpose()?;
-        self.logins.reload()?;
+        self.logins.accounts().reload()?;
         if let Some((tls, prepared)) = tls {
             tls.adopt(prepared);
         }

@@ -54,8 +54,11 @@ impl Entrance for Server {
     fn refuse(&mut self, failure: Failure) {
         self.answer(Answer::Login(Err(match failure {
             Failure::Wrong => LoginFailure::Wrong,
+            Failure::Banned => LoginFailure::Banned,
             Failure::Refused(Refusal::InUse) => LoginFailure::InUse,
-            Failure::Refused(Refusal::TooMany | Refusal::Unavailable) => LoginFailure::Unavailable,
+            Failure::Refused(Refusal::TooMany | Refusal::Unavailable) | Failure::Unavailable => {
+                LoginFailure::Unavailable
+            }
         })));
     }
 

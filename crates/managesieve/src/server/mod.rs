@@ -129,6 +129,8 @@ pub enum Active {
 pub enum LoginFailure {
     /// Name or password are wrong.
     Wrong,
+    /// Too many logins were wrong that came from there.
+    Banned,
     /// The user has too many sessions, or something failed here.
     Unavailable,
 }
@@ -283,6 +285,13 @@ impl Server {
                     LoginFailure::Wrong => {
                         self.failed_logins += 1;
                         self.no(None, "name or password is wrong");
+                    }
+                    LoginFailure::Banned => {
+                        self.failed_logins += 1;
+                        self.no(
+                            Some(&Code::TryLater),
+                            "too many wrong logins came from your network, try again in a quarter of an hour",
+                        );
                     }
                     LoginFailure::Unavailable => {
                         self.no(Some(&Code::TryLater), "there is no place for you, try later");

@@ -13,12 +13,8 @@ pub(crate) const SPILL_OCTETS: usize = 256 * 1024;
 pub(crate) const READ_COMMAND_OCTETS: usize = 4 * 1024;
 /// Octets read at once while content comes.
 pub(crate) const READ_CONTENT_OCTETS: usize = 64 * 1024;
-/// Passwords checked at once: each takes tens of MiB and a core (row S35).
-pub(crate) const PASSWORD_CHECKS_MAX: usize = 4;
 /// Users and local callers whose messages are counted at once, some 100 octets each; a host has fewer users.
 pub(crate) const SUBMITTERS_MAX: usize = 100_000;
-/// How late a wrong password is answered: guessing is slowed, a mistyped one isn't punished.
-pub(crate) const WRONG_PASSWORD_PAUSE: Duration = Duration::from_secs(2);
 /// How long a client that is turned away may take to read why.
 pub(crate) const TURN_AWAY_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long sessions may take to finish their transactions when the agent stops; then they are told 421.

@@ -6,7 +6,7 @@
 //! | who may send, and whose mail is taken | [`policy`] |
 //! | how much each user may send | [`allowance`] |
 //! | what aliases make of an envelope | [`aliases`] |
-//! | passwords | [`login`] |
+//! | passwords | [`postroad_logins`] |
 //! | the content while it comes, and when it is complete | [`incoming`] |
 //! | what submission adds, checks and removes | [`submission`] |
 //! | the sockets and how many sessions there may be | [`service`] |
@@ -17,7 +17,6 @@ pub(crate) mod aliases;
 pub(crate) mod allowance;
 pub(crate) mod incoming;
 pub(crate) mod limits;
-pub(crate) mod login;
 pub(crate) mod policy;
 pub(crate) mod service;
 pub(crate) mod session;
@@ -30,6 +29,7 @@ use std::sync::Arc;
 
 use postroad_accounts::Accounts;
 use postroad_config::Config;
+use postroad_logins::Logins;
 use postroad_net::tls::ServerTls;
 use postroad_net::{Peer, Shutdown, Slots};
 use postroad_observe::trace::Journal;
@@ -51,7 +51,7 @@ pub(crate) struct Inbound {
     pub(crate) tls: Option<ServerTls>,
     pub(crate) slots: Slots,
     pub(crate) allowances: allowance::Allowances,
-    pub(crate) password_checks: login::PasswordChecks,
+    pub(crate) logins: Arc<Logins>,
     pub(crate) shutdown: Shutdown,
 }
 

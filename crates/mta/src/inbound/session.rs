@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use postroad_accounts::UserName;
+use postroad_logins::Refusal;
 use postroad_net::tls::ServerTls;
 use postroad_net::{Io, Peer};
 use postroad_observe::trace::Event;
@@ -20,7 +21,6 @@ use super::aliases::Expanded;
 use super::allowance::Wanted;
 use super::incoming::{Complete, Facts, Incoming};
 use super::limits;
-use super::login::LoginError;
 use super::policy::{Client, recipient_address, refusal};
 use super::submission::{Owner, Submission};
 use super::{Door, Inbound};
@@ -200,22 +200,16 @@ impl Session {
             }
             Question::Login(credentials) => {
                 let name = credentials.name.clone();
-                match self.inbound.password_checks.check(&self.inbound.accounts, credentials).await
-                {
+                match self.inbound.logins.check(credentials, self.peer.ip()).await {
                     Ok(user) => {
                         events::logged_in(&self.peer, self.door, &user);
                         self.user = Some(user);
                         Ok(())
                     }
-                    Err(LoginError::Wrong) => {
-                        events::login_failed(&self.peer, self.door, &name);
-                        Err(Reply::new(535, (5, 7, 8), "Name or password is wrong"))
+                    Err(refusal) => {
+                        events::login_refused(&self.peer, self.door, &name, refusal);
+                        Err(login_refusal(refusal))
                     }
-                    Err(LoginError::Unavailable) => Err(Reply::new(
-                        454,
-                        (4, 7, 0),
-                        "Authentication is not available, try again later",
-                    )),
                 }
             }
             Question::Data => self.begin(),
@@ -406,4 +400,20 @@ async fn close(mut io: Io) {
 
 fn local_error() -> Reply {
     Reply::new(451, (4, 3, 0), "Local error, try again later")
+}
+
+/// RFC 4954 §6
+fn login_refusal(refusal: Refusal) -> Reply {
+    let (code, status, text) = match refusal {
+        Refusal::Wrong => (535, (5, 7, 8), "Name or password is wrong"),
+        Refusal::Banned => (
+            454,
+            (4, 7, 0),
+            "Too many wrong logins came from your network, try again in a quarter of an hour",
+        ),
+        Refusal::Unavailable => {
+            (454, (4, 7, 0), "Authentication is not available, try again later")
+        }
+    };
+    Reply::new(code, status, text)
 }

@@ -158,6 +158,10 @@ impl Server {
                 self.failed_logins += 1;
                 reply::WRONG_LOGIN
             }
+            LoginFailure::Banned => {
+                self.failed_logins += 1;
+                reply::BANNED
+            }
             LoginFailure::InUse => reply::IN_USE,
             LoginFailure::Unavailable => reply::UNAVAILABLE,
         };

@@ -131,6 +131,8 @@ pub enum Answer {
 pub enum LoginFailure {
     /// Name or password are wrong.
     Wrong,
+    /// Too many logins were wrong that came from there.
+    Banned,
     /// The maildrop is open elsewhere.
     InUse,
     /// Something failed here.
