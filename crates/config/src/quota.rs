@@ -24,6 +24,17 @@ pub struct MailboxQuota {
     pub warn_at: Vec<u64>,
 }
 
+impl MailboxQuota {
+    /// Octets and letters that a mailbox may hold, where anybody says so; 0 for any number. `octets` and `letters` are what
+    /// the file of users says of its user, which comes first.
+    pub fn of(&self, octets: Option<u64>, letters: Option<u64>) -> Option<(u64, u64)> {
+        let said = |rule: Option<u64>, general: u64| rule.or((general > 0).then_some(general));
+        let (octets, letters) = (said(octets, self.storage), said(letters, self.letters));
+        let is_said = octets.is_some() || letters.is_some();
+        is_said.then(|| (octets.unwrap_or(0), letters.unwrap_or(0)))
+    }
+}
+
 /// How letters for a full mailbox are refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]

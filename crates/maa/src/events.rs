@@ -5,6 +5,7 @@ use std::error::Error;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::ExitStatus;
 
 use postroad_accounts::UserName;
@@ -179,6 +180,10 @@ pub(crate) fn imap_logged_out(peer: &str, user: &str) {
 
 pub(crate) fn mailbox_failed(error: &dyn Error) {
     tracing::error!(error = %Chain(error), "mailbox can't be used");
+}
+
+pub(crate) fn quota_unknown(mailbox: &Path, error: &dyn Error) {
+    tracing::warn!(mailbox = %mailbox.display(), error = %Chain(error), "cannot tell what a mailbox holds, letters are not counted");
 }
 
 pub(crate) fn letter_unreadable(error: &dyn Error) {

@@ -25,6 +25,8 @@ pub(crate) struct Assignment {
     pub(crate) maildir: PathBuf,
     /// The folder of the user's rules; `None` where nobody has any.
     pub(crate) scripts: Option<PathBuf>,
+    /// Octets and letters that the mailbox may hold, 0 for any number; where nobody says so, what stands in it counts.
+    pub(crate) quota: Option<(u64, u64)>,
     /// Our name in greetings.
     pub(crate) host: String,
     pub(crate) trace: PathBuf,

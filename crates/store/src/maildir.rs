@@ -86,7 +86,7 @@ impl Maildir {
     }
 
     /// Whether letters in it count towards no quota.
-    pub(crate) fn is_trash(&self) -> bool {
+    pub fn is_trash(&self) -> bool {
         matches!(&self.kind, Kind::Folder { name, .. } if name.is_trash())
     }
 

@@ -75,12 +75,19 @@ impl Site {
         self.mda.sieve_of(user.as_str())
     }
 
+    /// What the user's mailbox may hold, as the delivery agent has it.
+    fn quota(&self, user: &UserName) -> Option<(u64, u64)> {
+        let rule = self.logins.accounts().directory().quota(user.as_str());
+        self.mda.quota.of(rule.octets, rule.letters)
+    }
+
     /// What a user's worker is told.
     fn assignment(&self, user: &UserName) -> Assignment {
         Assignment {
             user: user.to_string(),
             maildir: self.mda.maildir_of(user.as_str()),
             scripts: self.main_script(user).and_then(|main| personal_scripts(&main)),
+            quota: self.quota(user),
             host: self.name.to_string(),
             trace: self.trace.dir.clone(),
             trace_octets_max: self.trace.size_max,

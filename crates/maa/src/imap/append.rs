@@ -8,11 +8,12 @@ use postroad_imap::command::{Access, Head, Replace};
 use postroad_imap::receive::UploadStep;
 use postroad_imap::response::{Code, Status, StatusResponse};
 use postroad_imap::value::{MailboxName, Numbers, SequenceSet, Set, Tag};
-use postroad_store::{MailboxError, NewLetter};
+use postroad_store::{MailboxError, NewLetter, Usage};
 
 use super::ending::{Done, Ended, Refused};
+use super::quota;
 use super::session::Session;
-use super::shared::Open;
+use super::shared::{Open, Shared};
 use crate::limits;
 
 /// Letters that are coming.
@@ -80,12 +81,13 @@ impl Session {
 
     pub(super) fn upload(&mut self, step: UploadStep, out: &mut Vec<u8>) -> Reply {
         let Some(upload) = &mut self.upload else { return Reply::Refuse };
-        match (upload.step(step), &upload.to) {
-            (Ok(Some(reply)), _) => reply,
-            (Ok(None), _) => {
+        let shared = Arc::clone(&self.shared);
+        match upload.step(step, &shared) {
+            Ok(Some(reply)) => reply,
+            Ok(None) => {
                 let Some(upload) = self.upload.take() else { return Reply::Refuse };
                 let (tag, replaces) = (upload.tag.clone(), upload.replaced.is_some());
-                let mut ended = upload.end();
+                let mut ended = upload.end(&shared);
                 // RFC 8508 §3.3: in a line of its own, before it is told that the other one is gone.
                 if let (true, Ok(Done { code, .. })) = (replaces, &mut ended)
                     && let Some(code) = code.take()
@@ -95,7 +97,7 @@ impl Session {
                 }
                 Reply::Ended(tag, ended)
             }
-            (Err(refused), _) => {
+            Err(refused) => {
                 // What has come of it goes.
                 (upload.letters, upload.current) = (Vec::new(), None);
                 upload.to = Err(refused);
@@ -107,7 +109,7 @@ impl Session {
 
 impl Upload {
     /// `None` at the end.
-    fn step(&mut self, step: UploadStep) -> Result<Option<Reply>, Refused> {
+    fn step(&mut self, step: UploadStep, shared: &Shared) -> Result<Option<Reply>, Refused> {
         let open = match (&self.to, &step) {
             (_, UploadStep::Refused) => return Ok(None),
             (Ok(open), _) => Arc::clone(open),
@@ -123,10 +125,12 @@ impl Upload {
             }
             UploadStep::Literal(literal) => {
                 let before = self.current.as_ref().map_or(0, NewLetter::octets);
-                match before.saturating_add(literal.octets) > limits::APPEND_OCTETS_MAX {
-                    true => return Err(Refused::no_with(Code::TooBig, "The letter is too long")),
-                    false => Reply::Accept,
+                if before.saturating_add(literal.octets) > limits::APPEND_OCTETS_MAX {
+                    return Err(Refused::no_with(Code::TooBig, "The letter is too long"));
                 }
+                // Its line ends get shorter: no letter to less than half of its octets.
+                self.ask(&open, literal.octets / 2, shared)?;
+                Reply::Accept
             }
             UploadStep::Content(octets) => {
                 if let Some(letter) = &mut self.current {
@@ -153,10 +157,38 @@ impl Upload {
         }))
     }
 
-    fn end(self) -> Ended {
+    /// Whether there is room for what has come, and these octets.
+    fn ask(&self, open: &Open, octets: u64, shared: &Shared) -> Result<(), Refused> {
+        let more = Usage { octets, letters: 0 };
+        let coming = {
+            let inside = open.inside();
+            let letters = self.letters.iter().chain(&self.current);
+            letters
+                .map(|letter| inside.mailbox.will_count(letter))
+                .fold(Usage::default(), Usage::and)
+        };
+        match coming == Usage::default() {
+            // In Trash, or deleted already.
+            true => Ok(()),
+            false => quota::ask(shared, coming.and(more), self.going()?),
+        }
+    }
+
+    /// What the letter counts for that is replaced.
+    fn going(&self) -> Result<Usage, Refused> {
+        let Some(Replaced { open, uid }) = &self.replaced else { return Ok(Usage::default()) };
+        let mailbox = &open.inside().mailbox;
+        Ok(mailbox.counted(&[*uid], mailbox.folder())?)
+    }
+
+    fn end(self, shared: &Shared) -> Ended {
+        let going = self.going()?;
         let open = self.to?;
         let here = self.replaced.as_ref().filter(|replaced| Arc::ptr_eq(&replaced.open, &open));
         let replaced = here.map(|replaced| replaced.uid);
+        let coming = self.letters.iter().map(|letter| open.inside().mailbox.will_count(letter));
+        let coming = coming.fold(Usage::default(), Usage::and);
+        let counted = quota::take(shared, coming, going)?;
         let mut inside = open.inside();
         let uids = inside.mailbox.append_in_place_of(self.letters, replaced.as_slice())?;
         let uid_validity = inside.mailbox.uid_validity();
@@ -166,6 +198,7 @@ impl Upload {
             open.inside().mailbox.expunge(&[*uid])?;
             open.tell();
         }
+        quota::settle(shared, counted, coming, going);
         // RFC 4315 §3.
         Ok(match Set::from_numbers(uids) {
             Some(uids) => Done::with(Code::AppendUid { uid_validity, uids }, "Stored"),

@@ -6,6 +6,7 @@ use postroad_imap::response::Data;
 
 use super::ending::{Done, Ended};
 use super::session::Session;
+use crate::limits;
 
 /// What a client has to know of before it logs in; what a login or TLS adds isn't here. Python's imaplib asks once, before
 /// its login, and refuses to send ENABLE and IDLE where they weren't there.
@@ -61,7 +62,9 @@ const ADVERTISED: &[&str] = &[
 ];
 
 pub(super) fn advertised() -> Vec<String> {
-    ADVERTISED.iter().map(|name| (*name).to_owned()).collect()
+    // RFC 7889 §2: the same for all mailboxes.
+    let append_limit = format!("APPENDLIMIT={}", limits::APPEND_OCTETS_MAX);
+    ADVERTISED.iter().map(|name| (*name).to_owned()).chain([append_limit]).collect()
 }
 
 /// What we say of ourselves (RFC 2971). No version: whoever looks for one looks for its holes.

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use postroad_imap::command::Access;
 use postroad_imap::response::{Code, Status, StatusResponse};
 use postroad_imap::value::{MailboxName, Numbers, SequenceSet, Set};
+use postroad_store::Usage;
 
 use super::ending::{Done, Ended, Refused};
+use super::quota;
 use super::session::Session;
 
 /// What becomes of the letters that are copied.
@@ -32,11 +34,21 @@ pub(super) fn copy(
     let folder = session.find(to).map_err(Refused::or_create)?;
     let target = session.shared.open(&folder)?;
     // One lock after the other: two sessions that copy both ways wait for nobody.
+    let (coming, going) = {
+        let mailbox = &selected.open.inside().mailbox;
+        let going = match originals {
+            Originals::Stay => Usage::default(),
+            Originals::Go => mailbox.counted(&uids, mailbox.folder())?,
+        };
+        (mailbox.counted(&uids, &folder)?, going)
+    };
+    let counted = quota::take(&session.shared, coming, going)?;
     let copies = selected.open.inside().mailbox.copies(&uids, &folder)?;
     let (pairs, uid_validity) = {
         let mut inside = target.inside();
         (inside.mailbox.take_copies(copies)?, inside.mailbox.uid_validity())
     };
+    quota::settle(&session.shared, counted, coming, going);
     target.tell();
     let copied = copied(uid_validity, &pairs);
     if originals == Originals::Stay {

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use postroad_disk::{Disk, OsDisk};
-use postroad_store::{Cache, CacheKey, Courier, Entry, Mailbox, MailboxError, Mailboxes, Maildir};
+use postroad_store::{
+    Cache, CacheKey, Courier, Entry, Limits, Mailbox, MailboxError, Mailboxes, Maildir, Quota,
+};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::watch;
@@ -16,6 +18,10 @@ pub(crate) struct Shared {
     pub(super) disk: Arc<dyn Disk>,
     pub(super) inbox: Maildir,
     pub(super) courier: Courier,
+    /// What they may hold together, where the settings say so.
+    pub(super) limits: Option<Limits>,
+    /// One command at a time is weighed against what is there.
+    pub(super) quota_turn: Mutex<()>,
     mailboxes: Arc<Mailboxes>,
     open: Mutex<HashMap<PathBuf, Weak<Open>>>,
 }
@@ -44,7 +50,25 @@ impl Shared {
         let disk: Arc<dyn Disk> = Arc::new(OsDisk);
         let mailboxes = Arc::new(Mailboxes::new(Arc::clone(&disk), host).watching());
         let courier = Courier::new(Arc::clone(&disk), host);
-        Self { disk, inbox: Maildir::at(root), courier, mailboxes, open: Mutex::default() }
+        Self {
+            disk,
+            inbox: Maildir::at(root),
+            courier,
+            limits: None,
+            quota_turn: Mutex::default(),
+            mailboxes,
+            open: Mutex::default(),
+        }
+    }
+
+    /// With limits for all mailboxes together.
+    pub(crate) fn with_limits(self, limits: Option<Limits>) -> Self {
+        Self { limits, ..self }
+    }
+
+    /// What they may hold together.
+    pub(super) fn quota(&self) -> Quota<'_> {
+        Quota::of(&self.courier, &self.inbox, self.limits)
     }
 
     /// A folder, as other sessions have it open, or from the disk. Blocks.
@@ -150,6 +174,6 @@ impl Inside {
 }
 
 /// Nothing in here is left half changed by a panic that looking again wouldn't mend.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -4,9 +4,10 @@ use postroad_imap::command::{Access, Change, Extension, Replies, Store};
 use postroad_imap::encode::FetchWriter;
 use postroad_imap::response::Code;
 use postroad_imap::value::{Numbers, Set};
-use postroad_store::FlagChange;
+use postroad_store::{FlagChange, LetterFlags, Mailbox};
 
 use super::ending::{Done, Ended, Refused};
+use super::quota;
 use super::selected::{NoSuchNumber, number};
 use super::session::Session;
 
@@ -20,6 +21,7 @@ pub(super) fn store(
         session.enabled.add(Extension::CondStore);
     }
     let enabled = session.enabled.clone();
+    let shared = std::sync::Arc::clone(&session.shared);
     let selected = session.selected_mut()?;
     if selected.access == Access::ReadOnly {
         return Err(Refused::no_with(Code::ReadOnly, "The mailbox is open for reading"));
@@ -41,7 +43,15 @@ pub(super) fn store(
         Change::Replace => FlagChange::Replace(flags),
     };
     let before = mailbox.highest_modseq();
-    let changed = mailbox.set_flags(&uids, change, wanted.unchanged_since)?;
+    let set = |mailbox: &mut Mailbox| mailbox.set_flags(&uids, change, wanted.unchanged_since);
+    let may_count = match change {
+        FlagChange::Add(flags) | FlagChange::Remove(flags) => flags.contains(LetterFlags::DELETED),
+        FlagChange::Replace(_) => true,
+    };
+    let changed = match may_count {
+        true => quota::reflagged(&shared, mailbox, &uids, set)?,
+        false => set(mailbox)?,
+    };
     let after = mailbox.highest_modseq();
     // What this client has done itself it need not be told again.
     selected.own.extend(before + 1..=after);

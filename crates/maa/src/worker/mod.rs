@@ -99,7 +99,8 @@ async fn report(reports: &Channel, session: u64, event: Event) -> io::Result<()>
 pub fn run() -> Result<(), WorkerError> {
     let socket = io::stdin().as_fd().try_clone_to_owned().map_err(|_| WorkerError::NotOurs)?;
     let assignment = assignment(&socket)?;
-    let Assignment { user, maildir, scripts, host, trace, trace_octets_max, log } = assignment;
+    let Assignment { user, maildir, scripts, quota, host, trace, trace_octets_max, log } =
+        assignment;
     // Where it can't be made there is nothing to read, and whoever looks is told so.
     let made = make_mailbox(&maildir);
     let made = made.and(scripts.as_deref().map_or(Ok(()), make_folder));
@@ -125,7 +126,8 @@ pub fn run() -> Result<(), WorkerError> {
         .thread_keep_alive(limits::DISK_THREAD_LINGER)
         .build()
         .map_err(system("start the runtime"))?;
-    let shared = Arc::new(Shared::new(maildir.clone(), &host));
+    let limits = quota.map(|(octets, letters)| postroad_store::Limits::of(octets, letters));
+    let shared = Arc::new(Shared::new(maildir.clone(), &host).with_limits(limits));
     let ward = Ward { user, maildir, scripts, host, journal, sizes: Sizes::default(), shared };
     runtime.block_on(serve(Arc::new(ward), socket))
 }

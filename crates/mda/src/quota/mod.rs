@@ -261,11 +261,8 @@ impl Quotas {
 
     /// What a mailbox may hold, where anybody says so.
     fn limits(&self, rule: QuotaRule) -> Option<Limits> {
-        let said = |rule: Option<u64>, general: u64| rule.or((general > 0).then_some(general));
-        let octets = said(rule.octets, self.settings.storage);
-        let letters = said(rule.letters, self.settings.letters);
-        let is_said = octets.is_some() || letters.is_some();
-        is_said.then(|| Limits::of(octets.unwrap_or(0), letters.unwrap_or(0)))
+        let said = self.settings.of(rule.octets, rule.letters);
+        said.map(|(octets, letters)| Limits::of(octets, letters))
     }
 }
 

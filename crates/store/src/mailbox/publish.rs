@@ -75,6 +75,10 @@ impl NewLetter {
         self.flags = flags;
     }
 
+    pub(super) fn flags(&self) -> LetterFlags {
+        self.flags
+    }
+
     /// When it was received (INTERNALDATE); else, now.
     pub fn set_received(&mut self, at: SystemTime) {
         self.received = Some(at);

@@ -9,8 +9,8 @@ use super::contents::Contents;
 use super::letters::Record;
 use super::name::{Place, State, identity, size};
 use super::names::LetterFlags;
-use super::{Mailbox, MailboxError};
-use crate::{CacheKey, Maildir};
+use super::{Mailbox, MailboxError, NewLetter};
+use crate::{CacheKey, Maildir, Usage};
 
 /// A letter of an open mailbox.
 #[derive(Debug, Clone, Copy)]
@@ -108,6 +108,38 @@ impl Mailbox {
             next = uid.saturating_add(1);
         }
         gaps
+    }
+
+    /// What these letters count for in a quota while they are in `folder`, which may be another one: nothing in Trash, and
+    /// nothing where they are `\Deleted` (Maildir++). Those that are gone count nothing.
+    ///
+    /// # Errors
+    /// What the disk said of letters whose name doesn't tell how long they are.
+    pub fn counted(&self, uids: &[u32], folder: &Maildir) -> Result<Usage, MailboxError> {
+        let mut usage = Usage::default();
+        if folder.is_trash() {
+            return Ok(usage);
+        }
+        let entries = uids.iter().filter_map(|uid| self.entry(*uid));
+        for entry in entries.filter(|entry| !entry.flags().contains(LetterFlags::DELETED)) {
+            let octets = match entry.octets() {
+                Some(octets) => octets,
+                None => match self.disk().stat(&entry.path()) {
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                    stat => stat?.octets,
+                },
+            };
+            usage = usage.and(Usage { octets, letters: 1 });
+        }
+        Ok(usage)
+    }
+
+    /// What a letter that is being written will count for here.
+    pub fn will_count(&self, letter: &NewLetter) -> Usage {
+        match self.folder.is_trash() || letter.flags().contains(LetterFlags::DELETED) {
+            true => Usage::default(),
+            false => Usage { octets: letter.octets(), letters: 1 },
+        }
     }
 
     /// When the letter was received (INTERNALDATE): its file's time. From the disk each time: cache it.

@@ -161,15 +161,22 @@ impl<'a> Quota<'a> {
         Ok(Counted { disk, file: self.file(), usage: adding, fate: Fate::Open })
     }
 
+    /// Letters are gone that counted: they are counted back. Where that fails, the mailbox looks fuller than it is until it
+    /// is counted.
+    pub fn went(&self, usage: Usage) {
+        if usage != Usage::default() && self.disk().stat(&self.file()).is_ok() {
+            let _ = self.disk().append(&self.file(), usage.went().as_bytes());
+        }
+    }
+
     /// A folder is about to be removed: its letters are counted back. Where that fails, the mailbox looks fuller than it
     /// is until it is counted.
     pub(crate) fn goes_with(&self, folder: &Maildir) {
         let directories = [folder.new_dir(), folder.cur_dir()];
         if !folder.is_trash()
-            && self.disk().stat(&self.file()).is_ok()
             && let Ok(usage) = count::usage(self.disk(), &directories, |_| true)
         {
-            let _ = self.disk().append(&self.file(), usage.went().as_bytes());
+            self.went(usage);
         }
     }
 

@@ -16,6 +16,7 @@ use crate::worker::Ward;
 
 mod commands;
 mod hostile_search;
+mod quota;
 mod search;
 mod search_model;
 
