@@ -20,9 +20,15 @@ use synchronizers::Copy;
 fn imaplib_goes_through_all() -> Result<()> {
     for way in 0..3 {
         let Some(place) = Place::set_up()? else { return Ok(()) };
-        place.imaplib(ways(place.ca())[way])?;
+        place.imaplib(ways(place.ca())[way], &[])?;
     }
     Ok(())
+}
+
+#[test] // Tests RFC 4978 §3.
+fn imaplib_goes_through_all_deflated() -> Result<()> {
+    let Some(place) = Place::set_up()? else { return Ok(()) };
+    place.imaplib(Security::Upgrade(place.ca()), &["--compress"])
 }
 
 #[test]
@@ -64,7 +70,8 @@ fn mbsync_carries_changes_both_ways() -> Result<()> {
     let Some(place) = Place::set_up()? else { return Ok(()) };
     let copy = Copy::mbsync(&place, Security::Upgrade(place.ca()))?;
     copy.cycle()?;
-    copy.folders()
+    copy.folders()?;
+    copy.is_deflated()
 }
 
 #[test]

@@ -14,9 +14,10 @@ use super::place::{LETTERS, Place, letter};
 const INBOX: &[&str] = &["letter 1 \\Seen", "letter 2 \\Flagged", "letter 5", "letter 6"];
 
 impl Place {
-    /// Python's imaplib, and what it doesn't know.
-    pub(super) fn imaplib(&self, security: Security<'_>) -> Result<()> {
+    /// Python's imaplib, and what it doesn't know; COMPRESS is one of the `also`.
+    pub(super) fn imaplib(&self, security: Security<'_>, also: &[&str]) -> Result<()> {
         let mut command = self.stage.python("imap_cycle.py");
+        command.args(also);
         match security {
             Security::ClearText => {}
             Security::Upgrade(ca) => {

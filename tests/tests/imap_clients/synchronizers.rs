@@ -80,6 +80,19 @@ Channel all\nFar :far:\nNear :near:\nPatterns *\nCreate Both\nRemove Both\nExpun
         Ok(String::from_utf8_lossy(&said).into_owned())
     }
 
+    /// mbsync asks for COMPRESS wherever it is offered, and gets it.
+    pub(super) fn is_deflated(&self) -> Result<()> {
+        let mut command = self.place.stage.command(self.program);
+        command.env("HOME", self.place.stage.path(self.program));
+        command.args(["--debug-net", "--all", "--config"]).arg(&self.settings);
+        let output = run(&mut command).with_context(|| self.place.maa.log())?;
+        let said = [output.stdout, output.stderr].concat();
+        let said = String::from_utf8_lossy(&said);
+        let (_, behind) = said.split_once("COMPRESS DEFLATE").context("it wasn't asked for")?;
+        ensure!(behind.contains("OK DEFLATE is active"), "{said}");
+        Ok(())
+    }
+
     /// A further run finds nothing to do, on either side.
     fn rests(&self) -> Result<()> {
         let before = (self.files()?, self.place.counts()?);

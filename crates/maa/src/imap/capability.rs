@@ -45,6 +45,7 @@ const ADVERTISED: &[&str] = &[
     "THREAD=ORDEREDSUBJECT",
     "THREAD=REFERENCES",
     "I18NLEVEL=1",
+    "COMPRESS=DEFLATE",
     "INPROGRESS",
     "ACL",
     "RIGHTS=kxte",

@@ -9,14 +9,14 @@ use postroad_imap::limits as imap_limits;
 use postroad_imap::receive::{IdleEnd, Receiver, Step};
 use postroad_imap::response::{Code, Status, StatusResponse};
 use postroad_imap::value::Tag;
-use postroad_net::{Io, Shutdown};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use postroad_net::Shutdown;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::changes::Expunges;
 use super::ending::{Done, Ended, Refused};
 use super::session::{Begun, PIECE_OCTETS, Progress, Session, expunges_after};
+use super::wire::Wire;
 use crate::worker::{self, Ward};
 use crate::{events, limits};
 
@@ -29,9 +29,9 @@ pub(crate) async fn serve(ward: Arc<Ward>, session: worker::Session) {
     let worker::Session { about, unread, io, shutdown, .. } = session;
     let mut receiver = Receiver::new(imap_limits::AFTER_LOGIN);
     receiver.push(&unread);
-    let session = Some(Session::new(&ward));
+    let (wire, session) = (Wire::new(io), Some(Session::new(&ward)));
     let mut conversation =
-        Conversation { io, shutdown, receiver, session, out: Vec::new(), mistakes: 0 };
+        Conversation { wire, shutdown, receiver, session, out: Vec::new(), mistakes: 0 };
     conversation.welcome(&about.tag);
     if let Err(error) = conversation.run().await {
         events::connection_lost(about.door, &about.peer, &error);
@@ -40,7 +40,7 @@ pub(crate) async fn serve(ward: Arc<Ward>, session: worker::Session) {
 }
 
 struct Conversation {
-    io: Io,
+    wire: Wire,
     shutdown: Shutdown,
     receiver: Receiver,
     /// None while a thread has it.
@@ -101,7 +101,7 @@ impl Conversation {
             };
             if then == Then::Over || self.session.as_ref().is_none_or(|session| session.is_over) {
                 self.flush().await?;
-                return timeout(limits::IMAP_WRITE_TIMEOUT, self.io.shutdown()).await?;
+                return timeout(limits::IMAP_WRITE_TIMEOUT, self.wire.shut_down()).await?;
             }
             if self.out.len() >= PIECE_OCTETS {
                 self.flush().await?;
@@ -136,6 +136,12 @@ impl Conversation {
             Begun::Idle => return self.idle(tag).await,
             // The letters follow.
             Begun::Upload => return Ok(Then::GoOn),
+            Begun::Compress if self.wire.is_deflated() => {
+                // RFC 4978 §3.
+                let text = "DEFLATE is active already, by COMPRESS";
+                Err(Refused::no_with(Code::CompressionActive, text))
+            }
+            Begun::Compress => return self.compress(tag).await,
             Begun::Logout => {
                 self.bye("Until next time");
                 self.end(tag, expunges, Ok(Done::new("Logged out"))).await?;
@@ -143,6 +149,14 @@ impl Conversation {
             }
         };
         self.end(tag, expunges, ended).await?;
+        Ok(Then::GoOn)
+    }
+
+    /// COMPRESS (RFC 4978 §3): its answer is the last that isn't deflated, and what came behind it is.
+    async fn compress(&mut self, tag: Tag) -> io::Result<Then> {
+        self.end(tag, Expunges::Now, Ok(Done::new("DEFLATE is active"))).await?;
+        self.flush().await?;
+        self.wire.begin_deflating(self.receiver.take_rest());
         Ok(Then::GoOn)
     }
 
@@ -173,6 +187,8 @@ impl Conversation {
         self.receiver.await_done();
         // What came before anybody listened.
         self.with(Session::tell).await?;
+        self.flush().await?;
+        self.wire.rest();
         loop {
             match self.receiver.step() {
                 Step::Idle(IdleEnd::Done) => {
@@ -198,7 +214,6 @@ impl Conversation {
     /// Sends what is to be sent, and waits for the client, or for news.
     async fn wait(&mut self, news: Option<&mut watch::Receiver<u64>>) -> io::Result<Came> {
         self.flush().await?;
-        let mut buffer = [0; limits::READ_OCTETS];
         let told = async {
             match news {
                 Some(news) => news.changed().await,
@@ -206,13 +221,11 @@ impl Conversation {
             }
         };
         tokio::select! {
-            read = self.io.read(&mut buffer) => match read? {
-                0 => Ok(Came::End),
-                octets => {
-                    self.receiver.push(buffer.get(..octets).unwrap_or_default());
-                    Ok(Came::Octets)
-                }
-            },
+            read = self.wire.read() => {
+                let octets = read?;
+                self.receiver.push(&octets);
+                Ok(if octets.is_empty() { Came::End } else { Came::Octets })
+            }
             told = told => Ok(if told.is_ok() { Came::News } else { Came::End }),
             // RFC 9051 §5.4.
             () = tokio::time::sleep(imap_limits::AUTOLOGOUT) => {
@@ -234,13 +247,12 @@ impl Conversation {
         if *early >= limits::EARLY_OCTETS_MAX {
             return Ok(true);
         }
-        let mut buffer = [0; limits::READ_OCTETS];
         tokio::select! {
             biased;
-            read = self.io.read(&mut buffer) => {
-                let octets = read?;
+            read = self.wire.read_early() => {
+                let (octets, kept) = read?;
                 *early += octets;
-                self.receiver.push(buffer.get(..octets).unwrap_or_default());
+                self.receiver.push(&kept);
                 Ok(octets > 0)
             }
             () = std::future::ready(()) => Ok(true),
@@ -281,11 +293,7 @@ impl Conversation {
         if self.out.is_empty() {
             return Ok(());
         }
-        let sent = async {
-            self.io.write_all(&self.out).await?;
-            self.io.flush().await
-        };
-        timeout(limits::IMAP_WRITE_TIMEOUT, sent).await??;
+        timeout(limits::IMAP_WRITE_TIMEOUT, self.wire.send(&self.out)).await??;
         self.out.clear();
         // Whoever idles for hours keeps no long answer in memory.
         self.out.shrink_to(limits::READ_OCTETS);

@@ -3,6 +3,7 @@
 //! | looking for | it is in |
 //! |---|---|
 //! | a connection: octets, time, who waits for whom | `conversation` |
+//! | the connection itself; COMPRESS | `wire`, `deflate` |
 //! | what a session knows; which command is carried out where | `session` |
 //! | what is advertised, and ENABLE | `capability` |
 //! | mailboxes that are open, shared by a user's sessions | `shared` |
@@ -27,6 +28,7 @@ mod capability;
 mod changes;
 mod conversation;
 mod copy;
+mod deflate;
 mod ending;
 mod expunge;
 mod facts;
@@ -46,6 +48,7 @@ mod sort;
 mod status;
 mod store;
 mod thread;
+mod wire;
 
 pub(crate) use capability::BEFORE_LOGIN;
 pub(crate) use conversation::serve;

@@ -59,6 +59,8 @@ pub(super) enum Begun {
     Idle,
     /// Letters follow.
     Upload,
+    /// The connection is to be deflated from here on.
+    Compress,
     /// The client wants to go.
     Logout,
 }
@@ -137,6 +139,7 @@ impl Session {
                 Begun::Upload
             }
             Command::Idle => Begun::Idle,
+            Command::Compress => Begun::Compress,
             // The front has seen to those.
             Command::StartTls | Command::Authenticate { .. } | Command::Login { .. } => {
                 Begun::Ended(Err(Refused::bad("You are logged in already")))

@@ -104,7 +104,7 @@ impl Client {
                             }
                         },
                         Begun::Upload => continue,
-                        Begun::Idle => Err(Refused::no("not here")),
+                        Begun::Idle | Begun::Compress => Err(Refused::no("not here")),
                         Begun::Logout => Ok(Done::new("Logged out")),
                     };
                     self.session.end(tag, expunges, ended, &mut out);
