@@ -68,7 +68,9 @@ mod sync_group;
 
 pub use acl::{Acl, AclError, Rights, RightsChange, RightsError};
 pub use attempt::{Attempt, Durably, Found};
-pub use cache::{Cache, CacheKey, Columns, Facts, IdHash, Sent, Subject, SubjectKind, Written};
+pub use cache::{
+    Cache, CacheKey, Columns, EmailId, Facts, IdHash, Sent, Subject, SubjectKind, Written,
+};
 pub use courier::{Change, Courier};
 pub use draft::{Draft, Filed};
 pub use error::StoreError;

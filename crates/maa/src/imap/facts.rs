@@ -2,7 +2,9 @@
 
 use postroad_imap::encode::{Extent, body_structure, envelope};
 use postroad_message::{HeaderSummary, MessageId, Origin, Part, SentDate, casemap, wire};
-use postroad_store::{Columns, Facts, IdHash, Sent, Subject, SubjectKind};
+use postroad_store::{Columns, EmailId, Facts, IdHash, Sent, Subject, SubjectKind};
+
+use super::object_id::{self, Hashing};
 
 /// What a letter says of itself, as the cache keeps it.
 #[derive(Debug)]
@@ -11,6 +13,7 @@ pub(super) struct Read {
     envelope: Vec<u8>,
     structure: Vec<u8>,
     id: Option<IdHash>,
+    email_id: Option<EmailId>,
     references: Vec<IdHash>,
     /// Folded: it is there to be compared.
     base_subject: Vec<u8>,
@@ -20,11 +23,14 @@ pub(super) struct Read {
 
 impl Read {
     /// Takes a letter apart that was received at `arrived` (seconds since 1970).
-    pub(super) fn of(letter: &[u8], part: &Part, arrived: i64) -> Self {
+    pub(super) fn of(letter: &[u8], part: &Part, arrived: i64, hashing: Hashing) -> Self {
         let header = HeaderSummary::of(letter.get(part.header.clone()).unwrap_or_default());
         let (mut summary, mut structure) = (Vec::new(), Vec::new());
         envelope(&header.envelope, &mut summary);
         body_structure(part, Extent::Extended, &mut structure);
+        let has_no_id = header.id.is_none() && header.references.is_empty();
+        let email_id =
+            (hashing == Hashing::Wanted || has_no_id).then(|| object_id::email_id(letter));
         Self {
             columns: Columns {
                 size: wire::octets(letter),
@@ -34,6 +40,7 @@ impl Read {
             envelope: summary,
             structure,
             id: header.id.map(kept_id),
+            email_id,
             references: header.references.into_iter().map(kept_id).collect(),
             base_subject: casemap::fold(header.subject.text.as_bytes()),
             kind: match header.subject.origin {
@@ -50,6 +57,7 @@ impl Read {
             envelope: Some(&self.envelope),
             structure: Some(&self.structure),
             message_id: self.id,
+            email_id: self.email_id,
             references: &self.references,
             subject: Some(Subject { base: &self.base_subject, kind: self.kind }),
             preview: Some(self.preview.as_bytes()),

@@ -12,7 +12,7 @@
 //! | SELECT and its like | `select` |
 //! | FETCH | `fetch` |
 //! | SEARCH; what is made of its result | `search`; `sort`, `thread` |
-//! | letters that are read; what is read out of them once, and cached | `read`, `facts` |
+//! | letters that are read; what is read out of them once, and cached; their ids | `read`, `facts`, `object_id` |
 //! | APPEND | `append` |
 //! | STORE, EXPUNGE, COPY and MOVE | `store`, `expunge`, `copy` |
 //! | LIST, STATUS, and changing which mailboxes there are | `list`, `status`, `folders` |
@@ -36,6 +36,7 @@ mod fetch;
 mod folders;
 mod list;
 mod metadata;
+mod object_id;
 mod progress;
 mod quota;
 mod read;

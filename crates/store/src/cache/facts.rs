@@ -3,8 +3,9 @@
 //! ```text
 //! octet   which of the fields below are there
 //! u16     references
-//! u64     message-id's hash         these two only
-//! u64 …   hashes of references      as far as they are there
+//! u64     message-id's hash         these three only
+//! 15      email id                  as far as
+//! u64 …   hashes of references      they are there
 //! u32 n   envelope, structure, subject, preview, each that is there
 //! ```
 //! Little-endian. Lengths and dates that are wanted of all letters at once are not in here, but in the index.
@@ -13,6 +14,9 @@ use crate::limits::CACHED_LETTER_OCTETS_MAX;
 
 /// A message-id, hashed by whoever reads letters: the cache only gives it back.
 pub type IdHash = [u8; 8];
+
+/// A letter's id (RFC 8474 §5.1), made by whoever reads letters.
+pub type EmailId = [u8; 15];
 
 /// What is remembered of one letter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -25,6 +29,8 @@ pub struct Facts<'a> {
     pub structure: Option<&'a [u8]>,
     /// Its message-id.
     pub message_id: Option<IdHash>,
+    /// Its own id; it may come later than all else.
+    pub email_id: Option<EmailId>,
     /// The message-ids that it refers to, in their order.
     pub references: &'a [IdHash],
     /// Its subject, for threads and sorting.
@@ -77,6 +83,7 @@ const MESSAGE_ID: u8 = 4;
 const SUBJECT: u8 = 8;
 const REPLY: u8 = 16;
 const PREVIEW: u8 = 32;
+const EMAIL_ID: u8 = 64;
 
 impl Sent {
     /// No letter was sent then.
@@ -114,10 +121,12 @@ impl<'a> Facts<'a> {
             (SUBJECT, self.subject.is_some()),
             (REPLY, kind == Some(SubjectKind::Reply)),
             (PREVIEW, self.preview.is_some()),
+            (EMAIL_ID, self.email_id.is_some()),
         ];
         block.push(bits.iter().filter(|(_, is_there)| *is_there).map(|(bit, _)| bit).sum());
         block.extend(count.to_le_bytes());
         block.extend(self.message_id.iter().flatten());
+        block.extend(self.email_id.iter().flatten());
         block.extend(self.references.as_flattened());
         for text in octets.into_iter().flatten() {
             // It is shorter than the limit above.
@@ -135,6 +144,10 @@ impl<'a> Facts<'a> {
             0 => None,
             _ => Some(*take(&mut octets)?),
         };
+        let email_id = match bits & EMAIL_ID {
+            0 => None,
+            _ => Some(*take(&mut octets)?),
+        };
         let (hashes, rest) = octets.split_at_checked(count * 8)?;
         octets = rest;
         let mut text = |bit| match bits & bit {
@@ -146,7 +159,16 @@ impl<'a> Facts<'a> {
         let kind = if bits & REPLY == 0 { SubjectKind::Original } else { SubjectKind::Reply };
         let subject = base.map(|base| Subject { base, kind });
         let references = hashes.as_chunks().0;
-        let facts = Self { columns, envelope, structure, message_id, references, subject, preview };
+        let facts = Self {
+            columns,
+            envelope,
+            structure,
+            message_id,
+            email_id,
+            references,
+            subject,
+            preview,
+        };
         octets.is_empty().then_some(facts)
     }
 }

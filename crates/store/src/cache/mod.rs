@@ -33,7 +33,7 @@ mod tests;
 mod window;
 
 pub use block::CacheKey;
-pub use facts::{Columns, Facts, IdHash, Sent, Subject, SubjectKind};
+pub use facts::{Columns, EmailId, Facts, IdHash, Sent, Subject, SubjectKind};
 pub(crate) use fuzz::cache as fuzz_cache;
 
 use block::{Block, Entry, HEAD_OCTETS};

@@ -16,6 +16,7 @@ struct Letter {
     columns: Columns,
     texts: [Option<Vec<u8>>; 4],
     message_id: Option<IdHash>,
+    email_id: Option<EmailId>,
     references: Vec<IdHash>,
     kind: SubjectKind,
 }
@@ -28,6 +29,7 @@ impl Letter {
             envelope,
             structure,
             message_id: self.message_id,
+            email_id: self.email_id,
             references: &self.references,
             subject: subject.map(|base| Subject { base, kind: self.kind }),
             preview,
@@ -49,9 +51,10 @@ impl Letter {
         let references =
             (0..random.below(4)).map(|_| random.below(u64::MAX).to_le_bytes()).collect();
         let message_id = (random.below(5) > 0).then(|| random.below(99).to_le_bytes());
+        let email_id = (random.below(3) > 0).then(|| [random.below(256) as u8; 15]);
         let is_reply = random.below(2) == 0;
         let kind = if is_reply { SubjectKind::Reply } else { SubjectKind::Original };
-        Self { columns, texts, message_id, references, kind }
+        Self { columns, texts, message_id, email_id, references, kind }
     }
 }
 

@@ -4,6 +4,7 @@ use postroad_message::Part;
 use postroad_store::{Letter, Mailbox, MailboxError};
 
 use crate::imap::facts::Read;
+use crate::imap::object_id::Hashing;
 use crate::imap::read::{seconds, whole};
 
 /// A letter that is open.
@@ -40,10 +41,10 @@ impl Opened {
         self.letter.octets()
     }
 
-    pub(super) fn read(self) -> Result<ReadLetter, MailboxError> {
+    pub(super) fn read(self, hashing: Hashing) -> Result<ReadLetter, MailboxError> {
         let octets = whole(&self.letter)?;
         let part = Part::of(&octets);
-        let facts = Read::of(&octets, &part, self.arrived);
+        let facts = Read::of(&octets, &part, self.arrived, hashing);
         Ok(ReadLetter { uid: self.uid, place: self.place, octets, part, facts })
     }
 }

@@ -1,8 +1,5 @@
 //! A line of FETCH (RFC 9051 §7.5.2).
 
-use aws_lc_rs::digest::{SHA256, digest};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use postroad_imap::command::{FetchAttribute, Partial, PreviewMode, Section, SectionText};
 use postroad_imap::encode::{Extent, FetchWriter, Prepared, Rfc822, body_structure};
 use postroad_imap::value::DateTime;
@@ -12,6 +9,7 @@ use postroad_store::{Entry, Facts, Mailbox};
 
 use super::letter::ReadLetter;
 use crate::imap::capability::Enabled;
+use crate::imap::object_id;
 use crate::imap::read::seconds;
 use crate::imap::selected::{Selected, number};
 
@@ -40,9 +38,6 @@ pub(super) struct FullLine<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct UnknownEncoding;
 
-/// Octets of a hash that tell letters apart.
-const ID_OCTETS: usize = 15;
-
 impl<'a> Line<'a> {
     pub(super) fn with(self, also: Option<Also>) -> FullLine<'a> {
         FullLine { line: self, also }
@@ -54,6 +49,8 @@ impl<'a> Line<'a> {
             FetchAttribute::Envelope => facts.envelope.is_some(),
             FetchAttribute::BodyStructure => facts.structure.is_some(),
             FetchAttribute::Preview(_) => facts.preview.is_some(),
+            FetchAttribute::EmailId => facts.email_id.is_some(),
+            FetchAttribute::ThreadId => object_id::thread_text(facts).is_some(),
             _ => true,
         })
     }
@@ -99,7 +96,6 @@ impl FullLine<'_> {
                     let saved = entry.saved().map(|at| DateTime::new(seconds(at), 0));
                     line.save_date(saved, out);
                 }
-                FetchAttribute::ThreadId => line.thread_id(None, out),
                 attribute => {
                     let written = write_fact(&mut line, attribute, facts, letter, out);
                     if written.is_err() {
@@ -145,6 +141,12 @@ fn write_fact(
             let preview = facts.preview.and_then(|text| std::str::from_utf8(text).ok());
             line.preview(preview, out);
         }
+        FetchAttribute::EmailId => {
+            line.email_id(&facts.email_id.map(object_id::email_text).unwrap_or_default(), out);
+        }
+        FetchAttribute::ThreadId => {
+            line.thread_id(object_id::thread_text(facts).as_deref(), out);
+        }
         attribute => {
             if let Some(letter) = letter {
                 return write_content(line, attribute, letter, out);
@@ -187,9 +189,6 @@ fn write_content(
         FetchAttribute::Rfc822Text(_) => {
             whole(line, Rfc822::Text, part.section(octets, &[], PartSection::Text), out);
         }
-        FetchAttribute::EmailId => {
-            line.email_id(&email_id(octets), out);
-        }
         FetchAttribute::Binary { part: numbers, partial, .. } => {
             let mut decoded = Vec::new();
             let wanted = partial.map_or(0..u64::MAX, |partial| {
@@ -230,13 +229,6 @@ fn decoded_octets(octets: Result<u64, BinaryError>) -> Result<Option<u64>, Unkno
     }
 }
 
-/// RFC 8474 §5.1: the same for letters that are the same.
-pub(in crate::imap) fn email_id(letter: &[u8]) -> String {
-    let hash = digest(&SHA256, letter);
-    let hash = hash.as_ref().get(..ID_OCTETS).unwrap_or_default();
-    format!("E{}", URL_SAFE_NO_PAD.encode(hash))
-}
-
 fn whole(line: &mut FetchWriter, name: Rfc822, excerpt: Option<Excerpt<'_>>, out: &mut Vec<u8>) {
     line.rfc822(name, excerpt.as_ref().map(Excerpt::octets), out);
     if let Some(excerpt) = excerpt {
@@ -244,7 +236,11 @@ fn whole(line: &mut FetchWriter, name: Rfc822, excerpt: Option<Excerpt<'_>>, out
     }
 }
 
-fn excerpt<'l>(part: &Part, octets: &'l [u8], section: &Section) -> Option<Excerpt<'l>> {
+fn excerpt<'l>(
+    part: &Part,
+    octets: &'l [u8],
+    section: &Section,
+) -> Option<Excerpt<'l>> {
     let wanted = match &section.text {
         SectionText::Whole => PartSection::Whole,
         SectionText::Header => PartSection::Header,

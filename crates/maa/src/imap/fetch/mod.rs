@@ -11,14 +11,13 @@ use postroad_imap::value::{Numbers, Set};
 use postroad_store::{Cache, Facts, FlagChange, LetterFlags, Mailbox};
 
 use super::ending::{Done, Ended, Refused};
+use super::object_id::Hashing;
 use super::read::{self, READ_AT_ONCE, READ_OCTETS};
 use super::selected::{Places, Selected};
 use super::session::{PIECE_OCTETS, Progress, Session, Work};
 
 mod letter;
 mod line;
-
-pub(super) use line::email_id;
 
 use letter::{Opened, ReadLetter};
 use line::Line;
@@ -54,21 +53,21 @@ impl Source {
             FetchAttribute::Flags
             | FetchAttribute::Uid
             | FetchAttribute::ModSeq
-            | FetchAttribute::SaveDate
-            | FetchAttribute::ThreadId => Self::Entry,
+            | FetchAttribute::SaveDate => Self::Entry,
             FetchAttribute::Envelope
             | FetchAttribute::InternalDate
             | FetchAttribute::Rfc822Size
             | FetchAttribute::BodyStructure
-            | FetchAttribute::Preview(_) => Self::Facts,
+            | FetchAttribute::Preview(_)
+            | FetchAttribute::EmailId
+            | FetchAttribute::ThreadId => Self::Facts,
             FetchAttribute::Body
             | FetchAttribute::Section { .. }
             | FetchAttribute::Binary { .. }
             | FetchAttribute::BinarySize(_)
             | FetchAttribute::Rfc822(_)
             | FetchAttribute::Rfc822Header
-            | FetchAttribute::Rfc822Text(_)
-            | FetchAttribute::EmailId => Self::Letter,
+            | FetchAttribute::Rfc822Text(_) => Self::Letter,
         }
     }
 }
@@ -194,7 +193,11 @@ impl Work for FetchWork {
             let (mailbox, cache) = inside.with_cache();
             self.write_known(selected, mailbox, cache, &line, &mut opened, out)
         };
-        let letters = read::all(opened, Opened::read);
+        let hashing = match self.attributes.contains(&FetchAttribute::EmailId) {
+            true => Hashing::Wanted,
+            false => Hashing::Spared,
+        };
+        let letters = read::all(opened, |letter| letter.read(hashing));
         if !letters.is_empty() {
             let mut inside = open.inside();
             let (mailbox, cache) = inside.with_cache();
@@ -299,7 +302,10 @@ impl FetchWork {
             };
             let facts = letter.facts.facts();
             if let Some(cache) = cache.as_deref_mut() {
+                let known = || cache.get(letter.uid, entry.identity())?.email_id;
+                let email_id = facts.email_id.or_else(known);
                 // What isn't remembered is read again.
+                let facts = Facts { email_id, ..facts };
                 let _ = cache.remember(letter.uid, entry.identity(), &facts);
             }
             let also = seen.get(&letter.uid).copied();

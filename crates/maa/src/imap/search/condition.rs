@@ -9,7 +9,6 @@ use postroad_message::{Needle, Part, Scope};
 use postroad_store::{LetterFlags, Mailbox};
 
 use crate::imap::ending::Refused;
-use crate::imap::fetch::email_id;
 use crate::imap::selected::{Places, Selected};
 use crate::limits::SEARCHED_TEXTS_MAX;
 
@@ -42,8 +41,9 @@ pub(super) enum Condition {
     Field(String, Needle),
     Body(Needle),
     Text(Needle),
-    /// RFC 8474 §5.3.
+    /// RFC 8474 §5.4.
     EmailId(Vec<u8>),
+    ThreadId(Vec<u8>),
 }
 
 /// What is known of a letter without reading it.
@@ -61,6 +61,9 @@ pub(super) struct Known {
     pub(super) sent: Option<Option<i64>>,
     /// The same for its octets.
     pub(super) size: Option<u64>,
+    /// Its id and its thread's; each where that was looked up and found.
+    pub(super) email_id: Option<String>,
+    pub(super) thread_id: Option<String>,
 }
 
 /// How much of a letter is at hand.
@@ -80,8 +83,8 @@ pub(super) enum Reads {
     /// What is cached of each letter.
     Columns,
     Header,
-    /// All of it, in which a hash isn't as dear as a text to be found.
-    Hash,
+    /// All of it, where they aren't cached.
+    Ids,
     Text,
 }
 
@@ -163,8 +166,7 @@ impl<'a> Preparing<'a> {
                 Condition::ModSeq(value)
             }
             SearchKey::EmailId(id) => Condition::EmailId(id),
-            // RFC 8474 §5.2: letters have none here.
-            SearchKey::ThreadId(_) => Condition::Never,
+            SearchKey::ThreadId(id) => Condition::ThreadId(id),
         })
     }
 
@@ -233,8 +235,18 @@ impl Condition {
             | Self::ModSeq(_) => Reads::Entry,
             Self::Saved(_) | Self::Arrived(_) | Self::Sent(_) | Self::Size(_) => Reads::Columns,
             Self::Field(..) => Reads::Header,
-            Self::EmailId(_) => Reads::Hash,
+            Self::EmailId(_) | Self::ThreadId(_) => Reads::Ids,
             Self::Body(_) | Self::Text(_) => Reads::Text,
+        }
+    }
+
+    /// Whether a letter's ids are among what is asked.
+    pub(super) fn asks_ids(&self) -> bool {
+        match self {
+            Self::All(conditions) | Self::Any(conditions) => conditions.iter().any(Self::asks_ids),
+            Self::Not(condition) => condition.asks_ids(),
+            Self::EmailId(_) | Self::ThreadId(_) => true,
+            _ => false,
         }
     }
 
@@ -265,9 +277,8 @@ impl Condition {
             Self::Text(needle) => {
                 content.whole().map(|(letter, part)| needle.is_in_letter(letter, part, Scope::All))
             }
-            Self::EmailId(id) => {
-                content.whole().map(|(letter, _)| email_id(letter).as_bytes() == id.as_slice())
-            }
+            Self::EmailId(id) => known.email_id.as_ref().map(|known| known.as_bytes() == id),
+            Self::ThreadId(id) => known.thread_id.as_ref().map(|known| known.as_bytes() == id),
         }
     }
 }
@@ -326,6 +337,8 @@ mod tests {
             arrived,
             sent: Some(None),
             size: None,
+            email_id: None,
+            thread_id: None,
         };
         let holds = |known: &Known| Condition::Saved(10..20).holds(known, Content::Unread);
         assert_eq!(holds(&known(Some(10), Some(30))), Some(true));
@@ -347,6 +360,8 @@ mod tests {
             arrived: None,
             sent: None,
             size: None,
+            email_id: None,
+            thread_id: None,
         };
         let all = Condition::All(vec![unread(), places]);
         for (place, holds) in [(0, None), (1, None), (2, Some(false)), (5, None), (6, Some(false))]

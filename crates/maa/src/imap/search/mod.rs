@@ -20,6 +20,7 @@ use postroad_store::{Cache, Columns, Entry, Facts, Letter, Mailbox, MailboxError
 
 use super::ending::{Done, Ended, Refused};
 use super::facts::{self, Read};
+use super::object_id::{self, Hashing};
 use super::progress::Reports;
 use super::read::{self, READ_AT_ONCE, READ_OCTETS, seconds, whole};
 use super::selected::Selected;
@@ -105,6 +106,7 @@ struct ToRead {
     letter: Letter,
     arrived: i64,
     extent: Extent,
+    hashing: Hashing,
 }
 
 /// How much of it.
@@ -308,6 +310,13 @@ impl SearchWork {
             known.learn(columns);
             holds = holds.or_else(|| self.condition.holds(&known, Content::Unread));
         }
+        if holds.is_none() && self.condition.asks_ids() {
+            let cached = cache.as_deref_mut();
+            if let Some(facts) = cached.and_then(|cache| cache.get(uid, entry.identity())) {
+                known.learn_ids(&facts);
+                holds = self.condition.holds(&known, Content::Unread);
+            }
+        }
         if holds == Some(true) && self.take_cached(&entry, &known, columns, cache) {
             return Ok(None);
         }
@@ -328,7 +337,12 @@ impl SearchWork {
                 true => Extent::Header,
                 false => Extent::Whole,
             };
-        ToRead::open(mailbox, uid, known, holds, extent).map(Some)
+        let hashing = match self.condition.asks_ids() {
+            true => Hashing::Wanted,
+            false => Hashing::Spared,
+        };
+        ToRead::open(mailbox, uid, known, holds, extent)
+            .map(|letter| Some(ToRead { hashing, ..letter }))
     }
 
     /// Takes a letter in that was found, if what is wanted of it is cached.
@@ -372,8 +386,10 @@ impl SearchWork {
             let read = facts.as_ref().map(Read::facts);
             let entry = mailbox.entry(uid);
             if let (Some(cache), Some(facts), Some(entry)) = (cache.as_deref_mut(), &read, entry) {
+                let known = || cache.get(uid, entry.identity())?.email_id;
+                let email_id = facts.email_id.or_else(known);
                 // What isn't remembered is read again.
-                let _ = cache.remember(uid, entry.identity(), facts);
+                let _ = cache.remember(uid, entry.identity(), &Facts { email_id, ..*facts });
             }
             if holds {
                 self.then.take(known.place, &read.unwrap_or_default());
@@ -435,7 +451,14 @@ impl Known {
             arrived: None,
             sent: None,
             size: None,
+            email_id: None,
+            thread_id: None,
         }
+    }
+
+    fn learn_ids(&mut self, facts: &Facts<'_>) {
+        self.email_id = facts.email_id.map(object_id::email_text);
+        self.thread_id = object_id::thread_text(facts);
     }
 
     fn learn(&mut self, columns: Columns) {
@@ -462,12 +485,12 @@ impl ToRead {
             None => seconds(mailbox.internal_date(uid)?),
         };
         let letter = mailbox.open_letter(uid)?;
-        Ok(Self { uid, known, holds, letter, arrived, extent })
+        Ok(Self { uid, known, holds, letter, arrived, extent, hashing: Hashing::Spared })
     }
 
     /// Reads it, and says whether it is one that is looked for.
     fn judge(self, condition: &Condition) -> Result<Judged, MailboxError> {
-        let Self { uid, mut known, holds, letter, arrived, extent } = self;
+        let Self { uid, mut known, holds, letter, arrived, extent, hashing } = self;
         let judge = |known: &Known, content: Content<'_>| {
             // Nothing is left open once it was read.
             holds.or_else(|| condition.holds(known, content)).unwrap_or(false)
@@ -479,8 +502,9 @@ impl ToRead {
         }
         let octets = whole(&letter)?;
         let part = Part::of(&octets);
-        let facts = Read::of(&octets, &part, arrived);
+        let facts = Read::of(&octets, &part, arrived, hashing);
         known.learn(facts.facts().columns);
+        known.learn_ids(&facts.facts());
         let holds = judge(&known, Content::Whole(&octets, &part));
         Ok(Judged { uid, known, holds, facts: Some(facts) })
     }

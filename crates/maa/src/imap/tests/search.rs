@@ -443,3 +443,64 @@ fn letters_are_threaded() {
         client = place.restarted();
     }
 }
+
+#[test] // Tests RFC 8474 §5, with its example.
+fn letters_and_threads_have_ids_that_stay() {
+    let place = Place::new();
+    let letter = |fields: &str, text: &str| format!("{fields}\n\n{text}\n");
+    for (number, letter) in [
+        letter("Subject: Message A\nMessage-ID: <fake.1521475657.54797@example.com>", "a"),
+        letter(
+            "Subject: Re: Message A\nMessage-ID: <fake.1521475657.21213@example.org>\n\
+             References: <fake.1521475657.54797@example.com>",
+            "b",
+        ),
+        letter("Subject: Message C\nMessage-ID: <fake.1521475657.60280@example.com>", "c"),
+        letter("Subject: no id", "d"),
+        letter("In-Reply-To: <fake.1521475657.54797@example.com> (a)", "e"),
+        letter("Subject: no id", "d"),
+    ]
+    .iter()
+    .enumerate()
+    {
+        place.put(&format!("cur/179600000{number}.M1P1Q1.x:2,"), letter);
+    }
+    let mut client = place.connect();
+    client.ok("SELECT INBOX");
+    let ids = |client: &mut Client, mailbox: &str| -> Vec<[String; 2]> {
+        client.ok(&format!("EXAMINE {mailbox}"));
+        let said = client.ok("FETCH 1:* (EMAILID THREADID)");
+        let id = |line: &str, name: &str| {
+            line.split_once(&format!("{name} (")).unwrap().1.split_once(')').unwrap().0.to_owned()
+        };
+        said.iter().map(|line| [id(line, "EMAILID"), id(line, "THREADID")]).collect()
+    };
+    let first = ids(&mut client, "INBOX");
+    let threads: Vec<&str> = first.iter().map(|[_, thread]| thread.as_str()).collect();
+    assert!(threads[0] == threads[1] && threads[1] == threads[4] && threads[3] == threads[5]);
+    assert!(threads[0] != threads[2] && threads[2] != threads[3]);
+    assert!(first[3] == first[5] && first[0][0] != first[1][0]);
+    // §4: at most 255 of these, and no letter's id is a thread's.
+    let is_one = |octet: u8| octet.is_ascii_alphanumeric() || b"-_".contains(&octet);
+    for [email, thread] in &first {
+        assert!(email.bytes().chain(thread.bytes()).all(is_one) && email != thread);
+    }
+    check(
+        &mut client,
+        &[
+            (&format!("SEARCH THREADID {}", threads[0]), "* SEARCH 1 2 5"),
+            (&format!("SEARCH EMAILID {}", first[3][0]), "* SEARCH 4 6"),
+            (&format!("SEARCH NOT THREADID {} SUBJECT id", threads[3]), "* SEARCH"),
+        ],
+    );
+    // From the cache, and without it, and where they are copied.
+    assert_eq!(ids(&mut client, "INBOX"), first);
+    client.ok("FETCH 1:* BODY[]");
+    assert_eq!(ids(&mut client, "INBOX"), first);
+    client.ok("CREATE Archive");
+    client.ok("COPY 2,4 Archive");
+    assert_eq!(ids(&mut client, "Archive"), [first[1].clone(), first[3].clone()]);
+    let mut client = place.without_cache();
+    assert_eq!(ids(&mut client, "INBOX"), first);
+    check(&mut client, &[(&format!("SEARCH THREADID {}", threads[0]), "* SEARCH 1 2 5")]);
+}
