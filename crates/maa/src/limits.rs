@@ -44,6 +44,8 @@ pub const MISTAKES_MAX: usize = 20;
 pub const APPEND_LETTERS_MAX: usize = 256;
 /// Octets of a letter that is stored by APPEND.
 pub const APPEND_OCTETS_MAX: u64 = 256 * 1024 * 1024;
+/// Parts of other letters that one APPEND may take (RFC 4469 sets no bound): each is read for it.
+pub const CATENATE_URLS_MAX: usize = 256;
 /// Texts that one SEARCH may look for in each letter: people type a few.
 pub const SEARCHED_TEXTS_MAX: usize = 256;
 /// How often a client is told that a long command goes on (RFC 9585 §4: every 10 to 15 seconds).

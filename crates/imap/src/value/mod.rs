@@ -5,6 +5,7 @@ mod flag;
 mod mailbox;
 mod sequence;
 mod tag;
+mod url;
 mod utf7;
 
 pub use date::{Date, DateTime};
@@ -12,3 +13,4 @@ pub use flag::{Flag, Keyword};
 pub use mailbox::{MailboxName, NameEncoding, Pattern};
 pub use sequence::{Number, Numbers, SequenceSet, Set};
 pub use tag::{Secret, Tag};
+pub use url::MessageUrl;

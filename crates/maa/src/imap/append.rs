@@ -1,4 +1,4 @@
-//! APPEND (RFC 9051 §6.3.12, RFC 3502) and REPLACE (RFC 8508): letters that come piece by piece, and are all there or
+//! APPEND (RFC 9051 §6.3.12, RFC 3502, RFC 4469) and REPLACE (RFC 8508): letters that come piece by piece, and are all there or
 //! none.
 
 use std::sync::Arc;
@@ -10,6 +10,7 @@ use postroad_imap::response::{Code, Status, StatusResponse};
 use postroad_imap::value::{MailboxName, Numbers, SequenceSet, Set, Tag};
 use postroad_store::{MailboxError, NewLetter, Usage};
 
+use super::catenate;
 use super::ending::{Done, Ended, Refused};
 use super::quota;
 use super::session::Session;
@@ -26,6 +27,8 @@ pub(super) struct Upload {
     replaced: Option<Replaced>,
     letters: Vec<NewLetter>,
     current: Option<NewLetter>,
+    /// Parts of other letters that were taken.
+    urls: usize,
 }
 
 /// A letter that another one takes the place of.
@@ -53,7 +56,8 @@ impl Session {
         let to = self.find(mailbox).and_then(|folder| Ok(self.shared.open(&folder)?));
         // RFC 9051 §6.3.12: the client may make it, and try again.
         let to = to.map_err(|refused| refused.or_create());
-        self.upload = Some(Upload { tag, to, replaced: None, letters: Vec::new(), current: None });
+        self.upload =
+            Some(Upload { tag, to, replaced: None, letters: Vec::new(), current: None, urls: 0 });
     }
 
     /// The same for one that takes another's place.
@@ -80,12 +84,20 @@ impl Session {
     }
 
     pub(super) fn upload(&mut self, step: UploadStep, out: &mut Vec<u8>) -> Reply {
-        let Some(upload) = &mut self.upload else { return Reply::Refuse };
+        let Some(mut upload) = self.upload.take() else { return Reply::Refuse };
         let shared = Arc::clone(&self.shared);
-        match upload.step(step, &shared) {
-            Ok(Some(reply)) => reply,
+        let stepped = match step {
+            UploadStep::Url(url) if upload.to.is_ok() => {
+                catenate::add(self, &mut upload, &url).map(|()| Some(Reply::Next))
+            }
+            step => upload.step(step, &shared),
+        };
+        match stepped {
+            Ok(Some(reply)) => {
+                self.upload = Some(upload);
+                reply
+            }
             Ok(None) => {
-                let Some(upload) = self.upload.take() else { return Reply::Refuse };
                 let (tag, replaces) = (upload.tag.clone(), upload.replaced.is_some());
                 let mut ended = upload.end(&shared);
                 // RFC 8508 §3.3: in a line of its own, before it is told that the other one is gone.
@@ -101,6 +113,7 @@ impl Session {
                 // What has come of it goes.
                 (upload.letters, upload.current) = (Vec::new(), None);
                 upload.to = Err(refused);
+                self.upload = Some(upload);
                 Reply::Refuse
             }
         }
@@ -108,6 +121,28 @@ impl Session {
 }
 
 impl Upload {
+    /// Counts a part of another letter.
+    ///
+    /// # Errors
+    /// Where there were too many.
+    pub(super) fn count_url(&mut self) -> Result<(), Refused> {
+        self.urls += 1;
+        match self.urls > limits::CATENATE_URLS_MAX {
+            true => Err(Refused::no_with(Code::Limit, "Too many parts of other letters at once")),
+            false => Ok(()),
+        }
+    }
+
+    /// Adds a piece that is here.
+    pub(super) fn write(&mut self, octets: &[u8], shared: &Shared) -> Result<(), Refused> {
+        let open = Arc::clone(self.to.as_ref().map_err(Clone::clone)?);
+        self.make_room(&open, octets.len() as u64, shared)?;
+        if let Some(letter) = &mut self.current {
+            letter.write(octets)?;
+        }
+        Ok(())
+    }
+
     /// `None` at the end.
     fn step(&mut self, step: UploadStep, shared: &Shared) -> Result<Option<Reply>, Refused> {
         let open = match (&self.to, &step) {
@@ -124,12 +159,7 @@ impl Upload {
                 Reply::Next
             }
             UploadStep::Literal(literal) => {
-                let before = self.current.as_ref().map_or(0, NewLetter::octets);
-                if before.saturating_add(literal.octets) > limits::APPEND_OCTETS_MAX {
-                    return Err(Refused::no_with(Code::TooBig, "The letter is too long"));
-                }
-                // Its line ends get shorter: no letter to less than half of its octets.
-                self.ask(&open, literal.octets / 2, shared)?;
+                self.make_room(&open, literal.octets, shared)?;
                 Reply::Accept
             }
             UploadStep::Content(octets) => {
@@ -147,14 +177,20 @@ impl Upload {
                 }
                 Reply::Next
             }
-            UploadStep::Url(url) => {
-                return Err(Refused::no_with(
-                    Code::BadUrl(url),
-                    "Parts of other letters aren't taken",
-                ));
-            }
+            // Seen to before, as it takes the session.
+            UploadStep::Url(_) => Reply::Next,
             UploadStep::End | UploadStep::Refused => return Ok(None),
         }))
+    }
+
+    /// Whether a piece of so many octets may come.
+    fn make_room(&self, open: &Open, octets: u64, shared: &Shared) -> Result<(), Refused> {
+        let before = self.current.as_ref().map_or(0, NewLetter::octets);
+        if before.saturating_add(octets) > limits::APPEND_OCTETS_MAX {
+            return Err(Refused::no_with(Code::TooBig, "The letter is too long"));
+        }
+        // Its line ends get shorter: no piece to less than half of its octets.
+        self.ask(open, octets / 2, shared)
     }
 
     /// Whether there is room for what has come, and these octets.

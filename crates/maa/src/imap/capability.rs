@@ -33,6 +33,7 @@ const ADVERTISED: &[&str] = &[
     "CREATE-SPECIAL-USE",
     "MOVE",
     "MULTIAPPEND",
+    "CATENATE",
     "REPLACE",
     "STATUS=SIZE",
     "ESEARCH",

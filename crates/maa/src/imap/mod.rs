@@ -13,7 +13,7 @@
 //! | FETCH | `fetch` |
 //! | SEARCH; what is made of its result | `search`; `sort`, `thread` |
 //! | letters that are read; what is read out of them once, and cached; their ids | `read`, `facts`, `object_id` |
-//! | APPEND | `append` |
+//! | APPEND, REPLACE; letters out of parts of others | `append`, `catenate` |
 //! | STORE, EXPUNGE, COPY and MOVE | `store`, `expunge`, `copy` |
 //! | LIST, STATUS, and changing which mailboxes there are | `list`, `status`, `folders` |
 //! | annotations, quotas, rights | `metadata`, `quota`, `acl` |
@@ -25,6 +25,7 @@
 mod acl;
 mod append;
 mod capability;
+mod catenate;
 mod changes;
 mod conversation;
 mod copy;

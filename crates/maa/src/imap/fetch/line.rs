@@ -236,7 +236,7 @@ fn whole(line: &mut FetchWriter, name: Rfc822, excerpt: Option<Excerpt<'_>>, out
     }
 }
 
-fn excerpt<'l>(
+pub(in crate::imap) fn excerpt<'l>(
     part: &Part,
     octets: &'l [u8],
     section: &Section,

@@ -19,6 +19,8 @@ use super::session::{PIECE_OCTETS, Progress, Session, Work};
 mod letter;
 mod line;
 
+pub(super) use line::excerpt;
+
 use letter::{Opened, ReadLetter};
 use line::Line;
 

@@ -14,6 +14,7 @@ use super::shared::Shared;
 use crate::pop3::Sizes;
 use crate::worker::Ward;
 
+mod catenate;
 mod commands;
 mod hostile_search;
 mod quota;
