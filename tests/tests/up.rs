@@ -55,7 +55,19 @@ fn says_what_it_promised_when_all_is_ready() -> Result<()> {
     let names: Vec<&str> = ready.ports.keys().map(String::as_str).collect();
     assert_eq!(
         names,
-        ["imap", "imaps", "lmtp", "pop3", "pop3s", "sieve", "smtp", "submission", "submissions"]
+        [
+            "http",
+            "https",
+            "imap",
+            "imaps",
+            "lmtp",
+            "pop3",
+            "pop3s",
+            "sieve",
+            "smtp",
+            "submission",
+            "submissions"
+        ]
     );
     for service in names {
         assert!(listens(up.address(service)?), "{service} was said to be ready");

@@ -377,4 +377,16 @@ pub struct Maa {
     pub users_max: usize,
     /// Sessions of one user at once.
     pub sessions_per_user_max: usize,
+    /// Where mail programs get their settings.
+    pub autoconfig: Autoconfig,
+}
+
+/// `[maa.autoconfig]`; empty, nobody is told anything.
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Autoconfig {
+    /// HTTP (port 80).
+    pub http: Vec<SocketAddr>,
+    /// HTTPS (port 443).
+    pub https: Vec<SocketAddr>,
 }

@@ -97,6 +97,8 @@ fn listeners(config: &Config, found: &mut Found<'_>) {
         ("maa.pop3", &maa.pop3),
         ("maa.pop3s", &maa.pop3s),
         ("maa.managesieve", &maa.managesieve),
+        ("maa.autoconfig.http", &maa.autoconfig.http),
+        ("maa.autoconfig.https", &maa.autoconfig.https),
     ] {
         for (index, address) in addresses.iter().enumerate() {
             if let Some((_, other)) = seen.iter().find(|(other, _)| overlap(*address, *other)) {

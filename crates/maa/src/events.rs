@@ -25,7 +25,7 @@ pub(crate) fn listening(door: Door, address: Option<SocketAddr>) {
 
 pub(crate) fn no_certificate() {
     tracing::warn!(
-        "there is no certificate: IMAPS and POP3S are not served, STARTTLS and STLS are not offered"
+        "there is no certificate: IMAPS, POP3S and settings for mail programs are not served, STARTTLS and STLS are not offered"
     );
 }
 
@@ -79,6 +79,14 @@ pub(crate) fn logged_out(peer: &str, user: &str, tally: &Tally) {
 
 pub(crate) fn connection_lost(door: Door, peer: impl fmt::Display, error: &io::Error) {
     tracing::debug!(service = door.name(), client = %peer, error = %error, "connection lost");
+}
+
+pub(crate) fn request_failed(door: Door, peer: Peer, error: &dyn Error) {
+    tracing::debug!(service = door.name(), client = %peer, error = %Chain(error), "request failed");
+}
+
+pub(crate) fn request_too_slow(door: Door, peer: Peer) {
+    tracing::debug!(service = door.name(), client = %peer, "request took too long");
 }
 
 pub(crate) fn handshake_failed(door: Door, peer: Peer, error: &io::Error) {

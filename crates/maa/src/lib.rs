@@ -100,10 +100,22 @@ pub enum Door {
     Pop3s,
     /// ManageSieve in clear, with STARTTLS where there is a certificate (port 4190).
     ManageSieve,
+    /// Settings for mail programs, over HTTP (port 80).
+    Http,
+    /// The same over HTTPS (port 443).
+    Https,
 }
 
 impl Door {
-    const ALL: [Self; 5] = [Self::Imap, Self::Imaps, Self::Pop3, Self::Pop3s, Self::ManageSieve];
+    const ALL: [Self; 7] = [
+        Self::Imap,
+        Self::Imaps,
+        Self::Pop3,
+        Self::Pop3s,
+        Self::ManageSieve,
+        Self::Http,
+        Self::Https,
+    ];
 
     /// Where the settings have it.
     fn addresses(self, config: &Config) -> &[SocketAddr] {
@@ -115,6 +127,8 @@ impl Door {
             // Nobody has rules.
             Self::ManageSieve if config.mda.sieve.is_empty() => &[],
             Self::ManageSieve => &config.maa.managesieve,
+            Self::Http => &config.maa.autoconfig.http,
+            Self::Https => &config.maa.autoconfig.https,
         }
     }
 
@@ -126,15 +140,22 @@ impl Door {
             Self::Pop3 => "pop3",
             Self::Pop3s => "pop3s",
             Self::ManageSieve => "managesieve",
+            Self::Http => "http",
+            Self::Https => "https",
         }
     }
 
     /// Whether TLS comes before the first octet.
     fn is_inside_tls(self) -> bool {
         match self {
-            Self::Imap | Self::Pop3 | Self::ManageSieve => false,
-            Self::Imaps | Self::Pop3s => true,
+            Self::Imap | Self::Pop3 | Self::ManageSieve | Self::Http => false,
+            Self::Imaps | Self::Pop3s | Self::Https => true,
         }
+    }
+
+    /// Whether there is nothing to serve without a certificate: mail programs are told of services inside TLS alone.
+    fn needs_certificate(self) -> bool {
+        self.is_inside_tls() || self == Self::Http
     }
 }
 
@@ -178,7 +199,7 @@ impl Maa {
         };
         let mut doors = Vec::new();
         for (door, addresses) in Door::ALL.map(|door| (door, door.addresses(config))) {
-            if door.is_inside_tls() && tls.is_none() {
+            if door.needs_certificate() && tls.is_none() {
                 continue;
             }
             let listeners = handed.take_or_bind(door.name(), addresses)?;
@@ -193,6 +214,7 @@ impl Maa {
             .map_err(|source| StartError::Trace { path: config.trace.dir.clone(), source })?;
         let maa = &config.maa;
         let site = Site {
+            book: front::book(config, &name, &doors),
             name,
             tls,
             clear_text_login: maa.clear_text_login,

@@ -21,6 +21,19 @@ pub const RELAY_OCTETS: usize = 16 * 1024;
 /// How long either side of them may take nothing of what it is sent before it counts as gone.
 pub const RELAY_TIMEOUT: Duration = Duration::from_secs(10 * 60);
 
+/// Octets of an HTTP request's line and fields, and of what is buffered of it (hyper's least is 8 KiB).
+pub const HTTP_OCTETS_MAX: usize = 16 * 1024;
+/// Fields of an HTTP request.
+pub const HTTP_FIELDS_MAX: usize = 64;
+/// How long an HTTP request's line and fields may take to come.
+pub const HTTP_HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long an HTTP connection may last, TLS handshake aside: there is one short file on each.
+pub const HTTP_TIMEOUT: Duration = Duration::from_secs(30);
+/// Octets of a question to autodiscover: an address and a schema's name.
+pub const AUTODISCOVER_OCTETS_MAX: usize = 8 * 1024;
+/// Elements within each other there.
+pub const AUTODISCOVER_DEPTH_MAX: usize = 8;
+
 /// How long a TLS handshake may take.
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long a client that is turned away may take to read why.

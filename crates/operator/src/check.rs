@@ -226,6 +226,15 @@ impl<'l> Look<'l> {
                 }
             }
         }
+        let autoconfig = &config.maa.autoconfig;
+        for (key, addresses) in [("http", &autoconfig.http), ("https", &autoconfig.https)] {
+            if config.tls.certificate.is_none() && !addresses.is_empty() {
+                self.error(
+                    &format!("maa.autoconfig.{key}"),
+                    "mail programs are told of services inside TLS alone, and there are none: set [tls] certificate and key",
+                );
+            }
+        }
         for (index, network) in config.mta.networks.iter().enumerate() {
             if network.is_everybody() {
                 self.error(

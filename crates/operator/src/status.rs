@@ -99,6 +99,8 @@ fn look(config: &Config) -> Report {
         ("maa", "pop3", &config.maa.pop3),
         ("maa", "pop3s", &config.maa.pop3s),
         ("maa", "sieve", &config.maa.managesieve),
+        ("maa", "http", &config.maa.autoconfig.http),
+        ("maa", "https", &config.maa.autoconfig.https),
     ]));
     Report { services, mta, mta_problem: asked.err().map(|error| format!("{error:#}")) }
 }
@@ -141,8 +143,8 @@ fn answers(service: &str, address: SocketAddr) -> bool {
     }
     let Ok(mut stream) = TcpStream::connect_timeout(&address, PATIENCE) else { return false };
     match service {
-        // The client speaks first there, and in TLS: being let in is answer enough.
-        "imaps" | "pop3s" | "submissions" => true,
+        // The client speaks first there, in TLS and HTTP: being let in is answer enough.
+        "imaps" | "pop3s" | "submissions" | "http" | "https" => true,
         _ => stream.set_read_timeout(Some(PATIENCE)).is_ok() && greets(&mut stream),
     }
 }

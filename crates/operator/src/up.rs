@@ -143,7 +143,11 @@ fn prepare(folder: &Folder, options: &Up) -> Result<Prepared> {
     let Loaded { config, path, .. } = settings::provide(folder, &options.domain, options.offset)?;
     let listeners = ports::listeners(&config);
     ports::all_free(&listeners)?;
-    tls::provide(folder, &["localhost".to_owned(), config.hostname.clone()])?;
+    let mut names = vec!["localhost".to_owned(), config.hostname.clone()];
+    // Where mail programs ask for their settings.
+    names.extend(config.domains.iter().map(|domain| format!("autoconfig.{domain}")));
+    names.extend(config.domains.iter().map(|domain| format!("autodiscover.{domain}")));
+    tls::provide(folder, &names)?;
     let users = users::provide(folder, &config, &options.users)?;
     let maildirs = users::equip(folder, &config, &listeners, &users)?;
     Ok(Prepared { config, config_file: path, listeners, users, maildirs })

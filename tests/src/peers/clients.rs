@@ -105,7 +105,7 @@ impl Stage {
     #[must_use]
     pub fn python(&self, script: &str) -> Command {
         let mut command = self.command("/usr/bin/python3");
-        command.arg(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/python")).join(script));
+        command.arg(python_script(script));
         command
     }
 
@@ -271,6 +271,12 @@ push \"<tag-pattern>~A<enter><tag-prefix><save-message><kill-line>{home}/{saved}
         self.lock_away(&path)?;
         Ok(path)
     }
+}
+
+/// A script in `tests/python`.
+#[must_use]
+pub fn python_script(name: &str) -> PathBuf {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/python")).join(name)
 }
 
 /// Runs a program that insists on a terminal: `command` is script(1), which has one.

@@ -26,11 +26,13 @@ pub enum Packages {
     OpenSmtpd,
     /// sendmail, with what makes its settings.
     Sendmail,
+    /// Thunderbird, with a screen that nobody sees.
+    Thunderbird,
 }
 
 impl Packages {
-    pub(super) const ALL: [Self; 5] =
-        [Self::Most, Self::Exim, Self::Readers, Self::OpenSmtpd, Self::Sendmail];
+    pub(super) const ALL: [Self; 6] =
+        [Self::Most, Self::Exim, Self::Readers, Self::OpenSmtpd, Self::Sendmail, Self::Thunderbird];
 
     fn names(self) -> &'static [&'static str] {
         match self {
@@ -39,6 +41,7 @@ impl Packages {
             Self::Readers => READERS,
             Self::OpenSmtpd => &["opensmtpd", "strace"],
             Self::Sendmail => &["m4", "sendmail-base", "sendmail-bin", "sendmail-cf", "strace"],
+            Self::Thunderbird => &["fonts-dejavu-core", "mutt", "python3", "thunderbird", "xvfb"],
         }
     }
 
@@ -76,8 +79,19 @@ const MOST: &[&str] = &[
     "swaks",
 ];
 
-const READERS: &[&str] =
-    &["curl", "fetchmail", "getmail6", "isync", "mutt", "neomutt", "offlineimap3", "python3"];
+const READERS: &[&str] = &[
+    "aerc",
+    "curl",
+    "fetchmail",
+    "getmail6",
+    "isync",
+    "libxml2-utils",
+    "mutt",
+    "neomutt",
+    "offlineimap3",
+    "python3",
+    "sieve-connect",
+];
 
 /// The folder that holds the unpacked packages; downloads them where an earlier run didn't.
 pub(super) fn tree(target: &Path, packages: Packages) -> Result<PathBuf> {

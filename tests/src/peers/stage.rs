@@ -143,6 +143,16 @@ impl Stage {
         command
     }
 
+    /// A program on the stage that reaches no network but a loopback of its own, which it has to raise first, and may listen
+    /// on each port there. All that it starts ends with it.
+    #[must_use]
+    pub fn alone(&self, program: &str) -> Command {
+        let mut command = self.namespace();
+        command.args(["--net", "--pid", "--fork", "--kill-child", "--mount-proc"]);
+        self.enter(&mut command, program);
+        command
+    }
+
     /// A program on the stage, run as one of its users.
     ///
     /// # Errors

@@ -14,7 +14,7 @@ use tokio::net::UnixStream;
 use tokio::time::timeout;
 
 use super::workers::Session;
-use super::{Site, imap, managesieve, pop3, relay};
+use super::{Site, autoconfig, imap, managesieve, pop3, relay};
 use crate::handover::{Handover, Refusal};
 use crate::{Door, events, limits};
 
@@ -78,6 +78,9 @@ pub(crate) async fn serve(site: &Arc<Site>, door: Door, io: Io, peer: Peer, shut
         Door::Imap | Door::Imaps => imap::entrance(site, door, peer),
         Door::ManageSieve => managesieve::entrance(site, door, peer),
         Door::Pop3 | Door::Pop3s => pop3::entrance(site, door, peer),
+        Door::Http | Door::Https => {
+            return autoconfig::serve(&site.book, door, io, peer, shutdown).await;
+        }
     };
     let mut conversation = Conversation { site, door, peer };
     if let Err(error) = conversation.run(io, &mut *entrance, shutdown).await {
@@ -91,7 +94,7 @@ pub(crate) async fn turn_away(door: Door, mut io: Io) {
         Door::Imap => imap::NO_PLACE,
         Door::ManageSieve => managesieve::NO_PLACE,
         Door::Pop3 => pop3::NO_PLACE,
-        Door::Imaps | Door::Pop3s => return,
+        Door::Imaps | Door::Pop3s | Door::Http | Door::Https => return,
     };
     let told = async {
         io.write_all(words.as_bytes()).await?;

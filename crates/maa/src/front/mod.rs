@@ -8,12 +8,13 @@
 //! | who may log in, and how guessing is slowed | `postroad_logins` |
 //! | a process for each user | `workers` |
 //! | octets between TLS and a worker | `relay` |
+//! | settings for mail programs, over HTTP | `autoconfig` |
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use postroad_accounts::{AccountsError, UserName};
-use postroad_config::{ClearTextLogin, Mda, personal_scripts};
+use postroad_config::{ClearTextLogin, Config, Mda, personal_scripts};
 use postroad_logins::Logins;
 use postroad_net::slots::Client;
 use postroad_net::tls::{ServerTls, TlsError};
@@ -26,6 +27,7 @@ use tokio_util::task::TaskTracker;
 use crate::handover::{Assignment, Log};
 use crate::{Door, events};
 
+mod autoconfig;
 pub(crate) mod conversation;
 mod imap;
 mod managesieve;
@@ -33,6 +35,7 @@ mod pop3;
 mod relay;
 pub(crate) mod workers;
 
+use autoconfig::{Book, Encryption, Protocol, Service};
 use workers::Workers;
 
 /// What all connections share.
@@ -47,6 +50,38 @@ pub(crate) struct Site {
     pub(crate) log: Log,
     pub(crate) slots: Slots,
     pub(crate) workers: Workers,
+    pub(crate) book: Book,
+}
+
+/// What mail programs may be told: what listens, here and at the transfer agent, which has the same certificate.
+pub(crate) fn book(config: &Config, name: &Domain, doors: &[(Door, Listener)]) -> Book {
+    let at = |wanted: Door| {
+        let of_door = doors.iter().filter(move |(door, _)| *door == wanted);
+        of_door.filter_map(|(_, listener)| listener.address())
+    };
+    let mta = &config.mta;
+    let ours = [
+        (Protocol::Imap, Encryption::AtOnce, Door::Imaps),
+        (Protocol::Imap, Encryption::Upgrade, Door::Imap),
+        (Protocol::Pop3, Encryption::AtOnce, Door::Pop3s),
+        (Protocol::Pop3, Encryption::Upgrade, Door::Pop3),
+    ]
+    .into_iter()
+    .flat_map(|(protocol, encryption, door)| {
+        at(door).map(move |address| Service { protocol, encryption, address })
+    });
+    let submission =
+        [(Encryption::AtOnce, &mta.submissions), (Encryption::Upgrade, &mta.submission)]
+            .into_iter()
+            .flat_map(|(encryption, addresses)| {
+                addresses.iter().map(move |address| Service {
+                    protocol: Protocol::Submission,
+                    encryption,
+                    address: *address,
+                })
+            });
+    let https = at(Door::Https).next();
+    Book::new(name.clone(), config.domains.clone(), ours.chain(submission).collect(), https)
 }
 
 /// Why users and certificate stay as they are.

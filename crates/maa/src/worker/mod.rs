@@ -202,6 +202,8 @@ async fn attend(ward: Arc<Ward>, session: Session) {
         Door::Imap | Door::Imaps => imap::serve(ward, session).await,
         Door::Pop3 | Door::Pop3s => pop3::serve(ward, session).await,
         Door::ManageSieve => rules::serve(ward, session).await,
+        // Nobody logs in there.
+        Door::Http | Door::Https => {}
     }
 }
 

@@ -8,7 +8,7 @@ use postroad_config::Config;
 
 /// A service by its IANA name, and the port that IANA gave it (LMTP has none: RFC 2033 forbids 25, and
 /// 24 is "any private mail system").
-const SERVICES: [(&str, u16); 9] = [
+const SERVICES: [(&str, u16); 11] = [
     ("smtp", 25),
     ("submission", 587),
     ("submissions", 465),
@@ -18,6 +18,8 @@ const SERVICES: [(&str, u16); 9] = [
     ("pop3s", 995),
     ("sieve", 4190),
     ("lmtp", 24),
+    ("http", 80),
+    ("https", 443),
 ];
 
 /// What is added to the well-known ports.
@@ -56,13 +58,15 @@ pub(crate) struct Ports {
     pub(crate) pop3s: u16,
     pub(crate) sieve: u16,
     pub(crate) lmtp: u16,
+    pub(crate) http: u16,
+    pub(crate) https: u16,
 }
 
 impl Ports {
     fn at(offset: u16) -> Self {
-        let [smtp, submission, submissions, imap, imaps, pop3, pop3s, sieve, lmtp] =
+        let [smtp, submission, submissions, imap, imaps, pop3, pop3s, sieve, lmtp, http, https] =
             SERVICES.map(|(_, port)| port.saturating_add(offset));
-        Self { smtp, submission, submissions, imap, imaps, pop3, pop3s, sieve, lmtp }
+        Self { smtp, submission, submissions, imap, imaps, pop3, pop3s, sieve, lmtp, http, https }
     }
 
     /// The ports at `offset`; for `auto`, at the first that leaves all of them free.
@@ -73,17 +77,15 @@ impl Ports {
         // Many may start at once: each begins its search elsewhere.
         let first = std::process::id() % 500;
         let offsets = (0..500).map(|step| 10_000 + (first + step) % 500 * 100);
-        let free =
-            offsets.filter_map(|offset| u16::try_from(offset).ok()).map(Self::at).find(|ports| {
-                let Self { smtp, submission, submissions, imap, imaps, pop3, pop3s, sieve, lmtp } =
-                    *ports;
-                let ports = [smtp, submission, submissions, imap, imaps, pop3, pop3s, sieve, lmtp];
-                let mut addresses = ports
-                    .into_iter()
-                    .flat_map(|port| hosts.iter().map(move |ip| SocketAddr::new(*ip, port)));
-                addresses.all(|address| TcpListener::bind(address).is_ok())
-            });
-        free.context("no offset leaves all ports free")
+        let is_free = |offset: &u16| {
+            let ports = SERVICES.map(|(_, port)| port.saturating_add(*offset));
+            let mut addresses = ports
+                .into_iter()
+                .flat_map(|port| hosts.iter().map(move |ip| SocketAddr::new(*ip, port)));
+            addresses.all(|address| TcpListener::bind(address).is_ok())
+        };
+        let free = offsets.filter_map(|offset| u16::try_from(offset).ok()).find(is_free);
+        free.map(Self::at).context("no offset leaves all ports free")
     }
 }
 
@@ -103,6 +105,8 @@ pub(crate) fn listeners(config: &Config) -> Vec<Listener> {
         ("pop3", &maa.pop3),
         ("pop3s", &maa.pop3s),
         ("sieve", &maa.managesieve),
+        ("http", &maa.autoconfig.http),
+        ("https", &maa.autoconfig.https),
     ]
     .into_iter()
     .flat_map(|(service, addresses)| addresses.iter().map(move |address| (service, *address)))

@@ -42,6 +42,7 @@ fn purpose(service: &str) -> &'static str {
         "imaps" | "pop3s" => "reading: login, TLS at once",
         "sieve" => "rules: login, STARTTLS",
         "lmtp" => "delivery, from the transfer agent",
+        "http" | "https" => "settings for mail programs",
         _ => "",
     }
 }

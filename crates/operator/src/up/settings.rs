@@ -31,12 +31,14 @@ fn text(folder: &Folder, domain: &Domain, ports: Ports, hosts: &[IpAddr]) -> Str
         format!("[{}]", each.collect::<Vec<_>>().join(", "))
     };
     let data = quoted(&folder.root().to_string_lossy());
-    let Ports { smtp, submission, submissions, imap, imaps, pop3, pop3s, sieve, lmtp } = ports;
+    let Ports { smtp, submission, submissions, imap, imaps, pop3, pop3s, sieve, lmtp, http, https } =
+        ports;
     let itself = hosts.first().copied().unwrap_or(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST));
     let itself = SocketAddr::new(itself, smtp);
     let (smtp, submission, submissions) = (at(smtp), at(submission), at(submissions));
     let (imap, imaps) = (at(imap), at(imaps));
     let (pop3, pop3s, sieve, lmtp) = (at(pop3), at(pop3s), at(sieve), at(lmtp));
+    let (http, https) = (at(http), at(https));
     format!(
         r#"{OURS}# All keys are explained in config/postroad.toml of the source, and checked by `postroad check`.
 
@@ -66,6 +68,10 @@ pop3 = {pop3}
 pop3s = {pop3s}
 managesieve = {sieve}
 clear_text_login = "loopback"
+
+[maa.autoconfig]
+http = {http}
+https = {https}
 
 # Mail for other domains comes back at once and is not sent into the world from a trial on a laptop: it
 # is offered to this host itself, which relays for nobody. Take this route away to send it out by DNS.
