@@ -44,6 +44,12 @@ fn neomutt_reads_and_sorts_mail() -> Result<()> {
 }
 
 #[test]
+fn aerc_reads_and_sorts_mail() -> Result<()> {
+    let Some(place) = Place::set_up()? else { return Ok(()) };
+    place.aerc()
+}
+
+#[test]
 fn curl_reads_and_stores() -> Result<()> {
     let Some(place) = Place::set_up()? else { return Ok(()) };
     place.curl(Security::Upgrade(place.ca()))

@@ -63,6 +63,18 @@ impl Place {
         self.expect("Sent", &["letter 7 \\Seen"])
     }
 
+    /// aerc, by the commands that a person types into it.
+    pub(super) fn aerc(&self) -> Result<()> {
+        let home = self.home("aerc")?;
+        let mut command = self.stage.python("aerc.py");
+        command.arg(&home);
+        command.args([self.site.imaps, self.site.imap].map(|at| at.port().to_string()));
+        command.arg(self.ca()).args(["alice", PASSWORD]);
+        run(&mut command).with_context(|| self.maa.log())?;
+        self.expect("INBOX", INBOX)?;
+        self.expect("Archive", &["letter 3", "letter 5"])
+    }
+
     fn by_keys(&self, program: &str, security: Security<'_>) -> Result<()> {
         let inbox = format!("{}/INBOX", url(self, security));
         self.on_screen(program, security, &inbox, &by_keys())?;
