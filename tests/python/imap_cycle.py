@@ -174,6 +174,26 @@ def idle(client, other):
     ok(client.noop())
 
 
+def notified(client, other):
+    """News that come by themselves (NOTIFY, RFC 5465), of the mailbox that is open and of another one."""
+    imaplib.Commands.setdefault("NOTIFY", ("AUTH", "SELECTED"))
+    events = "(MessageNew MessageExpunge FlagChange)"
+    ok(client._simple_command("NOTIFY", f"SET (SELECTED {events}) (mailboxes Archive {events})"))
+    ok(other.append("INBOX", None, None, LETTER))
+    wait_for(client, rb"\* 5 EXISTS")
+    ok(other.store("5", "+FLAGS", r"(\Deleted)"))
+    wait_for(client, rb"\* 5 FETCH .*\\Deleted")
+    ok(other.expunge())
+    wait_for(client, rb"\* 5 EXPUNGE")
+    ok(other.append("Archive", None, None, LETTER))
+    wait_for(client, rb"\* STATUS Archive \(MESSAGES 3 ")
+    ok(other.select("Archive"))
+    ok(other.store("3", "+FLAGS", r"(\Deleted)"))
+    ok(other.expunge())
+    wait_for(client, rb"\* STATUS Archive \(MESSAGES 2 ")
+    ok(client._simple_command("NOTIFY", "NONE"))
+
+
 def wait_for(client, pattern):
     while True:
         line = client.readline()
@@ -200,5 +220,6 @@ read_and_flag(client)
 copy_move_delete(client)
 append_and_list(client)
 idle(client, other)
+notified(client, other)
 client.logout()
 other.logout()

@@ -59,6 +59,13 @@ pub const APPEND_LETTERS_MAX: usize = 256;
 pub const APPEND_OCTETS_MAX: u64 = 256 * 1024 * 1024;
 /// Parts of other letters that one APPEND may take (RFC 4469 sets no bound): each is read for it.
 pub const CATENATE_URLS_MAX: usize = 256;
+/// Mailboxes that NOTIFY watches for one session (RFC 5465 §3.1 leaves the bound to us): each is open meanwhile.
+/// (Tests that make so many need not wait for the disk.)
+pub const NOTIFY_MAILBOXES_MAX: usize = if cfg!(test) { 16 } else { 512 };
+/// Octets that are told at once of new letters that nobody has asked about; beyond that nothing more is told (§5.8).
+pub const NOTIFY_OCTETS_MAX: usize = 16 * 1024 * 1024;
+/// How often a session that has asked for NOTIFY looks for what nobody has told us of.
+pub const NOTIFY_INTERVAL: Duration = Duration::from_secs(30);
 /// Texts that one SEARCH may look for in each letter: people type a few.
 pub const SEARCHED_TEXTS_MAX: usize = 256;
 /// How often a client is told that a long command goes on (RFC 9585 §4: every 10 to 15 seconds).

@@ -7,7 +7,7 @@
 use crate::command::{Command, Literals};
 use crate::limits::{AFTER_LOGIN, BEFORE_LOGIN, Limits};
 use crate::receive::{Receiver, Step, UploadStep};
-use crate::value::{NameEncoding, Tag};
+use crate::value::{MessageUrl, NameEncoding, Tag};
 
 /// Feeds `data` to a receiver; panics where a promise is broken.
 pub fn run(data: &[u8]) {
@@ -44,6 +44,9 @@ fn play(limits: Limits, reads: &[&[u8]]) -> Vec<Step> {
                         receiver.refuse();
                     }
                     Step::Upload(UploadStep::Literal(_)) => receiver.accept(),
+                    Step::Upload(UploadStep::Url(url)) => {
+                        let _ = MessageUrl::parse(url);
+                    }
                     _ => {}
                 }
                 steps.push(step);

@@ -47,6 +47,7 @@ const ADVERTISED: &[&str] = &[
     "THREAD=REFERENCES",
     "I18NLEVEL=1",
     "COMPRESS=DEFLATE",
+    "NOTIFY",
     "INPROGRESS",
     "ACL",
     "RIGHTS=kxte",

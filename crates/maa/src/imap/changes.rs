@@ -4,12 +4,13 @@ use std::num::NonZeroU32;
 
 use postroad_imap::command::Access;
 use postroad_imap::encode::FetchWriter;
-use postroad_imap::response::{Data, Vanishing};
+use postroad_imap::response::{Data, Status, StatusResponse, Vanishing};
 use postroad_imap::value::Set;
 use postroad_store::{Entry, Mailbox};
 
 use super::capability::Enabled;
 use super::ending::Refused;
+use super::select::{known_flags, permanent_flags};
 use super::selected::{Selected, number};
 
 /// Whether expunged letters may be told.
@@ -18,6 +19,13 @@ pub(super) enum Expunges {
     Now,
     /// The client counts by what it knew.
     Later,
+}
+
+/// Whether other flags of letters are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum FlagNews {
+    Told,
+    Untold,
 }
 
 /// Why nothing was told.
@@ -38,7 +46,7 @@ impl<T: Into<Refused>> From<T> for Untold {
 }
 
 impl Selected {
-    /// Looks at the mailbox and tells what is new.
+    /// Looks at the mailbox and tells what is new; gives the UIDs of letters that have come.
     ///
     /// # Errors
     /// Where it can't be looked at: the client sees it as it was.
@@ -46,8 +54,9 @@ impl Selected {
         &mut self,
         enabled: &Enabled,
         expunges: Expunges,
+        flags: FlagNews,
         out: &mut Vec<u8>,
-    ) -> Result<(), Untold> {
+    ) -> Result<Vec<u32>, Untold> {
         let open = std::sync::Arc::clone(&self.open);
         let mut inside = open.inside();
         let mailbox = &mut inside.mailbox;
@@ -55,18 +64,39 @@ impl Selected {
         if mailbox.uid_validity() != self.uid_validity {
             return Err(Untold::NumbersLost);
         }
+        self.tell_keywords(mailbox, enabled, out);
         if mailbox.highest_modseq() == self.told && self.gone_told == self.told {
-            return Ok(());
+            return Ok(Vec::new());
         }
         if expunges == Expunges::Now {
             self.tell_expunged(mailbox, enabled, out);
         }
         let known = self.uids.last().copied().unwrap_or_default();
         self.tell_new(mailbox, enabled, out)?;
-        self.tell_flags(mailbox, known, enabled, out);
+        if flags == FlagNews::Told {
+            self.tell_flags(mailbox, known, enabled, out);
+        }
         self.told = mailbox.highest_modseq();
         self.own.clear();
-        Ok(())
+        Ok(self.uids.iter().rev().take_while(|uid| **uid > known).copied().collect())
+    }
+
+    /// RFC 9051 §7.3.5: keywords that letters may have now and couldn't before.
+    pub(super) fn tell_keywords(
+        &mut self,
+        mailbox: &Mailbox,
+        enabled: &Enabled,
+        out: &mut Vec<u8>,
+    ) {
+        let flags = known_flags(mailbox);
+        if flags.len() == self.flags_told {
+            return;
+        }
+        self.flags_told = flags.len();
+        Data::Flags(flags).write(out, enabled.names());
+        let permanent = StatusResponse::untagged(Status::Ok, "Those stay");
+        let permanent = permanent.with(permanent_flags(mailbox, self.access));
+        permanent.write(out, enabled.names());
     }
 
     fn tell_expunged(&mut self, mailbox: &Mailbox, enabled: &Enabled, out: &mut Vec<u8>) {

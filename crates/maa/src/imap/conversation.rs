@@ -11,7 +11,7 @@ use postroad_imap::response::{Code, Status, StatusResponse};
 use postroad_imap::value::Tag;
 use postroad_net::Shutdown;
 use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::changes::Expunges;
 use super::ending::{Done, Ended, Refused};
@@ -30,8 +30,16 @@ pub(crate) async fn serve(ward: Arc<Ward>, session: worker::Session) {
     let mut receiver = Receiver::new(imap_limits::AFTER_LOGIN);
     receiver.push(&unread);
     let (wire, session) = (Wire::new(io), Some(Session::new(&ward)));
-    let mut conversation =
-        Conversation { wire, shutdown, receiver, session, out: Vec::new(), mistakes: 0 };
+    let mut conversation = Conversation {
+        wire,
+        shutdown,
+        receiver,
+        session,
+        out: Vec::new(),
+        mistakes: 0,
+        news: None,
+        heard: Instant::now(),
+    };
     conversation.welcome(&about.tag);
     if let Err(error) = conversation.run().await {
         events::connection_lost(about.door, &about.peer, &error);
@@ -49,6 +57,10 @@ struct Conversation {
     out: Vec<u8>,
     /// Commands that were none, one behind the other.
     mistakes: usize,
+    /// What the client wants to hear between its commands (RFC 5465).
+    news: Option<watch::Receiver<u64>>,
+    /// When it said something.
+    heard: Instant,
 }
 
 /// Whether there is more to come.
@@ -80,10 +92,19 @@ impl Conversation {
     async fn run(&mut self) -> io::Result<()> {
         loop {
             let then = match self.receiver.step() {
-                Step::NeedInput => match self.wait(None).await? {
-                    Came::Octets | Came::News => Then::GoOn,
-                    Came::End => Then::Over,
-                },
+                Step::NeedInput => {
+                    let mut news = self.news.take();
+                    let came = self.wait(news.as_mut()).await?;
+                    self.news = news;
+                    match came {
+                        Came::Octets => Then::GoOn,
+                        Came::News => {
+                            self.with(Session::tell_unasked).await?;
+                            Then::GoOn
+                        }
+                        Came::End => Then::Over,
+                    }
+                }
                 Step::Continue => self.say(b"+ Go on\r\n"),
                 Step::Command(tag, command) => self.carry_out(tag, command).await?,
                 Step::Upload(step) => self.upload(step).await?,
@@ -164,6 +185,17 @@ impl Conversation {
         self.with(move |session, out| session.end(tag, expunges, ended, out)).await?;
         if let Some(session) = &self.session {
             self.receiver.set_names(session.names());
+            let wanted = session.unasked_news();
+            // One that is there knows what was told since it was made.
+            match (wanted, &self.news) {
+                (Some(mut news), None) => {
+                    // What came between the last look and here.
+                    news.mark_changed();
+                    self.news = Some(news);
+                }
+                (None, Some(_)) => self.news = None,
+                (Some(_), Some(_)) | (None, None) => {}
+            }
         }
         Ok(())
     }
@@ -214,9 +246,17 @@ impl Conversation {
     /// Sends what is to be sent, and waits for the client, or for news.
     async fn wait(&mut self, news: Option<&mut watch::Receiver<u64>>) -> io::Result<Came> {
         self.flush().await?;
+        let every = match self.session.as_ref().is_some_and(Session::is_notified) {
+            true => limits::NOTIFY_INTERVAL,
+            false => imap_limits::AUTOLOGOUT,
+        };
         let told = async {
             match news {
-                Some(news) => news.changed().await,
+                Some(news) => match timeout(every, news.changed()).await {
+                    Ok(told) => told.is_ok(),
+                    // It is time to look for what nobody tells of.
+                    Err(_) => true,
+                },
                 None => std::future::pending().await,
             }
         };
@@ -224,11 +264,12 @@ impl Conversation {
             read = self.wire.read() => {
                 let octets = read?;
                 self.receiver.push(&octets);
+                self.heard = Instant::now();
                 Ok(if octets.is_empty() { Came::End } else { Came::Octets })
             }
-            told = told => Ok(if told.is_ok() { Came::News } else { Came::End }),
+            told = told => Ok(if told { Came::News } else { Came::End }),
             // RFC 9051 §5.4.
-            () = tokio::time::sleep(imap_limits::AUTOLOGOUT) => {
+            () = tokio::time::sleep_until(self.heard + imap_limits::AUTOLOGOUT) => {
                 self.bye("Nothing was said for too long");
                 self.flush().await?;
                 Ok(Came::End)

@@ -15,6 +15,7 @@ pub(super) fn create(session: &Session, mailbox: &MailboxName, uses: &[SpecialUs
     let name = stored(text)?;
     let uses: Vec<&str> = uses.iter().map(|one| one.as_str()).collect();
     session.folders().create(&name, &uses)?;
+    session.shared.tell_structure();
     let open = session.shared.open(&session.folders().find(&name)?)?;
     // RFC 8474 §4.1.
     let id = open.inside().mailbox.mailbox_id();
@@ -23,23 +24,29 @@ pub(super) fn create(session: &Session, mailbox: &MailboxName, uses: &[SpecialUs
 
 pub(super) fn delete(session: &Session, mailbox: &MailboxName) -> Ended {
     session.folders().delete(&stored(mailbox.as_str())?)?;
+    session.shared.tell_structure();
     Ok(Done::new("Deleted"))
 }
 
 pub(super) fn rename(session: &Session, from: &MailboxName, to: &MailboxName) -> Ended {
-    session.folders().rename(&stored(from.as_str())?, &stored(to.as_str())?)?;
+    let (old, new) = (stored(from.as_str())?, stored(to.as_str())?);
+    session.folders().rename(&old, &new)?;
+    session.shared.note_renamed(&old.to_utf8(), &new.to_utf8());
+    session.shared.tell_structure();
     Ok(Done::new("Renamed"))
 }
 
 pub(super) fn subscribe(session: &Session, mailbox: &MailboxName) -> Ended {
     let name = stored(mailbox.as_str())?;
     session.folders().subscribe(&name).map_err(FolderError::from)?;
+    session.shared.tell_structure();
     Ok(Done::new("Subscribed"))
 }
 
 pub(super) fn unsubscribe(session: &Session, mailbox: &MailboxName) -> Ended {
     let name = stored(mailbox.as_str())?;
     session.folders().unsubscribe(&name).map_err(FolderError::from)?;
+    session.shared.tell_structure();
     Ok(Done::new("No longer subscribed"))
 }
 

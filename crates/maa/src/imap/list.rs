@@ -12,17 +12,17 @@ use super::session::Session;
 use super::{acl, status};
 
 /// A mailbox, or a name that is above some.
-#[derive(Debug, Clone, Default)]
-struct Known {
-    exists: bool,
-    has_children: bool,
-    subscribed: bool,
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Known {
+    pub(super) exists: bool,
+    pub(super) has_children: bool,
+    pub(super) subscribed: bool,
     /// Whether one below it is.
     subscribed_below: bool,
     uses: Vec<SpecialUse>,
 }
 
-type Tree = BTreeMap<postroad_store::MailboxName, Known>;
+pub(super) type Tree = BTreeMap<postroad_store::MailboxName, Known>;
 
 pub(super) fn list(session: &Session, wanted: &ListCommand, out: &mut Vec<u8>) -> Ended {
     // RFC 3501 §6.3.8: an empty pattern asks for the separator.
@@ -88,6 +88,24 @@ fn item(text: &str, known: &Known, wanted: &ListCommand) -> Option<ListItem> {
         false => Vec::new(),
     };
     let mailbox = named(text)?;
+    Some(ListItem { attributes, separator: Some(SEPARATOR), mailbox, extended })
+}
+
+/// One line that nobody has asked for (RFC 5465 §5.4, §5.5): with all that is known.
+pub(super) fn told(text: &str, known: &Known) -> Option<ListItem> {
+    let mut attributes = Vec::new();
+    if !known.exists {
+        attributes.push(MailboxAttribute::NonExistent);
+    }
+    attributes.push(match known.has_children {
+        true => MailboxAttribute::HasChildren,
+        false => MailboxAttribute::HasNoChildren,
+    });
+    if known.subscribed {
+        attributes.push(MailboxAttribute::Subscribed);
+    }
+    attributes.extend(known.uses.iter().copied().map(MailboxAttribute::Use));
+    let (mailbox, extended) = (named(text)?, Vec::new());
     Some(ListItem { attributes, separator: Some(SEPARATOR), mailbox, extended })
 }
 
@@ -165,7 +183,7 @@ fn named(text: &str) -> Option<MailboxName> {
 }
 
 /// All mailboxes, those that are only subscribed, and the names above them.
-fn tree(session: &Session) -> Result<Tree, Refused> {
+pub(super) fn tree(session: &Session) -> Result<Tree, Refused> {
     let folders = session.folders();
     let mut tree = Tree::new();
     for listed in folders.list()? {

@@ -97,6 +97,7 @@ pub(super) fn set(
         }
     });
     changed.map_err(refused)?;
+    session.shared.tell_structure();
     match fits {
         Ok(()) => Ok(Done::new("Set")),
         Err(error) => Err(Refused::no_with(Code::Metadata(NoMetadata::TooMany), error.to_string())),

@@ -8,7 +8,7 @@
 //! | what is advertised, and ENABLE | `capability` |
 //! | mailboxes that are open, shared by a user's sessions | `shared` |
 //! | which letter has which number for a client | `selected` |
-//! | what others have changed, told to a client | `changes` |
+//! | what others have changed, told to a client; in mailboxes that it has asked about | `changes`; `notify` |
 //! | SELECT and its like | `select` |
 //! | FETCH | `fetch` |
 //! | SEARCH; what is made of its result | `search`; `sort`, `thread` |
@@ -37,6 +37,7 @@ mod fetch;
 mod folders;
 mod list;
 mod metadata;
+mod notify;
 mod object_id;
 mod progress;
 mod quota;

@@ -40,6 +40,7 @@ pub(super) fn select(session: &mut Session, wanted: &Select, out: &mut Vec<u8>) 
             told: 0,
             gone_told: 0,
             own: Vec::new(),
+            flags_told: known_flags(mailbox).len(),
             recent: Vec::new(),
             saved: Vec::new(),
         };
@@ -61,8 +62,7 @@ pub(super) fn select(session: &mut Session, wanted: &Select, out: &mut Vec<u8>) 
 
 /// What a client has to know of the mailbox.
 fn describe(session: &Session, selected: &Selected, mailbox: &Mailbox, out: &mut Vec<u8>) {
-    let flags = known_flags(mailbox);
-    session.say(&Data::Flags(flags.clone()), out);
+    session.say(&Data::Flags(known_flags(mailbox)), out);
     session.say(&Data::Exists(count(selected.exists())), out);
     let rev2 = session.enabled.rev2();
     if !rev2 {
@@ -75,12 +75,7 @@ fn describe(session: &Session, selected: &Selected, mailbox: &Mailbox, out: &mut
     if let Some(unseen) = first_unseen(selected, mailbox).filter(|_| !rev2) {
         remark(Code::Unseen(unseen), "The first that wasn't read");
     }
-    let permanent = match selected.access {
-        Access::ReadOnly => Vec::new(),
-        Access::ReadWrite if mailbox.takes_keywords() => [flags, vec![Flag::Any]].concat(),
-        Access::ReadWrite => flags,
-    };
-    remark(Code::PermanentFlags(permanent), "Those stay");
+    remark(permanent_flags(mailbox, selected.access), "Those stay");
     if let Some(validity) = NonZeroU32::new(mailbox.uid_validity()) {
         remark(Code::UidValidity(validity), "UIDs are valid for as long");
     }
@@ -103,8 +98,19 @@ fn describe(session: &Session, selected: &Selected, mailbox: &Mailbox, out: &mut
     }
 }
 
+/// Those that stay when the session is over.
+pub(super) fn permanent_flags(mailbox: &Mailbox, access: Access) -> Code {
+    Code::PermanentFlags(match access {
+        Access::ReadOnly => Vec::new(),
+        Access::ReadWrite if mailbox.takes_keywords() => {
+            [known_flags(mailbox), vec![Flag::Any]].concat()
+        }
+        Access::ReadWrite => known_flags(mailbox),
+    })
+}
+
 /// All flags and keywords that letters have here, or may have.
-fn known_flags(mailbox: &Mailbox) -> Vec<Flag> {
+pub(super) fn known_flags(mailbox: &Mailbox) -> Vec<Flag> {
     let system = [Flag::Answered, Flag::Flagged, Flag::Deleted, Flag::Seen, Flag::Draft];
     let forwarded = Keyword::parse(b"$Forwarded").into_iter();
     let keywords = mailbox.keywords().filter_map(|name| Keyword::parse(name.as_bytes()));

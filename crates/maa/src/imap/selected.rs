@@ -24,6 +24,8 @@ pub(super) struct Selected {
     pub(super) gone_told: u64,
     /// Mod-sequences of changes beyond that of which the client was told, since it has made them itself.
     pub(super) own: Vec<u64>,
+    /// Flags and keywords of which the client knows that letters may have them.
+    pub(super) flags_told: usize,
     /// Letters that are `\Recent` in this session (RFC 3501 §2.3.2); sorted.
     pub(super) recent: Vec<u32>,
     /// What the last SEARCH has saved (RFC 5182).

@@ -11,14 +11,15 @@ use tokio::sync::watch;
 
 use super::append::Upload;
 use super::capability::{self, Enabled};
-use super::changes::{Expunges, Untold};
+use super::changes::{Expunges, FlagNews, Untold};
 use super::copy::Originals;
 use super::ending::{Done, Ended, Refused, tagged};
 use super::fetch::FetchWork;
+use super::notify::SelectedEvents;
 use super::search::SearchWork;
 use super::selected::Selected;
 use super::shared::Shared;
-use super::{acl, copy, expunge, folders, list, metadata, quota, select, status, store};
+use super::{acl, copy, expunge, folders, list, metadata, notify, quota, select, status, store};
 use crate::worker::Ward;
 
 /// Octets of responses after which a client is waited for.
@@ -31,10 +32,22 @@ pub(super) struct Session {
     pub(super) shared: Arc<Shared>,
     pub(super) enabled: Enabled,
     pub(super) selected: Option<Selected>,
+    /// What the client wants to hear of without asking; none where it has never said so.
+    pub(super) notify: Option<notify::Asked>,
+    /// Mailboxes that the command changes, by their names; the server's is empty.
+    own: Vec<String>,
+    asks: Asks,
     /// Letters that are coming.
     pub(super) upload: Option<Upload>,
     /// Whether the client was told to go.
     pub(super) is_over: bool,
+}
+
+/// Whether a command asks for news of the mailbox that is open, or changes what the client counts by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asks {
+    ForNews,
+    ForItself,
 }
 
 /// A command whose responses may be long: they are written piece by piece.
@@ -87,6 +100,9 @@ impl Session {
             shared: Arc::clone(&ward.shared),
             enabled: Enabled::default(),
             selected: None,
+            notify: None,
+            own: Vec::new(),
+            asks: Asks::ForItself,
             upload: None,
             is_over: false,
         }
@@ -99,6 +115,7 @@ impl Session {
 
     /// Begins a command. What is said of it, and before its end, comes into `out`.
     pub(super) fn begin(&mut self, tag: Tag, command: Command, out: &mut Vec<u8>) -> Begun {
+        (self.own, self.asks) = (changed_by(&command), Asks::of(&command));
         match command {
             Command::Capability => {
                 self.say(&Data::Capability(capability::advertised()), out);
@@ -138,6 +155,7 @@ impl Session {
                 self.begin_replacing(tag, numbers, &replace);
                 Begun::Upload
             }
+            Command::Notify(wanted) => notify::notify(self, &wanted, out).into(),
             Command::Idle => Begun::Idle,
             Command::Compress => Begun::Compress,
             // The front has seen to those.
@@ -194,19 +212,55 @@ impl Session {
 
     /// Ends a command: what has changed meanwhile is told first (RFC 9051 §5.2).
     pub(super) fn end(&mut self, tag: Tag, expunges: Expunges, ended: Ended, out: &mut Vec<u8>) {
-        self.tell_with(expunges, out);
+        self.tell_with(expunges, &stored_by(&ended, self.selected.as_ref()), out);
         self.say_status(&tagged(tag, ended), out);
     }
 
-    /// Tells what has changed, to a client that waits for it.
+    /// Tells what has changed, to a client that idles.
     pub(super) fn tell(&mut self, out: &mut Vec<u8>) {
-        self.tell_with(Expunges::Now, out);
+        self.asks = Asks::ForItself;
+        self.tell_with(Expunges::Now, &[], out);
     }
 
-    fn tell_with(&mut self, expunges: Expunges, out: &mut Vec<u8>) {
+    /// The same between commands, to a client that has asked for it.
+    pub(super) fn tell_unasked(&mut self, out: &mut Vec<u8>) {
+        // It has sent a part of a command that may count by what it knows.
+        if self.upload.is_some() {
+            return;
+        }
+        self.asks = Asks::ForItself;
+        let expunges = match self.notify.as_ref().map(|asked| &asked.selected) {
+            Some(SelectedEvents::Messages { expunges, .. }) => *expunges,
+            Some(SelectedEvents::None) | None => Expunges::Later,
+        };
+        self.tell_with(expunges, &[], out);
+    }
+
+    /// `own` are UIDs of letters that the client has stored itself.
+    fn tell_with(&mut self, expunges: Expunges, own: &[u32], out: &mut Vec<u8>) {
+        self.tell_selected(expunges, own, out);
+        let changed = std::mem::take(&mut self.own);
+        notify::tell(self, &changed, out);
+    }
+
+    fn tell_selected(&mut self, expunges: Expunges, own: &[u32], out: &mut Vec<u8>) {
+        let (flags, attributes) = match self.notify.as_ref().map(|asked| &asked.selected) {
+            None => (FlagNews::Told, Vec::new()),
+            Some(SelectedEvents::Messages { flags, attributes, .. }) => {
+                (*flags, attributes.clone())
+            }
+            Some(SelectedEvents::None) if self.asks == Asks::ForNews => {
+                (FlagNews::Told, Vec::new())
+            }
+            Some(SelectedEvents::None) => return,
+        };
         let Some(selected) = &mut self.selected else { return };
-        match selected.tell_changes(&self.enabled, expunges, out) {
-            Ok(()) | Err(Untold::Unavailable) => {}
+        match selected.tell_changes(&self.enabled, expunges, flags, out) {
+            Ok(mut new) if !attributes.is_empty() => {
+                new.retain(|uid| !own.contains(uid));
+                notify::fetch_new(self, new, attributes, out);
+            }
+            Ok(_) | Err(Untold::Unavailable) => {}
             // Its numbers mean nothing any more (RFC 9051 §2.3.1.1): the client has to come again.
             Err(Untold::NumbersLost) => {
                 self.selected = None;
@@ -217,9 +271,22 @@ impl Session {
         }
     }
 
-    /// Where news of the mailbox comes from that is open.
+    /// Where news come from while the client idles.
     pub(super) fn news(&self) -> Option<watch::Receiver<u64>> {
-        self.selected.as_ref().map(|selected| selected.open.news())
+        match self.notify {
+            Some(_) => self.unasked_news(),
+            None => self.selected.as_ref().map(|selected| selected.open.news()),
+        }
+    }
+
+    /// The same of those that it wants at any time.
+    pub(super) fn unasked_news(&self) -> Option<watch::Receiver<u64>> {
+        self.is_notified().then(|| self.shared.news())
+    }
+
+    /// Whether there are any.
+    pub(super) fn is_notified(&self) -> bool {
+        self.notify.as_ref().is_some_and(notify::Asked::is_anything)
     }
 
     pub(super) fn say(&self, data: &Data, out: &mut Vec<u8>) {
@@ -258,6 +325,54 @@ impl Session {
     /// Where there is none.
     pub(super) fn find(&self, name: &MailboxName) -> Result<Maildir, Refused> {
         Ok(self.folders().find(&folders::stored(name.as_str())?)?)
+    }
+}
+
+impl Asks {
+    fn of(command: &Command) -> Self {
+        match command {
+            Command::Noop
+            | Command::Check
+            | Command::Expunge(_)
+            | Command::Move(..)
+            | Command::Copy(..)
+            | Command::Append(_)
+            | Command::Replace(..) => Self::ForNews,
+            _ => Self::ForItself,
+        }
+    }
+}
+
+/// Mailboxes that a command makes, removes, names, subscribes or annotates.
+fn changed_by(command: &Command) -> Vec<String> {
+    let name = |mailbox: &MailboxName| {
+        let text = mailbox.as_str();
+        text.strip_suffix(postroad_store::SEPARATOR).unwrap_or(text).to_owned()
+    };
+    match command {
+        Command::Create { mailbox, .. }
+        | Command::Delete(mailbox)
+        | Command::Subscribe(mailbox)
+        | Command::Unsubscribe(mailbox)
+        | Command::SetMetadata { mailbox, .. } => vec![name(mailbox)],
+        Command::Rename { from, to } => vec![name(from), name(to)],
+        _ => Vec::new(),
+    }
+}
+
+/// UIDs of letters that a command has stored in the mailbox that is open.
+fn stored_by(ended: &Ended, selected: Option<&Selected>) -> Vec<u32> {
+    let (Ok(Done { code: Some(code), .. }), Some(selected)) = (ended, selected) else {
+        return Vec::new();
+    };
+    match code {
+        Code::AppendUid { uid_validity, uids: set }
+        | Code::CopyUid { uid_validity, to: set, .. }
+            if *uid_validity == selected.uid_validity =>
+        {
+            set.resolve(u32::MAX).into_iter().flatten().collect()
+        }
+        _ => Vec::new(),
     }
 }
 

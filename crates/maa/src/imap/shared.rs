@@ -1,7 +1,8 @@
 //! Mailboxes that are open: one of each in a user's process, shared by all sessions.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use postroad_disk::{Disk, OsDisk};
@@ -24,7 +25,16 @@ pub(crate) struct Shared {
     pub(super) quota_turn: Mutex<()>,
     mailboxes: Arc<Mailboxes>,
     open: Mutex<HashMap<PathBuf, Weak<Open>>>,
+    /// Counts what happens in any of them.
+    news: watch::Sender<u64>,
+    /// Counts changes of which mailboxes there are, are subscribed, and what is annotated.
+    structure: AtomicU64,
+    /// The last of them that got another name, as IMAP has names.
+    renamed: Mutex<VecDeque<(String, String)>>,
 }
+
+/// Mailboxes of which is remembered that they got another name: sessions that are told of it look at once.
+const RENAMED_MAX: usize = 64;
 
 /// A mailbox that a session has open. Nobody holds it while a client is waited for.
 #[derive(Debug)]
@@ -32,6 +42,8 @@ pub(super) struct Open {
     inside: Mutex<Inside>,
     /// Counts what the system has told of.
     noticed: watch::Sender<u64>,
+    /// [`Shared`]'s.
+    news: watch::Sender<u64>,
 }
 
 /// What is behind its lock.
@@ -58,6 +70,9 @@ impl Shared {
             quota_turn: Mutex::default(),
             mailboxes,
             open: Mutex::default(),
+            news: watch::Sender::new(0),
+            structure: AtomicU64::new(0),
+            renamed: Mutex::default(),
         }
     }
 
@@ -81,9 +96,38 @@ impl Shared {
         open.retain(|_, mailbox| mailbox.strong_count() > 0);
         let mailbox = self.mailboxes.open(folder)?;
         let inside = Inside { mailbox, cache: None, disk: Arc::clone(&self.disk) };
-        let opened = Arc::new(Open { inside: Mutex::new(inside), noticed: watch::Sender::new(0) });
+        let (noticed, news) = (watch::Sender::new(0), self.news.clone());
+        let opened = Arc::new(Open { inside: Mutex::new(inside), noticed, news });
         open.insert(folder.root().to_owned(), Arc::downgrade(&opened));
         Ok(opened)
+    }
+
+    /// Whoever waits for news of any mailbox.
+    pub(super) fn news(&self) -> watch::Receiver<u64> {
+        self.news.subscribe()
+    }
+
+    /// How often mailboxes, subscriptions or annotations were changed.
+    pub(super) fn structure(&self) -> u64 {
+        self.structure.load(Ordering::Acquire)
+    }
+
+    /// They were changed.
+    pub(super) fn tell_structure(&self) {
+        self.structure.fetch_add(1, Ordering::AcqRel);
+        tell_one_more(&self.news);
+    }
+
+    /// Mailboxes that got another name, the last one first.
+    pub(super) fn renamed(&self) -> Vec<(String, String)> {
+        lock(&self.renamed).iter().cloned().collect()
+    }
+
+    /// A mailbox got another name.
+    pub(super) fn note_renamed(&self, from: &str, to: &str) {
+        let mut renamed = lock(&self.renamed);
+        renamed.push_front((from.to_owned(), to.to_owned()));
+        renamed.truncate(RENAMED_MAX);
     }
 
     /// Tells sessions what the system tells us, for as long as they are served.
@@ -125,7 +169,13 @@ impl Open {
 
     /// Has all sessions look that wait for news.
     pub(super) fn tell(&self) {
-        self.noticed.send_modify(|count| *count = count.wrapping_add(1));
+        tell_one_more(&self.noticed);
+        tell_one_more(&self.news);
+    }
+
+    /// How often it was told of.
+    pub(super) fn told(&self) -> u64 {
+        *self.noticed.borrow()
     }
 
     /// Whoever waits for news.
@@ -171,6 +221,10 @@ impl Inside {
         }
         (&mut self.mailbox, self.cache.as_mut().map(|(_, cache)| cache))
     }
+}
+
+fn tell_one_more(count: &watch::Sender<u64>) {
+    count.send_modify(|count| *count = count.wrapping_add(1));
 }
 
 /// Nothing in here is left half changed by a panic that looking again wouldn't mend.

@@ -42,6 +42,7 @@ pub(super) fn store(
         Change::Remove => FlagChange::Remove(flags),
         Change::Replace => FlagChange::Replace(flags),
     };
+    selected.tell_keywords(mailbox, &enabled, out);
     let before = mailbox.highest_modseq();
     let set = |mailbox: &mut Mailbox| mailbox.set_flags(&uids, change, wanted.unchanged_since);
     let may_count = match change {

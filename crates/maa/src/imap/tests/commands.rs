@@ -61,14 +61,22 @@ fn flags_are_stored_and_letters_expunged() {
     let (mut one, mut other) = (place.connect(), place.connect());
     one.ok("SELECT INBOX");
     other.ok("SELECT INBOX");
+    let flags = "\\Answered \\Flagged \\Deleted \\Seen \\Draft $Forwarded $Work";
+    let new =
+        [format!("* FLAGS ({flags})"), format!("* OK [PERMANENTFLAGS ({flags} \\*)] Those stay")];
+    let mut told = one.ok("STORE 2,4 +FLAGS (\\Deleted $Work)");
+    let letters = told.split_off(2);
+    assert_eq!(told, new);
     assert_eq!(
-        one.ok("STORE 2,4 +FLAGS (\\Deleted $Work)"),
+        letters,
         ["* 2 FETCH (UID 2 FLAGS (\\Deleted $Work))", "* 4 FETCH (UID 4 FLAGS (\\Deleted $Work))",]
     );
     assert_eq!(one.ok("STORE 1 FLAGS.SILENT (\\Flagged)"), [""; 0]);
     assert_eq!(
         other.ok("NOOP"),
         [
+            new[0].as_str(),
+            new[1].as_str(),
             "* 1 FETCH (UID 1 FLAGS (\\Flagged))",
             "* 2 FETCH (UID 2 FLAGS (\\Deleted $Work))",
             "* 4 FETCH (UID 4 FLAGS (\\Deleted $Work))",

@@ -17,6 +17,7 @@ use crate::worker::Ward;
 mod catenate;
 mod commands;
 mod hostile_search;
+mod notify;
 mod quota;
 mod search;
 mod search_model;
@@ -126,6 +127,13 @@ impl Client {
                 other => panic!("{other:?}"),
             }
         }
+    }
+
+    /// What the session says without being asked.
+    fn unasked(&mut self) -> Vec<String> {
+        let mut out = Vec::new();
+        self.session.tell_unasked(&mut out);
+        String::from_utf8(out).unwrap().split_terminator("\r\n").map(str::to_owned).collect()
     }
 
     /// What the session says to a command, line by line, with `a` for its tag.
