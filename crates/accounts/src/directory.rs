@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::path::PathBuf;
 
+use postroad_config::ImapSwitch;
 use postroad_protocol::address::{Address, Domain, LocalPart};
 
 use crate::aliases::{AliasIndex, Aliases, graph};
@@ -140,6 +141,11 @@ impl Directory {
     /// What the mailbox of the user of that name may hold, where the file of users says something of it.
     pub fn quota(&self, name: &str) -> QuotaRule {
         self.users.find(name).map_or_else(QuotaRule::default, |user| user.quota)
+    }
+
+    /// Which extensions of IMAP are switched for the user of that name.
+    pub fn imap_extensions(&self, name: &str) -> Vec<ImapSwitch> {
+        self.users.find(name).map(|user| user.imap_extensions.clone()).unwrap_or_default()
     }
 
     /// All users, in the order of the file.

@@ -6,7 +6,7 @@
 //! bob:{ARGON2ID}$argon2id$…:1000:1000::/home/bob::
 //! ```
 //! What follows the hash behind a `:` is Dovecot's and is kept as it is; of that we read the mailbox's limits
-//! (`quota`). Other schemes are refused:
+//! (`quota`), and which extensions of IMAP are switched (`extensions`). Other schemes are refused:
 //! a password in clear text is never read, not even to compare it.
 //!
 //! [`add`], [`set_password`] and [`remove`] write a new file beside the old one, sync it and rename it
@@ -15,11 +15,14 @@
 use std::collections::HashMap;
 use std::path::Path;
 
+use postroad_config::ImapSwitch;
+
 use crate::error::AccountsError;
 use crate::name::{UserName, fold};
 use crate::password::Stored;
 
 mod edit;
+mod extensions;
 mod quota;
 
 pub use quota::QuotaRule;
@@ -32,7 +35,11 @@ pub(crate) struct User {
     pub(crate) name: UserName,
     pub(crate) password: Stored,
     pub(crate) quota: QuotaRule,
+    pub(crate) imap_extensions: Vec<ImapSwitch>,
 }
+
+/// Where the extra fields stand: `user:password:uid:gid:gecos:home:shell:extra`.
+const EXTRA_FIELDS: usize = 7;
 
 /// All users, in the order of the file.
 #[derive(Debug, Default)]
@@ -97,7 +104,9 @@ fn parse_line(line: &str) -> Result<Option<User>, String> {
     let password = Stored::parse(hash)
         .map_err(|problem| format!("{problem}: set the password of \"{name}\" anew"))?;
     let quota = quota::of_line(line).map_err(|problem| format!("of \"{name}\", {problem}"))?;
-    Ok(Some(User { name, password, quota }))
+    let of_name = |problem| format!("of \"{name}\", {problem}");
+    let imap_extensions = extensions::of_line(line).map_err(of_name)?;
+    Ok(Some(User { name, password, quota, imap_extensions }))
 }
 
 const ONLY_ARGON2ID: &str =

@@ -146,6 +146,7 @@ impl Default for Maa {
             connections_per_client_max: 50,
             users_max: 2_000,
             sessions_per_user_max: 50,
+            imap_extensions: Vec::new(),
             // Ports 80 and 443 are a web server's on many hosts.
             autoconfig: Autoconfig::default(),
         }

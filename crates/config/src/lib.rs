@@ -15,6 +15,7 @@ use serde::Deserialize;
 pub mod defaults;
 mod document;
 mod explain;
+mod extensions;
 mod filters;
 mod load;
 mod next_hop;
@@ -27,6 +28,7 @@ mod trust;
 mod units;
 
 pub use document::Place;
+pub use extensions::{IMAP_EXTENSIONS, ImapSwitch, ImapSwitchError, SwitchedTo};
 pub use filters::Filters;
 pub use load::{ConfigError, Loaded, Problem, built_in, load, parse};
 pub use next_hop::{NextHop, NextHopError};
@@ -377,6 +379,8 @@ pub struct Maa {
     pub users_max: usize,
     /// Sessions of one user at once.
     pub sessions_per_user_max: usize,
+    /// Extensions of IMAP that are switched off, or on again; later ones count.
+    pub imap_extensions: Vec<ImapSwitch>,
     /// Where mail programs get their settings.
     pub autoconfig: Autoconfig,
 }

@@ -11,7 +11,7 @@
 
 use std::path::PathBuf;
 
-use postroad_config::LogFormat;
+use postroad_config::{ImapSwitch, LogFormat};
 use serde::{Deserialize, Serialize};
 
 use crate::Door;
@@ -27,6 +27,8 @@ pub(crate) struct Assignment {
     pub(crate) scripts: Option<PathBuf>,
     /// Octets and letters that the mailbox may hold, 0 for any number; where nobody says so, what stands in it counts.
     pub(crate) quota: Option<(u64, u64)>,
+    /// Extensions of IMAP that are switched; later ones count.
+    pub(crate) imap_extensions: Vec<ImapSwitch>,
     /// Our name in greetings.
     pub(crate) host: String,
     pub(crate) trace: PathBuf,

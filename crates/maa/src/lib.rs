@@ -220,6 +220,7 @@ impl Maa {
             clear_text_login: maa.clear_text_login,
             logins: Logins::new(Arc::new(accounts)),
             mda: config.mda.clone(),
+            imap_extensions: maa.imap_extensions.clone(),
             trace: config.trace.clone(),
             log: Log { format: config.log.format.into(), level: config.log.level.clone() },
             slots: Slots::new(maa.connections_max, maa.connections_per_client_max),

@@ -13,6 +13,8 @@
 //! A number of 0 is "no limit". Rules for single folders are not ours. A rule for all folders that can't be
 //! understood is an error: whoever wrote it counts on it.
 
+use super::EXTRA_FIELDS;
+
 /// What one user's mailbox may hold, where that was said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct QuotaRule {
@@ -21,9 +23,6 @@ pub struct QuotaRule {
     /// Letters; 0: any number.
     pub letters: Option<u64>,
 }
-
-/// Where the extra fields stand: `user:password:uid:gid:gecos:home:shell:extra`.
-const EXTRA_FIELDS: usize = 7;
 
 /// The rule in a line of the file.
 pub(super) fn of_line(line: &str) -> Result<QuotaRule, String> {

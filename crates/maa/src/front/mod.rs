@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use postroad_accounts::{AccountsError, UserName};
-use postroad_config::{ClearTextLogin, Config, Mda, personal_scripts};
+use postroad_config::{ClearTextLogin, Config, ImapSwitch, Mda, personal_scripts};
 use postroad_logins::Logins;
 use postroad_net::slots::Client;
 use postroad_net::tls::{ServerTls, TlsError};
@@ -46,6 +46,8 @@ pub(crate) struct Site {
     pub(crate) clear_text_login: ClearTextLogin,
     pub(crate) logins: Logins,
     pub(crate) mda: Mda,
+    /// Of all users.
+    pub(crate) imap_extensions: Vec<ImapSwitch>,
     pub(crate) trace: postroad_config::Trace,
     pub(crate) log: Log,
     pub(crate) slots: Slots,
@@ -116,6 +118,12 @@ impl Site {
         self.mda.quota.of(rule.octets, rule.letters)
     }
 
+    /// What the settings say, and then what the file of users does.
+    fn imap_extensions(&self, user: &UserName) -> Vec<ImapSwitch> {
+        let own = self.logins.accounts().directory().imap_extensions(user.as_str());
+        self.imap_extensions.iter().cloned().chain(own).collect()
+    }
+
     /// What a user's worker is told.
     fn assignment(&self, user: &UserName) -> Assignment {
         Assignment {
@@ -123,6 +131,7 @@ impl Site {
             maildir: self.mda.maildir_of(user.as_str()),
             scripts: self.main_script(user).and_then(|main| personal_scripts(&main)),
             quota: self.quota(user),
+            imap_extensions: self.imap_extensions(user),
             host: self.name.to_string(),
             trace: self.trace.dir.clone(),
             trace_octets_max: self.trace.size_max,

@@ -60,6 +60,13 @@ impl Session {
             Some(Upload { tag, to, replaced: None, letters: Vec::new(), current: None, urls: 0 });
     }
 
+    /// The same where nothing will be taken.
+    pub(super) fn refuse_upload(&mut self, tag: Tag, refused: Refused) {
+        let (letters, current) = (Vec::new(), None);
+        self.upload =
+            Some(Upload { tag, to: Err(refused), replaced: None, letters, current, urls: 0 });
+    }
+
     /// The same for one that takes another's place.
     pub(super) fn begin_replacing(&mut self, tag: Tag, numbers: Numbers, replace: &Replace) {
         let replaced = self.replaced(numbers, replace);
@@ -87,6 +94,12 @@ impl Session {
         let Some(mut upload) = self.upload.take() else { return Reply::Refuse };
         let shared = Arc::clone(&self.shared);
         let stepped = match step {
+            UploadStep::Message(head)
+                if upload.to.is_ok()
+                    && self.extensions.missing_for(&head, upload.letters.len()).is_some() =>
+            {
+                Err(Refused::bad("That form of APPEND is switched off here"))
+            }
             UploadStep::Url(url) if upload.to.is_ok() => {
                 catenate::add(self, &mut upload, &url).map(|()| Some(Reply::Next))
             }

@@ -5,6 +5,7 @@ use postroad_imap::command::{Extension, IdField};
 use postroad_imap::response::Data;
 
 use super::ending::{Done, Ended};
+use super::extensions::{Extensions, of_enabled};
 use super::session::Session;
 use crate::limits;
 
@@ -64,10 +65,11 @@ const ADVERTISED: &[&str] = &[
     "UTF8=ACCEPT",
 ];
 
-pub(super) fn advertised() -> Vec<String> {
+pub(super) fn advertised(extensions: &Extensions) -> Vec<String> {
     // RFC 7889 §2: the same for all mailboxes.
     let append_limit = format!("APPENDLIMIT={}", limits::APPEND_OCTETS_MAX);
-    ADVERTISED.iter().map(|name| (*name).to_owned()).chain([append_limit]).collect()
+    let names = ADVERTISED.iter().map(|name| (*name).to_owned()).chain([append_limit]);
+    names.filter(|name| extensions.has(name)).collect()
 }
 
 /// What we say of ourselves (RFC 2971). No version: whoever looks for one looks for its holes.
@@ -123,6 +125,7 @@ pub(super) fn enable(session: &mut Session, asked: &[Extension], out: &mut Vec<u
     let new: Vec<Extension> = asked
         .iter()
         .filter(|asked| known.contains(asked) && !session.enabled.has(asked))
+        .filter(|asked| of_enabled(asked).is_none_or(|name| session.extensions.has(name)))
         .cloned()
         .collect();
     new.iter().cloned().for_each(|extension| session.enabled.add(extension));

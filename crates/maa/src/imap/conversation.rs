@@ -82,9 +82,11 @@ impl Conversation {
     /// Ends the command that was a login, and says what there is now (RFC 9051 §6.2.2): clients need not ask.
     fn welcome(&mut self, tag: &str) {
         if let Some(tag) = Tag::parse(tag.as_bytes()) {
+            let extensions = self.session.as_ref().map(|session| session.extensions.clone());
+            let advertised = super::capability::advertised(&extensions.unwrap_or_default());
             let welcome = StatusResponse::tagged(tag, Status::Ok, "Logged in");
             welcome
-                .with(Code::Capability(super::capability::advertised()))
+                .with(Code::Capability(advertised))
                 .write(&mut self.out, postroad_imap::NameEncoding::Utf7);
         }
     }

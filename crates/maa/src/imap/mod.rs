@@ -5,7 +5,7 @@
 //! | a connection: octets, time, who waits for whom | `conversation` |
 //! | the connection itself; COMPRESS | `wire`, `deflate` |
 //! | what a session knows; which command is carried out where | `session` |
-//! | what is advertised, and ENABLE | `capability` |
+//! | what is advertised, and ENABLE; what is switched off | `capability`; `extensions` |
 //! | mailboxes that are open, shared by a user's sessions | `shared` |
 //! | which letter has which number for a client | `selected` |
 //! | what others have changed, told to a client; in mailboxes that it has asked about | `changes`; `notify` |
@@ -32,6 +32,7 @@ mod copy;
 mod deflate;
 mod ending;
 mod expunge;
+mod extensions;
 mod facts;
 mod fetch;
 mod folders;
@@ -55,6 +56,7 @@ mod wire;
 
 pub(crate) use capability::BEFORE_LOGIN;
 pub(crate) use conversation::serve;
+pub(crate) use extensions::Extensions;
 pub(crate) use shared::Shared;
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use super::capability::{self, Enabled};
 use super::changes::{Expunges, FlagNews, Untold};
 use super::copy::Originals;
 use super::ending::{Done, Ended, Refused, tagged};
+use super::extensions::Extensions;
 use super::fetch::FetchWork;
 use super::notify::SelectedEvents;
 use super::search::SearchWork;
@@ -30,6 +31,7 @@ pub(super) const PIECE_OCTETS: usize = 256 * 1024;
 pub(super) struct Session {
     pub(super) user: String,
     pub(super) shared: Arc<Shared>,
+    pub(super) extensions: Extensions,
     pub(super) enabled: Enabled,
     pub(super) selected: Option<Selected>,
     /// What the client wants to hear of without asking; none where it has never said so.
@@ -98,6 +100,7 @@ impl Session {
         Self {
             user: ward.user.clone(),
             shared: Arc::clone(&ward.shared),
+            extensions: ward.extensions.clone(),
             enabled: Enabled::default(),
             selected: None,
             notify: None,
@@ -116,9 +119,20 @@ impl Session {
     /// Begins a command. What is said of it, and before its end, comes into `out`.
     pub(super) fn begin(&mut self, tag: Tag, command: Command, out: &mut Vec<u8>) -> Begun {
         (self.own, self.asks) = (changed_by(&command), Asks::of(&command));
+        if let Some(name) = self.extensions.missing(&command) {
+            let refused = Refused::bad(format!("{name} is switched off here"));
+            return match command {
+                // Its letter is on its way.
+                Command::Replace(..) => {
+                    self.refuse_upload(tag, refused);
+                    Begun::Upload
+                }
+                _ => Begun::Ended(Err(refused)),
+            };
+        }
         match command {
             Command::Capability => {
-                self.say(&Data::Capability(capability::advertised()), out);
+                self.say(&Data::Capability(capability::advertised(&self.extensions)), out);
                 Ok(Done::new("Those are they")).into()
             }
             Command::Noop | Command::Check => Ok(Done::new("Done")).into(),

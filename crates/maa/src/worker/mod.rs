@@ -21,7 +21,7 @@ use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
 use crate::handover::{Assignment, Event, Format, Handover, Refusal, Report};
-use crate::imap::Shared;
+use crate::imap::{Extensions, Shared};
 use crate::pop3::Sizes;
 use crate::{Door, events, imap, limits, pop3, rules};
 
@@ -57,6 +57,8 @@ pub(crate) struct Ward {
     pub(crate) sizes: Sizes,
     /// Mailboxes that are open.
     pub(crate) shared: Arc<Shared>,
+    /// What IMAP offers.
+    pub(crate) extensions: Extensions,
 }
 
 /// A session as it came from the front.
@@ -99,8 +101,17 @@ async fn report(reports: &Channel, session: u64, event: Event) -> io::Result<()>
 pub fn run() -> Result<(), WorkerError> {
     let socket = io::stdin().as_fd().try_clone_to_owned().map_err(|_| WorkerError::NotOurs)?;
     let assignment = assignment(&socket)?;
-    let Assignment { user, maildir, scripts, quota, host, trace, trace_octets_max, log } =
-        assignment;
+    let Assignment {
+        user,
+        maildir,
+        scripts,
+        quota,
+        imap_extensions,
+        host,
+        trace,
+        trace_octets_max,
+        log,
+    } = assignment;
     // Where it can't be made there is nothing to read, and whoever looks is told so.
     let made = make_mailbox(&maildir);
     let made = made.and(scripts.as_deref().map_or(Ok(()), make_folder));
@@ -128,7 +139,16 @@ pub fn run() -> Result<(), WorkerError> {
         .map_err(system("start the runtime"))?;
     let limits = quota.map(|(octets, letters)| postroad_store::Limits::of(octets, letters));
     let shared = Arc::new(Shared::new(maildir.clone(), &host).with_limits(limits));
-    let ward = Ward { user, maildir, scripts, host, journal, sizes: Sizes::default(), shared };
+    let ward = Ward {
+        user,
+        maildir,
+        scripts,
+        host,
+        journal,
+        sizes: Sizes::default(),
+        shared,
+        extensions: Extensions::of(&imap_extensions),
+    };
     runtime.block_on(serve(Arc::new(ward), socket))
 }
 

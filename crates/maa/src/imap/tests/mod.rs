@@ -9,6 +9,7 @@ use postroad_observe::trace::Journal;
 
 use super::append::Reply;
 use super::ending::{Done, Refused};
+use super::extensions::Extensions;
 use super::session::{Begun, Progress, Session, expunges_after};
 use super::shared::Shared;
 use crate::pop3::Sizes;
@@ -16,6 +17,7 @@ use crate::worker::Ward;
 
 mod catenate;
 mod commands;
+mod extensions;
 mod hostile_search;
 mod notify;
 mod quota;
@@ -43,6 +45,7 @@ impl Place {
             journal: Journal::none(),
             sizes: Sizes::default(),
             shared: Arc::new(Shared::new(root, "our.example")),
+            extensions: Extensions::default(),
         };
         Self { dir, ward }
     }

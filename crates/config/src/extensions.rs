@@ -1,0 +1,132 @@
+//! `maa.imap_extensions`: what IMAP offers beyond itself, switched; for all users, or in the file of users for one.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// All that can be switched, by the names of their capabilities.
+pub const IMAP_EXTENSIONS: [&str; 36] = [
+    "IMAP4REV2",
+    "ID",
+    "ENABLE",
+    "IDLE",
+    "NAMESPACE",
+    "UIDPLUS",
+    "UNSELECT",
+    "LIST-EXTENDED",
+    "LIST-STATUS",
+    "SPECIAL-USE",
+    "MOVE",
+    "MULTIAPPEND",
+    "CATENATE",
+    "REPLACE",
+    "APPENDLIMIT",
+    "STATUS=SIZE",
+    "ESEARCH",
+    "SEARCHRES",
+    "PARTIAL",
+    "WITHIN",
+    "SORT",
+    "THREAD",
+    "I18NLEVEL=1",
+    "INPROGRESS",
+    "COMPRESS",
+    "NOTIFY",
+    "ACL",
+    "METADATA",
+    "QUOTA",
+    "CONDSTORE",
+    "QRESYNC",
+    "BINARY",
+    "OBJECTID",
+    "SAVEDATE",
+    "PREVIEW",
+    "UTF8=ACCEPT",
+];
+
+/// One that is switched: `-NOTIFY` or `+NOTIFY`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ImapSwitch {
+    /// One of [`IMAP_EXTENSIONS`].
+    pub extension: String,
+    /// Which way.
+    pub to: SwitchedTo,
+}
+
+/// Which way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SwitchedTo {
+    /// `+`
+    On,
+    /// `-`
+    Off,
+}
+
+/// The text switches nothing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "\"{0}\" switches no extension of IMAP: write \"-NAME\" for off and \"+NAME\" for on, with one of {names}",
+    names = IMAP_EXTENSIONS.join(", ")
+)]
+pub struct ImapSwitchError(String);
+
+impl TryFrom<String> for ImapSwitch {
+    type Error = ImapSwitchError;
+
+    fn try_from(text: String) -> Result<Self, ImapSwitchError> {
+        let upper = text.trim().to_ascii_uppercase();
+        let (to, name) = match (upper.strip_prefix('+'), upper.strip_prefix('-')) {
+            (Some(name), _) => (SwitchedTo::On, name),
+            (None, Some(name)) => (SwitchedTo::Off, name),
+            (None, None) => return Err(ImapSwitchError(text)),
+        };
+        match IMAP_EXTENSIONS.contains(&name) {
+            true => Ok(Self { extension: name.to_owned(), to }),
+            false => Err(ImapSwitchError(text)),
+        }
+    }
+}
+
+impl From<ImapSwitch> for String {
+    fn from(switch: ImapSwitch) -> Self {
+        switch.to_string()
+    }
+}
+
+impl fmt::Display for ImapSwitch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sign = match self.to {
+            SwitchedTo::On => '+',
+            SwitchedTo::Off => '-',
+        };
+        write!(f, "{sign}{}", self.extension)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn switches_are_signs_and_names() {
+        for (text, wanted) in [
+            ("-NOTIFY", Some(("NOTIFY", SwitchedTo::Off))),
+            (" +compress ", Some(("COMPRESS", SwitchedTo::On))),
+            ("-UTF8=ACCEPT", Some(("UTF8=ACCEPT", SwitchedTo::Off))),
+            ("NOTIFY", None),
+            ("-", None),
+            ("--NOTIFY", None),
+            ("-IMAP4REV1", None),
+            ("-STARTTLS", None),
+            ("", None),
+        ] {
+            let switch = ImapSwitch::try_from(text.to_owned()).ok();
+            let got = switch.as_ref().map(|switch| (switch.extension.as_str(), switch.to));
+            assert_eq!(got, wanted, "{text}");
+            if let Some(switch) = switch {
+                assert_eq!(ImapSwitch::try_from(switch.to_string()), Ok(switch));
+            }
+        }
+    }
+}
