@@ -189,6 +189,12 @@ pub trait DiskFile: Send + Sync + fmt::Debug {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<usize, DiskError>;
     /// What the file is, as [`Disk::stat`] says it of a path.
     fn stat(&self) -> Result<Stat, DiskError>;
+    /// [`Disk::stamp`] of this file.
+    fn stamp(&self) -> Result<Stamp, DiskError> {
+        let Stat { number, octets, .. } = self.stat()?;
+        let unknown = SystemTime::UNIX_EPOCH;
+        Ok(Stamp { modified: unknown, changed: unknown, number, octets })
+    }
     /// The file's length in octets.
     fn len(&self) -> Result<u64, DiskError> {
         Ok(self.stat()?.octets)

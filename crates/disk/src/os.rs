@@ -102,6 +102,16 @@ pub(crate) fn as_stat(stat: &rustix::fs::Stat) -> Stat {
     }
 }
 
+fn as_stamp(stat: &rustix::fs::Stat) -> Stamp {
+    #[allow(clippy::unnecessary_fallible_conversions, reason = "other systems count otherwise")]
+    let (modified, changed) = (
+        time(stat.st_mtime, stat.st_mtime_nsec.try_into().unwrap_or_default()),
+        time(stat.st_ctime, stat.st_ctime_nsec.try_into().unwrap_or_default()),
+    );
+    let octets = u64::try_from(stat.st_size).unwrap_or_default();
+    Stamp { modified, changed, number: stat.st_ino, octets }
+}
+
 /// Does something with one name.
 fn at<D: OnWay>(
     operation: &'static str,
@@ -144,14 +154,7 @@ impl<D: OnWay> Disk for D {
     }
 
     fn stamp(&self, path: &Path) -> Result<Stamp, DiskError> {
-        let stat = stat_of::<D>(path)?;
-        #[allow(clippy::unnecessary_fallible_conversions, reason = "other systems count otherwise")]
-        let (modified, changed) = (
-            time(stat.st_mtime, stat.st_mtime_nsec.try_into().unwrap_or_default()),
-            time(stat.st_ctime, stat.st_ctime_nsec.try_into().unwrap_or_default()),
-        );
-        let octets = u64::try_from(stat.st_size).unwrap_or_default();
-        Ok(Stamp { modified, changed, number: stat.st_ino, octets })
+        Ok(as_stamp(&stat_of::<D>(path)?))
     }
 
     fn link(&self, from: &Path, to: &Path) -> Result<(), DiskError> {
@@ -465,6 +468,10 @@ impl DiskFile for OsFile {
 
     fn stat(&self) -> Result<Stat, DiskError> {
         Ok(as_stat(&named("stat", &self.path, rustix::fs::fstat(&self.file))?))
+    }
+
+    fn stamp(&self) -> Result<Stamp, DiskError> {
+        Ok(as_stamp(&named("stat", &self.path, rustix::fs::fstat(&self.file))?))
     }
 
     fn truncate(&mut self, len: u64) -> Result<(), DiskError> {

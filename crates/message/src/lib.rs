@@ -5,7 +5,7 @@
 //! | who wrote to whom, when, about what (RFC 9051 §2.3.5) | [`Envelope`], [`Address`] |
 //! | what it is made of, and where each part stands (RFC 9051 §7.5.2, RFC 2045, RFC 2046) | [`Part`], [`Body`] |
 //! | a part by its number, and what of it is fetched (RFC 9051 §6.4.5.1) | [`Part::section`], [`Section`], [`Part::binary`] |
-//! | what it says, as text; one text in many letters (RFC 9051 §6.4.4, RFC 5051) | [`texts`], [`Part::text`], [`Part::preview`], [`Needle`], [`casemap`] |
+//! | what it says, as text; one text in many letters (RFC 9051 §6.4.4, RFC 5051) | [`texts`], [`Part::text`], [`Part::preview`], [`Needle`], [`field_texts`], [`casemap`] |
 //! | when it was sent (RFC 5322 §3.3) | [`SentDate`] |
 //! | the order of letters (RFC 5256, RFC 5957) | [`sort`], [`BaseSubject`] |
 //! | letters as conversations (RFC 5256) | [`Threads`], [`MessageId`] |
@@ -23,6 +23,7 @@ pub mod casemap;
 mod charset;
 mod date;
 mod envelope;
+mod field_texts;
 #[doc(hidden)]
 pub mod fuzz;
 mod html;
@@ -45,6 +46,7 @@ mod words;
 pub use address::Address;
 pub use date::SentDate;
 pub use envelope::Envelope;
+pub use field_texts::field_texts;
 pub use ids::MessageId;
 pub use needle::Needle;
 pub use section::{BinaryError, Section};

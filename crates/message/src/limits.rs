@@ -34,6 +34,8 @@ const _: () = assert!(PREVIEW_CHARACTERS_MAX <= 256);
 pub const PREVIEWED_OCTETS_MAX: usize = 128 * 1024;
 /// Octets of a text that are folded and searched at once; they stay in the processor's nearest cache.
 pub const SEARCHED_AT_ONCE: usize = 16 * 1024;
+/// Octets of fields' texts that are kept of a letter; of one with more its header is searched.
+pub const FIELD_TEXTS_OCTETS_MAX: usize = 8 * 1024;
 
 /// Message-IDs that a letter refers to; of more the last count. Threads of a thousand letters are rare.
 pub const REFERENCES_MAX: usize = 1_000;

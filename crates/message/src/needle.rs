@@ -43,6 +43,11 @@ impl Needle {
         self.finder.find(&folded).is_some()
     }
 
+    /// Whether it is in a text that was folded before.
+    pub(crate) fn is_in_folded(&self, folded: &[u8]) -> bool {
+        self.finder.find(folded).is_some()
+    }
+
     /// Whether it is in a field of that name (RFC 9051 §6.4.4, HEADER): an empty one is, where there is such a field.
     pub fn is_in_field(&self, header: &[u8], name: &str) -> bool {
         let mut named = header::fields(header).filter(|field| field.is(name));

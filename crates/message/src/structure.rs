@@ -85,6 +85,12 @@ impl Part {
         parse::parse(letter)
     }
 
+    /// A letter that isn't taken apart: where its header and its body stand, as [`Part::of`] has them, and nothing else.
+    /// That is enough for a [`Section`](crate::Section) of the letter itself.
+    pub fn undivided(letter: &[u8]) -> Self {
+        parse::undivided(letter)
+    }
+
     /// Whether it is of this media type.
     pub fn is(&self, kind: &str, subtype: &str) -> bool {
         self.kind.eq_ignore_ascii_case(kind.as_bytes())

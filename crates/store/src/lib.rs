@@ -83,8 +83,8 @@ pub use keywords::KeywordsLeftOut;
 pub use ledger::Step;
 pub use limits::DELIVERIES_KEPT;
 pub use mailbox::{
-    Copies, Entry, FlagChange, FlagsChanged, Letter, LetterFlags, Mailbox, MailboxError, Mailboxes,
-    NewLetter, Seed, SeedLetter, WireReader,
+    Copies, Entry, FlagChange, FlagsChanged, Letter, LetterFile, LetterFlags, Mailbox,
+    MailboxError, Mailboxes, NewLetter, Seed, SeedLetter, WireReader,
 };
 pub use maildir::Maildir;
 pub use mbox::{DotLocked, DotLocker};

@@ -219,6 +219,10 @@ impl DiskFile for LyingFile {
         self.file.stat()
     }
 
+    fn stamp(&self) -> Result<Stamp, DiskError> {
+        self.file.stamp()
+    }
+
     fn truncate(&mut self, len: u64) -> Result<(), DiskError> {
         self.file.truncate(len)
     }

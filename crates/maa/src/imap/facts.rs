@@ -1,8 +1,10 @@
 //! What is read out of a letter once, and cached.
 
 use postroad_imap::encode::{Extent, body_structure, envelope};
-use postroad_message::{HeaderSummary, MessageId, Origin, Part, SentDate, casemap, wire};
-use postroad_store::{Columns, EmailId, Facts, IdHash, Sent, Subject, SubjectKind};
+use postroad_message::{
+    HeaderSummary, MessageId, Origin, Part, SentDate, casemap, field_texts, wire,
+};
+use postroad_store::{Cache, Columns, EmailId, Facts, IdHash, Sent, Subject, SubjectKind};
 
 use super::object_id::{self, Hashing};
 
@@ -10,57 +12,102 @@ use super::object_id::{self, Hashing};
 #[derive(Debug)]
 pub(super) struct Read {
     columns: Columns,
-    envelope: Vec<u8>,
-    structure: Vec<u8>,
+    envelope: Option<Vec<u8>>,
+    structure: Option<Vec<u8>>,
     id: Option<IdHash>,
     email_id: Option<EmailId>,
     references: Vec<IdHash>,
     /// Folded: it is there to be compared.
-    base_subject: Vec<u8>,
-    kind: SubjectKind,
-    preview: String,
+    subject: Option<(Vec<u8>, SubjectKind)>,
+    preview: Option<Vec<u8>>,
+    fields: Option<Vec<u8>>,
 }
 
 impl Read {
     /// Takes a letter apart that was received at `arrived` (seconds since 1970).
-    pub(super) fn of(letter: &[u8], part: &Part, arrived: i64, hashing: Hashing) -> Self {
-        let header = HeaderSummary::of(letter.get(part.header.clone()).unwrap_or_default());
-        let (mut summary, mut structure) = (Vec::new(), Vec::new());
-        envelope(&header.envelope, &mut summary);
+    pub(super) fn of(letter: &[u8], part: &Part, arrived: i64) -> Self {
+        let header = letter.get(part.header.clone()).unwrap_or_default();
+        let mut structure = Vec::new();
         body_structure(part, Extent::Extended, &mut structure);
-        let has_no_id = header.id.is_none() && header.references.is_empty();
-        let email_id =
-            (hashing == Hashing::Wanted || has_no_id).then(|| object_id::email_id(letter));
         Self {
-            columns: Columns {
-                size: wire::octets(letter),
-                sent: header.sent.map(kept_date),
-                arrived,
+            structure: Some(structure),
+            preview: Some(part.preview(letter).into_bytes()),
+            ..Self::of_header(header, wire::octets(letter), arrived)
+        }
+    }
+
+    /// The same of a header alone; `size` is that of the letter on the wire. What its body is made of isn't known.
+    pub(super) fn of_header(header: &[u8], size: u64, arrived: i64) -> Self {
+        let summary = HeaderSummary::of(header);
+        let mut written = Vec::new();
+        envelope(&summary.envelope, &mut written);
+        let kind = match summary.subject.origin {
+            Origin::Original => SubjectKind::Original,
+            Origin::Answer => SubjectKind::Reply,
+        };
+        Self {
+            columns: Columns { size, sent: summary.sent.map(kept_date), arrived },
+            envelope: Some(written),
+            structure: None,
+            id: summary.id.map(kept_id),
+            email_id: None,
+            references: summary.references.into_iter().map(kept_id).collect(),
+            subject: Some((casemap::fold(summary.subject.text.as_bytes()), kind)),
+            preview: None,
+            fields: field_texts(header),
+        }
+    }
+
+    /// With the letter's own id, where that is wanted, or is its thread's.
+    pub(super) fn with_email_id(self, letter: &[u8], hashing: Hashing) -> Self {
+        let has_no_id = self.id.is_none() && self.references.is_empty();
+        let is_wanted = hashing == Hashing::Wanted || has_no_id;
+        Self { email_id: is_wanted.then(|| object_id::email_id(letter)), ..self }
+    }
+
+    /// Has the cache remember it, with what that knows besides. What isn't remembered is read again.
+    pub(super) fn remember(&self, cache: &mut Cache, uid: u32, identity: &[u8]) {
+        let older = cache.get(uid, identity).map(|facts| Self::kept(&facts));
+        let (facts, older) = (self.facts(), older.as_ref().map(Self::facts).unwrap_or_default());
+        let _ = cache.remember(
+            uid,
+            identity,
+            &Facts {
+                structure: facts.structure.or(older.structure),
+                preview: facts.preview.or(older.preview),
+                email_id: facts.email_id.or(older.email_id),
+                ..facts
             },
-            envelope: summary,
-            structure,
-            id: header.id.map(kept_id),
-            email_id,
-            references: header.references.into_iter().map(kept_id).collect(),
-            base_subject: casemap::fold(header.subject.text.as_bytes()),
-            kind: match header.subject.origin {
-                Origin::Original => SubjectKind::Original,
-                Origin::Answer => SubjectKind::Reply,
-            },
-            preview: part.preview(letter),
+        );
+    }
+
+    /// What the cache has, for longer than the cache is at hand.
+    pub(super) fn kept(facts: &Facts<'_>) -> Self {
+        let owned = |octets: Option<&[u8]>| octets.map(<[u8]>::to_vec);
+        Self {
+            columns: facts.columns,
+            envelope: owned(facts.envelope),
+            structure: owned(facts.structure),
+            id: facts.message_id,
+            email_id: facts.email_id,
+            references: facts.references.to_vec(),
+            subject: facts.subject.map(|subject| (subject.base.to_vec(), subject.kind)),
+            preview: owned(facts.preview),
+            fields: owned(facts.fields),
         }
     }
 
     pub(super) fn facts(&self) -> Facts<'_> {
         Facts {
             columns: self.columns,
-            envelope: Some(&self.envelope),
-            structure: Some(&self.structure),
+            envelope: self.envelope.as_deref(),
+            structure: self.structure.as_deref(),
             message_id: self.id,
             email_id: self.email_id,
             references: &self.references,
-            subject: Some(Subject { base: &self.base_subject, kind: self.kind }),
-            preview: Some(self.preview.as_bytes()),
+            subject: self.subject.as_ref().map(|(base, kind)| Subject { base, kind: *kind }),
+            preview: self.preview.as_deref(),
+            fields: self.fields.as_deref(),
         }
     }
 }

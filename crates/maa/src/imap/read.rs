@@ -1,12 +1,17 @@
-//! Letters that have to be read: opened with the mailbox at hand, read without it.
+//! Letters that have to be read: without the mailbox at hand, by several threads, and no more of each than is wanted.
 
 use std::time::SystemTime;
 
 use memchr::memmem;
-use postroad_store::{Letter, MailboxError};
+use postroad_message::{Part, wire};
+use postroad_store::{Letter, LetterFile, MailboxError};
+
+use super::facts::Read;
+use super::object_id::Hashing;
+use super::shared::Open;
 
 /// Letters that are read at the same time.
-pub(super) const READ_AT_ONCE: usize = 64;
+pub(super) const READ_AT_ONCE: usize = 256;
 /// Octets of letters that are held at the same time, as far as one alone isn't longer.
 pub(super) const READ_OCTETS: u64 = 4 * 1024 * 1024;
 /// Threads that read and take apart at the same time: more than the disk's worth of waiting isn't gained by others.
@@ -14,30 +19,94 @@ const READERS_MAX: usize = 4;
 /// Letters that are worth a thread.
 const LETTERS_FOR_A_THREAD: usize = 8;
 /// Octets of one read of a letter's header: most are shorter.
-const HEADER_PIECE_OCTETS: usize = 8 * 1024;
+pub(super) const HEADER_PIECE_OCTETS: usize = 8 * 1024;
 
-/// Does something with letters, by several threads; what comes of it has their order.
-pub(super) fn all<L: Send, T: Send>(letters: Vec<L>, read: impl Fn(L) -> T + Sync) -> Vec<T> {
+/// How much of a letter is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Extent {
+    /// Its header.
+    Header,
+    /// All its octets.
+    Octets,
+    /// And what it is made of.
+    Parts,
+}
+
+/// A letter in memory.
+#[derive(Debug)]
+pub(super) struct ReadLetter {
+    extent: Extent,
+    /// From its beginning on, as they are stored.
+    pub(super) octets: Vec<u8>,
+    pub(super) part: Part,
+    /// Seconds since 1970.
+    arrived: i64,
+}
+
+impl ReadLetter {
+    pub(super) fn read(letter: &Letter, extent: Extent) -> Result<Self, MailboxError> {
+        let octets = match extent {
+            Extent::Header => header(letter)?,
+            Extent::Octets | Extent::Parts => whole(letter)?,
+        };
+        let part = match extent {
+            Extent::Header | Extent::Octets => Part::undivided(&octets),
+            Extent::Parts => Part::of(&octets),
+        };
+        Ok(Self { extent, octets, part, arrived: seconds(letter.received()) })
+    }
+
+    /// What it says of itself, as far as that was read; of a header `size` is the letter's, on the wire.
+    pub(super) fn facts(&self, size: Option<u64>, hashing: Hashing) -> Option<Read> {
+        let (letter, header) = (&self.octets, self.header());
+        Some(match self.extent {
+            Extent::Header => Read::of_header(header, size?, self.arrived),
+            Extent::Octets => Read::of_header(header, wire::octets(letter), self.arrived)
+                .with_email_id(letter, hashing),
+            Extent::Parts => {
+                Read::of(letter, &self.part, self.arrived).with_email_id(letter, hashing)
+            }
+        })
+    }
+
+    pub(super) fn header(&self) -> &[u8] {
+        self.octets.get(self.part.header.clone()).unwrap_or_default()
+    }
+}
+
+/// Does something with letters, by several threads; what comes of it has their order. A letter whose file isn't where it
+/// was is looked for.
+pub(super) fn all<L: Sync, T: Send>(
+    open: &Open,
+    letters: &[L],
+    file: impl Fn(&L) -> &LetterFile + Sync,
+    read: impl Fn(&L, &Letter) -> Result<T, MailboxError> + Sync,
+) -> Vec<Result<T, MailboxError>> {
+    let there = |letter: &L| read(letter, &file(letter).open()?);
+    let mut done = by_threads(letters, &there);
+    for (letter, done) in letters.iter().zip(&mut done) {
+        if let Err(MailboxError::Gone { uid }) = done {
+            let found = open.inside().mailbox.open_letter(*uid);
+            *done = found.and_then(|found| read(letter, &found));
+        }
+    }
+    done
+}
+
+fn by_threads<L: Sync, T: Send>(letters: &[L], act: &(impl Fn(&L) -> T + Sync)) -> Vec<T> {
     let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let threads = (letters.len() / LETTERS_FOR_A_THREAD).clamp(1, READERS_MAX.min(processors));
-    if threads == 1 {
-        return letters.into_iter().map(read).collect();
-    }
-    let each = letters.len().div_ceil(threads);
-    let mut letters = letters.into_iter();
-    let portions: Vec<Vec<L>> =
-        (0..threads).map(|_| letters.by_ref().take(each).collect()).collect();
-    let read = &read;
+    let mut portions = letters.chunks(letters.len().div_ceil(threads).max(1));
+    let first = portions.next().unwrap_or_default();
     std::thread::scope(|scope| {
-        let begin = |portion: Vec<L>| {
-            scope.spawn(move || portion.into_iter().map(read).collect::<Vec<_>>())
-        };
-        let readers: Vec<_> = portions.into_iter().map(begin).collect();
-        // Its panic is this command's, and no other's.
-        let joined = readers
-            .into_iter()
-            .map(|reader| reader.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
-        joined.flatten().collect()
+        let begin = |portion: &'_ [L]| portion.iter().map(act).collect::<Vec<_>>();
+        let others: Vec<_> = portions.map(|portion| scope.spawn(move || begin(portion))).collect();
+        let mut done = begin(first);
+        for other in others {
+            // Its panic is this command's, and no other's.
+            done.extend(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        }
+        done
     })
 }
 
@@ -50,11 +119,15 @@ pub(super) fn whole(letter: &Letter) -> Result<Vec<u8>, MailboxError> {
 }
 
 /// A letter's header, and what was read with it.
-pub(super) fn header(letter: &Letter) -> Result<Vec<u8>, MailboxError> {
+fn header(letter: &Letter) -> Result<Vec<u8>, MailboxError> {
     let mut octets = Vec::new();
     loop {
         let before = octets.len();
-        octets.resize(before + HEADER_PIECE_OCTETS, 0);
+        let rest = letter.octets().saturating_sub(before as u64);
+        octets.resize(
+            before + HEADER_PIECE_OCTETS.min(usize::try_from(rest).unwrap_or(usize::MAX)),
+            0,
+        );
         let piece = octets.get_mut(before..).unwrap_or_default();
         let read = letter.read_at(piece, before as u64)?;
         octets.truncate(before + read);

@@ -37,6 +37,22 @@ pub(super) fn parse(letter: &[u8]) -> Part {
     parser.close(end).map(|(part, _)| part).unwrap_or_default()
 }
 
+pub(super) fn undivided(letter: &[u8]) -> Part {
+    let lines = letter.split_inclusive(|octet| *octet == b'\n');
+    let mut end = 0;
+    for line in lines {
+        end += line.len();
+        if is_empty(line) {
+            break;
+        }
+    }
+    Part { header: 0..end, body: end..letter.len(), ..Part::default() }
+}
+
+fn is_empty(line: &[u8]) -> bool {
+    matches!(line, b"\n" | b"\r\n")
+}
+
 struct Parser<'a> {
     letter: &'a [u8],
     at: Place,
@@ -198,7 +214,7 @@ impl<'a> Parser<'a> {
     fn header(&mut self) -> Range<usize> {
         let start = self.at.octets;
         while let Some((before, line)) = self.line() {
-            if matches!(line, b"\n" | b"\r\n") {
+            if is_empty(line) {
                 break;
             }
             if self.delimiter(line).is_some() {

@@ -305,3 +305,13 @@ const LINES: &[&str] = &[
     "text",
     "\r",
 ];
+
+proptest::proptest! {
+    #[test]
+    fn one_that_is_not_taken_apart_has_the_same_header_and_body(
+        letter in "(A: b|Content-Type: multipart/x; boundary=b|Content-Type: message/rfc822|--b|--b--| x|\n|\r\n|\r){0,12}",
+    ) {
+        let (whole, part) = (Part::undivided(letter.as_bytes()), Part::of(letter.as_bytes()));
+        proptest::prop_assert_eq!((whole.header, whole.body), (part.header, part.body));
+    }
+}

@@ -1,7 +1,7 @@
 //! The cache's file: a head, and behind it blocks that were appended one by one.
 //!
 //! ```text
-//! head      "PRcache3"  mailbox id (16)  UIDVALIDITY  crc of those
+//! head      "PRcache4"  mailbox id (16)  UIDVALIDITY  crc of those
 //! block     "PRcb"  letters  octets of facts  crc of those and of the index
 //!   index   UID  octets of facts  base name's hash (u64)  size (u64)  sent (i64)  arrived (i64)      40 octets a letter
 //!   facts   crc  facts                                                                             one after the other
@@ -17,7 +17,7 @@ use crate::limits::{
     CACHE_BLOCK_LETTERS_MAX, CACHE_BLOCK_OCTETS_MAX, CACHE_LETTERS_MAX, CACHED_LETTER_OCTETS_MAX,
 };
 
-const MAGIC: [u8; 8] = *b"PRcache3";
+const MAGIC: [u8; 8] = *b"PRcache4";
 pub(super) const BLOCK_MAGIC: [u8; 4] = *b"PRcb";
 pub(super) const HEAD_OCTETS: usize = 32;
 const BLOCK_HEAD_OCTETS: usize = 16;

@@ -6,7 +6,7 @@
 //! u64     message-id's hash         these three only
 //! 15      email id                  as far as
 //! u64 …   hashes of references      they are there
-//! u32 n   envelope, structure, subject, preview, each that is there
+//! u32 n   envelope, structure, subject, preview, fields, each that is there
 //! ```
 //! Little-endian. Lengths and dates that are wanted of all letters at once are not in here, but in the index.
 
@@ -37,6 +37,8 @@ pub struct Facts<'a> {
     pub subject: Option<Subject<'a>>,
     /// The first words of its text (RFC 8970).
     pub preview: Option<&'a [u8]>,
+    /// What is searched in its header, in whatever form its reader gave it.
+    pub fields: Option<&'a [u8]>,
 }
 
 /// What is known of a letter without reading its facts.
@@ -84,6 +86,7 @@ const SUBJECT: u8 = 8;
 const REPLY: u8 = 16;
 const PREVIEW: u8 = 32;
 const EMAIL_ID: u8 = 64;
+const FIELDS: u8 = 128;
 
 impl Sent {
     /// No letter was sent then.
@@ -107,7 +110,8 @@ impl Sent {
 impl<'a> Facts<'a> {
     /// Adds them to a block, without the columns; `None`, and the block is as it was, where they are too long.
     pub(super) fn write(&self, block: &mut Vec<u8>) -> Option<()> {
-        let octets = [self.envelope, self.structure, self.subject.map(|it| it.base), self.preview];
+        let subject = self.subject.map(|subject| subject.base);
+        let octets = [self.envelope, self.structure, subject, self.preview, self.fields];
         let long: usize = octets.iter().flatten().map(|text| text.len() + 4).sum();
         let count = u16::try_from(self.references.len()).ok()?;
         if long + self.references.len() * 8 > CACHED_LETTER_OCTETS_MAX {
@@ -122,6 +126,7 @@ impl<'a> Facts<'a> {
             (REPLY, kind == Some(SubjectKind::Reply)),
             (PREVIEW, self.preview.is_some()),
             (EMAIL_ID, self.email_id.is_some()),
+            (FIELDS, self.fields.is_some()),
         ];
         block.push(bits.iter().filter(|(_, is_there)| *is_there).map(|(bit, _)| bit).sum());
         block.extend(count.to_le_bytes());
@@ -155,21 +160,20 @@ impl<'a> Facts<'a> {
             _ => take_text(&mut octets).map(Some),
         };
         let (envelope, structure) = (text(ENVELOPE)?, text(STRUCTURE)?);
-        let (base, preview) = (text(SUBJECT)?, text(PREVIEW)?);
+        let (base, preview, fields) = (text(SUBJECT)?, text(PREVIEW)?, text(FIELDS)?);
         let kind = if bits & REPLY == 0 { SubjectKind::Original } else { SubjectKind::Reply };
         let subject = base.map(|base| Subject { base, kind });
-        let references = hashes.as_chunks().0;
-        let facts = Self {
+        octets.is_empty().then_some(Self {
             columns,
             envelope,
             structure,
             message_id,
             email_id,
-            references,
+            references: hashes.as_chunks().0,
             subject,
             preview,
-        };
-        octets.is_empty().then_some(facts)
+            fields,
+        })
     }
 }
 

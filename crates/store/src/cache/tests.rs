@@ -14,7 +14,7 @@ const KEY: CacheKey = CacheKey { mailbox_id: [7; 16], uid_validity: 3 };
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Letter {
     columns: Columns,
-    texts: [Option<Vec<u8>>; 4],
+    texts: [Option<Vec<u8>>; 5],
     message_id: Option<IdHash>,
     email_id: Option<EmailId>,
     references: Vec<IdHash>,
@@ -23,7 +23,8 @@ struct Letter {
 
 impl Letter {
     fn facts(&self) -> Facts<'_> {
-        let [envelope, structure, subject, preview] = self.texts.each_ref().map(Option::as_deref);
+        let [envelope, structure, subject, preview, fields] =
+            self.texts.each_ref().map(Option::as_deref);
         Facts {
             columns: self.columns,
             envelope,
@@ -33,6 +34,7 @@ impl Letter {
             references: &self.references,
             subject: subject.map(|base| Subject { base, kind: self.kind }),
             preview,
+            fields,
         }
     }
 
@@ -41,7 +43,7 @@ impl Letter {
             let octets = random.below(longest);
             (random.below(4) > 0).then(|| (0..octets).map(|_| random.below(256) as u8).collect())
         };
-        let texts = [text(300), text(300), text(60), text(200)];
+        let texts = [text(300), text(300), text(60), text(200), text(100)];
         let sent = (random.below(3) > 0).then(|| Sent {
             at: random.below(1 << 40).cast_signed(),
             zone: random.below(900) as i16,

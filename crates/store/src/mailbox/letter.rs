@@ -1,8 +1,11 @@
 //! A letter that is open for reading: its file, and its octets as they go over the wire.
 
 use std::io::{self, Read};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::SystemTime;
 
-use postroad_disk::DiskFile;
+use postroad_disk::{Disk, DiskFile};
 
 use super::{Mailbox, MailboxError};
 use crate::line_ends::OnTheWire;
@@ -15,21 +18,78 @@ const PIECE_OCTETS: usize = 64 * 1024;
 pub struct Letter {
     file: Box<dyn DiskFile>,
     octets: u64,
+    received: SystemTime,
+}
+
+/// Where a letter's file was when it was last seen.
+#[derive(Debug)]
+pub struct LetterFile {
+    disk: Arc<dyn Disk>,
+    uid: u32,
+    path: PathBuf,
+}
+
+impl LetterFile {
+    /// Whose it is.
+    pub fn uid(&self) -> u32 {
+        self.uid
+    }
+
+    /// Opens it, without the mailbox at hand. Where it isn't there any more, [`Mailbox::open_letter`] looks for it.
+    ///
+    /// # Errors
+    /// [`MailboxError::Gone`] where it isn't there, and what the disk said.
+    pub fn open(&self) -> Result<Letter, MailboxError> {
+        match self.disk.open_read(&self.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                Err(MailboxError::Gone { uid: self.uid })
+            }
+            file => Letter::of(file?),
+        }
+    }
 }
 
 impl Mailbox {
+    /// The file of a letter, to be opened later.
+    ///
+    /// # Errors
+    /// Where there is no such letter.
+    pub fn letter_file(&self, uid: u32) -> Result<LetterFile, MailboxError> {
+        let path = self.entry(uid).ok_or(MailboxError::Gone { uid })?.path();
+        Ok(LetterFile { disk: Arc::clone(&self.all.disk), uid, path })
+    }
+
+    /// Octets of a letter's file: its name tells, or the disk.
+    ///
+    /// # Errors
+    /// Where the letter is gone, and what the disk said.
+    pub fn file_octets(&mut self, uid: u32) -> Result<u64, MailboxError> {
+        match self.entry(uid).and_then(|entry| entry.octets()) {
+            Some(octets) => Ok(octets),
+            None => Ok(self.with_file(uid, |disk, path| disk.stat(path))?.octets),
+        }
+    }
+
     /// Opens a letter, wherever others have moved it meanwhile.
     ///
     /// # Errors
     /// Where it is gone, and what the disk said.
     pub fn open_letter(&mut self, uid: u32) -> Result<Letter, MailboxError> {
-        let file = self.with_file(uid, |disk, path| disk.open_read(path))?;
-        let octets = file.len()?;
-        Ok(Letter { file, octets })
+        Letter::of(self.with_file(uid, |disk, path| disk.open_read(path))?)
     }
 }
 
 impl Letter {
+    fn of(file: Box<dyn DiskFile>) -> Result<Self, MailboxError> {
+        let stamp = file.stamp()?;
+        Ok(Self { file, octets: stamp.octets, received: stamp.modified })
+    }
+
+    /// When it was received (INTERNALDATE): its file's time.
+    pub fn received(&self) -> SystemTime {
+        self.received
+    }
+
     /// Octets of the file.
     pub fn octets(&self) -> u64 {
         self.octets

@@ -62,7 +62,7 @@ pub(crate) use uid_validity::Given;
 
 pub use change::{FlagChange, FlagsChanged};
 pub use error::MailboxError;
-pub use letter::{Letter, WireReader};
+pub use letter::{Letter, LetterFile, WireReader};
 pub use names::LetterFlags;
 pub use publish::{Copies, NewLetter};
 pub use seed::{Seed, SeedLetter};

@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 use std::sync::MutexGuard;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
-use postroad_disk::{DiskError, DiskFile, DiskLock, Stat, Volume};
+use postroad_disk::{DiskError, DiskFile, DiskLock, Stamp, Stat, Volume};
 
 use super::calls::error;
 use super::file::Synced;
@@ -82,6 +82,14 @@ impl DiskFile for FaultyFile {
 
     fn stat(&self) -> Result<Stat, DiskError> {
         Ok(self.enter("stat")?.tree.stat(self.node))
+    }
+
+    fn stamp(&self) -> Result<Stamp, DiskError> {
+        let state = self.enter("stamp")?;
+        let file = state.tree.file(self.node).ok_or_else(|| self.gone("stamp"))?;
+        let modified = SystemTime::UNIX_EPOCH + Duration::from_nanos(file.modified());
+        let octets = file.shown().len() as u64;
+        Ok(Stamp { modified, changed: modified, number: self.node, octets })
     }
 
     fn len(&self) -> Result<u64, DiskError> {

@@ -1,50 +1,99 @@
 //! A letter that a line is made of.
 
-use postroad_message::Part;
-use postroad_store::{Letter, Mailbox, MailboxError};
+use postroad_store::{Facts, Letter, LetterFile, Mailbox, MailboxError};
 
+use super::line::{Line, WantedFacts};
 use crate::imap::facts::Read;
 use crate::imap::object_id::Hashing;
-use crate::imap::read::{seconds, whole};
+use crate::imap::read::{Extent, HEADER_PIECE_OCTETS, ReadLetter};
 
-/// A letter that is open.
-#[derive(Debug)]
-pub(super) struct Opened {
-    uid: u32,
-    place: usize,
-    letter: Letter,
-    arrived: i64,
-}
+/// Octets of a letter, or of a header, that may be more than was known before: many at once don't harm.
+const UNFORESEEN_OCTETS_MAX: u64 = 64 * 1024;
 
-/// A letter in memory.
+/// A letter that has to be read.
 #[derive(Debug)]
-pub(super) struct ReadLetter {
-    pub(super) uid: u32,
+pub(super) struct Unread {
     pub(super) place: usize,
-    pub(super) octets: Vec<u8>,
-    pub(super) part: Part,
-    pub(super) facts: Read,
+    pub(super) file: LetterFile,
+    extent: Extent,
+    /// What is cached of it.
+    known: Option<Read>,
+    /// What of it isn't.
+    wants: WantedFacts,
+    hashing: Hashing,
+    /// Octets on the wire, where its file's name tells.
+    size: Option<u64>,
+    /// Octets that it is expected to be held in memory with.
+    pub(super) octets: u64,
 }
 
-impl Opened {
-    pub(super) fn open(
+/// Whether other letters are held in memory, too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Company {
+    Others,
+    Alone,
+}
+
+/// A letter that was read.
+#[derive(Debug)]
+pub(super) struct Fetched {
+    pub(super) letter: ReadLetter,
+    /// What the cache hadn't got.
+    pub(super) new: Option<Read>,
+}
+
+impl Unread {
+    pub(super) fn of(
         mailbox: &mut Mailbox,
         uid: u32,
         place: usize,
+        line: &Line<'_>,
+        known: Option<&Facts<'_>>,
     ) -> Result<Self, MailboxError> {
-        let arrived = mailbox.internal_date(uid)?;
-        let letter = mailbox.open_letter(uid)?;
-        Ok(Self { uid, place, letter, arrived: seconds(arrived) })
+        let size = mailbox.entry(uid).and_then(|entry| entry.wire_octets());
+        let wants = if known.is_some() { WantedFacts::None } else { line.wanted_facts() };
+        let extent = line.extent().max(match (wants, size) {
+            (WantedFacts::None, _) | (WantedFacts::OfHeader, Some(_)) => Extent::Header,
+            (WantedFacts::OfHeader, None) | (WantedFacts::OfOctets, _) => Extent::Octets,
+            (WantedFacts::All, _) => Extent::Parts,
+        });
+        let octets = mailbox.file_octets(uid)?;
+        let octets = match extent {
+            Extent::Header => octets.min(HEADER_PIECE_OCTETS as u64),
+            Extent::Octets | Extent::Parts => octets,
+        };
+        let file = mailbox.letter_file(uid)?;
+        let (known, hashing) = (known.map(Read::kept), line.hashing());
+        Ok(Self { place, file, extent, known, wants, hashing, size, octets })
     }
 
-    pub(super) fn octets(&self) -> u64 {
-        self.letter.octets()
+    /// `None` where it is longer than it seemed, and has to be read alone.
+    pub(super) fn read(
+        &self,
+        letter: &Letter,
+        company: Company,
+    ) -> Result<Option<Fetched>, MailboxError> {
+        let is_too_long = |octets: u64| {
+            company == Company::Others && octets > self.octets.max(UNFORESEEN_OCTETS_MAX)
+        };
+        if self.extent > Extent::Header && is_too_long(letter.octets()) {
+            return Ok(None);
+        }
+        let letter = ReadLetter::read(letter, self.extent)?;
+        if is_too_long(letter.octets.len() as u64) {
+            return Ok(None);
+        }
+        let new = match self.wants {
+            WantedFacts::None => None,
+            WantedFacts::OfHeader | WantedFacts::OfOctets | WantedFacts::All => {
+                letter.facts(self.size, self.hashing)
+            }
+        };
+        Ok(Some(Fetched { letter, new }))
     }
 
-    pub(super) fn read(self, hashing: Hashing) -> Result<ReadLetter, MailboxError> {
-        let octets = whole(&self.letter)?;
-        let part = Part::of(&octets);
-        let facts = Read::of(&octets, &part, self.arrived, hashing);
-        Ok(ReadLetter { uid: self.uid, place: self.place, octets, part, facts })
+    /// What is known of it, with what was read.
+    pub(super) fn facts<'a>(&'a self, fetched: &'a Fetched) -> Facts<'a> {
+        fetched.new.as_ref().or(self.known.as_ref()).map(Read::facts).unwrap_or_default()
     }
 }

@@ -1,46 +1,133 @@
 //! A line of FETCH (RFC 9051 §7.5.2).
 
 use postroad_imap::command::{FetchAttribute, Partial, PreviewMode, Section, SectionText};
-use postroad_imap::encode::{Extent, FetchWriter, Prepared, Rfc822, body_structure};
+use postroad_imap::encode::{
+    Extent as StructureExtent, FetchWriter, Prepared, Rfc822, body_structure,
+};
 use postroad_imap::value::DateTime;
 use postroad_message::wire::Excerpt;
 use postroad_message::{BinaryError, Part, Section as PartSection};
 use postroad_store::{Entry, Facts, Mailbox};
 
-use super::letter::ReadLetter;
 use crate::imap::capability::Enabled;
-use crate::imap::object_id;
-use crate::imap::read::seconds;
+use crate::imap::object_id::{self, Hashing};
+use crate::imap::read::{Extent, ReadLetter, seconds};
 use crate::imap::selected::{Selected, number};
 
-/// What a line holds.
+/// What lines hold.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Line<'a> {
     pub(super) attributes: &'a [FetchAttribute],
     pub(super) enabled: &'a Enabled,
 }
 
-/// What it holds besides.
+/// What lines hold of a letter that is cached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum WantedFacts {
+    None,
+    /// What its header says, its length and its date.
+    OfHeader,
+    /// Its ids, too.
+    OfOctets,
+    All,
+}
+
+/// A letter, as far as it is shown.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Shown<'a> {
+    pub(super) entry: &'a Entry<'a>,
+    pub(super) place: usize,
+    pub(super) facts: Facts<'a>,
+    pub(super) letter: Option<&'a ReadLetter>,
+    pub(super) also: Option<Also>,
+}
+
+/// What its line holds besides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Also {
     /// The flags, since fetching has changed them.
     Flags,
 }
 
-/// A line with what it holds besides.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct FullLine<'a> {
-    line: Line<'a>,
-    also: Option<Also>,
-}
-
 /// Nobody here knows how a part's transfer encoding is taken off (RFC 9051 §6.4.5).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct UnknownEncoding;
 
-impl<'a> Line<'a> {
-    pub(super) fn with(self, also: Option<Also>) -> FullLine<'a> {
-        FullLine { line: self, also }
+/// Where an attribute stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Source {
+    /// In the mailbox.
+    Entry,
+    /// In the cache, or in the letter.
+    Facts(WantedFacts),
+    /// In the letter, of which so much is wanted.
+    Letter(Extent),
+}
+
+impl Source {
+    fn of(attribute: &FetchAttribute) -> Self {
+        match attribute {
+            FetchAttribute::Flags
+            | FetchAttribute::Uid
+            | FetchAttribute::ModSeq
+            | FetchAttribute::SaveDate => Self::Entry,
+            FetchAttribute::Envelope
+            | FetchAttribute::InternalDate
+            | FetchAttribute::Rfc822Size => Self::Facts(WantedFacts::OfHeader),
+            FetchAttribute::EmailId | FetchAttribute::ThreadId => {
+                Self::Facts(WantedFacts::OfOctets)
+            }
+            FetchAttribute::BodyStructure | FetchAttribute::Preview(_) => {
+                Self::Facts(WantedFacts::All)
+            }
+            FetchAttribute::Section { section, .. } if section.part.is_empty() => {
+                Self::Letter(match section.text {
+                    SectionText::Header
+                    | SectionText::HeaderFields(_)
+                    | SectionText::HeaderFieldsNot(_) => Extent::Header,
+                    SectionText::Whole | SectionText::Text | SectionText::Mime => Extent::Octets,
+                })
+            }
+            FetchAttribute::Rfc822Header => Self::Letter(Extent::Header),
+            FetchAttribute::Rfc822(_) | FetchAttribute::Rfc822Text(_) => {
+                Self::Letter(Extent::Octets)
+            }
+            FetchAttribute::Body
+            | FetchAttribute::Section { .. }
+            | FetchAttribute::Binary { .. }
+            | FetchAttribute::BinarySize(_) => Self::Letter(Extent::Parts),
+        }
+    }
+}
+
+impl Line<'_> {
+    pub(super) fn wanted_facts(&self) -> WantedFacts {
+        let wanted = self.attributes.iter().map(|attribute| match Source::of(attribute) {
+            Source::Facts(wanted) => wanted,
+            Source::Entry | Source::Letter(_) => WantedFacts::None,
+        });
+        wanted.max().unwrap_or(WantedFacts::None)
+    }
+
+    pub(super) fn hashing(&self) -> Hashing {
+        match self.attributes.contains(&FetchAttribute::EmailId) {
+            true => Hashing::Wanted,
+            false => Hashing::Spared,
+        }
+    }
+
+    /// Whether there is something in them that stands in the letter alone.
+    pub(super) fn reads_letters(&self) -> bool {
+        self.attributes.iter().any(|attribute| matches!(Source::of(attribute), Source::Letter(_)))
+    }
+
+    /// How much of the letter that takes.
+    pub(super) fn extent(&self) -> Extent {
+        let extents = self.attributes.iter().map(|attribute| match Source::of(attribute) {
+            Source::Letter(extent) => extent,
+            Source::Entry | Source::Facts(_) => Extent::Header,
+        });
+        extents.max().unwrap_or(Extent::Header)
     }
 
     /// Whether facts have all that it wants of them.
@@ -55,34 +142,15 @@ impl<'a> Line<'a> {
         })
     }
 
-    #[allow(clippy::too_many_arguments, reason = "all that a line is made of")]
     pub(super) fn write(
-        self,
+        &self,
         selected: &Selected,
         mailbox: &Mailbox,
-        entry: &Entry<'_>,
-        place: usize,
-        facts: &Facts<'_>,
-        letter: Option<&ReadLetter>,
+        shown: &Shown<'_>,
         out: &mut Vec<u8>,
     ) -> Result<(), UnknownEncoding> {
-        self.with(None).write(selected, mailbox, entry, place, facts, letter, out)
-    }
-}
-
-impl FullLine<'_> {
-    #[allow(clippy::too_many_arguments, reason = "all that a line is made of")]
-    pub(super) fn write(
-        self,
-        selected: &Selected,
-        mailbox: &Mailbox,
-        entry: &Entry<'_>,
-        place: usize,
-        facts: &Facts<'_>,
-        letter: Option<&ReadLetter>,
-        out: &mut Vec<u8>,
-    ) -> Result<(), UnknownEncoding> {
-        let Line { attributes, enabled } = self.line;
+        let Line { attributes, enabled } = *self;
+        let Shown { entry, place, ref facts, letter, also } = *shown;
         let before = out.len();
         let mut line = FetchWriter::begin(number(place), out);
         for attribute in attributes {
@@ -105,7 +173,7 @@ impl FullLine<'_> {
                 }
             }
         }
-        if self.also == Some(Also::Flags) {
+        if also == Some(Also::Flags) {
             let is_asked = |wanted: &FetchAttribute| attributes.contains(wanted);
             if !is_asked(&FetchAttribute::Flags) {
                 line.flag_names(selected.flag_names(entry, mailbox, enabled), out);
@@ -167,7 +235,7 @@ fn write_content(
     match attribute {
         FetchAttribute::Body => {
             let mut structure = Vec::new();
-            body_structure(part, Extent::Basic, &mut structure);
+            body_structure(part, StructureExtent::Basic, &mut structure);
             line.prepared(Prepared::Body, &structure, out);
         }
         FetchAttribute::Section { section, partial, .. } => {

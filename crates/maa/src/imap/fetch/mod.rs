@@ -8,10 +8,9 @@ use std::collections::HashMap;
 use postroad_imap::command::{Access, Extension, Fetch, FetchAttribute, Marking, Vanished};
 use postroad_imap::response::{Code, Data, Vanishing};
 use postroad_imap::value::{Numbers, Set};
-use postroad_store::{Cache, Facts, FlagChange, LetterFlags, Mailbox};
+use postroad_store::{Cache, Facts, FlagChange, Letter, LetterFlags, Mailbox, MailboxError};
 
 use super::ending::{Done, Ended, Refused};
-use super::object_id::Hashing;
 use super::read::{self, READ_AT_ONCE, READ_OCTETS};
 use super::selected::{Places, Selected};
 use super::session::{PIECE_OCTETS, Progress, Session, Work};
@@ -21,8 +20,8 @@ mod line;
 
 pub(super) use line::excerpt;
 
-use letter::{Opened, ReadLetter};
-use line::Line;
+use letter::{Company, Fetched, Unread};
+use line::{Also, Line, Shown, UnknownEncoding, WantedFacts};
 
 /// A FETCH that is under way.
 #[derive(Debug)]
@@ -33,45 +32,10 @@ pub(super) struct FetchWork {
     /// What is still to be done, the last range first.
     places: Places,
     marks: Marking,
-    source: Source,
+    /// Letters are longer than they seem.
+    company: Company,
     gone: bool,
     failed: Option<Refused>,
-}
-
-/// Where the attributes stand.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Source {
-    /// In the mailbox.
-    Entry,
-    /// In the cache, or in the letter.
-    Facts,
-    /// In the letter.
-    Letter,
-}
-
-impl Source {
-    fn of(attribute: &FetchAttribute) -> Self {
-        match attribute {
-            FetchAttribute::Flags
-            | FetchAttribute::Uid
-            | FetchAttribute::ModSeq
-            | FetchAttribute::SaveDate => Self::Entry,
-            FetchAttribute::Envelope
-            | FetchAttribute::InternalDate
-            | FetchAttribute::Rfc822Size
-            | FetchAttribute::BodyStructure
-            | FetchAttribute::Preview(_)
-            | FetchAttribute::EmailId
-            | FetchAttribute::ThreadId => Self::Facts,
-            FetchAttribute::Body
-            | FetchAttribute::Section { .. }
-            | FetchAttribute::Binary { .. }
-            | FetchAttribute::BinarySize(_)
-            | FetchAttribute::Rfc822(_)
-            | FetchAttribute::Rfc822Header
-            | FetchAttribute::Rfc822Text(_) => Self::Letter,
-        }
-    }
 }
 
 fn marking(attribute: &FetchAttribute) -> Marking {
@@ -133,11 +97,11 @@ impl FetchWork {
         places.reverse();
         Ok(Self {
             numbers,
-            source: attributes.iter().map(Source::of).max().unwrap_or(Source::Entry),
             attributes,
             changed_since: modifiers.changed_since,
             places,
             marks,
+            company: Company::Others,
             gone: false,
             failed: None,
         })
@@ -189,43 +153,46 @@ impl Work for FetchWork {
         };
         let open = std::sync::Arc::clone(&selected.open);
         let line = Line { attributes: &self.attributes.clone(), enabled: &enabled };
-        let mut opened = Vec::new();
-        let more = {
+        let mut unread = Vec::new();
+        {
             let mut inside = open.inside();
             let (mailbox, cache) = inside.with_cache();
-            self.write_known(selected, mailbox, cache, &line, &mut opened, out)
-        };
-        let hashing = match self.attributes.contains(&FetchAttribute::EmailId) {
-            true => Hashing::Wanted,
-            false => Hashing::Spared,
-        };
-        let letters = read::all(opened, |letter| letter.read(hashing));
-        if !letters.is_empty() {
-            let mut inside = open.inside();
-            let (mailbox, cache) = inside.with_cache();
-            self.write_read(selected, (mailbox, cache), &letters, &line, out);
+            self.write_known(selected, mailbox, cache, &line, &mut unread, out);
         }
-        match more {
-            true => Progress::More,
-            false => Progress::Ended(self.end()),
+        if !unread.is_empty() {
+            let company = if unread.len() == 1 { Company::Alone } else { self.company };
+            let read = |unread: &Unread, letter: &Letter| unread.read(letter, company);
+            let read = read::all(&open, &unread, |unread| &unread.file, read);
+            let mut inside = open.inside();
+            let (mailbox, cache) = inside.with_cache();
+            self.write_read(selected, (mailbox, cache), (&unread, read), &line, out);
+        }
+        match self.places.is_empty() {
+            true => Progress::Ended(self.end()),
+            false => Progress::More,
         }
     }
 }
 
 impl FetchWork {
-    /// Writes what is known without reading letters, and opens those that have to be read. Says whether there are more.
+    /// Writes what is known without reading letters, and says which have to be read.
     fn write_known(
         &mut self,
         selected: &Selected,
         mailbox: &mut Mailbox,
         mut cache: Option<&mut Cache>,
         line: &Line<'_>,
-        opened: &mut Vec<Opened>,
+        unread: &mut Vec<Unread>,
         out: &mut Vec<u8>,
-    ) -> bool {
+    ) {
+        let at_once = match self.company {
+            Company::Others => READ_AT_ONCE,
+            Company::Alone => 1,
+        };
+        let (wants, reads) = (line.wanted_facts(), line.reads_letters());
         let mut octets = 0;
-        while out.len() < PIECE_OCTETS && opened.len() < READ_AT_ONCE && octets < READ_OCTETS {
-            let Some(place) = self.next() else { return false };
+        while out.len() < PIECE_OCTETS && unread.len() < at_once && octets < READ_OCTETS {
+            let Some(place) = self.next() else { return };
             let Some(&uid) = selected.uids.get(place) else { continue };
             let Some(entry) = mailbox.entry(uid) else {
                 self.gone = true;
@@ -234,39 +201,39 @@ impl FetchWork {
             if self.changed_since.is_some_and(|since| entry.modseq() <= since) {
                 continue;
             }
-            let known = match (self.source, cache.as_deref_mut()) {
-                (Source::Entry, _) => Some(Facts::default()),
-                (Source::Facts, Some(cache)) => {
+            let known = match (wants, cache.as_deref_mut()) {
+                (WantedFacts::None, _) => Some(Facts::default()),
+                (_, Some(cache)) => {
                     cache.get(uid, entry.identity()).filter(|facts| line.is_in(facts))
                 }
-                (Source::Facts, None) | (Source::Letter, _) => None,
+                (_, None) => None,
             };
-            if let Some(facts) = known {
-                let written = line.write(selected, mailbox, &entry, place, &facts, None, out);
+            if let (Some(facts), false) = (&known, reads) {
+                let shown = Shown { entry: &entry, place, facts: *facts, letter: None, also: None };
+                let written = line.write(selected, mailbox, &shown, out);
                 self.note_encoding(written);
                 continue;
             }
-            match Opened::open(mailbox, uid, place) {
+            match Unread::of(mailbox, uid, place, line, known.as_ref()) {
                 Ok(letter) => {
-                    octets += letter.octets();
-                    opened.push(letter);
+                    octets += letter.octets;
+                    unread.push(letter);
                 }
                 Err(error) => self.note(error),
             }
         }
-        true
     }
 
-    fn note(&mut self, error: postroad_store::MailboxError) {
+    fn note(&mut self, error: MailboxError) {
         match error {
-            postroad_store::MailboxError::Gone { .. } => self.gone = true,
+            MailboxError::Gone { .. } => self.gone = true,
             error => {
                 self.failed.get_or_insert(error.into());
             }
         }
     }
 
-    fn note_encoding(&mut self, written: Result<(), line::UnknownEncoding>) {
+    fn note_encoding(&mut self, written: Result<(), UnknownEncoding>) {
         if written.is_err() {
             self.failed.get_or_insert_with(|| {
                 Refused::no_with(Code::UnknownCte, "A part's transfer encoding isn't known")
@@ -279,49 +246,43 @@ impl FetchWork {
         &mut self,
         selected: &mut Selected,
         (mailbox, mut cache): (&mut Mailbox, Option<&mut Cache>),
-        letters: &[Result<ReadLetter, postroad_store::MailboxError>],
+        (unread, read): (&[Unread], Vec<Result<Option<Fetched>, MailboxError>>),
         line: &Line<'_>,
         out: &mut Vec<u8>,
     ) {
-        let seen = self.mark_seen(selected, mailbox, letters);
-        let mut read = Vec::with_capacity(letters.len());
-        for letter in letters {
-            match letter {
-                Ok(letter) => read.push(letter),
-                Err(postroad_store::MailboxError::Gone { .. }) => self.gone = true,
+        let mut fetched = Vec::with_capacity(unread.len());
+        for (unread, read) in unread.iter().zip(read) {
+            match read {
+                Ok(Some(letter)) => fetched.push((unread, letter)),
+                Ok(None) => {
+                    self.company = Company::Alone;
+                    self.places.push(unread.place..unread.place + 1);
+                }
+                Err(MailboxError::Gone { .. }) => self.gone = true,
                 Err(error) => {
-                    crate::events::letter_unreadable(error);
+                    crate::events::letter_unreadable(&error);
                     self.failed.get_or_insert_with(|| {
                         Refused::no_with(Code::Unavailable, "Some letters can't be read now")
                     });
                 }
             }
         }
-        for letter in read {
-            let Some(entry) = mailbox.entry(letter.uid) else {
+        let seen = self.mark_seen(selected, mailbox, &fetched);
+        for (unread, letter) in &fetched {
+            let uid = unread.file.uid();
+            let Some(entry) = mailbox.entry(uid) else {
                 self.gone = true;
                 continue;
             };
-            let facts = letter.facts.facts();
-            if let Some(cache) = cache.as_deref_mut() {
-                let known = || cache.get(letter.uid, entry.identity())?.email_id;
-                let email_id = facts.email_id.or_else(known);
-                // What isn't remembered is read again.
-                let facts = Facts { email_id, ..facts };
-                let _ = cache.remember(letter.uid, entry.identity(), &facts);
+            if let (Some(cache), Some(new)) = (cache.as_deref_mut(), &letter.new) {
+                new.remember(cache, uid, entry.identity());
             }
-            let also = seen.get(&letter.uid).copied();
-            let written = line.with(also).write(
-                selected,
-                mailbox,
-                &entry,
-                letter.place,
-                &facts,
-                Some(letter),
-                out,
-            );
+            let (facts, also) = (unread.facts(letter), seen.get(&uid).copied());
+            let letter = Some(&letter.letter);
+            let shown = Shown { entry: &entry, place: unread.place, facts, letter, also };
+            let written = line.write(selected, mailbox, &shown, out);
             if written.is_err() && also.is_some() {
-                selected.write_flags(&entry, mailbox, letter.place, line.enabled, out);
+                selected.write_flags(&entry, mailbox, unread.place, line.enabled, out);
             }
             self.note_encoding(written);
         }
@@ -335,19 +296,19 @@ impl FetchWork {
         &mut self,
         selected: &mut Selected,
         mailbox: &mut Mailbox,
-        letters: &[Result<ReadLetter, postroad_store::MailboxError>],
-    ) -> HashMap<u32, line::Also> {
+        fetched: &[(&Unread, Fetched)],
+    ) -> HashMap<u32, Also> {
         if self.marks == Marking::Peek {
             return HashMap::new();
         }
-        let uids: Vec<u32> = letters.iter().flatten().map(|letter| letter.uid).collect();
+        let uids: Vec<u32> = fetched.iter().map(|(unread, _)| unread.file.uid()).collect();
         let before = mailbox.highest_modseq();
         let changed = mailbox.set_flags(&uids, FlagChange::Add(LetterFlags::SEEN), None);
         selected.own.extend(before + 1..=mailbox.highest_modseq());
         match changed {
             Ok(changed) => {
                 selected.open.tell();
-                changed.changed.into_iter().map(|uid| (uid, line::Also::Flags)).collect()
+                changed.changed.into_iter().map(|uid| (uid, Also::Flags)).collect()
             }
             Err(error) => {
                 self.note(error);

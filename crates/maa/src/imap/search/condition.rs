@@ -70,7 +70,8 @@ pub(super) struct Known {
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Content<'a> {
     Unread,
-    /// The header is in here.
+    /// The texts of fields that are kept ([`postroad_message::field_texts`]).
+    Fields(&'a [u8]),
     Header(&'a [u8]),
     Whole(&'a [u8], &'a Part),
 }
@@ -80,8 +81,9 @@ pub(super) enum Content<'a> {
 pub(super) enum Reads {
     /// What stands in the mailbox.
     Entry,
-    /// What is cached of each letter.
+    /// Lengths and dates, which are cached of each letter.
     Columns,
+    /// Texts of fields that are cached, or the header.
     Header,
     /// All of it, where they aren't cached.
     Ids,
@@ -250,6 +252,18 @@ impl Condition {
         }
     }
 
+    /// Whether fields are looked into.
+    pub(super) fn has_fields(&self) -> bool {
+        match self {
+            Self::All(conditions) | Self::Any(conditions) => {
+                conditions.iter().any(Self::has_fields)
+            }
+            Self::Not(condition) => condition.has_fields(),
+            Self::Field(..) => true,
+            _ => false,
+        }
+    }
+
     /// Whether it holds; none where more has to be known for that. The answer doesn't depend on how much is known.
     pub(super) fn holds(&self, known: &Known, content: Content<'_>) -> Option<bool> {
         let each = |condition: &Self| condition.holds(known, content);
@@ -268,9 +282,7 @@ impl Condition {
             Self::Arrived(range) => known.arrived.map(|at| range.contains(&at)),
             Self::Sent(range) => known.sent.map(|day| day.is_some_and(|day| range.contains(&day))),
             Self::Size(range) => known.size.map(|octets| range.contains(&octets)),
-            Self::Field(name, needle) => {
-                content.header().map(|header| needle.is_in_field(header, name))
-            }
+            Self::Field(name, needle) => content.has_in_field(name, needle),
             Self::Body(needle) => {
                 content.whole().map(|(letter, part)| needle.is_in_letter(letter, part, Scope::Body))
             }
@@ -306,17 +318,19 @@ fn is_among(places: &Places, place: usize) -> bool {
 }
 
 impl<'a> Content<'a> {
-    fn header(self) -> Option<&'a [u8]> {
-        match self {
-            Self::Unread => None,
-            Self::Header(header) => Some(header),
-            Self::Whole(letter, part) => Some(letter.get(part.header.clone()).unwrap_or_default()),
-        }
+    fn has_in_field(self, name: &str, needle: &Needle) -> Option<bool> {
+        let header = match self {
+            Self::Unread => return None,
+            Self::Fields(texts) => return needle.is_in_field_texts(texts, name),
+            Self::Header(header) => header,
+            Self::Whole(letter, part) => letter.get(part.header.clone()).unwrap_or_default(),
+        };
+        Some(needle.is_in_field(header, name))
     }
 
     fn whole(self) -> Option<(&'a [u8], &'a Part)> {
         match self {
-            Self::Unread | Self::Header(_) => None,
+            Self::Unread | Self::Fields(_) | Self::Header(_) => None,
             Self::Whole(letter, part) => Some((letter, part)),
         }
     }

@@ -15,14 +15,13 @@ use std::time::{Instant, SystemTime};
 use postroad_imap::command::{Charset, Extension, ReturnOption, Search, SearchKey, Sort, Thread};
 use postroad_imap::response::Code;
 use postroad_imap::value::{Numbers, Tag};
-use postroad_message::Part;
-use postroad_store::{Cache, Columns, Entry, Facts, Letter, Mailbox, MailboxError};
+use postroad_store::{Cache, Columns, Entry, Facts, Letter, LetterFile, Mailbox, MailboxError};
 
 use super::ending::{Done, Ended, Refused};
 use super::facts::{self, Read};
 use super::object_id::{self, Hashing};
 use super::progress::Reports;
-use super::read::{self, READ_AT_ONCE, READ_OCTETS, seconds, whole};
+use super::read::{self, Extent, READ_AT_ONCE, ReadLetter, seconds};
 use super::selected::Selected;
 use super::session::{Progress, Session, Work};
 use super::sort::SortTable;
@@ -42,6 +41,8 @@ const LOOKED_AT_ONCE: usize = 8 * 1024;
 pub(super) struct SearchWork {
     condition: Condition,
     reads: Reads,
+    has_fields: bool,
+    asks_ids: bool,
     /// The letter whose turn it is.
     next: usize,
     found: Vec<Found>,
@@ -99,29 +100,21 @@ impl Then {
 /// A letter that has to be read.
 #[derive(Debug)]
 struct ToRead {
-    uid: u32,
     known: Known,
     /// What is known of it already.
     holds: Option<bool>,
-    letter: Letter,
-    arrived: i64,
+    file: LetterFile,
     extent: Extent,
+    /// Octets on the wire, where its file's name tells.
+    size: Option<u64>,
+    /// Whether there is something to be cached.
+    is_uncached: bool,
     hashing: Hashing,
-}
-
-/// How much of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Extent {
-    Header,
-    /// And all that is cached of letters is taken from it.
-    Whole,
 }
 
 /// A letter that was read.
 #[derive(Debug)]
 struct Judged {
-    uid: u32,
-    known: Known,
     holds: bool,
     facts: Option<Read>,
 }
@@ -213,6 +206,8 @@ impl SearchWork {
         }
         Ok(Self {
             reads: condition.reads(),
+            has_fields: condition.has_fields(),
+            asks_ids: condition.asks_ids(),
             condition,
             next: 0,
             found: Vec::new(),
@@ -238,13 +233,14 @@ impl Work for SearchWork {
             self.look(selected, mailbox, cache, &mut to_read);
         }
         let condition = &self.condition;
-        let judged = read::all(to_read, |letter| letter.judge(condition));
+        let judge = |letter: &ToRead, read: &Letter| letter.judge(read, condition);
+        let judged = read::all(&open, &to_read, |letter| &letter.file, judge);
         let exists = selected.exists();
         let is_over = self.next >= exists;
         if !judged.is_empty() {
             let mut inside = open.inside();
             let (mailbox, cache) = inside.with_cache();
-            self.take_judged(judged, mailbox, cache);
+            self.take_judged(to_read, judged, mailbox, cache);
             self.has_read = true;
         }
         if is_over {
@@ -272,17 +268,14 @@ impl SearchWork {
         mut cache: Option<&mut Cache>,
         to_read: &mut Vec<ToRead>,
     ) {
-        let (end, mut octets) = (self.next + LOOKED_AT_ONCE, 0);
-        while self.next < end && to_read.len() < READ_AT_ONCE && octets < READ_OCTETS {
+        let end = self.next + LOOKED_AT_ONCE;
+        while self.next < end && to_read.len() < READ_AT_ONCE {
             let place = self.next;
             let Some(&uid) = selected.uids.get(place) else { return };
             self.next += 1;
             match self.look_at(uid, place, selected, mailbox, cache.as_deref_mut()) {
                 Ok(None) => {}
-                Ok(Some(letter)) => {
-                    octets += letter.letter.octets();
-                    to_read.push(letter);
-                }
+                Ok(Some(letter)) => to_read.push(letter),
                 Err(error) => self.note(&error),
             }
         }
@@ -310,14 +303,19 @@ impl SearchWork {
             known.learn(columns);
             holds = holds.or_else(|| self.condition.holds(&known, Content::Unread));
         }
-        if holds.is_none() && self.condition.asks_ids() {
-            let cached = cache.as_deref_mut();
-            if let Some(facts) = cached.and_then(|cache| cache.get(uid, entry.identity())) {
-                known.learn_ids(&facts);
-                holds = self.condition.holds(&known, Content::Unread);
-            }
+        let mut is_complete = false;
+        let wants_facts = self.has_fields || self.asks_ids || wants == Wanted::Facts;
+        if wants_facts
+            && holds != Some(false)
+            && let Some(cache) = cache.as_deref_mut()
+            && let Some(facts) = cache.get(uid, entry.identity())
+        {
+            is_complete = is_enough(&facts);
+            known.learn_ids(&facts);
+            let content = facts.fields.map_or(Content::Unread, Content::Fields);
+            holds = holds.or_else(|| self.condition.holds(&known, content));
         }
-        if holds == Some(true) && self.take_cached(&entry, &known, columns, cache) {
+        if holds == Some(true) && self.take_cached(&entry, &known, cache) {
             return Ok(None);
         }
         if holds.is_none() && columns.is_none() && self.reads == Reads::Columns {
@@ -331,36 +329,33 @@ impl SearchWork {
         if holds == Some(false) {
             return Ok(None);
         }
+        let size = mailbox.entry(uid).and_then(|entry| entry.wire_octets());
         // What isn't cached yet will be.
-        let extent =
-            match columns.is_some() && self.reads <= Reads::Header && wants == Wanted::Nothing {
-                true => Extent::Header,
-                false => Extent::Whole,
-            };
-        let hashing = match self.condition.asks_ids() {
-            true => Hashing::Wanted,
-            false => Hashing::Spared,
+        let is_uncached =
+            columns.is_none() || self.asks_ids || wants == Wanted::Facts && !is_complete;
+        let extent = match self.reads {
+            Reads::Ids => Extent::Octets,
+            Reads::Text => Extent::Parts,
+            _ if is_uncached && size.is_none() => Extent::Octets,
+            _ => Extent::Header,
         };
-        ToRead::open(mailbox, uid, known, holds, extent)
-            .map(|letter| Some(ToRead { hashing, ..letter }))
+        let file = mailbox.letter_file(uid)?;
+        let hashing = if self.asks_ids { Hashing::Wanted } else { Hashing::Spared };
+        Ok(Some(ToRead { known, holds, file, extent, size, is_uncached, hashing }))
     }
 
     /// Takes a letter in that was found, if what is wanted of it is cached.
-    fn take_cached(
-        &mut self,
-        entry: &Entry<'_>,
-        known: &Known,
-        columns: Option<Columns>,
-        cache: Option<&mut Cache>,
-    ) -> bool {
-        let is_complete = |facts: &Facts<'_>| facts.envelope.is_some() && facts.subject.is_some();
-        let facts = match self.then.wants() {
-            Wanted::Nothing => Some(Facts::default()),
-            Wanted::Columns => columns.map(|columns| Facts { columns, ..Facts::default() }),
-            Wanted::Facts => {
-                let cached = cache.and_then(|cache| cache.get(entry.uid(), entry.identity()));
-                cached.filter(is_complete)
+    fn take_cached(&mut self, entry: &Entry<'_>, known: &Known, cache: Option<&mut Cache>) -> bool {
+        let facts = match (self.then.wants(), cache) {
+            (Wanted::Nothing, _) => Some(Facts::default()),
+            (Wanted::Columns, Some(cache)) => {
+                let columns = cache.columns(entry.uid(), entry.identity());
+                columns.map(|columns| Facts { columns, ..Facts::default() })
             }
+            (Wanted::Facts, Some(cache)) => {
+                cache.get(entry.uid(), entry.identity()).filter(is_enough)
+            }
+            (Wanted::Columns | Wanted::Facts, None) => None,
         };
         let Some(facts) = facts else { return false };
         self.then.take(known.place, &facts);
@@ -371,29 +366,35 @@ impl SearchWork {
     /// Takes in what was read, and remembers it.
     fn take_judged(
         &mut self,
+        to_read: Vec<ToRead>,
         judged: Vec<Result<Judged, MailboxError>>,
         mailbox: &Mailbox,
         mut cache: Option<&mut Cache>,
     ) {
-        for judged in judged {
-            let Judged { uid, known, holds, facts } = match judged {
+        for (ToRead { known, file, .. }, judged) in to_read.into_iter().zip(judged) {
+            let Judged { holds, facts } = match judged {
                 Ok(judged) => judged,
                 Err(error) => {
                     self.note(&error);
                     continue;
                 }
             };
+            let uid = file.uid();
+            let Some(entry) = mailbox.entry(uid) else { continue };
             let read = facts.as_ref().map(Read::facts);
-            let entry = mailbox.entry(uid);
-            if let (Some(cache), Some(facts), Some(entry)) = (cache.as_deref_mut(), &read, entry) {
-                let known = || cache.get(uid, entry.identity())?.email_id;
-                let email_id = facts.email_id.or_else(known);
-                // What isn't remembered is read again.
-                let _ = cache.remember(uid, entry.identity(), &Facts { email_id, ..*facts });
+            if let (Some(cache), Some(facts)) = (cache.as_deref_mut(), &facts) {
+                facts.remember(cache, uid, entry.identity());
             }
-            if holds {
-                self.then.take(known.place, &read.unwrap_or_default());
-                self.found.push(known.found(uid));
+            match read.filter(|_| holds) {
+                Some(facts) => {
+                    self.then.take(known.place, &facts);
+                    self.found.push(known.found(uid));
+                }
+                // What was cached when it was looked at may not be any more.
+                None if holds => {
+                    self.failed |= !self.take_cached(&entry, &known, cache.as_deref_mut());
+                }
+                None => {}
             }
         }
     }
@@ -432,6 +433,11 @@ impl SearchWork {
             false => Ok(Done::new("Searched")),
         }
     }
+}
+
+/// Whether they have all that letters are sorted and threaded by.
+fn is_enough(facts: &Facts<'_>) -> bool {
+    facts.envelope.is_some() && facts.subject.is_some()
 }
 
 /// The same letters, in the order of those places.
@@ -473,39 +479,24 @@ impl Known {
 }
 
 impl ToRead {
-    fn open(
-        mailbox: &mut Mailbox,
-        uid: u32,
-        known: Known,
-        holds: Option<bool>,
-        extent: Extent,
-    ) -> Result<Self, MailboxError> {
-        let arrived = match known.arrived {
-            Some(arrived) => arrived,
-            None => seconds(mailbox.internal_date(uid)?),
-        };
-        let letter = mailbox.open_letter(uid)?;
-        Ok(Self { uid, known, holds, letter, arrived, extent, hashing: Hashing::Spared })
-    }
-
     /// Reads it, and says whether it is one that is looked for.
-    fn judge(self, condition: &Condition) -> Result<Judged, MailboxError> {
-        let Self { uid, mut known, holds, letter, arrived, extent, hashing } = self;
-        let judge = |known: &Known, content: Content<'_>| {
-            // Nothing is left open once it was read.
-            holds.or_else(|| condition.holds(known, content)).unwrap_or(false)
+    fn judge(&self, letter: &Letter, condition: &Condition) -> Result<Judged, MailboxError> {
+        let letter = ReadLetter::read(letter, self.extent)?;
+        let facts = match self.is_uncached {
+            true => letter.facts(self.size, self.hashing),
+            false => None,
         };
-        if extent == Extent::Header {
-            let header = read::header(&letter)?;
-            let holds = judge(&known, Content::Header(&header));
-            return Ok(Judged { uid, known, holds, facts: None });
+        let mut known = self.known.clone();
+        for facts in facts.iter().map(Read::facts) {
+            known.learn(facts.columns);
+            known.learn_ids(&facts);
         }
-        let octets = whole(&letter)?;
-        let part = Part::of(&octets);
-        let facts = Read::of(&octets, &part, arrived, hashing);
-        known.learn(facts.facts().columns);
-        known.learn_ids(&facts.facts());
-        let holds = judge(&known, Content::Whole(&octets, &part));
-        Ok(Judged { uid, known, holds, facts: Some(facts) })
+        let content = match self.extent {
+            Extent::Header => Content::Header(letter.header()),
+            Extent::Octets | Extent::Parts => Content::Whole(&letter.octets, &letter.part),
+        };
+        // Nothing is left open once it was read.
+        let holds = self.holds.or_else(|| condition.holds(&known, content)).unwrap_or(false);
+        Ok(Judged { holds, facts })
     }
 }

@@ -21,6 +21,7 @@ mod extensions;
 mod hostile_search;
 mod notify;
 mod quota;
+mod reading;
 mod search;
 mod search_model;
 
@@ -103,7 +104,11 @@ impl Client {
                     let ended = match self.session.begin(tag.clone(), command, &mut out) {
                         Begun::Ended(ended) => ended,
                         Begun::Work(mut work) => loop {
-                            match work.step(&mut self.session, &mut out) {
+                            // The client takes each piece.
+                            let mut piece = Vec::new();
+                            let progress = work.step(&mut self.session, &mut piece);
+                            out.append(&mut piece);
+                            match progress {
                                 Progress::More => {}
                                 Progress::Ended(ended) => break ended,
                             }
