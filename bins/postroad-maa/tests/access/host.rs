@@ -40,6 +40,14 @@ impl Host {
     }
 
     pub(crate) fn start_with(change: impl FnOnce(&mut Config)) -> Self {
+        Self::start_with_users(change, str::to_owned)
+    }
+
+    /// The same with other lines in the file of users.
+    pub(crate) fn start_with_users(
+        change: impl FnOnce(&mut Config),
+        line: impl Fn(&str) -> String,
+    ) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let mut config = Config::default();
         let at = |name: &str| folder.path().join(name);
@@ -65,6 +73,9 @@ impl Host {
                 std::fs::create_dir_all(folder).expect("creates");
             }
         }
+        let users = std::fs::read_to_string(&config.accounts.users).expect("reads");
+        let users: String = users.lines().map(|user| line(user) + "\n").collect();
+        std::fs::write(&config.accounts.users, users).expect("writes");
         let maa = Maa::start(&config, Handed::default(), Path::new(PROGRAM)).expect("starts");
         let port = |door| maa.addresses(door).first().copied();
         let (pop3, pop3s) = (port(Door::Pop3).expect("a port"), port(Door::Pop3s));

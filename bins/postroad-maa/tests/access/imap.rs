@@ -1,6 +1,7 @@
 //! IMAP up to a login, and the way from there into a user's process.
 
-use postroad_config::ClearTextLogin;
+use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress};
+use postroad_config::{ClearTextLogin, Config, ImapSwitch};
 
 use crate::host::{Client, Host, PASSWORD};
 
@@ -99,5 +100,88 @@ async fn a_stop_says_good_bye() {
     assert!(answer.starts_with("c OK "), "{answer}");
     host.ask_to_stop();
     assert!(client.closed().await.starts_with(b"* BYE "));
+    host.stop().await;
+}
+
+/// What a client says once COMPRESS is active, and what it hears.
+fn deflated(octets: &[u8]) -> Vec<u8> {
+    let mut deflate = Compress::new(Compression::best(), false);
+    let mut out = Vec::with_capacity(octets.len() / 100 + 1_024);
+    deflate.compress_vec(octets, &mut out, FlushCompress::Sync).unwrap();
+    assert_eq!(deflate.total_in(), octets.len() as u64);
+    out
+}
+
+fn inflated(octets: &[u8]) -> String {
+    let mut out = Vec::with_capacity(1 << 20);
+    Decompress::new(false).decompress_vec(octets, &mut out, FlushDecompress::Sync).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+async fn logged_in(host: &Host, user: &str) -> (Client, String) {
+    let mut client = connect(host).await;
+    let answer = client.ask(&format!("a LOGIN {user} \"{PASSWORD}\"")).await;
+    assert!(answer.starts_with("a OK [CAPABILITY "), "{answer}");
+    (client, answer)
+}
+
+#[tokio::test] // Tests RFC 4978 §3.
+async fn what_comes_behind_compress_is_deflated() {
+    let host = Host::start();
+    let (mut client, _) = logged_in(&host, "alice").await;
+    client.send(b"b COMPRESS DEFLATE\r\n").await;
+    assert_eq!(client.line().await, "b OK DEFLATE is active");
+    client.send(&deflated(b"c NOOP\r\nd COMPRESS DEFLATE\r\ne LOGOUT\r\n")).await;
+    let said = inflated(&client.closed().await);
+    let said: Vec<&str> = said.split_terminator("\r\n").collect();
+    let [noop, again, bye, logout] = *said.as_slice() else { panic!("{said:?}") };
+    assert_eq!(noop, "c OK Done");
+    assert!(again.starts_with("d NO [COMPRESSIONACTIVE] "), "{again}");
+    assert!(bye.starts_with("* BYE ") && logout.starts_with("e OK "), "{said:?}");
+    // In clear it means nothing any more, and isn't carried out.
+    let (mut client, _) = logged_in(&host, "alice").await;
+    client.send(b"b COMPRESS DEFLATE\r\nc CREATE Sent\r\n").await;
+    assert_eq!(client.line().await, "b OK DEFLATE is active");
+    client.closed().await;
+    assert!(!host.maildir("alice").join(".Sent").exists());
+    host.stop().await;
+}
+
+#[tokio::test]
+async fn i11_a_bomb_is_a_line_that_is_too_long() {
+    let host = Host::start();
+    let (mut client, _) = logged_in(&host, "alice").await;
+    assert_eq!(client.ask("b COMPRESS DEFLATE").await, "b OK DEFLATE is active");
+    let bomb = deflated(&vec![b'x'; 128 << 20]);
+    assert!(bomb.len() < 256 * 1024, "{}", bomb.len());
+    client.send(&bomb).await;
+    let said = inflated(&client.closed().await);
+    assert!(said.contains("* BYE "), "{said}");
+    // Others never notice.
+    let (mut client, _) = logged_in(&host, "alice").await;
+    assert_eq!(client.ask("b NOOP").await, "b OK Done");
+    host.stop().await;
+}
+
+#[tokio::test]
+async fn extensions_are_switched_for_all_and_for_one() {
+    let off = |config: &mut Config| {
+        let off = ImapSwitch::try_from("-NOTIFY".to_owned()).unwrap();
+        config.maa.imap_extensions = vec![off];
+    };
+    let host = Host::start_with_users(off, |line| match line.starts_with("bob:") {
+        true => format!("{line}::::::imap_extensions=+NOTIFY,-COMPRESS"),
+        false => line.to_owned(),
+    });
+    for (user, has, lacks, command) in [
+        ("alice", "COMPRESS=DEFLATE", "NOTIFY", "NOTIFY NONE"),
+        ("bob", "NOTIFY", "COMPRESS", "COMPRESS DEFLATE"),
+    ] {
+        let (mut client, told) = logged_in(&host, user).await;
+        assert!(told.contains(&format!(" {has} ")) && !told.contains(lacks), "{user}: {told}");
+        let answer = client.ask(&format!("b {command}")).await;
+        assert_eq!(answer, format!("b BAD {lacks} is switched off here"));
+        log_out(client).await;
+    }
     host.stop().await;
 }
