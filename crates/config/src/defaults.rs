@@ -147,6 +147,7 @@ impl Default for Maa {
             users_max: 2_000,
             sessions_per_user_max: 50,
             imap_extensions: Vec::new(),
+            full_text: true,
             // Ports 80 and 443 are a web server's on many hosts.
             autoconfig: Autoconfig::default(),
         }

@@ -381,6 +381,8 @@ pub struct Maa {
     pub sessions_per_user_max: usize,
     /// Extensions of IMAP that are switched off, or on again; later ones count.
     pub imap_extensions: Vec<ImapSwitch>,
+    /// Whether texts of letters are indexed for IMAP's SEARCH.
+    pub full_text: bool,
     /// Where mail programs get their settings.
     pub autoconfig: Autoconfig,
 }

@@ -12,6 +12,7 @@ use postroad_accounts::UserName;
 use postroad_net::Peer;
 use postroad_net::confine::Confined;
 use postroad_net::slots::Full;
+use postroad_store::Maildir;
 
 use crate::Door;
 use crate::handover::Handover;
@@ -21,6 +22,14 @@ use crate::rules::store::StoreError;
 pub(crate) fn listening(door: Door, address: Option<SocketAddr>) {
     let address = address.map(|address| address.to_string());
     tracing::info!(service = door.name(), address, "listening");
+}
+
+pub(crate) fn not_indexed(error: &dyn Error) {
+    tracing::warn!(error = %Chain(error), "texts of letters can't be indexed now: searches read letters that aren't yet");
+}
+
+pub(crate) fn index_damaged(folder: &Maildir) {
+    tracing::warn!(folder = %folder.root().display(), "an index of texts was damaged; it was removed, and is made anew");
 }
 
 pub(crate) fn no_certificate() {

@@ -34,6 +34,8 @@ pub(crate) struct Assignment {
     pub(crate) trace: PathBuf,
     pub(crate) trace_octets_max: u64,
     pub(crate) log: Log,
+    /// Whether texts of letters are indexed.
+    pub(crate) full_text: bool,
 }
 
 /// How a worker logs.

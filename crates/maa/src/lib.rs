@@ -218,6 +218,7 @@ impl Maa {
             name,
             tls,
             clear_text_login: maa.clear_text_login,
+            full_text: maa.full_text,
             logins: Logins::new(Arc::new(accounts)),
             mda: config.mda.clone(),
             imap_extensions: maa.imap_extensions.clone(),

@@ -33,6 +33,11 @@ impl Needle {
         }
     }
 
+    /// It as it is compared, folded: an index of folded texts is asked for this.
+    pub fn folded(&self) -> &[u8] {
+        self.finder.needle()
+    }
+
     /// Whether it is in a text.
     pub fn is_in(&self, text: &str) -> bool {
         if text.is_ascii() {

@@ -44,6 +44,7 @@ pub(crate) struct Site {
     pub(crate) name: Domain,
     pub(crate) tls: Option<ServerTls>,
     pub(crate) clear_text_login: ClearTextLogin,
+    pub(crate) full_text: bool,
     pub(crate) logins: Logins,
     pub(crate) mda: Mda,
     /// Of all users.
@@ -136,6 +137,7 @@ impl Site {
             trace: self.trace.dir.clone(),
             trace_octets_max: self.trace.size_max,
             log: self.log.clone(),
+            full_text: self.full_text,
         }
     }
 

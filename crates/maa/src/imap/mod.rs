@@ -13,6 +13,7 @@
 //! | FETCH | `fetch` |
 //! | SEARCH; what is made of its result | `search`; `sort`, `thread` |
 //! | letters that are read; what is read out of them once, and cached; their ids | `read`, `facts`, `object_id` |
+//! | texts of letters, indexed in the background for SEARCH | `indexing` |
 //! | APPEND, REPLACE; letters out of parts of others | `append`, `catenate` |
 //! | STORE, EXPUNGE, COPY and MOVE | `store`, `expunge`, `copy` |
 //! | LIST, STATUS, and changing which mailboxes there are | `list`, `status`, `folders` |
@@ -36,6 +37,7 @@ mod extensions;
 mod facts;
 mod fetch;
 mod folders;
+mod indexing;
 mod list;
 mod metadata;
 mod notify;

@@ -13,6 +13,8 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::watch;
 
+use super::indexing::{Indexing, Text};
+
 /// All mailboxes of the user.
 #[derive(Debug)]
 pub(crate) struct Shared {
@@ -31,6 +33,8 @@ pub(crate) struct Shared {
     structure: AtomicU64,
     /// The last of them that got another name, as IMAP has names.
     renamed: Mutex<VecDeque<(String, String)>>,
+    /// `None` where letters aren't indexed.
+    pub(super) indexing: Option<Indexing>,
 }
 
 /// Mailboxes of which is remembered that they got another name: sessions that are told of it look at once.
@@ -44,6 +48,8 @@ pub(super) struct Open {
     noticed: watch::Sender<u64>,
     /// [`Shared`]'s.
     news: watch::Sender<u64>,
+    /// `None` where letters aren't indexed.
+    pub(super) text: Option<Text>,
 }
 
 /// What is behind its lock.
@@ -73,6 +79,7 @@ impl Shared {
             news: watch::Sender::new(0),
             structure: AtomicU64::new(0),
             renamed: Mutex::default(),
+            indexing: None,
         }
     }
 
@@ -86,6 +93,12 @@ impl Shared {
         Quota::of(&self.courier, &self.inbox, self.limits)
     }
 
+    /// The same; letters are indexed, for whoever calls [`Shared::index`].
+    #[must_use]
+    pub(crate) fn indexing(self) -> Self {
+        Self { indexing: Some(Indexing::default()), ..self }
+    }
+
     /// A folder, as other sessions have it open, or from the disk. Blocks.
     pub(super) fn open(&self, folder: &Maildir) -> Result<Arc<Open>, MailboxError> {
         // Held: two sessions that open one at the same time have the same one.
@@ -97,8 +110,10 @@ impl Shared {
         let mailbox = self.mailboxes.open(folder)?;
         let inside = Inside { mailbox, cache: None, disk: Arc::clone(&self.disk) };
         let (noticed, news) = (watch::Sender::new(0), self.news.clone());
-        let opened = Arc::new(Open { inside: Mutex::new(inside), noticed, news });
+        let text = self.indexing.as_ref().map(|_| Text::default());
+        let opened = Arc::new(Open { inside: Mutex::new(inside), noticed, news, text });
         open.insert(folder.root().to_owned(), Arc::downgrade(&opened));
+        self.want_index();
         Ok(opened)
     }
 
@@ -152,6 +167,12 @@ impl Shared {
 
     fn tell(&self, folder: &PathBuf) {
         lock(&self.open).get(folder).into_iter().for_each(tell);
+        self.want_index();
+    }
+
+    /// All that sessions have open.
+    pub(super) fn all_open(&self) -> Vec<Arc<Open>> {
+        lock(&self.open).values().filter_map(Weak::upgrade).collect()
     }
 }
 
@@ -185,6 +206,12 @@ impl Open {
 }
 
 impl Inside {
+    /// Where the mailbox is, and which one it is.
+    pub(super) fn place(&self) -> (Arc<dyn Disk>, Maildir, CacheKey) {
+        let folder = self.mailbox.folder().clone();
+        (Arc::clone(&self.disk), folder, self.mailbox.cache_key())
+    }
+
     /// Octets on the wire of the letters that are wanted, together: from their names, the cache, or the letters.
     pub(super) fn sizes(
         &mut self,

@@ -111,6 +111,7 @@ pub fn run() -> Result<(), WorkerError> {
         trace,
         trace_octets_max,
         log,
+        full_text,
     } = assignment;
     // Where it can't be made there is nothing to read, and whoever looks is told so.
     let made = make_mailbox(&maildir);
@@ -138,7 +139,8 @@ pub fn run() -> Result<(), WorkerError> {
         .build()
         .map_err(system("start the runtime"))?;
     let limits = quota.map(|(octets, letters)| postroad_store::Limits::of(octets, letters));
-    let shared = Arc::new(Shared::new(maildir.clone(), &host).with_limits(limits));
+    let shared = Shared::new(maildir.clone(), &host).with_limits(limits);
+    let shared = Arc::new(if full_text { shared.indexing() } else { shared });
     let ward = Ward {
         user,
         maildir,
@@ -186,6 +188,7 @@ async fn serve(ward: Arc<Ward>, socket: OwnedFd) -> Result<(), WorkerError> {
     let (trigger, shutdown) = Shutdown::manual();
     let sessions = TaskTracker::new();
     tokio::spawn(Arc::clone(&ward.shared).watch());
+    tokio::spawn(Arc::clone(&ward.shared).index());
     while let Ok(Some(message)) = reports.receive_with_descriptor().await {
         let Message { octets, descriptor: Some(descriptor) } = message else { continue };
         let Ok((about, unread)) = Handover::parse(&octets) else { continue };

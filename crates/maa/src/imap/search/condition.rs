@@ -8,6 +8,7 @@ use postroad_imap::value::{Date, Flag, Numbers, SequenceSet};
 use postroad_message::{Needle, Part, Scope};
 use postroad_store::{LetterFlags, Mailbox};
 
+use super::indexed::Sought;
 use crate::imap::ending::Refused;
 use crate::imap::selected::{Places, Selected};
 use crate::limits::SEARCHED_TEXTS_MAX;
@@ -38,9 +39,9 @@ pub(super) enum Condition {
     /// Octets on the wire.
     Size(Range<u64>),
     /// A field of that name has the text.
-    Field(String, Needle),
-    Body(Needle),
-    Text(Needle),
+    Field(String, Sought),
+    Body(Sought),
+    Text(Sought),
     /// RFC 8474 §5.4.
     EmailId(Vec<u8>),
     ThreadId(Vec<u8>),
@@ -138,12 +139,12 @@ impl<'a> Preparing<'a> {
             SearchKey::Sequence(set) => self.places(Numbers::Sequence, &set),
             SearchKey::Uid(set) => self.places(Numbers::Uid, &set),
             SearchKey::Header(field, text) => match String::from_utf8(field) {
-                Ok(field) => Condition::Field(field, self.needle(text)?),
+                Ok(field) => Condition::Field(field, self.sought(text)?),
                 // RFC 5322 §2.2: no field has such a name.
                 Err(_) => Condition::Never,
             },
-            SearchKey::Body(text) => Condition::Body(self.needle(text)?),
-            SearchKey::Text(text) => Condition::Text(self.needle(text)?),
+            SearchKey::Body(text) => Condition::Body(self.sought(text)?),
+            SearchKey::Text(text) => Condition::Text(self.sought(text)?),
             SearchKey::Before(date) => Condition::Arrived(before(date)),
             SearchKey::On(date) => Condition::Arrived(on(date)),
             SearchKey::Since(date) => Condition::Arrived(since(date)),
@@ -195,14 +196,14 @@ impl<'a> Preparing<'a> {
         Condition::Places(self.selected.places_there(numbers, set))
     }
 
-    fn needle(&mut self, text: Vec<u8>) -> Result<Needle, Refused> {
+    fn sought(&mut self, text: Vec<u8>) -> Result<Sought, Refused> {
         self.texts += 1;
         if self.texts > SEARCHED_TEXTS_MAX {
             return Err(Refused::no_with(Code::Limit, "Too many texts to search for at once"));
         }
         let is_in_charset = self.charset != Charset::UsAscii || text.is_ascii();
         match String::from_utf8(text) {
-            Ok(text) if is_in_charset => Ok(Needle::new(&text)),
+            Ok(text) if is_in_charset => Ok(Sought::new(&text)),
             _ => Err(Refused::bad("A text isn't in the charset that was named")),
         }
     }
@@ -282,13 +283,11 @@ impl Condition {
             Self::Arrived(range) => known.arrived.map(|at| range.contains(&at)),
             Self::Sent(range) => known.sent.map(|day| day.is_some_and(|day| range.contains(&day))),
             Self::Size(range) => known.size.map(|octets| range.contains(&octets)),
-            Self::Field(name, needle) => content.has_in_field(name, needle),
-            Self::Body(needle) => {
-                content.whole().map(|(letter, part)| needle.is_in_letter(letter, part, Scope::Body))
+            Self::Field(name, sought) => {
+                sought.if_not_lacking(known.place, |needle| content.has_in_field(name, needle))
             }
-            Self::Text(needle) => {
-                content.whole().map(|(letter, part)| needle.is_in_letter(letter, part, Scope::All))
-            }
+            Self::Body(sought) => sought.in_letter(known.place, content.whole(), Scope::Body),
+            Self::Text(sought) => sought.in_letter(known.place, content.whole(), Scope::All),
             Self::EmailId(id) => known.email_id.as_ref().map(|known| known.as_bytes() == id),
             Self::ThreadId(id) => known.thread_id.as_ref().map(|known| known.as_bytes() == id),
         }
@@ -364,7 +363,7 @@ mod tests {
     #[test]
     fn one_that_decides_is_enough() {
         let places = Condition::Places(vec![0..2, 5..6]);
-        let unread = || Condition::Text(Needle::new("x"));
+        let unread = || Condition::Text(Sought::new("x"));
         let known = |place| Known {
             place,
             flags: LetterFlags::default(),

@@ -5,6 +5,7 @@
 //! | numbers, flags, mod-sequences, when it was saved | nothing: the mailbox has them in memory |
 //! | lengths and dates | nothing, where they are cached |
 //! | what letters are sorted by and threaded by | a walk through the cache |
+//! | that a letter hasn't got a text | a question to the index, for all letters together (`indexed`) |
 //! | anything else | reading the letter, several at a time, while nobody is kept from the mailbox |
 //!
 //! What a letter's flags are may change while others are read: each is judged by what it was when its turn came.
@@ -29,6 +30,7 @@ use super::thread::ThreadTable;
 
 mod answer;
 mod condition;
+mod indexed;
 
 use answer::{Answer, Asked};
 use condition::{Condition, Content, Known, Preparing, Reads};
@@ -191,7 +193,7 @@ impl SearchWork {
         answer::check(answer.returns.as_deref())?;
         let selected = session.selected()?;
         let now = seconds(SystemTime::now());
-        let condition = {
+        let mut condition = {
             let inside = selected.open.inside();
             // Texts without a charset are in UTF-8 (RFC 9051 §6.4.4), of which US-ASCII, as before, is a part.
             let charset = charset.unwrap_or(Charset::Utf8);
@@ -200,6 +202,7 @@ impl SearchWork {
             answer.asks_mod_seq = preparing.asks_mod_seq;
             condition
         };
+        indexed::ask_index(&mut condition, selected);
         // RFC 7162 §3.1: whoever asks for mod-sequences is told of them from now on.
         if answer.asks_mod_seq {
             session.enabled.add(Extension::CondStore);

@@ -19,6 +19,7 @@ mod catenate;
 mod commands;
 mod extensions;
 mod hostile_search;
+mod indexed;
 mod notify;
 mod quota;
 mod reading;
