@@ -292,7 +292,11 @@ impl Code {
             b"BADEVENT" => {
                 Self::BadEvent(cursor.list_or_empty(|cursor| text(cursor.atom("an event")?))?)
             }
-            b"BADURL" => Self::BadUrl(cursor.string("a URL")?.into_owned()),
+            // RFC 4469 §5 has no quotes there, and its examples have.
+            b"BADURL" => Self::BadUrl(match cursor.peek() {
+                Some(b'"') => cursor.string("a URL")?.into_owned(),
+                _ => cursor.take_while(|octet| octet != b']').to_vec(),
+            }),
             b"HIGHESTMODSEQ" => Self::HighestModSeq(cursor.number64()?),
             b"MAILBOXID" => {
                 let mut ids = cursor.list(|cursor| text(cursor.atom("an id")?))?;

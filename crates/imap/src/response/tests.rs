@@ -146,6 +146,11 @@ fn texts_stay_in_their_line() {
         StatusResponse::untagged(Status::No, "x").with(Code::BadUrl(b"a]\r\n\"b".to_vec()));
     status.write(&mut out, NameEncoding::Utf7);
     assert_eq!(out, b"* NO [BADURL \"a\\\"b\"] x\r\n");
+    // As Dovecot writes it.
+    let bare = Response::parse(b"* NO [BADURL /INBOX/;UID=9] x", NameEncoding::Utf7);
+    let wanted = StatusResponse::untagged(Status::No, "x");
+    let wanted = wanted.with(Code::BadUrl(b"/INBOX/;UID=9".to_vec()));
+    assert_eq!(bare, Ok(Response::Status(wanted)));
 }
 
 #[test]
