@@ -3,7 +3,7 @@
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress};
 use postroad_config::{ClearTextLogin, Config, ImapSwitch};
 
-use crate::host::{Client, Host, PASSWORD};
+use crate::host::{Client, Host, PASSWORD, patiently};
 
 async fn connect(host: &Host) -> Client {
     let mut client = Client::connect(host.imap).await;
@@ -183,5 +183,31 @@ async fn extensions_are_switched_for_all_and_for_one() {
         assert_eq!(answer, format!("b BAD {lacks} is switched off here"));
         log_out(client).await;
     }
+    host.stop().await;
+}
+
+#[tokio::test]
+async fn texts_are_indexed_in_the_background_and_behind_the_wall() {
+    let host = Host::start();
+    for number in 0..300 {
+        let letter = format!("Subject: number {number}\n\nseldom{number}x\n");
+        host.put("alice", &format!("cur/{}.M1P1.x:2,", 1_796_000_000 + number), letter.as_bytes());
+    }
+    let mut client = connect(&host).await;
+    let answer = client.ask(&format!("a LOGIN alice \"{PASSWORD}\"")).await;
+    assert!(answer.starts_with("a OK "), "{answer}");
+    client.send(b"b SELECT INBOX\r\n").await;
+    while !client.line().await.starts_with("b OK ") {}
+    let index = host.maildir("alice").join("postroad-text");
+    patiently(async {
+        // A segment comes in one piece, and is more than its head.
+        while std::fs::metadata(&index).map_or(0, |file| file.len()) < 70_000 {
+            assert!(client.ask("c NOOP").await.starts_with("c OK "));
+        }
+    })
+    .await;
+    assert_eq!(client.ask("d SEARCH TEXT seldom217x").await, "* SEARCH 218");
+    assert!(client.line().await.starts_with("d OK "));
+    log_out(client).await;
     host.stop().await;
 }
