@@ -12,6 +12,8 @@ pub const SEED: &str = "POSTROAD_CRASH_SEED";
 pub const KILLS: &str = "POSTROAD_CRASH_KILLS";
 /// How often the power is cut.
 pub const CUTS: &str = "POSTROAD_CRASH_CUTS";
+/// How often programs come to one mailbox.
+pub const ROUNDS: &str = "POSTROAD_CRASH_ROUNDS";
 
 /// A number that the environment may set.
 ///

@@ -8,6 +8,8 @@ use postroad_tests::peers::Security;
 mod at_once;
 #[path = "imap_clients/place.rs"]
 mod place;
+#[path = "imap_clients/programs.rs"]
+mod programs;
 #[path = "imap_clients/readers.rs"]
 mod readers;
 #[path = "imap_clients/synchronizers.rs"]
@@ -92,4 +94,10 @@ fn offlineimap_carries_changes_both_ways() -> Result<()> {
 fn several_see_the_same_in_the_end() -> Result<()> {
     let Some(place) = Place::set_up()? else { return Ok(()) };
     at_once::run(&place)
+}
+
+#[test]
+fn programs_at_once_have_the_same_in_the_end() -> Result<()> {
+    let Some(place) = Place::set_up()? else { return Ok(()) };
+    programs::run(&place)
 }

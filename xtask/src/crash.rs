@@ -37,6 +37,8 @@ const ROUND_MAX: Duration = Duration::from_secs(10 * 60);
 const KILLS_PER_SECOND: f64 = 2.0;
 /// Power cuts in a second, each with a new mount and a restart.
 const CUTS_PER_SECOND: f64 = 0.5;
+/// Rounds of programs at one mailbox in a second.
+const ROUNDS_PER_SECOND: f64 = 0.25;
 /// No test does less than in its short form.
 const REPEATS_MIN: f64 = 8.0;
 
@@ -153,9 +155,17 @@ const PROOFS: &[Proof] = &[
         what: "kill -9",
         package: "postroad-tests",
         name: "crash::",
-        share: 30,
+        share: 20,
         seed: "POSTROAD_CRASH_SEED",
         length: Length::Repeats("POSTROAD_CRASH_KILLS", KILLS_PER_SECOND),
+    },
+    Proof {
+        what: "programs at one mailbox",
+        package: "postroad-tests",
+        name: "imap_clients::programs_at_once",
+        share: 10,
+        seed: "POSTROAD_CRASH_SEED",
+        length: Length::Repeats("POSTROAD_CRASH_ROUNDS", ROUNDS_PER_SECOND),
     },
     Proof {
         what: "a real power cut",

@@ -89,6 +89,11 @@ fn renames(place: &Place) -> Result<()> {
     Ok(())
 }
 
+/// What a session sees that has just come.
+pub(super) fn fresh(place: &Place) -> Result<BTreeMap<u32, String>> {
+    sees(&mut connect(place)?)
+}
+
 /// What a session sees: letters by their UIDs.
 fn sees(client: &mut Client) -> Result<BTreeMap<u32, String>> {
     client.command("NOOP")?;
@@ -104,6 +109,7 @@ fn sees(client: &mut Client) -> Result<BTreeMap<u32, String>> {
     Ok(letters)
 }
 
-fn number(letter: &str) -> Option<usize> {
+/// A letter's number, by its subject.
+pub(super) fn number(letter: &str) -> Option<usize> {
     letter.split(' ').nth(1)?.parse().ok()
 }

@@ -63,6 +63,16 @@ impl Place {
         self.expect("Sent", &["letter 7 \\Seen"])
     }
 
+    /// mutt flags a letter, by keys.
+    pub(super) fn mutt_flags(&self, number: usize) -> Result<()> {
+        let security = Security::Implicit(self.ca());
+        let inbox = format!("{}/INBOX", url(self, security));
+        let keys = format!(
+            "push \"<limit>~s letter.{number}<enter><flag-message><limit>~A<enter><sync-mailbox><quit>\"\n"
+        );
+        self.on_screen("mutt", security, &inbox, &keys)
+    }
+
     /// aerc, by the commands that a person types into it.
     pub(super) fn aerc(&self) -> Result<()> {
         let home = self.home("aerc")?;
