@@ -148,6 +148,7 @@ impl Default for Maa {
             sessions_per_user_max: 50,
             imap_extensions: Vec::new(),
             full_text: true,
+            pop3_deleted: Pop3Deleted::default(),
             // Ports 80 and 443 are a web server's on many hosts.
             autoconfig: Autoconfig::default(),
         }

@@ -13,6 +13,7 @@ use postroad_protocol::address::Domain;
 use serde::Deserialize;
 
 pub mod defaults;
+mod deleted;
 mod document;
 mod explain;
 mod extensions;
@@ -27,6 +28,7 @@ mod submit;
 mod trust;
 mod units;
 
+pub use deleted::{Pop3Deleted, Pop3DeletedError};
 pub use document::Place;
 pub use extensions::{IMAP_EXTENSIONS, ImapSwitch, ImapSwitchError, SwitchedTo};
 pub use filters::Filters;
@@ -383,6 +385,8 @@ pub struct Maa {
     pub imap_extensions: Vec<ImapSwitch>,
     /// Whether texts of letters are indexed for IMAP's SEARCH.
     pub full_text: bool,
+    /// What becomes of letters that a POP3 client deletes.
+    pub pop3_deleted: Pop3Deleted,
     /// Where mail programs get their settings.
     pub autoconfig: Autoconfig,
 }

@@ -15,6 +15,7 @@ use postroad_config::{ImapSwitch, LogFormat};
 use serde::{Deserialize, Serialize};
 
 use crate::Door;
+use crate::pop3::Deleted;
 
 /// All that a worker knows of the settings.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -36,6 +37,8 @@ pub(crate) struct Assignment {
     pub(crate) log: Log,
     /// Whether texts of letters are indexed.
     pub(crate) full_text: bool,
+    /// What becomes of letters that a POP3 client deletes.
+    pub(crate) pop3_deleted: Deleted,
 }
 
 /// How a worker logs.
@@ -76,18 +79,20 @@ pub(crate) struct Handover {
 }
 
 /// What a worker says of a session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Report {
     pub(crate) session: u64,
     pub(crate) event: Event,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Event {
     /// The worker has the connection.
     Begun,
     /// The connection stays the front's.
     Refused(Refusal),
+    /// The user has left, and the connection is the front's again. What the client has sent and nobody has used comes along.
+    Left(Vec<u8>),
     /// The worker has closed it.
     Ended,
 }

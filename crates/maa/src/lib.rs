@@ -224,6 +224,7 @@ impl Maa {
             imap_extensions: maa.imap_extensions.clone(),
             trace: config.trace.clone(),
             log: Log { format: config.log.format.into(), level: config.log.level.clone() },
+            pop3_deleted: maa.pop3_deleted,
             slots: Slots::new(maa.connections_max, maa.connections_per_client_max),
             workers: Workers::new(workers::Settings {
                 program: program.to_owned(),

@@ -18,6 +18,10 @@ pub const WORKER_LINGER: Duration = Duration::from_secs(10);
 pub const WORKER_END_TIMEOUT: Duration = Duration::from_secs(60);
 /// Octets that are passed on at once between TLS and a worker; each way of a session keeps no more than that.
 pub const RELAY_OCTETS: usize = 16 * 1024;
+/// Octets that a client may send behind an UNAUTHENTICATE that isn't answered yet.
+pub const SENT_AHEAD_OCTETS_MAX: usize = 16 * 1024;
+/// How long a worker and the front may take to give a connection back.
+pub const LEAVE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long either side of them may take nothing of what it is sent before it counts as gone.
 pub const RELAY_TIMEOUT: Duration = Duration::from_secs(10 * 60);
 

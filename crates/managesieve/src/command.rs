@@ -52,6 +52,8 @@ pub enum Command {
     CheckScript(Vec<u8>),
     /// `NOOP` (§2.13)
     Noop(Option<Vec<u8>>),
+    /// `UNAUTHENTICATE` (§2.14.1)
+    Unauthenticate,
 }
 
 /// Why words are no command.
@@ -76,6 +78,7 @@ impl Command {
             ("LOGOUT", []) => Ok(Self::Logout),
             ("CAPABILITY", []) => Ok(Self::Capability),
             ("LISTSCRIPTS", []) => Ok(Self::ListScripts),
+            ("UNAUTHENTICATE", []) => Ok(Self::Unauthenticate),
             ("NOOP", []) => Ok(Self::Noop(None)),
             ("NOOP", [Word::String(tag)]) => Ok(Self::Noop(Some(tag.clone()))),
             ("AUTHENTICATE", [Word::String(mechanism), rest @ ..]) => authenticate(mechanism, rest),
@@ -96,7 +99,7 @@ impl Command {
             (
                 "STARTTLS" | "LOGOUT" | "CAPABILITY" | "LISTSCRIPTS" | "NOOP" | "AUTHENTICATE"
                 | "HAVESPACE" | "PUTSCRIPT" | "SETACTIVE" | "GETSCRIPT" | "DELETESCRIPT"
-                | "RENAMESCRIPT" | "CHECKSCRIPT",
+                | "RENAMESCRIPT" | "CHECKSCRIPT" | "UNAUTHENTICATE",
                 _,
             ) => Err(CommandError::Arguments),
             _ => Err(CommandError::Unknown),

@@ -25,6 +25,7 @@ pub fn server(data: &[u8]) {
                 Step::NeedInput => break,
                 Step::StartTls => server.tls_started(now),
                 Step::Ask(question) => server.answer(answer(question)),
+                Step::LoggedOut => {}
                 Step::Close => return,
             }
         }

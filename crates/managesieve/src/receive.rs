@@ -83,8 +83,8 @@ impl Receiver {
         self.octets.get(self.used..).unwrap_or_default()
     }
 
-    /// Longer literals from now on.
-    pub(crate) fn grow(&mut self, literal_octets_max: usize) {
+    /// Literals that are no longer than that from now on.
+    pub(crate) fn limit(&mut self, literal_octets_max: usize) {
         self.literal_octets_max = literal_octets_max;
     }
 

@@ -18,6 +18,7 @@
 //! | how many letters each folder has, as long as none changes | [`StatusCache`] |
 //! | all but UIDs made anew from the files | [`fsck()`] |
 //! | numbers and lists of Dovecot and Courier | [`neighbours`] |
+//! | what POP3 clients have fetched, and deleted where that is kept | [`Pop3Letters`] |
 //! | what a mailbox may hold: `maildirsize` | [`Quota`], [`Limits`] |
 //! | CRLF on the wire, LF in the file | `line_ends` |
 //! | what goes wrong, and what a peer is told | [`StoreError`] |
@@ -58,6 +59,7 @@ mod mbox;
 mod metadata;
 pub mod neighbours;
 mod pace;
+mod pop3_memory;
 mod quota;
 mod refile;
 mod small_file;
@@ -89,6 +91,7 @@ pub use mailbox::{
 pub use maildir::Maildir;
 pub use mbox::{DotLocked, DotLocker};
 pub use metadata::{Annotated, EntryName, EntryNameError, Metadata, TooMuchMetadata};
+pub use pop3_memory::{Pop3Letter, Pop3Letters};
 pub use quota::{Counted, Limits, Quota, Standing, Usage};
 pub use refile::Stored;
 pub use status::{Counts, StatusCache, Times};

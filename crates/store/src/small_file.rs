@@ -39,14 +39,26 @@ pub(crate) fn read_part(
     part: Range<u64>,
 ) -> Result<Vec<u8>, DiskError> {
     let octets = part.end.saturating_sub(part.start);
-    if octets > OCTETS_MAX {
-        let source = io::ErrorKind::FileTooLarge.into();
-        return Err(DiskError { operation: "read", path: path.to_owned(), source });
-    }
+    check_octets("read", path, octets)?;
     let mut content = vec![0; usize::try_from(octets).unwrap_or_default()];
     let read = file.read_at(&mut content, part.start)?;
     content.truncate(read);
     Ok(content)
+}
+
+/// Refuses a length that no such file has, before one is written that couldn't be read.
+pub(crate) fn check_octets(
+    operation: &'static str,
+    path: &Path,
+    octets: u64,
+) -> Result<(), DiskError> {
+    match octets > OCTETS_MAX {
+        true => {
+            let source = io::ErrorKind::FileTooLarge.into();
+            Err(DiskError { operation, path: path.to_owned(), source })
+        }
+        false => Ok(()),
+    }
 }
 
 /// Reads one block by block, each of whole lines; what has no line end yet is left out, and so is what is longer than a

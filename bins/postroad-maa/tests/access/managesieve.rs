@@ -108,3 +108,38 @@ async fn i06_names_lead_nowhere_else() {
     }
     log_out(client).await;
 }
+
+#[tokio::test] // Tests RFC 5804 §2.14.1.
+async fn who_has_left_is_followed_by_another_one() {
+    for is_inside_tls in [false, true] {
+        let host = Host::start_with_tls(|_| {});
+        let mut client = Client::connect(host.managesieve).await;
+        greeting(&mut client).await;
+        if is_inside_tls {
+            assert_eq!(client.ask("STARTTLS").await, "OK \"begin TLS\"");
+            client = client.start_tls().await;
+            greeting(&mut client).await;
+        }
+        assert_eq!(client.ask(LOGIN).await, "OK \"logged in\"");
+        assert_eq!(client.ask("PUTSCRIPT \"mine\" \"keep;\"").await, "OK \"done\"");
+        assert_eq!(client.ask("UNAUTHENTICATE").await, "OK \"nobody is logged in\"");
+        assert_eq!(client.ask("LISTSCRIPTS").await, "NO \"log in first\"");
+        // What is sent ahead is for whoever serves strangers; bob has none of alice's scripts.
+        assert_eq!(client.ask(LOGIN).await, "OK \"logged in\"");
+        client
+            .send(
+                b"UNAUTHENTICATE\r\nNOOP \"x\"\r\nAUTHENTICATE \"PLAIN\" \"AGJvYgBzZSBjcmV0\"\r\n",
+            )
+            .await;
+        assert_eq!(client.line().await, "OK \"nobody is logged in\"");
+        assert_eq!(client.line().await, "OK (TAG \"x\") \"nothing done\"");
+        assert_eq!(client.line().await, "OK \"logged in\"");
+        assert_eq!(client.ask("LISTSCRIPTS").await, "OK");
+        assert_eq!(client.ask("UNAUTHENTICATE").await, "OK \"nobody is logged in\"");
+        assert_eq!(client.ask(LOGIN).await, "OK \"logged in\"");
+        assert_eq!(client.ask("LISTSCRIPTS").await, "\"mine\"");
+        assert_eq!(client.line().await, "OK");
+        log_out(client).await;
+        host.stop().await;
+    }
+}

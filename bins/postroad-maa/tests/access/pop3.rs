@@ -3,7 +3,7 @@
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 
 use crate::host::{Client, Host, PASSWORD, PROGRAM, names, patiently};
-use postroad_config::ClearTextLogin;
+use postroad_config::{ClearTextLogin, Pop3Deleted};
 
 /// Letters as they lie in a Maildir, and as POP3 sends them.
 const LETTERS: [(&str, &[u8], &[u8]); 9] = [
@@ -160,8 +160,11 @@ async fn unique_ids_stay_wherever_a_letter_goes() {
     host.put("alice", &format!("new/2.{long}"), b"A: 2\n");
     let mut client = host.log_in("alice").await;
     let before = client.listing("UIDL").await;
-    assert_eq!(before[0], "1 1.M1P1Q1.host");
-    assert_eq!(before[1].len(), "2 ".len() + 64);
+    // UID and UIDVALIDITY, as Dovecot's default has them.
+    assert!(
+        before[0].starts_with("1 00000001") && before[1].starts_with("2 00000002"),
+        "{before:?}"
+    );
     assert_eq!(client.listing("LIST").await[0], "1 10", "the name is believed");
     client.quit().await;
     let folder = host.maildir("alice");
@@ -274,14 +277,93 @@ async fn we_list_what_the_maildir_crate_lists() {
     }
     let theirs = maildir::Maildir::from(host.maildir("alice"));
     let id = |entry: std::io::Result<maildir::MailEntry>| entry.expect("a letter").id().to_owned();
-    let mut theirs: Vec<_> = theirs.list_new().chain(theirs.list_cur()).map(id).collect();
-    theirs.sort_by_key(|id| id.split('.').next().and_then(|n| n.parse::<u32>().ok()));
+    let theirs: Vec<_> = theirs.list_new().chain(theirs.list_cur()).map(id).collect();
     let mut client = host.log_in("alice").await;
     let ours = client.listing("UIDL").await;
-    assert_eq!(ours.len(), 40);
-    for (ours, theirs) in ours.iter().zip(theirs) {
-        assert_eq!(ours.split(' ').nth(1), theirs.split(',').next());
+    assert_eq!((ours.len(), theirs.len()), (40, 40));
+}
+
+#[tokio::test]
+async fn unique_ids_are_imaps_uids() {
+    let host = Host::start();
+    host.put("alice", "new/1.x", b"A: 1\n\n");
+    host.put("alice", "new/2.x", b"A: 2\n\n");
+    let mut client = host.log_in("alice").await;
+    let before = client.listing("UIDL").await;
+    assert_eq!(client.ask("DELE 1").await, "+OK marked as deleted");
+    client.quit().await;
+    host.put("alice", "new/3.x", b"A: 3\n\n");
+    let mut imap = Client::connect(host.imap).await;
+    imap.line().await;
+    imap.ask(&format!("a LOGIN alice \"{PASSWORD}\"")).await;
+    let mut told = Vec::new();
+    imap.send(b"b SELECT INBOX\r\nc UID SEARCH ALL\r\n").await;
+    while !told.last().is_some_and(|line: &String| line.starts_with("c ")) {
+        told.push(imap.line().await);
     }
+    let validity = told.iter().find_map(|line| line.split("[UIDVALIDITY ").nth(1));
+    let validity: u32 = validity
+        .and_then(|v| v.split(']').next()?.parse().ok())
+        .unwrap_or_else(|| panic!("{told:?}"));
+    assert!(told.contains(&"* SEARCH 2 3".to_owned()), "{told:?}");
+    let mut client = host.log_in("alice").await;
+    let ids = [2, 3].map(|uid| format!("{} {uid:08x}{validity:08x}", uid - 1));
+    assert_eq!(client.listing("UIDL").await, ids);
+    assert_eq!(before[1].split(' ').nth(1), ids[0].split(' ').nth(1));
+    client.quit().await;
+}
+
+/// Fetches and deletes the first letter, and leaves.
+async fn fetch_and_delete(host: &Host) {
+    let mut client = host.log_in("alice").await;
+    client.ask_for_many("RETR 1").await;
+    assert_eq!(client.ask("DELE 1").await, "+OK marked as deleted");
+    client.quit().await;
+}
+
+#[tokio::test]
+async fn letters_that_are_deleted_may_be_kept_for_imap() {
+    let host = Host::start_with(|config| config.maa.pop3_deleted = Pop3Deleted::Keep);
+    let kept = host.put("alice", "cur/1.x:2,", b"A: 1\n\n");
+    host.put("alice", "cur/2.x:2,", b"A: 2\n\n");
+    fetch_and_delete(&host).await;
+    // To POP3 it is gone, for good.
+    for _ in 0..2 {
+        let mut client = host.log_in("alice").await;
+        assert_eq!(client.ask("STAT").await, "+OK 1 8");
+        assert_eq!(client.ask_for_many("RETR 1").await, b"A: 2\r\n\r\n.\r\n");
+        client.quit().await;
+        assert!(kept.exists());
+    }
+    // Nothing is without QUIT.
+    let mut client = host.log_in("alice").await;
+    assert_eq!(client.ask("DELE 1").await, "+OK marked as deleted");
+    drop(client);
+    let mut client = log_in_when_free(&host, "alice").await;
+    assert_eq!(client.ask("STAT").await, "+OK 1 8");
+    client.quit().await;
+}
+
+#[tokio::test]
+async fn letters_that_are_deleted_are_removed_when_they_were_kept_long_enough() {
+    let wait = std::time::Duration::from_secs(24 * 60 * 60);
+    let host = Host::start_with(|config| {
+        config.maa.pop3_deleted = Pop3Deleted::RemoveAfter(wait);
+    });
+    let letters = [1, 2, 3].map(|n| host.put("alice", &format!("cur/{n}.x:2,"), b"A: 1\n\n"));
+    fetch_and_delete(&host).await;
+    let memory = host.maildir("alice").join("postroad-pop3");
+    let text = std::fs::read_to_string(&memory).expect("it is noted");
+    assert!(text.lines().nth(1).is_some_and(|line| line.ends_with(" deleted")), "{text}");
+    assert!(letters.iter().all(|letter| letter.exists()));
+    // Two days ago, and another that was fetched then and is deleted now.
+    let validity = text.lines().next().expect("a line");
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("a time");
+    let then = now.as_secs() - 2 * wait.as_secs();
+    std::fs::write(&memory, format!("{validity}\n1 1 {then} deleted\n2 2 {then} there\n"))
+        .expect("writes");
+    fetch_and_delete(&host).await;
+    assert_eq!(letters.map(|letter| letter.exists()), [false, false, true]);
 }
 
 #[tokio::test]

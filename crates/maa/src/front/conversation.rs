@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use postroad_accounts::UserName;
 use postroad_net::{Io, Peer, Shutdown};
 use postroad_protocol::sasl::Credentials;
+use postroad_protocol::server::Tls;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
 use tokio::time::timeout;
@@ -74,7 +75,7 @@ pub(crate) async fn serve(site: &Arc<Site>, door: Door, io: Io, peer: Peer, shut
             Err(error) => return events::handshake_failed(door, peer, &error),
         },
     };
-    let mut entrance = match door {
+    let entrance = match door {
         Door::Imap | Door::Imaps => imap::entrance(site, door, peer),
         Door::ManageSieve => managesieve::entrance(site, door, peer),
         Door::Pop3 | Door::Pop3s => pop3::entrance(site, door, peer),
@@ -83,7 +84,7 @@ pub(crate) async fn serve(site: &Arc<Site>, door: Door, io: Io, peer: Peer, shut
         }
     };
     let mut conversation = Conversation { site, door, peer };
-    if let Err(error) = conversation.run(io, &mut *entrance, shutdown).await {
+    if let Err(error) = conversation.run(io, entrance, shutdown).await {
         events::connection_lost(door, peer, &error);
     }
 }
@@ -119,7 +120,7 @@ impl Conversation<'_> {
     async fn run(
         &mut self,
         mut io: Io,
-        entrance: &mut dyn Entrance,
+        mut entrance: Box<dyn Entrance>,
         shutdown: Shutdown,
     ) -> io::Result<()> {
         let mut buffer = Vec::new();
@@ -128,13 +129,22 @@ impl Conversation<'_> {
                 Step::Send(octets) => {
                     timeout(entrance.write_timeout(), send(&mut io, &octets)).await??;
                 }
-                Step::LogIn(credentials) => match self.log_in(credentials, entrance, &io).await {
-                    Ok(served) => {
-                        drop(buffer);
-                        return served.until_it_ends(io).await;
+                Step::LogIn(credentials) => {
+                    match self.log_in(credentials, &mut *entrance, &io).await {
+                        Ok(served) => {
+                            buffer = Vec::new();
+                            let Some(left) = served.until_it_ends(io, self.door).await? else {
+                                return Ok(());
+                            };
+                            let tls =
+                                left.io.tls().map_or(self.site.tls_at(self.door), |_| Tls::Active);
+                            let (site, peer) = (self.site, self.peer);
+                            entrance = managesieve::again(site, tls, peer, &left.unread);
+                            io = left.io;
+                        }
+                        Err(failure) => entrance.refuse(failure),
                     }
-                    Err(failure) => entrance.refuse(failure),
-                },
+                }
                 Step::NeedInput => {
                     buffer.resize(limits::READ_OCTETS, 0);
                     let deadline = tokio::time::Instant::from_std(entrance.deadline());
@@ -220,17 +230,45 @@ struct Served {
     inside: Option<UnixStream>,
 }
 
+/// A connection whose user has left.
+struct Left {
+    io: Io,
+    /// What the client has sent ahead.
+    unread: Vec<u8>,
+}
+
 impl Served {
-    async fn until_it_ends(self, mut io: Io) -> io::Result<()> {
+    /// Gives the connection where its user has left it for another one.
+    async fn until_it_ends(self, mut io: Io, door: Door) -> io::Result<Option<Left>> {
         let Self { session, inside } = self;
-        let relayed = match inside {
-            Some(mut inside) => relay::relay(&mut io, &mut inside).await,
-            // The worker has it.
-            None => Ok(()),
+        let Some(mut inside) = inside else {
+            // The worker has the connection itself, and closes it unless the user has left.
+            return Ok(session.ended().await.map(|unread| Left { io, unread }));
         };
-        drop(io);
-        session.ended().await;
-        relayed
+        let on_its_way = match relay::relay(&mut io, &mut inside).await {
+            Ok(on_its_way) => on_its_way,
+            Err(error) => {
+                drop((io, inside));
+                session.ended().await;
+                return Err(error);
+            }
+        };
+        // Now the worker has all that there is for it. One that is gone needs no telling.
+        let _ = inside.shutdown().await;
+        if door != Door::ManageSieve {
+            // Nobody leaves there: the client is told at once.
+            let told = timeout(limits::TURN_AWAY_TIMEOUT, io.shutdown()).await;
+            drop(io);
+            session.ended().await;
+            return told.unwrap_or(Ok(())).map(|()| None);
+        }
+        match session.ended().await {
+            Some(mut unread) => {
+                unread.extend(on_its_way);
+                Ok(Some(Left { io, unread }))
+            }
+            None => timeout(limits::TURN_AWAY_TIMEOUT, io.shutdown()).await?.map(|()| None),
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use postroad_accounts::UserName;
 use postroad_managesieve::limits;
 use postroad_managesieve::server::{self, Answer, LoginFailure, Question, Server};
 use postroad_net::Peer;
+use postroad_protocol::server::Tls;
 
 use super::Site;
 use super::conversation::{Entrance, Failure, Step};
@@ -18,6 +19,12 @@ pub(super) const NO_PLACE: &str = "BYE (TRYLATER) \"too many connections, try la
 pub(super) fn entrance(site: &Site, door: Door, peer: Peer) -> Box<dyn Entrance> {
     let settings = rules::settings(site.tls_at(door), site.clear_text_login_from(peer));
     Box::new(Server::new(settings, Instant::now()))
+}
+
+/// Goes on behind UNAUTHENTICATE; `unread` is what the client has sent ahead.
+pub(super) fn again(site: &Site, tls: Tls, peer: Peer, unread: &[u8]) -> Box<dyn Entrance> {
+    let settings = rules::settings(tls, site.clear_text_login_from(peer));
+    Box::new(Server::logged_out(settings, unread, Instant::now()))
 }
 
 /// Has the delivery agent run the script that the user chooses: the worker has no rights to the folder of all users'.
@@ -42,7 +49,7 @@ impl Entrance for Server {
             server::Step::StartTls => Step::StartTls,
             server::Step::Ask(Question::Login(credentials)) => Step::LogIn(credentials),
             // Without a user there is nothing to be asked about.
-            server::Step::Ask(_) | server::Step::Close => Step::Close,
+            server::Step::Ask(_) | server::Step::LoggedOut | server::Step::Close => Step::Close,
         }
     }
 

@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use postroad_accounts::{AccountsError, UserName};
-use postroad_config::{ClearTextLogin, Config, ImapSwitch, Mda, personal_scripts};
+use postroad_config::{ClearTextLogin, Config, ImapSwitch, Mda, Pop3Deleted, personal_scripts};
 use postroad_logins::Logins;
 use postroad_net::slots::Client;
 use postroad_net::tls::{ServerTls, TlsError};
@@ -51,6 +51,7 @@ pub(crate) struct Site {
     pub(crate) imap_extensions: Vec<ImapSwitch>,
     pub(crate) trace: postroad_config::Trace,
     pub(crate) log: Log,
+    pub(crate) pop3_deleted: Pop3Deleted,
     pub(crate) slots: Slots,
     pub(crate) workers: Workers,
     pub(crate) book: Book,
@@ -138,6 +139,7 @@ impl Site {
             trace_octets_max: self.trace.size_max,
             log: self.log.clone(),
             full_text: self.full_text,
+            pop3_deleted: self.pop3_deleted.into(),
         }
     }
 

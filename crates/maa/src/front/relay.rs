@@ -18,13 +18,14 @@ thread_local! {
     static PIECE: RefCell<Box<[u8]>> = RefCell::new(vec![0; limits::RELAY_OCTETS].into());
 }
 
-/// Passes octets on until the worker has closed its side, or either is gone, or doesn't take what it is sent.
-pub(crate) async fn relay<C, W>(client: &mut C, worker: &mut W) -> io::Result<()>
+/// Passes octets on until the worker has closed its side, or either is gone, or doesn't take what it is sent. The client's
+/// side stays open; gives what was read from it and not passed on.
+pub(crate) async fn relay<C, W>(client: &mut C, worker: &mut W) -> io::Result<Vec<u8>>
 where
     C: AsyncRead + AsyncWrite + Unpin,
     W: AsyncRead + AsyncWrite + Unpin,
 {
-    let (mut up, mut down) = (Way::default(), Way::default());
+    let (mut up, mut down) = (Way::default(), Way { end: End::Told, ..Way::default() });
     let mut patience = pin!(sleep_until(Instant::now()));
     let mut seen = None;
     poll_fn(|context| {
@@ -50,7 +51,8 @@ where
             Poll::Pending => Poll::Pending,
         }
     })
-    .await
+    .await?;
+    Ok(up.left.split_off(up.taken.min(up.left.len())))
 }
 
 /// One way.
@@ -60,8 +62,19 @@ struct Way {
     left: Vec<u8>,
     taken: usize,
     stage: Stage,
+    end: End,
     /// Octets so far.
     moved: u64,
+}
+
+/// What becomes of an end that was read.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// It is passed on.
+    #[default]
+    PassedOn,
+    /// Whoever relays is told.
+    Told,
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -139,7 +152,10 @@ impl Way {
             }
             let octets = buffer.filled();
             if octets.is_empty() {
-                self.stage = Stage::Closing;
+                self.stage = match self.end {
+                    End::PassedOn => Stage::Closing,
+                    End::Told => Stage::Closed,
+                };
                 return Ok(Poll::Ready(()));
             }
             self.stage = Stage::Flushing;
@@ -185,8 +201,10 @@ mod tests {
             client.read_to_end(&mut got).await.unwrap();
             got
         });
-        relay(&mut client_side, &mut worker_side).await.unwrap();
+        assert!(relay(&mut client_side, &mut worker_side).await.unwrap().is_empty());
         answering.await.unwrap();
+        // It was left open.
+        drop(client_side);
         assert_eq!(asking.await.unwrap(), expected);
     }
 

@@ -69,18 +69,18 @@ struct Sessions {
 #[derive(Debug)]
 struct Waiting {
     begun: Option<oneshot::Sender<Result<(), Refusal>>>,
-    _ended: oneshot::Sender<()>,
+    left: oneshot::Sender<Vec<u8>>,
 }
 
 /// A session that a worker has.
 #[derive(Debug)]
-pub(crate) struct Session(oneshot::Receiver<()>);
+pub(crate) struct Session(oneshot::Receiver<Vec<u8>>);
 
 impl Session {
-    /// Returns when it has ended, or its worker has.
-    pub(crate) async fn ended(self) {
-        // It is dropped, never sent.
-        let _ = self.0.await;
+    /// Returns when it has ended, or its worker has; or gives what the client has sent ahead, where its user has left and
+    /// the connection is ours again.
+    pub(crate) async fn ended(self) -> Option<Vec<u8>> {
+        self.0.await.ok()
     }
 }
 
@@ -99,8 +99,8 @@ impl Workers {
         connection: BorrowedFd<'_>,
     ) -> Result<Session, Refusal> {
         let (begun, has_begun) = oneshot::channel();
-        let (ended, has_ended) = oneshot::channel();
-        let waiting = Waiting { begun: Some(begun), _ended: ended };
+        let (left, has_left) = oneshot::channel();
+        let waiting = Waiting { begun: Some(begun), left };
         let (worker, session) = self.worker(user, assignment, waiting)?;
         handover.session = session;
         let sent = match handover.to_octets(unread) {
@@ -113,7 +113,7 @@ impl Workers {
             return Err(Refusal::Unavailable);
         }
         match has_begun.await {
-            Ok(Ok(())) => Ok(Session(has_ended)),
+            Ok(Ok(())) => Ok(Session(has_left)),
             Ok(Err(refusal)) => Err(refusal),
             // It is gone, and said so.
             Err(_) => Err(Refusal::Unavailable),
@@ -275,6 +275,12 @@ impl Worker {
             Event::Refused(refusal) => {
                 begun(Err(refusal));
                 self.forget(report.session);
+            }
+            Event::Left(octets) => {
+                if let Some(waiting) = self.lock().here.remove(&report.session) {
+                    // Whoever waits is there until it hears.
+                    let _ = waiting.left.send(octets);
+                }
             }
             Event::Ended => self.forget(report.session),
         }

@@ -59,7 +59,7 @@ mod wire;
 pub(crate) use capability::BEFORE_LOGIN;
 pub(crate) use conversation::serve;
 pub(crate) use extensions::Extensions;
-pub(crate) use shared::Shared;
+pub(crate) use shared::{Open, Shared};
 
 #[cfg(test)]
 mod tests;

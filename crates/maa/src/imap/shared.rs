@@ -42,7 +42,7 @@ const RENAMED_MAX: usize = 64;
 
 /// A mailbox that a session has open. Nobody holds it while a client is waited for.
 #[derive(Debug)]
-pub(super) struct Open {
+pub(crate) struct Open {
     inside: Mutex<Inside>,
     /// Counts what the system has told of.
     noticed: watch::Sender<u64>,
@@ -54,8 +54,8 @@ pub(super) struct Open {
 
 /// What is behind its lock.
 #[derive(Debug)]
-pub(super) struct Inside {
-    pub(super) mailbox: Mailbox,
+pub(crate) struct Inside {
+    pub(crate) mailbox: Mailbox,
     /// Opened when it is asked for the first time.
     cache: Option<(CacheKey, Cache)>,
     disk: Arc<dyn Disk>,
@@ -89,7 +89,7 @@ impl Shared {
     }
 
     /// What they may hold together.
-    pub(super) fn quota(&self) -> Quota<'_> {
+    pub(crate) fn quota(&self) -> Quota<'_> {
         Quota::of(&self.courier, &self.inbox, self.limits)
     }
 
@@ -99,8 +99,13 @@ impl Shared {
         Self { indexing: Some(Indexing::default()), ..self }
     }
 
+    /// The inbox.
+    pub(crate) fn inbox(&self) -> &Maildir {
+        &self.inbox
+    }
+
     /// A folder, as other sessions have it open, or from the disk. Blocks.
-    pub(super) fn open(&self, folder: &Maildir) -> Result<Arc<Open>, MailboxError> {
+    pub(crate) fn open(&self, folder: &Maildir) -> Result<Arc<Open>, MailboxError> {
         // Held: two sessions that open one at the same time have the same one.
         let mut open = lock(&self.open);
         if let Some(open) = open.get(folder.root()).and_then(Weak::upgrade) {
@@ -184,12 +189,12 @@ fn tell(open: &Weak<Open>) {
 
 impl Open {
     /// The mailbox itself; to be let go before a client is waited for.
-    pub(super) fn inside(&self) -> MutexGuard<'_, Inside> {
+    pub(crate) fn inside(&self) -> MutexGuard<'_, Inside> {
         lock(&self.inside)
     }
 
     /// Has all sessions look that wait for news.
-    pub(super) fn tell(&self) {
+    pub(crate) fn tell(&self) {
         tell_one_more(&self.noticed);
         tell_one_more(&self.news);
     }

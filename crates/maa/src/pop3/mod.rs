@@ -25,7 +25,7 @@ use crate::{events, limits};
 mod maildrop;
 
 use maildrop::Maildrop;
-pub(crate) use maildrop::{MaildropError, Sizes};
+pub(crate) use maildrop::{Deleted, MaildropError, Sizes};
 
 /// Serves a session, where the maildrop can be had.
 pub(crate) async fn serve(ward: Arc<Ward>, session: worker::Session) {
@@ -65,7 +65,8 @@ pub(crate) async fn serve(ward: Arc<Ward>, session: worker::Session) {
 
 async fn open(ward: &Arc<Ward>) -> Result<(Maildrop, Vec<server::Message>), Refusal> {
     let theirs = Arc::clone(ward);
-    match on_disk(move || Maildrop::open(&theirs.maildir, &theirs.sizes)).await {
+    let opening = move || Maildrop::open(&theirs.shared, &theirs.sizes, theirs.pop3_deleted);
+    match on_disk(opening).await {
         Some(Ok(opened)) => Ok(opened),
         Some(Err(MaildropError::InUse)) => Err(Refusal::InUse),
         Some(Err(error)) => {
@@ -108,6 +109,7 @@ struct Session {
 
 /// A whole letter on its way.
 struct Retrieving {
+    index: usize,
     message_id: Option<String>,
 }
 
@@ -168,6 +170,7 @@ impl Session {
             Ok(piece) => {
                 self.retrieving = match extent {
                     Extent::Whole => Some(Retrieving {
+                        index,
                         message_id: header::message_id(&piece).map(str::to_owned),
                     }),
                     Extent::Top(_) => None,
@@ -194,7 +197,12 @@ impl Session {
             Some(_) | None => self.with_maildrop(Maildrop::read_on).await,
         };
         match read {
-            Some(piece) => piece.map(|piece| Some(self.sent(piece))),
+            Some(Ok(piece)) => Ok(Some(self.sent(piece))),
+            // In the middle of a letter there is no way to say so.
+            Some(Err(error)) => {
+                events::maildrop_failed(&self.ward.user, &error);
+                Ok(None)
+            }
             None => Ok(None),
         }
     }
@@ -202,9 +210,12 @@ impl Session {
     /// Notes that a letter was sent, where this is its end.
     fn sent(&mut self, piece: Vec<u8>) -> Vec<u8> {
         if piece.is_empty()
-            && let Some(Retrieving { message_id }) = self.retrieving.take()
+            && let Some(Retrieving { index, message_id }) = self.retrieving.take()
         {
             self.tally.retrieved += 1;
+            if let Some(maildrop) = &mut self.maildrop {
+                maildrop.fetched(index);
+            }
             // A record is found by its id: without one nobody could ask for it.
             if let Some(message_id) = message_id {
                 let (user, service) = (self.ward.user.clone(), self.about.door.name().to_owned());
@@ -218,10 +229,7 @@ impl Session {
     /// Deletes letters and releases the maildrop.
     async fn update(&mut self, indices: Vec<usize>) -> Result<(), NotDeleted> {
         let count = indices.len();
-        let deleted = match indices.is_empty() {
-            true => Some(Ok(())),
-            false => self.with_maildrop(move |maildrop| maildrop.delete(&indices)).await,
-        };
+        let deleted = self.with_maildrop(move |maildrop| maildrop.update(&indices)).await;
         self.maildrop = None;
         match deleted.ok_or(NotDeleted)? {
             Ok(()) => {

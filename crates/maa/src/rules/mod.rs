@@ -44,18 +44,18 @@ pub(crate) async fn serve(ward: Arc<Ward>, session: worker::Session) {
     }
 }
 
-async fn run(user: &str, folder: PathBuf, session: worker::Session) -> io::Result<()> {
-    let worker::Session { about, unread, mut io, shutdown, .. } = session;
-    let tls = if about.tls.is_some() { Tls::Active } else { Tls::Unavailable };
+async fn run(user: &str, folder: PathBuf, mut session: worker::Session) -> io::Result<()> {
+    let tls = if session.about.tls.is_some() { Tls::Active } else { Tls::Unavailable };
     let settings = settings(tls, ClearTextLogin::Allowed);
-    let mut server = Server::logging_in(settings, &unread, Instant::now());
+    let mut server = Server::logging_in(settings, &session.unread, Instant::now());
     server.answer(Answer::Login(Ok(())));
     let mut buffer = vec![0; limits::READ_OCTETS];
     loop {
         match server.step(Instant::now()) {
-            Step::Send(octets) => send(&mut io, &octets).await?,
+            Step::Send(octets) => send(&mut session.io, &octets).await?,
             Step::NeedInput => {
-                let Some(octets) = read(&mut io, &mut buffer, &server, &shutdown).await? else {
+                let worker::Session { io, shutdown, .. } = &mut session;
+                let Some(octets) = read(io, &mut buffer, &server, shutdown).await? else {
                     return Ok(());
                 };
                 server.push(buffer.get(..octets).unwrap_or_default());
@@ -69,9 +69,13 @@ async fn run(user: &str, folder: PathBuf, session: worker::Session) -> io::Resul
                 }
                 server.answer(answer);
             }
+            Step::LoggedOut => {
+                let left = session.leave(server.unread());
+                return timeout(limits::LEAVE_TIMEOUT, left).await?;
+            }
             // TLS is the front's: it is not offered any more.
             Step::StartTls | Step::Close => {
-                return timeout(managesieve_limits::WRITE_TIMEOUT, io.shutdown()).await?;
+                return timeout(managesieve_limits::WRITE_TIMEOUT, session.io.shutdown()).await?;
             }
         }
     }

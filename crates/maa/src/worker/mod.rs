@@ -16,13 +16,14 @@ use postroad_net::confine::{Confined, Ground, Listed, Reach};
 use postroad_net::{Io, Shutdown};
 use postroad_observe::log::{self, LogError};
 use postroad_observe::trace::Journal;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
 use crate::handover::{Assignment, Event, Format, Handover, Refusal, Report};
 use crate::imap::{Extensions, Shared};
-use crate::pop3::Sizes;
+use crate::pop3::{Deleted, Sizes};
 use crate::{Door, events, imap, limits, pop3, rules};
 
 /// Why a worker can't do its work.
@@ -48,13 +49,13 @@ pub enum WorkerError {
 #[derive(Debug)]
 pub(crate) struct Ward {
     pub(crate) user: String,
-    pub(crate) maildir: PathBuf,
     /// The folder of the user's rules.
     pub(crate) scripts: Option<PathBuf>,
     /// Our name.
     pub(crate) host: String,
     pub(crate) journal: Journal,
     pub(crate) sizes: Sizes,
+    pub(crate) pop3_deleted: Deleted,
     /// Mailboxes that are open.
     pub(crate) shared: Arc<Shared>,
     /// What IMAP offers.
@@ -85,6 +86,22 @@ impl Session {
         let _ = self.report(Event::Refused(refusal)).await;
     }
 
+    /// Gives the connection back to the front, with what was read and not used.
+    pub(crate) async fn leave(mut self, unread: &[u8]) -> io::Result<()> {
+        let mut octets = unread.to_vec();
+        // Inside TLS the front passes octets on: those that are on their way to us are the client's next ones. It stops when
+        // it sees our end of it, and closes its own.
+        if self.about.tls.is_some() {
+            self.io.shutdown().await?;
+            let most = limits::SENT_AHEAD_OCTETS_MAX as u64;
+            (&mut self.io).take(most + 1).read_to_end(&mut octets).await?;
+        }
+        if octets.len() > limits::SENT_AHEAD_OCTETS_MAX {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        self.report(Event::Left(octets)).await
+    }
+
     async fn report(&self, event: Event) -> io::Result<()> {
         report(&self.reports, self.about.session, event).await
     }
@@ -112,6 +129,7 @@ pub fn run() -> Result<(), WorkerError> {
         trace_octets_max,
         log,
         full_text,
+        pop3_deleted,
     } = assignment;
     // Where it can't be made there is nothing to read, and whoever looks is told so.
     let made = make_mailbox(&maildir);
@@ -139,15 +157,15 @@ pub fn run() -> Result<(), WorkerError> {
         .build()
         .map_err(system("start the runtime"))?;
     let limits = quota.map(|(octets, letters)| postroad_store::Limits::of(octets, letters));
-    let shared = Shared::new(maildir.clone(), &host).with_limits(limits);
+    let shared = Shared::new(maildir, &host).with_limits(limits);
     let shared = Arc::new(if full_text { shared.indexing() } else { shared });
     let ward = Ward {
         user,
-        maildir,
         scripts,
         host,
         journal,
         sizes: Sizes::default(),
+        pop3_deleted,
         shared,
         extensions: Extensions::of(&imap_extensions),
     };

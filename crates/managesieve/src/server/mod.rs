@@ -10,11 +10,13 @@
 //!                                once server.deadline() is past,
 //!         Step::StartTls      => drop what was read ahead, shake hands, server.tls_started(now),
 //!         Step::Ask(question) => server.answer(answer),
+//!         Step::LoggedOut     => go on: nobody is logged in,
 //!         Step::Close         => drop the connection,
 //!     }
 //! }
 //! ```
-//! Where another process serves who is logged in, it goes on with [`Server::logging_in`].
+//! Where another process serves who is logged in, it goes on with [`Server::logging_in`], and the first one with
+//! [`Server::logged_out`].
 
 use std::time::Instant;
 
@@ -58,6 +60,8 @@ pub enum Step {
     StartTls,
     /// Find the answer, then call [`Server::answer`].
     Ask(Question),
+    /// The user has left, and may be followed by another one (RFC 5804 §2.14.1).
+    LoggedOut,
     /// Drop the connection.
     Close,
 }
@@ -217,6 +221,15 @@ impl Server {
         server
     }
 
+    /// A connection whose user another process has served up to [`Step::LoggedOut`]. `unread` is what that process has
+    /// read and not used.
+    pub fn logged_out(settings: Settings, unread: &[u8], now: Instant) -> Self {
+        let mut server = Self::new(settings, now);
+        server.state = State::Stranger;
+        server.push(unread);
+        server
+    }
+
     /// What was pushed and not used: commands that the client has sent ahead.
     pub fn unread(&self) -> &[u8] {
         self.input.unread()
@@ -276,7 +289,7 @@ impl Server {
     pub fn answer(&mut self, answer: Answer) {
         self.state = match (std::mem::replace(&mut self.state, State::Over), answer) {
             (State::LoggingIn, Answer::Login(Ok(()))) => {
-                self.input.grow(limits::SCRIPT_OCTETS_MAX);
+                self.input.limit(limits::SCRIPT_OCTETS_MAX);
                 self.ok("logged in");
                 State::User
             }
@@ -324,6 +337,7 @@ impl Server {
             ("IMPLEMENTATION", Some("Postroad")),
             ("SIEVE", Some(extensions.as_str())),
             ("VERSION", Some("1.0")),
+            ("UNAUTHENTICATE", None),
         ];
         if !notify.is_empty() {
             capabilities.push(("NOTIFY", Some(&notify)));
@@ -413,8 +427,9 @@ impl Server {
             Command::Authenticate { mechanism, initial } => {
                 return self.authenticate(&mechanism, initial);
             }
-            // RFC 5804 §2: all others MUST be rejected.
-            Command::HaveSpace { .. }
+            // RFC 5804 §2, §2.14.1: all others MUST be rejected.
+            Command::Unauthenticate
+            | Command::HaveSpace { .. }
             | Command::PutScript { .. }
             | Command::ListScripts
             | Command::SetActive(_)

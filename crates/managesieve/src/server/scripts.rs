@@ -29,6 +29,13 @@ impl Server {
                 self.ok("good-bye");
                 return (State::Over, None);
             }
+            Command::Unauthenticate => {
+                self.input.limit(limits::LITERAL_BEFORE_LOGIN_OCTETS_MAX);
+                self.login_deadline = now + limits::LOGIN_TIMEOUT;
+                // RFC 5804 §2.14.1: it never fails.
+                self.ok("nobody is logged in");
+                return (State::Stranger, Some(Step::LoggedOut));
+            }
             // RFC 5804 §2.1, §2.2: MUST be rejected.
             Command::StartTls | Command::Authenticate { .. } => {
                 self.error(None, "you are logged in already");

@@ -43,6 +43,10 @@ impl Session {
                     said.extend(b"<TLS>");
                     break;
                 }
+                Step::LoggedOut => {
+                    said.extend(b"<logged out>");
+                    break;
+                }
                 Step::Close => {
                     said.extend(b"<closed>");
                     break;
@@ -74,7 +78,7 @@ fn what_is_offered_where() {
         let Step::Send(octets) = server.step(Instant::now()) else { panic!("a greeting") };
         String::from_utf8(octets).unwrap()
     };
-    let always = "\"IMPLEMENTATION\" \"Postroad\"\r\n\"SIEVE\" \"fileinto vacation\"\r\n\"VERSION\" \"1.0\"\r\n\"NOTIFY\" \"mailto\"\r\n";
+    let always = "\"IMPLEMENTATION\" \"Postroad\"\r\n\"SIEVE\" \"fileinto vacation\"\r\n\"VERSION\" \"1.0\"\r\n\"UNAUTHENTICATE\"\r\n\"NOTIFY\" \"mailto\"\r\n";
     for (tls, clear, rest) in [
         (Tls::Offered, ClearTextLogin::Refused, "\"SASL\" \"\"\r\n\"STARTTLS\"\r\n"),
         (Tls::Offered, ClearTextLogin::Allowed, "\"SASL\" \"PLAIN LOGIN\"\r\n\"STARTTLS\"\r\n"),
@@ -236,7 +240,7 @@ fn what_a_user_does() {
         session.ask("GETSCRIPT \"../x\"\r\n"),
         "NO \"no script can have that name here\"\r\n"
     );
-    assert_eq!(session.ask("UNAUTHENTICATE\r\n"), "NO \"unknown command\"\r\n");
+    assert_eq!(session.ask("XUNAUTHENTICATE\r\n"), "NO \"unknown command\"\r\n");
     assert_eq!(session.ask("LOGOUT\r\nNOOP\r\n"), "OK \"good-bye\"\r\n<closed>");
 }
 
@@ -254,4 +258,29 @@ fn another_process_goes_on_where_one_has_stopped() {
     assert_eq!(worker.asked, [Question::List]);
     worker.server.answer(Answer::Scripts(Ok(Vec::new())));
     assert_eq!(worker.ask("OP\r\n"), "OK\r\nOK \"nothing done\"\r\n");
+}
+
+#[test] // Tests RFC 5804 §2.14.1.
+fn who_has_left_is_followed_by_another() {
+    let mut session = Session::logged_in();
+    assert_eq!(session.ask("UNAUTHENTICATE \"x\"\r\n"), "NO \"wrong arguments\"\r\n");
+    assert_eq!(session.ask("UNAUTHENTICATE\r\n"), "OK \"nobody is logged in\"\r\n<logged out>");
+    assert_eq!(session.ask("LISTSCRIPTS\r\n"), "NO \"log in first\"\r\n");
+    assert_eq!(session.ask("UNAUTHENTICATE\r\n"), "NO \"log in first\"\r\n");
+    // Not even a long script is taken from a stranger, nor time without end.
+    let literal = limits::LITERAL_BEFORE_LOGIN_OCTETS_MAX + 1;
+    assert!(!session.ask(&format!("PUTSCRIPT \"a\" {{{literal}+}}\r\n")).starts_with("OK"));
+    assert!(session.server.deadline() <= session.now + limits::LOGIN_TIMEOUT);
+
+    let mut session = Session::logged_in();
+    let ahead = format!("UNAUTHENTICATE\r\nAUTHENTICATE \"PLAIN\" \"{PLAIN}\"\r\nNOOP\r\n");
+    assert_eq!(session.ask(&ahead), "OK \"nobody is logged in\"\r\n<logged out>");
+    // In the process that serves strangers.
+    let (settings, unread) =
+        (settings(Tls::Active, ClearTextLogin::Refused), session.server.unread());
+    let server = Server::logged_out(settings, unread, session.now);
+    let mut front = Session { server, now: session.now, asked: Vec::new() };
+    assert_eq!(front.says(), "");
+    assert!(matches!(front.asked[..], [Question::Login(_)]));
+    assert_eq!(front.answer(Answer::Login(Ok(()))), "OK \"logged in\"\r\nOK \"nothing done\"\r\n");
 }

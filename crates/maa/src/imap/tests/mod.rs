@@ -41,10 +41,10 @@ impl Place {
         }
         let ward = Ward {
             user: "alice".to_owned(),
-            maildir: root.clone(),
             scripts: None,
             host: "our.example".to_owned(),
             journal: Journal::none(),
+            pop3_deleted: crate::pop3::Deleted::Remove,
             sizes: Sizes::default(),
             shared: Arc::new(Shared::new(root, "our.example")),
             extensions: Extensions::default(),
