@@ -22,6 +22,10 @@ const SERVICES: [(&str, u16); 11] = [
     ("https", 443),
 ];
 
+/// From one offset to the next that is tried: no two services are a multiple of it apart, so two that start at once, each at
+/// another offset, don't want the same port.
+const OFFSET_STEP: u32 = 101;
+
 /// What is added to the well-known ports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Offset {
@@ -76,7 +80,7 @@ impl Ports {
         }
         // Many may start at once: each begins its search elsewhere.
         let first = std::process::id() % 500;
-        let offsets = (0..500).map(|step| 10_000 + (first + step) % 500 * 100);
+        let offsets = (0..500).map(|step| 10_000 + (first + step) % 500 * OFFSET_STEP);
         let is_free = |offset: &u16| {
             let ports = SERVICES.map(|(_, port)| port.saturating_add(*offset));
             let mut addresses = ports
@@ -144,6 +148,19 @@ mod tests {
         }
         let ports = Ports::at(10_000);
         assert_eq!((ports.smtp, ports.submissions, ports.lmtp), (10_025, 10_465, 10_024));
+    }
+
+    #[test]
+    fn two_offsets_share_no_port() {
+        for (service, one) in SERVICES {
+            for (other_service, other) in SERVICES {
+                let apart = u32::from(one.abs_diff(other));
+                let is_shared = apart > 0 && apart.is_multiple_of(OFFSET_STEP);
+                assert!(!is_shared, "{service} and {other_service}");
+            }
+        }
+        let highest = SERVICES.iter().map(|(_, port)| u32::from(*port)).max().unwrap();
+        assert!(10_000 + 499 * OFFSET_STEP + highest <= u32::from(u16::MAX));
     }
 
     #[test]
