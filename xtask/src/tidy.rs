@@ -26,7 +26,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("queue", &["disk", "protocol"]),
     ("accounts", &["protocol", "config"]),
     ("config", &["protocol"]),
-    ("logins", &["protocol", "accounts"]),
+    ("logins", &["protocol", "accounts", "net"]),
     ("host", &[]),
     ("observe", &[]),
     ("net", &[]),

@@ -7,13 +7,15 @@ use postroad_config::ImapSwitch;
 use postroad_protocol::address::{Address, Domain, LocalPart};
 
 use crate::aliases::{AliasIndex, Aliases, graph};
+use crate::app_passwords::{AppPassword, AppPasswords, Service};
 use crate::error::AccountsError;
 use crate::file::{self, Stamp};
 use crate::limits;
 use crate::name::{UserName, fold};
-use crate::password::Stored;
+use crate::password::{Argon2Hash, Stored};
+use crate::scram::ScramKeys;
 use crate::users::{QuotaRule, User, Users};
-use crate::{Resolution, Sources};
+use crate::{Resolution, Sources, scram};
 
 /// A snapshot of users and aliases. Looking things up in it touches no disk.
 ///
@@ -27,8 +29,43 @@ pub struct Directory {
     domains: Vec<Domain>,
     domains_set: HashSet<Domain>,
     detail_separator: char,
-    /// What a password for nobody is checked against.
-    nobody: Stored,
+    app_passwords: AppPasswords,
+    nobody: Nobody,
+}
+
+/// What a password for nobody is checked against: so many things, and as dear ones, as there are of users.
+#[derive(Debug)]
+struct Nobody {
+    hash: Option<Argon2Hash>,
+    keys: Option<ScramKeys>,
+    /// What nobody's salts are made of.
+    secret: [u8; 32],
+}
+
+/// What somebody logged in with.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Login<'a> {
+    /// Who it is.
+    pub user: &'a UserName,
+    /// With which of their app passwords; `None`: with their own.
+    pub app_password: Option<&'a AppPassword>,
+}
+
+impl Nobody {
+    fn among(users: &Users) -> Self {
+        let keys = users.first_keys();
+        let secret = match (users.secret(), keys) {
+            (Some(secret), _) => scram::sha256(secret.as_bytes()),
+            // A file that Dovecot's tools have written: what one user alone could find out.
+            (None, Some(keys)) => keys.fingerprint(),
+            (None, None) => [0; 32],
+        };
+        let keys = keys.map(|keys| keys.lookalike(&secret, ""));
+        let hash = users.first_hash().map(Argon2Hash::lookalike);
+        // With no user at all a password takes as long as it would with one.
+        let hash = hash.or_else(|| keys.is_none().then(Argon2Hash::nobody));
+        Self { hash, keys, secret }
+    }
 }
 
 /// What a local part in a domain of ours is.
@@ -53,7 +90,7 @@ impl Directory {
         read: &mut Vec<(PathBuf, Stamp)>,
     ) -> Result<Self, AccountsError> {
         // The stamps come first: a file that changes while we read it is read again.
-        *read = [&sources.users, &sources.aliases]
+        *read = [&sources.users, &sources.aliases, &sources.app_passwords]
             .map(|path| (path.clone(), Stamp::now(path)))
             .to_vec();
         let users = match file::read(&sources.users)? {
@@ -66,13 +103,18 @@ impl Directory {
             }
             None => Aliases::default(),
         };
-        let nobody = users.first().map_or_else(Stored::nobody, |user| user.password.lookalike());
+        let app_passwords = match file::read(&sources.app_passwords)? {
+            Some(contents) => AppPasswords::parse(&sources.app_passwords, &contents.text)?,
+            None => AppPasswords::default(),
+        };
+        let nobody = Nobody::among(&users);
         let directory = Self {
             users,
             aliases,
             domains: sources.domains.clone(),
             domains_set: sources.domains.iter().cloned().collect(),
             detail_separator: sources.detail_separator,
+            app_passwords,
             nobody,
         };
         graph::check(&directory, &directory.aliases)
@@ -153,17 +195,74 @@ impl Directory {
         self.users.names()
     }
 
-    /// Checks a password. `name` is a user's name or address (`alice`, `alice@example.org`), taken
-    /// literally: no aliases, no detail, no patterns.
+    /// Checks a password, the user's own or an app password that is good for that. `name` is a user's name or address
+    /// (`alice`, `alice@example.org`), taken literally: no aliases, no detail, no patterns.
     ///
-    /// Takes tens of milliseconds and tens of MiB, for unknown users too (so that time doesn't tell
-    /// who exists): run it where blocking is allowed, few at a time.
-    pub fn verify(&self, name: &str, password: &[u8]) -> Option<&UserName> {
+    /// An app password that is right takes microseconds. All else takes tens of milliseconds and tens of MiB, for unknown
+    /// users too (so that time doesn't tell who exists): run it where blocking is allowed, few at a time.
+    pub fn verify(&self, name: &str, password: &[u8], service: Service) -> Option<Login<'_>> {
+        if let Some(login) = self.verify_app_password(name, password, service) {
+            return Some(login);
+        }
         let user = self.login(name).filter(|_| password.len() <= limits::PASSWORD_OCTETS_MAX);
-        let stored = user.map_or(&self.nobody, |user| &user.password);
         let password = password.get(..limits::PASSWORD_OCTETS_MAX).unwrap_or(password);
-        let is_right = stored.matches(password);
-        user.filter(|_| is_right).map(|user| &user.name)
+        // One check of each kind that there is, whoever it is: time doesn't tell how a user's password is kept, either.
+        let Nobody { hash: no_hash, keys: no_keys, .. } = &self.nobody;
+        let (hash, keys) = match user.map(|user| &user.password) {
+            Some(Stored::Argon2id(hash)) => (Some(hash), no_keys.as_ref()),
+            Some(Stored::Scram(keys)) => (no_hash.as_ref(), Some(keys)),
+            None => (no_hash.as_ref(), no_keys.as_ref()),
+        };
+        let by_hash = hash.is_some_and(|hash| hash.matches(password));
+        let by_keys = keys.is_some_and(|keys| keys.match_password(password));
+        let user = user.filter(|_| by_hash || by_keys)?;
+        Some(Login { user: &user.name, app_password: None })
+    }
+
+    /// Checks an app password alone. Takes microseconds.
+    pub fn verify_app_password(
+        &self,
+        name: &str,
+        password: &[u8],
+        service: Service,
+    ) -> Option<Login<'_>> {
+        let user = &self.login(name)?.name;
+        let app_password = self.app_passwords.find(user, password, service)?;
+        Some(Login { user, app_password: Some(app_password) })
+    }
+
+    /// Whether any user has keys of SCRAM.
+    pub fn has_scram_keys(&self) -> bool {
+        self.nobody.keys.is_some()
+    }
+
+    /// The SCRAM keys of that name; of who has none, or isn't there, some that look like others' and stay the same. `None`
+    /// where no user has any.
+    pub fn scram_keys(&self, name: &str) -> Option<ScramKeys> {
+        // Both, whoever it is: time doesn't tell.
+        let made_up = self.nobody.keys.as_ref()?.lookalike(&self.nobody.secret, &self.plain(name));
+        Some(match self.login(name).map(|user| &user.password) {
+            Some(Stored::Scram(keys)) => keys.clone(),
+            Some(Stored::Argon2id(_)) | None => made_up,
+        })
+    }
+
+    /// Checks a proof of SCRAM (RFC 5802 §3): the user who made it, and the server's own proof.
+    pub fn verify_scram(
+        &self,
+        name: &str,
+        auth_message: &[u8],
+        proof: &[u8; 32],
+    ) -> Option<(&UserName, [u8; 32])> {
+        let signature = self.scram_keys(name)?.check(auth_message, proof)?;
+        // Nobody has a password with the keys that are made up.
+        self.login(name).map(|user| (&user.name, signature))
+    }
+
+    /// A name of no user, as it is compared: however it is spelt it gets the same salt.
+    fn plain(&self, name: &str) -> String {
+        let address = Address::parse(name).ok().filter(|address| self.is_local(&address.domain));
+        fold(address.as_ref().map_or(name, |address| address.local_part.as_str()))
     }
 
     /// The user who logs in by that name: their own, or an address of theirs.

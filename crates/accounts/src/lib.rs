@@ -1,16 +1,16 @@
 //! Users, passwords, aliases and local domains: who has a mailbox here, and who may log in.
 //!
-//! One crate reads them for all agents, from two files: [`users`] (Dovecot's passwd-file form) and
-//! aliases (in the grammar of aliases(5): see `aliases.rs`). [`Directory`] is a snapshot of both,
-//! made anew when they change; looking things up in it touches no disk. [`Accounts`] gives the
-//! current snapshot. `postroad user` changes the file of users through [`users`].
+//! One crate reads them for all agents, from three files: [`users`] (Dovecot's passwd-file form),
+//! aliases (in the grammar of aliases(5): see `aliases.rs`) and [`app_passwords`]. [`Directory`] is a snapshot of
+//! them, made anew when they change; looking things up in it touches no disk. [`Accounts`] gives the
+//! current snapshot. `postroad user` changes users and app passwords through those modules.
 //!
 //! A file that somebody else could have written is refused, and so is one with a line that can't be
 //! right: agents start with files that are whole, and keep the last good ones while they run.
 //! No error and no log line holds a password or a hash.
 //!
 //! Missing on purpose: virtual users (one name is one mailbox, in all local domains), other schemes
-//! than Argon2id, and delivery to commands and files.
+//! than Argon2id and SCRAM-SHA-256, and delivery to commands and files.
 #![forbid(unsafe_code)]
 
 use std::path::PathBuf;
@@ -20,19 +20,25 @@ use postroad_protocol::address::{Address, Domain};
 
 mod accounts;
 mod aliases;
+pub mod app_passwords;
 mod directory;
+mod edit;
 mod error;
 mod file;
 pub mod limits;
 mod name;
 mod password;
+mod scram;
 pub mod users;
 
 pub use accounts::{Accounts, Prepared};
-pub use directory::Directory;
+pub use app_passwords::{AppPassword, Label, Service};
+pub use directory::{Directory, Login};
+pub use edit::EditError;
 pub use error::AccountsError;
 pub use name::{UserName, UserNameError};
-pub use password::generate as generate_password;
+pub use password::{Scheme, generate as generate_password};
+pub use scram::ScramKeys;
 pub use users::QuotaRule;
 
 /// Where the files are and what is ours.
@@ -42,6 +48,8 @@ pub struct Sources {
     pub users: PathBuf,
     /// The file of aliases.
     pub aliases: PathBuf,
+    /// The file of app passwords.
+    pub app_passwords: PathBuf,
     /// The local domains.
     pub domains: Vec<Domain>,
     /// Parts user and detail.
@@ -54,6 +62,7 @@ impl Sources {
         Self {
             users: config.accounts.users.clone(),
             aliases: config.accounts.aliases.clone(),
+            app_passwords: config.accounts.app_passwords.clone(),
             domains: config.domains.clone(),
             detail_separator: config.accounts.detail_separator,
         }

@@ -1,17 +1,70 @@
-//! Passwords: Argon2id hashes (RFC 9106) in the PHC string form, and good random ones.
+//! Passwords: Argon2id hashes (RFC 9106) in the PHC string form, or keys of SCRAM where a user asked for them; and good
+//! random ones.
 
 use std::io;
+use std::num::NonZeroU32;
 
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{Argon2, Params, PasswordHasher, PasswordVerifier};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 
 use crate::limits;
+use crate::scram::ScramKeys;
+
+/// How a password is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Scheme {
+    /// Argon2id: the dearest to guess, for whoever steals the file.
+    #[default]
+    Argon2id,
+    /// Keys of SCRAM-SHA-256: the password never leaves the client, and can be sent all the same.
+    Scram,
+}
+
+/// What is kept of a user's password.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Stored {
+    /// `{ARGON2ID}`
+    Argon2id(Argon2Hash),
+    /// `{SCRAM-SHA-256}`
+    Scram(ScramKeys),
+}
+
+impl Stored {
+    /// As the file of users has it.
+    pub(crate) fn to_field(&self) -> String {
+        match self {
+            Self::Argon2id(hash) => format!("{{ARGON2ID}}{}", hash.as_str()),
+            Self::Scram(keys) => format!("{{SCRAM-SHA-256}}{}", keys.to_text()),
+        }
+    }
+}
+
+/// Keeps a password; `None` where the scheme can't.
+pub(crate) fn store(password: &[u8], scheme: Scheme) -> io::Result<Option<Stored>> {
+    match scheme {
+        Scheme::Argon2id => hash(password).map(Stored::Argon2id).map(Some),
+        Scheme::Scram => {
+            let salt: [u8; limits::SCRAM_SALT_OCTETS_NEW] = random()?;
+            let iterations = NonZeroU32::new(limits::SCRAM_ITERATIONS_NEW);
+            Ok(iterations
+                .and_then(|count| ScramKeys::of(password, &salt, count))
+                .map(Stored::Scram))
+        }
+    }
+}
+
+/// What nobody knows but who can read the file, in base64.
+pub(crate) fn secret() -> io::Result<String> {
+    random::<32>().map(|octets| STANDARD.encode(octets))
+}
 
 /// A stored hash, known to be Argon2id within our bounds.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Stored(String);
+pub(crate) struct Argon2Hash(String);
 
-impl Stored {
+impl Argon2Hash {
     /// Reads `$argon2id$v=19$m=…,t=…,p=…$salt$hash`.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let hash =
@@ -65,13 +118,16 @@ impl Stored {
 }
 
 /// Hashes a password with a new salt, with Argon2id as OWASP advises it (19 MiB, 2 passes).
-pub(crate) fn hash(password: &[u8]) -> io::Result<Stored> {
+fn hash(password: &[u8]) -> io::Result<Argon2Hash> {
     let salt: [u8; 16] = random()?;
     let hash = Argon2::default()
         .hash_password_with_salt(password, &salt)
         .map_err(|error| io::Error::other(error.to_string()))?;
-    Ok(Stored(hash.to_string()))
+    Ok(Argon2Hash(hash.to_string()))
 }
+
+/// Characters of a made-up password, hyphens not counted.
+pub(crate) const GENERATED_CHARACTERS: usize = 20;
 
 /// A random password of 100 bits, in four groups that can be read over the telephone.
 ///
@@ -80,7 +136,7 @@ pub(crate) fn hash(password: &[u8]) -> io::Result<Stored> {
 pub fn generate() -> io::Result<String> {
     // 32 characters, without those that look like others (0 o, 1 l).
     const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
-    let octets: [u8; 20] = random()?;
+    let octets: [u8; GENERATED_CHARACTERS] = random()?;
     let mut password = String::with_capacity(23);
     for (index, octet) in octets.iter().enumerate() {
         if index > 0 && index % 5 == 0 {
@@ -115,15 +171,15 @@ mod tests {
         assert!(!stored.matches(b"Secret"));
         assert!(!stored.matches(b""));
         assert!(!stored.lookalike().matches(b"secret"));
-        assert!(Stored::parse(stored.lookalike().as_str()).is_ok());
-        assert_eq!(Stored::parse(Stored::nobody().as_str()), Ok(Stored::nobody()));
+        assert!(Argon2Hash::parse(stored.lookalike().as_str()).is_ok());
+        assert_eq!(Argon2Hash::parse(Argon2Hash::nobody().as_str()), Ok(Argon2Hash::nobody()));
     }
 
     #[test]
     fn hashes_of_others_are_read() {
         // Made with the reference implementation: argon2 somesalt -id -t 2 -m 16 -p 1.
         let stored = "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc";
-        assert!(Stored::parse(stored).expect("parses").matches(b"password"));
+        assert!(Argon2Hash::parse(stored).expect("parses").matches(b"password"));
     }
 
     #[test]
@@ -137,8 +193,24 @@ mod tests {
             "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHQ",
             "$argon2id$v=19$m=4294967295,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc",
         ] {
-            assert!(Stored::parse(text).is_err(), "{text}");
+            assert!(Argon2Hash::parse(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_password_is_kept_as_the_user_asked() {
+        let stored = store(b"pencil", Scheme::Scram).expect("random").expect("keys");
+        let Stored::Scram(keys) = &stored else { panic!("{stored:?}") };
+        assert!(keys.match_password(b"pencil"));
+        let (iterations, salt) = (keys.iterations(), keys.salt().len());
+        assert_eq!(
+            (iterations, salt),
+            (limits::SCRAM_ITERATIONS_NEW, limits::SCRAM_SALT_OCTETS_NEW)
+        );
+        assert!(stored.to_field().starts_with("{SCRAM-SHA-256}100000,"));
+        assert_eq!(store(b"a\x07", Scheme::Scram).expect("random"), None);
+        let stored = store(b"a\x07", Scheme::Argon2id).expect("random").expect("a hash");
+        assert!(stored.to_field().starts_with("{ARGON2ID}$argon2id$"));
     }
 
     #[test]

@@ -4,13 +4,16 @@
 //! # comment
 //! alice:{ARGON2ID}$argon2id$v=19$m=19456,t=2,p=1$<salt>$<hash>
 //! bob:{ARGON2ID}$argon2id$…:1000:1000::/home/bob::
+//! carol:{SCRAM-SHA-256}100000,<salt>,<StoredKey>,<ServerKey>
 //! ```
 //! What follows the hash behind a `:` is Dovecot's and is kept as it is; of that we read the mailbox's limits
 //! (`quota`), and which extensions of IMAP are switched (`extensions`). Other schemes are refused:
 //! a password in clear text is never read, not even to compare it.
 //!
-//! [`add`], [`set_password`] and [`remove`] write a new file beside the old one, sync it and rename it
-//! over the old one, so that a reader sees either. A lock file keeps two writers apart.
+//! A comment `#scram-secret:…` at the top is ours: what is made of it is shown to who asks for the salt of somebody who has none,
+//! so that nobody can tell by asking who has. All agents show the same, as long as it stays.
+//!
+//! [`add`], [`set_password`] and [`remove`] write the file anew (`crate::edit`).
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -19,7 +22,8 @@ use postroad_config::ImapSwitch;
 
 use crate::error::AccountsError;
 use crate::name::{UserName, fold};
-use crate::password::Stored;
+use crate::password::{Argon2Hash, Stored};
+use crate::scram::ScramKeys;
 
 mod edit;
 mod extensions;
@@ -27,7 +31,7 @@ mod quota;
 
 pub use quota::QuotaRule;
 
-pub use edit::{EditError, add, list, remove, set_password};
+pub use edit::{add, list, remove, set_password};
 
 /// A line of the file.
 #[derive(Debug)]
@@ -46,6 +50,7 @@ const EXTRA_FIELDS: usize = 7;
 pub(crate) struct Users {
     in_order: Vec<User>,
     by_name: HashMap<String, usize>,
+    secret: Option<String>,
 }
 
 impl Users {
@@ -54,6 +59,9 @@ impl Users {
         let mut users = Self::default();
         for (index, line) in text.lines().enumerate() {
             let wrong = |problem: String| AccountsError::line(path, index + 1, problem);
+            if let Some(secret) = line.strip_prefix(SECRET) {
+                users.secret = Some(secret.to_owned());
+            }
             let Some(user) = parse_line(line).map_err(wrong)? else { continue };
             let key = fold(user.name.as_str());
             if users.by_name.insert(key, users.in_order.len()).is_some() {
@@ -74,6 +82,27 @@ impl Users {
         self.in_order.first()
     }
 
+    /// What is made up for those who aren't in the file, or have no keys in it, is made of this.
+    pub(crate) fn secret(&self) -> Option<&str> {
+        self.secret.as_deref()
+    }
+
+    /// The first hash of its kind: what a password for nobody takes as long to check as.
+    pub(crate) fn first_hash(&self) -> Option<&Argon2Hash> {
+        self.in_order.iter().find_map(|user| match &user.password {
+            Stored::Argon2id(hash) => Some(hash),
+            Stored::Scram(_) => None,
+        })
+    }
+
+    /// The first keys of their kind.
+    pub(crate) fn first_keys(&self) -> Option<&ScramKeys> {
+        self.in_order.iter().find_map(|user| match &user.password {
+            Stored::Scram(keys) => Some(keys),
+            Stored::Argon2id(_) => None,
+        })
+    }
+
     pub(crate) fn names(&self) -> impl Iterator<Item = &UserName> {
         self.in_order.iter().map(|user| &user.name)
     }
@@ -89,25 +118,28 @@ fn parse_line(line: &str) -> Result<Option<User>, String> {
         .ok_or("a line is \"name:{ARGON2ID}hash\": add users with \"postroad user add NAME\"")?;
     let name = UserName::parse(name).map_err(|error| error.to_string())?;
     let password = rest.split(':').next().unwrap_or_default();
-    let hash = match password.split_once('}') {
-        Some(("{ARGON2ID", hash)) => hash,
+    let stored = match password.split_once('}') {
+        Some(("{ARGON2ID", hash)) => Argon2Hash::parse(hash).map(Stored::Argon2id),
+        Some(("{SCRAM-SHA-256", keys)) => ScramKeys::parse(keys).map(Stored::Scram),
         // The scheme is named in the error, the password never.
         Some((scheme, _)) if scheme.starts_with('{') => {
             return Err(format!(
-                "the password of \"{name}\" is stored as {scheme}}}; {ONLY_ARGON2ID}"
+                "the password of \"{name}\" is stored as {scheme}}}; {ONLY_THESE}"
             ));
         }
         Some(_) | None => {
-            return Err(format!("the password of \"{name}\" names no scheme; {ONLY_ARGON2ID}"));
+            return Err(format!("the password of \"{name}\" names no scheme; {ONLY_THESE}"));
         }
     };
-    let password = Stored::parse(hash)
-        .map_err(|problem| format!("{problem}: set the password of \"{name}\" anew"))?;
+    let password =
+        stored.map_err(|problem| format!("{problem}: set the password of \"{name}\" anew"))?;
     let quota = quota::of_line(line).map_err(|problem| format!("of \"{name}\", {problem}"))?;
     let of_name = |problem| format!("of \"{name}\", {problem}");
     let imap_extensions = extensions::of_line(line).map_err(of_name)?;
     Ok(Some(User { name, password, quota, imap_extensions }))
 }
 
-const ONLY_ARGON2ID: &str =
-    "only {ARGON2ID} is read: set it anew with \"postroad user password NAME\"";
+const ONLY_THESE: &str = "only {ARGON2ID} and {SCRAM-SHA-256} are read: set it anew with \"postroad user password NAME\"";
+
+/// Begins the line that has [`Users::secret`]; to others it is a comment.
+const SECRET: &str = "#scram-secret:";

@@ -5,14 +5,18 @@ mod site;
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::sync::Arc;
 
-use postroad_accounts::{UserName, generate_password, users};
+use postroad_accounts::{Directory, Scheme, Service, UserName, generate_password, users};
 use site::{Site, answer, name, names};
+
+fn verified<'a>(directory: &'a Directory, login: &str, password: &[u8]) -> Option<&'a UserName> {
+    directory.verify(login, password, Service::Imap).map(|login| login.user)
+}
 
 #[test]
 fn what_is_refused_in_the_file_of_users() {
     const HASH: &str =
         "$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHQ$DM2kYUOH8xgvNVm9P9lcSR43JI9eKlTS8Yup1fzbCNo";
-    const HINT: &str = "only {ARGON2ID} is read: set it anew with \"postroad user password NAME\"";
+    const HINT: &str = "only {ARGON2ID} and {SCRAM-SHA-256} are read: set it anew with \"postroad user password NAME\"";
     for (users, refusal) in [
         (
             "alice".to_owned(),
@@ -65,7 +69,7 @@ fn absent_files_are_empty() {
     let directory = site.open().expect("opens").directory();
     assert_eq!(answer(&directory, "alice@a.example"), "unknown");
     assert_eq!(answer(&directory, "postmaster@a.example"), "unknown");
-    assert_eq!(directory.verify("alice", b"x"), None);
+    assert_eq!(verified(&directory, "alice", b"x"), None);
 }
 
 #[test]
@@ -112,7 +116,7 @@ fn o03_files_of_a_foreign_owner_are_refused() {
 #[test]
 fn passwords_are_checked_and_names_are_literal() {
     let site = Site::new();
-    users::add(&site.path("users"), &name("dave"), b"right").expect("adds");
+    users::add(&site.path("users"), &name("dave"), b"right", Scheme::Argon2id).expect("adds");
     let directory = site.open().expect("opens").directory();
     let dave = name("dave");
     for (login, password, user) in [
@@ -127,9 +131,9 @@ fn passwords_are_checked_and_names_are_literal() {
         ("dave ", "right", None),
         ("postmaster", "right", None),
     ] {
-        assert_eq!(directory.verify(login, password.as_bytes()), user, "{login} {password}");
+        assert_eq!(verified(&directory, login, password.as_bytes()), user, "{login} {password}");
     }
-    assert_eq!(directory.verify("dave", "x".repeat(10_000).as_bytes()), None);
+    assert_eq!(verified(&directory, "dave", "x".repeat(10_000).as_bytes()), None);
 }
 
 #[test]
@@ -154,7 +158,7 @@ fn i16_odd_login_names_are_taken_literally() {
         "alice@",
         long.as_str(),
     ] {
-        assert_eq!(directory.verify(login, b"alice-secret"), None, "{login}");
+        assert_eq!(verified(&directory, login, b"alice-secret"), None, "{login}");
         assert_eq!(directory.user(login), None, "{login}");
     }
 }
@@ -202,31 +206,31 @@ fn users_are_added_changed_listed_and_removed() {
     let before = std::fs::read_to_string(&path).expect("reads");
     std::fs::write(&path, format!("# ours\n\n{}", before.replacen('\n', ":1000::\n", 1)))
         .expect("writes");
-    users::add(&path, &name("dave"), b"one").expect("adds");
+    users::add(&path, &name("dave"), b"one", Scheme::Argon2id).expect("adds");
     assert_eq!(names(&site), ["alice", "bob", "carol", "dave"]);
-    let again = users::add(&path, &name("Dave"), b"one").expect_err("is there");
+    let again = users::add(&path, &name("Dave"), b"one", Scheme::Argon2id).expect_err("is there");
     assert_eq!(again.to_string(), "there is a user \"dave\" already");
-    users::set_password(&path, &name("DAVE"), b"two").expect("sets");
-    users::set_password(&path, &name("alice"), b"three").expect("sets");
+    users::set_password(&path, &name("DAVE"), b"two", Scheme::Argon2id).expect("sets");
+    users::set_password(&path, &name("alice"), b"three", Scheme::Argon2id).expect("sets");
     users::remove(&path, &name("bob")).expect("removes");
     let gone = users::remove(&path, &name("bob")).expect_err("is gone");
     assert!(gone.to_string().starts_with("there is no user \"bob\""));
     assert_eq!(names(&site), ["alice", "carol", "dave"]);
     let directory = site.open().expect("opens").directory();
-    assert_eq!(directory.verify("dave", b"one"), None);
-    assert_eq!(directory.verify("dave", b"two"), Some(&name("dave")));
-    assert_eq!(directory.verify("alice", b"three"), Some(&name("alice")));
+    assert_eq!(verified(&directory, "dave", b"one"), None);
+    assert_eq!(verified(&directory, "dave", b"two"), Some(&name("dave")));
+    assert_eq!(verified(&directory, "alice", b"three"), Some(&name("alice")));
     // Comments, and what stands behind a hash, are as they were.
     let text = std::fs::read_to_string(&path).expect("reads");
     assert!(text.starts_with("# ours\n\nalice:{ARGON2ID}$argon2id$") && text.contains(":1000::\n"));
-    assert!(users::set_password(&path, &name("alice"), b"").is_err());
+    assert!(users::set_password(&path, &name("alice"), b"", Scheme::Argon2id).is_err());
 }
 
 #[test]
 fn a_new_file_is_nobody_elses() {
     let site = Site::new();
     let path = site.path("fresh");
-    users::add(&path, &name("alice"), b"x").expect("adds");
+    users::add(&path, &name("alice"), b"x", Scheme::Argon2id).expect("adds");
     let mode = std::fs::metadata(&path).expect("is there").permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     assert!(!site.path("fresh.new").exists());
@@ -241,7 +245,7 @@ fn two_writers_lose_nothing() {
         std::thread::spawn(move || {
             for n in 0..5 {
                 let user = UserName::parse(&format!("w{writer}n{n}")).expect("a name");
-                users::add(&path, &user, b"x").expect("adds");
+                users::add(&path, &user, b"x", Scheme::Argon2id).expect("adds");
             }
         })
     };
@@ -257,7 +261,7 @@ fn a_writer_that_died_is_in_nobodys_way() {
     let site = Site::new();
     site.write("users.new", "half a li");
     site.write("users.lock", "");
-    users::add(&site.path("users"), &name("dave"), b"x").expect("adds");
+    users::add(&site.path("users"), &name("dave"), b"x", Scheme::Argon2id).expect("adds");
     assert_eq!(names(&site), ["alice", "bob", "carol", "dave"]);
 }
 
@@ -265,7 +269,8 @@ fn a_writer_that_died_is_in_nobodys_way() {
 fn generated_passwords_open_the_door() {
     let site = Site::new();
     let password = generate_password().expect("random");
-    users::add(&site.path("users"), &name("dave"), password.as_bytes()).expect("adds");
+    users::add(&site.path("users"), &name("dave"), password.as_bytes(), Scheme::Argon2id)
+        .expect("adds");
     let directory = site.open().expect("opens").directory();
-    assert_eq!(directory.verify("dave", password.as_bytes()), Some(&name("dave")));
+    assert_eq!(verified(&directory, "dave", password.as_bytes()), Some(&name("dave")));
 }

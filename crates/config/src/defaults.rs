@@ -41,7 +41,12 @@ impl Default for Trace {
 
 impl Default for Accounts {
     fn default() -> Self {
-        Self { users: "users".into(), aliases: "aliases".into(), detail_separator: '+' }
+        Self {
+            users: "users".into(),
+            aliases: "aliases".into(),
+            app_passwords: "app-passwords".into(),
+            detail_separator: '+',
+        }
     }
 }
 

@@ -116,10 +116,12 @@ pub struct Tls {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Accounts {
-    /// The file of users: one `name:{ARGON2ID}hash` a line (Dovecot's passwd-file).
+    /// The file of users: one `name:{SCHEME}hash` a line (Dovecot's passwd-file).
     pub users: PathBuf,
     /// The file of aliases, in the form of aliases(5).
     pub aliases: PathBuf,
+    /// The file of app passwords.
+    pub app_passwords: PathBuf,
     /// Parts user and detail: `alice+lists` is Alice's.
     pub detail_separator: char,
 }

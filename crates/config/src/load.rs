@@ -147,6 +147,7 @@ impl Config {
             &mut self.trace.dir,
             &mut self.accounts.users,
             &mut self.accounts.aliases,
+            &mut self.accounts.app_passwords,
             &mut self.mta.socket,
             &mut self.mta.control,
             &mut self.mta.queue,

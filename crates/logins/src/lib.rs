@@ -15,4 +15,4 @@ mod guessing;
 pub mod limits;
 mod logins;
 
-pub use logins::{Logins, Refusal};
+pub use logins::{By, Client, LoggedIn, Logins, Refusal, Verdict};

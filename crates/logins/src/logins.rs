@@ -4,8 +4,12 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use postroad_accounts::{Accounts, UserName};
-use postroad_protocol::sasl::Credentials;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use postroad_accounts::{Accounts, Label, Login, Service, UserName};
+use postroad_net::io::ChannelBindings;
+use postroad_protocol::sasl::scram::{ChannelBinding, ClientFirst, Proof, Proven};
+use postroad_protocol::sasl::{Attempt, Challenge, Credentials, Offer, Offered};
 use tokio::sync::Semaphore;
 
 use crate::guessing::{Guess, Guesses, Turn};
@@ -17,6 +21,59 @@ pub struct Logins {
     accounts: Arc<Accounts>,
     guesses: Guesses,
     checks: Arc<Semaphore>,
+}
+
+/// Who wants to log in, to what.
+#[derive(Debug, Clone, Copy)]
+pub struct Client<'a> {
+    /// Where it is; a client that isn't an IP address is on this host and waits for nothing.
+    pub ip: Option<IpAddr>,
+    /// What it wants.
+    pub service: Service,
+    /// What a login can be bound to.
+    pub bindings: &'a ChannelBindings,
+}
+
+/// What became of an attempt.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// They are who they say.
+    Right(LoggedIn),
+    /// The mechanism goes on with this.
+    GoOn(Challenge),
+    /// They aren't.
+    No(Refusal),
+}
+
+/// Somebody who is let in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoggedIn {
+    /// Who it is.
+    pub user: UserName,
+    /// How they have shown it.
+    pub by: By,
+}
+
+/// How somebody has shown who they are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum By {
+    /// By the user's own password.
+    Password,
+    /// By that app password.
+    AppPassword(Label),
+    /// By SCRAM.
+    Scram,
+}
+
+/// For the log.
+impl std::fmt::Display for By {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Password => f.write_str("password"),
+            Self::AppPassword(label) => write!(f, "app password \"{label}\""),
+            Self::Scram => f.write_str("SCRAM"),
+        }
+    }
 }
 
 /// Why nobody is logged in.
@@ -42,42 +99,106 @@ impl Logins {
         &self.accounts
     }
 
-    /// The user, where name and password are right. An unknown name takes as long as a wrong password.
-    /// A client that isn't an IP address is on this host and waits for nothing.
-    ///
-    /// # Errors
-    /// Where they are wrong or weren't checked.
-    pub async fn check(
-        &self,
-        credentials: Credentials,
-        client: Option<IpAddr>,
-    ) -> Result<UserName, Refusal> {
-        let directory = self.accounts.directory();
-        // However the name is spelt: an address, capitals.
-        let name = directory.login_name(&credentials.name).map(ToString::to_string);
-        let guess = client.map(|client| {
-            let name = name.as_deref().unwrap_or(&credentials.name);
-            self.guesses.guess(client, name, &credentials.password)
-        });
+    /// What is offered beside PLAIN and LOGIN. SCRAM where anybody has keys for it: else clients that prefer it would only
+    /// fail.
+    pub fn offer(&self) -> Offer {
+        let scram = match self.accounts.directory().has_scram_keys() {
+            true => Offered::Yes,
+            false => Offered::No,
+        };
+        Offer { scram, tokens: Offered::No }
+    }
+
+    /// What becomes of an attempt. Unknown names take as long as wrong passwords, and are answered alike.
+    pub async fn judge(&self, attempt: Attempt, client: Client<'_>) -> Verdict {
+        match attempt {
+            Attempt::Password(credentials) => self.password(credentials, client).await,
+            Attempt::Scram(first) => self.scram(first, client).await,
+            Attempt::Proof(proof) => self.proof(proof, client),
+            Attempt::Proven(proven) => self.proven(&proven, client),
+            // Isn't offered.
+            Attempt::Token(_) => Verdict::No(Refusal::Wrong),
+        }
+    }
+
+    async fn password(&self, credentials: Credentials, client: Client<'_>) -> Verdict {
+        let Credentials { name, password } = credentials;
+        let service = client.service;
+        let guess = self.guess(&name, &password, client);
         // The wait comes before the check, so that parallel connections of one guesser wait too.
-        self.wait(guess).await?;
+        if let Err(refusal) = self.wait(guess).await {
+            return Verdict::No(refusal);
+        }
+        let directory = self.accounts.directory();
+        // Costs nothing, so it waits for nobody's check.
+        if let Some(login) = directory.verify_app_password(&name, &password, service) {
+            return self.right(guess, LoggedIn::from(login));
+        }
         // In the order of their coming: a thousand guessers delay the owner and don't starve them.
-        let permit =
-            Arc::clone(&self.checks).acquire_owned().await.map_err(|_| Refusal::Unavailable)?;
+        let Ok(permit) = Arc::clone(&self.checks).acquire_owned().await else {
+            return Verdict::No(Refusal::Unavailable);
+        };
         let check = tokio::task::spawn_blocking(move || {
-            let user = directory.verify(&credentials.name, &credentials.password).cloned();
+            let login = directory.verify(&name, &password, service).map(LoggedIn::from);
             // A client that has gone meanwhile doesn't free the place of a check that still runs.
             drop(permit);
-            user
+            login
         });
-        let user = check.await.map_err(|_| Refusal::Unavailable)?;
-        if let Some(guess) = guess {
-            match user {
-                Some(_) => self.guesses.was_right(guess, Instant::now()),
-                None => self.guesses.was_wrong(guess, Instant::now()),
-            }
+        match check.await {
+            Ok(Some(login)) => self.right(guess, login),
+            Ok(None) => self.wrong(guess),
+            Err(_) => Verdict::No(Refusal::Unavailable),
         }
-        user.ok_or(Refusal::Wrong)
+    }
+
+    /// RFC 5802 §5: the client learns its salt; or one that looks like it (RFC 5802 §9).
+    async fn scram(&self, first: ClientFirst, client: Client<'_>) -> Verdict {
+        // Here, where a login begins, guessing is slowed; the proof is judged at once.
+        if let Err(refusal) = self.wait(self.guess(first.name(), b"", client)).await {
+            return Verdict::No(refusal);
+        }
+        let bound = match first.binding() {
+            None => Some(&[][..]),
+            Some(ChannelBinding::TlsExporter) => client.bindings.exporter.as_deref(),
+            Some(ChannelBinding::TlsServerEndPoint) => client.bindings.server_end_point.as_deref(),
+        };
+        let keys = self.accounts.directory().scram_keys(first.name());
+        match (keys, bound, nonce()) {
+            (Some(keys), Some(bound), Some(nonce)) => {
+                Verdict::GoOn(first.challenge(keys.salt(), keys.iterations(), &nonce, bound))
+            }
+            // This connection has nothing of that kind.
+            (Some(_), None, Some(_)) => Verdict::No(Refusal::Wrong),
+            // Nobody has keys any more, or there are no random numbers.
+            (None, ..) | (_, _, None) => Verdict::No(Refusal::Unavailable),
+        }
+    }
+
+    fn proof(&self, proof: Proof, client: Client<'_>) -> Verdict {
+        let directory = self.accounts.directory();
+        let guess = self.guess(proof.name(), proof.client_proof(), client);
+        let right =
+            directory.verify_scram(proof.name(), proof.auth_message(), proof.client_proof());
+        match right {
+            Some((_, signature)) => Verdict::GoOn(proof.accepted(&signature)),
+            None => self.wrong(guess),
+        }
+    }
+
+    fn proven(&self, proven: &Proven, client: Client<'_>) -> Verdict {
+        let guess = self.guess(proven.name(), b"", client);
+        match self.accounts.directory().login_name(proven.name()) {
+            Some(user) => self.right(guess, LoggedIn { user: user.clone(), by: By::Scram }),
+            // Was removed between two lines.
+            None => self.wrong(guess),
+        }
+    }
+
+    fn guess(&self, name: &str, secret: &[u8], client: Client<'_>) -> Option<Guess> {
+        let directory = self.accounts.directory();
+        // However the name is spelt: an address, capitals.
+        let name = directory.login_name(name).map_or(name, UserName::as_str);
+        client.ip.map(|ip| self.guesses.guess(ip, name, secret))
     }
 
     async fn wait(&self, guess: Option<Guess>) -> Result<(), Refusal> {
@@ -90,55 +211,227 @@ impl Logins {
             None => Ok(()),
         }
     }
+
+    fn right(&self, guess: Option<Guess>, login: LoggedIn) -> Verdict {
+        if let Some(guess) = guess {
+            self.guesses.was_right(guess, Instant::now());
+        }
+        Verdict::Right(login)
+    }
+
+    fn wrong(&self, guess: Option<Guess>) -> Verdict {
+        if let Some(guess) = guess {
+            self.guesses.was_wrong(guess, Instant::now());
+        }
+        Verdict::No(Refusal::Wrong)
+    }
+}
+
+impl From<Login<'_>> for LoggedIn {
+    fn from(login: Login<'_>) -> Self {
+        let by = match login.app_password {
+            Some(app_password) => By::AppPassword(app_password.label.clone()),
+            None => By::Password,
+        };
+        Self { user: login.user.clone(), by }
+    }
+}
+
+/// RFC 5802 §5.1: what nobody can foresee, in printable characters.
+fn nonce() -> Option<String> {
+    let mut octets = [0; 18];
+    aws_lc_rs::rand::fill(&mut octets).ok()?;
+    Some(STANDARD.encode(octets))
 }
 
 #[cfg(test)]
 mod tests {
-    use postroad_accounts::{Sources, users};
+    use postroad_accounts::{Scheme, Sources, app_passwords, users};
+    use postroad_protocol::sasl::{Exchange, Mechanism, Progress, scram};
 
     use super::*;
 
-    fn logins(folder: &std::path::Path) -> Logins {
-        let path = folder.join("users");
-        for name in ["alice", "bob"] {
-            let name = UserName::parse(name).expect("a name");
-            users::add(&path, &name, b"right").expect("added");
-        }
-        let sources = Sources {
-            users: path,
-            aliases: folder.join("aliases"),
-            domains: vec!["our.example".parse().expect("a domain")],
-            detail_separator: '+',
-        };
-        Logins::new(Arc::new(Accounts::open(sources).expect("opened")))
+    struct Site {
+        folder: tempfile::TempDir,
+        logins: Logins,
+        bindings: ChannelBindings,
     }
 
-    async fn check(
-        logins: &Logins,
-        from: &str,
-        name: &str,
-        password: &str,
-    ) -> Result<String, Refusal> {
-        let credentials =
-            Credentials { name: name.to_owned(), password: password.as_bytes().to_vec() };
-        let from = from.parse().expect("an address");
-        logins.check(credentials, Some(from)).await.map(|user| user.to_string())
+    fn name(text: &str) -> UserName {
+        UserName::parse(text).expect("a name")
+    }
+
+    impl Site {
+        /// alice and bob have hashes, carol has keys.
+        fn new() -> Self {
+            let folder = tempfile::tempdir().expect("a folder");
+            let path = folder.path().join("users");
+            for (user, scheme) in
+                [("alice", Scheme::Argon2id), ("bob", Scheme::Argon2id), ("carol", Scheme::Scram)]
+            {
+                users::add(&path, &name(user), b"right", scheme).expect("added");
+            }
+            let sources = Sources {
+                users: path,
+                aliases: folder.path().join("aliases"),
+                app_passwords: folder.path().join("app-passwords"),
+                domains: vec!["our.example".parse().expect("a domain")],
+                detail_separator: '+',
+            };
+            let logins = Logins::new(Arc::new(Accounts::open(sources).expect("opened")));
+            let bindings = ChannelBindings { exporter: Some(vec![7; 32]), server_end_point: None };
+            Self { folder, logins, bindings }
+        }
+
+        async fn judge(&self, attempt: Attempt, from: &str) -> Verdict {
+            let ip = Some(from.parse().expect("an address"));
+            let client = Client { ip, service: Service::Imap, bindings: &self.bindings };
+            self.logins.judge(attempt, client).await
+        }
+
+        async fn password(
+            &self,
+            from: &str,
+            name: &str,
+            password: &str,
+        ) -> Result<String, Refusal> {
+            let password = password.as_bytes().to_vec();
+            let attempt = Attempt::Password(Credentials { name: name.to_owned(), password });
+            match self.judge(attempt, from).await {
+                Verdict::Right(LoggedIn { user, by }) => Ok(format!("{user} by {by}")),
+                Verdict::No(refusal) => Err(refusal),
+                Verdict::GoOn(challenge) => panic!("{challenge:?}"),
+            }
+        }
+
+        /// What the server says to a client's first message.
+        async fn first(&self, from: &str, variant: scram::Variant, text: &str) -> Verdict {
+            let mechanism = Mechanism::Scram(variant);
+            let progress = Exchange::start_decoded(mechanism, Some(text.as_bytes()));
+            let Progress::Done(attempt) = progress else { panic!("{progress:?}") };
+            self.judge(attempt, from).await
+        }
+
+        async fn salt(&self, name: &str) -> String {
+            let text = format!("n,,n={name},r=x");
+            match self.first("192.0.2.1", scram::Variant::Alone, &text).await {
+                Verdict::GoOn(challenge) => {
+                    let octets = STANDARD.decode(&*challenge.text);
+                    let text = String::from_utf8(octets.expect("base64")).expect("UTF-8");
+                    text.split_once(",s=").expect("a salt").1.to_owned()
+                }
+                other => panic!("{other:?}"),
+            }
+        }
     }
 
     #[tokio::test(start_paused = true)]
     async fn s35_who_guesses_is_banned_and_the_owner_is_not() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let logins = logins(folder.path());
+        let site = Site::new();
         let (home, elsewhere) = ("192.0.2.1", "192.0.2.2");
-        assert_eq!(check(&logins, home, "Alice@our.example", "right").await, Ok("alice".into()));
+        let (alice, bob) = (Ok("alice by password".to_owned()), Ok("bob by password".to_owned()));
+        assert_eq!(site.password(home, "Alice@our.example", "right").await, alice);
         for n in 0..limits::GUESSES_BEFORE_BAN {
-            let wrong = check(&logins, home, "bob", &n.to_string()).await;
+            let wrong = site.password(home, "bob", &n.to_string()).await;
             assert_eq!(wrong, Err(Refusal::Wrong), "{n}");
         }
-        assert_eq!(check(&logins, home, "bob", "right").await, Err(Refusal::Banned));
-        assert_eq!(check(&logins, home, "nobody", "right").await, Err(Refusal::Banned));
+        assert_eq!(site.password(home, "bob", "right").await, Err(Refusal::Banned));
+        assert_eq!(site.password(home, "nobody", "right").await, Err(Refusal::Banned));
+        let banned = site.first(home, scram::Variant::Alone, "n,,n=carol,r=x").await;
+        assert_eq!(banned, Verdict::No(Refusal::Banned));
         // However she spells her name.
-        assert_eq!(check(&logins, home, "alice", "right").await, Ok("alice".into()));
-        assert_eq!(check(&logins, elsewhere, "bob", "right").await, Ok("bob".into()));
+        assert_eq!(site.password(home, "alice", "right").await, alice);
+        assert_eq!(site.password(elsewhere, "bob", "right").await, bob);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn s35_proofs_of_scram_are_guesses() {
+        let site = Site::new();
+        for n in 0..limits::GUESSES_BEFORE_BAN {
+            let proof = STANDARD.encode([n as u8; 32]);
+            let first = site.first("192.0.2.1", scram::Variant::Alone, "n,,n=carol,r=x").await;
+            let Verdict::GoOn(challenge) = first else { panic!("{n}: {first:?}") };
+            let said = STANDARD.decode(&*challenge.text);
+            let said = String::from_utf8(said.expect("base64")).expect("UTF-8");
+            let nonce = said.split(',').next().expect("a nonce");
+            let text = format!("c=biws,{nonce},p={proof}");
+            let line = STANDARD.encode(text);
+            let progress = challenge.exchange.respond(line.as_bytes());
+            let Progress::Done(attempt) = progress else { panic!("{progress:?}") };
+            let verdict = site.judge(attempt, "192.0.2.1").await;
+            assert_eq!(verdict, Verdict::No(Refusal::Wrong), "{n}");
+        }
+        let banned = site.first("192.0.2.1", scram::Variant::Alone, "n,,n=carol,r=x").await;
+        assert_eq!(banned, Verdict::No(Refusal::Banned));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn s34_nobody_can_tell_by_a_salt_who_exists() {
+        let site = Site::new();
+        // Real, without keys, not there: each has a salt of its own, of the same form, that stays.
+        let mut salts = std::collections::BTreeSet::new();
+        for name in ["carol", "alice", "nobody"] {
+            let salt = site.salt(name).await;
+            assert!(salt.ends_with(",i=100000") && salt.len() == 24 + 9, "{name}: {salt}");
+            assert_eq!(site.salt(name).await, salt, "{name}");
+            assert_eq!(site.salt(&format!("{name}@our.example")).await, salt, "{name}");
+            assert_eq!(site.salt(&name.to_uppercase()).await, salt, "{name}");
+            salts.insert(salt);
+        }
+        assert_eq!(salts.len(), 3, "{salts:?}");
+        // The other agents, and we after a restart, say the same; and other hosts don't.
+        let other = Site::new();
+        assert_ne!(other.salt("nobody").await, site.salt("nobody").await);
+        std::fs::copy(site.folder.path().join("users"), other.folder.path().join("users"))
+            .expect("copied");
+        other.logins.accounts().reload().expect("read");
+        assert_eq!(other.salt("nobody").await, site.salt("nobody").await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_has_keys_can_send_the_password_too() {
+        let site = Site::new();
+        assert_eq!(
+            site.password("192.0.2.1", "carol", "right").await,
+            Ok("carol by password".into())
+        );
+        assert_eq!(site.password("192.0.2.1", "carol", "wrong").await, Err(Refusal::Wrong));
+        assert_eq!(site.logins.offer().scram, Offered::Yes);
+        users::remove(&site.folder.path().join("users"), &name("carol")).expect("removed");
+        site.logins.accounts().reload().expect("read");
+        assert_eq!(site.logins.offer().scram, Offered::No);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_login_is_bound_to_what_its_connection_has() {
+        let site = Site::new();
+        let plus = scram::Variant::Plus;
+        let bound = site.first("192.0.2.1", plus, "p=tls-exporter,,n=carol,r=x").await;
+        assert!(matches!(bound, Verdict::GoOn(_)), "{bound:?}");
+        let unbound = site.first("192.0.2.1", plus, "p=tls-server-end-point,,n=carol,r=x").await;
+        assert_eq!(unbound, Verdict::No(Refusal::Wrong));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_app_password_waits_for_no_check_and_is_good_for_what_it_says() {
+        let site = Site::new();
+        let path = site.folder.path().join("app-passwords");
+        let label = |text| Label::parse(text).expect("a label");
+        let phone = app_passwords::add(&path, &name("alice"), &label("phone"), &[Service::Imap]);
+        let mail =
+            app_passwords::add(&path, &name("alice"), &label("mail"), &[Service::Submission]);
+        let (phone, mail) = (phone.expect("made"), mail.expect("made"));
+        site.logins.accounts().reload().expect("read");
+        // All places for checks are taken, for good.
+        let places = Arc::clone(&site.logins.checks);
+        let taken = places.acquire_many_owned(limits::PASSWORD_CHECKS_MAX as u32).await;
+        let by_phone = Ok("alice by app password \"phone\"".to_owned());
+        assert_eq!(site.password("192.0.2.1", "alice", &phone).await, by_phone);
+        drop(taken);
+        assert_eq!(site.password("192.0.2.1", "alice", &mail).await, Err(Refusal::Wrong));
+        assert_eq!(site.password("192.0.2.1", "bob", &phone).await, Err(Refusal::Wrong));
+        app_passwords::remove(&path, &name("alice"), &label("phone")).expect("removed");
+        site.logins.accounts().reload().expect("read");
+        assert_eq!(site.password("192.0.2.1", "alice", &phone).await, Err(Refusal::Wrong));
     }
 }

@@ -59,6 +59,12 @@ pub(crate) fn logged_in(session: &Handover, user: &str, messages: Option<usize>)
     tracing::info!(service = door.name(), client = peer, tls, user, messages, "logged in");
 }
 
+/// The worker says it too, with what it opened; how somebody has shown who they are is known here alone.
+pub(crate) fn let_in(door: Door, peer: Peer, user: &UserName, by: &postroad_logins::By) {
+    let (service, user) = (door.name(), user.as_str());
+    tracing::info!(service, client = %peer, user, by = %by, "let in");
+}
+
 pub(crate) fn login_refused(door: Door, peer: Peer, name: &str, refusal: postroad_logins::Refusal) {
     use postroad_logins::Refusal;
     let service = door.name();

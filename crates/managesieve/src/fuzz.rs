@@ -2,7 +2,8 @@
 
 use std::time::Instant;
 
-use postroad_protocol::sasl::ClearTextLogin;
+use postroad_protocol::sasl::bearer::Bearer;
+use postroad_protocol::sasl::{Attempt, ClearTextLogin, Offer, Offered};
 use postroad_protocol::server::Tls;
 
 use crate::server::{Active, Answer, Failure, Question, Server, Settings, Step};
@@ -13,6 +14,7 @@ pub fn server(data: &[u8]) {
     let settings = Settings {
         tls: Tls::Offered,
         clear_text_login: ClearTextLogin::Allowed,
+        offer: Offer { scram: Offered::Yes, tokens: Offered::Yes },
         sieve: vec!["fileinto"],
         notify: &["mailto"],
     };
@@ -34,7 +36,12 @@ pub fn server(data: &[u8]) {
 
 fn answer(question: Question) -> Answer {
     match question {
-        Question::Login(_) => Answer::Login(Ok(())),
+        Question::Login(Attempt::Scram(first)) => {
+            Answer::Challenge(first.challenge(b"salt", 4_096, "n", b""))
+        }
+        Question::Login(Attempt::Proof(proof)) => Answer::Challenge(proof.accepted(b"signature")),
+        Question::Login(Attempt::Token(_)) => Answer::Challenge(Bearer::refused("{}")),
+        Question::Login(Attempt::Password(_) | Attempt::Proven(_)) => Answer::Login(Ok(())),
         Question::HaveSpace { .. } | Question::SetActive(_) => Answer::Done(Ok(())),
         Question::Put { .. } => Answer::Checked(Ok(None)),
         Question::Check(_) => Answer::Checked(Err(Failure::Wrong("1:1: \"no\"\r\nscript".into()))),

@@ -4,7 +4,7 @@
 //! became of mail. DEBUG: what became of connections. Texts from outside are escaped by the log itself.
 
 use postroad_accounts::UserName;
-use postroad_logins::Refusal;
+use postroad_logins::{By, Refusal};
 use postroad_net::Peer;
 use postroad_net::slots::Full;
 use postroad_observe::control::Edit;
@@ -60,8 +60,9 @@ pub(crate) fn turned_away(peer: &Peer, door: Door, full: Full) {
     warn!(client = %peer, service = door.name(), reason = %full, "turned away");
 }
 
-pub(crate) fn logged_in(peer: &Peer, door: Door, user: &UserName) {
-    info!(client = %peer, service = door.name(), user = user.as_str(), "logged in");
+pub(crate) fn logged_in(peer: &Peer, door: Door, user: &UserName, by: &By) {
+    let (service, user) = (door.name(), user.as_str());
+    info!(client = %peer, service, user, by = %by, "logged in");
 }
 
 pub(crate) fn login_refused(peer: &Peer, door: Door, name: &str, refusal: Refusal) {

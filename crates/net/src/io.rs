@@ -15,11 +15,23 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpSocket, TcpStream, UnixStream};
 use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
 
-use crate::tls::ServerTls;
+use crate::tls::{ServerTls, Shown};
 
 /// A connection. Reads and writes like any of tokio's.
 #[derive(Debug)]
-pub struct Io(Kind);
+pub struct Io(Kind, Option<EndPoint>);
+
+/// The hash of a server's certificate (RFC 5929 §4), shared by all its connections.
+pub(crate) type EndPoint = Arc<[u8]>;
+
+/// What a login can be bound to, so that nobody can pass it on from another connection.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ChannelBindings {
+    /// `tls-exporter` (RFC 9266), in TLS 1.3.
+    pub exporter: Option<Vec<u8>>,
+    /// `tls-server-end-point` (RFC 5929 §4), where we are the server.
+    pub server_end_point: Option<Vec<u8>>,
+}
 
 #[derive(Debug)]
 enum Kind {
@@ -48,12 +60,12 @@ impl std::fmt::Display for TlsInfo {
 impl Io {
     /// A TCP connection.
     pub fn tcp(stream: TcpStream) -> Self {
-        Self(Kind::Tcp(stream))
+        Self(Kind::Tcp(stream), None)
     }
 
     /// A unix connection.
     pub fn unix(stream: UnixStream) -> Self {
-        Self(Kind::Unix(stream))
+        Self(Kind::Unix(stream), None)
     }
 
     /// A connection that another process of ours has accepted. Must be called inside a tokio runtime.
@@ -119,12 +131,14 @@ impl Io {
     /// # Errors
     /// Where the handshake fails, or TLS is there already.
     pub async fn accept_tls(self, tls: &ServerTls) -> io::Result<Self> {
-        let acceptor = TlsAcceptor::from(tls.config());
-        Ok(Self(match self.0 {
+        let Shown { config, end_point } = tls.shown();
+        let acceptor = TlsAcceptor::from(config);
+        let kind = match self.0 {
             Kind::Tcp(stream) => Kind::Tls(Box::new(acceptor.accept(stream).await?.into())),
             Kind::Unix(stream) => Kind::TlsUnix(Box::new(acceptor.accept(stream).await?.into())),
             Kind::Tls(_) | Kind::TlsUnix(_) => return Err(already_encrypted()),
-        }))
+        };
+        Ok(Self(kind, end_point))
     }
 
     /// Shakes hands as the client. The caller has dropped what it read in clear text.
@@ -137,13 +151,14 @@ impl Io {
         name: ServerName<'static>,
     ) -> io::Result<Self> {
         let connector = TlsConnector::from(config);
-        Ok(Self(match self.0 {
+        let kind = match self.0 {
             Kind::Tcp(stream) => Kind::Tls(Box::new(connector.connect(name, stream).await?.into())),
             Kind::Unix(stream) => {
                 Kind::TlsUnix(Box::new(connector.connect(name, stream).await?.into()))
             }
             Kind::Tls(_) | Kind::TlsUnix(_) => return Err(already_encrypted()),
-        }))
+        };
+        Ok(Self(kind, None))
     }
 
     /// Version and cipher suite, inside TLS.
@@ -168,6 +183,16 @@ impl Io {
         Some(TlsInfo { version: version(protocol), cipher })
     }
 
+    /// What a login on this connection can be bound to: nothing outside TLS.
+    pub fn channel_bindings(&self) -> ChannelBindings {
+        let exporter = match &self.0 {
+            Kind::Tcp(_) | Kind::Unix(_) => None,
+            Kind::Tls(stream) => exported(stream),
+            Kind::TlsUnix(stream) => exported(stream),
+        };
+        ChannelBindings { exporter, server_end_point: self.1.as_deref().map(<[u8]>::to_vec) }
+    }
+
     /// Whether octets have come in clear that nobody has read yet.
     pub fn has_unread(&self) -> bool {
         use rustix::net::{RecvFlags, recv};
@@ -188,6 +213,25 @@ impl Io {
             Kind::Unix(_) | Kind::TlsUnix(_) => None,
         }
     }
+}
+
+/// `tls-exporter` (RFC 9266 §4.1): this label, no context, 32 octets.
+fn exported<S>(stream: &TlsStream<S>) -> Option<Vec<u8>> {
+    const LABEL: &[u8] = b"EXPORTER-Channel-Binding";
+    // RFC 9266 §4.2: not before TLS 1.3, unless what binds the keys to the handshake (RFC 7627) was agreed on, which rustls
+    // doesn't tell.
+    if stream.get_ref().1.protocol_version() != Some(rustls::ProtocolVersion::TLSv1_3) {
+        return None;
+    }
+    let exported = match stream {
+        TlsStream::Client(stream) => {
+            stream.get_ref().1.export_keying_material([0; 32], LABEL, None)
+        }
+        TlsStream::Server(stream) => {
+            stream.get_ref().1.export_keying_material([0; 32], LABEL, None)
+        }
+    };
+    exported.ok().map(Vec::from)
 }
 
 fn already_encrypted() -> io::Error {

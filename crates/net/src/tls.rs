@@ -8,11 +8,20 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
+use ::aws_lc_rs::digest;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
 use rustls::{ClientConfig, DigitallySignedStruct, ServerConfig, SignatureScheme};
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use x509_parser::oid_registry::{
+    OID_PKCS1_MD5WITHRSAENC, OID_PKCS1_SHA1WITHRSA, OID_PKCS1_SHA256WITHRSA,
+    OID_PKCS1_SHA384WITHRSA, OID_PKCS1_SHA512WITHRSA, OID_SIG_ECDSA_WITH_SHA256,
+    OID_SIG_ECDSA_WITH_SHA384, OID_SIG_ECDSA_WITH_SHA512, Oid,
+};
+use x509_parser::prelude::{FromDer as _, X509Certificate};
+
+use crate::io::EndPoint;
 
 /// How often the files' times are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -70,9 +79,18 @@ struct Shared {
 
 #[derive(Debug)]
 struct Current {
-    config: Arc<ServerConfig>,
+    shown: Shown,
     stamps: [Option<SystemTime>; 2],
     looked: Instant,
+}
+
+/// What clients are shown.
+#[derive(Debug, Clone)]
+pub(crate) struct Shown {
+    /// What to shake hands with.
+    pub(crate) config: Arc<ServerConfig>,
+    /// What logins can be bound to.
+    pub(crate) end_point: Option<EndPoint>,
 }
 
 /// A certificate and a key that fit, not yet in force.
@@ -86,8 +104,8 @@ impl ServerTls {
     /// Any [`TlsError`] but [`TlsError::Trust`].
     pub fn load(certificate: &Path, key: &Path) -> Result<Self, TlsError> {
         let stamps = [certificate, key].map(stamp);
-        let config = server_config(certificate, key)?;
-        let current = Mutex::new(Current { config, stamps, looked: Instant::now() });
+        let shown = shown(certificate, key)?;
+        let current = Mutex::new(Current { shown, stamps, looked: Instant::now() });
         Ok(Self(Arc::new(Shared {
             certificate: certificate.to_owned(),
             key: key.to_owned(),
@@ -102,8 +120,8 @@ impl ServerTls {
     pub fn prepare(&self) -> Result<Prepared, TlsError> {
         let Shared { certificate, key, .. } = &*self.0;
         let stamps = [certificate.as_path(), key].map(stamp);
-        let config = server_config(certificate, key)?;
-        Ok(Prepared(Current { config, stamps, looked: Instant::now() }))
+        let shown = shown(certificate, key)?;
+        Ok(Prepared(Current { shown, stamps, looked: Instant::now() }))
     }
 
     /// Puts in force what was prepared. Sessions go on with what they have shaken hands with.
@@ -113,20 +131,20 @@ impl ServerTls {
 
     /// What to shake hands with. Where the files have changed they are read again; where that fails,
     /// the old ones stay and the log says why.
-    pub(crate) fn config(&self) -> Arc<ServerConfig> {
+    pub(crate) fn shown(&self) -> Shown {
         let Shared { certificate, key, current } = &*self.0;
         // A thread that panicked with the lock left whole values behind.
         let mut current = current.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if current.looked.elapsed() < LOOK_EVERY {
-            return Arc::clone(&current.config);
+            return current.shown.clone();
         }
         current.looked = Instant::now();
         let stamps = [certificate.as_path(), key].map(stamp);
         if stamps != current.stamps {
             current.stamps = stamps;
-            match server_config(certificate, key) {
-                Ok(config) => {
-                    current.config = config;
+            match shown(certificate, key) {
+                Ok(shown) => {
+                    current.shown = shown;
                     tracing::info!(certificate = %certificate.display(), "certificate read again");
                 }
                 Err(error) => {
@@ -138,7 +156,7 @@ impl ServerTls {
                 }
             }
         }
-        Arc::clone(&current.config)
+        current.shown.clone()
     }
 }
 
@@ -146,8 +164,9 @@ fn stamp(path: &Path) -> Option<SystemTime> {
     std::fs::metadata(path).and_then(|metadata| metadata.modified()).ok()
 }
 
-fn server_config(certificate: &Path, key: &Path) -> Result<Arc<ServerConfig>, TlsError> {
+fn shown(certificate: &Path, key: &Path) -> Result<Shown, TlsError> {
     let chain = certificates(certificate)?;
+    let end_point = chain.first().and_then(|ours| end_point(ours));
     let key_der = PrivateKeyDer::from_pem_file(key)
         .map_err(|source| TlsError::Pem { path: key.to_owned(), source })?;
     let unusable = |source| TlsError::Unusable { path: certificate.to_owned(), source };
@@ -157,7 +176,31 @@ fn server_config(certificate: &Path, key: &Path) -> Result<Arc<ServerConfig>, Tl
         .with_no_client_auth()
         .with_single_cert(chain, key_der)
         .map_err(unusable)?;
-    Ok(Arc::new(config))
+    Ok(Shown { config: Arc::new(config), end_point })
+}
+
+/// The certificate's hash, by the algorithm of its signature; SHA-256 in place of MD5 and SHA-1 (RFC 5929 §4.1). Signatures
+/// without a hash of their own (Ed25519) have none.
+fn end_point(certificate: &CertificateDer<'_>) -> Option<EndPoint> {
+    let (_, parsed) = X509Certificate::from_der(certificate).ok()?;
+    let oid = &parsed.signature_algorithm.algorithm;
+    let [sha256, sha384, sha512]: [&[Oid<'_>]; 3] = [
+        &[
+            OID_PKCS1_SHA256WITHRSA,
+            OID_SIG_ECDSA_WITH_SHA256,
+            OID_PKCS1_SHA1WITHRSA,
+            OID_PKCS1_MD5WITHRSAENC,
+        ],
+        &[OID_PKCS1_SHA384WITHRSA, OID_SIG_ECDSA_WITH_SHA384],
+        &[OID_PKCS1_SHA512WITHRSA, OID_SIG_ECDSA_WITH_SHA512],
+    ];
+    let algorithm = match oid {
+        oid if sha256.contains(oid) => &digest::SHA256,
+        oid if sha384.contains(oid) => &digest::SHA384,
+        oid if sha512.contains(oid) => &digest::SHA512,
+        _ => return None,
+    };
+    Some(digest::digest(algorithm, certificate).as_ref().into())
 }
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
@@ -381,23 +424,50 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn both_ends_have_the_same_to_bind_a_login_to() {
+        let folder = tempfile::tempdir().unwrap();
+        let (certificate, key) = write_certificate(folder.path(), "mx.our.example");
+        let tls = ServerTls::load(&certificate, &key).unwrap();
+        let mut exporters = Vec::new();
+        for _ in 0..2 {
+            let (ours, theirs) = UnixStream::pair().unwrap();
+            let name = ServerName::try_from("mx.our.example").unwrap();
+            let (server, client) = tokio::join!(
+                Io::unix(ours).accept_tls(&tls),
+                Io::unix(theirs).connect_tls(opportunistic().unwrap(), name)
+            );
+            let (server, client) = (server.unwrap(), client.unwrap());
+            let (server, client) = (server.channel_bindings(), client.channel_bindings());
+            assert_eq!(server.exporter, client.exporter);
+            // rcgen's certificates are signed with ECDSA and SHA-256.
+            let der = &certificates(&certificate).unwrap()[0];
+            let hash = digest::digest(&digest::SHA256, der).as_ref().to_vec();
+            assert_eq!(server.server_end_point, Some(hash));
+            exporters.push(server.exporter.unwrap());
+        }
+        assert_ne!(exporters[0], exporters[1], "each connection has its own");
+        let (clear, _) = UnixStream::pair().unwrap();
+        assert_eq!(Io::unix(clear).channel_bindings(), crate::io::ChannelBindings::default());
+    }
+
+    #[tokio::test]
     async fn a_changed_certificate_is_read_again_and_a_broken_one_is_not_used() {
         let folder = tempfile::tempdir().unwrap();
         let (certificate, key) = write_certificate(folder.path(), "mx.our.example");
         let tls = ServerTls::load(&certificate, &key).unwrap();
         let look_again = || tls.0.current.lock().unwrap().looked -= LOOK_EVERY;
-        let (first, later) = (tls.config(), SystemTime::now() + Duration::from_secs(60));
+        let (first, later) = (tls.shown().config, SystemTime::now() + Duration::from_secs(60));
         std::fs::write(&certificate, "no certificate").unwrap();
         std::fs::File::open(&certificate).unwrap().set_modified(later).unwrap();
         look_again();
-        assert!(Arc::ptr_eq(&first, &tls.config()));
+        assert!(Arc::ptr_eq(&first, &tls.shown().config));
         write_certificate(folder.path(), "mx.our.example");
         std::fs::File::open(&certificate)
             .unwrap()
             .set_modified(later + Duration::from_secs(1))
             .unwrap();
         look_again();
-        assert!(!Arc::ptr_eq(&first, &tls.config()));
+        assert!(!Arc::ptr_eq(&first, &tls.shown().config));
     }
 
     #[test]

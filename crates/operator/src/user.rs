@@ -1,11 +1,15 @@
 //! `postroad user`: the file of users. Running agents see a change within a second.
 
 use std::io::{self, BufRead as _, IsTerminal as _, Read as _, Write as _};
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, Subcommand};
-use postroad_accounts::{UserName, generate_password, users};
+use postroad_accounts::{
+    Label, Scheme, Service, UserName, app_passwords, generate_password, users,
+};
+use postroad_config::Accounts;
 use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
 
 use crate::cli::{Form, Output, Settings};
@@ -46,11 +50,53 @@ enum Action {
     },
     /// List the users
     List(Form),
+    /// Add, list and remove a user's app passwords: one for each program, each taken back by itself
+    AppPassword {
+        #[command(subcommand)]
+        action: AppPasswordAction,
+    },
 }
 
-/// Where the new password comes from.
+#[derive(Debug, Subcommand)]
+enum AppPasswordAction {
+    /// Make an app password up and print it; nobody can print it again
+    Add {
+        /// Whose
+        #[arg(value_parser = UserName::parse)]
+        user: UserName,
+        /// What it is called: the program or the device that gets it
+        #[arg(value_parser = Label::parse)]
+        name: Label,
+        /// What it is good for, of imap, pop3, sieve, submission; all of them unless told
+        #[arg(long = "for", value_name = "PROTOCOL", value_delimiter = ',', value_parser = Service::parse)]
+        services: Vec<Service>,
+    },
+    /// List a user's app passwords
+    List {
+        /// Whose
+        #[arg(value_parser = UserName::parse)]
+        user: UserName,
+        #[command(flatten)]
+        form: Form,
+    },
+    /// Take an app password back: it opens nothing from now on; sessions that it opened go on
+    Remove {
+        /// Whose
+        #[arg(value_parser = UserName::parse)]
+        user: UserName,
+        /// What it is called
+        #[arg(value_parser = Label::parse)]
+        name: Label,
+    },
+}
+
+/// Where the new password comes from, and how it is kept.
 #[derive(Debug, Args)]
 struct Source {
+    /// Keep keys of SCRAM-SHA-256 in place of an Argon2id hash: the password need never be sent, and a stolen file is
+    /// easier to guess from
+    #[arg(long)]
+    scram: bool,
     /// Make a password up and print it
     #[arg(long)]
     generate: bool,
@@ -65,13 +111,15 @@ pub(crate) fn run(user: &User) -> Result<ExitCode> {
     let mut out = anstream::stdout().lock();
     match &user.action {
         Action::Add { name, source } => {
-            if users::list(file)?.contains(name) {
+            if known(file, name).is_ok() {
                 bail!(
                     "there is a user \"{name}\" already: `postroad user password {name}` changes the password"
                 );
             }
             let password = source.password()?;
-            users::add(file, name, password.octets())?;
+            // Somebody of that name may have been removed by hand.
+            app_passwords::remove_all(&config.accounts.app_passwords, name)?;
+            users::add(file, name, password.octets(), source.scheme())?;
             let addresses: Vec<_> =
                 config.domains.iter().map(|domain| name.at(domain).to_string()).collect();
             writeln!(out, "{name} is a user now: {}", addresses.join(", "))?;
@@ -79,15 +127,17 @@ pub(crate) fn run(user: &User) -> Result<ExitCode> {
         }
         Action::Password { name, source } => {
             let password = source.password()?;
-            users::set_password(file, name, password.octets())?;
+            users::set_password(file, name, password.octets(), source.scheme())?;
             writeln!(out, "{name} has a new password")?;
             password.tell(&mut out)?;
         }
         Action::Remove { name } => {
             users::remove(file, name)?;
+            app_passwords::remove_all(&config.accounts.app_passwords, name)?;
             let maildir = config.mda.maildir.replace("{user}", name.as_str());
             writeln!(out, "{name} is no user any more; the mail stays in {maildir}")?;
         }
+        Action::AppPassword { action } => app_password(action, &config.accounts, &mut out)?,
         Action::List(form) => {
             for name in users::list(file)? {
                 match form.output() {
@@ -102,6 +152,63 @@ pub(crate) fn run(user: &User) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+fn app_password(
+    action: &AppPasswordAction,
+    accounts: &Accounts,
+    out: &mut impl io::Write,
+) -> Result<()> {
+    let file = &accounts.app_passwords;
+    match action {
+        AppPasswordAction::Add { user, name, services } => {
+            let user = known(&accounts.users, user)?;
+            let password = app_passwords::add(file, &user, name, services)?;
+            writeln!(out, "{user} has an app password \"{name}\" now, for {}", all_of(services))?;
+            writeln!(out, "password: {password}")?;
+        }
+        AppPasswordAction::List { user, form } => {
+            let user = known(&accounts.users, user)?;
+            for it in app_passwords::list(file, &user)? {
+                let services = all_of(&it.services);
+                match form.output() {
+                    Output::Json => {
+                        let services: Vec<_> = it.services.iter().map(|it| it.name()).collect();
+                        let row = serde_json::json!({
+                            "name": it.label.as_str(), "made_on": it.made_on, "protocols": services
+                        });
+                        writeln!(out, "{row}")?;
+                    }
+                    Output::Screen => {
+                        let made_on = screen::shown(&it.made_on, 20);
+                        writeln!(out, "{}, made on {made_on}, for {services}", it.label)?;
+                    }
+                }
+            }
+        }
+        AppPasswordAction::Remove { user, name } => {
+            app_passwords::remove(file, user, name)?;
+            writeln!(out, "{user} has no app password \"{name}\" any more")?;
+        }
+    }
+    Ok(())
+}
+
+/// The user of that name, as the file spells it.
+fn known(users: &Path, name: &UserName) -> Result<UserName> {
+    let is_it = |user: &UserName| user.as_str().eq_ignore_ascii_case(name.as_str());
+    users::list(users)?
+        .into_iter()
+        .find(is_it)
+        .with_context(|| format!("there is no user \"{name}\": `postroad user list` shows them"))
+}
+
+/// In words.
+fn all_of(services: &[Service]) -> String {
+    match services.is_empty() {
+        true => "all protocols".to_owned(),
+        false => services.iter().map(|service| service.name()).collect::<Vec<_>>().join(", "),
+    }
+}
+
 /// A new password, and whether the caller knows it.
 enum Password {
     Given(String),
@@ -109,6 +216,10 @@ enum Password {
 }
 
 impl Source {
+    fn scheme(&self) -> Scheme {
+        if self.scram { Scheme::Scram } else { Scheme::Argon2id }
+    }
+
     fn password(&self) -> Result<Password> {
         if self.generate {
             return generate_password().context("cannot make a password").map(Password::Generated);

@@ -5,8 +5,8 @@ use std::time::Duration;
 /// Octets of a command line, CRLF included (RFC 2449 §4: a server with CAPA must take 255).
 pub const COMMAND_LINE_OCTETS_MAX: usize = 255;
 /// Octets of a base64 line of an AUTH exchange, CRLF included. RFC 5034 §4 leaves the bound to the
-/// mechanism: PLAIN's three parts of 255 octets and more (RFC 2595 §6) fit.
-pub const AUTH_LINE_OCTETS_MAX: usize = 4_096;
+/// mechanism: the longest token of OAuth that is seen has 4 KiB.
+pub const AUTH_LINE_OCTETS_MAX: usize = 12 * 1024;
 /// Octets of the first line of a response, CRLF included (RFC 2449 §4).
 pub const RESPONSE_LINE_OCTETS_MAX: usize = 512;
 /// Octets of a unique-id (RFC 1939 §7, UIDL).

@@ -84,6 +84,9 @@ pub(crate) const AUTH_MALFORMED: Refusal = plain("the response can't be decoded"
 pub(crate) const AUTH_CANCELLED: Refusal = plain("login cancelled");
 /// The login failed. The same words whoever exists and whoever doesn't.
 pub(crate) const WRONG_LOGIN: Refusal = coded(Code::Auth, "name or password is wrong");
+/// Nobody is let in by a connection that may be somebody else's (RFC 3206 §5).
+pub(crate) const AUTH_CHANNEL: Refusal =
+    coded(Code::Auth, "the login is not bound to this connection, somebody may be in between");
 /// Nothing is checked for a network that guesses (RFC 3206 §4: it passes).
 pub(crate) const BANNED: Refusal = coded(
     Code::SysTemp,

@@ -20,7 +20,8 @@ use crate::envelope::{Envelope, Recipient};
 use crate::header;
 use crate::limits;
 use crate::reply::Reply;
-use crate::sasl::Credentials;
+use crate::sasl::bearer::Bearer;
+use crate::sasl::{Attempt, Credentials, Offer, Offered};
 use crate::server::{
     Answer, ClientLimits, Dsn, LoginRule, Question, Server, Service, Settings, Step, Tls,
 };
@@ -263,6 +264,7 @@ fn settings(choice: u8) -> Settings {
         service,
         tls: Tls::Offered,
         login,
+        offer: Offer { scram: Offered::Yes, tokens: Offered::Yes },
         size_max: 1_000,
         recipients_max: 100,
         client,
@@ -276,6 +278,13 @@ fn decide(question: &Question, dice: u32) -> Answer {
         (0, _) => Answer::No(Reply::new(550, (5, 7, 1), "no")),
         (1, _) => Answer::No(Reply::new(451, (4, 3, 0), "later")),
         (2..6, Question::Message(_)) => Answer::Next(Reply::new(250, (2, 0, 0), "filed")),
+        (_, Question::Login(Attempt::Scram(first))) => {
+            Answer::Challenge(first.clone().challenge(b"salt", 4_096, "n", b""))
+        }
+        (_, Question::Login(Attempt::Proof(proof))) => {
+            Answer::Challenge(proof.clone().accepted(b"signature"))
+        }
+        (_, Question::Login(Attempt::Token(_))) => Answer::Challenge(Bearer::refused("{}")),
         (_, Question::Message(_)) => Answer::Stored(Reply::new(250, (2, 0, 0), "queued")),
         (_, Question::Sender(_) | Question::Recipient(_) | Question::Login(_) | Question::Data) => {
             Answer::Yes

@@ -12,7 +12,7 @@
 //! | header fields, found without copying (RFC 5322 §2.2) | [`header`] |
 //! | encoded words that parsers are kept from (RFC 2047) | [`encoded_words`] |
 //! | `Received`, `Return-Path`, `Delivered-To` (RFC 5321 §4.4) | [`trace_fields`] |
-//! | logins by PLAIN and LOGIN (RFC 4422, RFC 4616) | [`sasl`] |
+//! | logins: PLAIN, LOGIN, SCRAM, tokens (RFC 4422, RFC 4616, RFC 5802, RFC 7628) | [`sasl`] |
 //! | the server's side of a session: SMTP, submission, LMTP (RFC 5321, RFC 6409, RFC 2033) | [`server`] |
 //! | notices to senders: bounces, delays, successes (RFC 3461, RFC 3464, RFC 6533) | [`dsn`] |
 //! | every limit and timeout, with its section | [`limits`] |

@@ -15,6 +15,8 @@ pub const PATH_OCTETS_MAX: usize = 256;
 pub const COMMAND_LINE_OCTETS_MAX: usize = 2_048;
 /// Octets in a base64 line of an AUTH exchange, CRLF included (RFC 4954 §4).
 pub const AUTH_LINE_OCTETS_MAX: usize = 12_288;
+/// Octets in a nonce of SCRAM (RFC 5802 sets no bound; clients send 18 to 40).
+pub const SCRAM_NONCE_OCTETS_MAX: usize = 256;
 /// Octets in the name of a login; an address fits.
 pub const LOGIN_NAME_OCTETS_MAX: usize = 320;
 /// Octets in the value of ENVID= (RFC 3461 §4.4).

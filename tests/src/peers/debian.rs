@@ -22,6 +22,8 @@ pub enum Packages {
     Exim,
     /// Programs that read mail over IMAP.
     Readers,
+    /// Programs that know more ways to log in than a password.
+    Logins,
     /// OpenSMTPD.
     OpenSmtpd,
     /// sendmail, with what makes its settings.
@@ -31,14 +33,22 @@ pub enum Packages {
 }
 
 impl Packages {
-    pub(super) const ALL: [Self; 6] =
-        [Self::Most, Self::Exim, Self::Readers, Self::OpenSmtpd, Self::Sendmail, Self::Thunderbird];
+    pub(super) const ALL: [Self; 7] = [
+        Self::Most,
+        Self::Exim,
+        Self::Readers,
+        Self::Logins,
+        Self::OpenSmtpd,
+        Self::Sendmail,
+        Self::Thunderbird,
+    ];
 
     fn names(self) -> &'static [&'static str] {
         match self {
             Self::Most => MOST,
             Self::Exim => &["exim4-base", "exim4-daemon-light", "strace"],
             Self::Readers => READERS,
+            Self::Logins => &["curl", "gsasl", "mpop", "msmtp", "python3", "python3-jwt"],
             Self::OpenSmtpd => &["opensmtpd", "strace"],
             Self::Sendmail => &["m4", "sendmail-base", "sendmail-bin", "sendmail-cf", "strace"],
             Self::Thunderbird => &["fonts-dejavu-core", "mutt", "python3", "thunderbird", "xvfb"],

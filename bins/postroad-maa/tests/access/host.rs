@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use postroad_accounts::{UserName, users};
+use postroad_accounts::{Scheme, UserName, users};
 use postroad_config::{ClearTextLogin, Config};
 use postroad_maa::{Door, Maa};
 use postroad_net::listen::Handed;
@@ -67,7 +67,8 @@ impl Host {
         change(&mut config);
         for user in ["alice", "bob"] {
             let name = UserName::parse(user).expect("a name");
-            users::add(&config.accounts.users, &name, PASSWORD.as_bytes()).expect("adds");
+            users::add(&config.accounts.users, &name, PASSWORD.as_bytes(), Scheme::Argon2id)
+                .expect("adds");
             for folder in ["new", "cur", "tmp"] {
                 let folder = at("mail").join(user).join(folder);
                 std::fs::create_dir_all(folder).expect("creates");

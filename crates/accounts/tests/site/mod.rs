@@ -35,6 +35,7 @@ impl Site {
         Sources {
             users: self.path("users"),
             aliases: self.path("aliases"),
+            app_passwords: self.path("app-passwords"),
             domains: ["a.example", "b.example"].map(|d| Domain::parse(d).expect("a domain")).into(),
             detail_separator: '+',
         }

@@ -7,8 +7,9 @@
 //!         Step::NeedInput          => read some: entrance.push(octets); or drop the connection at its end, or
 //!                                     once entrance.deadline() is past,
 //!         Step::StartTls           => drop what was read ahead, shake hands, entrance.tls_started(now),
-//!         Step::LogIn(credentials) => where they are right, hand over the session, with entrance.tag() and
-//!                                     entrance.unread(); else entrance.refuse(failure),
+//!         Step::LogIn(attempt)     => where it is right, hand over the session, with entrance.tag() and
+//!                                     entrance.unread(); where the mechanism goes on, entrance.challenge(challenge);
+//!                                     else entrance.refuse(failure),
 //!         Step::Close              => drop the connection,
 //!     }
 //! }
@@ -20,7 +21,7 @@
 use std::time::Instant;
 
 use postroad_protocol::sasl::{
-    ClearTextLogin, Credentials, Exchange, Mechanism, Progress, SaslError,
+    Attempt, Challenge, ClearTextLogin, Credentials, Exchange, Offer, Progress, SaslError,
 };
 use postroad_protocol::server::Tls;
 
@@ -39,6 +40,8 @@ pub struct Settings {
     pub tls: Tls,
     /// Whether a password may come in clear.
     pub clear_text_login: ClearTextLogin,
+    /// How to log in, beside PLAIN and LOGIN.
+    pub offer: Offer,
     /// What is offered whoever logs in: `IMAP4rev2`, and extensions that a client has to know of before.
     pub capabilities: &'static [&'static str],
 }
@@ -52,8 +55,9 @@ pub enum Step {
     NeedInput,
     /// Shake hands; nothing that was read ahead counts.
     StartTls,
-    /// Find out whether these are right; then hand over the session, or call [`Entrance::refuse`].
-    LogIn(Credentials),
+    /// Find out whether that is who it says; then hand over the session, or call [`Entrance::challenge`] or
+    /// [`Entrance::refuse`].
+    LogIn(Attempt),
     /// Drop the connection.
     Close,
 }
@@ -172,6 +176,13 @@ impl Entrance {
         self.autologout = now + limits::AUTOLOGOUT_BEFORE_LOGIN;
     }
 
+    /// The login that was asked about goes on with this.
+    pub fn challenge(&mut self, challenge: Challenge) {
+        if let State::LoggingIn(tag) = std::mem::replace(&mut self.state, State::Over) {
+            self.state = self.send_challenge(tag, challenge);
+        }
+    }
+
     /// The login that was asked about is none.
     pub fn refuse(&mut self, failure: Failure) {
         if let State::LoggingIn(tag) = std::mem::replace(&mut self.state, State::Waiting) {
@@ -277,7 +288,7 @@ impl Entrance {
             return self.no_clear_text(&tag);
         }
         match Credentials::new(user, &password.0) {
-            Some(credentials) => log_in(tag, credentials),
+            Some(credentials) => log_in(tag, Attempt::Password(credentials)),
             // Nobody's; that is all that a stranger is told.
             None => {
                 self.refuse_login(&tag, Failure::Wrong);
@@ -287,7 +298,7 @@ impl Entrance {
     }
 
     fn authenticate(&mut self, tag: Tag, mechanism: &str, initial: Option<Secret>) -> Next {
-        let Some(mechanism) = Mechanism::parse(mechanism) else {
+        let Some(mechanism) = self.settings.offer.find(mechanism, self.settings.tls) else {
             self.error(&tag, "NO [CANNOT] that mechanism is not offered");
             return (State::Waiting, None);
         };
@@ -312,21 +323,31 @@ impl Entrance {
 
     fn progress(&mut self, tag: Tag, progress: Progress) -> Next {
         let refusal = match progress {
-            Progress::Challenge(text, exchange) => {
-                self.input.await_response();
-                self.say(&format!("+ {text}\r\n"));
-                return (State::Sasl(tag, exchange), None);
+            Progress::Challenge(challenge) => return (self.send_challenge(tag, challenge), None),
+            Progress::Done(attempt) => return log_in(tag, attempt),
+            Progress::Failed(SaslError::Refused) => {
+                self.refuse_login(&tag, Failure::Wrong);
+                return (State::Waiting, None);
             }
-            Progress::Done(credentials) => return log_in(tag, credentials),
             // RFC 9051 §6.2.2: a client that cancels, or sends what is no base64, is told BAD.
             Progress::Failed(SaslError::Malformed) => "BAD the response cannot be decoded",
             Progress::Failed(SaslError::Cancelled) => "BAD cancelled",
             Progress::Failed(SaslError::Proxy) => {
                 "NO [AUTHORIZATIONFAILED] acting for another user is not allowed"
             }
+            Progress::Failed(SaslError::Channel) => {
+                "NO [AUTHENTICATIONFAILED] the login is not bound to this connection, somebody may be in between"
+            }
         };
         self.error(&tag, refusal);
         (State::Waiting, None)
+    }
+
+    fn send_challenge(&mut self, tag: Tag, challenge: Challenge) -> State {
+        let Challenge { text, exchange } = challenge;
+        self.input.await_response();
+        self.say(&format!("+ {text}\r\n"));
+        State::Sasl(tag, exchange)
     }
 
     fn may_log_in(&self) -> bool {
@@ -361,12 +382,17 @@ impl Entrance {
 
     /// What is offered in this state (RFC 9051 §6.1.1).
     fn capabilities(&self) -> String {
-        let login: &[&str] = match self.may_log_in() {
-            true => &["SASL-IR", "AUTH=PLAIN", "AUTH=LOGIN"],
-            false => &["LOGINDISABLED"],
+        let login = match self.may_log_in() {
+            true => self
+                .settings
+                .offer
+                .names(self.settings.tls)
+                .fold("SASL-IR".to_owned(), |words, name| words + " AUTH=" + name),
+            false => "LOGINDISABLED".to_owned(),
         };
         let tls: &[&str] = if self.settings.tls == Tls::Offered { &["STARTTLS"] } else { &[] };
-        let words = self.settings.capabilities.iter().chain(tls).chain(login);
+        let login = [login.as_str()];
+        let words = self.settings.capabilities.iter().chain(tls).chain(&login);
         words.fold("CAPABILITY".to_owned(), |text, word| text + " " + word)
     }
 
@@ -381,6 +407,6 @@ impl Entrance {
     }
 }
 
-fn log_in(tag: Tag, credentials: Credentials) -> Next {
-    (State::LoggingIn(tag), Some(Step::LogIn(credentials)))
+fn log_in(tag: Tag, attempt: Attempt) -> Next {
+    (State::LoggingIn(tag), Some(Step::LogIn(attempt)))
 }

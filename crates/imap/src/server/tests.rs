@@ -1,6 +1,7 @@
 use std::time::Instant;
 
-use postroad_protocol::sasl::{ClearTextLogin, Credentials};
+use postroad_protocol::sasl::bearer::Bearer;
+use postroad_protocol::sasl::{Attempt, ClearTextLogin, Offer, Offered};
 use postroad_protocol::server::Tls;
 
 use super::entrance::{Entrance, Failure, Settings, Step};
@@ -11,14 +12,16 @@ const PLAIN: &str = "AGFsaWNlAHNlIGNyZXQ=";
 struct Client {
     entrance: Entrance,
     now: Instant,
-    asked: Vec<Credentials>,
+    asked: Vec<Attempt>,
 }
 
 impl Client {
     fn new(tls: Tls, clear_text_login: ClearTextLogin) -> (Self, String) {
         let now = Instant::now();
         let capabilities = &["IMAP4rev1", "ID"];
-        let settings = Settings { name: "h.example".into(), tls, clear_text_login, capabilities };
+        let offer = Offer::default();
+        let settings =
+            Settings { name: "h.example".into(), tls, clear_text_login, offer, capabilities };
         let mut client = Self { entrance: Entrance::new(settings, now), now, asked: Vec::new() };
         let greeting = client.says();
         (client, greeting)
@@ -35,8 +38,8 @@ impl Client {
             match self.entrance.step(self.now) {
                 Step::Send(octets) => said.extend(octets),
                 Step::NeedInput => break,
-                Step::LogIn(credentials) => {
-                    self.asked.push(credentials);
+                Step::LogIn(attempt) => {
+                    self.asked.push(attempt);
                     break;
                 }
                 Step::StartTls => {
@@ -61,6 +64,7 @@ impl Client {
     #[track_caller]
     fn asked(&mut self, name: &str, password: &[u8]) {
         let asked = self.asked.pop().expect("a login");
+        let Attempt::Password(asked) = asked else { panic!("{asked:?}") };
         assert_eq!((asked.name.as_str(), asked.password.as_slice()), (name, password));
     }
 
@@ -148,6 +152,53 @@ fn authenticate_with_and_without_an_initial_response() {
         let answer = client.ask(format!("f AUTHENTICATE PLAIN {response}\r\n"));
         assert_eq!(answer, format!("f {said}\r\n"));
     }
+}
+
+#[test]
+fn a_login_of_several_steps() {
+    let now = Instant::now();
+    let settings = Settings {
+        name: "h.example".into(),
+        tls: Tls::Active,
+        clear_text_login: ClearTextLogin::Refused,
+        offer: Offer { scram: Offered::Yes, tokens: Offered::Yes },
+        capabilities: &["IMAP4rev1"],
+    };
+    let mut client = Client { entrance: Entrance::new(settings, now), now, asked: Vec::new() };
+    let offered = "SASL-IR AUTH=SCRAM-SHA-256-PLUS AUTH=SCRAM-SHA-256 AUTH=OAUTHBEARER AUTH=XOAUTH2 AUTH=PLAIN AUTH=LOGIN]";
+    let greeting = client.says();
+    assert!(greeting.contains(offered), "{greeting}");
+    // A client that could bind the login, and believes that we can't, hasn't seen what we offer.
+    assert_eq!(
+        client.ask("a AUTHENTICATE SCRAM-SHA-256 eSwsbj1hbGljZSxyPXg=\r\n"),
+        "a NO [AUTHENTICATIONFAILED] the login is not bound to this connection, somebody may be in between\r\n"
+    );
+    assert_eq!(client.ask("b AUTHENTICATE OAUTHBEARER biwsAWF1dGg9QmVhcmVyIHQBAQ==\r\n"), "");
+    assert!(matches!(client.asked.pop(), Some(Attempt::Token(_))));
+    client.entrance.challenge(Bearer::refused("{}"));
+    assert_eq!(client.says(), "+ e30=\r\n");
+    let wrong = "NO [AUTHENTICATIONFAILED] name or password is wrong\r\n";
+    assert_eq!(client.ask("AQ==\r\n"), format!("b {wrong}"));
+    for (ending, said) in
+        [("*", "BAD cancelled"), ("eA==", "BAD the response cannot be decoded"), ("", "")]
+    {
+        assert_eq!(client.ask("c AUTHENTICATE SCRAM-SHA-256\r\n"), "+ \r\n");
+        assert_eq!(client.ask("biwsbj1hbGljZSxyPXg=\r\n"), "");
+        let Some(Attempt::Scram(first)) = client.asked.pop() else {
+            panic!("no salt is asked for")
+        };
+        client.entrance.challenge(first.challenge(b"salt", 4_096, "y", b""));
+        assert_eq!(client.says(), "+ cj14eSxzPWMyRnNkQT09LGk9NDA5Ng==\r\n");
+        assert_eq!(client.ask("Yz1iaXdzLHI9eHkscD1BQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBPQ==\r\n"), "");
+        let Some(Attempt::Proof(proof)) = client.asked.pop() else { panic!("no proof") };
+        client.entrance.challenge(proof.accepted(b"sign"));
+        assert_eq!(client.says(), "+ dj1jMmxuYmc9PQ==\r\n");
+        let said = if said.is_empty() { String::new() } else { format!("c {said}\r\n") };
+        assert_eq!(client.ask(format!("{ending}\r\n")), said);
+    }
+    let Some(Attempt::Proven(proven)) = client.asked.pop() else { panic!("not proven") };
+    assert_eq!(proven.name(), "alice");
+    assert_eq!(client.entrance.tag().map(ToString::to_string).as_deref(), Some("c"));
 }
 
 #[test]

@@ -6,9 +6,10 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use postroad_accounts::UserName;
+use postroad_accounts::{Service, UserName};
+use postroad_logins::{Client, LoggedIn, Refusal as LoginRefusal, Verdict};
 use postroad_net::{Io, Peer, Shutdown};
-use postroad_protocol::sasl::Credentials;
+use postroad_protocol::sasl::{Attempt, Challenge};
 use postroad_protocol::server::Tls;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
@@ -29,6 +30,8 @@ pub(super) trait Entrance: Send {
     fn deadline(&self) -> Instant;
     /// The handshake that was asked for is done; nothing that came before counts.
     fn tls_started(&mut self, now: Instant);
+    /// The login that was asked about goes on with this.
+    fn challenge(&mut self, challenge: Challenge);
     /// The login that was asked about failed.
     fn refuse(&mut self, failure: Failure);
     /// The tag of the login that was asked about, for whoever serves the session from here on.
@@ -47,8 +50,8 @@ pub(super) enum Step {
     NeedInput,
     /// Shake hands.
     StartTls,
-    /// Say whether these are right.
-    LogIn(Credentials),
+    /// Say whether that is who it says.
+    LogIn(Attempt),
     /// Drop the connection.
     Close,
 }
@@ -129,9 +132,9 @@ impl Conversation<'_> {
                 Step::Send(octets) => {
                     timeout(entrance.write_timeout(), send(&mut io, &octets)).await??;
                 }
-                Step::LogIn(credentials) => {
-                    match self.log_in(credentials, &mut *entrance, &io).await {
-                        Ok(served) => {
+                Step::LogIn(attempt) => {
+                    match self.log_in(attempt, &mut *entrance, &io).await {
+                        Ok(Some(served)) => {
                             buffer = Vec::new();
                             let Some(left) = served.until_it_ends(io, self.door).await? else {
                                 return Ok(());
@@ -142,6 +145,7 @@ impl Conversation<'_> {
                             entrance = managesieve::again(site, tls, peer, &left.unread);
                             io = left.io;
                         }
+                        Ok(None) => {}
                         Err(failure) => entrance.refuse(failure),
                     }
                 }
@@ -172,23 +176,42 @@ impl Conversation<'_> {
         }
     }
 
+    /// Judges an attempt; nobody is served where the mechanism goes on.
     async fn log_in(
         &self,
-        credentials: Credentials,
+        attempt: Attempt,
         entrance: &mut dyn Entrance,
         io: &Io,
-    ) -> Result<Served, Failure> {
-        let login = credentials.name.clone();
-        let checked = self.site.logins.check(credentials, self.peer.ip()).await;
-        let user = checked.map_err(|refusal| {
-            events::login_refused(self.door, self.peer, &login, refusal);
-            match refusal {
-                postroad_logins::Refusal::Wrong => Failure::Wrong,
-                postroad_logins::Refusal::Banned => Failure::Banned,
-                postroad_logins::Refusal::Unavailable => Failure::Unavailable,
+    ) -> Result<Option<Served>, Failure> {
+        let name = attempt.name().unwrap_or_default().to_owned();
+        let bindings = io.channel_bindings();
+        let service = match self.door {
+            Door::Imap | Door::Imaps => Service::Imap,
+            Door::Pop3 | Door::Pop3s => Service::Pop3,
+            Door::ManageSieve => Service::Sieve,
+            // Nobody logs in there.
+            Door::Http | Door::Https => return Err(Failure::Unavailable),
+        };
+        let client = Client { ip: self.peer.ip(), service, bindings: &bindings };
+        match self.site.logins.judge(attempt, client).await {
+            Verdict::Right(LoggedIn { user, by }) => {
+                events::let_in(self.door, self.peer, &user, &by);
+                let served = self.hand_over(&user, entrance, io).await;
+                served.map(Some).map_err(Failure::Refused)
             }
-        })?;
-        self.hand_over(&user, entrance, io).await.map_err(Failure::Refused)
+            Verdict::GoOn(challenge) => {
+                entrance.challenge(challenge);
+                Ok(None)
+            }
+            Verdict::No(refusal) => {
+                events::login_refused(self.door, self.peer, &name, refusal);
+                Err(match refusal {
+                    LoginRefusal::Wrong => Failure::Wrong,
+                    LoginRefusal::Banned => Failure::Banned,
+                    LoginRefusal::Unavailable => Failure::Unavailable,
+                })
+            }
+        }
     }
 
     async fn hand_over(

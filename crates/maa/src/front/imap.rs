@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use postroad_imap::limits;
 use postroad_imap::server::entrance::{self, Settings};
 use postroad_net::Peer;
+use postroad_protocol::sasl::Challenge;
 
 use super::Site;
 use super::conversation::{Entrance, Failure, Step};
@@ -19,6 +20,7 @@ pub(super) fn entrance(site: &Site, door: Door, peer: Peer) -> Box<dyn Entrance>
         name: site.name.to_string(),
         tls: site.tls_at(door),
         clear_text_login: site.clear_text_login_from(peer),
+        offer: site.logins.offer(),
         capabilities: imap::BEFORE_LOGIN,
     };
     Box::new(entrance::Entrance::new(settings, Instant::now()))
@@ -30,7 +32,7 @@ impl Entrance for entrance::Entrance {
             entrance::Step::Send(octets) => Step::Send(octets),
             entrance::Step::NeedInput => Step::NeedInput,
             entrance::Step::StartTls => Step::StartTls,
-            entrance::Step::LogIn(credentials) => Step::LogIn(credentials),
+            entrance::Step::LogIn(attempt) => Step::LogIn(attempt),
             entrance::Step::Close => Step::Close,
         }
     }
@@ -45,6 +47,10 @@ impl Entrance for entrance::Entrance {
 
     fn tls_started(&mut self, now: Instant) {
         Self::tls_started(self, now);
+    }
+
+    fn challenge(&mut self, challenge: Challenge) {
+        Self::challenge(self, challenge);
     }
 
     fn refuse(&mut self, failure: Failure) {

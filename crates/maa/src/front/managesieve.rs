@@ -6,6 +6,7 @@ use postroad_accounts::UserName;
 use postroad_managesieve::limits;
 use postroad_managesieve::server::{self, Answer, LoginFailure, Question, Server};
 use postroad_net::Peer;
+use postroad_protocol::sasl::Challenge;
 use postroad_protocol::server::Tls;
 
 use super::Site;
@@ -17,13 +18,14 @@ use crate::{Door, events, rules};
 pub(super) const NO_PLACE: &str = "BYE (TRYLATER) \"too many connections, try later\"\r\n";
 
 pub(super) fn entrance(site: &Site, door: Door, peer: Peer) -> Box<dyn Entrance> {
-    let settings = rules::settings(site.tls_at(door), site.clear_text_login_from(peer));
+    let settings =
+        rules::settings(site.tls_at(door), site.clear_text_login_from(peer), site.logins.offer());
     Box::new(Server::new(settings, Instant::now()))
 }
 
 /// Goes on behind UNAUTHENTICATE; `unread` is what the client has sent ahead.
 pub(super) fn again(site: &Site, tls: Tls, peer: Peer, unread: &[u8]) -> Box<dyn Entrance> {
-    let settings = rules::settings(tls, site.clear_text_login_from(peer));
+    let settings = rules::settings(tls, site.clear_text_login_from(peer), site.logins.offer());
     Box::new(Server::logged_out(settings, unread, Instant::now()))
 }
 
@@ -47,7 +49,7 @@ impl Entrance for Server {
             server::Step::Send(octets) => Step::Send(octets),
             server::Step::NeedInput => Step::NeedInput,
             server::Step::StartTls => Step::StartTls,
-            server::Step::Ask(Question::Login(credentials)) => Step::LogIn(credentials),
+            server::Step::Ask(Question::Login(attempt)) => Step::LogIn(attempt),
             // Without a user there is nothing to be asked about.
             server::Step::Ask(_) | server::Step::LoggedOut | server::Step::Close => Step::Close,
         }
@@ -63,6 +65,10 @@ impl Entrance for Server {
 
     fn tls_started(&mut self, now: Instant) {
         Self::tls_started(self, now);
+    }
+
+    fn challenge(&mut self, challenge: Challenge) {
+        self.answer(Answer::Challenge(challenge));
     }
 
     fn refuse(&mut self, failure: Failure) {

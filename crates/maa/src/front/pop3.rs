@@ -7,6 +7,7 @@ use postroad_pop3::limits;
 use postroad_pop3::server::{
     self, Answer, Encryption, LoginFailure, Question, Server, Settings, Stls,
 };
+use postroad_protocol::sasl::Challenge;
 
 use super::Site;
 use super::conversation::{Entrance, Failure, Step};
@@ -22,6 +23,7 @@ pub(super) fn entrance(site: &Site, door: Door, peer: Peer) -> Box<dyn Entrance>
         encryption: if door.is_inside_tls() { Encryption::Tls } else { Encryption::Clear },
         stls: if site.tls.is_some() { Stls::Offered } else { Stls::Unavailable },
         clear_text_login: site.clear_text_login_from(peer),
+        offer: site.logins.offer(),
     };
     Box::new(Server::new(settings, Instant::now()))
 }
@@ -32,7 +34,7 @@ impl Entrance for Server {
             server::Step::Send(octets) => Step::Send(octets),
             server::Step::NeedInput => Step::NeedInput,
             server::Step::StartTls => Step::StartTls,
-            server::Step::Ask(Question::Login(credentials)) => Step::LogIn(credentials),
+            server::Step::Ask(Question::Login(attempt)) => Step::LogIn(attempt),
             // Without a user there is nothing to be asked about.
             server::Step::Ask(Question::Open { .. } | Question::Content | Question::Update(_))
             | server::Step::Close => Step::Close,
@@ -49,6 +51,10 @@ impl Entrance for Server {
 
     fn tls_started(&mut self, now: Instant) {
         Self::tls_started(self, now);
+    }
+
+    fn challenge(&mut self, challenge: Challenge) {
+        self.answer(Answer::Challenge(challenge));
     }
 
     fn refuse(&mut self, failure: Failure) {

@@ -84,6 +84,7 @@ fn settings(ward: &Ward, about: &Handover) -> Option<Settings> {
         encryption: if about.tls.is_some() { Encryption::Tls } else { Encryption::Clear },
         stls: Stls::Unavailable,
         clear_text_login: ClearTextLogin::Allowed,
+        offer: postroad_protocol::sasl::Offer::default(),
     })
 }
 

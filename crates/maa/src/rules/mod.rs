@@ -9,7 +9,7 @@ use std::time::Instant;
 use postroad_managesieve::limits as managesieve_limits;
 use postroad_managesieve::server::{Answer, Failure, Question, Server, Settings, Step};
 use postroad_net::{Io, Shutdown};
-use postroad_protocol::sasl::ClearTextLogin;
+use postroad_protocol::sasl::{ClearTextLogin, Offer};
 use postroad_protocol::server::Tls;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::timeout;
@@ -24,9 +24,15 @@ pub(crate) mod store;
 use store::{Store, StoreError};
 
 /// How sessions are held, before and behind a login.
-pub(crate) fn settings(tls: Tls, clear_text_login: ClearTextLogin) -> Settings {
-    // RFC 5435: what `enotify` knows.
-    Settings { tls, clear_text_login, sieve: postroad_sieve::capabilities(), notify: &["mailto"] }
+pub(crate) fn settings(tls: Tls, clear_text_login: ClearTextLogin, offer: Offer) -> Settings {
+    Settings {
+        tls,
+        clear_text_login,
+        offer,
+        sieve: postroad_sieve::capabilities(),
+        // RFC 5435: what `enotify` knows.
+        notify: &["mailto"],
+    }
 }
 
 /// Serves a session to its end.
@@ -46,7 +52,7 @@ pub(crate) async fn serve(ward: Arc<Ward>, session: worker::Session) {
 
 async fn run(user: &str, folder: PathBuf, mut session: worker::Session) -> io::Result<()> {
     let tls = if session.about.tls.is_some() { Tls::Active } else { Tls::Unavailable };
-    let settings = settings(tls, ClearTextLogin::Allowed);
+    let settings = settings(tls, ClearTextLogin::Allowed, Offer::default());
     let mut server = Server::logging_in(settings, &session.unread, Instant::now());
     server.answer(Answer::Login(Ok(())));
     let mut buffer = vec![0; limits::READ_OCTETS];

@@ -21,7 +21,7 @@
 use std::time::Instant;
 
 use postroad_protocol::sasl::{
-    ClearTextLogin, Credentials, Exchange, Mechanism, Progress, SaslError,
+    Attempt, Challenge, ClearTextLogin, Exchange, Offer, Progress, SaslError,
 };
 use postroad_protocol::server::Tls;
 
@@ -43,6 +43,8 @@ pub struct Settings {
     pub tls: Tls,
     /// Whether a password may come in clear.
     pub clear_text_login: ClearTextLogin,
+    /// How to log in, beside PLAIN and LOGIN.
+    pub offer: Offer,
     /// Extensions of Sieve that scripts may require (RFC 5804 §1.7).
     pub sieve: Vec<&'static str>,
     /// Methods of notifications that scripts may use (RFC 5435), as `mailto`.
@@ -69,8 +71,8 @@ pub enum Step {
 /// What only the shell can know.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Question {
-    /// Whether these are right: [`Answer::Login`].
-    Login(Credentials),
+    /// Whether that is who it says: [`Answer::Login`], or [`Answer::Challenge`].
+    Login(Attempt),
     /// Whether such a script may be put there: [`Answer::Done`].
     HaveSpace {
         /// Its name.
@@ -107,6 +109,8 @@ pub enum Question {
 /// The answer to a [`Question`].
 #[derive(Debug)]
 pub enum Answer {
+    /// The login goes on with this.
+    Challenge(Challenge),
     /// Who it is has a session, or not.
     Login(Result<(), LoginFailure>),
     /// It is done, or why not.
@@ -288,6 +292,7 @@ impl Server {
     /// Takes the answer to the question that was asked. One to another question ends the session.
     pub fn answer(&mut self, answer: Answer) {
         self.state = match (std::mem::replace(&mut self.state, State::Over), answer) {
+            (State::LoggingIn, Answer::Challenge(challenge)) => self.challenge(challenge),
             (State::LoggingIn, Answer::Login(Ok(()))) => {
                 self.input.limit(limits::SCRIPT_OCTETS_MAX);
                 self.ok("logged in");
@@ -330,7 +335,10 @@ impl Server {
     /// RFC 5804 §1.7: the capabilities, and OK.
     fn greet(&mut self) {
         let is_stranger = !matches!(self.state, State::User);
-        let mechanisms = if self.may_log_in() { "PLAIN LOGIN" } else { "" };
+        let mechanisms = match self.may_log_in() {
+            true => self.settings.offer.names(self.settings.tls).collect::<Vec<_>>().join(" "),
+            false => String::new(),
+        };
         let extensions = self.settings.sieve.join(" ");
         let notify = self.settings.notify.join(" ");
         let mut capabilities = vec![
@@ -344,7 +352,7 @@ impl Server {
         }
         // RFC 5804 §1.7: STARTTLS not inside TLS; nothing to log in with for who is.
         if is_stranger {
-            capabilities.push(("SASL", Some(mechanisms)));
+            capabilities.push(("SASL", Some(&mechanisms)));
             if self.settings.tls == Tls::Offered {
                 capabilities.push(("STARTTLS", None));
             }
@@ -442,7 +450,7 @@ impl Server {
     }
 
     fn authenticate(&mut self, mechanism: &str, initial: Option<Vec<u8>>) -> Next {
-        let Some(mechanism) = Mechanism::parse(mechanism) else {
+        let Some(mechanism) = self.settings.offer.find(mechanism, self.settings.tls) else {
             self.error(None, "that mechanism is not offered");
             return (State::Stranger, None);
         };
@@ -473,13 +481,16 @@ impl Server {
 
     fn progress(&mut self, progress: Progress) -> Next {
         let refusal = match progress {
-            Progress::Challenge(text, exchange) => {
-                string(&mut self.output, text.as_bytes());
-                self.output.extend_from_slice(b"\r\n");
-                return (State::Sasl(exchange), None);
+            Progress::Challenge(challenge) => return (self.challenge(challenge), None),
+            Progress::Done(attempt) => {
+                return (State::LoggingIn, Some(Step::Ask(Question::Login(attempt))));
             }
-            Progress::Done(credentials) => {
-                return (State::LoggingIn, Some(Step::Ask(Question::Login(credentials))));
+            Progress::Failed(SaslError::Refused) => {
+                self.failed_logins += 1;
+                "name or password is wrong"
+            }
+            Progress::Failed(SaslError::Channel) => {
+                "the login is not bound to this connection, somebody may be in between"
             }
             Progress::Failed(SaslError::Malformed) => "the response cannot be decoded",
             Progress::Failed(SaslError::Cancelled) => "cancelled",
@@ -487,6 +498,14 @@ impl Server {
         };
         self.error(None, refusal);
         (State::Stranger, None)
+    }
+
+    /// RFC 5804 §2.1: a challenge is a string with base64 in it.
+    fn challenge(&mut self, challenge: Challenge) -> State {
+        let Challenge { text, exchange } = challenge;
+        string(&mut self.output, text.as_bytes());
+        self.output.extend_from_slice(b"\r\n");
+        State::Sasl(exchange)
     }
 
     fn may_log_in(&self) -> bool {

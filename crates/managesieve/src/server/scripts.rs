@@ -59,7 +59,7 @@ impl Server {
 
     pub(super) fn answered(&mut self, answer: Answer) -> State {
         match answer {
-            Answer::Login(_) => return State::Over,
+            Answer::Login(_) | Answer::Challenge(_) => return State::Over,
             Answer::Done(Ok(())) | Answer::Checked(Ok(None)) => self.ok("done"),
             // RFC 5804 §2.6: it is kept all the same.
             Answer::Checked(Ok(Some(warnings))) => {

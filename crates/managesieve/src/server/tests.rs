@@ -1,9 +1,18 @@
+use postroad_protocol::sasl::Offered;
+use postroad_protocol::sasl::bearer::Bearer;
+
 use super::*;
 
 const PLAIN: &str = "AGFsaWNlAHNlIGNyZXQ=";
 
 fn settings(tls: Tls, clear_text_login: ClearTextLogin) -> Settings {
-    Settings { tls, clear_text_login, sieve: vec!["fileinto", "vacation"], notify: &["mailto"] }
+    Settings {
+        tls,
+        clear_text_login,
+        offer: Offer::default(),
+        sieve: vec!["fileinto", "vacation"],
+        notify: &["mailto"],
+    }
 }
 
 struct Session {
@@ -95,7 +104,9 @@ fn logins() {
     let mut session = Session::new(Tls::Active, ClearTextLogin::Refused);
     assert_eq!(session.ask("authenticate \"plain\"\r\n"), "\"\"\r\n");
     assert_eq!(session.ask(&format!("{{{}+}}\r\n{PLAIN}\r\n", PLAIN.len())), "");
-    let [Question::Login(credentials)] = &session.asked[..] else { panic!("a login") };
+    let [Question::Login(Attempt::Password(credentials))] = &session.asked[..] else {
+        panic!("a login")
+    };
     assert_eq!(credentials.name, "alice");
     assert_eq!(
         session.answer(Answer::Login(Err(LoginFailure::Wrong))),
@@ -116,6 +127,44 @@ fn logins() {
         let answer = session.answer(Answer::Login(Err(LoginFailure::Wrong)));
         assert!(answer.contains(said), "{answer}");
     }
+}
+
+#[test] // Tests RFC 5804 §2.1.
+fn a_login_of_several_steps() {
+    let now = Instant::now();
+    let mut settings = settings(Tls::Active, ClearTextLogin::Refused);
+    settings.offer = Offer { scram: Offered::Yes, tokens: Offered::Yes };
+    let mut session = Session { server: Server::new(settings, now), now, asked: Vec::new() };
+    let offered =
+        "\"SASL\" \"SCRAM-SHA-256-PLUS SCRAM-SHA-256 OAUTHBEARER XOAUTH2 PLAIN LOGIN\"\r\n";
+    let greeting = session.says();
+    assert!(greeting.contains(offered), "{greeting}");
+    assert_eq!(
+        session.ask("AUTHENTICATE \"OAUTHBEARER\" \"biwsAWF1dGg9QmVhcmVyIHQBAQ==\"\r\n"),
+        ""
+    );
+    session.asked.clear();
+    assert_eq!(session.answer(Answer::Challenge(Bearer::refused("{}"))), "\"e30=\"\r\n");
+    assert_eq!(session.ask("\"AQ==\"\r\n"), "NO \"name or password is wrong\"\r\n");
+    assert_eq!(session.ask("AUTHENTICATE \"SCRAM-SHA-256\"\r\n"), "\"\"\r\n");
+    assert_eq!(session.ask("\"biwsbj1hbGljZSxyPXg=\"\r\n"), "");
+    let Some(Question::Login(Attempt::Scram(first))) = session.asked.pop() else {
+        panic!("no salt is asked for")
+    };
+    let challenge = Answer::Challenge(first.challenge(b"salt", 4_096, "y", b""));
+    assert_eq!(session.answer(challenge), "\"cj14eSxzPWMyRnNkQT09LGk9NDA5Ng==\"\r\n");
+    assert_eq!(session.ask("\"Yz1iaXdzLHI9eHkscD1BQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBPQ==\"\r\n"), "");
+    let Some(Question::Login(Attempt::Proof(proof))) = session.asked.pop() else {
+        panic!("no proof")
+    };
+    let challenge = Answer::Challenge(proof.accepted(b"sign"));
+    assert_eq!(session.answer(challenge), "\"dj1jMmxuYmc9PQ==\"\r\n");
+    assert_eq!(session.ask("\"\"\r\n"), "");
+    let Some(Question::Login(Attempt::Proven(proven))) = session.asked.pop() else {
+        panic!("not proven")
+    };
+    assert_eq!(proven.name(), "alice");
+    assert_eq!(session.answer(Answer::Login(Ok(()))), "OK \"logged in\"\r\n");
 }
 
 #[test]

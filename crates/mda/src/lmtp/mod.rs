@@ -248,6 +248,7 @@ where
         service: Service::Lmtp,
         tls: Tls::Unavailable,
         login: LoginRule::NotOffered,
+        offer: postroad_protocol::sasl::Offer::default(),
         size_max: shared.config.mda.message_size_max,
         recipients_max: shared.config.mta.recipients_max,
         // A transfer agent probes recipients as often as it likes.

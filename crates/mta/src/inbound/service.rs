@@ -119,6 +119,7 @@ pub(crate) fn settings(inbound: &Inbound, door: Door, peer: &Peer) -> Settings {
         },
         tls,
         login,
+        offer: inbound.logins.offer(),
         size_max: mta.message_size_max,
         recipients_max: mta.recipients_max,
         client: match inbound.is_exempt(peer) {

@@ -4,13 +4,15 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use postroad_accounts::UserName;
-use postroad_logins::Refusal;
+use postroad_logins::{Client as LoginClient, LoggedIn, Refusal, Verdict};
+use postroad_net::io::ChannelBindings;
 use postroad_net::tls::ServerTls;
 use postroad_net::{Io, Peer};
 use postroad_observe::trace::Event;
 use postroad_protocol::envelope::Envelope;
 use postroad_protocol::limits::{SERVER_TLS_TIMEOUT, SERVER_WRITE_TIMEOUT};
 use postroad_protocol::reply::Reply;
+use postroad_protocol::sasl::Attempt;
 use postroad_protocol::server::{Answer, Question, Server, Step, Transaction};
 use postroad_protocol::trace_fields::{From, Received};
 use postroad_queue::{Accept, Content, DelayNotice, NewMessage, QueueId, QueueRow, RecipientState};
@@ -50,6 +52,8 @@ pub(crate) struct Session {
     user: Option<UserName>,
     /// Version and cipher suite.
     tls: Option<String>,
+    /// What a login can be bound to.
+    bindings: ChannelBindings,
     incoming: Option<Incoming>,
     /// The message whose 250 isn't written yet.
     unconfirmed: Option<QueueId>,
@@ -57,12 +61,23 @@ pub(crate) struct Session {
 
 impl Session {
     pub(crate) fn new(inbound: Arc<Inbound>, door: Door, peer: Peer, smtp: Server) -> Self {
-        Self { inbound, door, peer, smtp, user: None, tls: None, incoming: None, unconfirmed: None }
+        Self {
+            inbound,
+            door,
+            peer,
+            smtp,
+            user: None,
+            tls: None,
+            bindings: ChannelBindings::default(),
+            incoming: None,
+            unconfirmed: None,
+        }
     }
 
     /// Moves octets and time until one side has had enough.
     pub(crate) async fn run(&mut self, mut io: Io) -> Result<(), SessionError> {
         self.tls = io.tls().map(|tls| tls.to_string());
+        self.bindings = io.channel_bindings();
         // RFC 5321 §3.1: the client waits for the greeting. Who has spoken by now is heard, and refused.
         if io.has_unread() {
             io.read_buf(self.smtp.input()).await.map_err(SessionError::Read)?;
@@ -161,6 +176,7 @@ impl Session {
         let Some(tls) = &self.inbound.tls else { return Err(SessionError::Gone) };
         let io = shake_hands(&self.inbound, tls, io).await?;
         self.tls = io.tls().map(|tls| tls.to_string());
+        self.bindings = io.channel_bindings();
         self.user = None;
         self.smtp.tls_started(Instant::now().into_std());
         Ok(io)
@@ -198,24 +214,32 @@ impl Session {
                     );
                 })
             }
-            Question::Login(credentials) => {
-                let name = credentials.name.clone();
-                match self.inbound.logins.check(credentials, self.peer.ip()).await {
-                    Ok(user) => {
-                        events::logged_in(&self.peer, self.door, &user);
-                        self.user = Some(user);
-                        Ok(())
-                    }
-                    Err(refusal) => {
-                        events::login_refused(&self.peer, self.door, &name, refusal);
-                        Err(login_refusal(refusal))
-                    }
-                }
-            }
+            Question::Login(attempt) => return self.log_in(attempt).await,
             Question::Data => self.begin(),
             Question::Message(transaction) => return self.accept(transaction).await,
         };
         verdict.map_or_else(Answer::No, |()| Answer::Yes)
+    }
+
+    async fn log_in(&mut self, attempt: Attempt) -> Answer {
+        let name = attempt.name().unwrap_or_default().to_owned();
+        let client = LoginClient {
+            ip: self.peer.ip(),
+            service: postroad_accounts::Service::Submission,
+            bindings: &self.bindings,
+        };
+        match self.inbound.logins.judge(attempt, client).await {
+            Verdict::Right(LoggedIn { user, by }) => {
+                events::logged_in(&self.peer, self.door, &user, &by);
+                self.user = Some(user);
+                Answer::Yes
+            }
+            Verdict::GoOn(challenge) => Answer::Challenge(challenge),
+            Verdict::No(refusal) => {
+                events::login_refused(&self.peer, self.door, &name, refusal);
+                Answer::No(login_refusal(refusal))
+            }
+        }
     }
 
     /// Content is about to come: its place is made, with our `Received` field on top.

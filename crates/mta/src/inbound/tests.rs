@@ -44,7 +44,13 @@ impl Host {
         let at = |name: &str| folder.path().join(name);
         for name in ["alice", "bob"] {
             let name = UserName::parse(name).unwrap();
-            postroad_accounts::users::add(&at("users"), &name, b"secret").unwrap();
+            postroad_accounts::users::add(
+                &at("users"),
+                &name,
+                b"secret",
+                postroad_accounts::Scheme::Argon2id,
+            )
+            .unwrap();
         }
         std::fs::write(at("aliases"), "team: alice, eve@third.example\nsales: bob\n").unwrap();
         let (certificate, key) = write_certificate(folder.path());

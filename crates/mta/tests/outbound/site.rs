@@ -161,6 +161,7 @@ impl Site {
         let accounts = Accounts::open(Sources {
             users: config.accounts.users.clone(),
             aliases: config.accounts.aliases.clone(),
+            app_passwords: config.accounts.app_passwords.clone(),
             domains: config.domains.clone(),
             detail_separator: '+',
         });

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use anyhow::{Context as _, Result};
-use postroad_accounts::{Accounts, Sources, UserName, generate_password, users};
+use postroad_accounts::{Accounts, Scheme, Service, Sources, UserName, generate_password, users};
 use postroad_config::Config;
 
 use super::folder::{Folder, private_dir, sync_way_to};
@@ -58,9 +58,9 @@ pub(crate) fn provide(folder: &Folder, config: &Config, wanted: &[WantedUser]) -
             None => generate_password().context("cannot make a password")?,
         };
         if known {
-            users::set_password(file, &name, password.as_bytes())?;
+            users::set_password(file, &name, password.as_bytes(), Scheme::Argon2id)?;
         } else {
-            users::add(file, &name, password.as_bytes())?;
+            users::add(file, &name, password.as_bytes(), Scheme::Argon2id)?;
         }
         folder.write(&password_file(&name), 0o600, &format!("{password}\n"))?;
     }
@@ -79,9 +79,10 @@ fn known(folder: &Folder, config: &Config) -> Result<Known> {
         .into_iter()
         .map(|name| {
             let kept = folder.read(&password_file(&name))?;
-            let password = kept
-                .map(|text| text.trim_end_matches('\n').to_owned())
-                .filter(|password| directory.verify(name.as_str(), password.as_bytes()).is_some());
+            let password =
+                kept.map(|text| text.trim_end_matches('\n').to_owned()).filter(|password| {
+                    directory.verify(name.as_str(), password.as_bytes(), Service::Imap).is_some()
+                });
             Ok((name.to_string(), password))
         })
         .collect()
@@ -171,8 +172,13 @@ mod tests {
         assert_eq!(second["carol"].as_deref(), Some("secret"));
         assert_eq!(second["alice"], first["alice"]);
 
-        users::set_password(&folder.path("users"), &UserName::parse("bob").unwrap(), b"new")
-            .unwrap();
+        users::set_password(
+            &folder.path("users"),
+            &UserName::parse("bob").unwrap(),
+            b"new",
+            Scheme::Argon2id,
+        )
+        .unwrap();
         assert_eq!(provide(&folder, &config, &[]).unwrap()["bob"], None);
     }
 }

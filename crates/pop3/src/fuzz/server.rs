@@ -11,6 +11,8 @@ use crate::server::{
 };
 use crate::unique_id::UniqueId;
 use postroad_protocol::address::Domain;
+use postroad_protocol::sasl::bearer::Bearer;
+use postroad_protocol::sasl::{Attempt, Offer, Offered};
 
 const LETTER: &[u8] = b"A: 1\n.B: 2\n\n.\nbody\r\nno end";
 
@@ -44,6 +46,7 @@ fn play(reads: &[&[u8]]) -> Outcome {
         encryption: Encryption::Clear,
         stls: Stls::Offered,
         clear_text_login: ClearTextLogin::Allowed,
+        offer: Offer { scram: Offered::Yes, tokens: Offered::Yes },
     };
     let message = Message { octets: 30, unique_id };
     let mut server = Server::new(settings, now);
@@ -57,11 +60,20 @@ fn play(reads: &[&[u8]]) -> Outcome {
                 None => return outcome,
             },
             Step::StartTls => server.tls_started(now),
-            Step::Ask(Question::Login(credentials)) => {
-                server.answer(Answer::Login(match credentials.password.first() {
-                    Some(b'x') => Err(LoginFailure::Wrong),
-                    Some(_) | None => Ok(Maildrop::new(vec![message.clone(); 3])),
-                }));
+            Step::Ask(Question::Login(attempt)) => {
+                server.answer(match (attempt, message.clone()) {
+                    (Attempt::Scram(first), _) => {
+                        Answer::Challenge(first.challenge(b"salt", 4_096, "n", b""))
+                    }
+                    (Attempt::Proof(proof), _) => Answer::Challenge(proof.accepted(b"signature")),
+                    (Attempt::Token(_), _) => Answer::Challenge(Bearer::refused("{}")),
+                    (Attempt::Password(it), _) if it.password.first() == Some(&b'x') => {
+                        Answer::Login(Err(LoginFailure::Wrong))
+                    }
+                    (Attempt::Password(_) | Attempt::Proven(_), message) => {
+                        Answer::Login(Ok(Maildrop::new(vec![message; 3])))
+                    }
+                });
             }
             Step::Ask(Question::Open { .. }) => {
                 rest = LETTER;

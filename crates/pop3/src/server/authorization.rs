@@ -6,7 +6,9 @@
 
 use std::time::Instant;
 
-use postroad_protocol::sasl::{Credentials, Exchange, Mechanism, Progress, SaslError};
+use postroad_protocol::sasl::{
+    Attempt, Challenge, Credentials, Exchange, Mechanism, Progress, SaslError,
+};
 
 use super::{
     Authorization, Encryption, Input, LoginFailure, Maildrop, Mode, Next, Phase, Question, Server,
@@ -70,22 +72,25 @@ impl Server {
         match (self.login_refusal(), state.user.take()) {
             (Some(refusal), _) => self.error(refusal),
             (None, None) => self.error(reply::USER_FIRST),
-            (None, Some(name)) => return log_in(state, Credentials { name, password }),
+            (None, Some(name)) => {
+                return log_in(state, Attempt::Password(Credentials { name, password }));
+            }
         }
         (State::Authorization(state), None)
     }
 
     fn auth(&mut self, state: Authorization, mechanism: &str, initial: Option<&str>) -> Next {
-        let refusal = match Mechanism::parse(mechanism) {
-            Some(Mechanism::Plain) => self.login_refusal(),
-            // LOGIN is for clients of the last century, and those know USER and PASS.
-            Some(Mechanism::Login) | None => Some(reply::UNKNOWN_MECHANISM),
+        let mechanism = match self.settings.offer.find(mechanism, self.tls()) {
+            Some(Mechanism::Login) | None => Err(reply::UNKNOWN_MECHANISM),
+            Some(mechanism) => self.login_refusal().map_or(Ok(mechanism), Err),
         };
-        if let Some(refusal) = refusal {
-            self.error(refusal);
-            return (State::Authorization(state), None);
+        match mechanism {
+            Ok(mechanism) => self.progress(state, Exchange::start(mechanism, initial)),
+            Err(refusal) => {
+                self.error(refusal);
+                (State::Authorization(state), None)
+            }
         }
-        self.progress(state, Exchange::start(Mechanism::Plain, initial))
     }
 
     /// Takes the client's line of an AUTH exchange.
@@ -102,18 +107,26 @@ impl Server {
 
     fn progress(&mut self, state: Authorization, progress: Progress) -> Next {
         let refusal = match progress {
-            // RFC 5034 §4: a challenge is "+ " and base64.
-            Progress::Challenge(text, exchange) => {
-                self.output.extend_from_slice(format!("+ {text}\r\n").as_bytes());
-                return (State::Sasl(state, exchange), None);
-            }
-            Progress::Done(credentials) => return log_in(state, credentials),
+            Progress::Challenge(challenge) => return (self.challenge(state, challenge), None),
+            Progress::Done(attempt) => return log_in(state, attempt),
             Progress::Failed(SaslError::Malformed) => reply::AUTH_MALFORMED,
             Progress::Failed(SaslError::Cancelled) => reply::AUTH_CANCELLED,
             Progress::Failed(SaslError::Proxy) => reply::WRONG_LOGIN,
+            Progress::Failed(SaslError::Channel) => reply::AUTH_CHANNEL,
+            Progress::Failed(SaslError::Refused) => {
+                self.failed_logins += 1;
+                reply::WRONG_LOGIN
+            }
         };
         self.error(refusal);
         (State::Authorization(state), None)
+    }
+
+    /// RFC 5034 §4: a challenge is "+ " and base64.
+    pub(super) fn challenge(&mut self, state: Authorization, challenge: Challenge) -> State {
+        let Challenge { text, exchange } = challenge;
+        self.output.extend_from_slice(format!("+ {text}\r\n").as_bytes());
+        State::Sasl(state, exchange)
     }
 
     /// Why no password may be sent, where that is so (RFC 2595 §2.3).
@@ -171,6 +184,6 @@ impl Server {
     }
 }
 
-fn log_in(state: Authorization, credentials: Credentials) -> Next {
-    (State::LoggingIn(state), Some(Step::Ask(Question::Login(credentials))))
+fn log_in(state: Authorization, attempt: Attempt) -> Next {
+    (State::LoggingIn(state), Some(Step::Ask(Question::Login(attempt))))
 }

@@ -27,9 +27,10 @@
 use std::time::Instant;
 
 use postroad_protocol::address::Domain;
-use postroad_protocol::sasl::{Credentials, Exchange};
+use postroad_protocol::sasl::{Attempt, Challenge, Exchange, Offer};
 
 pub use postroad_protocol::sasl::ClearTextLogin;
+use postroad_protocol::server::Tls;
 
 use crate::command::{Command, CommandError};
 use crate::content::{Encoder, Extent};
@@ -59,6 +60,8 @@ pub struct Settings {
     pub stls: Stls,
     /// Whether a password may come over a connection in clear.
     pub clear_text_login: ClearTextLogin,
+    /// How to log in, beside USER and PLAIN.
+    pub offer: Offer,
 }
 
 /// Whether a connection is encrypted.
@@ -97,8 +100,8 @@ pub enum Step {
 /// What only the shell can know.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Question {
-    /// Whether these are right, and what is in the user's maildrop: [`Answer::Login`].
-    Login(Credentials),
+    /// Whether that is who it says, and what is in the user's maildrop: [`Answer::Login`], or [`Answer::Challenge`].
+    Login(Attempt),
     /// Whether the message at this place in the maildrop can be read: [`Answer::Opened`].
     Open {
         /// Where it stands among those that [`Maildrop::new`] was given.
@@ -116,6 +119,8 @@ pub enum Question {
 /// The answer to a [`Question`].
 #[derive(Debug)]
 pub enum Answer {
+    /// The login goes on with this.
+    Challenge(Challenge),
     /// The maildrop, locked for this session.
     Login(Result<Maildrop, LoginFailure>),
     /// The message is open.
@@ -314,6 +319,9 @@ impl Server {
     /// Takes the answer to the question that was asked. One to another question ends the session.
     pub fn answer(&mut self, answer: Answer) {
         self.state = match (std::mem::replace(&mut self.state, State::Over), answer) {
+            (State::LoggingIn(state), Answer::Challenge(challenge)) => {
+                self.challenge(state, challenge)
+            }
             (State::LoggingIn(state), Answer::Login(login)) => self.logged_in(state, login),
             (State::Opening(maildrop, extent), Answer::Opened(opened)) => {
                 self.opened(maildrop, extent, opened)
@@ -322,9 +330,14 @@ impl Server {
                 self.send_on(maildrop, encoder, &piece)
             }
             (State::Updating, Answer::Updated(deleted)) => self.updated(deleted),
-            (_, Answer::Login(_) | Answer::Opened(_) | Answer::Content(_) | Answer::Updated(_)) => {
-                State::Over
-            }
+            (
+                _,
+                Answer::Challenge(_)
+                | Answer::Login(_)
+                | Answer::Opened(_)
+                | Answer::Content(_)
+                | Answer::Updated(_),
+            ) => State::Over,
         };
     }
 
@@ -392,7 +405,8 @@ impl Server {
             "IMPLEMENTATION Postroad",
         ];
         // RFC 2449 §5: what the AUTHORIZATION state offers is announced in both states.
-        let login: &[&str] = if self.may_log_in() { &["USER", "SASL PLAIN"] } else { &[] };
+        let sasl = self.mechanisms().fold("SASL".to_owned(), |line, name| line + " " + name);
+        let login: &[&str] = if self.may_log_in() { &["USER", &sasl] } else { &[] };
         // RFC 2595 §4: STLS only where it is permitted in the current state.
         let stls: &[&str] = match phase {
             Phase::Authorization if self.may_start_tls() => &["STLS"],
@@ -408,6 +422,19 @@ impl Server {
 
     fn may_start_tls(&self) -> bool {
         self.settings.encryption == Encryption::Clear && self.settings.stls == Stls::Offered
+    }
+
+    /// LOGIN is for clients of the last century, and those know USER and PASS.
+    fn mechanisms(&self) -> impl Iterator<Item = &'static str> {
+        self.settings.offer.names(self.tls()).filter(|name| *name != "LOGIN")
+    }
+
+    fn tls(&self) -> Tls {
+        match (self.settings.encryption, self.settings.stls) {
+            (Encryption::Tls, _) => Tls::Active,
+            (Encryption::Clear, Stls::Offered) => Tls::Offered,
+            (Encryption::Clear, Stls::Unavailable) => Tls::Unavailable,
+        }
     }
 
     fn may_log_in(&self) -> bool {

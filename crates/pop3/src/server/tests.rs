@@ -2,6 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use postroad_protocol::sasl::bearer::Bearer;
+use postroad_protocol::sasl::{Offer, Offered};
+
 use super::*;
 use crate::unique_id::UniqueId;
 
@@ -25,6 +28,7 @@ fn shell() -> Shell {
             encryption: Encryption::Clear,
             stls: Stls::Offered,
             clear_text_login: ClearTextLogin::Allowed,
+            offer: Offer::default(),
         },
         third: Ok(()),
         deletes: Ok(()),
@@ -66,7 +70,8 @@ fn play(shell: &Shell, reads: &[&[u8]], piece: usize) -> Outcome {
                 outcome.sent.push_str("(TLS)\r\n");
                 server.tls_started(now);
             }
-            Step::Ask(Question::Login(credentials)) => {
+            Step::Ask(Question::Login(attempt)) => {
+                let Attempt::Password(credentials) = attempt else { panic!("{attempt:?}") };
                 let login = match (credentials.name.as_str(), credentials.password.as_slice()) {
                     ("alice", b"se cret") => Ok(maildrop()),
                     ("busy", _) => Err(LoginFailure::InUse),
@@ -340,7 +345,7 @@ fn auth_plain() {
 
 #[test]
 fn i05_auth_junk_is_refused() {
-    let long = "A".repeat(5_000);
+    let long = "A".repeat(limits::AUTH_LINE_OCTETS_MAX);
     check(&format!(
         "S: +OK pop.example POP3 server ready
          C: AUTH PLAIN =
@@ -371,6 +376,49 @@ fn i05_aborted_logins_end_the_session() {
         "S: +OK pop.example POP3 server ready\n{aborted}C: CAPA\nS: -ERR too many errors, good-bye"
     ));
     assert!(outcome.closed);
+}
+
+#[test] // Tests RFC 5034 §4.
+fn a_login_of_several_steps() {
+    let now = Instant::now();
+    let mut settings = shell().settings;
+    settings.offer = Offer { scram: Offered::Yes, tokens: Offered::Yes };
+    let mut server = Server::new(settings, now);
+    let mut ask = |line: &str, answer: fn(Attempt) -> Answer| {
+        let mut said = String::new();
+        server.push(line.as_bytes());
+        loop {
+            match server.step(now) {
+                Step::Send(octets) => said.push_str(&String::from_utf8_lossy(&octets)),
+                Step::NeedInput => return said,
+                Step::Ask(Question::Login(attempt)) => server.answer(answer(attempt)),
+                step => panic!("{step:?}"),
+            }
+        }
+    };
+    let judge = |attempt: Attempt| match attempt {
+        Attempt::Scram(first) => Answer::Challenge(first.challenge(b"salt", 4_096, "y", b"")),
+        Attempt::Proof(proof) => Answer::Challenge(proof.accepted(b"sign")),
+        Attempt::Token(_) => Answer::Challenge(Bearer::refused("{}")),
+        Attempt::Proven(proven) if proven.name() == "alice" => Answer::Login(Ok(maildrop())),
+        attempt => panic!("{attempt:?}"),
+    };
+    let capabilities = ask("CAPA\r\n", judge);
+    let sasl = "\r\nSASL SCRAM-SHA-256 OAUTHBEARER XOAUTH2 PLAIN\r\n";
+    assert!(capabilities.contains(sasl), "{capabilities}");
+    let refusal = "-ERR [AUTH] name or password is wrong\r\n";
+    assert_eq!(ask("AUTH OAUTHBEARER biwsAWF1dGg9QmVhcmVyIHQBAQ==\r\n", judge), "+ e30=\r\n");
+    assert_eq!(ask("AQ==\r\n", judge), refusal);
+    assert_eq!(ask("AUTH SCRAM-SHA-256\r\n", judge), "+ \r\n");
+    assert_eq!(ask("biwsbj1hbGljZSxyPXg=\r\n", judge), "+ cj14eSxzPWMyRnNkQT09LGk9NDA5Ng==\r\n");
+    assert_eq!(
+        ask(
+            "Yz1iaXdzLHI9eHkscD1BQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBPQ==\r\n",
+            judge
+        ),
+        "+ dj1jMmxuYmc9PQ==\r\n"
+    );
+    assert_eq!(ask("\r\n", judge), "+OK 3 messages (44 octets)\r\n");
 }
 
 #[test]

@@ -11,6 +11,10 @@ impl Server {
         let asked = match (asked, answer) {
             (Asked::Message(awaiting), answer) => return self.answered_message(awaiting, answer),
             (asked, Answer::No(reply)) => return self.answered_no(asked, &reply),
+            (Asked::Login(_), Answer::Challenge(challenge)) => return self.challenge(challenge),
+            (asked, Answer::Challenge(_)) => {
+                return self.answered_no(asked, &replies::LOCAL_ERROR.reply());
+            }
             (asked, Answer::Yes | Answer::Stored(_) | Answer::Next(_)) => asked,
         };
         match asked {
@@ -70,7 +74,7 @@ impl Server {
             (Service::Lmtp, Answer::No(reply) | Answer::Stored(reply)) => {
                 self.send_times(&reply, recipients);
             }
-            (Service::Lmtp, Answer::Yes) => {
+            (Service::Lmtp, Answer::Yes | Answer::Challenge(_)) => {
                 for _ in 0..recipients {
                     self.say(replies::LOCAL_ERROR);
                 }
@@ -79,7 +83,10 @@ impl Server {
                 self.send(&reply);
             }
             // The shell didn't say that the message is safe, so the client keeps it.
-            (Service::Smtp | Service::Submission, Answer::Yes | Answer::Next(_)) => {
+            (
+                Service::Smtp | Service::Submission,
+                Answer::Yes | Answer::Next(_) | Answer::Challenge(_),
+            ) => {
                 self.say(replies::LOCAL_ERROR);
             }
         }

@@ -9,7 +9,7 @@ use crate::command::{Auth, Bdat, ClientName, Command, Last, Mail, Rcpt};
 use crate::envelope::{Notify, Utf8};
 use crate::limits;
 use crate::reply::Reply;
-use crate::sasl::{Exchange, Mechanism, Progress, SaslError};
+use crate::sasl::{Challenge, Exchange, Progress, SaslError};
 
 impl Server {
     pub(super) fn command(&mut self, command: Command) -> Taken {
@@ -99,14 +99,18 @@ impl Server {
             lines.push_str("\nSTARTTLS");
         }
         if self.may_log_in() {
-            lines.push_str("\nAUTH PLAIN LOGIN");
+            lines.push_str("\nAUTH");
+            self.settings.offer.names(self.session.tls).for_each(|name| {
+                lines.push(' ');
+                lines.push_str(name);
+            });
         }
         let _ = write!(lines, "\nHELP"); // into a String: can't fail
         lines
     }
 
     /// Whether AUTH is offered here and now.
-    fn may_log_in(&self) -> bool {
+    pub(super) fn may_log_in(&self) -> bool {
         match (self.settings.login, self.session.tls) {
             (LoginRule::NotOffered, _) => false,
             (LoginRule::Required, _) | (LoginRule::RequiredInTls, Tls::Active) => {
@@ -286,7 +290,7 @@ impl Server {
             self.refuse(refusal);
             return Taken::Line;
         }
-        let Some(mechanism) = Mechanism::parse(&auth.mechanism) else {
+        let Some(mechanism) = self.settings.offer.find(&auth.mechanism, self.session.tls) else {
             self.refuse(replies::UNKNOWN_MECHANISM);
             return Taken::Line;
         };
@@ -300,19 +304,25 @@ impl Server {
     pub(super) fn login_progress(&mut self, progress: Progress) -> Taken {
         self.state = State::Ready;
         match progress {
-            Progress::Challenge(text, exchange) => {
-                Reply::bare(334, text).encode(&mut self.output);
-                self.state = State::Login(exchange);
-            }
-            Progress::Done(credentials) => {
-                self.state = State::Asked(Asked::Login(credentials.name.clone()));
-                return Taken::Question(Question::Login(credentials));
+            Progress::Challenge(challenge) => self.challenge(challenge),
+            Progress::Done(attempt) => {
+                let name = attempt.name().unwrap_or_default().to_owned();
+                self.state = State::Asked(Asked::Login(name));
+                return Taken::Question(Question::Login(attempt));
             }
             Progress::Failed(SaslError::Malformed) => self.refuse(replies::LOGIN_MALFORMED),
             Progress::Failed(SaslError::Cancelled) => self.refuse(replies::LOGIN_CANCELLED),
             Progress::Failed(SaslError::Proxy) => self.refuse(replies::LOGIN_PROXY),
+            Progress::Failed(SaslError::Channel) => self.refuse(replies::LOGIN_CHANNEL),
+            Progress::Failed(SaslError::Refused) => self.refuse(replies::LOGIN_REFUSED),
         }
         Taken::Line
+    }
+
+    pub(super) fn challenge(&mut self, challenge: Challenge) {
+        let Challenge { text, exchange } = challenge;
+        Reply::bare(334, text).encode(&mut self.output);
+        self.state = State::Login(exchange);
     }
 
     /// Refuses a command and stays where we were.

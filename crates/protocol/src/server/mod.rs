@@ -366,7 +366,10 @@ impl Server {
     fn line(&mut self, now: Instant) -> Taken {
         let limit = match self.state {
             State::Login(_) => limits::AUTH_LINE_OCTETS_MAX, // RFC 4954 §4
-            _ => limits::COMMAND_LINE_OCTETS_MAX,            // RFC 5321 §4.5.3.1.4
+            // Deviates from RFC 4954 §4, which keeps initial responses to the length of commands: clients send tokens of
+            // some thousand octets so.
+            _ if is_auth(&self.input) && self.may_log_in() => limits::AUTH_LINE_OCTETS_MAX,
+            _ => limits::COMMAND_LINE_OCTETS_MAX, // RFC 5321 §4.5.3.1.4
         };
         let head = self.input.get(..self.input.len().min(limit)).unwrap_or_default();
         let Some(end) = memchr(b'\n', head) else {
@@ -502,6 +505,11 @@ enum Taken {
 /// Content may take the command timeout, and longer the more of it has come.
 fn content_timeout(octets: u64) -> Duration {
     limits::SERVER_COMMAND_TIMEOUT + Duration::from_secs(octets / limits::SERVER_DATA_RATE_MIN)
+}
+
+/// The beginning of AUTH.
+fn is_auth(input: &[u8]) -> bool {
+    input.get(..5).is_some_and(|verb| verb.eq_ignore_ascii_case(b"AUTH "))
 }
 
 fn is_printable(octet: u8) -> bool {

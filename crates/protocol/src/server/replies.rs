@@ -59,6 +59,9 @@ pub(super) const LOGIN_MALFORMED: Canned = canned(501, (5, 5, 2), "The response 
 pub(super) const LOGIN_CANCELLED: Canned = canned(501, (5, 7, 0), "Authentication cancelled");
 pub(super) const LOGIN_PROXY: Canned =
     canned(535, (5, 7, 8), "Acting for another user is not allowed");
+pub(super) const LOGIN_CHANNEL: Canned =
+    canned(535, (5, 7, 8), "The login is not bound to this connection, somebody may be in between");
+pub(super) const LOGIN_REFUSED: Canned = canned(535, (5, 7, 8), "The token is not accepted");
 pub(super) const LOGIN_TOO_LONG: Canned =
     canned(500, (5, 5, 6), "Authentication exchange line is too long");
 

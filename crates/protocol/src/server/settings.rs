@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::address::Domain;
+use crate::sasl::Offer;
 
 /// What a session is told before it begins.
 #[derive(Debug, Clone)]
@@ -15,6 +16,8 @@ pub struct Settings {
     pub tls: Tls,
     /// Who has to log in, and where.
     pub login: LoginRule,
+    /// What AUTH offers beside PLAIN and LOGIN, where it is offered.
+    pub offer: Offer,
     /// Octets of a message at most (RFC 1870).
     pub size_max: u64,
     /// Recipients of a transaction at most (RFC 5321 §4.5.3.1.8).

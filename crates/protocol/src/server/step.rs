@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::command::{ClientName, Mail, Rcpt};
 use crate::reply::Reply;
-use crate::sasl::Credentials;
+use crate::sasl::{Attempt, Challenge};
 
 /// What the shell does next.
 #[derive(Debug, PartialEq)]
@@ -33,8 +33,8 @@ pub enum Question {
     Sender(Mail),
     /// Is this recipient taken? [`Answer::Yes`] or [`Answer::No`].
     Recipient(Rcpt),
-    /// Is the password right? [`Answer::Yes`] or [`Answer::No`].
-    Login(Credentials),
+    /// Is that who it says? [`Answer::Yes`], [`Answer::No`], or [`Answer::Challenge`].
+    Login(Attempt),
     /// Content of [`super::Server::transaction`] is about to come; is it welcome? [`Answer::Yes`] or
     /// [`Answer::No`].
     Data,
@@ -50,6 +50,8 @@ pub enum Answer {
     Yes,
     /// No, with this reply (4xx or 5xx).
     No(Reply),
+    /// The login goes on with this.
+    Challenge(Challenge),
     /// The message is ours now, with this reply (250).
     Stored(Reply),
     /// LMTP: the reply for the next recipient, in the order of the transaction (RFC 2033 §4.2). The question stays

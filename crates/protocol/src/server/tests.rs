@@ -5,6 +5,8 @@ use std::time::Instant;
 use super::*;
 use crate::address::ForwardPath;
 use crate::envelope::Notify;
+use crate::sasl::bearer::Bearer;
+use crate::sasl::{Attempt, Offer, Offered};
 
 mod content;
 mod dialogs;
@@ -31,6 +33,7 @@ pub(super) fn settings(service: Service) -> Settings {
         service,
         tls: Tls::Offered,
         login: LoginRule::NotOffered,
+        offer: Offer::default(),
         size_max: 100_000,
         recipients_max: 1_000,
         client: ClientLimits::Apply,
@@ -115,7 +118,13 @@ impl Host {
                     _ => Answer::No(Reply::new(550, (5, 1, 1), "no such user")),
                 },
             },
-            Question::Login(credentials) if credentials.password == b"pw" => Answer::Yes,
+            Question::Login(Attempt::Scram(first)) => {
+                Answer::Challenge(first.challenge(b"salt", 4_096, "y", b""))
+            }
+            Question::Login(Attempt::Proof(proof)) => Answer::Challenge(proof.accepted(b"sign")),
+            Question::Login(Attempt::Token(_)) => Answer::Challenge(Bearer::refused("{}")),
+            Question::Login(Attempt::Proven(_)) => Answer::Yes,
+            Question::Login(Attempt::Password(it)) if it.password == b"pw" => Answer::Yes,
             Question::Login(_) => Answer::No(Reply::new(535, (5, 7, 8), "wrong")),
             Question::Message(transaction) => {
                 let content = std::mem::take(&mut self.content);

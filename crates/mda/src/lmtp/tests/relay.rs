@@ -78,6 +78,7 @@ fn serve(mut stream: impl Read + Write, dsn: Dsn, taken: &Mutex<Vec<Taken>>) {
         service: Service::Smtp,
         tls: Tls::Unavailable,
         login: LoginRule::NotOffered,
+        offer: postroad_protocol::sasl::Offer::default(),
         size_max: 1 << 20,
         recipients_max: 100,
         client: ClientLimits::Exempt,

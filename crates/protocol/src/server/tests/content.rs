@@ -69,6 +69,7 @@ fn s04_trusted_peers_are_not_spared() {
     let mut host = Host::new(Settings {
         client: ClientLimits::Exempt,
         login: LoginRule::Required,
+        offer: Offer::default(),
         ..settings(Service::Submission)
     });
     host.send(b"EHLO a.example\r\n");

@@ -257,6 +257,44 @@ fn s19_logins_that_fail() {
     assert!(host.said.starts_with(b"500 5.5.6") && host.closed);
 }
 
+#[test] // Tests RFC 4954 §4.
+fn a_login_of_several_steps() {
+    let offer = Offer { scram: Offered::Yes, tokens: Offered::Yes };
+    let submission =
+        Settings { login: LoginRule::Required, offer, ..settings(Service::Submission) };
+    let dialog = "S: 220
+         C: HELO a.example
+         S: 250
+         C: AUTH XOAUTH2
+         S: 334
+         C: dXNlcj11AWF1dGg9QmVhcmVyIHQBAQ==
+         S: 334 e30=
+         C:
+         S: 535 5.7.8 The token is not accepted
+         C: AUTH SCRAM-SHA-256 biwsbj1hbGljZSxyPXg=
+         S: 334 cj14eSxzPWMyRnNkQT09LGk9NDA5Ng==
+         C: Yz1iaXdzLHI9eHkscD1BQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBPQ==
+         S: 334 dj1jMmxuYmc9PQ==
+         C:
+         S: 235 2.7.0";
+    check_with(&submission, dialog);
+    let mut host = Host::new(submission);
+    host.send(b"EHLO a.example\r\n");
+    let said = String::from_utf8_lossy(&host.said).into_owned();
+    assert!(said.contains("250-AUTH SCRAM-SHA-256 OAUTHBEARER XOAUTH2 PLAIN LOGIN\r\n"), "{said}");
+    // A token of some thousand octets comes with the command.
+    host.said.clear();
+    let token = format!("user=u\x01auth=Bearer {}\x01\x01", "t".repeat(6_000));
+    host.send(
+        format!("AUTH XOAUTH2 {}\r\n", crate::sasl::encode_response(token.as_bytes())).as_bytes(),
+    );
+    assert_eq!(String::from_utf8_lossy(&host.said), "334 e30=\r\n");
+    // Other commands are no longer for that.
+    host.send(b"\r\n");
+    host.send(&[&b"NOOP "[..], &b"A".repeat(limits::COMMAND_LINE_OCTETS_MAX)].concat());
+    assert!(host.closed);
+}
+
 #[test] // Tests RFC 1870 §6.
 fn s21_sizes_that_are_too_large() {
     check(

@@ -1,0 +1,191 @@
+//! Other people's programs log in: SCRAM with and without channel binding, and app passwords.
+
+use std::process::{Command, Output};
+
+use anyhow::{Context, Result, ensure};
+use postroad_tests::imap;
+use postroad_tests::peers::{Needs, PASSWORD, Packages, Stage, feed};
+use postroad_tests::process::{Process, outcome, run, until};
+use postroad_tests::suite::{Settings, Site};
+
+/// How a login ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ends {
+    Well,
+    Badly,
+}
+
+/// alice has keys of SCRAM, bob hasn't.
+struct Place {
+    stage: Stage,
+    site: Site,
+    agents: [Process; 2],
+}
+
+impl Place {
+    fn set_up() -> Result<Option<Self>> {
+        let Some(stage) = Stage::set_up_with(Needs::Tools, Packages::Logins)? else {
+            return Ok(None);
+        };
+        let site = Site::new(&Settings { networks: "[]".into(), ..Settings::default() })?;
+        let mut command = site.command("postroad")?;
+        feed(command.args(["user", "password", "alice", "--scram"]), &format!("{PASSWORD}\n"))?;
+        let agents = [site.mta()?, site.maa()?];
+        Ok(Some(Self { stage, site, agents }))
+    }
+
+    fn log(&self) -> String {
+        self.agents.each_ref().map(Process::log).join("\n")
+    }
+
+    /// gsasl logs in over STARTTLS, by `--imap` or `--smtp`.
+    fn gsasl(
+        &self,
+        protocol: &str,
+        mechanism: &str,
+        user: &str,
+        secret: &str,
+        more: &[&str],
+    ) -> Result<Output> {
+        let port = match protocol {
+            "--imap" => self.site.imap.port(),
+            _ => self.site.submission.port(),
+        };
+        let ca = format!("--x509-ca-file={}", self.site.certificates.ca.display());
+        let mut command = self.stage.command("gsasl");
+        command.args(["--client", protocol, &ca, "--mechanism", mechanism]);
+        command.args(["--authentication-id", user, "--password", secret]);
+        outcome(command.args(more).args(["--connect", &format!("localhost:{port}")]))
+    }
+
+    fn expect(&self, output: &Output, ends: Ends, what: &str) -> Result<()> {
+        let said = String::from_utf8_lossy(&output.stdout);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        ensure!(
+            output.status.success() == (ends == Ends::Well),
+            "{what}: {}\n{said}\n{errors}\n{}",
+            output.status,
+            self.log()
+        );
+        Ok(())
+    }
+
+    fn postroad(&self, arguments: &[&str]) -> Result<String> {
+        let output = run(self.site.command("postroad")?.args(arguments))?;
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+}
+
+#[test]
+fn gsasl_logs_in_by_scram_bound_to_tls_and_not_bound() -> Result<()> {
+    let Some(place) = Place::set_up()? else { return Ok(()) };
+    for protocol in ["--imap", "--smtp"] {
+        let try_it = |mechanism, user, secret, more: &[&str], ends| {
+            let output = place.gsasl(protocol, mechanism, user, secret, more)?;
+            place.expect(&output, ends, &format!("{protocol} {mechanism} {user} {secret} {more:?}"))
+        };
+        let (plus, plain) = ("SCRAM-SHA-256-PLUS", "SCRAM-SHA-256");
+        try_it(plus, "alice", PASSWORD, &[], Ends::Well)?;
+        try_it(plus, "alice@our.test", PASSWORD, &[], Ends::Well)?;
+        try_it(plain, "alice", PASSWORD, &["--no-cb"], Ends::Well)?;
+        // A password in the client's hands is as good as ever.
+        try_it("PLAIN", "alice", PASSWORD, &[], Ends::Well)?;
+        try_it("PLAIN", "bob", PASSWORD, &[], Ends::Well)?;
+        try_it(plus, "alice", "wrong", &[], Ends::Badly)?;
+        // bob has no keys, and nobody can tell.
+        try_it(plus, "bob", PASSWORD, &[], Ends::Badly)?;
+        try_it(plus, "nobody", PASSWORD, &[], Ends::Badly)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn msmtp_and_mpop_log_in_by_scram() -> Result<()> {
+    let Some(place) = Place::set_up()? else { return Ok(()) };
+    let (stage, site) = (&place.stage, &place.site);
+    let ca = site.certificates.ca.display();
+    let sends = format!(
+        "account default\nhost localhost\nport {}\nfrom alice@our.test\nauth scram-sha-256\nuser alice\npassword {PASSWORD}\ntls on\ntls_starttls on\ntls_trust_file {ca}\n",
+        site.submission.port()
+    );
+    let sends = stage.write("msmtprc", &sends)?;
+    stage.lock_away(&sends)?;
+    let letter = "From: alice@our.test\nTo: postmaster@our.test\nSubject: a\n\nb\n";
+    let mut msmtp = stage.command("msmtp");
+    msmtp.arg("--file").arg(&sends).args(["--", "alice@our.test"]);
+    feed(&mut msmtp, letter).with_context(|| place.log())?;
+    ensure!(place.agents[0].log().contains("by=SCRAM"), "{}", place.log());
+
+    let mailbox = stage.path("fetched");
+    let fetches = format!(
+        "account default\nhost localhost\nport {}\nauth scram-sha-256\nuser alice\npassword {PASSWORD}\ntls on\ntls_starttls on\ntls_trust_file {ca}\ndelivery mbox {}\nuidls_file {}\n",
+        site.pop3.port(),
+        mailbox.display(),
+        stage.path("uidls").display()
+    );
+    let fetches = stage.write("mpoprc", &fetches)?;
+    stage.lock_away(&fetches)?;
+    run(stage.command("mpop").arg("--file").arg(&fetches)).with_context(|| place.log())?;
+    ensure!(place.agents[1].log().contains("by=SCRAM"), "{}", place.log());
+    Ok(())
+}
+
+#[test]
+fn gsasl_speaks_scram_for_a_client_of_managesieve() -> Result<()> {
+    let Some(place) = Place::set_up()? else { return Ok(()) };
+    let sieve = |user: &str, secret: &str| {
+        let mut command: Command = place.stage.python("sieve_scram.py");
+        let port = place.site.managesieve.port().to_string();
+        outcome(command.args(["localhost", &port, user, secret]))
+    };
+    place.expect(&sieve("alice", PASSWORD)?, Ends::Well, "the right password")?;
+    place.expect(&sieve("alice", "wrong")?, Ends::Badly, "a wrong one")
+}
+
+#[test]
+fn app_passwords_open_what_they_are_for_until_they_are_taken_back() -> Result<()> {
+    let Some(place) = Place::set_up()? else { return Ok(()) };
+    let made = place.postroad(&[
+        "user",
+        "app-password",
+        "add",
+        "bob",
+        "old laptop",
+        "--for",
+        "imap,pop3",
+    ])?;
+    let password = made.lines().find_map(|line| line.strip_prefix("password: "));
+    let password = password.with_context(|| made.clone())?;
+    let listed = place.postroad(&["user", "app-password", "list", "bob"])?;
+    ensure!(
+        listed.contains("old laptop, made on") && listed.contains("for imap, pop3"),
+        "{listed}"
+    );
+    ensure!(!listed.contains(password));
+
+    // The agents look at the file once a second.
+    until("it opens the mailbox", || {
+        imap::Client::log_in(place.site.imap, "bob", password).is_ok()
+    })
+    .with_context(|| place.log())?;
+    ensure!(place.agents[1].log().contains("app password"), "{}", place.log());
+    let submits = |secret: &str| -> Result<bool> {
+        let output = place.gsasl("--smtp", "PLAIN", "bob", secret, &[])?;
+        Ok(output.status.success())
+    };
+    ensure!(!submits(password)?, "it isn't for submission");
+    ensure!(submits(PASSWORD)?, "{}", place.log());
+
+    place.postroad(&["user", "app-password", "remove", "bob", "old laptop"])?;
+    until("it opens nothing any more", || {
+        imap::Client::log_in(place.site.imap, "bob", password).is_err()
+    })
+    .with_context(|| place.log())?;
+    imap::Client::log_in(place.site.imap, "bob", PASSWORD)?;
+    // Whoever gets the name later doesn't get what its owner left behind.
+    let made = place.postroad(&["user", "app-password", "add", "bob", "phone"])?;
+    place.postroad(&["user", "remove", "bob"])?;
+    feed(place.site.command("postroad")?.args(["user", "add", "bob"]), "another\n")?;
+    ensure!(place.postroad(&["user", "app-password", "list", "bob"])?.is_empty(), "{made}");
+    Ok(())
+}
