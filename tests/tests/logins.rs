@@ -189,3 +189,79 @@ fn app_passwords_open_what_they_are_for_until_they_are_taken_back() -> Result<()
     ensure!(place.postroad(&["user", "app-password", "list", "bob"])?.is_empty(), "{made}");
     Ok(())
 }
+
+/// What an issuer's tokens are taken for, and its key.
+struct Issuer {
+    place: Place,
+    key: std::path::PathBuf,
+}
+
+impl Issuer {
+    fn set_up() -> Result<Option<Self>> {
+        let Some(stage) = Stage::set_up_with(Needs::Tools, Packages::Logins)? else {
+            return Ok(None);
+        };
+        let tables = "[accounts.oauth]\nissuer = \"https://id.our.test\"\naudience = [\"mail.our.test\"]\nkeys = \"jwks.json\"\nscope = \"mail\"\n";
+        let site = Site::new(&Settings { networks: "[]".into(), ..Settings::tables(tables) })?;
+        // Debian's Python makes the key, and signs with it.
+        let key = stage.path("key.pem");
+        let mut command = stage.python("tokens.py");
+        run(command.arg("make").arg(&key).arg(site.path("jwks.json")))?;
+        let agents = [site.mta()?, site.maa()?];
+        Ok(Some(Self { place: Place { stage, site, agents }, key }))
+    }
+
+    /// A token of alice's, with these claims instead.
+    fn token(&self, claims: &str) -> Result<String> {
+        let mut command = self.place.stage.python("tokens.py");
+        let output = run(command.arg("sign").arg(&self.key).arg(claims))?;
+        Ok(String::from_utf8(output.stdout)?.trim().to_owned())
+    }
+
+    fn curl(&self, url: &str, token: &str, more: &[&str]) -> Result<Output> {
+        let mut command = self.place.stage.command("curl");
+        command.args(["--silent", "--show-error", "--ssl-reqd", "--user", "alice:"]);
+        command.arg("--cacert").arg(&self.place.site.certificates.ca);
+        outcome(command.args(["--oauth2-bearer", token]).args(more).arg(url))
+    }
+}
+
+#[test]
+fn curl_and_imaplib_log_in_by_tokens() -> Result<()> {
+    let Some(issuer) = Issuer::set_up()? else { return Ok(()) };
+    let (place, site) = (&issuer.place, &issuer.place.site);
+    let good = issuer.token("{}")?;
+    let imap = format!("imap://localhost:{}/", site.imap.port());
+    let pop3 = format!("pop3://localhost:{}/", site.pop3.port());
+    let smtp = format!("smtp://localhost:{}/", site.submission.port());
+    let letter = place.stage.write("letter", "From: alice@our.test\r\n\r\nb\r\n")?;
+    let sends = ["--mail-from", "alice@our.test", "--mail-rcpt", "alice@our.test", "--upload-file"];
+    let sends = [&sends[..], &[letter.to_str().context("a path")?]].concat();
+    for (url, more) in [(&imap, &[][..]), (&pop3, &[]), (&smtp, &sends)] {
+        for (token, ends) in [
+            (good.clone(), Ends::Well),
+            (issuer.token("{\"aud\": \"other\"}")?, Ends::Badly),
+            (issuer.token("{\"exp\": 1000000000}")?, Ends::Badly),
+            (issuer.token("{\"email\": \"bob@our.test\"}")?, Ends::Badly),
+        ] {
+            let output = issuer.curl(url, &token, more)?;
+            place.expect(&output, ends, &format!("curl {url}"))?;
+        }
+    }
+    let port = site.imap.port().to_string();
+    for mechanism in ["XOAUTH2", "OAUTHBEARER"] {
+        let imaplib = |token: &str| {
+            let mut command = place.stage.python("imap_token.py");
+            command.arg(&site.certificates.ca).args([&port, mechanism, "alice@our.test", token]);
+            outcome(&mut command)
+        };
+        place.expect(&imaplib(&good)?, Ends::Well, mechanism)?;
+        let refused = imaplib(&issuer.token("{\"scope\": \"openid\"}")?)?;
+        place.expect(&refused, Ends::Badly, mechanism)?;
+        let told = String::from_utf8_lossy(&refused.stdout).into_owned();
+        ensure!(told.contains("\"scope\":\"mail\""), "{told}");
+    }
+    ensure!(place.agents[1].log().contains("by=token"), "{}", place.log());
+    ensure!(!place.log().contains(&good), "no token is in a log");
+    Ok(())
+}

@@ -26,7 +26,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("queue", &["disk", "protocol"]),
     ("accounts", &["protocol", "config"]),
     ("config", &["protocol"]),
-    ("logins", &["protocol", "accounts", "net"]),
+    ("logins", &["protocol", "accounts", "config", "net"]),
     ("host", &[]),
     ("observe", &[]),
     ("net", &[]),
@@ -58,7 +58,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
         ],
     ),
     ("mua", &["protocol", "pop3", "queue", "disk", "store", "config", "observe", "net"]),
-    ("operator", &["protocol", "accounts", "config", "observe", "net"]),
+    ("operator", &["protocol", "accounts", "logins", "config", "observe", "net"]),
 ];
 
 /// Crates that may link tokio; `queue` only for its channels.

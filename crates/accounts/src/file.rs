@@ -14,7 +14,7 @@ use crate::limits;
 
 /// What tells one version of a file from the next. A file that isn't there has one too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Stamp {
+pub struct Stamp {
     device: u64,
     inode: u64,
     octets: u64,
@@ -37,9 +37,17 @@ impl Stamp {
     }
 
     /// The stamp of the file as it is now; of what can't be looked at, that of an absent file.
-    pub(crate) fn now(path: &Path) -> Self {
+    pub fn now(path: &Path) -> Self {
         fs::symlink_metadata(path).map_or(Self::ABSENT, |meta| Self::of(&meta))
     }
+}
+
+/// Reads another file that decides who may do what, with the same care. A file that isn't there is `None`.
+///
+/// # Errors
+/// Where it can't be read, or somebody else could have written it.
+pub fn read_trusted(path: &Path) -> Result<Option<String>, AccountsError> {
+    Ok(read(path)?.map(|contents| contents.text))
 }
 
 /// A file as it was read.

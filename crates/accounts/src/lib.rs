@@ -36,6 +36,7 @@ pub use app_passwords::{AppPassword, Label, Service};
 pub use directory::{Directory, Login};
 pub use edit::EditError;
 pub use error::AccountsError;
+pub use file::{Stamp, read_trusted};
 pub use name::{UserName, UserNameError};
 pub use password::{Scheme, generate as generate_password};
 pub use scram::ScramKeys;

@@ -46,6 +46,20 @@ impl Default for Accounts {
             aliases: "aliases".into(),
             app_passwords: "app-passwords".into(),
             detail_separator: '+',
+            oauth: OAuth::default(),
+        }
+    }
+}
+
+impl Default for OAuth {
+    fn default() -> Self {
+        Self {
+            issuer: String::new(),
+            keys: None,
+            audience: Vec::new(),
+            user_claim: "email".into(),
+            scope: String::new(),
+            discovery: String::new(),
         }
     }
 }

@@ -124,6 +124,26 @@ pub struct Accounts {
     pub app_passwords: PathBuf,
     /// Parts user and detail: `alice+lists` is Alice's.
     pub detail_separator: char,
+    /// Whose access tokens are taken in place of passwords.
+    pub oauth: OAuth,
+}
+
+/// `[accounts.oauth]`; without an issuer no tokens are taken.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct OAuth {
+    /// Who issues the tokens, as `iss` in them says it; empty for nobody.
+    pub issuer: String,
+    /// The issuer's public keys: a JWKS.
+    pub keys: Option<PathBuf>,
+    /// Whom tokens must be for, as `aud` in them says it: one of these.
+    pub audience: Vec<String>,
+    /// The claim that names the user.
+    pub user_claim: String,
+    /// A word that must be in a token's scope; empty for none.
+    pub scope: String,
+    /// Where clients learn how to get a token; empty where they know.
+    pub discovery: String,
 }
 
 /// `[mta]`

@@ -158,7 +158,12 @@ impl Config {
         if !self.mda.programs.as_os_str().is_empty() {
             under(&mut self.mda.programs);
         }
-        let optional = [&mut self.tls.certificate, &mut self.tls.key, &mut self.tls.trust];
+        let optional = [
+            &mut self.tls.certificate,
+            &mut self.tls.key,
+            &mut self.tls.trust,
+            &mut self.accounts.oauth.keys,
+        ];
         optional.into_iter().flatten().for_each(under);
         self.route.iter_mut().filter_map(|route| route.password_file.as_mut()).for_each(under);
         for template in [&mut self.mda.maildir, &mut self.mda.mbox, &mut self.mda.sieve] {

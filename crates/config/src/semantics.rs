@@ -7,7 +7,7 @@ use postroad_protocol::address::Domain;
 
 use crate::document::Places;
 use crate::load::Problem;
-use crate::{Config, Family, Filters, NextHop, Retry, Route, RouteTls, Source};
+use crate::{Config, Family, Filters, NextHop, OAuth, Retry, Route, RouteTls, Source};
 
 /// Recipients that every server must take (RFC 5321 §4.5.3.1.8).
 const RECIPIENTS_LEAST: usize = 100;
@@ -28,6 +28,7 @@ pub(crate) fn problems(config: &Config, places: &Places) -> Vec<Problem> {
     listeners(config, &mut found);
     transfer(config, &mut found);
     local(config, &mut found);
+    oauth(&config.accounts.oauth, &mut found);
     for (index, route) in config.route.iter().enumerate() {
         let key = format!("route[{index}]");
         one_route(route, &key, &mut found);
@@ -260,6 +261,28 @@ fn local(config: &Config, found: &mut Found<'_>) {
     }
     found.at_least_one("maa.connections_max", config.maa.connections_max);
     found.at_least_one("maa.connections_per_client_max", config.maa.connections_per_client_max);
+}
+
+fn oauth(oauth: &OAuth, found: &mut Found<'_>) {
+    if oauth.issuer.is_empty() {
+        if oauth.keys.is_some() {
+            let text = "keys without their issuer let nobody in: add \"issuer\"";
+            found.add("accounts.oauth.keys", text);
+        }
+        return;
+    }
+    if oauth.keys.is_none() {
+        let text = "an issuer is known by its keys: add \"keys\", the file of its JWKS";
+        found.add("accounts.oauth.issuer", text);
+    }
+    if oauth.audience.iter().all(String::is_empty) {
+        let text = "tokens for others would let their owners' other services in: add \"audience\"";
+        found.add("accounts.oauth.issuer", text);
+    }
+    if oauth.user_claim.is_empty() {
+        let text = "a claim names the user: write \"email\", or another one";
+        found.add("accounts.oauth.user_claim", text);
+    }
 }
 
 fn one_route(route: &Route, key: &str, found: &mut Found<'_>) {

@@ -51,6 +51,7 @@ fn the_annotated_file_names_every_key() {
         "[trace]",
         "[tls]",
         "[accounts]",
+        "[accounts.oauth]",
         "[mta]",
         "[mta.retry]",
         "[mta.dns]",

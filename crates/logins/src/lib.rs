@@ -5,6 +5,7 @@
 //! |---|---|
 //! | what an agent asks | [`Logins`] |
 //! | who waits, and who is turned away | `guessing` |
+//! | access tokens of an issuer | `tokens` |
 //! | users and their hashes | `postroad_accounts` |
 //! | the words on the wire | `postroad_protocol::sasl` |
 //!
@@ -14,5 +15,7 @@
 mod guessing;
 pub mod limits;
 mod logins;
+mod tokens;
 
-pub use logins::{By, Client, LoggedIn, Logins, Refusal, Verdict};
+pub use logins::{By, Client, LoggedIn, Logins, PreparedTokens, Refusal, Verdict};
+pub use tokens::TokensError;

@@ -5,6 +5,13 @@ use std::time::Duration;
 /// Passwords that are checked at once: each takes 19 MiB and tens of milliseconds of a processor (row S35).
 pub const PASSWORD_CHECKS_MAX: usize = 4;
 
+/// How far an issuer's clock may be from ours.
+pub const TOKEN_LEEWAY: Duration = Duration::from_secs(30);
+/// How often the time of the file of its keys is looked at.
+pub const KEYS_LOOK_INTERVAL: Duration = Duration::from_secs(1);
+/// Keys of an issuer that are kept: it has two or three while it changes them. A token that names none is tried with each.
+pub const ISSUER_KEYS_MAX: usize = 16;
+
 /// How long a login waits after the first failure from the same network; each further failure
 /// doubles it.
 pub const GUESS_DELAY_FIRST: Duration = Duration::from_millis(500);

@@ -1,19 +1,22 @@
 //! The question that agents ask, and what it takes to answer it.
 
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Instant;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use postroad_accounts::{Accounts, Label, Login, Service, UserName};
+use postroad_config::OAuth;
 use postroad_net::io::ChannelBindings;
+use postroad_protocol::sasl::bearer::Bearer;
 use postroad_protocol::sasl::scram::{ChannelBinding, ClientFirst, Proof, Proven};
 use postroad_protocol::sasl::{Attempt, Challenge, Credentials, Offer, Offered};
 use tokio::sync::Semaphore;
 
 use crate::guessing::{Guess, Guesses, Turn};
 use crate::limits;
+use crate::tokens::{Bad, Tokens, TokensError};
 
 /// Checks logins. All that share one wait for each other.
 #[derive(Debug)]
@@ -21,7 +24,13 @@ pub struct Logins {
     accounts: Arc<Accounts>,
     guesses: Guesses,
     checks: Arc<Semaphore>,
+    tokens: RwLock<Option<Arc<Tokens>>>,
 }
+
+/// Keys of an issuer that were read and aren't in force yet.
+#[derive(Debug)]
+#[must_use = "they count only once they are adopted"]
+pub struct PreparedTokens(Option<Tokens>);
 
 /// Who wants to log in, to what.
 #[derive(Debug, Clone, Copy)]
@@ -63,6 +72,8 @@ pub enum By {
     AppPassword(Label),
     /// By SCRAM.
     Scram,
+    /// By an access token.
+    Token,
 }
 
 /// For the log.
@@ -72,6 +83,7 @@ impl std::fmt::Display for By {
             Self::Password => f.write_str("password"),
             Self::AppPassword(label) => write!(f, "app password \"{label}\""),
             Self::Scram => f.write_str("SCRAM"),
+            Self::Token => f.write_str("token"),
         }
     }
 }
@@ -88,10 +100,27 @@ pub enum Refusal {
 }
 
 impl Logins {
-    /// Of these users.
+    /// Of these users, by passwords alone.
     pub fn new(accounts: Arc<Accounts>) -> Self {
         let checks = Arc::new(Semaphore::new(limits::PASSWORD_CHECKS_MAX));
-        Self { accounts, guesses: Guesses::default(), checks }
+        Self { accounts, guesses: Guesses::default(), checks, tokens: RwLock::default() }
+    }
+
+    /// Reads the keys of the issuer whose tokens are to be taken, if any; [`Logins::adopt`] puts them in force.
+    ///
+    /// # Errors
+    /// Where there are none that can be used.
+    pub fn prepare(settings: &OAuth) -> Result<PreparedTokens, TokensError> {
+        Tokens::open(settings).map(PreparedTokens)
+    }
+
+    /// Puts in force what was prepared, for logins to come.
+    pub fn adopt(&self, PreparedTokens(tokens): PreparedTokens) {
+        *self.tokens.write().unwrap_or_else(PoisonError::into_inner) = tokens.map(Arc::new);
+    }
+
+    fn tokens(&self) -> Option<Arc<Tokens>> {
+        self.tokens.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The users.
@@ -106,7 +135,8 @@ impl Logins {
             true => Offered::Yes,
             false => Offered::No,
         };
-        Offer { scram, tokens: Offered::No }
+        let tokens = if self.tokens().is_some() { Offered::Yes } else { Offered::No };
+        Offer { scram, tokens }
     }
 
     /// What becomes of an attempt. Unknown names take as long as wrong passwords, and are answered alike.
@@ -116,8 +146,7 @@ impl Logins {
             Attempt::Scram(first) => self.scram(first, client).await,
             Attempt::Proof(proof) => self.proof(proof, client),
             Attempt::Proven(proven) => self.proven(&proven, client),
-            // Isn't offered.
-            Attempt::Token(_) => Verdict::No(Refusal::Wrong),
+            Attempt::Token(bearer) => self.token(bearer, client).await,
         }
     }
 
@@ -192,6 +221,41 @@ impl Logins {
             // Was removed between two lines.
             None => self.wrong(guess),
         }
+    }
+
+    /// RFC 7628 §3.2
+    async fn token(&self, bearer: Bearer, client: Client<'_>) -> Verdict {
+        let name = bearer.name().unwrap_or_default();
+        let guess = self.guess(name, bearer.token().as_bytes(), client);
+        if let Err(refusal) = self.wait(guess).await {
+            return Verdict::No(refusal);
+        }
+        // Was offered, and isn't any more.
+        let Some(tokens) = self.tokens() else { return Verdict::No(Refusal::Unavailable) };
+        let directory = self.accounts.directory();
+        let bad = match tokens.check(bearer.token()) {
+            Ok(claimed) => match directory.login_name(&claimed) {
+                // Nobody is somebody else by a token of their own.
+                Some(user)
+                    if bearer
+                        .name()
+                        .is_none_or(|name| directory.login_name(name) == Some(user)) =>
+                {
+                    let user = user.clone();
+                    let own = self.guess(user.as_str(), b"", client);
+                    return self.right(own, LoggedIn { user, by: By::Token });
+                }
+                Some(_) | None => Bad::User,
+            },
+            Err(bad) => bad,
+        };
+        let ip = client.ip.map(|ip| ip.to_string());
+        tracing::warn!(service = client.service.name(), client = ip, name, reason = %bad, "token refused");
+        // An old token was a right one: programs try it before they fetch another.
+        if let (Some(guess), false) = (guess, bad == Bad::Expired) {
+            self.guesses.was_wrong(guess, Instant::now());
+        }
+        Verdict::GoOn(Bearer::refused(&tokens.error_json(&bearer)))
     }
 
     fn guess(&self, name: &str, secret: &[u8], client: Client<'_>) -> Option<Guess> {

@@ -22,7 +22,7 @@ use std::sync::Arc;
 
 use postroad_accounts::{Accounts, AccountsError, Sources};
 use postroad_config::{Config, Loaded};
-use postroad_logins::Logins;
+use postroad_logins::{Logins, TokensError};
 use postroad_net::listen::{Handed, ListenError};
 use postroad_net::process::{self, Reload};
 use postroad_net::tls::{ServerTls, TlsError};
@@ -57,6 +57,9 @@ pub enum StartError {
     /// Users, aliases.
     #[error("cannot read the accounts")]
     Accounts(#[from] AccountsError),
+    /// The keys of the issuer of tokens.
+    #[error("cannot take the issuer's tokens")]
+    Tokens(#[from] TokensError),
     /// Certificate or key.
     #[error(transparent)]
     Tls(#[from] TlsError),
@@ -212,6 +215,8 @@ impl Maa {
         // The workers write it; here it is made, and whether that goes is known at the start.
         Journal::open(&config.trace.dir, "maa", config.trace.size_max)
             .map_err(|source| StartError::Trace { path: config.trace.dir.clone(), source })?;
+        let logins = Logins::new(Arc::new(accounts));
+        logins.adopt(Logins::prepare(&config.accounts.oauth)?);
         let maa = &config.maa;
         let site = Site {
             book: front::book(config, &name, &doors),
@@ -219,7 +224,7 @@ impl Maa {
             tls,
             clear_text_login: maa.clear_text_login,
             full_text: maa.full_text,
-            logins: Logins::new(Arc::new(accounts)),
+            logins,
             mda: config.mda.clone(),
             imap_extensions: maa.imap_extensions.clone(),
             trace: config.trace.clone(),

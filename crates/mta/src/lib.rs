@@ -22,7 +22,7 @@ use std::time::SystemTime;
 use postroad_accounts::{Accounts, AccountsError, Sources};
 use postroad_config::{Config, Loaded};
 use postroad_disk::OsDisk;
-use postroad_logins::Logins;
+use postroad_logins::{Logins, TokensError};
 use postroad_net::listen::{Handed, ListenError};
 use postroad_net::process::{self, Reload};
 use postroad_net::tls::{ServerTls, TlsError};
@@ -60,6 +60,9 @@ pub enum StartError {
     /// Users, aliases.
     #[error("cannot read the accounts")]
     Accounts(#[from] AccountsError),
+    /// The keys of the issuer of tokens.
+    #[error("cannot take the issuer's tokens")]
+    Tokens(#[source] TokensError),
     /// Certificate or key.
     #[error(transparent)]
     Tls(#[from] TlsError),
@@ -169,6 +172,7 @@ impl Mta {
         let slots =
             Slots::new(live::connections_max(&config), config.mta.connections_per_client_max);
         let logins = Arc::new(Logins::new(Arc::clone(&accounts)));
+        logins.adopt(Logins::prepare(&config.accounts.oauth).map_err(StartError::Tokens)?);
         let inbound = Inbound {
             hostname: parts.hostname.into(),
             config,

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use postroad_accounts::{AccountsError, Sources};
 use postroad_config::{Config, ConfigError, LogFormat};
+use postroad_logins::{Logins, TokensError};
 use postroad_net::process;
 use postroad_net::tls::{ServerTls, TlsError};
 use postroad_observe::log::{self, LogError};
@@ -34,6 +35,8 @@ pub(crate) enum ReloadError {
     Tls(#[from] TlsError),
     #[error("cannot read the accounts")]
     Accounts(#[from] AccountsError),
+    #[error("cannot take the issuer's tokens")]
+    Tokens(#[source] TokensError),
     #[error("cannot use the routes")]
     Routes(#[source] anyhow::Error),
     /// The agent stops, or the attempt panicked, which the log tells.
@@ -91,10 +94,12 @@ impl Live {
         log::check_level(&config.log.level)?;
         let tls = server_tls(&config)?;
         let accounts = old.accounts.prepare(Sources::of(&config))?;
+        let tokens = Logins::prepare(&config.accounts.oauth).map_err(ReloadError::Tokens)?;
         old.engine.reload(&config).map_err(ReloadError::Routes)?;
         // … then all that can't.
         log::set_level(&config.log.level)?;
         old.accounts.adopt(accounts);
+        old.logins.adopt(tokens);
         // Domains may be ours now that weren't, or no longer.
         old.engine.refresh();
         old.slots.limit(connections_max(&config), config.mta.connections_per_client_max);

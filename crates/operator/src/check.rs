@@ -14,6 +14,7 @@ use anyhow::Result;
 use clap::Args;
 use postroad_accounts::{Accounts, Sources};
 use postroad_config::{Config, ConfigError, Loaded, Problem};
+use postroad_logins::Logins;
 use postroad_net::tls::{self, ServerTls};
 
 use crate::cli::Settings;
@@ -171,6 +172,9 @@ impl<'l> Look<'l> {
                 self.warn("accounts", "nobody has a mailbox yet: postroad user add NAME");
             }
             Ok(_) => {}
+        }
+        if let Err(error) = Logins::prepare(&config.accounts.oauth) {
+            self.error("accounts.oauth.keys", chain(&error));
         }
         if config.domains.is_empty() {
             self.warn("domains", "no domain is local, so no mail is delivered here: write yours, as in [\"example.org\"]");

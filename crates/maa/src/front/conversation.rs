@@ -132,23 +132,21 @@ impl Conversation<'_> {
                 Step::Send(octets) => {
                     timeout(entrance.write_timeout(), send(&mut io, &octets)).await??;
                 }
-                Step::LogIn(attempt) => {
-                    match self.log_in(attempt, &mut *entrance, &io).await {
-                        Ok(Some(served)) => {
-                            buffer = Vec::new();
-                            let Some(left) = served.until_it_ends(io, self.door).await? else {
-                                return Ok(());
-                            };
-                            let tls =
-                                left.io.tls().map_or(self.site.tls_at(self.door), |_| Tls::Active);
-                            let (site, peer) = (self.site, self.peer);
-                            entrance = managesieve::again(site, tls, peer, &left.unread);
-                            io = left.io;
-                        }
-                        Ok(None) => {}
-                        Err(failure) => entrance.refuse(failure),
+                Step::LogIn(attempt) => match self.log_in(attempt, &mut *entrance, &io).await {
+                    Ok(Some(served)) => {
+                        buffer = Vec::new();
+                        let Some(left) = served.until_it_ends(io, self.door).await? else {
+                            return Ok(());
+                        };
+                        let tls =
+                            left.io.tls().map_or(self.site.tls_at(self.door), |_| Tls::Active);
+                        let (site, peer) = (self.site, self.peer);
+                        entrance = managesieve::again(site, tls, peer, &left.unread);
+                        io = left.io;
                     }
-                }
+                    Ok(None) => {}
+                    Err(failure) => entrance.refuse(failure),
+                },
                 Step::NeedInput => {
                     buffer.resize(limits::READ_OCTETS, 0);
                     let deadline = tokio::time::Instant::from_std(entrance.deadline());

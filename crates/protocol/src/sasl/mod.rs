@@ -336,6 +336,8 @@ pub fn encode_response(octets: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn plain_of(message: &[u8]) -> Progress {
@@ -442,6 +444,55 @@ mod tests {
             Exchange::start(Mechanism::Plain, Some(&line)),
             Progress::Done(Attempt::Password(sent))
         );
+    }
+
+    /// Any client, at each step of each mechanism, with octets that go far into them more often than others.
+    fn octets() -> impl Strategy<Value = Vec<u8>> {
+        let words = [
+            "n,",
+            "y,",
+            "p=tls-exporter,",
+            ",",
+            "n=a",
+            "r=x",
+            "c=biws",
+            "p=",
+            "a=b",
+            "user=",
+            "auth=Bearer ",
+            "\x01",
+            "\0",
+            "=2C",
+        ];
+        let word = proptest::sample::select(words.map(|word| word.as_bytes().to_vec()).to_vec());
+        let any = proptest::collection::vec(any::<u8>(), 0..8);
+        proptest::collection::vec(prop_oneof![4 => word, 1 => any], 0..12)
+            .prop_map(|it| it.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_panics_and_nobody_is_let_in_who_was_not_proven(messages in proptest::collection::vec(octets(), 1..5)) {
+            for mechanism in [
+                Mechanism::Plain,
+                Mechanism::Login,
+                Mechanism::Scram(Variant::Plus),
+                Mechanism::Scram(Variant::Alone),
+                Mechanism::Token(Dialect::OAuthBearer),
+                Mechanism::Token(Dialect::XOAuth2),
+            ] {
+                let mut exchange = Exchange::of(mechanism);
+                for message in &messages {
+                    exchange = match exchange.respond(STANDARD.encode(message).as_bytes()) {
+                        Progress::Challenge(challenge) => challenge.exchange,
+                        Progress::Done(Attempt::Scram(first)) => first.challenge(b"salt", 4_096, "s", b"").exchange,
+                        // Only what the shell has accepted leads on from here.
+                        Progress::Done(Attempt::Proven(_)) => panic!("nobody has accepted a proof"),
+                        Progress::Done(_) | Progress::Failed(_) => break,
+                    };
+                }
+            }
+        }
     }
 
     #[test]
