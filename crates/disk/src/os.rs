@@ -182,7 +182,12 @@ impl<D: OnWay> Disk for D {
             let noreplace = RenameFlags::NOREPLACE;
             let renamed =
                 rustix::fs::renameat_with(&old_folder, *old, &new_folder, *new, noreplace);
-            if done(named(operation, &to.join(new), renamed)).is_break() {
+            let renamed = renamed.map_err(|errno| DiskError {
+                operation,
+                path: to.join(new),
+                source: errno.into(),
+            });
+            if done(renamed).is_break() {
                 break;
             }
         }

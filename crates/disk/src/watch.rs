@@ -4,7 +4,6 @@
 //! which it says.
 
 use std::ffi::OsStr;
-use std::mem::MaybeUninit;
 use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
@@ -100,8 +99,8 @@ impl Watcher for Inotify {
 
     fn read(&self, each: &mut dyn FnMut(Noticed<'_>)) -> Result<(), DiskError> {
         let _reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut buffer = vec![MaybeUninit::uninit(); READ_OCTETS];
-        let mut events = Reader::new(&self.file, &mut buffer);
+        let mut buffer = Vec::with_capacity(READ_OCTETS);
+        let mut events = Reader::new(&self.file, buffer.spare_capacity_mut());
         loop {
             let event = match events.next() {
                 Err(Errno::AGAIN) => return Ok(()),

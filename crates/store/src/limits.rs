@@ -56,6 +56,9 @@ pub(crate) const FILES_AT_ONCE: usize = 4_096;
 pub(crate) const CLOCK_GRAIN: Duration = Duration::from_millis(50);
 /// The same on file systems that count in seconds (FAT in two).
 pub(crate) const CLOCK_GRAIN_COARSE: Duration = Duration::from_millis(2_100);
+/// Open mailboxes: letters whose files are renamed or removed while the system tells of each; for more it is quicker to
+/// list the folder afterwards.
+pub(crate) const FILES_WATCHED_MAX: usize = 1_000;
 /// Open mailboxes: how often a letter is looked for that others rename meanwhile.
 pub(crate) const LOOKS_MAX: usize = 4;
 /// Open mailboxes: changes that are kept for a mailbox that nobody looks at; beyond it the folder is listed.

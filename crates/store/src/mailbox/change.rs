@@ -15,7 +15,7 @@ use super::name::{Flagged, Name, Place, State, push_name, with_flags};
 use super::names::LetterFlags;
 use super::scan::{Found, found_of, ranges_of, runs_of};
 use super::{Mailbox, MailboxError};
-use crate::limits::{FILES_AT_ONCE, LOOKS_MAX};
+use crate::limits::{FILES_AT_ONCE, FILES_WATCHED_MAX, LOOKS_MAX};
 
 /// What becomes of flags (RFC 9051 §6.4.6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -270,6 +270,10 @@ impl Mailbox {
         todo.sort_unstable();
         todo.dedup();
         let mut locked = self.lock()?;
+        let is_watched = todo.len() <= FILES_WATCHED_MAX;
+        if !is_watched {
+            self.stop_watching();
+        }
         for look in 0..LOOKS_MAX {
             if todo.is_empty() {
                 break;
@@ -288,6 +292,10 @@ impl Mailbox {
                 self.hear_of_own(&mut locked)?;
             }
             todo = again;
+        }
+        if !is_watched {
+            self.watch();
+            self.list_locked(&mut locked)?;
         }
         self.tidy(&mut locked);
         Ok(todo)

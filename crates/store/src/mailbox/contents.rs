@@ -37,6 +37,7 @@ impl Contents {
         match frame {
             Frame::Assigned { modseq, letters } => {
                 self.given(Some(*modseq));
+                self.letters.expect(letters.len());
                 for added in letters {
                     let is_next = added.uid >= self.lease.uid_next && added.uid < u32::MAX;
                     if !is_next || !self.letters.push(added, *modseq) {

@@ -1,4 +1,4 @@
-//! The letters of a folder, by their UIDs: 32 octets for each, its name, and four to eight to find it by its identity.
+//! The letters of a folder, by their UIDs: 32 octets for each, its name, and five to eight to find it by its identity.
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::ops::{Range, RangeInclusive};
@@ -111,6 +111,15 @@ impl Letters {
         let mut name = Vec::with_capacity(usize::from(record.name_octets) + 16);
         push_name(self.stored(record), record.flagged(), &mut name);
         name
+    }
+
+    /// Makes room for so many.
+    pub(crate) fn expect(&mut self, letters: usize) {
+        self.records.reserve(letters);
+        // So many at once find their places better anew.
+        if letters > self.records.len() / 2 {
+            self.index = None;
+        }
     }
 
     /// Adds one behind the last; `false` where that can't be.
@@ -273,7 +282,7 @@ const GIVEN_UP: u32 = u32::MAX;
 
 impl Index {
     fn of(letters: &Letters) -> Self {
-        let room = letters.len() + letters.len() / 2 + 16;
+        let room = letters.len() * 2 + 16;
         let hasher = RandomState::new();
         let mut index = Self { slots: vec![FREE; room], used: 0, hasher };
         letters.records.iter().for_each(|record| index.insert_record(record, letters));

@@ -120,8 +120,17 @@ impl Mailbox {
         Ok((stamp(Place::New)?, stamp(Place::Cur)?))
     }
 
+    /// Has the system tell of nothing until [`Self::watch`]; what was told is forgotten, so a listing has to follow.
+    pub(super) fn stop_watching(&mut self) {
+        self.watching = None;
+        self.looked_at = None;
+        if let Some(watches) = &self.all.watches {
+            watches.give_up();
+        }
+    }
+
     /// Has the system tell of changes from now on, where it can.
-    fn watch(&mut self) {
+    pub(super) fn watch(&mut self) {
         if self.watching.is_none()
             && let Some(watches) = &self.all.watches
         {

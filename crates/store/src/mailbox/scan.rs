@@ -167,6 +167,9 @@ impl Look<'_> {
 
     /// Two files of one identity that nobody knows.
     fn part_fresh(&self, differences: &mut Differences) -> Result<(), DiskError> {
+        if are_distinct(&differences.fresh) {
+            return Ok(());
+        }
         let mut by_identity = HashMap::<Vec<u8>, Found>::with_capacity(differences.fresh.len());
         let mut more = Vec::new();
         for found in std::mem::take(&mut differences.fresh) {
@@ -246,6 +249,12 @@ pub(super) fn is_letter(name: &[u8]) -> bool {
     !name.starts_with(b".") && !identity(name).is_empty()
 }
 
+/// Whether no two files have one identity, as it nearly always is.
+fn are_distinct(files: &[Found]) -> bool {
+    let mut identities = HashSet::with_capacity(files.len());
+    files.iter().all(|found| identities.insert(identity(&found.name)))
+}
+
 /// The file of a letter, as it is known.
 pub(super) fn found_of(letters: &Letters, record: &Record) -> Found {
     let place = if record.state.has(State::IN_NEW) { Place::New } else { Place::Cur };
@@ -314,12 +323,15 @@ fn assigned(fresh: Vec<Found>, uid_next: u32) -> Vec<Added> {
         at.cmp(other_at).then_with(|| one.name.cmp(&other.name))
     });
     let numbered = (uid_next..u32::MAX).zip(fresh);
-    let added = numbered.map(|(uid, ((seconds, _), found))| {
-        let name = Name::parse(&found.name, found.place);
+    let added = numbered.map(|(uid, ((seconds, _), Found { place, name: mut stored }))| {
+        let name = Name::parse(&stored, place);
+        let (flagged, octets) = (name.flagged, name.stored.len());
+        // What is stored is the name's beginning.
+        stored.truncate(octets);
         // A letter that was delivered here was saved when it came; who moves files doesn't tell.
         let saved = if seconds == 0 || seconds > now { now } else { seconds };
         let saved = u32::try_from(saved).unwrap_or_default();
-        Added { uid, flagged: name.flagged, saved, stored: name.stored.to_vec() }
+        Added { uid, flagged, saved, stored }
     });
     added.collect()
 }

@@ -82,6 +82,11 @@ impl Watches {
         Ok(feed)
     }
 
+    /// Ends what nobody is told of any more.
+    pub(crate) fn give_up(&self) {
+        self.give_up_unused(&mut lock(&self.feeds));
+    }
+
     fn give_up_unused(&self, feeds: &mut Feeds) {
         feeds.retain(|watch, of| {
             of.retain(|(_, feed)| feed.strong_count() > 0);

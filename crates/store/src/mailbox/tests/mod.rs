@@ -406,6 +406,32 @@ fn what_the_system_tells_spares_listings() {
     assert!(mailbox.all.noticed().unwrap().is_empty());
 }
 
+#[test]
+fn many_changes_at_once_are_not_listened_to_and_nothing_of_others_is_missed() {
+    let place = Place::new();
+    let count = crate::limits::FILES_WATCHED_MAX + 2;
+    (0..count).for_each(|number| place.put(&format!("cur/{}.h:2,", 10_000 + number)));
+    let mut mailbox = place.open_watching();
+    mailbox.refresh().unwrap();
+    let uids: Vec<u32> = mailbox.entries().map(|entry| entry.uid()).collect();
+    // Others were at it, and nobody has looked yet.
+    place.put("new/20000.h");
+    fs::rename(place.path("cur/10000.h:2,"), place.path("cur/10000.h:2,R")).unwrap();
+    fs::remove_file(place.path("cur/10001.h:2,")).unwrap();
+    let changed = mailbox.set_flags(&uids, FlagChange::Add(LetterFlags::SEEN), None).unwrap();
+    assert_eq!((changed.changed.len(), changed.gone), (count - 1, vec![2]));
+    let shown_now = shown(&mailbox);
+    assert!(shown_now.starts_with("1=10000.h:\\Answered,\\Seen 3=10002.h:\\Seen "), "{shown_now}");
+    assert!(shown_now.ends_with(&format!(" {}=20000.h:", count + 1)), "{shown_now}");
+    // What comes next is told again, and only that.
+    assert!(mailbox.all.noticed().unwrap().is_empty());
+    mailbox.refresh().unwrap();
+    place.put("new/20001.h");
+    assert_eq!(mailbox.all.noticed().unwrap(), [place.inbox.root()]);
+    assert!(refreshed(&mut mailbox).ends_with("=20001.h:"));
+    assert_eq!(shown(&place.open()), shown(&mailbox));
+}
+
 /// On the simulated disk, where calls can be counted.
 #[test]
 fn an_unchanged_folder_is_neither_listed_nor_synced() {
