@@ -40,8 +40,15 @@ impl Envelope {
 
     /// With so many addresses at most; they are counted down.
     pub(crate) fn within(header: &[u8], addresses: &mut usize) -> Self {
+        Self::of_fields(header::fields(header), addresses)
+    }
+
+    pub(crate) fn of_fields<'f>(
+        fields: impl Iterator<Item = header::Field<'f>>,
+        addresses: &mut usize,
+    ) -> Self {
         let mut envelope = Self::default();
-        for field in header::fields(header) {
+        for field in fields {
             // Most fields are none of ours: a look at the length first.
             if !matches!(field.name.len(), 2..=4 | 6..=8 | 10 | 11) {
                 continue;

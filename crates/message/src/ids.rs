@@ -54,8 +54,9 @@ fn all(raw_value: &[u8]) -> impl Iterator<Item = MessageId> {
 
 /// What a letter answers, the oldest first: `References`, or else the first id of `In-Reply-To` (RFC 5256 §3). Of too
 /// many the last ones count, which are the nearest.
-pub(crate) fn references(header: &[u8]) -> Vec<MessageId> {
-    let field = |name: &str| header::find(header, name).map(|field| field.raw_value);
+pub(crate) fn references(fields: &[header::Field<'_>]) -> Vec<MessageId> {
+    let field =
+        |name: &str| fields.iter().find(|field| field.is(name)).map(|field| field.raw_value);
     let mut found: Vec<_> = field("References").into_iter().flat_map(all).collect();
     if found.is_empty() {
         found.extend(field("In-Reply-To").and_then(|value| all(value).next()));
@@ -70,6 +71,10 @@ mod tests {
 
     fn id(text: &str) -> MessageId {
         MessageId::of(text.as_bytes()).expect("an id")
+    }
+
+    fn in_header(header: &str) -> Vec<MessageId> {
+        references(&header::fields(header.as_bytes()).collect::<Vec<_>>())
     }
 
     #[test] // Tests RFC 5256 §3.
@@ -108,10 +113,10 @@ mod tests {
             ("Subject: x\n", &[]),
         ] {
             let expected: Vec<_> = expected.iter().map(|text| id(text)).collect();
-            assert_eq!(references(header.as_bytes()), expected, "{header}");
+            assert_eq!(in_header(header), expected, "{header}");
         }
         let many: String = (0..5_000).map(|n| format!(" <{n}@x>")).collect();
-        let found = references(format!("References:{many}\n").as_bytes());
+        let found = in_header(&format!("References:{many}\n"));
         assert_eq!(found.len(), limits::REFERENCES_MAX);
         assert_eq!(found.last(), Some(&id("4999@x")));
     }

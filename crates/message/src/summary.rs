@@ -2,7 +2,7 @@
 
 use postroad_protocol::header;
 
-use crate::{BaseSubject, Body, Envelope, MessageId, Part, SentDate, ids, wire};
+use crate::{BaseSubject, Body, Envelope, MessageId, Part, SentDate, ids, limits, wire};
 
 /// What a cache keeps of a letter.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -55,12 +55,13 @@ pub struct HeaderSummary {
 impl HeaderSummary {
     /// Of a header, or of a letter: what follows the first empty line isn't looked at.
     pub fn of(header: &[u8]) -> Self {
-        let envelope = Envelope::of(header);
-        let id = header::find(header, "Message-ID");
+        let fields: Vec<_> = header::fields(header).collect();
+        let envelope = Envelope::of_fields(fields.iter().copied(), &mut { limits::ADDRESSES_MAX });
+        let id = fields.iter().find(|field| field.is("Message-ID"));
         Self {
             sent: envelope.date.as_deref().and_then(SentDate::parse),
             id: id.and_then(|field| MessageId::of_field(field.raw_value)),
-            references: ids::references(header),
+            references: ids::references(&fields),
             subject: BaseSubject::of(envelope.subject.as_deref().unwrap_or_default()),
             envelope,
         }

@@ -1,15 +1,13 @@
 //! What is read out of a letter once, and cached.
 
 use postroad_imap::encode::{Extent, body_structure, envelope};
-use postroad_message::{
-    HeaderSummary, MessageId, Origin, Part, SentDate, casemap, field_texts, wire,
-};
+use postroad_message::{HeaderSummary, MessageId, Origin, Part, SentDate, casemap, field_texts};
 use postroad_store::{Cache, Columns, EmailId, Facts, IdHash, Sent, Subject, SubjectKind};
 
 use super::object_id::{self, Hashing};
 
 /// What a letter says of itself, as the cache keeps it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Read {
     columns: Columns,
     envelope: Option<Vec<u8>>,
@@ -24,19 +22,8 @@ pub(super) struct Read {
 }
 
 impl Read {
-    /// Takes a letter apart that was received at `arrived` (seconds since 1970).
-    pub(super) fn of(letter: &[u8], part: &Part, arrived: i64) -> Self {
-        let header = letter.get(part.header.clone()).unwrap_or_default();
-        let mut structure = Vec::new();
-        body_structure(part, Extent::Extended, &mut structure);
-        Self {
-            structure: Some(structure),
-            preview: Some(part.preview(letter).into_bytes()),
-            ..Self::of_header(header, wire::octets(letter), arrived)
-        }
-    }
-
-    /// The same of a header alone; `size` is that of the letter on the wire. What its body is made of isn't known.
+    /// Takes the header of a letter apart that was received at `arrived` (seconds since 1970); `size` is the letter's on
+    /// the wire. What its body is made of isn't known.
     pub(super) fn of_header(header: &[u8], size: u64, arrived: i64) -> Self {
         let summary = HeaderSummary::of(header);
         let mut written = Vec::new();
@@ -58,27 +45,33 @@ impl Read {
         }
     }
 
+    /// With what the body is made of.
+    pub(super) fn with_structure(self, part: &Part) -> Self {
+        let mut structure = Vec::new();
+        body_structure(part, Extent::Extended, &mut structure);
+        Self { structure: Some(structure), ..self }
+    }
+
+    pub(super) fn with_preview(self, letter: &[u8], part: &Part) -> Self {
+        Self { preview: Some(part.preview(letter).into_bytes()), ..self }
+    }
+
     /// With the letter's own id, where that is wanted, or is its thread's.
     pub(super) fn with_email_id(self, letter: &[u8], hashing: Hashing) -> Self {
         let has_no_id = self.id.is_none() && self.references.is_empty();
         let is_wanted = hashing == Hashing::Wanted || has_no_id;
-        Self { email_id: is_wanted.then(|| object_id::email_id(letter)), ..self }
+        let email_id = || is_wanted.then(|| object_id::email_id(letter));
+        Self { email_id: self.email_id.or_else(email_id), ..self }
     }
 
-    /// Has the cache remember it, with what that knows besides. What isn't remembered is read again.
+    /// Has the cache remember it. What isn't remembered is read again.
     pub(super) fn remember(&self, cache: &mut Cache, uid: u32, identity: &[u8]) {
-        let older = cache.get(uid, identity).map(|facts| Self::kept(&facts));
-        let (facts, older) = (self.facts(), older.as_ref().map(Self::facts).unwrap_or_default());
-        let _ = cache.remember(
-            uid,
-            identity,
-            &Facts {
-                structure: facts.structure.or(older.structure),
-                preview: facts.preview.or(older.preview),
-                email_id: facts.email_id.or(older.email_id),
-                ..facts
-            },
-        );
+        let _ = cache.remember(uid, identity, &self.facts());
+    }
+
+    /// Whether it has what a header says.
+    pub(super) fn has_header(&self) -> bool {
+        self.envelope.is_some() && self.subject.is_some()
     }
 
     /// What the cache has, for longer than the cache is at hand.

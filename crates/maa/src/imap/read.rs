@@ -56,16 +56,26 @@ impl ReadLetter {
         Ok(Self { extent, octets, part, arrived: seconds(letter.received()) })
     }
 
-    /// What it says of itself, as far as that was read; of a header `size` is the letter's, on the wire.
-    pub(super) fn facts(&self, size: Option<u64>, hashing: Hashing) -> Option<Read> {
-        let (letter, header) = (&self.octets, self.header());
-        Some(match self.extent {
-            Extent::Header => Read::of_header(header, size?, self.arrived),
-            Extent::Octets => Read::of_header(header, wire::octets(letter), self.arrived)
-                .with_email_id(letter, hashing),
-            Extent::Parts => {
-                Read::of(letter, &self.part, self.arrived).with_email_id(letter, hashing)
+    /// What it says of itself, as far as that was read, with what is `known` of it; `None` where a header alone doesn't
+    /// tell, since nobody knows the letter's `size` on the wire.
+    pub(super) fn facts(
+        &self,
+        size: Option<u64>,
+        known: Option<&Read>,
+        hashing: Hashing,
+    ) -> Option<Read> {
+        let letter = &self.octets;
+        let facts = match known.filter(|known| known.has_header()) {
+            Some(known) => known.clone(),
+            None if self.extent == Extent::Header => {
+                Read::of_header(self.header(), size?, self.arrived)
             }
+            None => Read::of_header(self.header(), wire::octets(letter), self.arrived),
+        };
+        Some(match self.extent {
+            Extent::Header => facts,
+            Extent::Octets => facts.with_email_id(letter, hashing),
+            Extent::Parts => facts.with_structure(&self.part).with_email_id(letter, hashing),
         })
     }
 

@@ -18,7 +18,7 @@ pub(super) struct Unread {
     extent: Extent,
     /// What is cached of it.
     known: Option<Read>,
-    /// What of it isn't.
+    /// What of that isn't there.
     wants: WantedFacts,
     hashing: Hashing,
     /// Octets on the wire, where its file's name tells.
@@ -51,11 +51,14 @@ impl Unread {
         known: Option<&Facts<'_>>,
     ) -> Result<Self, MailboxError> {
         let size = mailbox.entry(uid).and_then(|entry| entry.wire_octets());
-        let wants = if known.is_some() { WantedFacts::None } else { line.wanted_facts() };
+        let wants = match known.is_some_and(|known| line.is_in(known)) {
+            true => WantedFacts::None,
+            false => line.wanted_facts(),
+        };
         let extent = line.extent().max(match (wants, size) {
             (WantedFacts::None, _) | (WantedFacts::OfHeader, Some(_)) => Extent::Header,
             (WantedFacts::OfHeader, None) | (WantedFacts::OfOctets, _) => Extent::Octets,
-            (WantedFacts::All, _) => Extent::Parts,
+            (WantedFacts::Structure | WantedFacts::Preview, _) => Extent::Parts,
         });
         let octets = mailbox.file_octets(uid)?;
         let octets = match extent {
@@ -83,10 +86,12 @@ impl Unread {
         if is_too_long(letter.octets.len() as u64) {
             return Ok(None);
         }
+        let facts = || letter.facts(self.size, self.known.as_ref(), self.hashing);
         let new = match self.wants {
             WantedFacts::None => None,
-            WantedFacts::OfHeader | WantedFacts::OfOctets | WantedFacts::All => {
-                letter.facts(self.size, self.hashing)
+            WantedFacts::OfHeader | WantedFacts::OfOctets | WantedFacts::Structure => facts(),
+            WantedFacts::Preview => {
+                facts().map(|facts| facts.with_preview(&letter.octets, &letter.part))
             }
         };
         Ok(Some(Fetched { letter, new }))

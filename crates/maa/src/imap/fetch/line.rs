@@ -29,7 +29,10 @@ pub(super) enum WantedFacts {
     OfHeader,
     /// Its ids, too.
     OfOctets,
-    All,
+    /// What its body is made of, too.
+    Structure,
+    /// All of it.
+    Preview,
 }
 
 /// A letter, as far as it is shown.
@@ -77,9 +80,8 @@ impl Source {
             FetchAttribute::EmailId | FetchAttribute::ThreadId => {
                 Self::Facts(WantedFacts::OfOctets)
             }
-            FetchAttribute::BodyStructure | FetchAttribute::Preview(_) => {
-                Self::Facts(WantedFacts::All)
-            }
+            FetchAttribute::BodyStructure => Self::Facts(WantedFacts::Structure),
+            FetchAttribute::Preview(_) => Self::Facts(WantedFacts::Preview),
             FetchAttribute::Section { section, .. } if section.part.is_empty() => {
                 Self::Letter(match section.text {
                     SectionText::Header

@@ -34,6 +34,8 @@ pub(super) struct FetchWork {
     marks: Marking,
     /// Letters are longer than they seem.
     company: Company,
+    /// Letters were read.
+    has_read: bool,
     gone: bool,
     failed: Option<Refused>,
 }
@@ -102,6 +104,7 @@ impl FetchWork {
             places,
             marks,
             company: Company::Others,
+            has_read: false,
             gone: false,
             failed: None,
         })
@@ -166,6 +169,14 @@ impl Work for FetchWork {
             let mut inside = open.inside();
             let (mailbox, cache) = inside.with_cache();
             self.write_read(selected, (mailbox, cache), (&unread, read), &line, out);
+            self.has_read = true;
+        }
+        if self.places.is_empty()
+            && self.has_read
+            && let (_, Some(cache)) = open.inside().with_cache()
+        {
+            // What isn't remembered is read again.
+            let _ = cache.flush();
         }
         match self.places.is_empty() {
             true => Progress::Ended(self.end()),
@@ -203,12 +214,10 @@ impl FetchWork {
             }
             let known = match (wants, cache.as_deref_mut()) {
                 (WantedFacts::None, _) => Some(Facts::default()),
-                (_, Some(cache)) => {
-                    cache.get(uid, entry.identity()).filter(|facts| line.is_in(facts))
-                }
+                (_, Some(cache)) => cache.get(uid, entry.identity()),
                 (_, None) => None,
             };
-            if let (Some(facts), false) = (&known, reads) {
+            if let Some(facts) = known.as_ref().filter(|facts| !reads && line.is_in(facts)) {
                 let shown = Shown { entry: &entry, place, facts: *facts, letter: None, also: None };
                 let written = line.write(selected, mailbox, &shown, out);
                 self.note_encoding(written);
@@ -285,9 +294,6 @@ impl FetchWork {
                 selected.write_flags(&entry, mailbox, unread.place, line.enabled, out);
             }
             self.note_encoding(written);
-        }
-        if let Some(cache) = cache {
-            let _ = cache.flush();
         }
     }
 

@@ -109,6 +109,8 @@ struct ToRead {
     extent: Extent,
     /// Octets on the wire, where its file's name tells.
     size: Option<u64>,
+    /// What is cached of it, where that isn't all that will be.
+    cached: Option<Read>,
     /// Whether there is something to be cached.
     is_uncached: bool,
     hashing: Hashing,
@@ -306,7 +308,7 @@ impl SearchWork {
             known.learn(columns);
             holds = holds.or_else(|| self.condition.holds(&known, Content::Unread));
         }
-        let mut is_complete = false;
+        let (mut is_complete, mut cached) = (false, None);
         let wants_facts = self.has_fields || self.asks_ids || wants == Wanted::Facts;
         if wants_facts
             && holds != Some(false)
@@ -317,6 +319,7 @@ impl SearchWork {
             known.learn_ids(&facts);
             let content = facts.fields.map_or(Content::Unread, Content::Fields);
             holds = holds.or_else(|| self.condition.holds(&known, content));
+            cached = (self.asks_ids || !is_complete).then(|| Read::kept(&facts));
         }
         if holds == Some(true) && self.take_cached(&entry, &known, cache) {
             return Ok(None);
@@ -344,7 +347,7 @@ impl SearchWork {
         };
         let file = mailbox.letter_file(uid)?;
         let hashing = if self.asks_ids { Hashing::Wanted } else { Hashing::Spared };
-        Ok(Some(ToRead { known, holds, file, extent, size, is_uncached, hashing }))
+        Ok(Some(ToRead { known, holds, file, extent, size, cached, is_uncached, hashing }))
     }
 
     /// Takes a letter in that was found, if what is wanted of it is cached.
@@ -486,7 +489,7 @@ impl ToRead {
     fn judge(&self, letter: &Letter, condition: &Condition) -> Result<Judged, MailboxError> {
         let letter = ReadLetter::read(letter, self.extent)?;
         let facts = match self.is_uncached {
-            true => letter.facts(self.size, self.hashing),
+            true => letter.facts(self.size, self.cached.as_ref(), self.hashing),
             false => None,
         };
         let mut known = self.known.clone();
