@@ -35,6 +35,7 @@ const DUPLICATES: &[(&str, &str)] = &[
     ("base64", "0.22: maildir's mailparse"),
     ("syn", "2: derive crates that haven't moved to 3 yet"),
     ("synstructure", "0.13: x509-parser's asn1-rs"),
+    ("untrusted", "0.7: aws-lc-rs, with what jsonwebtoken asks of it"),
 ];
 
 /// Crates that must not be there at all, and why.
