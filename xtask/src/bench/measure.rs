@@ -12,6 +12,26 @@ use anyhow::Context as _;
 /// A control group (version 2) and all processes in it.
 pub(crate) struct Group {
     folder: PathBuf,
+    /// Where the kernel counts memory, if it does.
+    memory: Option<Memory>,
+}
+
+/// A group for memory alone, where that has a hierarchy of its own (version 1).
+struct Memory {
+    folder: PathBuf,
+    /// Where we were.
+    before: PathBuf,
+}
+
+impl Memory {
+    fn new(name: &str) -> Option<Self> {
+        let top = Path::new("/sys/fs/cgroup/memory");
+        let ours = fs::read_to_string("/proc/self/cgroup").ok()?;
+        let before = ours.lines().find_map(|line| line.split_once(":memory:/"))?.1;
+        let folder = top.join(name);
+        fs::create_dir(&folder).ok()?;
+        Some(Self { folder, before: top.join(before) })
+    }
 }
 
 impl Group {
@@ -23,18 +43,36 @@ impl Group {
         let top = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"].map(Path::new);
         let top = top.into_iter().find(|top| top.join("cgroup.procs").is_file());
         let top = top.context("no control groups (version 2) are mounted")?;
-        let folder = top.join(format!("postroad-bench-{}-{name}", std::process::id()));
+        let name = format!("postroad-bench-{}-{name}", std::process::id());
+        let folder = top.join(&name);
         fs::create_dir(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
-        let group = Self { folder };
-        group.join(&group.folder)?;
+        let group = Self { folder, memory: Memory::new(&name) };
+        join(&group.folder)?;
+        group.memory.iter().try_for_each(|memory| join(&memory.folder))?;
         let started = start();
-        group.join(top)?;
+        join(top)?;
+        group.memory.iter().try_for_each(|memory| join(&memory.before))?;
         Ok((group, started?))
     }
 
-    fn join(&self, folder: &Path) -> anyhow::Result<()> {
-        let ours = std::process::id().to_string();
-        fs::write(folder.join("cgroup.procs"), ours).context("cannot change the control group")
+    /// The kernel's memory for the group now, sockets too, in KiB; `None` where it isn't counted.
+    pub(crate) fn kernel_kib(&self) -> Option<u64> {
+        let octets = |file: &Path| fs::read_to_string(file).ok()?.trim().parse::<u64>().ok();
+        if let Some(Memory { folder, .. }) = &self.memory {
+            let kernel = octets(&folder.join("memory.kmem.usage_in_bytes"))?;
+            return Some((kernel + octets(&folder.join("memory.kmem.tcp.usage_in_bytes"))?) / 1024);
+        }
+        let stat = fs::read_to_string(self.folder.join("memory.stat")).ok()?;
+        let line = |name: &str| {
+            let line = stat.lines().find_map(|line| line.strip_prefix(name))?;
+            line.trim().parse::<u64>().ok()
+        };
+        Some((line("kernel ")? + line("sock ")?) / 1024)
+    }
+
+    /// How many processes there are in it.
+    pub(crate) fn processes(&self) -> usize {
+        fs::read_to_string(self.folder.join("cgroup.procs")).unwrap_or_default().lines().count()
     }
 
     /// CPU seconds used by the group's processes so far, user and system.
@@ -77,7 +115,15 @@ impl Drop for Group {
     fn drop(&mut self) {
         // Fails where a process is still ending; an empty group that stays harms nobody.
         let _ = fs::remove_dir(&self.folder);
+        if let Some(memory) = &self.memory {
+            let _ = fs::remove_dir(&memory.folder);
+        }
     }
+}
+
+fn join(folder: &Path) -> anyhow::Result<()> {
+    let ours = std::process::id().to_string();
+    fs::write(folder.join("cgroup.procs"), ours).context("cannot change the control group")
 }
 
 /// CPU seconds that this process has used so far, user and system: what its own load costs.

@@ -102,6 +102,8 @@ pub(crate) enum Scenario {
     /// The access agent: opening, reading, searching and changing a mailbox of a hundred thousand letters. Beside
     /// Dovecot, on copies of the same Maildir.
     Access,
+    /// The access agent: a thousand sessions in IDLE, of a hundred users: memory. Beside Dovecot.
+    Sessions,
 }
 
 impl Scenario {
@@ -109,7 +111,7 @@ impl Scenario {
     fn programs(self) -> &'static [&'static str] {
         match self {
             Self::Deliver => &["postroad-mda", "postroad-mda-whole"],
-            Self::Access => &["postroad-maa"],
+            Self::Access | Self::Sessions => &["postroad-maa"],
             _ => &["postroad", "postroad-mta", "postroad-mda", "postroad-mda-whole"],
         }
     }
@@ -122,7 +124,13 @@ impl Scenario {
             }
             Self::Latency => &[Name::Postroad, Name::Postfix, Name::Exim, Name::Opensmtpd],
             Self::Local => &[Name::Postroad, Name::Postfix],
-            Self::Deliver | Self::Idle | Self::Octets | Self::Backlog | Self::Access => &[], // they start their own
+            // They start their own.
+            Self::Deliver
+            | Self::Idle
+            | Self::Octets
+            | Self::Backlog
+            | Self::Access
+            | Self::Sessions => &[],
         }
     }
 }
@@ -174,6 +182,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         Scenario::Idle => idle::run(options, folder.path(), &mut rows)?,
         Scenario::Octets => octets::run(&bench, &mut rows)?,
         Scenario::Access => access::run(&bench, &mut rows)?,
+        Scenario::Sessions => access::idle::run(&bench, &mut rows)?,
         Scenario::Backlog => backlog::run(options, &bench.tools, folder.path(), &mut rows)?,
     };
     drop(bench);

@@ -90,7 +90,8 @@ pub(crate) fn start(
             | Scenario::Idle
             | Scenario::Backlog
             | Scenario::Octets
-            | Scenario::Access,
+            | Scenario::Access
+            | Scenario::Sessions,
         ) => {
             bail!("that scenario starts its own servers")
         }

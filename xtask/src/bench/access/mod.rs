@@ -8,6 +8,7 @@
 //! | the letters | `letters.rs` |
 //! | what is asked, in which order | `cases.rs` |
 //! | the servers, and a mailbox for each run | `servers.rs` |
+//! | what sessions cost that do nothing (a scenario of its own) | `idle.rs` |
 //! | a client that does nothing but ask and read | `client.rs` |
 
 use anyhow::Context as _;
@@ -19,6 +20,7 @@ use super::{Bench, OURS, progress};
 
 mod cases;
 mod client;
+pub(super) mod idle;
 mod letters;
 mod servers;
 

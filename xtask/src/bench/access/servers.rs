@@ -26,7 +26,7 @@ pub(super) struct Server {
     pub(super) imap: SocketAddr,
     /// What ends when this does; before its group, which must be empty to go.
     _running: Box<dyn Any>,
-    _group: Group,
+    pub(super) group: Group,
     /// Where its users' mailboxes are.
     mail: PathBuf,
     below: &'static str,
@@ -86,7 +86,7 @@ pub(super) fn postroad(folder: &Path) -> anyhow::Result<Server> {
         below: "",
         owner: None,
         _running: Box::new(running),
-        _group: group,
+        group,
     })
 }
 
@@ -110,6 +110,6 @@ pub(super) fn dovecot() -> anyhow::Result<Server> {
         below: "Maildir",
         owner: Some(owner),
         _running: Box::new((dovecot, stage)),
-        _group: group,
+        group,
     })
 }
