@@ -165,6 +165,7 @@ impl Default for Maa {
             connections_per_client_max: 50,
             users_max: 2_000,
             sessions_per_user_max: 50,
+            park_after: Duration::from_secs(60),
             imap_extensions: Vec::new(),
             full_text: true,
             pop3_deleted: Pop3Deleted::default(),

@@ -403,6 +403,9 @@ pub struct Maa {
     pub users_max: usize,
     /// Sessions of one user at once.
     pub sessions_per_user_max: usize,
+    /// How long an IMAP client says nothing before its session needs no process; zero for ever.
+    #[serde(deserialize_with = "units::duration")]
+    pub park_after: Duration,
     /// Extensions of IMAP that are switched off, or on again; later ones count.
     pub imap_extensions: Vec<ImapSwitch>,
     /// Whether texts of letters are indexed for IMAP's SEARCH.

@@ -27,7 +27,7 @@ mod spot;
 mod watch;
 mod way;
 
-pub use os::{NoLinks, OsDisk, read_whole};
+pub use os::{BOOT_ID, NoLinks, OsDisk, read_whole};
 pub use watch::{Noticed, WatchNumber, Watcher};
 pub use way::{make_way_to, sync_way_to};
 

@@ -22,6 +22,9 @@ use crate::{
     DirEntry, Disk, DiskError, DiskFile, DiskLock, EntryKind, Owner, Space, Stamp, Stat, Volume,
 };
 
+/// Where the system names its boot, to those who may read it.
+pub const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
+
 /// The file system of this host. On the way to a file symbolic links are followed: the operator made them.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct OsDisk;
@@ -295,7 +298,7 @@ impl<D: OnWay> Disk for D {
 
     fn boot(&self) -> String {
         // Where /proc isn't shown to us, nothing is known.
-        let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+        let id = std::fs::read_to_string(BOOT_ID).unwrap_or_default();
         id.trim().to_owned()
     }
 

@@ -197,6 +197,18 @@ impl fmt::Display for Chain<'_> {
     }
 }
 
+pub(crate) fn not_resumed(user: &str, why: &dyn fmt::Debug) {
+    tracing::warn!(
+        user,
+        ?why,
+        "a session that was parked can't go on, its client has to log in again"
+    );
+}
+
+pub(crate) fn parked(user: &UserName, sessions: usize) {
+    tracing::debug!(user = user.as_str(), sessions, "all sessions rest, the user's process ends");
+}
+
 pub(crate) fn imap_logged_out(peer: &str, user: &str) {
     tracing::info!(client = peer, user, "logged out");
 }

@@ -4,12 +4,16 @@
 //! ```text
 //! front ─▶ worker   Assignment                       once, first
 //! front ─▶ worker   Handover LF unread octets        a session, its connection comes along
-//! worker ─▶ front   Report                           begun, or refused; then ended
+//! worker ─▶ front   Report                           begun, or refused; then ended, or parked
+//!
+//! worker ─▶ front   Report: all rest                 what shows that a mailbox has changed comes along
+//! front ─▶ worker   PARK                             those that rest still may go
 //! ```
 //! The front believes a worker nothing but that about its own sessions: it serves one user alone, whatever a letter or a
 //! client has done to it.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use postroad_config::{ImapSwitch, LogFormat};
 use serde::{Deserialize, Serialize};
@@ -39,7 +43,12 @@ pub(crate) struct Assignment {
     pub(crate) full_text: bool,
     /// What becomes of letters that a POP3 client deletes.
     pub(crate) pop3_deleted: Deleted,
+    /// How long a client says nothing before its session rests; `None` for ever.
+    pub(crate) park_after: Option<Duration>,
 }
+
+/// Asks for the sessions that rest; no handover, since that is JSON.
+pub(crate) const PARK: &[u8] = b"park";
 
 /// How a worker logs.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -76,11 +85,14 @@ pub(crate) struct Handover {
     pub(crate) tls: Option<String>,
     /// IMAP: the tag of the login, which is still to be answered OK.
     pub(crate) tag: String,
+    /// Where it goes on that was parked: what another worker has said of it.
+    pub(crate) parked: Option<String>,
 }
 
 /// What a worker says of a session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Report {
+    /// 0 where it is about all of them.
     pub(crate) session: u64,
     pub(crate) event: Event,
 }
@@ -95,6 +107,19 @@ pub(crate) enum Event {
     Left(Vec<u8>),
     /// The worker has closed it.
     Ended,
+    /// Nothing is to be done for any session.
+    AllRest,
+    /// The worker has let go of it, and said nothing to the client.
+    Parked(Parked),
+}
+
+/// A session that no worker has. The front keeps it, and doesn't look inside.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Parked {
+    /// For the worker that goes on with it.
+    pub(crate) state: String,
+    /// When somebody has to look, whatever happens: its client may say nothing for no longer.
+    pub(crate) seconds: u64,
 }
 
 /// Why there is no session for a user who is logged in.
@@ -141,6 +166,7 @@ mod tests {
             peer: "192.0.2.1:5".into(),
             tls: None,
             tag: "a1".into(),
+            parked: None,
         };
         for unread in [&b""[..], b"\n", b"STAT\r\nLIST\r\n", b"\0\xff\n{}"] {
             let octets = sent.to_octets(unread).unwrap();

@@ -224,6 +224,7 @@ impl Maa {
             tls,
             clear_text_login: maa.clear_text_login,
             full_text: maa.full_text,
+            park_after: Some(maa.park_after).filter(|after| !after.is_zero()),
             logins,
             mda: config.mda.clone(),
             imap_extensions: maa.imap_extensions.clone(),

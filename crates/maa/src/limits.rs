@@ -14,6 +14,10 @@ pub const READ_OCTETS: usize = 4 * 1024;
 
 /// How long a worker is kept that has no session: a client that comes back at once finds it as it was.
 pub const WORKER_LINGER: Duration = Duration::from_secs(10);
+/// Octets of what is kept of a session that no worker has; about 2,000 ranges of UIDs.
+pub const PARKED_OCTETS_MAX: usize = 32 * 1024;
+/// How often a worker may say that its sessions rest before they wake: again for those that didn't go at once.
+pub const NAP_WATCHES_MAX: usize = 8;
 /// How long a worker may take to end when it is asked to.
 pub const WORKER_END_TIMEOUT: Duration = Duration::from_secs(60);
 /// Octets that are passed on at once between TLS and a worker; each way of a session keeps no more than that.

@@ -11,7 +11,7 @@ use std::task::{Context, Poll};
 use rustix::net::AddressFamily;
 use rustls::ClientConfig;
 use rustls_pki_types::ServerName;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::{TcpSocket, TcpStream, UnixStream};
 use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
 
@@ -203,6 +203,26 @@ impl Io {
             Kind::Tls(_) | Kind::TlsUnix(_) => return false,
         };
         peeked.is_ok_and(|(octets, _)| octets > 0)
+    }
+
+    /// Waits until octets have come in clear, and leaves them there; `false` at the connection's end.
+    ///
+    /// # Errors
+    /// What the system said, and inside TLS.
+    pub async fn has_more(&self) -> io::Result<bool> {
+        use rustix::net::{RecvFlags, recv};
+        fn peek(socket: BorrowedFd<'_>) -> io::Result<bool> {
+            let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
+            let (octets, _) = recv(socket, &mut [0; 1][..], flags)?;
+            Ok(octets > 0)
+        }
+        match &self.0 {
+            Kind::Tcp(stream) => stream.async_io(Interest::READABLE, || peek(stream.as_fd())).await,
+            Kind::Unix(stream) => {
+                stream.async_io(Interest::READABLE, || peek(stream.as_fd())).await
+            }
+            Kind::Tls(_) | Kind::TlsUnix(_) => Err(io::ErrorKind::Unsupported.into()),
+        }
     }
 
     /// Our own address, where the connection is over IP.

@@ -4,5 +4,6 @@
 mod host;
 mod imap;
 mod managesieve;
+mod parking;
 mod pop3;
 mod workers;

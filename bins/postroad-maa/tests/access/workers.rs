@@ -9,7 +9,7 @@ use crate::host::{Host, PASSWORD, PROGRAM, patiently};
 use rustix::process::{Pid, Signal, kill_process};
 
 /// The processes of ours that have something of this user's open: tests beside this one have others.
-fn workers(mailbox: &Path) -> Vec<Pid> {
+pub(crate) fn workers(mailbox: &Path) -> Vec<Pid> {
     let tasks = std::fs::read_dir("/proc/self/task").expect("lists").flatten();
     let children = tasks.flat_map(|task| {
         let ids = std::fs::read_to_string(task.path().join("children")).unwrap_or_default();

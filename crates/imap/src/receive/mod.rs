@@ -187,6 +187,16 @@ impl Receiver {
         self.input.rest()
     }
 
+    /// Whether nothing has come of what comes next, and a command or DONE is awaited: another receiver can go on.
+    pub fn is_at_rest(&self) -> bool {
+        let awaits_line = matches!(self.state, State::Text | State::Idle);
+        awaits_line
+            && self.input.rest().is_empty()
+            && self.kept.is_empty()
+            && self.upload.is_none()
+            && self.pending.is_empty()
+    }
+
     /// Octets that are held.
     pub fn held(&self) -> usize {
         self.input.capacity() + self.kept.capacity()

@@ -2,7 +2,6 @@
 //! time, checks logins, and hands the session to its user's worker.
 
 use std::io;
-use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,11 +11,10 @@ use postroad_net::{Io, Peer, Shutdown};
 use postroad_protocol::sasl::{Attempt, Challenge};
 use postroad_protocol::server::Tls;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::UnixStream;
 use tokio::time::timeout;
 
-use super::workers::Session;
-use super::{Site, autoconfig, imap, managesieve, pop3, relay};
+use super::served::Served;
+use super::{Site, autoconfig, imap, managesieve, pop3};
 use crate::handover::{Handover, Refusal};
 use crate::{Door, events, limits};
 
@@ -135,9 +133,8 @@ impl Conversation<'_> {
                 Step::LogIn(attempt) => match self.log_in(attempt, &mut *entrance, &io).await {
                     Ok(Some(served)) => {
                         buffer = Vec::new();
-                        let Some(left) = served.until_it_ends(io, self.door).await? else {
-                            return Ok(());
-                        };
+                        let served = Box::pin(served.until_it_ends(io, shutdown.clone()));
+                        let Some(left) = served.await? else { return Ok(()) };
                         let tls =
                             left.io.tls().map_or(self.site.tls_at(self.door), |_| Tls::Active);
                         let (site, peer) = (self.site, self.peer);
@@ -221,82 +218,16 @@ impl Conversation<'_> {
         if self.door == Door::ManageSieve {
             managesieve::prepare(self.site, user).await?;
         }
-        let handover = Handover {
+        let about = Handover {
             session: 0,
             door: self.door,
             peer: self.peer.to_string(),
             tls: io.tls().as_ref().map(ToString::to_string),
             tag: entrance.tag(),
+            parked: None,
         };
-        let assignment = || self.site.assignment(user);
-        let unread = entrance.unread();
-        let workers = &self.site.workers;
-        if let Some(socket) = io.socket() {
-            let session = workers.hand(user, assignment, handover, &unread, socket).await?;
-            return Ok(Served { session, inside: None });
-        }
-        let (ours, theirs) = pair().map_err(|error| {
-            events::worker_unreachable(user, &error);
-            Refusal::Unavailable
-        })?;
-        let session = workers.hand(user, assignment, handover, &unread, theirs.as_fd()).await?;
-        Ok(Served { session, inside: Some(ours) })
+        Served::begin(self.site, user.clone(), about, &entrance.unread(), io).await
     }
-}
-
-/// A session that a worker has.
-struct Served {
-    session: Session,
-    /// Our end of what it has, inside TLS.
-    inside: Option<UnixStream>,
-}
-
-/// A connection whose user has left.
-struct Left {
-    io: Io,
-    /// What the client has sent ahead.
-    unread: Vec<u8>,
-}
-
-impl Served {
-    /// Gives the connection where its user has left it for another one.
-    async fn until_it_ends(self, mut io: Io, door: Door) -> io::Result<Option<Left>> {
-        let Self { session, inside } = self;
-        let Some(mut inside) = inside else {
-            // The worker has the connection itself, and closes it unless the user has left.
-            return Ok(session.ended().await.map(|unread| Left { io, unread }));
-        };
-        let on_its_way = match relay::relay(&mut io, &mut inside).await {
-            Ok(on_its_way) => on_its_way,
-            Err(error) => {
-                drop((io, inside));
-                session.ended().await;
-                return Err(error);
-            }
-        };
-        // Now the worker has all that there is for it. One that is gone needs no telling.
-        let _ = inside.shutdown().await;
-        if door != Door::ManageSieve {
-            // Nobody leaves there: the client is told at once.
-            let told = timeout(limits::TURN_AWAY_TIMEOUT, io.shutdown()).await;
-            drop(io);
-            session.ended().await;
-            return told.unwrap_or(Ok(())).map(|()| None);
-        }
-        match session.ended().await {
-            Some(mut unread) => {
-                unread.extend(on_its_way);
-                Ok(Some(Left { io, unread }))
-            }
-            None => timeout(limits::TURN_AWAY_TIMEOUT, io.shutdown()).await?.map(|()| None),
-        }
-    }
-}
-
-fn pair() -> io::Result<(UnixStream, OwnedFd)> {
-    let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
-    ours.set_nonblocking(true)?;
-    Ok((UnixStream::from_std(ours)?, theirs.into()))
 }
 
 async fn send(io: &mut Io, octets: &[u8]) -> io::Result<()> {

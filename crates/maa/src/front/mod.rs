@@ -7,11 +7,13 @@
 //! | IMAP, POP3, ManageSieve until then | `imap`, `pop3`, `managesieve` |
 //! | who may log in, and how guessing is slowed | `postroad_logins` |
 //! | a process for each user | `workers` |
+//! | a session that a worker has; those that rest, and no worker has | `served`; `nap` |
 //! | octets between TLS and a worker | `relay` |
 //! | settings for mail programs, over HTTP | `autoconfig` |
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use postroad_accounts::{AccountsError, UserName};
 use postroad_config::{ClearTextLogin, Config, ImapSwitch, Mda, Pop3Deleted, personal_scripts};
@@ -31,8 +33,10 @@ mod autoconfig;
 pub(crate) mod conversation;
 mod imap;
 mod managesieve;
+mod nap;
 mod pop3;
 mod relay;
+mod served;
 pub(crate) mod workers;
 
 use autoconfig::{Book, Encryption, Protocol, Service};
@@ -45,6 +49,8 @@ pub(crate) struct Site {
     pub(crate) tls: Option<ServerTls>,
     pub(crate) clear_text_login: ClearTextLogin,
     pub(crate) full_text: bool,
+    /// How long a client says nothing before its session rests; `None` for ever.
+    pub(crate) park_after: Option<Duration>,
     pub(crate) logins: Logins,
     pub(crate) mda: Mda,
     /// Of all users.
@@ -140,6 +146,7 @@ impl Site {
             log: self.log.clone(),
             full_text: self.full_text,
             pop3_deleted: self.pop3_deleted.into(),
+            park_after: self.park_after,
         }
     }
 

@@ -5,23 +5,27 @@
 //! Workers::hand ─▶ (spawn) ─▶ Handover, connection ─▶ Begun: Session, which ends with the worker's
 //!                                                  └▶ Refused, or the worker dies: the connection is still here
 //! ```
+//! A worker whose sessions all rest is asked for them (`nap`), and ends; so does one that has none for a while.
+//!
 //! A worker's end ends its sessions and nobody else's; the next login starts another. Whether there are sessions, and
 //! so whether a worker may go, is decided here, under one lock: none is handed to one that is going.
 
 use std::collections::HashMap;
 use std::io;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use postroad_accounts::UserName;
 use postroad_net::Channel;
+use postroad_net::channel::Message;
 use tokio::process::{Child, Command};
 use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 
-use crate::handover::{Assignment, Event, Handover, Refusal, Report};
+use super::nap::{Nap, Sleeping};
+use crate::handover::{Assignment, Event, Handover, PARK, Parked, Refusal, Report};
 use crate::{events, limits};
 
 /// All workers.
@@ -37,6 +41,8 @@ struct Shared {
 #[derive(Debug, Default)]
 struct Users {
     workers: HashMap<UserName, Arc<Worker>>,
+    /// Of users who have no worker, but sessions.
+    naps: HashMap<UserName, Nap>,
     /// All were asked to end, and no other is started.
     stopping: bool,
 }
@@ -63,23 +69,39 @@ struct Worker {
 struct Sessions {
     last: u64,
     here: HashMap<u64, Waiting>,
+    /// It was asked for those that rest.
+    nap: Option<Nap>,
 }
 
 /// Who waits for what a worker says of a session; dropped, it has ended.
 #[derive(Debug)]
 struct Waiting {
     begun: Option<oneshot::Sender<Result<(), Refusal>>>,
-    left: oneshot::Sender<Vec<u8>>,
+    left: oneshot::Sender<After>,
 }
 
 /// A session that a worker has.
 #[derive(Debug)]
-pub(crate) struct Session(oneshot::Receiver<Vec<u8>>);
+pub(super) struct Session(oneshot::Receiver<After>);
+
+/// A session that its worker has let go of, and its connection is ours again.
+#[derive(Debug)]
+pub(super) enum After {
+    /// Its user has left; what the client has sent ahead.
+    Left(Vec<u8>),
+    Asleep(Asleep),
+}
+
+/// One that rests.
+#[derive(Debug)]
+pub(super) struct Asleep {
+    pub(super) parked: Parked,
+    pub(super) sleeping: Sleeping,
+}
 
 impl Session {
-    /// Returns when it has ended, or its worker has; or gives what the client has sent ahead, where its user has left and
-    /// the connection is ours again.
-    pub(crate) async fn ended(self) -> Option<Vec<u8>> {
+    /// Returns when the worker has let go of it; `None` where it has ended, or its worker has.
+    pub(super) async fn left(self) -> Option<After> {
         self.0.await.ok()
     }
 }
@@ -90,7 +112,7 @@ impl Workers {
     }
 
     /// Hands a session to its user's worker. Where that refuses it the connection is as it was.
-    pub(crate) async fn hand(
+    pub(super) async fn hand(
         &self,
         user: &UserName,
         assignment: impl FnOnce() -> Assignment,
@@ -101,7 +123,12 @@ impl Workers {
         let (begun, has_begun) = oneshot::channel();
         let (left, has_left) = oneshot::channel();
         let waiting = Waiting { begun: Some(begun), left };
-        let (worker, session) = self.worker(user, assignment, waiting)?;
+        // One that was parked has its place already.
+        let sessions_max = match handover.parked {
+            Some(_) => usize::MAX,
+            None => self.0.settings.sessions_max,
+        };
+        let (worker, session) = self.worker(user, assignment, waiting, sessions_max)?;
         handover.session = session;
         let sent = match handover.to_octets(unread) {
             Ok(octets) => worker.channel.send(&octets, Some(connection)).await,
@@ -126,9 +153,15 @@ impl Workers {
         user: &UserName,
         assignment: impl FnOnce() -> Assignment,
         waiting: Waiting,
+        sessions_max: usize,
     ) -> Result<(Arc<Worker>, u64), Refusal> {
         let settings = &self.0.settings;
         let mut users = self.0.lock();
+        let asleep = users.naps.get(user).map_or(0, Nap::sleeping);
+        if asleep >= sessions_max {
+            events::too_many_sessions(user, sessions_max);
+            return Err(Refusal::TooMany);
+        }
         let worker = match users.workers.get(user) {
             _ if users.stopping => return Err(Refusal::Unavailable),
             Some(worker) => Arc::clone(worker),
@@ -142,13 +175,15 @@ impl Workers {
                     Refusal::Unavailable
                 })?;
                 users.workers.insert(user.clone(), Arc::clone(&worker));
+                // All sessions of a user are in one worker.
+                users.naps.remove(user).iter().for_each(Nap::end);
                 let ours = Arc::clone(&self.0);
                 tokio::spawn(ours.attend(user.clone(), Arc::clone(&worker), child));
                 worker
             }
         };
-        let session = worker.begin(waiting, settings.sessions_max).ok_or_else(|| {
-            events::too_many_sessions(user, settings.sessions_max);
+        let session = worker.begin(waiting, sessions_max).ok_or_else(|| {
+            events::too_many_sessions(user, sessions_max);
             Refusal::TooMany
         })?;
         Ok((worker, session))
@@ -185,7 +220,7 @@ impl Shared {
     /// Hears a worker to its end.
     async fn attend(self: Arc<Self>, user: UserName, worker: Arc<Worker>, mut child: Child) {
         let asked_to_end = self.listen(&user, &worker).await;
-        self.let_go(&user, &worker);
+        self.lock().let_go(&user, &worker);
         worker.channel.finish();
         let status = match timeout(limits::WORKER_END_TIMEOUT, child.wait()).await {
             Ok(status) => status,
@@ -207,8 +242,11 @@ impl Shared {
     async fn listen(&self, user: &UserName, worker: &Arc<Worker>) -> bool {
         loop {
             tokio::select! {
-                received = worker.channel.receive() => match received {
-                    Ok(Some(octets)) => match serde_json::from_slice(&octets) {
+                received = worker.channel.receive_with_descriptor() => match received {
+                    Ok(Some(Message { octets, descriptor })) => match serde_json::from_slice(&octets) {
+                        Ok(Report { event: Event::AllRest, .. }) => {
+                            self.park(user, worker, descriptor);
+                        }
                         Ok(report) => worker.hear(report),
                         Err(_) => return false,
                     },
@@ -224,21 +262,49 @@ impl Shared {
         }
     }
 
-    fn let_go(&self, user: &UserName, worker: &Arc<Worker>) {
-        let workers = &mut self.lock().workers;
-        // It may be another one's by now.
-        if workers.get(user).is_some_and(|current| Arc::ptr_eq(current, worker)) {
-            workers.remove(user);
-        }
-    }
-
     fn let_go_of_idle(&self, user: &UserName, worker: &Arc<Worker>) -> bool {
         let mut users = self.lock();
         let is_idle = worker.is_idle();
         if is_idle {
-            users.workers.remove(user);
+            users.let_go(user, worker);
         }
         is_idle
+    }
+
+    /// Asks a worker for its sessions, which all rest. `shows` becomes readable when one of them is to be told something.
+    fn park(&self, user: &UserName, worker: &Arc<Worker>, shows: Option<OwnedFd>) {
+        let mut users = self.lock();
+        let Some(shows) = shows.filter(|_| !users.stopping && worker.all_begun()) else { return };
+        // From here on nobody is handed a session of this worker's.
+        users.let_go(user, worker);
+        let nap = match users.workers.contains_key(user) {
+            // Since some of its sessions didn't rest: they go to the one that there is.
+            true => Nap::over(),
+            false => {
+                let nap = users.naps.entry(user.clone()).or_default();
+                if nap.is_over() {
+                    *nap = Nap::default();
+                }
+                nap.clone()
+            }
+        };
+        if !nap.watch(shows) {
+            return;
+        }
+        let mut sessions = worker.lock();
+        sessions.nap = Some(nap);
+        events::parked(user, sessions.here.len());
+        // Where it doesn't hear that, it keeps them.
+        let _ = worker.channel.send_at_once(PARK);
+    }
+}
+
+impl Users {
+    fn let_go(&mut self, user: &UserName, worker: &Arc<Worker>) {
+        // It may be another one's by now.
+        if self.workers.get(user).is_some_and(|current| Arc::ptr_eq(current, worker)) {
+            self.workers.remove(user);
+        }
     }
 }
 
@@ -279,9 +345,20 @@ impl Worker {
             Event::Left(octets) => {
                 if let Some(waiting) = self.lock().here.remove(&report.session) {
                     // Whoever waits is there until it hears.
-                    let _ = waiting.left.send(octets);
+                    let _ = waiting.left.send(After::Left(octets));
                 }
             }
+            Event::Parked(parked) => {
+                let mut sessions = self.lock();
+                let waiting = sessions.here.remove(&report.session);
+                // One that wasn't asked for it has ended.
+                if let (Some(waiting), Some(nap)) = (waiting, &sessions.nap) {
+                    let asleep = Asleep { parked, sleeping: nap.sleep() };
+                    let _ = waiting.left.send(After::Asleep(asleep));
+                }
+            }
+            // That isn't about one.
+            Event::AllRest => {}
             Event::Ended => self.forget(report.session),
         }
     }
@@ -290,10 +367,16 @@ impl Worker {
         self.lock().here.is_empty()
     }
 
-    /// Returns a while after the last session is gone. Only what it reports takes one away, so whoever calls this again
+    /// Whether it has all that it was handed.
+    fn all_begun(&self) -> bool {
+        self.lock().here.values().all(|waiting| waiting.begun.is_none())
+    }
+
+    /// Returns a while after the last session is gone, at once where no other comes. Only what it reports takes one away, so whoever calls this again
     /// after each report misses none.
     async fn lingered(&self) {
         match self.is_idle() {
+            true if self.lock().nap.is_some() => {}
             true => sleep(limits::WORKER_LINGER).await,
             false => std::future::pending().await,
         }

@@ -118,13 +118,15 @@ impl Enabled {
     }
 }
 
+/// What ENABLE takes.
+pub(super) const KNOWN: [Extension; 4] =
+    [Extension::CondStore, Extension::QResync, Extension::Utf8Accept, Extension::Imap4Rev2];
+
 pub(super) fn enable(session: &mut Session, asked: &[Extension], out: &mut Vec<u8>) -> Ended {
-    let known =
-        [Extension::CondStore, Extension::QResync, Extension::Utf8Accept, Extension::Imap4Rev2];
     // RFC 5161 §3.1: those that aren't known are ignored.
     let new: Vec<Extension> = asked
         .iter()
-        .filter(|asked| known.contains(asked) && !session.enabled.has(asked))
+        .filter(|asked| KNOWN.contains(asked) && !session.enabled.has(asked))
         .filter(|asked| of_enabled(asked).is_none_or(|name| session.extensions.has(name)))
         .cloned()
         .collect();

@@ -2,6 +2,7 @@
 //! in [`Session`].
 
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use postroad_imap::command::Command;
@@ -15,22 +16,23 @@ use tokio::time::{Instant, timeout};
 
 use super::changes::Expunges;
 use super::ending::{Done, Ended, Refused};
+use super::parked::{Parked, Resumed};
 use super::session::{Begun, PIECE_OCTETS, Progress, Session, expunges_after};
 use super::wire::Wire;
 use crate::worker::{self, Ward};
-use crate::{events, limits};
+use crate::{events, handover, limits};
 
-/// Serves a session to its end.
-pub(crate) async fn serve(ward: Arc<Ward>, session: worker::Session) {
+/// Serves a session to its end, or until it rests: then it is given back.
+pub(crate) async fn serve(ward: Arc<Ward>, session: worker::Session) -> Option<handover::Parked> {
     if session.begin().await.is_err() {
-        return;
+        return None;
     }
-    events::logged_in(&session.about, &ward.user, None);
     let worker::Session { about, unread, io, shutdown, .. } = session;
     let mut receiver = Receiver::new(imap_limits::AFTER_LOGIN);
     receiver.push(&unread);
     let (wire, session) = (Wire::new(io), Some(Session::new(&ward)));
     let mut conversation = Conversation {
+        ward: Arc::clone(&ward),
         wire,
         shutdown,
         receiver,
@@ -39,15 +41,28 @@ pub(crate) async fn serve(ward: Arc<Ward>, session: worker::Session) {
         mistakes: 0,
         news: None,
         heard: Instant::now(),
+        idling: None,
+        stays: false,
     };
-    conversation.welcome(&about.tag);
-    if let Err(error) = conversation.run().await {
-        events::connection_lost(about.door, &about.peer, &error);
+    let served = match &about.parked {
+        Some(parked) => conversation.resume(parked).await,
+        None => {
+            events::logged_in(&about, &ward.user, None);
+            conversation.welcome(&about.tag);
+            conversation.run(Then::GoOn).await
+        }
+    };
+    match served {
+        Ok(Some(parked)) => return Some(parked),
+        Ok(None) => {}
+        Err(error) => events::connection_lost(about.door, &about.peer, &error),
     }
     events::imap_logged_out(&about.peer, &ward.user);
+    None
 }
 
 struct Conversation {
+    ward: Arc<Ward>,
     wire: Wire,
     shutdown: Shutdown,
     receiver: Receiver,
@@ -61,6 +76,10 @@ struct Conversation {
     news: Option<watch::Receiver<u64>>,
     /// When it said something.
     heard: Instant,
+    /// The tag of the IDLE that goes on.
+    idling: Option<Tag>,
+    /// It can't be parked.
+    stays: bool,
 }
 
 /// Whether there is more to come.
@@ -68,12 +87,16 @@ struct Conversation {
 enum Then {
     GoOn,
     Over,
+    /// The session has rested for a while.
+    Park,
 }
 
 /// What came while a client was waited for.
 enum Came {
     Octets,
     News,
+    /// Nothing, and nothing is needed here for more to come.
+    Park,
     /// The client is gone, or has said nothing for too long, or we are to stop.
     End,
 }
@@ -91,45 +114,107 @@ impl Conversation {
         }
     }
 
-    async fn run(&mut self) -> io::Result<()> {
+    /// Goes on with a session that another process has had.
+    async fn resume(&mut self, parked: &str) -> io::Result<Option<handover::Parked>> {
+        let parked = parked.to_owned();
+        let resumed = self.with(move |session, _| Parked::resume(&parked, session)).await?;
+        let then = match resumed {
+            Err(refused) => {
+                events::not_resumed(&self.ward.user, &refused);
+                self.bye("The mailbox isn't what it was: come again")
+            }
+            Ok(Resumed { idling, silent, mistakes }) => {
+                if let Some(session) = &self.session {
+                    self.receiver.set_names(session.names());
+                }
+                self.heard = self.heard.checked_sub(silent).unwrap_or(self.heard);
+                self.mistakes = mistakes;
+                match idling {
+                    Some(tag) => self.idle_on(tag).await?,
+                    None => Then::GoOn,
+                }
+            }
+        };
+        self.run(then).await
+    }
+
+    /// Gives back what the next process needs; `None` where the session has to stay.
+    async fn park(&mut self) -> io::Result<Option<handover::Parked>> {
+        if self.idling.is_some() {
+            // What came before anybody else listened.
+            self.with(Session::tell).await?;
+            self.flush().await?;
+        }
+        let silent = self.heard.elapsed();
+        let (idling, mistakes) = (self.idling.as_ref(), self.mistakes);
+        let parked = self.session.as_ref().and_then(|s| Parked::of(s, idling, silent, mistakes));
+        self.stays = parked.is_none();
+        let seconds = imap_limits::AUTOLOGOUT.saturating_sub(silent).as_secs();
+        Ok(parked.map(|state| handover::Parked { state, seconds }))
+    }
+
+    /// Goes on behind what came `first`.
+    async fn run(&mut self, first: Then) -> io::Result<Option<handover::Parked>> {
+        let mut first = Some(first);
         loop {
-            let then = match self.receiver.step() {
-                Step::NeedInput => {
-                    let mut news = self.news.take();
-                    let came = self.wait(news.as_mut()).await?;
-                    self.news = news;
-                    match came {
-                        Came::Octets => Then::GoOn,
-                        Came::News => {
-                            self.with(Session::tell_unasked).await?;
-                            Then::GoOn
-                        }
-                        Came::End => Then::Over,
-                    }
-                }
-                Step::Continue => self.say(b"+ Go on\r\n"),
-                Step::Command(tag, command) => self.carry_out(tag, command).await?,
-                Step::Upload(step) => self.upload(step).await?,
-                Step::Bad(tag, error) => {
-                    if let Some(session) = &mut self.session {
-                        // Nothing of it counts.
-                        session.upload = None;
-                    }
-                    let (status, code) = Code::of(error);
-                    self.mistaken(tag, status, code, &error.to_string())
-                }
-                Step::Bye(why) => self.bye(why),
-                // Neither was begun.
-                Step::Idle(_) | Step::Sasl(_) => Then::GoOn,
+            let then = match first.take() {
+                Some(first) => first,
+                None => self.next().await?,
             };
+            if then == Then::Park {
+                match self.park().await? {
+                    Some(parked) => return Ok(Some(parked)),
+                    None => {
+                        first = match self.idling.take() {
+                            Some(tag) => Some(self.idle_on(tag).await?),
+                            None => None,
+                        };
+                        continue;
+                    }
+                }
+            }
             if then == Then::Over || self.session.as_ref().is_none_or(|session| session.is_over) {
                 self.flush().await?;
-                return timeout(limits::IMAP_WRITE_TIMEOUT, self.wire.shut_down()).await?;
+                timeout(limits::IMAP_WRITE_TIMEOUT, self.wire.shut_down()).await??;
+                return Ok(None);
             }
             if self.out.len() >= PIECE_OCTETS {
                 self.flush().await?;
             }
         }
+    }
+
+    async fn next(&mut self) -> io::Result<Then> {
+        Ok(match self.receiver.step() {
+            Step::NeedInput => {
+                let mut news = self.news.take();
+                let came = self.wait(news.as_mut()).await?;
+                self.news = news;
+                match came {
+                    Came::Octets => Then::GoOn,
+                    Came::News => {
+                        self.with(Session::tell_unasked).await?;
+                        Then::GoOn
+                    }
+                    Came::Park => Then::Park,
+                    Came::End => Then::Over,
+                }
+            }
+            Step::Continue => self.say(b"+ Go on\r\n"),
+            Step::Command(tag, command) => self.carry_out(tag, command).await?,
+            Step::Upload(step) => self.upload(step).await?,
+            Step::Bad(tag, error) => {
+                if let Some(session) = &mut self.session {
+                    // Nothing of it counts.
+                    session.upload = None;
+                }
+                let (status, code) = Code::of(error);
+                self.mistaken(tag, status, code, &error.to_string())
+            }
+            Step::Bye(why) => self.bye(why),
+            // Neither was begun.
+            Step::Idle(_) | Step::Sasl(_) => Then::GoOn,
+        })
     }
 
     async fn carry_out(&mut self, tag: Tag, command: Command) -> io::Result<Then> {
@@ -216,9 +301,14 @@ impl Conversation {
 
     /// IDLE (RFC 9051 §6.3.13): until the client says DONE.
     async fn idle(&mut self, tag: Tag) -> io::Result<Then> {
-        let mut news = self.session.as_ref().and_then(Session::news);
         self.say(b"+ idling\r\n");
+        self.idle_on(tag).await
+    }
+
+    async fn idle_on(&mut self, tag: Tag) -> io::Result<Then> {
+        let mut news = self.session.as_ref().and_then(Session::news);
         self.receiver.await_done();
+        self.idling = Some(tag.clone());
         // What came before anybody listened.
         self.with(Session::tell).await?;
         self.flush().await?;
@@ -226,10 +316,12 @@ impl Conversation {
         loop {
             match self.receiver.step() {
                 Step::Idle(IdleEnd::Done) => {
+                    self.idling = None;
                     self.end(tag, Expunges::Now, Ok(Done::new("Idled"))).await?;
                     return Ok(Then::GoOn);
                 }
                 Step::Idle(IdleEnd::Other) => {
+                    self.idling = None;
                     self.end(tag, Expunges::Now, Err(Refused::bad("DONE ends IDLE"))).await?;
                     return Ok(Then::GoOn);
                 }
@@ -237,6 +329,7 @@ impl Conversation {
                 Step::NeedInput => match self.wait(news.as_mut()).await? {
                     Came::Octets => {}
                     Came::News => self.with(Session::tell).await?,
+                    Came::Park => return Ok(Then::Park),
                     Came::End => return Ok(Then::Over),
                 },
                 // Nothing else comes while that is awaited.
@@ -262,6 +355,13 @@ impl Conversation {
                 None => std::future::pending().await,
             }
         };
+        let (ward, watched) = (Arc::clone(&self.ward), self.watched_at_rest());
+        let rested = async {
+            match watched {
+                Some(watched) => ward.rest.until_asked(watched).await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             read = self.wire.read() => {
                 let octets = read?;
@@ -270,6 +370,7 @@ impl Conversation {
                 Ok(if octets.is_empty() { Came::End } else { Came::Octets })
             }
             told = told => Ok(if told { Came::News } else { Came::End }),
+            () = rested => Ok(Came::Park),
             // RFC 9051 §5.4.
             () = tokio::time::sleep_until(self.heard + imap_limits::AUTOLOGOUT) => {
                 self.bye("Nothing was said for too long");
@@ -282,6 +383,14 @@ impl Conversation {
                 Ok(Came::End)
             }
         }
+    }
+
+    /// Where a client waits for news, if it does; nothing where the session can't rest.
+    fn watched_at_rest(&self) -> Option<Option<PathBuf>> {
+        let session = self.session.as_ref().filter(|session| session.may_rest())?;
+        let may_rest = self.receiver.is_at_rest() && !self.wire.is_deflated() && !self.stays;
+        let selected = session.selected.as_ref().filter(|_| self.idling.is_some());
+        may_rest.then(|| selected.map(|selected| selected.open.root.clone()))
     }
 
     /// Whether a client still waits that isn't told anything for long. What it says meanwhile is kept; `early` counts

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | a connection: octets, time, who waits for whom | `conversation` |
 //! | the connection itself; COMPRESS | `wire`, `deflate` |
+//! | a session that no process has | `parked` |
 //! | what a session knows; which command is carried out where | `session` |
 //! | what is advertised, and ENABLE; what is switched off | `capability`; `extensions` |
 //! | mailboxes that are open, shared by a user's sessions | `shared` |
@@ -42,6 +43,7 @@ mod list;
 mod metadata;
 mod notify;
 mod object_id;
+mod parked;
 mod progress;
 mod quota;
 mod read;

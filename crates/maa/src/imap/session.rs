@@ -111,6 +111,11 @@ impl Session {
         }
     }
 
+    /// Whether the next process could go on with it. Mailboxes that NOTIFY watches have to be watched.
+    pub(super) fn may_rest(&self) -> bool {
+        self.notify.is_none() && self.upload.is_none() && !self.is_over
+    }
+
     /// How names of mailboxes are written.
     pub(super) fn names(&self) -> NameEncoding {
         self.enabled.names()

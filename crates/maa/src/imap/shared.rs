@@ -1,6 +1,7 @@
 //! Mailboxes that are open: one of each in a user's process, shared by all sessions.
 
 use std::collections::{HashMap, VecDeque};
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -43,6 +44,8 @@ const RENAMED_MAX: usize = 64;
 /// A mailbox that a session has open. Nobody holds it while a client is waited for.
 #[derive(Debug)]
 pub(crate) struct Open {
+    /// Its folder, when it was opened.
+    pub(super) root: PathBuf,
     inside: Mutex<Inside>,
     /// Counts what the system has told of.
     noticed: watch::Sender<u64>,
@@ -116,7 +119,8 @@ impl Shared {
         let inside = Inside { mailbox, cache: None, disk: Arc::clone(&self.disk) };
         let (noticed, news) = (watch::Sender::new(0), self.news.clone());
         let text = self.indexing.as_ref().map(|_| Text::default());
-        let opened = Arc::new(Open { inside: Mutex::new(inside), noticed, news, text });
+        let (root, inside) = (folder.root().to_owned(), Mutex::new(inside));
+        let opened = Arc::new(Open { root, inside, noticed, news, text });
         open.insert(folder.root().to_owned(), Arc::downgrade(&opened));
         self.want_index();
         Ok(opened)
@@ -148,6 +152,20 @@ impl Shared {
         let mut renamed = lock(&self.renamed);
         renamed.push_front((from.to_owned(), to.to_owned()));
         renamed.truncate(RENAMED_MAX);
+    }
+
+    /// What shows that something changes in one of these folders from now on, to whoever has it, whatever that may read;
+    /// `None` where not all of them can be watched. Blocks.
+    pub(crate) fn watch_for(&self, folders: &[PathBuf]) -> Option<OwnedFd> {
+        // One of its own: nobody here takes away what it shows.
+        let watcher = self.disk.watcher().ok().flatten()?;
+        for folder in folders {
+            ["new", "cur"]
+                .iter()
+                .try_for_each(|part| watcher.add(&folder.join(part)).map(drop))
+                .ok()?;
+        }
+        watcher.readable()?.try_clone_to_owned().ok()
     }
 
     /// Tells sessions what the system tells us, for as long as they are served.

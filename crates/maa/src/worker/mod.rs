@@ -3,14 +3,16 @@
 //! The front starts it as `postroad-maa worker`, with one end of a channel as standard input, and hands it sessions
 //! ([`crate::handover`]). Before it reads an octet from a client it confines itself to the user's Maildir and the traces
 //! (Landlock): it has no other mailbox, no network, no accounts, and never sees a password. It ends when the channel
-//! does, as soon as its sessions have.
+//! does, as soon as its sessions have. Where they all rest ([`Rest`]) the front takes them back, and it ends too.
+
+mod rest;
 
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use postroad_disk::{OsDisk, make_way_to};
+use postroad_disk::{BOOT_ID, OsDisk, make_way_to};
 use postroad_net::channel::{self, Channel, Message};
 use postroad_net::confine::{Confined, Ground, Listed, Reach};
 use postroad_net::{Io, Shutdown};
@@ -21,10 +23,12 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
-use crate::handover::{Assignment, Event, Format, Handover, Refusal, Report};
+use crate::handover::{Assignment, Event, Format, Handover, PARK, Parked, Refusal, Report};
 use crate::imap::{Extensions, Shared};
 use crate::pop3::{Deleted, Sizes};
 use crate::{Door, events, imap, limits, pop3, rules};
+
+pub(crate) use rest::Rest;
 
 /// Why a worker can't do its work.
 #[derive(Debug, thiserror::Error)]
@@ -60,6 +64,7 @@ pub(crate) struct Ward {
     pub(crate) shared: Arc<Shared>,
     /// What IMAP offers.
     pub(crate) extensions: Extensions,
+    pub(crate) rest: Rest,
 }
 
 /// A session as it came from the front.
@@ -111,6 +116,22 @@ async fn report(reports: &Channel, session: u64, event: Event) -> io::Result<()>
     reports.send(&serde_json::to_vec(&Report { session, event })?, None).await
 }
 
+/// Tells the front that no session needs us; the last that began to rest.
+async fn report_rest(ward: &Ward, reports: &Channel, seen: u64) -> u64 {
+    let rest::AllRest { last, watched } = ward.rest.all(seen).await;
+    let shared = Arc::clone(&ward.shared);
+    let watching = tokio::task::spawn_blocking(move || shared.watch_for(&watched)).await;
+    // Where nobody would tell them of news they stay.
+    if let Ok(Some(shows)) = watching {
+        let report = Report { session: 0, event: Event::AllRest };
+        if let Ok(octets) = serde_json::to_vec(&report) {
+            // A front that is gone is seen elsewhere.
+            let _ = reports.send(&octets, Some(shows.as_fd())).await;
+        }
+    }
+    last
+}
+
 /// Runs a worker in this process, which has one thread by now; returns when it is done.
 ///
 /// # Errors
@@ -130,6 +151,7 @@ pub fn run() -> Result<(), WorkerError> {
         log,
         full_text,
         pop3_deleted,
+        park_after,
     } = assignment;
     // Where it can't be made there is nothing to read, and whoever looks is told so.
     let made = make_mailbox(&maildir);
@@ -168,6 +190,7 @@ pub fn run() -> Result<(), WorkerError> {
         pop3_deleted,
         shared,
         extensions: Extensions::of(&imap_extensions),
+        rest: Rest::new(park_after),
     };
     runtime.block_on(serve(Arc::new(ward), socket))
 }
@@ -195,7 +218,9 @@ fn make_folder(path: &Path) -> io::Result<()> {
 }
 
 fn confine(written: Vec<PathBuf>) -> Confined {
-    Ground { written, listed: Listed::Beneath, reach: Reach::Nothing, ..Ground::default() }
+    // Registers are to know that they were written in this boot.
+    let read = vec![PathBuf::from(BOOT_ID)];
+    Ground { written, read, listed: Listed::Beneath, reach: Reach::Nothing, ..Ground::default() }
         .confine()
 }
 
@@ -207,28 +232,28 @@ async fn serve(ward: Arc<Ward>, socket: OwnedFd) -> Result<(), WorkerError> {
     let sessions = TaskTracker::new();
     tokio::spawn(Arc::clone(&ward.shared).watch());
     tokio::spawn(Arc::clone(&ward.shared).index());
-    while let Ok(Some(message)) = reports.receive_with_descriptor().await {
-        let Message { octets, descriptor: Some(descriptor) } = message else { continue };
-        let Ok((about, unread)) = Handover::parse(&octets) else { continue };
-        let number = about.session;
-        let io = match Io::handed(descriptor) {
-            Ok(io) => io,
-            Err(error) => {
-                events::connection_unusable(&ward.user, &error);
-                let refused = Event::Refused(Refusal::Unavailable);
-                let _ = report(&reports, number, refused).await;
+    let mut seen = 0;
+    loop {
+        let message = tokio::select! {
+            received = reports.receive_with_descriptor() => match received {
+                Ok(Some(message)) => message,
+                Ok(None) | Err(_) => break,
+            },
+            last = report_rest(&ward, &reports, seen) => {
+                seen = last;
                 continue;
             }
         };
-        let (unread, shutdown) = (unread.to_vec(), shutdown.clone());
-        let session = Session { about, unread, io, shutdown, reports: Arc::clone(&reports) };
-        let (ward, reports) = (Arc::clone(&ward), Arc::clone(&reports));
-        sessions.spawn(async move {
-            // In a task of its own: one that panics ends with a report, too.
-            let served = tokio::spawn(attend(ward, session));
-            let _ = served.await;
-            let _ = report(&reports, number, Event::Ended).await;
-        });
+        match message {
+            Message { octets, descriptor: Some(descriptor) } => {
+                if let Some(session) = taken(&ward, &reports, &shutdown, &octets, descriptor).await
+                {
+                    sessions.spawn(serve_one(Arc::clone(&ward), session));
+                }
+            }
+            Message { octets, descriptor: None } if octets == PARK => ward.rest.ask(seen),
+            Message { .. } => {}
+        }
     }
     trigger.stop();
     sessions.close();
@@ -238,14 +263,52 @@ async fn serve(ward: Arc<Ward>, socket: OwnedFd) -> Result<(), WorkerError> {
     Ok(())
 }
 
-async fn attend(ward: Arc<Ward>, session: Session) {
+/// A session, as the front hands it over.
+async fn taken(
+    ward: &Ward,
+    reports: &Arc<Channel>,
+    shutdown: &Shutdown,
+    octets: &[u8],
+    descriptor: OwnedFd,
+) -> Option<Session> {
+    let (about, unread) = Handover::parse(octets).ok()?;
+    match Io::handed(descriptor) {
+        Ok(io) => {
+            let (unread, shutdown) = (unread.to_vec(), shutdown.clone());
+            Some(Session { about, unread, io, shutdown, reports: Arc::clone(reports) })
+        }
+        Err(error) => {
+            events::connection_unusable(&ward.user, &error);
+            let refused = Event::Refused(Refusal::Unavailable);
+            let _ = report(reports, about.session, refused).await;
+            None
+        }
+    }
+}
+
+async fn serve_one(ward: Arc<Ward>, session: Session) {
+    let (number, reports) = (session.about.session, Arc::clone(&session.reports));
+    let here = ward.rest.come();
+    // In a task of its own: one that panics ends with a report, too.
+    let served = tokio::spawn(attend(Arc::clone(&ward), session));
+    let left = match served.await {
+        Ok(Some(parked)) => Event::Parked(parked),
+        Ok(None) | Err(_) => Event::Ended,
+    };
+    let _ = report(&reports, number, left).await;
+    drop(here);
+}
+
+/// Serves a session to its end, or until it rests.
+async fn attend(ward: Arc<Ward>, session: Session) -> Option<Parked> {
     match session.about.door {
-        Door::Imap | Door::Imaps => imap::serve(ward, session).await,
+        Door::Imap | Door::Imaps => return imap::serve(ward, session).await,
         Door::Pop3 | Door::Pop3s => pop3::serve(ward, session).await,
         Door::ManageSieve => rules::serve(ward, session).await,
         // Nobody logs in there.
         Door::Http | Door::Https => {}
     }
+    None
 }
 
 /// It is the front that is asked to stop, by a terminal or a service manager that signals us all.

@@ -21,6 +21,7 @@ mod extensions;
 mod hostile_search;
 mod indexed;
 mod notify;
+mod parked;
 mod quota;
 mod reading;
 mod search;
@@ -48,6 +49,7 @@ impl Place {
             sizes: Sizes::default(),
             shared: Arc::new(Shared::new(root, "our.example")),
             extensions: Extensions::default(),
+            rest: crate::worker::Rest::new(None),
         };
         Self { dir, ward }
     }

@@ -1,0 +1,175 @@
+//! A session behind its login: a worker has it, or while it rests nobody.
+
+use std::io;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::sync::Arc;
+use std::time::Duration;
+
+use postroad_accounts::UserName;
+use postroad_net::{Io, Shutdown};
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::UnixStream;
+use tokio::time::{sleep, timeout};
+
+use super::workers::{After, Asleep, Session};
+use super::{Site, relay};
+use crate::handover::{Handover, Refusal};
+use crate::{Door, events, limits};
+
+/// A session that a worker has.
+pub(super) struct Served {
+    site: Arc<Site>,
+    user: UserName,
+    about: Handover,
+    session: Session,
+    /// Our end of what it has, inside TLS.
+    inside: Option<UnixStream>,
+    /// What it has, where it may be given to another worker: nobody reads from it here.
+    connection: Option<OwnedFd>,
+}
+
+/// A connection whose user has left.
+pub(super) struct Left {
+    pub(super) io: Io,
+    /// What the client has sent ahead.
+    pub(super) unread: Vec<u8>,
+}
+
+/// What ends a rest.
+enum Wake {
+    /// A worker is needed.
+    Up,
+    /// The client is gone.
+    Gone,
+    /// We are to stop.
+    Stop,
+}
+
+impl Served {
+    /// Hands a session to its user's worker. Where that refuses it the connection is as it was.
+    pub(super) async fn begin(
+        site: &Arc<Site>,
+        user: UserName,
+        about: Handover,
+        unread: &[u8],
+        io: &Io,
+    ) -> Result<Self, Refusal> {
+        let unusable = |error: io::Error| {
+            events::worker_unreachable(&user, &error);
+            Refusal::Unavailable
+        };
+        let (inside, connection) = match io.socket() {
+            Some(socket) => (None, socket.try_clone_to_owned().map_err(unusable)?),
+            None => pair().map(|(ours, theirs)| (Some(ours), theirs)).map_err(unusable)?,
+        };
+        let session = hand(site, &user, &about, unread, &connection).await?;
+        let parks = matches!(about.door, Door::Imap | Door::Imaps);
+        let (site, connection) = (Arc::clone(site), parks.then_some(connection));
+        Ok(Self { site, user, about, session, inside, connection })
+    }
+
+    /// Gives the connection where its user has left it for another one.
+    pub(super) async fn until_it_ends(
+        mut self,
+        mut io: Io,
+        shutdown: Shutdown,
+    ) -> io::Result<Option<Left>> {
+        let may_leave = self.about.door == Door::ManageSieve;
+        let Some(mut inside) = self.inside.take() else {
+            // The worker has the connection itself, and closes it unless the user has left.
+            let io = may_leave.then_some(io);
+            let unread = self.follow(shutdown).await;
+            return Ok(unread.zip(io).map(|(unread, io)| Left { io, unread }));
+        };
+        let relaying = async move {
+            let on_its_way = relay::relay(&mut io, &mut inside).await?;
+            // Now the worker has all that there is for it. One that is gone needs no telling.
+            let _ = inside.shutdown().await;
+            if may_leave {
+                return Ok(Some((io, on_its_way)));
+            }
+            // Nobody leaves there: the client is told at once.
+            let told = timeout(limits::TURN_AWAY_TIMEOUT, io.shutdown()).await;
+            told.unwrap_or(Ok(())).map(|()| None)
+        };
+        let (relayed, left) = tokio::join!(relaying, self.follow(shutdown));
+        match (relayed?, left) {
+            (Some((io, on_its_way)), Some(mut unread)) => {
+                unread.extend(on_its_way);
+                Ok(Some(Left { io, unread }))
+            }
+            (Some((mut io, _)), None) => {
+                timeout(limits::TURN_AWAY_TIMEOUT, io.shutdown()).await?.map(|()| None)
+            }
+            (None, _) => Ok(None),
+        }
+    }
+
+    /// From worker to worker. What is kept of the connection is closed in the end, and so the other side sees it. Gives
+    /// what the client has sent ahead where its user has left.
+    async fn follow(self, shutdown: Shutdown) -> Option<Vec<u8>> {
+        let Self { site, user, about, mut session, connection, .. } = self;
+        loop {
+            let Asleep { parked, sleeping } = match session.left().await? {
+                After::Left(unread) => return Some(unread),
+                After::Asleep(asleep) => asleep,
+            };
+            let connection = connection.as_ref()?;
+            let io = connection.try_clone().and_then(Io::handed).ok()?;
+            let wake = tokio::select! {
+                // Where it can't be said a worker will see.
+                more = io.has_more() => if more.unwrap_or(true) { Wake::Up } else { Wake::Gone },
+                () = sleeping.woken() => Wake::Up,
+                () = sleep(Duration::from_secs(parked.seconds)) => Wake::Up,
+                () = shutdown.requested() => Wake::Stop,
+            };
+            drop(sleeping);
+            match wake {
+                Wake::Up => {}
+                Wake::Gone => {
+                    events::imap_logged_out(&about.peer, user.as_str());
+                    return None;
+                }
+                Wake::Stop => {
+                    good_bye(io, "The server is shutting down").await;
+                    return None;
+                }
+            }
+            let about = Handover { parked: Some(parked.state), ..about.clone() };
+            session = match hand(&site, &user, &about, &[], connection).await {
+                Ok(session) => session,
+                Err(_) => {
+                    good_bye(io, "Nobody can go on with it: come again").await;
+                    return None;
+                }
+            };
+        }
+    }
+}
+
+async fn hand(
+    site: &Site,
+    user: &UserName,
+    about: &Handover,
+    unread: &[u8],
+    connection: &OwnedFd,
+) -> Result<Session, Refusal> {
+    let assignment = || site.assignment(user);
+    site.workers.hand(user, assignment, about.clone(), unread, connection.as_fd()).await
+}
+
+/// Ends a session that rests: nothing was said since its last whole line.
+async fn good_bye(mut io: Io, why: &str) {
+    let told = async {
+        io.write_all(format!("* BYE {why}\r\n").as_bytes()).await?;
+        io.shutdown().await
+    };
+    // Whoever doesn't listen isn't waited for.
+    let _ = timeout(limits::TURN_AWAY_TIMEOUT, told).await;
+}
+
+fn pair() -> io::Result<(UnixStream, OwnedFd)> {
+    let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
+    ours.set_nonblocking(true)?;
+    Ok((UnixStream::from_std(ours)?, theirs.into()))
+}
