@@ -84,6 +84,7 @@ impl Session {
             return Err(Refused::no_with(Code::ReadOnly, "The mailbox is open for reading"));
         }
         let set = SequenceSet::from(Set::range(replace.number, replace.number));
+        selected.check_numbers(&mut selected.open.inside().mailbox)?;
         let places = selected.places(numbers, &set)?;
         let uid = selected.uids_at(&places).next();
         let gone = || Refused::no_with(Code::NonExistent, "There is no such letter");

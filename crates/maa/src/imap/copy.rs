@@ -35,7 +35,9 @@ pub(super) fn copy(
     let target = session.shared.open(&folder)?;
     // One lock after the other: two sessions that copy both ways wait for nobody.
     let (coming, going) = {
-        let mailbox = &selected.open.inside().mailbox;
+        let mut inside = selected.open.inside();
+        selected.check_numbers(&mut inside.mailbox)?;
+        let mailbox = &inside.mailbox;
         let going = match originals {
             Originals::Stay => Usage::default(),
             Originals::Go => mailbox.counted(&uids, mailbox.folder())?,

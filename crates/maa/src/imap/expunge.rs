@@ -21,8 +21,8 @@ pub(super) fn expunge(session: &mut Session, set: Option<&SequenceSet>) -> Ended
     };
     let mut inside = selected.open.inside();
     let mailbox = &mut inside.mailbox;
-    // Others may have taken the mark away.
-    mailbox.refresh()?;
+    // Others may have taken the mark away, too.
+    selected.check_numbers(mailbox)?;
     let is_deleted = |uid: &u32| {
         mailbox.entry(*uid).is_some_and(|entry| entry.flags().contains(LetterFlags::DELETED))
     };

@@ -4,8 +4,11 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use postroad_imap::command::Access;
+use postroad_imap::response::Code;
 use postroad_imap::value::{MailboxName, Numbers, SequenceSet, Set};
+use postroad_store::Mailbox;
 
+use super::ending::Refused;
 use super::shared::Open;
 
 /// The mailbox that a session has open.
@@ -40,6 +43,19 @@ pub(super) struct NoSuchNumber;
 pub(super) type Places = Vec<Range<usize>>;
 
 impl Selected {
+    /// Looks whether the mailbox is the one whose numbers the client knows: it may have been removed, and another one made
+    /// of that name.
+    ///
+    /// # Errors
+    /// Where it isn't: nothing may be done by those numbers (RFC 9051 §2.3.1.1).
+    pub(super) fn check_numbers(&self, mailbox: &mut Mailbox) -> Result<(), Refused> {
+        mailbox.refresh()?;
+        match mailbox.uid_validity() == self.uid_validity {
+            true => Ok(()),
+            false => Err(Refused::no_with(Code::NonExistent, "The mailbox is another one now")),
+        }
+    }
+
     /// How many letters the client knows of.
     pub(super) fn exists(&self) -> usize {
         self.uids.len()

@@ -4,7 +4,7 @@ use postroad_imap::command::{Access, Change, Extension, Replies, Store};
 use postroad_imap::encode::FetchWriter;
 use postroad_imap::response::Code;
 use postroad_imap::value::{Numbers, Set};
-use postroad_store::{FlagChange, LetterFlags, Mailbox};
+use postroad_store::{Entry, FlagChange, LetterFlags, Mailbox};
 
 use super::ending::{Done, Ended, Refused};
 use super::quota;
@@ -31,19 +31,13 @@ pub(super) fn store(
     let open = std::sync::Arc::clone(&selected.open);
     let mut inside = open.inside();
     let mailbox = &mut inside.mailbox;
-    let names: Vec<&str> = wanted.flags.iter().map(|flag| flag.as_str()).collect();
-    let flags = match wanted.change {
-        // What no letter has needs no name.
-        Change::Remove => mailbox.known_flags(&names).0,
-        Change::Add | Change::Replace => mailbox.flags_of(&names)?,
-    };
-    let change = match wanted.change {
-        Change::Add => FlagChange::Add(flags),
-        Change::Remove => FlagChange::Remove(flags),
-        Change::Replace => FlagChange::Replace(flags),
-    };
+    selected.check_numbers(mailbox)?;
+    let change = change(mailbox, wanted)?;
     selected.tell_keywords(mailbox, &enabled, out);
-    let before = mailbox.highest_modseq();
+    let before = match wanted.replies {
+        Replies::Told => Vec::new(),
+        Replies::Silent => known_before(mailbox, &uids),
+    };
     let set = |mailbox: &mut Mailbox| mailbox.set_flags(&uids, change, wanted.unchanged_since);
     let may_count = match change {
         FlagChange::Add(flags) | FlagChange::Remove(flags) => flags.contains(LetterFlags::DELETED),
@@ -53,9 +47,14 @@ pub(super) fn store(
         true => quota::reflagged(&shared, mailbox, &uids, set)?,
         false => set(mailbox)?,
     };
-    let after = mailbox.highest_modseq();
-    // What this client has done itself it need not be told again.
-    selected.own.extend(before + 1..=after);
+    // RFC 9051 §6.4.6: what others have changed as well, a silent client has to be told.
+    let also_by_others = |uid: u32, entry: &Entry<'_>| {
+        let known = before.binary_search_by_key(&uid, |(uid, ..)| *uid).ok();
+        known.and_then(|at| before.get(at)).is_some_and(|(_, flags, modseq)| {
+            let is_told = *modseq <= selected.told || selected.own.contains(modseq);
+            !is_told || entry.flags() != change.of(*flags)
+        })
+    };
     let told = match wanted.replies {
         Replies::Told => uids.as_slice(),
         Replies::Silent => changed.changed.as_slice(),
@@ -66,6 +65,9 @@ pub(super) fn store(
         };
         match wanted.replies {
             Replies::Told => selected.write_flags(&entry, mailbox, place, &enabled, out),
+            Replies::Silent if also_by_others(uid, &entry) => {
+                selected.write_flags(&entry, mailbox, place, &enabled, out);
+            }
             // RFC 7162 §3.1.3: its mod-sequence a client has to know all the same.
             Replies::Silent if enabled.mod_seqs() => {
                 let mut line = FetchWriter::begin(number(place), out);
@@ -76,6 +78,8 @@ pub(super) fn store(
             Replies::Silent => {}
         }
     }
+    // What this client has done itself it need not be told again.
+    selected.own.extend(changed.modseqs);
     drop(inside);
     open.tell();
     let modified = Set::from_numbers(match numbers {
@@ -92,6 +96,23 @@ pub(super) fn store(
         (None, false) => Ok(Done::with(Code::ExpungeIssued, "Some letters are gone")),
         (None, true) => Ok(Done::new("Stored")),
     }
+}
+
+/// What is asked for, in the mailbox's flags.
+fn change(mailbox: &mut Mailbox, wanted: &Store) -> Result<FlagChange, Refused> {
+    let names: Vec<&str> = wanted.flags.iter().map(|flag| flag.as_str()).collect();
+    Ok(match wanted.change {
+        // What no letter has needs no name.
+        Change::Remove => FlagChange::Remove(mailbox.known_flags(&names).0),
+        Change::Add => FlagChange::Add(mailbox.flags_of(&names)?),
+        Change::Replace => FlagChange::Replace(mailbox.flags_of(&names)?),
+    })
+}
+
+/// Flags and mod-sequences of letters as the client may know them, by UID.
+fn known_before(mailbox: &Mailbox, uids: &[u32]) -> Vec<(u32, LetterFlags, u64)> {
+    let entries = uids.iter().filter_map(|uid| mailbox.entry(*uid));
+    entries.map(|entry| (entry.uid(), entry.flags(), entry.modseq())).collect()
 }
 
 /// RFC 9051 §2.3.1.2.

@@ -29,7 +29,9 @@ pub enum FlagChange {
 }
 
 impl FlagChange {
-    pub(super) fn of(self, flags: LetterFlags) -> LetterFlags {
+    /// What it makes of flags.
+    #[must_use]
+    pub fn of(self, flags: LetterFlags) -> LetterFlags {
         match self {
             Self::Add(more) => flags.and(more),
             Self::Remove(less) => flags.without(less),
@@ -48,6 +50,8 @@ pub struct FlagsChanged {
     pub modified: Vec<u32>,
     /// Letters that aren't there, sorted.
     pub gone: Vec<u32>,
+    /// The mod-sequences of these changes: what others have changed, and was noticed meanwhile, has others.
+    pub modseqs: Vec<u64>,
 }
 
 /// A file that is to have another name, in cur/.
@@ -105,6 +109,9 @@ impl Mailbox {
                     }),
                 }
             });
+            if !(flagged.is_empty() && renamed.is_empty()) {
+                result.modseqs.push(modseq);
+            }
             // A file that was looked for again may come behind others.
             flagged.sort_unstable_by_key(|(uid, _)| *uid);
             mailbox.push_runs(&flagged, Some(modseq), frames);

@@ -145,7 +145,10 @@ impl WireReader<'_> {
     fn advance(&mut self) -> Result<bool, MailboxError> {
         self.piece.clear();
         self.taken = 0;
-        self.read.resize(PIECE_OCTETS, 0);
+        // No more than there is, and one that shows its end.
+        let left = self.letter.octets.saturating_sub(self.offset).saturating_add(1);
+        let piece = usize::try_from(left).map_or(PIECE_OCTETS, |left| left.min(PIECE_OCTETS));
+        self.read.resize(piece, 0);
         let octets = self.letter.file.read_at(&mut self.read, self.offset)?;
         self.offset += octets as u64;
         self.ends.push(self.read.get(..octets).unwrap_or_default(), &mut self.piece);

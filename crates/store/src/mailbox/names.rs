@@ -159,6 +159,8 @@ impl Mailbox {
     /// # Errors
     /// Where one of them can be no flag, or there are too many; and what the disk said.
     pub fn flags_of<T: AsRef<str>>(&mut self, names: &[T]) -> Result<LetterFlags, MailboxError> {
+        // Another program may have changed them, or the folder is another one of the same name.
+        self.read_keywords()?;
         if let (flags, true) = self.known_flags(names) {
             return Ok(flags);
         }

@@ -64,6 +64,7 @@ impl FetchWork {
         }
         let enabled = session.enabled.clone();
         let selected = session.selected()?;
+        selected.check_numbers(&mut selected.open.inside().mailbox)?;
         let mut places = selected.places(numbers, &set)?;
         if modifiers.vanished == Vanished::Asked {
             // RFC 7162 §3.2.6.
@@ -308,11 +309,9 @@ impl FetchWork {
             return HashMap::new();
         }
         let uids: Vec<u32> = fetched.iter().map(|(unread, _)| unread.file.uid()).collect();
-        let before = mailbox.highest_modseq();
-        let changed = mailbox.set_flags(&uids, FlagChange::Add(LetterFlags::SEEN), None);
-        selected.own.extend(before + 1..=mailbox.highest_modseq());
-        match changed {
+        match mailbox.set_flags(&uids, FlagChange::Add(LetterFlags::SEEN), None) {
             Ok(changed) => {
+                selected.own.extend(changed.modseqs);
                 selected.open.tell();
                 changed.changed.into_iter().map(|uid| (uid, Also::Flags)).collect()
             }

@@ -90,6 +90,76 @@ fn flags_are_stored_and_letters_expunged() {
     assert_eq!(place.names("cur").len(), 2);
 }
 
+/// RFC 9051 §6.4.6: what others have changed before a client has heard of it, it is told all the same.
+#[test]
+fn a_silent_store_tells_what_others_have_changed() {
+    let place = Place::new();
+    for number in 1..=3 {
+        place.put(&format!("cur/179600000{number}.M1P1Q1.x:2,"), LETTER);
+    }
+    let (mut one, mut other) = (place.connect(), place.connect());
+    one.ok("SELECT INBOX");
+    other.ok("SELECT INBOX");
+    other.ok("STORE 1 +FLAGS (\\Flagged)");
+    assert_eq!(
+        one.ok("STORE 1:2 +FLAGS.SILENT (\\Seen)"),
+        ["* 1 FETCH (UID 1 FLAGS (\\Flagged \\Seen))"]
+    );
+    // Another program's, of a letter that is stored and of one that isn't.
+    place.rename("cur/1796000002.M1P1Q1.x:2,S", "cur/1796000002.M1P1Q1.x:2,RS");
+    place.rename("cur/1796000003.M1P1Q1.x:2,", "cur/1796000003.M1P1Q1.x:2,F");
+    assert_eq!(
+        one.ok("STORE 2 +FLAGS.SILENT (\\Deleted)"),
+        [
+            "* 2 FETCH (UID 2 FLAGS (\\Answered \\Seen \\Deleted))",
+            "* 3 FETCH (UID 3 FLAGS (\\Flagged))",
+        ]
+    );
+    assert_eq!(one.ok("STORE 2 -FLAGS.SILENT (\\Deleted)"), [""; 0]);
+}
+
+/// RFC 9051 §2.3.1.1: its numbers mean other letters there.
+#[test]
+fn nothing_is_done_by_numbers_of_a_mailbox_that_is_another_one_now() {
+    let place = Place::new();
+    let (mut one, mut other) = (place.connect(), place.connect());
+    let fill = |client: &mut super::Client, flags: &str| {
+        client.ok("CREATE Work");
+        for _ in 0..2 {
+            client.ok(&format!("APPEND Work ({flags}) {{6+}}\r\nx: y\r\n"));
+        }
+    };
+    for command in [
+        "STORE 1 FLAGS (\\Draft)",
+        "FETCH 1 BODY[]",
+        "COPY 1:2 INBOX",
+        "MOVE 1:2 INBOX",
+        "EXPUNGE",
+        "CLOSE",
+        "UID EXPUNGE 1:2",
+    ] {
+        fill(&mut one, "");
+        one.ok("SELECT Work");
+        other.ok("DELETE Work");
+        let gone = one.command(command).concat();
+        assert!(gone.starts_with("a NO [NONEXISTENT]"), "{command}: {gone}");
+        fill(&mut other, "\\Deleted $New");
+        let said = one.command(command).concat();
+        assert!(said.contains("* BYE ") && said.contains("a NO "), "{command}: {said}");
+        other.ok("SELECT Work");
+        assert_eq!(
+            other.ok("FETCH 1:* FLAGS"),
+            ["* 1 FETCH (FLAGS (\\Deleted $New))", "* 2 FETCH (FLAGS (\\Deleted $New))"],
+            "{command}"
+        );
+        other.ok("UNSELECT");
+        other.ok("DELETE Work");
+        one = place.connect();
+        one.ok("SELECT INBOX");
+        assert_eq!(one.ok("SEARCH ALL"), ["* SEARCH"], "{command}");
+    }
+}
+
 #[test]
 fn letters_are_appended_copied_and_moved() {
     let place = Place::new();

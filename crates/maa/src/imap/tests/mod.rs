@@ -20,6 +20,7 @@ mod commands;
 mod extensions;
 mod hostile_search;
 mod indexed;
+mod model;
 mod notify;
 mod parked;
 mod quota;
@@ -35,7 +36,10 @@ struct Place {
 
 impl Place {
     fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        Self::in_directory(tempfile::tempdir().unwrap())
+    }
+
+    fn in_directory(dir: tempfile::TempDir) -> Self {
         let root = dir.path().join("alice");
         for part in ["tmp", "new", "cur"] {
             std::fs::create_dir_all(root.join(part)).unwrap();
@@ -61,6 +65,10 @@ impl Place {
     /// A letter that another program has put there.
     fn put(&self, name: &str, letter: &str) {
         std::fs::write(self.root().join(name), letter).unwrap();
+    }
+
+    fn rename(&self, from: &str, to: &str) {
+        std::fs::rename(self.root().join(from), self.root().join(to)).unwrap();
     }
 
     fn names(&self, folder: &str) -> Vec<String> {
