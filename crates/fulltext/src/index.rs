@@ -89,6 +89,34 @@ impl Index {
         segment::key_of(&head).map(|key| Self::open(disk, folder, key)).transpose()
     }
 
+    /// Looks at all of a folder's index, and removes it where it is damaged: it comes again as letters are indexed.
+    ///
+    /// # Errors
+    /// What the disk said.
+    pub fn mend(disk: Arc<dyn Disk>, folder: &Maildir) -> Result<Told, DiskError> {
+        let path = folder.root().join(FILE);
+        let length = match disk.stat(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Told::All),
+            stat => stat?.octets,
+        };
+        let found = Self::found(Arc::clone(&disk), folder)?;
+        if found.is_some_and(|index| index.end >= length && index.is_sound().is_ok_and(|it| it)) {
+            return Ok(Told::All);
+        }
+        disk.remove(&path)?;
+        Ok(Told::Damaged)
+    }
+
+    fn is_sound(&self) -> Result<bool, DiskError> {
+        let Some(file) = self.file.as_deref() else { return Ok(false) };
+        for segment in &self.segments {
+            if !segment.is_sound(file)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     /// Whose letters it knows.
     pub fn key(&self) -> CacheKey {
         self.key

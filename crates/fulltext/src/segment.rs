@@ -177,6 +177,17 @@ impl Segment {
         }
         Ok(Some(letters.or(&self.always)))
     }
+
+    /// Whether all of its rows are as they were written.
+    pub(crate) fn is_sound(&self, file: &dyn DiskFile) -> Result<bool, DiskError> {
+        let mut group = Group::default();
+        for number in 0..ROWS / GROUP_ROWS {
+            if !group.read(file, self, number)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
 }
 
 /// Rows that stand together.

@@ -104,6 +104,9 @@ fn check(index: &mut Index, letters: &Letters, needle: &str) -> usize {
     told.len()
 }
 
+/// In the first segment's head.
+const HEAD_AND_MORE: usize = 40;
+
 const NEEDLES: [&str; 14] = [
     "apple",
     "APPLE pear",
@@ -295,6 +298,34 @@ fn a_flipped_octet_hides_nobody() {
         assert!(index.unknown(1..=30).is_empty(), "{at}");
     }
     assert!(seen > 3, "{seen}");
+}
+
+#[test]
+fn mending_removes_what_is_damaged_and_nothing_else() {
+    let place = Place::new();
+    let mend = || Index::mend(Arc::new(OsDisk), &Maildir::at(place.dir.path())).unwrap();
+    assert_eq!(mend(), Told::All);
+    add(&mut place.open(), &letters(1, 1..=40));
+    assert_eq!(mend(), Told::All);
+    let sound = fs::read(place.file()).unwrap();
+    let flipped = |at: usize| {
+        let mut octets = sound.clone();
+        octets[at] ^= 1;
+        octets
+    };
+    let damaged = [
+        flipped(1),
+        flipped(HEAD_AND_MORE),
+        flipped(sound.len() / 2),
+        flipped(sound.len() - 1),
+        sound[..sound.len() - 1].to_vec(),
+        b"?".to_vec(),
+    ];
+    for octets in damaged {
+        fs::write(place.file(), &octets).unwrap();
+        assert_eq!(mend(), Told::Damaged);
+        assert!(!place.file().exists());
+    }
 }
 
 #[test]

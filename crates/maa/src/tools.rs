@@ -10,6 +10,7 @@ use std::sync::Arc;
 use postroad_accounts::{UserName, UserNameError};
 use postroad_config::Config;
 use postroad_disk::{Disk as _, DiskError, OsDisk, Owner};
+use postroad_fulltext::{Index, Told};
 use postroad_store::{
     Checked, CheckedFolder, Courier, Existence, FolderError, Folders, FsckError, MailboxError,
     MailboxName, Mailboxes, Maildir, Mended,
@@ -107,6 +108,9 @@ pub fn fsck(config: &Config, who: &[String], say: &mut dyn Write) -> Result<(), 
             .map_err(|source| ToolError::Fsck { path, source })?;
         for CheckedFolder { name, letters, mended } in folders {
             let mut done: Vec<String> = mended.into_iter().map(words).collect();
+            if mend_texts(&courier, &inbox, &name)? == Told::Damaged {
+                done.push("the index of texts was damaged, and comes again".to_owned());
+            }
             if done.is_empty() {
                 done.push("sound".to_owned());
             }
@@ -117,6 +121,16 @@ pub fn fsck(config: &Config, who: &[String], say: &mut dyn Write) -> Result<(), 
         }
     }
     Ok(())
+}
+
+fn mend_texts(courier: &Courier, inbox: &Maildir, name: &MailboxName) -> Result<Told, ToolError> {
+    let path = || inbox.root().to_owned();
+    let folder = Folders::of(courier, inbox).find(name);
+    let folder = folder.map_err(|source| ToolError::Folders { path: path(), source })?;
+    Index::mend(Arc::new(OsDisk), &folder).map_err(|error| {
+        let source = FsckError::Store(error.into());
+        ToolError::Fsck { path: path(), source }
+    })
 }
 
 fn words(mended: Mended) -> String {
@@ -198,6 +212,11 @@ mod tests {
         );
         assert_eq!(said, expected);
         assert!(run(fsck, &who).unwrap().contains("INBOX: 1 letters; sound"));
+        std::fs::write(dir.path().join("postroad-text"), "?").unwrap();
+        assert!(
+            run(fsck, &who).unwrap().contains("; the index of texts was damaged, and comes again")
+        );
+        assert!(!dir.path().join("postroad-text").exists());
         let said = run(export_to_dovecot, &who).unwrap();
         assert_eq!(said, format!("{who} INBOX: 1 letters\n{who} Entwürfe: 0 letters\n"));
         let list = std::fs::read_to_string(dir.path().join("dovecot-uidlist")).unwrap();

@@ -511,7 +511,15 @@ async fn a_wrong_file_of_users_stops_the_start() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut config =
         postroad_config::Config { hostname: "pop.example".into(), ..Default::default() };
-    config.maa.pop3 = Vec::new();
+    for listen in [
+        &mut config.maa.imap,
+        &mut config.maa.imaps,
+        &mut config.maa.pop3,
+        &mut config.maa.pop3s,
+        &mut config.maa.managesieve,
+    ] {
+        *listen = vec![([127, 0, 0, 1], 0).into()];
+    }
     config.accounts.users = folder.path().join("users");
     std::fs::write(&config.accounts.users, "alice:{PLAIN}x\n").expect("writes");
     let handed = postroad_net::listen::Handed::default();

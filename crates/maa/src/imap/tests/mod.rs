@@ -18,6 +18,7 @@ use crate::worker::Ward;
 mod catenate;
 mod commands;
 mod extensions;
+mod hostile_letters;
 mod hostile_search;
 mod indexed;
 mod model;

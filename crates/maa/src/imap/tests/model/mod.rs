@@ -435,7 +435,7 @@ fn number(name: &str) -> Option<u64> {
 }
 
 #[test]
-fn what_clients_are_told_is_what_is_there() {
+fn i12_what_clients_are_told_is_what_is_there() {
     let steps = number("POSTROAD_MODEL_STEPS").map_or(STEPS, |steps| steps.try_into().unwrap());
     let mut world = World::new(number("POSTROAD_CRASH_SEED").unwrap_or(SEED));
     while world.step < steps {
