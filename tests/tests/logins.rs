@@ -34,6 +34,11 @@ impl Place {
         Ok(Some(Self { stage, site, agents }))
     }
 
+    /// Waits for what an agent logs: the line comes after the answer.
+    fn logs(&self, agent: usize, text: &str) -> Result<()> {
+        until(text, || self.agents[agent].log().contains(text)).with_context(|| self.log())
+    }
+
     fn log(&self) -> String {
         self.agents.each_ref().map(Process::log).join("\n")
     }
@@ -114,7 +119,7 @@ fn msmtp_and_mpop_log_in_by_scram() -> Result<()> {
     let mut msmtp = stage.command("msmtp");
     msmtp.arg("--file").arg(&sends).args(["--", "alice@our.test"]);
     feed(&mut msmtp, letter).with_context(|| place.log())?;
-    ensure!(place.agents[0].log().contains("by=SCRAM"), "{}", place.log());
+    place.logs(0, "by=SCRAM")?;
 
     let mailbox = stage.path("fetched");
     let fetches = format!(
@@ -126,7 +131,7 @@ fn msmtp_and_mpop_log_in_by_scram() -> Result<()> {
     let fetches = stage.write("mpoprc", &fetches)?;
     stage.lock_away(&fetches)?;
     run(stage.command("mpop").arg("--file").arg(&fetches)).with_context(|| place.log())?;
-    ensure!(place.agents[1].log().contains("by=SCRAM"), "{}", place.log());
+    place.logs(1, "by=SCRAM")?;
     Ok(())
 }
 
@@ -168,7 +173,7 @@ fn app_passwords_open_what_they_are_for_until_they_are_taken_back() -> Result<()
         imap::Client::log_in(place.site.imap, "bob", password).is_ok()
     })
     .with_context(|| place.log())?;
-    ensure!(place.agents[1].log().contains("app password"), "{}", place.log());
+    place.logs(1, "app password")?;
     let submits = |secret: &str| -> Result<bool> {
         let output = place.gsasl("--smtp", "PLAIN", "bob", secret, &[])?;
         Ok(output.status.success())
@@ -261,7 +266,7 @@ fn curl_and_imaplib_log_in_by_tokens() -> Result<()> {
         let told = String::from_utf8_lossy(&refused.stdout).into_owned();
         ensure!(told.contains("\"scope\":\"mail\""), "{told}");
     }
-    ensure!(place.agents[1].log().contains("by=token"), "{}", place.log());
+    place.logs(1, "by=token")?;
     ensure!(!place.log().contains(&good), "no token is in a log");
     Ok(())
 }
