@@ -16,9 +16,11 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, Hash, RandomState};
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+use postroad_net::slots::network_of;
 
 use crate::limits;
 
@@ -226,14 +228,6 @@ fn entry<K: Copy + Eq + Hash>(
         }
     }
     all.entry(key).or_insert_with(|| Failures::none(now))
-}
-
-/// Whoever has an IPv6 network has 2^64 addresses: they count as one.
-fn network_of(ip: IpAddr) -> IpAddr {
-    match ip.to_canonical() {
-        IpAddr::V4(ip) => IpAddr::V4(ip),
-        IpAddr::V6(ip) => IpAddr::V6(Ipv6Addr::from_bits(ip.to_bits() >> 64 << 64)),
-    }
 }
 
 #[cfg(test)]

@@ -112,8 +112,9 @@ impl Drop for Slot {
     }
 }
 
-/// The address that stands for a client: IPv4 as it is, IPv6 without its lower half.
-fn network_of(ip: IpAddr) -> IpAddr {
+/// The address that stands for a client: IPv4 as it is, IPv6 without its lower half, since whoever has an IPv6 network
+/// has 2^64 addresses.
+pub fn network_of(ip: IpAddr) -> IpAddr {
     match ip.to_canonical() {
         IpAddr::V4(ip) => IpAddr::V4(ip),
         IpAddr::V6(ip) => IpAddr::V6(Ipv6Addr::from_bits(ip.to_bits() >> 64 << 64)),
