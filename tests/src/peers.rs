@@ -26,7 +26,7 @@ mod sendmail;
 mod sink;
 mod stage;
 
-pub use clients::{Account, Security, fed, feed, on_terminal, python_script};
+pub use clients::{Account, Security, fed, feed, getmail_destination, on_terminal, python_script};
 pub use debian::Packages;
 pub use dovecot::{Dovecot, DovecotSetup};
 pub use exim::{Exim, EximSetup};

@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
@@ -92,9 +93,14 @@ fn count(letters: &[String], filed: &str) -> usize {
 fn m14_procmail_and_mutt_at_the_same_file_lose_nothing_of_ours_nor_we_of_theirs() -> Result<()> {
     let Some(place) = Place::set_up()? else { return Ok(()) };
     let (under_way, looks, mut rewritten) = (AtomicUsize::new(2), AtomicUsize::new(0), 0);
+    // mutt locks the file and then makes the dot lock, procmail the other way round: each would wait for the other for ever.
+    let theirs = Mutex::new(());
+    let turn = || theirs.lock().map_err(|_| anyhow::anyhow!("one of theirs panicked"));
     let deliver = |who: &str, program: &str| -> Result<()> {
         for number in 0..EACH {
+            let turn = (program == "procmail").then(turn).transpose()?;
             feed(place.command(program)?.args(["-f", "bob@our.test"]), &letter(who, number))?;
+            drop(turn);
             // procmail has a locked mailbox for a second, and mutt asks five times, once a second.
             let seen = looks.load(Ordering::Relaxed);
             if number % BURST == 0 {
@@ -117,6 +123,7 @@ fn m14_procmail_and_mutt_at_the_same_file_lose_nothing_of_ours_nor_we_of_theirs(
         while under_way.load(Ordering::Relaxed) > 0 {
             // It only starts where there is a letter; procmail writes the first F, and the rest a second later.
             if mutt.is_ok() && fs::read(place.path("alice"))?.starts_with(b"From ") {
+                let _turn = turn()?;
                 mutt = place.stage.mutt_saves_all("alice", MAILBOX, "saved");
                 rewritten += 1;
             }

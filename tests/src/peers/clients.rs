@@ -181,11 +181,10 @@ impl Stage {
         };
         let rc = format!(
             "[retriever]\ntype = {kind}\nserver = localhost\nport = {}\nusername = {}\npassword = {PASSWORD}\n{tls}
-[destination]\ntype = MDA_external\npath = /bin/sh\narguments = (\"-c\", \"cat > {}/$$\")\nallow_root_commands = True\nunixfrom = False
-[options]\nverbose = 0\nreceived = false\ndelivered_to = false\n",
+{}[options]\nverbose = 0\nreceived = false\ndelivered_to = false\n",
             account.server.port(),
             account.user,
-            letters.display(),
+            getmail_destination(&letters),
         );
         let path = self.secret("getmailrc", &rc)?;
         run(self
@@ -253,8 +252,11 @@ push \"<tag-pattern>~A<enter><tag-prefix><save-message><kill-line>{home}/{saved}
         );
         let path = self.write(&format!("home/{user}/muttrc"), &rc)?;
         self.own(&path, user)?;
-        // One that asks a person instead is an error.
-        let mutt = format!("timeout --foreground 50 mutt -z -F {} -f {mailbox}", path.display());
+        // One that asks a person instead is an error; while it has a lock it doesn't hear that it shall end.
+        let mutt = format!(
+            "timeout --foreground --kill-after=5 50 mutt -z -F {} -f {mailbox}",
+            path.display()
+        );
         on_terminal(&mut self.command_as(user, "script")?, &mutt)
     }
 
@@ -271,6 +273,19 @@ push \"<tag-pattern>~A<enter><tag-prefix><save-message><kill-line>{home}/{saved}
         self.lock_away(&path)?;
         Ok(path)
     }
+}
+
+/// getmail's settings for a folder in which each letter becomes a file.
+///
+/// It waits in vain for a program that ends before it waits: this one looks whether it sleeps.
+#[must_use]
+pub fn getmail_destination(letters: &Path) -> String {
+    let waits = "until grep -q '^State:.S' /proc/$PPID/status; do :; done";
+    format!(
+        "[destination]\ntype = MDA_external\npath = /bin/sh\narguments = (\"-c\", \"cat > {}/$$; {waits}\")
+allow_root_commands = True\nunixfrom = False\n",
+        letters.display()
+    )
 }
 
 /// A script in `tests/python`.

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use postroad_tests::imap;
-use postroad_tests::peers::{PASSWORD, Security, feed, on_terminal};
+use postroad_tests::peers::{PASSWORD, Security, feed, getmail_destination, on_terminal};
 use postroad_tests::process::run;
 
 use super::place::{LETTERS, Place, letter};
@@ -104,7 +104,10 @@ impl Place {
         let rc = self.mutt_settings(&home, security) + keys;
         let rc = self.secret(&format!("{program}rc"), &rc)?;
         // One that asks a person instead is an error.
-        let program = format!("timeout --foreground 50 {program} -F {} -f {mailbox}", rc.display());
+        let program = format!(
+            "timeout --foreground --kill-after=5 50 {program} -F {} -f {mailbox}",
+            rc.display()
+        );
         let mut command = self.stage.command("script");
         on_terminal(command.env("HOME", &home), &program).with_context(|| self.maa.log())
     }
@@ -200,10 +203,9 @@ set sleep_time=0\nset mark_old=no\nset sendmail=\"/bin/true\"\nset tmpdir=\"{hom
         };
         let rc = format!(
             "[retriever]\ntype = {kind}\nserver = localhost\nport = {}\nusername = alice\npassword = {PASSWORD}\nmailboxes = (\"INBOX\",)\nmove_on_delete = Archive\n{tls}
-[destination]\ntype = MDA_external\npath = /bin/sh\narguments = (\"-c\", \"cat > {}/$$\")\nallow_root_commands = True\nunixfrom = False
-[options]\nverbose = 0\nreceived = false\ndelivered_to = false\ndelete = true\n",
+{}[options]\nverbose = 0\nreceived = false\ndelivered_to = false\ndelete = true\n",
             self.account(security).server.port(),
-            letters.display(),
+            getmail_destination(&letters),
         );
         let rc = self.secret("getmailrc", &rc)?;
         let mut command = self.stage.command("getmail");
