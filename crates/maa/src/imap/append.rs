@@ -8,10 +8,10 @@ use postroad_imap::command::{Access, Head, Replace};
 use postroad_imap::receive::UploadStep;
 use postroad_imap::response::{Code, Status, StatusResponse};
 use postroad_imap::value::{MailboxName, Numbers, SequenceSet, Set, Tag};
-use postroad_store::{MailboxError, NewLetter, Usage};
+use postroad_store::{CacheKey, Mailbox, MailboxError, NewLetter, Usage};
 
 use super::catenate;
-use super::ending::{Done, Ended, Refused};
+use super::ending::{ANOTHER_MAILBOX, Done, Ended, Refused};
 use super::quota;
 use super::session::Session;
 use super::shared::{Open, Shared};
@@ -36,6 +36,15 @@ pub(super) struct Upload {
 struct Replaced {
     open: Arc<Open>,
     uid: u32,
+    /// The mailbox in which it has that UID.
+    key: CacheKey,
+}
+
+impl Replaced {
+    /// Whether what is in view is the mailbox that it is in: it wasn't held while the new letter came.
+    fn is_in(&self, mailbox: &Mailbox) -> bool {
+        mailbox.cache_key() == self.key
+    }
 }
 
 /// What is to be done about a piece.
@@ -88,7 +97,8 @@ impl Session {
         let places = selected.places(numbers, &set)?;
         let uid = selected.uids_at(&places).next();
         let gone = || Refused::no_with(Code::NonExistent, "There is no such letter");
-        Ok(Replaced { open: Arc::clone(&selected.open), uid: uid.ok_or_else(gone)? })
+        let (open, key) = (Arc::clone(&selected.open), selected.key);
+        Ok(Replaced { open, uid: uid.ok_or_else(gone)?, key })
     }
 
     pub(super) fn upload(&mut self, step: UploadStep, out: &mut Vec<u8>) -> Reply {
@@ -226,9 +236,12 @@ impl Upload {
 
     /// What the letter counts for that is replaced.
     fn going(&self) -> Result<Usage, Refused> {
-        let Some(Replaced { open, uid }) = &self.replaced else { return Ok(Usage::default()) };
-        let mailbox = &open.inside().mailbox;
-        Ok(mailbox.counted(&[*uid], mailbox.folder())?)
+        let Some(replaced) = &self.replaced else { return Ok(Usage::default()) };
+        let mailbox = &replaced.open.inside().mailbox;
+        match replaced.is_in(mailbox) {
+            true => Ok(mailbox.counted(&[replaced.uid], mailbox.folder())?),
+            false => Err(Refused::no_with(Code::NonExistent, ANOTHER_MAILBOX)),
+        }
     }
 
     fn end(self, shared: &Shared) -> Ended {
@@ -240,13 +253,24 @@ impl Upload {
         let coming = coming.fold(Usage::default(), Usage::and);
         let counted = quota::take(shared, coming, going)?;
         let mut inside = open.inside();
+        if here.is_some_and(|replaced| !replaced.is_in(&inside.mailbox)) {
+            return Err(Refused::no_with(Code::NonExistent, ANOTHER_MAILBOX));
+        }
         let uids = inside.mailbox.append_in_place_of(self.letters, replaced.as_slice())?;
         let uid_validity = inside.mailbox.uid_validity();
         drop(inside);
         open.tell();
-        if let (Some(Replaced { open, uid }), None) = (&self.replaced, replaced) {
-            open.inside().mailbox.expunge(&[*uid])?;
-            open.tell();
+        if let (Some(elsewhere), None) = (&self.replaced, replaced) {
+            let mut inside = elsewhere.open.inside();
+            // Else it went with its mailbox.
+            if elsewhere.is_in(&inside.mailbox) {
+                match inside.mailbox.expunge(&[elsewhere.uid]) {
+                    Err(MailboxError::Renumbered { .. }) => {}
+                    expunged => drop(expunged?),
+                }
+            }
+            drop(inside);
+            elsewhere.open.tell();
         }
         quota::settle(shared, counted, coming, going);
         // RFC 4315 §3.

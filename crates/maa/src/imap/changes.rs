@@ -61,7 +61,7 @@ impl Selected {
         let mut inside = open.inside();
         let mailbox = &mut inside.mailbox;
         mailbox.refresh()?;
-        if mailbox.uid_validity() != self.uid_validity {
+        if mailbox.cache_key() != self.key {
             return Err(Untold::NumbersLost);
         }
         self.tell_keywords(mailbox, enabled, out);

@@ -1,7 +1,5 @@
 //! COPY and MOVE (RFC 9051 §6.4.7, §6.4.8; RFC 4315).
 
-use std::sync::Arc;
-
 use postroad_imap::command::Access;
 use postroad_imap::response::{Code, Status, StatusResponse};
 use postroad_imap::value::{MailboxName, Numbers, SequenceSet, Set};
@@ -45,7 +43,11 @@ pub(super) fn copy(
         (mailbox.counted(&uids, &folder)?, going)
     };
     let counted = quota::take(&session.shared, coming, going)?;
-    let copies = selected.open.inside().mailbox.copies(&uids, &folder)?;
+    let copies = {
+        let mut inside = selected.open.inside();
+        selected.check_view(&inside.mailbox)?;
+        inside.mailbox.copies(&uids, &folder)?
+    };
     let (pairs, uid_validity) = {
         let mut inside = target.inside();
         (inside.mailbox.take_copies(copies)?, inside.mailbox.uid_validity())
@@ -64,9 +66,11 @@ pub(super) fn copy(
         session.say_status(&StatusResponse::untagged(Status::Ok, "Moved").with(code), out);
     }
     let moved: Vec<u32> = pairs.iter().map(|(from, _)| *from).collect();
-    let open = Arc::clone(&selected.open);
-    open.inside().mailbox.expunge(&moved)?;
-    open.tell();
+    let mut inside = selected.open.inside();
+    selected.check_view(&inside.mailbox)?;
+    inside.mailbox.expunge(&moved)?;
+    drop(inside);
+    selected.open.tell();
     Ok(Done::new("Moved"))
 }
 

@@ -78,7 +78,7 @@ impl From<MailboxError> for Refused {
     fn from(error: MailboxError) -> Self {
         let code = match &error {
             MailboxError::Locked { .. } => Code::InUse,
-            MailboxError::NoMailbox { .. } => Code::NonExistent,
+            MailboxError::NoMailbox { .. } | MailboxError::Renumbered { .. } => Code::NonExistent,
             MailboxError::Gone { .. } => Code::ExpungeIssued,
             MailboxError::NoKeyword { .. } => Code::Limit,
             MailboxError::NoUids => Code::Limit,
@@ -89,6 +89,7 @@ impl From<MailboxError> for Refused {
                 "Another program is at work in the mailbox, try again".into()
             }
             MailboxError::NoMailbox { .. } => NO_MAILBOX.into(),
+            MailboxError::Renumbered { .. } => ANOTHER_MAILBOX.into(),
             MailboxError::Gone { .. } => "The letter is gone".into(),
             error => Cow::Owned(error.to_string()),
         };
@@ -97,6 +98,7 @@ impl From<MailboxError> for Refused {
 }
 
 const NO_MAILBOX: &str = "There is no such mailbox";
+pub(super) const ANOTHER_MAILBOX: &str = "The mailbox is another one now";
 
 impl From<&StoreError> for Refused {
     fn from(error: &StoreError) -> Self {

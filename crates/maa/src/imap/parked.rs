@@ -130,9 +130,9 @@ impl ParkedMailbox {
             let same = mailbox.mailbox_id() == self.id
                 && mailbox.uid_validity() == self.uid_validity
                 && mailbox.highest_modseq() >= self.told.max(self.gone_told);
-            same.then_some(mailbox.uid_next())
+            same.then(|| (mailbox.uid_next(), mailbox.cache_key()))
         };
-        let Some(below) = below else { return Ok(None) };
+        let Some((below, key)) = below else { return Ok(None) };
         let numbers = |ranges: &[(u32, u32)]| numbers(ranges, below);
         let (Some(uids), Some(recent), Some(saved)) =
             (numbers(&self.uids), numbers(&self.recent), numbers(&self.saved))
@@ -144,6 +144,7 @@ impl ParkedMailbox {
             name,
             access: if self.read_only { Access::ReadOnly } else { Access::ReadWrite },
             uid_validity: self.uid_validity,
+            key,
             uids,
             told: self.told,
             gone_told: self.gone_told,

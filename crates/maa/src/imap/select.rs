@@ -36,6 +36,7 @@ pub(super) fn select(session: &mut Session, wanted: &Select, out: &mut Vec<u8>) 
             name: wanted.mailbox.clone(),
             access: wanted.access,
             uid_validity: mailbox.uid_validity(),
+            key: mailbox.cache_key(),
             uids: mailbox.entries().map(|entry| entry.uid()).collect(),
             told: 0,
             gone_told: 0,

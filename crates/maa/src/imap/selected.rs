@@ -6,9 +6,9 @@ use std::sync::Arc;
 use postroad_imap::command::Access;
 use postroad_imap::response::Code;
 use postroad_imap::value::{MailboxName, Numbers, SequenceSet, Set};
-use postroad_store::Mailbox;
+use postroad_store::{CacheKey, Mailbox};
 
-use super::ending::Refused;
+use super::ending::{ANOTHER_MAILBOX, Refused};
 use super::shared::Open;
 
 /// The mailbox that a session has open.
@@ -19,6 +19,8 @@ pub(super) struct Selected {
     pub(super) access: Access,
     /// The UIDVALIDITY that the client was told.
     pub(super) uid_validity: u32,
+    /// Which mailbox that was.
+    pub(super) key: CacheKey,
     /// UIDs that the client was told of, in the order of their sequence numbers.
     pub(super) uids: Vec<u32>,
     /// Changes up to this mod-sequence were told.
@@ -50,9 +52,15 @@ impl Selected {
     /// Where it isn't: nothing may be done by those numbers (RFC 9051 §2.3.1.1).
     pub(super) fn check_numbers(&self, mailbox: &mut Mailbox) -> Result<(), Refused> {
         mailbox.refresh()?;
-        match mailbox.uid_validity() == self.uid_validity {
+        self.check_view(mailbox)
+    }
+
+    /// The same of what is in view: where the mailbox wasn't held all the time, another session may have looked again. What
+    /// is in view when UIDs are given to the mailbox is the one that they are taken for (`MailboxError::Renumbered`).
+    pub(super) fn check_view(&self, mailbox: &Mailbox) -> Result<(), Refused> {
+        match mailbox.cache_key() == self.key {
             true => Ok(()),
-            false => Err(Refused::no_with(Code::NonExistent, "The mailbox is another one now")),
+            false => Err(Refused::no_with(Code::NonExistent, ANOTHER_MAILBOX)),
         }
     }
 

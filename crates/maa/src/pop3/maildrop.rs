@@ -24,7 +24,7 @@ use postroad_config::Pop3Deleted;
 use postroad_pop3::content::Size;
 use postroad_pop3::server::Message;
 use postroad_pop3::unique_id::UniqueId;
-use postroad_store::{Entry, Letter, MailboxError, Pop3Letter};
+use postroad_store::{CacheKey, Entry, Letter, Mailbox, MailboxError, Pop3Letter};
 use rustix::fs::{FlockOperation, OFlags};
 use serde::{Deserialize, Serialize};
 
@@ -65,7 +65,7 @@ pub(crate) enum MaildropError {
 impl From<MailboxError> for MaildropError {
     fn from(error: MailboxError) -> Self {
         match error {
-            MailboxError::Gone { .. } => Self::Gone,
+            MailboxError::Gone { .. } | MailboxError::Renumbered { .. } => Self::Gone,
             other => Self::Mailbox(other),
         }
     }
@@ -108,7 +108,20 @@ pub(crate) struct Maildrop {
 struct Inbox {
     shared: Arc<Shared>,
     open: Arc<Open>,
+    /// The mailbox whose letters were listed.
+    key: CacheKey,
     _lock: File,
+}
+
+impl Inbox {
+    /// Looks whether what is in view is the mailbox that was listed: it may have been removed, and another one made, and
+    /// a session of IMAP have seen that.
+    fn check_view(&self, mailbox: &Mailbox) -> Result<(), MaildropError> {
+        match mailbox.cache_key() == self.key {
+            true => Ok(()),
+            false => Err(MaildropError::Gone),
+        }
+    }
 }
 
 /// A letter as it is listed.
@@ -131,8 +144,8 @@ impl Maildrop {
         let mut maildrop = Self { root, inbox: None, deleted, uids: Vec::new(), fetched, reading };
         let Some(lock) = lock(&maildrop.root)? else { return Ok((maildrop, Vec::new())) };
         let open = shared.open(shared.inbox())?;
-        let listed = list(&open)?;
-        maildrop.inbox = Some(Inbox { shared: Arc::clone(shared), open, _lock: lock });
+        let (key, listed) = list(&open)?;
+        maildrop.inbox = Some(Inbox { shared: Arc::clone(shared), open, key, _lock: lock });
         let mut messages = Vec::with_capacity(listed.len());
         for Listed { uid, unique_id, identity, octets } in listed {
             let measure = || Ok::<_, MaildropError>(measured(&maildrop.letter(uid)?)?);
@@ -187,9 +200,11 @@ impl Maildrop {
         let deleted: Vec<u32> =
             indices.iter().filter_map(|index| self.uids.get(*index)).copied().collect();
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        let Some(Inbox { shared, open, .. }) = &self.inbox else { return Ok(()) };
+        let Some(inbox) = &self.inbox else { return Ok(()) };
+        let Inbox { shared, open, .. } = inbox;
         let mut inside = open.inside();
         let mailbox = &mut inside.mailbox;
+        inbox.check_view(mailbox)?;
         let due = match self.deleted {
             Deleted::Remove => deleted,
             Deleted::RemoveAfter(_) | Deleted::Keep => {
@@ -233,7 +248,9 @@ impl Maildrop {
     /// A letter, wherever others have moved it meanwhile.
     fn letter(&self, uid: u32) -> Result<Letter, MaildropError> {
         let inbox = self.inbox.as_ref().ok_or(MaildropError::Gone)?;
-        Ok(inbox.open.inside().mailbox.open_letter(uid)?)
+        let mut inside = inbox.open.inside();
+        inbox.check_view(&inside.mailbox)?;
+        Ok(inside.mailbox.open_letter(uid)?)
     }
 }
 
@@ -249,8 +266,8 @@ impl Deleted {
     }
 }
 
-/// All letters but those that POP3 shows no more.
-fn list(open: &Open) -> Result<Vec<Listed>, MaildropError> {
+/// Which mailbox it is, and all letters but those that POP3 shows no more.
+fn list(open: &Open) -> Result<(CacheKey, Vec<Listed>), MaildropError> {
     let mut inside = open.inside();
     let mailbox = &mut inside.mailbox;
     mailbox.refresh()?;
@@ -266,7 +283,7 @@ fn list(open: &Open) -> Result<Vec<Listed>, MaildropError> {
         let octets = believed(entry.octets(), entry.wire_octets());
         Some(Listed { uid, unique_id, identity: entry.identity().to_vec(), octets })
     });
-    Ok(listed.flatten().collect())
+    Ok((mailbox.cache_key(), listed.flatten().collect()))
 }
 
 /// The octets on the wire of a letter whose name doesn't say: with an end for its last line, which POP3 needs and IMAP

@@ -276,7 +276,7 @@ impl Mailbox {
         let mut todo = uids.to_vec();
         todo.sort_unstable();
         todo.dedup();
-        let mut locked = self.lock()?;
+        let mut locked = self.lock_in_view()?;
         let is_watched = todo.len() <= FILES_WATCHED_MAX;
         if !is_watched {
             self.stop_watching();

@@ -23,6 +23,12 @@ pub enum MailboxError {
         /// Where it would be.
         path: PathBuf,
     },
+    /// The mailbox was removed and made anew: the UIDs are of one that isn't there any more. `NO [NONEXISTENT]`.
+    #[error("the mailbox in {} is another one now, whose numbers mean other letters", path.display())]
+    Renumbered {
+        /// Where it is.
+        path: PathBuf,
+    },
     /// A letter was removed: by another session, or another program. `NO [EXPUNGEISSUED]`.
     #[error("the letter with the UID {uid} is gone")]
     Gone {

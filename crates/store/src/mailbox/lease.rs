@@ -11,6 +11,7 @@ use postroad_disk::{Disk, DiskFile};
 use super::file::{self, RegisterFile, Tail, Unusable};
 use super::frame::{BOOT_OCTETS_MAX, Frame, Lease};
 use super::{Mailbox, MailboxError, damaged};
+use crate::CacheKey;
 use crate::limits::{LEASE_NUMBERS, TURN_LOOK_EVERY};
 
 /// The register, locked for writing until this is dropped.
@@ -69,6 +70,23 @@ impl Mailbox {
         }
         self.finish_intents(&mut locked)?;
         Ok(locked)
+    }
+
+    /// The same for who has UIDs in hand: they are those of the mailbox as it was in view, and only with the lock is it known
+    /// whether it is that one still.
+    pub(super) fn lock_in_view(&mut self) -> Result<Locked, MailboxError> {
+        let in_view = self.cache_key();
+        let locked = self.lock()?;
+        self.is_in_view(in_view).map(|()| locked)
+    }
+
+    /// Whether the mailbox is that one still. Where all of a user's mail was removed, nobody remembers which UIDVALIDITY was
+    /// given a moment before, and the id alone tells.
+    pub(super) fn is_in_view(&self, in_view: CacheKey) -> Result<(), MailboxError> {
+        match self.cache_key() == in_view {
+            true => Ok(()),
+            false => Err(MailboxError::Renumbered { path: self.folder.root().to_owned() }),
+        }
     }
 
     fn lock_file(&mut self) -> Result<Box<dyn DiskFile>, MailboxError> {

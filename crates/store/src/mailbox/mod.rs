@@ -181,7 +181,8 @@ impl Mailboxes {
 /// was told of.
 ///
 /// It shows what it last saw; [`Mailbox::refresh`] looks again. When [`Mailbox::uid_validity`] becomes another one, all
-/// that clients know of the folder is void.
+/// that clients know of the folder is void. UIDs that are given to it are those of the mailbox in view: where it turns out to
+/// be another one by now, nothing is done ([`MailboxError::Renumbered`]).
 #[derive(Debug)]
 pub struct Mailbox {
     all: Arc<Mailboxes>,

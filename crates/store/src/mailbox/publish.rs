@@ -287,7 +287,10 @@ impl Mailbox {
         if staged.is_empty() {
             return Ok(Vec::new());
         }
-        let mut locked = self.lock()?;
+        let mut locked = match replaced.is_empty() {
+            true => self.lock()?,
+            false => self.lock_in_view()?,
+        };
         self.reserve(&mut locked, staged.len())?;
         let number = self.contents.lease.modseq + 1;
         let several = staged.len() > 1 || !replaced.is_empty();

@@ -52,9 +52,11 @@ impl Mailbox {
 
     /// Looks again although nothing seems to have changed: a file isn't where it was.
     pub(super) fn look_again(&mut self) -> Result<(), MailboxError> {
+        let in_view = self.cache_key();
         self.contents.listed = None;
         self.looked_at = None;
-        self.refresh()
+        self.refresh()?;
+        self.is_in_view(in_view)
     }
 
     fn list(&mut self) -> Result<(), MailboxError> {

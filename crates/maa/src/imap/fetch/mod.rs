@@ -160,6 +160,9 @@ impl Work for FetchWork {
         let mut unread = Vec::new();
         {
             let mut inside = open.inside();
+            if let Err(refused) = selected.check_view(&inside.mailbox) {
+                return Progress::Ended(Err(refused));
+            }
             let (mailbox, cache) = inside.with_cache();
             self.write_known(selected, mailbox, cache, &line, &mut unread, out);
         }
@@ -168,6 +171,10 @@ impl Work for FetchWork {
             let read = |unread: &Unread, letter: &Letter| unread.read(letter, company);
             let read = read::all(&open, &unread, |unread| &unread.file, read);
             let mut inside = open.inside();
+            // Another session may have looked again while letters were read.
+            if let Err(refused) = selected.check_view(&inside.mailbox) {
+                return Progress::Ended(Err(refused));
+            }
             let (mailbox, cache) = inside.with_cache();
             self.write_read(selected, (mailbox, cache), (&unread, read), &line, out);
             self.has_read = true;

@@ -234,6 +234,9 @@ impl Work for SearchWork {
         let mut to_read = Vec::new();
         {
             let mut inside = open.inside();
+            if let Err(refused) = selected.check_view(&inside.mailbox) {
+                return Progress::Ended(Err(refused));
+            }
             let (mailbox, cache) = inside.with_cache();
             self.look(selected, mailbox, cache, &mut to_read);
         }
@@ -244,6 +247,10 @@ impl Work for SearchWork {
         let is_over = self.next >= exists;
         if !judged.is_empty() {
             let mut inside = open.inside();
+            // Another session may have looked again while letters were read.
+            if let Err(refused) = selected.check_view(&inside.mailbox) {
+                return Progress::Ended(Err(refused));
+            }
             let (mailbox, cache) = inside.with_cache();
             self.take_judged(to_read, judged, mailbox, cache);
             self.has_read = true;

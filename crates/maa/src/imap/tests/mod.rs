@@ -26,6 +26,7 @@ mod notify;
 mod parked;
 mod quota;
 mod reading;
+mod renumbered;
 mod search;
 mod search_model;
 

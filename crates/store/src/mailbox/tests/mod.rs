@@ -339,6 +339,48 @@ fn a_folder_that_is_gone_or_unreadable_is_an_error_and_not_empty() {
     assert_eq!(disk.read(&register), None);
 }
 
+/// Another process removes the folder and makes one of that name, after it was looked at and before its register is locked:
+/// the UIDs in hand are another mailbox's letters now, and none of those is touched.
+#[test]
+fn numbers_of_a_mailbox_that_is_another_one_by_now_change_nothing() {
+    type Act = fn(&mut Mailbox) -> Result<(), MailboxError>;
+    let acts: [(&str, Act); 5] = [
+        ("flags", |mailbox| {
+            mailbox.set_flags(&[1], FlagChange::Add(LetterFlags::DELETED), None).map(drop)
+        }),
+        ("expunge", |mailbox| mailbox.expunge(&[1]).map(drop)),
+        ("copies", |mailbox| {
+            let folder = mailbox.folder().clone();
+            mailbox.copies(&[1], &folder).map(drop)
+        }),
+        ("replace", |mailbox| {
+            let letter = mailbox.new_letter()?;
+            mailbox.append_in_place_of(vec![letter], &[1]).map(drop)
+        }),
+        ("open", |mailbox| mailbox.open_letter(1).map(drop)),
+    ];
+    for (name, act) in acts {
+        for watching in [false, true] {
+            let place = Place::new();
+            place.put("cur/1.old:2,S");
+            let mut known = if watching { place.open_watching() } else { place.open() };
+            assert_eq!(refreshed(&mut known), "1=1.old:\\Seen");
+            fs::remove_dir_all(place.inbox.root()).unwrap();
+            place.inbox.create(&OsDisk, "1.x").unwrap();
+            place.put("cur/1.new:2,S");
+            let mut other = place.open();
+            assert_eq!(refreshed(&mut other), "1=1.new:\\Seen");
+            let done = act(&mut known);
+            assert!(matches!(done, Err(MailboxError::Renumbered { .. })), "{name}: {done:?}");
+            assert_eq!(place.names(), ["cur/1.new:2,S"], "{name}");
+            // What it has in view is the other one by now, and its numbers are good.
+            assert_eq!(refreshed(&mut known), "1=1.new:\\Seen", "{name}");
+            assert_eq!(known.uid_validity(), other.uid_validity());
+            assert_eq!(known.expunge(&[1]).unwrap(), [1]);
+        }
+    }
+}
+
 #[test]
 fn two_files_of_one_identity_are_two_letters() {
     let place = Place::new();
