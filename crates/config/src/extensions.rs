@@ -1,11 +1,12 @@
 //! `maa.imap_extensions`: what IMAP offers beyond itself, switched; for all users, or in the file of users for one.
 
 use std::fmt;
+use std::num::NonZeroU32;
 
 use serde::{Deserialize, Serialize};
 
 /// All that can be switched, by the names of their capabilities.
-pub const IMAP_EXTENSIONS: [&str; 36] = [
+pub const IMAP_EXTENSIONS: [&str; 39] = [
     "IMAP4REV2",
     "ID",
     "ENABLE",
@@ -42,7 +43,20 @@ pub const IMAP_EXTENSIONS: [&str; 36] = [
     "SAVEDATE",
     "PREVIEW",
     "UTF8=ACCEPT",
+    "UIDONLY",
+    "MESSAGELIMIT",
+    "SAVELIMIT",
 ];
+
+/// Those of them that are there for whom they are switched on, and for nobody else: Outlook fails where it sees UIDONLY
+/// (RFC 9586), and clients that don't know the limits of RFC 9738 take a part of their letters for all.
+pub const IMAP_EXTENSIONS_UNLESS_ASKED: [&str; 3] = ["UIDONLY", "MESSAGELIMIT", "SAVELIMIT"];
+
+/// Those of them that are a number of letters: `+MESSAGELIMIT=5000`.
+const WITH_A_LIMIT: [&str; 2] = ["MESSAGELIMIT", "SAVELIMIT"];
+
+/// Letters, where such a one is switched on and no number is said.
+pub const IMAP_LETTERS_LIMIT: NonZeroU32 = NonZeroU32::new(1000).unwrap();
 
 /// One that is switched: `-NOTIFY` or `+NOTIFY`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,12 +75,15 @@ pub enum SwitchedTo {
     On,
     /// `-`
     Off,
+    /// `+MESSAGELIMIT=1000`: on, with so many letters.
+    Limit(NonZeroU32),
 }
 
 /// The text switches nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "\"{0}\" switches no extension of IMAP: write \"-NAME\" for off and \"+NAME\" for on, with one of {names}",
+    "\"{0}\" switches no extension of IMAP: write \"-NAME\" for off and \"+NAME\" for on (\"+MESSAGELIMIT=1000\" with a \
+     number), with one of {names}",
     names = IMAP_EXTENSIONS.join(", ")
 )]
 pub struct ImapSwitchError(String);
@@ -80,6 +97,18 @@ impl TryFrom<String> for ImapSwitch {
             (Some(name), _) => (SwitchedTo::On, name),
             (None, Some(name)) => (SwitchedTo::Off, name),
             (None, None) => return Err(ImapSwitchError(text)),
+        };
+        let (name, number) = match name.split_once('=') {
+            Some((name, number)) if WITH_A_LIMIT.contains(&name) => (name, Some(number)),
+            _ => (name, None),
+        };
+        let to = match (to, number.map(str::parse)) {
+            (SwitchedTo::Off, Some(_)) | (_, Some(Err(_))) => return Err(ImapSwitchError(text)),
+            (_, Some(Ok(letters))) => SwitchedTo::Limit(letters),
+            (SwitchedTo::On, None) if WITH_A_LIMIT.contains(&name) => {
+                SwitchedTo::Limit(IMAP_LETTERS_LIMIT)
+            }
+            (to, None) => to,
         };
         match IMAP_EXTENSIONS.contains(&name) {
             true => Ok(Self { extension: name.to_owned(), to }),
@@ -96,11 +125,11 @@ impl From<ImapSwitch> for String {
 
 impl fmt::Display for ImapSwitch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let sign = match self.to {
-            SwitchedTo::On => '+',
-            SwitchedTo::Off => '-',
-        };
-        write!(f, "{sign}{}", self.extension)
+        match self.to {
+            SwitchedTo::On => write!(f, "+{}", self.extension),
+            SwitchedTo::Off => write!(f, "-{}", self.extension),
+            SwitchedTo::Limit(letters) => write!(f, "+{}={letters}", self.extension),
+        }
     }
 }
 
@@ -114,6 +143,15 @@ mod tests {
             ("-NOTIFY", Some(("NOTIFY", SwitchedTo::Off))),
             (" +compress ", Some(("COMPRESS", SwitchedTo::On))),
             ("-UTF8=ACCEPT", Some(("UTF8=ACCEPT", SwitchedTo::Off))),
+            ("+uidonly", Some(("UIDONLY", SwitchedTo::On))),
+            ("+MESSAGELIMIT", Some(("MESSAGELIMIT", SwitchedTo::Limit(IMAP_LETTERS_LIMIT)))),
+            ("+SAVELIMIT=50", Some(("SAVELIMIT", SwitchedTo::Limit(NonZeroU32::new(50).unwrap())))),
+            ("-MESSAGELIMIT", Some(("MESSAGELIMIT", SwitchedTo::Off))),
+            ("-MESSAGELIMIT=5", None),
+            ("+MESSAGELIMIT=0", None),
+            ("+MESSAGELIMIT=", None),
+            ("+MESSAGELIMIT=5=5", None),
+            ("+NOTIFY=5", None),
             ("NOTIFY", None),
             ("-", None),
             ("--NOTIFY", None),

@@ -30,7 +30,10 @@ mod units;
 
 pub use deleted::{Pop3Deleted, Pop3DeletedError};
 pub use document::Place;
-pub use extensions::{IMAP_EXTENSIONS, ImapSwitch, ImapSwitchError, SwitchedTo};
+pub use extensions::{
+    IMAP_EXTENSIONS, IMAP_EXTENSIONS_UNLESS_ASKED, IMAP_LETTERS_LIMIT, ImapSwitch, ImapSwitchError,
+    SwitchedTo,
+};
 pub use filters::Filters;
 pub use load::{ConfigError, Loaded, Problem, built_in, load, parse};
 pub use next_hop::{NextHop, NextHopError};

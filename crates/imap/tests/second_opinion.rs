@@ -8,7 +8,7 @@ use imap_codec::encode::{Encoder, Fragment};
 use imap_codec::{CommandCodec, ResponseCodec, imap_types};
 use postroad_imap::client;
 use postroad_imap::command::{Command, Literals};
-use postroad_imap::encode::{self, Extent, FetchWriter, Prepared};
+use postroad_imap::encode::{self, Extent, FetchWriter, Named, Prepared};
 use postroad_imap::limits::AFTER_LOGIN;
 use postroad_imap::receive::{Receiver, Step, UploadStep};
 use postroad_imap::response::Response;
@@ -164,7 +164,7 @@ fn i09_envelopes_and_structures_of_real_letters() {
         let letter = std::fs::read(&file).expect("reads");
         let (part, envelope) = (Part::of(&letter), Envelope::of(&letter));
         let mut line = Vec::new();
-        let mut fetch = FetchWriter::begin(1, &mut line);
+        let mut fetch = FetchWriter::begin(Named::Sequence(1), &mut line);
         for (what, extent) in
             [(Prepared::Body, Extent::Basic), (Prepared::BodyStructure, Extent::Extended)]
         {

@@ -170,7 +170,7 @@ async fn extensions_are_switched_for_all_and_for_one() {
         config.maa.imap_extensions = vec![off];
     };
     let host = Host::start_with_users(off, |line| match line.starts_with("bob:") {
-        true => format!("{line}::::::imap_extensions=+NOTIFY,-COMPRESS"),
+        true => format!("{line}::::::imap_extensions=+NOTIFY,-COMPRESS,+UIDONLY,+MESSAGELIMIT=500"),
         false => line.to_owned(),
     });
     for (user, has, lacks, command) in [
@@ -179,6 +179,9 @@ async fn extensions_are_switched_for_all_and_for_one() {
     ] {
         let (mut client, told) = logged_in(&host, user).await;
         assert!(told.contains(&format!(" {has} ")) && !told.contains(lacks), "{user}: {told}");
+        // Those are for whom they are switched on.
+        let asked = [told.contains(" UIDONLY "), told.contains(" MESSAGELIMIT=500")];
+        assert_eq!(asked, [user == "bob"; 2], "{told}");
         let answer = client.ask(&format!("b {command}")).await;
         assert_eq!(answer, format!("b BAD {lacks} is switched off here"));
         log_out(client).await;

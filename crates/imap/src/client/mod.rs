@@ -50,7 +50,7 @@ pub enum Step {
     /// A piece of a message follows; in its FETCH response it will be
     /// [`Content::Streamed`](crate::response::Content::Streamed), in the same order.
     Literal {
-        /// The message's sequence number.
+        /// The message's sequence number; after ENABLE UIDONLY its UID.
         message: NonZeroU32,
         /// How many octets.
         octets: u64,
@@ -206,7 +206,8 @@ fn announces_content(text: &[u8], head: LiteralHead) -> Option<NonZeroU32> {
     let mut cursor = Cursor::from_server(text, NameEncoding::Utf8);
     cursor.eat_word(b"* ");
     let number = cursor.nz_number().ok()?;
-    cursor.eat_word(b" FETCH (").then_some(number)
+    // RFC 9586: UIDFETCH has its UID there.
+    (cursor.eat_word(b" FETCH (") || cursor.eat_word(b" UIDFETCH (")).then_some(number)
 }
 
 /// A line of AUTHENTICATE (RFC 9051 §6.2.2).

@@ -73,6 +73,11 @@ fn long_pieces_of_messages_are_handed_on() {
         let fetch = format!("* 12 FETCH ({given} {{70000}}\r\n UID 9)");
         check(&input, &["12 has 70000", "70000 came", &fetch, "a OK done"]);
     }
+    // RFC 9586: by their UIDs.
+    let mut input = b"* 345 UIDFETCH (BODY[] {70000}\r\n".to_vec();
+    input.resize(input.len() + 70_000, b'\n');
+    input.extend_from_slice(b")\r\n");
+    check(&input, &["345 has 70000", "70000 came", "* 345 UIDFETCH (BODY[] {70000}\r\n)"]);
     let mut receiver = Receiver::new();
     receiver.push(b"* 1 FETCH (BODY[] {18446744073709551615}\r\n");
     assert!(matches!(receiver.step(), Step::Literal { octets: u64::MAX, .. }));

@@ -25,6 +25,10 @@ pub enum SearchKey {
     Sequence(SequenceSet),
     /// `UID`
     Uid(SequenceSet),
+    /// `UIDAFTER` (RFC 9738): its UID is greater.
+    UidAfter(NonZeroU32),
+    /// `UIDBEFORE` (RFC 9738): its UID is smaller.
+    UidBefore(NonZeroU32),
     /// `HEADER`, and `FROM`, `TO`, `CC`, `BCC`, `SUBJECT` with those names: the field holds the text, or is there at all
     /// where that is empty.
     Header(Vec<u8>, Vec<u8>),
@@ -184,6 +188,8 @@ impl SearchKey {
                 Self::Or(Box::new((one, spaced(cursor, Self::scan_deeper)?)))
             }
             b"UID" => Self::Uid(spaced(cursor, SequenceSet::scan)?),
+            b"UIDAFTER" => Self::UidAfter(spaced(cursor, Cursor::nz_number)?),
+            b"UIDBEFORE" => Self::UidBefore(spaced(cursor, Cursor::nz_number)?),
             b"HEADER" => {
                 let field = text(cursor)?;
                 let known = FIELDS.iter().find(|(key, _)| key.eq_ignore_ascii_case(&field));
@@ -279,6 +285,8 @@ impl SearchKey {
                 out.raw("UID ");
                 out.set(set);
             }
+            Self::UidAfter(uid) => write_number("UIDAFTER ", uid.get().into(), out),
+            Self::UidBefore(uid) => write_number("UIDBEFORE ", uid.get().into(), out),
             Self::Header(field, text) => write_header(field, text, out),
             Self::Body(text) => write_text("BODY ", text, out),
             Self::Text(text) => write_text("TEXT ", text, out),

@@ -17,20 +17,22 @@ pub enum Prepared {
     BodyStructure,
 }
 
-/// `* 12 FETCH (`
-pub fn fetch_head(number: u32, out: &mut Vec<u8>) {
-    out.extend_from_slice(b"* ");
-    write::number(out, number.into());
-    out.extend_from_slice(b" FETCH (");
+/// How a line says which message it is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Named {
+    /// By its sequence number: `* 12 FETCH (`
+    Sequence(u32),
+    /// By its UID: `* 345 UIDFETCH (`, after ENABLE UIDONLY (RFC 9586).
+    Uid(u32),
 }
 
 /// One line. The buffer is given with each item, so that a caller can send it away and stream a body in between:
 ///
 /// ```
-/// # use postroad_imap::encode::FetchWriter;
+/// # use postroad_imap::encode::{FetchWriter, Named};
 /// # use postroad_imap::command::Section;
 /// let mut out = Vec::new();
-/// let mut fetch = FetchWriter::begin(12, &mut out);
+/// let mut fetch = FetchWriter::begin(Named::Sequence(12), &mut out);
 /// fetch.uid(345, &mut out);
 /// fetch.section(&Section::default(), None, Some(5), &mut out);
 /// // send `out`, then those 5 octets
@@ -52,9 +54,15 @@ enum Begun {
 }
 
 impl FetchWriter {
-    /// Begins a line about the message of that sequence number.
-    pub fn begin(number: u32, out: &mut Vec<u8>) -> Self {
-        fetch_head(number, out);
+    /// Begins a line about a message.
+    pub fn begin(message: Named, out: &mut Vec<u8>) -> Self {
+        let (number, name): (u32, &[u8]) = match message {
+            Named::Sequence(number) => (number, b" FETCH ("),
+            Named::Uid(uid) => (uid, b" UIDFETCH ("),
+        };
+        out.extend_from_slice(b"* ");
+        write::number(out, number.into());
+        out.extend_from_slice(name);
         Self { quoting: Quoting::Ascii, begun: Begun::No }
     }
 

@@ -12,7 +12,7 @@ mod tests;
 
 pub use body::{Extent, body_structure};
 pub use envelope::envelope;
-pub use fetch::{FetchWriter, Prepared, Rfc822, fetch_head};
+pub use fetch::{FetchWriter, Named, Prepared, Rfc822};
 
 use std::borrow::Cow;
 

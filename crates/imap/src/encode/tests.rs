@@ -85,7 +85,7 @@ fn i09_a_part_is_never_called_what_it_is_not() {
 #[test]
 fn a_line_of_fetch() {
     let line = shown(|out| {
-        let mut fetch = FetchWriter::begin(3, out).quoting(Quoting::Utf8);
+        let mut fetch = FetchWriter::begin(Named::Sequence(3), out).quoting(Quoting::Utf8);
         fetch.uid(7, out);
         fetch.flags([&Flag::Seen, &Flag::Recent], out);
         fetch.flag_names(["$Junk"], out);

@@ -72,7 +72,9 @@ fn read(line: &[u8], names: NameEncoding) -> Response {
 
 /// Whether some of it isn't there to be written.
 fn has_streamed(response: &Response) -> bool {
-    let Response::Data(Data::Fetch { items, .. }) = response else { return false };
+    let Response::Data(Data::Fetch { items, .. } | Data::UidFetch { items, .. }) = response else {
+        return false;
+    };
     items.iter().any(|item| match item {
         FetchItem::Section { content, .. }
         | FetchItem::Binary { content, .. }

@@ -126,7 +126,8 @@ pub enum Code {
     Unseen(NonZeroU32),
     /// `USEATTR` (RFC 6154 §3)
     UseAttr,
-    /// `MESSAGELIMIT` (RFC 9738): so many, and the lowest UID that was left out.
+    /// `MESSAGELIMIT` (RFC 9738): a command takes no more than so many; the lowest UID that it has got to, where it has
+    /// to do with UIDs.
     MessageLimit(u32, Option<NonZeroU32>),
     /// One that isn't known.
     Other(Vec<u8>),

@@ -113,6 +113,13 @@ pub enum Data {
         /// What was asked, or has changed.
         items: Vec<FetchItem>,
     },
+    /// `UIDFETCH`: in place of FETCH, after ENABLE UIDONLY (RFC 9586).
+    UidFetch {
+        /// The message's UID.
+        uid: NonZeroU32,
+        /// What was asked, or has changed.
+        items: Vec<FetchItem>,
+    },
     /// `ID`
     Id(Vec<IdField>),
     /// `QUOTA` (RFC 9208 §4.2.1)
@@ -265,8 +272,9 @@ impl Data {
                 });
                 uids.write(out);
             }
-            Self::Fetch { number, items } => {
-                write_numbered(number.get(), b"FETCH ", out);
+            Self::Fetch { number: message, items } | Self::UidFetch { uid: message, items } => {
+                let by_uid = matches!(self, Self::UidFetch { .. });
+                write_numbered(message.get(), if by_uid { b"UIDFETCH " } else { b"FETCH " }, out);
                 write::list(out, items, |out, item| item.write(out, names.quoting()));
             }
             Self::Id(fields) => account::write_id(fields, names.quoting(), out),
@@ -353,7 +361,7 @@ impl Data {
     }
 
     /// ```text
-    /// message-data = nz-number SP ("EXPUNGE" / ("FETCH" SP msg-att))
+    /// message-data = nz-number SP ("EXPUNGE" / ("FETCH" SP msg-att)) / uniqueid SP "UIDFETCH" SP msg-att
     /// ```
     fn scan_numbered(cursor: &mut Cursor<'_>) -> Scanned<Self> {
         let number = cursor.number()?;
@@ -367,6 +375,11 @@ impl Data {
                 cursor.space()?;
                 let items = cursor.list_or_empty(FetchItem::scan)?;
                 Self::Fetch { number: positive?, items }
+            }
+            b"UIDFETCH" => {
+                cursor.space()?;
+                let items = cursor.list_or_empty(FetchItem::scan)?;
+                Self::UidFetch { uid: positive?, items }
             }
             _ => return Err(SyntaxError::Unknown("response")),
         })

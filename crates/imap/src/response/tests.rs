@@ -240,6 +240,9 @@ fn fetch_data() {
         "* 3 FETCH (EMAILID (M6d99ac3275bb4e) THREADID (T64b478a75b7ea9) SAVEDATE \" 7-Feb-1994 21:52:25 -0800\")",
         "* 3 FETCH (THREADID NIL SAVEDATE NIL PREVIEW \"Please note\" UID 7)",
         "* 3 FETCH (PREVIEW NIL)",
+        // RFC 9586.
+        "* 25996 UIDFETCH (FLAGS (\\Seen))",
+        "* 4294967295 UIDFETCH (UID 4294967295 BODY[] {3}\r\na)b MODSEQ (9))",
     ]);
     check("* 2 FETCH (BODY[TEXT] \"a\\\"b\")", "* 2 FETCH (BODY[TEXT] {3}\r\na\"b)");
     check("* 2 FETCH (body[] \"\")", "* 2 FETCH (BODY[] {0}\r\n)");
@@ -249,6 +252,10 @@ fn fetch_data() {
         "* 1 FETCH (X 1)",
         "* 1 FETCH (BODY[] x)",
         "* 1 FETCH (ENVELOPE ())",
+        "* 0 UIDFETCH (FLAGS ())",
+        "* 1 UIDFETCH",
+        "* 1 UIDFETCH FLAGS ()",
+        "* 1 UID FETCH (FLAGS ())",
     ] {
         assert!(parse(bad.as_bytes()).is_err(), "{bad}");
     }

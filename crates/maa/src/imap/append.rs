@@ -12,9 +12,9 @@ use postroad_store::{CacheKey, Mailbox, MailboxError, NewLetter, Usage};
 
 use super::catenate;
 use super::ending::{ANOTHER_MAILBOX, Done, Ended, Refused};
-use super::quota;
 use super::session::Session;
 use super::shared::{Open, Shared};
+use super::{message_limit, quota};
 use crate::limits;
 
 /// Letters that are coming.
@@ -101,16 +101,28 @@ impl Session {
         Ok(Replaced { open, uid: uid.ok_or_else(gone)?, key })
     }
 
+    /// Whether a letter may come behind so many.
+    fn may_come(&self, head: &Head, before: usize) -> Result<(), Refused> {
+        if self.extensions.missing_for(head, before).is_some() {
+            return Err(Refused::bad("That form of APPEND is switched off here"));
+        }
+        match self.extensions.save_limit() {
+            // RFC 9738; RFC 3502 §6.3.11: all are stored, or none.
+            Some(limit) if before >= message_limit::count(limit) => {
+                let code = Code::MessageLimit(limit.get(), None);
+                Err(Refused::no_with(code, "Those are too many letters at once"))
+            }
+            _ => Ok(()),
+        }
+    }
+
     pub(super) fn upload(&mut self, step: UploadStep, out: &mut Vec<u8>) -> Reply {
         let Some(mut upload) = self.upload.take() else { return Reply::Refuse };
         let shared = Arc::clone(&self.shared);
         let stepped = match step {
-            UploadStep::Message(head)
-                if upload.to.is_ok()
-                    && self.extensions.missing_for(&head, upload.letters.len()).is_some() =>
-            {
-                Err(Refused::bad("That form of APPEND is switched off here"))
-            }
+            UploadStep::Message(head) if upload.to.is_ok() => self
+                .may_come(&head, upload.letters.len())
+                .and_then(|()| upload.step(UploadStep::Message(head), &shared)),
             UploadStep::Url(url) if upload.to.is_ok() => {
                 catenate::add(self, &mut upload, &url).map(|()| Some(Reply::Next))
             }

@@ -2,10 +2,12 @@
 
 use postroad_imap::NameEncoding;
 use postroad_imap::command::{Extension, IdField};
+use postroad_imap::encode::Named;
 use postroad_imap::response::Data;
 
 use super::ending::{Done, Ended};
 use super::extensions::{Extensions, of_enabled};
+use super::selected::number;
 use super::session::Session;
 use crate::limits;
 
@@ -63,13 +65,15 @@ const ADVERTISED: &[&str] = &[
     "SAVEDATE",
     "PREVIEW",
     "UTF8=ACCEPT",
+    "UIDONLY",
 ];
 
 pub(super) fn advertised(extensions: &Extensions) -> Vec<String> {
     // RFC 7889 §2: the same for all mailboxes.
     let append_limit = format!("APPENDLIMIT={}", limits::APPEND_OCTETS_MAX);
     let names = ADVERTISED.iter().map(|name| (*name).to_owned()).chain([append_limit]);
-    names.filter(|name| extensions.has(name)).collect()
+    let names = names.filter(|name| extensions.has(name));
+    names.chain(extensions.advertised_limits()).collect()
 }
 
 /// What we say of ourselves (RFC 2971). No version: whoever looks for one looks for its holes.
@@ -104,6 +108,19 @@ impl Enabled {
         self.has(&Extension::QResync)
     }
 
+    /// Whether letters are told by their UIDs, and named by them alone (RFC 9586).
+    pub(super) fn uid_only(&self) -> bool {
+        self.has(&Extension::UidOnly)
+    }
+
+    /// How a line says which letter it is about.
+    pub(super) fn named(&self, place: usize, uid: u32) -> Named {
+        match self.uid_only() {
+            true => Named::Uid(uid),
+            false => Named::Sequence(number(place)),
+        }
+    }
+
     /// Whether the client speaks the second revision, and no `\Recent` is wanted.
     pub(super) fn rev2(&self) -> bool {
         self.has(&Extension::Imap4Rev2)
@@ -119,8 +136,13 @@ impl Enabled {
 }
 
 /// What ENABLE takes.
-pub(super) const KNOWN: [Extension; 4] =
-    [Extension::CondStore, Extension::QResync, Extension::Utf8Accept, Extension::Imap4Rev2];
+pub(super) const KNOWN: [Extension; 5] = [
+    Extension::CondStore,
+    Extension::QResync,
+    Extension::Utf8Accept,
+    Extension::Imap4Rev2,
+    Extension::UidOnly,
+];
 
 pub(super) fn enable(session: &mut Session, asked: &[Extension], out: &mut Vec<u8>) -> Ended {
     // RFC 5161 §3.1: those that aren't known are ignored.

@@ -11,7 +11,7 @@ use postroad_store::{Entry, Mailbox};
 use super::capability::Enabled;
 use super::ending::Refused;
 use super::select::{known_flags, permanent_flags};
-use super::selected::{Selected, number};
+use super::selected::Selected;
 
 /// Whether expunged letters may be told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,8 +103,8 @@ impl Selected {
         let names = enabled.names();
         let gone = self.take_out(&mailbox.expunged_since(self.gone_told));
         self.gone_told = mailbox.highest_modseq();
-        if enabled.qresync() {
-            // RFC 7162 §3.2.10.
+        if enabled.qresync() || enabled.uid_only() {
+            // RFC 7162 §3.2.10, and RFC 9586.
             if let Some(uids) = Set::from_numbers(gone.iter().map(|(_, uid)| *uid)) {
                 Data::Vanished { when: Vanishing::Now, uids }.write(out, names);
             }
@@ -167,9 +167,11 @@ impl Selected {
         enabled: &Enabled,
         out: &mut Vec<u8>,
     ) {
-        let mut line = FetchWriter::begin(number(place), out);
-        // RFC 7162 §3.2.4, RFC 9051 §7.5.2: the client knows the letter by that, whatever numbers are.
-        line.uid(entry.uid(), out);
+        let mut line = FetchWriter::begin(enabled.named(place, entry.uid()), out);
+        if !enabled.uid_only() {
+            // RFC 7162 §3.2.4, RFC 9051 §7.5.2: the client knows the letter by that, whatever numbers are.
+            line.uid(entry.uid(), out);
+        }
         line.flag_names(self.flag_names(entry, mailbox, enabled), out);
         if enabled.mod_seqs() {
             line.mod_seq(entry.modseq(), out);

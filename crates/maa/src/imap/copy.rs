@@ -6,8 +6,8 @@ use postroad_imap::value::{MailboxName, Numbers, SequenceSet, Set};
 use postroad_store::Usage;
 
 use super::ending::{Done, Ended, Refused};
-use super::quota;
 use super::session::Session;
+use super::{message_limit, quota};
 
 /// What becomes of the letters that are copied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub(super) enum Originals {
 }
 
 pub(super) fn copy(
-    session: &Session,
+    session: &mut Session,
     numbers: Numbers,
     set: &SequenceSet,
     to: &MailboxName,
@@ -28,7 +28,16 @@ pub(super) fn copy(
     if originals == Originals::Go && selected.access == Access::ReadOnly {
         return Err(Refused::no_with(Code::ReadOnly, "The mailbox is open for reading"));
     }
-    let uids: Vec<u32> = selected.uids_at(&selected.places(numbers, set)?).collect();
+    let mut uids: Vec<u32> = selected.uids_at(&selected.places(numbers, set)?).collect();
+    let limit = match originals {
+        Originals::Stay => session.extensions.save_limit(),
+        Originals::Go => session.extensions.message_limit(),
+    };
+    let limited = message_limit::cut_uids(&mut uids, limit);
+    if let (Some(code), Originals::Stay) = (&limited, originals) {
+        // RFC 9051 §6.4.7: all are copied, or none.
+        return Err(Refused::no_with(code.clone(), "Those are too many to be copied at once"));
+    }
     let folder = session.find(to).map_err(Refused::or_create)?;
     let target = session.shared.open(&folder)?;
     // One lock after the other: two sessions that copy both ways wait for nobody.
@@ -71,6 +80,7 @@ pub(super) fn copy(
     inside.mailbox.expunge(&moved)?;
     drop(inside);
     selected.open.tell();
+    session.limited = limited;
     Ok(Done::new("Moved"))
 }
 

@@ -58,6 +58,10 @@ impl Refused {
     pub(super) fn bad(text: impl Into<Cow<'static, str>>) -> Self {
         Self { status: Status::Bad, ..Self::no(text) }
     }
+
+    pub(super) fn with(self, code: Code) -> Self {
+        Self { code: Some(code), ..self }
+    }
 }
 
 /// The line that ends a command.

@@ -6,6 +6,7 @@ use postroad_imap::value::{Numbers, SequenceSet};
 use postroad_store::LetterFlags;
 
 use super::ending::{Done, Ended, Refused};
+use super::message_limit;
 use super::session::Session;
 
 /// Removes what is marked as deleted; with a set, of those in it. The client hears of it at the command's end, as of what
@@ -26,9 +27,12 @@ pub(super) fn expunge(session: &mut Session, set: Option<&SequenceSet>) -> Ended
     let is_deleted = |uid: &u32| {
         mailbox.entry(*uid).is_some_and(|entry| entry.flags().contains(LetterFlags::DELETED))
     };
-    let deleted: Vec<u32> = known.into_iter().filter(is_deleted).collect();
+    let mut deleted: Vec<u32> = known.into_iter().filter(is_deleted).collect();
+    let limit = session.extensions.message_limit().filter(|_| set.is_some());
+    let limited = message_limit::cut_uids(&mut deleted, limit);
     mailbox.expunge(&deleted)?;
     drop(inside);
     selected.open.tell();
+    session.limited = limited;
     Ok(Done::new("Expunged"))
 }

@@ -2,9 +2,12 @@
 //!
 //! Clients get some of them wrong, and then one user is better off without. What the second revision of IMAP holds by itself
 //! is refused, too, where it is switched off: whoever does that switches `IMAP4REV2` off as well, or a client may count on it.
-//! What only adds to responses, and nobody can ask for (INPROGRESS, the codes of UIDPLUS), is there all the same.
+//! What only adds to responses, and nobody can ask for (INPROGRESS, the codes of UIDPLUS), is there all the same. Some are
+//! the other way round, and there for whom they are switched on (`postroad_config::IMAP_EXTENSIONS_UNLESS_ASKED`).
 
-use postroad_config::{ImapSwitch, SwitchedTo};
+use std::num::NonZeroU32;
+
+use postroad_config::{IMAP_EXTENSIONS_UNLESS_ASKED, ImapSwitch, SwitchedTo};
 use postroad_imap::command::{
     Command, CondStore, Extension, Fetch, FetchAttribute, Form, Head, ListCommand, ListReturn,
     ListSelection, ReturnOption, SearchKey, StatusItem, Vanished,
@@ -15,6 +18,8 @@ use postroad_imap::value::SequenceSet;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Extensions {
     off: Vec<String>,
+    /// Of those that are off unless asked for.
+    on: Vec<(String, SwitchedTo)>,
 }
 
 /// Those that go with another one.
@@ -35,30 +40,58 @@ const WITH: [(&str, &str); 12] = [
 
 impl Extensions {
     pub(crate) fn of(switches: &[ImapSwitch]) -> Self {
-        let mut off: Vec<String> = Vec::new();
+        let (mut off, mut on) = (Vec::<String>::new(), Vec::<(String, SwitchedTo)>::new());
         for ImapSwitch { extension, to } in switches {
             off.retain(|other| other != extension);
-            if *to == SwitchedTo::Off {
-                off.push(extension.clone());
+            on.retain(|(other, _)| other != extension);
+            let is_asked = IMAP_EXTENSIONS_UNLESS_ASKED.contains(&extension.as_str());
+            match to {
+                SwitchedTo::Off if !is_asked => off.push(extension.clone()),
+                SwitchedTo::On | SwitchedTo::Limit(_) if is_asked => {
+                    on.push((extension.clone(), *to));
+                }
+                SwitchedTo::Off | SwitchedTo::On | SwitchedTo::Limit(_) => {}
             }
         }
-        Self { off }
+        Self { off, on }
     }
 
     /// Whether it is there, by the name of its capability.
     pub(super) fn has(&self, name: &str) -> bool {
+        if IMAP_EXTENSIONS_UNLESS_ASKED.contains(&name) {
+            return self.on.iter().any(|(on, _)| on == name);
+        }
         let is_off = |name: &str| self.off.iter().any(|off| off.eq_ignore_ascii_case(name));
         let name = name.split_once("LIMIT=").map_or(name, |_| "APPENDLIMIT");
         let with = WITH.iter().filter(|(one, _)| *one == name);
         !is_off(name) && !with.into_iter().any(|(_, other)| is_off(other))
     }
 
+    /// RFC 9738: letters that a command may take.
+    pub(super) fn message_limit(&self) -> Option<NonZeroU32> {
+        self.limit("MESSAGELIMIT")
+    }
+
+    /// RFC 9738: letters that COPY and APPEND may take: SAVELIMIT is of those two, and MESSAGELIMIT of them, too.
+    pub(super) fn save_limit(&self) -> Option<NonZeroU32> {
+        self.limit("SAVELIMIT").into_iter().chain(self.message_limit()).min()
+    }
+
+    fn limit(&self, name: &str) -> Option<NonZeroU32> {
+        self.on.iter().find_map(|(on, to)| match to {
+            SwitchedTo::Limit(letters) if on == name => Some(*letters),
+            SwitchedTo::Limit(_) | SwitchedTo::On | SwitchedTo::Off => None,
+        })
+    }
+
+    /// What capabilities say with a number.
+    pub(super) fn advertised_limits(&self) -> impl Iterator<Item = String> {
+        let limits = ["MESSAGELIMIT", "SAVELIMIT"].into_iter();
+        limits.filter_map(|name| Some(format!("{name}={}", self.limit(name)?)))
+    }
+
     /// The first one that a command needs and that isn't there.
     pub(super) fn missing(&self, command: &Command) -> Option<&'static str> {
-        // The usual case, for each command of everybody.
-        if self.off.is_empty() {
-            return None;
-        }
         needed_by(command).into_iter().find(|name| !self.has(name))
     }
 
@@ -210,6 +243,8 @@ fn of_key(key: &SearchKey, needed: &mut Vec<&'static str>) {
         | SearchKey::SavedSince(_)
         | SearchKey::SaveDateSupported => needed.push("SAVEDATE"),
         SearchKey::Sequence(SequenceSet::Saved) => needed.push("SEARCHRES"),
+        // RFC 9738.
+        SearchKey::UidAfter(_) | SearchKey::UidBefore(_) => needed.push("MESSAGELIMIT"),
         _ => {}
     }
 }
@@ -221,6 +256,7 @@ pub(super) fn of_enabled(extension: &Extension) -> Option<&'static str> {
         Extension::QResync => Some("QRESYNC"),
         Extension::Utf8Accept => Some("UTF8=ACCEPT"),
         Extension::Imap4Rev2 => Some("IMAP4REV2"),
+        Extension::UidOnly => Some("UIDONLY"),
         _ => None,
     }
 }

@@ -19,6 +19,7 @@
 //! | STORE, EXPUNGE, COPY and MOVE | `store`, `expunge`, `copy` |
 //! | LIST, STATUS, and changing which mailboxes there are | `list`, `status`, `folders` |
 //! | annotations, quotas, rights | `metadata`, `quota`, `acl` |
+//! | letters without sequence numbers; how many letters a command takes | `uid_only`; `message_limit` |
 //! | how a command ends; that a long one goes on | `ending`, `progress` |
 //!
 //! A session's commands run one after the other, each on a thread that may wait for the disk. What is long is written
@@ -40,6 +41,7 @@ mod fetch;
 mod folders;
 mod indexing;
 mod list;
+mod message_limit;
 mod metadata;
 mod notify;
 mod object_id;
@@ -56,6 +58,7 @@ mod sort;
 mod status;
 mod store;
 mod thread;
+mod uid_only;
 mod wire;
 
 pub(crate) use capability::BEFORE_LOGIN;

@@ -72,8 +72,9 @@ fn describe(session: &Session, selected: &Selected, mailbox: &Mailbox, out: &mut
     let mut remark = |code: Code, text: &str| {
         session.say_status(&StatusResponse::untagged(Status::Ok, text).with(code), out);
     };
-    // RFC 3501 §7.1: the first one; the second revision has SEARCH for that.
-    if let Some(unseen) = first_unseen(selected, mailbox).filter(|_| !rev2) {
+    // RFC 3501 §7.1: the first one, by its sequence number; the second revision has SEARCH for that.
+    let is_told = !rev2 && !session.enabled.uid_only();
+    if let Some(unseen) = first_unseen(selected, mailbox).filter(|_| is_told) {
         remark(Code::Unseen(unseen), "The first that wasn't read");
     }
     remark(permanent_flags(mailbox, selected.access), "Those stay");

@@ -20,7 +20,8 @@ use super::notify::SelectedEvents;
 use super::search::SearchWork;
 use super::selected::Selected;
 use super::shared::Shared;
-use super::{acl, copy, expunge, folders, list, metadata, notify, quota, select, status, store};
+use super::{acl, copy, expunge, folders, list, message_limit, metadata, notify, quota, select};
+use super::{status, store, uid_only};
 use crate::worker::Ward;
 
 /// Octets of responses after which a client is waited for.
@@ -41,6 +42,8 @@ pub(super) struct Session {
     asks: Asks,
     /// Letters that are coming.
     pub(super) upload: Option<Upload>,
+    /// What is to be said of the command that has not taken all letters (RFC 9738).
+    pub(super) limited: Option<Code>,
     /// Whether the client was told to go.
     pub(super) is_over: bool,
 }
@@ -107,6 +110,7 @@ impl Session {
             own: Vec::new(),
             asks: Asks::ForItself,
             upload: None,
+            limited: None,
             is_over: false,
         }
     }
@@ -124,8 +128,7 @@ impl Session {
     /// Begins a command. What is said of it, and before its end, comes into `out`.
     pub(super) fn begin(&mut self, tag: Tag, command: Command, out: &mut Vec<u8>) -> Begun {
         (self.own, self.asks) = (changed_by(&command), Asks::of(&command));
-        if let Some(name) = self.extensions.missing(&command) {
-            let refused = Refused::bad(format!("{name} is switched off here"));
+        if let Err(refused) = self.may_begin(&command) {
             return match command {
                 // Its letter is on its way.
                 Command::Replace(..) => {
@@ -150,7 +153,9 @@ impl Session {
             Command::Select(wanted) => select::select(self, &wanted, out).into(),
             Command::Close => select::close(self).into(),
             Command::Unselect => select::unselect(self).into(),
-            Command::Fetch(numbers, fetch) => FetchWork::begin(self, numbers, fetch, out).into(),
+            Command::Fetch(numbers, fetch) => {
+                FetchWork::begin(self, numbers, fetch, out).map(|work| work.limited(self)).into()
+            }
             Command::Search(numbers, search) => {
                 SearchWork::search(self, tag, numbers, search).into()
             }
@@ -182,6 +187,15 @@ impl Session {
                 Begun::Ended(Err(Refused::bad("You are logged in already")))
             }
             command => self.begin_with_mailboxes(command, out),
+        }
+    }
+
+    /// Whether what it needs is there.
+    fn may_begin(&self, command: &Command) -> Result<(), Refused> {
+        match self.extensions.missing(command) {
+            Some(name) => Err(Refused::bad(format!("{name} is switched off here"))),
+            None if self.enabled.uid_only() => uid_only::check(command),
+            None => Ok(()),
         }
     }
 
@@ -232,6 +246,7 @@ impl Session {
     /// Ends a command: what has changed meanwhile is told first (RFC 9051 §5.2).
     pub(super) fn end(&mut self, tag: Tag, expunges: Expunges, ended: Ended, out: &mut Vec<u8>) {
         self.tell_with(expunges, &stored_by(&ended, self.selected.as_ref()), out);
+        let ended = message_limit::ended(self, ended, out);
         self.say_status(&tagged(tag, ended), out);
     }
 

@@ -1,5 +1,7 @@
 //! STORE (RFC 9051 §6.4.6, RFC 7162 §3.1.3).
 
+use std::sync::Arc;
+
 use postroad_imap::command::{Access, Change, Extension, Replies, Store};
 use postroad_imap::encode::FetchWriter;
 use postroad_imap::response::Code;
@@ -7,9 +9,9 @@ use postroad_imap::value::{Numbers, Set};
 use postroad_store::{Entry, FlagChange, LetterFlags, Mailbox};
 
 use super::ending::{Done, Ended, Refused};
-use super::quota;
 use super::selected::{NoSuchNumber, number};
 use super::session::Session;
+use super::{message_limit, quota};
 
 pub(super) fn store(
     session: &mut Session,
@@ -21,14 +23,15 @@ pub(super) fn store(
         session.enabled.add(Extension::CondStore);
     }
     let enabled = session.enabled.clone();
-    let shared = std::sync::Arc::clone(&session.shared);
+    let (shared, limit) = (Arc::clone(&session.shared), session.extensions.message_limit());
     let selected = session.selected_mut()?;
     if selected.access == Access::ReadOnly {
         return Err(Refused::no_with(Code::ReadOnly, "The mailbox is open for reading"));
     }
-    let places = selected.places(numbers, &wanted.set)?;
+    let mut places = selected.places(numbers, &wanted.set)?;
+    let limited = message_limit::cut_places(selected, &mut places, limit);
     let uids: Vec<u32> = selected.uids_at(&places).collect();
-    let open = std::sync::Arc::clone(&selected.open);
+    let open = Arc::clone(&selected.open);
     let mut inside = open.inside();
     let mailbox = &mut inside.mailbox;
     selected.check_numbers(mailbox)?;
@@ -70,8 +73,10 @@ pub(super) fn store(
             }
             // RFC 7162 §3.1.3: its mod-sequence a client has to know all the same.
             Replies::Silent if enabled.mod_seqs() => {
-                let mut line = FetchWriter::begin(number(place), out);
-                line.uid(uid, out);
+                let mut line = FetchWriter::begin(enabled.named(place, uid), out);
+                if !enabled.uid_only() {
+                    line.uid(uid, out);
+                }
                 line.mod_seq(entry.modseq(), out);
                 line.end(out);
             }
@@ -89,6 +94,7 @@ pub(super) fn store(
             changed.modified.into_iter().filter_map(place).collect()
         }
     });
+    session.limited = limited;
     match (modified, changed.gone.is_empty()) {
         (Some(modified), _) => {
             Ok(Done::with(Code::Modified(modified), "Others were changed meanwhile"))

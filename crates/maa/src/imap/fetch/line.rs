@@ -12,7 +12,7 @@ use postroad_store::{Entry, Facts, Mailbox};
 use crate::imap::capability::Enabled;
 use crate::imap::object_id::{self, Hashing};
 use crate::imap::read::{Extent, ReadLetter, seconds};
-use crate::imap::selected::{Selected, number};
+use crate::imap::selected::Selected;
 
 /// What lines hold.
 #[derive(Debug, Clone, Copy)]
@@ -154,7 +154,7 @@ impl Line<'_> {
         let Line { attributes, enabled } = *self;
         let Shown { entry, place, ref facts, letter, also } = *shown;
         let before = out.len();
-        let mut line = FetchWriter::begin(number(place), out);
+        let mut line = FetchWriter::begin(enabled.named(place, entry.uid()), out);
         for attribute in attributes {
             match attribute {
                 FetchAttribute::Uid => line.uid(entry.uid(), out),

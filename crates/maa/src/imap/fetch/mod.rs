@@ -11,6 +11,7 @@ use postroad_imap::value::{Numbers, Set};
 use postroad_store::{Cache, Facts, FlagChange, Letter, LetterFlags, Mailbox, MailboxError};
 
 use super::ending::{Done, Ended, Refused};
+use super::message_limit;
 use super::read::{self, READ_AT_ONCE, READ_OCTETS};
 use super::selected::{Places, Selected};
 use super::session::{PIECE_OCTETS, Progress, Session, Work};
@@ -80,9 +81,9 @@ impl FetchWork {
             let some = all.get(range.within(all.len())).unwrap_or_default();
             places = selected.places_of(some.iter().copied());
         }
-        // RFC 9051 §6.4.9: what comes by UID is answered with it.
+        // RFC 9051 §6.4.9: what comes by UID is answered with it; RFC 9586: where it names the line, not in it, too.
         let implied = [
-            (numbers == Numbers::Uid, FetchAttribute::Uid),
+            (numbers == Numbers::Uid && !enabled.uid_only(), FetchAttribute::Uid),
             (modifiers.changed_since.is_some(), FetchAttribute::ModSeq),
         ];
         for (_, attribute) in implied.into_iter().filter(|(is_implied, _)| *is_implied) {
@@ -109,6 +110,18 @@ impl FetchWork {
             gone: false,
             failed: None,
         })
+    }
+
+    /// The same with no more letters than a command may take.
+    pub(super) fn limited(mut self, session: &mut Session) -> Self {
+        if let (Some(selected), limit @ Some(_)) =
+            (&session.selected, session.extensions.message_limit())
+        {
+            self.places.reverse();
+            session.limited = message_limit::cut_places(selected, &mut self.places, limit);
+            self.places.reverse();
+        }
+        self
     }
 
     fn next(&mut self) -> Option<usize> {

@@ -138,6 +138,8 @@ impl<'a> Preparing<'a> {
             SearchKey::Flag(Matching::Unset, flag) => Condition::Not(Box::new(self.flag(&flag))),
             SearchKey::Sequence(set) => self.places(Numbers::Sequence, &set),
             SearchKey::Uid(set) => self.places(Numbers::Uid, &set),
+            SearchKey::UidAfter(uid) => self.uids(|one| one > uid.get()),
+            SearchKey::UidBefore(uid) => self.uids(|one| one < uid.get()),
             SearchKey::Header(field, text) => match String::from_utf8(field) {
                 Ok(field) => Condition::Field(field, self.sought(text)?),
                 // RFC 5322 §2.2: no field has such a name.
@@ -196,6 +198,17 @@ impl<'a> Preparing<'a> {
         Condition::Places(self.selected.places_there(numbers, set))
     }
 
+    /// RFC 9738: those at one end of the mailbox.
+    fn uids(&self, is_meant: impl Fn(u32) -> bool) -> Condition {
+        let uids = &self.selected.uids;
+        let (first, last) = match uids.first().is_some_and(|uid| is_meant(*uid)) {
+            true => (0, uids.partition_point(|uid| is_meant(*uid))),
+            false => (uids.partition_point(|uid| !is_meant(*uid)), uids.len()),
+        };
+        let some = std::iter::once(first..last).filter(|range| !range.is_empty());
+        Condition::Places(some.collect())
+    }
+
     fn sought(&mut self, text: Vec<u8>) -> Result<Sought, Refused> {
         self.texts += 1;
         if self.texts > SEARCHED_TEXTS_MAX {
@@ -240,6 +253,17 @@ impl Condition {
             Self::Field(..) => Reads::Header,
             Self::EmailId(_) | Self::ThreadId(_) => Reads::Ids,
             Self::Body(_) | Self::Text(_) => Reads::Text,
+        }
+    }
+
+    /// The letters that are named by their numbers; none where any may be meant.
+    pub(super) fn named(&self) -> Option<Places> {
+        match self {
+            Self::Places(places) => Some(places.clone()),
+            Self::All(conditions) => {
+                conditions.iter().filter_map(Self::named).reduce(|one, other| common(&one, &other))
+            }
+            _ => None,
         }
     }
 
@@ -314,6 +338,20 @@ fn not(holds: Option<bool>) -> Option<bool> {
 fn is_among(places: &Places, place: usize) -> bool {
     let behind = places.partition_point(|range| range.end <= place);
     places.get(behind).is_some_and(|range| range.contains(&place))
+}
+
+/// Those that are in both.
+fn common(one: &Places, other: &Places) -> Places {
+    let mut both = Places::new();
+    let mut behind = other.as_slice();
+    for range in one {
+        behind = behind
+            .get(behind.partition_point(|other| other.end <= range.start)..)
+            .unwrap_or_default();
+        let meets = behind.iter().take_while(|other| other.start < range.end);
+        both.extend(meets.map(|other| other.start.max(range.start)..other.end.min(range.end)));
+    }
+    both
 }
 
 impl<'a> Content<'a> {

@@ -20,6 +20,7 @@ use postroad_store::{Cache, Columns, Entry, Facts, Letter, LetterFile, Mailbox, 
 
 use super::ending::{Done, Ended, Refused};
 use super::facts::{self, Read};
+use super::message_limit;
 use super::object_id::{self, Hashing};
 use super::progress::Reports;
 use super::read::{self, Extent, READ_AT_ONCE, ReadLetter, seconds};
@@ -204,7 +205,14 @@ impl SearchWork {
             answer.asks_mod_seq = preparing.asks_mod_seq;
             condition
         };
+        // RFC 9738 leaves SORT and THREAD alone.
+        let limit = session.extensions.message_limit().filter(|_| matches!(then, Then::Nothing));
+        let mut looked_at =
+            condition.named().unwrap_or_else(|| std::iter::once(0..selected.exists()).collect());
+        let limited = message_limit::cut_places(selected, &mut looked_at, limit);
+        let first = looked_at.first().filter(|_| limited.is_some()).map_or(0, |range| range.start);
         indexed::ask_index(&mut condition, selected);
+        session.limited = limited;
         // RFC 7162 §3.1: whoever asks for mod-sequences is told of them from now on.
         if answer.asks_mod_seq {
             session.enabled.add(Extension::CondStore);
@@ -214,7 +222,7 @@ impl SearchWork {
             has_fields: condition.has_fields(),
             asks_ids: condition.asks_ids(),
             condition,
-            next: 0,
+            next: first,
             found: Vec::new(),
             then,
             reports: Reports::new(answer.tag.clone(), Instant::now()),

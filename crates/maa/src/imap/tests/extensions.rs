@@ -1,10 +1,10 @@
 //! Extensions that are switched off.
 
-use postroad_config::{IMAP_EXTENSIONS, ImapSwitch};
+use postroad_config::{IMAP_EXTENSIONS, IMAP_EXTENSIONS_UNLESS_ASKED, ImapSwitch};
 
 use super::{Client, Extensions, Place};
 
-fn with(place: &mut Place, switches: &[&str]) -> Client {
+pub(super) fn with(place: &mut Place, switches: &[&str]) -> Client {
     let switches: Vec<ImapSwitch> =
         switches.iter().map(|text| ImapSwitch::try_from((*text).to_owned()).unwrap()).collect();
     place.ward.extensions = Extensions::of(&switches);
@@ -21,6 +21,9 @@ fn each_is_there_or_not() {
     let mut place = Place::new();
     let all = advertised(&mut with(&mut place, &[]));
     for name in IMAP_EXTENSIONS {
+        if IMAP_EXTENSIONS_UNLESS_ASKED.contains(&name) {
+            continue;
+        }
         let is_of = |told: &String| {
             told == name
                 || told.starts_with(&format!("{name}="))
@@ -32,6 +35,34 @@ fn each_is_there_or_not() {
         let again = with(&mut place, &[&format!("-{name}"), &format!("+{name}")]);
         assert_eq!(advertised(&mut { again }), all, "{name}");
     }
+}
+
+/// And some can be switched on alone.
+#[test]
+fn some_are_there_for_whom_they_are_switched_on() {
+    let mut place = Place::new();
+    let all = advertised(&mut with(&mut place, &[]));
+    for (switch, told) in [
+        ("+UIDONLY", "UIDONLY"),
+        ("+MESSAGELIMIT", "MESSAGELIMIT=1000"),
+        ("+MESSAGELIMIT=20", "MESSAGELIMIT=20"),
+        ("+SAVELIMIT=7", "SAVELIMIT=7"),
+    ] {
+        let (name, _) = told.split_once('=').unwrap_or((told, ""));
+        assert!(!all.iter().any(|told| told.starts_with(name)), "{name}: {all:?}");
+        let mut more = advertised(&mut with(&mut place, &[switch]));
+        let at = more.iter().position(|one| one == told).expect(told);
+        more.remove(at);
+        assert_eq!(more, all, "{switch}");
+        let off = format!("-{name}");
+        assert_eq!(advertised(&mut with(&mut place, &[switch, &off])), all, "{switch}");
+    }
+    let mut client = with(&mut place, &[]);
+    client.ok("SELECT INBOX");
+    assert_eq!(client.ok("ENABLE UIDONLY"), ["* ENABLED"]);
+    client.ok("SEARCH ALL");
+    let said = client.command("UID SEARCH UIDBEFORE 5");
+    assert_eq!(said, ["a BAD MESSAGELIMIT is switched off here"]);
 }
 
 #[test]

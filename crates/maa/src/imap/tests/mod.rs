@@ -21,6 +21,7 @@ mod extensions;
 mod hostile_letters;
 mod hostile_search;
 mod indexed;
+mod message_limit;
 mod model;
 mod notify;
 mod parked;
@@ -29,6 +30,7 @@ mod reading;
 mod renumbered;
 mod search;
 mod search_model;
+mod uid_only;
 
 /// A user's Maildir, and sessions on it.
 struct Place {

@@ -35,6 +35,17 @@ fn place() -> Place {
     place
 }
 
+#[test] // Tests RFC 9586.
+fn letters_without_sequence_numbers_stay_so() {
+    let mut place = place();
+    let mut client = extensions::with(&mut place, &["+UIDONLY"]);
+    client.ok("SELECT INBOX");
+    client.ok("ENABLE UIDONLY");
+    let mut other = place.goes_on(&parked(&client)).unwrap();
+    assert_eq!(other.ok("UID FETCH 2 FLAGS"), ["* 2 UIDFETCH (FLAGS ())"]);
+    assert!(other.command("FETCH 1 FLAGS").concat().starts_with("a BAD [UIDREQUIRED] "));
+}
+
 #[test]
 fn a_session_is_the_same_in_another_process_and_in_the_next() {
     let place = place();
