@@ -29,8 +29,9 @@ pub fn neighbours(octets: &[u8]) {
     crate::neighbours::fuzz(octets);
 }
 
-/// A folder's register: its snapshot, and frames behind it.
+/// A folder's register: its snapshot, and frames behind it; and what is said of letters that move.
 pub fn register(octets: &[u8]) {
+    crate::mailbox::fuzz_moving(octets);
     crate::mailbox::fuzz_register(octets);
 }
 

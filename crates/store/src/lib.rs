@@ -86,7 +86,7 @@ pub use ledger::Step;
 pub use limits::DELIVERIES_KEPT;
 pub use mailbox::{
     Copies, Entry, FlagChange, FlagsChanged, Letter, LetterFile, LetterFlags, Mailbox,
-    MailboxError, Mailboxes, NewLetter, Seed, SeedLetter, WireReader,
+    MailboxError, Mailboxes, Moving, NewLetter, Seed, SeedLetter, WireReader,
 };
 pub use maildir::Maildir;
 pub use mbox::{DotLocked, DotLocker};

@@ -8,7 +8,7 @@ use postroad_imap::command::{Access, Head, Replace};
 use postroad_imap::receive::UploadStep;
 use postroad_imap::response::{Code, Status, StatusResponse};
 use postroad_imap::value::{MailboxName, Numbers, SequenceSet, Set, Tag};
-use postroad_store::{CacheKey, Mailbox, MailboxError, NewLetter, Usage};
+use postroad_store::{CacheKey, Mailbox, MailboxError, Moving, NewLetter, Usage};
 
 use super::catenate;
 use super::ending::{ANOTHER_MAILBOX, Done, Ended, Refused};
@@ -44,6 +44,23 @@ impl Replaced {
     /// Whether what is in view is the mailbox that it is in: it wasn't held while the new letter came.
     fn is_in(&self, mailbox: &Mailbox) -> bool {
         mailbox.cache_key() == self.key
+    }
+
+    /// Says that the letter goes for these, where it is there still.
+    fn begin(
+        &self,
+        to: &Open,
+        letters: &[NewLetter],
+        shared: &Shared,
+    ) -> Result<Option<Moving>, MailboxError> {
+        let (from, old) = {
+            let mailbox = &self.open.inside().mailbox;
+            let entry = mailbox.entry(self.uid).filter(|_| self.is_in(mailbox));
+            let Some(entry) = entry else { return Ok(None) };
+            (mailbox.folder().clone(), entry.identity().to_owned())
+        };
+        let to = to.inside().mailbox.folder().clone();
+        shared.mailboxes.begin_replacing(&from, &old, &to, letters).map(Some)
     }
 }
 
@@ -259,30 +276,26 @@ impl Upload {
     fn end(self, shared: &Shared) -> Ended {
         let going = self.going()?;
         let open = self.to?;
-        let here = self.replaced.as_ref().filter(|replaced| Arc::ptr_eq(&replaced.open, &open));
-        let replaced = here.map(|replaced| replaced.uid);
         let coming = self.letters.iter().map(|letter| open.inside().mailbox.will_count(letter));
         let coming = coming.fold(Usage::default(), Usage::and);
         let counted = quota::take(shared, coming, going)?;
+        // Before a mailbox is held that another session moves letters of.
+        let moving = match &self.replaced {
+            Some(replaced) => replaced.begin(&open, &self.letters, shared)?,
+            None => None,
+        };
+        let here = self.replaced.as_ref().filter(|replaced| Arc::ptr_eq(&replaced.open, &open));
         let mut inside = open.inside();
         if here.is_some_and(|replaced| !replaced.is_in(&inside.mailbox)) {
             return Err(Refused::no_with(Code::NonExistent, ANOTHER_MAILBOX));
         }
-        let uids = inside.mailbox.append_in_place_of(self.letters, replaced.as_slice())?;
+        let uids = inside.mailbox.append_in_place(self.letters, moving.as_ref())?;
         let uid_validity = inside.mailbox.uid_validity();
         drop(inside);
         open.tell();
-        if let (Some(elsewhere), None) = (&self.replaced, replaced) {
-            let mut inside = elsewhere.open.inside();
-            // Else it went with its mailbox.
-            if elsewhere.is_in(&inside.mailbox) {
-                match inside.mailbox.expunge(&[elsewhere.uid]) {
-                    Err(MailboxError::Renumbered { .. }) => {}
-                    expunged => drop(expunged?),
-                }
-            }
-            drop(inside);
-            elsewhere.open.tell();
+        if let (Some(Replaced { open, .. }), Some(moving)) = (&self.replaced, moving) {
+            open.inside().mailbox.end_move(moving)?;
+            open.tell();
         }
         quota::settle(shared, counted, coming, going);
         // RFC 4315 §3.

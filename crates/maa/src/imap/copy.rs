@@ -57,6 +57,14 @@ pub(super) fn copy(
         selected.check_view(&inside.mailbox)?;
         inside.mailbox.copies(&uids, &folder)?
     };
+    // Before a mailbox is held that another session moves letters of.
+    let moving = match originals {
+        Originals::Stay => None,
+        Originals::Go => {
+            let from = selected.open.inside().mailbox.folder().clone();
+            Some(session.shared.mailboxes.begin_move(&from, &folder, &copies)?)
+        }
+    };
     let (pairs, uid_validity) = {
         let mut inside = target.inside();
         (inside.mailbox.take_copies(copies)?, inside.mailbox.uid_validity())
@@ -64,21 +72,17 @@ pub(super) fn copy(
     quota::settle(&session.shared, counted, coming, going);
     target.tell();
     let copied = copied(uid_validity, &pairs);
-    if originals == Originals::Stay {
+    let Some(moving) = moving else {
         return Ok(match copied {
             Some(code) => Done::with(code, "Copied"),
             None => Done::new("There was nothing to copy"),
         });
-    }
+    };
     // RFC 9051 §6.4.8: before the letters are told to be gone.
     if let Some(code) = copied {
         session.say_status(&StatusResponse::untagged(Status::Ok, "Moved").with(code), out);
     }
-    let moved: Vec<u32> = pairs.iter().map(|(from, _)| *from).collect();
-    let mut inside = selected.open.inside();
-    selected.check_view(&inside.mailbox)?;
-    inside.mailbox.expunge(&moved)?;
-    drop(inside);
+    selected.open.inside().mailbox.end_move(moving)?;
     selected.open.tell();
     session.limited = limited;
     Ok(Done::new("Moved"))

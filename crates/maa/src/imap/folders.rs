@@ -5,7 +5,7 @@ use postroad_imap::response::Code;
 use postroad_imap::value::MailboxName;
 use postroad_store::FolderError;
 
-use super::ending::{Done, Ended};
+use super::ending::{Done, Ended, Refused};
 use super::session::Session;
 
 pub(super) fn create(session: &Session, mailbox: &MailboxName, uses: &[SpecialUse]) -> Ended {
@@ -23,13 +23,16 @@ pub(super) fn create(session: &Session, mailbox: &MailboxName, uses: &[SpecialUs
 }
 
 pub(super) fn delete(session: &Session, mailbox: &MailboxName) -> Ended {
-    session.folders().delete(&stored(mailbox.as_str())?)?;
+    let name = stored(mailbox.as_str())?;
+    finish_moving(session)?;
+    session.folders().delete(&name)?;
     session.shared.tell_structure();
     Ok(Done::new("Deleted"))
 }
 
 pub(super) fn rename(session: &Session, from: &MailboxName, to: &MailboxName) -> Ended {
     let (old, new) = (stored(from.as_str())?, stored(to.as_str())?);
+    finish_moving(session)?;
     session.folders().rename(&old, &new)?;
     session.shared.note_renamed(&old.to_utf8(), &new.to_utf8());
     session.shared.tell_structure();
@@ -48,6 +51,11 @@ pub(super) fn unsubscribe(session: &Session, mailbox: &MailboxName) -> Ended {
     session.folders().unsubscribe(&name).map_err(FolderError::from)?;
     session.shared.tell_structure();
     Ok(Done::new("No longer subscribed"))
+}
+
+/// Letters that a crash has left on their way are looked for by their folders' names.
+fn finish_moving(session: &Session) -> Result<(), Refused> {
+    Ok(session.shared.mailboxes.finish_moving(session.shared.inbox())?)
 }
 
 /// A mailbox's name as the store has it.

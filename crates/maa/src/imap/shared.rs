@@ -26,7 +26,7 @@ pub(crate) struct Shared {
     pub(super) limits: Option<Limits>,
     /// One command at a time is weighed against what is there.
     pub(super) quota_turn: Mutex<()>,
-    mailboxes: Arc<Mailboxes>,
+    pub(super) mailboxes: Arc<Mailboxes>,
     open: Mutex<HashMap<PathBuf, Weak<Open>>>,
     /// Counts what happens in any of them.
     news: watch::Sender<u64>,

@@ -9,10 +9,10 @@ use crate::StoreError;
 /// Why something wasn't done with a mailbox.
 #[derive(Debug, thiserror::Error)]
 pub enum MailboxError {
-    /// Another process has been writing its register for too long: `NO [INUSE]`.
-    #[error("the mailbox's register {} is locked by {}; look what that process does", path.display(), holder_named(*holder))]
+    /// Another process has been writing its register, or moving letters, for too long: `NO [INUSE]`.
+    #[error("the mailbox's file {} is locked by {}; look what that process does", path.display(), holder_named(*holder))]
     Locked {
-        /// The register.
+        /// The register, or what is said of letters that move.
         path: PathBuf,
         /// The process, where the system tells.
         holder: Option<u32>,

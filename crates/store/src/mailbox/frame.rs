@@ -79,8 +79,6 @@ pub(crate) struct Listed {
 pub(crate) struct Intent {
     pub(crate) number: u64,
     pub(crate) files: Vec<IntendedFile>,
-    /// Letters that go when all are there.
-    pub(crate) replaced: Vec<u32>,
 }
 
 /// One of them.
@@ -335,8 +333,7 @@ pub(crate) fn listed(octets: &mut Octets<'_>) -> Option<Listed> {
 
 fn put_intent(intent: &Intent, out: &mut Vec<u8>) {
     out.u64(intent.number);
-    out.u32(intent.replaced.len() as u32);
-    intent.replaced.iter().for_each(|uid| out.u32(*uid));
+    out.u32(0);
     for file in &intent.files {
         out.text(&file.tmp);
         out.text(&file.stored);
@@ -347,7 +344,10 @@ fn put_intent(intent: &Intent, out: &mut Vec<u8>) {
 
 fn intent(octets: &mut Octets<'_>) -> Option<Intent> {
     let (number, replaced) = (octets.u64()?, octets.u32()?);
-    let replaced = (0..replaced).map(|_| octets.u32()).collect::<Option<_>>()?;
+    // UIDs of letters that went with it, from before there was `postroad-moving`.
+    for _ in 0..replaced {
+        octets.u32()?;
+    }
     let files = all(octets, |octets| {
         Some(IntendedFile {
             tmp: octets.text()?.to_owned(),
@@ -356,7 +356,7 @@ fn intent(octets: &mut Octets<'_>) -> Option<Intent> {
             saved: octets.u32()?,
         })
     })?;
-    Some(Intent { number, files, replaced })
+    Some(Intent { number, files })
 }
 
 #[cfg(test)]
@@ -388,7 +388,7 @@ mod tests {
                 boot: b"boot".to_vec(),
             }),
             Frame::Listed(Listed { new: stamp(1), cur: stamp(2) }),
-            Frame::Intent(Intent { number: 6, files: vec![file.clone(), file], replaced: vec![1] }),
+            Frame::Intent(Intent { number: 6, files: vec![file.clone(), file] }),
             Frame::Done { intent: 6 },
         ]
     }

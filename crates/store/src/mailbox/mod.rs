@@ -6,7 +6,8 @@
 //! | all that a process has open | [`Mailboxes`] |
 //! | seeing what others have changed | `refresh`, `scan`, `news`, `watches` |
 //! | changing flags, removing | `change` |
-//! | adding, copying, moving: all letters or none | `publish`, [`NewLetter`] |
+//! | adding, copying: all letters or none | `publish`, [`NewLetter`] |
+//! | moving, replacing: in one place or the other | `moving`, [`Moving`] |
 //! | reading a letter, as it goes over the wire | [`Letter`] |
 //! | the register on disk: numbers that are kept | `file`, `frame`, `contents`, `lease` |
 //! | what a file's name tells | `name` |
@@ -20,6 +21,7 @@
 //! | a letter that is added | it was renamed into cur/, the directory was synced | the letter; it gets its UID when the folder is looked at |
 //! | several | the intent was synced | all of them, when the folder is opened next |
 //! | | before | none |
+//! | moved, replaced | see `moving` | the letter as it was, or where it is to be |
 //! | flags | the file was renamed | the old or the new; clients ask again (the floor of mod-sequences is raised) |
 //! | a snapshot | it was renamed | the old register or the new one, both whole |
 //!
@@ -43,6 +45,7 @@ mod fuzz;
 mod lease;
 mod letter;
 mod letters;
+mod moving;
 mod name;
 mod names;
 mod news;
@@ -63,12 +66,14 @@ pub(crate) use uid_validity::Given;
 pub use change::{FlagChange, FlagsChanged};
 pub use error::MailboxError;
 pub use letter::{Letter, LetterFile, WireReader};
+pub use moving::Moving;
 pub use names::LetterFlags;
 pub use publish::{Copies, NewLetter};
 pub use seed::{Seed, SeedLetter};
 pub use view::Entry;
 
 pub(crate) use fuzz::register as fuzz_register;
+pub(crate) use moving::fuzz as fuzz_moving;
 
 use contents::Contents;
 use file::{RegisterFile, Unusable};
@@ -132,6 +137,8 @@ impl Mailboxes {
     /// # Errors
     /// Where there is no such folder, or it can't be used.
     pub fn open(self: &Arc<Self>, folder: &Maildir) -> Result<Mailbox, MailboxError> {
+        // Where it can't be done now, the next one who opens a folder tries again.
+        let _ = self.finish_moving(folder);
         crate::neighbours::open(self, folder)
     }
 

@@ -17,8 +17,7 @@ use super::lease::Locked;
 use super::letters::Added;
 use super::name::{Flagged, Place, State, push_name};
 use super::names::LetterFlags;
-use super::scan::{found_of, ranges_of};
-use super::{Mailbox, MailboxError, as_path};
+use super::{Mailbox, MailboxError, Moving, as_path};
 use crate::Maildir;
 use crate::file_name::in_full;
 use crate::line_ends::LineEnds;
@@ -79,6 +78,11 @@ impl NewLetter {
         self.flags
     }
 
+    /// What it will be known by.
+    pub(super) fn identity(&self) -> &[u8] {
+        self.tmp.unique.as_bytes()
+    }
+
     /// When it was received (INTERNALDATE); else, now.
     pub fn set_received(&mut self, at: SystemTime) {
         self.received = Some(at);
@@ -136,10 +140,19 @@ pub struct Copies {
 #[derive(Debug)]
 struct Copied {
     uid: u32,
+    /// The letter's that is copied.
+    identity: Vec<u8>,
     tmp: TmpFile,
     flags: LetterFlags,
     /// Of the file and on the wire, where the old name told both.
     octets: Option<(u64, u64)>,
+}
+
+impl Copies {
+    /// Whose copies they are, and their own.
+    pub(super) fn identities(&self) -> impl Iterator<Item = (Vec<u8>, Vec<u8>)> {
+        self.copies.iter().map(|copy| (copy.identity.clone(), copy.tmp.unique.clone().into_bytes()))
+    }
 }
 
 impl Mailbox {
@@ -168,17 +181,17 @@ impl Mailbox {
     /// # Errors
     /// What the disk said: none of them is there. After a crash meanwhile all of them may be.
     pub fn append(&mut self, letters: Vec<NewLetter>) -> Result<Vec<u32>, MailboxError> {
-        self.append_in_place_of(letters, &[])
+        self.append_in_place(letters, None)
     }
 
-    /// The same, and when they are there, removes others (RFC 8508, REPLACE): both are done, or neither.
+    /// The same in place of a letter that goes then ([`Mailbox::end_move`]), be it in this mailbox or another one.
     ///
     /// # Errors
-    /// As there.
-    pub fn append_in_place_of(
+    /// As there, and [`MailboxError::Renumbered`] where the letter was in this mailbox, and that is another one by now.
+    pub fn append_in_place(
         &mut self,
         letters: Vec<NewLetter>,
-        replaced: &[u32],
+        moving: Option<&Moving>,
     ) -> Result<Vec<u32>, MailboxError> {
         let now = now();
         let mut staged = Vec::with_capacity(letters.len());
@@ -188,7 +201,7 @@ impl Mailbox {
             let base = in_full(&tmp.unique, None, written, written + ends.lines());
             staged.push(stage(tmp, base, flags, now));
         }
-        self.publish(staged, replaced)
+        self.publish(staged, moving)
     }
 
     /// Links letters into the folder that they are to be copied to; those that are gone are left out.
@@ -210,7 +223,8 @@ impl Mailbox {
             names
                 .entry(flags)
                 .or_insert_with(|| self.flag_names(flags).into_iter().map(str::to_owned).collect());
-            copies.push(Copied { uid, tmp, flags, octets });
+            let identity = entry.identity().to_owned();
+            copies.push(Copied { uid, identity, tmp, flags, octets });
         }
         Ok(Copies { copies, names })
     }
@@ -228,7 +242,7 @@ impl Mailbox {
         }
         let now = now();
         let (mut uids, mut staged) = (Vec::new(), Vec::new());
-        for Copied { uid, tmp, flags: theirs, octets } in copies {
+        for Copied { uid, tmp, flags: theirs, octets, .. } in copies {
             let base = match octets {
                 Some((octets, on_the_wire)) => in_full(&tmp.unique, None, octets, on_the_wire),
                 None => tmp.unique.clone(),
@@ -236,7 +250,7 @@ impl Mailbox {
             uids.push(uid);
             staged.push(stage(tmp, base, flags.get(&theirs).copied().unwrap_or_default(), now));
         }
-        let new = self.publish(staged, &[])?;
+        let new = self.publish(staged, None)?;
         Ok(uids.into_iter().zip(new).collect())
     }
 
@@ -263,18 +277,19 @@ impl Mailbox {
         self.take_copies(copies)
     }
 
-    /// Copies letters, and then removes them here. A crash in between leaves them in both.
+    /// Moves letters: after a crash in between they are here, or there.
     ///
     /// # Errors
-    /// As [`Mailbox::copy_to`] and [`Mailbox::expunge`].
+    /// As [`Mailbox::copy_to`], [`super::Mailboxes::begin_move`] and [`Mailbox::end_move`].
     pub fn move_to(
         &mut self,
         uids: &[u32],
         target: &mut Self,
     ) -> Result<Vec<(u32, u32)>, MailboxError> {
-        let pairs = self.copy_to(uids, target)?;
-        let moved: Vec<u32> = pairs.iter().map(|(from, _)| *from).collect();
-        self.expunge(&moved)?;
+        let copies = self.copies(uids, &target.folder)?;
+        let moving = self.all.begin_move(&self.folder, &target.folder, &copies)?;
+        let pairs = target.take_copies(copies)?;
+        self.end_move(moving)?;
         Ok(pairs)
     }
 
@@ -282,24 +297,23 @@ impl Mailbox {
     fn publish(
         &mut self,
         mut staged: Vec<Staged>,
-        replaced: &[u32],
+        moving: Option<&Moving>,
     ) -> Result<Vec<u32>, MailboxError> {
         if staged.is_empty() {
             return Ok(Vec::new());
         }
-        let mut locked = match replaced.is_empty() {
-            true => self.lock()?,
-            false => self.lock_in_view()?,
+        let mut locked = match moving.is_some_and(|moving| moving.is_from(&self.folder)) {
+            true => self.lock_in_view()?,
+            false => self.lock()?,
         };
         self.reserve(&mut locked, staged.len())?;
         let number = self.contents.lease.modseq + 1;
-        let several = staged.len() > 1 || !replaced.is_empty();
+        let several = staged.len() > 1;
         let files: Vec<IntendedFile> = staged.iter().map(|staged| staged.file.clone()).collect();
         if several {
             // Without their names in tmp/ nobody could finish it.
             self.disk().sync_dir(&self.folder.tmp())?;
-            let replaced = replaced.to_vec();
-            let intent = Intent { number, files: files.clone(), replaced };
+            let intent = Intent { number, files: files.clone() };
             self.write(&mut locked, &[Frame::Intent(intent)])?;
             self.sync(&mut locked)?;
         }
@@ -312,7 +326,7 @@ impl Mailbox {
             }
         };
         if several {
-            self.settle(&mut locked, replaced, number);
+            self.settle(&mut locked, number);
         }
         self.hear_of_own(&mut locked)?;
         self.tidy(&mut locked);
@@ -382,35 +396,17 @@ impl Mailbox {
         Ok(uids)
     }
 
-    /// All are there: what they replace goes, and the intent is done. Where that isn't written, whoever looks next finds
-    /// it so.
-    fn settle(&mut self, locked: &mut Locked, replaced: &[u32], intent: u64) {
-        let mut removed = Vec::new();
-        for &uid in replaced {
-            let Some(record) = self.contents.letters.get(uid) else { continue };
-            let found = found_of(&self.contents.letters, record);
-            // Renamed by others meanwhile, or not to be removed: it stays, and the new one beside it.
-            if self.disk().remove(&self.file_path(found.place, &found.name)).is_ok() {
-                removed.push(uid);
-            }
-        }
-        removed.sort_unstable();
-        let ranges = ranges_of(&removed);
-        let modseq = self.contents.lease.modseq + 1;
-        let mut frames = vec![Frame::Done { intent }];
-        if !ranges.is_empty() {
-            frames.push(Frame::Expunged { modseq, ranges });
-        }
-        let told = self.reserve(locked, 0).and_then(|()| self.write(locked, &frames));
-        if told.is_err() {
+    /// All are there: the intent is done. Where that isn't written, whoever looks next finds it so.
+    fn settle(&mut self, locked: &mut Locked, intent: u64) {
+        let done = [Frame::Done { intent }];
+        if self.reserve(locked, 0).and_then(|()| self.write(locked, &done)).is_err() {
             self.looked_at = None;
         }
     }
 
     /// Finishes what somebody has begun and not got done.
     pub(super) fn finish_intents(&mut self, locked: &mut Locked) -> Result<(), MailboxError> {
-        while let Some(Intent { number, files, replaced }) = self.contents.intents.first().cloned()
-        {
+        while let Some(Intent { number, files }) = self.contents.intents.first().cloned() {
             let mut shown = Vec::new();
             for file in files {
                 if self.finish_file(&file)? {
@@ -421,7 +417,7 @@ impl Mailbox {
             shown.retain(|file| self.contents.letters.find(&file.stored).is_none());
             self.reserve(locked, shown.len())?;
             self.assign(locked, &shown)?;
-            self.settle(locked, &replaced, number);
+            self.settle(locked, number);
             self.looked_at = None;
             if self.contents.intents.first().is_some_and(|first| first.number == number) {
                 return Err(super::damaged(&self.path));

@@ -225,9 +225,20 @@ fn letters_are_appended_all_or_none() {
     // In place of others.
     let mut letter = mailbox.new_letter().unwrap();
     letter.write(b"new").unwrap();
-    assert_eq!(mailbox.append_in_place_of(vec![letter], &[1]).unwrap(), [3]);
+    assert_eq!(replace(&mut mailbox, 1, letter).unwrap(), [3]);
     let uids: Vec<u32> = mailbox.entries().map(|entry| entry.uid()).collect();
     assert_eq!((uids, place.names().len()), (vec![2, 3], 2));
+}
+
+/// REPLACE within a mailbox.
+fn replace(mailbox: &mut Mailbox, uid: u32, by: NewLetter) -> Result<Vec<u32>, MailboxError> {
+    let folder = mailbox.folder().clone();
+    let old = mailbox.entry(uid).map(|entry| entry.identity().to_owned());
+    let (all, letters) = (Arc::clone(&mailbox.all), vec![by]);
+    let moving = all.begin_replacing(&folder, &old.unwrap(), &folder, &letters)?;
+    let uids = mailbox.append_in_place(letters, Some(&moving))?;
+    mailbox.end_move(moving)?;
+    Ok(uids)
 }
 
 #[test]
@@ -355,7 +366,7 @@ fn numbers_of_a_mailbox_that_is_another_one_by_now_change_nothing() {
         }),
         ("replace", |mailbox| {
             let letter = mailbox.new_letter()?;
-            mailbox.append_in_place_of(vec![letter], &[1]).map(drop)
+            replace(mailbox, 1, letter).map(drop)
         }),
         ("open", |mailbox| mailbox.open_letter(1).map(drop)),
     ];

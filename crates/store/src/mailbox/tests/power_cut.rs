@@ -1,11 +1,11 @@
 //! The power fails, or the process is killed, at each call that an open mailbox makes to the disk.
 //!
 //! Whatever that leaves: no UID names two letters, UIDVALIDITY stays, mod-sequences don't fall, a client that comes back
-//! learns of all that isn't as it was told, nothing goes that wasn't expunged, what was appended is there, and of
-//! several all or none. Builds without one of the syncs have to be found.
+//! learns of all that isn't as it was told, nothing goes that wasn't expunged, what was appended is there, of several
+//! all or none, and what is moved or replaced is in one place. Builds without one of the syncs have to be found.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use postroad_disk::Disk;
@@ -65,6 +65,10 @@ const STORIES: &[(&str, &[Step])] = &[
     ("several appended", &[Append(3), Flag(&[4, 5]), Expunge(&[5]), Append(2)]),
     ("replaced", &[Replace(2), Refresh]),
     ("copied and moved", &[Delivered("new/5.h"), Refresh, Copied(&[1, 2]), Move(&[3, 4]), Refresh]),
+    ("moved and moved", &[Move(&[3]), Move(&[1]), Replace(2), Move(&[4]), Refresh]),
+    ("moved as others rename", &[Renamed("cur/1.h:2,", "cur/1.h:2,S"), Move(&[1, 2]), Refresh]),
+    ("replaced as others rename", &[Renamed("cur/2.h:2,S", "cur/2.h:2,FS"), Replace(2), Refresh]),
+    ("replaced by another process", &[Replace(1), Reopen, Replace(4), TakeIn]),
     (
         "written anew",
         &[Flag(&[1]), Tidy, Delivered("new/8.h"), Refresh, Tidy, Expunge(&[1]), Append(1)],
@@ -116,6 +120,10 @@ enum Promise {
     MayGo {
         folder: usize,
         text: String,
+    },
+    /// Exactly one of these is there, by text, in whichever folder; begun, not promised.
+    One {
+        of: Vec<String>,
     },
     /// Of these all or none; begun, not promised.
     Together {
@@ -220,10 +228,18 @@ fn play_on(
                 may_go(&mailbox, uids, disk, history);
                 mailbox.expunge(uids)?;
             }
-            Append(letters) => append(&mut mailbox, letters, &mut count, &[], disk, history)?,
+            Append(letters) => append(&mut mailbox, letters, &mut count, disk, history)?,
             Replace(uid) => {
+                let mut one = texts(&mailbox, &[uid], disk);
                 may_go(&mailbox, &[uid], disk, history);
-                append(&mut mailbox, 1, &mut count, &[uid], disk, history)?;
+                count += 1;
+                let text = format!("appended {count}");
+                one.push(text.clone());
+                let mut letter = mailbox.new_letter()?;
+                letter.write(text.as_bytes())?;
+                history.note(disk, Promise::One { of: one });
+                replace(&mut mailbox, uid, letter)?;
+                history.note(disk, Promise::There { folder: 0, text });
             }
             Copied(uids) | Move(uids) => {
                 let mut target = open(build(disk.clone()), &lists)?;
@@ -231,6 +247,9 @@ fn play_on(
                 history.note(disk, Promise::Together { folder: 1, texts: texts.clone() });
                 if let Move(uids) = *step {
                     may_go(&mailbox, uids, disk, history);
+                    for text in &texts {
+                        history.note(disk, Promise::One { of: vec![text.clone()] });
+                    }
                     mailbox.move_to(uids, &mut target)?;
                 } else {
                     mailbox.copy_to(uids, &mut target)?;
@@ -255,7 +274,16 @@ fn play_on(
 }
 
 fn texts(mailbox: &Mailbox, uids: &[u32], disk: &FaultyDisk) -> Vec<String> {
-    let text = |uid: &u32| String::from_utf8(disk.read(&mailbox.entry(*uid)?.path())?).ok();
+    // Others may have renamed it since it was last seen.
+    let text = |uid: &u32| {
+        let identity = mailbox.entry(*uid)?.identity().to_owned();
+        let is_it = |path: &&PathBuf| {
+            let name = path.file_name().unwrap_or_default().as_encoded_bytes();
+            path.starts_with(mailbox.folder().root()) && name::identity(name) == identity
+        };
+        let paths = disk.files();
+        String::from_utf8(disk.read(paths.iter().find(is_it)?)?).ok()
+    };
     uids.iter().filter_map(text).collect()
 }
 
@@ -269,7 +297,6 @@ fn append(
     mailbox: &mut Mailbox,
     letters: usize,
     count: &mut usize,
-    replaced: &[u32],
     disk: &FaultyDisk,
     history: &History,
 ) -> Result<(), MailboxError> {
@@ -285,7 +312,7 @@ fn append(
         texts.push(text);
     }
     history.note(disk, Promise::Together { folder: 0, texts: texts.clone() });
-    mailbox.append_in_place_of(new, replaced)?;
+    mailbox.append(new)?;
     for text in texts {
         history.note(disk, Promise::There { folder: 0, text });
     }
@@ -309,7 +336,34 @@ enum End {
     Killed,
 }
 
+/// Whichever folder is opened first: then each letter that was moved or replaced is in one place.
+fn check_moved(disk: &FaultyDisk, promises: &[Promise]) -> Result<(), String> {
+    // What takes a letter's place may be replaced itself.
+    let mut places: Vec<Vec<&String>> = Vec::new();
+    for promise in promises {
+        let Promise::One { of } = promise else { continue };
+        match places.iter_mut().find(|place| of.iter().any(|text| place.contains(&text))) {
+            Some(place) => place.extend(of),
+            None => places.push(of.iter().collect()),
+        }
+    }
+    for folder in folders() {
+        let disk = disk.copy();
+        open(Arc::new(disk.clone()), &folder).map_err(|error| format!("not opened: {error}"))?;
+        let all = [0, 1].map(|folder| shown(&disk, folder)).concat();
+        for of in &places {
+            let there = all.iter().filter(|text| of.contains(text)).count();
+            if there != 1 {
+                let folder = folder.root().display();
+                return Err(format!("of {of:?} there are {there} when {folder} is opened first"));
+            }
+        }
+    }
+    Ok(())
+}
+
 fn check(disk: &FaultyDisk, promises: &[Promise], end: End) -> Result<(), String> {
+    check_moved(disk, promises)?;
     let mut mailboxes = Vec::new();
     for folder in folders() {
         let mut mailbox = open(Arc::new(disk.clone()), &folder)
@@ -347,7 +401,7 @@ fn check(disk: &FaultyDisk, promises: &[Promise], end: End) -> Result<(), String
                     check_learnt(mailbox, view, end)?;
                 }
             }
-            Promise::MayGo { .. } => {}
+            Promise::MayGo { .. } | Promise::One { .. } => {}
         }
     }
     Ok(())
@@ -407,7 +461,7 @@ fn check_and_go_on(disk: FaultyDisk, mut promises: Vec<Promise>, end: End) -> Re
         .map_err(|error| format!("it goes no further: {error}"))?;
     promises.extend(history.until(usize::MAX));
     // Those of the two runs have the same names.
-    promises.retain(|promise| !matches!(promise, Promise::Together { .. }));
+    promises.retain(|p| !matches!(p, Promise::Together { .. } | Promise::One { .. }));
     check(&disk.restart_after_cut(), &promises, End::Cut)
         .map_err(|what| format!("after the next power cut: {what}"))
 }
@@ -490,7 +544,7 @@ fn builds_that_forget_a_sync_are_found() {
     fn forgetting(disk: FaultyDisk, forgets: fn(Sync<'_>) -> bool) -> Arc<dyn Disk> {
         Arc::new(LyingDisk::forgetting(Arc::new(disk), forgets))
     }
-    let builds: [(&str, Build); 5] = [
+    let builds: [(&str, Build); 6] = [
         ("the lease, an intent", |disk| {
             forgetting(disk, |sync| {
                 sync.of == SyncOf::Content && sync.path.ends_with(file::REGISTER)
@@ -499,6 +553,11 @@ fn builds_that_forget_a_sync_are_found() {
         ("a letter, a snapshot", |disk| {
             forgetting(disk, |sync| {
                 sync.of == SyncOf::Content && !sync.path.ends_with(file::REGISTER)
+            })
+        }),
+        ("what is said of letters that move", |disk| {
+            forgetting(disk, |sync| {
+                sync.of == SyncOf::Content && sync.path.ends_with("postroad-moving")
             })
         }),
         ("cur/", |disk| {
