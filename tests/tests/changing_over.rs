@@ -111,6 +111,7 @@ fn numbers_of_dovecot_are_taken_over_and_given_back() -> Result<()> {
     }
 
     let after = serve_and_export(&inbox, &before)?;
+    let ours = make_and_export(&inbox, "Ours")?;
     own_all(&stage, inbox.root())?;
     let dovecot = Dovecot::start(&stage)?;
     let mut client = Client::log_in(dovecot.imap, "alice", PASSWORD)?;
@@ -131,7 +132,52 @@ fn numbers_of_dovecot_are_taken_over_and_given_back() -> Result<()> {
     for (line, uid) in list.lines().zip(after[0].keys()) {
         ensure!(line.ends_with(&format!(" {uid:08x}{validity:08x}")), "{uid}: {line}");
     }
+    drop(pop3);
+
+    // Dovecot goes on: letters come, others go. Then we do, and then it does.
+    let mut client = Client::log_in(dovecot.imap, "alice", PASSWORD)?;
+    let went_on = go_on(&stage, &mut client)?;
+    let new = fetch(&mut client, "New")?.0;
+    ensure!(before.iter().all(|(validity, _)| *validity < new), "{new} was there before");
+    ensure!(ours < new, "{new} is not greater than what we gave: {ours}");
+    drop((client, dovecot));
+    let after = serve_and_export(&inbox, &went_on)?;
+    own_all(&stage, inbox.root())?;
+    let dovecot = Dovecot::start(&stage)?;
+    let mut client = Client::log_in(dovecot.imap, "alice", PASSWORD)?;
+    for ((mailbox, expected), (validity, _)) in FOLDERS.iter().zip(&after).zip(&went_on) {
+        let (again, letters) = fetch(&mut client, mailbox)?;
+        ensure!(again == *validity && letters == *expected, "{mailbox}: {letters:?} {expected:?}");
+    }
     Ok(())
+}
+
+/// Letters come to Dovecot by IMAP and as files, and others go. What its clients know then.
+fn go_on(stage: &Stage, client: &mut Client) -> Result<Vec<Known>> {
+    let inbox = Maildir::at(stage.path("home/alice/Maildir"));
+    client.command("CREATE New")?;
+    client.append("New", "", "Subject: new\r\n\r\nhello\r\n")?;
+    FOLDERS
+        .iter()
+        .map(|mailbox| {
+            // Those that go leave a gap behind the last one that we have numbered.
+            for n in 10..14 {
+                client.append(mailbox, "", &format!("Subject: {mailbox} {n}\r\n\r\nhello\r\n"))?;
+            }
+            client.command(&format!("SELECT {mailbox}"))?;
+            client.command("STORE 2,* +FLAGS (\\Deleted)")?;
+            client.command("EXPUNGE")?;
+            // In another order than that of their names.
+            for (second, n) in [(2, 14), (1, 15)] {
+                let name = format!("new/179600000{second}.M1P1.host");
+                let file = folder(&inbox, mailbox).root().join(name);
+                fs::write(&file, format!("Subject: {mailbox} {n}\n\nhello\n"))?;
+                stage.own(&file, "alice")?;
+                client.command("NOOP")?;
+            }
+            fetch(client, mailbox)
+        })
+        .collect()
 }
 
 /// Opens the mailboxes as our agent does, changes something in each, and gives them back. What clients are to find.
@@ -157,6 +203,17 @@ fn serve_and_export(inbox: &Maildir, before: &[Known]) -> Result<Vec<BTreeMap<u3
         after.push(expected);
     }
     Ok(after)
+}
+
+/// A folder that is new, and what its UIDs are valid with.
+fn make_and_export(inbox: &Maildir, name: &str) -> Result<u32> {
+    let folder = folder(inbox, name);
+    for part in ["new", "tmp", "cur"] {
+        fs::create_dir_all(folder.root().join(part))?;
+    }
+    let mut open = Arc::new(Mailboxes::new(Arc::new(OsDisk), "host.test")).open(&folder)?;
+    open.export_to_dovecot()?;
+    Ok(open.uid_validity())
 }
 
 /// What we have made as root is the user's.

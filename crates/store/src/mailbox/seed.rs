@@ -1,17 +1,20 @@
-//! A register where there is none: from the files alone, or from numbers that another program has given.
+//! A register where there is none: from the files alone, or from numbers that another program has given. And one that
+//! another program's numbers go into, which has gone on from ours.
 
 use std::collections::HashSet;
 use std::path::Path;
+use std::sync::Arc;
 
 use super::contents::Contents;
 use super::file::{self, RegisterFile, Tail, Unusable};
 use super::frame::Frame;
-use super::letters::Added;
+use super::letters::{Added, Letters};
 use super::name::{Name, Place, identity};
-use super::scan::Look;
+use super::scan::{Look, ranges_of};
 use super::uid_validity::Given;
 use super::{Mailbox, MailboxError, Mailboxes, damaged, lease, no_mailbox};
 use crate::Maildir;
+use crate::neighbours::dovecot_validity;
 
 /// Numbers that another program has given in a folder (Dovecot's `dovecot-uidlist`, Courier's `courierimapuiddb`).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -88,25 +91,86 @@ impl Mailboxes {
 }
 
 /// Takes over the UIDs of letters.
-fn plant(contents: &mut Contents, mut seed: Seed) -> Option<()> {
+fn plant(contents: &mut Contents, seed: Seed) -> Option<()> {
     contents.lease.modseq = seed.modseq.max(1);
-    seed.letters.sort_by_key(|letter| letter.uid);
-    let (mut letters, mut known, mut last) = (Vec::new(), HashSet::new(), 0);
-    for letter in &seed.letters {
-        let is_new = letter.uid > last && letter.uid < u32::MAX;
-        if !is_new || letter.name.is_empty() || !known.insert(identity(&letter.name).to_owned()) {
-            continue;
-        }
-        last = letter.uid;
-        let Name { stored, flagged } = Name::parse(&letter.name, Place::Cur);
-        letters.push(Added { uid: last, flagged, saved: 0, stored: stored.to_vec() });
-    }
+    let letters = seed.added();
     contents.apply(&Frame::Assigned { modseq: contents.lease.modseq, letters }).ok()?;
     contents.lease.uid_next = contents.lease.uid_next.max(seed.uid_next);
     Some(())
 }
 
+impl Seed {
+    /// Its letters, sorted, as far as they can be.
+    fn added(&self) -> Vec<Added> {
+        let mut sorted: Vec<&SeedLetter> = self.letters.iter().collect();
+        sorted.sort_by_key(|letter| letter.uid);
+        let (mut letters, mut known, mut last) = (Vec::new(), HashSet::new(), 0);
+        for SeedLetter { uid, name } in sorted {
+            let is_new = *uid > last && *uid < u32::MAX;
+            if !is_new || name.is_empty() || !known.insert(identity(name)) {
+                continue;
+            }
+            last = *uid;
+            let Name { stored, flagged } = Name::parse(name, Place::Cur);
+            letters.push(Added { uid: last, flagged, saved: 0, stored: stored.to_vec() });
+        }
+        letters
+    }
+}
+
+impl Mailboxes {
+    /// Opens a folder where another program has gone on from the numbers that it was given: its own count. Where it has
+    /// begun anew, with another UIDVALIDITY, so do we.
+    pub(crate) fn take_back(
+        self: &Arc<Self>,
+        folder: &Maildir,
+        seed: &Seed,
+    ) -> Result<Mailbox, MailboxError> {
+        let open = || self.open_with(folder, || Ok(Some(seed.clone())));
+        let mut mailbox = open()?;
+        if mailbox.uid_validity() == seed.uid_validity {
+            mailbox.merge(seed)?;
+            return Ok(mailbox);
+        }
+        let inbox = folder.inbox().unwrap_or_else(|| folder.clone());
+        let given = Given::read(self.disk(), inbox.root())?;
+        if !given.may_take_over(seed.uid_validity, &name_in_mailbox(folder)) {
+            return Ok(mailbox);
+        }
+        self.disk().remove(&mailbox.path)?;
+        open()
+    }
+}
+
 impl Mailbox {
+    /// Letters get the UIDs that another program has told clients of since; what we know of a letter beside its UID stays.
+    fn merge(&mut self, seed: &Seed) -> Result<(), MailboxError> {
+        let mut locked = self.lock()?;
+        let (modseq, mut letters) = (self.contents.lease.modseq + 1, Letters::default());
+        for added in seed.added() {
+            let known = self.contents.letters.find(&added.stored);
+            let known = known.and_then(|at| self.contents.letters.records().get(at));
+            match known.filter(|record| record.uid == added.uid) {
+                Some(record) => {
+                    let stored = self.contents.letters.stored(record).to_vec();
+                    let (flagged, saved) = (record.flagged(), record.saved);
+                    let same = Added { uid: added.uid, flagged, saved, stored };
+                    letters.push(&same, record.modseq);
+                }
+                None => drop(letters.push(&added, modseq)),
+            }
+        }
+        let uids = self.contents.letters.records().iter().map(|record| record.uid);
+        let gone: Vec<u32> = uids.filter(|uid| letters.get(*uid).is_none()).collect();
+        self.contents.letters = letters;
+        self.contents.expunged.add(modseq, &ranges_of(&gone));
+        let lease = &mut self.contents.lease;
+        (lease.modseq, lease.uid_next) = (modseq, lease.uid_next.max(seed.uid_next));
+        // Whatever else has changed, the next look finds.
+        (self.contents.listed, self.looked_at) = (None, None);
+        self.write_anew(&mut locked)
+    }
+
     /// Its numbers were given back to another program, which goes on from there: they may be taken over once more,
     /// should there be no register then.
     ///
@@ -116,7 +180,9 @@ impl Mailbox {
         let inbox = self.folder.inbox().unwrap_or_else(|| self.folder.clone());
         let given = Given::read(self.disk(), inbox.root())?;
         let name = name_in_mailbox(&self.folder);
-        Ok(given.give_back(self.disk(), inbox.root(), &self.tmp_path(), &name)?)
+        let last = given.last().max(self.uid_validity());
+        given.give_back(self.disk(), inbox.root(), &self.tmp_path(), &name)?;
+        Ok(dovecot_validity::raise(self.disk(), inbox.root(), &self.tmp_path(), last)?)
     }
 }
 

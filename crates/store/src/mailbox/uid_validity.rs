@@ -1,7 +1,7 @@
 //! Numbers that are greater than all before: what a mailbox's UIDs are valid with (RFC 9051 §2.3.1.1).
 //!
 //! The last one stands in a file beside the inbox, for all folders: one that was removed and made again has a greater
-//! one, however the clock was set.
+//! one, however the clock was set. Dovecot's file of the same purpose is read, and raised where it gets numbers back.
 //!
 //! ```text
 //! 1764471611                     the last one
@@ -14,6 +14,7 @@ use std::time::SystemTime;
 
 use postroad_disk::{Disk, DiskError};
 
+use crate::neighbours::dovecot_validity;
 use crate::small_file;
 
 const FILE: &str = "postroad-uidvalidity";
@@ -32,6 +33,7 @@ impl Given {
         let text = String::from_utf8_lossy(&text);
         let mut lines = text.lines();
         let last = lines.next().and_then(|line| line.trim().parse().ok()).unwrap_or_default();
+        let last = dovecot_validity::read(disk, mailbox)?.max(last);
         let taken_over = lines.filter_map(|line| {
             let (number, folder) = line.split_once(' ')?;
             Some((number.parse().ok()?, folder.to_owned()))

@@ -1,10 +1,15 @@
-//! A folder that has no register yet, and was another program's; and one that is to be another program's again.
+//! A folder that has no register yet, and was another program's; one that is to be another program's again; and one that
+//! comes back from there.
 //!
 //! | step | what a crash after it leaves |
 //! |---|---|
 //! | POP3's UIDLs are written, durably | a file that nobody reads yet; the next look writes it again |
 //! | Courier's keywords become letters in files' names | some have them; the next look gives them to the others |
 //! | the register is written | all is taken over |
+//!
+//! A folder that was given to Dovecot has a file `postroad-exported`, which says what `dovecot-uidlist` was then. Whoever
+//! opens the folder next and finds another list takes up what Dovecot has numbered meanwhile: nobody but Dovecot has
+//! told clients anything since.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -14,7 +19,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use postroad_disk::Disk;
+use postroad_disk::{Disk, Stamp};
 
 use super::{MODSEQ_BEGIN, Numbered, Numbers, courier, dovecot, newest};
 use crate::file_name::FileNames;
@@ -26,26 +31,72 @@ use crate::{
 
 /// What POP3 calls letters of a folder, where that isn't what their UIDs make.
 const UIDLS: &str = "postroad-uidls";
+/// What Dovecot's list was when the folder was given to it.
+const EXPORTED: &str = "postroad-exported";
 
 /// Opens a folder, with the numbers of the program that it was of.
 pub(crate) fn open(all: &Arc<Mailboxes>, folder: &Maildir) -> Result<Mailbox, MailboxError> {
-    all.open_with(folder, || take_over(all.disk(), folder))
+    let (disk, exported) = (all.disk(), folder.root().join(EXPORTED));
+    if let Some(file) = small_file::open(disk, &exported)? {
+        let then = small_file::read_part(&exported, file.as_ref(), 0..file.len()?)?;
+        if let Some(numbers) = gone_on(disk, folder, &then)? {
+            let mailbox = all.take_back(folder, &seed(disk, folder, numbers)?)?;
+            match disk.remove(&exported) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
+                Ok(()) | Err(_) => return Ok(mailbox),
+            }
+        }
+    }
+    all.open_with(folder, || take_over(disk, folder))
 }
 
 fn take_over(disk: &dyn Disk, folder: &Maildir) -> Result<Option<Seed>, MailboxError> {
     let Some((numbers, format)) = newest(disk, folder)? else { return Ok(None) };
-    let names = FileNames::new("first");
-    let by = || folder.tmp().join(names.next(SystemTime::now()));
+    if format.file == courier::FORMAT.file {
+        let keywords = courier::keywords(disk, folder)?;
+        give_keywords(disk, folder, &keywords, &namer(folder))?;
+    }
+    seed(disk, folder, numbers).map(Some)
+}
+
+/// Dovecot's numbers, where they are others than those that it was given.
+fn gone_on(
+    disk: &dyn Disk,
+    folder: &Maildir,
+    then: &[u8],
+) -> Result<Option<Numbers>, MailboxError> {
+    let file = folder.root().join(dovecot::FORMAT.file);
+    match disk.stamp(&file) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        stamp if stamp_text(stamp.as_ref().ok()) == then => Ok(None),
+        Err(error) => Err(error.into()),
+        Ok(_) => Ok(super::read(disk, &file, &dovecot::FORMAT)?),
+    }
+}
+
+/// Which list it is, and when it last changed.
+fn stamp_text(stamp: Option<&Stamp>) -> Vec<u8> {
+    let Some(Stamp { changed, number, octets, .. }) = stamp else { return Vec::new() };
+    let changed = changed.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    format!("{number} {octets} {}\n", changed.as_nanos()).into_bytes()
+}
+
+/// Gives names in tmp/.
+fn namer(folder: &Maildir) -> impl Fn() -> PathBuf {
+    let (tmp, names) = (folder.tmp(), FileNames::new("first"));
+    move || tmp.join(names.next(SystemTime::now()))
+}
+
+/// Keeps what POP3 calls the letters; what is left for the register.
+fn seed(disk: &dyn Disk, folder: &Maildir, numbers: Numbers) -> Result<Seed, MailboxError> {
     let uidls = uidls_text(&numbers);
     if !uidls.is_empty() {
+        let by = namer(folder);
         small_file::replace(disk, &by(), &folder.root().join(UIDLS), uidls.as_bytes())?;
-    }
-    if format.file == courier::FORMAT.file {
-        give_keywords(disk, folder, &courier::keywords(disk, folder)?, &by)?;
     }
     let Numbers { uid_validity, uid_next, letters } = numbers;
     let letters = letters.into_iter().map(|it| SeedLetter { uid: it.uid, name: it.name }).collect();
-    Ok(Some(Seed { uid_validity, uid_next, modseq: MODSEQ_BEGIN, letters }))
+    Ok(Seed { uid_validity, uid_next, modseq: MODSEQ_BEGIN, letters })
 }
 
 /// Renames letters so that their names have these keywords. A folder has letters for so many only: what finds none left
@@ -147,6 +198,9 @@ impl Mailbox {
         let _lock = keywords::lock(self.disk(), self.folder())?;
         small_file::replace(self.disk(), &self.tmp_path(), &file, &text)?;
         self.numbers_were_given_back()?;
+        let (exported, stamp) = (self.folder().root().join(EXPORTED), self.disk().stamp(&file)?);
+        let then = stamp_text(Some(&stamp));
+        small_file::replace(self.disk(), &self.tmp_path(), &exported, &then)?;
         Ok(Exported { letters: numbers.letters.len(), without_keywords: left })
     }
 }
@@ -255,6 +309,99 @@ mod tests {
             (30, "4.d".to_owned(), None),
         ];
         assert_eq!((numbers.uid_validity, numbers.uid_next, letters), (77, 31, expected.to_vec()));
+    }
+
+    /// What Dovecot has made of a folder that it was given back.
+    fn gone_on(list: &str) -> (Place, Mailbox) {
+        let place = Place::new(&DOVECOT);
+        let mut mailbox = place.open();
+        mailbox.set_flags(&[4], FlagChange::Add(LetterFlags::DRAFT), None).unwrap();
+        mailbox.export_to_dovecot().unwrap();
+        // Nothing has come of it yet.
+        assert_eq!(shown(&place.open()), shown(&mailbox));
+        fs::remove_file(place.dir.path().join("cur/2.b,S=5:2,F")).unwrap();
+        for name in ["cur/5.e:2,S", "new/6.f", "new/7.g"] {
+            fs::write(place.dir.path().join(name), "x\n").unwrap();
+        }
+        fs::write(place.dir.path().join("dovecot-uidlist"), list).unwrap();
+        (place, mailbox)
+    }
+
+    #[test]
+    fn what_dovecot_has_numbered_since_it_was_given_back_is_taken_up() {
+        let (place, before) = gone_on(
+            "3 V77 N40 Gabc\n4 Pold.4 :1.a:2,\n9 :2.b,S=5:2,\n21 :3.c\n30 :4.d\n33 :6.f\n35 Px :5.e:2,S\n",
+        );
+        let mailbox = place.open();
+        let expected = [
+            "4 1.a \\Draft \\Seen work",
+            "21 3.c ",
+            "30 4.d ",
+            "33 6.f ",
+            "35 5.e \\Seen",
+            "40 7.g ",
+        ];
+        assert_eq!(shown(&mailbox), expected);
+        assert_eq!((mailbox.uid_validity(), mailbox.mailbox_id()), (77, before.mailbox_id()));
+        assert_eq!(mailbox.kept_uidls().unwrap().get(&35).map(String::as_str), Some("x"));
+        // A client that was here before learns of it, and of no more.
+        let modseq = before.highest_modseq();
+        let changed: Vec<u32> = mailbox.changed_since(modseq).map(|entry| entry.uid()).collect();
+        assert_eq!(changed, [33, 35, 40]);
+        assert_eq!(mailbox.expunged_since(modseq), [(9, 9)]);
+        // Once.
+        assert!(!place.dir.path().join(EXPORTED).exists());
+        assert_eq!(shown(&place.open()), expected);
+    }
+
+    #[test]
+    fn where_dovecot_has_begun_anew_so_do_we() {
+        let (place, _) = gone_on("3 V79 N3 Gabc\n1 :1.a:2,\n2 :6.f\n");
+        let mailbox = place.open();
+        assert_eq!(mailbox.uid_validity(), 79);
+        let expected =
+            ["1 1.a \\Draft \\Seen work", "2 6.f ", "3 3.c ", "4 4.d ", "5 5.e \\Seen", "6 7.g "];
+        assert_eq!(shown(&mailbox), expected);
+        assert_eq!(place.open().uid_validity(), 79);
+        // A list that is none is no reason to.
+        let (place, _) = gone_on("\0\0\0\n");
+        assert_eq!(place.open().uid_validity(), 77);
+    }
+
+    #[test]
+    fn whatever_call_fails_what_dovecot_has_numbered_is_taken_up_all_the_same() {
+        let root = std::path::Path::new("/mail/alice");
+        let disk = || {
+            let disk = FaultyDisk::new();
+            ["tmp", "new", "cur"].iter().for_each(|part| disk.put_dir(&root.join(part)));
+            for (name, text) in DOVECOT {
+                disk.put(&root.join(name), text.as_bytes());
+            }
+            let all = Arc::new(Mailboxes::new(Arc::new(disk.clone()), "host"));
+            all.open(&Maildir::at(root)).unwrap().export_to_dovecot().unwrap();
+            disk.put(&root.join("new/6.f"), b"x");
+            let list = "3 V77 N40 Gabc\n4 Pold.4 :1.a:2,\n9 :2.b,S=5:2,\n21 :3.c\n33 :6.f\n";
+            disk.remove(&root.join("dovecot-uidlist")).unwrap();
+            disk.put(&root.join("dovecot-uidlist"), list.as_bytes());
+            disk
+        };
+        let open = |disk: &FaultyDisk| {
+            let all = Arc::new(Mailboxes::new(Arc::new(disk.clone()), "host"));
+            let mut mailbox = all.open(&Maildir::at(root))?;
+            mailbox.refresh()?;
+            Ok::<_, MailboxError>(shown(&mailbox))
+        };
+        let sound = disk();
+        sound.plan(Plan::Sound);
+        let expected = open(&sound).unwrap();
+        assert_eq!(expected[3], "33 6.f ");
+        for call in 0..sound.calls().len() as u64 {
+            let disk = disk();
+            disk.plan(Plan::Fail { call, errno: 5 });
+            let _ = open(&disk);
+            let again = open(&disk.restart_after_cut()).unwrap();
+            assert_eq!(again[..4], expected[..4], "call {call}");
+        }
     }
 
     const COURIER: [(&str, &str); 6] = [

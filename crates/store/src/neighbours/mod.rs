@@ -4,6 +4,7 @@
 //! | of | file | is |
 //! |---|---|---|
 //! | Dovecot | `dovecot-uidlist` | UIDVALIDITY, UIDs, POP3's UIDL: taken over, and written by [`crate::Mailbox::export_to_dovecot`] |
+//! | | `dovecot-uidvalidity` | the last UIDVALIDITY of all folders: ours go beyond it, and it is raised for the way back |
 //! | | `dovecot-keywords`, `subscriptions` | shared: we write them as Dovecot does |
 //! | Courier | `courierimapuiddb` | UIDVALIDITY, UIDs: taken over |
 //! | | `courierimapkeywords/` | keywords: taken over |
@@ -24,6 +25,7 @@ use crate::{Maildir, small_file};
 
 mod courier;
 mod dovecot;
+pub(crate) mod dovecot_validity;
 mod first_sight;
 
 pub(crate) use courier::{SUBSCRIBED as COURIER_SUBSCRIBED, subscribed as courier_subscribed};
