@@ -1,14 +1,15 @@
 //! `postroad-maa`: the access agent. Arguments, settings, log; the rest is `crates/maa`.
 #![forbid(unsafe_code)]
 
-use std::io::Write;
+use std::io::{StdoutLock, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
+use indicatif::{ProgressBar, ProgressStyle};
 use postroad_config::{Config, LogFormat};
-use postroad_maa::tools::{self, ToolError};
+use postroad_maa::tools::{self, Listener, ToolError};
 use postroad_net::listen::Handed;
 
 /// Gives users their mail by POP3 and IMAP.
@@ -68,11 +69,45 @@ fn main() -> ExitCode {
 }
 
 /// What a tool does, with its words on standard output.
-type Tool = fn(&Config, &[String], &mut dyn Write) -> Result<(), ToolError>;
+type Tool = fn(&Config, &[String], &mut dyn Listener) -> Result<(), ToolError>;
 
 fn tool(arguments: &Arguments, who: &[String], tool: Tool) -> anyhow::Result<()> {
     let loaded = postroad_config::load(&arguments.config)?;
-    Ok(tool(&loaded.config, who, &mut std::io::stdout().lock())?)
+    let mut shown = Shown::new();
+    let done = tool(&loaded.config, who, &mut shown);
+    shown.counter.finish_and_clear();
+    Ok(done?)
+}
+
+/// What was done on standard output, and below it, where standard error is a terminal, how many letters are read.
+struct Shown {
+    counter: ProgressBar,
+    out: StdoutLock<'static>,
+}
+
+impl Shown {
+    fn new() -> Self {
+        let counter = ProgressBar::new(0);
+        if let Ok(style) = ProgressStyle::with_template("{pos} of {len} letters (about {eta} left)")
+        {
+            counter.set_style(style);
+        }
+        Self { counter, out: std::io::stdout().lock() }
+    }
+}
+
+impl Listener for Shown {
+    fn expects(&mut self, letters: usize) {
+        self.counter.inc_length(letters as u64);
+    }
+
+    fn has_read(&mut self) {
+        self.counter.inc(1);
+    }
+
+    fn hears(&mut self, line: &str) -> std::io::Result<()> {
+        self.counter.suspend(|| writeln!(self.out, "{line}"))
+    }
 }
 
 fn run(arguments: &Arguments) -> anyhow::Result<()> {

@@ -3,7 +3,7 @@
 //! They do to mailboxes what the agent does, so the agent may go on meanwhile; a program that is given a mailbox back may
 //! not. They run as the mailboxes' owner: what they write is to be the owner's.
 
-use std::io::{self, Write};
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -13,8 +13,10 @@ use postroad_disk::{Disk as _, DiskError, OsDisk, Owner};
 use postroad_fulltext::{Index, Told};
 use postroad_store::{
     Checked, CheckedFolder, Courier, Existence, FolderError, Folders, FsckError, MailboxError,
-    MailboxName, Mailboxes, Maildir, Mended,
+    MailboxName, Mailboxes, Maildir, Mended, Usage,
 };
+
+use crate::imap::fill_cache;
 
 /// Why a tool hasn't done what it was called for.
 #[derive(Debug, thiserror::Error)]
@@ -94,47 +96,83 @@ impl Mailbox {
             inbox: Maildir::at(path),
         })
     }
+
+    fn find(&self, name: &MailboxName) -> Result<Maildir, ToolError> {
+        let found = Folders::of(&self.courier, &self.inbox).find(name);
+        let path = || self.inbox.root().to_owned();
+        found.map_err(|source| ToolError::Folders { path: path(), source })
+    }
+
+    fn fill_cache(&self, folder: &Maildir, each: &mut dyn FnMut()) -> Result<usize, MailboxError> {
+        let mut open = self.all.open(folder)?;
+        open.refresh()?;
+        fill_cache(Arc::new(OsDisk), &mut open, each)
+    }
+
+    fn not_looked_through(&self, source: FsckError) -> ToolError {
+        ToolError::Fsck { path: self.inbox.root().to_owned(), source }
+    }
+}
+
+/// Hears what a tool does.
+pub trait Listener {
+    /// So many letters more are read.
+    fn expects(&mut self, letters: usize);
+
+    /// One was.
+    fn has_read(&mut self);
+
+    /// What was done, in a line.
+    ///
+    /// # Errors
+    /// Where that goes nowhere: nothing more is done.
+    fn hears(&mut self, line: &str) -> io::Result<()>;
 }
 
 /// Looks through mailboxes, makes anew all but UIDs, and says what was done.
 ///
 /// # Errors
 /// The first mailbox with which that can't be done.
-pub fn fsck(config: &Config, who: &[String], say: &mut dyn Write) -> Result<(), ToolError> {
+pub fn fsck(config: &Config, who: &[String], listener: &mut dyn Listener) -> Result<(), ToolError> {
     for who in who {
-        let Mailbox { courier, all, inbox } = Mailbox::of(config, who)?;
-        let path = inbox.root().to_owned();
-        let Checked { folders, usage } = postroad_store::fsck(&courier, &all, &inbox)
-            .map_err(|source| ToolError::Fsck { path, source })?;
+        let mailbox = Mailbox::of(config, who)?;
+        let Checked { folders, usage } =
+            postroad_store::fsck(&mailbox.courier, &mailbox.all, &mailbox.inbox)
+                .map_err(|source| mailbox.not_looked_through(source))?;
+        listener.expects(folders.iter().map(|folder| folder.letters).sum());
         for CheckedFolder { name, letters, mended } in folders {
-            let mut done: Vec<String> = mended.into_iter().map(words).collect();
-            if mend_texts(&courier, &inbox, &name)? == Told::Damaged {
+            let mut done: Vec<String> = mended.into_iter().filter_map(words).collect();
+            let folder = mailbox.find(&name)?;
+            let told = Index::mend(Arc::new(OsDisk), &folder);
+            if told.map_err(|error| mailbox.not_looked_through(FsckError::Store(error.into())))?
+                == Told::Damaged
+            {
                 done.push("the index of texts was damaged, and comes again".to_owned());
             }
             if done.is_empty() {
                 done.push("sound".to_owned());
             }
-            writeln!(say, "{who} {}: {letters} letters; {}", shown(&name), done.join("; "))?;
+            let filled = mailbox.fill_cache(&folder, &mut || listener.has_read());
+            let filled = filled.map_err(|source| {
+                let name = name.clone();
+                mailbox.not_looked_through(FsckError::Mailbox { name, source })
+            })?;
+            if filled > 0 {
+                done.push("the cache was made anew".to_owned());
+            }
+            let (name, done) = (shown(&name), done.join("; "));
+            listener.hears(&format!("{who} {name}: {letters} letters; {done}"))?;
         }
-        if let Some(usage) = usage {
-            writeln!(say, "{who}: holds {} octets in {} letters", usage.octets, usage.letters)?;
+        if let Some(Usage { octets, letters }) = usage {
+            listener.hears(&format!("{who}: holds {octets} octets in {letters} letters"))?;
         }
     }
     Ok(())
 }
 
-fn mend_texts(courier: &Courier, inbox: &Maildir, name: &MailboxName) -> Result<Told, ToolError> {
-    let path = || inbox.root().to_owned();
-    let folder = Folders::of(courier, inbox).find(name);
-    let folder = folder.map_err(|source| ToolError::Folders { path: path(), source })?;
-    Index::mend(Arc::new(OsDisk), &folder).map_err(|error| {
-        let source = FsckError::Store(error.into());
-        ToolError::Fsck { path: path(), source }
-    })
-}
-
-fn words(mended: Mended) -> String {
-    match mended {
+/// What was done, where it is worth saying.
+fn words(mended: Mended) -> Option<String> {
+    Some(match mended {
         Mended::Completed => "missing directories made".to_owned(),
         Mended::Numbered => "had no UIDs, has some now".to_owned(),
         Mended::NumberedAnew => {
@@ -142,8 +180,8 @@ fn words(mended: Mended) -> String {
                 .to_owned()
         }
         Mended::Sizes(letters) => format!("{letters} names told a wrong size, and tell none now"),
-        Mended::CacheRemoved => "the cache was removed, and comes again".to_owned(),
-    }
+        Mended::CacheRemoved => return None,
+    })
 }
 
 /// Writes Dovecot's files from our numbers, so that it goes on with them.
@@ -153,27 +191,28 @@ fn words(mended: Mended) -> String {
 pub fn export_to_dovecot(
     config: &Config,
     who: &[String],
-    say: &mut dyn Write,
+    listener: &mut dyn Listener,
 ) -> Result<(), ToolError> {
     for who in who {
-        let Mailbox { courier, all, inbox } = Mailbox::of(config, who)?;
-        let folders = Folders::of(&courier, &inbox);
-        let not_listed = |source| ToolError::Folders { path: inbox.root().to_owned(), source };
-        for listed in folders.list().map_err(not_listed)? {
+        let mailbox = Mailbox::of(config, who)?;
+        let listed = Folders::of(&mailbox.courier, &mailbox.inbox).list();
+        let path = || mailbox.inbox.root().to_owned();
+        for listed in listed.map_err(|source| ToolError::Folders { path: path(), source })? {
             if listed.existence == Existence::NonExistent {
                 continue;
             }
-            let folder = folders.find(&listed.name).map_err(not_listed)?;
-            let exported = all.open(&folder).and_then(|mut open| open.export_to_dovecot());
+            let folder = mailbox.find(&listed.name)?;
+            let exported = mailbox.all.open(&folder).and_then(|mut open| open.export_to_dovecot());
             let exported = exported.map_err(|source| {
                 let folder = listed.name.clone();
                 ToolError::Export { folder, source }
             })?;
-            write!(say, "{who} {}: {} letters", shown(&listed.name), exported.letters)?;
-            match exported.without_keywords {
-                0 => writeln!(say)?,
-                some => writeln!(say, "; {some} lose keywords: a folder has letters for 26")?,
-            }
+            let lost = match exported.without_keywords {
+                0 => String::new(),
+                some => format!("; {some} lose keywords: a folder has letters for 26"),
+            };
+            let name = shown(&listed.name);
+            listener.hears(&format!("{who} {name}: {} letters{lost}", exported.letters))?;
         }
     }
     Ok(())
@@ -188,13 +227,36 @@ fn shown(name: &MailboxName) -> String {
 mod tests {
     use super::*;
 
+    #[derive(Default)]
+    struct Heard {
+        lines: String,
+        expected: usize,
+        read: usize,
+    }
+
+    impl Listener for Heard {
+        fn expects(&mut self, letters: usize) {
+            self.expected += letters;
+        }
+
+        fn has_read(&mut self) {
+            self.read += 1;
+        }
+
+        fn hears(&mut self, line: &str) -> io::Result<()> {
+            self.lines += &format!("{line}\n");
+            Ok(())
+        }
+    }
+
     fn run(
-        tool: fn(&Config, &[String], &mut dyn Write) -> Result<(), ToolError>,
+        tool: fn(&Config, &[String], &mut dyn Listener) -> Result<(), ToolError>,
         who: &str,
     ) -> Result<String, ToolError> {
-        let mut said = Vec::new();
-        tool(&Config::default(), &[who.to_owned()], &mut said)?;
-        Ok(String::from_utf8(said).unwrap())
+        let mut heard = Heard::default();
+        tool(&Config::default(), &[who.to_owned()], &mut heard)?;
+        assert_eq!(heard.read, heard.expected);
+        Ok(heard.lines)
     }
 
     #[test]
@@ -207,11 +269,11 @@ mod tests {
         let who = dir.path().canonicalize().unwrap().display().to_string();
         let said = run(fsck, &who).unwrap();
         let expected = format!(
-            "{who} INBOX: 1 letters; had no UIDs, has some now\n\
+            "{who} INBOX: 1 letters; had no UIDs, has some now; the cache was made anew\n\
              {who} Entwürfe: 0 letters; missing directories made; had no UIDs, has some now\n"
         );
         assert_eq!(said, expected);
-        assert!(run(fsck, &who).unwrap().contains("INBOX: 1 letters; sound"));
+        assert!(run(fsck, &who).unwrap().contains("INBOX: 1 letters; sound; the cache"));
         std::fs::write(dir.path().join("postroad-text"), "?").unwrap();
         assert!(
             run(fsck, &who).unwrap().contains("; the index of texts was damaged, and comes again")

@@ -7,7 +7,7 @@
 //! | a register that is damaged or missing | begun anew: with a new UIDVALIDITY, or another program's numbers |
 //! | a register that is sound | kept, and compared with the files |
 //! | names that tell a wrong size | told no more: other programs believe them |
-//! | cache and counts | removed: they come again as they are asked for |
+//! | cache and counts | removed: who knows how fills the cache (`postroad-maa fsck`), and both come as they are asked for |
 //! | what the mailbox holds, for its quota | counted |
 
 use std::ffi::OsString;

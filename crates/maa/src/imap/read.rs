@@ -103,7 +103,11 @@ pub(super) fn all<L: Sync, T: Send>(
     done
 }
 
-fn by_threads<L: Sync, T: Send>(letters: &[L], act: &(impl Fn(&L) -> T + Sync)) -> Vec<T> {
+/// The same of anything.
+pub(super) fn by_threads<L: Sync, T: Send>(
+    letters: &[L],
+    act: &(impl Fn(&L) -> T + Sync),
+) -> Vec<T> {
     let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let threads = (letters.len() / LETTERS_FOR_A_THREAD).clamp(1, READERS_MAX.min(processors));
     let mut portions = letters.chunks(letters.len().div_ceil(threads).max(1));

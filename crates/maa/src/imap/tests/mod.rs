@@ -27,6 +27,7 @@ mod notify;
 mod parked;
 mod quota;
 mod reading;
+mod rebuilt;
 mod renumbered;
 mod search;
 mod search_model;
