@@ -18,10 +18,10 @@ pub fn cache(octets: &[u8]) {
 
 /// The counts of a mailbox's folders.
 pub fn status(octets: &[u8]) {
-    let _ = crate::status::parse(octets);
+    let _ = crate::status::parse(octets, "");
     let crc = crc32fast::hash(octets).to_le_bytes();
     let count = octets.first().map_or(0, |octet| u32::from(*octet)).to_le_bytes();
-    let _ = crate::status::parse(&[b"PRstate1", &count[..], &crc, octets].concat());
+    let _ = crate::status::parse(&[b"PRstate2", &count[..], &crc, octets].concat(), "");
 }
 
 /// Files that Dovecot and Courier have written.

@@ -3,13 +3,14 @@
 //! checksum doesn't fit is absent.
 //!
 //! ```text
-//! head    "PRstate1"  folders  crc of all that follows
+//! head    "PRstate2"  folders  crc of this boot of the system and of all that follows
 //! folder  octets of its name (u16)  name   times of new/, cur/ and register (u64 each)
-//!         exists  unseen  deleted  UIDNEXT  UIDVALIDITY (u32 each)  size  HIGHESTMODSEQ (u64 each)
+//!         exists  recent  unseen  deleted  UIDNEXT  UIDVALIDITY (u32 each)
+//!         size  size of what is deleted  HIGHESTMODSEQ (u64 each; a size that wasn't asked for is all ones)  id (16)
 //! ```
 //! Counts are believed as long as the folder's directories and its register have the times that they had when the
-//! letters were counted. A time that was just now when counting began may stay the same through another change: what
-//! was counted then isn't remembered.
+//! letters had been counted. A change shows in them if none was just now when counting began: what was counted then isn't
+//! remembered. What isn't synced is lost at a power cut: nothing is believed of another boot.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -19,13 +20,15 @@ use postroad_disk::{Disk, DiskError};
 
 use crate::file_name::FileNames;
 use crate::limits::{STATUS_FOLDERS_MAX, STATUS_OCTETS_MAX};
-use crate::mailbox::REGISTER_FILE;
-use crate::{FolderName, Maildir};
+use crate::mailbox::{REGISTER_FILE, id_text};
+use crate::{FolderName, LetterFlags, Mailbox, Maildir};
 
 pub(crate) const FILE: &str = "postroad-status";
-const MAGIC: [u8; 8] = *b"PRstate1";
+const MAGIC: [u8; 8] = *b"PRstate2";
 const HEAD_OCTETS: usize = 16;
-const NUMBERS_OCTETS: usize = 3 * 8 + 5 * 4 + 2 * 8;
+const NUMBERS_OCTETS: usize = 3 * 8 + 6 * 4 + 3 * 8 + 16;
+/// A size that nobody has asked for.
+const UNKNOWN: u64 = u64::MAX;
 /// File systems that count whole seconds (or two) show none behind them.
 const WHOLE_SECONDS: Duration = Duration::from_secs(2);
 /// Others have the time of the system's last tick, 10 ms ago at most.
@@ -39,6 +42,8 @@ const NOT_THERE: u64 = 1;
 pub struct Counts {
     /// Letters.
     pub exists: u32,
+    /// Letters that no session has taken in yet.
+    pub recent: u32,
     /// Letters without `\Seen`.
     pub unseen: u32,
     /// Letters with `\Deleted`.
@@ -47,10 +52,40 @@ pub struct Counts {
     pub uid_next: u32,
     /// What the UIDs count for.
     pub uid_validity: u32,
-    /// Octets of all letters.
-    pub size: u64,
+    /// Octets of all letters, where they were added up.
+    pub size: Option<u64>,
+    /// Of those with `\Deleted`.
+    pub deleted_size: Option<u64>,
     /// The highest mod-sequence.
     pub highest_modseq: u64,
+    /// RFC 8474.
+    pub mailbox_id: [u8; 16],
+}
+
+impl Counts {
+    /// What a mailbox shows; sizes aren't known.
+    pub fn of(mailbox: &Mailbox) -> Self {
+        let mut counts = Self {
+            uid_next: mailbox.uid_next(),
+            uid_validity: mailbox.uid_validity(),
+            highest_modseq: mailbox.highest_modseq(),
+            mailbox_id: mailbox.id(),
+            ..Self::default()
+        };
+        for entry in mailbox.entries() {
+            let flags = entry.flags();
+            counts.exists += 1;
+            counts.recent += u32::from(entry.is_new());
+            counts.unseen += u32::from(!flags.contains(LetterFlags::SEEN));
+            counts.deleted += u32::from(flags.contains(LetterFlags::DELETED));
+        }
+        counts
+    }
+
+    /// The mailbox's id, as it is told.
+    pub fn mailbox_id(&self) -> String {
+        id_text(self.mailbox_id)
+    }
 }
 
 /// When a folder last changed, as far as its files say.
@@ -98,6 +133,7 @@ fn nanoseconds(time: SystemTime) -> u64 {
 pub struct StatusCache {
     file: PathBuf,
     tmp: PathBuf,
+    boot: String,
     known: BTreeMap<String, (Times, Counts)>,
     /// Whether the file says something else.
     changed: bool,
@@ -106,9 +142,9 @@ pub struct StatusCache {
 impl StatusCache {
     /// Reads it; an empty one where there is none that is right.
     pub fn open(disk: &dyn Disk, inbox: &Maildir) -> Self {
-        let file = inbox.root().join(FILE);
-        let known = read(disk, &file).and_then(|octets| parse(&octets)).unwrap_or_default();
-        Self { file, tmp: inbox.tmp(), known, changed: false }
+        let (file, boot) = (inbox.root().join(FILE), disk.boot());
+        let known = read(disk, &file).and_then(|octets| parse(&octets, &boot)).unwrap_or_default();
+        Self { file, tmp: inbox.tmp(), boot, known, changed: false }
     }
 
     /// The counts of a folder (`None`: the inbox) that has these times.
@@ -117,7 +153,7 @@ impl StatusCache {
         (*known == times).then_some(*counts)
     }
 
-    /// Remembers counts. The times were taken first, and then, at `moment`, counting began.
+    /// Remembers counts. Counting began at `moment`, and the times were taken when it was done.
     pub fn remember(
         &mut self,
         folder: Option<&FolderName>,
@@ -142,13 +178,14 @@ impl StatusCache {
         disk: &dyn Disk,
         is_there: impl Fn(&str) -> bool,
     ) -> Result<(), DiskError> {
-        if !std::mem::take(&mut self.changed) {
+        // Where nobody knows the boot, nobody could believe it.
+        if !std::mem::take(&mut self.changed) || self.boot.is_empty() {
             return Ok(());
         }
         self.known.retain(|name, _| name.is_empty() || is_there(name));
         let by = self.tmp.join(FileNames::new("status").next(SystemTime::now()));
         let mut file = disk.create_new(&by)?;
-        let written = file.write_all_at(&[&text(&self.known)], 0);
+        let written = file.write_all_at(&[&text(&self.known, &self.boot)], 0);
         written.and_then(|()| disk.rename(&by, &self.file)).inspect_err(|_| {
             let _ = disk.remove(&by);
         })
@@ -166,30 +203,38 @@ fn read(disk: &dyn Disk, file: &Path) -> Option<Vec<u8>> {
     (file.read_at(&mut content, 0).ok()? == octets).then_some(content)
 }
 
-fn text(known: &BTreeMap<String, (Times, Counts)>) -> Vec<u8> {
+fn text(known: &BTreeMap<String, (Times, Counts)>, boot: &str) -> Vec<u8> {
     let mut rows = Vec::new();
     for (name, (times, counts)) in known {
         // A folder's name is shorter than 255 octets.
         rows.extend(u16::try_from(name.len()).unwrap_or_default().to_le_bytes());
         rows.extend(name.as_bytes());
         rows.extend(times.0.iter().flat_map(|time| time.to_le_bytes()));
-        let Counts { exists, unseen, deleted, uid_next, uid_validity, size, highest_modseq } =
-            counts;
-        let numbers = [exists, unseen, deleted, uid_next, uid_validity];
+        let Counts { exists, recent, unseen, deleted, uid_next, uid_validity, .. } = *counts;
+        let numbers = [exists, recent, unseen, deleted, uid_next, uid_validity];
         rows.extend(numbers.iter().flat_map(|number| number.to_le_bytes()));
-        rows.extend([size, highest_modseq].iter().flat_map(|number| number.to_le_bytes()));
+        let sizes = [counts.size, counts.deleted_size].map(|size| size.unwrap_or(UNKNOWN));
+        let large = [sizes[0], sizes[1], counts.highest_modseq];
+        rows.extend(large.iter().flat_map(|number| number.to_le_bytes()));
+        rows.extend(counts.mailbox_id);
     }
     let count = u32::try_from(known.len()).unwrap_or_default().to_le_bytes();
-    let crc = crc32fast::hash(&rows).to_le_bytes();
+    let crc = crc_of(boot, &rows).to_le_bytes();
     [&MAGIC[..], &count, &crc, &rows].concat()
 }
 
+fn crc_of(boot: &str, rows: &[u8]) -> u32 {
+    let mut hasher = crc32fast::Hasher::new_with_initial(crc32fast::hash(boot.as_bytes()));
+    hasher.update(rows);
+    hasher.finalize()
+}
+
 /// `None` where it isn't right.
-pub(crate) fn parse(octets: &[u8]) -> Option<BTreeMap<String, (Times, Counts)>> {
+pub(crate) fn parse(octets: &[u8], boot: &str) -> Option<BTreeMap<String, (Times, Counts)>> {
     let (head, mut rows): (&[u8; HEAD_OCTETS], _) = octets.split_first_chunk()?;
     let (magic, numbers) = head.split_first_chunk()?;
     let [count, crc] = *numbers.as_chunks::<4>().0 else { return None };
-    if *magic != MAGIC || u32::from_le_bytes(crc) != crc32fast::hash(rows) {
+    if *magic != MAGIC || u32::from_le_bytes(crc) != crc_of(boot, rows) {
         return None;
     }
     let mut known = BTreeMap::new();
@@ -205,19 +250,27 @@ pub(crate) fn parse(octets: &[u8]) -> Option<BTreeMap<String, (Times, Counts)>> 
 
 fn row(numbers: &[u8; NUMBERS_OCTETS]) -> Option<(Times, Counts)> {
     let (times, rest) = numbers.split_at_checked(24)?;
-    let (small, large) = rest.split_at_checked(20)?;
+    let (small, rest) = rest.split_at_checked(24)?;
+    let (large, id) = rest.split_at_checked(24)?;
     let [one, two, three] = *times.as_chunks().0 else { return None };
-    let [exists, unseen, deleted, uid_next, uid_validity] =
-        *<&[[u8; 4]; 5]>::try_from(small.as_chunks().0).ok()?;
-    let [size, highest_modseq] = *large.as_chunks().0 else { return None };
+    let small = <&[[u8; 4]; 6]>::try_from(small.as_chunks().0).ok()?;
+    let [exists, recent, unseen, deleted, uid_next, uid_validity] = small.map(u32::from_le_bytes);
+    let large = <&[[u8; 8]; 3]>::try_from(large.as_chunks().0).ok()?;
+    let [size, deleted_size, highest_modseq] = large.map(u64::from_le_bytes);
+    let [size, deleted_size] =
+        [size, deleted_size].map(|size| Some(size).filter(|it| *it != UNKNOWN));
+    let mailbox_id = id.try_into().ok()?;
     let counts = Counts {
-        exists: u32::from_le_bytes(exists),
-        unseen: u32::from_le_bytes(unseen),
-        deleted: u32::from_le_bytes(deleted),
-        uid_next: u32::from_le_bytes(uid_next),
-        uid_validity: u32::from_le_bytes(uid_validity),
-        size: u64::from_le_bytes(size),
-        highest_modseq: u64::from_le_bytes(highest_modseq),
+        exists,
+        recent,
+        unseen,
+        deleted,
+        uid_next,
+        uid_validity,
+        size,
+        deleted_size,
+        highest_modseq,
+        mailbox_id,
     };
     Some((Times([one, two, three].map(u64::from_le_bytes)), counts))
 }
@@ -231,12 +284,15 @@ mod tests {
 
     const COUNTS: Counts = Counts {
         exists: 10,
+        recent: 3,
         unseen: 2,
         deleted: 1,
         uid_next: 12,
         uid_validity: 7,
-        size: 1 << 40,
+        size: Some(1 << 40),
+        deleted_size: None,
         highest_modseq: 1 << 50,
+        mailbox_id: [7; 16],
     };
 
     fn later() -> SystemTime {
@@ -312,12 +368,13 @@ mod tests {
                 .enumerate()
                 .map(|(n, name)| (name, (Times([n as u64; 3]), COUNTS)))
                 .collect();
-            let mut file = text(&known);
-            prop_assert_eq!(parse(&file), Some(known));
+            let mut file = text(&known, "boot");
+            prop_assert_eq!(parse(&file, "boot"), Some(known));
+            prop_assert_eq!(parse(&file, "another"), None);
             let place = place.index(file.len());
             file[place] ^= octet;
-            prop_assert_eq!(parse(&file), None);
-            prop_assert_eq!(parse(&file[..place]), None);
+            prop_assert_eq!(parse(&file, "boot"), None);
+            prop_assert_eq!(parse(&file[..place], "boot"), None);
         }
     }
 }

@@ -47,6 +47,7 @@ pub(super) fn list(session: &Session, wanted: &ListCommand, out: &mut Vec<u8>) -
             tell_more(session, name, known, &wanted.returns, out);
         }
     }
+    session.shared.statuses.keep();
     Ok(Done::new("Listed"))
 }
 

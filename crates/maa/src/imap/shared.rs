@@ -15,6 +15,7 @@ use tokio::io::unix::AsyncFd;
 use tokio::sync::watch;
 
 use super::indexing::{Indexing, Text};
+use super::status::Statuses;
 
 /// All mailboxes of the user.
 #[derive(Debug)]
@@ -36,6 +37,7 @@ pub(crate) struct Shared {
     renamed: Mutex<VecDeque<(String, String)>>,
     /// `None` where letters aren't indexed.
     pub(super) indexing: Option<Indexing>,
+    pub(super) statuses: Statuses,
 }
 
 /// Mailboxes of which is remembered that they got another name: sessions that are told of it look at once.
@@ -70,10 +72,11 @@ impl Shared {
         // Not followed: links inside of the mailbox. On the way to it they are the operator's.
         let disk: Arc<dyn Disk> = Arc::new(OsDisk);
         let mailboxes = Arc::new(Mailboxes::new(Arc::clone(&disk), host).watching());
-        let courier = Courier::new(Arc::clone(&disk), host);
+        let (courier, inbox) = (Courier::new(Arc::clone(&disk), host), Maildir::at(root));
+        let statuses = Statuses::new(Arc::clone(&disk), inbox.clone());
         Self {
             disk,
-            inbox: Maildir::at(root),
+            inbox,
             courier,
             limits: None,
             quota_turn: Mutex::default(),
@@ -83,6 +86,7 @@ impl Shared {
             structure: AtomicU64::new(0),
             renamed: Mutex::default(),
             indexing: None,
+            statuses,
         }
     }
 
@@ -225,6 +229,17 @@ impl Open {
     /// Whoever waits for news.
     pub(super) fn news(&self) -> watch::Receiver<u64> {
         self.noticed.subscribe()
+    }
+}
+
+/// The last session has left the mailbox.
+impl Drop for Inside {
+    fn drop(&mut self) {
+        let key = self.mailbox.cache_key();
+        if let Some((_, cache)) = self.cache.as_mut().filter(|(of, _)| *of == key) {
+            // Where that can't be, it is as large as it was.
+            let _ = cache.tidy(|uid| self.mailbox.entry(uid).is_some());
+        }
     }
 }
 

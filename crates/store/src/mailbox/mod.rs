@@ -62,6 +62,7 @@ mod watches;
 
 pub(crate) use file::REGISTER as REGISTER_FILE;
 pub(crate) use uid_validity::Given;
+pub(crate) use view::id_text;
 
 pub use change::{FlagChange, FlagsChanged};
 pub use error::MailboxError;

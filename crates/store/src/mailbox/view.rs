@@ -42,7 +42,7 @@ impl Mailbox {
 
     /// RFC 8474: the same whatever becomes of the mailbox's name.
     pub fn mailbox_id(&self) -> String {
-        self.contents.mailbox_id.iter().map(|octet| format!("{octet:02x}")).collect()
+        id_text(self.contents.mailbox_id)
     }
 
     pub(crate) fn id(&self) -> [u8; 16] {
@@ -149,6 +149,11 @@ impl Mailbox {
     pub fn internal_date(&mut self, uid: u32) -> Result<SystemTime, MailboxError> {
         self.with_file(uid, |disk, path| disk.modified(path))
     }
+}
+
+/// A mailbox's id, as it is told.
+pub(crate) fn id_text(id: [u8; 16]) -> String {
+    id.iter().map(|octet| format!("{octet:02x}")).collect()
 }
 
 impl Entry<'_> {

@@ -31,6 +31,7 @@ mod rebuilt;
 mod renumbered;
 mod search;
 mod search_model;
+mod statuses;
 mod uid_only;
 
 /// A user's Maildir, and sessions on it.
