@@ -12,14 +12,9 @@ use crate::file_name::{FileNames, in_full};
 use crate::flags::Flags;
 use crate::key::DeliveryKey;
 use crate::keywords::{self, KeywordsLeftOut};
-use crate::line_ends::LineEnds;
 use crate::sync_group::SyncGroup;
+use crate::tmp_letter::TmpLetter;
 use crate::{Maildir, StoreError, Usage};
-
-/// Octets that are gathered before they are written: one system call for most letters.
-const BUFFER_OCTETS: usize = 128 * 1024;
-/// Names that are tried where one is taken; more than two never happened to anybody.
-const NAME_TRIES: usize = 8;
 
 /// A letter that is being written into tmp/. Dropped before it is delivered, it leaves nothing.
 #[derive(Debug)]
@@ -28,24 +23,11 @@ pub(crate) struct FileDraft {
     names: Arc<FileNames>,
     group: Arc<SyncGroup>,
     maildir: Maildir,
-    unique: String,
-    tmp: PathBuf,
-    file: Box<dyn DiskFile>,
-    ends: LineEnds,
-    buffer: Vec<u8>,
-    written: u64,
+    letter: TmpLetter,
     flags: Flags,
     /// Letters of its keywords.
     keywords: Vec<char>,
     key: Option<DeliveryKey>,
-    place: Place,
-}
-
-/// Where the letter's file is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
-    Tmp,
-    Shown,
 }
 
 impl FileDraft {
@@ -56,45 +38,23 @@ impl FileDraft {
         maildir: &Maildir,
         join: impl FnOnce(&dyn DiskFile) -> Result<Arc<SyncGroup>, DiskError>,
     ) -> Result<Self, DiskError> {
-        let mut tries = 0;
-        let (unique, tmp, file) = loop {
-            let unique = names.next(SystemTime::now());
-            let tmp = maildir.tmp().join(&unique);
-            match disk.create_new(&tmp) {
-                Ok(file) => break (unique, tmp, file),
-                Err(error) if is_taken(&error) && tries < NAME_TRIES => tries += 1,
-                Err(error) => return Err(error),
-            }
-        };
-        let group = match join(file.as_ref()) {
-            Ok(group) => group,
-            Err(error) => {
-                // Empty, and the error that counts is the first one.
-                let _ = disk.remove(&tmp);
-                return Err(error);
-            }
-        };
+        let letter = TmpLetter::create(disk, maildir, || names.next(SystemTime::now()))?;
+        let group = join(letter.file.as_ref())?;
         Ok(Self {
             disk: Arc::clone(disk),
             names: Arc::clone(names),
             group,
             maildir: maildir.clone(),
-            unique,
-            tmp,
-            file,
-            ends: LineEnds::default(),
-            buffer: Vec::new(),
-            written: 0,
+            letter,
             flags: Flags::default(),
             keywords: Vec::new(),
             key: None,
-            place: Place::Tmp,
         })
     }
 
     /// The letter's name: that of its file, without the sizes. Unique on this host, for ever.
     pub(crate) fn id(&self) -> &str {
-        &self.unique
+        &self.letter.tmp.unique
     }
 
     /// Appends octets as they stand on the wire: CRLF becomes LF, however they are cut.
@@ -102,11 +62,7 @@ impl FileDraft {
     /// # Errors
     /// What the disk said: the letter can't be stored. Drop the draft.
     pub(crate) fn write(&mut self, octets: &[u8]) -> Result<(), StoreError> {
-        self.ends.push(octets, &mut self.buffer);
-        if self.buffer.len() >= BUFFER_OCTETS {
-            self.flush()?;
-        }
-        Ok(())
+        Ok(self.letter.write(octets)?)
     }
 
     /// Flags that it is filed with: a letter that has any goes into cur/ (maildir(5)). Its folder is told, durably,
@@ -124,11 +80,10 @@ impl FileDraft {
     /// # Errors
     /// What the disk said: the letter can't be stored. Drop the draft.
     pub(crate) fn usage(&mut self) -> Result<Usage, StoreError> {
-        self.ends.finish(&mut self.buffer);
-        self.flush()?;
+        self.letter.finish()?;
         match self.maildir.is_trash() || self.flags.is_trashed() {
             true => Ok(Usage::default()),
-            false => Ok(Usage { octets: self.written, letters: 1 }),
+            false => Ok(Usage { octets: self.octets(), letters: 1 }),
         }
     }
 
@@ -149,7 +104,7 @@ impl FileDraft {
     /// The letter isn't stored, or it can't be known: it has to come again.
     pub(crate) fn deliver(self) -> Result<Filed, StoreError> {
         let (tell, hear) = std::sync::mpsc::sync_channel(1);
-        let path = self.tmp.clone();
+        let path = self.letter.tmp.path.clone();
         self.deliver_then(move |result| {
             // Whoever waits below has not gone away.
             let _ = tell.send(result);
@@ -166,30 +121,20 @@ impl FileDraft {
         mut self,
         done: impl FnOnce(Result<Filed, StoreError>) + Send + 'static,
     ) {
-        self.ends.finish(&mut self.buffer);
-        match self.flush() {
+        match self.letter.finish() {
             Ok(()) => Arc::clone(&self.group).deliver(self, Box::new(done)),
             Err(error) => done(Err(error.into())),
         }
     }
 
-    fn flush(&mut self) -> Result<(), DiskError> {
-        if !self.buffer.is_empty() {
-            self.file.write_all_at(&[&self.buffer], self.written)?;
-            self.written += self.buffer.len() as u64;
-            self.buffer.clear();
-        }
-        Ok(())
-    }
-
     /// Begins to make the content durable.
     pub(crate) fn start_sync(&mut self) {
-        self.file.start_sync();
+        self.letter.file.start_sync();
     }
 
     /// Makes the content durable.
     pub(crate) fn sync(&mut self) -> Result<(), DiskError> {
-        self.file.sync()
+        self.letter.file.sync()
     }
 
     /// Makes the names in a directory durable.
@@ -207,45 +152,19 @@ impl FileDraft {
 
     /// Shows the letter, whose content is durable. Nothing is ever replaced.
     pub(crate) fn show(&mut self) -> Result<PathBuf, DiskError> {
-        let mut tries = 0;
-        loop {
-            let octets_with_crlf = self.written + self.ends.lines();
-            let name = in_full(&self.unique, self.key, self.written, octets_with_crlf);
-            let path = self.target_dir().join(name + &self.info());
-            match self.rename_or_link(&path) {
-                Ok(()) => {
-                    self.place = Place::Shown;
-                    return Ok(path);
-                }
-                Err(error) if is_taken(&error) && tries < NAME_TRIES => {
-                    tries += 1;
-                    self.unique = self.names.next(SystemTime::now());
-                }
-                Err(error) => return Err(error),
-            }
-        }
+        let (directory, info, key) = (self.target_dir(), self.info(), self.key);
+        self.letter.show(
+            || self.names.next(SystemTime::now()),
+            |letter| {
+                let (octets, on_the_wire) = (letter.octets(), letter.octets_on_the_wire());
+                let name = in_full(&letter.tmp.unique, key, octets, on_the_wire);
+                directory.join(name + &info)
+            },
+        )
     }
 
     fn info(&self) -> String {
         self.flags.info(&self.keywords)
-    }
-
-    fn rename_or_link(&self, path: &Path) -> Result<(), DiskError> {
-        match self.disk.rename_noreplace(&self.tmp, path) {
-            // NFS and others can't rename without replacing; every file system with links can link so.
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported
-                ) =>
-            {
-                self.disk.link(&self.tmp, path)?;
-                // The letter is there. What stays in tmp/ is swept.
-                let _ = self.disk.remove(&self.tmp);
-                Ok(())
-            }
-            other => other,
-        }
     }
 
     /// Takes a letter back of which nobody was told: it comes again, and once is enough.
@@ -256,19 +175,6 @@ impl FileDraft {
 
     /// The letter's length in octets, as a file.
     pub(crate) fn octets(&self) -> u64 {
-        self.written
+        self.letter.octets()
     }
-}
-
-impl Drop for FileDraft {
-    fn drop(&mut self) {
-        if self.place == Place::Tmp {
-            // Where that fails, the sweep gets it after 36 hours.
-            let _ = self.disk.remove(&self.tmp);
-        }
-    }
-}
-
-fn is_taken(error: &DiskError) -> bool {
-    error.kind() == io::ErrorKind::AlreadyExists
 }

@@ -3,7 +3,7 @@
 //! | looking for | it is in |
 //! |---|---|
 //! | which folders a Maildir has, what a folder may be called | [`Maildir`], [`FolderName`] |
-//! | what a letter's file is called | `file_name` |
+//! | what a letter's file is called; one that isn't shown yet | `file_name`, `tmp_letter` |
 //! | a letter on its way: tmp/ → sync → new/ → sync of new/ | [`Courier`], [`Draft`] |
 //! | an inbox that is one file (mbox), its locks, torn letters | `mbox`, [`DotLocker`] |
 //! | how deliveries at the same time share their syncs | `sync_group`, `pace` |
@@ -67,6 +67,7 @@ mod special_use;
 mod status;
 mod subscriptions;
 mod sync_group;
+mod tmp_letter;
 
 pub use acl::{Acl, AclError, Rights, RightsChange, RightsError};
 pub use attempt::{Attempt, Durably, Found};

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use postroad_disk::{Disk, DiskError, DiskFile};
+use postroad_disk::{Disk, DiskError};
 
 use super::frame::{Frame, IntendedFile, Intent};
 use super::lease::Locked;
@@ -20,40 +20,15 @@ use super::names::LetterFlags;
 use super::{Mailbox, MailboxError, Moving, as_path};
 use crate::Maildir;
 use crate::file_name::in_full;
-use crate::line_ends::LineEnds;
-
-/// Octets that are gathered before they are written: one system call for most letters.
-const BUFFER_OCTETS: usize = 128 * 1024;
+use crate::tmp_letter::{BUFFER_OCTETS, TmpFile, TmpLetter};
 
 /// A letter that is being written, for [`Mailbox::append`]. Dropped before that, it leaves nothing.
 #[derive(Debug)]
 pub struct NewLetter {
-    file: Box<dyn DiskFile>,
-    tmp: TmpFile,
-    ends: LineEnds,
-    buffer: Vec<u8>,
-    written: u64,
+    letter: TmpLetter,
     flags: LetterFlags,
     received: Option<SystemTime>,
     finished: bool,
-}
-
-/// A file in tmp/ that goes when it is dropped, unless it was shown.
-#[derive(Debug)]
-struct TmpFile {
-    disk: Arc<dyn Disk>,
-    path: PathBuf,
-    unique: String,
-    shown: bool,
-}
-
-impl Drop for TmpFile {
-    fn drop(&mut self) {
-        if !self.shown {
-            // Where that fails, it is swept one day.
-            let _ = self.disk.remove(&self.path);
-        }
-    }
 }
 
 impl NewLetter {
@@ -62,11 +37,7 @@ impl NewLetter {
     /// # Errors
     /// What the disk said: the letter can't be stored. Drop it.
     pub fn write(&mut self, octets: &[u8]) -> Result<(), MailboxError> {
-        self.ends.push(octets, &mut self.buffer);
-        if self.buffer.len() >= BUFFER_OCTETS {
-            self.flush()?;
-        }
-        Ok(())
+        Ok(self.letter.write(octets)?)
     }
 
     /// Flags that it has from the beginning, of its mailbox ([`Mailbox::flags_of`]).
@@ -80,7 +51,7 @@ impl NewLetter {
 
     /// What it will be known by.
     pub(super) fn identity(&self) -> &[u8] {
-        self.tmp.unique.as_bytes()
+        self.letter.tmp.unique.as_bytes()
     }
 
     /// When it was received (INTERNALDATE); else, now.
@@ -90,7 +61,7 @@ impl NewLetter {
 
     /// Octets of its file so far.
     pub fn octets(&self) -> u64 {
-        self.written + self.buffer.len() as u64
+        self.letter.octets()
     }
 
     /// Makes all that was written durable; [`Mailbox::append`] does so where it wasn't done, and then whoever else wants
@@ -102,23 +73,13 @@ impl NewLetter {
         if self.finished {
             return Ok(());
         }
-        self.ends.finish(&mut self.buffer);
-        self.flush()?;
+        self.letter.finish()?;
         if let Some(received) = self.received {
             // In front of the sync, which takes it along with the new length.
-            self.file.set_modified(received)?;
+            self.letter.file.set_modified(received)?;
         }
-        self.file.sync()?;
+        self.letter.file.sync()?;
         self.finished = true;
-        Ok(())
-    }
-
-    fn flush(&mut self) -> Result<(), DiskError> {
-        if !self.buffer.is_empty() {
-            self.file.write_all_at(&[&self.buffer], self.written)?;
-            self.written += self.buffer.len() as u64;
-            self.buffer.clear();
-        }
         Ok(())
     }
 }
@@ -161,19 +122,9 @@ impl Mailbox {
     /// # Errors
     /// What the disk said.
     pub fn new_letter(&self) -> Result<NewLetter, MailboxError> {
-        let disk = Arc::clone(&self.all.disk);
-        let tmp = tmp_file(&disk, &self.folder, self.all.unique_name());
-        let file = disk.create_new(&tmp.path)?;
-        Ok(NewLetter {
-            file,
-            tmp,
-            ends: LineEnds::default(),
-            buffer: Vec::new(),
-            written: 0,
-            flags: LetterFlags::default(),
-            received: None,
-            finished: false,
-        })
+        let letter = TmpLetter::create(&self.all.disk, &self.folder, || self.all.unique_name())?;
+        let flags = LetterFlags::default();
+        Ok(NewLetter { letter, flags, received: None, finished: false })
     }
 
     /// Adds letters: all of them or none, and durably when it returns. Gives their UIDs, in the same order.
@@ -197,9 +148,10 @@ impl Mailbox {
         let mut staged = Vec::with_capacity(letters.len());
         for mut letter in letters {
             letter.finish()?;
-            let NewLetter { tmp, ends, written, flags, .. } = letter;
-            let base = in_full(&tmp.unique, None, written, written + ends.lines());
-            staged.push(stage(tmp, base, flags, now));
+            let NewLetter { letter, flags, .. } = letter;
+            let (octets, on_the_wire) = (letter.octets(), letter.octets_on_the_wire());
+            let base = in_full(&letter.tmp.unique, None, octets, on_the_wire);
+            staged.push(stage(letter.tmp, base, flags, now));
         }
         self.publish(staged, moving)
     }
@@ -212,7 +164,7 @@ impl Mailbox {
         let (mut copies, mut names) = (Vec::with_capacity(uids.len()), HashMap::new());
         for &uid in uids {
             let all = Arc::clone(&self.all);
-            let tmp = tmp_file(&all.disk, to, all.unique_name());
+            let tmp = TmpFile::named(&all.disk, to, all.unique_name());
             match self.with_file(uid, |disk, path| link_or_copy(disk, path, &tmp.path)) {
                 Err(MailboxError::Gone { .. }) => continue,
                 linked => linked?,
@@ -335,8 +287,7 @@ impl Mailbox {
 
     fn show(&self, staged: &mut [Staged]) -> Result<(), DiskError> {
         for Staged { tmp, file } in staged.iter_mut() {
-            self.disk().rename_noreplace(&tmp.path, &self.shown_path(file))?;
-            tmp.shown = true;
+            tmp.show(&self.shown_path(file))?;
         }
         self.disk().sync_dir(&self.folder.cur_dir())
     }
@@ -448,11 +399,6 @@ impl Mailbox {
             Err(error) => Err(error.into()),
         }
     }
-}
-
-fn tmp_file(disk: &Arc<dyn Disk>, folder: &Maildir, unique: String) -> TmpFile {
-    let path = folder.tmp().join(&unique);
-    TmpFile { disk: Arc::clone(disk), path, unique, shown: false }
 }
 
 fn stage(tmp: TmpFile, base: String, flags: LetterFlags, saved: u32) -> Staged {
