@@ -34,6 +34,6 @@ mod segment;
 mod tests;
 
 pub use batch::Batch;
-pub use index::{FILE, Index, Told, Written};
+pub use index::{FILE, Index, Told};
 pub use limits::{SEGMENT_LETTERS_MAX, SMALL_SEGMENTS_TO_SPARE};
 pub use rows::Signature;

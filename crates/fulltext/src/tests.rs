@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use postroad_disk::OsDisk;
 use postroad_message::{Needle, Part, Scope};
-use postroad_store::{CacheKey, Maildir};
+use postroad_store::{CacheKey, Maildir, Written};
 use postroad_testkit::{FaultyDisk, Plan, Random};
 use proptest::prelude::*;
 

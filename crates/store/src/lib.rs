@@ -15,6 +15,7 @@
 //! | who may do what with a folder | [`Acl`] |
 //! | annotations, what folders are for | [`Metadata`], `special_use` |
 //! | what was read out of letters once | [`Cache`] |
+//! | a file that is appended to, and that anybody may delete | [`AppendedFile`] |
 //! | how many letters each folder has, as long as none changes | [`StatusCache`] |
 //! | all but UIDs made anew from the files | [`fsck()`] |
 //! | numbers and lists of Dovecot and Courier | [`neighbours`] |
@@ -35,6 +36,7 @@
 #![forbid(unsafe_code)]
 
 mod acl;
+mod appended;
 mod attempt;
 mod cache;
 mod courier;
@@ -70,10 +72,9 @@ mod sync_group;
 mod tmp_letter;
 
 pub use acl::{Acl, AclError, Rights, RightsChange, RightsError};
+pub use appended::{Appended, AppendedFile, Written};
 pub use attempt::{Attempt, Durably, Found};
-pub use cache::{
-    Cache, CacheKey, Columns, EmailId, Facts, IdHash, Sent, Subject, SubjectKind, Written,
-};
+pub use cache::{Cache, CacheKey, Columns, EmailId, Facts, IdHash, Sent, Subject, SubjectKind};
 pub use courier::{Change, Courier};
 pub use draft::{Draft, Filed};
 pub use error::StoreError;

@@ -7,9 +7,9 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use postroad_fulltext::{Batch, Index, SEGMENT_LETTERS_MAX, Signature, Told, Written};
+use postroad_fulltext::{Batch, Index, SEGMENT_LETTERS_MAX, Signature, Told};
 use postroad_message::{Needle, Part};
-use postroad_store::{CacheKey, Mailbox, MailboxError};
+use postroad_store::{CacheKey, Mailbox, MailboxError, Written};
 use tokio::sync::{Notify, oneshot};
 
 use super::read;

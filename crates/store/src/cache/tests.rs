@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use postroad_disk::OsDisk;
@@ -57,6 +58,13 @@ impl Letter {
         let is_reply = random.below(2) == 0;
         let kind = if is_reply { SubjectKind::Reply } else { SubjectKind::Original };
         Self { columns, texts, message_id, email_id, references, kind }
+    }
+}
+
+/// As if much had been written over.
+fn make_untidy(cache: &mut Cache) {
+    if let Some((_, known)) = cache.file.parts() {
+        known.waste += 1 << 40;
     }
 }
 
@@ -172,7 +180,7 @@ fn tidied_it_is_the_same_without_those_that_are_gone() {
     assert_eq!(reader.len(), 3_000);
     reader.refresh().unwrap();
     check(&mut reader, &all);
-    assert!(cache.blocks <= 1 + 1_500 / CACHE_BLOCK_LETTERS_MAX as u64);
+    assert!(cache.file.known().blocks <= 1 + 1_500 / CACHE_BLOCK_LETTERS_MAX as u64);
     let before = std::fs::metadata(place.file()).unwrap().len();
     cache.tidy(|_| true).unwrap();
     assert_eq!(std::fs::metadata(place.file()).unwrap().len(), before);
@@ -184,7 +192,7 @@ fn one_writes_at_a_time_and_the_other_does_not_wait() {
     let (place, all) = (Place::new(), letters(1, 3));
     let (mut one, mut other) = (place.open(), place.open());
     remember(&mut one, &all);
-    let held = one.locked().unwrap();
+    let held = one.file.locked().unwrap();
     assert!(held.is_some());
     other.remember(1, &base(1), &all[&3].facts()).unwrap();
     assert_eq!(other.flush().unwrap(), Written::NotOurTurn);
@@ -202,7 +210,7 @@ fn anybody_may_delete_it_at_any_moment() {
     std::fs::remove_file(place.file()).unwrap();
     check(&mut cache, &all);
     cache.refresh().unwrap();
-    check(&mut cache, &all);
+    assert!(cache.is_empty());
     let more = letters(2, 5);
     remember(&mut cache, &more);
     check(&mut cache, &more);
@@ -248,7 +256,7 @@ fn whatever_call_fails_what_is_known_is_right() {
             }
             let _ = cache.flush();
         }
-        cache.waste += 1 << 40;
+        make_untidy(&mut cache);
         let _ = cache.tidy(|uid| uid > 6);
     };
     let disk = || {
@@ -291,7 +299,7 @@ proptest! {
         for part in order.chunks(7) {
             remember(&mut cache, part.iter().copied());
         }
-        cache.waste += 1 << 40;
+        make_untidy(&mut cache);
         cache.tidy(|_| true).unwrap();
         let (mut old, mut new) = (old.open(), new.open());
         prop_assert_eq!(old.len(), new.len());
