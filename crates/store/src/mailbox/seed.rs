@@ -120,14 +120,19 @@ impl Seed {
 
 impl Mailboxes {
     /// Opens a folder where another program has gone on from the numbers that it was given: its own count. Where it has
-    /// begun anew, with another UIDVALIDITY, so do we.
+    /// begun anew, with another UIDVALIDITY, so do we; and where both have gone on, and told clients of two letters by
+    /// one UID, neither's numbers are good any more.
     pub(crate) fn take_back(
         self: &Arc<Self>,
         folder: &Maildir,
         seed: &Seed,
     ) -> Result<Mailbox, MailboxError> {
-        let open = || self.open_with(folder, || Ok(Some(seed.clone())));
-        let mut mailbox = open()?;
+        let open = |seed: Option<&Seed>| self.open_with(folder, || Ok(seed.cloned()));
+        let mut mailbox = open(Some(seed))?;
+        if mailbox.contradicts(seed) {
+            self.disk().remove(&mailbox.path)?;
+            return open(None);
+        }
         if mailbox.uid_validity() == seed.uid_validity {
             mailbox.merge(seed)?;
             return Ok(mailbox);
@@ -138,11 +143,21 @@ impl Mailboxes {
             return Ok(mailbox);
         }
         self.disk().remove(&mailbox.path)?;
-        open()
+        open(Some(seed))
     }
 }
 
 impl Mailbox {
+    /// Whether a UID is another letter's there, with the same UIDVALIDITY.
+    fn contradicts(&self, seed: &Seed) -> bool {
+        let is_other = |theirs: &Added| {
+            let ours = self.contents.letters.get(theirs.uid);
+            let ours = ours.map(|record| identity(self.contents.letters.stored(record)));
+            ours.is_some_and(|ours| ours != identity(&theirs.stored))
+        };
+        self.uid_validity() == seed.uid_validity && seed.added().iter().any(is_other)
+    }
+
     /// Letters get the UIDs that another program has told clients of since; what we know of a letter beside its UID stays.
     fn merge(&mut self, seed: &Seed) -> Result<(), MailboxError> {
         let mut locked = self.lock()?;

@@ -369,6 +369,23 @@ mod tests {
     }
 
     #[test]
+    fn where_both_have_gone_on_no_uid_names_two_letters() {
+        let place = Place::new(&DOVECOT);
+        let mut mailbox = place.open();
+        mailbox.export_to_dovecot().unwrap();
+        let mut letter = mailbox.new_letter().unwrap();
+        letter.write(b"x").unwrap();
+        assert_eq!(mailbox.append(vec![letter]).unwrap(), [31]);
+        fs::write(place.dir.path().join("new/6.f"), "x\n").unwrap();
+        let list = "3 V77 N32 Gabc\n4 :1.a:2,\n9 :2.b,S=5:2,\n21 :3.c\n30 :4.d\n31 :6.f\n";
+        fs::write(place.dir.path().join("dovecot-uidlist"), list).unwrap();
+        let mailbox = place.open();
+        assert!(mailbox.uid_validity() > 77);
+        assert_eq!(mailbox.exists(), 6);
+        assert_eq!(place.open().uid_validity(), mailbox.uid_validity());
+    }
+
+    #[test]
     fn whatever_call_fails_what_dovecot_has_numbered_is_taken_up_all_the_same() {
         let root = std::path::Path::new("/mail/alice");
         let disk = || {
