@@ -39,6 +39,8 @@ const KILLS_PER_SECOND: f64 = 2.0;
 const CUTS_PER_SECOND: f64 = 0.5;
 /// Rounds of programs at one mailbox in a second.
 const ROUNDS_PER_SECOND: f64 = 0.25;
+/// Commands of IMAP sessions in a second.
+const STEPS_PER_SECOND: f64 = 1_500.0;
 /// No test does less than in its short form.
 const REPEATS_MIN: f64 = 8.0;
 
@@ -115,7 +117,7 @@ const PROOFS: &[Proof] = &[
         what: "every disk call of the queue",
         package: "postroad-queue",
         name: "power_cuts_lose_no_letter",
-        share: 20,
+        share: 15,
         seed: "POSTROAD_CRASH_SEED",
         length: Length::Seconds("POSTROAD_CRASH_SECONDS"),
     },
@@ -126,6 +128,22 @@ const PROOFS: &[Proof] = &[
         share: 5,
         seed: "POSTROAD_CRASH_SEED",
         length: Length::Seconds("POSTROAD_CRASH_SECONDS"),
+    },
+    Proof {
+        what: "every disk call of an open mailbox",
+        package: "postroad-store",
+        name: "power_cuts_lose_no_uid_and_no_letter",
+        share: 5,
+        seed: "POSTROAD_CRASH_SEED",
+        length: Length::Seconds("POSTROAD_CRASH_SECONDS"),
+    },
+    Proof {
+        what: "sessions beside a model",
+        package: "postroad-maa",
+        name: "i12_what_clients_are_told_is_what_is_there",
+        share: 5,
+        seed: "POSTROAD_CRASH_SEED",
+        length: Length::Repeats("POSTROAD_MODEL_STEPS", STEPS_PER_SECOND),
     },
     Proof {
         what: "every disk call of a letter into a mailbox file",
@@ -147,7 +165,7 @@ const PROOFS: &[Proof] = &[
         what: "schedules",
         package: "postroad-mta",
         name: "simulation",
-        share: 20,
+        share: 15,
         seed: "POSTROAD_SIMULATION_SEED",
         length: Length::Seconds("POSTROAD_SIMULATION_SECONDS"),
     },
@@ -318,6 +336,11 @@ fn tests_in(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_proof_has_its_part_of_the_time() {
+        assert_eq!(PROOFS.iter().map(|proof| proof.share).sum::<u32>(), 100);
+    }
 
     #[test]
     fn what_tests_say_is_added_up() {

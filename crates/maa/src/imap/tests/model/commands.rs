@@ -1,7 +1,7 @@
 //! What clients do, and what has to come of it.
 
 use super::view::{DELETED, Flags, Known, Line, SEEN, View, members, names_of};
-use super::{Kind, Letter, Mailbox, World};
+use super::{Hears, Kind, Letter, Mailbox, Revision, World};
 
 /// Letters that a command is about: what is written, and their UIDs.
 struct Chosen {
@@ -40,6 +40,10 @@ impl World {
     pub(super) fn any_step(&mut self) {
         let who = self.random.below(self.peers.len());
         match self.random.below(100) {
+            0..6 if self.peers[who].hears == Hears::AnyTime => {
+                self.unasked(who);
+                self.compare(who);
+            }
             0..12 => self.noop(who),
             12..34 => self.outside(),
             34..42 => self.append(who),
@@ -79,7 +83,8 @@ impl World {
             59..75 => self.store(who),
             75..83 => self.fetch(who),
             83..88 => self.search(who),
-            88..94 => self.copy(who),
+            88..92 => self.copy(who),
+            92..95 => self.replace(who),
             _ => self.expunge(who),
         }
     }
@@ -191,13 +196,29 @@ impl World {
         let uid = if self.random.once_in(2) { "UID " } else { "" };
         let command = format!("{uid}SEARCH {}{name}", if not { "NOT " } else { "" });
         let said = self.send(who, &command);
+        let revision = self.peers[who].revision;
+        if revision == Revision::Two {
+            self.tried("ESEARCH");
+        }
         let Some((view, mailbox)) = self.open(who) else { return };
-        let found = said.lines.iter().find_map(|line| match line {
-            Line::Other(text) => text.strip_prefix("* SEARCH"),
+        let others = said.lines.iter().filter_map(|line| match line {
+            Line::Other(text) => Some(text),
             _ => None,
         });
-        let found: Vec<u32> =
-            found.unwrap().split_whitespace().map(|number| number.parse().unwrap()).collect();
+        let found = others.filter_map(|text| match revision {
+            Revision::One => text.strip_prefix("* SEARCH").map(str::to_owned),
+            // RFC 9051 §7.3.4.
+            Revision::Two => {
+                let rest = text.strip_prefix("* ESEARCH (TAG ")?.split_once(')')?.1;
+                Some(rest.split_once(" ALL ").map_or(String::new(), |(_, set)| set.to_owned()))
+            }
+        });
+        let found = found.collect::<Vec<_>>().pop().unwrap();
+        let found: Vec<u32> = match revision {
+            Revision::One => found.split_whitespace().map(|it| it.parse().unwrap()).collect(),
+            Revision::Two if found.is_empty() => Vec::new(),
+            Revision::Two => members(&found),
+        };
         for (at, known) in view.letters.iter().enumerate() {
             let uid_of = known.uid.unwrap();
             let number = if uid.is_empty() { u32::try_from(at + 1).unwrap() } else { uid_of };
@@ -269,6 +290,47 @@ impl World {
                 let letter = Letter { uid: Some(uid), touched: false, ..letter };
                 self.add(&name, code[0].parse().unwrap(), letter);
             }
+        }
+        self.hear(who, &said);
+    }
+
+    /// REPLACE (RFC 8508): another letter in place of one, in whichever mailbox.
+    fn replace(&mut self, who: usize) {
+        let name = self.any_name();
+        let chosen = self.choose(who).filter(|chosen| chosen.uids.len() == 1);
+        let Some(Chosen { uid, set, uids }) = chosen.filter(|_| !self.is_full(&name)) else {
+            return self.noop(who);
+        };
+        let number = set.split(':').next().unwrap().to_owned();
+        let (text, flags) = (self.new_text(), self.random.flags());
+        let content = format!("Subject: s\r\n\r\n{text}\r\n");
+        let octets = content.len();
+        let command = format!(
+            "{uid}REPLACE {number} {name} ({}) {{{octets}+}}\r\n{content}",
+            names_of(flags)
+        );
+        let said = self.send(who, &command);
+        let exists = self.mailboxes.contains_key(&name);
+        let Some((view, mailbox)) = self.open(who) else {
+            assert!(said.code("APPENDUID").is_none(), "replaced in a mailbox that isn't there");
+            return;
+        };
+        let was_there = mailbox.letter(uids[0]).is_some();
+        if !exists || !view.writable {
+            assert!(!said.is_ok(), "{}", said.end);
+            return self.hear(who, &said);
+        }
+        assert!(said.is_ok() || !was_there, "{}", said.end);
+        if said.is_ok() {
+            mailbox.letters.retain(|letter| letter.uid != Some(uids[0]));
+            self.tried(match self.peers[who].view.as_ref().is_some_and(|view| view.name == name) {
+                true => "REPLACE here",
+                false => "REPLACE into another mailbox",
+            });
+            let code = said.code("APPENDUID").expect("APPENDUID");
+            let letter =
+                Letter { uid: Some(members(&code[1])[0]), text, flags, or: None, touched: false };
+            self.add(&name, code[0].parse().unwrap(), letter);
         }
         self.hear(who, &said);
     }

@@ -24,16 +24,21 @@ const LETTERS_MAX: usize = 10;
 /// Commands that are shown where something is wrong.
 const LOGGED: usize = 60;
 /// What has to have happened now and then, for a run to mean anything.
-const TRIED: [&str; 9] = [
+const TRIED: [&str; 14] = [
     "APPENDUID",
     "BYE",
     "COPYUID",
+    "ESEARCH",
     "EXPUNGEISSUED",
     "MODIFIED",
+    "REPLACE here",
+    "REPLACE into another mailbox",
     "VANISHED (EARLIER)",
     "a change by others under a silent one",
     "a mailbox that is another one now",
     "a mailbox that is gone",
+    "told of another mailbox",
+    "told without being asked",
 ];
 const FOLDERS: [&str; 5] = ["INBOX", "A", "B", "A.X", "B.X"];
 
@@ -94,9 +99,27 @@ enum Kind {
 /// UIDVALIDITY, mod-sequence, letters.
 type Kept = (u32, u64, Vec<(u32, Flags)>);
 
+/// Which protocol a client speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Revision {
+    One,
+    /// RFC 9051, once it was enabled.
+    Two,
+}
+
+/// When a client hears of changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Hears {
+    AtCommands,
+    /// NOTIFY (RFC 5465): between them, too, and of other mailboxes.
+    AnyTime,
+}
+
 struct Peer {
     client: Client,
     kind: Kind,
+    revision: Revision,
+    hears: Hears,
     view: Option<View>,
     /// What it knew of a mailbox when it was in step the last time.
     kept: HashMap<String, Kept>,
@@ -195,7 +218,22 @@ impl World {
             Kind::CondStore => drop(client.ok("ENABLE CONDSTORE")),
             Kind::QResync => drop(client.ok("ENABLE QRESYNC")),
         }
-        Peer { client, kind, view: None, kept: HashMap::new() }
+        let revision = match self.random.once_in(2) {
+            true => Revision::One,
+            false => Revision::Two,
+        };
+        if revision == Revision::Two {
+            client.ok("ENABLE IMAP4rev2");
+        }
+        let hears = match self.random.once_in(3) {
+            true => Hears::AnyTime,
+            false => Hears::AtCommands,
+        };
+        if hears == Hears::AnyTime {
+            client.ok("NOTIFY SET (selected (MessageNew MessageExpunge FlagChange)) \
+                 (personal (MessageNew MessageExpunge))");
+        }
+        Peer { client, kind, revision, hears, view: None, kept: HashMap::new() }
     }
 
     fn reconnect(&mut self, who: usize) {
@@ -213,8 +251,10 @@ impl World {
     }
 
     fn send(&mut self, who: usize, command: &str) -> Said {
-        let mut said = self.peers[who].client.command(command);
-        self.note(format!("{who} {:?}: {command:?}\n        {said:?}", self.peers[who].kind));
+        let Peer { client, kind, revision, hears, .. } = &mut self.peers[who];
+        let mut said = client.command(command);
+        let peer = format!("{who} {kind:?} {revision:?} {hears:?}");
+        self.note(format!("{peer}: {command:?}\n        {said:?}"));
         if self.peers[who].client.session.is_over {
             assert!(self.lost(who).is_some_and(|lost| lost), "BYE without need");
             self.tried("BYE");
@@ -239,6 +279,45 @@ impl World {
         said
     }
 
+    /// What a client hears that has asked for it, between two commands.
+    fn unasked(&mut self, who: usize) {
+        let said = self.peers[who].client.unasked();
+        self.note(format!("{who}, unasked:\n        {said:?}"));
+        if self.peers[who].client.session.is_over {
+            assert!(self.lost(who).is_some_and(|lost| lost), "BYE without need");
+            self.peers[who].view = None;
+            return self.reconnect(who);
+        }
+        let lines = view::lines(said);
+        if !lines.is_empty() {
+            self.tried("told without being asked");
+        }
+        self.hear(who, &Said { lines, end: String::new() });
+    }
+
+    /// Of mailboxes that it hasn't open: how many letters there are, as they are looked at in that moment.
+    fn hear_of_others(&mut self, who: usize, lines: &[Line]) {
+        // What the client has asked for has more in it.
+        let statuses = lines.iter().filter_map(|line| match line {
+            Line::Other(text) => text.strip_prefix("* STATUS ").filter(|it| !it.contains("UNSEEN")),
+            _ => None,
+        });
+        let mut heard = 0;
+        for status in statuses {
+            let (name, items) = status.split_once(" (").unwrap();
+            let open = self.peers[who].view.as_ref().is_some_and(|view| view.name == name);
+            assert!(!open || self.lost(who) == Some(true), "STATUS of the mailbox that is open");
+            let told = view::between(items, "MESSAGES ", " ").unwrap();
+            let Some(mailbox) = self.mailboxes.get_mut(name) else { continue };
+            assert_eq!(told, mailbox.letters.len().to_string(), "MESSAGES of {name}");
+            mailbox.looked_at();
+            heard += 1;
+        }
+        if heard > 0 {
+            self.tried("told of another mailbox");
+        }
+    }
+
     fn tried(&mut self, what: &'static str) {
         *self.tried.entry(what).or_default() += 1;
     }
@@ -258,6 +337,7 @@ impl World {
 
     /// A client takes in what it was told about the mailbox that it has open, and asks for what it doesn't know.
     fn hear(&mut self, who: usize, said: &Said) {
+        self.hear_of_others(who, &said.lines);
         self.take(who, &said.lines);
         self.ask(who);
         if let Some((_, mailbox)) = self.open(who) {
