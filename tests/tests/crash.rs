@@ -6,12 +6,14 @@
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use postroad_tests::chance::{Chance, KILLS, done, rounds};
+use postroad_tests::imap;
 use postroad_tests::load::{Account, Load, Speak};
-use postroad_tests::peers::{Needs, Postfix, PostfixSetup, Sink, Stage};
+use postroad_tests::peers::{Needs, PASSWORD, Postfix, PostfixSetup, Sink, Stage};
 use postroad_tests::process::{Process, free_port, listens, until};
 use postroad_tests::smtp::Client;
 use postroad_tests::suite::{Settings, Site, heavy};
@@ -268,6 +270,81 @@ fn f01_the_delivery_agent_killed_at_system_calls_keeps_what_it_promised() -> Res
     let load = Load::start(&stage, site.lmtp, Speak::Lmtp, "alice@our.test", SESSIONS)?;
     kill_at_calls(&stage, &site, ("postroad-mda", site.lmtp), || load.promised())?;
     all_arrive(&load.stop(), || new_mail(&site), 0)
+}
+
+/// Letters that a client moves to and fro.
+const MOVED: usize = 8;
+
+/// Moves and replaces all letters of one mailbox into the other, and back, until that fails; counts what was done.
+fn move_to_and_fro(mut client: imap::Client, done: &AtomicUsize) -> Result<()> {
+    loop {
+        for (from, to) in [("INBOX", "A"), ("A", "INBOX")] {
+            client.command(&format!("SELECT {from}"))?;
+            let letters = client.command("UID FETCH 1:* BODY.PEEK[]")?;
+            for letter in letters.iter().filter_map(|line| line.split_once("}\r\n")).take(2) {
+                let text = letter.1.split_once(')').map_or("", |(text, _)| text);
+                // The next one is the first one then.
+                client.command(&format!("REPLACE 1 {to} {{{}+}}\r\n{text}", text.len()))?;
+                done.fetch_add(1, Ordering::Relaxed);
+            }
+            if letters.len() > 2 {
+                client.command(&format!("MOVE 1 {to}"))?;
+            }
+            client.command(&format!("UID MOVE 1:* {to}"))?;
+            done.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Tests RFC 6851 §3.3: whatever happens, each letter is in one of the two mailboxes.
+#[test]
+fn the_access_agent_leaves_each_letter_in_one_place() -> Result<()> {
+    let _alone = heavy()?;
+    let site = Site::new(&Settings::default())?;
+    let (mut chance, kills) = (Chance::new(), rounds(KILLS, 12));
+    let log_in = || imap::Client::log_in(site.imap, "alice", PASSWORD);
+    let mut maa = site.maa()?;
+    let mut client = log_in()?;
+    client.command("CREATE A")?;
+    for number in 0..MOVED {
+        client.append("INBOX", "", &format!("Subject: letter {number}\r\n\r\n.\r\n"))?;
+    }
+    let mut expected: Vec<String> = (0..MOVED).map(|number| format!("letter {number}")).collect();
+    expected.sort();
+    for kill in 1..=kills {
+        let (moved, goal) = (AtomicUsize::new(0), chance.up_to(BETWEEN_KILLS));
+        let client = log_in()?;
+        std::thread::scope(|scope| {
+            let moves = scope.spawn(|| move_to_and_fro(client, &moved));
+            let reached = maa.until("moves letters", || {
+                moved.load(Ordering::Relaxed) >= goal || moves.is_finished()
+            });
+            chance.moment(MOMENT);
+            let went_on = !moves.is_finished();
+            maa.kill()?;
+            let ended = moves.join().expect("no panic");
+            ensure!(went_on, "it was refused before kill {kill}: {ended:?}\n{}", maa.log());
+            reached
+        })?;
+        maa = site.maa()?;
+        let mut client = log_in()?;
+        let mut there = Vec::new();
+        // Either may be the first one that is opened.
+        let mut mailboxes = ["INBOX", "A"];
+        mailboxes.rotate_left(kill % 2);
+        for mailbox in mailboxes {
+            client.command(&format!("SELECT {mailbox}"))?;
+            let letters = client.command("UID FETCH 1:* BODY.PEEK[HEADER.FIELDS (SUBJECT)]")?;
+            let subject = |line: &String| {
+                Some(line.split_once("Subject: ")?.1.lines().next()?.trim().to_owned())
+            };
+            there.extend(letters.iter().filter_map(subject));
+        }
+        there.sort();
+        ensure!(there == expected, "after kill {kill} there are {there:?}\n{}", maa.log());
+    }
+    done("kills", kills);
+    Ok(())
 }
 
 #[test]
