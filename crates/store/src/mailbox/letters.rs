@@ -1,6 +1,5 @@
 //! The letters of a folder, by their UIDs: 32 octets for each, its name, and five to eight to find it by its identity.
 
-use std::hash::{BuildHasher as _, RandomState};
 use std::ops::{Range, RangeInclusive};
 
 use super::name::{Flagged, Name, State, identity, push_name};
@@ -249,6 +248,9 @@ impl Letters {
 
     /// The letter of a name, whatever its flags are.
     pub(crate) fn find(&mut self, name: &[u8]) -> Option<usize> {
+        if self.records.is_empty() {
+            return None;
+        }
         let mut index = match self.index.take() {
             Some(index) => index,
             None => Index::of(self),
@@ -273,7 +275,6 @@ struct Index {
     slots: Vec<u32>,
     /// Slots that aren't free, those that were given up included.
     used: usize,
-    hasher: RandomState,
 }
 
 const FREE: u32 = 0;
@@ -283,8 +284,7 @@ const GIVEN_UP: u32 = u32::MAX;
 impl Index {
     fn of(letters: &Letters) -> Self {
         let room = letters.len() * 2 + 16;
-        let hasher = RandomState::new();
-        let mut index = Self { slots: vec![FREE; room], used: 0, hasher };
+        let mut index = Self { slots: vec![FREE; room], used: 0 };
         letters.records.iter().for_each(|record| index.insert_record(record, letters));
         index
     }
@@ -296,10 +296,11 @@ impl Index {
         }
     }
 
-    /// The slots from an identity's own on, each once.
+    /// The slots from an identity's own on, each once. A checksum is as good as any hash: who gives names that have the
+    /// same one has a slow mailbox, and nobody else has.
     fn probe(&self, identity: &[u8]) -> impl Iterator<Item = usize> + use<> {
-        let (count, hash) = (self.slots.len(), self.hasher.hash_one(identity));
-        let start = ((u128::from(hash) * count as u128) >> 64) as usize;
+        let (count, hash) = (self.slots.len(), crc32fast::hash(identity));
+        let start = ((u64::from(hash) * count as u64) >> 32) as usize;
         (start..count).chain(0..start)
     }
 

@@ -7,14 +7,14 @@
 
 use std::time::{Duration, SystemTime};
 
-use postroad_disk::Stamp;
+use postroad_disk::{Disk, Stamp};
 
 use super::frame::{Frame, Listed};
 use super::lease::Locked;
-use super::name::Place;
 use super::scan::Look;
 use super::watches::News;
 use super::{Mailbox, MailboxError, Watching, no_mailbox};
+use crate::Maildir;
 use crate::limits::{CLOCK_GRAIN, CLOCK_GRAIN_COARSE};
 
 impl Mailbox {
@@ -86,8 +86,7 @@ impl Mailbox {
         let quiet = !differences.restless && self.stamps()? == stamps;
         self.looked_at = quiet.then_some(stamps);
         self.watching.iter_mut().for_each(|watching| watching.complete = complete);
-        if quiet && is_old(stamps, began) {
-            let listed = Listed { new: stamps.0, cur: stamps.1 };
+        if let Some(listed) = believable(stamps, began).filter(|_| quiet) {
             self.write(locked, &[Frame::Listed(listed)])?;
         }
         self.tidy(locked);
@@ -101,25 +100,19 @@ impl Mailbox {
     /// The system has told of all changes up to here: that is as good as a listing, once the clock has moved on, and
     /// spares other processes one.
     fn believe(&mut self, stamps: (Stamp, Stamp)) -> Result<(), MailboxError> {
-        if self.is_believed(stamps) || !is_old(stamps, SystemTime::now()) {
-            return Ok(());
-        }
+        let listed = believable(stamps, SystemTime::now()).filter(|_| !self.is_believed(stamps));
+        let Some(listed) = listed else { return Ok(()) };
         let mut locked = self.lock()?;
         // Whoever had the lock may have changed something since.
         let Some(News::Changes(changes)) = self.drain()? else { return Ok(()) };
         if changes.is_empty() && self.stamps()? == stamps {
-            let listed = Listed { new: stamps.0, cur: stamps.1 };
             return self.write(&mut locked, &[Frame::Listed(listed)]);
         }
         self.take_news(&mut locked, &changes, stamps)
     }
 
     pub(super) fn stamps(&self) -> Result<(Stamp, Stamp), MailboxError> {
-        let stamp = |place| {
-            let stamp = self.disk().stamp(&self.directory(place));
-            stamp.map_err(|error| no_mailbox(&self.folder, error))
-        };
-        Ok((stamp(Place::New)?, stamp(Place::Cur)?))
+        stamps_of(self.disk(), &self.folder)
     }
 
     /// Has the system tell of nothing until [`Self::watch`]; what was told is forgotten, so a listing has to follow.
@@ -167,6 +160,18 @@ impl Mailbox {
         watches.pump()?;
         Ok(Some(watching.feed.take()))
     }
+}
+
+/// What a folder's directories are like now.
+pub(super) fn stamps_of(disk: &dyn Disk, folder: &Maildir) -> Result<(Stamp, Stamp), MailboxError> {
+    let stamp = |path| disk.stamp(path).map_err(|error| no_mailbox(folder, error));
+    Ok((stamp(&folder.new_dir())?, stamp(&folder.cur_dir())?))
+}
+
+/// What is known for as long as directories have the `stamps` that they had before a listing that began then, if they
+/// had them behind it too.
+pub(super) fn believable(stamps: (Stamp, Stamp), began: SystemTime) -> Option<Listed> {
+    is_old(stamps, began).then_some(Listed { new: stamps.0, cur: stamps.1 })
 }
 
 /// Whether any change after `at` gives the directories other times.

@@ -167,7 +167,11 @@ impl Look<'_> {
 
     /// Two files of one identity that nobody knows.
     fn part_fresh(&self, differences: &mut Differences) -> Result<(), DiskError> {
-        if are_distinct(&differences.fresh) {
+        in_order(&mut differences.fresh);
+        let same =
+            |pair: &[Found]| matches!(pair, [a, b] if identity(&a.name) == identity(&b.name));
+        if !differences.fresh.windows(2).any(same) {
+            // As it nearly always is.
             return Ok(());
         }
         let mut by_identity = HashMap::<Vec<u8>, Found>::with_capacity(differences.fresh.len());
@@ -249,10 +253,17 @@ pub(super) fn is_letter(name: &[u8]) -> bool {
     !name.starts_with(b".") && !identity(name).is_empty()
 }
 
-/// Whether no two files have one identity, as it nearly always is.
-fn are_distinct(files: &[Found]) -> bool {
-    let mut identities = HashSet::with_capacity(files.len());
-    files.iter().all(|found| identities.insert(identity(&found.name)))
+/// Puts files in the order in which they came, as far as their names tell; those of one identity stand together.
+fn in_order(files: &mut Vec<Found>) {
+    fn key(found: &Found, identity: usize) -> Option<(&[u8], &[u8])> {
+        found.name.split_at_checked(identity)
+    }
+    let keyed = |found: Found| (arrival(&found.name), identity(&found.name).len(), found);
+    let mut keyed: Vec<_> = std::mem::take(files).into_iter().map(keyed).collect();
+    keyed.sort_unstable_by(|(at, octets, found), (other_at, other_octets, other)| {
+        at.cmp(other_at).then_with(|| key(found, *octets).cmp(&key(other, *other_octets)))
+    });
+    files.extend(keyed.into_iter().map(|(_, _, found)| found));
 }
 
 /// The file of a letter, as it is known.
@@ -314,17 +325,13 @@ impl Differences {
 }
 
 /// UIDs, in the order in which letters came.
-fn assigned(fresh: Vec<Found>, uid_next: u32) -> Vec<Added> {
+fn assigned(mut fresh: Vec<Found>, uid_next: u32) -> Vec<Added> {
     let now =
         SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
-    let mut fresh: Vec<((u64, u32), Found)> =
-        fresh.into_iter().map(|found| (arrival(&found.name), found)).collect();
-    fresh.sort_unstable_by(|(at, one), (other_at, other)| {
-        at.cmp(other_at).then_with(|| one.name.cmp(&other.name))
-    });
+    in_order(&mut fresh);
     let numbered = (uid_next..u32::MAX).zip(fresh);
-    let added = numbered.map(|(uid, ((seconds, _), Found { place, name: mut stored }))| {
-        let name = Name::parse(&stored, place);
+    let added = numbered.map(|(uid, Found { place, name: mut stored })| {
+        let ((seconds, _), name) = (arrival(&stored), Name::parse(&stored, place));
         let (flagged, octets) = (name.flagged, name.stored.len());
         // What is stored is the name's beginning.
         stored.truncate(octets);

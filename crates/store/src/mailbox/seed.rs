@@ -4,12 +4,14 @@
 use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use super::contents::Contents;
 use super::file::{self, RegisterFile, Tail, Unusable};
 use super::frame::Frame;
 use super::letters::{Added, Letters};
 use super::name::{Name, Place, identity};
+use super::refresh::{believable, stamps_of};
 use super::scan::{Look, ranges_of};
 use super::uid_validity::Given;
 use super::{Mailbox, MailboxError, Mailboxes, damaged, lease, no_mailbox};
@@ -71,9 +73,12 @@ impl Mailboxes {
         if let Some(seed) = seed {
             plant(&mut contents, seed).ok_or_else(|| damaged(path))?;
         }
+        let (stamps, began) = (stamps_of(disk, folder)?, SystemTime::now());
         let look = Look { disk, folder, unique_name: &|| self.unique_name() };
         let mut differences =
             look.differences(&mut contents.letters).map_err(|error| no_mailbox(folder, error))?;
+        let quiet = !differences.restless && stamps_of(disk, folder)? == stamps;
+        contents.listed = believable(stamps, began).filter(|_| quiet);
         let (modseq, uid_next) = (contents.lease.modseq, contents.lease.uid_next);
         for frame in differences.frames(&contents.letters, modseq, uid_next) {
             contents.apply(&frame).map_err(|_| damaged(path))?;
