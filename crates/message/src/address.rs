@@ -2,7 +2,7 @@
 //!
 //! Whatever a field holds, something comes of it: what a reader would take for an address is one.
 
-use crate::lexical::{Cursor, is_space, unquoted};
+use crate::lexical::{Cursor, is_space, push_unfolded, unquoted};
 use crate::limits;
 use crate::words;
 
@@ -193,9 +193,10 @@ impl<'a> Item<'a> {
             self.phrase.push(b' ');
         }
         self.gap = Gap::None;
-        let is_kept = |octet: &&u8| !matches!(octet, b'\r' | b'\n' | 0);
-        self.phrase.extend(says.iter().filter(is_kept));
-        self.last.extend(as_local_part.iter().filter(is_kept));
+        for (text, out) in [(says, &mut self.phrase), (as_local_part, &mut self.last)] {
+            out.reserve(text.len().max(limits::WORDS_OCTETS_FIRST));
+            push_unfolded(text, out);
+        }
     }
 
     /// `@` and a domain: the last word was a local part, and those before it are a name.
@@ -303,7 +304,8 @@ fn domain(cursor: &mut Cursor<'_>) -> Vec<u8> {
             }
             Some(octet) if !ends_word(octet) || octet == b'=' => {
                 let label = cursor.until(|octet| ends_word(octet) && octet != b'=');
-                domain.extend(label.iter().filter(|octet| **octet != 0));
+                domain.reserve(label.len().max(limits::WORDS_OCTETS_FIRST));
+                push_unfolded(label, &mut domain);
             }
             _ => return domain,
         }

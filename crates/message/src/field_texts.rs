@@ -16,7 +16,7 @@ const FIELDS: [&str; 5] = ["Subject", "From", "To", "Cc", "Bcc"];
 
 /// What [`Needle::is_in_field_texts`] looks into, of a header or of a letter; `None` where it is too much to be kept.
 pub fn field_texts(header: &[u8]) -> Option<Vec<u8>> {
-    let mut kept = Vec::new();
+    let mut kept = Vec::with_capacity(header.len().min(limits::FIELD_TEXTS_OCTETS_FIRST));
     for field in header::fields(header) {
         let Some(place) = place(|name| field.is(name)) else { continue };
         let folded = casemap::fold(text::field_value(&field).as_bytes());

@@ -52,17 +52,35 @@ fn all(raw_value: &[u8]) -> impl Iterator<Item = MessageId> {
     })
 }
 
-/// What a letter answers, the oldest first: `References`, or else the first id of `In-Reply-To` (RFC 5256 §3). Of too
-/// many the last ones count, which are the nearest.
-pub(crate) fn references(fields: &[header::Field<'_>]) -> Vec<MessageId> {
-    let field =
-        |name: &str| fields.iter().find(|field| field.is(name)).map(|field| field.raw_value);
-    let mut found: Vec<_> = field("References").into_iter().flat_map(all).collect();
-    if found.is_empty() {
-        found.extend(field("In-Reply-To").and_then(|value| all(value).next()));
+/// The values of the fields that ids stand in; of two of a kind the first one counts.
+#[derive(Debug, Default)]
+pub(crate) struct Fields<'a> {
+    pub(crate) message_id: Option<&'a [u8]>,
+    references: Option<&'a [u8]>,
+    in_reply_to: Option<&'a [u8]>,
+}
+
+impl<'a> Fields<'a> {
+    pub(crate) fn see(&mut self, field: &header::Field<'a>) {
+        let value = match field.name.len() {
+            10 if field.is("Message-ID") => &mut self.message_id,
+            10 if field.is("References") => &mut self.references,
+            11 if field.is("In-Reply-To") => &mut self.in_reply_to,
+            _ => return,
+        };
+        value.get_or_insert(field.raw_value);
     }
-    found.drain(..found.len().saturating_sub(limits::REFERENCES_MAX));
-    found
+
+    /// What a letter answers, the oldest first: `References`, or else the first id of `In-Reply-To` (RFC 5256 §3). Of too
+    /// many the last ones count, which are the nearest.
+    pub(crate) fn references(&self) -> Vec<MessageId> {
+        let mut found: Vec<_> = self.references.into_iter().flat_map(all).collect();
+        if found.is_empty() {
+            found.extend(self.in_reply_to.and_then(|value| all(value).next()));
+        }
+        found.drain(..found.len().saturating_sub(limits::REFERENCES_MAX));
+        found
+    }
 }
 
 #[cfg(test)]
@@ -74,7 +92,9 @@ mod tests {
     }
 
     fn in_header(header: &str) -> Vec<MessageId> {
-        references(&header::fields(header.as_bytes()).collect::<Vec<_>>())
+        let mut fields = Fields::default();
+        header::fields(header.as_bytes()).for_each(|field| fields.see(&field));
+        fields.references()
     }
 
     #[test] // Tests RFC 5256 §3.

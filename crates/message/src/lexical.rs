@@ -131,6 +131,16 @@ pub(crate) fn unquoted(text: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(plain)
 }
 
+/// Adds a text without line ends and NULs.
+pub(crate) fn push_unfolded(text: &[u8], out: &mut Vec<u8>) {
+    match memchr3(b'\r', b'\n', 0, text) {
+        None => out.extend_from_slice(text),
+        Some(_) => {
+            out.extend(text.iter().filter(|octet| !matches!(octet, b'\r' | b'\n' | 0)));
+        }
+    }
+}
+
 /// A value without the white space around it, the line ends of its folds (RFC 5322 §2.2.3), and NULs, which no
 /// string of IMAP can hold.
 pub(crate) fn unfold(raw_value: &[u8]) -> Cow<'_, [u8]> {

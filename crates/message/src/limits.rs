@@ -43,3 +43,7 @@ pub const REFERENCES_MAX: usize = 1_000;
 /// itself. Where that isn't enough, the letter begins a thread: otherwise one long thread that nobody wrote, and
 /// letters that all refer to its end, cost hours.
 pub const THREAD_STEPS_MAX: usize = 4_096;
+/// Octets of texts of fields that room is made for at first.
+pub(crate) const FIELD_TEXTS_OCTETS_FIRST: usize = 512;
+/// Octets of an address's words that room is made for at first.
+pub(crate) const WORDS_OCTETS_FIRST: usize = 24;

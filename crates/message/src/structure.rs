@@ -91,6 +91,12 @@ impl Part {
         parse::undivided(letter)
     }
 
+    /// How long a letter's header is, with the empty line behind it, where that is there: of a letter that is read piece
+    /// by piece, up to `looked_at` it wasn't.
+    pub fn header_octets(letter: &[u8], looked_at: usize) -> Option<usize> {
+        parse::header_octets(letter, looked_at)
+    }
+
     /// Whether it is of this media type.
     pub fn is(&self, kind: &str, subtype: &str) -> bool {
         self.kind.eq_ignore_ascii_case(kind.as_bytes())

@@ -55,13 +55,13 @@ pub struct HeaderSummary {
 impl HeaderSummary {
     /// Of a header, or of a letter: what follows the first empty line isn't looked at.
     pub fn of(header: &[u8]) -> Self {
-        let fields: Vec<_> = header::fields(header).collect();
-        let envelope = Envelope::of_fields(fields.iter().copied(), &mut { limits::ADDRESSES_MAX });
-        let id = fields.iter().find(|field| field.is("Message-ID"));
+        let mut ids = ids::Fields::default();
+        let fields = header::fields(header).inspect(|field| ids.see(field));
+        let envelope = Envelope::of_fields(fields, &mut { limits::ADDRESSES_MAX });
         Self {
             sent: envelope.date.as_deref().and_then(SentDate::parse),
-            id: id.and_then(|field| MessageId::of_field(field.raw_value)),
-            references: ids::references(&fields),
+            id: ids.message_id.and_then(MessageId::of_field),
+            references: ids.references(),
             subject: BaseSubject::of(envelope.subject.as_deref().unwrap_or_default()),
             envelope,
         }

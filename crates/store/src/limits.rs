@@ -56,6 +56,12 @@ pub(crate) const FILES_AT_ONCE: usize = 4_096;
 pub(crate) const CLOCK_GRAIN: Duration = Duration::from_millis(50);
 /// The same on file systems that count in seconds (FAT in two).
 pub(crate) const CLOCK_GRAIN_COARSE: Duration = Duration::from_millis(2_100);
+/// Listings: directories that are shorter are read by the thread that looks their names up.
+pub(crate) const FOLDER_OCTETS_ALONE: u64 = 128 * 1024;
+/// The same: names that one thread gives the other together.
+pub(crate) const NAMES_AT_ONCE: usize = 1_024;
+/// The same: how often that is ahead of the other.
+pub(crate) const NAMES_WAITING: usize = 4;
 /// Open mailboxes: letters whose files are renamed or removed while the system tells of each; for more it is quicker to
 /// list the folder afterwards.
 pub(crate) const FILES_WATCHED_MAX: usize = 1_000;

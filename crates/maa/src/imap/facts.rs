@@ -26,7 +26,7 @@ impl Read {
     /// the wire. What its body is made of isn't known.
     pub(super) fn of_header(header: &[u8], size: u64, arrived: i64) -> Self {
         let summary = HeaderSummary::of(header);
-        let mut written = Vec::new();
+        let mut written = Vec::with_capacity(header.len());
         envelope(&summary.envelope, &mut written);
         let kind = match summary.subject.origin {
             Origin::Original => SubjectKind::Original,

@@ -2,7 +2,6 @@
 
 use std::time::SystemTime;
 
-use memchr::memmem;
 use postroad_message::{Part, wire};
 use postroad_store::{Letter, LetterFile, MailboxError};
 
@@ -132,25 +131,26 @@ pub(super) fn whole(letter: &Letter) -> Result<Vec<u8>, MailboxError> {
     Ok(octets)
 }
 
-/// A letter's header, and what was read with it.
+/// A letter's header.
 fn header(letter: &Letter) -> Result<Vec<u8>, MailboxError> {
-    let mut octets = Vec::new();
+    let mut piece = [0; HEADER_PIECE_OCTETS];
+    let mut header = Vec::new();
     loop {
-        let before = octets.len();
+        let before = header.len();
         let rest = letter.octets().saturating_sub(before as u64);
-        octets.resize(
-            before + HEADER_PIECE_OCTETS.min(usize::try_from(rest).unwrap_or(usize::MAX)),
-            0,
-        );
-        let piece = octets.get_mut(before..).unwrap_or_default();
-        let read = letter.read_at(piece, before as u64)?;
-        octets.truncate(before + read);
-        // The empty line may begin in the piece before.
-        let new = octets.get(before.saturating_sub(3)..).unwrap_or_default();
-        let has_end =
-            ["\n\n", "\n\r\n"].iter().any(|end| memmem::find(new, end.as_bytes()).is_some());
-        if read == 0 || has_end || octets.starts_with(b"\n") || octets.starts_with(b"\r\n") {
-            return Ok(octets);
+        let wanted = usize::try_from(rest).map_or(piece.len(), |rest| rest.min(piece.len()));
+        let wanted = piece.get_mut(..wanted).unwrap_or_default();
+        let read = letter.read_at(wanted, before as u64)?;
+        let new = wanted.get(..read).unwrap_or_default();
+        // Most end in the first piece, and are much shorter: what lies behind takes no room.
+        let first = (before == 0).then(|| Part::header_octets(new, 0)).flatten();
+        header.extend_from_slice(first.and_then(|end| new.get(..end)).unwrap_or(new));
+        let end = first.or_else(|| Part::header_octets(&header, before));
+        if let Some(end) = end {
+            header.truncate(end);
+        }
+        if end.is_some() || read == 0 {
+            return Ok(header);
         }
     }
 }

@@ -10,7 +10,7 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use memchr::memchr;
+use memchr::{memchr, memchr_iter};
 
 use super::fields::{Default, described, opaque};
 use super::{Body, Part, Text};
@@ -38,15 +38,21 @@ pub(super) fn parse(letter: &[u8]) -> Part {
 }
 
 pub(super) fn undivided(letter: &[u8]) -> Part {
-    let lines = letter.split_inclusive(|octet| *octet == b'\n');
-    let mut end = 0;
-    for line in lines {
-        end += line.len();
-        if is_empty(line) {
-            break;
-        }
-    }
+    let end = header_octets(letter, 0).unwrap_or(letter.len());
     Part { header: 0..end, body: end..letter.len(), ..Part::default() }
+}
+
+pub(super) fn header_octets(letter: &[u8], looked_at: usize) -> Option<usize> {
+    let empty_line = |at: usize| match letter.get(at..)? {
+        [b'\n', ..] => Some(at + 1),
+        [b'\r', b'\n', ..] => Some(at + 2),
+        _ => None,
+    };
+    // The line end before the empty line, or a part of it, may be what was looked at last.
+    let from = looked_at.saturating_sub(3);
+    let at_once = (from == 0).then(|| empty_line(0)).flatten();
+    let rest = letter.get(from..).unwrap_or_default();
+    at_once.or_else(|| memchr_iter(b'\n', rest).find_map(|at| empty_line(from + at + 1)))
 }
 
 fn is_empty(line: &[u8]) -> bool {

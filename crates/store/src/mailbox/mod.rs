@@ -4,7 +4,7 @@
 //! |---|---|
 //! | an open mailbox: what a session asks | [`Mailbox`], `view` |
 //! | all that a process has open | [`Mailboxes`] |
-//! | seeing what others have changed | `refresh`, `scan`, `news`, `watches` |
+//! | seeing what others have changed | `refresh`, `scan`, `listing`, `news`, `watches` |
 //! | changing flags, removing | `change` |
 //! | adding, copying: all letters or none | `publish`, [`NewLetter`] |
 //! | moving, replacing: in one place or the other | `moving`, [`Moving`] |
@@ -45,6 +45,7 @@ mod fuzz;
 mod lease;
 mod letter;
 mod letters;
+mod listing;
 mod moving;
 mod name;
 mod names;

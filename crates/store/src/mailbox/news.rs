@@ -6,8 +6,9 @@ use std::io;
 use postroad_disk::{EntryKind, Stamp};
 
 use super::lease::Locked;
+use super::listing::is_letter;
 use super::name::{Name, identity};
-use super::scan::{Differences, Found, found_of, is_letter};
+use super::scan::{Differences, Found, found_of};
 use super::watches::{Change, Presence};
 use super::{Mailbox, MailboxError};
 

@@ -6,11 +6,12 @@ use std::io;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
-use postroad_disk::{Disk, DiskError, EntryKind};
+use postroad_disk::{Disk, DiskError};
 
 use super::as_path;
 use super::frame::{Frame, Run};
 use super::letters::{Added, Letters, Record};
+use super::listing;
 use super::name::{Flagged, KEYWORD_LETTERS, Name, Place, State, arrival, identity, push_name};
 use crate::Maildir;
 
@@ -81,33 +82,24 @@ impl Look<'_> {
         let mut differences = Differences::default();
         let mut seen = vec![false; letters.len()];
         let mut twins = Vec::new();
-        // new/ first: who moves a letter to cur/ meanwhile doesn't hide it.
-        for (place, directory) in
-            [(Place::New, self.folder.new_dir()), (Place::Cur, self.folder.cur_dir())]
-        {
-            self.disk.list(&directory, &mut |name, kind| {
-                let name = name.as_encoded_bytes();
-                if kind != EntryKind::File || !is_letter(name) {
+        listing::all(self.disk, self.folder, |place, name| {
+            let found = || Found { place, name: name.to_vec() };
+            let Some(at) = letters.find(name) else {
+                differences.fresh.push(found());
+                return;
+            };
+            let Some(record) = letters.records().get(at) else { return };
+            match seen.get_mut(at) {
+                Some(seen) if !*seen => *seen = true,
+                _ => {
+                    twins.push((record.uid, found()));
                     return;
                 }
-                let found = || Found { place, name: name.to_vec() };
-                let Some(at) = letters.find(name) else {
-                    differences.fresh.push(found());
-                    return;
-                };
-                let Some(record) = letters.records().get(at) else { return };
-                match seen.get_mut(at) {
-                    Some(seen) if !*seen => *seen = true,
-                    _ => {
-                        twins.push((record.uid, found()));
-                        return;
-                    }
-                }
-                if !letters.is_named(record, &Name::parse(name, place)) {
-                    differences.other.push((record.uid, found()));
-                }
-            })?;
-        }
+            }
+            if !letters.is_named(record, &Name::parse(name, place)) {
+                differences.other.push((record.uid, found()));
+            }
+        })?;
         let records = letters.records().iter().zip(&seen);
         differences.missing =
             records.filter(|(_, seen)| !**seen).map(|(record, _)| record.uid).collect();
@@ -246,11 +238,6 @@ impl Parted {
             Self::Restless => Self::Restless,
         }
     }
-}
-
-/// What begins with a dot is no letter (maildir(5)), and what has no identity can't be told from others.
-pub(super) fn is_letter(name: &[u8]) -> bool {
-    !name.starts_with(b".") && !identity(name).is_empty()
 }
 
 /// Puts files in the order in which they came, as far as their names tell; those of one identity stand together.
