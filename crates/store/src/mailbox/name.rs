@@ -211,8 +211,10 @@ pub(crate) fn size(name: &[u8], field: u8) -> Option<u64> {
 fn number(octets: &[u8]) -> (u64, &[u8]) {
     let digits = octets.iter().take_while(|octet| octet.is_ascii_digit()).count();
     let (digits, rest) = octets.split_at(digits);
-    let text = std::str::from_utf8(digits).unwrap_or_default();
-    (text.parse().unwrap_or_default(), rest)
+    let value = digits.iter().try_fold(0_u64, |value, digit| {
+        value.checked_mul(10)?.checked_add(u64::from(digit - b'0'))
+    });
+    (value.unwrap_or_default(), rest)
 }
 
 #[cfg(test)]

@@ -126,7 +126,7 @@ impl Mailbox {
         differences: &mut Differences,
     ) -> Result<Sure, MailboxError> {
         match self.kind_of(found)? {
-            Some(EntryKind::File) => differences.fresh.push(found.clone()),
+            Some(EntryKind::File) => differences.fresh.push(found.clone().into()),
             Some(EntryKind::Directory | EntryKind::Other) => {}
             // It went on since, and we are told of that next.
             None => {}

@@ -22,11 +22,19 @@ pub(super) struct Found {
     pub(super) name: Vec<u8>,
 }
 
+/// A file of a letter that nobody knows.
+#[derive(Debug)]
+pub(super) struct Fresh {
+    /// When it came, as far as its name tells: looked at while that is at hand.
+    arrival: (u64, u32),
+    found: Found,
+}
+
 /// What differs from what is known.
 #[derive(Debug, Default)]
 pub(super) struct Differences {
     /// Letters that nobody knows.
-    pub(super) fresh: Vec<Found>,
+    pub(super) fresh: Vec<Fresh>,
     /// Letters with other names than those known.
     pub(super) other: Vec<(u32, Found)>,
     /// Letters that are gone.
@@ -85,7 +93,7 @@ impl Look<'_> {
         listing::all(self.disk, self.folder, |place, name| {
             let found = || Found { place, name: name.to_vec() };
             let Some(at) = letters.find(name) else {
-                differences.fresh.push(found());
+                differences.fresh.push(found().into());
                 return;
             };
             let Some(record) = letters.records().get(at) else { return };
@@ -153,22 +161,21 @@ impl Look<'_> {
                 differences.other.push((uid, keep));
             }
         }
-        differences.fresh.extend(fresh);
+        differences.fresh.extend(fresh.map(Fresh::from));
         Ok(())
     }
 
     /// Two files of one identity that nobody knows.
     fn part_fresh(&self, differences: &mut Differences) -> Result<(), DiskError> {
-        in_order(&mut differences.fresh);
-        let same =
-            |pair: &[Found]| matches!(pair, [a, b] if identity(&a.name) == identity(&b.name));
+        differences.fresh.sort_unstable_by(Fresh::order);
+        let same = |pair: &[Fresh]| matches!(pair, [one, other] if one.is_twin(other));
         if !differences.fresh.windows(2).any(same) {
             // As it nearly always is.
             return Ok(());
         }
         let mut by_identity = HashMap::<Vec<u8>, Found>::with_capacity(differences.fresh.len());
         let mut more = Vec::new();
-        for found in std::mem::take(&mut differences.fresh) {
+        for Fresh { found, .. } in std::mem::take(&mut differences.fresh) {
             let Some(first) = by_identity.get(identity(&found.name)).cloned() else {
                 by_identity.insert(identity(&found.name).to_owned(), found);
                 continue;
@@ -184,7 +191,7 @@ impl Look<'_> {
                 Parted::Restless => differences.restless = true,
             }
         }
-        differences.fresh = by_identity.into_values().chain(more).collect();
+        differences.fresh = by_identity.into_values().chain(more).map(Fresh::from).collect();
         Ok(())
     }
 
@@ -240,17 +247,25 @@ impl Parted {
     }
 }
 
-/// Puts files in the order in which they came, as far as their names tell; those of one identity stand together.
-fn in_order(files: &mut Vec<Found>) {
-    fn key(found: &Found, identity: usize) -> Option<(&[u8], &[u8])> {
-        found.name.split_at_checked(identity)
+impl From<Found> for Fresh {
+    fn from(found: Found) -> Self {
+        Self { arrival: arrival(&found.name), found }
     }
-    let keyed = |found: Found| (arrival(&found.name), identity(&found.name).len(), found);
-    let mut keyed: Vec<_> = std::mem::take(files).into_iter().map(keyed).collect();
-    keyed.sort_unstable_by(|(at, octets, found), (other_at, other_octets, other)| {
-        at.cmp(other_at).then_with(|| key(found, *octets).cmp(&key(other, *other_octets)))
-    });
-    files.extend(keyed.into_iter().map(|(_, _, found)| found));
+}
+
+impl Fresh {
+    /// The order in which letters came; those of one identity stand together.
+    fn order(&self, other: &Self) -> Ordering {
+        fn key(fresh: &Fresh) -> Option<(&[u8], &[u8])> {
+            let name = &fresh.found.name;
+            name.split_at_checked(identity(name).len())
+        }
+        self.arrival.cmp(&other.arrival).then_with(|| key(self).cmp(&key(other)))
+    }
+
+    fn is_twin(&self, other: &Self) -> bool {
+        self.arrival == other.arrival && identity(&self.found.name) == identity(&other.found.name)
+    }
 }
 
 /// The file of a letter, as it is known.
@@ -312,13 +327,14 @@ impl Differences {
 }
 
 /// UIDs, in the order in which letters came.
-fn assigned(mut fresh: Vec<Found>, uid_next: u32) -> Vec<Added> {
+fn assigned(mut fresh: Vec<Fresh>, uid_next: u32) -> Vec<Added> {
     let now =
         SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
-    in_order(&mut fresh);
+    fresh.sort_unstable_by(Fresh::order);
     let numbered = (uid_next..u32::MAX).zip(fresh);
-    let added = numbered.map(|(uid, Found { place, name: mut stored })| {
-        let ((seconds, _), name) = (arrival(&stored), Name::parse(&stored, place));
+    let added = numbered.map(|(uid, Fresh { arrival: (seconds, _), found })| {
+        let Found { place, name: mut stored } = found;
+        let name = Name::parse(&stored, place);
         let (flagged, octets) = (name.flagged, name.stored.len());
         // What is stored is the name's beginning.
         stored.truncate(octets);

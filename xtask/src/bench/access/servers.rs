@@ -69,7 +69,7 @@ pub(super) fn postroad(folder: &Path) -> anyhow::Result<Server> {
     fs::create_dir_all(folder)?;
     let (imap, pop3) = (loopback(free_port()), loopback(free_port()));
     let more = format!(
-        "[maa]\nimap = [\"{imap}\"]\npop3 = [\"{pop3}\"]\nclear_text_login = \"loopback\"\n"
+        "[maa]\nimap = [\"{imap}\"]\npop3 = [\"{pop3}\"]\nmanagesieve = []\nclear_text_login = \"loopback\"\n"
     );
     let settings = config(folder, loopback(free_port()), &more)?;
     let data = folder.join("data");
