@@ -140,7 +140,9 @@ impl Mailboxes {
         let inbox = from.inbox().unwrap_or_else(|| from.clone());
         let mut file = self.lock_moving(&inbox)?;
         // Of somebody who got no further.
-        self.finish(&inbox, file.as_mut())?;
+        if self.finish(&inbox, file.as_mut())? == Removed::NotAll {
+            return Err(MailboxError::Locked { path: moving_in(&inbox), holder: None });
+        }
         let note = Note { from: from.name().cloned(), to: to.name().cloned(), letters };
         file.write_all_at(&[&note.encode()], 0)?;
         file.sync()?;
@@ -194,7 +196,7 @@ impl Mailboxes {
             Ok(_) | Err(_) => return Ok(()),
         }
         match self.disk.open_locked(&path) {
-            Ok(mut file) => self.finish(&inbox, file.as_mut()),
+            Ok(mut file) => self.finish(&inbox, file.as_mut()).map(drop),
             // Somebody is at it.
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
             Err(error) if is_gone(&error.kind()) => Ok(()),
@@ -206,10 +208,10 @@ impl Mailboxes {
         self: &Arc<Self>,
         inbox: &Maildir,
         file: &mut dyn DiskFile,
-    ) -> Result<(), MailboxError> {
+    ) -> Result<Removed, MailboxError> {
         let octets = usize::try_from(file.len()?).unwrap_or_default();
         if octets <= HEADER_OCTETS {
-            return Ok(());
+            return Ok(Removed::All);
         }
         let mut text = vec![0; octets];
         let read = file.read_at(&mut text, 0)?;
@@ -232,10 +234,11 @@ impl Mailboxes {
                 && let Some(mut source) = self.open_looked_at(&folder(&note.from))?
                 && source.remove_moved(&old)? == Removed::NotAll
             {
-                return Ok(());
+                return Ok(Removed::NotAll);
             }
         }
-        Ok(file.truncate(HEADER_OCTETS as u64)?)
+        file.truncate(HEADER_OCTETS as u64)?;
+        Ok(Removed::All)
     }
 
     /// `None` where there is no such folder any more.
