@@ -25,6 +25,8 @@ pub(super) fn select(session: &mut Session, wanted: &Select, out: &mut Vec<u8>) 
     if wanted.condstore == CondStore::Asked || wanted.qresync.is_some() {
         session.enabled.add(Extension::CondStore);
     }
+    // It is told where they are, in any case.
+    session.knows_mod_seqs = true;
     let folder = session.find(&wanted.mailbox)?;
     let open = session.shared.open(&folder)?;
     let selected = {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use postroad_imap::NameEncoding;
-use postroad_imap::command::Command;
+use postroad_imap::command::{Command, Extension, StatusItem};
 use postroad_imap::response::{Code, Data, Status, StatusResponse};
 use postroad_imap::value::{MailboxName, Numbers, Tag};
 use postroad_store::{Courier, Folders, Maildir};
@@ -44,6 +44,8 @@ pub(super) struct Session {
     pub(super) upload: Option<Upload>,
     /// What is to be said of the command that has not taken all letters (RFC 9738).
     pub(super) limited: Option<Code>,
+    /// Whether the client knows of mod-sequences in the mailbox that is open; where it has just asked for them, not yet.
+    pub(super) knows_mod_seqs: bool,
     /// Whether the client was told to go.
     pub(super) is_over: bool,
 }
@@ -111,6 +113,7 @@ impl Session {
             asks: Asks::ForItself,
             upload: None,
             limited: None,
+            knows_mod_seqs: false,
             is_over: false,
         }
     }
@@ -128,6 +131,7 @@ impl Session {
     /// Begins a command. What is said of it, and before its end, comes into `out`.
     pub(super) fn begin(&mut self, tag: Tag, command: Command, out: &mut Vec<u8>) -> Begun {
         (self.own, self.asks) = (changed_by(&command), Asks::of(&command));
+        self.knows_mod_seqs = self.enabled.mod_seqs();
         if let Err(refused) = self.may_begin(&command) {
             return match command {
                 // Its letter is on its way.
@@ -213,6 +217,10 @@ impl Session {
             }
             Command::Namespace => list::namespace(self, out).into(),
             Command::Status { mailbox, items } => {
+                // RFC 7162 §3.1: that asks for mod-sequences, too.
+                if items.contains(&StatusItem::HighestModSeq) {
+                    self.enabled.add(Extension::CondStore);
+                }
                 status::status(self, &mailbox, &items, out).into()
             }
             Command::GetMetadata(wanted) => metadata::get(self, &wanted, out).into(),
@@ -246,8 +254,21 @@ impl Session {
     /// Ends a command: what has changed meanwhile is told first (RFC 9051 §5.2).
     pub(super) fn end(&mut self, tag: Tag, expunges: Expunges, ended: Ended, out: &mut Vec<u8>) {
         self.tell_with(expunges, &stored_by(&ended, self.selected.as_ref()), out);
+        self.tell_mod_seq(out);
         let ended = message_limit::ended(self, ended, out);
         self.say_status(&tagged(tag, ended), out);
+    }
+
+    /// RFC 7162 §3.1: the first command by which a client asks for mod-sequences tells where they are.
+    fn tell_mod_seq(&mut self, out: &mut Vec<u8>) {
+        if self.knows_mod_seqs || !self.enabled.mod_seqs() {
+            return;
+        }
+        self.knows_mod_seqs = true;
+        if let Some(selected) = &self.selected {
+            let highest = StatusResponse::untagged(Status::Ok, "The last change's");
+            self.say_status(&highest.with(Code::HighestModSeq(selected.told)), out);
+        }
     }
 
     /// Tells what has changed, to a client that idles.

@@ -1,5 +1,7 @@
 //! A line of FETCH (RFC 9051 §7.5.2).
 
+use std::ops::Range;
+
 use postroad_imap::command::{FetchAttribute, Partial, PreviewMode, Section, SectionText};
 use postroad_imap::encode::{
     Extent as StructureExtent, FetchWriter, Prepared, Rfc822, body_structure,
@@ -247,7 +249,7 @@ fn write_content(
             let length = wanted.as_ref().map(|wanted| wanted.end - wanted.start);
             line.section(section, origin, length, out);
             if let (Some(excerpt), Some(wanted)) = (excerpt, wanted) {
-                excerpt.write(wanted, out);
+                write_text(&excerpt, wanted, out);
             }
         }
         FetchAttribute::Rfc822(_) => {
@@ -282,8 +284,15 @@ fn write_content(
             }
         }
         FetchAttribute::BinarySize(numbers) => {
-            let octets = part.binary(octets, &path(numbers), 0..0, &mut Vec::new());
-            line.binary_size(numbers, decoded_octets(octets)?.unwrap_or_default(), out);
+            let path = path(numbers);
+            let size = match path.is_empty() {
+                true => Excerpt::whole(octets).octets(),
+                false => {
+                    let decoded = part.binary(octets, &path, 0..0, &mut Vec::new());
+                    decoded_octets(decoded)?.unwrap_or_default()
+                }
+            };
+            line.binary_size(numbers, size, out);
         }
         _ => {}
     }
@@ -302,7 +311,18 @@ fn decoded_octets(octets: Result<u64, BinaryError>) -> Result<Option<u64>, Unkno
 fn whole(line: &mut FetchWriter, name: Rfc822, excerpt: Option<Excerpt<'_>>, out: &mut Vec<u8>) {
     line.rfc822(name, excerpt.as_ref().map(Excerpt::octets), out);
     if let Some(excerpt) = excerpt {
-        excerpt.write(0..u64::MAX, out);
+        write_text(&excerpt, 0..u64::MAX, out);
+    }
+}
+
+/// RFC 9051 §9: no NUL goes over the wire but in what BINARY gives. Letters have some that shouldn't; in their place stands
+/// the octet that Dovecot puts there, so that a letter has the same octets for who comes from it.
+fn write_text(excerpt: &Excerpt<'_>, wanted: Range<u64>, out: &mut Vec<u8>) {
+    let begin = out.len();
+    excerpt.write(wanted, out);
+    let written = out.get_mut(begin..).unwrap_or_default();
+    if memchr::memchr(0, written).is_some() {
+        written.iter_mut().filter(|octet| **octet == 0).for_each(|octet| *octet = 0x80);
     }
 }
 
@@ -326,6 +346,6 @@ fn path(numbers: &[std::num::NonZeroU32]) -> Vec<u32> {
     numbers.iter().map(|number| number.get()).collect()
 }
 
-fn slice(partial: Option<Partial>, octets: u64) -> std::ops::Range<u64> {
+fn slice(partial: Option<Partial>, octets: u64) -> Range<u64> {
     partial.map_or(0..octets, |partial| partial.within(octets))
 }

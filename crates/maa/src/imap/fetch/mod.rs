@@ -155,8 +155,8 @@ fn tell_vanished(
 ) {
     let postroad_imap::value::SequenceSet::Set(set) = set else { return };
     let gone = selected.open.inside().mailbox.expunged_since(since);
-    let largest = selected.uids.last().copied().unwrap_or_default();
-    let gone = super::select::intersect(&gone, &set.resolve(largest));
+    // The last letters may be among those that are gone: who asks for `1:*` wants to hear of them, too.
+    let gone = super::select::intersect(&gone, &set.resolve(u32::MAX));
     if let Some(uids) = Set::from_ranges(gone) {
         session.say(&Data::Vanished { when: Vanishing::Earlier, uids }, out);
     }

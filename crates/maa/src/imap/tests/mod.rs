@@ -22,6 +22,7 @@ mod hostile_letters;
 mod hostile_search;
 mod indexed;
 mod message_limit;
+mod mod_seqs;
 mod model;
 mod notify;
 mod parked;

@@ -130,3 +130,37 @@ fn fields_are_found_in_the_cache_as_in_the_header() {
     // Lengths are known with it, also where the text has to be read.
     assert_eq!(client.ok("SORT (REVERSE SIZE) US-ASCII TEXT other"), ["* SORT 1 2"]);
 }
+
+/// RFC 9051 §6.4.5: as many octets as BINARY[] gives.
+#[test]
+fn the_whole_letter_has_a_size() {
+    let place = Place::new();
+    place.put("cur/1.M1P1Q1.x:2,", "Subject: 1\n\ny\n");
+    let mut client = place.connect();
+    client.ok("SELECT INBOX");
+    assert_eq!(client.ok("FETCH 1 BINARY.SIZE[]"), ["* 1 FETCH (BINARY.SIZE[] 17)"]);
+    let said = client.send(b"a FETCH 1 BINARY.PEEK[]\r\n");
+    assert!(said.starts_with("* 1 FETCH (BINARY[] ~{17}\r\nSubject: 1\r\n"), "{said}");
+}
+
+/// RFC 9051 §9: none in a literal; what BINARY gives may have some.
+#[test]
+fn nuls_in_letters() {
+    let place = Place::new();
+    place.put("cur/1.M1P1Q1.x:2,", "Subject: a\0b\n\nx\0\0y\n");
+    let mut client = place.connect();
+    client.ok("SELECT INBOX");
+    for (asked, told) in [
+        ("BODY.PEEK[]", &b"BODY[] {22}\r\nSubject: a\x80b\r\n\r\nx\x80\x80y\r\n)"[..]),
+        ("BODY.PEEK[TEXT]<2.2>", b"BODY[TEXT]<2> {2}\r\n\x80y)"),
+        ("BODY.PEEK[HEADER]", b"BODY[HEADER] {16}\r\nSubject: a\x80b\r\n\r\n)"),
+        ("RFC822.TEXT", b"RFC822.TEXT {6}\r\nx\x80\x80y\r\n"),
+        ("BINARY.PEEK[1]", b"BINARY[1] ~{6}\r\nx\0\0y\r\n)"),
+    ] {
+        let said = client.octets(format!("a FETCH 1 {asked}\r\n").as_bytes());
+        let said = said.strip_prefix(b"* 1 FETCH (").unwrap_or(&said);
+        assert!(said.starts_with(told), "{asked}: {}", said.escape_ascii());
+    }
+    let said = client.octets(b"a FETCH 1 (ENVELOPE BODYSTRUCTURE PREVIEW)\r\n");
+    assert!(!said.contains(&0), "{}", said.escape_ascii());
+}
