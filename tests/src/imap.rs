@@ -73,7 +73,21 @@ impl Client {
         self.command(&format!("APPEND {mailbox} ({flags}) {{{}+}}\r\n{letter}", letter.len()))
     }
 
-    fn response(&mut self) -> Result<String> {
+    /// Sends octets, whatever they are.
+    ///
+    /// # Errors
+    ///
+    /// When the connection is gone.
+    pub fn send(&mut self, octets: &[u8]) -> Result<()> {
+        Ok(self.stream.get_mut().write_all(octets)?)
+    }
+
+    /// The next line, with the literals that are in it.
+    ///
+    /// # Errors
+    ///
+    /// When the connection is gone, or nothing comes in time.
+    pub fn response(&mut self) -> Result<String> {
         let mut response = String::new();
         loop {
             let read = self.stream.read_line(&mut response)?;
