@@ -148,7 +148,11 @@ impl Session {
                 Ok(Done::new("Those are they")).into()
             }
             Command::Noop | Command::Check => Ok(Done::new("Done")).into(),
-            Command::Logout => Begun::Logout,
+            Command::Logout => {
+                // Behind BYE nothing is told.
+                (self.selected, self.notify) = (None, None);
+                Begun::Logout
+            }
             Command::Id(_) => {
                 self.say(&Data::Id(capability::id()), out);
                 Ok(Done::new("Pleased to meet you")).into()

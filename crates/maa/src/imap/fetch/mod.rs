@@ -177,6 +177,8 @@ impl Work for FetchWork {
                 return Progress::Ended(Err(refused));
             }
             let (mailbox, cache) = inside.with_cache();
+            // RFC 9051 §7.3.5: before the first letter that has one.
+            selected.tell_keywords(mailbox, &enabled, out);
             self.write_known(selected, mailbox, cache, &line, &mut unread, out);
         }
         if !unread.is_empty() {
@@ -189,6 +191,7 @@ impl Work for FetchWork {
                 return Progress::Ended(Err(refused));
             }
             let (mailbox, cache) = inside.with_cache();
+            selected.tell_keywords(mailbox, &enabled, out);
             self.write_read(selected, (mailbox, cache), (&unread, read), &line, out);
             self.has_read = true;
         }

@@ -50,3 +50,30 @@ fn the_last_letters_vanish_too() {
     let said = client.ok("UID FETCH 1:2 (FLAGS) (CHANGEDSINCE 1 VANISHED)");
     assert!(!said.concat().contains("VANISHED"), "{said:?}");
 }
+
+/// RFC 9051 §7.3.5: a keyword that another client has made is told before a letter that has it.
+#[test]
+fn keywords_are_told_before_letters_that_have_them() {
+    let (place, mut client) = place();
+    let mut other = place.connect();
+    other.ok("SELECT INBOX");
+    other.ok("STORE 2 +FLAGS.SILENT ($New)");
+    let said = client.ok("FETCH 1:3 (UID FLAGS)");
+    let at = |part: &str| said.iter().position(|line| line.contains(part));
+    assert!(said[0].starts_with("* FLAGS (") && said[0].contains("$New"), "{said:?}");
+    assert!(at("* 2 FETCH (UID 2 FLAGS ($New))") > at("[PERMANENTFLAGS "), "{said:?}");
+    other.ok("STORE 3 +FLAGS.SILENT ($Newer)");
+    let said = client.send(b"a FETCH 3 BODY[TEXT]\r\n");
+    assert!(said.starts_with("* FLAGS (") && said.contains(" FLAGS (\\Seen $Newer)"), "{said}");
+}
+
+/// What would be told at a command's end isn't told behind BYE: the client has forgotten its numbers.
+#[test]
+fn nothing_is_told_behind_bye() {
+    let (place, mut client) = place();
+    let mut other = place.connect();
+    other.ok("SELECT INBOX");
+    other.ok("STORE 2 +FLAGS.SILENT (\\Deleted)");
+    other.ok("EXPUNGE");
+    assert_eq!(client.command("LOGOUT"), ["a OK Logged out"]);
+}
