@@ -23,8 +23,9 @@ pub const ARGON2_PASSES_MAX: u32 = 64;
 pub const SCRAM_ITERATIONS_MIN: u32 = 4_096;
 /// See [`SCRAM_ITERATIONS_MIN`].
 pub const SCRAM_ITERATIONS_MAX: u32 = 2_000_000;
-/// Iterations of new keys: each login costs the client so many, and a telephone's is not to be felt.
-pub const SCRAM_ITERATIONS_NEW: u32 = 100_000;
+/// Iterations of new keys: each login costs the client so many, and a telephone's is not to be felt. Programs that use Cyrus
+/// SASL (mbsync, mutt, KMail) refuse more than 65,536.
+pub const SCRAM_ITERATIONS_NEW: u32 = 65_536;
 /// Octets of a salt of SCRAM.
 pub const SCRAM_SALT_OCTETS: RangeInclusive<usize> = 8..=64;
 /// Octets of a new one.

@@ -4,7 +4,7 @@
 //! # comment
 //! alice:{ARGON2ID}$argon2id$v=19$m=19456,t=2,p=1$<salt>$<hash>
 //! bob:{ARGON2ID}$argon2id$…:1000:1000::/home/bob::
-//! carol:{SCRAM-SHA-256}100000,<salt>,<StoredKey>,<ServerKey>
+//! carol:{SCRAM-SHA-256}65536,<salt>,<StoredKey>,<ServerKey>
 //! ```
 //! What follows the hash behind a `:` is Dovecot's and is kept as it is; of that we read the mailbox's limits
 //! (`quota`), and which extensions of IMAP are switched (`extensions`). Other schemes are refused:
