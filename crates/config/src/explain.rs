@@ -123,6 +123,12 @@ fn nearest<'k>(given: &str, known: &'k [String]) -> Option<&'k String> {
     known.iter().filter(close).min_by_key(|name| distance(&given, name))
 }
 
+/// The same of names in capitals.
+pub(crate) fn nearest_of<'k>(given: &str, known: &[&'k str]) -> Option<&'k str> {
+    let close = |name: &&str| distance(given, name) <= (name.len() / 3).max(1);
+    known.iter().copied().filter(close).min_by_key(|name| distance(given, name))
+}
+
 /// Insertions, deletions, replacements and swaps of neighbours that lead from one word to the other
 /// (optimal string alignment).
 fn distance(a: &str, b: &str) -> usize {

@@ -5,6 +5,8 @@ use std::num::NonZeroU32;
 
 use serde::{Deserialize, Serialize};
 
+use crate::explain;
+
 /// All that can be switched, by the names of their capabilities.
 pub const IMAP_EXTENSIONS: [&str; 39] = [
     "IMAP4REV2",
@@ -81,12 +83,24 @@ pub enum SwitchedTo {
 
 /// The text switches nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "\"{0}\" switches no extension of IMAP: write \"-NAME\" for off and \"+NAME\" for on (\"+MESSAGELIMIT=1000\" with a \
-     number), with one of {names}",
-    names = IMAP_EXTENSIONS.join(", ")
-)]
+#[error("\"{0}\" switches no extension of IMAP{hint}", hint = self.hint())]
 pub struct ImapSwitchError(String);
+
+impl ImapSwitchError {
+    fn hint(&self) -> String {
+        let text = self.0.trim().to_ascii_uppercase();
+        let sign = if text.starts_with('+') { '+' } else { '-' };
+        match explain::nearest_of(text.trim_start_matches(['+', '-']), &IMAP_EXTENSIONS) {
+            Some(near) => format!(
+                " (did you mean \"{sign}{near}\"?): write \"-NAME\" for off and \"+NAME\" for on"
+            ),
+            None => format!(
+                ": write \"-NAME\" for off and \"+NAME\" for on (\"+MESSAGELIMIT=1000\" with a number), with one of {}",
+                IMAP_EXTENSIONS.join(", ")
+            ),
+        }
+    }
+}
 
 impl TryFrom<String> for ImapSwitch {
     type Error = ImapSwitchError;
@@ -136,6 +150,21 @@ impl fmt::Display for ImapSwitch {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_typo_is_told_what_was_meant() {
+        for (text, wanted) in [
+            ("-NOTFY", "did you mean \"-NOTIFY\"?"),
+            ("notify", "did you mean \"-NOTIFY\"?"),
+            ("+condstor", "did you mean \"+CONDSTORE\"?"),
+            ("-MESSAGELIMIT=5", "did you mean \"-MESSAGELIMIT\"?"),
+            ("-STARTTLS", "with one of IMAP4REV2, ID, "),
+            ("", "with one of IMAP4REV2, ID, "),
+        ] {
+            let error = ImapSwitch::try_from(text.to_owned()).unwrap_err().to_string();
+            assert!(error.contains(wanted), "{error}");
+        }
+    }
 
     #[test]
     fn switches_are_signs_and_names() {
