@@ -94,7 +94,7 @@ enum AppPasswordAction {
 #[derive(Debug, Args)]
 struct Source {
     /// Keep keys of SCRAM-SHA-256 in place of an Argon2id hash: the password need never be sent, and a stolen file is
-    /// easier to guess from
+    /// easier to guess from. Where one user has them, give them to all: programs that prefer SCRAM fail for who has none
     #[arg(long)]
     scram: bool,
     /// Make a password up and print it
