@@ -19,7 +19,12 @@ struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
     /// The file of settings.
-    #[arg(long, env = "POSTROAD_CONFIG", default_value = "/etc/postroad/postroad.toml")]
+    #[arg(
+        long,
+        global = true,
+        env = "POSTROAD_CONFIG",
+        default_value = "/etc/postroad/postroad.toml"
+    )]
     config: PathBuf,
 }
 

@@ -38,6 +38,12 @@ pub enum ToolError {
     /// There is no mailbox, or it can't be looked at.
     #[error("there is no mailbox to look at")]
     NoMailbox(#[source] DiskError),
+    /// A path to something else: it isn't made into one.
+    #[error("{} is no Maildir, there is neither cur nor new in it", path.display())]
+    NotAMailbox {
+        /// The path.
+        path: PathBuf,
+    },
     /// While looking through it.
     #[error("cannot look through {}", path.display())]
     Fsck {
@@ -77,7 +83,8 @@ struct Mailbox {
 impl Mailbox {
     /// What `who` means: a path, if there is a slash in it; else a user.
     fn of(config: &Config, who: &str) -> Result<Self, ToolError> {
-        let path = match who.contains('/') {
+        let is_path = who.contains('/');
+        let path = match is_path {
             true => PathBuf::from(who),
             false => {
                 let name = UserName::parse(who)
@@ -88,6 +95,9 @@ impl Mailbox {
         let path = OsDisk.resolve(&path).map_err(ToolError::NoMailbox)?;
         if OsDisk.stat(&path).map_err(ToolError::NoMailbox)?.owner != Owner::Ours {
             return Err(ToolError::NotOurs { path });
+        }
+        if is_path && !["cur", "new"].iter().any(|part| OsDisk.stat(&path.join(part)).is_ok()) {
+            return Err(ToolError::NotAMailbox { path });
         }
         let disk = Arc::new(OsDisk);
         Ok(Self {
@@ -175,6 +185,7 @@ fn words(mended: Mended) -> Option<String> {
     Some(match mended {
         Mended::Completed => "missing directories made".to_owned(),
         Mended::Numbered => "had no UIDs, has some now".to_owned(),
+        Mended::TakenOver => "goes on with the UIDs of Dovecot or Courier".to_owned(),
         Mended::NumberedAnew => {
             "its register was damaged: letters have new UIDs, and clients fetch them again"
                 .to_owned()
@@ -286,10 +297,30 @@ mod tests {
     }
 
     #[test]
+    fn what_dovecot_has_numbered_is_said_to_go_on() {
+        let dir = tempfile::tempdir().unwrap();
+        for part in ["cur", "new", "tmp"] {
+            std::fs::create_dir(dir.path().join(part)).unwrap();
+        }
+        std::fs::write(dir.path().join("cur/1.a:2,S"), "x\n").unwrap();
+        std::fs::write(dir.path().join("dovecot-uidlist"), "3 V7 N6\n5 :1.a:2,S\n").unwrap();
+        let who = dir.path().canonicalize().unwrap().display().to_string();
+        let said = run(fsck, &who).unwrap();
+        assert!(said.contains("; goes on with the UIDs of Dovecot or Courier;"), "{said}");
+    }
+
+    #[test]
     fn who_is_nobody_has_no_mailbox() {
         let error = run(fsck, ".hidden").unwrap_err();
         assert!(matches!(error, ToolError::Name { .. }), "{error}");
         let error = run(fsck, "/nowhere/at/all").unwrap_err();
         assert!(matches!(error, ToolError::NoMailbox(_)), "{error}");
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().canonicalize().unwrap().display().to_string();
+        for tool in [fsck, export_to_dovecot] {
+            let error = run(tool, &path).unwrap_err();
+            assert!(matches!(error, ToolError::NotAMailbox { .. }), "{error}");
+        }
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
     }
 }

@@ -19,7 +19,7 @@ use postroad_disk::{Disk, DiskError, EntryKind};
 
 use crate::{
     Courier, FolderError, Folders, Listed, Mailbox, MailboxError, MailboxName, Mailboxes, Maildir,
-    Quota, StoreError, Usage, cache, listing, mailbox, status,
+    Quota, StoreError, Usage, cache, listing, mailbox, neighbours, status,
 };
 
 /// A mailbox that was looked through.
@@ -49,6 +49,8 @@ pub enum Mended {
     Completed,
     /// It had no register: never opened before, or lost.
     Numbered,
+    /// The same, and another program's numbers were there.
+    TakenOver,
     /// Its register was damaged, and letters have new UIDs.
     NumberedAnew,
     /// Names of so many letters told a size that they haven't.
@@ -143,6 +145,9 @@ fn check(all: &Arc<Mailboxes>, folder: &Maildir) -> Result<(usize, Vec<Mended>),
     let mut open = all.open(folder)?;
     open.refresh()?;
     match (had_register, open.uid_validity() > last) {
+        (false, _) if has_numbers_of_others(disk, folder, open.uid_validity())? => {
+            mended.push(Mended::TakenOver);
+        }
         (false, _) => mended.push(Mended::Numbered),
         (true, true) => mended.push(Mended::NumberedAnew),
         (true, false) => {}
@@ -155,6 +160,15 @@ fn check(all: &Arc<Mailboxes>, folder: &Maildir) -> Result<(usize, Vec<Mended>),
         mended.push(Mended::CacheRemoved);
     }
     Ok((open.exists(), mended))
+}
+
+fn has_numbers_of_others(
+    disk: &dyn Disk,
+    folder: &Maildir,
+    uid_validity: u32,
+) -> Result<bool, MailboxError> {
+    let others = neighbours::first_numbers(disk, folder)?;
+    Ok(others.is_some_and(|numbers| numbers.uid_validity == uid_validity))
 }
 
 /// Renames letters whose names tell a size that they haven't. They keep their UIDs: it is no part of who they are.
