@@ -1,7 +1,10 @@
 //! Other people's programs read mail from our POP3.
 
-use anyhow::{Context, Result};
-use postroad_tests::peers::{Account, Needs, Security, Stage};
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+use postroad_tests::imap::Client;
+use postroad_tests::peers::{Account, Needs, PASSWORD, Security, Stage};
 use postroad_tests::process::Process;
 use postroad_tests::smtp;
 use postroad_tests::suite::{Settings, Site};
@@ -82,4 +85,24 @@ fn getmail_reads() -> Result<()> {
 #[test]
 fn mutt_reads() -> Result<()> {
     check(Stage::mutt)
+}
+
+/// The process that serves alice is let into her mailbox's directory, and into no other that comes to its place.
+#[test]
+fn a_mailbox_that_is_put_back_from_elsewhere_is_read() -> Result<()> {
+    let (site, maa) = site_with_mail()?;
+    let mut before = Client::log_in(site.imap, "alice", PASSWORD)?;
+    before.command("SELECT INBOX")?;
+    let (here, away) = (site.path("mail/alice"), site.path("mail/alice.away"));
+    std::fs::rename(&here, &away)?;
+    let copied = Command::new("cp").arg("-a").args([&away, &here]).status()?;
+    ensure!(copied.success(), "cp: {copied}");
+    // Whoever comes next is told to come again, and the old process ends with its sessions.
+    ensure!(Client::log_in(site.imap, "alice", PASSWORD).is_err(), "{}", maa.log());
+    ensure!(before.command("NOOP").is_err(), "{}", maa.log());
+    let mut after = Client::log_in(site.imap, "alice", PASSWORD).with_context(|| maa.log())?;
+    let status = after.command("STATUS INBOX (MESSAGES)").with_context(|| maa.log())?;
+    ensure!(status.iter().any(|line| line.contains("MESSAGES 3")), "{status:?}");
+    ensure!(maa.log().contains("another directory now"), "{}", maa.log());
+    Ok(())
 }

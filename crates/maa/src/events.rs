@@ -217,6 +217,14 @@ pub(crate) fn mailbox_failed(error: &dyn Error) {
     tracing::error!(error = %Chain(error), "mailbox can't be used");
 }
 
+pub(crate) fn numbers_lost(user: &str, mailbox: &Path) {
+    tracing::warn!(user, mailbox = %mailbox.display(), "a mailbox has another UIDVALIDITY than clients were told, as one that was put back from elsewhere: they fetch its letters again");
+}
+
+pub(crate) fn mailbox_replaced(user: &str, maildir: &Path) {
+    tracing::warn!(user, maildir = %maildir.display(), "the mailbox is another directory now, sessions in the old one end");
+}
+
 pub(crate) fn quota_unknown(mailbox: &Path, error: &dyn Error) {
     tracing::warn!(mailbox = %mailbox.display(), error = %Chain(error), "cannot tell what a mailbox holds, letters are not counted");
 }

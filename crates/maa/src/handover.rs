@@ -109,6 +109,8 @@ pub(crate) enum Event {
     Ended,
     /// Nothing is to be done for any session.
     AllRest,
+    /// Another directory is in the mailbox's place, and the worker can't get into it: it ends.
+    Homeless,
     /// The worker has let go of it, and said nothing to the client.
     Parked(Parked),
 }

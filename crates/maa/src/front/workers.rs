@@ -247,6 +247,7 @@ impl Shared {
                         Ok(Report { event: Event::AllRest, .. }) => {
                             self.park(user, worker, descriptor);
                         }
+                        Ok(Report { event: Event::Homeless, .. }) => return true,
                         Ok(report) => worker.hear(report),
                         Err(_) => return false,
                     },
@@ -358,7 +359,7 @@ impl Worker {
                 }
             }
             // That isn't about one.
-            Event::AllRest => {}
+            Event::AllRest | Event::Homeless => {}
             Event::Ended => self.forget(report.session),
         }
     }

@@ -22,6 +22,7 @@ use super::selected::Selected;
 use super::shared::Shared;
 use super::{acl, copy, expunge, folders, list, message_limit, metadata, notify, quota, select};
 use super::{status, store, uid_only};
+use crate::events;
 use crate::worker::Ward;
 
 /// Octets of responses after which a client is waited for.
@@ -322,6 +323,9 @@ impl Session {
             Ok(_) | Err(Untold::Unavailable) => {}
             // Its numbers mean nothing any more (RFC 9051 §2.3.1.1): the client has to come again.
             Err(Untold::NumbersLost) => {
+                let inside = selected.open.inside();
+                events::numbers_lost(&self.user, inside.mailbox.folder().root());
+                drop(inside);
                 self.selected = None;
                 let bye = StatusResponse::untagged(Status::Bye, "The mailbox's numbers were lost");
                 self.say_status(&bye, out);

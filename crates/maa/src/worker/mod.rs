@@ -3,8 +3,10 @@
 //! The front starts it as `postroad-maa worker`, with one end of a channel as standard input, and hands it sessions
 //! ([`crate::handover`]). Before it reads an octet from a client it confines itself to the user's Maildir and the traces
 //! (Landlock): it has no other mailbox, no network, no accounts, and never sees a password. It ends when the channel
-//! does, as soon as its sessions have. Where they all rest ([`Rest`]) the front takes them back, and it ends too.
+//! does, as soon as its sessions have. Where they all rest ([`Rest`]) the front takes them back, and it ends too;
+//! so it does where a session comes and another directory is in the mailbox's place ([`Home`]).
 
+mod home;
 mod rest;
 
 use std::io;
@@ -28,6 +30,7 @@ use crate::imap::{Extensions, Shared};
 use crate::pop3::{Deleted, Sizes};
 use crate::{Door, events, imap, limits, pop3, rules};
 
+use home::Home;
 pub(crate) use rest::Rest;
 
 /// Why a worker can't do its work.
@@ -156,6 +159,7 @@ pub fn run() -> Result<(), WorkerError> {
     // Where it can't be made there is nothing to read, and whoever looks is told so.
     let made = make_mailbox(&maildir);
     let made = made.and(scripts.as_deref().map_or(Ok(()), make_folder));
+    let home = Arc::new(Home::at(&maildir));
     let written = [Some(&maildir), Some(&trace), scripts.as_ref()];
     let confined = confine(written.into_iter().flatten().cloned().collect());
     // Threads of their own: they are behind the wall as well.
@@ -192,7 +196,7 @@ pub fn run() -> Result<(), WorkerError> {
         extensions: Extensions::of(&imap_extensions),
         rest: Rest::new(park_after),
     };
-    runtime.block_on(serve(Arc::new(ward), socket))
+    runtime.block_on(serve(Arc::new(ward), home, socket))
 }
 
 fn assignment(socket: &OwnedFd) -> Result<Assignment, WorkerError> {
@@ -225,7 +229,7 @@ fn confine(written: Vec<PathBuf>) -> Confined {
 }
 
 /// Serves sessions until the front has no more of them, or is gone.
-async fn serve(ward: Arc<Ward>, socket: OwnedFd) -> Result<(), WorkerError> {
+async fn serve(ward: Arc<Ward>, home: Arc<Home>, socket: OwnedFd) -> Result<(), WorkerError> {
     let _deaf = ignore_signals().map_err(system("catch signals"))?;
     let reports = Arc::new(Channel::over(socket).map_err(system("use the channel"))?);
     let (trigger, shutdown) = Shutdown::manual();
@@ -246,6 +250,13 @@ async fn serve(ward: Arc<Ward>, socket: OwnedFd) -> Result<(), WorkerError> {
         };
         match message {
             Message { octets, descriptor: Some(descriptor) } => {
+                if is_replaced(&home).await {
+                    events::mailbox_replaced(&ward.user, home.path());
+                    let report = serde_json::to_vec(&Report { session: 0, event: Event::Homeless });
+                    // A front that is gone needs no telling.
+                    let _ = reports.send(&report.unwrap_or_default(), None).await;
+                    break;
+                }
                 if let Some(session) = taken(&ward, &reports, &shutdown, &octets, descriptor).await
                 {
                     sessions.spawn(serve_one(Arc::clone(&ward), session));
@@ -261,6 +272,12 @@ async fn serve(ward: Arc<Ward>, socket: OwnedFd) -> Result<(), WorkerError> {
         events::drain_incomplete(sessions.len());
     }
     Ok(())
+}
+
+async fn is_replaced(home: &Arc<Home>) -> bool {
+    let home = Arc::clone(home);
+    // One that can't tell goes on.
+    tokio::task::spawn_blocking(move || home.is_replaced()).await.unwrap_or(false)
 }
 
 /// A session, as the front hands it over.
