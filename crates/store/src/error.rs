@@ -35,7 +35,7 @@ pub enum StoreError {
         why: &'static str,
     },
     /// Anything else that the disk said: 451 4.3.0.
-    #[error("cannot store the letter")]
+    #[error("cannot use the mailbox")]
     Disk(#[source] DiskError),
 }
 

@@ -108,7 +108,7 @@ impl From<&StoreError> for Refused {
     fn from(error: &StoreError) -> Self {
         crate::events::mailbox_failed(error);
         match error {
-            StoreError::Disk(error) if error.is_full() => {
+            StoreError::Full(_) | StoreError::OverQuota(_) => {
                 Self::no_with(Code::OverQuota, "There is no room left on the disk")
             }
             _ => Self::no_with(Code::Unavailable, "The mailbox can't be used now, try again later"),
