@@ -4,6 +4,7 @@
 
 use std::ops::Range;
 use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread::Builder;
 
 use postroad_disk::{Disk, DiskError, EntryKind};
 
@@ -42,12 +43,16 @@ pub(super) fn all(
     }
     std::thread::scope(|scope| {
         let (give, given) = sync_channel(NAMES_WAITING);
-        let listing = scope.spawn(|| {
+        let by_another = || {
             let mut names = Sending { give, names: None };
             let listed = list(&mut |place, name| names.add(place, name));
             names.send();
             listed
-        });
+        };
+        // Where the system has no thread for it, this one does both.
+        let Ok(listing) = Builder::new().spawn_scoped(scope, by_another) else {
+            return list(&mut take);
+        };
         for Names { place, octets, each } in given {
             each.into_iter().for_each(|at| take(place, octets.get(at).unwrap_or_default()));
         }
