@@ -67,6 +67,8 @@ pub(crate) const NAMES_WAITING: usize = 4;
 pub(crate) const FILES_WATCHED_MAX: usize = 1_000;
 /// Open mailboxes: how often a letter is looked for that others rename meanwhile.
 pub(crate) const LOOKS_MAX: usize = 4;
+/// Letters that move: octets of what is said of them at once, some hundred for a letter.
+pub(crate) const MOVING_OCTETS_MAX: usize = 256 * 1024 * 1024;
 /// Open mailboxes: changes that are kept for a mailbox that nobody looks at; beyond it the folder is listed.
 pub(crate) const NOTICED_MAX: usize = 16_384;
 

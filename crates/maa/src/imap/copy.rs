@@ -52,7 +52,7 @@ pub(super) fn copy(
         (mailbox.counted(&uids, &folder)?, going)
     };
     let counted = quota::take(&session.shared, coming, going)?;
-    let copies = {
+    let mut copies = {
         let mut inside = selected.open.inside();
         selected.check_view(&inside.mailbox)?;
         inside.mailbox.copies(&uids, &folder)?
@@ -62,7 +62,9 @@ pub(super) fn copy(
         Originals::Stay => None,
         Originals::Go => {
             let from = selected.open.inside().mailbox.folder().clone();
-            Some(session.shared.mailboxes.begin_move(&from, &folder, &copies)?)
+            let moving = session.shared.mailboxes.begin_move(&from, &folder, &copies)?;
+            selected.open.inside().mailbox.leave_out_moved(&mut copies)?;
+            Some(moving)
         }
     };
     let (pairs, uid_validity) = {

@@ -25,13 +25,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-use postroad_disk::DiskFile;
+use postroad_disk::{DiskError, DiskFile};
 
 use super::frame::checksum;
 use super::octets::{Octets, Put as _};
 use super::publish::{Copies, NewLetter};
 use super::{Mailbox, MailboxError, Mailboxes};
-use crate::limits::TURN_LOOK_EVERY;
+use crate::limits::{LOOKS_MAX, MOVING_OCTETS_MAX, TURN_LOOK_EVERY};
 use crate::{FolderName, Maildir};
 
 const FILE: &str = "postroad-moving";
@@ -102,8 +102,9 @@ impl Note {
 }
 
 impl Mailboxes {
-    /// Letters of `from` are about to go for their copies, which `to` takes then ([`Mailbox::take_copies`]). Afterwards:
-    /// [`Mailbox::end_move`]. Waits for other moves in the mailbox: with no mailbox held that these may want.
+    /// Letters of `from` are about to go for their copies, which `to` takes then ([`Mailbox::leave_out_moved`],
+    /// [`Mailbox::take_copies`]). Afterwards: [`Mailbox::end_move`]. Waits for other moves in the mailbox: with no mailbox
+    /// held that these may want.
     ///
     /// # Errors
     /// What the disk said: nothing is moved.
@@ -144,7 +145,12 @@ impl Mailboxes {
             return Err(MailboxError::Locked { path: moving_in(&inbox), holder: None });
         }
         let note = Note { from: from.name().cloned(), to: to.name().cloned(), letters };
-        file.write_all_at(&[&note.encode()], 0)?;
+        let octets = note.encode();
+        if octets.len() > MOVING_OCTETS_MAX {
+            let (path, source) = (moving_in(&inbox), io::ErrorKind::FileTooLarge.into());
+            return Err(DiskError { operation: "write", path, source }.into());
+        }
+        file.write_all_at(&[&octets], 0)?;
         file.sync()?;
         let old = note.letters.into_iter().map(|(old, _)| old).collect();
         Ok(Moving { file, from: from.clone(), old })
@@ -213,7 +219,8 @@ impl Mailboxes {
         if octets <= HEADER_OCTETS {
             return Ok(Removed::All);
         }
-        let mut text = vec![0; octets];
+        // What is longer isn't ours: it says nothing, and is cut as what a crash has torn.
+        let mut text = vec![0; octets.min(MOVING_OCTETS_MAX)];
         let read = file.read_at(&mut text, 0)?;
         if let Some(note) = Note::decode(text.get(..read).unwrap_or_default()) {
             let folder = |name: &Option<FolderName>| match name {
@@ -263,6 +270,17 @@ enum Removed {
 }
 
 impl Mailbox {
+    /// Leaves out what has gone from here since it was linked: whoever moved letters before ([`Mailboxes::begin_move`]
+    /// waits for that, or finishes it) may have moved these, and then they would be in the other folder twice.
+    ///
+    /// # Errors
+    /// What the disk said: nothing is moved.
+    pub fn leave_out_moved(&mut self, copies: &mut Copies) -> Result<(), MailboxError> {
+        self.refresh()?;
+        copies.retain(|identity| self.find(identity).is_some());
+        Ok(())
+    }
+
     /// Removes the old letters: the new ones are there. Durable when it returns.
     ///
     /// # Errors
@@ -277,12 +295,18 @@ impl Mailbox {
     }
 
     fn remove_moved(&mut self, old: &[Vec<u8>]) -> Result<Removed, MailboxError> {
-        let uids: Vec<u32> = old.iter().filter_map(|old| self.find(old)).collect();
-        let any_in_new = uids.iter().any(|uid| self.entry(*uid).is_some_and(|it| it.is_new()));
-        match self.expunge(&uids) {
-            // They went with their mailbox.
-            Err(MailboxError::Renumbered { .. }) => return Ok(Removed::All),
-            expunged => drop(expunged?),
+        let mut any_in_new = false;
+        for _ in 0..LOOKS_MAX {
+            let uids: Vec<u32> = old.iter().filter_map(|old| self.find(old)).collect();
+            any_in_new = uids.iter().any(|uid| self.entry(*uid).is_some_and(|it| it.is_new()));
+            match self.expunge(&uids) {
+                // Their mailbox has gone with them, or its register alone: then they have other UIDs.
+                Err(MailboxError::Renumbered { .. }) => {}
+                expunged => {
+                    expunged?;
+                    break;
+                }
+            }
         }
         if any_in_new {
             self.disk().sync_dir(&self.folder.new_dir())?;

@@ -114,6 +114,11 @@ impl Copies {
     pub(super) fn identities(&self) -> impl Iterator<Item = (Vec<u8>, Vec<u8>)> {
         self.copies.iter().map(|copy| (copy.identity.clone(), copy.tmp.unique.clone().into_bytes()))
     }
+
+    /// Drops the others, by the identities of whose copies they are.
+    pub(super) fn retain(&mut self, mut is_kept: impl FnMut(&[u8]) -> bool) {
+        self.copies.retain(|copy| is_kept(&copy.identity));
+    }
 }
 
 impl Mailbox {
@@ -238,8 +243,9 @@ impl Mailbox {
         uids: &[u32],
         target: &mut Self,
     ) -> Result<Vec<(u32, u32)>, MailboxError> {
-        let copies = self.copies(uids, &target.folder)?;
+        let mut copies = self.copies(uids, &target.folder)?;
         let moving = self.all.begin_move(&self.folder, &target.folder, &copies)?;
+        self.leave_out_moved(&mut copies)?;
         let pairs = target.take_copies(copies)?;
         self.end_move(moving)?;
         Ok(pairs)

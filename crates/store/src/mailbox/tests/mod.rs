@@ -14,6 +14,7 @@ use super::*;
 use crate::FolderName;
 
 mod model;
+mod moving;
 mod power_cut;
 
 /// A mailbox on the host's disk.
