@@ -63,6 +63,27 @@ async fn i17_a_worker_sees_no_other_mailbox_whatever_a_name_leads_to() {
 }
 
 #[tokio::test]
+async fn a_mailbox_that_was_restored_is_served_beside_a_worker_of_the_one_before() {
+    let host = Host::start();
+    let before = host.log_in("alice").await;
+    let maildir = host.maildir("alice");
+    std::fs::remove_dir_all(&maildir).expect("removes");
+    for folder in ["tmp", "new", "cur"] {
+        std::fs::create_dir_all(maildir.join(folder)).expect("makes");
+    }
+    host.put("alice", "cur/1.restored", b"A: b\n\n");
+    let mut client = host.connect().await;
+    assert_eq!(client.log_in("alice", PASSWORD).await, "+OK 1 messages (8 octets)");
+    // Taken away, it is made as for a user who has got no letter yet.
+    std::fs::remove_dir_all(&maildir).expect("removes");
+    let mut last = host.connect().await;
+    assert_eq!(last.log_in("alice", PASSWORD).await, "+OK 0 messages (0 octets)");
+    last.quit().await;
+    drop((before, client));
+    host.stop().await;
+}
+
+#[tokio::test]
 async fn a_worker_that_dies_ends_its_own_sessions_alone() {
     let host = Host::start_with_tls(|_| {});
     let mut bob = host.log_in("bob").await;

@@ -60,9 +60,8 @@ impl Entrance for entrance::Entrance {
                 Failure::Wrong => entrance::Failure::Wrong,
                 Failure::Banned => entrance::Failure::Banned,
                 Failure::Refused(Refusal::TooMany) => entrance::Failure::TooMany,
-                Failure::Refused(Refusal::InUse | Refusal::Unavailable) | Failure::Unavailable => {
-                    entrance::Failure::Unavailable
-                }
+                Failure::Refused(Refusal::InUse | Refusal::Unavailable | Refusal::Replaced)
+                | Failure::Unavailable => entrance::Failure::Unavailable,
             },
         );
     }

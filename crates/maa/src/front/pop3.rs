@@ -62,9 +62,8 @@ impl Entrance for Server {
             Failure::Wrong => LoginFailure::Wrong,
             Failure::Banned => LoginFailure::Banned,
             Failure::Refused(Refusal::InUse) => LoginFailure::InUse,
-            Failure::Refused(Refusal::TooMany | Refusal::Unavailable) | Failure::Unavailable => {
-                LoginFailure::Unavailable
-            }
+            Failure::Refused(Refusal::TooMany | Refusal::Unavailable | Refusal::Replaced)
+            | Failure::Unavailable => LoginFailure::Unavailable,
         })));
     }
 

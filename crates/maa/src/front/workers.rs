@@ -115,8 +115,26 @@ impl Workers {
     pub(super) async fn hand(
         &self,
         user: &UserName,
-        assignment: impl FnOnce() -> Assignment,
+        assignment: impl Fn() -> Assignment,
         mut handover: Handover,
+        unread: &[u8],
+        connection: BorrowedFd<'_>,
+    ) -> Result<Session, Refusal> {
+        let first = self.hand_once(user, &assignment, &mut handover, unread, connection).await;
+        match first {
+            Err(Refusal::Replaced) => {
+                events::mailbox_replaced(user);
+                self.hand_once(user, &assignment, &mut handover, unread, connection).await
+            }
+            first => first,
+        }
+    }
+
+    async fn hand_once(
+        &self,
+        user: &UserName,
+        assignment: impl Fn() -> Assignment,
+        handover: &mut Handover,
         unread: &[u8],
         connection: BorrowedFd<'_>,
     ) -> Result<Session, Refusal> {
@@ -141,7 +159,13 @@ impl Workers {
         }
         match has_begun.await {
             Ok(Ok(())) => Ok(Session(has_left)),
-            Ok(Err(refusal)) => Err(refusal),
+            Ok(Err(refusal)) => {
+                if refusal == Refusal::Replaced {
+                    // It keeps the sessions that it has, and gets no other.
+                    self.0.lock().let_go(user, &worker);
+                }
+                Err(refusal)
+            }
             // It is gone, and said so.
             Err(_) => Err(Refusal::Unavailable),
         }
@@ -151,7 +175,7 @@ impl Workers {
     fn worker(
         &self,
         user: &UserName,
-        assignment: impl FnOnce() -> Assignment,
+        assignment: impl Fn() -> Assignment,
         waiting: Waiting,
         sessions_max: usize,
     ) -> Result<(Arc<Worker>, u64), Refusal> {

@@ -29,10 +29,14 @@ pub(crate) const REGISTER: &str = "postroad-register";
 const MAGIC: &[u8; 8] = b"postroad";
 const VERSION: u32 = 1;
 const HEADER_OCTETS: usize = 256;
-const RECORD_OCTETS: usize = 32;
+/// A letter, as it is stored: eight groups of four octets.
+type EncodedRecord = [[u8; 4]; 8];
+const RECORD_OCTETS: usize = size_of::<EncodedRecord>();
 const RANGE_OCTETS: usize = 16;
 /// Octets that are read or written at once.
 const PIECE_OCTETS: usize = 4 * 1024 * 1024;
+/// Letters that are read at once: what the processor has at hand by the time that they are decoded.
+const RECORDS_AT_ONCE: usize = 4 * 1024;
 
 /// An open register.
 #[derive(Debug)]
@@ -194,12 +198,12 @@ impl Reading<'_> {
     fn records(&mut self, count: u64) -> Result<Vec<Record>, Unusable> {
         let mut left = usize::try_from(count).map_err(|_| Unusable::Damaged)?;
         let mut records = Vec::with_capacity(left);
-        let mut piece = vec![0; PIECE_OCTETS.min(left * RECORD_OCTETS)];
+        let mut piece = vec![EncodedRecord::default(); left.min(RECORDS_AT_ONCE)];
         while left > 0 {
-            let some = left.min(PIECE_OCTETS / RECORD_OCTETS);
-            let piece = piece.get_mut(..some * RECORD_OCTETS).unwrap_or_default();
-            self.fill(piece)?;
-            records.extend(piece.chunks_exact(RECORD_OCTETS).filter_map(decode_record));
+            let some = left.min(piece.len());
+            let piece = piece.get_mut(..some).unwrap_or_default();
+            self.fill(piece.as_flattened_mut().as_flattened_mut())?;
+            records.extend(piece.iter().map(decode_record));
             left -= some;
         }
         Ok(records)
@@ -329,17 +333,20 @@ fn encode_record(record: &Record, out: &mut Vec<u8>) {
     out.u16(record.state.0);
 }
 
-fn decode_record(octets: &[u8]) -> Option<Record> {
-    let mut octets = Octets(octets);
-    Some(Record {
-        uid: octets.u32()?,
-        name_at: octets.u32()?,
-        modseq: octets.u64()?,
-        keywords: octets.u64()?,
-        saved: octets.u32()?,
-        name_octets: octets.u16()?,
-        state: State(octets.u16()?),
-    })
+fn decode_record(record: &EncodedRecord) -> Record {
+    let [uid, name_at, modseq @ .., saved, [name_low, name_high, state_low, state_high]] = record;
+    let [modseq_low, modseq_high, keywords_low, keywords_high] = modseq;
+    let number = |octets: &[u8; 4]| u32::from_le_bytes(*octets);
+    let long = |low, high| u64::from(number(low)) | u64::from(number(high)) << 32;
+    Record {
+        uid: number(uid),
+        name_at: number(name_at),
+        modseq: long(modseq_low, modseq_high),
+        keywords: long(keywords_low, keywords_high),
+        saved: number(saved),
+        name_octets: u16::from_le_bytes([*name_low, *name_high]),
+        state: State(u16::from_le_bytes([*state_low, *state_high])),
+    }
 }
 
 fn encode_header(contents: &Contents, sections: &Sections) -> Vec<u8> {

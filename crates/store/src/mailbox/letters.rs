@@ -49,15 +49,17 @@ pub(crate) struct Letters {
 impl Letters {
     /// What was read from a register; `None` where that can't be.
     pub(crate) fn of(records: Vec<Record>, names: Vec<u8>) -> Option<Self> {
-        let sorted = records.windows(2).all(|pair| matches!(pair, [a, b] if a.uid < b.uid));
-        // One name behind the other, as they are written.
-        let end = records.iter().try_fold(0, |end: u32, record| {
-            let is_next = record.name_at == end && record.name_octets > 0;
-            is_next.then_some(end)?.checked_add(u32::from(record.name_octets))
+        // UIDs grow, and names stand one behind the other, as they are written.
+        let (mut last, mut end) = (0, 0_u64);
+        let right = records.iter().all(|record| {
+            let is_next =
+                record.uid > last && u64::from(record.name_at) == end && record.name_octets > 0;
+            last = record.uid;
+            end += u64::from(record.name_octets);
+            is_next
         });
-        let named = end.is_some_and(|end| end as usize == names.len());
-        let starts = records.first().is_none_or(|first| first.uid > 0);
-        (sorted && starts && named).then_some(Self { records, names, unused: 0, index: None })
+        let named = end == names.len() as u64 && u32::try_from(end).is_ok();
+        (right && named).then_some(Self { records, names, unused: 0, index: None })
     }
 
     pub(crate) fn records(&self) -> &[Record] {

@@ -24,6 +24,7 @@ const USERS: usize = 100;
 pub(super) struct Server {
     pub(super) name: &'static str,
     pub(super) imap: SocketAddr,
+    pub(super) pop3: SocketAddr,
     /// What ends when this does; before its group, which must be empty to go.
     _running: Box<dyn Any>,
     pub(super) group: Group,
@@ -82,6 +83,7 @@ pub(super) fn postroad(folder: &Path) -> anyhow::Result<Server> {
     Ok(Server {
         name: OURS,
         imap,
+        pop3,
         mail,
         below: "",
         owner: None,
@@ -102,10 +104,11 @@ pub(super) fn dovecot() -> anyhow::Result<Server> {
     let setup = DovecotSetup { users, more: String::new() };
     let start = || Dovecot::start_with(&stage, &setup);
     let (group, dovecot) = Group::around(&format!("access-{DOVECOT}"), start)?;
-    let imap = dovecot.imap;
+    let (imap, pop3) = (dovecot.imap, dovecot.pop3);
     Ok(Server {
         name: DOVECOT,
         imap,
+        pop3,
         mail,
         below: "Maildir",
         owner: Some(owner),
