@@ -1,12 +1,14 @@
 //! `cargo xtask demo`: the whole pipeline on this host, and a letter that travels it.
 
 use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
+use postroad_tests::imap;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tokio::signal::unix::{SignalKind, signal};
@@ -23,6 +25,13 @@ pub(crate) struct Options {
 /// How long the suite may take to start, and the letter to arrive.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// What Bob's IMAP client asks.
+const IMAP_COMMANDS: [&str; 3] = [
+    "EXAMINE INBOX",
+    "FETCH 1 (UID FLAGS INTERNALDATE RFC822.SIZE BODY[HEADER.FIELDS (SUBJECT)])",
+    "SEARCH TEXT durable",
+];
+
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     run_step("build the agents", cargo().args(["build", "--workspace", "--bins", "--locked"]))?;
     // From here on Ctrl-C doesn't end us, so that the folder is removed; it still ends what we started.
@@ -37,6 +46,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     })?;
     done("Bob's inbox, by POP3", || suite.user_agent("bob", &["list"])?.show())?;
     done("Bob reads it", || suite.user_agent("bob", &["read", "1"])?.show())?;
+    done("the same letter, by IMAP", || suite.ask_by_imap("bob"))?;
     if !options.once {
         eprintln!("\nThe suite goes on running in {}; Ctrl-C ends it.", folder.path().display());
         runtime.block_on(suite.until_interrupted(&mut interrupted))?;
@@ -127,6 +137,21 @@ impl Suite {
             .env("POSTROAD_CONFIG", self.config()?)
             .args(arguments);
         Ok(Agent(command))
+    }
+
+    /// What a program that reads mail by IMAP asks, and what it is told.
+    fn ask_by_imap(&self, user: &str) -> anyhow::Result<()> {
+        let port = self.ready["ports"]["imap"].as_u64().context("no port for imap")?;
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, u16::try_from(port)?));
+        let password = std::fs::read_to_string(self.password_file(user))?;
+        let mut client = imap::Client::log_in(address, user, &password)?;
+        for command in IMAP_COMMANDS {
+            eprintln!("    C: {command}");
+            for line in client.command(command)? {
+                eprintln!("    S: {}", line.replace("\r\n", "\n       "));
+            }
+        }
+        Ok(())
     }
 
     /// Sends the letter; gives its Message-ID.

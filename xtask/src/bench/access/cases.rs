@@ -31,7 +31,7 @@ pub(super) fn is_threefold(case: &str) -> bool {
         .contains(&case)
 }
 
-/// Letters of APPEND, one by one.
+/// Letters of APPEND, one by one, and together (RFC 3502).
 const APPENDED: u32 = 200;
 /// Letters that the agent leaves unindexed at most (its `limits.rs`).
 const INDEXED_TOGETHER: usize = 256;
@@ -151,7 +151,9 @@ impl Run<'_> {
         }
         let each = begun.elapsed().as_secs_f64() * 1e3 / f64::from(APPENDED);
         self.figures.push(("APPEND, each", [("ms", each)].into()));
-        Ok(())
+        let one = format!(" (\\Seen) {{{}+}}\r\n{letter}", letter.len());
+        let many = format!("APPEND INBOX{}", one.repeat(APPENDED as usize));
+        self.ask("APPEND, many at once", client, &many)
     }
 
     /// From a letter's rename into new/ to the notice.

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 
 use super::client::Client;
 use super::servers::Server;
@@ -20,9 +21,23 @@ pub(super) const AGAIN: &str = "a million letters, SELECT warm";
 
 type Rows = Vec<(&'static str, BTreeMap<&'static str, f64>)>;
 
-/// Opens it, and again by new connections, as often as there are runs.
+/// How long the user's process may stay when its last session has gone.
+const PATIENCE: Duration = Duration::from_secs(60);
+const POLL: Duration = Duration::from_millis(50);
+
+/// Opens it, and again, as often as there are runs, when the user's process has ended and all is read from the disk's
+/// cache.
 pub(super) fn run(server: &Server, master: &Path, letters: u64, runs: u32) -> anyhow::Result<Rows> {
     write(master, &server.inbox(USER), letters)?;
+    let processes = server.group.processes();
+    let has_ended = || {
+        let begun = Instant::now();
+        while server.group.processes() > processes {
+            ensure!(begun.elapsed() < PATIENCE, "the user's process doesn't end");
+            std::thread::sleep(POLL);
+        }
+        Ok(())
+    };
     let select = || {
         let mut client = Client::log_in(server.imap, USER)?;
         let answer = client.command("SELECT INBOX").context("SELECT of a million letters")?;
@@ -33,6 +48,7 @@ pub(super) fn run(server: &Server, master: &Path, letters: u64, runs: u32) -> an
     };
     let mut rows = vec![(FIRST, select()?)];
     for _ in 0..runs {
+        has_ended()?;
         rows.push((AGAIN, select()?));
     }
     server.remove(USER)?;

@@ -78,7 +78,8 @@ pub(super) fn postroad(folder: &Path) -> anyhow::Result<Server> {
         (0..USERS).map(|number| format!("user{number}:{PASSWORD_HASH}\n")).collect();
     fs::write(data.join("users"), users).context("cannot write the users")?;
     let start = || agent("postroad-maa", &["--config"], &settings, folder, imap);
-    let (group, running) = Group::around(&format!("access-{OURS}"), start)?;
+    let name = folder.file_name().unwrap_or_default().to_string_lossy();
+    let (group, running) = Group::around(&format!("access-{name}"), start)?;
     let mail = data.join("mail");
     Ok(Server {
         name: OURS,
