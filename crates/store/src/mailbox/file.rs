@@ -220,7 +220,8 @@ pub(crate) fn write_snapshot(
     let letters = &contents.letters;
     let mut name_at = 0_u32;
     for record in letters.records() {
-        encode_record(&Record { name_at, ..*record }, &mut write.piece);
+        let record = Record { name_at, ..*record };
+        write.piece.extend_from_slice(encode_record(&record).as_flattened());
         name_at += u32::from(record.name_octets);
         write.flush_if_large()?;
     }
@@ -323,14 +324,23 @@ pub(crate) fn path_in(folder: &Path) -> PathBuf {
     folder.join(REGISTER)
 }
 
-fn encode_record(record: &Record, out: &mut Vec<u8>) {
-    out.u32(record.uid);
-    out.u32(record.name_at);
-    out.u64(record.modseq);
-    out.u64(record.keywords);
-    out.u32(record.saved);
-    out.u16(record.name_octets);
-    out.u16(record.state.0);
+fn encode_record(record: &Record) -> EncodedRecord {
+    let Record { uid, name_at, modseq, keywords, saved, name_octets, state } = *record;
+    let halves = |number: u64| [number as u32, (number >> 32) as u32].map(u32::to_le_bytes);
+    let [modseq_low, modseq_high] = halves(modseq);
+    let [keywords_low, keywords_high] = halves(keywords);
+    let [[name_low, name_high], [state_low, state_high]] =
+        [name_octets, state.0].map(u16::to_le_bytes);
+    [
+        uid.to_le_bytes(),
+        name_at.to_le_bytes(),
+        modseq_low,
+        modseq_high,
+        keywords_low,
+        keywords_high,
+        saved.to_le_bytes(),
+        [name_low, name_high, state_low, state_high],
+    ]
 }
 
 fn decode_record(record: &EncodedRecord) -> Record {
