@@ -162,10 +162,6 @@ pub(crate) fn worker_unreachable(user: &UserName, error: &io::Error) {
     tracing::error!(user = %user, error = %Chain(error), "a session can't be handed to its worker");
 }
 
-pub(crate) fn mailbox_replaced(user: &UserName) {
-    tracing::info!(user = %user, "the user's Maildir is another one now: another worker is started for it");
-}
-
 pub(crate) fn worker_died(user: &UserName, status: io::Result<ExitStatus>, sessions: usize) {
     let status = match status {
         Ok(status) => status.to_string(),

@@ -136,7 +136,7 @@ pub(crate) enum Refusal {
     /// Something failed here.
     #[error("something failed")]
     Unavailable,
-    /// Where the Maildir was there is another one now, behind the worker's wall: that is for another worker.
+    /// Where the Maildir was there is another one now: that is for another worker.
     #[error("the Maildir is another one now")]
     Replaced,
 }

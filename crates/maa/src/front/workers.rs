@@ -122,8 +122,8 @@ impl Workers {
     ) -> Result<Session, Refusal> {
         let first = self.hand_once(user, &assignment, &mut handover, unread, connection).await;
         match first {
+            // That one ends: the next finds the Maildir that is there now.
             Err(Refusal::Replaced) => {
-                events::mailbox_replaced(user);
                 self.hand_once(user, &assignment, &mut handover, unread, connection).await
             }
             first => first,
@@ -161,7 +161,6 @@ impl Workers {
             Ok(Ok(())) => Ok(Session(has_left)),
             Ok(Err(refusal)) => {
                 if refusal == Refusal::Replaced {
-                    // It keeps the sessions that it has, and gets no other.
                     self.0.lock().let_go(user, &worker);
                 }
                 Err(refusal)

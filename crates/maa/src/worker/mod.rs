@@ -9,10 +9,8 @@
 mod home;
 mod rest;
 
-use std::fs::{self, File};
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -70,18 +68,6 @@ pub(crate) struct Ward {
     /// What IMAP offers.
     pub(crate) extensions: Extensions,
     pub(crate) rest: Rest,
-    /// The Maildir that the wall was left open for. Held, so that no other folder gets its number.
-    pub(crate) place: Option<File>,
-}
-
-impl Ward {
-    /// Whether the Maildir is still the one that the wall was left open for: it may have been restored from a backup.
-    fn is_in_place(&self) -> bool {
-        let number = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
-        let held = self.place.as_ref().and_then(|place| place.metadata().ok()).map(number);
-        let found = fs::metadata(self.shared.inbox().root()).ok().map(number);
-        held.is_none() || held == found
-    }
 }
 
 /// A session as it came from the front.
@@ -175,7 +161,6 @@ pub fn run() -> Result<(), WorkerError> {
     let made = made.and(scripts.as_deref().map_or(Ok(()), make_folder));
     let home = Arc::new(Home::at(&maildir));
     let written = [Some(&maildir), Some(&trace), scripts.as_ref()];
-    let place = File::open(&maildir).ok();
     let confined = confine(written.into_iter().flatten().cloned().collect());
     // Threads of their own: they are behind the wall as well.
     let format = match log.format {
@@ -210,7 +195,6 @@ pub fn run() -> Result<(), WorkerError> {
         shared,
         extensions: Extensions::of(&imap_extensions),
         rest: Rest::new(park_after),
-        place,
     };
     runtime.block_on(serve(Arc::new(ward), home, socket))
 }
@@ -268,9 +252,7 @@ async fn serve(ward: Arc<Ward>, home: Arc<Home>, socket: OwnedFd) -> Result<(), 
             Message { octets, descriptor: Some(descriptor) } => {
                 if is_replaced(&home).await {
                     events::mailbox_replaced(&ward.user, home.path());
-                    let report = serde_json::to_vec(&Report { session: 0, event: Event::Homeless });
-                    // A front that is gone needs no telling.
-                    let _ = reports.send(&report.unwrap_or_default(), None).await;
+                    homeless(&reports, &octets).await;
                     break;
                 }
                 if let Some(session) = taken(&ward, &reports, &shutdown, &octets, descriptor).await
@@ -294,6 +276,14 @@ async fn is_replaced(home: &Arc<Home>) -> bool {
     let home = Arc::clone(home);
     // One that can't tell goes on.
     tokio::task::spawn_blocking(move || home.is_replaced()).await.unwrap_or(false)
+}
+
+/// Gives a session back, which is for another worker, and says that we end. A front that is gone needs no telling.
+async fn homeless(reports: &Channel, handed: &[u8]) {
+    if let Ok((about, _)) = Handover::parse(handed) {
+        let _ = report(reports, about.session, Event::Refused(Refusal::Replaced)).await;
+    }
+    let _ = report(reports, 0, Event::Homeless).await;
 }
 
 /// A session, as the front hands it over.
@@ -334,10 +324,6 @@ async fn serve_one(ward: Arc<Ward>, session: Session) {
 
 /// Serves a session to its end, or until it rests.
 async fn attend(ward: Arc<Ward>, session: Session) -> Option<Parked> {
-    if !ward.is_in_place() {
-        session.refuse(Refusal::Replaced).await;
-        return None;
-    }
     match session.about.door {
         Door::Imap | Door::Imaps => return imap::serve(ward, session).await,
         Door::Pop3 | Door::Pop3s => pop3::serve(ward, session).await,

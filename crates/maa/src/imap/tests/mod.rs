@@ -61,7 +61,6 @@ impl Place {
             shared: Arc::new(Shared::new(root, "our.example")),
             extensions: Extensions::default(),
             rest: crate::worker::Rest::new(None),
-            place: None,
         };
         Self { dir, ward }
     }
