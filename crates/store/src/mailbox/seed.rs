@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::contents::Contents;
+use super::expunged::joined;
 use super::file::{self, RegisterFile, Tail, Unusable};
 use super::frame::Frame;
 use super::letters::{Added, Letters};
@@ -14,7 +15,7 @@ use super::name::{Name, Place, identity};
 use super::refresh::{believable, stamps_of};
 use super::scan::{Look, ranges_of};
 use super::uid_validity::Given;
-use super::{Mailbox, MailboxError, Mailboxes, damaged, lease, no_mailbox};
+use super::{Mailbox, MailboxError, Mailboxes, damaged, lease, listing, no_mailbox};
 use crate::Maildir;
 use crate::neighbours::dovecot_validity;
 
@@ -134,7 +135,7 @@ impl Mailboxes {
     ) -> Result<Mailbox, MailboxError> {
         let open = |seed: Option<&Seed>| self.open_with(folder, || Ok(seed.cloned()));
         let mut mailbox = open(Some(seed))?;
-        if mailbox.contradicts(seed) {
+        if mailbox.contradicts(seed)? {
             self.disk().remove(&mailbox.path)?;
             return open(None);
         }
@@ -154,13 +155,36 @@ impl Mailboxes {
 
 impl Mailbox {
     /// Whether a UID is another letter's there, with the same UIDVALIDITY.
-    fn contradicts(&self, seed: &Seed) -> bool {
-        let is_other = |theirs: &Added| {
-            let ours = self.contents.letters.get(theirs.uid);
-            let ours = ours.map(|record| identity(self.contents.letters.stored(record)));
-            ours.is_some_and(|ours| ours != identity(&theirs.stored))
+    fn contradicts(&self, seed: &Seed) -> Result<bool, MailboxError> {
+        if self.uid_validity() != seed.uid_validity {
+            return Ok(false);
+        }
+        let ranges = self.contents.expunged.ranges();
+        let expunged = joined(ranges.iter().map(|range| (range.from, range.to)).collect());
+        let is_expunged = |uid| {
+            let at = expunged.partition_point(|(_, to)| *to < uid);
+            expunged.get(at).is_some_and(|(from, _)| *from <= uid)
         };
-        self.uid_validity() == seed.uid_validity && seed.added().iter().any(is_other)
+        let mut theirs_alone = HashSet::new();
+        for theirs in seed.added() {
+            let theirs_is = identity(&theirs.stored);
+            match self.contents.letters.get(theirs.uid) {
+                Some(ours) if identity(self.contents.letters.stored(ours)) != theirs_is => {
+                    return Ok(true);
+                }
+                None if is_expunged(theirs.uid) => {
+                    theirs_alone.insert(theirs_is.to_owned());
+                }
+                Some(_) | None => {}
+            }
+        }
+        // What has gone here may stand in the other's list still; what is there is another letter.
+        let mut is_there = false;
+        if !theirs_alone.is_empty() {
+            let look = |_, name: &[u8]| is_there |= theirs_alone.contains(identity(name));
+            listing::all(self.disk(), &self.folder, look)?;
+        }
+        Ok(is_there)
     }
 
     /// Letters get the UIDs that another program has told clients of since; what we know of a letter beside its UID stays.

@@ -8,8 +8,8 @@
 //! | the register is written | all is taken over |
 //!
 //! A folder that was given to Dovecot has a file `postroad-exported`, which says what `dovecot-uidlist` was then. Whoever
-//! opens the folder next and finds another list takes up what Dovecot has numbered meanwhile: nobody but Dovecot has
-//! told clients anything since.
+//! opens the folder next and finds another list takes up what Dovecot has numbered meanwhile. Where we have gone on, too,
+//! and clients know two letters by one UID, the folder's letters get new ones, with another UIDVALIDITY.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -383,6 +383,28 @@ mod tests {
         assert!(mailbox.uid_validity() > 77);
         assert_eq!(mailbox.exists(), 6);
         assert_eq!(place.open().uid_validity(), mailbox.uid_validity());
+    }
+
+    #[test]
+    fn nor_does_a_uid_of_a_letter_that_has_gone() {
+        let gone_on = |expunged: u32| {
+            let place = Place::new(&DOVECOT);
+            let mut mailbox = place.open();
+            mailbox.export_to_dovecot().unwrap();
+            let mut letter = mailbox.new_letter().unwrap();
+            letter.write(b"x").unwrap();
+            assert_eq!(mailbox.append(vec![letter]).unwrap(), [31]);
+            mailbox.expunge(&[expunged]).unwrap();
+            fs::write(place.dir.path().join("new/6.f"), "x\n").unwrap();
+            let uid = if expunged == 31 { 31 } else { 32 };
+            let list =
+                format!("3 V77 N33 Gabc\n4 :1.a:2,\n9 :2.b,S=5:2,\n21 :3.c\n30 :4.d\n{uid} :6.f\n");
+            fs::write(place.dir.path().join("dovecot-uidlist"), list).unwrap();
+            place.open().uid_validity()
+        };
+        assert!(gone_on(31) > 77);
+        // One that Dovecot's list has still, and that isn't there.
+        assert_eq!(gone_on(21), 77);
     }
 
     #[test]
