@@ -293,11 +293,14 @@ impl Upload {
         let uid_validity = inside.mailbox.uid_validity();
         drop(inside);
         open.tell();
+        quota::settle(shared, counted, coming, going);
         if let (Some(Replaced { open, .. }), Some(moving)) = (&self.replaced, moving) {
-            open.inside().mailbox.end_move(moving)?;
+            // The new letter is there, and that the old one goes is written down: a client that heard NO would store it again.
+            if let Err(error) = open.inside().mailbox.end_move(moving) {
+                crate::events::mailbox_failed(&error);
+            }
             open.tell();
         }
-        quota::settle(shared, counted, coming, going);
         // RFC 4315 §3.
         Ok(match Set::from_numbers(uids) {
             Some(uids) => Done::with(Code::AppendUid { uid_validity, uids }, "Stored"),

@@ -1,5 +1,6 @@
 //! Letters that have to be read: without the mailbox at hand, by several threads, and no more of each than is wanted.
 
+use std::thread;
 use std::time::SystemTime;
 
 use postroad_message::{Part, wire};
@@ -107,17 +108,28 @@ pub(super) fn by_threads<L: Sync, T: Send>(
     letters: &[L],
     act: &(impl Fn(&L) -> T + Sync),
 ) -> Vec<T> {
-    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let processors = thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let threads = (letters.len() / LETTERS_FOR_A_THREAD).clamp(1, READERS_MAX.min(processors));
     let mut portions = letters.chunks(letters.len().div_ceil(threads).max(1));
     let first = portions.next().unwrap_or_default();
-    std::thread::scope(|scope| {
+    thread::scope(|scope| {
         let begin = |portion: &'_ [L]| portion.iter().map(act).collect::<Vec<_>>();
-        let others: Vec<_> = portions.map(|portion| scope.spawn(move || begin(portion))).collect();
+        let others: Vec<_> = portions
+            .map(|portion| {
+                let thread = thread::Builder::new().spawn_scoped(scope, move || begin(portion));
+                (portion, thread)
+            })
+            .collect();
         let mut done = begin(first);
-        for other in others {
-            // Its panic is this command's, and no other's.
-            done.extend(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        for (portion, thread) in others {
+            done.extend(match thread {
+                // Its panic is this command's, and no other's.
+                Ok(thread) => {
+                    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+                }
+                // Where the system has none left, this one does all.
+                Err(_) => begin(portion),
+            });
         }
         done
     })
