@@ -132,9 +132,17 @@ impl Selected {
         let names = enabled.names();
         Data::Exists(count(self.uids.len())).write(out, names);
         if !enabled.rev2() {
-            Data::Recent(count(self.recent.len())).write(out, names);
+            Data::Recent(count(self.recent_letters(mailbox))).write(out, names);
         }
         Ok(())
+    }
+
+    /// How many letters are recent (RFC 3501 §2.3.2): who may change nothing leaves them so to the next session, too.
+    pub(super) fn recent_letters(&self, mailbox: &Mailbox) -> usize {
+        match self.access {
+            Access::ReadWrite => self.recent.len(),
+            Access::ReadOnly => mailbox.entries().filter(Entry::is_new).count(),
+        }
     }
 
     /// Makes letters that nobody has seen this session's recent ones, where it may change anything.

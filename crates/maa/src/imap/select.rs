@@ -69,7 +69,7 @@ fn describe(session: &Session, selected: &Selected, mailbox: &Mailbox, out: &mut
     session.say(&Data::Exists(count(selected.exists())), out);
     let rev2 = session.enabled.rev2();
     if !rev2 {
-        session.say(&Data::Recent(count(selected.recent.len())), out);
+        session.say(&Data::Recent(count(selected.recent_letters(mailbox))), out);
     }
     let mut remark = |code: Code, text: &str| {
         session.say_status(&StatusResponse::untagged(Status::Ok, text).with(code), out);

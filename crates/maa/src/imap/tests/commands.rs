@@ -5,6 +5,20 @@ use super::Place;
 const LETTER: &str = "From: Alice <alice@a.example>\nTo: bob@b.example\nSubject: Hello\n\
      Message-ID: <1@a.example>\nDate: Sun, 29 Nov 2026 12:00:00 +0000\n\nHi Bob,\nhow are you?\n";
 
+#[test] // Tests RFC 3501 §6.3.2.
+fn who_only_looks_leaves_letters_recent() {
+    let place = Place::new();
+    place.put("new/1796000001.M1P1Q1.x", LETTER);
+    let mut client = place.connect();
+    for command in ["EXAMINE", "EXAMINE", "SELECT"] {
+        let said = client.command(&format!("{command} INBOX"));
+        assert!(said.iter().any(|line| line == "* 1 RECENT"), "{command}: {said:?}");
+        assert_eq!(client.ok("FETCH 1 FLAGS"), ["* 1 FETCH (FLAGS (\\Recent))"]);
+    }
+    let said = client.command("EXAMINE INBOX");
+    assert!(said.iter().any(|line| line == "* 0 RECENT"), "{said:?}");
+}
+
 #[test]
 fn a_mailbox_is_opened_read_and_closed() {
     let place = Place::new();
