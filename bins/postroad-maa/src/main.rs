@@ -1,16 +1,15 @@
 //! `postroad-maa`: the access agent. Arguments, settings, log; the rest is `crates/maa`.
 #![forbid(unsafe_code)]
 
-use std::io::{StdoutLock, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
-use indicatif::{ProgressBar, ProgressStyle};
 use postroad_config::{Config, LogFormat};
 use postroad_maa::tools::{self, Listener, ToolError};
 use postroad_net::listen::Handed;
+use postroad_observe::progress::Progress;
 
 /// Gives users their mail by POP3 and IMAP.
 #[derive(Debug, Parser)]
@@ -78,40 +77,23 @@ type Tool = fn(&Config, &[String], &mut dyn Listener) -> Result<(), ToolError>;
 
 fn tool(arguments: &Arguments, who: &[String], tool: Tool) -> anyhow::Result<()> {
     let loaded = postroad_config::load(&arguments.config)?;
-    let mut shown = Shown::new();
-    let done = tool(&loaded.config, who, &mut shown);
-    shown.counter.finish_and_clear();
-    Ok(done?)
+    Ok(tool(&loaded.config, who, &mut Shown(Progress::new()))?)
 }
 
-/// What was done on standard output, and below it, where standard error is a terminal, how many letters are read.
-struct Shown {
-    counter: ProgressBar,
-    out: StdoutLock<'static>,
-}
-
-impl Shown {
-    fn new() -> Self {
-        let counter = ProgressBar::new(0);
-        if let Ok(style) = ProgressStyle::with_template("{pos} of {len} letters (about {eta} left)")
-        {
-            counter.set_style(style);
-        }
-        Self { counter, out: std::io::stdout().lock() }
-    }
-}
+/// What a tool says goes to whoever called it.
+struct Shown(Progress);
 
 impl Listener for Shown {
     fn expects(&mut self, letters: usize) {
-        self.counter.inc_length(letters as u64);
+        self.0.expects(letters);
     }
 
     fn has_read(&mut self) {
-        self.counter.inc(1);
+        self.0.has_done();
     }
 
     fn hears(&mut self, line: &str) -> std::io::Result<()> {
-        self.counter.suspend(|| writeln!(self.out, "{line}"))
+        self.0.says(line)
     }
 }
 

@@ -1,14 +1,14 @@
 //! `postroad-mda sieve`: what a user's rules are, and what they would do.
 
 use std::error::Error as _;
-use std::io::{IsTerminal as _, StdoutLock, Write as _};
+use std::io::{IsTerminal as _, Write as _};
 use std::path::Path;
 
-use indicatif::{ProgressBar, ProgressStyle};
 use postroad_mda::oneshot::{self, Environment, Mode, Refilter};
 use postroad_mda::rules::all::{self, Finding};
 use postroad_mda::rules::tools::{self, Formatted, TestEnvelope, ToolError};
 use postroad_observe::inert::escape;
+use postroad_observe::progress::Progress;
 
 use crate::arguments::{Again, Tool};
 use crate::told::say;
@@ -72,9 +72,7 @@ pub(crate) fn refilter(again: Again) -> u8 {
     let mode = if apply { Mode::Apply } else { Mode::Preview };
     let wanted = Refilter { config, user, folders, script, mode };
     let environment = Environment::read(|name| std::env::var(name).ok());
-    let mut shown = Shown::new();
-    let refiltered = oneshot::refilter(&wanted, &environment, &mut shown);
-    shown.counter.finish_and_clear();
+    let refiltered = oneshot::refilter(&wanted, &environment, &mut Shown(Progress::new()));
     match refiltered {
         Ok(count) => {
             let done = match wanted.mode {
@@ -96,30 +94,16 @@ pub(crate) fn refilter(again: Again) -> u8 {
     }
 }
 
-/// A line for each letter on standard output, and below them, where standard error is a terminal, how many are done.
-struct Shown {
-    counter: ProgressBar,
-    out: StdoutLock<'static>,
-}
-
-impl Shown {
-    fn new() -> Self {
-        let counter = ProgressBar::new(0);
-        if let Ok(style) = ProgressStyle::with_template("{pos} of {len} letters (about {eta} left)")
-        {
-            counter.set_style(style);
-        }
-        Self { counter, out: std::io::stdout().lock() }
-    }
-}
+/// A line for each letter goes to whoever called it.
+struct Shown(Progress);
 
 impl oneshot::Listener for Shown {
     fn expects(&mut self, letters: usize) {
-        self.counter.set_length(letters as u64);
+        self.0.expects(letters);
     }
 
     fn hears(&mut self, line: &str) -> std::io::Result<()> {
-        self.counter.inc(1);
-        self.counter.suspend(|| writeln!(self.out, "{line}"))
+        self.0.has_done();
+        self.0.says(line)
     }
 }
