@@ -223,7 +223,10 @@ pub fn export_to_dovecot(
                 some => format!("; {some} lose keywords: a folder has letters for 26"),
             };
             let name = shown(&listed.name);
-            listener.hears(&format!("{who} {name}: {} letters{lost}", exported.letters))?;
+            let letters = exported.letters;
+            let line =
+                format!("{who} {name}: {letters} letters; Dovecot goes on with their UIDs{lost}");
+            listener.hears(&line)?;
         }
     }
     Ok(())
@@ -291,7 +294,10 @@ mod tests {
         );
         assert!(!dir.path().join("postroad-text").exists());
         let said = run(export_to_dovecot, &who).unwrap();
-        assert_eq!(said, format!("{who} INBOX: 1 letters\n{who} Entwürfe: 0 letters\n"));
+        let goes_on = "Dovecot goes on with their UIDs";
+        let wanted =
+            [format!("INBOX: 1 letters; {goes_on}"), format!("Entwürfe: 0 letters; {goes_on}")];
+        assert_eq!(said, wanted.map(|line| format!("{who} {line}\n")).concat());
         let list = std::fs::read_to_string(dir.path().join("dovecot-uidlist")).unwrap();
         assert!(list.starts_with("3 V") && list.ends_with("\n1 :1.a:2,S\n"), "{list}");
     }
