@@ -72,7 +72,7 @@ fn run(folder: &Maildir, count: usize) {
     timed("STORE 1:* +FLAGS", || mailbox.set_flags(&uids, flagged, None).unwrap());
     timed("looked at afterwards", || mailbox.refresh().unwrap());
     let mut told =
-        Arc::new(Mailboxes::new(Arc::new(NoLinks), "host").watching()).open(folder).unwrap();
+        Arc::new(Mailboxes::new(Arc::new(NoLinks), "host").watching(|| {})).open(folder).unwrap();
     timed("told by the system: first look", || told.refresh().unwrap());
     let flagged = FlagChange::Remove(LetterFlags::FLAGGED);
     timed("STORE 1:* -FLAGS", || told.set_flags(&uids, flagged, None).unwrap());

@@ -12,7 +12,7 @@ use postroad_store::{
 };
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use super::indexing::{Indexing, Text};
 use super::status::Statuses;
@@ -28,6 +28,8 @@ pub(crate) struct Shared {
     /// One command at a time is weighed against what is there.
     pub(super) quota_turn: Mutex<()>,
     pub(super) mailboxes: Arc<Mailboxes>,
+    /// Told where a session's look at one mailbox has taken news of others.
+    stirred: Arc<Notify>,
     open: Mutex<HashMap<PathBuf, Weak<Open>>>,
     /// Counts what happens in any of them.
     news: watch::Sender<u64>,
@@ -71,7 +73,10 @@ impl Shared {
     pub(crate) fn new(root: PathBuf, host: &str) -> Self {
         // Not followed: links inside of the mailbox. On the way to it they are the operator's.
         let disk: Arc<dyn Disk> = Arc::new(OsDisk);
-        let mailboxes = Arc::new(Mailboxes::new(Arc::clone(&disk), host).watching());
+        let stirred = Arc::new(Notify::new());
+        let stir = Arc::clone(&stirred);
+        let mailboxes = Mailboxes::new(Arc::clone(&disk), host).watching(move || stir.notify_one());
+        let mailboxes = Arc::new(mailboxes);
         let (courier, inbox) = (Courier::new(Arc::clone(&disk), host), Maildir::at(root));
         let statuses = Statuses::new(Arc::clone(&disk), inbox.clone());
         Self {
@@ -81,6 +86,7 @@ impl Shared {
             limits: None,
             quota_turn: Mutex::default(),
             mailboxes,
+            stirred,
             open: Mutex::default(),
             news: watch::Sender::new(0),
             structure: AtomicU64::new(0),
@@ -182,8 +188,14 @@ impl Shared {
             reason = "unsound for what lies about its descriptor: this one is owned"
         )]
         let Ok(watched) = AsyncFd::with_interest(readable, Interest::READABLE) else { return };
-        while let Ok(mut ready) = watched.readable().await {
-            ready.clear_ready();
+        loop {
+            tokio::select! {
+                ready = watched.readable() => match ready {
+                    Ok(mut ready) => ready.clear_ready(),
+                    Err(_) => return,
+                },
+                () = self.stirred.notified() => {}
+            }
             match self.mailboxes.noticed() {
                 Ok(folders) => folders.iter().for_each(|folder| self.tell(folder)),
                 // Any may have changed.
@@ -295,4 +307,50 @@ fn tell_one_more(count: &watch::Sender<u64>) {
 /// Nothing in here is left half changed by a panic that looking again wouldn't mend.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use postroad_store::FolderName;
+
+    use super::*;
+
+    /// For as long as a test may take that hangs.
+    const TOO_LONG: Duration = Duration::from_secs(30);
+
+    /// On one thread: nobody asks the system between a letter and the look that takes away what it shows.
+    #[tokio::test]
+    async fn whoever_waits_hears_what_a_look_at_another_mailbox_or_at_the_same_one_has_taken() {
+        let dir = tempfile::tempdir().unwrap();
+        let inbox = Maildir::at(OsDisk.resolve(dir.path()).unwrap().join("alice"));
+        let lists = inbox.folder(&FolderName::parse("Lists").unwrap());
+        for folder in [&inbox, &lists] {
+            for part in ["tmp", "new", "cur"] {
+                std::fs::create_dir_all(folder.root().join(part)).unwrap();
+            }
+        }
+        let shared = Arc::new(Shared::new(inbox.root().to_owned(), "our.example"));
+        tokio::spawn(Arc::clone(&shared).watch());
+        let (here, there) = (shared.open(&inbox).unwrap(), shared.open(&lists).unwrap());
+        for look_at in [&there, &here] {
+            for open in [&here, &there] {
+                open.inside().mailbox.refresh().unwrap();
+            }
+            let quiet = async {
+                // What the looks themselves had to tell.
+                for _ in 0..100 {
+                    tokio::task::yield_now().await;
+                }
+            };
+            quiet.await;
+            let mut waiting = here.news();
+            waiting.mark_unchanged();
+            let name = format!("new/{}.h", here.inside().mailbox.uid_next());
+            std::fs::write(inbox.root().join(name), "x").unwrap();
+            look_at.inside().mailbox.refresh().unwrap();
+            tokio::time::timeout(TOO_LONG, waiting.changed()).await.unwrap().unwrap();
+        }
+    }
 }

@@ -81,7 +81,7 @@ use contents::Contents;
 use file::{RegisterFile, Unusable};
 use name::Place;
 use names::KeywordNames;
-use watches::{Feed, Watches};
+use watches::{Feed, Stirred, Watches};
 
 use crate::file_name::FileNames;
 use crate::limits::REGISTER_LOCK_WAIT;
@@ -106,9 +106,12 @@ impl Mailboxes {
     }
 
     /// The same, told by the system of changes in folders that are open. Where it can't, folders are looked at.
+    /// `stirred` is called where there is something for [`Mailboxes::noticed`] that [`Mailboxes::readable`] doesn't show:
+    /// somebody has looked at one folder, and so taken the news of others. It may be called with any lock held.
     #[must_use]
-    pub fn watching(mut self) -> Self {
-        self.watches = self.disk.watcher().ok().flatten().map(Watches::new);
+    pub fn watching(mut self, stirred: impl Fn() + Send + Sync + 'static) -> Self {
+        let watcher = self.disk.watcher().ok().flatten();
+        self.watches = watcher.map(|watcher| Watches::new(watcher, Stirred(Box::new(stirred))));
         self
     }
 
@@ -123,7 +126,8 @@ impl Mailboxes {
         self.watches.as_ref()?.readable()
     }
 
-    /// The folders of which something was noticed: [`Mailbox::refresh`] of theirs has something to do.
+    /// The folders of which something was noticed: [`Mailbox::refresh`] of theirs has something to do, or has just done
+    /// it for one of those who share the mailbox.
     ///
     /// # Errors
     /// What the system said; then any may have.

@@ -23,6 +23,17 @@ impl Mailbox {
     /// # Errors
     /// Where the folder can't be read or the register can't be written: what is in view stays.
     pub fn refresh(&mut self) -> Result<(), MailboxError> {
+        let before = (self.uid_validity(), self.highest_modseq());
+        let looked = self.look();
+        if (self.uid_validity(), self.highest_modseq()) != before
+            && let (Some(watches), Some(watching)) = (&self.all.watches, &self.watching)
+        {
+            watches.seen(&watching.feed);
+        }
+        looked
+    }
+
+    fn look(&mut self) -> Result<(), MailboxError> {
         self.watch();
         // In this order: what comes between is told, or shows next time.
         let stamps = self.stamps()?;
@@ -157,7 +168,7 @@ impl Mailbox {
         let (Some(watches), Some(watching)) = (&self.all.watches, &self.watching) else {
             return Ok(None);
         };
-        watches.pump()?;
+        watches.pump_for(&watching.feed)?;
         Ok(Some(watching.feed.take()))
     }
 }

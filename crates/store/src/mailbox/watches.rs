@@ -1,5 +1,6 @@
 //! Who is told what a process notices of changes in directories: one watcher, and a feed for each open mailbox.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::os::fd::BorrowedFd;
 use std::path::PathBuf;
@@ -19,6 +20,17 @@ type Feeds = HashMap<WatchNumber, Vec<(Place, Weak<Feed>)>>;
 pub(crate) struct Watches {
     watcher: Box<dyn Watcher>,
     feeds: Mutex<Feeds>,
+    stirred: Stirred,
+}
+
+/// Called where there is something for [`Watches::changed`] that the system shows no more: a look at one folder takes
+/// what was noticed of all.
+pub(crate) struct Stirred(pub(crate) Box<dyn Fn() + Send + Sync>);
+
+impl std::fmt::Debug for Stirred {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Stirred")
+    }
 }
 
 /// What was noticed of one folder.
@@ -33,6 +45,8 @@ struct Queue {
     names: Vec<Change>,
     incomplete: bool,
     ended: bool,
+    /// What was in here was taken and found to be news, by one of those who share the mailbox.
+    seen: bool,
 }
 
 /// A name that came or went.
@@ -61,8 +75,8 @@ pub(crate) enum News {
 }
 
 impl Watches {
-    pub(crate) fn new(watcher: Box<dyn Watcher>) -> Self {
-        Self { watcher, feeds: Mutex::default() }
+    pub(crate) fn new(watcher: Box<dyn Watcher>, stirred: Stirred) -> Self {
+        Self { watcher, feeds: Mutex::default(), stirred }
     }
 
     pub(crate) fn readable(&self) -> Option<BorrowedFd<'_>> {
@@ -97,17 +111,40 @@ impl Watches {
         });
     }
 
-    /// Hands out what was noticed.
+    /// Hands out what was noticed, to who tells all of it.
     pub(crate) fn pump(&self) -> Result<(), DiskError> {
+        self.hand_out(None).1
+    }
+
+    /// Hands out what was noticed, to who looks at one folder: others are told, since the system won't show it again.
+    pub(crate) fn pump_for(&self, feed: &Arc<Feed>) -> Result<(), DiskError> {
+        let (of_others, read) = self.hand_out(Some(feed));
+        if of_others {
+            (self.stirred.0)();
+        }
+        read
+    }
+
+    /// Somebody has looked at a folder and seen news, of which those who share it are to hear.
+    pub(crate) fn seen(&self, feed: &Feed) {
+        lock(&feed.queue).seen = true;
+        (self.stirred.0)();
+    }
+
+    /// Gives whether there was something for other feeds, too.
+    fn hand_out(&self, taker: Option<&Arc<Feed>>) -> (bool, Result<(), DiskError>) {
         let feeds = lock(&self.feeds);
+        let of_others = Cell::new(false);
         let tell = |watch: WatchNumber, tell: &dyn Fn(Place, &mut Queue)| {
             for (place, feed) in feeds.get(&watch).into_iter().flatten() {
                 if let Some(feed) = feed.upgrade() {
                     tell(*place, &mut lock(&feed.queue));
+                    let is_other = taker.is_none_or(|taker| !Arc::ptr_eq(taker, &feed));
+                    of_others.set(of_others.get() || is_other);
                 }
             }
         };
-        self.watcher.read(&mut |noticed| match noticed {
+        let read = self.watcher.read(&mut |noticed| match noticed {
             Noticed::Added(watch, name) => {
                 tell(watch, &|place, queue| queue.push(place, name, Presence::There));
             }
@@ -118,7 +155,8 @@ impl Watches {
             Noticed::Overflowed => {
                 feeds.keys().for_each(|watch| tell(*watch, &|_, queue| queue.lose()));
             }
-        })
+        });
+        (of_others.get(), read)
     }
 
     /// Folders of which there is something new.
@@ -126,8 +164,9 @@ impl Watches {
         let feeds = lock(&self.feeds);
         let feeds = feeds.values().flatten().filter_map(|(_, feed)| feed.upgrade());
         let has_news = |feed: &Arc<Feed>| {
-            let queue = lock(&feed.queue);
-            queue.ended || queue.incomplete || !queue.names.is_empty()
+            let mut queue = lock(&feed.queue);
+            let seen = std::mem::take(&mut queue.seen);
+            seen || queue.ended || queue.incomplete || !queue.names.is_empty()
         };
         let mut roots: Vec<_> = feeds.filter(has_news).map(|feed| feed.root.clone()).collect();
         roots.sort();

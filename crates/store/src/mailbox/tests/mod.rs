@@ -60,7 +60,9 @@ impl Place {
     }
 
     fn open_watching(&self) -> Mailbox {
-        Arc::new(Mailboxes::new(Arc::new(OsDisk), "host").watching()).open(&self.inbox).unwrap()
+        Arc::new(Mailboxes::new(Arc::new(OsDisk), "host").watching(|| {}))
+            .open(&self.inbox)
+            .unwrap()
     }
 }
 
@@ -447,6 +449,7 @@ fn what_the_system_tells_spares_listings() {
     let mut mailbox = place.open_watching();
     mailbox.refresh().unwrap();
     mailbox.refresh().unwrap();
+    assert!(mailbox.all.noticed().unwrap().is_empty());
     place.put("new/3.h");
     assert_eq!(mailbox.all.noticed().unwrap(), [place.inbox.root()]);
     fs::rename(place.path("cur/1.h:2,"), place.path("cur/1.h:2,S")).unwrap();
@@ -457,7 +460,43 @@ fn what_the_system_tells_spares_listings() {
     fs::rename(place.path("cur/3.h:2,D"), place.path("cur/3.h:2,DF")).unwrap();
     assert_eq!(refreshed(&mut mailbox), "1=1.h:\\Draft 3=3.h:\\Draft,\\Flagged");
     assert_eq!(shown(&place.open()), shown(&mailbox));
+    // Others who share the mailbox hear of what was seen.
+    assert_eq!(mailbox.all.noticed().unwrap(), [place.inbox.root()]);
     assert!(mailbox.all.noticed().unwrap().is_empty());
+    // What we do ourselves is no news.
+    mailbox.set_flags(&[1], FlagChange::Add(LetterFlags::SEEN), None).unwrap();
+    mailbox.refresh().unwrap();
+    assert!(mailbox.all.noticed().unwrap().is_empty());
+}
+
+/// The system shows it once, to all of the process.
+#[test]
+fn what_a_look_at_one_folder_takes_of_another_is_told() {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    let (place, calls) = (Place::new(), Arc::new(AtomicUsize::new(0)));
+    let folder = place.inbox.folder(&FolderName::parse("Lists").unwrap());
+    folder.create(&OsDisk, "2.x").unwrap();
+    let count = Arc::clone(&calls);
+    let stirred = move || {
+        count.fetch_add(1, Ordering::Relaxed);
+    };
+    let all = Arc::new(Mailboxes::new(Arc::new(OsDisk), "host").watching(stirred));
+    let (mut inbox, mut lists) = (all.open(&place.inbox).unwrap(), all.open(&folder).unwrap());
+    inbox.refresh().unwrap();
+    lists.refresh().unwrap();
+    all.noticed().unwrap();
+    let before = calls.load(Ordering::Relaxed);
+    lists.refresh().unwrap();
+    assert_eq!(calls.load(Ordering::Relaxed), before, "there was nothing");
+    place.put("new/1.h");
+    lists.refresh().unwrap();
+    assert_eq!(calls.load(Ordering::Relaxed), before + 1);
+    assert_eq!(all.noticed().unwrap(), [place.inbox.root()]);
+    assert_eq!(refreshed(&mut inbox), "1=1.h:");
+    // And so are those who share the folder that was looked at.
+    assert_eq!(calls.load(Ordering::Relaxed), before + 2);
+    assert_eq!(all.noticed().unwrap(), [place.inbox.root()]);
+    assert!(all.noticed().unwrap().is_empty());
 }
 
 #[test]
@@ -478,6 +517,7 @@ fn many_changes_at_once_are_not_listened_to_and_nothing_of_others_is_missed() {
     assert!(shown_now.starts_with("1=10000.h:\\Answered,\\Seen 3=10002.h:\\Seen "), "{shown_now}");
     assert!(shown_now.ends_with(&format!(" {}=20000.h:", count + 1)), "{shown_now}");
     // What comes next is told again, and only that.
+    mailbox.all.noticed().unwrap();
     assert!(mailbox.all.noticed().unwrap().is_empty());
     mailbox.refresh().unwrap();
     place.put("new/20001.h");

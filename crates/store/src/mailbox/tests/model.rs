@@ -140,7 +140,7 @@ impl World {
     fn open(&self) -> Mailbox {
         let all = Mailboxes::new(Arc::clone(&self.disk), "host");
         let all = match self.changes {
-            Changes::Told => all.watching(),
+            Changes::Told => all.watching(|| {}),
             Changes::LookedFor => all,
         };
         Arc::new(all).open(&self.folder).unwrap()
