@@ -43,6 +43,10 @@ pub(crate) const MAILBOX_LOCK_OF_NOBODY_AGE_MAX: Duration = Duration::from_secs(
 pub(crate) const LEASE_NUMBERS: u32 = 1_024;
 /// Registers: octets of frames at least, before the whole is written anew.
 pub(crate) const REGISTER_FRAMES_MIN: u64 = 128 * 1024;
+/// Registers: octets of a frame. The longest say of a million letters and more that they came, or are about to.
+pub(crate) const FRAME_OCTETS_MAX: usize = 256 * 1024 * 1024;
+/// Registers: letters that one frame says of that they came, less than 100 octets each as a rule, and 275 at most.
+pub(crate) const FRAME_LETTERS_MAX: usize = 500_000;
 /// Registers: ranges of expunged UIDs that are remembered, 16 octets each; clients that were away for longer are told
 /// of all UIDs that aren't there.
 pub(crate) const EXPUNGED_RANGES_MAX: usize = 16_384;
@@ -69,6 +73,8 @@ pub(crate) const FILES_WATCHED_MAX: usize = 1_000;
 pub(crate) const LOOKS_MAX: usize = 4;
 /// Letters that move: octets of what is said of them at once, some hundred for a letter.
 pub(crate) const MOVING_OCTETS_MAX: usize = 256 * 1024 * 1024;
+/// The same: moves that are left over, since a folder can't be read; each is tried again when a folder is opened.
+pub(crate) const MOVES_LEFT_MAX: usize = 64;
 /// Open mailboxes: changes that are kept for a mailbox that nobody looks at; beyond it the folder is listed.
 pub(crate) const NOTICED_MAX: usize = 16_384;
 

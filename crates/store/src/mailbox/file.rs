@@ -22,6 +22,7 @@ use super::frame::{self, Frame, Next, checksum};
 use super::letters::{Letters, Record};
 use super::name::State;
 use super::octets::{Octets, Put as _};
+use crate::limits::FRAME_OCTETS_MAX;
 
 /// What it is called, in each folder.
 pub(crate) const REGISTER: &str = "postroad-register";
@@ -128,23 +129,43 @@ impl RegisterFile {
 
     /// Reads and applies what was appended since.
     pub(crate) fn read_on(&mut self, contents: &mut Contents) -> Result<Tail, Unusable> {
-        let octets = self.file.len()?.saturating_sub(self.end);
-        if octets == 0 {
-            return Ok(Tail::Whole);
-        }
-        let mut tail = vec![0; usize::try_from(octets).unwrap_or_default()];
-        let read = self.file.read_at(&mut tail, self.end)?;
-        let mut rest = tail.get(..read).unwrap_or_default();
-        loop {
-            match frame::next(rest, self.chain) {
-                Next::Frame { frame, octets, chain } => {
-                    contents.apply(&frame).map_err(|_| Unusable::Damaged)?;
-                    rest = rest.get(octets..).unwrap_or_default();
-                    self.end += octets as u64;
-                    self.chain = chain;
+        let octets = self.file.len()?;
+        let mut at_once = PIECE_OCTETS;
+        while self.end < octets {
+            let left = usize::try_from(octets - self.end).unwrap_or(usize::MAX);
+            let mut piece = vec![0; left.min(at_once)];
+            let read = self.file.read_at(&mut piece, self.end)?;
+            let piece = piece.get(..read).unwrap_or_default();
+            if self.apply_all(piece, contents)? > 0 {
+                at_once = PIECE_OCTETS;
+                continue;
+            }
+            // None that is whole: it is longer than that, or isn't one.
+            at_once = match frame::octets(piece) {
+                Some(frame)
+                    if frame > read && frame <= left.min(FRAME_OCTETS_MAX) && read >= at_once =>
+                {
+                    frame
                 }
-                Next::End if rest.is_empty() => return Ok(Tail::Whole),
-                Next::End => return Ok(Tail::Torn),
+                _ => return Ok(Tail::Torn),
+            };
+        }
+        Ok(Tail::Whole)
+    }
+
+    /// Applies the frames that are whole; gives how many.
+    fn apply_all(&mut self, mut octets: &[u8], contents: &mut Contents) -> Result<usize, Unusable> {
+        let mut count = 0;
+        loop {
+            match frame::next(octets, self.chain) {
+                Next::Frame { frame, octets: of_it, chain } => {
+                    contents.apply(&frame).map_err(|_| Unusable::Damaged)?;
+                    octets = octets.get(of_it..).unwrap_or_default();
+                    self.end += of_it as u64;
+                    self.chain = chain;
+                    count += 1;
+                }
+                Next::End => return Ok(count),
                 Next::Nonsense => return Err(Unusable::Damaged),
             }
         }
@@ -157,7 +178,15 @@ impl RegisterFile {
         frames: &[Frame],
     ) -> Result<(), DiskError> {
         let (mut chain, mut octets) = (self.chain, Vec::new());
-        frames.iter().for_each(|frame| frame.encode(&mut chain, &mut octets));
+        for frame in frames {
+            let before = octets.len();
+            frame.encode(&mut chain, &mut octets);
+            if octets.len() - before > FRAME_OCTETS_MAX {
+                // Nobody would read it.
+                let (path, source) = (PathBuf::from(REGISTER), io::ErrorKind::FileTooLarge.into());
+                return Err(DiskError { operation: "write", path, source });
+            }
+        }
         locked.write_all_at(&[&octets], self.end)?;
         self.end += octets.len() as u64;
         self.chain = chain;

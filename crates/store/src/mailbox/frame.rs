@@ -257,6 +257,11 @@ pub(crate) fn next(octets: &[u8], chain: u32) -> Next {
     }
 }
 
+/// Octets of the frame that begins with these, as it says itself.
+pub(crate) fn octets(begin: &[u8]) -> Option<usize> {
+    usize::try_from(Octets(begin).u32()?).ok()?.checked_add(AROUND_OCTETS)
+}
+
 pub(crate) fn checksum(chain: u32, octets: &[u8]) -> u32 {
     let mut hasher = crc32fast::Hasher::new_with_initial(chain);
     hasher.update(octets);

@@ -13,13 +13,17 @@
 //!
 //! The file is locked meanwhile: one move at a time in a mailbox. Nobody waits for it who holds a register's lock.
 //!
-//! | octets | what |
+//! Where the rest can't be done now, since one of the folders can't be read, it stays in the file for whoever comes next,
+//! and other moves are written behind it: all but those of the same letters, and those into the same folder.
+//!
+//! | octets, of each move | what |
 //! |---|---|
 //! | 4 | CRC-32 of all behind it |
 //! | 4 | octets of what follows |
 //! | | the old letters' folder, the new ones' (nothing: the inbox) |
 //! | | identities, an old one and its new one |
 
+use std::collections::HashSet;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -31,7 +35,7 @@ use super::frame::checksum;
 use super::octets::{Octets, Put as _};
 use super::publish::{Copies, NewLetter};
 use super::{Mailbox, MailboxError, Mailboxes};
-use crate::limits::{LOOKS_MAX, MOVING_OCTETS_MAX, TURN_LOOK_EVERY};
+use crate::limits::{LOOKS_MAX, MOVES_LEFT_MAX, MOVING_OCTETS_MAX, TURN_LOOK_EVERY};
 use crate::{FolderName, Maildir};
 
 const FILE: &str = "postroad-moving";
@@ -43,6 +47,8 @@ pub struct Moving {
     file: Box<dyn DiskFile>,
     from: Maildir,
     old: Vec<Vec<u8>>,
+    /// Octets of the file that it leaves there.
+    before: u64,
 }
 
 impl Moving {
@@ -61,7 +67,38 @@ struct Note {
     letters: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
+/// Moves that couldn't be finished.
+#[derive(Debug, Default)]
+struct Left {
+    /// Octets up to the end of the last one.
+    octets: u64,
+    moves: Vec<(Note, MailboxError)>,
+}
+
+impl Left {
+    /// What keeps another move from being begun.
+    fn in_the_way_of(self, other: &Note) -> Option<MailboxError> {
+        let are_many = self.moves.len() >= MOVES_LEFT_MAX;
+        let going: HashSet<&[u8]> = other.letters.iter().map(|(old, _)| old.as_slice()).collect();
+        let is_about_them = |note: &Note| {
+            let mut letters = note.letters.iter().flat_map(|(old, new)| [old, new]);
+            note.to == other.to || letters.any(|letter| going.contains(letter.as_slice()))
+        };
+        let mut left = self.moves.into_iter();
+        left.find(|(note, _)| are_many || is_about_them(note)).map(|(_, why)| why)
+    }
+}
+
 impl Note {
+    /// Octets that it takes.
+    fn octets(&self) -> usize {
+        let text = |octets: usize| 2 + octets;
+        let name =
+            |folder: &Option<FolderName>| folder.as_ref().map_or(0, |it| it.to_string().len());
+        let letters = self.letters.iter().map(|(old, new)| text(old.len()) + text(new.len()));
+        HEADER_OCTETS + text(name(&self.from)) + text(name(&self.to)) + letters.sum::<usize>()
+    }
+
     fn encode(&self) -> Vec<u8> {
         let mut payload = Vec::new();
         for folder in [&self.from, &self.to] {
@@ -140,20 +177,22 @@ impl Mailboxes {
     ) -> Result<Moving, MailboxError> {
         let inbox = from.inbox().unwrap_or_else(|| from.clone());
         let mut file = self.lock_moving(&inbox)?;
-        // Of somebody who got no further.
-        if self.finish(&inbox, file.as_mut())? == Removed::NotAll {
-            return Err(MailboxError::Locked { path: moving_in(&inbox), holder: None });
-        }
         let note = Note { from: from.name().cloned(), to: to.name().cloned(), letters };
+        // Of somebody who got no further.
+        let left = self.finish(&inbox, file.as_mut())?;
+        let before = left.octets;
+        if let Some(why) = left.in_the_way_of(&note) {
+            return Err(why);
+        }
         let octets = note.encode();
-        if octets.len() > MOVING_OCTETS_MAX {
+        if octets.len() as u64 + before > MOVING_OCTETS_MAX as u64 {
             let (path, source) = (moving_in(&inbox), io::ErrorKind::FileTooLarge.into());
             return Err(DiskError { operation: "write", path, source }.into());
         }
-        file.write_all_at(&[&octets], 0)?;
+        file.write_all_at(&[&octets], before)?;
         file.sync()?;
         let old = note.letters.into_iter().map(|(old, _)| old).collect();
-        Ok(Moving { file, from: from.clone(), old })
+        Ok(Moving { file, from: from.clone(), old, before })
     }
 
     fn lock_moving(&self, inbox: &Maildir) -> Result<Box<dyn DiskFile>, MailboxError> {
@@ -191,7 +230,7 @@ impl Mailboxes {
     /// so, too; whoever gives folders other names does it before.
     ///
     /// # Errors
-    /// What the disk said; it may be tried again.
+    /// What the disk said, and why something is left over; it may be tried again.
     pub fn finish_moving(self: &Arc<Self>, folder: &Maildir) -> Result<(), MailboxError> {
         let inbox = folder.inbox().unwrap_or_else(|| folder.clone());
         let path = moving_in(&inbox);
@@ -202,7 +241,10 @@ impl Mailboxes {
             Ok(_) | Err(_) => return Ok(()),
         }
         match self.disk.open_locked(&path) {
-            Ok(mut file) => self.finish(&inbox, file.as_mut()).map(drop),
+            Ok(mut file) => {
+                let left = self.finish(&inbox, file.as_mut())?.moves;
+                left.into_iter().next().map_or(Ok(()), |(_, why)| Err(why))
+            }
             // Somebody is at it.
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
             Err(error) if is_gone(&error.kind()) => Ok(()),
@@ -214,38 +256,45 @@ impl Mailboxes {
         self: &Arc<Self>,
         inbox: &Maildir,
         file: &mut dyn DiskFile,
-    ) -> Result<Removed, MailboxError> {
+    ) -> Result<Left, MailboxError> {
+        let mut left = Left::default();
         let octets = usize::try_from(file.len()?).unwrap_or_default();
         if octets <= HEADER_OCTETS {
-            return Ok(Removed::All);
+            return Ok(left);
         }
         // What is longer isn't ours: it says nothing, and is cut as what a crash has torn.
         let mut text = vec![0; octets.min(MOVING_OCTETS_MAX)];
         let read = file.read_at(&mut text, 0)?;
-        if let Some(note) = Note::decode(text.get(..read).unwrap_or_default()) {
-            let folder = |name: &Option<FolderName>| match name {
-                Some(name) => inbox.folder(name),
-                None => inbox.clone(),
-            };
-            let old = match self.open_looked_at(&folder(&note.to))? {
-                Some(mut target) => {
-                    let letters = note.letters.into_iter();
-                    letters
-                        .filter(|(_, new)| target.find(new).is_some())
-                        .map(|(old, _)| old)
-                        .collect()
-                }
-                None => Vec::new(),
-            };
-            if !old.is_empty()
-                && let Some(mut source) = self.open_looked_at(&folder(&note.from))?
-                && source.remove_moved(&old)? == Removed::NotAll
-            {
-                return Ok(Removed::NotAll);
+        text.truncate(read);
+        let mut at = 0;
+        for _ in 0..MOVES_LEFT_MAX {
+            let Some(note) = text.get(at..).and_then(Note::decode) else { break };
+            at += note.octets();
+            if let Err(why) = self.finish_one(inbox, &note) {
+                // Those before it stay, too: nothing of it is written twice.
+                left.octets = at as u64;
+                left.moves.push((note, why));
             }
         }
-        file.truncate(HEADER_OCTETS as u64)?;
-        Ok(Removed::All)
+        file.truncate(left.octets.max(HEADER_OCTETS as u64))?;
+        Ok(left)
+    }
+
+    fn finish_one(self: &Arc<Self>, inbox: &Maildir, note: &Note) -> Result<(), MailboxError> {
+        let folder = |name: &Option<FolderName>| match name {
+            Some(name) => inbox.folder(name),
+            None => inbox.clone(),
+        };
+        let Some(mut target) = self.open_looked_at(&folder(&note.to))? else { return Ok(()) };
+        let there = note.letters.iter().filter(|(_, new)| target.find(new).is_some());
+        let old: Vec<Vec<u8>> = there.map(|(old, _)| old.clone()).collect();
+        if !old.is_empty()
+            && let Some(mut source) = self.open_looked_at(&folder(&note.from))?
+            && source.remove_moved(&old)? == Removed::NotAll
+        {
+            return Err(MailboxError::Locked { path: moving_in(inbox), holder: None });
+        }
+        Ok(())
     }
 
     /// `None` where there is no such folder any more.
@@ -286,10 +335,10 @@ impl Mailbox {
     /// # Errors
     /// What the disk said: those that are left go when a folder of the mailbox is opened next.
     pub fn end_move(&mut self, moving: Moving) -> Result<(), MailboxError> {
-        let Moving { mut file, old, .. } = moving;
+        let Moving { mut file, old, before, .. } = moving;
         if self.remove_moved(&old)? == Removed::All {
             // Neither synced nor needed: the letters are gone, whatever it says.
-            let _ = file.truncate(HEADER_OCTETS as u64);
+            let _ = file.truncate(before.max(HEADER_OCTETS as u64));
         }
         Ok(())
     }
@@ -335,6 +384,7 @@ pub(crate) fn fuzz(octets: &[u8]) {
     let sealed = [&checksum(0, covered).to_le_bytes()[..], covered].concat();
     for octets in [octets, &sealed] {
         if let Some(note) = Note::decode(octets) {
+            assert_eq!(note.octets(), note.encode().len());
             assert_eq!(Note::decode(&note.encode()), Some(note));
         }
     }

@@ -14,6 +14,7 @@ use super::letters::{Added, Letters, Record};
 use super::listing;
 use super::name::{Flagged, KEYWORD_LETTERS, Name, Place, State, arrival, identity, push_name};
 use crate::Maildir;
+use crate::limits::FRAME_LETTERS_MAX;
 
 /// A file in new/ or cur/.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -111,25 +112,41 @@ impl Look<'_> {
         let records = letters.records().iter().zip(&seen);
         differences.missing =
             records.filter(|(_, seen)| !**seen).map(|(record, _)| record.uid).collect();
-        for (uid, twin) in twins {
-            self.part_known(letters, &mut differences, uid, twin)?;
-        }
+        self.part_all_known(letters, &mut differences, twins)?;
         self.part_fresh(&mut differences)?;
         Ok(differences)
     }
 
-    /// A second file of a letter that is known.
+    /// Second files of letters that are known.
+    fn part_all_known(
+        &self,
+        letters: &Letters,
+        differences: &mut Differences,
+        twins: Vec<(u32, Found)>,
+    ) -> Result<(), DiskError> {
+        if twins.is_empty() {
+            // As it nearly always is.
+            return Ok(());
+        }
+        // By their UIDs: there may be as many of either as there are letters.
+        let mut other: HashMap<u32, Found> =
+            std::mem::take(&mut differences.other).into_iter().collect();
+        for (uid, twin) in twins {
+            self.part_known(letters, differences, &mut other, (uid, twin))?;
+        }
+        differences.other = other.into_iter().collect();
+        Ok(())
+    }
+
     fn part_known(
         &self,
         letters: &Letters,
         differences: &mut Differences,
-        uid: u32,
-        twin: Found,
+        other: &mut HashMap<u32, Found>,
+        (uid, twin): (u32, Found),
     ) -> Result<(), DiskError> {
         let Some(record) = letters.get(uid) else { return Ok(()) };
-        let at = differences.other.iter().position(|(other, _)| *other == uid);
-        let first = at.and_then(|at| differences.other.get(at)).map(|(_, found)| found.clone());
-        let first = first.unwrap_or_else(|| found_of(letters, record));
+        let first = other.get(&uid).cloned().unwrap_or_else(|| found_of(letters, record));
         let likeness = |found: &Found| {
             let name = Name::parse(&found.name, found.place);
             match letters.is_named(record, &name) {
@@ -154,12 +171,10 @@ impl Look<'_> {
             }
         };
         if let Some(keep) = keep {
-            if let Some(at) = at {
-                differences.other.swap_remove(at);
-            }
-            if likeness(&keep) < 2 {
-                differences.other.push((uid, keep));
-            }
+            match likeness(&keep) < 2 {
+                true => other.insert(uid, keep),
+                false => other.remove(&uid),
+            };
         }
         differences.fresh.extend(fresh.map(Fresh::from));
         Ok(())
@@ -288,7 +303,12 @@ impl Differences {
         }
         frames.extend(self.renames(letters, modseq));
         if !self.fresh.is_empty() {
-            let letters = assigned(std::mem::take(&mut self.fresh), uid_next);
+            let mut letters = assigned(std::mem::take(&mut self.fresh), uid_next);
+            while letters.len() > FRAME_LETTERS_MAX {
+                let rest = letters.split_off(FRAME_LETTERS_MAX);
+                let letters = std::mem::replace(&mut letters, rest);
+                frames.push(Frame::Assigned { modseq, letters });
+            }
             frames.push(Frame::Assigned { modseq, letters });
         }
         frames

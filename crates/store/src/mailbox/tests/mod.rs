@@ -16,6 +16,7 @@ use crate::FolderName;
 mod model;
 mod moving;
 mod power_cut;
+mod register;
 
 /// A mailbox on the host's disk.
 struct Place {

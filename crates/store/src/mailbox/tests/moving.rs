@@ -69,3 +69,52 @@ fn a_file_that_is_longer_than_any_of_ours_moves_nothing() {
     assert_eq!(refreshed(&mut inbox), "1=1.h:");
     assert!(fs::metadata(&path).unwrap().len() <= 8);
 }
+
+/// It waits for its folder, and for nobody's sake but its own letters'.
+#[test]
+fn a_move_that_cannot_be_finished_holds_up_no_other() {
+    let place = Place::new();
+    for name in ["cur/1.h:2,", "cur/2.h:2,", "cur/3.h:2,"] {
+        place.put(name);
+    }
+    let [broken, lists, more] = ["Broken", "Lists", "More"].map(|name| {
+        let folder = place.inbox.folder(&FolderName::parse(name).unwrap());
+        folder.create(&OsDisk, "2.x").unwrap();
+        folder
+    });
+    let all = Place::process();
+    let open = |folder| all.open(folder).unwrap();
+    let (mut inbox, mut target) = (open(&place.inbox), open(&broken));
+    refreshed(&mut inbox);
+    // Somebody gets no further than that, and nobody can look at the folder then.
+    let copies = inbox.copies(&[1], &broken).unwrap();
+    let moving = all.begin_move(&place.inbox, &broken, &copies).unwrap();
+    target.take_copies(copies).unwrap();
+    drop((moving, target));
+    let (cur, away) = (broken.cur_dir(), broken.root().join("away"));
+    fs::rename(&cur, &away).unwrap();
+    fs::write(&cur, "").unwrap();
+    let octets = || fs::metadata(place.path("postroad-moving")).unwrap().len();
+    let left = octets();
+    assert!(all.finish_moving(&place.inbox).is_err());
+    let (mut to_lists, mut to_more) = (open(&lists), open(&more));
+    inbox.move_to(&[2], &mut to_lists).unwrap();
+    assert_eq!((to_lists.exists(), octets()), (1, left));
+    // Somebody gets stuck behind it, in another folder.
+    let copies = inbox.copies(&[3], &more).unwrap();
+    let moving = all.begin_move(&place.inbox, &more, &copies).unwrap();
+    to_more.take_copies(copies).unwrap();
+    drop(moving);
+    assert!(octets() > left);
+    // Its own letter, and its own folder, wait.
+    assert!(inbox.move_to(&[1], &mut to_lists).is_err());
+    assert_eq!((to_lists.exists(), octets()), (1, left), "the one behind it was finished");
+    let copies = inbox.copies(&[1], &lists).unwrap();
+    assert!(all.begin_move(&place.inbox, &broken, &copies).is_err());
+    assert_eq!(refreshed(&mut inbox), "1=1.h:");
+    fs::remove_file(&cur).unwrap();
+    fs::rename(&away, &cur).unwrap();
+    assert_eq!(refreshed(&mut all.open(&place.inbox).unwrap()), "");
+    assert_eq!([&broken, &lists, &more].map(|folder| open(folder).exists()), [1, 1, 1]);
+    assert!(octets() <= 8);
+}
