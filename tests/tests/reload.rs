@@ -8,7 +8,7 @@ use postroad_tests::peers::{Needs, PASSWORD, Stage};
 use postroad_tests::process::{outcome, run, until};
 use postroad_tests::suite::{Settings, Site};
 use postroad_tests::tls::Certificates;
-use postroad_tests::{pop3, smtp};
+use postroad_tests::{imap, pop3, smtp};
 use rustix::process::Signal;
 
 /// What a new session offers.
@@ -33,7 +33,7 @@ fn a_session_lives_through_a_reload_and_the_next_sees_the_new_settings() -> Resu
 
     edit(&site, "[mta]\n", "[mta]\nmessage_size_max = \"1MiB\"\n")?;
     let output = run(site.command("postroad")?.arg("reload"))?;
-    assert!(!String::from_utf8_lossy(&output.stdout).contains("restart"), "{output:?}");
+    assert!(!String::from_utf8_lossy(&output.stdout).contains("systemctl restart"), "{output:?}");
     assert!(offer(&site)?.contains("SIZE 1048576"));
 
     old.expect("RCPT TO:<alice@our.test>", 250)?;
@@ -120,6 +120,76 @@ fn readers_are_shown_a_new_certificate_after_a_signal_and_none_is_sent_away() ->
     reader.command("NOOP")?;
     reader.command("QUIT")?;
     assert!(maa.terminate()?.success());
+    Ok(())
+}
+
+#[test]
+fn the_access_agent_takes_new_settings_while_sessions_go_on() -> Result<()> {
+    let site = Site::new(&Settings::default())?;
+    let (mta, maa) = (site.mta()?, site.maa()?);
+    let reload = || -> Result<(String, bool)> {
+        let output = outcome(site.command("postroad")?.arg("reload"))?;
+        Ok((String::from_utf8(output.stdout)?, output.status.success()))
+    };
+    let offers_notify = |client: &mut imap::Client| -> Result<bool> {
+        Ok(client.command("CAPABILITY")?.concat().contains(" NOTIFY"))
+    };
+    let mut old = imap::Client::log_in(site.imap, "alice", PASSWORD)?;
+    old.command("SELECT INBOX")?;
+    assert!(offers_notify(&mut old)?);
+
+    edit(
+        &site,
+        "[maa]\n",
+        "[maa]\nimap_extensions = [\"-NOTIFY\"]\nsessions_per_user_max = 1\nclear_text_login = \"never\"\n",
+    )?;
+    let text = fs::read_to_string(site.config())?;
+    // In [mta] it stays.
+    let (before, maa_table) = text.split_once("[maa]\n").context("no [maa]")?;
+    let maa_table = maa_table.replacen("clear_text_login = \"loopback\"\n", "", 1);
+    fs::write(site.config(), format!("{before}[maa]\n{maa_table}"))?;
+    let (text, well) = reload()?;
+    assert!(well && text.contains("The access agent has read"), "{text}");
+    assert!(text.contains("last session: maa.imap_extensions\n"), "{text}");
+    assert!(!text.contains("systemctl restart"), "{text}");
+    // Who is there goes on, as it was.
+    assert!(offers_notify(&mut old)?);
+    old.command("NOOP")?;
+    // Who comes now is told of no login in clear.
+    let mut new = imap::Client::connect(site.imap)?;
+    assert!(new.command("CAPABILITY")?.concat().contains("LOGINDISABLED"));
+
+    edit(&site, "clear_text_login = \"never\"", "clear_text_login = \"loopback\"")?;
+    assert!(reload()?.1);
+    let mut bob = imap::Client::log_in(site.imap, "bob", PASSWORD)?;
+    assert!(!offers_notify(&mut bob)?);
+    let second = imap::Client::log_in(site.imap, "bob", PASSWORD);
+    assert!(format!("{:?}", second.err()).contains("LIMIT"), "a second session of bob's");
+
+    // A key that doesn't fit: neither agent takes anything, and says why.
+    Certificates::make(&site.path("other"), &["other.our.test"])?;
+    fs::copy(site.path("other/server.pem"), &site.certificates.certificate)?;
+    edit(&site, "sessions_per_user_max = 1", "sessions_per_user_max = 5")?;
+    let (text, well) = reload()?;
+    assert!(!well && text.contains("The access agent goes on as it was: "), "{text}");
+    assert!(text.contains("cannot use the certificate"), "{text}");
+    assert!(imap::Client::log_in(site.imap, "bob", PASSWORD).is_err(), "the old limit holds");
+
+    Certificates::make(&site.path("tls"), &["mx.our.test"])?;
+    edit(&site, &format!("imap = [\"{}\"]", site.imap), "imap = []")?;
+    let (text, well) = reload()?;
+    assert!(well && text.contains("systemctl restart postroad-maa"), "{text}");
+    assert!(text.contains("start it again): maa.imap\n"), "{text}");
+    imap::Client::log_in(site.imap, "bob", PASSWORD)?;
+
+    assert!(maa.terminate()?.success());
+    let (text, well) = reload()?;
+    assert!(well && text.contains("The access agent isn't running, and reads all"), "{text}");
+    assert!(mta.terminate()?.success());
+    let output = outcome(site.command("postroad")?.arg("reload"))?;
+    assert!(!output.status.success());
+    let error = String::from_utf8(output.stderr)?;
+    assert!(error.contains("nothing was reloaded") && error.contains("postroad-maa"), "{error}");
     Ok(())
 }
 

@@ -160,6 +160,7 @@ impl Default for Maa {
             pop3: loopback(110),
             pop3s: loopback(995),
             managesieve: loopback(4190),
+            control: "run/maa.sock".into(),
             clear_text_login: ClearTextLogin::Never,
             connections_max: 10_000,
             connections_per_client_max: 50,

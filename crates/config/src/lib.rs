@@ -396,6 +396,8 @@ pub struct Maa {
     pub pop3s: Vec<SocketAddr>,
     /// ManageSieve with STARTTLS (port 4190).
     pub managesieve: Vec<SocketAddr>,
+    /// The unix socket where `postroad reload` asks.
+    pub control: PathBuf,
     /// Where passwords are taken outside TLS.
     pub clear_text_login: ClearTextLogin,
     /// Connections at once from all clients together.

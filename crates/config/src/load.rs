@@ -152,6 +152,7 @@ impl Config {
             &mut self.mta.control,
             &mut self.mta.queue,
             &mut self.mda.socket,
+            &mut self.maa.control,
         ] {
             under(path);
         }

@@ -112,8 +112,12 @@ fn listeners(config: &Config, found: &mut Found<'_>) {
     if let Some(index) = mda.lmtp.iter().position(|address| address.port() == SMTP_PORT) {
         found.add(&format!("mda.lmtp[{index}]"), NO_LMTP_ON_25);
     }
-    let sockets =
-        [("mta.socket", &mta.socket), ("mta.control", &mta.control), ("mda.socket", &mda.socket)];
+    let sockets = [
+        ("mta.socket", &mta.socket),
+        ("mta.control", &mta.control),
+        ("mda.socket", &mda.socket),
+        ("maa.control", &maa.control),
+    ];
     for (index, (key, path)) in sockets.iter().enumerate() {
         if let Some((other, _)) = sockets.iter().take(index).find(|(_, before)| before == path) {
             // Point at the one that was written, not at a default.

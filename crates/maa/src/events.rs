@@ -15,6 +15,7 @@ use postroad_net::slots::Full;
 use postroad_store::Maildir;
 
 use crate::Door;
+use crate::front::live::Later;
 use crate::handover::Handover;
 use crate::pop3::{MaildropError, Tally};
 use crate::rules::store::StoreError;
@@ -38,12 +39,40 @@ pub(crate) fn no_certificate() {
     );
 }
 
-pub(crate) fn reloaded() {
-    tracing::info!("certificate, users and aliases read again");
+pub(crate) fn reloaded(later: &Later) {
+    let Later { restart, next_process } = later;
+    let next_process = listed(next_process);
+    match listed(restart) {
+        None => {
+            tracing::info!(next_process, "settings, certificate, users and aliases read again");
+        }
+        Some(restart) => tracing::warn!(
+            restart,
+            next_process,
+            "settings, certificate, users and aliases read again; some count after a restart"
+        ),
+    }
+}
+
+fn listed(keys: &[String]) -> Option<String> {
+    (!keys.is_empty()).then(|| keys.join(", "))
 }
 
 pub(crate) fn reload_failed(error: &dyn Error) {
-    tracing::error!(error = %Chain(error), "certificate, users and aliases can't be read again, the old ones stay");
+    tracing::error!(error = %Chain(error), "settings, certificate, users and aliases can't be read again, the old ones stay");
+}
+
+pub(crate) fn no_control(error: &dyn Error) {
+    tracing::error!(error = %Chain(error), "nobody can ask this agent over a socket (postroad reload); SIGHUP reaches it");
+}
+
+pub(crate) fn control_failed(error: &dyn Error) {
+    tracing::debug!(error = %Chain(error), "control connection ended");
+}
+
+/// The error with all its causes.
+pub(crate) fn chain(error: &dyn Error) -> String {
+    Chain(error).to_string()
 }
 
 pub(crate) fn no_place(door: Door, peer: Peer, full: Full) {

@@ -7,6 +7,7 @@
 //! | what the two say to each other | `handover` |
 //! | POP3, IMAP and ManageSieve of a user who is logged in | `pop3`, `imap`, `rules` |
 //! | what operators call by hand | [`tools`] |
+//! | the socket that the operator's commands ask | `control` |
 //! | each log line | `events` |
 //! | every limit and timeout | [`limits`] |
 //!
@@ -25,13 +26,14 @@ use postroad_config::{Config, Loaded};
 use postroad_logins::{Logins, TokensError};
 use postroad_net::listen::{Handed, ListenError};
 use postroad_net::process::{self, Reload};
-use postroad_net::tls::{ServerTls, TlsError};
+use postroad_net::tls::TlsError;
 use postroad_net::{Listener, Shutdown, Slots};
 use postroad_observe::trace::Journal;
 use postroad_protocol::address::Domain;
 use serde::{Deserialize, Serialize};
 use tokio_util::task::TaskTracker;
 
+mod control;
 mod events;
 mod front;
 mod handover;
@@ -45,11 +47,14 @@ mod worker;
 pub use worker::{WorkerError, run as worker};
 
 use front::Site;
-use front::workers::{self, Workers};
-use handover::Log;
+use front::live::{self, Lasting, Live};
+use front::workers::{Limits, Workers};
 
 /// This process's own program, also where its file was replaced meanwhile: front and workers are of one build.
 pub const OURSELVES: &str = "/proc/self/exe";
+
+/// Mode of the operator's socket.
+const CONTROL_SOCKET_MODE: u32 = 0o600;
 
 /// Why the agent can't start.
 #[derive(Debug, thiserror::Error)]
@@ -86,7 +91,8 @@ pub enum StartError {
 #[derive(Debug)]
 pub struct Maa {
     doors: Vec<(Door, Listener)>,
-    site: Arc<Site>,
+    control: Vec<Listener>,
+    live: Arc<Live>,
 }
 
 /// A service of ours.
@@ -148,6 +154,19 @@ impl Door {
         }
     }
 
+    /// Its addresses' key in the settings.
+    fn key(self) -> &'static str {
+        match self {
+            Self::Imap => "maa.imap",
+            Self::Imaps => "maa.imaps",
+            Self::Pop3 => "maa.pop3",
+            Self::Pop3s => "maa.pop3s",
+            Self::ManageSieve => "maa.managesieve",
+            Self::Http => "maa.autoconfig.http",
+            Self::Https => "maa.autoconfig.https",
+        }
+    }
+
     /// Whether TLS comes before the first octet.
     fn is_inside_tls(self) -> bool {
         match self {
@@ -170,16 +189,14 @@ pub async fn run(loaded: Loaded, handed: Handed) -> Result<(), StartError> {
     let (_trigger, shutdown) = Shutdown::on_signals().map_err(StartError::Signals)?;
     process::raise_file_limit();
     let mut hangup = Reload::on_hangup().map_err(StartError::Signals)?;
-    let maa = Maa::start(&loaded.config, handed, Path::new(OURSELVES))?;
-    let site = Arc::clone(&maa.site);
+    let maa = Maa::start(&loaded.config, handed, Path::new(OURSELVES))?.with_file(loaded.path);
+    let live = Arc::clone(&maa.live);
     // SIGHUP would end a process that doesn't catch it.
     tokio::spawn(async move {
         loop {
             hangup.requested().await;
-            match site.reload() {
-                Ok(()) => events::reloaded(),
-                Err(error) => events::reload_failed(&error),
-            }
+            // The log says what became of it.
+            let _ = live.reload().await;
         }
     });
     process::ready();
@@ -196,10 +213,7 @@ impl Maa {
     pub fn start(config: &Config, mut handed: Handed, program: &Path) -> Result<Self, StartError> {
         let name = Domain::parse(&config.hostname)
             .map_err(|_| StartError::Hostname(config.hostname.clone()))?;
-        let tls = match (&config.tls.certificate, &config.tls.key) {
-            (Some(certificate), Some(key)) => Some(ServerTls::load(certificate, key)?),
-            (None, _) | (_, None) => None,
-        };
+        let tls = live::server_tls(config)?;
         let mut doors = Vec::new();
         for (door, addresses) in Door::ALL.map(|door| (door, door.addresses(config))) {
             if door.needs_certificate() && tls.is_none() {
@@ -215,30 +229,31 @@ impl Maa {
         // The workers write it; here it is made, and whether that goes is known at the start.
         Journal::open(&config.trace.dir, "maa", config.trace.size_max)
             .map_err(|source| StartError::Trace { path: config.trace.dir.clone(), source })?;
-        let logins = Logins::new(Arc::new(accounts));
+        let logins = Arc::new(Logins::new(Arc::new(accounts)));
         logins.adopt(Logins::prepare(&config.accounts.oauth)?);
         let maa = &config.maa;
-        let site = Site {
-            book: front::book(config, &name, &doors),
-            name,
-            tls,
-            clear_text_login: maa.clear_text_login,
-            full_text: maa.full_text,
-            park_after: Some(maa.park_after).filter(|after| !after.is_zero()),
+        let address = |(door, listener): &(Door, Listener)| Some((*door, listener.address()?));
+        let lasting = Lasting {
             logins,
-            mda: config.mda.clone(),
-            imap_extensions: maa.imap_extensions.clone(),
-            trace: config.trace.clone(),
-            log: Log { format: config.log.format.into(), level: config.log.level.clone() },
-            pop3_deleted: maa.pop3_deleted,
             slots: Slots::new(maa.connections_max, maa.connections_per_client_max),
-            workers: Workers::new(workers::Settings {
-                program: program.to_owned(),
-                workers_max: maa.users_max,
-                sessions_max: maa.sessions_per_user_max,
-            }),
+            workers: Workers::new(program.to_owned(), Limits::of(config)),
+            doors: doors.iter().filter_map(address).collect(),
         };
-        Ok(Self { doors, site: Arc::new(site) })
+        let site = Site::of(config, name, tls, &lasting);
+        let live = Arc::new(Live::new(config, site, lasting));
+        // Mail is read without it, and an older installation hands over none.
+        let control = handed
+            .take_or_bind_unix("control", &maa.control, CONTROL_SOCKET_MODE)
+            .inspect_err(|error| events::no_control(error))
+            .unwrap_or_default();
+        Ok(Self { doors, control, live })
+    }
+
+    /// A reload reads this file, which the settings came from.
+    #[must_use]
+    pub fn with_file(self, file: PathBuf) -> Self {
+        self.live.read_from(file);
+        self
     }
 
     /// Where a service is served.
@@ -253,13 +268,16 @@ impl Maa {
         let accepting = TaskTracker::new();
         for (door, listener) in self.doors {
             events::listening(door, listener.address());
-            let (site, sessions) = (Arc::clone(&self.site), sessions.clone());
-            accepting.spawn(front::accept(site, door, listener, sessions, shutdown.clone()));
+            let (live, sessions) = (Arc::clone(&self.live), sessions.clone());
+            accepting.spawn(front::accept(live, door, listener, sessions, shutdown.clone()));
+        }
+        for listener in self.control {
+            accepting.spawn(control::listen(Arc::clone(&self.live), listener, shutdown.clone()));
         }
         accepting.close();
         accepting.wait().await;
         process::stopping();
-        self.site.workers.stop();
+        self.live.site().workers.stop();
         sessions.close();
         if tokio::time::timeout(limits::DRAIN_TIMEOUT, sessions.wait()).await.is_err() {
             events::drain_incomplete(sessions.len());

@@ -81,7 +81,7 @@ impl Control {
             Request::Reload => {
                 let reloaded = self.live.reload().await;
                 reloaded
-                    .map(|restart| Answer::Reloaded { restart })
+                    .map(|restart| Answer::Reloaded { restart, next_process: Vec::new() })
                     .map_err(|error| events::chain(&error))
             }
             about_the_queue => return self.desk().answer(frames, about_the_queue).await,

@@ -6,6 +6,7 @@
 //! | a connection: TCP, unix, TLS, and STARTTLS in between | [`io`] |
 //! | certificates and whom to trust | [`tls`] |
 //! | how many connections, from one client and from all | [`slots`] |
+//! | lines between an operator's command and an agent | [`lines`] |
 //! | messages and connections from one process of ours to another | [`channel`] |
 //! | what a process can still reach | [`confine`] |
 //! | SIGTERM, SIGINT, SIGHUP and the word to the service manager | [`process`] |
@@ -19,6 +20,7 @@
 pub mod channel;
 pub mod confine;
 pub mod io;
+pub mod lines;
 pub mod listen;
 pub mod process;
 pub mod slots;
@@ -26,6 +28,7 @@ pub mod tls;
 
 pub use channel::Channel;
 pub use io::Io;
+pub use lines::Lines;
 pub use listen::{Listener, Peer};
 pub use process::Shutdown;
 pub use slots::Slots;

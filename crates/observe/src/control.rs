@@ -1,4 +1,5 @@
-//! The words between the operator's commands and the transfer agent, over its control socket.
+//! The words between the operator's commands and an agent, over its control socket. The transfer agent knows all of them,
+//! the access agent [`Request::Reload`].
 //!
 //! JSON lines, UTF-8, `\n` at the end, a line at most [`FRAME_OCTETS_MAX`]. The client sends one
 //! [`Request`]; the server answers with any number of [`Answer`]s, the last of which is
@@ -121,6 +122,9 @@ pub enum Answer {
     Reloaded {
         /// Keys that were changed and count only after a restart, as `mta.smtp`.
         restart: Vec<String>,
+        /// Keys that were changed and count for a user from the next process on that serves them.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        next_process: Vec<String>,
     },
     /// What would become of a letter.
     Explanation(Explanation),

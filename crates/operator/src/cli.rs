@@ -37,7 +37,7 @@ enum Command {
     Probe(probe::Probe),
     /// Say what would become of a letter here: which rule, route and limits apply
     Explain(explain::Explain),
-    /// Have the transfer agent read its settings again, without dropping a session
+    /// Have the agents read their settings again, without dropping a session
     Reload(reload::Reload),
 }
 

@@ -1,6 +1,6 @@
-//! Asking the transfer agent over its control socket ([`postroad_observe::control`]).
+//! Asking an agent over its control socket ([`postroad_observe::control`]).
 //!
-//! While the agent is stopped, its own program stands in for it ([`Agent::reach`]): it knows the queue's
+//! While the transfer agent is stopped, its own program stands in for it ([`Agent::reach`]): it knows the queue's
 //! files, and takes the queue's lock, so that nothing is changed behind a running agent's back.
 
 use std::fs;
@@ -15,7 +15,7 @@ use std::process::{Child, Command};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use postroad_config::Loaded;
+use postroad_config::{Config, Loaded};
 use postroad_observe::control::{Answer, FRAME_OCTETS_MAX, Request, decode, encode};
 
 use crate::up;
@@ -23,9 +23,63 @@ use crate::up;
 /// How long the agent may take for a line of its answer.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A connection to the transfer agent.
+/// An agent that can be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Asked {
+    /// The transfer agent.
+    Mta,
+    /// The access agent.
+    Maa,
+}
+
+impl Asked {
+    /// In words.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Mta => "the transfer agent",
+            Self::Maa => "the access agent",
+        }
+    }
+
+    /// Its program, and its unit.
+    pub(crate) fn program(self) -> &'static str {
+        match self {
+            Self::Mta => "postroad-mta",
+            Self::Maa => "postroad-maa",
+        }
+    }
+
+    fn socket(self, config: &Config) -> &Path {
+        match self {
+            Self::Mta => &config.mta.control,
+            Self::Maa => &config.maa.control,
+        }
+    }
+
+    fn connect(self, socket: &Path) -> Result<UnixStream> {
+        UnixStream::connect(socket).map_err(|error| self.unreachable(socket, error))
+    }
+
+    fn unreachable(self, socket: &Path, error: io::Error) -> anyhow::Error {
+        let (name, socket) = (self.name(), socket.display());
+        let what = match error.kind() {
+            ErrorKind::PermissionDenied => {
+                format!("you may not ask {name} at {socket}: only root and the user it runs as may")
+            }
+            kind if nobody_there(kind) => format!(
+                "{name} isn't running, or is only starting or stopping: nobody listens at {socket} (systemctl status {}, or postroad up)",
+                self.program()
+            ),
+            _ => format!("cannot reach {name} at {socket}"),
+        };
+        anyhow::Error::new(error).context(what)
+    }
+}
+
+/// A connection to an agent.
 #[derive(Debug)]
 pub(crate) struct Agent {
+    asked: Asked,
     reader: BufReader<UnixStream>,
     stand_in: Option<Child>,
 }
@@ -40,19 +94,13 @@ pub(crate) enum Speaker {
 }
 
 impl Agent {
-    /// Connects to the running agent.
-    pub(crate) fn connect(socket: &Path) -> Result<Self> {
-        let stream = UnixStream::connect(socket).map_err(|error| unreachable(socket, error))?;
-        Self::over(stream, None)
-    }
-
-    /// Connects to the running agent, or starts somebody who knows its queue.
+    /// Connects to the running transfer agent, or starts somebody who knows its queue.
     pub(crate) fn reach(loaded: &Loaded) -> Result<Self> {
         let socket = &loaded.config.mta.control;
         match UnixStream::connect(socket) {
-            Ok(stream) => Self::over(stream, None),
+            Ok(stream) => Self::over(Asked::Mta, stream, None),
             Err(error) if nobody_there(error.kind()) => Self::stand_in(loaded),
-            Err(error) => Err(unreachable(socket, error)),
+            Err(error) => Err(Asked::Mta.unreachable(socket, error)),
         }
     }
 
@@ -72,13 +120,13 @@ impl Agent {
             command.uid(owner.uid()).gid(owner.gid());
         }
         let child = command.spawn().context("cannot start postroad-mta in the agent's place")?;
-        Self::over(ours, Some(child))
+        Self::over(Asked::Mta, ours, Some(child))
     }
 
-    fn over(stream: UnixStream, stand_in: Option<Child>) -> Result<Self> {
+    fn over(asked: Asked, stream: UnixStream, stand_in: Option<Child>) -> Result<Self> {
         stream.set_read_timeout(Some(PATIENCE)).context("cannot use the control socket")?;
         stream.set_write_timeout(Some(PATIENCE)).context("cannot use the control socket")?;
-        Ok(Self { reader: BufReader::new(stream), stand_in })
+        Ok(Self { asked, reader: BufReader::new(stream), stand_in })
     }
 
     pub(crate) fn speaker(&self) -> Speaker {
@@ -92,13 +140,14 @@ impl Agent {
         request: &Request,
         mut each: impl FnMut(Answer, Vec<u8>) -> Result<()>,
     ) -> Result<u64> {
-        let line = encode(request)?;
-        self.reader.get_mut().write_all(&line).context("cannot ask the transfer agent")?;
+        let (line, name) = (encode(request)?, self.asked.name());
+        let asked = self.reader.get_mut().write_all(&line);
+        asked.with_context(|| format!("cannot ask {name}"))?;
         loop {
             match self.read_answer()? {
                 Answer::Done { messages } => return Ok(messages),
                 Answer::Failed { reason } => match self.speaker() {
-                    Speaker::Agent => bail!("the transfer agent says: {reason}"),
+                    Speaker::Agent => bail!("{name} says: {reason}"),
                     Speaker::StandIn => bail!("{reason}"),
                 },
                 Answer::Content { octets, octets_in_all } => {
@@ -111,16 +160,16 @@ impl Agent {
     }
 
     fn read_answer(&mut self) -> Result<Answer> {
-        let mut line = Vec::new();
+        let (mut line, name) = (Vec::new(), self.asked.name());
         self.reader
             .by_ref()
             .take(FRAME_OCTETS_MAX as u64 + 1)
             .read_until(b'\n', &mut line)
-            .context("the transfer agent doesn't answer")?;
+            .with_context(|| format!("{name} doesn't answer"))?;
         if line.is_empty() {
-            bail!("the transfer agent closed the connection: its log says why");
+            bail!("{name} closed the connection: its log says why");
         }
-        decode(&line).context("the transfer agent's answer makes no sense")
+        decode(&line).with_context(|| format!("{name}'s answer makes no sense"))
     }
 
     fn read_octets(&mut self, octets: u64) -> Result<Vec<u8>> {
@@ -147,27 +196,29 @@ fn nobody_there(kind: ErrorKind) -> bool {
     matches!(kind, ErrorKind::NotFound | ErrorKind::ConnectionRefused)
 }
 
-fn unreachable(socket: &Path, error: io::Error) -> anyhow::Error {
-    let socket = socket.display();
-    let what = match error.kind() {
-        ErrorKind::PermissionDenied => format!(
-            "you may not ask the transfer agent at {socket}: only root and the user it runs as may"
-        ),
-        kind if nobody_there(kind) => format!(
-            "the transfer agent isn't running, or is only starting or stopping: nobody listens at {socket} (systemctl status postroad-mta, or postroad up)"
-        ),
-        _ => format!("cannot reach the transfer agent at {socket}"),
-    };
-    anyhow::Error::new(error).context(what)
+/// Whether an agent that was to be asked doesn't run.
+pub(crate) fn is_not_running(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| nobody_there(error.kind()))
 }
 
-/// Asks the running agent one thing: [`Agent::ask`] on a connection of its own.
+/// Asks a running agent one thing: [`Agent::ask`] on a connection of its own.
 pub(crate) fn ask(
+    asked: Asked,
+    config: &Config,
+    request: &Request,
+    each: impl FnMut(Answer) -> Result<()>,
+) -> Result<u64> {
+    ask_at(asked, asked.socket(config), request, each)
+}
+
+fn ask_at(
+    asked: Asked,
     socket: &Path,
     request: &Request,
     mut each: impl FnMut(Answer) -> Result<()>,
 ) -> Result<u64> {
-    Agent::connect(socket)?.ask(request, |answer, _| each(answer))
+    let mut agent = Agent::over(asked, asked.connect(socket)?, None)?;
+    agent.ask(request, |answer, _| each(answer))
 }
 
 #[cfg(test)]
@@ -196,7 +247,7 @@ pub(crate) mod tests {
     #[track_caller]
     fn check(answers: Vec<Vec<u8>>, expected: Result<u64, &str>) {
         let (_dir, socket) = agent(answers);
-        let got = ask(&socket, &Request::Status, |_| Ok(()));
+        let got = ask_at(Asked::Mta, &socket, &Request::Status, |_| Ok(()));
         match (got, expected) {
             (Ok(got), Ok(expected)) => assert_eq!(got, expected),
             (Err(got), Err(expected)) => {
@@ -230,14 +281,16 @@ pub(crate) mod tests {
     #[test]
     fn a_socket_that_is_not_there_says_what_to_do() {
         let error =
-            ask(Path::new("/nonexistent/mta.sock"), &Request::Status, |_| Ok(())).unwrap_err();
+            ask_at(Asked::Mta, Path::new("/nonexistent/mta.sock"), &Request::Status, |_| Ok(()))
+                .unwrap_err();
         assert!(error.to_string().contains("isn't running"), "{error}");
+        assert!(is_not_running(&error));
         for (kind, expected) in [
             (ErrorKind::PermissionDenied, "only root and the user it runs as may"),
             (ErrorKind::ConnectionRefused, "systemctl status postroad-mta"),
             (ErrorKind::TimedOut, "cannot reach the transfer agent at /run/mta.sock"),
         ] {
-            let error = unreachable(Path::new("/run/mta.sock"), kind.into());
+            let error = Asked::Mta.unreachable(Path::new("/run/mta.sock"), kind.into());
             assert!(error.to_string().contains(expected), "{error}");
         }
     }

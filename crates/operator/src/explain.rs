@@ -15,7 +15,7 @@ use postroad_observe::control::{
 use postroad_observe::inert;
 
 use crate::cli::{Form, Output, Settings};
-use crate::control::ask;
+use crate::control::{Asked, ask};
 use crate::queue::octets;
 use crate::screen::{BAD, FAINT, GOOD, STRONG, grouped, size, span, styled};
 
@@ -44,7 +44,7 @@ pub(crate) struct Explain {
 }
 
 pub(crate) fn run(explain: &Explain) -> Result<ExitCode> {
-    let socket = explain.settings.load()?.config.mta.control;
+    let config = explain.settings.load()?.config;
     let case = Case {
         from: explain.from.clone(),
         to: explain.to.clone(),
@@ -53,7 +53,7 @@ pub(crate) fn run(explain: &Explain) -> Result<ExitCode> {
         size: explain.size,
     };
     let mut explanation = None;
-    ask(&socket, &Request::Explain(case.clone()), |answer| {
+    ask(Asked::Mta, &config, &Request::Explain(case.clone()), |answer| {
         if let Answer::Explanation(told) = answer {
             explanation = Some(told);
         }

@@ -10,7 +10,7 @@
 //! | `postroad trace` | `trace` | all agents' trace files |
 //! | `postroad probe` | `probe` | DNS, and the hosts that it names |
 //! | `postroad explain` | `explain` | the transfer agent's control socket |
-//! | `postroad reload` | `reload` | the transfer agent's control socket |
+//! | `postroad reload` | `reload` | the transfer agent's and the access agent's control sockets |
 //!
 //! Nothing here is needed for mail to flow. What came from outside is shown with its control characters
 //! made visible ([`postroad_observe::inert`]).

@@ -14,6 +14,7 @@ use postroad_observe::control::{self, Answer, Request};
 use serde::Serialize;
 
 use crate::cli::{Form, Output, Settings};
+use crate::control::Asked;
 use crate::screen::{self, BAD, GOOD, LATE, styled};
 
 /// `postroad status`
@@ -68,7 +69,7 @@ impl Report {
 
 fn look(config: &Config) -> Report {
     let mut mta = None;
-    let asked = crate::control::ask(&config.mta.control, &Request::Status, |answer| {
+    let asked = crate::control::ask(Asked::Mta, config, &Request::Status, |answer| {
         if let Answer::Status(status) = answer {
             mta = Some(status);
         }

@@ -62,6 +62,7 @@ impl Host {
         config.maa.pop3 = vec![([127, 0, 0, 1], 0).into()];
         config.maa.pop3s = vec![([127, 0, 0, 1], 0).into()];
         config.maa.managesieve = vec![([127, 0, 0, 1], 0).into()];
+        config.maa.control = at("maa.sock");
         config.mda.sieve = at("sieve/{user}.sieve").display().to_string();
         config.maa.clear_text_login = ClearTextLogin::Loopback;
         change(&mut config);

@@ -13,6 +13,7 @@ use postroad_protocol::server::Tls;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::timeout;
 
+use super::live::Live;
 use super::served::Served;
 use super::{Site, autoconfig, imap, managesieve, pop3};
 use crate::handover::{Handover, Refusal};
@@ -68,7 +69,8 @@ pub(super) enum Failure {
 }
 
 /// Serves a connection to its end.
-pub(crate) async fn serve(site: &Arc<Site>, door: Door, io: Io, peer: Peer, shutdown: Shutdown) {
+pub(crate) async fn serve(live: &Arc<Live>, door: Door, io: Io, peer: Peer, shutdown: Shutdown) {
+    let site = &live.site();
     let io = match door.is_inside_tls() {
         false => io,
         true => match handshake(site, io).await {
@@ -84,7 +86,7 @@ pub(crate) async fn serve(site: &Arc<Site>, door: Door, io: Io, peer: Peer, shut
             return autoconfig::serve(&site.book, door, io, peer, shutdown).await;
         }
     };
-    let mut conversation = Conversation { site, door, peer };
+    let mut conversation = Conversation { live, site, door, peer };
     if let Err(error) = conversation.run(io, entrance, shutdown).await {
         events::connection_lost(door, peer, &error);
     }
@@ -112,7 +114,8 @@ async fn handshake(site: &Site, io: Io) -> io::Result<Io> {
 }
 
 struct Conversation<'a> {
-    site: &'a Arc<Site>,
+    live: &'a Arc<Live>,
+    site: &'a Site,
     door: Door,
     peer: Peer,
 }
@@ -226,7 +229,7 @@ impl Conversation<'_> {
             tag: entrance.tag(),
             parked: None,
         };
-        Served::begin(self.site, user.clone(), about, &entrance.unread(), io).await
+        Served::begin(self.live, user.clone(), about, &entrance.unread(), io).await
     }
 }
 

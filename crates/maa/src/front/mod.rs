@@ -8,18 +8,20 @@
 //! | who may log in, and how guessing is slowed | `postroad_logins` |
 //! | a process for each user | `workers` |
 //! | a session that a worker has; those that rest, and no worker has | `served`; `nap` |
+//! | the settings in force, and others in their place | `live` |
 //! | octets between TLS and a worker | `relay` |
 //! | settings for mail programs, over HTTP | `autoconfig` |
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use postroad_accounts::{AccountsError, UserName};
+use postroad_accounts::UserName;
 use postroad_config::{ClearTextLogin, Config, ImapSwitch, Mda, Pop3Deleted, personal_scripts};
 use postroad_logins::Logins;
 use postroad_net::slots::Client;
-use postroad_net::tls::{ServerTls, TlsError};
+use postroad_net::tls::ServerTls;
 use postroad_net::{Io, Listener, Peer, Shutdown, Slots};
 use postroad_protocol::address::Domain;
 use postroad_protocol::sasl;
@@ -32,6 +34,7 @@ use crate::{Door, events};
 mod autoconfig;
 pub(crate) mod conversation;
 mod imap;
+pub(crate) mod live;
 mod managesieve;
 mod nap;
 mod pop3;
@@ -40,9 +43,10 @@ mod served;
 pub(crate) mod workers;
 
 use autoconfig::{Book, Encryption, Protocol, Service};
+use live::{Lasting, Live};
 use workers::Workers;
 
-/// What all connections share.
+/// What connections share that began under the same settings.
 #[derive(Debug)]
 pub(crate) struct Site {
     pub(crate) name: Domain,
@@ -51,7 +55,7 @@ pub(crate) struct Site {
     pub(crate) full_text: bool,
     /// How long a client says nothing before its session rests; `None` for ever.
     pub(crate) park_after: Option<Duration>,
-    pub(crate) logins: Logins,
+    pub(crate) logins: Arc<Logins>,
     pub(crate) mda: Mda,
     /// Of all users.
     pub(crate) imap_extensions: Vec<ImapSwitch>,
@@ -64,10 +68,10 @@ pub(crate) struct Site {
 }
 
 /// What mail programs may be told: what listens, here and at the transfer agent, which has the same certificate.
-pub(crate) fn book(config: &Config, name: &Domain, doors: &[(Door, Listener)]) -> Book {
+fn book(config: &Config, name: &Domain, doors: &[(Door, SocketAddr)]) -> Book {
     let at = |wanted: Door| {
         let of_door = doors.iter().filter(move |(door, _)| *door == wanted);
-        of_door.filter_map(|(_, listener)| listener.address())
+        of_door.map(|(_, address)| *address)
     };
     let mta = &config.mta;
     let ours = [
@@ -94,25 +98,32 @@ pub(crate) fn book(config: &Config, name: &Domain, doors: &[(Door, Listener)]) -
     Book::new(name.clone(), config.domains.clone(), ours.chain(submission).collect(), https)
 }
 
-/// Why users and certificate stay as they are.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum ReloadError {
-    #[error(transparent)]
-    Tls(#[from] TlsError),
-    #[error("cannot read the accounts")]
-    Accounts(#[from] AccountsError),
-}
-
 impl Site {
-    /// Reads certificate, users and aliases again, all or nothing. Sessions go on as they began.
-    pub(crate) fn reload(&self) -> Result<(), ReloadError> {
-        let tls = self.tls.as_ref().map(|tls| Ok::<_, TlsError>((tls, tls.prepare()?)));
-        let tls = tls.transpose()?;
-        self.logins.accounts().reload()?;
-        if let Some((tls, prepared)) = tls {
-            tls.adopt(prepared);
+    /// As the settings have it.
+    pub(crate) fn of(
+        config: &Config,
+        name: Domain,
+        tls: Option<ServerTls>,
+        lasting: &Lasting,
+    ) -> Self {
+        let maa = &config.maa;
+        let Lasting { logins, slots, workers, doors } = lasting.clone();
+        Self {
+            book: book(config, &name, &doors),
+            name,
+            tls,
+            clear_text_login: maa.clear_text_login,
+            full_text: maa.full_text,
+            park_after: Some(maa.park_after).filter(|after| !after.is_zero()),
+            logins,
+            mda: config.mda.clone(),
+            imap_extensions: maa.imap_extensions.clone(),
+            trace: config.trace.clone(),
+            log: Log { format: config.log.format.into(), level: config.log.level.clone() },
+            pop3_deleted: maa.pop3_deleted,
+            slots,
+            workers,
         }
-        Ok(())
     }
 
     /// The script that the delivery agent runs for a user.
@@ -170,7 +181,7 @@ impl Site {
 
 /// Takes connections of one service until the stop is asked for.
 pub(crate) async fn accept(
-    site: Arc<Site>,
+    live: Arc<Live>,
     door: Door,
     listener: Listener,
     sessions: TaskTracker,
@@ -181,19 +192,19 @@ pub(crate) async fn accept(
             accepted = listener.accept() => accepted,
             () = shutdown.requested() => return,
         };
-        sessions.spawn(admit(Arc::clone(&site), door, io, peer, shutdown.clone()));
+        sessions.spawn(admit(Arc::clone(&live), door, io, peer, shutdown.clone()));
     }
 }
 
 /// Serves a connection, where there is a place for it.
-async fn admit(site: Arc<Site>, door: Door, io: Io, peer: Peer, shutdown: Shutdown) {
+async fn admit(live: Arc<Live>, door: Door, io: Io, peer: Peer, shutdown: Shutdown) {
     let client = match peer.ip() {
         Some(ip) if !peer.is_this_host() => Client::Counted(ip),
         Some(_) | None => Client::Exempt,
     };
-    match site.slots.take(client) {
+    match live.site().slots.take(client) {
         Ok(slot) => {
-            conversation::serve(&site, door, io, peer, shutdown).await;
+            conversation::serve(&live, door, io, peer, shutdown).await;
             drop(slot);
         }
         Err(full) => {

@@ -11,14 +11,15 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::UnixStream;
 use tokio::time::{sleep, timeout};
 
+use super::live::Live;
+use super::relay;
 use super::workers::{After, Asleep, Session};
-use super::{Site, relay};
 use crate::handover::{Handover, Refusal};
 use crate::{Door, events, limits};
 
 /// A session that a worker has.
 pub(super) struct Served {
-    site: Arc<Site>,
+    live: Arc<Live>,
     user: UserName,
     about: Handover,
     session: Session,
@@ -48,7 +49,7 @@ enum Wake {
 impl Served {
     /// Hands a session to its user's worker. Where that refuses it the connection is as it was.
     pub(super) async fn begin(
-        site: &Arc<Site>,
+        live: &Arc<Live>,
         user: UserName,
         about: Handover,
         unread: &[u8],
@@ -62,10 +63,10 @@ impl Served {
             Some(socket) => (None, socket.try_clone_to_owned().map_err(unusable)?),
             None => pair().map(|(ours, theirs)| (Some(ours), theirs)).map_err(unusable)?,
         };
-        let session = hand(site, &user, &about, unread, &connection).await?;
+        let session = hand(live, &user, &about, unread, &connection).await?;
         let parks = matches!(about.door, Door::Imap | Door::Imaps);
-        let (site, connection) = (Arc::clone(site), parks.then_some(connection));
-        Ok(Self { site, user, about, session, inside, connection })
+        let (live, connection) = (Arc::clone(live), parks.then_some(connection));
+        Ok(Self { live, user, about, session, inside, connection })
     }
 
     /// Gives the connection where its user has left it for another one.
@@ -108,7 +109,7 @@ impl Served {
     /// From worker to worker. What is kept of the connection is closed in the end, and so the other side sees it. Gives
     /// what the client has sent ahead where its user has left.
     async fn follow(self, shutdown: Shutdown) -> Option<Vec<u8>> {
-        let Self { site, user, about, mut session, connection, .. } = self;
+        let Self { live, user, about, mut session, connection, .. } = self;
         loop {
             let Asleep { parked, sleeping } = match session.left().await? {
                 After::Left(unread) => return Some(unread),
@@ -136,7 +137,7 @@ impl Served {
                 }
             }
             let about = Handover { parked: Some(parked.state), ..about.clone() };
-            session = match hand(&site, &user, &about, &[], connection).await {
+            session = match hand(&live, &user, &about, &[], connection).await {
                 Ok(session) => session,
                 Err(_) => {
                     good_bye(io, "Nobody can go on with it: come again").await;
@@ -148,12 +149,14 @@ impl Served {
 }
 
 async fn hand(
-    site: &Site,
+    live: &Live,
     user: &UserName,
     about: &Handover,
     unread: &[u8],
     connection: &OwnedFd,
 ) -> Result<Session, Refusal> {
+    // The settings of now: it may have rested for weeks.
+    let site = live.site();
     let assignment = || site.assignment(user);
     site.workers.hand(user, assignment, about.clone(), unread, connection.as_fd()).await
 }

@@ -18,6 +18,7 @@ use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use postroad_accounts::UserName;
+use postroad_config::Config;
 use postroad_net::Channel;
 use postroad_net::channel::Message;
 use tokio::process::{Child, Command};
@@ -34,12 +35,14 @@ pub(crate) struct Workers(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    settings: Settings,
+    /// Our own program.
+    program: PathBuf,
     users: Mutex<Users>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Users {
+    limits: Limits,
     workers: HashMap<UserName, Arc<Worker>>,
     /// Of users who have no worker, but sessions.
     naps: HashMap<UserName, Nap>,
@@ -47,11 +50,9 @@ struct Users {
     stopping: bool,
 }
 
-/// How workers are started, and how many.
-#[derive(Debug)]
-pub(crate) struct Settings {
-    /// Our own program.
-    pub(crate) program: PathBuf,
+/// How many there may be.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
     /// Users at once.
     pub(crate) workers_max: usize,
     /// Sessions of one user at once.
@@ -106,9 +107,24 @@ impl Session {
     }
 }
 
+impl Limits {
+    /// As the settings have them.
+    pub(crate) fn of(config: &Config) -> Self {
+        Self { workers_max: config.maa.users_max, sessions_max: config.maa.sessions_per_user_max }
+    }
+}
+
 impl Workers {
-    pub(crate) fn new(settings: Settings) -> Self {
-        Self(Arc::new(Shared { settings, users: Mutex::default() }))
+    /// `program` is our own.
+    pub(crate) fn new(program: PathBuf, limits: Limits) -> Self {
+        let users =
+            Users { limits, workers: HashMap::new(), naps: HashMap::new(), stopping: false };
+        Self(Arc::new(Shared { program, users: Mutex::new(users) }))
+    }
+
+    /// Other limits from now on. Who is there stays.
+    pub(crate) fn limit(&self, limits: Limits) {
+        self.0.lock().limits = limits;
     }
 
     /// Hands a session to its user's worker. Where that refuses it the connection is as it was.
@@ -144,7 +160,7 @@ impl Workers {
         // One that was parked has its place already.
         let sessions_max = match handover.parked {
             Some(_) => usize::MAX,
-            None => self.0.settings.sessions_max,
+            None => self.0.lock().limits.sessions_max,
         };
         let (worker, session) = self.worker(user, assignment, waiting, sessions_max)?;
         handover.session = session;
@@ -178,8 +194,8 @@ impl Workers {
         waiting: Waiting,
         sessions_max: usize,
     ) -> Result<(Arc<Worker>, u64), Refusal> {
-        let settings = &self.0.settings;
         let mut users = self.0.lock();
+        let workers_max = users.limits.workers_max;
         let asleep = users.naps.get(user).map_or(0, Nap::sleeping);
         if asleep >= sessions_max {
             events::too_many_sessions(user, sessions_max);
@@ -188,12 +204,12 @@ impl Workers {
         let worker = match users.workers.get(user) {
             _ if users.stopping => return Err(Refusal::Unavailable),
             Some(worker) => Arc::clone(worker),
-            None if users.workers.len() >= settings.workers_max => {
-                events::too_many_workers(user, settings.workers_max);
+            None if users.workers.len() >= workers_max => {
+                events::too_many_workers(user, workers_max);
                 return Err(Refusal::TooMany);
             }
             None => {
-                let (worker, child) = settings.start(&assignment()).map_err(|error| {
+                let (worker, child) = self.0.start(&assignment()).map_err(|error| {
                     events::worker_not_started(user, &error);
                     Refusal::Unavailable
                 })?;
@@ -222,7 +238,7 @@ impl Workers {
     }
 }
 
-impl Settings {
+impl Shared {
     fn start(&self, assignment: &Assignment) -> io::Result<(Arc<Worker>, Child)> {
         let (channel, theirs) = Channel::pair()?;
         channel.send_at_once(&serde_json::to_vec(assignment)?)?;
@@ -233,9 +249,7 @@ impl Settings {
         let child = command.stdin(Stdio::from(theirs)).stdout(Stdio::null()).spawn()?;
         Ok((Arc::new(Worker { channel, sessions: Mutex::default() }), child))
     }
-}
 
-impl Shared {
     fn lock(&self) -> MutexGuard<'_, Users> {
         self.users.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,46 +1,36 @@
 //! Lines and octets on a control connection.
 
+use std::io;
 use std::time::Duration;
 
-use postroad_net::Io;
+use postroad_net::{Io, Lines};
 use postroad_observe::control::{self as words, Answer, FrameError, Recipient, Request};
-use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
-use tokio::time::timeout;
 
 /// How long an operator's command may be silent, or not read what it is told.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
-/// Octets that are to be read within [`IDLE_TIMEOUT`].
-const WRITE_OCTETS: usize = 64 * 1024;
 
 /// Why a control connection ends.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ControlError {
     #[error("cannot talk to the operator's command")]
-    Io(#[from] std::io::Error),
-    #[error("the operator's command is silent")]
-    Silent,
+    Io(#[from] io::Error),
     #[error(transparent)]
     Frame(#[from] FrameError),
 }
 
 /// A connection, in lines.
 pub(crate) struct Frames {
-    io: BufReader<Io>,
+    lines: Lines,
 }
 
 impl Frames {
     pub(crate) fn new(io: Io) -> Self {
-        Self { io: BufReader::new(io) }
+        Self { lines: Lines::new(io, words::FRAME_OCTETS_MAX, IDLE_TIMEOUT) }
     }
 
     /// The next request; `None` at the end. What can't be read is answered, and ends the connection.
     pub(crate) async fn request(&mut self) -> Result<Option<Request>, ControlError> {
-        let mut line = Vec::new();
-        let mut bounded = (&mut self.io).take(words::FRAME_OCTETS_MAX as u64 + 1);
-        let read = bounded.read_until(b'\n', &mut line);
-        if timeout(IDLE_TIMEOUT, read).await.map_err(|_| ControlError::Silent)?? == 0 {
-            return Ok(None);
-        }
+        let Some(line) = self.lines.next().await? else { return Ok(None) };
         match words::decode(&line) {
             Ok(request) => Ok(Some(request)),
             Err(error) => {
@@ -56,14 +46,7 @@ impl Frames {
 
     /// Sends octets as they are.
     pub(crate) async fn send_octets(&mut self, octets: &[u8]) -> Result<(), ControlError> {
-        for part in octets.chunks(WRITE_OCTETS) {
-            let write = async {
-                self.io.write_all(part).await?;
-                self.io.flush().await
-            };
-            timeout(IDLE_TIMEOUT, write).await.map_err(|_| ControlError::Silent)??;
-        }
-        Ok(())
+        Ok(self.lines.send(octets).await?)
     }
 }
 
