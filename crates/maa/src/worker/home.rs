@@ -1,7 +1,7 @@
 //! Which directory the mailbox is. The wall around a worker lets it into that one: where somebody moves it away and puts
 //! another in its place, as from a backup, the worker is locked out, and another worker isn't.
 
-use std::fs;
+use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
@@ -10,11 +10,14 @@ use std::path::{Path, PathBuf};
 pub(super) struct Home {
     maildir: PathBuf,
     was: Option<(u64, u64)>,
+    /// Open: a directory that is removed keeps its number for as long, so that the next one gets another.
+    _held: Option<File>,
 }
 
 impl Home {
     pub(super) fn at(maildir: &Path) -> Self {
-        Self { maildir: maildir.to_owned(), was: which(maildir) }
+        let held = File::open(maildir).ok();
+        Self { maildir: maildir.to_owned(), was: which(maildir), _held: held }
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -51,5 +54,17 @@ mod tests {
         fs::remove_dir(&here).unwrap();
         fs::rename(&away, &here).unwrap();
         assert!(!home.is_replaced());
+    }
+
+    #[test]
+    fn one_that_was_removed_and_made_again_is_another() {
+        let dir = tempfile::tempdir().unwrap();
+        let here = dir.path().join("alice");
+        fs::create_dir(&here).unwrap();
+        let home = Home::at(&here);
+        fs::remove_dir(&here).unwrap();
+        // Many file systems give the number again at once.
+        fs::create_dir(&here).unwrap();
+        assert!(home.is_replaced());
     }
 }
