@@ -76,7 +76,7 @@ fn describe(session: &Session, selected: &Selected, mailbox: &Mailbox, out: &mut
     };
     // RFC 3501 §7.1: the first one, by its sequence number; the second revision has SEARCH for that.
     let is_told = !rev2 && !session.enabled.uid_only();
-    if let Some(unseen) = first_unseen(selected, mailbox).filter(|_| is_told) {
+    if let Some(unseen) = first_unseen(mailbox).filter(|_| is_told) {
         remark(Code::Unseen(unseen), "The first that wasn't read");
     }
     remark(permanent_flags(mailbox, selected.access), "Those stay");
@@ -127,11 +127,11 @@ pub(super) fn known_flags(mailbox: &Mailbox) -> Vec<Flag> {
     flags
 }
 
-fn first_unseen(selected: &Selected, mailbox: &Mailbox) -> Option<NonZeroU32> {
-    let is_unseen = |uid: &u32| {
-        mailbox.entry(*uid).is_some_and(|entry| !entry.flags().contains(LetterFlags::SEEN))
-    };
-    selected.uids.iter().position(is_unseen).and_then(|place| NonZeroU32::new(number(place)))
+/// In a mailbox that was just opened: all letters are in view.
+fn first_unseen(mailbox: &Mailbox) -> Option<NonZeroU32> {
+    let mut entries = mailbox.entries();
+    let unseen = entries.position(|entry| !entry.flags().contains(LetterFlags::SEEN));
+    unseen.and_then(|place| NonZeroU32::new(number(place)))
 }
 
 /// What a client has missed (RFC 7162 §3.2.5).

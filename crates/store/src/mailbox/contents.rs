@@ -2,7 +2,7 @@
 
 use super::expunged::Expunged;
 use super::frame::{Frame, Intent, Lease, Listed};
-use super::letters::Letters;
+use super::letters::{Added, Letters};
 use super::name::{KEYWORD_LETTERS, KEYWORDS_MAX};
 
 /// All that a register says.
@@ -36,16 +36,7 @@ impl Contents {
     pub(crate) fn apply(&mut self, frame: &Frame) -> Result<(), Contradiction> {
         match frame {
             Frame::Assigned { modseq, letters } => {
-                self.given(Some(*modseq));
-                self.letters.expect(letters.len());
-                for added in letters {
-                    let is_next = added.uid >= self.lease.uid_next && added.uid < u32::MAX;
-                    if !is_next || !self.letters.push(added, *modseq) {
-                        return Err(Contradiction);
-                    }
-                    self.lease.uid_next = added.uid + 1;
-                    self.lease.uid_until = self.lease.uid_until.max(added.uid + 1);
-                }
+                self.assign(*modseq, letters.iter().map(Added::borrowed))?;
             }
             Frame::Flagged { modseq, runs } => {
                 self.given(*modseq);
@@ -91,6 +82,26 @@ impl Contents {
             Frame::Listed(listed) => self.listed = Some(*listed),
             Frame::Intent(intent) => self.intents.push(intent.clone()),
             Frame::Done { intent } => self.intents.retain(|begun| begun.number != *intent),
+        }
+        Ok(())
+    }
+
+    /// Letters got their UIDs.
+    pub(crate) fn assign<'a>(
+        &mut self,
+        modseq: u64,
+        letters: impl ExactSizeIterator<Item = Added<&'a [u8]>>,
+    ) -> Result<(), Contradiction> {
+        self.given(Some(modseq));
+        self.letters.expect(letters.len());
+        for added in letters {
+            let uid = added.uid;
+            let is_next = uid >= self.lease.uid_next && uid < u32::MAX;
+            if !is_next || !self.letters.push(added, modseq) {
+                return Err(Contradiction);
+            }
+            self.lease.uid_next = uid + 1;
+            self.lease.uid_until = self.lease.uid_until.max(uid + 1);
         }
         Ok(())
     }

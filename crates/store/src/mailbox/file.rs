@@ -13,6 +13,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use postroad_disk::{Disk, DiskError, DiskFile};
 
@@ -40,10 +41,10 @@ const PIECE_OCTETS: usize = 4 * 1024 * 1024;
 const RECORDS_AT_ONCE: usize = 4 * 1024;
 
 /// An open register.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct RegisterFile {
     /// Open, so that no other file gets its number.
-    file: Box<dyn DiskFile>,
+    file: Arc<dyn DiskFile>,
     pub(crate) number: u64,
     /// Octets of the snapshot.
     pub(crate) snapshot: u64,
@@ -124,6 +125,7 @@ impl RegisterFile {
         }
         decode_rest(&rest, &mut contents).ok_or(Unusable::Damaged)?;
         let chain = checksum(0, &header);
+        let file = Arc::from(file);
         Ok((Self { file, number, snapshot, end: snapshot, chain }, contents))
     }
 
@@ -254,9 +256,17 @@ pub(crate) fn write_snapshot(
         name_at += u32::from(record.name_octets);
         write.flush_if_large()?;
     }
-    for record in letters.records() {
-        write.piece.put(letters.stored(record));
-        write.flush_if_large()?;
+    match letters.names_in_order() {
+        Some(names) => {
+            write.flush()?;
+            write.now(names)?;
+        }
+        None => {
+            for record in letters.records() {
+                write.piece.put(letters.stored(record));
+                write.flush_if_large()?;
+            }
+        }
     }
     let mut rest = Vec::new();
     encode_rest(contents, &mut rest);
@@ -288,11 +298,18 @@ impl Writing<'_> {
     }
 
     fn flush(&mut self) -> Result<(), DiskError> {
-        if !self.piece.is_empty() {
-            self.file.write_all_at(&[&self.piece], self.at)?;
-            self.checksum = checksum(self.checksum, &self.piece);
-            self.at += self.piece.len() as u64;
-            self.piece.clear();
+        let mut piece = std::mem::take(&mut self.piece);
+        self.now(&piece)?;
+        piece.clear();
+        self.piece = piece;
+        Ok(())
+    }
+
+    fn now(&mut self, octets: &[u8]) -> Result<(), DiskError> {
+        if !octets.is_empty() {
+            self.file.write_all_at(&[octets], self.at)?;
+            self.checksum = checksum(self.checksum, octets);
+            self.at += octets.len() as u64;
         }
         Ok(())
     }
@@ -314,6 +331,7 @@ pub(crate) fn write_anew(
         let file = disk.open_read(by)?;
         let number = file.stat()?.number;
         disk.rename(by, path)?;
+        let file = Arc::from(file);
         let register = RegisterFile { file, number, snapshot, end: snapshot, chain };
         Ok((register, locked))
     })();

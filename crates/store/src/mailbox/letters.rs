@@ -26,11 +26,25 @@ impl Record {
 
 /// A letter that is added.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Added {
+pub(crate) struct Added<N = Vec<u8>> {
     pub(crate) uid: u32,
     pub(crate) flagged: Flagged,
     pub(crate) saved: u32,
-    pub(crate) stored: Vec<u8>,
+    pub(crate) stored: N,
+}
+
+impl Added {
+    pub(crate) fn borrowed(&self) -> Added<&[u8]> {
+        let Self { uid, flagged, saved, ref stored } = *self;
+        Added { uid, flagged, saved, stored }
+    }
+}
+
+impl Added<&[u8]> {
+    pub(crate) fn into_owned(self) -> Added {
+        let Self { uid, flagged, saved, stored } = self;
+        Added { uid, flagged, saved, stored: stored.to_owned() }
+    }
 }
 
 /// All of them.
@@ -107,6 +121,17 @@ impl Letters {
         self.names.get(start..start + usize::from(record.name_octets)).unwrap_or_default()
     }
 
+    /// The stored names of all, where they stand one behind the other and none is left between them.
+    pub(crate) fn names_in_order(&self) -> Option<&[u8]> {
+        let mut end = 0;
+        let in_order = self.records.iter().all(|record| {
+            let is_next = record.name_at as usize == end;
+            end += usize::from(record.name_octets);
+            is_next
+        });
+        self.names.get(..end).filter(|_| in_order)
+    }
+
     /// The name of a letter's file.
     pub(crate) fn name(&self, record: &Record) -> Vec<u8> {
         let mut name = Vec::with_capacity(usize::from(record.name_octets) + 16);
@@ -124,13 +149,13 @@ impl Letters {
     }
 
     /// Adds one behind the last; `false` where that can't be.
-    pub(crate) fn push(&mut self, added: &Added, modseq: u64) -> bool {
+    pub(crate) fn push(&mut self, added: Added<&[u8]>, modseq: u64) -> bool {
         let is_next = self.records.last().is_none_or(|last| last.uid < added.uid) && added.uid > 0;
-        let Some((name_at, name_octets)) = self.push_stored(&added.stored) else { return false };
+        let Some((name_at, name_octets)) = self.push_stored(added.stored) else { return false };
         if !is_next {
             return false;
         }
-        let Added { uid, flagged, saved, .. } = *added;
+        let Added { uid, flagged, saved, .. } = added;
         let Flagged { state, keywords } = flagged;
         self.records.push(Record { uid, name_at, modseq, keywords, saved, name_octets, state });
         if let Some(mut index) = self.index.take() {
@@ -404,8 +429,8 @@ mod tests {
                         last += gap;
                         let flagged = Name::parse(&stored, Place::Cur).flagged;
                         let added = Added { uid: last, flagged, saved: 0, stored: stored.clone() };
-                        prop_assert!(letters.push(&added, 1));
-                        prop_assert!(!letters.push(&added, 1));
+                        prop_assert!(letters.push(added.borrowed(), 1));
+                        prop_assert!(!letters.push(added.borrowed(), 1));
                         model.insert(last, stored);
                     }
                     Step::Remove(from, to) => {

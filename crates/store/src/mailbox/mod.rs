@@ -4,12 +4,13 @@
 //! |---|---|
 //! | an open mailbox: what a session asks | [`Mailbox`], `view` |
 //! | all that a process has open | [`Mailboxes`] |
-//! | seeing what others have changed | `refresh`, `scan`, `listing`, `news`, `watches` |
+//! | seeing what others have changed | `refresh`, `scan`, `listing`, `fresh`, `news`, `watches` |
 //! | changing flags, removing | `change` |
 //! | adding, copying: all letters or none | `publish`, [`NewLetter`] |
 //! | moving, replacing: in one place or the other | `moving`, [`Moving`] |
 //! | reading a letter, as it goes over the wire | [`Letter`] |
 //! | the register on disk: numbers that are kept | `file`, `frame`, `contents`, `lease` |
+//! | the mailbox that was closed last | `kept` |
 //! | what a file's name tells | `name` |
 //! | letters in memory | `letters`, `expunged` |
 //!
@@ -41,7 +42,9 @@ mod error;
 mod expunged;
 mod file;
 mod frame;
+mod fresh;
 mod fuzz;
+mod kept;
 mod lease;
 mod letter;
 mod letters;
@@ -79,6 +82,7 @@ pub(crate) use moving::fuzz as fuzz_moving;
 
 use contents::Contents;
 use file::{RegisterFile, Unusable};
+use kept::Kept;
 use name::Place;
 use names::KeywordNames;
 use watches::{Feed, Stirred, Watches};
@@ -95,6 +99,7 @@ pub struct Mailboxes {
     boot: Vec<u8>,
     watches: Option<Watches>,
     lock_wait: Duration,
+    kept: Kept,
 }
 
 impl Mailboxes {
@@ -102,7 +107,14 @@ impl Mailboxes {
     pub fn new(disk: Arc<dyn Disk>, host: &str) -> Self {
         let names = FileNames::new(host);
         let boot = lease::boot_of(disk.as_ref());
-        Self { disk, names, boot, watches: None, lock_wait: REGISTER_LOCK_WAIT }
+        Self {
+            disk,
+            names,
+            boot,
+            watches: None,
+            lock_wait: REGISTER_LOCK_WAIT,
+            kept: Kept::default(),
+        }
     }
 
     /// The same, told by the system of changes in folders that are open. Where it can't, folders are looked at.
@@ -158,7 +170,9 @@ impl Mailboxes {
         seed: impl FnOnce() -> Result<Option<Seed>, MailboxError>,
     ) -> Result<Mailbox, MailboxError> {
         let path = file::path_in(folder.root());
-        let opened = match RegisterFile::open(self.disk.as_ref(), &path) {
+        let disk = self.disk();
+        let kept = self.kept.take(disk, &path).map(Ok);
+        let opened = match kept.unwrap_or_else(|| RegisterFile::open(disk, &path)) {
             Err(Unusable::Missing) => self.begin_register(folder, &path, seed()?)?,
             Err(Unusable::Damaged) => self.begin_register(folder, &path, None)?,
             Err(Unusable::Disk(error)) => return Err(error.into()),

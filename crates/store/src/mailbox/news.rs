@@ -44,6 +44,7 @@ impl Mailbox {
         }
         if !differences.is_empty() {
             differences.missing.sort_unstable();
+            differences.fresh.sort();
             self.reserve(locked, differences.fresh.len())?;
             let modseq = self.contents.lease.modseq + 1;
             let frames =
@@ -126,7 +127,7 @@ impl Mailbox {
         differences: &mut Differences,
     ) -> Result<Sure, MailboxError> {
         match self.kind_of(found)? {
-            Some(EntryKind::File) => differences.fresh.push(found.clone().into()),
+            Some(EntryKind::File) => differences.fresh.push(found.place, &found.name),
             Some(EntryKind::Directory | EntryKind::Other) => {}
             // It went on since, and we are told of that next.
             None => {}

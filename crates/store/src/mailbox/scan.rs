@@ -4,15 +4,15 @@ use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
 use std::io;
 use std::path::PathBuf;
-use std::time::SystemTime;
 
 use postroad_disk::{Disk, DiskError};
 
 use super::as_path;
 use super::frame::{Frame, Run};
+use super::fresh::Fresh;
 use super::letters::{Added, Letters, Record};
 use super::listing;
-use super::name::{Flagged, KEYWORD_LETTERS, Name, Place, State, arrival, identity, push_name};
+use super::name::{Flagged, KEYWORD_LETTERS, Name, Place, State, identity, push_name};
 use crate::Maildir;
 use crate::limits::FRAME_LETTERS_MAX;
 
@@ -23,19 +23,11 @@ pub(super) struct Found {
     pub(super) name: Vec<u8>,
 }
 
-/// A file of a letter that nobody knows.
-#[derive(Debug)]
-pub(super) struct Fresh {
-    /// When it came, as far as its name tells: looked at while that is at hand.
-    arrival: (u64, u32),
-    found: Found,
-}
-
 /// What differs from what is known.
 #[derive(Debug, Default)]
 pub(super) struct Differences {
     /// Letters that nobody knows.
-    pub(super) fresh: Vec<Fresh>,
+    pub(super) fresh: Fresh,
     /// Letters with other names than those known.
     pub(super) other: Vec<(u32, Found)>,
     /// Letters that are gone.
@@ -94,7 +86,7 @@ impl Look<'_> {
         listing::all(self.disk, self.folder, |place, name| {
             let found = || Found { place, name: name.to_vec() };
             let Some(at) = letters.find(name) else {
-                differences.fresh.push(found().into());
+                differences.fresh.push(place, name);
                 return;
             };
             let Some(record) = letters.records().get(at) else { return };
@@ -176,21 +168,23 @@ impl Look<'_> {
                 false => other.remove(&uid),
             };
         }
-        differences.fresh.extend(fresh.map(Fresh::from));
+        if let Some(Found { place, name }) = fresh {
+            differences.fresh.push(place, &name);
+        }
         Ok(())
     }
 
     /// Two files of one identity that nobody knows.
     fn part_fresh(&self, differences: &mut Differences) -> Result<(), DiskError> {
-        differences.fresh.sort_unstable_by(Fresh::order);
-        let same = |pair: &[Fresh]| matches!(pair, [one, other] if one.is_twin(other));
-        if !differences.fresh.windows(2).any(same) {
+        differences.fresh.sort();
+        if !differences.fresh.has_twins() {
             // As it nearly always is.
             return Ok(());
         }
         let mut by_identity = HashMap::<Vec<u8>, Found>::with_capacity(differences.fresh.len());
         let mut more = Vec::new();
-        for Fresh { found, .. } in std::mem::take(&mut differences.fresh) {
+        for (place, name) in std::mem::take(&mut differences.fresh).iter() {
+            let found = Found { place, name: name.to_vec() };
             let Some(first) = by_identity.get(identity(&found.name)).cloned() else {
                 by_identity.insert(identity(&found.name).to_owned(), found);
                 continue;
@@ -206,7 +200,10 @@ impl Look<'_> {
                 Parted::Restless => differences.restless = true,
             }
         }
-        differences.fresh = by_identity.into_values().chain(more).map(Fresh::from).collect();
+        for Found { place, name } in by_identity.into_values().chain(more) {
+            differences.fresh.push(place, &name);
+        }
+        differences.fresh.sort();
         Ok(())
     }
 
@@ -262,27 +259,6 @@ impl Parted {
     }
 }
 
-impl From<Found> for Fresh {
-    fn from(found: Found) -> Self {
-        Self { arrival: arrival(&found.name), found }
-    }
-}
-
-impl Fresh {
-    /// The order in which letters came; those of one identity stand together.
-    fn order(&self, other: &Self) -> Ordering {
-        fn key(fresh: &Fresh) -> Option<(&[u8], &[u8])> {
-            let name = &fresh.found.name;
-            name.split_at_checked(identity(name).len())
-        }
-        self.arrival.cmp(&other.arrival).then_with(|| key(self).cmp(&key(other)))
-    }
-
-    fn is_twin(&self, other: &Self) -> bool {
-        self.arrival == other.arrival && identity(&self.found.name) == identity(&other.found.name)
-    }
-}
-
 /// The file of a letter, as it is known.
 pub(super) fn found_of(letters: &Letters, record: &Record) -> Found {
     let place = if record.state.has(State::IN_NEW) { Place::New } else { Place::Cur };
@@ -296,21 +272,24 @@ impl Differences {
 
     /// What the register is told of it: all with one mod-sequence.
     pub(super) fn frames(&mut self, letters: &Letters, modseq: u64, uid_next: u32) -> Vec<Frame> {
+        let mut frames = self.frames_of_known(letters, modseq);
+        let mut fresh = self.fresh.numbered(uid_next).map(Added::into_owned).peekable();
+        while fresh.peek().is_some() {
+            let letters = fresh.by_ref().take(FRAME_LETTERS_MAX).collect();
+            frames.push(Frame::Assigned { modseq, letters });
+        }
+        drop(fresh);
+        frames
+    }
+
+    /// What it is told of letters that it knows.
+    pub(super) fn frames_of_known(&mut self, letters: &Letters, modseq: u64) -> Vec<Frame> {
         let mut frames = Vec::new();
         if !self.missing.is_empty() {
             let ranges = ranges_of(&self.missing);
             frames.push(Frame::Expunged { modseq, ranges });
         }
         frames.extend(self.renames(letters, modseq));
-        if !self.fresh.is_empty() {
-            let mut letters = assigned(std::mem::take(&mut self.fresh), uid_next);
-            while letters.len() > FRAME_LETTERS_MAX {
-                let rest = letters.split_off(FRAME_LETTERS_MAX);
-                let letters = std::mem::replace(&mut letters, rest);
-                frames.push(Frame::Assigned { modseq, letters });
-            }
-            frames.push(Frame::Assigned { modseq, letters });
-        }
         frames
     }
 
@@ -344,26 +323,6 @@ impl Differences {
         let flagged = runs(Some(modseq), flagged);
         flagged.into_iter().chain(runs(None, moved)).chain(renamed).collect()
     }
-}
-
-/// UIDs, in the order in which letters came.
-fn assigned(mut fresh: Vec<Fresh>, uid_next: u32) -> Vec<Added> {
-    let now =
-        SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
-    fresh.sort_unstable_by(Fresh::order);
-    let numbered = (uid_next..u32::MAX).zip(fresh);
-    let added = numbered.map(|(uid, Fresh { arrival: (seconds, _), found })| {
-        let Found { place, name: mut stored } = found;
-        let name = Name::parse(&stored, place);
-        let (flagged, octets) = (name.flagged, name.stored.len());
-        // What is stored is the name's beginning.
-        stored.truncate(octets);
-        // A letter that was delivered here was saved when it came; who moves files doesn't tell.
-        let saved = if seconds == 0 || seconds > now { now } else { seconds };
-        let saved = u32::try_from(saved).unwrap_or_default();
-        Added { uid, flagged, saved, stored }
-    });
-    added.collect()
 }
 
 /// Sorted UIDs as ranges.

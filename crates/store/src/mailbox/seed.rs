@@ -81,9 +81,12 @@ impl Mailboxes {
         let quiet = !differences.restless && stamps_of(disk, folder)? == stamps;
         contents.listed = believable(stamps, began).filter(|_| quiet);
         let (modseq, uid_next) = (contents.lease.modseq, contents.lease.uid_next);
-        for frame in differences.frames(&contents.letters, modseq, uid_next) {
+        for frame in differences.frames_of_known(&contents.letters, modseq) {
             contents.apply(&frame).map_err(|_| damaged(path))?;
         }
+        let fresh = differences.fresh.numbered(uid_next);
+        contents.assign(modseq, fresh).map_err(|_| damaged(path))?;
+        drop(differences);
         // Those that have never been here weren't expunged, either.
         contents.expunged.forget_until(modseq);
         lease::reserve(&mut contents.lease, 0, &self.boot)?;
@@ -199,9 +202,9 @@ impl Mailbox {
                     let stored = self.contents.letters.stored(record).to_vec();
                     let (flagged, saved) = (record.flagged(), record.saved);
                     let same = Added { uid: added.uid, flagged, saved, stored };
-                    letters.push(&same, record.modseq);
+                    letters.push(same.borrowed(), record.modseq);
                 }
-                None => drop(letters.push(&added, modseq)),
+                None => drop(letters.push(added.borrowed(), modseq)),
             }
         }
         let uids = self.contents.letters.records().iter().map(|record| record.uid);

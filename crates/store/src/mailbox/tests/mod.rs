@@ -13,6 +13,7 @@ use postroad_testkit::{FaultyDisk, Plan};
 use super::*;
 use crate::FolderName;
 
+mod kept;
 mod model;
 mod moving;
 mod power_cut;

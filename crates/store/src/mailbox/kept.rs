@@ -1,0 +1,63 @@
+//! The mailbox that was closed last: a client that opens it again, as many do all day, waits for no register to be read.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use postroad_disk::Disk;
+
+use super::Mailbox;
+use super::contents::Contents;
+use super::file::{RegisterFile, Tail};
+use crate::limits::KEPT_LETTERS_MAX;
+
+/// What was known of it.
+#[derive(Debug, Default)]
+pub(super) struct Kept(Mutex<Option<Closed>>);
+
+#[derive(Debug)]
+struct Closed {
+    /// Of the register.
+    path: PathBuf,
+    file: RegisterFile,
+    contents: Contents,
+}
+
+impl Kept {
+    /// What is kept of a register, and what others have appended to it since; `None` where that is another one by now.
+    pub(super) fn take(
+        &self,
+        disk: &dyn Disk,
+        path: &Path,
+    ) -> Option<(RegisterFile, Contents, Tail)> {
+        let closed = self.slot().take_if(|closed| closed.path == path)?;
+        let Closed { mut file, mut contents, .. } = closed;
+        // Its number isn't another's for as long as it is open.
+        let number = disk.stat(path).ok()?.number;
+        if number != file.number {
+            return None;
+        }
+        let tail = file.read_on(&mut contents).ok()?;
+        Some((file, contents, tail))
+    }
+
+    fn keep(&self, closed: Closed) {
+        *self.slot() = Some(closed);
+    }
+
+    fn slot(&self) -> std::sync::MutexGuard<'_, Option<Closed>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Mailbox {
+    fn drop(&mut self) {
+        // Large ones would be in memory beside those that are open.
+        let is_small = self.contents.letters.len() <= KEPT_LETTERS_MAX;
+        // What is in memory is what is in the file.
+        if is_small && !self.rewrite && !std::thread::panicking() {
+            let contents = std::mem::take(&mut self.contents);
+            let closed = Closed { path: self.path.clone(), file: self.file.clone(), contents };
+            self.all.kept.keep(closed);
+        }
+    }
+}
