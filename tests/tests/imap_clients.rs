@@ -3,6 +3,7 @@
 
 use anyhow::Result;
 use postroad_tests::peers::Security;
+use postroad_tests::process::until;
 
 #[path = "imap_clients/at_once.rs"]
 mod at_once;
@@ -79,7 +80,16 @@ fn mbsync_carries_changes_both_ways() -> Result<()> {
     let copy = Copy::mbsync(&place, Security::Upgrade(place.ca()))?;
     copy.cycle()?;
     copy.folders()?;
-    copy.is_deflated()
+    copy.is_deflated()?;
+    // It prefers SCRAM where that is offered: one user with keys locks nobody out, and when all have them it is taken.
+    for (user, by) in [("bob", "by=password"), ("alice", "by=SCRAM")] {
+        place.give_keys(user)?;
+        let before = place.maa.log().len();
+        copy.run()?;
+        // The log may come after the answer.
+        until(by, || place.maa.log().get(before..).is_some_and(|since| since.contains(by)))?;
+    }
+    Ok(())
 }
 
 #[test]

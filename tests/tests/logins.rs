@@ -27,7 +27,8 @@ impl Place {
         let Some(stage) = Stage::set_up_with(Needs::Tools, Packages::Logins)? else {
             return Ok(None);
         };
-        let site = Site::new(&Settings { networks: "[]".into(), ..Settings::default() })?;
+        let tables = "[accounts]\nscram = \"any\"\n".to_owned();
+        let site = Site::new(&Settings { networks: "[]".into(), tables, ..Settings::default() })?;
         let mut command = site.command("postroad")?;
         feed(command.args(["user", "password", "alice", "--scram"]), &format!("{PASSWORD}\n"))?;
         let agents = [site.mta()?, site.maa()?];

@@ -12,7 +12,7 @@ use crate::error::AccountsError;
 use crate::file::{self, Stamp};
 use crate::limits;
 use crate::name::{UserName, fold};
-use crate::password::{Argon2Hash, Stored};
+use crate::password::{Argon2Hash, Scheme, Stored};
 use crate::scram::ScramKeys;
 use crate::users::{QuotaRule, User, Users};
 use crate::{Resolution, Sources, scram};
@@ -234,6 +234,17 @@ impl Directory {
     /// Whether any user has keys of SCRAM.
     pub fn has_scram_keys(&self) -> bool {
         self.nobody.keys.is_some()
+    }
+
+    /// Whether all users have.
+    pub fn all_have_scram_keys(&self) -> bool {
+        self.has_scram_keys() && self.nobody.hash.is_none()
+    }
+
+    /// Those who have none.
+    pub fn without_scram_keys(&self) -> impl Iterator<Item = &UserName> {
+        let has_none = |(_, scheme): &(&UserName, Scheme)| *scheme == Scheme::Argon2id;
+        self.users.schemes().filter(has_none).map(|(name, _)| name)
     }
 
     /// The SCRAM keys of that name; of who has none, or isn't there, some that look like others' and stay the same. `None`

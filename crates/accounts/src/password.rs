@@ -31,7 +31,25 @@ pub(crate) enum Stored {
     Scram(ScramKeys),
 }
 
+impl Scheme {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Argon2id => "argon2id",
+            Self::Scram => "scram-sha-256",
+        }
+    }
+}
+
 impl Stored {
+    /// How it is kept.
+    pub(crate) fn scheme(&self) -> Scheme {
+        match self {
+            Self::Argon2id(_) => Scheme::Argon2id,
+            Self::Scram(_) => Scheme::Scram,
+        }
+    }
+
     /// As the file of users has it.
     pub(crate) fn to_field(&self) -> String {
         match self {

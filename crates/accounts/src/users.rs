@@ -22,7 +22,7 @@ use postroad_config::ImapSwitch;
 
 use crate::error::AccountsError;
 use crate::name::{UserName, fold};
-use crate::password::{Argon2Hash, Stored};
+use crate::password::{Argon2Hash, Scheme, Stored};
 use crate::scram::ScramKeys;
 
 mod edit;
@@ -31,7 +31,7 @@ mod quota;
 
 pub use quota::QuotaRule;
 
-pub use edit::{add, list, remove, set_password};
+pub use edit::{add, list, remove, schemes, set_password};
 
 /// A line of the file.
 #[derive(Debug)]
@@ -101,6 +101,10 @@ impl Users {
             Stored::Scram(keys) => Some(keys),
             Stored::Argon2id(_) => None,
         })
+    }
+
+    pub(crate) fn schemes(&self) -> impl Iterator<Item = (&UserName, Scheme)> {
+        self.in_order.iter().map(|user| (&user.name, user.password.scheme()))
     }
 
     pub(crate) fn names(&self) -> impl Iterator<Item = &UserName> {

@@ -46,6 +46,7 @@ impl Default for Accounts {
             aliases: "aliases".into(),
             app_passwords: "app-passwords".into(),
             detail_separator: '+',
+            scram: ScramOffer::All,
             oauth: OAuth::default(),
         }
     }

@@ -127,8 +127,22 @@ pub struct Accounts {
     pub app_passwords: PathBuf,
     /// Parts user and detail: `alice+lists` is Alice's.
     pub detail_separator: char,
+    /// Where SCRAM is offered.
+    pub scram: ScramOffer,
     /// Whose access tokens are taken in place of passwords.
     pub oauth: OAuth,
+}
+
+/// Where SCRAM is offered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ScramOffer {
+    /// Where all users have keys: who prefers it gets in.
+    All,
+    /// Where any user has: who prefers it and has none doesn't get in.
+    Any,
+    /// Nowhere.
+    Off,
 }
 
 /// `[accounts.oauth]`; without an issuer no tokens are taken.

@@ -17,5 +17,5 @@ pub mod limits;
 mod logins;
 mod tokens;
 
-pub use logins::{By, Client, LoggedIn, Logins, PreparedTokens, Refusal, Verdict};
+pub use logins::{By, Client, LoggedIn, Logins, Prepared, Refusal, Verdict};
 pub use tokens::TokensError;

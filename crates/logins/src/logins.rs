@@ -7,7 +7,7 @@ use std::time::Instant;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use postroad_accounts::{Accounts, Label, Login, Service, UserName};
-use postroad_config::OAuth;
+use postroad_config::ScramOffer;
 use postroad_net::io::ChannelBindings;
 use postroad_protocol::sasl::bearer::Bearer;
 use postroad_protocol::sasl::scram::{ChannelBinding, ClientFirst, Proof, Proven};
@@ -24,13 +24,20 @@ pub struct Logins {
     accounts: Arc<Accounts>,
     guesses: Guesses,
     checks: Arc<Semaphore>,
-    tokens: RwLock<Option<Arc<Tokens>>>,
+    ways: RwLock<Ways>,
 }
 
-/// Keys of an issuer that were read and aren't in force yet.
+/// By what somebody may log in, beside passwords.
+#[derive(Debug, Clone)]
+struct Ways {
+    scram: ScramOffer,
+    tokens: Option<Arc<Tokens>>,
+}
+
+/// Settings and keys of an issuer that were read and aren't in force yet.
 #[derive(Debug)]
 #[must_use = "they count only once they are adopted"]
-pub struct PreparedTokens(Option<Tokens>);
+pub struct Prepared(Ways);
 
 /// Who wants to log in, to what.
 #[derive(Debug, Clone, Copy)]
@@ -103,24 +110,26 @@ impl Logins {
     /// Of these users, by passwords alone.
     pub fn new(accounts: Arc<Accounts>) -> Self {
         let checks = Arc::new(Semaphore::new(limits::PASSWORD_CHECKS_MAX));
-        Self { accounts, guesses: Guesses::default(), checks, tokens: RwLock::default() }
+        let ways = RwLock::new(Ways { scram: ScramOffer::Off, tokens: None });
+        Self { accounts, guesses: Guesses::default(), checks, ways }
     }
 
     /// Reads the keys of the issuer whose tokens are to be taken, if any; [`Logins::adopt`] puts them in force.
     ///
     /// # Errors
     /// Where there are none that can be used.
-    pub fn prepare(settings: &OAuth) -> Result<PreparedTokens, TokensError> {
-        Tokens::open(settings).map(PreparedTokens)
+    pub fn prepare(settings: &postroad_config::Accounts) -> Result<Prepared, TokensError> {
+        let tokens = Tokens::open(&settings.oauth)?.map(Arc::new);
+        Ok(Prepared(Ways { scram: settings.scram, tokens }))
     }
 
     /// Puts in force what was prepared, for logins to come.
-    pub fn adopt(&self, PreparedTokens(tokens): PreparedTokens) {
-        *self.tokens.write().unwrap_or_else(PoisonError::into_inner) = tokens.map(Arc::new);
+    pub fn adopt(&self, Prepared(ways): Prepared) {
+        *self.ways.write().unwrap_or_else(PoisonError::into_inner) = ways;
     }
 
-    fn tokens(&self) -> Option<Arc<Tokens>> {
-        self.tokens.read().unwrap_or_else(PoisonError::into_inner).clone()
+    fn ways(&self) -> Ways {
+        self.ways.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The users.
@@ -128,15 +137,17 @@ impl Logins {
         &self.accounts
     }
 
-    /// What is offered beside PLAIN and LOGIN. SCRAM where anybody has keys for it: else clients that prefer it would only
-    /// fail.
+    /// What is offered beside PLAIN and LOGIN. Who has no keys of SCRAM only fails with a program that prefers it.
     pub fn offer(&self) -> Offer {
-        let scram = match self.accounts.directory().has_scram_keys() {
-            true => Offered::Yes,
-            false => Offered::No,
+        let Ways { scram, tokens } = self.ways();
+        let offered = |yes: bool| if yes { Offered::Yes } else { Offered::No };
+        let directory = self.accounts.directory();
+        let scram = match scram {
+            ScramOffer::All => directory.all_have_scram_keys(),
+            ScramOffer::Any => directory.has_scram_keys(),
+            ScramOffer::Off => false,
         };
-        let tokens = if self.tokens().is_some() { Offered::Yes } else { Offered::No };
-        Offer { scram, tokens }
+        Offer { scram: offered(scram), tokens: offered(tokens.is_some()) }
     }
 
     /// What becomes of an attempt. Unknown names take as long as wrong passwords, and are answered alike.
@@ -231,7 +242,7 @@ impl Logins {
             return Verdict::No(refusal);
         }
         // Was offered, and isn't any more.
-        let Some(tokens) = self.tokens() else { return Verdict::No(Refusal::Unavailable) };
+        let Some(tokens) = self.ways().tokens else { return Verdict::No(Refusal::Unavailable) };
         let directory = self.accounts.directory();
         let bad = match tokens.check(bearer.token()) {
             Ok(claimed) => match directory.login_name(&claimed) {
@@ -311,6 +322,7 @@ fn nonce() -> Option<String> {
 #[cfg(test)]
 mod tests {
     use postroad_accounts::{Scheme, Sources, app_passwords, users};
+    use postroad_config::Config;
     use postroad_protocol::sasl::{Exchange, Mechanism, Progress, scram};
 
     use super::*;
@@ -460,10 +472,33 @@ mod tests {
             Ok("carol by password".into())
         );
         assert_eq!(site.password("192.0.2.1", "carol", "wrong").await, Err(Refusal::Wrong));
-        assert_eq!(site.logins.offer().scram, Offered::Yes);
-        users::remove(&site.folder.path().join("users"), &name("carol")).expect("removed");
-        site.logins.accounts().reload().expect("read");
-        assert_eq!(site.logins.offer().scram, Offered::No);
+    }
+
+    #[tokio::test]
+    async fn scram_is_offered_where_nobody_is_locked_out_by_it() {
+        let site = Site::new();
+        let users = site.folder.path().join("users");
+        let offered = |scram| {
+            let settings = postroad_config::Accounts { scram, ..Config::default().accounts };
+            site.logins.adopt(Logins::prepare(&settings).expect("prepared"));
+            site.logins.accounts().reload().expect("read");
+            site.logins.offer().scram == Offered::Yes
+        };
+        let all = [ScramOffer::All, ScramOffer::Any, ScramOffer::Off];
+        assert_eq!(Config::default().accounts.scram, ScramOffer::All);
+        // carol alone has keys.
+        assert_eq!(all.map(offered), [false, true, false]);
+        let mut without = Vec::new();
+        without.extend(site.logins.accounts().directory().without_scram_keys().cloned());
+        assert_eq!(without, [name("alice"), name("bob")]);
+        for user in ["alice", "bob"] {
+            users::set_password(&users, &name(user), b"right", Scheme::Scram).expect("set");
+        }
+        assert_eq!(all.map(offered), [true, true, false]);
+        for user in ["alice", "bob", "carol"] {
+            users::set_password(&users, &name(user), b"right", Scheme::Argon2id).expect("set");
+        }
+        assert_eq!(all.map(offered), [false; 3]);
     }
 
     #[tokio::test(start_paused = true)]

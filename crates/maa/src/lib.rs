@@ -230,7 +230,7 @@ impl Maa {
         Journal::open(&config.trace.dir, "maa", config.trace.size_max)
             .map_err(|source| StartError::Trace { path: config.trace.dir.clone(), source })?;
         let logins = Arc::new(Logins::new(Arc::new(accounts)));
-        logins.adopt(Logins::prepare(&config.accounts.oauth)?);
+        logins.adopt(Logins::prepare(&config.accounts)?);
         let maa = &config.maa;
         let address = |(door, listener): &(Door, Listener)| Some((*door, listener.address()?));
         let lasting = Lasting {

@@ -172,7 +172,7 @@ impl Mta {
         let slots =
             Slots::new(live::connections_max(&config), config.mta.connections_per_client_max);
         let logins = Arc::new(Logins::new(Arc::clone(&accounts)));
-        logins.adopt(Logins::prepare(&config.accounts.oauth).map_err(StartError::Tokens)?);
+        logins.adopt(Logins::prepare(&config.accounts).map_err(StartError::Tokens)?);
         let inbound = Inbound {
             hostname: parts.hostname.into(),
             config,

@@ -94,7 +94,7 @@ impl Live {
         log::check_level(&config.log.level)?;
         let tls = server_tls(&config)?;
         let accounts = old.accounts.prepare(Sources::of(&config))?;
-        let tokens = Logins::prepare(&config.accounts.oauth).map_err(ReloadError::Tokens)?;
+        let tokens = Logins::prepare(&config.accounts).map_err(ReloadError::Tokens)?;
         old.engine.reload(&config).map_err(ReloadError::Routes)?;
         // … then all that can't.
         log::set_level(&config.log.level)?;

@@ -12,13 +12,14 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Args;
-use postroad_accounts::{Accounts, Sources};
+use postroad_accounts::{Accounts, Sources, users};
 use postroad_config::{Config, ConfigError, Loaded, Problem};
 use postroad_logins::Logins;
 use postroad_net::tls::{self, ServerTls};
 
 use crate::cli::Settings;
 use crate::screen::{BAD, GOOD, LATE, styled};
+use crate::user::scram_problem;
 
 mod delivery;
 
@@ -173,7 +174,11 @@ impl<'l> Look<'l> {
             }
             Ok(_) => {}
         }
-        if let Err(error) = Logins::prepare(&config.accounts.oauth) {
+        let users = users::schemes(&config.accounts.users).unwrap_or_default();
+        if let Some(problem) = scram_problem(config.accounts.scram, &users) {
+            self.warn("accounts.scram", problem);
+        }
+        if let Err(error) = Logins::prepare(&config.accounts) {
             self.error("accounts.oauth.keys", chain(&error));
         }
         if config.domains.is_empty() {

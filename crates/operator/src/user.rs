@@ -9,7 +9,7 @@ use clap::{Args, Subcommand};
 use postroad_accounts::{
     Label, Scheme, Service, UserName, app_passwords, generate_password, users,
 };
-use postroad_config::Accounts;
+use postroad_config::{Accounts, ScramOffer};
 use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
 
 use crate::cli::{Form, Output, Settings};
@@ -94,9 +94,12 @@ enum AppPasswordAction {
 #[derive(Debug, Args)]
 struct Source {
     /// Keep keys of SCRAM-SHA-256 in place of an Argon2id hash: the password need never be sent, and a stolen file is
-    /// easier to guess from. Where one user has them, give them to all: programs that prefer SCRAM fail for who has none
-    #[arg(long)]
+    /// easier to guess from. Unless told, a password is kept as the one before; a new user's as those of all others
+    #[arg(long, conflicts_with = "argon2id")]
     scram: bool,
+    /// Keep an Argon2id hash: the dearest to guess from a stolen file, and no SCRAM
+    #[arg(long)]
+    argon2id: bool,
     /// Make a password up and print it
     #[arg(long)]
     generate: bool,
@@ -119,17 +122,27 @@ pub(crate) fn run(user: &User) -> Result<ExitCode> {
             let password = source.password()?;
             // Somebody of that name may have been removed by hand.
             app_passwords::remove_all(&config.accounts.app_passwords, name)?;
-            users::add(file, name, password.octets(), source.scheme())?;
+            let users = users::schemes(file)?;
+            let as_the_others = match users.iter().all(|(_, scheme)| *scheme == Scheme::Scram) {
+                true if !users.is_empty() => Scheme::Scram,
+                true | false => Scheme::Argon2id,
+            };
+            users::add(file, name, password.octets(), source.scheme(as_the_others))?;
             let addresses: Vec<_> =
                 config.domains.iter().map(|domain| name.at(domain).to_string()).collect();
             writeln!(out, "{name} is a user now: {}", addresses.join(", "))?;
             password.tell(&mut out)?;
+            tell_of_scram(&mut out, &config.accounts)?;
         }
         Action::Password { name, source } => {
             let password = source.password()?;
-            users::set_password(file, name, password.octets(), source.scheme())?;
+            let users = users::schemes(file)?;
+            let as_before = users.iter().find(|(user, _)| is_same(user, name));
+            let as_before = as_before.map_or(Scheme::default(), |(_, scheme)| *scheme);
+            users::set_password(file, name, password.octets(), source.scheme(as_before))?;
             writeln!(out, "{name} has a new password")?;
             password.tell(&mut out)?;
+            tell_of_scram(&mut out, &config.accounts)?;
         }
         Action::Remove { name } => {
             users::remove(file, name)?;
@@ -138,18 +151,66 @@ pub(crate) fn run(user: &User) -> Result<ExitCode> {
             writeln!(out, "{name} is no user any more; the mail stays in {maildir}")?;
         }
         Action::AppPassword { action } => app_password(action, &config.accounts, &mut out)?,
-        Action::List(form) => {
-            for name in users::list(file)? {
-                match form.output() {
-                    Output::Json => {
-                        writeln!(out, "{}", serde_json::json!({ "name": name.as_str() }))?
-                    }
-                    Output::Screen => writeln!(out, "{}", screen::shown(name.as_str(), 255))?,
-                }
-            }
-        }
+        Action::List(form) => list(&users::schemes(file)?, form, &mut out)?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// How passwords are kept is said where it isn't the same for all.
+fn list(users: &[(UserName, Scheme)], form: &Form, out: &mut impl io::Write) -> Result<()> {
+    let is_mixed = users.iter().any(|(_, scheme)| Some(scheme) != users.first().map(|(_, it)| it));
+    for (name, scheme) in users {
+        let shown = screen::shown(name.as_str(), 255);
+        match form.output() {
+            Output::Json => {
+                let row = serde_json::json!({ "name": name.as_str(), "password": scheme.name() });
+                writeln!(out, "{row}")?;
+            }
+            Output::Screen if is_mixed && *scheme == Scheme::Scram => {
+                writeln!(out, "{shown}, with keys of SCRAM")?;
+            }
+            Output::Screen => writeln!(out, "{shown}")?,
+        }
+    }
+    Ok(())
+}
+
+fn tell_of_scram(out: &mut impl io::Write, accounts: &Accounts) -> Result<()> {
+    if let Some(problem) = scram_problem(accounts.scram, &users::schemes(&accounts.users)?) {
+        writeln!(out, "note: {problem}")?;
+    }
+    Ok(())
+}
+
+/// Where some users have keys of SCRAM: who hasn't, what that does, and what to do.
+pub(crate) fn scram_problem(offer: ScramOffer, users: &[(UserName, Scheme)]) -> Option<String> {
+    let (with, without): (Vec<_>, Vec<_>) =
+        users.iter().partition(|(_, scheme)| *scheme == Scheme::Scram);
+    if with.is_empty() || without.is_empty() {
+        return None;
+    }
+    let mut names: Vec<String> =
+        without.iter().take(NAMED_MAX).map(|(name, _)| name.to_string()).collect();
+    if let more @ 1.. = without.len().saturating_sub(NAMED_MAX) {
+        names.push(format!("and {more} more"));
+    }
+    let (names, command) = (names.join(", "), "postroad user password NAME --scram");
+    match offer {
+        ScramOffer::All => Some(format!(
+            "SCRAM is offered to nobody as long as these have no keys for it: {names} ({command})"
+        )),
+        ScramOffer::Any => Some(format!(
+            "SCRAM is offered, and programs that prefer it fail for those who have no keys: {names} ({command}; or scram = \"all\" in [accounts], which offers it only when all have)"
+        )),
+        ScramOffer::Off => None,
+    }
+}
+
+/// Users that are named at most.
+const NAMED_MAX: usize = 10;
+
+fn is_same(user: &UserName, name: &UserName) -> bool {
+    user.as_str().eq_ignore_ascii_case(name.as_str())
 }
 
 fn app_password(
@@ -194,10 +255,9 @@ fn app_password(
 
 /// The user of that name, as the file spells it.
 fn known(users: &Path, name: &UserName) -> Result<UserName> {
-    let is_it = |user: &UserName| user.as_str().eq_ignore_ascii_case(name.as_str());
     users::list(users)?
         .into_iter()
-        .find(is_it)
+        .find(|user| is_same(user, name))
         .with_context(|| format!("there is no user \"{name}\": `postroad user list` shows them"))
 }
 
@@ -216,8 +276,12 @@ enum Password {
 }
 
 impl Source {
-    fn scheme(&self) -> Scheme {
-        if self.scram { Scheme::Scram } else { Scheme::Argon2id }
+    fn scheme(&self, unless_told: Scheme) -> Scheme {
+        match (self.scram, self.argon2id) {
+            (true, _) => Scheme::Scram,
+            (_, true) => Scheme::Argon2id,
+            (false, false) => unless_told,
+        }
     }
 
     fn password(&self) -> Result<Password> {
@@ -283,6 +347,27 @@ fn read_line(input: &mut impl io::BufRead) -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_has_no_keys_is_named_where_others_have() {
+        let users = |without: usize, with: usize| -> Vec<(UserName, Scheme)> {
+            let user = |n, scheme| (UserName::parse(&format!("user{n}")).unwrap(), scheme);
+            let without = (0..without).map(|n| user(n, Scheme::Argon2id));
+            without.chain((100..100 + with).map(|n| user(n, Scheme::Scram))).collect()
+        };
+        let all = scram_problem(ScramOffer::All, &users(12, 1)).unwrap();
+        assert!(all.contains("offered to nobody") && all.contains("user9, and 2 more ("), "{all}");
+        let any = scram_problem(ScramOffer::Any, &users(1, 12)).unwrap();
+        assert!(any.contains("no keys: user0 (postroad user password NAME --scram;"), "{any}");
+        for offer in [ScramOffer::All, ScramOffer::Any, ScramOffer::Off] {
+            assert_eq!(scram_problem(offer, &users(3, 0)), None);
+            assert_eq!(scram_problem(offer, &users(0, 3)), None);
+        }
+        assert_eq!(scram_problem(ScramOffer::Off, &users(1, 1)), None);
+        let mut shown = Vec::new();
+        list(&users(1, 1), &Form::default(), &mut shown).unwrap();
+        assert_eq!(String::from_utf8(shown).unwrap(), "user0\nuser100, with keys of SCRAM\n");
+    }
 
     #[test]
     fn passwords_are_one_line() {

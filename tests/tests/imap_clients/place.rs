@@ -5,8 +5,8 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use postroad_tests::imap;
-use postroad_tests::peers::{Account, Needs, PASSWORD, Packages, Security, Stage};
-use postroad_tests::process::Process;
+use postroad_tests::peers::{Account, Needs, PASSWORD, Packages, Security, Stage, feed};
+use postroad_tests::process::{Process, run};
 use postroad_tests::smtp;
 use postroad_tests::suite::{Settings, Site};
 
@@ -33,6 +33,14 @@ impl Place {
         let place = Self { stage, site, maa, _mda: mda };
         place.deliver(1..=LETTERS)?;
         Ok(Some(place))
+    }
+
+    /// The user's password is kept as keys of SCRAM from now on.
+    pub(super) fn give_keys(&self, user: &str) -> Result<()> {
+        let mut command = self.site.command("postroad")?;
+        feed(command.args(["user", "password", user, "--scram"]), &format!("{PASSWORD}\n"))?;
+        run(self.site.command("postroad")?.arg("reload"))?;
+        Ok(())
     }
 
     /// Delivers letters.

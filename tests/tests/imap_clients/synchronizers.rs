@@ -32,7 +32,7 @@ impl<'a> Copy<'a> {
             Security::Implicit(ca) => format!("SSLType IMAPS\nCertificateFile {}", ca.display()),
         };
         let rc = format!(
-            "IMAPStore far\nHost localhost\nPort {port}\nUser alice\nPass {PASSWORD}\nAuthMechs LOGIN PLAIN\n{tls}
+            "IMAPStore far\nHost localhost\nPort {port}\nUser alice\nPass {PASSWORD}\n{tls}
 
 MaildirStore near\nPath {home}/mail/\nInbox {home}/mail/INBOX\nSubFolders Verbatim
 

@@ -17,6 +17,15 @@ pub fn list(path: &Path) -> Result<Vec<UserName>, EditError> {
     Ok(Users::parse(path, &text)?.names().cloned().collect())
 }
 
+/// All users with how their passwords are kept, in the order of the file.
+///
+/// # Errors
+/// [`EditError::File`].
+pub fn schemes(path: &Path) -> Result<Vec<(UserName, Scheme)>, EditError> {
+    let users = Users::parse(path, &current(path)?)?;
+    Ok(users.schemes().map(|(name, scheme)| (name.clone(), scheme)).collect())
+}
+
 /// Adds a user at the end of the file, which is made where it isn't there.
 ///
 /// # Errors

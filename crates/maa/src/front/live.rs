@@ -131,7 +131,7 @@ impl Live {
         Journal::open(&trace.dir, "maa", trace.size_max)
             .map_err(|source| ReloadError::Trace { path: trace.dir.clone(), source })?;
         let accounts = logins.accounts().prepare(Sources::of(&config))?;
-        let tokens = Logins::prepare(&config.accounts.oauth).map_err(ReloadError::Tokens)?;
+        let tokens = Logins::prepare(&config.accounts).map_err(ReloadError::Tokens)?;
         // … then all that can't.
         log::set_level(&config.log.level)?;
         logins.accounts().adopt(accounts);
