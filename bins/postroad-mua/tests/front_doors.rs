@@ -122,6 +122,14 @@ fn as_cron_git_php_and_people_call_it() {
     }
     assert!(!letters.contains("hidden@"), "{letters}");
     assert!(!home.dir.path().join("pwned").exists());
+    wait_until_empty(&home, &peer);
+    // A copy of what a person sends, seen; of what programs send there is none.
+    let copies = home.dir.path().join("Maildir/.Sent/cur");
+    let copies: Vec<_> =
+        std::fs::read_dir(copies).unwrap().map(|copy| copy.unwrap().path()).collect();
+    let [copy] = &copies[..] else { panic!("{copies:?}") };
+    assert!(copy.to_str().unwrap().ends_with(":2,S"), "{copy:?}");
+    assert!(std::fs::read_to_string(copy).unwrap().contains("Subject: sub\n"));
 }
 
 #[test]

@@ -8,18 +8,23 @@ use postroad_protocol::client::Verdict;
 use crate::account::{Account, Overrides, Submission};
 use crate::compose::Letter;
 use crate::error::Error;
-use crate::outbox::{self, Outbox, OutboxError};
+use crate::outbox::{self, Notes, Outbox, OutboxError};
 use crate::submission::Connection;
-use crate::trace;
+use crate::{sent, trace};
 
 /// Sees a letter off: after `Ok` it is on disk, in the outbox or with the MTA.
 ///
 /// # Errors
 /// Where it is on no disk: the caller still has it.
-pub async fn send(letter: &Letter, account: &Account, overrides: &Overrides) -> Result<(), Error> {
+pub async fn send(
+    letter: &Letter,
+    account: &Account,
+    overrides: &Overrides,
+    notes: &Notes,
+) -> Result<(), Error> {
     let left = match &account.outbox {
-        Some(folder) => Outbox::open(folder).and_then(|outbox| outbox.leave(letter)),
-        None => return directly(letter, account).await,
+        Some(folder) => Outbox::open(folder).and_then(|outbox| outbox.leave(letter, notes)),
+        None => return directly(letter, account, notes).await,
     };
     match left {
         Ok(()) => {
@@ -32,7 +37,7 @@ pub async fn send(letter: &Letter, account: &Account, overrides: &Overrides) -> 
         }
         // A web server's user often has no folder of its own to write to; the MTA has.
         Err(OutboxError::Disk(error)) if is_no_folder(&error) && is_socket(account) => {
-            directly(letter, account).await
+            directly(letter, account, notes).await
         }
         Err(error) => Err(error.into()),
     }
@@ -48,7 +53,7 @@ fn is_socket(account: &Account) -> bool {
 }
 
 /// Hands the letter to the MTA while the caller waits: 0 means it is on the MTA's disk.
-async fn directly(letter: &Letter, account: &Account) -> Result<(), Error> {
+async fn directly(letter: &Letter, account: &Account, notes: &Notes) -> Result<(), Error> {
     let mut connection = Connection::open(account).await?;
     let envelope = Arc::new(letter.envelope.clone());
     let recipients = (0..letter.envelope.recipients.len()).collect();
@@ -56,6 +61,11 @@ async fn directly(letter: &Letter, account: &Account) -> Result<(), Error> {
     let verdicts = connection.deliver(envelope, recipients, content).await;
     connection.quit().await;
     trace::composed(letter, account);
+    if verdicts.iter().any(|verdict| matches!(verdict, Verdict::Accepted(_)))
+        && let Some(folder) = &notes.copy
+    {
+        sent::file_copy(account, folder, &letter.content);
+    }
     // Some may have it now: a caller that tries again sends those a second copy, none goes without.
     for verdict in &verdicts {
         match verdict {

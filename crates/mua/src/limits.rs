@@ -51,3 +51,5 @@ pub const RETRY_LONGEST: Duration = Duration::from_secs(15 * 60);
 pub const SENDER_PATIENCE: Duration = Duration::from_secs(60);
 /// How long `outbox` commands wait for the sender to put the queue down.
 pub const OUTBOX_WAIT: Duration = Duration::from_secs(20);
+/// How long a letter of the full screen can be taken back before it leaves.
+pub const HOLD: Duration = Duration::from_secs(10);

@@ -3,15 +3,44 @@
 use std::sync::Arc;
 
 use postroad_disk::OsDisk;
-use postroad_store::{Courier, FolderName, Maildir, StoreError};
+use postroad_store::{Courier, Flags, FolderName, Maildir, StoreError};
 
 use crate::account::{Account, Inbox};
+use crate::outbox::Notes;
 
-/// Files a copy where the account wants one. The letter has left: a copy that can't be filed is said,
-/// and changes nothing.
-pub(crate) fn file_copy(account: &Account, content: &[u8]) {
-    let (Some(folder), Inbox::Maildir(root)) = (&account.sent, &account.inbox) else { return };
-    let filed = match FolderName::parse(folder) {
+/// What RFC 6154 §2 calls the folder.
+const SENT: &str = "\\Sent";
+/// The folder that is made where the Maildir has none.
+const NEW_FOLDER: &str = "Sent";
+
+/// The notes of a letter that a person sends: a copy in the account's folder, else in the one that the Maildir has
+/// for it. None where the account says so (`sent = ""`), nor where letters are read at a server.
+pub(crate) fn notes(account: &Account) -> Notes {
+    let copy = match (&account.sent, &account.inbox) {
+        (_, Inbox::Pop3 { .. }) => None,
+        (Some(folder), Inbox::Maildir(_)) => Some(folder.clone()).filter(|name| !name.is_empty()),
+        (None, Inbox::Maildir(root)) => default_folder(&Maildir::at(root)),
+    };
+    Notes { copy }
+}
+
+fn default_folder(inbox: &Maildir) -> Option<String> {
+    let courier = courier();
+    // A Maildir that nobody has made isn't made for copies.
+    if !courier.exists(inbox).unwrap_or(false) {
+        return None;
+    }
+    let found = courier.folder_for(inbox, SENT, None).unwrap_or_else(|error| {
+        tracing::warn!(%error, "cannot look for the folder for sent letters");
+        None
+    });
+    Some(found.map_or_else(|| NEW_FOLDER.to_owned(), |name| name.to_utf8()))
+}
+
+/// Files a copy. The letter has left: a copy that can't be filed is said, and changes nothing.
+pub(crate) fn file_copy(account: &Account, folder: &str, content: &[u8]) {
+    let Inbox::Maildir(root) = &account.inbox else { return };
+    let filed = match FolderName::from_utf8(folder) {
         Ok(name) => {
             file(&Maildir::at(root).folder(&name), content).map_err(|error| error.to_string())
         }
@@ -23,9 +52,15 @@ pub(crate) fn file_copy(account: &Account, content: &[u8]) {
 }
 
 fn file(folder: &Maildir, content: &[u8]) -> Result<(), StoreError> {
-    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    let courier = Courier::new(Arc::new(OsDisk), &host);
-    let mut draft = courier.begin(folder)?;
+    let mut draft = courier().begin(folder)?;
     draft.write(content)?;
+    // Its author has seen it.
+    let (seen, _) = Flags::of(&["\\Seen".to_owned()]);
+    draft.set_flags(seen);
     draft.deliver().map(drop)
+}
+
+fn courier() -> Courier {
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    Courier::new(Arc::new(OsDisk), &host)
 }

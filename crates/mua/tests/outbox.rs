@@ -3,13 +3,13 @@
 
 mod smtp_peer;
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use postroad_mua::account::{Account, Overrides};
 use postroad_mua::compose::{Draft, FieldText, Letter, Mailbox};
-use postroad_mua::outbox::Outbox;
 use postroad_mua::outbox::listing::State;
 use postroad_mua::outbox::sender::Flushed;
+use postroad_mua::outbox::{Notes, Outbox, OutboxError};
 use postroad_protocol::address::Address;
 use smtp_peer::{Behaviour, SmtpPeer};
 
@@ -39,13 +39,8 @@ fn desk(behaviour: Behaviour) -> Desk {
 
 impl Desk {
     fn leave(&self, subject: &str, to: &[&str]) -> Letter {
-        let mailbox = |text: &&str| Mailbox::new(None, Address::parse(text).unwrap());
-        let mut draft = Draft::new(mailbox(&"us@our.example"));
-        draft.to = to.iter().map(mailbox).collect();
-        draft.subject = FieldText::new(subject);
-        draft.body = "text\n.\nmore\n".into();
-        let letter = draft.into_letter().unwrap();
-        self.outbox.leave(&letter).unwrap();
+        let letter = letter(subject, to);
+        self.outbox.leave(&letter, &copied()).unwrap();
         letter
     }
 
@@ -65,9 +60,25 @@ impl Desk {
     }
 
     fn sent_copies(&self) -> usize {
-        let new = self._dir.path().join("Maildir/.Sent/new");
-        std::fs::read_dir(new).map_or(0, Iterator::count)
+        let cur = self._dir.path().join("Maildir/.Sent/cur");
+        let names = std::fs::read_dir(cur).into_iter().flatten();
+        names
+            .filter(|name| name.as_ref().unwrap().path().to_str().unwrap().ends_with(":2,S"))
+            .count()
     }
+}
+
+fn letter(subject: &str, to: &[&str]) -> Letter {
+    let mailbox = |text: &&str| Mailbox::new(None, Address::parse(text).unwrap());
+    let mut draft = Draft::new(mailbox(&"us@our.example"));
+    draft.to = to.iter().map(mailbox).collect();
+    draft.subject = FieldText::new(subject);
+    draft.body = "text\n.\nmore\n".into();
+    draft.into_letter().unwrap()
+}
+
+fn copied() -> Notes {
+    Notes { copy: Some("Sent".into()) }
 }
 
 #[test]
@@ -197,4 +208,100 @@ fn a_second_sender_leaves_the_work_to_the_first() {
     desk.peer.behave(Behaviour::Accept);
     assert_eq!(thread.join().unwrap(), Flushed::Empty);
     assert_eq!(desk.peer.wait_for(2).len(), 2);
+}
+
+#[test]
+fn copies_are_of_the_letters_that_ask_for_one() {
+    let desk = desk(Behaviour::Accept);
+    desk.outbox.leave(&letter("from cron", &["a@x.example"]), &Notes::default()).unwrap();
+    desk.leave("s", &["a@x.example"]);
+    assert_eq!(desk.flush(), Flushed::Empty);
+    assert_eq!((desk.peer.letters().len(), desk.sent_copies()), (2, 1));
+    let copies = desk._dir.path().join("outbox/copies");
+    assert_eq!(std::fs::read_dir(copies).unwrap().count(), 0);
+}
+
+#[test]
+fn the_copy_is_of_a_letter_that_has_left_whenever_that_is() {
+    let desk = desk(Behaviour::Later);
+    desk.leave("s", &["a@x.example", "b@x.example"]);
+    assert!(matches!(desk.flush(), Flushed::Waiting(_)));
+    assert_eq!(desk.sent_copies(), 0);
+    desk.peer.behave(Behaviour::Accept);
+    assert_eq!(desk.flush(), Flushed::Empty);
+    assert_eq!(desk.sent_copies(), 1);
+}
+
+fn in_an_hour() -> SystemTime {
+    SystemTime::now() + Duration::from_secs(3_600)
+}
+
+fn soon() -> SystemTime {
+    SystemTime::now() + Duration::from_millis(300)
+}
+
+/// So late that no test sees it, and no later than any hold.
+fn late() -> SystemTime {
+    SystemTime::now() + postroad_mua::limits::HOLD
+}
+
+#[test]
+fn a_letter_that_is_held_leaves_by_itself_however_little_patience_its_sender_has() {
+    let desk = desk(Behaviour::Accept);
+    desk.outbox.hold(&letter("s", &["a@x.example"]), &copied(), soon()).unwrap();
+    let sent = desk.run(desk.outbox.flush(&desk.account, Duration::from_nanos(1))).unwrap();
+    assert_eq!(sent, Flushed::Empty);
+    assert_eq!((desk.peer.letters().len(), desk.sent_copies()), (1, 1));
+}
+
+#[test]
+fn a_letter_that_is_held_is_listed_and_taken_back_or_thrown_away() {
+    let desk = desk(Behaviour::Accept);
+    for way in ["take back", "discard"] {
+        let name = desk.outbox.hold(&letter("s", &["a@x.example"]), &copied(), late()).unwrap();
+        assert!(postroad_mua::outbox::has_letters(&desk._dir.path().join("outbox")));
+        let listed = desk.run(desk.outbox.list()).unwrap();
+        assert_eq!(
+            (listed[0].id.as_str(), listed[0].recipients[0].state),
+            (name.as_str(), State::Held)
+        );
+        assert!(listed[0].recipients[0].next.is_some());
+        match way {
+            "take back" => {
+                desk.outbox.take_back(&name).unwrap();
+                desk.outbox.forget_taken_back(&name);
+            }
+            _ => assert_eq!(desk.run(desk.outbox.discard(std::slice::from_ref(&name))).unwrap(), 1),
+        }
+        assert!(matches!(desk.outbox.take_back(&name), Err(OutboxError::Left(_))), "{way}");
+        assert_eq!(desk.flush(), Flushed::Empty, "{way}");
+        assert_eq!(desk.waiting(), []);
+        assert!(desk.peer.letters().is_empty(), "{way}");
+    }
+    for name in ["../new/x", "", "/etc/passwd"] {
+        assert!(matches!(desk.outbox.take_back(name), Err(OutboxError::Left(_))), "{name}");
+    }
+}
+
+#[test]
+fn a_clock_that_was_set_back_keeps_no_letter() {
+    let desk = desk(Behaviour::Accept);
+    desk.outbox.hold(&letter("s", &["a@x.example"]), &copied(), in_an_hour()).unwrap();
+    assert_eq!(desk.flush(), Flushed::Empty);
+    assert_eq!(desk.peer.letters().len(), 1);
+}
+
+#[test]
+fn what_was_left_meanwhile_overtakes_what_is_held() {
+    let desk = desk(Behaviour::Accept);
+    let name = desk.outbox.hold(&letter("held", &["a@x.example"]), &copied(), late()).unwrap();
+    desk.leave("left", &["a@x.example"]);
+    // A sender that only looks by doesn't wait for it; it may have become due on a slow machine.
+    let flushed = desk.flush();
+    let letters = desk.peer.letters();
+    assert!(letters[0].contains("Subject: left\n"), "{letters:?}");
+    match desk.outbox.take_back(&name) {
+        Ok(_) => assert!(matches!(flushed, Flushed::Waiting(_)), "{flushed:?}"),
+        Err(_) => assert_eq!((flushed, letters.len()), (Flushed::Empty, 2)),
+    }
 }

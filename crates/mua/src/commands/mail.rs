@@ -10,6 +10,7 @@ use crate::compose::{AddressList, Attachment, ComposeError, Draft, FieldText, Ma
 use crate::error::{Error, Exit};
 use crate::front::Usage;
 use crate::front::mail::{EmptyBody, HELP, Outgoing, Request, parse};
+use crate::outbox::Notes;
 use crate::safe_line;
 
 pub(super) async fn run(mut context: Context<'_, '_>, words: &[String]) -> Result<Exit, Error> {
@@ -52,7 +53,9 @@ async fn send(context: &mut Context<'_, '_>, outgoing: Outgoing) -> Result<Exit,
     let letter = draft.into_letter()?;
     match is_interactive() {
         true => see_off(context, &account, &letter, Output { json: false }).await?,
-        false => crate::dispatch::send(&letter, &account, &context.overrides).await?,
+        false => {
+            crate::dispatch::send(&letter, &account, &context.overrides, &Notes::default()).await?
+        }
     }
     Ok(Exit::Done)
 }

@@ -8,7 +8,7 @@ use super::{Context, author, text_input};
 use crate::account::Account;
 use crate::compose::{AddressList, Attachment, Draft, FieldText, Letter};
 use crate::error::{Error, Exit};
-use crate::{dispatch, safe_line};
+use crate::{dispatch, safe_line, sent};
 
 /// Send a letter
 #[derive(Debug, clap::Args)]
@@ -94,7 +94,7 @@ pub(super) async fn see_off(
     letter: &Letter,
     output: Output,
 ) -> Result<(), Error> {
-    dispatch::send(letter, account, &context.overrides).await?;
+    dispatch::send(letter, account, &context.overrides, &sent::notes(account)).await?;
     let recipients = &letter.envelope.recipients;
     let message_id = letter.message_id.as_str();
     if output.json {

@@ -12,6 +12,7 @@ use crate::dispatch;
 use crate::error::{Error, Exit};
 use crate::front::Usage;
 use crate::front::sendmail::{HELP, Request, Submission, parse, up_to_lone_dot};
+use crate::outbox::Notes;
 
 pub(super) async fn run(mut context: Context<'_, '_>, words: &[String]) -> Result<Exit, Error> {
     if asks_for_help(words) {
@@ -50,7 +51,7 @@ async fn send(context: &Context<'_, '_>, submission: Submission) -> Result<Exit,
     let input = text_input::standard_input()?;
     let message = up_to_lone_dot(&input, submission.lone_dot);
     let letter = into_letter(message, instructions)?;
-    dispatch::send(&letter, &account, &context.overrides).await?;
+    dispatch::send(&letter, &account, &context.overrides, &Notes::default()).await?;
     Ok(Exit::Done)
 }
 

@@ -5,13 +5,13 @@
 //!
 //! ```text
 //! tmp/NAME    being written            a crash leaves it; removed after a day and a half
+//! held/NAME   left, to leave later     NAME begins with the time; until then its author may take it back
 //! new/NAME    left: exit 0 was said    whole and durable; taken in by the next sender
 //! taken/ID    being put in the queue   under the queue id it gets; after a crash the queue is asked
 //! ```
-//! A letter is in exactly one of new/, taken/ and the queue, or in taken/ and the queue under the same
-//! id: so it is neither lost nor queued twice, wherever the process ends.
-//!
-//! The file: `postroad letter 1`, a line of JSON with envelope and length, then the content.
+//! A letter is in exactly one of held/, new/, taken/ and the queue, or in taken/ and the queue under the same
+//! id: so it is neither lost nor queued twice, wherever the process ends. Who takes a letter back and the sender
+//! that takes it in both rename it: one of them finds it.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -19,17 +19,16 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use postroad_disk::{Disk, DiskError, EntryKind, make_way_to, sync_way_to};
-use postroad_protocol::address::{Address, ReversePath};
-use postroad_protocol::envelope::{Body, Envelope, Notify, Recipient, Ret, Utf8, Wanted};
 use postroad_queue::QueueId;
-use serde::{Deserialize, Serialize};
 
+use super::letter_file::{Found, MAGIC, Notes, decode, encode_head};
 use crate::compose::Letter;
 
-/// The first line of each file: the format and its version.
-const MAGIC: &[u8] = b"postroad letter 1\n";
 /// What is older than this in tmp/ was left by a crash (maildir(5) says 36 hours).
 const ABANDONED_AFTER: Duration = Duration::from_secs(36 * 60 * 60);
+
+/// The folder of the letters that leave later.
+pub(super) const HELD: &str = "held";
 
 /// The folder where letters are left.
 #[derive(Debug, Clone)]
@@ -38,22 +37,13 @@ pub struct DropOff {
     folder: PathBuf,
 }
 
-/// A letter that was left.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Left {
-    /// Sender and recipients.
-    pub envelope: Envelope,
-    /// Header and body.
-    pub content: Bytes,
-}
-
-/// What the file of a letter holds.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Found {
-    /// The letter.
-    Letter(Left),
-    /// Something that no version of ours wrote, or that the disk damaged: kept, and said.
-    Unreadable(&'static str),
+/// A letter whose time to be taken in has come, by its name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ready {
+    /// It was left.
+    New(String),
+    /// It was held until now.
+    Held(String),
 }
 
 impl DropOff {
@@ -69,7 +59,7 @@ impl DropOff {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             there => return there.map(|_| Self { disk, folder }),
         }
-        for part in ["tmp", "new"] {
+        for part in ["tmp", "new", HELD] {
             make_way_to(disk.as_ref(), &folder.join(part))?;
         }
         disk.sync_dir(&folder)?;
@@ -79,28 +69,53 @@ impl DropOff {
         Ok(Self { disk, folder })
     }
 
-    fn path(&self, part: &str, name: &str) -> PathBuf {
+    pub(super) fn path(&self, part: &str, name: &str) -> PathBuf {
         self.folder.join(part).join(name)
+    }
+
+    pub(super) fn disk(&self) -> &dyn Disk {
+        self.disk.as_ref()
     }
 
     /// Leaves a letter: after `Ok` a power cut doesn't lose it.
     ///
     /// # Errors
     /// Where the disk is full or fails. The letter is then not left, or may be: better twice than never.
-    pub fn leave(&self, letter: &Letter) -> Result<(), DiskError> {
-        let head = encode_head(&letter.envelope, letter.content.len());
-        let name = unique_name();
-        let (tmp, new) = (self.path("tmp", &name), self.path("new", &name));
+    pub fn leave(&self, letter: &Letter, notes: &Notes) -> Result<(), DiskError> {
+        self.put(letter, notes, "new", &unique_name(SystemTime::now()))
+    }
+
+    /// Leaves a letter that nobody takes in before `until`, unless the clock is set back; gives its name.
+    ///
+    /// # Errors
+    /// As [`DropOff::leave`].
+    pub fn hold(
+        &self,
+        letter: &Letter,
+        notes: &Notes,
+        until: SystemTime,
+    ) -> Result<String, DiskError> {
+        // A drop-off of yesterday has no such folder, and who made it may have been killed over it.
+        make_way_to(self.disk(), &self.folder.join(HELD))?;
+        self.disk.sync_dir(&self.folder)?;
+        let name = unique_name(until);
+        self.put(letter, notes, HELD, &name)?;
+        Ok(name)
+    }
+
+    fn put(&self, letter: &Letter, notes: &Notes, part: &str, name: &str) -> Result<(), DiskError> {
+        let head = encode_head(&letter.envelope, letter.content.len(), notes);
+        let (tmp, place) = (self.path("tmp", name), self.path(part, name));
         let written = self.disk.create_new(&tmp).and_then(|mut file| {
             file.write_all_at(&[MAGIC, &head, &letter.content], 0)?;
             file.sync()
         });
-        if let Err(error) = written.and_then(|()| self.disk.rename_noreplace(&tmp, &new)) {
+        if let Err(error) = written.and_then(|()| self.disk.rename_noreplace(&tmp, &place)) {
             // What is left of it is swept later, where it can't be removed now.
             let _ = self.disk.remove(&tmp);
             return Err(error);
         }
-        self.disk.sync_dir(&self.folder.join("new"))
+        self.disk.sync_dir(&self.folder.join(part))
     }
 
     /// The names of the letters that wait to be taken in, oldest first.
@@ -119,7 +134,7 @@ impl DropOff {
         Ok(self.names("taken")?.iter().filter_map(|name| name.parse().ok()).collect())
     }
 
-    fn names(&self, part: &str) -> Result<Vec<String>, DiskError> {
+    pub(super) fn names(&self, part: &str) -> Result<Vec<String>, DiskError> {
         let entries = self.disk.read_dir(&self.folder.join(part))?;
         let mut names: Vec<String> = entries
             .into_iter()
@@ -134,9 +149,13 @@ impl DropOff {
     ///
     /// # Errors
     /// Where the disk fails: the letter stays where it is.
-    pub fn take(&self, name: &str, id: QueueId) -> Result<(), DiskError> {
-        self.disk
-            .rename_noreplace(&self.path("new", name), &self.path("taken", &id.to_string()))?;
+    pub fn take(&self, letter: &Ready, id: QueueId) -> Result<(), DiskError> {
+        let (part, name) = match letter {
+            Ready::New(name) => ("new", name),
+            Ready::Held(name) => (HELD, name),
+        };
+        let taken = self.path("taken", &id.to_string());
+        self.disk.rename_noreplace(&self.path(part, name), &taken)?;
         self.disk.sync_dir(&self.folder.join("taken"))
     }
 
@@ -146,7 +165,7 @@ impl DropOff {
     /// Where the disk fails.
     pub fn put_back(&self, id: QueueId) -> Result<(), DiskError> {
         let taken = self.path("taken", &id.to_string());
-        self.disk.rename_noreplace(&taken, &self.path("new", &unique_name()))?;
+        self.disk.rename_noreplace(&taken, &self.path("new", &unique_name(SystemTime::now())))?;
         self.disk.sync_dir(&self.folder.join("new"))
     }
 
@@ -183,7 +202,7 @@ impl DropOff {
         self.disk.sync_dir(&self.folder.join("new"))
     }
 
-    fn read(&self, path: &Path) -> Result<Found, DiskError> {
+    pub(super) fn read(&self, path: &Path) -> Result<Found, DiskError> {
         let file = self.disk.open_read(path)?;
         let mut octets = vec![0; usize::try_from(file.len()?).unwrap_or(0)];
         let read = file.read_at(&mut octets, 0)?;
@@ -206,10 +225,9 @@ impl DropOff {
     }
 }
 
-/// Time, process and random octets: sorts by age, and nobody else has it.
-fn unique_name() -> String {
-    let micros =
-        SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_micros();
+/// Time, process and random octets: sorts by time, and nobody else has it.
+fn unique_name(at: SystemTime) -> String {
+    let micros = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_micros();
     let mut random = [0; 8];
     // Without random octets the time and the process still tell two names apart, and a name that is
     // taken is an error, never a letter lost.
@@ -217,7 +235,7 @@ fn unique_name() -> String {
     format!("{micros:016}.{}.{:016x}", std::process::id(), u64::from_le_bytes(random))
 }
 
-fn micros_of(name: &str) -> Option<u64> {
+pub(super) fn micros_of(name: &str) -> Option<u64> {
     name.split('.').next()?.parse().ok()
 }
 
@@ -226,122 +244,14 @@ pub(super) fn make_with_parents(disk: &dyn Disk, path: &Path) -> Result<(), Disk
     make_way_to(disk, path)
 }
 
-/// The envelope as the file has it. Of its own, so that the file's format changes only on purpose.
-#[derive(Debug, Serialize, Deserialize)]
-struct Head {
-    /// Empty for the null reverse-path.
-    from: String,
-    to: Vec<String>,
-    octets: usize,
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    eight_bit: bool,
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    utf8: bool,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    ret: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    envid: Option<String>,
-    /// NOTIFY= of all recipients: `never`, or some of `success,failure,delay`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    notify: Option<String>,
-}
-
-fn encode_head(envelope: &Envelope, octets: usize) -> Vec<u8> {
-    let head = Head {
-        from: envelope.reverse_path.to_string(),
-        to: envelope.recipients.iter().map(|recipient| recipient.address.to_string()).collect(),
-        octets,
-        eight_bit: envelope.body == Body::EightBitMime,
-        utf8: envelope.utf8 == Utf8::SmtpUtf8,
-        ret: envelope.ret.map(|ret| match ret {
-            Ret::Full => "full".to_owned(),
-            Ret::Headers => "headers".to_owned(),
-        }),
-        envid: envelope.envid.clone(),
-        notify: envelope.recipients.first().and_then(|recipient| encode_notify(recipient.notify)),
-    };
-    // Strings and numbers: there is nothing in it that JSON can't say.
-    let mut line = serde_json::to_vec(&head).unwrap_or_default();
-    line.push(b'\n');
-    line
-}
-
-fn encode_notify(notify: Notify) -> Option<String> {
-    match notify {
-        Notify::Unsaid => None,
-        Notify::Never => Some("never".to_owned()),
-        Notify::On { success, failure, delay } => {
-            let named = [(success, "success"), (failure, "failure"), (delay, "delay")];
-            let words =
-                named.iter().filter(|(wanted, _)| *wanted == Wanted::Yes).map(|(_, word)| *word);
-            Some(words.collect::<Vec<_>>().join(","))
-        }
-    }
-}
-
-/// Reads `never` or a list of `success`, `failure`, `delay`, in any case: as in the file, and as
-/// `sendmail -N` has it.
-pub(crate) fn decode_notify(text: &str) -> Option<Notify> {
-    if text.eq_ignore_ascii_case("never") {
-        return Some(Notify::Never);
-    }
-    let (mut success, mut failure, mut delay) = (Wanted::No, Wanted::No, Wanted::No);
-    for word in text.split(',') {
-        match word.trim().to_ascii_lowercase().as_str() {
-            "success" => success = Wanted::Yes,
-            "failure" => failure = Wanted::Yes,
-            "delay" => delay = Wanted::Yes,
-            _ => return None,
-        }
-    }
-    Some(Notify::On { success, failure, delay })
-}
-
-fn decode(octets: Bytes) -> Found {
-    let Some(rest) = octets.strip_prefix(MAGIC) else {
-        return Found::Unreadable("it is no letter of this version");
-    };
-    let Some(end) = rest.iter().position(|b| *b == b'\n') else {
-        return Found::Unreadable("its envelope is cut off");
-    };
-    let Some(envelope) = rest.get(..end).and_then(decode_envelope) else {
-        return Found::Unreadable("its envelope is damaged");
-    };
-    let (envelope, length) = envelope;
-    let content = octets.slice(MAGIC.len() + end + 1..);
-    if content.len() != length {
-        return Found::Unreadable("its content is cut off");
-    }
-    Found::Letter(Left { envelope, content })
-}
-
-fn decode_envelope(line: &[u8]) -> Option<(Envelope, usize)> {
-    let head: Head = serde_json::from_slice(line).ok()?;
-    let notify = match &head.notify {
-        Some(text) => decode_notify(text)?,
-        None => Notify::Unsaid,
-    };
-    let recipient =
-        |text: &String| Some(Recipient { notify, ..Recipient::new(Address::parse(text).ok()?) });
-    let recipients: Option<Vec<Recipient>> = head.to.iter().map(recipient).collect();
-    let mut envelope = Envelope::new(ReversePath::parse(&head.from).ok()?, recipients?);
-    envelope.body = if head.eight_bit { Body::EightBitMime } else { Body::SevenBit };
-    envelope.utf8 = if head.utf8 { Utf8::SmtpUtf8 } else { Utf8::Ascii };
-    envelope.ret = match head.ret.as_deref() {
-        None => None,
-        Some("full") => Some(Ret::Full),
-        Some("headers") => Some(Ret::Headers),
-        Some(_) => return None,
-    };
-    envelope.envid = head.envid;
-    Some((envelope, head.octets))
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::letter_file::Left;
     use super::*;
     use crate::compose::MessageId;
     use postroad_disk::OsDisk;
+    use postroad_protocol::address::{Address, ReversePath};
+    use postroad_protocol::envelope::{Envelope, Notify, Recipient, Ret, Utf8};
     use postroad_testkit::{FaultyDisk, Plan};
 
     fn letter(body: &str) -> Letter {
@@ -374,7 +284,10 @@ mod tests {
             disk.plan(Plan::Kill { call });
             let first = DropOff::open(Arc::new(disk.clone()), folder());
             let next = disk.restart();
-            DropOff::open(Arc::new(next.clone()), folder()).unwrap().leave(&letter("x")).unwrap();
+            DropOff::open(Arc::new(next.clone()), folder())
+                .unwrap()
+                .leave(&letter("x"), &Notes::default())
+                .unwrap();
             let after = DropOff::open(Arc::new(next.restart_after_cut()), folder()).unwrap();
             assert_eq!(after.waiting().unwrap().len(), 1, "killed at {:?}", disk.calls().last());
             if first.is_ok() {
@@ -387,7 +300,7 @@ mod tests {
     fn letters_come_out_as_they_were_left_in_order() {
         let (_dir, drop_off) = drop_off();
         for body in ["one", "two\nthree", ""] {
-            drop_off.leave(&letter(body)).unwrap();
+            drop_off.leave(&letter(body), &Notes::default()).unwrap();
         }
         let names = drop_off.waiting().unwrap();
         assert_eq!(names.len(), 3);
@@ -396,16 +309,18 @@ mod tests {
                 panic!("{name}")
             };
             let letter = letter(body);
-            assert_eq!(left, Left { envelope: letter.envelope, content: letter.content.into() });
+            let (envelope, content) = (letter.envelope, letter.content.into());
+            assert_eq!(left, Left { envelope, content, notes: Notes::default() });
         }
     }
 
     #[test]
     fn u16_a_letter_that_was_taken_and_not_queued_is_put_back() {
         let (_dir, drop_off) = drop_off();
-        drop_off.leave(&letter("x")).unwrap();
+        drop_off.leave(&letter("x"), &Notes::default()).unwrap();
         let id = QueueId::from_number(42);
-        drop_off.take(&drop_off.waiting().unwrap()[0], id).unwrap();
+        let ready = drop_off.ready(SystemTime::now()).unwrap();
+        drop_off.take(&ready[0], id).unwrap();
         assert_eq!(drop_off.waiting().unwrap(), Vec::<String>::new());
         assert_eq!(drop_off.taken().unwrap(), [id]);
         drop_off.put_back(id).unwrap();
@@ -416,7 +331,7 @@ mod tests {
     #[test]
     fn damaged_files_are_said_to_be_so() {
         let (dir, drop_off) = drop_off();
-        drop_off.leave(&letter("some text")).unwrap();
+        drop_off.leave(&letter("some text"), &Notes::default()).unwrap();
         let path = dir.path().join("deep/drop/new").join(&drop_off.waiting().unwrap()[0]);
         let whole = std::fs::read(&path).unwrap();
         for length in 0..whole.len() {
@@ -429,28 +344,10 @@ mod tests {
     fn only_what_is_old_is_swept() {
         let (dir, drop_off) = drop_off();
         let tmp = dir.path().join("deep/drop/tmp");
-        for name in ["0000000000000001.1.x", &unique_name(), "odd"] {
+        for name in ["0000000000000001.1.x", &unique_name(SystemTime::now()), "odd"] {
             std::fs::write(tmp.join(name), "half").unwrap();
         }
         drop_off.sweep(SystemTime::now());
         assert_eq!(drop_off.names("tmp").unwrap().len(), 2);
-    }
-
-    #[test]
-    fn notify_lists() {
-        for (text, good) in [
-            ("never", true),
-            ("SUCCESS,failure", true),
-            ("delay", true),
-            ("", false),
-            ("never,delay", false),
-            ("x", false),
-        ] {
-            let notify = decode_notify(text);
-            assert_eq!(notify.is_some(), good, "{text}");
-            if let Some(notify) = notify {
-                assert_eq!(decode_notify(&encode_notify(notify).unwrap()), Some(notify));
-            }
-        }
     }
 }

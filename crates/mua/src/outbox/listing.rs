@@ -10,7 +10,7 @@ use postroad_disk::DiskError;
 use postroad_queue::{QueueRow, RecipientState};
 use serde::{Deserialize, Serialize};
 
-use super::{Found, Outbox, OutboxError, sender};
+use super::{Found, Outbox, OutboxError, held, sender};
 use crate::render::page;
 use crate::safe_line;
 use crate::safe_text::SafeText;
@@ -52,6 +52,8 @@ pub struct Recipient {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
+    /// Held until the time that `next` says: it can be taken back.
+    Held,
     /// Left, not yet looked at by a sender.
     Left,
     /// To be tried, again.
@@ -76,6 +78,15 @@ impl Outbox {
     pub async fn list(&self) -> Result<Vec<Waiting>, OutboxError> {
         // In the order in which a letter moves, so that one that moves meanwhile is seen at least once.
         let drop_off = self.drop_off()?;
+        let now = SystemTime::now();
+        let mut held = Vec::new();
+        for name in drop_off.held()? {
+            let due = held::due(&name, now);
+            let found = drop_off.read_held(&name);
+            held.extend(
+                still_there(found)?.map(|found| Waiting::of_left(name, found).held_until(due)),
+            );
+        }
         let mut left = Vec::new();
         for name in drop_off.waiting()? {
             let found = drop_off.read_waiting(&name);
@@ -99,6 +110,7 @@ impl Outbox {
         taken.retain(|taken| letters.iter().all(|queued| queued.id != taken.id));
         letters.extend(taken);
         letters.extend(left);
+        letters.extend(held);
         Ok(letters)
     }
 }
@@ -182,12 +194,20 @@ impl Waiting {
         }
     }
 
+    fn held_until(mut self, due: SystemTime) -> Self {
+        for recipient in self.recipients.iter_mut().filter(|to| to.state == State::Left) {
+            (recipient.state, recipient.next) = (State::Held, seconds(due));
+        }
+        self
+    }
+
     /// The letter in lines, the server's words below each recipient.
     pub fn lines(&self) -> Vec<SafeText> {
         let size = page::size(usize::try_from(self.size).unwrap_or(usize::MAX));
         let mut lines = vec![safe_line!("{}  {size}  from <{}>", self.id, self.from)];
         for recipient in &self.recipients {
             let state = match recipient.state {
+                State::Held => "held for some seconds, can be taken back",
                 State::Left => "left, not yet tried",
                 State::Waiting if recipient.attempts == 0 => "waits",
                 State::Waiting => "waits for the next try",

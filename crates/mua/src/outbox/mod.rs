@@ -1,12 +1,16 @@
 //! The outbox: where a letter is safe once the command that sends it has said 0.
 //!
 //! ```text
-//! mail, sendmail, send ──► drop/new/ ──► queue/ ──► submission server
-//!      (any number)          file        log          (one sender)
+//! mail, sendmail, send ──► drop/new/ ────┬──► queue/ ──► submission server
+//! full screen ───────────► drop/held/ ───┘     log          (one sender)
+//!      (any number)          files  10 s
 //! ```
 //! | looking for | it is in |
 //! |---|---|
 //! | how a letter is left, by many at once | [`DropOff`] |
+//! | how it is held, and taken back | `held` |
+//! | the file that it is in | `letter_file` |
+//! | what becomes of it besides: the copy in Sent | `copies` |
 //! | how letters leave, by one sender at a time | [`sender`] |
 //! | what waits, and why | [`listing`] |
 //!
@@ -16,7 +20,8 @@
 //! | the process ends | the letter | what the next start does |
 //! |---|---|---|
 //! | before exit 0 was said | may be in drop/new/, whole, or nowhere | sends it if it is there |
-//! | after that | is in drop/new/ | takes it in |
+//! | after that | is in drop/new/, or in drop/held/ | takes it in, from held/ when it is due |
+//! | while it is taken back | is in drop/held/, or in drop/tmp/ | sends it if it is in held/ |
 //! | while it is taken in | in drop/taken/ID, perhaps in the queue too | asks the queue for ID |
 //! | while it is sent | in the queue | sends it again: a second copy only where the server's reply was lost |
 //!
@@ -25,7 +30,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use postroad_disk::{Disk, DiskError, DiskLock, OsDisk};
 use postroad_queue::{Embedded, OpenError, OwnedShard};
@@ -33,13 +38,17 @@ use postroad_queue::{Embedded, OpenError, OwnedShard};
 use crate::compose::Letter;
 use crate::limits;
 
+mod copies;
 mod drop_off;
+mod held;
+mod letter_file;
 pub mod listing;
 pub mod sender;
 pub mod start;
 
-pub(crate) use drop_off::decode_notify;
-pub use drop_off::{DropOff, Found, Left};
+pub use drop_off::{DropOff, Ready};
+pub(crate) use letter_file::decode_notify;
+pub use letter_file::{Found, Left, Notes};
 
 /// An outbox in a folder.
 #[derive(Debug, Clone)]
@@ -66,6 +75,9 @@ pub enum OutboxError {
     /// The queue was taken from us.
     #[error(transparent)]
     Fenced(#[from] postroad_queue::Fenced),
+    /// It can't be taken back any more.
+    #[error("the letter {0} has left already; see outbox list")]
+    Left(String),
     /// There is no such letter.
     #[error("no letter {0} in the outbox; see outbox list")]
     Unknown(String),
@@ -80,7 +92,8 @@ pub fn has_letters(folder: &Path) -> bool {
     let has_entries = |part: &str| {
         std::fs::read_dir(folder.join(part)).is_ok_and(|mut entries| entries.next().is_some())
     };
-    has_entries("drop/new") || has_entries("drop/taken") || folder.join(PENDING).exists()
+    let parts = ["drop/new", "drop/held", "drop/taken"];
+    parts.into_iter().any(has_entries) || folder.join(PENDING).exists()
 }
 
 impl Outbox {
@@ -98,8 +111,46 @@ impl Outbox {
     ///
     /// # Errors
     /// Where the disk is full or fails.
-    pub fn leave(&self, letter: &Letter) -> Result<(), OutboxError> {
-        Ok(self.drop_off()?.leave(letter)?)
+    pub fn leave(&self, letter: &Letter, notes: &Notes) -> Result<(), OutboxError> {
+        Ok(self.drop_off()?.leave(letter, notes)?)
+    }
+
+    /// Leaves a letter that can be taken back until then; gives its name. As durable as [`Outbox::leave`].
+    ///
+    /// # Errors
+    /// Where the disk is full or fails.
+    pub fn hold(
+        &self,
+        letter: &Letter,
+        notes: &Notes,
+        until: SystemTime,
+    ) -> Result<String, OutboxError> {
+        Ok(self.drop_off()?.hold(letter, notes, until)?)
+    }
+
+    /// Takes a letter back that is held. Once what comes out is safe elsewhere, [`Outbox::forget_taken_back`].
+    ///
+    /// # Errors
+    /// Where it has left, or the disk fails.
+    pub fn take_back(&self, name: &str) -> Result<Found, OutboxError> {
+        let drop_off = self.drop_off()?;
+        // What is no name of ours is no path either.
+        let is_held = drop_off.held()?.iter().any(|held| held == name);
+        let found = if is_held { drop_off.take_back(name)? } else { None };
+        found.ok_or_else(|| OutboxError::Left(name.to_owned()))
+    }
+
+    /// Removes what is left of a letter that was taken back.
+    pub fn forget_taken_back(&self, name: &str) {
+        if let Ok(drop_off) = self.drop_off()
+            && !name.contains('/')
+        {
+            drop_off.forget_taken_back(name);
+        }
+    }
+
+    fn copies(&self) -> copies::Copies {
+        copies::Copies::new(Arc::clone(&self.disk), self.folder.clone())
     }
 
     fn drop_off(&self) -> Result<DropOff, DiskError> {
@@ -112,6 +163,14 @@ impl Outbox {
             Ok(_) => self.disk.sync_dir(&self.folder),
             Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
             Err(error) => Err(error),
+        }
+    }
+
+    /// Whether that was said.
+    fn expects_letters(&self) -> Result<bool, DiskError> {
+        match self.disk.stat(&self.folder.join(PENDING)) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+            there => there.map(|_| true),
         }
     }
 
@@ -162,17 +221,20 @@ impl Outbox {
     /// As [`Outbox::retry`].
     pub async fn discard(&self, ids: &[String]) -> Result<u64, OutboxError> {
         let drop_off = self.drop_off()?;
-        let waiting = drop_off.waiting()?;
+        let (held, waiting) = (drop_off.held()?, drop_off.waiting()?);
         let mut dropped = 0;
         let mut rest = Vec::new();
         for id in ids {
-            match waiting.iter().find(|name| *name == id) {
-                Some(name) => {
-                    drop_off.discard(name)?;
-                    dropped += 1;
-                }
-                None => rest.push(id.clone()),
+            if waiting.contains(id) {
+                drop_off.discard(id)?;
+            } else if held.contains(id) {
+                self.take_back(id)?;
+                drop_off.forget_taken_back(id);
+            } else {
+                rest.push(id.clone());
+                continue;
             }
+            dropped += 1;
         }
         if rest.is_empty() {
             return Ok(dropped);

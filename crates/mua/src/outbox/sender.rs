@@ -16,6 +16,7 @@ use postroad_queue::{
     RecipientState,
 };
 
+use super::copies::Copies;
 use super::{DropOff, Found, Outbox, OutboxError, listing};
 use crate::account::Account;
 use crate::limits;
@@ -79,10 +80,16 @@ impl Outbox {
             let next = self.pass(&drop_off, account, eagerness).await?;
             eagerness = Eagerness::Due;
             drop(lock);
-            match next {
-                // Who left a letter just now may have found us at work, and started nobody.
-                _ if !drop_off.waiting()?.is_empty() => {}
+            let now = SystemTime::now();
+            // Who left a letter just now may have found us at work, and started nobody.
+            if !drop_off.ready(now)?.is_empty() {
+                continue;
+            }
+            let held = drop_off.next_due(now)?;
+            match next.into_iter().chain(held).min() {
                 None => return Ok(Flushed::Empty),
+                // As long as a letter can be taken back there is somebody who counts on its leaving then.
+                Some(at) if held == Some(at) && !patience.is_zero() => wait(&drop_off, at).await?,
                 // Without the lock: whoever comes meanwhile, with better settings or better luck, takes over.
                 Some(at) if starts_within(at, end) => wait(&drop_off, at).await?,
                 Some(at) => return Ok(Flushed::Waiting(at)),
@@ -97,20 +104,25 @@ impl Outbox {
         account: &Account,
         eagerness: Eagerness,
     ) -> Result<Option<SystemTime>, OutboxError> {
-        if !super::has_letters(&self.folder) {
+        let none_left =
+            drop_off.ready(SystemTime::now())?.is_empty() && drop_off.taken()?.is_empty();
+        if none_left && !self.expects_letters()? {
             return Ok(None);
         }
         self.expect_letters()?;
         let shard = self.queue(limits::OUTBOX_WAIT).await?;
         let result = async {
-            let queued = take_in(drop_off, shard.as_ref()).await?;
+            let copies = self.copies();
+            let queued = take_in(drop_off, &copies, shard.as_ref()).await?;
             let rows = all_rows(shard.as_ref()).await;
             // Listed before it is forgotten: at no moment has a waiting letter gone from sight.
             listing::keep(&self.folder, &rows);
             queued.into_iter().try_for_each(|id| drop_off.forget(id))?;
-            send(shard.as_ref(), account, due(&rows, eagerness)).await?;
+            send(shard.as_ref(), account, &copies, due(&rows, eagerness)).await?;
             let rows = all_rows(shard.as_ref()).await;
             listing::keep(&self.folder, &rows);
+            let taken = drop_off.taken()?;
+            copies.retain(|id| taken.contains(&id) || rows.iter().any(|row| row.id == id));
             let next = next_due(&rows);
             if next.is_none() {
                 self.expect_none();
@@ -128,10 +140,10 @@ fn starts_within(at: SystemTime, end: Instant) -> bool {
     Instant::now() + wait.min(limits::RETRY_LONGEST * 2) < end
 }
 
-/// Waits until then, or until somebody leaves a letter.
+/// Waits until then, or until there is a letter to be taken in.
 async fn wait(drop_off: &DropOff, at: SystemTime) -> Result<(), OutboxError> {
     while let Ok(left) = at.duration_since(SystemTime::now()) {
-        if left.is_zero() || !drop_off.waiting()?.is_empty() {
+        if left.is_zero() || !drop_off.ready(SystemTime::now())?.is_empty() {
             break;
         }
         tokio::time::sleep(left.min(LOOK)).await;
@@ -141,7 +153,11 @@ async fn wait(drop_off: &DropOff, at: SystemTime) -> Result<(), OutboxError> {
 
 /// Puts what was left into the queue, and gives what is safe there now and can be forgotten; see
 /// [`super::DropOff`] for the steps.
-async fn take_in(drop_off: &DropOff, shard: &dyn OwnedShard) -> Result<Vec<QueueId>, OutboxError> {
+async fn take_in(
+    drop_off: &DropOff,
+    copies: &Copies,
+    shard: &dyn OwnedShard,
+) -> Result<Vec<QueueId>, OutboxError> {
     let mut queued = Vec::new();
     // First what an earlier sender had in its hands.
     let taken = drop_off.taken()?;
@@ -151,11 +167,11 @@ async fn take_in(drop_off: &DropOff, shard: &dyn OwnedShard) -> Result<Vec<Queue
             Presence::Absent => drop_off.put_back(*id)?,
         }
     }
-    for name in drop_off.waiting()? {
+    for ready in drop_off.ready(SystemTime::now())? {
         let id = shard.new_id();
-        match drop_off.take(&name, id) {
+        match drop_off.take(&ready, id) {
             Ok(()) => {}
-            // Its author has thrown it away in this moment.
+            // Its author has taken it back in this moment.
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
             Err(error) => return Err(error.into()),
         }
@@ -163,6 +179,7 @@ async fn take_in(drop_off: &DropOff, shard: &dyn OwnedShard) -> Result<Vec<Queue
             tracing::error!(letter = %id, "a letter in the outbox cannot be read, it stays in drop/taken");
             continue;
         };
+        copies.keep(id, &letter.notes)?;
         let message = NewMessage {
             id,
             arrived: SystemTime::now(),
@@ -230,6 +247,7 @@ fn next_due(rows: &[QueueRow]) -> Option<SystemTime> {
 async fn send(
     shard: &dyn OwnedShard,
     account: &Account,
+    copies: &Copies,
     due: Vec<Due<'_>>,
 ) -> Result<(), OutboxError> {
     let mut open = None;
@@ -256,7 +274,7 @@ async fn send(
                 }
             },
         };
-        let outcomes = hand_over(shard, account, &mut connection, &letter).await;
+        let outcomes = hand_over(shard, account, copies, &mut connection, &letter).await;
         shard.settle(outcomes).await?;
         if connection.is_open().await {
             open = Some(connection);
@@ -276,6 +294,7 @@ fn defer_all(letter: &Due<'_>, reply: &Reply) -> Vec<Outcome> {
 async fn hand_over(
     shard: &dyn OwnedShard,
     account: &Account,
+    copies: &Copies,
     connection: &mut Connection,
     letter: &Due<'_>,
 ) -> Vec<Outcome> {
@@ -291,8 +310,8 @@ async fn hand_over(
     // Not one copy for each recipient that a second try reaches: only with the first acceptance.
     let first_success = !letter.row.states.contains(&RecipientState::Done)
         && verdicts.iter().any(|verdict| matches!(verdict, Verdict::Accepted(_)));
-    if first_success {
-        sent::file_copy(account, &content);
+    if first_success && let Some(folder) = copies.of(letter.row.id).copy {
+        sent::file_copy(account, &folder, &content);
     }
     let told: Vec<_> = letter.recipients.iter().copied().zip(&verdicts).collect();
     trace::handed_over(account, letter.row, &content, &told);
