@@ -121,8 +121,29 @@ impl Accounts {
         Ok(directory)
     }
 
+    /// Logs each line of the file of users that is wrong. For agents, at their start; what is read later tells by itself.
+    pub fn tell_wrong_lines(&self) {
+        tell_wrong_lines(&self.current(), None);
+    }
+
     fn replace(&self, directory: Directory) {
+        tell_wrong_lines(&directory, Some(&self.current()));
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(directory);
+    }
+}
+
+/// Each once: those that were wrong before are known.
+fn tell_wrong_lines(directory: &Directory, before: Option<&Directory>) {
+    let before: Vec<String> = before
+        .map(|before| before.wrong_lines().iter().map(ToString::to_string).collect())
+        .unwrap_or_default();
+    for error in directory.wrong_lines().iter().map(ToString::to_string) {
+        if !before.contains(&error) {
+            tracing::error!(
+                error,
+                "a user's line is wrong: nobody logs in as that user until it is mended, letters are filed as ever"
+            );
+        }
     }
 }
 

@@ -208,7 +208,7 @@ impl Directory {
         let password = password.get(..limits::PASSWORD_OCTETS_MAX).unwrap_or(password);
         // One check of each kind that there is, whoever it is: time doesn't tell how a user's password is kept, either.
         let Nobody { hash: no_hash, keys: no_keys, .. } = &self.nobody;
-        let (hash, keys) = match user.map(|user| &user.password) {
+        let (hash, keys) = match user.and_then(|user| user.password.as_ref()) {
             Some(Stored::Argon2id(hash)) => (Some(hash), no_keys.as_ref()),
             Some(Stored::Scram(keys)) => (no_hash.as_ref(), Some(keys)),
             None => (no_hash.as_ref(), no_keys.as_ref()),
@@ -243,7 +243,7 @@ impl Directory {
 
     /// Those who have none.
     pub fn without_scram_keys(&self) -> impl Iterator<Item = &UserName> {
-        let has_none = |(_, scheme): &(&UserName, Scheme)| *scheme == Scheme::Argon2id;
+        let has_none = |(_, scheme): &(&UserName, _)| *scheme == Some(Scheme::Argon2id);
         self.users.schemes().filter(has_none).map(|(name, _)| name)
     }
 
@@ -252,7 +252,7 @@ impl Directory {
     pub fn scram_keys(&self, name: &str) -> Option<ScramKeys> {
         // Both, whoever it is: time doesn't tell.
         let made_up = self.nobody.keys.as_ref()?.lookalike(&self.nobody.secret, &self.plain(name));
-        Some(match self.login(name).map(|user| &user.password) {
+        Some(match self.login(name).and_then(|user| user.password.as_ref()) {
             Some(Stored::Scram(keys)) => keys.clone(),
             Some(Stored::Argon2id(_)) | None => made_up,
         })
@@ -292,14 +292,22 @@ impl Directory {
         }
     }
 
-    /// The user who logs in by that name.
+    /// The user who logs in by that name, by whatever means; nobody whose line is wrong.
     fn login(&self, name: &str) -> Option<&User> {
-        if let Some(user) = self.users.find(name) {
-            return Some(user);
-        }
-        let address = Address::parse(name).ok()?;
-        let user = self.users.find(address.local_part.as_str());
-        user.filter(|_| self.is_local(&address.domain))
+        let user = match self.users.find(name) {
+            Some(user) => Some(user),
+            None => {
+                let address = Address::parse(name).ok()?;
+                let user = self.users.find(address.local_part.as_str());
+                user.filter(|_| self.is_local(&address.domain))
+            }
+        };
+        user.filter(|user| user.password.is_some())
+    }
+
+    /// Lines of the file of users that are wrong, the first [`limits::WRONG_LINES_MAX`]: nobody logs in as their users.
+    pub fn wrong_lines(&self) -> &[AccountsError] {
+        self.users.wrong()
     }
 
     /// Whether somebody may get what is sent there: somebody elsewhere, or a user of ours.

@@ -6,7 +6,8 @@
 //! current snapshot. `postroad user` changes users and app passwords through those modules.
 //!
 //! A file that somebody else could have written is refused, and so is one with a line that can't be
-//! right: agents start with files that are whole, and keep the last good ones while they run.
+//! right: agents start with files that are whole, and keep the last good ones while they run. In the file of users such a
+//! line locks its user out and nobody else, where it says whose it is ([`Directory::wrong_lines`]).
 //! No error and no log line holds a password or a hash.
 //!
 //! Missing on purpose: virtual users (one name is one mailbox, in all local domains), other schemes

@@ -11,6 +11,8 @@ pub const FILE_OCTETS_MAX: u64 = 256 * 1024 * 1024;
 pub const ALIAS_MEMBERS_MAX: usize = 100_000;
 /// Aliases that lead to aliases, or lists that include lists, one below the other.
 pub const ALIAS_DEPTH_MAX: usize = 50;
+/// Wrong lines of the file of users that are told, one by one.
+pub const WRONG_LINES_MAX: usize = 20;
 /// Octets of a password. Argon2 hashes any length; a client that sends more is not a person.
 pub const PASSWORD_OCTETS_MAX: usize = 1_024;
 /// KiB of memory that a stored Argon2id hash may ask for; more would let one line of the file stop

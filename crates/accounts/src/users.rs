@@ -13,6 +13,11 @@
 //! A comment `#scram-secret:…` at the top is ours: what is made of it is shown to who asks for the salt of somebody who has none,
 //! so that nobody can tell by asking who has. All agents show the same, as long as it stays.
 //!
+//! A line that is wrong is its user's alone: nobody logs in as that user until it is mended, whatever else stands in it, and
+//! letters are filed as ever. All other lines count. Of two lines with one name it isn't known which is meant: neither lets
+//! anybody in. A line that doesn't say whose it is makes the file wrong: agents keep the one before, since they would
+//! refuse somebody's letters for good.
+//!
 //! [`add`], [`set_password`] and [`remove`] write the file anew (`crate::edit`).
 
 use std::collections::HashMap;
@@ -21,6 +26,7 @@ use std::path::Path;
 use postroad_config::ImapSwitch;
 
 use crate::error::AccountsError;
+use crate::limits;
 use crate::name::{UserName, fold};
 use crate::password::{Argon2Hash, Scheme, Stored};
 use crate::scram::ScramKeys;
@@ -37,7 +43,8 @@ pub use edit::{add, list, remove, schemes, set_password};
 #[derive(Debug)]
 pub(crate) struct User {
     pub(crate) name: UserName,
-    pub(crate) password: Stored,
+    /// `None` where the line is wrong: nobody logs in by it.
+    pub(crate) password: Option<Stored>,
     pub(crate) quota: QuotaRule,
     pub(crate) imap_extensions: Vec<ImapSwitch>,
 }
@@ -51,6 +58,15 @@ pub(crate) struct Users {
     in_order: Vec<User>,
     by_name: HashMap<String, usize>,
     secret: Option<String>,
+    /// Lines whose users can't log in, [`limits::WRONG_LINES_MAX`] at most.
+    wrong: Vec<AccountsError>,
+}
+
+/// What is wrong with a line.
+struct Wrong {
+    /// Whose it is, where that can be read.
+    name: Option<UserName>,
+    problem: String,
 }
 
 impl Users {
@@ -58,18 +74,48 @@ impl Users {
     pub(crate) fn parse(path: &Path, text: &str) -> Result<Self, AccountsError> {
         let mut users = Self::default();
         for (index, line) in text.lines().enumerate() {
-            let wrong = |problem: String| AccountsError::line(path, index + 1, problem);
             if let Some(secret) = line.strip_prefix(SECRET) {
                 users.secret = Some(secret.to_owned());
             }
-            let Some(user) = parse_line(line).map_err(wrong)? else { continue };
-            let key = fold(user.name.as_str());
-            if users.by_name.insert(key, users.in_order.len()).is_some() {
-                return Err(wrong(format!("there is a user \"{}\" already", user.name)));
+            let error = |problem: String| AccountsError::line(path, index + 1, problem);
+            match parse_line(line) {
+                Ok(None) => {}
+                Ok(Some(user)) => users.take(user, error),
+                Err(Wrong { name: Some(name), problem }) => {
+                    users.is_wrong(error(problem));
+                    users.take(locked(name, line), error);
+                }
+                Err(Wrong { name: None, problem }) => return Err(error(problem)),
             }
-            users.in_order.push(user);
         }
         Ok(users)
+    }
+
+    fn take(&mut self, user: User, error: impl Fn(String) -> AccountsError) {
+        let key = fold(user.name.as_str());
+        let Some(first) = self.by_name.get(&key) else {
+            self.by_name.insert(key, self.in_order.len());
+            self.in_order.push(user);
+            return;
+        };
+        if let Some(first) = self.in_order.get_mut(*first) {
+            first.password = None;
+        }
+        self.is_wrong(error(format!(
+            "there is a user \"{}\" already: remove one of the two lines",
+            user.name
+        )));
+    }
+
+    fn is_wrong(&mut self, error: AccountsError) {
+        if self.wrong.len() < limits::WRONG_LINES_MAX {
+            self.wrong.push(error);
+        }
+    }
+
+    /// Lines whose users can't log in.
+    pub(crate) fn wrong(&self) -> &[AccountsError] {
+        &self.wrong
     }
 
     /// The user of that name, whatever the case of its ASCII letters.
@@ -89,7 +135,7 @@ impl Users {
 
     /// The first hash of its kind: what a password for nobody takes as long to check as.
     pub(crate) fn first_hash(&self) -> Option<&Argon2Hash> {
-        self.in_order.iter().find_map(|user| match &user.password {
+        self.in_order.iter().find_map(|user| match user.password.as_ref()? {
             Stored::Argon2id(hash) => Some(hash),
             Stored::Scram(_) => None,
         })
@@ -97,14 +143,16 @@ impl Users {
 
     /// The first keys of their kind.
     pub(crate) fn first_keys(&self) -> Option<&ScramKeys> {
-        self.in_order.iter().find_map(|user| match &user.password {
+        self.in_order.iter().find_map(|user| match user.password.as_ref()? {
             Stored::Scram(keys) => Some(keys),
             Stored::Argon2id(_) => None,
         })
     }
 
-    pub(crate) fn schemes(&self) -> impl Iterator<Item = (&UserName, Scheme)> {
-        self.in_order.iter().map(|user| (&user.name, user.password.scheme()))
+    /// `None` where a line is wrong.
+    pub(crate) fn schemes(&self) -> impl Iterator<Item = (&UserName, Option<Scheme>)> {
+        let scheme = |user: &User| user.password.as_ref().map(Stored::scheme);
+        self.in_order.iter().map(move |user| (&user.name, scheme(user)))
     }
 
     pub(crate) fn names(&self) -> impl Iterator<Item = &UserName> {
@@ -112,15 +160,47 @@ impl Users {
     }
 }
 
+/// Whose line it is, whatever else is wrong with it.
+fn name_of(line: &str) -> Option<UserName> {
+    match parse_line(line) {
+        Ok(user) => user.map(|user| user.name),
+        Err(wrong) => wrong.name,
+    }
+}
+
+/// A user whose line is wrong: what can be read of the mailbox's limits counts.
+fn locked(name: UserName, line: &str) -> User {
+    let quota = quota::of_line(line).unwrap_or_default();
+    User { name, password: None, quota, imap_extensions: Vec::new() }
+}
+
 /// Reads one line; blank lines and comments are `None`.
-fn parse_line(line: &str) -> Result<Option<User>, String> {
+fn parse_line(line: &str) -> Result<Option<User>, Wrong> {
     if line.trim().is_empty() || line.starts_with('#') {
         return Ok(None);
     }
-    let (name, rest) = line
-        .split_once(':')
-        .ok_or("a line is \"name:{ARGON2ID}hash\": add users with \"postroad user add NAME\"")?;
-    let name = UserName::parse(name).map_err(|error| error.to_string())?;
+    let nobodys = |problem: String| Wrong { name: None, problem };
+    let (name, rest) = line.split_once(':').ok_or_else(|| {
+        nobodys(
+            "a line is \"name:{ARGON2ID}hash\": add users with \"postroad user add NAME\""
+                .to_owned(),
+        )
+    })?;
+    let name = UserName::parse(name).map_err(|error| nobodys(error.to_string()))?;
+    match of_user(&name, line, rest) {
+        Ok((password, quota, imap_extensions)) => {
+            Ok(Some(User { name, password: Some(password), quota, imap_extensions }))
+        }
+        Err(problem) => Err(Wrong { name: Some(name), problem }),
+    }
+}
+
+/// What stands in a user's line, and in the rest of it, behind the name.
+fn of_user(
+    name: &UserName,
+    line: &str,
+    rest: &str,
+) -> Result<(Stored, QuotaRule, Vec<ImapSwitch>), String> {
     let password = rest.split(':').next().unwrap_or_default();
     let stored = match password.split_once('}') {
         Some(("{ARGON2ID", hash)) => Argon2Hash::parse(hash).map(Stored::Argon2id),
@@ -135,12 +215,15 @@ fn parse_line(line: &str) -> Result<Option<User>, String> {
             return Err(format!("the password of \"{name}\" names no scheme; {ONLY_THESE}"));
         }
     };
-    let password =
-        stored.map_err(|problem| format!("{problem}: set the password of \"{name}\" anew"))?;
-    let quota = quota::of_line(line).map_err(|problem| format!("of \"{name}\", {problem}"))?;
+    let set_anew = |problem| {
+        format!(
+            "{problem}: set the password of \"{name}\" anew with \"postroad user password {name}\""
+        )
+    };
     let of_name = |problem| format!("of \"{name}\", {problem}");
+    let quota = quota::of_line(line).map_err(of_name)?;
     let imap_extensions = extensions::of_line(line).map_err(of_name)?;
-    Ok(Some(User { name, password, quota, imap_extensions }))
+    Ok((stored.map_err(set_anew)?, quota, imap_extensions))
 }
 
 const ONLY_THESE: &str = "only {ARGON2ID} and {SCRAM-SHA-256} are read: set it anew with \"postroad user password NAME\"";

@@ -5,7 +5,9 @@ mod site;
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::sync::Arc;
 
-use postroad_accounts::{Directory, Scheme, Service, UserName, generate_password, users};
+use postroad_accounts::{
+    Directory, Label, Scheme, Service, UserName, app_passwords, generate_password, users,
+};
 use site::{Site, answer, name, names};
 
 fn verified<'a>(directory: &'a Directory, login: &str, password: &[u8]) -> Option<&'a UserName> {
@@ -16,43 +18,82 @@ fn verified<'a>(directory: &'a Directory, login: &str, password: &[u8]) -> Optio
 fn what_is_refused_in_the_file_of_users() {
     const HASH: &str =
         "$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHQ$DM2kYUOH8xgvNVm9P9lcSR43JI9eKlTS8Yup1fzbCNo";
-    const HINT: &str = "only {ARGON2ID} and {SCRAM-SHA-256} are read: set it anew with \"postroad user password NAME\"";
-    for (users, refusal) in [
-        (
-            "alice".to_owned(),
-            "users:1: a line is \"name:{ARGON2ID}hash\": add users with \"postroad user add NAME\""
-                .to_owned(),
-        ),
-        (
-            "\n# x\nalice:{PLAIN}hunter2".into(),
-            format!("users:3: the password of \"alice\" is stored as {{PLAIN}}; {HINT}"),
-        ),
-        (
-            "alice:hunter2".into(),
-            format!("users:1: the password of \"alice\" names no scheme; {HINT}"),
-        ),
-        (
-            format!("alice:{{ARGON2ID}}{HASH}\nAlice:{{ARGON2ID}}{HASH}"),
-            "users:2: there is a user \"Alice\" already".into(),
-        ),
-    ] {
-        let site = Site::new();
-        site.write("users", &users);
-        assert_eq!(site.refusal(), refusal);
-        assert!(!site.refusal().contains("hunter2"));
-    }
+    let site = Site::new();
+    site.write("users", "alice hunter2");
+    assert_eq!(
+        site.refusal(),
+        "users:1: a line is \"name:{ARGON2ID}hash\": add users with \"postroad user add NAME\""
+    );
     for users in [
         format!("../u2:{{ARGON2ID}}{HASH}"),
         format!("a@b.example:{{ARGON2ID}}{HASH}"),
         format!(":{{ARGON2ID}}{HASH}"),
-        "alice:{ARGON2ID}hunter2".into(),
-        "alice:{ARGON2ID}".into(),
     ] {
         let site = Site::new();
         site.write("users", &users);
         assert!(site.refusal().starts_with("users:1: "), "{}", site.refusal());
         assert!(!site.refusal().contains("hunter2"));
     }
+}
+
+#[test]
+fn a_wrong_line_locks_its_user_out_and_nobody_else() {
+    const HINT: &str = "only {ARGON2ID} and {SCRAM-SHA-256} are read: set it anew with \"postroad user password NAME\"";
+    let site = Site::new();
+    for (user, password) in [("alice", "alice-secret"), ("bob", "bob-secret")] {
+        let set = users::set_password(
+            &site.path("users"),
+            &name(user),
+            password.as_bytes(),
+            Scheme::Argon2id,
+        );
+        set.expect("set");
+    }
+    let whole = std::fs::read_to_string(site.path("users")).expect("reads");
+    let alice = whole.lines().find(|line| line.starts_with("alice:")).expect("alice");
+    let others: String =
+        whole.lines().filter(|line| *line != alice).map(|line| format!("{line}\n")).collect();
+    let label = Label::parse("laptop").expect("a label");
+    let app_passwords = site.path("app-passwords");
+    let app_password = app_passwords::add(&app_passwords, &name("alice"), &label, &[]);
+    let app_password = app_password.expect("made");
+    let accounts = site.open().expect("opens");
+    assert_eq!(verified(&accounts.directory(), "alice", b"alice-secret"), Some(&name("alice")));
+    for (line, problem) in [
+        (
+            "alice:{PLAIN}hunter2".to_owned(),
+            format!("the password of \"alice\" is stored as {{PLAIN}}; {HINT}"),
+        ),
+        ("alice:hunter2".into(), format!("the password of \"alice\" names no scheme; {HINT}")),
+        (
+            format!("{alice}\n{}", alice.replacen('a', "A", 1)),
+            "there is a user \"Alice\" already".into(),
+        ),
+        (format!("{alice}:::::: imap_extensions=-NOTIFI"), "of \"alice\", ".into()),
+        (format!("{alice}:::::: userdb_quota_rule=*:storage=x"), "of \"alice\", ".into()),
+        ("alice:{ARGON2ID}hunter2".into(), "the hash is".into()),
+        ("alice:{ARGON2ID}".into(), "the hash is".into()),
+    ] {
+        site.write("users", &format!("{others}{line}\n"));
+        accounts.reload().expect("the others can be read");
+        let directory = accounts.directory();
+        let [wrong] = directory.wrong_lines() else { panic!("{line}: {directory:?}") };
+        let wrong = wrong.to_string();
+        assert!(wrong.contains("users:") && wrong.contains(&problem), "{line}: {wrong}");
+        assert!(!wrong.contains("hunter2"), "{wrong}");
+        assert_eq!(verified(&directory, "alice", b"alice-secret"), None, "{line}");
+        assert_eq!(verified(&directory, "alice", app_password.as_bytes()), None, "{line}");
+        assert_eq!(directory.login_name("alice@a.example"), None, "{line}");
+        // Letters come, and the others log in.
+        assert_eq!(answer(&directory, "alice@a.example"), "=alice", "{line}");
+        assert_eq!(verified(&directory, "bob", b"bob-secret"), Some(&name("bob")), "{line}");
+    }
+    // A new password mends such a line.
+    let path = site.path("users");
+    users::set_password(&path, &name("alice"), b"new", Scheme::Argon2id).expect("set");
+    accounts.reload().expect("reads");
+    assert!(accounts.directory().wrong_lines().is_empty());
+    assert_eq!(verified(&accounts.directory(), "alice", b"new"), Some(&name("alice")));
 }
 
 #[test]

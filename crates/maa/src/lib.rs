@@ -226,6 +226,7 @@ impl Maa {
             events::no_certificate();
         }
         let accounts = Accounts::open(Sources::of(config))?;
+        accounts.tell_wrong_lines();
         // The workers write it; here it is made, and whether that goes is known at the start.
         Journal::open(&config.trace.dir, "maa", config.trace.size_max)
             .map_err(|source| StartError::Trace { path: config.trace.dir.clone(), source })?;

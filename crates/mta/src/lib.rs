@@ -152,6 +152,7 @@ impl Mta {
         let control =
             handed.take_or_bind_unix("control", &config.mta.control, CONTROL_SOCKET_MODE)?;
         let accounts = Arc::new(Accounts::open(Sources::of(&config))?);
+        accounts.tell_wrong_lines();
         let journal = Journal::open(&config.trace.dir, "mta", config.trace.size_max)
             .map_err(|source| StartError::Trace { path: config.trace.dir.clone(), source })?;
         let (shard, guarantee) = open_queue(&config).await?;

@@ -7,13 +7,13 @@
 use std::io::Write as _;
 use std::net::{IpAddr, SocketAddr};
 use std::os::unix::fs::MetadataExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Args;
-use postroad_accounts::{Accounts, Sources, users};
-use postroad_config::{Config, ConfigError, Loaded, Problem};
+use postroad_accounts::{Accounts, AccountsError, Sources, users};
+use postroad_config::{Config, ConfigError, Loaded, Place, Problem};
 use postroad_logins::Logins;
 use postroad_net::tls::{self, ServerTls};
 
@@ -59,13 +59,16 @@ enum Weight {
 
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Finding {
+    /// The file that is meant; `None`: the settings.
+    file: Option<PathBuf>,
     problem: Problem,
     weight: Weight,
 }
 
 fn report(path: &Path, findings: &[Finding]) -> String {
     let mut text = String::new();
-    for Finding { problem, weight } in findings {
+    for Finding { file, problem, weight } in findings {
+        let path = file.as_deref().unwrap_or(path);
         let weight = match weight {
             Weight::Error => styled(BAD, "error"),
             Weight::Warning => styled(LATE, "warning"),
@@ -109,12 +112,12 @@ impl<'l> Look<'l> {
 
     fn error(&mut self, key: &str, text: impl Into<String>) {
         let problem = self.loaded.problem(key, text);
-        self.findings.push(Finding { problem, weight: Weight::Error });
+        self.findings.push(Finding { file: None, problem, weight: Weight::Error });
     }
 
     fn warn(&mut self, key: &str, text: impl Into<String>) {
         let problem = self.loaded.problem(key, text);
-        self.findings.push(Finding { problem, weight: Weight::Warning });
+        self.findings.push(Finding { file: None, problem, weight: Weight::Warning });
     }
 
     fn host(&mut self) {
@@ -165,14 +168,37 @@ impl<'l> Look<'l> {
         }
     }
 
+    /// In the file where it is, where it is known.
+    fn wrong_account(&mut self, error: &AccountsError, what_it_does: &str) {
+        match error {
+            AccountsError::Line { path, line, problem } => {
+                let place = Place { line: *line, column: 1 };
+                let text = format!("{problem}; {what_it_does}");
+                let problem = Problem { place, text };
+                let file = Some(path.clone());
+                self.findings.push(Finding { file, problem, weight: Weight::Error });
+            }
+            AccountsError::Read { .. } | AccountsError::Unsafe { .. } => {
+                self.error("accounts", chain(error));
+            }
+        }
+    }
+
     fn accounts(&mut self) {
         let config = &self.loaded.config;
         match Accounts::open(Sources::of(config)) {
-            Err(error) => self.error("accounts", chain(&error)),
-            Ok(accounts) if accounts.directory().users().next().is_none() => {
-                self.warn("accounts", "nobody has a mailbox yet: postroad user add NAME");
+            Err(error) => {
+                self.wrong_account(&error, "no agent starts, and those that run keep what they had")
             }
-            Ok(_) => {}
+            Ok(accounts) => {
+                let directory = accounts.directory();
+                for error in directory.wrong_lines() {
+                    self.wrong_account(error, "until then nobody logs in as that user");
+                }
+                if directory.users().next().is_none() {
+                    self.warn("accounts", "nobody has a mailbox yet: postroad user add NAME");
+                }
+            }
         }
         let users = users::schemes(&config.accounts.users).unwrap_or_default();
         if let Some(problem) = scram_problem(config.accounts.scram, &users) {
@@ -344,6 +370,7 @@ mod tests {
         file("open-secret", 0o644, "secret");
         file("nonsense", 0o600, "no PEM");
         file("aliases", 0o600, "postmaster\n");
+        file("wrong-users", 0o600, "# ours\nalice:{PLAIN}hunter2\n");
         let text = text.replace("FOLDER", folder);
         let loaded = postroad_config::parse(Path::new("postroad.toml"), &text).unwrap();
         let report = report(Path::new("postroad.toml"), &Look::at(&loaded, resolv_conf).sorted())
@@ -373,6 +400,15 @@ mod tests {
             );
             assert_eq!(check(&text).contains("fit into no mailbox"), warned, "{storage}");
         }
+    }
+
+    #[test]
+    fn a_wrong_line_of_a_user_is_named_in_its_file() {
+        let text = "data = \"FOLDER\"\nhostname = \"a.example\"\ndomains = [\"a.example\"]\n[accounts]\naliases = \"none\"\nusers = \"wrong-users\"\n";
+        let found = check(text);
+        let line = "FOLDER/wrong-users:2:1: error: the password of \"alice\" is stored as {PLAIN};";
+        assert!(found.contains(line) && !found.contains("hunter2"), "{found}");
+        assert!(found.contains("nobody logs in as that user"), "{found}");
     }
 
     #[test]

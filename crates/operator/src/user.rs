@@ -123,7 +123,8 @@ pub(crate) fn run(user: &User) -> Result<ExitCode> {
             // Somebody of that name may have been removed by hand.
             app_passwords::remove_all(&config.accounts.app_passwords, name)?;
             let users = users::schemes(file)?;
-            let as_the_others = match users.iter().all(|(_, scheme)| *scheme == Scheme::Scram) {
+            let as_the_others = match users.iter().all(|(_, scheme)| *scheme == Some(Scheme::Scram))
+            {
                 true if !users.is_empty() => Scheme::Scram,
                 true | false => Scheme::Argon2id,
             };
@@ -138,7 +139,7 @@ pub(crate) fn run(user: &User) -> Result<ExitCode> {
             let password = source.password()?;
             let users = users::schemes(file)?;
             let as_before = users.iter().find(|(user, _)| is_same(user, name));
-            let as_before = as_before.map_or(Scheme::default(), |(_, scheme)| *scheme);
+            let as_before = as_before.and_then(|(_, scheme)| *scheme).unwrap_or_default();
             users::set_password(file, name, password.octets(), source.scheme(as_before))?;
             writeln!(out, "{name} has a new password")?;
             password.tell(&mut out)?;
@@ -157,16 +158,22 @@ pub(crate) fn run(user: &User) -> Result<ExitCode> {
 }
 
 /// How passwords are kept is said where it isn't the same for all.
-fn list(users: &[(UserName, Scheme)], form: &Form, out: &mut impl io::Write) -> Result<()> {
+fn list(users: &[(UserName, Option<Scheme>)], form: &Form, out: &mut impl io::Write) -> Result<()> {
     let is_mixed = users.iter().any(|(_, scheme)| Some(scheme) != users.first().map(|(_, it)| it));
     for (name, scheme) in users {
         let shown = screen::shown(name.as_str(), 255);
         match form.output() {
             Output::Json => {
-                let row = serde_json::json!({ "name": name.as_str(), "password": scheme.name() });
+                let row = serde_json::json!({ "name": name.as_str(), "password": scheme.map(Scheme::name) });
                 writeln!(out, "{row}")?;
             }
-            Output::Screen if is_mixed && *scheme == Scheme::Scram => {
+            Output::Screen if scheme.is_none() => {
+                writeln!(
+                    out,
+                    "{shown}, whose line is wrong: nobody logs in as {shown} (postroad check)"
+                )?;
+            }
+            Output::Screen if is_mixed && *scheme == Some(Scheme::Scram) => {
                 writeln!(out, "{shown}, with keys of SCRAM")?;
             }
             Output::Screen => writeln!(out, "{shown}")?,
@@ -183,9 +190,13 @@ fn tell_of_scram(out: &mut impl io::Write, accounts: &Accounts) -> Result<()> {
 }
 
 /// Where some users have keys of SCRAM: who hasn't, what that does, and what to do.
-pub(crate) fn scram_problem(offer: ScramOffer, users: &[(UserName, Scheme)]) -> Option<String> {
+pub(crate) fn scram_problem(
+    offer: ScramOffer,
+    users: &[(UserName, Option<Scheme>)],
+) -> Option<String> {
+    let kept_as = |wanted| users.iter().filter(move |(_, scheme)| *scheme == Some(wanted));
     let (with, without): (Vec<_>, Vec<_>) =
-        users.iter().partition(|(_, scheme)| *scheme == Scheme::Scram);
+        (kept_as(Scheme::Scram).collect(), kept_as(Scheme::Argon2id).collect());
     if with.is_empty() || without.is_empty() {
         return None;
     }
@@ -350,8 +361,8 @@ mod tests {
 
     #[test]
     fn who_has_no_keys_is_named_where_others_have() {
-        let users = |without: usize, with: usize| -> Vec<(UserName, Scheme)> {
-            let user = |n, scheme| (UserName::parse(&format!("user{n}")).unwrap(), scheme);
+        let users = |without: usize, with: usize| -> Vec<(UserName, Option<Scheme>)> {
+            let user = |n, scheme| (UserName::parse(&format!("user{n}")).unwrap(), Some(scheme));
             let without = (0..without).map(|n| user(n, Scheme::Argon2id));
             without.chain((100..100 + with).map(|n| user(n, Scheme::Scram))).collect()
         };

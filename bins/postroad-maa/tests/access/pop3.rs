@@ -521,10 +521,10 @@ async fn a_wrong_file_of_users_stops_the_start() {
         *listen = vec![([127, 0, 0, 1], 0).into()];
     }
     config.accounts.users = folder.path().join("users");
-    std::fs::write(&config.accounts.users, "alice:{PLAIN}x\n").expect("writes");
+    std::fs::write(&config.accounts.users, "alice {PLAIN}x\n").expect("writes");
     let handed = postroad_net::listen::Handed::default();
     let started = postroad_maa::Maa::start(&config, handed, std::path::Path::new(PROGRAM));
     let error = started.expect_err("no start");
     let cause = std::error::Error::source(&error).expect("a cause").to_string();
-    assert!(cause.contains("users:1: the password of \"alice\""), "{cause}");
+    assert!(cause.contains("users:1: a line is \"name:"), "{cause}");
 }

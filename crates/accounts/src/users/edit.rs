@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{SECRET, Users, parse_line};
+use super::{SECRET, Users, name_of};
 use crate::edit::{EditError, current, edit, system};
 use crate::limits;
 use crate::name::{UserName, fold};
@@ -17,11 +17,11 @@ pub fn list(path: &Path) -> Result<Vec<UserName>, EditError> {
     Ok(Users::parse(path, &text)?.names().cloned().collect())
 }
 
-/// All users with how their passwords are kept, in the order of the file.
+/// All users with how their passwords are kept, in the order of the file; `None` where a line is wrong.
 ///
 /// # Errors
 /// [`EditError::File`].
-pub fn schemes(path: &Path) -> Result<Vec<(UserName, Scheme)>, EditError> {
+pub fn schemes(path: &Path) -> Result<Vec<(UserName, Option<Scheme>)>, EditError> {
     let users = Users::parse(path, &current(path)?)?;
     Ok(users.schemes().map(|(name, scheme)| (name.clone(), scheme)).collect())
 }
@@ -106,8 +106,9 @@ fn edit_line(
         }
         let mut new = String::with_capacity(text.len());
         for line in text.lines() {
-            let is_theirs = matches!(parse_line(line), Ok(Some(user))
-                if fold(user.name.as_str()) == fold(name.as_str()));
+            // Also one that is wrong: so it is mended.
+            let is_theirs =
+                name_of(line).is_some_and(|user| fold(user.as_str()) == fold(name.as_str()));
             let kept = if is_theirs { change(line) } else { Some(line.to_owned()) };
             for part in kept.iter().flat_map(|line| [line.as_str(), "\n"]) {
                 new.push_str(part);
