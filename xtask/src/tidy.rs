@@ -30,6 +30,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("host", &[]),
     ("observe", &[]),
     ("net", &[]),
+    ("safetext", &[]),
     ("mta", &["protocol", "queue", "disk", "accounts", "logins", "config", "observe", "net"]),
     (
         "mda",
@@ -57,7 +58,10 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "net",
         ],
     ),
-    ("mua", &["protocol", "pop3", "queue", "disk", "store", "config", "observe", "net"]),
+    (
+        "mua",
+        &["protocol", "pop3", "queue", "disk", "store", "config", "observe", "net", "safetext"],
+    ),
     ("operator", &["protocol", "accounts", "logins", "config", "observe", "net"]),
 ];
 
@@ -65,7 +69,8 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
 const MAY_LINK_TOKIO: &[&str] = &["net", "mta", "mda", "maa", "mua", "operator", "queue", "logins"];
 
 /// Crates whose code takes bytes and time and gives steps: no socket, no clock, no disk.
-const SANS_IO: &[&str] = &["protocol", "pop3", "imap", "managesieve", "message", "sieve", "import"];
+const SANS_IO: &[&str] =
+    &["protocol", "pop3", "imap", "managesieve", "message", "sieve", "import", "safetext"];
 const NOT_IN_SANS_IO: &[&str] = &[
     "Instant::now",
     "SystemTime::now",

@@ -27,10 +27,11 @@ pub mod mailbox;
 pub mod outbox;
 pub mod password;
 pub mod render;
-pub mod safe_text;
 pub mod screen;
 mod sent;
 pub mod submission;
 mod trace;
 
 pub use commands::run;
+pub use postroad_safetext as safe_text;
+pub use postroad_safetext::safe_line;

@@ -25,8 +25,6 @@ pub const HTML_OCTETS_MAX: usize = 2 * 1024 * 1024;
 pub const HTML_COLUMNS: usize = 78;
 /// Octets of a header field that are shown.
 pub const FIELD_OCTETS_MAX: usize = 2_000;
-/// Combining marks on one character before the rest is counted, not shown (row U02).
-pub const COMBINING_MARKS_MAX: usize = 4;
 /// Octets of a file name that an attachment is saved under; file systems take 255.
 pub const FILE_NAME_OCTETS_MAX: usize = 200;
 /// Message-IDs in `References`: the first, and the last of the thread (RFC 5322 §3.6.4 sets no limit).

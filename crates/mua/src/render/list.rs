@@ -35,10 +35,10 @@ impl Row {
             }
             None => "",
         };
-        let from = SafeText::line(from).cut(24);
+        let from = SafeText::line(from).padded(24);
         let subject = SafeText::line(&self.summary.subject).cut(200);
         let line = format!(
-            "{:>4} {:8} {} {:16}  {from:24}  {subject}",
+            "{:>4} {:8} {} {:16}  {from}  {subject}",
             self.number,
             self.id,
             self.mark(),

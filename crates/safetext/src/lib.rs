@@ -5,11 +5,25 @@
 //! overrides (`annfdp.exe` shown as `annexe.pdf`). [`SafeText`] is the one type that the screen takes:
 //! whatever is not a visible character is written out, as `\x1b` or `\u{202e}`.
 //!
+//! | looking for | it is in |
+//! |---|---|
+//! | what is written out | [`SafeText`], [`is_visible`] |
+//! | widths, cutting, lines of a paragraph | `columns` |
+//! | JSON on a terminal | [`json_line`] |
+//!
+//! Variation selectors 15 and 16, which ask for a plain or a coloured picture, are left out without a
+//! word: terminals disagree about the width of what they ask for.
+//!
 //! Deliberately missing: mixed scripts and look-alike letters are shown as they are.
+#![forbid(unsafe_code)]
+
+mod columns;
+pub mod limits;
 
 use std::fmt::{self, Write as _};
 
-use crate::limits;
+use unicode_segmentation::UnicodeSegmentation as _;
+use unicode_width::UnicodeWidthStr as _;
 
 /// Text without anything that a terminal or an eye would obey. Lines end in `\n`, and only there.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -36,22 +50,15 @@ impl SafeText {
         &self.0
     }
 
-    /// At most `columns` characters, the last an ellipsis where something was cut.
-    pub fn cut(self, columns: usize) -> Self {
-        if self.0.chars().count() <= columns {
-            return self;
-        }
-        let mut short: String = self.0.chars().take(columns.saturating_sub(1)).collect();
-        short.push('…');
-        Self(short)
-    }
-
     fn escape(text: &str, breaks: Breaks) -> Self {
         let mut safe = String::with_capacity(text.len());
         let mut marks = 0;
-        let mut column = 0;
+        let mut line_start = 0;
         let mut chars = text.chars().peekable();
         while let Some(c) = chars.next() {
+            if matches!(c, '\u{fe0e}' | '\u{fe0f}') {
+                continue;
+            }
             if is_combining_mark(c) {
                 marks += 1;
                 if marks <= limits::COMBINING_MARKS_MAX {
@@ -63,15 +70,14 @@ impl SafeText {
             match c {
                 '\n' if breaks == Breaks::Kept => {
                     safe.push('\n');
-                    column = 0;
-                    continue;
+                    line_start = safe.len();
                 }
-                '\r' if breaks == Breaks::Kept && chars.peek() == Some(&'\n') => continue,
+                '\r' if breaks == Breaks::Kept && chars.peek() == Some(&'\n') => {}
                 '\t' if breaks == Breaks::Kept => {
-                    let spaces = 8 - column % 8;
-                    safe.extend(std::iter::repeat_n(' ', spaces));
-                    column += spaces;
-                    continue;
+                    let column = safe.get(line_start..).unwrap_or_default().width();
+                    safe.extend(std::iter::repeat_n(' ', 8 - column % 8));
+                    // Lines of many tabs are measured once: the next eighth column counts as a first one.
+                    line_start = safe.len();
                 }
                 c if is_visible(c) => safe.push(c),
                 c => {
@@ -82,10 +88,9 @@ impl SafeText {
                     write_out(&mut safe, c, times);
                 }
             }
-            column += 1;
         }
         end_of_marks(&mut safe, &mut marks);
-        Self(safe)
+        Self(with_bases(safe))
     }
 }
 
@@ -122,27 +127,47 @@ fn end_of_marks(safe: &mut String, marks: &mut usize) {
     *marks = 0;
 }
 
+/// What has no width would be drawn into its neighbour, or not at all: a mark that nothing stands before
+/// gets a dotted circle, half of a Hangul syllable is written out.
+fn with_bases(text: String) -> String {
+    if text.is_ascii() || text.graphemes(true).all(|grapheme| grapheme.width() > 0) {
+        return text;
+    }
+    let mut whole = String::with_capacity(text.len() + 8);
+    for grapheme in text.graphemes(true) {
+        let based = format!("\u{25cc}{grapheme}");
+        if grapheme.width() > 0 {
+            whole.push_str(grapheme);
+        } else if based.graphemes(true).count() == 1 {
+            whole.push_str(&based);
+        } else {
+            grapheme.chars().for_each(|c| write_out(&mut whole, c, 1));
+        }
+    }
+    whole
+}
+
 /// Whether a terminal shows the character and does nothing else with it.
 ///
 /// Written out are: C0, DEL and C1 (ECMA-48), the bidirectional controls of UAX #9, characters without
 /// width, invisible fillers and operators, tags, line separators, private use and non-characters.
-pub(crate) fn is_visible(c: char) -> bool {
+pub fn is_visible(c: char) -> bool {
     !c.is_control()
         && !matches!(u32::from(c),
             0x00ad | 0x034f | 0x061c | 0x115f | 0x1160 | 0x17b4 | 0x17b5 | 0x180b..=0x180f
-            | 0x200b..=0x200f | 0x2028..=0x202e | 0x2060..=0x206f | 0x3164 | 0xfe00..=0xfe0e
+            | 0x200b..=0x200f | 0x2028..=0x202e | 0x2060..=0x206f | 0x3164 | 0xfe00..=0xfe0f
             | 0xfeff | 0xffa0 | 0xfff0..=0xfffb | 0xfffe | 0xffff | 0xe000..=0xf8ff
             | 0xf0000..=0x10ffff | 0xe0000..=0xe0fff | 0x1bca0..=0x1bca3 | 0x1d173..=0x1d17a)
 }
 
 /// The blocks of combining marks that stack without end; scripts that need marks to be written
 /// (Devanagari, Thai and others) seldom have more than [`limits::COMBINING_MARKS_MAX`] in a row.
-fn is_combining_mark(c: char) -> bool {
+pub fn is_combining_mark(c: char) -> bool {
     matches!(u32::from(c),
         0x0300..=0x034e | 0x0350..=0x036f | 0x0483..=0x0489 | 0x0591..=0x05bd | 0x0610..=0x061a
         | 0x064b..=0x065f | 0x0670 | 0x06d6..=0x06dc | 0x0730..=0x074a | 0x0e31 | 0x0e34..=0x0e3a
         | 0x0e47..=0x0e4e | 0x1ab0..=0x1aff | 0x1dc0..=0x1dff | 0x20d0..=0x20ff | 0x302a..=0x302d
-        | 0x3099 | 0x309a | 0xfe0f | 0xfe20..=0xfe2f)
+        | 0x3099 | 0x309a | 0xfe20..=0xfe2f)
 }
 
 impl fmt::Display for SafeText {
@@ -161,12 +186,15 @@ impl From<&'static str> for SafeText {
 /// Builds a line of our words and others' text: every argument is escaped with it.
 #[macro_export]
 macro_rules! safe_line {
-    ($($argument:tt)*) => { $crate::safe_text::SafeText::line(&format!($($argument)*)) };
+    ($($argument:tt)*) => { $crate::SafeText::line(&format!($($argument)*)) };
 }
 
 /// One value as JSON on one line, inert on a terminal too: what isn't visible is written `\u202e`,
 /// which a reader of JSON turns back into exactly the character that was there.
-pub(crate) fn json_line<T: serde::Serialize>(value: &T) -> serde_json::Result<SafeText> {
+///
+/// # Errors
+/// The value has no JSON: a map whose keys aren't strings.
+pub fn json_line<T: serde::Serialize>(value: &T) -> serde_json::Result<SafeText> {
     let json = serde_json::to_string(value)?;
     let mut safe = String::with_capacity(json.len());
     for c in json.chars() {
@@ -212,6 +240,9 @@ mod tests {
             ("x\u{e0041}\u{e0042}", "x\\u{e0041}\\u{e0042}"),
             ("wide \u{200c}\u{200c}\u{200c}\u{200c}\u{200c}", "wide \\u{200c}*5"),
             ("e\u{301}", "e\u{301}"),
+            ("\u{301}e", "\u{25cc}\u{301}e"),
+            ("a\u{1161}", "a\\u{1161}"),
+            ("\u{2764}\u{fe0f}", "\u{2764}"),
         ] {
             assert_eq!(SafeText::line(text).as_str(), shown, "{text:?}");
         }
@@ -226,17 +257,13 @@ mod tests {
             ("a\r\nb\nc", "a\nb\nc"),
             ("a\tb", "a       b"),
             ("12345678\tb", "12345678        b"),
+            ("漢\tb", "漢      b"),
+            ("a\n\u{301}", "a\n\u{25cc}\u{301}"),
             ("a\rb", "a\\x0db"),
             ("ümläut €", "ümläut €"),
         ] {
             assert_eq!(SafeText::block(text).as_str(), shown, "{text:?}");
         }
-    }
-
-    #[test]
-    fn cuts_at_characters() {
-        assert_eq!(SafeText::line("abcdef").cut(4).as_str(), "abc…");
-        assert_eq!(SafeText::line("äöü").cut(3).as_str(), "äöü");
     }
 
     #[test]
