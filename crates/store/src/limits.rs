@@ -52,8 +52,9 @@ pub(crate) const FRAME_LETTERS_MAX: usize = 500_000;
 pub(crate) const EXPUNGED_RANGES_MAX: usize = 16_384;
 /// Registers: how long their lock is waited for. Whoever holds it changes flags of a million letters, or lists them.
 pub(crate) const REGISTER_LOCK_WAIT: Duration = Duration::from_secs(20);
-/// The mailbox that was closed last: letters up to which it stays in memory, some 100 octets each.
-pub(crate) const KEPT_LETTERS_MAX: usize = 250_000;
+/// The mailbox that was closed last: letters up to which it stays in memory, some 100 octets each, when another one is
+/// opened.
+pub(crate) const KEPT_BESIDE_LETTERS_MAX: usize = 250_000;
 /// Open mailboxes: letters whose files are renamed or removed before the register is told: the system keeps some 16,000
 /// changes for who watches a directory, and a rename makes two.
 pub(crate) const FILES_AT_ONCE: usize = 4_096;

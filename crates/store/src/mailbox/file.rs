@@ -15,6 +15,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crc32fast::Hasher;
 use postroad_disk::{Disk, DiskError, DiskFile};
 
 use super::contents::{Contents, is_numbered};
@@ -37,6 +38,8 @@ const RECORD_OCTETS: usize = size_of::<EncodedRecord>();
 const RANGE_OCTETS: usize = 16;
 /// Octets that are read or written at once.
 const PIECE_OCTETS: usize = 4 * 1024 * 1024;
+/// Names of a register, in octets, that another thread reads.
+const NAMES_BESIDE_OCTETS: u64 = 4 * 1024 * 1024;
 /// Letters that are read at once: what the processor has at hand by the time that they are decoded.
 const RECORDS_AT_ONCE: usize = 4 * 1024;
 
@@ -111,11 +114,10 @@ impl RegisterFile {
         let (mut contents, sections) = decode_header(&header).ok_or(Unusable::Damaged)?;
         let snapshot = sections.snapshot_octets().filter(|snapshot| *snapshot <= octets);
         let snapshot = snapshot.ok_or(Unusable::Damaged)?;
-        let mut read = Reading { file: file.as_ref(), at: HEADER_OCTETS as u64, checksum: 0 };
-        let records = read.records(sections.letters)?;
-        let names = read.section(sections.names)?;
+        let mut read = Reading::at(file.as_ref(), HEADER_OCTETS as u64);
+        let (records, names) = read.letters(&sections)?;
         let rest = read.section(sections.rest)?;
-        if read.checksum != sections.checksum {
+        if read.checksum.finalize() != sections.checksum {
             return Err(Unusable::Damaged);
         }
         contents.letters = Letters::of(records, names).ok_or(Unusable::Damaged)?;
@@ -205,16 +207,44 @@ impl RegisterFile {
 struct Reading<'a> {
     file: &'a dyn DiskFile,
     at: u64,
-    checksum: u32,
+    checksum: Hasher,
 }
 
-impl Reading<'_> {
+impl<'a> Reading<'a> {
+    fn at(file: &'a dyn DiskFile, at: u64) -> Self {
+        Self { file, at, checksum: Hasher::new() }
+    }
+
+    /// The letters and their names; where there are many, another thread reads the names meanwhile.
+    fn letters(&mut self, sections: &Sections) -> Result<(Vec<Record>, Vec<u8>), Unusable> {
+        if sections.names < NAMES_BESIDE_OCTETS {
+            return Ok((self.records(sections.letters)?, self.section(sections.names)?));
+        }
+        let names_at =
+            self.at.saturating_add(sections.letters.saturating_mul(RECORD_OCTETS as u64));
+        let mut beside = Self::at(self.file, names_at);
+        let (records, names) = std::thread::scope(|scope| {
+            let read_names = || beside.section(sections.names);
+            let reading = std::thread::Builder::new().spawn_scoped(scope, read_names);
+            let records = self.records(sections.letters);
+            // Where the system has no thread for it, there are none yet.
+            let names = reading.ok().map(|reading| {
+                reading.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            });
+            (records, names)
+        });
+        let Some(names) = names else { return Ok((records?, self.section(sections.names)?)) };
+        self.at = beside.at;
+        self.checksum.combine(&beside.checksum);
+        Ok((records?, names?))
+    }
+
     fn fill(&mut self, buffer: &mut [u8]) -> Result<(), Unusable> {
         if self.file.read_at(buffer, self.at)? < buffer.len() {
             return Err(Unusable::Damaged);
         }
         self.at += buffer.len() as u64;
-        self.checksum = checksum(self.checksum, buffer);
+        self.checksum.update(buffer);
         Ok(())
     }
 
@@ -489,4 +519,60 @@ fn decode_rest(octets: &[u8], contents: &mut Contents) -> Option<()> {
     let known_since = contents.expunged.known_since();
     contents.expunged = Expunged::of(ranges.collect::<Option<_>>()?, known_since)?;
     Some(())
+}
+
+#[cfg(test)]
+mod tests {
+    use postroad_disk::OsDisk;
+
+    use super::super::letters::Added;
+    use super::super::name::Flagged;
+    use super::*;
+
+    /// A register of so many letters, with names as long as they may be.
+    fn written(letters: u32) -> (tempfile::TempDir, PathBuf, Contents) {
+        let mut contents = Contents { uid_validity: 1, ..Contents::default() };
+        contents.lease.uid_next = 1;
+        let names: Vec<String> = (1..=letters).map(|uid| format!("{uid:0>250}")).collect();
+        let added = names.iter().enumerate().map(|(at, name)| {
+            let uid = at as u32 + 1;
+            Added { uid, flagged: Flagged::default(), saved: uid, stored: name.as_bytes() }
+        });
+        contents.assign(1, added).unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let path = path_in(dir.path());
+        drop(write_anew(&OsDisk, &dir.path().join("by"), &path, &contents).unwrap());
+        (dir, path, contents)
+    }
+
+    #[test]
+    fn names_that_another_thread_reads_are_the_same() {
+        let letters = NAMES_BESIDE_OCTETS as u32 / 250 + 1;
+        for letters in [letters - 2, letters] {
+            let (_dir, path, contents) = written(letters);
+            let (_, read, tail) = RegisterFile::open(&OsDisk, &path).unwrap();
+            assert_eq!(tail, Tail::Whole);
+            assert_eq!(read.letters.records(), contents.letters.records());
+            assert_eq!(read.letters.names_in_order(), contents.letters.names_in_order());
+            assert_eq!(read.lease, contents.lease);
+        }
+    }
+
+    #[test]
+    fn a_large_register_that_was_changed_is_damaged() {
+        let (_dir, path, contents) = written(NAMES_BESIDE_OCTETS as u32 / 250 + 1);
+        let records = HEADER_OCTETS + contents.letters.len() * RECORD_OCTETS;
+        let whole = std::fs::read(&path).unwrap();
+        // A letter's flags, a name, what is behind them; and cut off before each.
+        for at in [HEADER_OCTETS + 30, records + 1_000_000, whole.len() - 1] {
+            let mut changed = whole.clone();
+            changed[at] ^= 1;
+            std::fs::write(&path, &changed).unwrap();
+            let opened = RegisterFile::open(&OsDisk, &path);
+            assert!(matches!(opened, Err(Unusable::Damaged)), "changed at {at}");
+            std::fs::write(&path, &whole[..at]).unwrap();
+            let opened = RegisterFile::open(&OsDisk, &path);
+            assert!(matches!(opened, Err(Unusable::Damaged)), "cut off at {at}");
+        }
+    }
 }

@@ -8,7 +8,7 @@ use postroad_disk::Disk;
 use super::Mailbox;
 use super::contents::Contents;
 use super::file::{RegisterFile, Tail};
-use crate::limits::KEPT_LETTERS_MAX;
+use crate::limits::KEPT_BESIDE_LETTERS_MAX;
 
 /// What was known of it.
 #[derive(Debug, Default)]
@@ -29,8 +29,13 @@ impl Kept {
         disk: &dyn Disk,
         path: &Path,
     ) -> Option<(RegisterFile, Contents, Tail)> {
-        let closed = self.slot().take_if(|closed| closed.path == path)?;
-        let Closed { mut file, mut contents, .. } = closed;
+        // A large one would be in memory beside the one that is being opened.
+        let is_large = |closed: &Closed| closed.contents.letters.len() > KEPT_BESIDE_LETTERS_MAX;
+        let closed = self.slot().take_if(|closed| closed.path == path || is_large(closed))?;
+        let Closed { path: of, mut file, mut contents } = closed;
+        if of != path {
+            return None;
+        }
         // Its number isn't another's for as long as it is open.
         let number = disk.stat(path).ok()?.number;
         if number != file.number {
@@ -51,10 +56,8 @@ impl Kept {
 
 impl Drop for Mailbox {
     fn drop(&mut self) {
-        // Large ones would be in memory beside those that are open.
-        let is_small = self.contents.letters.len() <= KEPT_LETTERS_MAX;
         // What is in memory is what is in the file.
-        if is_small && !self.rewrite && !std::thread::panicking() {
+        if !self.rewrite && !std::thread::panicking() {
             let contents = std::mem::take(&mut self.contents);
             let closed = Closed { path: self.path.clone(), file: self.file.clone(), contents };
             self.all.kept.keep(closed);
