@@ -82,7 +82,7 @@ pub(crate) use moving::fuzz as fuzz_moving;
 
 use contents::Contents;
 use file::{RegisterFile, Unusable};
-use kept::Kept;
+use kept::{Kept, Seen};
 use name::Place;
 use names::KeywordNames;
 use watches::{Feed, Stirred, Watches};
@@ -171,14 +171,19 @@ impl Mailboxes {
     ) -> Result<Mailbox, MailboxError> {
         let path = file::path_in(folder.root());
         let disk = self.disk();
-        let kept = self.kept.take(disk, &path).map(Ok);
-        let opened = match kept.unwrap_or_else(|| RegisterFile::open(disk, &path)) {
-            Err(Unusable::Missing) => self.begin_register(folder, &path, seed()?)?,
-            Err(Unusable::Damaged) => self.begin_register(folder, &path, None)?,
-            Err(Unusable::Disk(error)) => return Err(error.into()),
-            Ok(opened) => opened,
+        let (file, contents, tail, Seen { watching, looked_at }) = match self.kept.take(disk, &path)
+        {
+            Some(kept) => kept,
+            None => {
+                let (file, contents, tail) = match RegisterFile::open(disk, &path) {
+                    Err(Unusable::Missing) => self.begin_register(folder, &path, seed()?)?,
+                    Err(Unusable::Damaged) => self.begin_register(folder, &path, None)?,
+                    Err(Unusable::Disk(error)) => return Err(error.into()),
+                    Ok(opened) => opened,
+                };
+                (file, contents, tail, Seen::default())
+            }
         };
-        let (file, contents, tail) = opened;
         let mut mailbox = Mailbox {
             all: Arc::clone(self),
             folder: folder.clone(),
@@ -186,8 +191,8 @@ impl Mailboxes {
             file,
             contents,
             keywords: KeywordNames::default(),
-            watching: None,
-            looked_at: None,
+            watching,
+            looked_at,
             rewrite: false,
         };
         mailbox.read_keywords()?;

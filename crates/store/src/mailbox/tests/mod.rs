@@ -61,10 +61,13 @@ impl Place {
         Self::process().open(&self.inbox).unwrap()
     }
 
-    fn open_watching(&self) -> Mailbox {
+    /// Another process, which the system tells of changes.
+    fn watching() -> Arc<Mailboxes> {
         Arc::new(Mailboxes::new(Arc::new(OsDisk), "host").watching(|| {}))
-            .open(&self.inbox)
-            .unwrap()
+    }
+
+    fn open_watching(&self) -> Mailbox {
+        Self::watching().open(&self.inbox).unwrap()
     }
 }
 
