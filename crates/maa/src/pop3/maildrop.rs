@@ -184,6 +184,11 @@ impl Maildrop {
         Ok(piece)
     }
 
+    /// How many letters were listed.
+    pub(crate) fn letters(&self) -> usize {
+        self.uids.len()
+    }
+
     /// Whether the letter is read to its end.
     pub(crate) fn is_read(&self) -> bool {
         self.reading.is_none()

@@ -16,6 +16,7 @@ use postroad_pop3::server::{
 use postroad_protocol::address::Domain;
 use postroad_protocol::header;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::handover::{Handover, Refusal};
@@ -52,7 +53,8 @@ pub(crate) async fn serve(ward: Arc<Ward>, session: worker::Session) {
     let mut session = Session {
         ward,
         about,
-        maildrop: Some(maildrop),
+        maildrop: Held::Here(maildrop),
+        next: None,
         first_piece: None,
         retrieving: None,
         tally: Tally::default(),
@@ -60,6 +62,8 @@ pub(crate) async fn serve(ward: Arc<Ward>, session: worker::Session) {
     if let Err(error) = session.run(io, server, shutdown).await {
         events::connection_lost(session.about.door, &session.about.peer, &error);
     }
+    // Its lock goes with it: who comes back at once finds it free.
+    drop(session.take_maildrop().await);
     events::logged_out(&session.about.peer, &session.ward.user, &session.tally);
 }
 
@@ -99,13 +103,26 @@ pub(crate) struct Tally {
 struct Session {
     ward: Arc<Ward>,
     about: Handover,
-    /// None while a thread has it.
-    maildrop: Option<Maildrop>,
+    maildrop: Held,
+    /// The letter that most programs ask for next, when one was sent.
+    next: Option<usize>,
     /// The first piece of the letter that was opened.
     first_piece: Option<Vec<u8>>,
     /// What is noted once the letter that is being sent is sent.
     retrieving: Option<Retrieving>,
     tally: Tally,
+}
+
+/// Who has the maildrop.
+enum Held {
+    Here(Maildrop),
+    /// A thread, which reads the first piece of a letter that wasn't asked for yet.
+    Ahead {
+        index: usize,
+        read: JoinHandle<(Maildrop, Result<Vec<u8>, MaildropError>)>,
+    },
+    /// A thread that has to be waited for, or one that has panicked with it.
+    Away,
 }
 
 /// A whole letter on its way.
@@ -132,6 +149,7 @@ impl Session {
                     None => return Ok(()),
                 },
                 Step::NeedInput => {
+                    self.read_ahead();
                     let deadline = tokio::time::Instant::from_std(server.deadline());
                     tokio::select! {
                         read = io.read(&mut buffer) => match read? {
@@ -166,7 +184,10 @@ impl Session {
     }
 
     async fn open(&mut self, index: usize, extent: Extent) -> Result<(), OpenFailure> {
-        let read = self.with_maildrop(move |maildrop| maildrop.read(index)).await;
+        let read = match self.taken_ahead(index).await {
+            Some(read) => Some(read),
+            None => self.with_maildrop(move |maildrop| maildrop.read(index)).await,
+        };
         match read.ok_or(OpenFailure::Unreadable)? {
             Ok(piece) => {
                 self.retrieving = match extent {
@@ -194,8 +215,10 @@ impl Session {
         }
         let read = match &self.maildrop {
             // At the end of the letter no thread has to be asked.
-            Some(maildrop) if maildrop.is_read() => Some(Ok(Vec::new())),
-            Some(_) | None => self.with_maildrop(Maildrop::read_on).await,
+            Held::Here(maildrop) if maildrop.is_read() => Some(Ok(Vec::new())),
+            Held::Here(_) | Held::Ahead { .. } | Held::Away => {
+                self.with_maildrop(Maildrop::read_on).await
+            }
         };
         match read {
             Some(Ok(piece)) => Ok(Some(self.sent(piece))),
@@ -214,8 +237,9 @@ impl Session {
             && let Some(Retrieving { index, message_id }) = self.retrieving.take()
         {
             self.tally.retrieved += 1;
-            if let Some(maildrop) = &mut self.maildrop {
+            if let Held::Here(maildrop) = &mut self.maildrop {
                 maildrop.fetched(index);
+                self.next = Some(index + 1).filter(|next| *next < maildrop.letters());
             }
             // A record is found by its id: without one nobody could ask for it.
             if let Some(message_id) = message_id {
@@ -231,7 +255,7 @@ impl Session {
     async fn update(&mut self, indices: Vec<usize>) -> Result<(), NotDeleted> {
         let count = indices.len();
         let deleted = self.with_maildrop(move |maildrop| maildrop.update(&indices)).await;
-        self.maildrop = None;
+        self.maildrop = Held::Away;
         match deleted.ok_or(NotDeleted)? {
             Ok(()) => {
                 self.tally.deleted = count;
@@ -249,14 +273,52 @@ impl Session {
         &mut self,
         work: impl FnOnce(&mut Maildrop) -> T + Send + 'static,
     ) -> Option<T> {
-        let mut maildrop = self.maildrop.take()?;
+        let mut maildrop = self.take_maildrop().await?;
         let worked = on_disk(move || {
             let result = work(&mut maildrop);
             (maildrop, result)
         });
         let (maildrop, result) = worked.await?;
-        self.maildrop = Some(maildrop);
+        self.maildrop = Held::Here(maildrop);
         Some(result)
+    }
+
+    /// Has the next letter read while the client is busy with the last one. What it gets is what was there then.
+    fn read_ahead(&mut self) {
+        let Some(index) = self.next.take() else { return };
+        self.maildrop = match std::mem::replace(&mut self.maildrop, Held::Away) {
+            Held::Here(mut maildrop) => {
+                let read = move || {
+                    let read = maildrop.read(index);
+                    (maildrop, read)
+                };
+                Held::Ahead { index, read: tokio::task::spawn_blocking(read) }
+            }
+            other => other,
+        };
+    }
+
+    /// What was read of a letter before it was asked for.
+    async fn taken_ahead(&mut self, wanted: usize) -> Option<Result<Vec<u8>, MaildropError>> {
+        match std::mem::replace(&mut self.maildrop, Held::Away) {
+            Held::Ahead { index, read } => {
+                let (maildrop, read) = read.await.ok()?;
+                self.maildrop = Held::Here(maildrop);
+                (index == wanted).then_some(read)
+            }
+            other => {
+                self.maildrop = other;
+                None
+            }
+        }
+    }
+
+    async fn take_maildrop(&mut self) -> Option<Maildrop> {
+        match std::mem::replace(&mut self.maildrop, Held::Away) {
+            Held::Here(maildrop) => Some(maildrop),
+            Held::Ahead { read, .. } => read.await.ok().map(|(maildrop, _)| maildrop),
+            Held::Away => None,
+        }
     }
 }
 
