@@ -218,8 +218,9 @@ impl<'a> Letter<'a> {
         if let Some(parts) = &self.parts {
             return (parts.clone(), 0);
         }
-        let (parts, looked_at) = mime::parse(&self.octets());
-        let parts = Rc::new(parts);
+        let octets = self.octets();
+        let looked_at = octets.len();
+        let parts = Rc::new(mime::parse(&octets));
         self.parts = Some(parts.clone());
         (parts, looked_at)
     }

@@ -93,17 +93,6 @@ pub const FLAGS_MAX: usize = 64;
 /// Octets of a flag's name.
 pub const FLAG_OCTETS_MAX: usize = 100;
 
-/// Levels of multiparts and enclosed messages that are taken apart; the rest is opaque (row A13).
-pub const PART_DEPTH_MAX: usize = 50;
-/// Parts that are taken apart; the rest is opaque (row A13).
-pub const PARTS_MAX: usize = 2_000;
-
-/// How often an octet of a message is looked at while it is taken apart, on average; with it, so many octets of a
-/// small one. Each level goes over all that is in it: beyond this the rest is opaque (row A13).
-pub const LOOKS_AT_AN_OCTET: usize = 16;
-/// As there.
-pub const LOOKED_AT_MIN: usize = 1024 * 1024;
-
 /// Seconds of a day.
 pub const DAY_SECONDS: u64 = 24 * 60 * 60;
 /// Days that nobody is told again by `vacation`, unless the script says otherwise (RFC 5230 §4.1).

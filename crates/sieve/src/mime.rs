@@ -1,9 +1,6 @@
-//! A message as its parts (RFC 2045, RFC 2046).
+//! A message as its parts (RFC 2045, RFC 2046): the tree that IMAP shows ([`postroad_message::Part`]), so that a rule and a
+//! mail program speak of the same parts, with what Sieve asks of it beside.
 //!
-//! ```text
-//! entity = header [ empty line body ]
-//! body   = text | prologue 1*( delimiter entity ) close-delimiter epilogue | entity (message/rfc822)
-//! ```
 //! [`parse`] gives ranges of the octets it was given; nothing is decoded until [`Part::text`] is asked. What a
 //! header claims and the body doesn't hold is taken as text. Depth and number of parts are bounded (row A13):
 //! what lies deeper is opaque.
@@ -13,7 +10,7 @@ use std::ops::Range;
 
 use mail_parser::HeaderValue;
 use mail_parser::parsers::MessageStream;
-use memchr::memmem;
+use postroad_message::Body;
 use postroad_protocol::{encoded_words as words, header};
 
 use crate::decode::encoded_words;
@@ -57,32 +54,29 @@ pub(crate) enum Structure {
     Message(Box<Part>),
 }
 
+const CHARSET: &[u8] = b"charset";
+
 /// A media type, in lower case, and what comes with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Media {
     pub(crate) kind: String,
     pub(crate) subtype: String,
     charset: Option<String>,
-    boundary: Option<String>,
 }
 
 impl Media {
-    /// RFC 2045 §5.2: what isn't said is text/plain in US-ASCII.
-    fn of(header: &[u8]) -> Self {
-        let default = Self {
-            kind: "text".to_owned(),
-            subtype: "plain".to_owned(),
-            charset: None,
-            boundary: None,
-        };
-        let Some(field) = header::find(header, "Content-Type") else { return default };
-        let Some(media) = Parameterized::parse(field.raw_value) else { return default };
-        let Some(subtype) = &media.subtype else { return default };
+    fn of(part: &postroad_message::Part, header: &[u8]) -> Self {
+        let text = |octets: &[u8]| String::from_utf8_lossy(octets).into_owned();
+        // What isn't said is text/plain in US-ASCII (RFC 2045 §5.2), which nobody has claimed, then.
+        let is_said = header::find(header, "Content-Type").is_some_and(|field| {
+            field.raw_value.windows(CHARSET.len()).any(|some| some.eq_ignore_ascii_case(CHARSET))
+        });
+        let is_charset = |(name, _): &&(Vec<u8>, Vec<u8>)| name.eq_ignore_ascii_case(CHARSET);
+        let charset = part.parameters.iter().find(is_charset).filter(|_| is_said);
         Self {
-            kind: media.value.to_ascii_lowercase(),
-            subtype: subtype.to_ascii_lowercase(),
-            charset: media.parameter("charset"),
-            boundary: media.parameter("boundary"),
+            kind: text(&part.kind).to_ascii_lowercase(),
+            subtype: text(&part.subtype).to_ascii_lowercase(),
+            charset: charset.map(|(_, value)| text(value)),
         }
     }
 }
@@ -113,10 +107,6 @@ impl Parameterized {
         })
     }
 
-    fn parameter(&self, name: &str) -> Option<String> {
-        self.raw_parameters(name).next().cloned()
-    }
-
     /// All of this name, of which there should be one; encoded words in them decoded, as many mailers have them.
     pub(crate) fn parameters<'a>(&'a self, name: &'a str) -> impl Iterator<Item = Cow<'a, [u8]>> {
         self.raw_parameters(name).map(|value| encoded_words(Cow::Borrowed(value.as_bytes())))
@@ -135,153 +125,81 @@ fn bounded(raw_value: &[u8]) -> &[u8] {
     value.get(..end.unwrap_or(value.len())).unwrap_or(value)
 }
 
-/// Takes a message apart; says how many octets were looked at for that, which grows with the depth of nests.
-pub(crate) fn parse(message: &[u8]) -> (Part, usize) {
-    let most = message.len().saturating_mul(limits::LOOKS_AT_AN_OCTET) + limits::LOOKED_AT_MIN;
-    let dashes = memmem::Finder::new(b"\n--");
-    let mut parser = Parser { message, dashes, parts: 0, looked_at: 0, most };
-    let part = parser.entity(0..message.len(), 0);
-    (part, parser.looked_at)
+/// Takes a message apart. That goes over its octets once or twice.
+pub(crate) fn parse(message: &[u8]) -> Part {
+    of(&postroad_message::Part::of(message), message)
 }
 
-struct Parser<'a> {
-    message: &'a [u8],
-    /// Finds lines that a delimiter may be.
-    dashes: memmem::Finder<'static>,
-    parts: usize,
-    looked_at: usize,
-    /// What may be looked at before the rest is opaque.
-    most: usize,
-}
-
-impl Parser<'_> {
-    fn entity(&mut self, whole: Range<usize>, depth: usize) -> Part {
-        self.parts += 1;
-        let octets = self.message.get(whole.clone()).unwrap_or_default();
-        let (header, body) = split(octets);
-        self.looked_at += octets.len();
-        let within = |range: Range<usize>| whole.start + range.start..whole.start + range.end;
-        let media = Media::of(octets.get(header.clone()).unwrap_or_default());
-        let (header, body) = (within(header), body.map(within));
-        let structure = match &body {
-            Some(body)
-                if depth < limits::PART_DEPTH_MAX
-                    && self.parts < limits::PARTS_MAX
-                    && self.looked_at < self.most =>
-            {
-                self.structure(&media, body.clone(), depth)
-            }
-            Some(_) | None => Structure::Leaf,
-        };
-        Part { entity: Entity { whole, header, body, media }, structure }
-    }
-
-    fn structure(&mut self, media: &Media, body: Range<usize>, depth: usize) -> Structure {
-        if media.kind == "message" && matches!(media.subtype.as_str(), "rfc822" | "global") {
-            return Structure::Message(Box::new(self.entity(body, depth + 1)));
+fn of(part: &postroad_message::Part, message: &[u8]) -> Part {
+    let whole = part.header.start..part.body.end;
+    let (header, has_body) = without_empty_line(part.header.clone(), message);
+    let body = (has_body || part.body.start < part.body.end).then(|| part.body.clone());
+    let media = Media::of(part, message.get(header.clone()).unwrap_or_default());
+    let entity = Entity { whole, header, body, media };
+    let structure = match &part.content {
+        Body::Multipart(parts) if !is_whole(parts, part) => Structure::Multipart {
+            prologue: prologue(parts, part, message),
+            epilogue: epilogue(parts, part, message),
+            parts: parts.iter().map(|part| of(part, message)).collect(),
+        },
+        Body::Message { message: inner, .. } if !is_whole(std::slice::from_ref(inner), part) => {
+            Structure::Message(Box::new(of(inner, message)))
         }
-        let boundary = media.boundary.as_deref().filter(|boundary| !boundary.is_empty());
-        let Some(boundary) = boundary.filter(|_| media.kind == "multipart") else {
-            return Structure::Leaf;
-        };
-        let delimited = self.delimited(&body, boundary.as_bytes());
-        let Some(Delimited { prologue, parts, epilogue }) = delimited else {
-            return Structure::Leaf;
-        };
-        let parts = parts.into_iter().take(limits::PARTS_MAX.saturating_sub(self.parts));
-        let parts = parts.map(|part| self.entity(part, depth + 1)).collect();
-        Structure::Multipart { prologue, parts, epilogue }
-    }
-
-    /// Prologue, parts and epilogue, without the delimiters and the line ends before them (RFC 2046 §5.1.1).
-    fn delimited(&self, body: &Range<usize>, boundary: &[u8]) -> Option<Delimited> {
-        let octets = self.message.get(body.clone())?;
-        let mut prologue = None;
-        let mut parts = Vec::new();
-        let (mut start, mut at) = (0, 0);
-        let mut end_of_last = octets.len();
-        let mut epilogue = octets.len()..octets.len();
-        while let Some(line) = octets.get(at..).filter(|rest| !rest.is_empty()) {
-            let length = memchr::memchr(b'\n', line).map_or(line.len(), |end| end + 1);
-            let text = line.get(..length).unwrap_or_default();
-            let Some(delimiter) = delimiter(text, boundary) else {
-                // From one line that begins with "--" to the next.
-                let rest = octets.get(at + length - 1..).unwrap_or_default();
-                at = match self.dashes.find(rest) {
-                    Some(next) => at + length + next,
-                    None => octets.len(),
-                };
-                continue;
-            };
-            let end = without_line_end(octets, at).max(start);
-            match prologue {
-                None => prologue = Some(start..end),
-                Some(_) => parts.push(start..end),
-            }
-            (start, at) = (at + length, at + length);
-            if delimiter == Delimiter::Close || parts.len() > limits::PARTS_MAX {
-                epilogue = start..octets.len();
-                end_of_last = start;
-                break;
-            }
-        }
-        // A multipart that was cut off has its last part up to the end.
-        if end_of_last == octets.len()
-            && prologue.is_some()
-            && epilogue.is_empty()
-            && start < end_of_last
-        {
-            parts.push(start..end_of_last);
-        }
-        let within = |range: Range<usize>| body.start + range.start..body.start + range.end;
-        let parts = parts.into_iter().map(within).collect();
-        Some(Delimited { prologue: within(prologue?), parts, epilogue: within(epilogue) })
-    }
-}
-
-/// A body as delimiters part it.
-struct Delimited {
-    prologue: Range<usize>,
-    parts: Vec<Range<usize>>,
-    epilogue: Range<usize>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Delimiter {
-    Next,
-    Close,
-}
-
-/// `"--" boundary ["--"] *LWSP-char` (RFC 2046 §5.1.1).
-fn delimiter(line: &[u8], boundary: &[u8]) -> Option<Delimiter> {
-    let behind = line.strip_prefix(b"--")?.strip_prefix(boundary)?;
-    match behind.trim_ascii_end() {
-        b"" => Some(Delimiter::Next),
-        b"--" => Some(Delimiter::Close),
-        _ => None,
-    }
-}
-
-/// Where the line before `at` ends, its line end left out.
-fn without_line_end(octets: &[u8], at: usize) -> usize {
-    let before = octets.get(..at).unwrap_or_default();
-    let before = before.strip_suffix(b"\n").map_or(before, |b| b.strip_suffix(b"\r").unwrap_or(b));
-    before.len()
-}
-
-/// Header and body of an entity. A part may begin with the empty line: it has no fields.
-fn split(entity: &[u8]) -> (Range<usize>, Option<Range<usize>>) {
-    let mut walk = header::fields(entity);
-    walk.by_ref().for_each(drop);
-    let rest = walk.rest();
-    let header = 0..entity.len() - rest.len();
-    let body = match rest {
-        [b'\r', b'\n', body @ ..] | [b'\n', body @ ..] => {
-            Some(entity.len() - body.len()..entity.len())
-        }
-        _ => None,
+        Body::Multipart(_) | Body::Message { .. } | Body::Text(_) | Body::Other => Structure::Leaf,
     };
-    (header, body)
+    Part { entity, structure }
+}
+
+/// Whether what is in a part is all of it, since it isn't taken apart: what is begins behind a delimiter, or has a header.
+fn is_whole(parts: &[postroad_message::Part], of: &postroad_message::Part) -> bool {
+    matches!(parts, [part] if part.header.is_empty() && part.body == of.body)
+}
+
+/// A header's fields, and whether an empty line follows them.
+fn without_empty_line(header: Range<usize>, message: &[u8]) -> (Range<usize>, bool) {
+    let octets = message.get(header.clone()).unwrap_or_default();
+    let end = [&b"\r\n"[..], b"\n"].into_iter().find_map(|end| {
+        let fields = octets.strip_suffix(end)?;
+        (fields.is_empty() || fields.ends_with(b"\n")).then_some(fields.len())
+    });
+    match end {
+        Some(fields) => (header.start..header.start + fields, true),
+        None => (header, false),
+    }
+}
+
+/// What stands before the first delimiter, without the line end that belongs to that (RFC 2046 §5.1.1).
+fn prologue(
+    parts: &[postroad_message::Part],
+    of: &postroad_message::Part,
+    message: &[u8],
+) -> Range<usize> {
+    let start = of.body.start;
+    let first = parts.first().map_or(start, |part| part.header.start);
+    let before = message.get(start..first).unwrap_or_default();
+    // The last line is the delimiter.
+    let lines = before.strip_suffix(b"\n").unwrap_or(before);
+    let end = memchr::memrchr(b'\n', lines).map_or(0, |end| end + 1);
+    start..start + without_line_end(lines.get(..end).unwrap_or_default()).len()
+}
+
+/// What stands behind the last one.
+fn epilogue(
+    parts: &[postroad_message::Part],
+    of: &postroad_message::Part,
+    message: &[u8],
+) -> Range<usize> {
+    let end = of.body.end;
+    let last = parts.last().map_or(end, |part| part.body.end);
+    let behind = message.get(last..end).unwrap_or_default();
+    let text = behind.strip_prefix(b"\r").unwrap_or(behind);
+    let delimiter = text.strip_prefix(b"\n").unwrap_or(text);
+    let rest = memchr::memchr(b'\n', delimiter).and_then(|end| delimiter.get(end + 1..));
+    end - rest.map_or(0, <[u8]>::len)..end
+}
+
+fn without_line_end(text: &[u8]) -> &[u8] {
+    text.strip_suffix(b"\n").map_or(text, |text| text.strip_suffix(b"\r").unwrap_or(text))
 }
 
 impl Part {
@@ -363,13 +281,36 @@ mod tests {
                 format!("{multipart}--b  \n\none\n--bb\n--b\n\ntwo\n"),
                 "multipart/mixed \"\" [text/plain \"one\\n--bb\", text/plain \"two\\n\"] \"\"",
             ),
-            (format!("{multipart}--b--\n"), "multipart/mixed \"\" [] \"\""),
+            // Nothing is hidden: a multipart without parts is text, as is one that isn't taken apart.
+            (format!("{multipart}--b--\n"), "multipart/mixed \"--b--\\n\""),
+            (
+                "Content-Type: message/rfc822\nContent-Transfer-Encoding: base64\n\nQQ=="
+                    .to_owned(),
+                "message/rfc822 \"QQ==\"",
+            ),
+            // A delimiter that follows a header at once has its last line end.
+            (
+                format!("{multipart}pro\n\n--b\nA: b\n--b\n\n--b--\nepi"),
+                "multipart/mixed \"pro\\n\" [text/plain \"-\", text/plain \"-\"] \"epi\"",
+            ),
+            (format!("{multipart}\n--b\n\n1"), "multipart/mixed \"\" [text/plain \"1\"] \"\""),
+            // One boundary on two levels: the inner one counts, here as for IMAP.
+            (
+                format!("{multipart}--b\n{multipart}--b\n\n1\n--b--\n--b\n\n2\n--b--\n"),
+                "multipart/mixed \"\" [multipart/mixed \"\" [text/plain \"1\"] \"\", text/plain \"2\"] \"\"",
+            ),
+            // What has no type in a digest is a message.
+            (
+                "Content-Type: multipart/digest; boundary=b\n\n--b\n\nA: b\n\nin\n--b--\n"
+                    .to_owned(),
+                "multipart/digest \"\" [message/rfc822 <text/plain \"in\">] \"\"",
+            ),
             (
                 "Content-Type: message/rfc822\r\n\r\nSubject: x\r\n\r\nin\r\n".to_owned(),
                 "message/rfc822 <text/plain \"in\\r\\n\">",
             ),
         ] {
-            let (part, _) = parse(message.as_bytes());
+            let part = parse(message.as_bytes());
             assert_eq!(shape(&part, &message), expected, "{message}");
         }
     }
@@ -384,16 +325,12 @@ mod tests {
             "Content-Type: multipart/mixed; boundary=B\n\n{}",
             "--B\n\nx\n".repeat(100_000)
         );
-        // Each level goes over the same lines, none of which is a delimiter: beyond a bound they are text.
-        let levels: String = (0..limits::PART_DEPTH_MAX)
-            .map(|n| format!("Content-Type: multipart/mixed; boundary=b{n}\n\n--b{n}\n"))
-            .collect();
-        let lines = format!("{levels}\n{}", "--\n".repeat(400_000));
-        for message in [nested, messages, wide, lines] {
-            let (part, looked_at) = parse(message.as_bytes());
-            let most = message.len() * (limits::LOOKS_AT_AN_OCTET + 1) + limits::LOOKED_AT_MIN;
-            assert!(looked_at <= most, "{looked_at} {most}");
-            assert!(part.walk().len() <= limits::PARTS_MAX + 1);
+        for message in [nested, messages, wide] {
+            let parts = parse(message.as_bytes()).walk().len();
+            assert!(
+                parts <= postroad_message::limits::PARTS_MAX + postroad_message::limits::DEPTH_MAX,
+                "{parts}"
+            );
         }
     }
 }

@@ -54,11 +54,10 @@ enum Shape {
 }
 
 impl Parts {
-    /// As [`parse`].
+    /// As [`parse`]; says how many octets were looked at for that.
     pub(crate) fn of(octets: Vec<u8>) -> (Self, usize) {
-        let mut parts = Vec::new();
-        let (root, looked_at) = parse(&octets);
-        root.flatten(&mut parts);
+        let (mut parts, looked_at) = (Vec::new(), octets.len());
+        parse(&octets).flatten(&mut parts);
         let (replacements, gone) = (RefCell::default(), vec![false; parts.len()].into());
         (Self { octets, parts, replacements, gone, state: Cell::new(State::Same) }, looked_at)
     }
@@ -145,9 +144,10 @@ impl Parts {
         media.map(|media| format!("{index}: {}/{}", media.kind, media.subtype)).unwrap_or_default()
     }
 
-    /// Replaces a part; of two for one part, the last stays. As [`parse`], says how many octets were looked at.
+    /// Replaces a part; of two for one part, the last stays. Says how many octets were looked at.
     pub(crate) fn replace(&self, index: usize, octets: Vec<u8>) -> usize {
-        let (Part { entity, structure }, looked_at) = parse(&octets);
+        let looked_at = octets.len();
+        let Part { entity, structure } = parse(&octets);
         let shape = if structure == Structure::Leaf { Shape::Leaf } else { Shape::Container };
         let earlier =
             self.replacements.borrow_mut().insert(index, Replacement { octets, entity, shape });

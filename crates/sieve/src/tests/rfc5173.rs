@@ -94,6 +94,22 @@ fn parts_of_the_example() {
     }
 }
 
+/// IMAP shows both texts, and so a rule sees both.
+#[test]
+fn one_boundary_on_two_levels() {
+    let multipart = "Content-Type: multipart/mixed; boundary=b\n\n";
+    let message =
+        format!("{multipart}--b\n{multipart}--b\n\none\n--b--\n--b\n\ntwo\n--b--\nthree\n");
+    for (test, expected) in [
+        (r#"body :content "text/plain" :is "one""#, true),
+        (r#"body :content "text/plain" :is "two""#, true),
+        ("body :content \"multipart\" :is \"three\r\n\"", true),
+        (r#"body :content "multipart" :contains "two""#, false),
+    ] {
+        assert_eq!(holds(", \"body\"", test, &message), expected, "{test}");
+    }
+}
+
 #[test]
 fn examples() {
     for (section, script, message, expected) in [
