@@ -15,6 +15,7 @@ use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::{TcpSocket, TcpStream, UnixStream};
 use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
 
+use crate::below_tls::BelowTls;
 use crate::tls::{ServerTls, Shown};
 
 /// A connection. Reads and writes like any of tokio's.
@@ -37,8 +38,8 @@ pub struct ChannelBindings {
 enum Kind {
     Tcp(TcpStream),
     Unix(UnixStream),
-    Tls(Box<TlsStream<TcpStream>>),
-    TlsUnix(Box<TlsStream<UnixStream>>),
+    Tls(Box<TlsStream<BelowTls<TcpStream>>>),
+    TlsUnix(Box<TlsStream<BelowTls<UnixStream>>>),
 }
 
 /// What protects a connection.
@@ -134,8 +135,14 @@ impl Io {
         let Shown { config, end_point } = tls.shown();
         let acceptor = TlsAcceptor::from(config);
         let kind = match self.0 {
-            Kind::Tcp(stream) => Kind::Tls(Box::new(acceptor.accept(stream).await?.into())),
-            Kind::Unix(stream) => Kind::TlsUnix(Box::new(acceptor.accept(stream).await?.into())),
+            Kind::Tcp(stream) => {
+                let accepted = acceptor.accept(BelowTls::of_client(stream)).await?;
+                Kind::Tls(Box::new(accepted.into()))
+            }
+            Kind::Unix(stream) => {
+                let accepted = acceptor.accept(BelowTls::of_client(stream)).await?;
+                Kind::TlsUnix(Box::new(accepted.into()))
+            }
             Kind::Tls(_) | Kind::TlsUnix(_) => return Err(already_encrypted()),
         };
         Ok(Self(kind, end_point))
@@ -152,9 +159,13 @@ impl Io {
     ) -> io::Result<Self> {
         let connector = TlsConnector::from(config);
         let kind = match self.0 {
-            Kind::Tcp(stream) => Kind::Tls(Box::new(connector.connect(name, stream).await?.into())),
+            Kind::Tcp(stream) => {
+                let connected = connector.connect(name, BelowTls::of_server(stream)).await?;
+                Kind::Tls(Box::new(connected.into()))
+            }
             Kind::Unix(stream) => {
-                Kind::TlsUnix(Box::new(connector.connect(name, stream).await?.into()))
+                let connected = connector.connect(name, BelowTls::of_server(stream)).await?;
+                Kind::TlsUnix(Box::new(connected.into()))
             }
             Kind::Tls(_) | Kind::TlsUnix(_) => return Err(already_encrypted()),
         };
@@ -229,7 +240,7 @@ impl Io {
     pub fn local_address(&self) -> Option<SocketAddr> {
         match &self.0 {
             Kind::Tcp(stream) => stream.local_addr().ok(),
-            Kind::Tls(stream) => stream.get_ref().0.local_addr().ok(),
+            Kind::Tls(stream) => stream.get_ref().0.get_ref().local_addr().ok(),
             Kind::Unix(_) | Kind::TlsUnix(_) => None,
         }
     }
@@ -254,6 +265,19 @@ fn exported<S>(stream: &TlsStream<S>) -> Option<Vec<u8>> {
     exported.ok().map(Vec::from)
 }
 
+fn poll_read_inside<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: &mut TlsStream<BelowTls<S>>,
+    context: &mut Context<'_>,
+    buffer: &mut ReadBuf<'_>,
+) -> Poll<io::Result<()>> {
+    let before = buffer.filled().len();
+    let polled = Pin::new(&mut *stream).poll_read(context, buffer);
+    if buffer.filled().len() > before {
+        stream.get_mut().0.used();
+    }
+    polled
+}
+
 fn already_encrypted() -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, "the connection is inside TLS already")
 }
@@ -267,8 +291,8 @@ impl AsyncRead for Io {
         match &mut self.0 {
             Kind::Tcp(stream) => Pin::new(stream).poll_read(context, buffer),
             Kind::Unix(stream) => Pin::new(stream).poll_read(context, buffer),
-            Kind::Tls(stream) => Pin::new(stream).poll_read(context, buffer),
-            Kind::TlsUnix(stream) => Pin::new(stream).poll_read(context, buffer),
+            Kind::Tls(stream) => poll_read_inside(stream, context, buffer),
+            Kind::TlsUnix(stream) => poll_read_inside(stream, context, buffer),
         }
     }
 }

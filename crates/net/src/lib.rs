@@ -17,6 +17,7 @@
 //! [`process::Shutdown::requested`] ends.
 #![forbid(unsafe_code)]
 
+mod below_tls;
 pub mod channel;
 pub mod confine;
 pub mod io;
