@@ -1,4 +1,4 @@
-//! The access agent as a process by itself: what a connection costs before a login (row I01).
+//! The access agent as a process by itself: what a connection costs before a login (row I01), and what the log says.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -6,7 +6,9 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, ensure};
-use postroad_tests::process::{PATIENCE, Process};
+use postroad_tests::imap;
+use postroad_tests::peers::PASSWORD;
+use postroad_tests::process::{PATIENCE, Process, until};
 use postroad_tests::suite::{Settings, Site, heavy};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -41,6 +43,22 @@ enum Client {
     LineAndRecord,
     /// They send records of a handshake's first message, and never its end.
     Hello,
+}
+
+#[test]
+fn the_log_says_whose_mailbox_it_is_that_cannot_be_used() -> Result<()> {
+    let site = Site::new(&Settings::default())?;
+    let maa = site.maa()?;
+    let mut client = imap::Client::log_in(site.imap, "alice", PASSWORD)?;
+    client.command("CREATE Broken")?;
+    // Root may read anything, so a folder in its place stands for a register that can't be read.
+    let register = site.path("mail/alice/.Broken/postroad-register");
+    fs::remove_file(&register).ok();
+    fs::create_dir(&register)?;
+    ensure!(client.command("SELECT Broken").is_err());
+    let says = |line: &str| line.contains("mailbox can't be used") && line.contains("user=alice");
+    until("the log says whose it is", || maa.log().lines().any(says)).with_context(|| maa.log())?;
+    Ok(())
 }
 
 #[test]

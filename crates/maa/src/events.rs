@@ -7,6 +7,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitStatus;
+use std::sync::OnceLock;
 
 use postroad_accounts::UserName;
 use postroad_net::Peer;
@@ -20,13 +21,26 @@ use crate::handover::Handover;
 use crate::pop3::{MaildropError, Tally};
 use crate::rules::store::StoreError;
 
+/// Whose process this is: a worker has one user, and nobody needs to tell each event.
+static USER: OnceLock<String> = OnceLock::new();
+
+/// This process is a worker of that user.
+pub(crate) fn are_of(user: &str) {
+    // It is told once.
+    let _ = USER.set(user.to_owned());
+}
+
+fn of() -> Option<&'static str> {
+    USER.get().map(String::as_str)
+}
+
 pub(crate) fn listening(door: Door, address: Option<SocketAddr>) {
     let address = address.map(|address| address.to_string());
     tracing::info!(service = door.name(), address, "listening");
 }
 
 pub(crate) fn not_indexed(error: &dyn Error) {
-    tracing::warn!(error = %Chain(error), "texts of letters can't be indexed now: searches read letters that aren't yet");
+    tracing::warn!(user = of(), error = %Chain(error), "texts of letters can't be indexed now: searches read letters that aren't yet");
 }
 
 pub(crate) fn index_damaged(folder: &Maildir) {
@@ -243,7 +257,7 @@ pub(crate) fn imap_logged_out(peer: &str, user: &str) {
 }
 
 pub(crate) fn mailbox_failed(error: &dyn Error) {
-    tracing::error!(error = %Chain(error), "mailbox can't be used");
+    tracing::error!(user = of(), error = %Chain(error), "mailbox can't be used");
 }
 
 pub(crate) fn numbers_lost(user: &str, mailbox: &Path) {
@@ -255,9 +269,9 @@ pub(crate) fn mailbox_replaced(user: &str, maildir: &Path) {
 }
 
 pub(crate) fn quota_unknown(mailbox: &Path, error: &dyn Error) {
-    tracing::warn!(mailbox = %mailbox.display(), error = %Chain(error), "cannot tell what a mailbox holds, letters are not counted");
+    tracing::warn!(user = of(), mailbox = %mailbox.display(), error = %Chain(error), "cannot tell what a mailbox holds, letters are not counted");
 }
 
 pub(crate) fn letter_unreadable(error: &dyn Error) {
-    tracing::error!(error = %Chain(error), "letter can't be read");
+    tracing::error!(user = of(), error = %Chain(error), "letter can't be read");
 }

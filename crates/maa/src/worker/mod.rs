@@ -168,6 +168,7 @@ pub fn run() -> Result<(), WorkerError> {
         Format::Json => log::Format::Json,
     };
     let _log = log::start(format, &log.level)?;
+    events::are_of(&user);
     events::worker_started(&user, &confined);
     if let Err(error) = made {
         events::mailbox_not_made(&user, &error);
