@@ -115,7 +115,8 @@ impl Needle {
 
 /// Adds the text of a field, folded; most have nothing to be decoded.
 fn push_field(field: &header::Field<'_>, folded: &mut Vec<u8>) {
-    if !field.raw.is_ascii() || words::may_have_words(field.raw_value) {
+    let is_plain = field.raw.is_ascii() && !words::may_have_words(field.raw_value);
+    if !is_plain || text::has_comments_among_addresses(field) {
         casemap::push(&text::field_text(field), folded);
         return;
     }
@@ -184,8 +185,9 @@ mod tests {
 
     #[test] // Tests RFC 9051 §6.4.4, HEADER.
     fn fields() {
-        let header =
-            b"To: A <a@b.example>\nTo: c@d.example\nX-Empty:\nSubject: =?utf-8?q?a_b?=\n\nTo: e";
+        let header = b"To: A <a@b.example>\nTo: c@d.example\nX-Empty:\nSubject: =?utf-8?q?a_b?=\n\
+              Cc: some(a). one (who) @ there.example (x), Other (y) <other@b.example>\n\
+              X-Cc: one (who) @ there\n\nTo: e";
         for (name, needle, expected) in [
             ("to", "C@D", true),
             ("to", "a <a", true),
@@ -196,6 +198,12 @@ mod tests {
             ("x-empty", "a", false),
             ("x-none", "", false),
             ("subject", "A B", true),
+            // RFC 3501 §6.4.4: the envelope's FROM, whatever comments stand in it.
+            ("cc", "some.one@there.example", true),
+            ("cc", "(who) @ there", true),
+            ("cc", "other@b.example", true),
+            ("cc", "one@other", false),
+            ("x-cc", "one@there", false),
         ] {
             assert_eq!(Needle::new(needle).is_in_field(header, name), expected, "{name} {needle}");
         }

@@ -6,7 +6,7 @@ use postroad_protocol::header::{self, Field};
 
 use crate::lexical::unfold;
 use crate::transfer::{Decoder, TransferEncoding};
-use crate::{Body, Part, charset, html, limits, words};
+use crate::{Address, Body, Part, charset, html, limits, words};
 
 /// How much of a letter is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,9 +82,28 @@ pub(crate) fn field_text(field: &Field<'_>) -> String {
     }
 }
 
-/// A field's value as text.
+/// A field's value as text; behind it, addresses that comments part, as an envelope has them (RFC 9051 §6.4.4: FROM and its
+/// like are about the envelope's).
 pub(crate) fn field_value(field: &Field<'_>) -> String {
-    words::decode(&unfold(field.raw_value)).into_owned()
+    let mut value = words::decode(&unfold(field.raw_value)).into_owned();
+    if has_comments_among_addresses(field) {
+        for Address { mailbox, host, .. } in Address::list(field.raw_value) {
+            let (Some(mailbox), Some(host)) = (mailbox, host) else { continue };
+            let address =
+                [mailbox, host].map(|octets| String::from_utf8_lossy(&octets).into_owned());
+            let address = address.join("@");
+            if !value.contains(&address) && !address.contains(['\r', '\n']) {
+                value.extend([" ", &address]);
+            }
+        }
+    }
+    value
+}
+
+/// Whether [`field_value`] may be more than the field's own text.
+pub(crate) fn has_comments_among_addresses(field: &Field<'_>) -> bool {
+    memchr::memchr(b'(', field.raw_value).is_some()
+        && ["From", "To", "Cc", "Bcc"].iter().any(|name| field.is(name))
 }
 
 impl Part {
