@@ -122,6 +122,17 @@ pub(crate) struct Parked {
     pub(crate) state: String,
     /// When somebody has to look, whatever happens: its client may say nothing for no longer.
     pub(crate) seconds: u64,
+    /// How the client is told that it is over.
+    pub(crate) form: Form,
+}
+
+/// How octets go to a client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Form {
+    /// As they are.
+    Plain,
+    /// As the next block of a DEFLATE stream, which stands at an octet.
+    Deflated,
 }
 
 /// Why there is no session for a user who is logged in.

@@ -16,6 +16,8 @@ pub const READ_OCTETS: usize = 4 * 1024;
 pub const WORKER_LINGER: Duration = Duration::from_secs(10);
 /// Octets of what is kept of a session that no worker has; about 2,000 ranges of UIDs.
 pub const PARKED_OCTETS_MAX: usize = 32 * 1024;
+/// Octets that a client with COMPRESS may have said, to go on in another process: what comes next may refer to them.
+pub const PARKED_SAID_OCTETS_MAX: usize = 8 * 1024;
 /// How often a worker may say that its sessions rest before they wake: again for those that didn't go at once.
 pub const NAP_WATCHES_MAX: usize = 8;
 /// How long a worker may take to end when it is asked to.

@@ -183,6 +183,13 @@ impl Client {
         text.trim_end_matches("\r\n").to_owned()
     }
 
+    /// What has come; nothing at the end of the connection.
+    pub(crate) async fn some(&mut self) -> Vec<u8> {
+        let came = patiently(self.io.fill_buf()).await.expect("reads").to_vec();
+        self.io.consume(came.len());
+        came
+    }
+
     /// Says a command, gives the first line of the response.
     pub(crate) async fn ask(&mut self, command: &str) -> String {
         self.send(format!("{command}\r\n").as_bytes()).await;

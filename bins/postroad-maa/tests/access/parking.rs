@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::host::{Client, Host, PASSWORD, patiently};
@@ -89,6 +90,79 @@ async fn a_parked_idle_is_told_of_deliveries_in_clear_and_inside_tls() {
         assert!(ask(client, "z LOGOUT").await[0].starts_with("* BYE "));
     }
     host.stop().await;
+}
+
+/// A client behind COMPRESS.
+struct Deflated {
+    client: Client,
+    out: Compress,
+    into: Decompress,
+    said: String,
+}
+
+impl Deflated {
+    async fn begin(mut client: Client) -> Self {
+        ask(&mut client, "a0 COMPRESS DEFLATE").await;
+        let (out, into) = (Compress::new(Compression::best(), false), Decompress::new(false));
+        Self { client, out, into, said: String::new() }
+    }
+
+    async fn send(&mut self, line: &str) {
+        let mut sent = Vec::with_capacity(line.len() + 1_024);
+        let line = format!("{line}\r\n");
+        self.out.compress_vec(line.as_bytes(), &mut sent, FlushCompress::Sync).expect("deflates");
+        self.client.send(&sent).await;
+    }
+
+    /// Reads up to a line that holds this.
+    async fn until(&mut self, wanted: &str) -> String {
+        loop {
+            for (at, _) in self.said.match_indices("\r\n") {
+                let begin = self.said[..at].rfind("\r\n").map_or(0, |end| end + 2);
+                if self.said[begin..at].contains(wanted) {
+                    let rest = self.said.split_off(at + 2);
+                    return std::mem::replace(&mut self.said, rest);
+                }
+            }
+            let came = self.client.some().await;
+            assert!(!came.is_empty(), "{wanted} isn't in {}", self.said);
+            let mut text = Vec::with_capacity(64 * 1024);
+            self.into.decompress_vec(&came, &mut text, FlushDecompress::Sync).expect("inflates");
+            self.said += &String::from_utf8(text).expect("text");
+        }
+    }
+}
+
+#[tokio::test] // Tests RFC 4978 §3.
+async fn a_parked_session_goes_on_deflating() {
+    let host = host();
+    host.put("alice", "cur/1.one:2,S", b"Subject: one\n\n");
+    let mut idle = Deflated::begin(logged_in(Client::connect(host.imap).await).await).await;
+    let port = host.imaps.expect("a port");
+    let mut other = Deflated::begin(logged_in(Client::inside_tls(port).await).await).await;
+    for client in [&mut idle, &mut other] {
+        client.send("b1 SELECT INBOX").await;
+        client.until("b1 OK").await;
+    }
+    for number in 2..5 {
+        idle.send(&format!("c{number} IDLE")).await;
+        idle.until("+ idling").await;
+        until_parked(&host).await;
+        host.put("alice", &format!("new/{number}.more"), b"Subject: more\n\n");
+        idle.until(&format!("* {number} EXISTS")).await;
+        until_parked(&host).await;
+        idle.send("DONE").await;
+        idle.until(&format!("c{number} OK")).await;
+        until_parked(&host).await;
+        // The same words again: they refer to what another process has read.
+        other.send("d1 UID FETCH 1 (BODY.PEEK[HEADER.FIELDS (SUBJECT)])").await;
+        assert!(other.until("d1 OK").await.contains("Subject: one"));
+    }
+    // The front says good-bye to those who rest.
+    until_parked(&host).await;
+    host.ask_to_stop();
+    idle.until("* BYE ").await;
+    other.until("* BYE ").await;
 }
 
 #[tokio::test]

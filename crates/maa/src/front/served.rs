@@ -14,7 +14,7 @@ use tokio::time::{sleep, timeout};
 use super::live::Live;
 use super::relay;
 use super::workers::{After, Asleep, Session};
-use crate::handover::{Handover, Refusal};
+use crate::handover::{Form, Handover, Refusal};
 use crate::{Door, events, limits};
 
 /// A session that a worker has.
@@ -132,15 +132,16 @@ impl Served {
                     return None;
                 }
                 Wake::Stop => {
-                    good_bye(io, "The server is shutting down").await;
+                    good_bye(io, "The server is shutting down", parked.form).await;
                     return None;
                 }
             }
+            let form = parked.form;
             let about = Handover { parked: Some(parked.state), ..about.clone() };
             session = match hand(&live, &user, &about, &[], connection).await {
                 Ok(session) => session,
                 Err(_) => {
-                    good_bye(io, "Nobody can go on with it: come again").await;
+                    good_bye(io, "Nobody can go on with it: come again", form).await;
                     return None;
                 }
             };
@@ -162,9 +163,16 @@ async fn hand(
 }
 
 /// Ends a session that rests: nothing was said since its last whole line.
-async fn good_bye(mut io: Io, why: &str) {
+async fn good_bye(mut io: Io, why: &str, form: Form) {
+    let mut line = format!("* BYE {why}\r\n").into_bytes();
+    if form == Form::Deflated {
+        // A block that is stored as it is (RFC 1951 §3.2.4).
+        let octets = u16::try_from(line.len()).unwrap_or_default();
+        let head = [&[0][..], &octets.to_le_bytes(), &(!octets).to_le_bytes()].concat();
+        line.splice(..0, head);
+    }
     let told = async {
-        io.write_all(format!("* BYE {why}\r\n").as_bytes()).await?;
+        io.write_all(&line).await?;
         io.shutdown().await
     };
     // Whoever doesn't listen isn't waited for.

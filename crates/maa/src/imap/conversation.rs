@@ -116,6 +116,9 @@ impl Conversation {
 
     /// Goes on with a session that another process has had.
     async fn resume(&mut self, parked: &str) -> io::Result<Option<handover::Parked>> {
+        if let Some(said) = Parked::said(parked) {
+            self.wire.go_on_deflating(said)?;
+        }
         let parked = parked.to_owned();
         let resumed = self.with(move |session, _| Parked::resume(&parked, session)).await?;
         let then = match resumed {
@@ -147,10 +150,16 @@ impl Conversation {
         }
         let silent = self.heard.elapsed();
         let (idling, mistakes) = (self.idling.as_ref(), self.mistakes);
-        let parked = self.session.as_ref().and_then(|s| Parked::of(s, idling, silent, mistakes));
+        let (may_rest, said) = (self.wire.may_rest(), self.wire.said());
+        let parked = self.session.as_ref().filter(|_| may_rest);
+        let parked = parked.and_then(|s| Parked::of(s, idling, silent, mistakes, said));
         self.stays = parked.is_none();
         let seconds = imap_limits::AUTOLOGOUT.saturating_sub(silent).as_secs();
-        Ok(parked.map(|state| handover::Parked { state, seconds }))
+        let form = match said {
+            Some(_) => handover::Form::Deflated,
+            None => handover::Form::Plain,
+        };
+        Ok(parked.map(|state| handover::Parked { state, seconds, form }))
     }
 
     /// Goes on behind what came `first`.
@@ -388,7 +397,7 @@ impl Conversation {
     /// Where a client waits for news, if it does; nothing where the session can't rest.
     fn watched_at_rest(&self) -> Option<Option<PathBuf>> {
         let session = self.session.as_ref().filter(|session| session.may_rest())?;
-        let may_rest = self.receiver.is_at_rest() && !self.wire.is_deflated() && !self.stays;
+        let may_rest = self.receiver.is_at_rest() && self.wire.may_rest() && !self.stays;
         let selected = session.selected.as_ref().filter(|_| self.idling.is_some());
         may_rest.then(|| selected.map(|selected| selected.open.root.clone()))
     }

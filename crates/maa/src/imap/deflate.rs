@@ -3,10 +3,15 @@
 //! What comes in is inflated a piece at a time, and the next piece only when the one before was used: a few octets that
 //! become gigabytes are never more than [`PIECE_OCTETS`] here, and lines and literals have the limits that they always
 //! have. What goes out ends in a flush each time the client is waited for, so that it can be read at once.
+//!
+//! Another process can go on with both: what goes out refers to nothing before the last flush, and what comes in only to
+//! what the client has said, which is remembered as long as it is short.
 
 use std::io;
 
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
+
+use crate::limits::PARKED_SAID_OCTETS_MAX;
 
 /// Octets of one piece, either way.
 pub(super) const PIECE_OCTETS: usize = 16 * 1024;
@@ -23,7 +28,14 @@ pub(super) struct Deflate {
     state: State,
     /// None while nothing is to be written: it takes a quarter of a megabyte, and a client that idles for hours needs none.
     deflater: Option<Compress>,
+    /// All that the client has said, while it is short.
+    said: Option<Vec<u8>>,
+    /// The last octets that came.
+    tail: [u8; 4],
 }
+
+/// The end of an empty stored block (RFC 1951 §3.2.4), which ends at an octet: what a flush ends with.
+const FLUSHED: [u8; 4] = [0, 0, 0xff, 0xff];
 
 /// How the client's stream stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,7 +69,44 @@ pub(super) enum Then {
 impl Deflate {
     /// Begins with what has come already.
     pub(super) fn new(came: Vec<u8>) -> Self {
-        Self { inflater: Decompress::new(false), came, used: 0, state: State::Dry, deflater: None }
+        let mut begun = Self {
+            inflater: Decompress::new(false),
+            came: Vec::new(),
+            used: 0,
+            state: State::Dry,
+            deflater: None,
+            said: Some(Vec::new()),
+            tail: FLUSHED,
+        };
+        begun.push(&came);
+        begun
+    }
+
+    /// Goes on behind what the client has said to another process.
+    ///
+    /// # Errors
+    /// None that the library would tell of.
+    pub(super) fn resume(said: Vec<u8>) -> io::Result<Self> {
+        let mut deflate = Self::new(Vec::new());
+        if !said.is_empty() {
+            deflate.inflater.set_dictionary(&said)?;
+        }
+        Ok(Self { said: Some(said), ..deflate })
+    }
+
+    /// What another process needs to go on; `None` where it can't, since the client has said much, or something of a
+    /// block is still to come.
+    pub(super) fn parked(&self) -> Option<&[u8]> {
+        let is_dry = self.state == State::Dry && self.used == self.came.len();
+        self.said.as_deref().filter(|_| is_dry && self.tail == FLUSHED)
+    }
+
+    fn remember(&mut self, piece: &[u8]) {
+        let is_short = |said: &Vec<u8>| said.len() + piece.len() <= PARKED_SAID_OCTETS_MAX;
+        self.said = self.said.take().filter(is_short).map(|mut said| {
+            said.extend_from_slice(piece);
+            said
+        });
     }
 
     /// Takes what has come.
@@ -65,6 +114,8 @@ impl Deflate {
         self.came.drain(..self.used);
         self.used = 0;
         self.came.extend_from_slice(octets);
+        let ends = [&self.tail, octets].concat();
+        self.tail = ends.last_chunk().copied().unwrap_or(self.tail);
     }
 
     /// The next piece.
@@ -88,6 +139,7 @@ impl Deflate {
             Status::Ok | Status::BufError if piece.len() == piece.capacity() => State::Full,
             Status::Ok | Status::BufError => State::Dry,
         };
+        self.remember(&piece);
         match (piece.is_empty(), self.state) {
             (false, _) => Ok(Inflated::Octets(piece)),
             (true, State::Over) => Ok(Inflated::End),
@@ -198,6 +250,38 @@ mod tests {
             client.push(&out);
             assert_eq!(inflated(&mut client), said, "{round}");
         }
+    }
+
+    #[test]
+    fn another_process_goes_on_with_what_refers_to_what_was_said_before() {
+        let (mut client, mut server) = (Deflate::new(Vec::new()), Deflate::new(Vec::new()));
+        // Next to nothing is in the second and third round that wasn't said before.
+        for round in 0..3 {
+            let said = some(1_000);
+            let mut sent = Vec::new();
+            client.deflate(&said, Then::Flush, &mut sent).unwrap();
+            assert!(round == 0 || sent.len() < 100, "{}", sent.len());
+            let (first, rest) = sent.split_at(sent.len() / 2);
+            server.push(first);
+            let mut got = inflated(&mut server);
+            assert_eq!(server.parked(), None, "a block isn't whole");
+            server.push(rest);
+            got.extend(inflated(&mut server));
+            assert_eq!(got, said, "{round}");
+            let parked = server.parked().unwrap().to_vec();
+            assert_eq!(parked, said.repeat(round + 1));
+            server = Deflate::resume(parked).unwrap();
+        }
+        // And back, although nobody knows what was sent.
+        let mut out = Vec::new();
+        server.deflate(b"* BYE", Then::Flush, &mut out).unwrap();
+        client.push(&out);
+        assert_eq!(inflated(&mut client), b"* BYE");
+        let mut sent = Vec::new();
+        client.deflate(&some(PARKED_SAID_OCTETS_MAX), Then::Flush, &mut sent).unwrap();
+        server.push(&sent);
+        inflated(&mut server);
+        assert_eq!(server.parked(), None, "that is too much to be kept");
     }
 
     /// Row I11: a gigabyte in a megabyte is taken piece by piece.

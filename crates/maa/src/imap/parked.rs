@@ -1,5 +1,8 @@
 //! What is left of a session while no process has it: what the next one needs to go on as if it had been there.
 //!
+//! A client that deflates goes on behind what it has said, if that is short. One that has asked for NOTIFY stays where it is:
+//! names, subscriptions and annotations are looked at every 30 seconds, since nobody tells of them, and who rests can't.
+//!
 //! It goes through the front, which doesn't look inside, to another worker of the same user, and is believed as little as
 //! a client is: numbers that can't be the mailbox's end the session.
 
@@ -26,6 +29,8 @@ pub(super) struct Parked {
     mistakes: usize,
     enabled: Vec<String>,
     selected: Option<ParkedMailbox>,
+    /// What a client with COMPRESS has said: each octet is a character.
+    said: Option<String>,
 }
 
 /// [`Selected`]; UIDs are ranges.
@@ -60,6 +65,7 @@ impl Parked {
         idling: Option<&Tag>,
         silent: Duration,
         mistakes: usize,
+        said: Option<&[u8]>,
     ) -> Option<String> {
         if !session.may_rest() {
             return None;
@@ -75,8 +81,15 @@ impl Parked {
             mistakes,
             enabled: enabled.map(name_of).collect(),
             selected,
+            said: said.map(|said| said.iter().copied().map(char::from).collect()),
         };
         serde_json::to_string(&parked).ok().filter(|text| text.len() <= PARKED_OCTETS_MAX)
+    }
+
+    /// What a client has said that deflates.
+    pub(super) fn said(text: &str) -> Option<Vec<u8>> {
+        let said = serde_json::from_str::<Self>(text).ok()?.said?;
+        said.chars().map(|char| u8::try_from(u32::from(char)).ok()).collect()
     }
 
     /// Makes a session what it was. Blocks.

@@ -28,6 +28,22 @@ impl Wire {
         self.deflate = Some(Deflate::new(came));
     }
 
+    /// Goes on deflating behind what the client has said to another process.
+    pub(super) fn go_on_deflating(&mut self, said: Vec<u8>) -> io::Result<()> {
+        self.deflate = Some(Deflate::resume(said)?);
+        Ok(())
+    }
+
+    /// Whether another process can go on with it.
+    pub(super) fn may_rest(&self) -> bool {
+        self.deflate.as_ref().is_none_or(|deflate| deflate.parked().is_some())
+    }
+
+    /// What the client has said, where that is needed to go on.
+    pub(super) fn said(&self) -> Option<&[u8]> {
+        self.deflate.as_ref()?.parked()
+    }
+
     /// What the client says next; nothing where it is gone. What was read isn't lost where this is dropped.
     pub(super) async fn read(&mut self) -> io::Result<Vec<u8>> {
         let mut buffer = [0; limits::READ_OCTETS];

@@ -24,7 +24,7 @@ impl Place {
 }
 
 fn parked(client: &Client) -> String {
-    Parked::of(&client.session, None, Duration::ZERO, 3).unwrap()
+    Parked::of(&client.session, None, Duration::ZERO, 3, None).unwrap()
 }
 
 fn place() -> Place {
@@ -107,10 +107,15 @@ fn an_idle_goes_on_with_its_tag_and_time() {
     client.ok("SELECT INBOX");
     let tag = Tag::parse(b"i1").unwrap();
     let silent = Duration::from_secs(100);
-    let rests = Parked::of(&client.session, Some(&tag), silent, 7).unwrap();
+    let rests = Parked::of(&client.session, Some(&tag), silent, 7, None).unwrap();
     let resumed = Parked::resume(&rests, &mut place.elsewhere()).unwrap();
     assert_eq!((resumed.idling, resumed.mistakes), (Some(tag), 7));
     assert!(resumed.silent >= silent && resumed.silent < 2 * silent, "{:?}", resumed.silent);
+    assert_eq!(Parked::said(&rests), None);
+    // Whatever octets a client has said.
+    let said: Vec<u8> = (0..=255).collect();
+    let rests = Parked::of(&client.session, None, silent, 0, Some(&said)).unwrap();
+    assert_eq!(Parked::said(&rests), Some(said));
 }
 
 #[test]
@@ -119,10 +124,10 @@ fn who_has_asked_for_other_mailboxes_or_is_too_long_stays() {
     let mut client = place.connect();
     client.ok("SELECT INBOX");
     client.session.selected.as_mut().unwrap().uids = (1..10_000).map(|uid| 2 * uid).collect();
-    assert_eq!(Parked::of(&client.session, None, Duration::ZERO, 0), None);
+    assert_eq!(Parked::of(&client.session, None, Duration::ZERO, 0, None), None);
     let mut client = place.connect();
     client.ok("NOTIFY SET (PERSONAL (MessageNew MessageExpunge))");
-    assert_eq!(Parked::of(&client.session, None, Duration::ZERO, 0), None);
+    assert_eq!(Parked::of(&client.session, None, Duration::ZERO, 0, None), None);
 }
 
 #[test]
