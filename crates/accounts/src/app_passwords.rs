@@ -171,6 +171,11 @@ impl AppPasswords {
         typed: &[u8],
         service: Service,
     ) -> Option<&AppPassword> {
+        self.find_for_any(user, typed).filter(|app_password| app_password.is_for(service))
+    }
+
+    /// The same, whatever it is for.
+    pub(crate) fn find_for_any(&self, user: &UserName, typed: &[u8]) -> Option<&AppPassword> {
         let Hash(typed) = Hash::of(typed)?;
         let mut found = None;
         // All of them, however soon one fits: time doesn't tell which.
@@ -179,7 +184,7 @@ impl AppPasswords {
                 found = Some(app_password);
             }
         }
-        found.filter(|app_password| app_password.is_for(service))
+        found
     }
 }
 

@@ -7,7 +7,7 @@ use postroad_config::ImapSwitch;
 use postroad_protocol::address::{Address, Domain, LocalPart};
 
 use crate::aliases::{AliasIndex, Aliases, graph};
-use crate::app_passwords::{AppPassword, AppPasswords, Service};
+use crate::app_passwords::{AppPassword, AppPasswords, Label, Service};
 use crate::error::AccountsError;
 use crate::file::{self, Stamp};
 use crate::limits;
@@ -229,6 +229,12 @@ impl Directory {
         let user = &self.login(name)?.name;
         let app_password = self.app_passwords.find(user, password, service)?;
         Some(Login { user, app_password: Some(app_password) })
+    }
+
+    /// What an app password is called that isn't for what it was tried at. For the log alone: clients aren't told.
+    pub fn app_password_for_others(&self, name: &str, password: &[u8]) -> Option<&Label> {
+        let user = &self.login(name)?.name;
+        self.app_passwords.find_for_any(user, password).map(|found| &found.label)
     }
 
     /// Whether any user has keys of SCRAM.

@@ -15,6 +15,7 @@
 //! The same wrong password again is no other guess: a telephone that wasn't told the new one would get its house banned.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::hash::{BuildHasher as _, Hash, RandomState};
 use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -49,6 +50,19 @@ pub(crate) struct Guess {
     name: u64,
     /// Name and password.
     whole: u64,
+}
+
+/// What is banned: an IPv4 address, or an IPv6 /64, by its first one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Network(IpAddr);
+
+impl fmt::Display for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            IpAddr::V4(ip) => ip.fmt(f),
+            IpAddr::V6(ip) => write!(f, "{ip}/64"),
+        }
+    }
 }
 
 /// When it is tried.
@@ -113,12 +127,20 @@ impl Failures {
         }
     }
 
-    fn ban(&mut self, now: Instant) {
-        if self.count >= limits::GUESSES_BEFORE_BAN {
+    /// Whether it begins with this.
+    fn ban(&mut self, now: Instant) -> bool {
+        let is_enough = self.count >= limits::GUESSES_BEFORE_BAN;
+        if is_enough {
             // Guesses during a ban aren't checked, so they don't make it longer.
             self.banned_until = Some(now + limits::BAN_TIME);
             self.count = limits::GUESSES_BEFORE_BAN - limits::GUESSES_AFTER_BAN;
         }
+        is_enough
+    }
+
+    fn banned_for(&self, now: Instant) -> Option<Duration> {
+        let left = self.banned_until?.saturating_duration_since(now);
+        (!left.is_zero()).then_some(left)
     }
 }
 
@@ -138,8 +160,7 @@ impl Guesses {
             return Turn::After(own.failures.delay(0, now));
         }
         let network = memory.networks.get(&guess.network);
-        let banned_until = network.and_then(|failures| failures.banned_until);
-        if banned_until.is_some_and(|until| now < until) {
+        if network.is_some_and(|failures| failures.banned_for(now).is_some()) {
             return Turn::Banned;
         }
         let by_network = network.map_or(Duration::ZERO, |failures| failures.delay(0, now));
@@ -153,8 +174,8 @@ impl Guesses {
         Turn::After(by_network.max(by_name).min(longest))
     }
 
-    /// It was wrong.
-    pub(crate) fn was_wrong(&self, guess: Guess, now: Instant) {
+    /// It was wrong. Gives the network that is banned for it from now on.
+    pub(crate) fn was_wrong(&self, guess: Guess, now: Instant) -> Option<Network> {
         let mut memory = self.memory();
         match memory.own_network_mut(guess, now) {
             Some(own) => own.failures.add(guess.whole, now),
@@ -162,9 +183,25 @@ impl Guesses {
         }
         let network = entry(&mut memory.networks, guess.network, now);
         network.add(guess.whole, now);
-        if !guess.is_this_host {
-            network.ban(now);
-        }
+        let is_banned = !guess.is_this_host && network.ban(now);
+        is_banned.then_some(Network(guess.network))
+    }
+
+    /// Networks that are banned now, and for how long still, by address.
+    pub(crate) fn bans(&self, now: Instant) -> Vec<(Network, Duration)> {
+        let memory = self.memory();
+        let each = memory.networks.iter();
+        let mut bans: Vec<_> = each
+            .filter_map(|(ip, failures)| Some((Network(*ip), failures.banned_for(now)?)))
+            .collect();
+        bans.sort();
+        bans
+    }
+
+    /// Forgets what the network of that address has guessed; whether it was banned.
+    pub(crate) fn lift(&self, client: IpAddr, now: Instant) -> bool {
+        let forgotten = self.memory().networks.remove(&network_of(client));
+        forgotten.is_some_and(|failures| failures.banned_for(now).is_some())
     }
 
     /// It was right: that network is the user's from now on.
@@ -296,6 +333,35 @@ mod tests {
         assert_eq!(site.turn(HOME, "bob"), Turn::Banned);
         site.now += limits::GUESS_MEMORY;
         assert_eq!(site.turn(HOME, "bob"), AT_ONCE);
+    }
+
+    #[test]
+    fn s35_a_ban_is_told_once_listed_and_lifted() {
+        for (from, beside, network) in
+            [(HOME, HOME, HOME), ("2001:db8::1", "2001:db8::2", "2001:db8::/64")]
+        {
+            let site = Site::new();
+            let mut told = Vec::new();
+            for n in 0..limits::GUESSES_BEFORE_BAN {
+                let guess = site.guesses.guess(ip(from), "alice", &n.to_be_bytes());
+                told.extend(site.guesses.was_wrong(guess, site.now).map(|it| (n, it.to_string())));
+            }
+            assert_eq!(told, [(limits::GUESSES_BEFORE_BAN - 1, network.to_owned())]);
+            let later = site.now + limits::BAN_TIME / 3;
+            let bans = site.guesses.bans(later);
+            assert_eq!(bans, [(Network(network_of(ip(from))), limits::BAN_TIME * 2 / 3)]);
+            assert!(!site.guesses.lift(ip(ELSEWHERE), later));
+            assert!(site.guesses.lift(ip(beside), later));
+            assert!(!site.guesses.lift(ip(beside), later));
+            assert_eq!(site.guesses.bans(later), []);
+            // Another name: this one was guessed at, and waits for that.
+            assert_eq!(site.turn(from, "bob"), AT_ONCE);
+        }
+        let mut site = Site::new();
+        for _ in 0..100 {
+            site.wrong("127.0.0.1", "alice");
+        }
+        assert_eq!(site.guesses.bans(site.now), [], "this host is never banned");
     }
 
     #[test]

@@ -17,5 +17,6 @@ pub mod limits;
 mod logins;
 mod tokens;
 
+pub use guessing::Network;
 pub use logins::{By, Client, LoggedIn, Logins, Prepared, Refusal, Verdict};
 pub use tokens::TokensError;

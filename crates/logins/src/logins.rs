@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -14,7 +14,7 @@ use postroad_protocol::sasl::scram::{ChannelBinding, ClientFirst, Proof, Proven}
 use postroad_protocol::sasl::{Attempt, Challenge, Credentials, Offer, Offered};
 use tokio::sync::Semaphore;
 
-use crate::guessing::{Guess, Guesses, Turn};
+use crate::guessing::{Guess, Guesses, Network, Turn};
 use crate::limits;
 use crate::tokens::{Bad, Tokens, TokensError};
 
@@ -95,6 +95,15 @@ impl std::fmt::Display for By {
     }
 }
 
+/// What became of a password.
+enum Checked {
+    Right(LoggedIn),
+    Wrong {
+        /// The app password that it is, for protocols other than this one.
+        elsewhere: Option<Label>,
+    },
+}
+
 /// Why nobody is logged in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
@@ -169,7 +178,7 @@ impl Logins {
         if let Err(refusal) = self.wait(guess).await {
             return Verdict::No(refusal);
         }
-        let directory = self.accounts.directory();
+        let (directory, asked) = (self.accounts.directory(), name.clone());
         // Costs nothing, so it waits for nobody's check.
         if let Some(login) = directory.verify_app_password(&name, &password, service) {
             return self.right(guess, LoggedIn::from(login));
@@ -179,14 +188,33 @@ impl Logins {
             return Verdict::No(Refusal::Unavailable);
         };
         let check = tokio::task::spawn_blocking(move || {
-            let login = directory.verify(&name, &password, service).map(LoggedIn::from);
+            let checked = match directory.verify(&name, &password, service) {
+                Some(login) => Checked::Right(login.into()),
+                None => {
+                    let elsewhere = directory.app_password_for_others(&name, &password);
+                    Checked::Wrong { elsewhere: elsewhere.cloned() }
+                }
+            };
             // A client that has gone meanwhile doesn't free the place of a check that still runs.
             drop(permit);
-            login
+            checked
         });
         match check.await {
-            Ok(Some(login)) => self.right(guess, login),
-            Ok(None) => self.wrong(guess),
+            Ok(Checked::Right(login)) => self.right(guess, login),
+            Ok(Checked::Wrong { elsewhere }) => {
+                if let Some(label) = elsewhere {
+                    let ip = client.ip.map(|ip| ip.to_string());
+                    // Here alone: who tries it hears what everybody hears whose password is wrong.
+                    tracing::warn!(
+                        service = service.name(),
+                        client = ip,
+                        name = asked,
+                        app_password = label.as_str(),
+                        "an app password was tried that is for other protocols"
+                    );
+                }
+                self.wrong(guess, client)
+            }
             Err(_) => Verdict::No(Refusal::Unavailable),
         }
     }
@@ -221,7 +249,7 @@ impl Logins {
             directory.verify_scram(proof.name(), proof.auth_message(), proof.client_proof());
         match right {
             Some((_, signature)) => Verdict::GoOn(proof.accepted(&signature)),
-            None => self.wrong(guess),
+            None => self.wrong(guess, client),
         }
     }
 
@@ -230,7 +258,7 @@ impl Logins {
         match self.accounts.directory().login_name(proven.name()) {
             Some(user) => self.right(guess, LoggedIn { user: user.clone(), by: By::Scram }),
             // Was removed between two lines.
-            None => self.wrong(guess),
+            None => self.wrong(guess, client),
         }
     }
 
@@ -263,8 +291,8 @@ impl Logins {
         let ip = client.ip.map(|ip| ip.to_string());
         tracing::warn!(service = client.service.name(), client = ip, name, reason = %bad, "token refused");
         // An old token was a right one: programs try it before they fetch another.
-        if let (Some(guess), false) = (guess, bad == Bad::Expired) {
-            self.guesses.was_wrong(guess, Instant::now());
+        if bad != Bad::Expired {
+            self.count(guess, client);
         }
         Verdict::GoOn(Bearer::refused(&tokens.error_json(&bearer)))
     }
@@ -294,11 +322,32 @@ impl Logins {
         Verdict::Right(login)
     }
 
-    fn wrong(&self, guess: Option<Guess>) -> Verdict {
-        if let Some(guess) = guess {
-            self.guesses.was_wrong(guess, Instant::now());
-        }
+    fn wrong(&self, guess: Option<Guess>, client: Client<'_>) -> Verdict {
+        self.count(guess, client);
         Verdict::No(Refusal::Wrong)
+    }
+
+    /// Counts a wrong one, and tells where a ban begins.
+    fn count(&self, guess: Option<Guess>, client: Client<'_>) {
+        let banned = guess.and_then(|guess| self.guesses.was_wrong(guess, Instant::now()));
+        if let Some(network) = banned {
+            let (service, minutes) = (client.service.name(), limits::BAN_TIME.as_secs() / 60);
+            tracing::warn!(service, %network, minutes, "a network is banned: too many different wrong passwords came from it (postroad bans)");
+        }
+    }
+
+    /// Networks that are banned now, and for how long still.
+    pub fn bans(&self) -> Vec<(Network, Duration)> {
+        self.guesses.bans(Instant::now())
+    }
+
+    /// Lifts the ban of the network of that address, and forgets its guesses; whether it was banned.
+    pub fn lift_ban(&self, ip: IpAddr) -> bool {
+        let was_banned = self.guesses.lift(ip, Instant::now());
+        if was_banned {
+            tracing::info!(client = %ip, "an operator has lifted the ban of this network");
+        }
+        was_banned
     }
 }
 
@@ -413,11 +462,16 @@ mod tests {
         }
         assert_eq!(site.password(home, "bob", "right").await, Err(Refusal::Banned));
         assert_eq!(site.password(home, "nobody", "right").await, Err(Refusal::Banned));
+        let bans: Vec<String> =
+            site.logins.bans().iter().map(|(network, _)| network.to_string()).collect();
+        assert_eq!(bans, [home]);
         let banned = site.first(home, scram::Variant::Alone, "n,,n=carol,r=x").await;
         assert_eq!(banned, Verdict::No(Refusal::Banned));
         // However she spells her name.
         assert_eq!(site.password(home, "alice", "right").await, alice);
         assert_eq!(site.password(elsewhere, "bob", "right").await, bob);
+        assert!(site.logins.lift_ban(home.parse().expect("an address")));
+        assert_eq!(site.password(home, "bob", "right").await, bob);
     }
 
     #[tokio::test(start_paused = true)]

@@ -77,6 +77,17 @@ async fn answer(live: &Arc<Live>, request: Request) -> Result<Vec<Answer>, Strin
             }
             Err(error) => Err(events::chain(&error)),
         },
+        Request::Bans => {
+            let bans = live.logins().bans().into_iter();
+            let ban = bans.map(|(network, left)| Answer::Ban {
+                network: network.to_string(),
+                seconds: left.as_secs(),
+            });
+            Ok(ban.collect())
+        }
+        Request::LiftBan { address } => {
+            Ok(vec![Answer::Lifted { was_banned: live.logins().lift_ban(address) }])
+        }
         _ => Err("that is the transfer agent's: the access agent has no queue".to_owned()),
     }
 }

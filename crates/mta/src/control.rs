@@ -84,6 +84,16 @@ impl Control {
                     .map(|restart| Answer::Reloaded { restart, next_process: Vec::new() })
                     .map_err(|error| events::chain(&error))
             }
+            Request::Bans => {
+                for (network, left) in self.inbound.logins.bans() {
+                    let (network, seconds) = (network.to_string(), left.as_secs());
+                    frames.send(&Answer::Ban { network, seconds }).await?;
+                }
+                return frames.send(&Answer::Done { messages: 0 }).await;
+            }
+            Request::LiftBan { address } => {
+                Ok(Answer::Lifted { was_banned: self.inbound.logins.lift_ban(address) })
+            }
             about_the_queue => return self.desk().answer(frames, about_the_queue).await,
         };
         match answered {

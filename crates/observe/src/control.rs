@@ -1,5 +1,5 @@
 //! The words between the operator's commands and an agent, over its control socket. The transfer agent knows all of them,
-//! the access agent [`Request::Reload`].
+//! the access agent [`Request::Reload`], [`Request::Bans`] and [`Request::LiftBan`].
 //!
 //! JSON lines, UTF-8, `\n` at the end, a line at most [`FRAME_OCTETS_MAX`]. The client sends one
 //! [`Request`]; the server answers with any number of [`Answer`]s, the last of which is
@@ -90,6 +90,13 @@ pub enum Request {
     Reload,
     /// What would become of a letter, without one: an [`Answer::Explanation`].
     Explain(Case),
+    /// Networks from which nobody new may log in: an [`Answer::Ban`] each.
+    Bans,
+    /// Lifts the ban of a network: [`Answer::Lifted`].
+    LiftBan {
+        /// An address in it.
+        address: std::net::IpAddr,
+    },
 }
 
 /// What the agent answers.
@@ -128,6 +135,18 @@ pub enum Answer {
     },
     /// What would become of a letter.
     Explanation(Explanation),
+    /// A network that is banned.
+    Ban {
+        /// The network, as `192.0.2.1` or `2001:db8::/64`.
+        network: String,
+        /// Seconds until it is over.
+        seconds: u64,
+    },
+    /// What became of a ban.
+    Lifted {
+        /// Whether there was one.
+        was_banned: bool,
+    },
     /// The end of the answer.
     Done {
         /// Messages that were listed, counted or changed.

@@ -9,7 +9,7 @@ use clap::{Args, Parser, Subcommand};
 use postroad_config::Loaded;
 
 use crate::queue::postfix::Spelling;
-use crate::{check, explain, probe, queue, reload, status, trace, up, user};
+use crate::{bans, check, explain, probe, queue, reload, status, trace, up, user};
 
 /// Runs a Postroad mail suite, and looks after one
 #[derive(Debug, Parser)]
@@ -37,6 +37,8 @@ enum Command {
     Probe(probe::Probe),
     /// Say what would become of a letter here: which rule, route and limits apply
     Explain(explain::Explain),
+    /// List networks that may not log in, since they have guessed passwords, and lift their bans
+    Bans(bans::Bans),
     /// Have the agents read their settings again, without dropping a session
     Reload(reload::Reload),
 }
@@ -130,6 +132,7 @@ pub fn run(words: impl Iterator<Item = OsString>) -> Result<ExitCode> {
         Command::Trace(trace) => trace::run(trace),
         Command::Probe(probe) => probe::run(probe),
         Command::Explain(explain) => explain::run(explain),
+        Command::Bans(bans) => bans::run(bans),
         Command::Reload(reload) => reload::run(reload),
     }
 }

@@ -11,11 +11,13 @@
 //! | `postroad probe` | `probe` | DNS, and the hosts that it names |
 //! | `postroad explain` | `explain` | the transfer agent's control socket |
 //! | `postroad reload` | `reload` | the transfer agent's and the access agent's control sockets |
+//! | `postroad bans` | `bans` | the same two |
 //!
 //! Nothing here is needed for mail to flow. What came from outside is shown with its control characters
 //! made visible ([`postroad_observe::inert`]).
 #![forbid(unsafe_code)]
 
+mod bans;
 mod check;
 pub mod cli;
 mod control;

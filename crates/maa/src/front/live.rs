@@ -94,6 +94,11 @@ impl Live {
         self.file.get_or_init(|| file);
     }
 
+    /// Who may log in.
+    pub(crate) fn logins(&self) -> &Logins {
+        &self.lasting.logins
+    }
+
     /// What a connection that begins now is served with.
     pub(crate) fn site(&self) -> Arc<Site> {
         Arc::clone(&self.site.read().unwrap_or_else(PoisonError::into_inner))

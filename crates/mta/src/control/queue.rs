@@ -142,7 +142,11 @@ impl Desk {
                 self.show(frames, &queue_id, content_max).await?
             }
             Request::Edit { filter, edit } => self.edit(&filter, edit).await,
-            Request::Status | Request::Reload | Request::Explain(_) => {
+            Request::Status
+            | Request::Reload
+            | Request::Explain(_)
+            | Request::Bans
+            | Request::LiftBan { .. } => {
                 Err("the transfer agent isn't running: start it, then ask again".to_owned())
             }
         };
