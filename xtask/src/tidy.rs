@@ -31,6 +31,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("observe", &[]),
     ("net", &[]),
     ("safetext", &[]),
+    ("tui", &["safetext"]),
     ("mta", &["protocol", "queue", "disk", "accounts", "logins", "config", "observe", "net"]),
     (
         "mda",
@@ -51,6 +52,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "disk",
             "store",
             "fulltext",
+            "catalog",
             "accounts",
             "logins",
             "config",
@@ -60,7 +62,10 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ),
     (
         "mua",
-        &["protocol", "pop3", "queue", "disk", "store", "config", "observe", "net", "safetext"],
+        &[
+            "protocol", "pop3", "queue", "disk", "store", "config", "observe", "net", "safetext",
+            "tui", "catalog", "message",
+        ],
     ),
     ("operator", &["protocol", "accounts", "logins", "config", "observe", "net"]),
 ];
@@ -70,7 +75,7 @@ const MAY_LINK_TOKIO: &[&str] = &["net", "mta", "mda", "maa", "mua", "operator",
 
 /// Crates whose code takes bytes and time and gives steps: no socket, no clock, no disk.
 const SANS_IO: &[&str] =
-    &["protocol", "pop3", "imap", "managesieve", "message", "sieve", "import", "safetext"];
+    &["protocol", "pop3", "imap", "managesieve", "message", "sieve", "import", "safetext", "tui"];
 const NOT_IN_SANS_IO: &[&str] = &[
     "Instant::now",
     "SystemTime::now",
@@ -100,9 +105,16 @@ const TOP: &[&str] = &[
 
 pub(crate) fn run() -> anyhow::Result<()> {
     done("rules of the tree", || {
-        let problems: Vec<String> =
-            [edges(&metadata()?), sans_io()?, unsafe_code()?, mains()?, top()?, documents()?]
-                .concat();
+        let problems: Vec<String> = [
+            edges(&metadata()?),
+            sans_io()?,
+            screen()?,
+            unsafe_code()?,
+            mains()?,
+            top()?,
+            documents()?,
+        ]
+        .concat();
         if !problems.is_empty() {
             bail!(
                 "the tree breaks a rule (docs/ARCHITECTURE.md says why it is one):\n  {}",
@@ -162,6 +174,30 @@ fn sans_io() -> anyhow::Result<Vec<String>> {
                         index + 1
                     ));
                 }
+            }
+        }
+    }
+    Ok(problems)
+}
+
+/// What is drawn is drawn by the canvas, which takes nothing but `SafeText`; the terminal is opened in one
+/// place.
+fn screen() -> anyhow::Result<Vec<String>> {
+    const MAY: &[&str] = &["crates/tui/src/canvas/", "crates/mua/src/full/terminal.rs", "xtask/"];
+    let mut problems = Vec::new();
+    for file in rust_files(root())? {
+        let name = shown(&file);
+        if is_played_with(&file) || MAY.iter().any(|may| name.starts_with(may)) {
+            continue;
+        }
+        let text = read(&file)?;
+        let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+        for (index, line) in code.lines().enumerate() {
+            if line.split("//").next().unwrap_or_default().contains("ratatui") {
+                problems.push(format!(
+                    "{name}:{}: ratatui by-passes the canvas, which takes SafeText alone",
+                    index + 1
+                ));
             }
         }
     }

@@ -1,0 +1,382 @@
+//! What the screen is given to show: mailboxes, letters, pages, letters on their way.
+//!
+//! Everything that others wrote comes as [`SafeText`]; numbers are what the shell calls things by.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use postroad_safetext::SafeText;
+
+/// The shell's number for a folder; never shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FolderId(pub u32);
+
+/// One letter of one folder, as long as the folder isn't numbered anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LetterId {
+    /// Where it is.
+    pub folder: FolderId,
+    /// The folder's UIDVALIDITY; 0 where nothing is written down of it.
+    pub validity: u32,
+    /// Its number there.
+    pub uid: u32,
+}
+
+/// A letter that is being written: the name of its draft.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct DraftId(pub Arc<str>);
+
+/// A letter that is held in the outbox before it leaves: its name there.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct HeldId(pub Arc<str>);
+
+/// A letter in the outbox, in whatever state: its name there.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct OutboxId(pub Arc<str>);
+
+/// What is marked on a letter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Marks(u8);
+
+impl Marks {
+    /// Nothing.
+    pub const NONE: Self = Self(0);
+    /// It was read.
+    pub const SEEN: Self = Self(1);
+    /// It was answered.
+    pub const ANSWERED: Self = Self(2);
+    /// It is important to the user.
+    pub const FLAGGED: Self = Self(4);
+    /// It is to be removed, says another program.
+    pub const DELETED: Self = Self(8);
+    /// It isn't finished.
+    pub const DRAFT: Self = Self(16);
+    /// It was sent on.
+    pub const FORWARDED: Self = Self(32);
+    /// Nobody has looked at the folder since it came: mutt's `N`, where an unread letter without it is `O`.
+    pub const RECENT: Self = Self(64);
+
+    /// Both.
+    #[must_use]
+    pub const fn with(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Without the other's.
+    #[must_use]
+    pub const fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+
+    /// Whether all of the other's are there.
+    pub const fn has(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+}
+
+/// What is known of each letter of a folder: 12 octets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Head {
+    /// Its number.
+    pub uid: u32,
+    /// When it was written or, where that isn't known yet, when it came: Unix seconds.
+    pub sent: u32,
+    /// What is marked on it.
+    pub flags: Marks,
+    /// How deep in its thread; 0 where threads aren't shown.
+    pub depth: u8,
+}
+
+/// A folder's letters, in the order in which they are shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listing {
+    /// Whose.
+    pub folder: FolderId,
+    /// Its UIDVALIDITY.
+    pub validity: u32,
+    /// Larger with each listing of the folder.
+    pub generation: u64,
+    /// How much is known.
+    pub stage: Stage,
+    /// The letters.
+    pub heads: Vec<Head>,
+}
+
+/// How much of a folder is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// As it was when somebody last looked; it is being looked at.
+    Known,
+    /// As it is, in the order of file names: the letters are being read.
+    Named,
+    /// As it is.
+    Complete,
+}
+
+/// What a list shows of a letter, beside its [`Head`].
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Row {
+    /// Who wrote it; in a folder of sent letters, who it is for.
+    pub from: SafeText,
+    /// What it is about.
+    pub subject: SafeText,
+    /// Its length.
+    pub octets: u64,
+    /// Who it is for.
+    pub cue: Cue,
+}
+
+/// Who a letter is for: mutt's `to_chars`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Cue {
+    /// Nobody that we know.
+    #[default]
+    None,
+    /// The user alone.
+    OnlyMe,
+    /// The user and others.
+    Me,
+    /// The user gets a copy.
+    Copied,
+    /// The user wrote it.
+    Own,
+    /// A mailing list.
+    List,
+}
+
+/// A letter, laid out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    /// Which.
+    pub letter: LetterId,
+    /// All fields of its header, decoded, in its own order.
+    pub head: Vec<(SafeText, SafeText)>,
+    /// Its text, lines as they were written: the screen wraps them.
+    pub lines: Vec<PageLine>,
+    /// What it consists of.
+    pub parts: Vec<PartRow>,
+    /// Octets of text that were left out, because it is too long to be shown.
+    pub cut: Option<u64>,
+}
+
+/// One line of a letter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PageLine {
+    /// What it is.
+    pub kind: LineKind,
+    /// The line, without its end.
+    pub text: SafeText,
+}
+
+/// What a line of a letter is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LineKind {
+    /// The author's words.
+    Text,
+    /// Another's, and how often they were quoted.
+    Quote(u8),
+    /// Behind `-- `.
+    Signature,
+    /// Ours: what follows is another part of the letter.
+    Part,
+}
+
+/// One part of a letter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PartRow {
+    /// What [`crate::effect::Ask::Save`] calls it by.
+    pub number: usize,
+    /// How deep it is enclosed.
+    pub depth: u8,
+    /// Its file name, if it has one.
+    pub name: Option<SafeText>,
+    /// Its media type.
+    pub kind: SafeText,
+    /// Its length, decoded.
+    pub octets: u64,
+}
+
+/// What a folder is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    /// Where letters come in.
+    Inbox,
+    /// What was thrown away.
+    Trash,
+    /// What is kept out of sight.
+    Archive,
+    /// What was sent.
+    Sent,
+    /// What is being written.
+    Drafts,
+    /// What nobody wanted.
+    Junk,
+}
+
+/// Who the letters are for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// What the user calls it.
+    pub name: SafeText,
+    /// The address that letters are sent from.
+    pub address: SafeText,
+}
+
+/// One folder of the list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FolderRow {
+    /// Which.
+    pub id: FolderId,
+    /// Its whole name, as a person writes it.
+    pub name: SafeText,
+    /// What it is for.
+    pub role: Option<Role>,
+    /// How many letters are in it, and how many of them are unread, where that is known.
+    pub counts: Option<FolderCounts>,
+}
+
+/// How much is in a folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FolderCounts {
+    /// Letters.
+    pub letters: u32,
+    /// Those that nobody has read.
+    pub unread: u32,
+}
+
+/// What the user has typed into the fields of a letter; the shell reads it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Fields {
+    /// `To`.
+    pub to: String,
+    /// `Cc`.
+    pub cc: String,
+    /// `Bcc`.
+    pub bcc: String,
+    /// `Subject`.
+    pub subject: String,
+    /// `Reply-To`.
+    pub reply_to: String,
+}
+
+/// One of the fields of a letter that is being written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Field {
+    /// Who it is for.
+    To,
+    /// Who gets a copy.
+    Cc,
+    /// Who gets a copy that nobody sees.
+    Bcc,
+    /// What it is about.
+    Subject,
+    /// Where answers are to go.
+    ReplyTo,
+}
+
+impl Fields {
+    /// What was typed into one of them.
+    pub fn of(&self, field: Field) -> &str {
+        match field {
+            Field::To => &self.to,
+            Field::Cc => &self.cc,
+            Field::Bcc => &self.bcc,
+            Field::Subject => &self.subject,
+            Field::ReplyTo => &self.reply_to,
+        }
+    }
+
+    /// Types over one of them.
+    pub fn set(&mut self, field: Field, text: String) {
+        let place = match field {
+            Field::To => &mut self.to,
+            Field::Cc => &mut self.cc,
+            Field::Bcc => &mut self.bcc,
+            Field::Subject => &mut self.subject,
+            Field::ReplyTo => &mut self.reply_to,
+        };
+        *place = text;
+    }
+}
+
+/// A letter that is being written, as it is on disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DraftRow {
+    /// Which.
+    pub id: DraftId,
+    /// Who writes it.
+    pub from: SafeText,
+    /// Its fields.
+    pub fields: Fields,
+    /// Lines of its text.
+    pub text_lines: u32,
+    /// Octets of its text.
+    pub text_octets: u64,
+    /// What goes with it, in order.
+    pub attachments: Vec<AttachmentRow>,
+    /// The letter that it answers.
+    pub answers: Option<LetterId>,
+    /// When it was last written to disk.
+    pub saved: Timestamp,
+}
+
+/// A file that goes with a letter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AttachmentRow {
+    /// Its name.
+    pub name: SafeText,
+    /// Its media type.
+    pub kind: SafeText,
+    /// Its length; `None` where it has gone from the disk.
+    pub octets: Option<u64>,
+}
+
+/// A letter in the outbox.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutboxRow {
+    /// Which.
+    pub id: OutboxId,
+    /// Who it is for.
+    pub to: SafeText,
+    /// What it is about.
+    pub subject: SafeText,
+    /// How far it is.
+    pub state: OutboxState,
+    /// What the server said last, or nothing.
+    pub words: SafeText,
+}
+
+/// How far a letter in the outbox is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OutboxState {
+    /// It can be taken back until then.
+    Held(HeldId, Timestamp),
+    /// It waits for the network, or for its next try.
+    Waiting(Option<Timestamp>),
+    /// It is being handed over.
+    Sending,
+    /// The server will not have it.
+    Refused,
+}
+
+/// What an undo would take back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UndoLabel {
+    /// What was done: "3 letters moved to Trash".
+    pub words: SafeText,
+    /// A letter that was queued, and until when it can be had back.
+    pub held: Option<(HeldId, Timestamp)>,
+}
+
+/// What a search has found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// The letters, newest first.
+    pub letters: Vec<LetterId>,
+    /// Whether all have been looked at.
+    pub complete: bool,
+}
+
+/// Rows by number, no more than are near the window.
+pub type Rows = BTreeMap<u32, Row>;

@@ -1,0 +1,178 @@
+//! What the shell is to do. Nothing of it waits: what takes time is a [`Job`], and its end a
+//! [`crate::msg::Report`].
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::data::{DraftId, Fields, FolderId, HeldId, LetterId, Marks, OutboxId, Role};
+
+/// What was asked for and goes on; each number is used once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Job(pub u64);
+
+impl Job {
+    /// Nobody's: what the shell tells unasked.
+    pub const NONE: Self = Self(0);
+}
+
+/// One thing for the shell to do, in order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// Have an actor do this, with a deadline; its reports bear the number.
+    Ask(Job, Ask),
+    /// Nobody waits for it any more; it may go on to a safe point.
+    Cancel(Job),
+    /// Leave the screen to the user's editor, on the draft's text. When it has ended: save the draft
+    /// (synced), report it as [`crate::msg::What::Draft`], draw anew.
+    Edit(DraftId),
+    /// Send [`crate::msg::Msg::Tick`] when the program has run for so long, as
+    /// [`crate::model::Now::since_start`] counts; the earliest one that is still to come counts.
+    TickAt(Duration),
+    /// Stop, as `^Z` does, with the terminal as it was.
+    Suspend,
+    /// Draw everything anew: another program wrote onto the screen.
+    Redraw,
+    /// End, once what was asked for before is done, or after a short wait.
+    Quit,
+}
+
+/// What is asked of an actor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ask {
+    /// The list of folders, again whenever it changes. Answered by `Folders`.
+    Folders,
+    /// A folder's letters, and from then on all changes. Answered by `Listing`s, the last `Complete`.
+    Open(FolderId),
+    /// It is no longer shown. Answered by `Ended`.
+    Close(FolderId),
+    /// What lists show of these letters. Answered by `Rows`; what is left out isn't asked for again.
+    Rows {
+        /// Where.
+        folder: FolderId,
+        /// Which.
+        uids: Vec<u32>,
+    },
+    /// A letter. Answered by `Page`.
+    Read(LetterId),
+    /// One part of a letter, as text. Answered by `Page`.
+    Part {
+        /// Of which.
+        letter: LetterId,
+        /// The part's number.
+        part: usize,
+    },
+    /// Look whether anything has changed. Answered by a `Listing`.
+    Refresh(FolderId),
+    /// Change marks. Answered by `Done`, and by a `Listing` nobody asked for.
+    Flag {
+        /// On these.
+        letters: Vec<LetterId>,
+        /// How.
+        edit: FlagEdit,
+    },
+    /// Move letters. Answered as `Flag` is. A letter that is in the trash already and goes there is
+    /// removed for good.
+    Move {
+        /// These.
+        letters: Vec<LetterId>,
+        /// There.
+        to: Target,
+    },
+    /// Take the last thing back. Answered by `Undone`.
+    Undo,
+    /// Write down that the folder's letters have been looked at. Answered by `Ended`.
+    Sync(FolderId),
+    /// Begin a letter, on disk. Answered by `Draft`.
+    NewDraft(Start),
+    /// Write its fields to disk. Answered by `Draft`.
+    SaveDraft(DraftId, Fields),
+    /// Let a file go with it. Answered by `Draft`.
+    Attach(DraftId, PathBuf),
+    /// Let the attachment with this place, from 0, not go with it. Answered by `Draft`.
+    Detach(DraftId, usize),
+    /// Send it. Answered by `Queued` or `DraftWrong`.
+    Queue(DraftId, Fields),
+    /// Have a letter back that is still held. Answered by `Draft`.
+    TakeBack(HeldId),
+    /// Throw the draft away. Answered by `Ended`.
+    Discard(DraftId),
+    /// The letters that are being written. Answered by `Drafts`.
+    Drafts,
+    /// The outbox. Answered by `Outbox`.
+    Outbox(OutboxAsk),
+    /// Save a part as a file that isn't there yet. Answered by `Saved`.
+    Save {
+        /// Of which letter.
+        letter: LetterId,
+        /// The part's number.
+        part: usize,
+        /// Into which folder of the disk.
+        into: PathBuf,
+    },
+    /// Find letters. Answered by `Found`s.
+    Search(Search),
+}
+
+/// What changes on letters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct FlagEdit {
+    /// Marks that they get.
+    pub add: Marks,
+    /// Marks that they lose.
+    pub remove: Marks,
+}
+
+/// How a letter begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Start {
+    /// With nothing.
+    Empty,
+    /// As an answer.
+    Reply(LetterId, Audience),
+    /// With another one in it.
+    Forward(LetterId),
+    /// Sent on as it is.
+    Resend(LetterId),
+    /// As it was left.
+    Recall(DraftId),
+}
+
+/// Who gets an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Audience {
+    /// Who wrote.
+    Sender,
+    /// And all who got it.
+    All,
+    /// The mailing list.
+    List,
+}
+
+/// Where letters go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Target {
+    /// A folder of the list.
+    Folder(FolderId),
+    /// The folder that is for this; made where there is none.
+    Role(Role),
+}
+
+/// What is asked of the outbox.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OutboxAsk {
+    /// What is in it.
+    List,
+    /// Try this one now.
+    Retry(OutboxId),
+    /// Throw this one away.
+    Discard(OutboxId),
+}
+
+/// What is looked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Search {
+    /// Where; everywhere if there is none.
+    pub folder: Option<FolderId>,
+    /// What was typed.
+    pub pattern: String,
+}

@@ -1,0 +1,215 @@
+//! What an entry of the table of keys is. The list of keys that `?` shows, the lines at the foot and what
+//! a key does are all made of it.
+
+use super::{Key, mutt};
+use crate::data::Field;
+
+/// What is on the screen, so what keys mean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum On {
+    /// Every screen; its own keys come first.
+    Anywhere,
+    /// The letters of a folder.
+    Index,
+    /// A letter.
+    Pager,
+    /// The parts of a letter.
+    Parts,
+    /// The folders.
+    Folders,
+    /// A letter that is being written.
+    Compose,
+    /// Letters on their way, or being written.
+    Outbox,
+    /// The keys.
+    Help,
+}
+
+/// One entry: some keys that do the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Binding {
+    /// Where.
+    pub on: On,
+    /// The keys, as [`Key`] writes them; two of them as `Esc Tab`. The first is the one that is told.
+    pub keys: &'static [&'static str],
+    /// What they do.
+    pub action: Action,
+    /// In one word, for the foot; or empty, where it isn't told there.
+    pub label: &'static str,
+    /// In a few words.
+    pub help: &'static str,
+    /// Whether mutt has the same.
+    pub mutt: Mutt,
+}
+
+/// Whether mutt 2.2 does the same by the same key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mutt {
+    /// It does.
+    Same,
+    /// This is ours.
+    Ours,
+}
+
+/// What a key can do. What it is done to depends on the screen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// To the next one; in the index one that isn't struck.
+    Next,
+    /// To the one before; in the index one that isn't struck.
+    Previous,
+    /// To the next one, struck or not.
+    NextAny,
+    /// To the one before, struck or not.
+    PreviousAny,
+    /// To the next one that is unread.
+    NextNew,
+    /// To the one before that is unread.
+    PreviousNew,
+    /// A window on.
+    PageDown,
+    /// A window back.
+    PageUp,
+    /// A row on.
+    LineDown,
+    /// A row back.
+    LineUp,
+    /// To the first one.
+    First,
+    /// To the last one.
+    Last,
+    /// Look at what is selected.
+    Open,
+    /// Strike it.
+    Delete,
+    /// Don't strike it; or take the last thing back.
+    Undelete,
+    /// Unread, or read.
+    ToggleNew,
+    /// Important, or not.
+    ToggleFlag,
+    /// Carry out what was struck and marked.
+    Sync,
+    /// To another folder.
+    ChangeFolder,
+    /// Move it to a folder, or save it as a file.
+    Save,
+    /// With all fields of the header, or few.
+    Headers,
+    /// Its parts.
+    Parts,
+    /// Write a letter.
+    Mail,
+    /// Answer who wrote.
+    Reply,
+    /// Answer all.
+    Group,
+    /// Send it on.
+    Forward,
+    /// The letters that are on their way, or being written.
+    Outbox,
+    /// Folders beside the letters.
+    Sidebar,
+    /// Those with unread letters first, or by name.
+    Order,
+    /// Change the text.
+    Edit,
+    /// Change a field.
+    Field(Field),
+    /// Let a file go with it.
+    Attach,
+    /// Don't.
+    Detach,
+    /// Send it.
+    Send,
+    /// Keep it for later.
+    Postpone,
+    /// Try it now.
+    Retry,
+    /// Throw it away.
+    Discard,
+    /// The keys of this screen.
+    Help,
+    /// Draw anew.
+    Redraw,
+    /// Stop the program.
+    Suspend,
+    /// Back, or out, and carry out what was struck and marked.
+    Quit,
+    /// Out, and don't.
+    Exit,
+}
+
+/// What the keys do here, one after the other.
+pub fn find(on: On, keys: &[Key]) -> Option<&'static Binding> {
+    let name = keys.iter().map(Key::to_string).collect::<Vec<_>>().join(" ");
+    let of = |wanted: On| {
+        mutt::TABLE
+            .iter()
+            .find(|binding| binding.on == wanted && binding.keys.iter().any(|keys| *keys == name))
+    };
+    of(on).or_else(|| of(On::Anywhere).filter(|_| on != On::Help))
+}
+
+/// The entries of a screen, its own first.
+pub fn of(on: On) -> impl Iterator<Item = &'static Binding> {
+    let own = mutt::TABLE.iter().filter(move |binding| binding.on == on);
+    own.chain(mutt::TABLE.iter().filter(|binding| binding.on == On::Anywhere))
+}
+
+/// Whether two keys may be one here.
+pub fn has_escape(on: On) -> bool {
+    of(on).flat_map(|binding| binding.keys).any(|keys| keys.starts_with("Esc "))
+}
+
+/// A key for the eye: `d`, `^L`, `<Enter>`.
+pub fn shown(key: &str) -> String {
+    let is_short = key.chars().count() == 1 || (key.starts_with('^') && key.len() == 2);
+    if is_short { key.to_owned() } else { format!("<{key}>") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn no_key_means_two_things() {
+        let mut seen = BTreeSet::new();
+        for binding in mutt::TABLE {
+            for key in binding.keys {
+                assert!(seen.insert((format!("{:?}", binding.on), *key)), "{key} in {binding:?}");
+            }
+            assert!(!binding.keys.is_empty() && !binding.help.is_empty(), "{binding:?}");
+        }
+    }
+
+    #[test]
+    fn help_lines_tell_the_truth() {
+        for (on, line) in mutt::HELP_LINES {
+            for word in line.split_whitespace().filter(|word| word.contains(':')) {
+                let (key, label) = word.split_once(':').unwrap();
+                let key = key.trim_start_matches('<').trim_end_matches('>');
+                let known = of(*on)
+                    .any(|binding| binding.keys.contains(&key) && binding.label.starts_with(label));
+                assert!(known, "{word} of {on:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn keys_are_found_by_their_names() {
+        for (on, keys, action) in [
+            (On::Index, &[Key::Char('j')][..], Some(Action::Next)),
+            (On::Index, &[Key::Down], Some(Action::Next)),
+            (On::Index, &[Key::Esc, Key::Tab], Some(Action::PreviousNew)),
+            (On::Pager, &[Key::Char(' ')], Some(Action::PageDown)),
+            (On::Pager, &[Key::Ctrl('l')], Some(Action::Redraw)),
+            (On::Help, &[Key::Char('d')], None),
+            (On::Index, &[Key::F(9)], None),
+        ] {
+            let found = find(on, keys).map(|binding| binding.action);
+            assert_eq!(found, action, "{keys:?} on {on:?}");
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! The full screen, as functions of data: what is shown, what keys do, and nothing that waits.
+//!
+//! ```text
+//!  shell:  terminal ──keys──►  Msg  ──►  update(&mut Model, Msg)  ──►  Vec<Effect>  ──►  shell: actors
+//!             ▲                 ▲                   │                                       │
+//!             └───── paint(&Model, frame) ◄─────────┘        └──────── Report ◄─────────────┘
+//! ```
+//!
+//! | looking for | it is in |
+//! |---|---|
+//! | everything that is shown | [`model`] |
+//! | what comes in | [`msg`] |
+//! | what the shell is to do | [`effect`] |
+//! | letters, folders, drafts as they are shown | [`data`] |
+//! | what a key is called, and what it does where | [`keys`] |
+//! | what a message changes | [`update()`], `update` |
+//! | how it looks | [`draw`], `view`; places in `layout` |
+//! | the cells of the terminal, ratatui | [`canvas`] |
+//! | a line that is typed | [`line_edit`] |
+//!
+//! [`update()`] is total: any message in any state. It opens nothing, and asks no clock; [`draw`] sets the
+//! cursor in every state, for those whose screen is read to them. Everything that others wrote comes as
+//! `SafeText`, and so does everything that is typed before it is shown.
+//!
+//! Deliberately missing: threads, search, tags, and `:` come with later work; `Plain::Lines` is not drawn
+//! here.
+#![forbid(unsafe_code)]
+
+pub mod canvas;
+pub mod data;
+pub mod effect;
+pub mod keys;
+mod layout;
+pub mod limits;
+pub mod line_edit;
+pub mod model;
+pub mod msg;
+mod update;
+mod view;
+
+pub use canvas::paint;
+pub use effect::Effect;
+pub use model::Model;
+pub use msg::Msg;
+pub use update::{start, update};
+pub use view::draw;

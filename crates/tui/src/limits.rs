@@ -1,0 +1,26 @@
+//! Every limit of the full screen, with its unit and its reason.
+
+use std::time::Duration;
+
+/// Letters whose rows are kept: a few windows above and below the one that is shown.
+pub const ROWS_KEPT: usize = 2_000;
+/// Rows that are asked for above and below the window.
+pub const ROWS_AHEAD: usize = 60;
+/// Columns of a line of a letter before it counts as another line: what is wrapped for one window.
+pub const LINE_COLUMNS_MAX: usize = 4_000;
+/// Octets that can be typed into one line: some hundred addresses.
+pub const TYPED_OCTETS_MAX: usize = 16 * 1024;
+/// Columns from which the folders stand beside the letters without being asked for.
+pub const SIDEBAR_FROM_COLUMNS: u16 = 100;
+/// Columns of the folders beside the letters.
+pub const SIDEBAR_COLUMNS: u16 = 22;
+/// Rows from which there are two lines of keys at the foot.
+pub const TWO_FOOT_LINES_FROM_ROWS: u16 = 20;
+/// Rows from which there is one, and the help line on top.
+pub const ONE_FOOT_LINE_FROM_ROWS: u16 = 12;
+/// How long Esc waits for a second key, which would make the two one.
+pub const ESCAPE_WAIT: Duration = Duration::from_millis(500);
+/// Rows that the wheel moves.
+pub const WHEEL_ROWS: usize = 3;
+/// Things that can be taken back.
+pub const UNDO_LABELS_MAX: usize = 100;

@@ -1,0 +1,498 @@
+//! Everything that is shown, and nothing else: no handle, no clock, no channel.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use postroad_safetext::SafeText;
+
+use crate::data::{
+    Account, DraftId, DraftRow, Field, FolderId, FolderRow, LetterId, Listing, OutboxId, OutboxRow,
+    Page, Rows, UndoLabel,
+};
+use crate::effect::{Ask, Effect, FlagEdit, Job, Start};
+use crate::keys::On;
+use crate::line_edit::LineEdit;
+
+/// The whole screen.
+#[derive(Debug, Clone)]
+pub struct Model {
+    /// Of the terminal.
+    pub size: Size,
+    /// What time it is.
+    pub now: Now,
+    /// What the user has set.
+    pub look: Look,
+    /// Whose letters.
+    pub accounts: Vec<Account>,
+    /// The folders, once they are known.
+    pub folders: Vec<FolderRow>,
+    /// The folder that is open.
+    pub index: Option<IndexState>,
+    /// What is shown, on top of what was shown before; never empty, the first is the index.
+    pub stack: Vec<Screen>,
+    /// What is being typed in the last line.
+    pub prompt: Option<Prompt>,
+    /// The first of two keys.
+    pub pending: Pending,
+    /// The last line.
+    pub note: Note,
+    /// Letters on their way.
+    pub outbox: Vec<OutboxRow>,
+    /// Letters that are being written.
+    pub drafts: Vec<DraftRow>,
+    /// What can be taken back, the last thing last.
+    pub undo: Vec<UndoLabel>,
+    /// What is being waited for.
+    pub jobs: Jobs,
+}
+
+/// Columns and rows of a terminal; either may be 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Size {
+    /// Columns.
+    pub columns: u16,
+    /// Rows.
+    pub rows: u16,
+}
+
+/// The time. It is handed in, never asked for.
+#[derive(Debug, Clone)]
+pub struct Now {
+    /// How long the program has run.
+    pub since_start: Duration,
+    /// What the clock shows.
+    pub wall: Timestamp,
+    /// Where it shows that.
+    pub zone: TimeZone,
+}
+
+/// What the user has set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Look {
+    /// How many colours.
+    pub colours: Colours,
+    /// Whether keys are told at the foot.
+    pub foot: FootLines,
+    /// Whether folders stand beside the letters.
+    pub sidebar: Sidebar,
+    /// Whether there is a screen at all.
+    pub plain: Plain,
+}
+
+/// How many colours the terminal has, or the user wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Colours {
+    /// None: `NO_COLOR`.
+    None,
+    /// The usual ones.
+    #[default]
+    Sixteen,
+    /// More.
+    Many,
+}
+
+/// Whether keys are told at the foot of the screen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum FootLines {
+    /// Where there is room.
+    #[default]
+    Shown,
+    /// Never.
+    Hidden,
+}
+
+/// Whether folders stand beside the letters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Sidebar {
+    /// Where there is room.
+    #[default]
+    Auto,
+    /// Always.
+    Shown,
+    /// Never.
+    Hidden,
+}
+
+/// Whether there is a screen, or numbered lines in its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Plain {
+    /// A screen.
+    #[default]
+    Screen,
+    /// Lines.
+    Lines,
+}
+
+/// What is shown.
+#[derive(Debug, Clone)]
+pub enum Screen {
+    /// The folders, to choose one.
+    Folders(FoldersState),
+    /// The letters of a folder; what is known of them is in [`Model::index`].
+    Index,
+    /// A letter.
+    Pager(PagerState),
+    /// A letter that is being written.
+    Compose(Box<ComposeState>),
+    /// Letters that are on their way, or being written.
+    Outbox(ListState),
+    /// The keys.
+    Help(HelpState),
+    /// The parts of a letter.
+    Save(SaveState),
+}
+
+/// Where the user is in a list, and what is at its top.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ListState {
+    /// The place of what is selected.
+    pub selected: usize,
+    /// The place of what is in the first row.
+    pub top: usize,
+}
+
+/// Letters of a folder.
+#[derive(Debug, Clone)]
+pub struct IndexState {
+    /// Which.
+    pub folder: FolderId,
+    /// Its name.
+    pub name: SafeText,
+    /// The letters, once they are known.
+    pub listing: Option<Arc<Listing>>,
+    /// Where the user is.
+    pub list: ListState,
+    /// What is shown of letters near the window.
+    pub rows: Rows,
+    /// Letters whose rows were asked for, and came or not.
+    pub asked: BTreeSet<u32>,
+    /// Marks that the user has changed, and that aren't on disk yet.
+    pub edits: BTreeMap<u32, FlagEdit>,
+    /// Letters that go to the trash with `$` or when the folder is left.
+    pub struck: BTreeSet<u32>,
+    /// Counts of the listing as it came.
+    pub counts: Counts,
+}
+
+/// Counts of a folder for the status line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// Unread, and never looked at.
+    pub new: usize,
+    /// Unread.
+    pub old: usize,
+    /// Important.
+    pub flagged: usize,
+}
+
+/// The list of folders.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct FoldersState {
+    /// Where the user is.
+    pub list: ListState,
+    /// What the folder is wanted for.
+    pub wanted: FolderFor,
+    /// In which order.
+    pub order: FolderOrder,
+}
+
+/// What a folder is chosen for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum FolderFor {
+    /// To look into it.
+    #[default]
+    Open,
+    /// To move a letter there.
+    Move(LetterId),
+}
+
+/// The order of folders.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum FolderOrder {
+    /// By name.
+    #[default]
+    Name,
+    /// Those with unread letters first.
+    Unread,
+}
+
+/// A letter that is read.
+#[derive(Debug, Clone)]
+pub struct PagerState {
+    /// Which.
+    pub letter: LetterId,
+    /// The letter, once it has come.
+    pub page: Option<Arc<Page>>,
+    /// The line at the top, and the row of it.
+    pub at: Place,
+    /// Which fields of the header are shown.
+    pub headers: Headers,
+}
+
+/// A line, counted from 0 with the header's, and a row of the line where it is wrapped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Place {
+    /// The line.
+    pub line: usize,
+    /// The row.
+    pub row: usize,
+}
+
+/// Which fields of a header are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Headers {
+    /// Who, to whom, when, what about.
+    #[default]
+    Brief,
+    /// All.
+    All,
+}
+
+/// A letter that is being written.
+#[derive(Debug, Clone)]
+pub struct ComposeState {
+    /// How it was begun.
+    pub start: Start,
+    /// The letter as it is on disk, once it is there.
+    pub draft: Option<DraftRow>,
+    /// The fields as they are typed.
+    pub fields: Fields,
+    /// Where the user is: 0 is the text, then attachments.
+    pub list: ListState,
+    /// How far it is.
+    pub stage: ComposeStage,
+}
+
+pub use crate::data::Fields;
+
+/// How far a letter is that is being written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ComposeStage {
+    /// Its draft is being made; then the editor is to be started, or not.
+    Beginning(Editor),
+    /// It can be changed.
+    Open,
+    /// It is being queued.
+    Queueing(Job),
+}
+
+/// Whether the user's editor is to be started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Editor {
+    /// As soon as the draft is there.
+    Wanted,
+    /// When the user has typed what was asked for first.
+    Later,
+    /// No: the letter has been written.
+    Not,
+}
+
+/// The list of keys.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HelpState {
+    /// Of which screen.
+    pub on: On,
+    /// What was typed to find a key.
+    pub filter: LineEdit,
+    /// The place of the line at the top.
+    pub top: usize,
+}
+
+/// The parts of a letter.
+#[derive(Debug, Clone)]
+pub struct SaveState {
+    /// The letter.
+    pub page: Arc<Page>,
+    /// Where the user is.
+    pub list: ListState,
+}
+
+/// What is asked for in the last line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Prompt {
+    /// A line of text.
+    Line {
+        /// What for, in words.
+        label: SafeText,
+        /// What was typed.
+        edit: LineEdit,
+        /// What for.
+        wanted: Wanted,
+    },
+    /// One of two letters, or Enter for the first of them.
+    Choice {
+        /// The question, with both answers in it.
+        words: SafeText,
+        /// What for.
+        wanted: Choice,
+    },
+}
+
+/// What a line is typed for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wanted {
+    /// The name of a folder to look into.
+    OpenFolder,
+    /// The name of a folder to move the letter to.
+    MoveTo(LetterId),
+    /// A field of the letter that is being written.
+    Field(Field),
+    /// The field of a letter that begins; then the next one, then the editor.
+    First(Field),
+    /// A file to go with it.
+    Attach,
+    /// A folder of the disk to save a part in.
+    SavePart {
+        /// Of which letter.
+        letter: LetterId,
+        /// The part's number.
+        part: usize,
+    },
+}
+
+/// What a choice is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Choice {
+    /// Keep the draft, or throw it away.
+    KeepDraft,
+    /// Don't send it without a subject, or do.
+    NoSubject,
+    /// Throw this draft of the list away, or don't.
+    DiscardDraft(DraftId),
+    /// Throw this letter of the outbox away, or don't.
+    DiscardQueued(OutboxId),
+}
+
+/// The first of two keys that are one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Pending {
+    /// There is none.
+    #[default]
+    Nothing,
+    /// Esc, at this time since the start.
+    Escape(Duration),
+}
+
+/// The last line, where nothing is typed.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Note {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// Something to know.
+    Said(SafeText),
+    /// Something went wrong: what, and what to do about it.
+    Wrong(SafeText, SafeText),
+    /// A letter was queued, and can be taken back: the last thing in [`Model::undo`].
+    Queued,
+    /// How far a long job is.
+    Progress(Job, u64, u64),
+}
+
+/// What was asked for and hasn't ended.
+#[derive(Debug, Clone, Default)]
+pub struct Jobs {
+    last: u64,
+    running: BTreeMap<Job, Ask>,
+}
+
+impl Jobs {
+    /// Asks for something.
+    pub(crate) fn ask(&mut self, ask: Ask, effects: &mut Vec<Effect>) -> Job {
+        self.last += 1;
+        let job = Job(self.last);
+        self.running.insert(job, ask.clone());
+        effects.push(Effect::Ask(job, ask));
+        job
+    }
+
+    /// Cancels all that are like this.
+    pub(crate) fn cancel(&mut self, effects: &mut Vec<Effect>, which: impl Fn(&Ask) -> bool) {
+        let cancelled: Vec<Job> =
+            self.running.iter().filter(|(_, ask)| which(ask)).map(|(job, _)| *job).collect();
+        for job in cancelled {
+            self.running.remove(&job);
+            effects.push(Effect::Cancel(job));
+        }
+    }
+
+    /// What the job was, if it goes on.
+    pub fn get(&self, job: Job) -> Option<&Ask> {
+        self.running.get(&job)
+    }
+
+    /// It has ended.
+    pub(crate) fn end(&mut self, job: Job) -> Option<Ask> {
+        self.running.remove(&job)
+    }
+
+    /// All that go on.
+    pub fn running(&self) -> impl Iterator<Item = &Ask> {
+        self.running.values()
+    }
+
+    /// Whether one like this goes on.
+    pub fn any(&self, which: impl Fn(&Ask) -> bool) -> bool {
+        self.running.values().any(which)
+    }
+}
+
+impl Model {
+    /// An empty screen.
+    pub fn new(size: Size, now: Now, look: Look) -> Self {
+        Self {
+            size,
+            now,
+            look,
+            accounts: Vec::new(),
+            folders: Vec::new(),
+            index: None,
+            stack: vec![Screen::Index],
+            prompt: None,
+            pending: Pending::Nothing,
+            note: Note::Nothing,
+            outbox: Vec::new(),
+            drafts: Vec::new(),
+            undo: Vec::new(),
+            jobs: Jobs::default(),
+        }
+    }
+
+    /// What is shown on top.
+    pub fn screen(&self) -> &Screen {
+        self.stack.last().unwrap_or(&Screen::Index)
+    }
+
+    /// What keys mean now.
+    pub fn on(&self) -> On {
+        match self.screen() {
+            Screen::Folders(_) => On::Folders,
+            Screen::Index => On::Index,
+            Screen::Pager(_) => On::Pager,
+            Screen::Compose(_) => On::Compose,
+            Screen::Outbox(_) => On::Outbox,
+            Screen::Help(_) => On::Help,
+            Screen::Save(_) => On::Parts,
+        }
+    }
+}
+
+impl IndexState {
+    /// A folder of which nothing is known yet.
+    pub fn new(folder: FolderId, name: SafeText) -> Self {
+        Self {
+            folder,
+            name,
+            listing: None,
+            list: ListState::default(),
+            rows: Rows::new(),
+            asked: BTreeSet::new(),
+            edits: BTreeMap::new(),
+            struck: BTreeSet::new(),
+            counts: Counts::default(),
+        }
+    }
+}

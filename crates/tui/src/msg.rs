@@ -1,0 +1,150 @@
+//! What happens to the screen: keys, the clock, and what the shell has to tell.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use postroad_safetext::SafeText;
+
+use crate::canvas::Cell;
+use crate::data::{
+    DraftId, DraftRow, Field, FolderId, FolderRow, Found, HeldId, Listing, OutboxRow, Page, Row,
+    UndoLabel,
+};
+use crate::effect::Job;
+use crate::keys::Key;
+use crate::model::{Now, Size};
+
+/// One thing that happened.
+#[derive(Debug, Clone)]
+pub enum Msg {
+    /// A key.
+    Key(Key),
+    /// Text that was pasted; never keys.
+    Paste(String),
+    /// The mouse.
+    Mouse(Mouse),
+    /// The terminal has another size.
+    Resized(Size),
+    /// What time it is. The shell says so before each batch of other messages, and when
+    /// [`crate::effect::Effect::TickAt`] asked for it.
+    Tick(Now),
+    /// What an actor of the shell has to say.
+    Report(Report),
+}
+
+/// What the mouse did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mouse {
+    /// Where.
+    pub at: Cell,
+    /// What.
+    pub does: MouseDoes,
+}
+
+/// What a mouse can do here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MouseDoes {
+    /// Its left button.
+    Click,
+    /// The wheel, away from the user.
+    ScrollUp,
+    /// The wheel, towards the user.
+    ScrollDown,
+}
+
+/// What has come of a job. One of a job that was cancelled changes nothing.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// Which job; [`Job::NONE`] where nobody asked: a letter has come, the sender is further.
+    pub job: Job,
+    /// What.
+    pub what: What,
+}
+
+/// What has come of a job.
+#[derive(Debug, Clone)]
+pub enum What {
+    /// The folders, in the order in which they are shown.
+    Folders(Vec<FolderRow>),
+    /// A folder's letters. Ends a job at [`crate::data::Stage::Complete`].
+    Listing(Arc<Listing>),
+    /// What lists show of some letters.
+    Rows {
+        /// Of which folder.
+        folder: FolderId,
+        /// By their numbers.
+        rows: Vec<(u32, Row)>,
+    },
+    /// A letter, laid out.
+    Page(Arc<Page>),
+    /// A letter that is being written, as it is on disk now.
+    Draft(DraftRow),
+    /// All letters that are being written.
+    Drafts(Vec<DraftRow>),
+    /// The letter can't leave like that.
+    DraftWrong {
+        /// Which.
+        draft: DraftId,
+        /// Where it is wrong.
+        field: Field,
+        /// How.
+        words: SafeText,
+    },
+    /// The letter is safe on disk, and leaves by itself.
+    Queued {
+        /// What to call it by when it is taken back.
+        letter: HeldId,
+        /// Until when that works.
+        until: Timestamp,
+    },
+    /// The outbox.
+    Outbox(Vec<OutboxRow>),
+    /// Something was done that can be taken back.
+    Done(UndoLabel),
+    /// What was taken back.
+    Undone(SafeText),
+    /// What a search has found.
+    Found(Found),
+    /// Where a part was saved.
+    Saved(SafeText),
+    /// How far a long job is; it goes on.
+    Progress {
+        /// Done.
+        done: u64,
+        /// Of how many.
+        of: u64,
+    },
+    /// It is done, and there is nothing to be shown of it.
+    Ended,
+    /// It came to nothing.
+    Failed {
+        /// What was being done, to what, and what went wrong.
+        words: SafeText,
+        /// What to do about it; or empty.
+        hint: SafeText,
+    },
+}
+
+impl What {
+    /// Whether nothing more will come of the job.
+    pub fn is_last(&self) -> bool {
+        match self {
+            Self::Listing(listing) => listing.stage == crate::data::Stage::Complete,
+            Self::Found(found) => found.complete,
+            Self::Progress { .. } => false,
+            Self::Folders(_)
+            | Self::Rows { .. }
+            | Self::Page(_)
+            | Self::Draft(_)
+            | Self::Drafts(_)
+            | Self::DraftWrong { .. }
+            | Self::Queued { .. }
+            | Self::Outbox(_)
+            | Self::Done(_)
+            | Self::Undone(_)
+            | Self::Saved(_)
+            | Self::Ended
+            | Self::Failed { .. } => true,
+        }
+    }
+}

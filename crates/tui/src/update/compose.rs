@@ -1,0 +1,297 @@
+//! Writing a letter.
+//!
+//! Its draft is on disk before the editor starts, and written again with each change: the shell removes
+//! it once the letter is safe in the outbox, never this.
+
+use jiff::Timestamp;
+use postroad_safetext::{SafeText, safe_line};
+
+use super::{Effects, index, report};
+use crate::data::{DraftId, DraftRow, Field, Fields, HeldId, UndoLabel};
+use crate::effect::{Ask, Effect, Job, Start};
+use crate::keys::Action;
+use crate::line_edit::LineEdit;
+use crate::model::{
+    Choice, ComposeStage, ComposeState, Editor, ListState, Model, Note, Prompt, Screen, Wanted,
+};
+
+const FIELDS: [Field; 5] = [Field::To, Field::Cc, Field::Bcc, Field::Subject, Field::ReplyTo];
+
+/// Begins a letter: its draft first.
+pub(super) fn begin(model: &mut Model, start: Start, effects: &mut Effects) {
+    let editor = match start {
+        Start::Empty | Start::Forward(_) | Start::Resend(_) => Editor::Later,
+        Start::Reply(..) => Editor::Wanted,
+        Start::Recall(_) => Editor::Not,
+    };
+    model.jobs.ask(Ask::NewDraft(start.clone()), effects);
+    model.stack.push(Screen::Compose(Box::new(ComposeState {
+        start,
+        draft: None,
+        fields: Fields::default(),
+        list: ListState::default(),
+        stage: ComposeStage::Beginning(editor),
+    })));
+    if editor == Editor::Later {
+        ask_for(model, Field::To, Wanted::First(Field::To));
+    }
+}
+
+fn ask_for(model: &mut Model, field: Field, wanted: Wanted) {
+    let Some(Screen::Compose(compose)) = model.stack.last() else { return };
+    let label = match field {
+        Field::To => "To: ",
+        Field::Cc => "Cc: ",
+        Field::Bcc => "Bcc: ",
+        Field::Subject => "Subject: ",
+        Field::ReplyTo => "Reply-To: ",
+    };
+    let edit = LineEdit::of(compose.fields.of(field).to_owned());
+    model.prompt = Some(Prompt::Line { label: label.into(), edit, wanted });
+}
+
+/// One of the fields that a letter begins with was typed.
+pub(super) fn first(model: &mut Model, field: Field, text: String, effects: &mut Effects) {
+    let Some(Screen::Compose(compose)) = model.stack.last_mut() else { return };
+    compose.fields.set(field, text);
+    if field == Field::To && compose.start == Start::Empty {
+        return ask_for(model, Field::Subject, Wanted::First(Field::Subject));
+    }
+    match compose.draft.as_ref().map(|draft| draft.id.clone()) {
+        Some(id) => edit(model, id, effects),
+        None => compose.stage = ComposeStage::Beginning(Editor::Wanted),
+    }
+}
+
+/// The user's editor, on what is on disk.
+fn edit(model: &mut Model, id: DraftId, effects: &mut Effects) {
+    let Some(Screen::Compose(compose)) = model.stack.last_mut() else { return };
+    compose.stage = ComposeStage::Open;
+    let fields = compose.fields.clone();
+    model.jobs.ask(Ask::SaveDraft(id.clone(), fields), effects);
+    effects.push(Effect::Edit(id));
+}
+
+/// A draft as it is on disk.
+pub(super) fn saved(
+    model: &mut Model,
+    draft: DraftRow,
+    asked: Option<&Ask>,
+    effects: &mut Effects,
+) {
+    match model.drafts.iter_mut().find(|row| row.id == draft.id) {
+        Some(row) => *row = draft.clone(),
+        None => model.drafts.push(draft.clone()),
+    }
+    match asked {
+        Some(Ask::NewDraft(start)) => begun(model, start, draft, effects),
+        Some(Ask::TakeBack(held)) => taken_back(model, held, draft),
+        asked => {
+            let compose = model.stack.iter_mut().find_map(|screen| match screen {
+                Screen::Compose(compose) if compose.is_of(&draft.id) => Some(compose),
+                _ => None,
+            });
+            let Some(compose) = compose else { return };
+            if asked.is_none() {
+                // The editor has been at it.
+                compose.fields = draft.fields.clone();
+            }
+            compose.draft = Some(draft);
+        }
+    }
+}
+
+impl ComposeState {
+    fn is_of(&self, draft: &DraftId) -> bool {
+        self.draft.as_ref().is_some_and(|row| row.id == *draft)
+    }
+}
+
+fn begun(model: &mut Model, start: &Start, draft: DraftRow, effects: &mut Effects) {
+    let is_top = model.stack.len().checked_sub(1);
+    let place = model.stack.iter().rposition(|screen| {
+        matches!(screen, Screen::Compose(compose) if compose.draft.is_none() && compose.start == *start)
+    });
+    let Some(Screen::Compose(compose)) = place.and_then(|place| model.stack.get_mut(place)) else {
+        // The user has left it meanwhile.
+        if !matches!(start, Start::Recall(_)) {
+            model.jobs.ask(Ask::Discard(draft.id), effects);
+        }
+        return;
+    };
+    for field in FIELDS {
+        if compose.fields.of(field).is_empty() {
+            compose.fields.set(field, draft.fields.of(field).to_owned());
+        }
+    }
+    let id = draft.id.clone();
+    compose.draft = Some(draft);
+    match compose.stage {
+        ComposeStage::Beginning(Editor::Wanted) if place == is_top => edit(model, id, effects),
+        ComposeStage::Beginning(Editor::Later) => {}
+        ComposeStage::Beginning(Editor::Wanted | Editor::Not)
+        | ComposeStage::Open
+        | ComposeStage::Queueing(_) => compose.stage = ComposeStage::Open,
+    }
+}
+
+fn taken_back(model: &mut Model, held: &HeldId, draft: DraftRow) {
+    model.undo.retain(|label| label.held.as_ref().is_none_or(|(letter, _)| letter != held));
+    let compose = ComposeState {
+        start: Start::Recall(draft.id.clone()),
+        fields: draft.fields.clone(),
+        draft: Some(draft),
+        list: ListState::default(),
+        stage: ComposeStage::Open,
+    };
+    model.stack.push(Screen::Compose(Box::new(compose)));
+    model.say("Taken back: it has not left.");
+}
+
+/// The letter can't leave like that.
+pub(super) fn wrong(model: &mut Model, draft: &DraftId, field: Field, words: SafeText) {
+    for screen in &mut model.stack {
+        if let Screen::Compose(compose) = screen
+            && compose.is_of(draft)
+        {
+            compose.stage = ComposeStage::Open;
+        }
+    }
+    let hint = match field {
+        Field::To => "t: change it",
+        Field::Cc => "c: change it",
+        Field::Bcc => "b: change it",
+        Field::Subject => "s: change it",
+        Field::ReplyTo => "r: change it",
+    };
+    model.note = Note::Wrong(words, hint.into());
+}
+
+/// The letter is safe, and leaves by itself.
+pub(super) fn queued(
+    model: &mut Model,
+    job: Job,
+    letter: HeldId,
+    until: Timestamp,
+    effects: &mut Effects,
+) {
+    let place = model.stack.iter().position(|screen| {
+        matches!(screen, Screen::Compose(compose) if compose.stage == ComposeStage::Queueing(job))
+    });
+    let Some(place) = place.filter(|place| *place > 0) else { return };
+    let Screen::Compose(compose) = model.stack.remove(place) else { return };
+    if let Some(draft) = &compose.draft {
+        model.drafts.retain(|row| row.id != draft.id);
+        if let Some(answered) = draft.answers {
+            index::answered(model, answered);
+        }
+    }
+    let to = SafeText::line(&compose.fields.to).cut(40);
+    let label =
+        UndoLabel { words: safe_line!("letter to {}", to.as_str()), held: Some((letter, until)) };
+    report::remember(model, label);
+    model.note = Note::Queued;
+    let next = model.now.since_start + std::time::Duration::from_secs(1);
+    effects.push(Effect::TickAt(next));
+}
+
+pub(super) fn act(model: &mut Model, action: Action, effects: &mut Effects) {
+    let Some(Screen::Compose(compose)) = model.stack.last() else { return };
+    let place = compose.list.selected;
+    let draft = compose.draft.clone();
+    match (&compose.stage, action, draft) {
+        (ComposeStage::Queueing(_), ..) => model.say("It is being queued."),
+        (_, Action::Quit, _) => {
+            model.prompt = Some(Prompt::Choice {
+                words: "Keep this letter for later? ([yes]/no):".into(),
+                wanted: Choice::KeepDraft,
+            });
+        }
+        (_, _, None) => model.say("The letter is still being begun."),
+        (_, Action::Send, Some(_)) => send(model, effects),
+        (_, Action::Edit, Some(draft)) => edit(model, draft.id, effects),
+        (_, Action::Field(field), Some(_)) => ask_for(model, field, Wanted::Field(field)),
+        (_, Action::Attach, Some(_)) => {
+            model.prompt = Some(Prompt::Line {
+                label: "Attach file: ".into(),
+                edit: LineEdit::default(),
+                wanted: Wanted::Attach,
+            });
+        }
+        (_, Action::Detach, Some(draft)) => match place.checked_sub(1) {
+            Some(place) if place < draft.attachments.len() => {
+                model.jobs.ask(Ask::Detach(draft.id, place), effects);
+            }
+            Some(_) | None => model.say("The text can't be detached."),
+        },
+        (_, Action::Postpone, Some(_)) => keep(model, effects),
+        (_, action, Some(_)) => {
+            if !super::walk(model, action) {
+                model.say("That key does nothing here.");
+            }
+        }
+    }
+}
+
+fn send(model: &mut Model, effects: &mut Effects) {
+    let Some(Screen::Compose(compose)) = model.stack.last() else { return };
+    let fields = &compose.fields;
+    if [&fields.to, &fields.cc, &fields.bcc].iter().all(|text| text.trim().is_empty()) {
+        return model.say("No recipients were specified.");
+    }
+    if fields.subject.trim().is_empty() {
+        model.prompt = Some(Prompt::Choice {
+            words: "No subject, abort sending? ([yes]/no):".into(),
+            wanted: Choice::NoSubject,
+        });
+        return;
+    }
+    queue(model, effects);
+}
+
+/// Has it sent.
+pub(super) fn queue(model: &mut Model, effects: &mut Effects) {
+    let Some(Screen::Compose(compose)) = model.stack.last_mut() else { return };
+    let Some(draft) = &compose.draft else { return };
+    let ask = Ask::Queue(draft.id.clone(), compose.fields.clone());
+    compose.stage = ComposeStage::Queueing(model.jobs.ask(ask, effects));
+}
+
+/// A field was typed.
+pub(super) fn field(model: &mut Model, field: Field, text: String, effects: &mut Effects) {
+    let Some(Screen::Compose(compose)) = model.stack.last_mut() else { return };
+    compose.fields.set(field, text);
+    if let Some(draft) = &compose.draft {
+        let ask = Ask::SaveDraft(draft.id.clone(), compose.fields.clone());
+        model.jobs.ask(ask, effects);
+    }
+}
+
+/// A file is to go with it.
+pub(super) fn attach(model: &mut Model, path: &str, effects: &mut Effects) {
+    let Some(Screen::Compose(compose)) = model.stack.last() else { return };
+    if let (Some(draft), false) = (&compose.draft, path.is_empty()) {
+        model.jobs.ask(Ask::Attach(draft.id.clone(), path.into()), effects);
+    }
+}
+
+/// It is kept for later.
+pub(super) fn keep(model: &mut Model, effects: &mut Effects) {
+    let Some(Screen::Compose(compose)) = model.stack.last() else { return };
+    if let Some(draft) = &compose.draft {
+        let ask = Ask::SaveDraft(draft.id.clone(), compose.fields.clone());
+        model.jobs.ask(ask, effects);
+        model.say("Kept.  B: letters being written");
+    }
+    model.back();
+}
+
+/// It is thrown away.
+pub(super) fn discard(model: &mut Model, effects: &mut Effects) {
+    let Some(Screen::Compose(compose)) = model.stack.last() else { return };
+    if let Some(draft) = &compose.draft {
+        model.jobs.ask(Ask::Discard(draft.id.clone()), effects);
+    }
+    model.back();
+    model.say("Aborted.");
+}

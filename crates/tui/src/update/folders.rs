@@ -1,0 +1,141 @@
+//! Folders: looking into another one, and moving letters there.
+
+use postroad_safetext::{SafeText, safe_line};
+
+use super::{Effects, index, letters};
+use crate::data::{FolderRow, LetterId, Role};
+use crate::effect::{Ask, Target};
+use crate::keys::Action;
+use crate::line_edit::LineEdit;
+use crate::model::{
+    FolderFor, FolderOrder, FoldersState, ListState, Model, Prompt, Screen, Wanted,
+};
+
+impl Model {
+    /// The folders in an order.
+    pub(crate) fn folders_in(&self, order: FolderOrder) -> Vec<&FolderRow> {
+        let mut folders: Vec<&FolderRow> = self.folders.iter().collect();
+        if order == FolderOrder::Unread {
+            folders.sort_by_key(|folder| folder.counts.is_none_or(|counts| counts.unread == 0));
+        }
+        folders
+    }
+}
+
+/// Asks for the name of a folder; with nothing typed, it is the next one with unread letters.
+pub(super) fn ask_for_one(model: &mut Model) {
+    let open = model.index.as_ref().map(|index| index.folder);
+    let unread = model
+        .folders
+        .iter()
+        .find(|folder| Some(folder.id) != open && folder.counts.is_some_and(|all| all.unread > 0));
+    let text = unread.map_or_else(String::new, |folder| folder.name.as_str().to_owned());
+    model.prompt = Some(Prompt::Line {
+        label: "Open folder (?: list): ".into(),
+        edit: LineEdit::of(text),
+        wanted: Wanted::OpenFolder,
+    });
+}
+
+pub(super) fn ask_where_to(model: &mut Model, letter: LetterId) {
+    model.prompt = Some(Prompt::Line {
+        label: "Move to folder (?: list): ".into(),
+        edit: LineEdit::default(),
+        wanted: Wanted::MoveTo(letter),
+    });
+}
+
+/// All folders, to choose one of them.
+pub(super) fn show(model: &mut Model, wanted: FolderFor) {
+    let open = model.index.as_ref().map(|index| index.folder);
+    let selected = model.folders.iter().position(|folder| Some(folder.id) == open).unwrap_or(0);
+    let list = ListState { selected, top: 0 };
+    model.stack.push(Screen::Folders(FoldersState { list, wanted, order: FolderOrder::Name }));
+}
+
+pub(super) fn act(model: &mut Model, action: Action, effects: &mut Effects) {
+    if super::walk(model, action) {
+        return;
+    }
+    let Screen::Folders(state) = model.screen().clone() else { return };
+    match action {
+        Action::Quit => model.back(),
+        Action::Order => {
+            let chosen = model.folders_in(state.order).get(state.list.selected).map(|row| row.id);
+            let order = match state.order {
+                FolderOrder::Name => FolderOrder::Unread,
+                FolderOrder::Unread => FolderOrder::Name,
+            };
+            let now = model.folders_in(order);
+            let selected = now.iter().position(|row| Some(row.id) == chosen).unwrap_or(0);
+            let list = ListState { selected, ..state.list };
+            if let Some(Screen::Folders(shown)) = model.stack.last_mut() {
+                *shown = FoldersState { list, order, ..state };
+            }
+        }
+        Action::Open => {
+            let chosen = model.folders_in(state.order).get(state.list.selected).copied().cloned();
+            let Some(folder) = chosen else { return model.say("There is no folder.") };
+            model.back();
+            take(model, state.wanted, &folder, effects);
+        }
+        _ => model.say("That key does nothing here."),
+    }
+}
+
+/// A folder was chosen.
+pub(super) fn take(
+    model: &mut Model,
+    wanted: FolderFor,
+    folder: &FolderRow,
+    effects: &mut Effects,
+) {
+    match wanted {
+        FolderFor::Open => index::open(model, folder.id, folder.name.clone(), effects),
+        FolderFor::Move(letter) if letter.folder == folder.id => {
+            model.say("The letter is in that folder.");
+        }
+        FolderFor::Move(letter) => {
+            let name = folder.name.as_str();
+            model.say(safe_line!("Moving {} to {name}...", letters(1).as_str()));
+            let ask = Ask::Move { letters: vec![letter], to: Target::Folder(folder.id) };
+            model.jobs.ask(ask, effects);
+        }
+    }
+}
+
+/// The folder that is meant: by its whole name, with mutt's `=`, `+` and `!`, else by a piece of it that
+/// no other has.
+///
+/// # Errors
+/// What to say: there is none, or there are several.
+pub(super) fn named(model: &Model, typed: &str) -> Result<FolderRow, SafeText> {
+    let name = typed.trim().trim_start_matches(['=', '+']);
+    let of = |fits: &dyn Fn(&FolderRow) -> bool| -> Vec<&FolderRow> {
+        model.folders.iter().filter(|folder| fits(folder)).collect()
+    };
+    if name == "!" {
+        let inbox = of(&|folder| folder.role == Some(Role::Inbox));
+        return inbox.first().copied().cloned().ok_or_else(|| "There is no inbox.".into());
+    }
+    let wanted = name.to_lowercase();
+    let exact = of(&|folder| folder.name.as_str() == name);
+    let alike = of(&|folder| folder.name.as_str().to_lowercase() == wanted);
+    let pieces = of(&|folder| folder.name.as_str().to_lowercase().contains(&wanted));
+    for found in [&exact, &alike, &pieces] {
+        if let [only] = found.as_slice() {
+            return Ok((*only).clone());
+        }
+    }
+    let name = SafeText::line(name);
+    Err(match pieces.len() {
+        0 => safe_line!("There is no folder {}.  ?: list", name.as_str()),
+        many => safe_line!("{many} folders have {} in their names.  ?: list", name.as_str()),
+    })
+}
+
+/// What was typed, as far as it can mean one folder alone.
+pub(super) fn completed(model: &Model, typed: &str) -> Option<String> {
+    let folder = named(model, typed).ok()?;
+    Some(folder.name.as_str().to_owned())
+}

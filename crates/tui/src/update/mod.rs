@@ -1,0 +1,267 @@
+//! What a message changes. Total: any message in any state; nothing here waits, opens or asks a clock.
+//!
+//! | looking for | it is in |
+//! |---|---|
+//! | keys that mean the same everywhere, time, the mouse | here |
+//! | what jobs report | `report` |
+//! | letters of a folder: moving about, striking, marking | `index` |
+//! | a letter, its parts | `pager`, `parts` |
+//! | folders, moving letters there | `folders` |
+//! | writing | `compose` |
+//! | what is typed in the last line | `prompt` |
+
+use postroad_safetext::{SafeText, safe_line};
+
+use crate::data::FolderId;
+use crate::effect::{Ask, Effect, OutboxAsk};
+use crate::keys::{Action, Binding, Key, On, table};
+use crate::layout::{Area, areas};
+use crate::limits::{ESCAPE_WAIT, WHEEL_ROWS};
+use crate::line_edit::LineEdit;
+use crate::model::{
+    HelpState, IndexState, ListState, Model, Note, Now, Pending, Prompt, Screen, Sidebar,
+};
+use crate::msg::{Mouse, MouseDoes, Msg};
+
+mod compose;
+mod folders;
+mod help;
+mod index;
+mod outbox;
+mod pager;
+mod parts;
+mod prompt;
+mod report;
+
+#[cfg(test)]
+mod tests;
+
+/// What is to be done.
+type Effects = Vec<Effect>;
+
+/// Opens a folder on an empty screen.
+pub fn start(model: &mut Model, folder: FolderId, name: SafeText) -> Vec<Effect> {
+    let mut effects = Effects::new();
+    model.index = Some(IndexState::new(folder, name));
+    model.jobs.ask(Ask::Open(folder), &mut effects);
+    model.jobs.ask(Ask::Folders, &mut effects);
+    model.jobs.ask(Ask::Drafts, &mut effects);
+    model.jobs.ask(Ask::Outbox(OutboxAsk::List), &mut effects);
+    effects
+}
+
+/// What the message changes, and what the shell is to do then, in this order.
+pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
+    let mut effects = Effects::new();
+    match msg {
+        Msg::Key(key) => pressed(model, key, &mut effects),
+        Msg::Paste(text) => pasted(model, &text),
+        Msg::Mouse(mouse) => moused(model, mouse),
+        Msg::Resized(size) => model.size = size,
+        Msg::Tick(now) => ticked(model, now, &mut effects),
+        Msg::Report(report) => report::take(model, report, &mut effects),
+    }
+    settle(model, &mut effects);
+    effects
+}
+
+impl Model {
+    /// Where the list or the letter stands.
+    fn body(&self) -> Area {
+        areas(self.size, self.look, self.screen()).body
+    }
+
+    fn say(&mut self, words: impl Into<SafeText>) {
+        self.note = Note::Said(words.into());
+    }
+
+    /// Off the top of what is shown; the index stays.
+    fn back(&mut self) {
+        if self.stack.len() > 1 {
+            self.stack.pop();
+        }
+    }
+}
+
+/// One key, which may be the second of two.
+fn pressed(model: &mut Model, key: Key, effects: &mut Effects) {
+    if let Key::Alt(c) = key {
+        // Terminals send Esc and the letter for it; mutt has them as one.
+        model.pending = Pending::Escape(model.now.since_start);
+        return pressed(model, Key::Char(c), effects);
+    }
+    let was_escape = std::mem::take(&mut model.pending) != Pending::Nothing;
+    if model.prompt.is_some() {
+        return prompt::key(model, key, effects);
+    }
+    if key == Key::Esc && !was_escape && table::has_escape(model.on()) {
+        model.pending = Pending::Escape(model.now.since_start);
+        effects.push(Effect::TickAt(model.now.since_start + ESCAPE_WAIT));
+        return;
+    }
+    let keys = if was_escape { &[Key::Esc, key][..] } else { &[key] };
+    match table::find(model.on(), keys) {
+        Some(binding) => {
+            model.note = Note::Nothing;
+            act(model, binding, effects);
+        }
+        None if model.on() == On::Help => help::key(model, key),
+        None if matches!(key, Key::Esc | Key::Ctrl('g')) => model.note = Note::Nothing,
+        None => model.say("Key is not bound.  Press '?' for help."),
+    }
+}
+
+fn act(model: &mut Model, binding: &Binding, effects: &mut Effects) {
+    match binding.action {
+        Action::Redraw => effects.push(Effect::Redraw),
+        Action::Suspend => effects.push(Effect::Suspend),
+        Action::Help => {
+            let help = HelpState { on: model.on(), filter: LineEdit::default(), top: 0 };
+            model.stack.push(Screen::Help(help));
+        }
+        Action::Sidebar => {
+            let is_shown = areas(model.size, model.look, model.screen()).sidebar.is_some();
+            model.look.sidebar = if is_shown { Sidebar::Hidden } else { Sidebar::Shown };
+        }
+        action => match model.on() {
+            On::Index | On::Anywhere => index::act(model, action, effects),
+            On::Pager => pager::act(model, action, effects),
+            On::Parts => parts::act(model, action, effects),
+            On::Folders => folders::act(model, action, effects),
+            On::Compose => compose::act(model, action, effects),
+            On::Outbox => outbox::act(model, action, effects),
+            On::Help => help::act(model, action),
+        },
+    }
+}
+
+fn pasted(model: &mut Model, text: &str) {
+    match (&mut model.prompt, model.stack.last_mut()) {
+        (Some(Prompt::Line { edit, .. }), _) => edit.paste(text),
+        (None, Some(Screen::Help(help))) => help.filter.paste(text),
+        // Never keys: who pastes a letter into the list would strike half a folder.
+        (Some(Prompt::Choice { .. }), _) | (None, _) => {
+            model.say("Pasted text is taken only where something is typed.");
+        }
+    }
+}
+
+fn ticked(model: &mut Model, now: Now, effects: &mut Effects) {
+    model.now = now;
+    if let Pending::Escape(since) = model.pending
+        && model.now.since_start >= since + ESCAPE_WAIT
+    {
+        model.pending = Pending::Nothing;
+        model.note = Note::Nothing;
+    }
+    if model.note == Note::Queued {
+        let until = model.undo.last().and_then(|label| label.held.as_ref());
+        match until.map(|(_, until)| until.duration_since(model.now.wall)) {
+            Some(left) if left.is_positive() => {
+                let next = std::time::Duration::from_secs(1);
+                effects.push(Effect::TickAt(model.now.since_start + next));
+            }
+            Some(_) | None => model.note = Note::Nothing,
+        }
+    }
+    // What has left can't be had back.
+    let wall = model.now.wall;
+    model.undo.retain(|label| label.held.as_ref().is_none_or(|(_, until)| *until > wall));
+}
+
+fn moused(model: &mut Model, mouse: Mouse) {
+    let body = model.body();
+    if model.prompt.is_some() || !body.has(mouse.at) {
+        return;
+    }
+    let row = usize::from(mouse.at.row - body.at.row);
+    let rows = isize::try_from(WHEEL_ROWS).unwrap_or(1);
+    let by = match mouse.does {
+        MouseDoes::Click => 0,
+        MouseDoes::ScrollUp => -rows,
+        MouseDoes::ScrollDown => rows,
+    };
+    if let Some(Screen::Pager(_)) = model.stack.last() {
+        return pager::scroll(model, by);
+    }
+    if let Some(Screen::Help(help)) = model.stack.last_mut() {
+        help.top = help.top.saturating_add_signed(by);
+        return;
+    }
+    let entries = entries(model);
+    let Some(list) = list_mut(model) else { return };
+    *list = match mouse.does {
+        MouseDoes::Click if list.top + row < entries => {
+            ListState { selected: list.top + row, ..*list }
+        }
+        MouseDoes::Click => *list,
+        MouseDoes::ScrollUp | MouseDoes::ScrollDown => list.moved(by, entries),
+    };
+}
+
+/// The list on the screen, if it is one.
+fn list_mut(model: &mut Model) -> Option<&mut ListState> {
+    match model.stack.last_mut() {
+        Some(Screen::Index) | None => model.index.as_mut().map(|index| &mut index.list),
+        Some(Screen::Folders(state)) => Some(&mut state.list),
+        Some(Screen::Outbox(list)) => Some(list),
+        Some(Screen::Save(save)) => Some(&mut save.list),
+        Some(Screen::Compose(compose)) => Some(&mut compose.list),
+        Some(Screen::Pager(_) | Screen::Help(_)) => None,
+    }
+}
+
+/// How many entries that list has.
+fn entries(model: &Model) -> usize {
+    match model.screen() {
+        Screen::Index => model.index.as_ref().map_or(0, |index| index.heads().len()),
+        Screen::Folders(_) => model.folders.len(),
+        Screen::Outbox(_) => model.outbox.len() + model.drafts.len(),
+        Screen::Save(save) => save.page.parts.len(),
+        Screen::Compose(compose) => {
+            compose.draft.as_ref().map_or(0, |draft| draft.attachments.len() + 1)
+        }
+        Screen::Pager(_) | Screen::Help(_) => 0,
+    }
+}
+
+/// What moves about in a list; false where the action isn't one of these.
+fn walk(model: &mut Model, action: Action) -> bool {
+    let rows = isize::try_from(model.body().height().max(1)).unwrap_or(isize::MAX);
+    let entries = entries(model);
+    let by = match action {
+        Action::Next | Action::NextAny => 1,
+        Action::Previous | Action::PreviousAny => -1,
+        Action::PageDown => rows,
+        Action::PageUp => -rows,
+        Action::First => isize::MIN,
+        Action::Last => isize::MAX,
+        _ => return false,
+    };
+    if let Some(list) = list_mut(model) {
+        let before = list.selected;
+        *list = list.moved(by, entries);
+        let stood_still = list.selected == before && matches!(by, 1 | -1);
+        if stood_still && by > 0 {
+            model.say("You are on the last entry.");
+        } else if stood_still {
+            model.say("You are on the first entry.");
+        }
+    }
+    true
+}
+
+/// What holds after each message: what is selected is in sight, and what is in sight is asked for.
+fn settle(model: &mut Model, effects: &mut Effects) {
+    let rows = model.body().height();
+    let entries = entries(model);
+    if let Some(list) = list_mut(model) {
+        *list = list.in_sight(entries, rows);
+    }
+    index::ask_for_rows(model, effects);
+}
+
+/// "1 letter", "3 letters".
+fn letters(count: usize) -> SafeText {
+    if count == 1 { "1 letter".into() } else { safe_line!("{count} letters") }
+}

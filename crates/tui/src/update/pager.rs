@@ -1,0 +1,176 @@
+//! A letter that is read.
+
+use std::sync::Arc;
+
+use super::Effects;
+use super::index::{self, Then};
+use crate::data::{LetterId, Page, PageLine};
+use crate::effect::Ask;
+use crate::keys::Action;
+use crate::limits::LINE_COLUMNS_MAX;
+use crate::model::{Headers, IndexState, ListState, Model, PagerState, Place, SaveState, Screen};
+use crate::view::Lines;
+
+/// Reads the letter that is selected.
+pub(super) fn open(model: &mut Model, headers: Headers, effects: &mut Effects) {
+    let Some(letter) = model.index.as_ref().and_then(IndexState::selected) else {
+        return model.say("There is no letter.");
+    };
+    stop_reading(model, effects);
+    let state = PagerState { letter, page: None, at: Place::default(), headers };
+    match model.stack.last_mut() {
+        Some(Screen::Pager(pager)) => *pager = state,
+        Some(_) | None => model.stack.push(Screen::Pager(state)),
+    }
+    model.jobs.ask(Ask::Read(letter), effects);
+}
+
+/// Nobody waits for a letter any more.
+fn stop_reading(model: &mut Model, effects: &mut Effects) {
+    model.jobs.cancel(effects, |ask| matches!(ask, Ask::Read(_) | Ask::Part { .. }));
+}
+
+/// The letter has come.
+pub(super) fn came(model: &mut Model, page: &Arc<Page>) {
+    let Some(Screen::Pager(pager)) = model.stack.last_mut() else { return };
+    if pager.letter != page.letter {
+        return;
+    }
+    pager.page = Some(with_short_lines(page));
+    let letter = page.letter;
+    index::seen(model, letter);
+}
+
+/// Lines that are too long to be wrapped for each window are several.
+fn with_short_lines(page: &Arc<Page>) -> Arc<Page> {
+    if page.lines.iter().all(|line| line.text.as_str().len() <= LINE_COLUMNS_MAX) {
+        return Arc::clone(page);
+    }
+    let mut short = Page::clone(page);
+    short.lines = page
+        .lines
+        .iter()
+        .flat_map(|line| {
+            let pieces = line.text.wrapped(LINE_COLUMNS_MAX).into_iter();
+            pieces.map(|text| PageLine { kind: line.kind, text })
+        })
+        .collect();
+    Arc::new(short)
+}
+
+pub(super) fn act(model: &mut Model, action: Action, effects: &mut Effects) {
+    let rows = isize::try_from(model.body().height().max(1)).unwrap_or(isize::MAX);
+    match action {
+        Action::LineDown => scroll(model, 1),
+        Action::LineUp => scroll(model, -1),
+        Action::PageUp => scroll(model, -rows),
+        Action::First => scroll(model, isize::MIN),
+        Action::Last => scroll(model, isize::MAX),
+        Action::PageDown if is_at_end(model) => another(model, Action::Next, effects),
+        Action::PageDown => scroll(model, rows),
+        Action::Next
+        | Action::Previous
+        | Action::NextAny
+        | Action::PreviousAny
+        | Action::NextNew
+        | Action::PreviousNew => another(model, action, effects),
+        Action::Headers => {
+            if let Some(Screen::Pager(pager)) = model.stack.last_mut() {
+                pager.at = Place::default();
+                pager.headers = match pager.headers {
+                    Headers::Brief => Headers::All,
+                    Headers::All => Headers::Brief,
+                };
+            }
+        }
+        Action::Parts => parts(model),
+        Action::Quit => close(model, effects),
+        action => {
+            select(model);
+            let before = model.index.as_ref().and_then(IndexState::selected);
+            if index::change(model, action, effects) == Then::Next {
+                let after = model.index.as_ref().and_then(IndexState::selected);
+                if before == after { close(model, effects) } else { read_selected(model, effects) }
+            }
+        }
+    }
+}
+
+/// What is selected in the index is what is read: a listing may have changed it meanwhile.
+fn select(model: &mut Model) {
+    if let Some(Screen::Pager(pager)) = model.stack.last()
+        && let Some(index) = &mut model.index
+        && let Some(place) = index.place_of(pager.letter)
+    {
+        index.list.selected = place;
+    }
+}
+
+/// Another letter in place of this one; back to the list where there is none.
+fn another(model: &mut Model, action: Action, effects: &mut Effects) {
+    select(model);
+    if index::go(model, action) {
+        read_selected(model, effects);
+    } else {
+        close(model, effects);
+    }
+}
+
+fn read_selected(model: &mut Model, effects: &mut Effects) {
+    let headers = match model.screen() {
+        Screen::Pager(pager) => pager.headers,
+        _ => Headers::Brief,
+    };
+    open(model, headers, effects);
+}
+
+fn close(model: &mut Model, effects: &mut Effects) {
+    stop_reading(model, effects);
+    model.back();
+}
+
+fn parts(model: &mut Model) {
+    let Some(Screen::Pager(pager)) = model.stack.last() else { return };
+    match pager.page.clone() {
+        Some(page) => {
+            model.stack.push(Screen::Save(SaveState { page, list: ListState::default() }))
+        }
+        None => model.say("The letter is still being read."),
+    }
+}
+
+/// Rows on, or back.
+pub(super) fn scroll(model: &mut Model, by: isize) {
+    let body = model.body();
+    let columns = usize::from(body.columns);
+    let Some(Screen::Pager(pager)) = model.stack.last_mut() else { return };
+    let Some(page) = &pager.page else { return };
+    let lines = Lines::of(page, pager.headers);
+    let end = Place { line: usize::MAX, row: usize::MAX };
+    pager.at = match by {
+        isize::MIN => Place::default(),
+        isize::MAX => {
+            let end = lines.inside(end, columns);
+            lines.back(end, body.height().saturating_sub(1), columns)
+        }
+        by if by < 0 => lines.back(pager.at, by.unsigned_abs(), columns),
+        by => lines.on(pager.at, by.unsigned_abs(), columns),
+    };
+}
+
+/// Whether the end of the letter is in sight.
+fn is_at_end(model: &Model) -> bool {
+    let body = model.body();
+    let Screen::Pager(PagerState { page: Some(page), headers, at, .. }) = model.screen() else {
+        return false;
+    };
+    Lines::of(page, *headers).ends_within(*at, body.height(), usize::from(body.columns))
+}
+
+/// A part of the letter, as a letter of its own.
+pub(super) fn open_part(model: &mut Model, letter: LetterId, part: usize, effects: &mut Effects) {
+    stop_reading(model, effects);
+    let state = PagerState { letter, page: None, at: Place::default(), headers: Headers::Brief };
+    model.stack.push(Screen::Pager(state));
+    model.jobs.ask(Ask::Part { letter, part }, effects);
+}

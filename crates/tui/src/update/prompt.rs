@@ -1,0 +1,108 @@
+//! What is typed in the last line.
+
+use super::{Effects, compose, folders};
+use crate::effect::{Ask, Effect, OutboxAsk};
+use crate::keys::Key;
+use crate::model::{Choice, FolderFor, Model, Prompt, Wanted};
+
+pub(super) fn key(model: &mut Model, key: Key, effects: &mut Effects) {
+    if key == Key::Ctrl('l') {
+        effects.push(Effect::Redraw);
+        return;
+    }
+    match model.prompt.take() {
+        Some(Prompt::Line { label, mut edit, wanted }) => match key {
+            Key::Enter => typed(model, wanted, edit.text().to_owned(), effects),
+            Key::Esc | Key::Ctrl('g') => left(model, &wanted, effects),
+            Key::Char('?') if edit.text().is_empty() && list_for(&wanted).is_some() => {
+                folders::show(model, list_for(&wanted).unwrap_or_default());
+            }
+            key => {
+                let folder = list_for(&wanted).filter(|_| key == Key::Tab);
+                match folder.and_then(|_| folders::completed(model, edit.text())) {
+                    Some(whole) => edit = crate::line_edit::LineEdit::of(whole),
+                    None => edit.key(key),
+                }
+                model.prompt = Some(Prompt::Line { label, edit, wanted });
+            }
+        },
+        Some(Prompt::Choice { words, wanted }) => match key {
+            Key::Char('y' | 'Y') => chosen(model, wanted, Answer::Yes, effects),
+            Key::Char('n' | 'N') => chosen(model, wanted, Answer::No, effects),
+            Key::Enter => {
+                let answer = match wanted {
+                    Choice::KeepDraft | Choice::NoSubject => Answer::Yes,
+                    Choice::DiscardDraft(_) | Choice::DiscardQueued(_) => Answer::No,
+                };
+                chosen(model, wanted, answer, effects);
+            }
+            Key::Esc | Key::Ctrl('g') => {}
+            _ => model.prompt = Some(Prompt::Choice { words, wanted }),
+        },
+        None => {}
+    }
+}
+
+/// What the list of folders would be for.
+fn list_for(wanted: &Wanted) -> Option<FolderFor> {
+    match wanted {
+        Wanted::OpenFolder => Some(FolderFor::Open),
+        Wanted::MoveTo(letter) => Some(FolderFor::Move(*letter)),
+        Wanted::Field(_) | Wanted::First(_) | Wanted::Attach | Wanted::SavePart { .. } => None,
+    }
+}
+
+fn typed(model: &mut Model, wanted: Wanted, text: String, effects: &mut Effects) {
+    if let Some(folder_for) = list_for(&wanted) {
+        if text.trim().is_empty() {
+            return;
+        }
+        return match folders::named(model, &text) {
+            Ok(folder) => folders::take(model, folder_for, &folder, effects),
+            Err(words) => model.say(words),
+        };
+    }
+    match wanted {
+        Wanted::Field(field) => compose::field(model, field, text, effects),
+        Wanted::First(field) => compose::first(model, field, text, effects),
+        Wanted::Attach => compose::attach(model, &text, effects),
+        Wanted::SavePart { letter, part } if !text.is_empty() => {
+            model.jobs.ask(Ask::Save { letter, part, into: text.into() }, effects);
+        }
+        Wanted::SavePart { .. } | Wanted::OpenFolder | Wanted::MoveTo(_) => {}
+    }
+}
+
+/// Nothing was typed after all.
+fn left(model: &mut Model, wanted: &Wanted, effects: &mut Effects) {
+    match wanted {
+        Wanted::First(_) => compose::discard(model, effects),
+        Wanted::OpenFolder
+        | Wanted::MoveTo(_)
+        | Wanted::Field(_)
+        | Wanted::Attach
+        | Wanted::SavePart { .. } => {}
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Answer {
+    Yes,
+    No,
+}
+
+fn chosen(model: &mut Model, wanted: Choice, answer: Answer, effects: &mut Effects) {
+    match (wanted, answer) {
+        (Choice::KeepDraft, Answer::Yes) => compose::keep(model, effects),
+        (Choice::KeepDraft, Answer::No) => compose::discard(model, effects),
+        (Choice::NoSubject, Answer::Yes) => model.say("Not sent.  s: give it a subject"),
+        (Choice::NoSubject, Answer::No) => compose::queue(model, effects),
+        (Choice::DiscardDraft(draft), Answer::Yes) => {
+            model.jobs.ask(Ask::Discard(draft), effects);
+        }
+        (Choice::DiscardQueued(letter), Answer::Yes) => {
+            model.jobs.ask(Ask::Outbox(OutboxAsk::Discard(letter)), effects);
+        }
+        (Choice::DiscardDraft(_) | Choice::DiscardQueued(_), Answer::No) => model.say("Kept."),
+    }
+}

@@ -1,0 +1,119 @@
+//! What jobs report.
+
+use std::sync::Arc;
+
+use postroad_safetext::safe_line;
+
+use super::{Effects, compose, index, pager};
+use crate::data::UndoLabel;
+use crate::effect::{Ask, Effect, Job};
+use crate::limits::UNDO_LABELS_MAX;
+use crate::model::{ComposeStage, Model, Note, Screen};
+use crate::msg::{Report, What};
+
+pub(super) fn take(model: &mut Model, report: Report, effects: &mut Effects) {
+    let Report { job, what } = report;
+    let asked = if job == Job::NONE {
+        None
+    } else if what.is_last() {
+        match model.jobs.end(job) {
+            Some(ask) => Some(ask),
+            // It was cancelled: what it says changes nothing.
+            None => return,
+        }
+    } else {
+        match model.jobs.get(job) {
+            Some(ask) => Some(ask.clone()),
+            None => return,
+        }
+    };
+    match what {
+        What::Folders(folders) => model.folders = folders,
+        What::Listing(listing) => index::listed(model, Arc::clone(&listing)),
+        What::Rows { folder, rows } => index::rows_came(model, folder, rows),
+        What::Page(page) => pager::came(model, &page),
+        What::Draft(draft) => compose::saved(model, draft, asked.as_ref(), effects),
+        What::Drafts(drafts) => model.drafts = drafts,
+        What::DraftWrong { draft, field, words } => {
+            compose::wrong(model, &draft, field, words);
+        }
+        What::Queued { letter, until } => {
+            compose::queued(model, job, letter, until, effects);
+        }
+        What::Outbox(rows) => model.outbox = rows,
+        What::Done(label) => done(model, label, asked.as_ref()),
+        What::Undone(words) => {
+            model.undo.pop();
+            model.say(safe_line!("Taken back: {}", words.as_str()));
+        }
+        What::Found(found) => index::found(model, &found),
+        What::Saved(words) => model.say(safe_line!("Saved as {}", words.as_str())),
+        What::Progress { done, of } => model.note = Note::Progress(job, done, of),
+        What::Ended => ended(model, asked.as_ref(), effects),
+        What::Failed { words, hint } => {
+            failed(model, asked.as_ref(), job);
+            model.note = Note::Wrong(words, hint);
+        }
+    }
+}
+
+fn done(model: &mut Model, label: UndoLabel, asked: Option<&Ask>) {
+    // Marks are told by the rows themselves.
+    if !matches!(asked, Some(Ask::Flag { .. })) {
+        model.say(label.words.clone());
+    }
+    remember(model, label);
+}
+
+pub(super) fn remember(model: &mut Model, label: UndoLabel) {
+    model.undo.push(label);
+    if model.undo.len() > UNDO_LABELS_MAX {
+        model.undo.remove(0);
+    }
+}
+
+fn ended(model: &mut Model, asked: Option<&Ask>, effects: &mut Effects) {
+    if let Some(Ask::Discard(draft)) = asked {
+        model.drafts.retain(|row| row.id != *draft);
+        model.jobs.ask(Ask::Drafts, effects);
+    }
+}
+
+/// What waited for it waits no longer.
+fn failed(model: &mut Model, asked: Option<&Ask>, job: Job) {
+    match asked {
+        Some(Ask::Read(letter) | Ask::Part { letter, .. }) => {
+            if let Some(Screen::Pager(pager)) = model.stack.last()
+                && pager.letter == *letter
+                && pager.page.is_none()
+            {
+                model.back();
+            }
+        }
+        Some(Ask::NewDraft(start)) => {
+            let is_it = |screen: &Screen| match screen {
+                Screen::Compose(compose) => compose.draft.is_none() && compose.start == *start,
+                _ => false,
+            };
+            if model.stack.iter().any(is_it) {
+                model.stack.retain(|screen| !is_it(screen));
+                model.prompt = None;
+            }
+        }
+        Some(Ask::Queue(..)) => {
+            for screen in &mut model.stack {
+                if let Screen::Compose(compose) = screen
+                    && compose.stage == ComposeStage::Queueing(job)
+                {
+                    compose.stage = ComposeStage::Open;
+                }
+            }
+        }
+        Some(_) | None => {}
+    }
+}
+
+/// Ends the program.
+pub(super) fn quit(effects: &mut Effects) {
+    effects.push(Effect::Quit);
+}

@@ -1,0 +1,84 @@
+//! A letter that is being written: its fields, its text, what goes with it.
+
+use postroad_safetext::{SafeText, safe_line};
+
+use super::Status;
+use crate::canvas::{Canvas, Style};
+use crate::data::{AttachmentRow, DraftRow, Field};
+use crate::layout::Area;
+use crate::model::{ComposeStage, ComposeState, Editor, Model};
+
+const FIELDS: [(Field, &str); 5] = [
+    (Field::To, "To"),
+    (Field::Cc, "Cc"),
+    (Field::Bcc, "Bcc"),
+    (Field::Subject, "Subject"),
+    (Field::ReplyTo, "Reply-To"),
+];
+
+pub(super) fn draw(
+    model: &Model,
+    compose: &ComposeState,
+    canvas: &mut Canvas<'_>,
+    area: Area,
+) -> Status {
+    let from = match (&compose.draft, model.accounts.first()) {
+        (Some(draft), _) => draft.from.clone(),
+        (None, Some(account)) => account.address.clone(),
+        (None, None) => SafeText::default(),
+    };
+    let mut rows = area.each_row();
+    let named = FIELDS.map(|(field, name)| (name, SafeText::line(compose.fields.of(field))));
+    for (name, value) in std::iter::once(("From", from)).chain(named) {
+        let Some(at) = rows.next() else { break };
+        let name = safe_line!("{name:>9}: ");
+        let taken = canvas.text(at, area.columns, &name, Style::Name);
+        let behind = crate::canvas::Cell { column: at.column.saturating_add(taken), ..at };
+        canvas.text(behind, area.columns.saturating_sub(taken), &value, Style::Plain);
+    }
+    rows.next();
+    if let Some(at) = rows.next() {
+        super::row(canvas, at, area.columns, &"-- Text and attachments".into(), Style::Bar);
+    }
+    let used = u16::try_from(area.height() - rows.count()).unwrap_or(area.rows);
+    let left = area.rows.saturating_sub(used);
+    let at = crate::canvas::Cell { row: area.at.row.saturating_add(used), ..area.at };
+    let parts = parts(compose.draft.as_ref());
+    super::list(
+        compose.list,
+        parts.len(),
+        canvas,
+        Area { at, rows: left, ..area },
+        |canvas, at, place, row| {
+            let Some(part) = parts.get(place) else { return };
+            super::row(canvas, at, area.columns, part, row.style());
+        },
+    );
+    Status { left: status(compose), right: super::seen(compose.list, parts.len(), left.into()) }
+}
+
+fn parts(draft: Option<&DraftRow>) -> Vec<SafeText> {
+    let Some(draft) = draft else { return Vec::new() };
+    let octets = super::octets(draft.text_octets);
+    let lines = draft.text_lines;
+    let text = safe_line!("{:>3} {octets:>5} text/plain  {lines} lines", 1);
+    let file = |(place, file): (usize, &AttachmentRow)| {
+        let octets = file.octets.map_or_else(|| "gone!".to_owned(), super::octets);
+        let (kind, name) = (file.kind.as_str(), file.name.as_str());
+        safe_line!("{:>3} {octets:>5} {kind}  {name}", place + 2)
+    };
+    std::iter::once(text).chain(draft.attachments.iter().enumerate().map(file)).collect()
+}
+
+fn status(compose: &ComposeState) -> SafeText {
+    let stage = match compose.stage {
+        ComposeStage::Beginning(Editor::Wanted | Editor::Not) => "---(beginning)",
+        ComposeStage::Queueing(_) => "---(queueing)",
+        ComposeStage::Beginning(Editor::Later) | ComposeStage::Open => "",
+    };
+    let Some(draft) = &compose.draft else { return safe_line!("Compose{stage}") };
+    let files: u64 = draft.attachments.iter().filter_map(|file| file.octets).sum();
+    let octets = super::octets(draft.text_octets.saturating_add(files));
+    let count = draft.attachments.len();
+    safe_line!("Compose [Approx. msg size: {octets}   Atts: {count}]{stage}")
+}

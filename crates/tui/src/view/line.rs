@@ -1,0 +1,130 @@
+//! The lines above and below: help, status, keys, note and prompt.
+
+use postroad_safetext::{SafeText, safe_line};
+
+use super::Status;
+use crate::canvas::{Canvas, Cell, Style};
+use crate::keys::{On, mutt, table};
+use crate::layout::Area;
+use crate::line_edit::LineEdit;
+use crate::model::{Model, Note, Prompt};
+
+/// The line on top.
+pub(super) fn help(model: &Model, canvas: &mut Canvas<'_>, area: Area) {
+    let line = mutt::HELP_LINES.iter().find(|(on, _)| *on == model.on());
+    let text = line.map_or_else(SafeText::default, |(_, text)| SafeText::from(*text));
+    super::row(canvas, area.at, area.columns, &text, Style::Bar);
+}
+
+/// `---INBOX [Msgs:3]------(all)---`.
+pub(super) fn bar(status: &Status, canvas: &mut Canvas<'_>, area: Area) {
+    let columns = usize::from(area.columns);
+    let right = safe_line!("({})---", status.right.as_str());
+    let room = columns.saturating_sub(right.width() + 3);
+    let left = status.left.clone().cut(room);
+    let dashes = "-".repeat(columns.saturating_sub(left.width() + right.width() + 3));
+    let whole = safe_line!("---{}{dashes}{}", left.as_str(), right.as_str());
+    super::row(canvas, area.at, area.columns, &whole, Style::Bar);
+}
+
+/// The keys that the line on top doesn't tell, as many as there is room for.
+pub(super) fn foot(on: On, canvas: &mut Canvas<'_>, area: Area) {
+    let told = mutt::HELP_LINES.iter().find(|(at, _)| *at == on).map_or("", |(_, line)| line);
+    let mut keys = table::of(on)
+        .filter(|binding| !binding.label.is_empty())
+        .filter_map(|binding| {
+            let key = table::shown(binding.keys.first()?);
+            let word = safe_line!("{key}:{}", binding.label);
+            (!told.contains(word.as_str())).then_some(word)
+        })
+        .peekable();
+    for row in area.each_row() {
+        let mut column = 0;
+        while let Some(word) =
+            keys.next_if(|word| usize::from(column) + word.width() <= usize::from(area.columns))
+        {
+            let at = Cell { column: row.column.saturating_add(column), ..row };
+            let room = area.columns.saturating_sub(column);
+            column = column.saturating_add(canvas.text(at, room, &word, Style::Keys) + 2);
+        }
+    }
+}
+
+/// What is typed, or else what there is to say.
+pub(super) fn note(model: &Model, canvas: &mut Canvas<'_>, area: Area) {
+    match &model.prompt {
+        Some(Prompt::Line { label, edit, .. }) => typed(label, edit, canvas, area),
+        Some(Prompt::Choice { words, .. }) => {
+            super::row(canvas, area.at, area.columns, words, Style::Plain);
+            let behind = u16::try_from(words.width() + 1).unwrap_or(u16::MAX);
+            canvas.cursor(Cell { column: area.at.column.saturating_add(behind), ..area.at });
+        }
+        None => {
+            let (text, style) = said(model);
+            canvas.text(area.at, area.columns, &text, style);
+        }
+    }
+}
+
+fn said(model: &Model) -> (SafeText, Style) {
+    match &model.note {
+        Note::Nothing => (waiting(model), Style::Faint),
+        Note::Said(words) => (words.clone(), Style::Plain),
+        Note::Wrong(words, hint) if hint.as_str().is_empty() => (words.clone(), Style::Wrong),
+        Note::Wrong(words, hint) => {
+            (safe_line!("{} ({})", words.as_str(), hint.as_str()), Style::Wrong)
+        }
+        Note::Queued => (queued(model), Style::Plain),
+        Note::Progress(_, done, of) => (safe_line!("{done} of {of}"), Style::Plain),
+    }
+}
+
+/// How long the letter that was queued last can be taken back.
+fn queued(model: &Model) -> SafeText {
+    let held = model.undo.last().and_then(|label| label.held.as_ref().map(|held| (label, held)));
+    let Some((label, (_, until))) = held else {
+        return "Queued.".into();
+    };
+    let left = until.duration_since(model.now.wall);
+    // Whole seconds that are left, the one that runs counted.
+    let seconds = left.as_secs() + i64::from(left.subsec_nanos() > 0);
+    if seconds > 0 {
+        safe_line!("Queued: {}, goes in {seconds} s.  u: take back", label.words.as_str())
+    } else {
+        safe_line!("Queued: {}", label.words.as_str())
+    }
+}
+
+/// Letters on their way, where there is nothing else to say.
+fn waiting(model: &Model) -> SafeText {
+    let refused = model.outbox.iter().filter(|row| row.state == crate::data::OutboxState::Refused);
+    match (refused.count(), model.outbox.len(), model.drafts.len()) {
+        (0, 0, 0) => SafeText::default(),
+        (0, 0, drafts) => safe_line!("{drafts} being written (B)"),
+        (0, waiting, _) => safe_line!("{waiting} on the way (B)"),
+        (refused, ..) => safe_line!("{refused} refused (B)"),
+    }
+}
+
+/// A label, and what is typed behind it: the end of it where it is long.
+fn typed(label: &SafeText, edit: &LineEdit, canvas: &mut Canvas<'_>, area: Area) {
+    super::row(canvas, area.at, area.columns, &SafeText::default(), Style::Plain);
+    let half = area.columns / 2;
+    let taken = canvas.text(area.at, half, label, Style::Name);
+    let at = Cell { column: area.at.column.saturating_add(taken), ..area.at };
+    let room = area.columns.saturating_sub(taken);
+    let caret = edit_line(edit, canvas, at, room);
+    canvas.cursor(caret);
+}
+
+/// The part of a typed line that has the caret in it, and where that is.
+pub(super) fn edit_line(edit: &LineEdit, canvas: &mut Canvas<'_>, at: Cell, columns: u16) -> Cell {
+    let room = usize::from(columns).max(1);
+    let caret = edit.caret_column();
+    // The caret takes a column of its own behind the text.
+    let start = (caret + 1).saturating_sub(room);
+    let shown = edit.shown().from_column(start);
+    canvas.text(at, columns, &shown, Style::Plain);
+    let caret = u16::try_from(caret.saturating_sub(start)).unwrap_or(u16::MAX);
+    Cell { column: at.column.saturating_add(caret), ..at }
+}

@@ -1,0 +1,152 @@
+//! How things look: each screen as a function of the model. Nothing is changed here, and the cursor is
+//! set in every state.
+
+use postroad_safetext::SafeText;
+
+use crate::canvas::{Canvas, Cell, Style};
+use crate::layout::{Area, areas};
+use crate::model::{ListState, Model, Screen};
+
+mod compose;
+mod folders;
+mod help;
+mod index;
+mod line;
+mod outbox;
+mod pager;
+mod parts;
+
+pub(crate) use help::lines as help_lines;
+pub(crate) use pager::Lines;
+
+/// Draws everything.
+pub fn draw(model: &Model, canvas: &mut Canvas<'_>) {
+    let screen = model.screen();
+    let areas = areas(canvas.size(), model.look, screen);
+    canvas.cursor(areas.body.at);
+    if let Some(area) = areas.help {
+        line::help(model, canvas, area);
+    }
+    if let Some(area) = areas.sidebar {
+        folders::sidebar(model, canvas, area);
+    }
+    let status = match screen {
+        Screen::Index => index::draw(model, canvas, areas.body),
+        Screen::Pager(pager) => pager::draw(model, pager, canvas, areas.body),
+        Screen::Save(save) => parts::draw(save, canvas, areas.body),
+        Screen::Folders(folders) => folders::draw(model, folders, canvas, areas.body),
+        Screen::Compose(compose) => compose::draw(model, compose, canvas, areas.body),
+        Screen::Outbox(list) => outbox::draw(model, *list, canvas, areas.body),
+        Screen::Help(help) => help::draw(help, canvas, areas.body),
+    };
+    if let Some(area) = areas.status {
+        line::bar(&status, canvas, area);
+    }
+    line::foot(model.on(), canvas, areas.foot);
+    // Where there is one row alone, what is typed is more than what is listed.
+    match areas.note {
+        Some(area) => line::note(model, canvas, area),
+        None if model.prompt.is_some() => line::note(model, canvas, areas.body),
+        None => {}
+    }
+}
+
+/// What a screen says of itself in the line below it.
+pub(crate) struct Status {
+    /// To the left.
+    pub(crate) left: SafeText,
+    /// To the right: how much of it is seen.
+    pub(crate) right: SafeText,
+}
+
+/// A list: calls for each row in sight, and puts the cursor on what is selected.
+fn list(
+    state: ListState,
+    entries: usize,
+    canvas: &mut Canvas<'_>,
+    area: Area,
+    mut row: impl FnMut(&mut Canvas<'_>, Cell, usize, Where),
+) {
+    let state = state.in_sight(entries, area.height());
+    for (at, entry) in area.each_row().zip(state.top..entries) {
+        let place = if entry == state.selected { Where::Selected } else { Where::Elsewhere };
+        row(canvas, at, entry, place);
+        if place == Where::Selected {
+            canvas.cursor(at);
+        }
+    }
+}
+
+/// One row of a list that is one text.
+fn row(canvas: &mut Canvas<'_>, at: Cell, columns: u16, text: &SafeText, style: Style) {
+    let taken = canvas.text(at, columns, text, style);
+    let behind = Cell { column: at.column.saturating_add(taken), ..at };
+    canvas.fill(behind, columns.saturating_sub(taken), style);
+}
+
+/// Whether a row is the one that is selected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Where {
+    Selected,
+    Elsewhere,
+}
+
+impl Where {
+    fn style(self) -> Style {
+        match self {
+            Self::Selected => Style::Selected,
+            Self::Elsewhere => Style::Plain,
+        }
+    }
+}
+
+/// How much of a list is seen: mutt's words for it.
+fn seen(state: ListState, entries: usize, rows: usize) -> SafeText {
+    seen_from(state.in_sight(entries, rows).top, entries, rows)
+}
+
+fn seen_from(top: usize, entries: usize, rows: usize) -> SafeText {
+    if entries <= rows {
+        "all".into()
+    } else if top == 0 {
+        "top".into()
+    } else if top + rows >= entries {
+        "end".into()
+    } else {
+        postroad_safetext::safe_line!("{}%", (top + rows) * 100 / entries)
+    }
+}
+
+/// Octets as mutt writes them: `0.3K`, `82K`, `1.2M`.
+fn octets(octets: u64) -> String {
+    const K: f64 = 1024.0;
+    #[allow(clippy::cast_precision_loss, reason = "three digits of it are shown")]
+    let count = octets as f64;
+    match octets {
+        0 => "0K".to_owned(),
+        1..10_189 => format!("{:.1}K", (count / K).max(0.1)),
+        10_189..1_023_949 => format!("{:.0}K", count / K),
+        1_023_949..10_433_332 => format!("{:.1}M", count / K / K),
+        _ => format!("{:.0}M", count / K / K),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn octets_as_mutt_has_them() {
+        for (count, shown) in [
+            (0, "0K"),
+            (10, "0.1K"),
+            (300, "0.3K"),
+            (4_200, "4.1K"),
+            (84_000, "82K"),
+            (1_200_000, "1.1M"),
+            (200_000_000, "191M"),
+        ] {
+            assert_eq!(octets(count), shown);
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! Letters on their way, and those that are being written.
+
+use jiff::Timestamp;
+use postroad_safetext::{SafeText, safe_line};
+
+use super::Status;
+use crate::canvas::{Canvas, Style};
+use crate::data::{DraftRow, OutboxRow, OutboxState};
+use crate::layout::Area;
+use crate::model::{ListState, Model};
+
+pub(super) fn draw(model: &Model, list: ListState, canvas: &mut Canvas<'_>, area: Area) -> Status {
+    let rows: Vec<SafeText> = model
+        .outbox
+        .iter()
+        .map(|row| on_its_way(row, model.now.wall))
+        .chain(model.drafts.iter().map(being_written))
+        .collect();
+    if rows.is_empty() {
+        let words = "Nothing is on its way, and nothing is being written.";
+        canvas.text(area.at, area.columns, &words.into(), Style::Faint);
+    }
+    super::list(list, rows.len(), canvas, area, |canvas, at, place, row| {
+        let Some(text) = rows.get(place) else { return };
+        super::row(canvas, at, area.columns, text, row.style());
+    });
+    let (out, written) = (model.outbox.len(), model.drafts.len());
+    Status {
+        left: safe_line!("Outbox [Out:{out} Being written:{written}]"),
+        right: super::seen(list, rows.len(), area.height()),
+    }
+}
+
+fn on_its_way(row: &OutboxRow, now: Timestamp) -> SafeText {
+    let seconds = |until: Timestamp| until.duration_since(now).as_secs().max(0);
+    let state = match &row.state {
+        OutboxState::Held(_, until) => format!("in {} s", seconds(*until)),
+        OutboxState::Waiting(Some(next)) => match seconds(*next) {
+            left @ 0..120 => format!("try {left} s"),
+            left => format!("try {} min", left / 60),
+        },
+        OutboxState::Waiting(None) => "waiting".to_owned(),
+        OutboxState::Sending => "sending".to_owned(),
+        OutboxState::Refused => "refused".to_owned(),
+    };
+    let to = row.to.clone().padded(24);
+    let words = if row.words.as_str().is_empty() {
+        row.subject.clone()
+    } else {
+        safe_line!("{}  {}", row.words.as_str(), row.subject.as_str())
+    };
+    safe_line!("{state:<11} {}  {}", to.as_str(), words.as_str())
+}
+
+fn being_written(draft: &DraftRow) -> SafeText {
+    let to = SafeText::line(&draft.fields.to).padded(24);
+    let subject = SafeText::line(&draft.fields.subject);
+    safe_line!("{:<11} {}  {}", "written", to.as_str(), subject.as_str())
+}

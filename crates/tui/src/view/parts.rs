@@ -1,0 +1,28 @@
+//! The parts of a letter.
+
+use postroad_safetext::safe_line;
+
+use super::Status;
+use crate::canvas::{Canvas, Style};
+use crate::layout::Area;
+use crate::model::SaveState;
+
+pub(super) fn draw(save: &SaveState, canvas: &mut Canvas<'_>, area: Area) -> Status {
+    let parts = &save.page.parts;
+    if parts.is_empty() {
+        canvas.text(area.at, area.columns, &"The letter has no parts.".into(), Style::Faint);
+    }
+    super::list(save.list, parts.len(), canvas, area, |canvas, at, place, row| {
+        let Some(part) = parts.get(place) else { return };
+        let indent = " ".repeat(usize::from(part.depth.min(10)) * 2);
+        let octets = super::octets(part.octets);
+        let name = part.name.as_ref().map_or("(no name)", |name| name.as_str());
+        let text =
+            safe_line!("{:>3} {octets:>5} {indent}{}  {name}", place + 1, part.kind.as_str());
+        super::row(canvas, at, area.columns, &text, row.style());
+    });
+    Status {
+        left: safe_line!("Parts [{}]", parts.len()),
+        right: super::seen(save.list, parts.len(), area.height()),
+    }
+}
