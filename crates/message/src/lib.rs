@@ -6,6 +6,7 @@
 //! | what it is made of, and where each part stands (RFC 9051 §7.5.2, RFC 2045, RFC 2046) | [`Part`], [`Body`] |
 //! | a part by its number, and what of it is fetched (RFC 9051 §6.4.5.1) | [`Part::section`], [`Section`], [`Part::binary`] |
 //! | what it says, as text; one text in many letters (RFC 9051 §6.4.4, RFC 5051) | [`texts`], [`Part::text`], [`Part::preview`], [`Needle`], [`field_texts`], [`casemap`] |
+//! | a header's value with its encoded words read (RFC 2047) | [`decoded`] |
 //! | when it was sent (RFC 5322 §3.3) | [`SentDate`] |
 //! | the order of letters (RFC 5256, RFC 5957) | [`sort`], [`BaseSubject`] |
 //! | letters as conversations (RFC 5256) | [`Threads`], [`MessageId`] |
@@ -55,3 +56,4 @@ pub use subject::{BaseSubject, Origin};
 pub use summary::{Attachments, HeaderSummary, Summary};
 pub use text::{Scope, texts};
 pub use thread::{Node, Threadable, Threads};
+pub use words::decoded;

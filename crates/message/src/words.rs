@@ -85,6 +85,12 @@ pub(crate) fn decode(value: &[u8]) -> Cow<'_, str> {
     Cow::Owned(decoded.finish())
 }
 
+/// An unfolded header value for people, with what its encoded words say (RFC 2047 §6.2). Words that nobody can read stay
+/// as they are. Any character may be in it: whoever shows it makes it safe.
+pub fn decoded(value: &[u8]) -> String {
+    decode(value).into_owned()
+}
+
 struct Word<'a> {
     octets: usize,
     charset: &'a [u8],

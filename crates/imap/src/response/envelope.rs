@@ -58,6 +58,20 @@ pub fn first_address(envelope: &[u8], of: Addressed) -> Option<Address> {
     first_of(&mut cursor, of).ok()?
 }
 
+/// The subject of an ENVELOPE as it is written, encoded words and all, without reading more of it than that takes. None
+/// where there is none, and where that is no envelope.
+pub fn subject(envelope: &[u8]) -> Option<Cow<'_, [u8]>> {
+    let mut cursor = Cursor::from_server(envelope, NameEncoding::Utf8);
+    subject_of(&mut cursor).ok()?
+}
+
+fn subject_of<'a>(cursor: &mut Cursor<'a>) -> Scanned<Option<Cow<'a, [u8]>>> {
+    cursor.expect(b'(', "an envelope")?;
+    cursor.nstring("a date or NIL")?;
+    cursor.space()?;
+    cursor.nstring("a subject or NIL")
+}
+
 fn first_of(cursor: &mut Cursor<'_>, of: Addressed) -> Scanned<Option<Address>> {
     const WHAT: &str = "a string or NIL";
     cursor.expect(b'(', "an envelope")?;
@@ -139,8 +153,11 @@ mod tests {
         assert_eq!(first(Addressed::From).as_ref(), envelope.from.first());
         assert_eq!(first(Addressed::To).as_ref(), envelope.to.first());
         assert_eq!(first(Addressed::Cc).as_ref(), envelope.cc.first());
+        assert_eq!(subject(&written).as_deref(), envelope.subject.as_deref());
         written.clear();
         crate::encode::envelope(&Envelope::default(), &mut written);
+        assert_eq!(subject(&written), None);
+        assert_eq!(subject(b"(NIL"), None);
         assert_eq!(first_address(&written, Addressed::To), None);
         assert_eq!(first_address(b"(\"", Addressed::From), None);
     }

@@ -22,7 +22,7 @@ mod tests;
 
 pub use account::{Annotations, Quota};
 pub use code::{Code, NoMetadata};
-pub use envelope::{Addressed, first_address};
+pub use envelope::{Addressed, first_address, subject};
 pub use fetch::{Content, FetchItem};
 pub use mailbox::{ListExtended, ListItem, MailboxAttribute, NamespaceItem, StatusValue};
 pub use search::{ESearch, SearchResult, ThreadToken};
