@@ -7,6 +7,8 @@
 //! | its first name was removed | in the other one, or in both |
 //!
 //! So it is there twice at worst, and never nowhere. Its name stays, and with it what it is known again by.
+//!
+//! Here too, what else is done to letters of a folder whose register isn't ours: other flags, and removing them.
 
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -17,7 +19,8 @@ use postroad_disk::EntryKind;
 
 use crate::flags::Flags;
 use crate::keywords::{self, KeywordsLeftOut};
-use crate::{Courier, Maildir, StoreError};
+use crate::mailbox::{self, Place};
+use crate::{Courier, LetterFlags, Maildir, StoreError};
 
 /// Names that are tried where one is taken.
 const NAME_TRIES: usize = 8;
@@ -26,22 +29,21 @@ const NAME_TRIES: usize = 8;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stored {
     folder: Maildir,
-    part: Part,
+    place: Place,
     name: OsString,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Part {
-    New,
-    Cur,
-}
-
 impl Stored {
+    /// The letter of a name, in new/ or in cur/.
+    pub(crate) fn at(folder: Maildir, place: Place, name: Vec<u8>) -> Self {
+        Self { folder, place, name: OsString::from_vec(name) }
+    }
+
     /// Its file.
     pub fn path(&self) -> PathBuf {
-        let directory = match self.part {
-            Part::New => self.folder.new_dir(),
-            Part::Cur => self.folder.cur_dir(),
+        let directory = match self.place {
+            Place::New => self.folder.new_dir(),
+            Place::Cur => self.folder.cur_dir(),
         };
         directory.join(&self.name)
     }
@@ -49,6 +51,31 @@ impl Stored {
     /// The folder that it is in.
     pub fn folder(&self) -> &Maildir {
         &self.folder
+    }
+
+    /// What stays the same for as long as the letter is there, and is no other letter's.
+    pub fn identity(&self) -> &[u8] {
+        mailbox::identity(self.name.as_bytes())
+    }
+
+    /// Its flags, and as keywords the folder's letters for them.
+    pub fn flags(&self) -> LetterFlags {
+        mailbox::flags_in(self.name.as_bytes())
+    }
+
+    /// Whether nobody has taken it in yet: its file is in new/.
+    pub fn is_new(&self) -> bool {
+        self.place == Place::New
+    }
+
+    /// When it came, as far as its name tells: seconds since 1970, and microseconds; 0 where it doesn't.
+    pub fn arrival(&self) -> (u64, u32) {
+        mailbox::arrival(self.name.as_bytes())
+    }
+
+    /// Its octets with CRLF, where its name tells.
+    pub fn wire_octets(&self) -> Option<u64> {
+        mailbox::size(self.name.as_bytes(), b'W')
     }
 
     /// What its name begins with, and the letters of its flags.
@@ -71,16 +98,38 @@ impl Courier {
     pub fn letters(&self, folder: &Maildir) -> Result<Vec<Stored>, StoreError> {
         let mut letters = Vec::new();
         // new/ first: who moves a letter to cur/ meanwhile doesn't hide it.
-        for (part, directory) in [(Part::New, folder.new_dir()), (Part::Cur, folder.cur_dir())] {
+        for (place, directory) in [(Place::New, folder.new_dir()), (Place::Cur, folder.cur_dir())] {
             for entry in self.disk().read_dir(&directory)? {
-                if entry.kind == EntryKind::File {
-                    letters.push(Stored { folder: folder.clone(), part, name: entry.name });
+                // maildir(5): what begins with a dot is no letter.
+                if entry.kind == EntryKind::File && !entry.name.as_bytes().starts_with(b".") {
+                    letters.push(Stored { folder: folder.clone(), place, name: entry.name });
                 }
             }
         }
         letters.sort_by(|one, other| one.name.cmp(&other.name));
         letters.dedup_by(|one, other| one.parts().0 == other.parts().0);
         Ok(letters)
+    }
+
+    /// Gives a letter these flags, and no others, in cur/. As with all flags, a power cut may take them back.
+    ///
+    /// # Errors
+    /// What the disk said, `NotFound` where it has another name by now.
+    pub fn reflag(&self, letter: &Stored, flags: LetterFlags) -> Result<Stored, StoreError> {
+        let name = OsString::from_vec(mailbox::name_with(letter.name.as_bytes(), flags));
+        let changed = Stored { folder: letter.folder.clone(), place: Place::Cur, name };
+        if changed != *letter {
+            self.disk().rename_noreplace(&letter.path(), &changed.path())?;
+        }
+        Ok(changed)
+    }
+
+    /// Removes a letter, for good.
+    ///
+    /// # Errors
+    /// What the disk said, `NotFound` where it has another name by now.
+    pub fn remove(&self, letter: &Stored) -> Result<(), StoreError> {
+        Ok(self.disk().remove(&letter.path())?)
     }
 
     /// Moves a letter into another folder, which is made where it is missing, and gives it these flags beside those
@@ -103,13 +152,13 @@ impl Courier {
         let by = to.tmp().join(self.unique_name());
         let (keywords, left_out) = keywords::letters(disk, to, &by, &names);
         let info = flags.with_letters(old).info(&keywords);
-        let part = if info.is_empty() { letter.part } else { Part::Cur };
+        let place = if info.is_empty() { letter.place } else { Place::Cur };
         let mut base = OsStr::from_bytes(base).to_owned();
         let mut tries = 0;
         let moved = loop {
             let mut name = base.clone();
             name.push(&info);
-            let moved = Stored { folder: to.clone(), part, name };
+            let moved = Stored { folder: to.clone(), place, name };
             if moved.path() == letter.path() {
                 return Ok((moved, left_out));
             }

@@ -30,6 +30,11 @@ pub struct LetterFile {
 }
 
 impl LetterFile {
+    /// A letter's file at `path`, of a folder whose letters are numbered by somebody else.
+    pub fn at(disk: Arc<dyn Disk>, uid: u32, path: PathBuf) -> Self {
+        Self { disk, uid, path }
+    }
+
     /// Whose it is.
     pub fn uid(&self) -> u32 {
         self.uid

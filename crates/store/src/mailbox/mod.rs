@@ -65,6 +65,8 @@ mod view;
 mod watches;
 
 pub(crate) use file::REGISTER as REGISTER_FILE;
+pub(crate) use name::{Place, arrival, identity, size};
+pub(crate) use names::{flags_in, name_with};
 pub(crate) use uid_validity::Given;
 pub(crate) use view::id_text;
 
@@ -83,7 +85,6 @@ pub(crate) use moving::fuzz as fuzz_moving;
 use contents::Contents;
 use file::{RegisterFile, Unusable};
 use kept::{Kept, Seen};
-use name::Place;
 use names::KeywordNames;
 use watches::{Feed, Stirred, Watches};
 

@@ -5,7 +5,7 @@ use std::io;
 use postroad_disk::Stamp;
 
 use super::frame::Frame;
-use super::name::{KEYWORD_LETTERS, KEYWORDS_MAX, State};
+use super::name::{Flagged, KEYWORD_LETTERS, KEYWORDS_MAX, Name, Place, State, with_flags};
 use super::{Mailbox, MailboxError};
 use crate::flags::Flags;
 use crate::keywords::{self, KeywordsLeftOut};
@@ -198,6 +198,18 @@ impl Mailbox {
         }
         Ok(())
     }
+}
+
+/// The flags that stand in a file's name.
+pub(crate) fn flags_in(name: &[u8]) -> LetterFlags {
+    let Flagged { state, keywords } = Name::parse(name, Place::Cur).flagged;
+    state.letter_flags(keywords)
+}
+
+/// The name in cur/ of the same letter with other flags.
+pub(crate) fn name_with(name: &[u8], flags: LetterFlags) -> Vec<u8> {
+    let Name { stored, flagged } = Name::parse(name, Place::Cur);
+    with_flags(stored, flagged, flags.system, flags.keywords)
 }
 
 impl State {

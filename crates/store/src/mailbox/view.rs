@@ -7,10 +7,10 @@ use std::time::{Duration, SystemTime};
 
 use super::contents::Contents;
 use super::letters::Record;
-use super::name::{Place, State, identity, size};
+use super::name::{Place, State, arrival, identity, size};
 use super::names::LetterFlags;
 use super::{Mailbox, MailboxError, NewLetter};
-use crate::{CacheKey, Maildir, Usage};
+use crate::{CacheKey, Maildir, Stored, Usage};
 
 /// A letter of an open mailbox.
 #[derive(Debug, Clone, Copy)]
@@ -188,6 +188,11 @@ impl Entry<'_> {
         identity(self.mailbox.contents.letters.stored(self.record))
     }
 
+    /// When it came, as far as its file's name tells: seconds since 1970, and microseconds; 0 where it doesn't.
+    pub fn arrival(&self) -> (u64, u32) {
+        arrival(self.identity())
+    }
+
     /// Octets of its file, where its name tells.
     pub fn octets(&self) -> Option<u64> {
         size(self.mailbox.contents.letters.stored(self.record), b'S')
@@ -198,10 +203,19 @@ impl Entry<'_> {
         size(self.mailbox.contents.letters.stored(self.record), b'W')
     }
 
+    fn place(&self) -> Place {
+        if self.is_new() { Place::New } else { Place::Cur }
+    }
+
+    /// Where it was last seen, for [`crate::Courier`].
+    pub fn stored(&self) -> Stored {
+        let name = self.mailbox.contents.letters.name(self.record);
+        Stored::at(self.mailbox.folder.clone(), self.place(), name.to_vec())
+    }
+
     /// Its file, where it was last seen.
     pub fn path(&self) -> PathBuf {
-        let place = if self.is_new() { Place::New } else { Place::Cur };
-        self.mailbox.file_path(place, &self.mailbox.contents.letters.name(self.record))
+        self.mailbox.file_path(self.place(), &self.mailbox.contents.letters.name(self.record))
     }
 }
 

@@ -32,7 +32,7 @@ use crate::{
 /// What POP3 calls letters of a folder, where that isn't what their UIDs make.
 const UIDLS: &str = "postroad-uidls";
 /// What Dovecot's list was when the folder was given to it.
-const EXPORTED: &str = "postroad-exported";
+pub(super) const EXPORTED: &str = "postroad-exported";
 
 /// Opens a folder, with the numbers of the program that it was of.
 pub(crate) fn open(all: &Arc<Mailboxes>, folder: &Maildir) -> Result<Mailbox, MailboxError> {
@@ -318,6 +318,8 @@ mod tests {
         mailbox.set_flags(&[4], FlagChange::Add(LetterFlags::DRAFT), None).unwrap();
         mailbox.export_to_dovecot().unwrap();
         // Nothing has come of it yet.
+        let by = super::super::numbered_by(&OsDisk, &place.folder()).unwrap();
+        assert_eq!(by, super::super::NumberedBy::Another);
         assert_eq!(shown(&place.open()), shown(&mailbox));
         fs::remove_file(place.dir.path().join("cur/2.b,S=5:2,F")).unwrap();
         for name in ["cur/5.e:2,S", "new/6.f", "new/7.g"] {

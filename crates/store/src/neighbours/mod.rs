@@ -21,6 +21,7 @@ use std::path::Path;
 
 use postroad_disk::{Disk, DiskError};
 
+use crate::mailbox::REGISTER_FILE;
 use crate::{Maildir, small_file};
 
 mod courier;
@@ -29,6 +30,7 @@ pub(crate) mod dovecot_validity;
 mod first_sight;
 
 pub(crate) use courier::{SUBSCRIBED as COURIER_SUBSCRIBED, subscribed as courier_subscribed};
+use first_sight::EXPORTED;
 pub use first_sight::Exported;
 pub(crate) use first_sight::open;
 
@@ -124,6 +126,31 @@ impl Reading {
             Self::Head | Self::None => None,
         }
     }
+}
+
+/// Who numbers a folder's letters, as far as its files say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NumberedBy {
+    /// We do: there is a register.
+    Us,
+    /// Nobody does: the folder was never open.
+    Nobody,
+    /// Another program does: it has a list, or it was given the folder back. Whoever opens it here takes it over.
+    Another,
+}
+
+/// Who numbers the letters of a folder. Nothing is read, and nothing changed.
+///
+/// # Errors
+/// What the disk said.
+pub fn numbered_by(disk: &dyn Disk, folder: &Maildir) -> Result<NumberedBy, DiskError> {
+    let files = [EXPORTED, REGISTER_FILE, dovecot::FORMAT.file, courier::FORMAT.file];
+    let found = disk.stat_all(folder.root(), &files)?;
+    Ok(match found.iter().position(Option::is_some) {
+        None => NumberedBy::Nobody,
+        Some(1) => NumberedBy::Us,
+        Some(_) => NumberedBy::Another,
+    })
 }
 
 /// The numbers that another program has given in a folder, if one has: of two programs those that were written last.
