@@ -23,6 +23,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("disk", &[]),
     ("store", &["disk", "protocol"]),
     ("fulltext", &["disk", "message", "store"]),
+    ("catalog", &["disk", "fulltext", "imap", "message", "store"]),
     ("queue", &["disk", "protocol"]),
     ("accounts", &["protocol", "config"]),
     ("config", &["protocol"]),

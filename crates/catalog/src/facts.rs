@@ -4,11 +4,11 @@ use postroad_imap::encode::{Extent, body_structure, envelope};
 use postroad_message::{HeaderSummary, MessageId, Origin, Part, SentDate, casemap, field_texts};
 use postroad_store::{Cache, Columns, EmailId, Facts, IdHash, Sent, Subject, SubjectKind};
 
-use super::object_id::{self, Hashing};
+use crate::object_id::{self, Hashing};
 
 /// What a letter says of itself, as the cache keeps it.
 #[derive(Debug, Clone)]
-pub(super) struct Read {
+pub struct Read {
     columns: Columns,
     envelope: Option<Vec<u8>>,
     structure: Option<Vec<u8>>,
@@ -24,7 +24,7 @@ pub(super) struct Read {
 impl Read {
     /// Takes the header of a letter apart that was received at `arrived` (seconds since 1970); `size` is the letter's on
     /// the wire. What its body is made of isn't known.
-    pub(super) fn of_header(header: &[u8], size: u64, arrived: i64) -> Self {
+    pub fn of_header(header: &[u8], size: u64, arrived: i64) -> Self {
         let summary = HeaderSummary::of(header);
         let mut written = Vec::with_capacity(header.len());
         envelope(&summary.envelope, &mut written);
@@ -46,18 +46,22 @@ impl Read {
     }
 
     /// With what the body is made of.
-    pub(super) fn with_structure(self, part: &Part) -> Self {
+    #[must_use]
+    pub fn with_structure(self, part: &Part) -> Self {
         let mut structure = Vec::new();
         body_structure(part, Extent::Extended, &mut structure);
         Self { structure: Some(structure), ..self }
     }
 
-    pub(super) fn with_preview(self, letter: &[u8], part: &Part) -> Self {
+    /// With the beginning of its text.
+    #[must_use]
+    pub fn with_preview(self, letter: &[u8], part: &Part) -> Self {
         Self { preview: Some(part.preview(letter).into_bytes()), ..self }
     }
 
     /// With the letter's own id, where that is wanted, or is its thread's.
-    pub(super) fn with_email_id(self, letter: &[u8], hashing: Hashing) -> Self {
+    #[must_use]
+    pub fn with_email_id(self, letter: &[u8], hashing: Hashing) -> Self {
         let has_no_id = self.id.is_none() && self.references.is_empty();
         let is_wanted = hashing == Hashing::Wanted || has_no_id;
         let email_id = || is_wanted.then(|| object_id::email_id(letter));
@@ -65,17 +69,17 @@ impl Read {
     }
 
     /// Has the cache remember it. What isn't remembered is read again.
-    pub(super) fn remember(&self, cache: &mut Cache, uid: u32, identity: &[u8]) {
+    pub fn remember(&self, cache: &mut Cache, uid: u32, identity: &[u8]) {
         let _ = cache.remember(uid, identity, &self.facts());
     }
 
     /// Whether it has what a header says.
-    pub(super) fn has_header(&self) -> bool {
+    pub fn has_header(&self) -> bool {
         self.envelope.is_some() && self.subject.is_some()
     }
 
     /// What the cache has, for longer than the cache is at hand.
-    pub(super) fn kept(facts: &Facts<'_>) -> Self {
+    pub fn kept(facts: &Facts<'_>) -> Self {
         let owned = |octets: Option<&[u8]>| octets.map(<[u8]>::to_vec);
         Self {
             columns: facts.columns,
@@ -90,7 +94,8 @@ impl Read {
         }
     }
 
-    pub(super) fn facts(&self) -> Facts<'_> {
+    /// As the cache takes it.
+    pub fn facts(&self) -> Facts<'_> {
         Facts {
             columns: self.columns,
             envelope: self.envelope.as_deref(),
@@ -110,7 +115,7 @@ fn kept_id(id: MessageId) -> IdHash {
 }
 
 /// An id as it was before it was kept.
-pub(super) fn message_id(kept: IdHash) -> MessageId {
+pub fn message_id(kept: IdHash) -> MessageId {
     MessageId(u64::from_le_bytes(kept))
 }
 
@@ -120,6 +125,6 @@ fn kept_date(sent: SentDate) -> Sent {
 }
 
 /// A date as it was before it was kept.
-pub(super) fn sent_date(kept: Sent) -> SentDate {
+pub fn sent_date(kept: Sent) -> SentDate {
     SentDate { seconds: kept.at, offset: i32::from(kept.zone) * 60 }
 }

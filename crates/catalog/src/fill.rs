@@ -6,16 +6,17 @@ use std::sync::Arc;
 use postroad_disk::Disk;
 use postroad_store::{Cache, LetterFile, Mailbox, MailboxError, Written};
 
-use super::facts::Read;
-use super::object_id::Hashing;
-use super::read::{self, Extent, READ_AT_ONCE, READ_OCTETS, ReadLetter};
+use crate::facts::Read;
+use crate::limits::{READ_AT_ONCE, READ_OCTETS};
+use crate::object_id::Hashing;
+use crate::read::{self, Extent, ReadLetter};
 
 /// Reads all letters of a mailbox that was looked at, and remembers what they say; gives how many those are. `each` is
 /// told of each letter. One that is gone meanwhile is left out, and so are all where another process writes the cache.
 ///
 /// # Errors
 /// What the disk said.
-pub(crate) fn fill(
+pub fn fill(
     disk: Arc<dyn Disk>,
     mailbox: &mut Mailbox,
     each: &mut dyn FnMut(),

@@ -16,25 +16,26 @@ use postroad_store::{EmailId, Facts};
 
 /// Whether a letter is hashed when it is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Hashing {
+pub enum Hashing {
+    /// It is.
     Wanted,
     /// Only where it has no message-id.
     Spared,
 }
 
 /// The id of a letter as it is stored.
-pub(super) fn email_id(letter: &[u8]) -> EmailId {
+pub fn email_id(letter: &[u8]) -> EmailId {
     let hash = digest(&SHA256, letter);
     hash.as_ref().first_chunk().copied().unwrap_or_default()
 }
 
 /// As it is told.
-pub(super) fn email_text(id: EmailId) -> String {
+pub fn email_text(id: EmailId) -> String {
     format!("E{}", URL_SAFE_NO_PAD.encode(id))
 }
 
 /// The id of a letter's thread as it is told; none where facts lack what it takes.
-pub(super) fn thread_text(facts: &Facts<'_>) -> Option<String> {
+pub fn thread_text(facts: &Facts<'_>) -> Option<String> {
     let root = facts.references.first().copied().or(facts.message_id);
     match (root, facts.email_id) {
         (Some(root), _) => Some(format!("T{}", URL_SAFE_NO_PAD.encode(root))),

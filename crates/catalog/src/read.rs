@@ -4,26 +4,15 @@ use std::thread;
 use std::time::SystemTime;
 
 use postroad_message::{Part, wire};
-use postroad_store::{Letter, LetterFile, MailboxError};
+use postroad_store::{Letter, MailboxError};
 
-use super::facts::Read;
-use super::object_id::Hashing;
-use super::shared::Open;
-
-/// Letters that are read at the same time.
-pub(super) const READ_AT_ONCE: usize = 256;
-/// Octets of letters that are held at the same time, as far as one alone isn't longer.
-pub(super) const READ_OCTETS: u64 = 4 * 1024 * 1024;
-/// Threads that read and take apart at the same time: more than the disk's worth of waiting isn't gained by others.
-const READERS_MAX: usize = 4;
-/// Letters that are worth a thread.
-const LETTERS_FOR_A_THREAD: usize = 8;
-/// Octets of one read of a letter's header: most are shorter.
-pub(super) const HEADER_PIECE_OCTETS: usize = 8 * 1024;
+use crate::facts::Read;
+use crate::limits::{HEADER_PIECE_OCTETS, LETTERS_FOR_A_THREAD, READERS_MAX};
+use crate::object_id::Hashing;
 
 /// How much of a letter is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Extent {
+pub enum Extent {
     /// Its header.
     Header,
     /// All its octets.
@@ -34,17 +23,22 @@ pub(super) enum Extent {
 
 /// A letter in memory.
 #[derive(Debug)]
-pub(super) struct ReadLetter {
+pub struct ReadLetter {
     extent: Extent,
     /// From its beginning on, as they are stored.
-    pub(super) octets: Vec<u8>,
-    pub(super) part: Part,
+    pub octets: Vec<u8>,
+    /// What they are made of, as far as that was wanted.
+    pub part: Part,
     /// Seconds since 1970.
     arrived: i64,
 }
 
 impl ReadLetter {
-    pub(super) fn read(letter: &Letter, extent: Extent) -> Result<Self, MailboxError> {
+    /// Reads as much of it as is wanted.
+    ///
+    /// # Errors
+    /// What the disk said.
+    pub fn read(letter: &Letter, extent: Extent) -> Result<Self, MailboxError> {
         let octets = match extent {
             Extent::Header => header(letter)?,
             Extent::Octets | Extent::Parts => whole(letter)?,
@@ -58,12 +52,7 @@ impl ReadLetter {
 
     /// What it says of itself, as far as that was read, with what is `known` of it; `None` where a header alone doesn't
     /// tell, since nobody knows the letter's `size` on the wire.
-    pub(super) fn facts(
-        &self,
-        size: Option<u64>,
-        known: Option<&Read>,
-        hashing: Hashing,
-    ) -> Option<Read> {
+    pub fn facts(&self, size: Option<u64>, known: Option<&Read>, hashing: Hashing) -> Option<Read> {
         let letter = &self.octets;
         let facts = match known.filter(|known| known.has_header()) {
             Some(known) => known.clone(),
@@ -79,35 +68,47 @@ impl ReadLetter {
         })
     }
 
-    pub(super) fn header(&self) -> &[u8] {
+    /// Its header, and the empty line behind it.
+    pub fn header(&self) -> &[u8] {
         self.octets.get(self.part.header.clone()).unwrap_or_default()
     }
 }
 
-/// Does something with letters, by several threads; what comes of it has their order. A letter whose file isn't where it
-/// was is looked for.
-pub(super) fn all<L: Sync, T: Send>(
-    open: &Open,
-    letters: &[L],
-    file: impl Fn(&L) -> &LetterFile + Sync,
-    read: impl Fn(&L, &Letter) -> Result<T, MailboxError> + Sync,
-) -> Vec<Result<T, MailboxError>> {
-    let there = |letter: &L| read(letter, &file(letter).open()?);
-    let mut done = by_threads(letters, &there);
-    for (letter, done) in letters.iter().zip(&mut done) {
-        if let Err(MailboxError::Gone { uid }) = done {
-            let found = open.inside().mailbox.open_letter(*uid);
-            *done = found.and_then(|found| read(letter, &found));
-        }
-    }
-    done
+/// A letter's file, and how long the letter is on the wire, where the file's name tells.
+#[derive(Debug)]
+pub struct LetterFile {
+    pub(crate) file: postroad_store::LetterFile,
+    pub(crate) wire_octets: Option<u64>,
 }
 
-/// The same of anything.
-pub(super) fn by_threads<L: Sync, T: Send>(
-    letters: &[L],
-    act: &(impl Fn(&L) -> T + Sync),
-) -> Vec<T> {
+impl LetterFile {
+    /// Whose it is.
+    pub fn uid(&self) -> u32 {
+        self.file.uid()
+    }
+
+    fn read(&self, extent: Extent) -> Result<Read, MailboxError> {
+        let letter = self.file.open()?;
+        // Counted piece by piece: a letter may be longer than memory is to be.
+        let size = match (extent, self.wire_octets) {
+            (Extent::Header, None) => Some(letter.wire_octets()?),
+            (_, size) => size,
+        };
+        let read = ReadLetter::read(&letter, extent)?;
+        let facts = read.facts(size, None, Hashing::Spared);
+        // Its size was counted.
+        facts.ok_or(MailboxError::Gone { uid: self.uid() })
+    }
+}
+
+/// Reads letters, by several threads and with no folder at hand; what each says, in their order. One that was renamed
+/// meanwhile is gone, and has its new place when the folder was looked at again.
+pub fn read_some(files: &[LetterFile], extent: Extent) -> Vec<(u32, Result<Read, MailboxError>)> {
+    by_threads(files, &|file: &LetterFile| (file.uid(), file.read(extent)))
+}
+
+/// Does something with each, by several threads; what comes of it has their order.
+pub fn by_threads<L: Sync, T: Send>(letters: &[L], act: &(impl Fn(&L) -> T + Sync)) -> Vec<T> {
     let processors = thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let threads = (letters.len() / LETTERS_FOR_A_THREAD).clamp(1, READERS_MAX.min(processors));
     let mut portions = letters.chunks(letters.len().div_ceil(threads).max(1));
@@ -136,7 +137,10 @@ pub(super) fn by_threads<L: Sync, T: Send>(
 }
 
 /// All of a letter, as it is stored.
-pub(super) fn whole(letter: &Letter) -> Result<Vec<u8>, MailboxError> {
+///
+/// # Errors
+/// What the disk said.
+pub fn whole(letter: &Letter) -> Result<Vec<u8>, MailboxError> {
     let mut octets = vec![0; usize::try_from(letter.octets()).unwrap_or(usize::MAX)];
     let read = letter.read_at(&mut octets, 0)?;
     octets.truncate(read);
@@ -168,7 +172,7 @@ fn header(letter: &Letter) -> Result<Vec<u8>, MailboxError> {
 }
 
 /// Seconds since 1970.
-pub(super) fn seconds(time: SystemTime) -> i64 {
+pub fn seconds(time: SystemTime) -> i64 {
     let after = |since: std::time::Duration| i64::try_from(since.as_secs()).unwrap_or(i64::MAX);
     match time.duration_since(SystemTime::UNIX_EPOCH) {
         Ok(since) => after(since),

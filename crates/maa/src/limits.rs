@@ -82,8 +82,6 @@ pub const SEARCHED_TEXTS_MAX: usize = 256;
 pub const INDEXED_TOGETHER_MIN: usize = 256;
 /// How long indexing waits after something has changed: what a client asks first comes first.
 pub const INDEXING_DELAY: Duration = Duration::from_secs(1);
-/// Octets of a letter that is indexed; one that is longer is read by each search.
-pub const INDEXED_LETTER_OCTETS_MAX: u64 = 16 * 1024 * 1024;
 /// How often a client is told that a long command goes on (RFC 9585 §4: every 10 to 15 seconds).
 pub const IMAP_PROGRESS_INTERVAL: Duration = Duration::from_secs(10);
 /// Octets that are taken from a client that is silent, and waits for a long command: commands that follow.

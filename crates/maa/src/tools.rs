@@ -16,8 +16,6 @@ use postroad_store::{
     MailboxName, Mailboxes, Maildir, Mended, Usage,
 };
 
-use crate::imap::fill_cache;
-
 /// Why a tool hasn't done what it was called for.
 #[derive(Debug, thiserror::Error)]
 pub enum ToolError {
@@ -116,7 +114,7 @@ impl Mailbox {
     fn fill_cache(&self, folder: &Maildir, each: &mut dyn FnMut()) -> Result<usize, MailboxError> {
         let mut open = self.all.open(folder)?;
         open.refresh()?;
-        fill_cache(Arc::new(OsDisk), &mut open, each)
+        postroad_catalog::fill(Arc::new(OsDisk), &mut open, each)
     }
 
     fn not_looked_through(&self, source: FsckError) -> ToolError {

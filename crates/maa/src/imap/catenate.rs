@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use postroad_catalog::read::whole;
 use postroad_imap::response::Code;
 use postroad_imap::value::MessageUrl;
 use postroad_message::Part;
@@ -9,7 +10,6 @@ use postroad_message::Part;
 use super::append::Upload;
 use super::ending::Refused;
 use super::fetch::excerpt;
-use super::read;
 use super::session::Session;
 use super::shared::Open;
 
@@ -28,7 +28,7 @@ pub(super) fn add(session: &Session, upload: &mut Upload, url: &[u8]) -> Result<
         mailbox.open_letter(wanted.uid.get()).map_err(|_| bad(url, "There is no such letter"))?
     };
     // Nobody is kept from the mailbox.
-    let octets = read::whole(&letter)?;
+    let octets = whole(&letter)?;
     let part = Part::of(&octets);
     let excerpt = excerpt(&part, &octets, &wanted.section);
     let excerpt = excerpt.ok_or_else(|| bad(url, "The letter has no such part"))?;

@@ -7,15 +7,15 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use postroad_fulltext::{Batch, Index, SEGMENT_LETTERS_MAX, Signature, Told};
-use postroad_message::{Needle, Part};
-use postroad_store::{CacheKey, Mailbox, MailboxError, Written};
+use postroad_catalog::index::{Indexed, Letters, bring_up};
+use postroad_fulltext::{Index, Told};
+use postroad_message::Needle;
+use postroad_store::{CacheKey, Letter, Mailbox, MailboxError};
 use tokio::sync::{Notify, oneshot};
 
-use super::read;
 use super::shared::{Open, Shared};
 use crate::events;
-use crate::limits::{INDEXED_LETTER_OCTETS_MAX, INDEXED_TOGETHER_MIN, INDEXING_DELAY};
+use crate::limits::{INDEXED_TOGETHER_MIN, INDEXING_DELAY};
 
 /// Whether letters are indexed in the background, and what is waited for until then.
 #[derive(Debug, Default)]
@@ -134,19 +134,10 @@ impl Open {
         };
         // One of its own: no search waits for it.
         let mut index = Index::open(disk, &folder, key)?;
-        index.tidy(|uid| uids.binary_search(&uid).is_ok())?;
-        let unknown = index.unknown(uids.iter().copied());
-        let mut left = 0;
-        for some in unknown.chunks(SEGMENT_LETTERS_MAX) {
-            if some.len() < least {
-                left = u32::try_from(some.len()).unwrap_or(u32::MAX);
-                break;
-            }
-            let Some(batch) = self.read_batch(some) else { return Ok(()) };
-            if index.add(&batch)? == Written::NotOurTurn {
-                return Ok(());
-            }
-        }
+        let Indexed::ButFor(left) = bring_up(&mut index, &uids, least, &Unindexed(self))? else {
+            return Ok(());
+        };
+        let left = u32::try_from(left).unwrap_or(u32::MAX);
         let uid_next = now.uid_next.saturating_sub(left);
         *lock(&text.seen) = Some(Seen { uid_next, ..now });
         Ok(())
@@ -156,32 +147,23 @@ impl Open {
     fn is_wanted(self: &Arc<Self>) -> bool {
         Arc::strong_count(self) > 1
     }
+}
 
-    /// Reads letters; `None` where nobody has the mailbox open any more.
-    fn read_batch(self: &Arc<Self>, uids: &[u32]) -> Option<Batch> {
-        let mut batch = Batch::new(uids.len());
-        for &uid in uids {
-            if !self.is_wanted() {
-                return None;
-            }
-            match self.signature(uid) {
-                Ok(signature) => batch.add(uid, signature.as_ref()),
-                Err(MailboxError::Gone { .. }) => {}
-                // A search will read it, or say that it can't.
-                Err(error) => events::letter_unreadable(&error),
-            }
-        }
-        Some(batch)
+/// The letters of a mailbox that a session has open.
+struct Unindexed<'a>(&'a Arc<Open>);
+
+impl Letters for Unindexed<'_> {
+    fn open(&self, uid: u32) -> Result<Letter, MailboxError> {
+        self.0.inside().mailbox.open_letter(uid)
     }
 
-    /// What the index is to know of a letter; nothing of one that is too long.
-    fn signature(&self, uid: u32) -> Result<Option<Signature>, MailboxError> {
-        let letter = self.inside().mailbox.open_letter(uid)?;
-        if letter.octets() > INDEXED_LETTER_OCTETS_MAX {
-            return Ok(None);
-        }
-        let octets = read::whole(&letter)?;
-        Ok(Some(Signature::of(&octets, &Part::of(&octets))))
+    fn is_wanted(&self) -> bool {
+        self.0.is_wanted()
+    }
+
+    /// A search will read it, or say that it can't.
+    fn unreadable(&self, error: &MailboxError) {
+        events::letter_unreadable(error);
     }
 }
 

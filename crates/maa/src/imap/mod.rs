@@ -13,7 +13,7 @@
 //! | SELECT and its like | `select` |
 //! | FETCH | `fetch` |
 //! | SEARCH; what is made of its result | `search`; `sort`, `thread` |
-//! | letters that are read; what is read out of them once, and cached; a cache made anew; their ids | `read`, `facts`, `rebuilt`, `object_id` |
+//! | letters that are read; what is read out of them once, and cached; their ids | `read`, [`postroad_catalog`] |
 //! | texts of letters, indexed in the background for SEARCH | `indexing` |
 //! | APPEND, REPLACE; letters out of parts of others | `append`, `catenate` |
 //! | STORE, EXPUNGE, COPY and MOVE | `store`, `expunge`, `copy` |
@@ -36,7 +36,6 @@ mod deflate;
 mod ending;
 mod expunge;
 mod extensions;
-mod facts;
 mod fetch;
 mod folders;
 mod indexing;
@@ -44,12 +43,10 @@ mod list;
 mod message_limit;
 mod metadata;
 mod notify;
-mod object_id;
 mod parked;
 mod progress;
 mod quota;
 mod read;
-mod rebuilt;
 mod search;
 mod select;
 mod selected;
@@ -65,7 +62,6 @@ mod wire;
 pub(crate) use capability::BEFORE_LOGIN;
 pub(crate) use conversation::serve;
 pub(crate) use extensions::Extensions;
-pub(crate) use rebuilt::fill as fill_cache;
 pub(crate) use shared::{Open, Shared};
 
 #[cfg(test)]

@@ -3,11 +3,10 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
+use postroad_catalog::facts::message_id;
 use postroad_imap::command::ThreadAlgorithm;
 use postroad_message::{MessageId, Origin, Threadable, Threads};
 use postroad_store::{Facts, SubjectKind};
-
-use super::facts::message_id;
 
 /// Letters, and what conversations are made of.
 #[derive(Debug)]

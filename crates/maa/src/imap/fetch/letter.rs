@@ -1,11 +1,12 @@
 //! A letter that a line is made of.
 
+use postroad_catalog::facts::Read;
+use postroad_catalog::limits::HEADER_PIECE_OCTETS;
+use postroad_catalog::object_id::Hashing;
+use postroad_catalog::read::{Extent, ReadLetter};
 use postroad_store::{Facts, Letter, LetterFile, Mailbox, MailboxError};
 
 use super::line::{Line, WantedFacts};
-use crate::imap::facts::Read;
-use crate::imap::object_id::Hashing;
-use crate::imap::read::{Extent, HEADER_PIECE_OCTETS, ReadLetter};
 
 /// Octets of a letter, or of a header, that may be more than was known before: many at once don't harm.
 const UNFORESEEN_OCTETS_MAX: u64 = 64 * 1024;

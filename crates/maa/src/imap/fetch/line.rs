@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use postroad_catalog::object_id::{self, Hashing};
+use postroad_catalog::read::{Extent, ReadLetter, seconds};
 use postroad_imap::command::{FetchAttribute, Partial, PreviewMode, Section, SectionText};
 use postroad_imap::encode::{
     Extent as StructureExtent, FetchWriter, Prepared, Rfc822, body_structure,
@@ -12,8 +14,6 @@ use postroad_message::{BinaryError, Part, Section as PartSection};
 use postroad_store::{Entry, Facts, Mailbox};
 
 use crate::imap::capability::Enabled;
-use crate::imap::object_id::{self, Hashing};
-use crate::imap::read::{Extent, ReadLetter, seconds};
 use crate::imap::selected::Selected;
 
 /// What lines hold.

@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 
+use postroad_catalog::limits::{READ_AT_ONCE, READ_OCTETS};
 use postroad_imap::command::{Access, Extension, Fetch, FetchAttribute, Marking, Vanished};
 use postroad_imap::response::{Code, Data, Vanishing};
 use postroad_imap::value::{Numbers, Set};
@@ -12,7 +13,7 @@ use postroad_store::{Cache, Facts, FlagChange, Letter, LetterFlags, Mailbox, Mai
 
 use super::ending::{Done, Ended, Refused};
 use super::message_limit;
-use super::read::{self, READ_AT_ONCE, READ_OCTETS};
+use super::read;
 use super::selected::{Places, Selected};
 use super::session::{PIECE_OCTETS, Progress, Session, Work};
 

@@ -13,17 +13,19 @@
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
+use postroad_catalog::facts::{self, Read};
+use postroad_catalog::limits::READ_AT_ONCE;
+use postroad_catalog::object_id::{self, Hashing};
+use postroad_catalog::read::{Extent, ReadLetter, seconds};
 use postroad_imap::command::{Charset, Extension, ReturnOption, Search, SearchKey, Sort, Thread};
 use postroad_imap::response::Code;
 use postroad_imap::value::{Numbers, Tag};
 use postroad_store::{Cache, Columns, Entry, Facts, Letter, LetterFile, Mailbox, MailboxError};
 
 use super::ending::{Done, Ended, Refused};
-use super::facts::{self, Read};
 use super::message_limit;
-use super::object_id::{self, Hashing};
 use super::progress::Reports;
-use super::read::{self, Extent, READ_AT_ONCE, ReadLetter, seconds};
+use super::read;
 use super::selected::Selected;
 use super::session::{Progress, Session, Work};
 use super::sort::SortTable;

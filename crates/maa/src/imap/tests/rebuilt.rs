@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
+use postroad_catalog::facts::Read;
 use postroad_disk::OsDisk;
 use postroad_store::{Cache, Mailboxes, Maildir};
 use proptest::prelude::*;
 
 use super::Place;
-use crate::imap::facts::Read;
-use crate::imap::fill_cache;
 
 /// What a client may ask for, in whatever order and in parts.
 const ASKED: [&str; 7] = [
@@ -57,7 +56,7 @@ fn rebuild(place: &Place) -> usize {
     let mut mailbox = all.open(&Maildir::at(place.root())).unwrap();
     mailbox.refresh().unwrap();
     let mut told = 0;
-    let filled = fill_cache(Arc::new(OsDisk), &mut mailbox, &mut || told += 1).unwrap();
+    let filled = postroad_catalog::fill(Arc::new(OsDisk), &mut mailbox, &mut || told += 1).unwrap();
     assert_eq!(told, mailbox.exists());
     filled
 }
