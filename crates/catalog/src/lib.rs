@@ -3,6 +3,9 @@
 //!
 //! | looking for | it is in |
 //! |---|---|
+//! | the folders of a mailbox; who may write in one | [`Catalog`] |
+//! | a folder: its list, what is done with letters | [`Folder`], `kept`, `plain` |
+//! | a list's order; what it shows of a letter | [`Head`], [`RawRow`] |
 //! | what is read out of a letter once, and cached | [`facts`] |
 //! | reading letters: by several threads, and no more of each than is wanted | [`read`] |
 //! | ids that a letter keeps wherever it is copied | [`object_id`] |
@@ -13,12 +16,27 @@
 //! All calls block; callers choose the thread.
 #![forbid(unsafe_code)]
 
+mod catalog;
+mod error;
 pub mod facts;
 mod fill;
+mod folder;
 pub mod index;
+mod kept;
 pub mod limits;
 pub mod object_id;
+mod order;
+mod plain;
 pub mod read;
+mod row;
 
+#[cfg(test)]
+mod tests;
+
+pub use catalog::Catalog;
+pub use error::CatalogError;
 pub use fill::fill;
+pub use folder::{Changed, Folder, WhyPlain};
+pub use order::{Head, Marks, Order};
 pub use read::{LetterFile, read_some};
+pub use row::{Person, RawRow};

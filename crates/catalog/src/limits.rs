@@ -1,5 +1,7 @@
 //! Every limit of reading, listing and indexing letters.
 
+use std::time::Duration;
+
 /// Letters that are read at the same time.
 pub const READ_AT_ONCE: usize = 256;
 /// Octets of letters that are held at the same time, as far as one alone isn't longer.
@@ -12,3 +14,9 @@ pub(crate) const LETTERS_FOR_A_THREAD: usize = 8;
 pub const HEADER_PIECE_OCTETS: usize = 8 * 1024;
 /// Octets of a letter that is indexed; one that is longer is read by each search.
 pub const INDEXED_LETTER_OCTETS_MAX: u64 = 16 * 1024 * 1024;
+/// How long a register's lock is waited for where a person waits: whoever has it changes flags, or lists the folder.
+pub(crate) const REGISTER_LOCK_WAIT: Duration = Duration::from_secs(3);
+/// Rows of letters that are kept where no cache has them, some 200 octets each: more than are ever in sight.
+pub(crate) const ROWS_KEPT_MAX: usize = 2_000;
+/// How often a letter is looked for that others rename meanwhile.
+pub(crate) const LOOKS_MAX: usize = 4;

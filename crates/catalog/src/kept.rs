@@ -1,0 +1,90 @@
+//! A folder with a register and a cache of ours.
+
+use std::sync::Arc;
+
+use postroad_disk::Disk;
+use postroad_store::{Cache, CacheKey, Mailbox, MailboxError, Written};
+
+use crate::facts::Read;
+use crate::folder::Changed;
+use crate::row::Apart;
+
+/// The register, and what is remembered of its letters.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    pub(crate) mailbox: Mailbox,
+    /// `None` where it can't be used: then letters are read again, and that is all.
+    pub(crate) cache: Option<Cache>,
+    key: CacheKey,
+    disk: Arc<dyn Disk>,
+}
+
+impl Kept {
+    pub(crate) fn open(disk: Arc<dyn Disk>, mailbox: Mailbox) -> Self {
+        let key = mailbox.cache_key();
+        let cache = Cache::open(Arc::clone(&disk), mailbox.folder(), key).ok();
+        Self { mailbox, cache, key, disk }
+    }
+
+    /// Looks at what others have changed.
+    pub(crate) fn refresh(&mut self) -> Result<Changed, MailboxError> {
+        let (uid_next, modseq, exists) =
+            (self.mailbox.uid_next(), self.mailbox.highest_modseq(), self.mailbox.exists());
+        self.mailbox.refresh()?;
+        if self.mailbox.cache_key() != self.key {
+            self.key = self.mailbox.cache_key();
+            let folder = self.mailbox.folder();
+            self.cache = Cache::open(Arc::clone(&self.disk), folder, self.key).ok();
+            return Ok(Changed { renumbered: true, ..Changed::default() });
+        }
+        if let Some(cache) = &mut self.cache {
+            // What others have read need not be read again; where it can't be seen, it is.
+            let _ = cache.refresh();
+        }
+        let mut changed = Changed::default();
+        if self.mailbox.highest_modseq() == modseq {
+            return Ok(changed);
+        }
+        for entry in self.mailbox.changed_since(modseq) {
+            match entry.uid() >= uid_next {
+                true => changed.added.push(entry.uid()),
+                false => changed.flags.push(entry.uid()),
+            }
+        }
+        changed.removed = (exists + changed.added.len()).saturating_sub(self.mailbox.exists());
+        Ok(changed)
+    }
+
+    /// Has the cache remember what letters say; what it doesn't take is kept apart.
+    pub(crate) fn remember(&mut self, some: &[(u32, Read)], apart: &mut Apart) {
+        let is_written = self.write(some);
+        for (uid, read) in some.iter().filter(|_| !is_written) {
+            apart.keep(*uid, read);
+        }
+    }
+
+    /// Whether all of it is in the cache now.
+    fn write(&mut self, some: &[(u32, Read)]) -> bool {
+        let Some(cache) = &mut self.cache else { return false };
+        let mut all = cache.refresh().is_ok();
+        for (uid, read) in some {
+            let Some(entry) = self.mailbox.entry(*uid) else { continue };
+            // Whoever else has read it may have read more of it.
+            if cache.columns(*uid, entry.identity()).is_none() {
+                let written = cache.remember(*uid, entry.identity(), &read.facts());
+                all &= matches!(written, Ok(Written::All));
+            }
+        }
+        all && matches!(cache.flush(), Ok(Written::All))
+    }
+}
+
+/// What has gone leaves the cache, where that is worth it.
+impl Drop for Kept {
+    fn drop(&mut self) {
+        if let Some(cache) = self.cache.as_mut().filter(|_| self.key == self.mailbox.cache_key()) {
+            // Where that can't be, it is as large as it was.
+            let _ = cache.tidy(|uid| self.mailbox.entry(uid).is_some());
+        }
+    }
+}
