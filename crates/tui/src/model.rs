@@ -173,7 +173,7 @@ pub struct IndexState {
     pub edits: BTreeMap<u32, FlagEdit>,
     /// Letters that go to the trash with `$` or when the folder is left.
     pub struck: BTreeSet<u32>,
-    /// Counts of the listing as it came.
+    /// Counts, with the user's changes.
     pub counts: Counts,
 }
 

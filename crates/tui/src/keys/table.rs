@@ -148,13 +148,15 @@ pub fn find(on: On, keys: &[Key]) -> Option<&'static Binding> {
             .iter()
             .find(|binding| binding.on == wanted && binding.keys.iter().any(|keys| *keys == name))
     };
+    // In the list of keys a letter is typed to find one.
     of(on).or_else(|| of(On::Anywhere).filter(|_| on != On::Help))
 }
 
 /// The entries of a screen, its own first.
 pub fn of(on: On) -> impl Iterator<Item = &'static Binding> {
     let own = mutt::TABLE.iter().filter(move |binding| binding.on == on);
-    own.chain(mutt::TABLE.iter().filter(|binding| binding.on == On::Anywhere))
+    let anywhere = mutt::TABLE.iter().filter(|binding| binding.on == On::Anywhere);
+    own.chain(anywhere.filter(move |_| on != On::Help))
 }
 
 /// Whether two keys may be one here.

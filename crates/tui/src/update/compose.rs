@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use postroad_safetext::{SafeText, safe_line};
 
 use super::{Effects, index, report};
-use crate::data::{DraftId, DraftRow, Field, Fields, HeldId, UndoLabel};
+use crate::data::{DraftId, DraftRow, Field, Fields, HeldId, Marks, UndoLabel};
 use crate::effect::{Ask, Effect, Job, Start};
 use crate::keys::Action;
 use crate::line_edit::LineEdit;
@@ -183,7 +183,7 @@ pub(super) fn queued(
     if let Some(draft) = &compose.draft {
         model.drafts.retain(|row| row.id != draft.id);
         if let Some(answered) = draft.answers {
-            index::answered(model, answered);
+            index::marked(model, answered, Marks::ANSWERED);
         }
     }
     let to = SafeText::line(&compose.fields.to).cut(40);

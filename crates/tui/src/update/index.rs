@@ -4,16 +4,14 @@
 //! has it carried out: `x` leaves everything as it was.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
-use postroad_safetext::{SafeText, safe_line};
+use postroad_safetext::SafeText;
 
-use super::{Effects, compose, folders, letters, pager, report};
-use crate::data::{FolderId, Found, Head, LetterId, Listing, Marks, Role, Row};
+use super::{Effects, compose, folders, pager, report};
+use crate::data::{FolderId, Head, LetterId, Marks, Role};
 use crate::effect::{Ask, Audience, FlagEdit, OutboxAsk, Start, Target};
 use crate::keys::Action;
-use crate::limits::{ROWS_AHEAD, ROWS_KEPT};
-use crate::model::{Counts, Headers, IndexState, ListState, Model, Screen};
+use crate::model::{Headers, IndexState, ListState, Model, Screen};
 
 impl IndexState {
     /// All letters, in order.
@@ -47,23 +45,23 @@ impl IndexState {
         self.letter_at(self.list.selected)
     }
 
-    /// Counts with the user's changes.
-    pub(crate) fn counts_now(&self) -> Counts {
-        if self.edits.is_empty() {
-            self.counts
-        } else {
-            count(self.heads(), |head| self.marks(head))
-        }
-    }
-
-    fn edit(&mut self, uid: u32, add: Marks, remove: Marks) {
-        let edit = self.edits.entry(uid).or_default();
+    fn edit(&mut self, head: Head, add: Marks, remove: Marks) {
+        let before = self.marks(head);
+        let edit = self.edits.entry(head.uid).or_default();
         edit.add = edit.add.without(remove).with(add);
         edit.remove = edit.remove.without(add).with(remove);
+        let after = self.marks(head);
+        self.counts.leave(before);
+        self.counts.enter(after);
+    }
+
+    /// The letter with this number, if it is here.
+    fn head_of(&self, letter: LetterId) -> Option<Head> {
+        self.heads().get(self.place_of(letter)?).copied()
     }
 
     /// What of an edit changes anything.
-    fn needed(&self, head: Head) -> Option<FlagEdit> {
+    pub(super) fn needed(&self, head: Head) -> Option<FlagEdit> {
         let edit = self.edits.get(&head.uid)?;
         let add = edit.add.without(head.flags);
         let remove = edit.remove.without(edit.remove.without(head.flags));
@@ -92,18 +90,6 @@ impl IndexState {
 pub(super) enum Way {
     On,
     Back,
-}
-
-fn count(heads: &[Head], marks: impl Fn(Head) -> Marks) -> Counts {
-    let mut counts = Counts::default();
-    for head in heads {
-        let marks = marks(*head);
-        let is_unread = !marks.has(Marks::SEEN);
-        counts.new += usize::from(is_unread && marks.has(Marks::RECENT));
-        counts.old += usize::from(is_unread && !marks.has(Marks::RECENT));
-        counts.flagged += usize::from(marks.has(Marks::FLAGGED));
-    }
-    counts
 }
 
 pub(super) fn act(model: &mut Model, action: Action, effects: &mut Effects) {
@@ -213,9 +199,9 @@ fn mark(model: &mut Model, action: Action, letter: LetterId) {
         }
     };
     if index.marks(head).has(mark) {
-        index.edit(letter.uid, Marks::NONE, mark);
+        index.edit(head, Marks::NONE, mark);
     } else {
-        index.edit(letter.uid, mark, Marks::NONE);
+        index.edit(head, mark, Marks::NONE);
     }
 }
 
@@ -253,22 +239,11 @@ fn take_back(model: &mut Model, effects: &mut Effects) {
     }
 }
 
-/// A letter was read.
-pub(super) fn seen(model: &mut Model, letter: LetterId) {
+/// A letter was read, or answered.
+pub(super) fn marked(model: &mut Model, letter: LetterId, mark: Marks) {
     let Some(index) = &mut model.index else { return };
-    if let Some(place) = index.place_of(letter)
-        && let Some(head) = index.heads().get(place).copied()
-        && !index.marks(head).has(Marks::SEEN)
-    {
-        index.edit(letter.uid, Marks::SEEN, Marks::NONE);
-    }
-}
-
-/// A letter was answered.
-pub(super) fn answered(model: &mut Model, letter: LetterId) {
-    let Some(index) = &mut model.index else { return };
-    if index.place_of(letter).is_some() {
-        index.edit(letter.uid, Marks::ANSWERED, Marks::NONE);
+    if let Some(head) = index.head_of(letter).filter(|head| !index.marks(*head).has(mark)) {
+        index.edit(head, mark, Marks::NONE);
     }
 }
 
@@ -329,117 +304,4 @@ pub(super) fn open(model: &mut Model, folder: FolderId, name: SafeText, effects:
     }
     model.index = Some(IndexState::new(folder, name));
     model.jobs.ask(Ask::Open(folder), effects);
-}
-
-/// A folder's letters, for the first time or changed.
-pub(super) fn listed(model: &mut Model, listing: Arc<Listing>) {
-    let rows = model.body().height().max(1);
-    let Some(index) = &mut model.index else { return };
-    if listing.folder != index.folder {
-        return;
-    }
-    let before = index.listing.take();
-    if before.as_ref().is_some_and(|before| before.generation > listing.generation) {
-        index.listing = before;
-        return;
-    }
-    let is_renumbered = before.as_ref().is_some_and(|old| old.validity != listing.validity);
-    if is_renumbered {
-        // The old numbers mean other letters now.
-        index.rows.clear();
-        index.asked.clear();
-        index.edits.clear();
-        index.struck.clear();
-    }
-    index.list = match before.filter(|_| !is_renumbered) {
-        None => first_selection(&listing.heads, rows),
-        Some(before) => kept_selection(index.list, &before.heads, &listing.heads),
-    };
-    let uids: BTreeSet<u32> = listing.heads.iter().map(|head| head.uid).collect();
-    index.counts = count(&listing.heads, |head| head.flags);
-    index.rows.retain(|uid, _| uids.contains(uid));
-    index.struck.retain(|uid| uids.contains(uid));
-    index.edits.retain(|uid, _| uids.contains(uid));
-    index.asked.retain(|uid| uids.contains(uid));
-    index.listing = Some(listing);
-    forget_what_is_done(index);
-}
-
-/// Changes that are on disk by now.
-fn forget_what_is_done(index: &mut IndexState) {
-    if index.edits.is_empty() {
-        return;
-    }
-    let needed: BTreeSet<u32> = index
-        .heads()
-        .iter()
-        .filter(|head| index.needed(**head).is_some())
-        .map(|head| head.uid)
-        .collect();
-    index.edits.retain(|uid, _| needed.contains(uid));
-}
-
-/// The first letter that is unread, else the last one, as mutt does.
-fn first_selection(heads: &[Head], rows: usize) -> ListState {
-    let unread = heads.iter().position(|head| !head.flags.has(Marks::SEEN));
-    let selected = unread.unwrap_or(heads.len().saturating_sub(1));
-    let top = heads.len().saturating_sub(rows).min(selected);
-    ListState { selected, top }
-}
-
-/// The letter that was selected stays so, in its row; where it has gone, the next one that was there.
-fn kept_selection(list: ListState, before: &[Head], now: &[Head]) -> ListState {
-    let row = list.selected.saturating_sub(list.top);
-    let behind = before.iter().skip(list.selected);
-    let place = |uid: u32| now.iter().position(|head| head.uid == uid);
-    // Most listings are like the one before: the letter is found in the first step or soon after.
-    let selected = behind.take(1_000).find_map(|head| place(head.uid));
-    let selected = selected.unwrap_or_else(|| list.selected.min(now.len().saturating_sub(1)));
-    ListState { selected, top: selected.saturating_sub(row) }
-}
-
-pub(super) fn rows_came(model: &mut Model, folder: FolderId, rows: Vec<(u32, Row)>) {
-    let Some(index) = model.index.as_mut().filter(|index| index.folder == folder) else { return };
-    index.rows.extend(rows);
-    if index.rows.len() > ROWS_KEPT {
-        let from = index.list.top.saturating_sub(ROWS_KEPT / 4);
-        let near = index.heads().iter().skip(from).take(ROWS_KEPT / 2);
-        let near: BTreeSet<u32> = near.map(|head| head.uid).collect();
-        index.rows.retain(|uid, _| near.contains(uid));
-        // Those that were let go of may be asked for again.
-        index.asked.retain(|uid| near.contains(uid));
-    }
-}
-
-/// Asks for rows that are in sight or nearly so, once.
-pub(super) fn ask_for_rows(model: &mut Model, effects: &mut Effects) {
-    let height = model.body().height();
-    let Some(index) = &mut model.index else { return };
-    let list = index.list.in_sight(index.heads().len(), height);
-    let window = list.top..list.top.saturating_add(height);
-    let is_missing =
-        |head: &&Head| !index.rows.contains_key(&head.uid) && !index.asked.contains(&head.uid);
-    let in_sight = index.heads().iter().skip(window.start).take(height);
-    if !in_sight.clone().any(|head| is_missing(&head)) {
-        return;
-    }
-    let from = window.start.saturating_sub(ROWS_AHEAD);
-    let near = index.heads().iter().skip(from).take(height + 2 * ROWS_AHEAD);
-    let uids: Vec<u32> = near.filter(is_missing).map(|head| head.uid).collect();
-    index.asked.extend(uids.iter().copied());
-    let folder = index.folder;
-    model.jobs.ask(Ask::Rows { folder, uids }, effects);
-}
-
-/// To the first letter that a search has found.
-pub(super) fn found(model: &mut Model, found: &Found) {
-    let count = found.letters.len();
-    let place = model.index.as_ref().and_then(|index| index.place_of(*found.letters.first()?));
-    if let (Some(place), Some(index)) = (place, &mut model.index) {
-        index.list.selected = place;
-    }
-    model.say(match count {
-        0 => "Not found.".into(),
-        count => safe_line!("{} found", letters(count).as_str()),
-    });
 }

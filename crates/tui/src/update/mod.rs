@@ -4,7 +4,8 @@
 //! |---|---|
 //! | keys that mean the same everywhere, time, the mouse | here |
 //! | what jobs report | `report` |
-//! | letters of a folder: moving about, striking, marking | `index` |
+//! | letters of a folder: which there are | `listing` |
+//! | moving about in them, striking, marking | `index` |
 //! | a letter, its parts | `pager`, `parts` |
 //! | folders, moving letters there | `folders` |
 //! | writing | `compose` |
@@ -27,14 +28,12 @@ mod compose;
 mod folders;
 mod help;
 mod index;
+mod listing;
 mod outbox;
 mod pager;
 mod parts;
 mod prompt;
 mod report;
-
-#[cfg(test)]
-mod tests;
 
 /// What is to be done.
 type Effects = Vec<Effect>;
@@ -258,7 +257,7 @@ fn settle(model: &mut Model, effects: &mut Effects) {
     if let Some(list) = list_mut(model) {
         *list = list.in_sight(entries, rows);
     }
-    index::ask_for_rows(model, effects);
+    listing::ask_for_rows(model, effects);
 }
 
 /// "1 letter", "3 letters".

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Effects;
 use super::index::{self, Then};
-use crate::data::{LetterId, Page, PageLine};
+use crate::data::{LetterId, Marks, Page, PageLine};
 use crate::effect::Ask;
 use crate::keys::Action;
 use crate::limits::LINE_COLUMNS_MAX;
@@ -38,7 +38,7 @@ pub(super) fn came(model: &mut Model, page: &Arc<Page>) {
     }
     pager.page = Some(with_short_lines(page));
     let letter = page.letter;
-    index::seen(model, letter);
+    index::marked(model, letter, Marks::SEEN);
 }
 
 /// Lines that are too long to be wrapped for each window are several.

@@ -1,10 +1,8 @@
 //! What jobs report.
 
-use std::sync::Arc;
-
 use postroad_safetext::safe_line;
 
-use super::{Effects, compose, index, pager};
+use super::{Effects, compose, listing, pager};
 use crate::data::UndoLabel;
 use crate::effect::{Ask, Effect, Job};
 use crate::limits::UNDO_LABELS_MAX;
@@ -29,8 +27,8 @@ pub(super) fn take(model: &mut Model, report: Report, effects: &mut Effects) {
     };
     match what {
         What::Folders(folders) => model.folders = folders,
-        What::Listing(listing) => index::listed(model, Arc::clone(&listing)),
-        What::Rows { folder, rows } => index::rows_came(model, folder, rows),
+        What::Listing(heads) => listing::listed(model, heads),
+        What::Rows { folder, rows } => listing::rows_came(model, folder, rows),
         What::Page(page) => pager::came(model, &page),
         What::Draft(draft) => compose::saved(model, draft, asked.as_ref(), effects),
         What::Drafts(drafts) => model.drafts = drafts,
@@ -46,7 +44,7 @@ pub(super) fn take(model: &mut Model, report: Report, effects: &mut Effects) {
             model.undo.pop();
             model.say(safe_line!("Taken back: {}", words.as_str()));
         }
-        What::Found(found) => index::found(model, &found),
+        What::Found(found) => listing::found(model, &found),
         What::Saved(words) => model.say(safe_line!("Saved as {}", words.as_str())),
         What::Progress { done, of } => model.note = Note::Progress(job, done, of),
         What::Ended => ended(model, asked.as_ref(), effects),

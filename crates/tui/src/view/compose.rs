@@ -3,7 +3,7 @@
 use postroad_safetext::{SafeText, safe_line};
 
 use super::Status;
-use crate::canvas::{Canvas, Style};
+use crate::canvas::{Canvas, Cell, Style};
 use crate::data::{AttachmentRow, DraftRow, Field};
 use crate::layout::Area;
 use crate::model::{ComposeStage, ComposeState, Editor, Model};
@@ -16,6 +16,9 @@ const FIELDS: [(Field, &str); 5] = [
     (Field::ReplyTo, "Reply-To"),
 ];
 
+/// Rows from which all fields are shown, and a few parts below them.
+const ROWS_FOR_ALL: u16 = 12;
+
 pub(super) fn draw(
     model: &Model,
     compose: &ComposeState,
@@ -27,22 +30,28 @@ pub(super) fn draw(
         (None, Some(account)) => account.address.clone(),
         (None, None) => SafeText::default(),
     };
-    let mut rows = area.each_row();
     let named = FIELDS.map(|(field, name)| (name, SafeText::line(compose.fields.of(field))));
+    let is_short = area.rows < ROWS_FOR_ALL;
+    let mut rows = area.each_row();
     for (name, value) in std::iter::once(("From", from)).chain(named) {
+        if is_short && (value.width() == 0 || name == "From") && name != "To" {
+            continue;
+        }
         let Some(at) = rows.next() else { break };
         let name = safe_line!("{name:>9}: ");
         let taken = canvas.text(at, area.columns, &name, Style::Name);
-        let behind = crate::canvas::Cell { column: at.column.saturating_add(taken), ..at };
+        let behind = Cell { column: at.column.saturating_add(taken), ..at };
         canvas.text(behind, area.columns.saturating_sub(taken), &value, Style::Plain);
     }
-    rows.next();
+    if !is_short {
+        rows.next();
+    }
     if let Some(at) = rows.next() {
         super::row(canvas, at, area.columns, &"-- Text and attachments".into(), Style::Bar);
     }
     let used = u16::try_from(area.height() - rows.count()).unwrap_or(area.rows);
     let left = area.rows.saturating_sub(used);
-    let at = crate::canvas::Cell { row: area.at.row.saturating_add(used), ..area.at };
+    let at = Cell { row: area.at.row.saturating_add(used), ..area.at };
     let parts = parts(compose.draft.as_ref());
     super::list(
         compose.list,

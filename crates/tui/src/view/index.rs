@@ -165,7 +165,7 @@ fn date(sent: u32, now: &Now) -> String {
 
 fn status(model: &Model, index: &IndexState) -> SafeText {
     let mut counts = format!("Msgs:{}", index.heads().len());
-    let seen = index.counts_now();
+    let seen = index.counts;
     for (name, count) in [
         ("New", seen.new),
         ("Old", seen.old),

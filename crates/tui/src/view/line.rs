@@ -61,14 +61,26 @@ pub(super) fn note(model: &Model, canvas: &mut Canvas<'_>, area: Area) {
         }
         None => {
             let (text, style) = said(model);
-            canvas.text(area.at, area.columns, &text, style);
+            let rows = text.wrapped(usize::from(area.columns));
+            // What is too long for one line takes the one above, too: the hint stands at its end.
+            if let ([first, second, ..], Some(above)) =
+                (rows.as_slice(), area.at.row.checked_sub(1))
+                && above > 0
+            {
+                let at = Cell { row: above, ..area.at };
+                super::row(canvas, at, area.columns, first, style);
+                canvas.text(area.at, area.columns, second, style);
+            } else {
+                canvas.text(area.at, area.columns, &text, style);
+            }
         }
     }
 }
 
 fn said(model: &Model) -> (SafeText, Style) {
     match &model.note {
-        Note::Nothing => (waiting(model), Style::Faint),
+        Note::Nothing if model.on() == On::Index => (waiting(model), Style::Faint),
+        Note::Nothing => (SafeText::default(), Style::Plain),
         Note::Said(words) => (words.clone(), Style::Plain),
         Note::Wrong(words, hint) if hint.as_str().is_empty() => (words.clone(), Style::Wrong),
         Note::Wrong(words, hint) => {

@@ -10,11 +10,12 @@ use crate::layout::Area;
 use crate::model::{ListState, Model};
 
 pub(super) fn draw(model: &Model, list: ListState, canvas: &mut Canvas<'_>, area: Area) -> Status {
+    let to_columns = usize::from(area.columns / 3).min(24);
     let rows: Vec<SafeText> = model
         .outbox
         .iter()
-        .map(|row| on_its_way(row, model.now.wall))
-        .chain(model.drafts.iter().map(being_written))
+        .map(|row| on_its_way(row, model.now.wall, to_columns))
+        .chain(model.drafts.iter().map(|draft| being_written(draft, to_columns)))
         .collect();
     if rows.is_empty() {
         let words = "Nothing is on its way, and nothing is being written.";
@@ -31,7 +32,7 @@ pub(super) fn draw(model: &Model, list: ListState, canvas: &mut Canvas<'_>, area
     }
 }
 
-fn on_its_way(row: &OutboxRow, now: Timestamp) -> SafeText {
+fn on_its_way(row: &OutboxRow, now: Timestamp, to_columns: usize) -> SafeText {
     let seconds = |until: Timestamp| until.duration_since(now).as_secs().max(0);
     let state = match &row.state {
         OutboxState::Held(_, until) => format!("in {} s", seconds(*until)),
@@ -43,7 +44,7 @@ fn on_its_way(row: &OutboxRow, now: Timestamp) -> SafeText {
         OutboxState::Sending => "sending".to_owned(),
         OutboxState::Refused => "refused".to_owned(),
     };
-    let to = row.to.clone().padded(24);
+    let to = row.to.clone().padded(to_columns);
     let words = if row.words.as_str().is_empty() {
         row.subject.clone()
     } else {
@@ -52,8 +53,8 @@ fn on_its_way(row: &OutboxRow, now: Timestamp) -> SafeText {
     safe_line!("{state:<11} {}  {}", to.as_str(), words.as_str())
 }
 
-fn being_written(draft: &DraftRow) -> SafeText {
-    let to = SafeText::line(&draft.fields.to).padded(24);
+fn being_written(draft: &DraftRow, to_columns: usize) -> SafeText {
+    let to = SafeText::line(&draft.fields.to).padded(to_columns);
     let subject = SafeText::line(&draft.fields.subject);
     safe_line!("{:<11} {}  {}", "written", to.as_str(), subject.as_str())
 }

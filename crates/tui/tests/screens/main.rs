@@ -4,6 +4,8 @@
 //! at in the diff.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod anything;
+mod changes;
 mod fixture;
 mod lists;
 mod writing;

@@ -1,0 +1,160 @@
+//! The letters of a folder as the shell tells them: which there are, and what lists show of those that are
+//! near the window.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+
+use postroad_safetext::safe_line;
+
+use super::{Effects, letters};
+use crate::data::{FolderId, Found, Head, Listing, Marks, Row};
+use crate::effect::Ask;
+use crate::limits::{ROWS_AHEAD, ROWS_KEPT};
+use crate::model::{Counts, IndexState, ListState, Model, Note};
+
+/// A folder's letters, for the first time or changed.
+pub(super) fn listed(model: &mut Model, listing: Arc<Listing>) {
+    let rows = model.body().height().max(1);
+    let Some(index) = &mut model.index else { return };
+    if listing.folder != index.folder {
+        return;
+    }
+    let before = index.listing.take();
+    if before.as_ref().is_some_and(|before| before.generation > listing.generation) {
+        index.listing = before;
+        return;
+    }
+    let is_renumbered = before.as_ref().is_some_and(|old| old.validity != listing.validity);
+    if is_renumbered {
+        // The old numbers mean other letters now.
+        index.rows.clear();
+        index.asked.clear();
+        index.edits.clear();
+        index.struck.clear();
+    }
+    let is_first = before.is_none();
+    index.list = match before.as_ref().filter(|_| !is_renumbered) {
+        None => first_selection(&listing.heads, rows),
+        Some(before) => kept_selection(index.list, &before.heads, &listing.heads),
+    };
+    let has_grown = before.is_some_and(|before| has_new(&before.heads, &listing.heads));
+    index.listing = Some(listing);
+    // Nothing of it is known of a folder that is opened: the first frame doesn't wait for this.
+    if !is_first {
+        forget_what_has_gone(index);
+    }
+    index.counts = Counts::default();
+    let marks: Vec<Marks> = index.heads().iter().map(|head| index.marks(*head)).collect();
+    marks.into_iter().for_each(|marks| index.counts.enter(marks));
+    if has_grown && model.note == Note::Nothing {
+        model.say("New mail in this mailbox.");
+    }
+}
+
+/// Whether there are unread letters that weren't there.
+fn has_new(before: &[Head], now: &[Head]) -> bool {
+    let known: HashSet<u32> = before.iter().map(|head| head.uid).collect();
+    now.iter().any(|head| !head.flags.has(Marks::SEEN) && !known.contains(&head.uid))
+}
+
+/// What is known of letters that aren't there any more, and changes that are on disk by now.
+fn forget_what_has_gone(index: &mut IndexState) {
+    let here: HashMap<u32, Head> = index.heads().iter().map(|head| (head.uid, *head)).collect();
+    index.rows.retain(|uid, _| here.contains_key(uid));
+    index.struck.retain(|uid| here.contains_key(uid));
+    index.asked.retain(|uid| here.contains_key(uid));
+    let is_needed = |uid: &u32| here.get(uid).is_some_and(|head| index.needed(*head).is_some());
+    let edited: BTreeSet<u32> = index.edits.keys().copied().filter(|uid| is_needed(uid)).collect();
+    index.edits.retain(|uid, _| edited.contains(uid));
+}
+
+/// The first letter that is unread, else the last one, as mutt does.
+fn first_selection(heads: &[Head], rows: usize) -> ListState {
+    let unread = heads.iter().position(|head| !head.flags.has(Marks::SEEN));
+    let selected = unread.unwrap_or(heads.len().saturating_sub(1));
+    let top = heads.len().saturating_sub(rows).min(selected);
+    ListState { selected, top }
+}
+
+/// The letter that was selected stays so, in its row; where it has gone, the next one that was there.
+fn kept_selection(list: ListState, before: &[Head], now: &[Head]) -> ListState {
+    let row = list.selected.saturating_sub(list.top);
+    let mut behind = before.iter().skip(list.selected).peekable();
+    let place = |uid: u32| now.iter().position(|head| head.uid == uid);
+    let same = behind.peek().and_then(|head| place(head.uid));
+    let selected = same.or_else(|| {
+        let here: HashSet<u32> = now.iter().map(|head| head.uid).collect();
+        behind.find(|head| here.contains(&head.uid)).and_then(|head| place(head.uid))
+    });
+    let selected = selected.unwrap_or_else(|| list.selected.min(now.len().saturating_sub(1)));
+    ListState { selected, top: selected.saturating_sub(row) }
+}
+
+pub(super) fn rows_came(model: &mut Model, folder: FolderId, rows: Vec<(u32, Row)>) {
+    let Some(index) = model.index.as_mut().filter(|index| index.folder == folder) else { return };
+    index.rows.extend(rows);
+    if index.rows.len() > ROWS_KEPT {
+        let from = index.list.top.saturating_sub(ROWS_KEPT / 4);
+        let near = index.heads().iter().skip(from).take(ROWS_KEPT / 2);
+        let near: BTreeSet<u32> = near.map(|head| head.uid).collect();
+        index.rows.retain(|uid, _| near.contains(uid));
+        // Those that were let go of may be asked for again.
+        index.asked.retain(|uid| near.contains(uid));
+    }
+}
+
+/// Asks for rows that are in sight or nearly so, once.
+pub(super) fn ask_for_rows(model: &mut Model, effects: &mut Effects) {
+    let height = model.body().height();
+    let Some(index) = &mut model.index else { return };
+    let list = index.list.in_sight(index.heads().len(), height);
+    let window = list.top..list.top.saturating_add(height);
+    let is_missing =
+        |head: &&Head| !index.rows.contains_key(&head.uid) && !index.asked.contains(&head.uid);
+    let in_sight = index.heads().iter().skip(window.start).take(height);
+    if !in_sight.clone().any(|head| is_missing(&head)) {
+        return;
+    }
+    let from = window.start.saturating_sub(ROWS_AHEAD);
+    let near = index.heads().iter().skip(from).take(height + 2 * ROWS_AHEAD);
+    let uids: Vec<u32> = near.filter(is_missing).map(|head| head.uid).collect();
+    index.asked.extend(uids.iter().copied());
+    let folder = index.folder;
+    model.jobs.ask(Ask::Rows { folder, uids }, effects);
+}
+
+/// To the first letter that a search has found.
+pub(super) fn found(model: &mut Model, found: &Found) {
+    let count = found.letters.len();
+    let place = model.index.as_ref().and_then(|index| index.place_of(*found.letters.first()?));
+    if let (Some(place), Some(index)) = (place, &mut model.index) {
+        index.list.selected = place;
+    }
+    model.say(match count {
+        0 => "Not found.".into(),
+        count => safe_line!("{} found", letters(count).as_str()),
+    });
+}
+
+impl Counts {
+    pub(super) fn enter(&mut self, marks: Marks) {
+        let [new, old, flagged] = Self::counted(marks);
+        *self = Self { new: self.new + new, old: self.old + old, flagged: self.flagged + flagged };
+    }
+
+    pub(super) fn leave(&mut self, marks: Marks) {
+        let [new, old, flagged] = Self::counted(marks);
+        *self = Self {
+            new: self.new.saturating_sub(new),
+            old: self.old.saturating_sub(old),
+            flagged: self.flagged.saturating_sub(flagged),
+        };
+    }
+
+    fn counted(marks: Marks) -> [usize; 3] {
+        let is_unread = !marks.has(Marks::SEEN);
+        let is_recent = marks.has(Marks::RECENT);
+        [is_unread && is_recent, is_unread && !is_recent, marks.has(Marks::FLAGGED)]
+            .map(usize::from)
+    }
+}

@@ -1,0 +1,451 @@
+//! What a key or a report changes, and what is asked of the shell then.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use postroad_safetext::SafeText;
+use postroad_tui::data::{
+    DraftId, Field, FolderId, Head, HeldId, Listing, Marks, Role, Stage, UndoLabel,
+};
+use postroad_tui::effect::{Ask, Audience, Effect, FlagEdit, Job, OutboxAsk, Start, Target};
+use postroad_tui::keys::Key;
+use postroad_tui::model::{Model, Note, Screen, Size};
+use postroad_tui::msg::{Report, What};
+use postroad_tui::{Msg, update};
+
+use crate::fixture::{INBOX, answer, draft, letter, outbox, page, reading, tell, three_letters};
+use crate::press;
+
+/// What was asked, without the numbers.
+fn asks(effects: &[Effect]) -> Vec<Ask> {
+    let ask = |effect: &Effect| match effect {
+        Effect::Ask(_, ask) => Some(ask.clone()),
+        _ => None,
+    };
+    effects.iter().filter_map(ask).collect()
+}
+
+fn said(model: &Model) -> &str {
+    match &model.note {
+        Note::Said(words) | Note::Wrong(words, _) => words.as_str(),
+        Note::Nothing | Note::Queued | Note::Progress(..) => "",
+    }
+}
+
+fn listing(generation: u64, validity: u32, uids: &[u32]) -> What {
+    let head = |uid: &u32| Head { uid: *uid, sent: 0, flags: Marks::SEEN, depth: 0 };
+    What::Listing(Arc::new(Listing {
+        folder: INBOX,
+        validity,
+        generation,
+        stage: Stage::Complete,
+        heads: uids.iter().map(head).collect(),
+    }))
+}
+
+fn selected(model: &Model) -> Option<u32> {
+    model.index.as_ref()?.selected().map(|letter| letter.uid)
+}
+
+#[test]
+fn keys_of_the_index() {
+    let trash = Target::Role(Role::Trash);
+    let flag =
+        |uid, add, remove| Ask::Flag { letters: vec![letter(uid)], edit: FlagEdit { add, remove } };
+    // The second letter is selected at first: the first one that is unread.
+    for (keys, wanted, now) in [
+        ("j", vec![], 3),
+        ("k", vec![], 1),
+        ("jj", vec![], 3),
+        ("=", vec![], 1),
+        ("*", vec![], 3),
+        ("<Tab>", vec![], 3),
+        ("<Tab><Tab>", vec![], 2),
+        ("dk", vec![], 1),
+        ("dK", vec![], 2),
+        ("=dj", vec![], 3),
+        ("<Enter>", vec![Ask::Read(letter(2))], 2),
+        (" ", vec![Ask::Read(letter(2))], 2),
+        ("h", vec![Ask::Read(letter(2))], 2),
+        ("d$", vec![Ask::Move { letters: vec![letter(2)], to: trash }, Ask::Sync(INBOX)], 3),
+        ("dKu$", vec![Ask::Sync(INBOX)], 3),
+        ("F$", vec![flag(2, Marks::FLAGGED, Marks::NONE), Ask::Sync(INBOX)], 3),
+        ("N$", vec![flag(2, Marks::SEEN, Marks::NONE), Ask::Sync(INBOX)], 3),
+        ("NkN$", vec![Ask::Sync(INBOX)], 3),
+        ("=N$", vec![flag(1, Marks::NONE, Marks::SEEN), Ask::Sync(INBOX)], 2),
+        ("m", vec![Ask::NewDraft(Start::Empty)], 2),
+        ("r", vec![Ask::NewDraft(Start::Reply(letter(2), Audience::Sender))], 2),
+        ("g", vec![Ask::NewDraft(Start::Reply(letter(2), Audience::All))], 2),
+        ("f", vec![Ask::NewDraft(Start::Forward(letter(2)))], 2),
+        ("B", vec![Ask::Outbox(OutboxAsk::List), Ask::Drafts], 2),
+        (
+            "sSent<Enter>",
+            vec![Ask::Move { letters: vec![letter(2)], to: Target::Folder(FolderId(4)) }],
+            2,
+        ),
+        (
+            "s?jjjj<Enter>",
+            vec![Ask::Move { letters: vec![letter(2)], to: Target::Folder(FolderId(4)) }],
+            2,
+        ),
+        ("s!<Enter>", vec![], 2),
+        ("c<Esc>", vec![], 2),
+        ("x", vec![], 2),
+        ("dx", vec![], 3),
+        ("u", vec![], 2),
+    ] {
+        let mut model = three_letters();
+        let effects = press(&mut model, keys);
+        assert_eq!(asks(&effects), wanted, "{keys}");
+        assert_eq!(selected(&model), Some(now), "{keys}");
+    }
+}
+
+#[test]
+fn leaving_carries_out_what_was_struck_and_marked_or_does_not() {
+    let mut model = three_letters();
+    let effects = press(&mut model, "Fkdq");
+    assert_eq!(asks(&effects).len(), 3, "{effects:?}");
+    assert_eq!(effects.last(), Some(&Effect::Quit));
+    let mut model = three_letters();
+    assert_eq!(press(&mut model, "Fkdx"), [Effect::Quit]);
+}
+
+#[test]
+fn another_folder_is_opened_once_this_one_is_done_with() {
+    let mut model = three_letters();
+    let read = press(&mut model, "=d<Enter>");
+    let reading = read.iter().find_map(|effect| match effect {
+        Effect::Ask(job, Ask::Read(_)) => Some(*job),
+        _ => None,
+    });
+    press(&mut model, "c");
+    // The next one with unread letters is offered.
+    let effects = press(&mut model, "<Enter>");
+    let lists = FolderId(2);
+    let trash = Target::Role(Role::Trash);
+    let wanted = [
+        Ask::Move { letters: vec![letter(1)], to: trash },
+        Ask::Sync(INBOX),
+        Ask::Close(INBOX),
+        Ask::Open(lists),
+    ];
+    assert_eq!(asks(&effects), wanted);
+    assert!(effects.contains(&Effect::Cancel(reading.unwrap())));
+    assert_eq!(model.index.as_ref().unwrap().name.as_str(), "Lists/rust-dev");
+    assert!(matches!(model.screen(), Screen::Index));
+}
+
+#[test]
+fn folders_are_known_by_pieces_of_their_names() {
+    for (typed, name, words) in [
+        ("rust", "Lists/rust-dev", ""),
+        ("=Sent", "Sent", ""),
+        ("sent", "Sent", ""),
+        ("a", "INBOX", "3 folders have a in their names.  ?: list"),
+        ("x\u{202e}", "INBOX", "There is no folder x\\u{202e}.  ?: list"),
+        ("li<Tab>", "INBOX", ""),
+        ("", "INBOX", ""),
+    ] {
+        let mut model = three_letters();
+        press(&mut model, "c");
+        update(&mut model, Msg::Key(Key::Ctrl('u')));
+        press(&mut model, typed);
+        if !typed.ends_with('>') {
+            press(&mut model, "<Enter>");
+        }
+        assert_eq!(model.index.as_ref().unwrap().name.as_str(), name, "{typed}");
+        assert_eq!(said(&model), words, "{typed}");
+    }
+}
+
+#[test]
+fn keys_of_the_pager() {
+    for (keys, wanted, is_reading) in [
+        ("i", vec![], false),
+        ("q", vec![], false),
+        ("x", vec![], false),
+        ("k", vec![Ask::Read(letter(2))], true),
+        // The last letter: on from it is back to the list, as in mutt.
+        ("j", vec![], false),
+        ("d", vec![], false),
+        (" ", vec![], false),
+        ("kd", vec![Ask::Read(letter(2)), Ask::Read(letter(3))], true),
+        ("r", vec![Ask::NewDraft(Start::Reply(letter(3), Audience::Sender))], true),
+        ("v", vec![], true),
+        ("vj<Enter>", vec![Ask::Part { letter: letter(3), part: 2 }], true),
+        ("vjs<Enter>", vec![Ask::Save { letter: letter(3), part: 2, into: ".".into() }], true),
+        ("vq", vec![], true),
+    ] {
+        let mut model = reading(page());
+        let effects = press(&mut model, keys);
+        assert_eq!(asks(&effects), wanted, "{keys}");
+        let has_pager = model.stack.iter().any(|screen| matches!(screen, Screen::Pager(_)));
+        assert_eq!(has_pager, is_reading, "{keys}");
+    }
+}
+
+#[test]
+fn what_was_read_is_marked_so() {
+    let mut model = reading(page());
+    let effects = press(&mut model, "i$");
+    let edit = FlagEdit { add: Marks::SEEN, remove: Marks::NONE };
+    assert_eq!(asks(&effects), [Ask::Flag { letters: vec![letter(3)], edit }, Ask::Sync(INBOX)]);
+}
+
+#[test]
+fn a_letter_that_nobody_waits_for_changes_nothing() {
+    let mut model = three_letters();
+    let first = press(&mut model, "<Enter>");
+    let second = press(&mut model, "j");
+    assert!(second.iter().any(|effect| matches!(effect, Effect::Cancel(_))), "{second:?}");
+    let mut late = page();
+    late.letter = letter(2);
+    answer(&mut model, &first, |ask| matches!(ask, Ask::Read(_)), What::Page(Arc::new(late)));
+    let Screen::Pager(pager) = model.screen() else { panic!("{:?}", model.screen()) };
+    assert!(pager.page.is_none());
+    assert_eq!(pager.letter, letter(3));
+    // Nor does what was never asked for.
+    let what = What::Failed { words: "no".into(), hint: "".into() };
+    update(&mut model, Msg::Report(Report { job: Job(999), what }));
+    assert_eq!(said(&model), "");
+}
+
+#[test]
+fn the_selection_stays_with_its_letter() {
+    // Before, what is selected there, and after; what is selected then.
+    for (before, keys, after, validity, wanted) in [
+        (&[1, 2, 3][..], "=j", &[1, 2, 3, 4][..], 7, Some(2)),
+        (&[1, 2, 3], "=j", &[2, 1, 3], 7, Some(2)),
+        (&[1, 2, 3], "=j", &[1, 3], 7, Some(3)),
+        (&[1, 2, 3], "*", &[1], 7, Some(1)),
+        (&[1, 2, 3], "*", &[], 7, None),
+        (&[1, 2, 3], "=", &[10, 11, 12], 8, Some(12)),
+    ] {
+        let mut model = three_letters();
+        tell(&mut model, listing(2, 7, before));
+        press(&mut model, keys);
+        tell(&mut model, listing(3, validity, after));
+        assert_eq!(selected(&model), wanted, "{before:?} {keys} {after:?}");
+    }
+}
+
+#[test]
+fn an_older_listing_is_not_taken() {
+    let mut model = three_letters();
+    tell(&mut model, listing(5, 7, &[1, 2]));
+    tell(&mut model, listing(4, 7, &[1, 2, 3]));
+    assert_eq!(model.index.as_ref().unwrap().heads().len(), 2);
+}
+
+#[test]
+fn letters_that_were_numbered_anew_are_not_struck() {
+    let mut model = three_letters();
+    press(&mut model, "=ddd");
+    tell(&mut model, listing(9, 8, &[1, 2, 3]));
+    let effects = press(&mut model, "$");
+    assert_eq!(asks(&effects), [Ask::Sync(INBOX)]);
+}
+
+#[test]
+fn letters_on_their_way_to_the_trash_are_not_sent_there_twice() {
+    let mut model = three_letters();
+    press(&mut model, "=d$");
+    assert_eq!(asks(&press(&mut model, "$")), [Ask::Sync(INBOX)]);
+}
+
+#[test]
+fn rows_are_asked_for_once() {
+    let mut model = three_letters();
+    let uids: Vec<u32> = (1..=500).collect();
+    let effects = tell(&mut model, listing(2, 7, &uids));
+    let asked = |effects: &[Effect]| -> Vec<u32> {
+        let of = |ask: &Ask| match ask {
+            Ask::Rows { uids, .. } => uids.clone(),
+            _ => Vec::new(),
+        };
+        asks(effects).iter().flat_map(of).collect()
+    };
+    let first = asked(&effects);
+    assert!(first.len() > 20 && first.len() < 200, "{first:?}");
+    assert!(asked(&press(&mut model, "jj")).is_empty());
+    let end = asked(&press(&mut model, "<End>"));
+    assert!(end.contains(&500) && end.iter().all(|uid| !first.contains(uid)), "{end:?}");
+    // What couldn't be read isn't asked for without end.
+    let what = What::Rows { folder: INBOX, rows: Vec::new() };
+    let again = answer(&mut model, &effects, |ask| matches!(ask, Ask::Rows { .. }), what);
+    assert!(asked(&again).is_empty());
+}
+
+#[test]
+fn a_letter_from_its_first_key_to_the_outbox() {
+    let mut model = three_letters();
+    let effects = press(&mut model, "m");
+    press(&mut model, "bob@x.example<Enter>Hello<Enter>");
+    let mut empty = draft();
+    empty.fields = postroad_tui::data::Fields::default();
+    let id = empty.id.clone();
+    let is_new = |ask: &Ask| matches!(ask, Ask::NewDraft(_));
+    let effects = answer(&mut model, &effects, is_new, What::Draft(empty));
+    let mut fields = draft().fields;
+    fields.to = "bob@x.example".into();
+    fields.subject = "Hello".into();
+    assert_eq!(asks(&effects), [Ask::SaveDraft(id.clone(), fields.clone())]);
+    assert_eq!(effects.last(), Some(&Effect::Edit(id.clone())));
+    // The editor has ended; the letter is sent.
+    let mut written = draft();
+    written.fields = fields.clone();
+    tell(&mut model, What::Draft(written));
+    let effects = press(&mut model, "y");
+    assert_eq!(asks(&effects), [Ask::Queue(id.clone(), fields)]);
+    assert!(asks(&press(&mut model, "y")).is_empty(), "twice");
+    let held = HeldId("h1".into());
+    let until = model.now.wall + Duration::from_secs(10);
+    let what = What::Queued { letter: held.clone(), until };
+    let is_queue = |ask: &Ask| matches!(ask, Ask::Queue(..));
+    let effects = answer(&mut model, &effects, is_queue, what);
+    assert!(matches!(effects.as_slice(), [Effect::TickAt(_)]), "{effects:?}");
+    assert!(matches!(model.screen(), Screen::Index));
+    assert_eq!(model.note, Note::Queued);
+    // And had back.
+    let effects = press(&mut model, "u");
+    assert_eq!(asks(&effects), [Ask::TakeBack(held)]);
+    assert!(asks(&press(&mut model, "u")).is_empty(), "twice");
+    let is_back = |ask: &Ask| matches!(ask, Ask::TakeBack(_));
+    answer(&mut model, &effects, is_back, What::Draft(draft()));
+    assert!(matches!(model.screen(), Screen::Compose(_)));
+    assert!(model.undo.is_empty());
+}
+
+#[test]
+fn a_letter_that_has_left_is_not_had_back() {
+    let mut model = three_letters();
+    let until = model.now.wall + Duration::from_secs(10);
+    let held = Some((HeldId("h1".into()), until));
+    model.undo = vec![
+        UndoLabel { words: "1 letter moved".into(), held: None },
+        UndoLabel { words: "letter".into(), held },
+    ];
+    let mut now = model.now.clone();
+    now.wall += Duration::from_secs(11);
+    update(&mut model, Msg::Tick(now));
+    assert_eq!(asks(&press(&mut model, "u")), [Ask::Undo]);
+}
+
+#[test]
+fn what_can_not_be_sent_is_said() {
+    let mut model = three_letters();
+    let effects = press(&mut model, "r");
+    let mut nobody = draft();
+    nobody.fields.to.clear();
+    let is_new = |ask: &Ask| matches!(ask, Ask::NewDraft(_));
+    answer(&mut model, &effects, is_new, What::Draft(nobody));
+    assert!(asks(&press(&mut model, "y")).is_empty());
+    assert_eq!(said(&model), "No recipients were specified.");
+    let effects = press(&mut model, "tbob@@<Enter>s");
+    assert!(matches!(asks(&effects).as_slice(), [Ask::SaveDraft(..)]));
+    update(&mut model, Msg::Key(Key::Ctrl('u')));
+    press(&mut model, "<Enter>");
+    assert!(asks(&press(&mut model, "y")).is_empty());
+    let effects = press(&mut model, "n");
+    let words = SafeText::line("bob@@ is no address");
+    let what = What::DraftWrong { draft: DraftId("d1".into()), field: Field::To, words };
+    answer(&mut model, &effects, |ask| matches!(ask, Ask::Queue(..)), what);
+    assert_eq!(said(&model), "bob@@ is no address");
+    // It can be changed, and sent.
+    let effects = press(&mut model, "yn");
+    assert!(matches!(asks(&effects).as_slice(), [Ask::Queue(..)]));
+}
+
+#[test]
+fn a_letter_is_kept_or_thrown_away() {
+    for (keys, is_discarded) in [("q<Enter>", false), ("qy", false), ("P", false), ("qn", true)] {
+        let mut model = three_letters();
+        let effects = press(&mut model, "r");
+        let is_new = |ask: &Ask| matches!(ask, Ask::NewDraft(_));
+        answer(&mut model, &effects, is_new, What::Draft(draft()));
+        let asked = asks(&press(&mut model, keys));
+        let was = asked.iter().any(|ask| matches!(ask, Ask::Discard(_)));
+        assert_eq!(was, is_discarded, "{keys}: {asked:?}");
+        assert!(matches!(model.screen(), Screen::Index), "{keys}");
+    }
+}
+
+#[test]
+fn a_letter_that_was_left_before_it_began_is_removed() {
+    let mut model = three_letters();
+    let effects = press(&mut model, "m<Esc>");
+    let is_new = |ask: &Ask| matches!(ask, Ask::NewDraft(_));
+    let effects = answer(&mut model, &effects, is_new, What::Draft(draft()));
+    assert_eq!(asks(&effects), [Ask::Discard(draft().id)]);
+}
+
+#[test]
+fn letters_of_the_outbox() {
+    for (keys, wanted) in [
+        ("<Enter>", vec![Ask::TakeBack(HeldId("h1".into()))]),
+        ("jjr", vec![Ask::Outbox(OutboxAsk::Retry(outbox()[2].id.clone()))]),
+        ("jD<Enter>", vec![]),
+        ("jDy", vec![Ask::Outbox(OutboxAsk::Discard(outbox()[1].id.clone()))]),
+        ("jjj<Enter>", vec![Ask::NewDraft(Start::Recall(draft().id))]),
+        ("jjjDy", vec![Ask::Discard(draft().id)]),
+        ("q", vec![]),
+    ] {
+        let mut model = three_letters();
+        press(&mut model, "B");
+        tell(&mut model, What::Outbox(outbox()));
+        tell(&mut model, What::Drafts(vec![draft()]));
+        assert_eq!(asks(&press(&mut model, keys)), wanted, "{keys}");
+    }
+}
+
+#[test]
+fn what_fails_leaves_a_screen_that_can_be_used() {
+    let failed = || What::Failed { words: "no".into(), hint: "".into() };
+    let mut model = three_letters();
+    let effects = press(&mut model, "<Enter>");
+    answer(&mut model, &effects, |ask| matches!(ask, Ask::Read(_)), failed());
+    assert!(matches!(model.screen(), Screen::Index));
+    let effects = press(&mut model, "m");
+    answer(&mut model, &effects, |ask| matches!(ask, Ask::NewDraft(_)), failed());
+    assert!(matches!(model.screen(), Screen::Index) && model.prompt.is_none());
+    assert_eq!(said(&model), "no");
+}
+
+#[test]
+fn escape_waits_for_a_second_key() {
+    let mut model = three_letters();
+    let effects = update(&mut model, Msg::Key(Key::Esc));
+    assert_eq!(effects, [Effect::TickAt(model.now.since_start + Duration::from_millis(500))]);
+    press(&mut model, "<Tab>");
+    assert_eq!(selected(&model), Some(3), "to the unread one before, round the end");
+    // Later it is a key of its own.
+    update(&mut model, Msg::Key(Key::Esc));
+    let mut now = model.now.clone();
+    now.since_start += Duration::from_millis(500);
+    update(&mut model, Msg::Tick(now));
+    press(&mut model, "d");
+    assert_eq!(model.index.as_ref().unwrap().struck.len(), 1);
+}
+
+#[test]
+fn another_size_keeps_what_is_typed_and_selected() {
+    let mut model = three_letters();
+    press(&mut model, "*c");
+    for size in [(1, 1), (300, 100), (40, 10)] {
+        update(&mut model, Msg::Resized(Size { columns: size.0, rows: size.1 }));
+    }
+    assert!(model.prompt.is_some());
+    assert_eq!(selected(&model), Some(3));
+}
+
+#[test]
+fn what_is_pasted_is_never_a_key() {
+    let mut model = three_letters();
+    let effects = update(&mut model, Msg::Paste("ddd$q".into()));
+    assert!(effects.is_empty() && model.index.as_ref().unwrap().struck.is_empty());
+    press(&mut model, "m");
+    update(&mut model, Msg::Paste("bob@x.example\n".into()));
+    let Some(postroad_tui::model::Prompt::Line { edit, .. }) = &model.prompt else { panic!() };
+    assert_eq!(edit.text(), "bob@x.example ");
+}
