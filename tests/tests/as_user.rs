@@ -342,15 +342,18 @@ fn the_unit_for_users_of_the_host_takes_back_what_forbids_them() -> Result<()> {
         "ProtectHome",
         "ProtectSystem",
     ];
-    let (unit, drop_in) = (unit("postroad-mda.service")?, unit(DROP_IN)?);
     let set = |text: &str, name: &str| {
         let mut lines = text.lines().filter_map(|line| line.split_once('='));
         lines.find(|(found, _)| *found == name).map(|(_, value)| value.to_owned())
     };
-    for name in IMPLY.iter().filter(|name| set(&unit, name).is_some()) {
-        let taken_back = set(&drop_in, name);
-        let is_it = matches!(taken_back.as_deref(), Some("" | "no" | "full"));
-        assert!(is_it, "{name}: {taken_back:?}");
+    for agent in ["postroad-mda", "postroad-maa"] {
+        let drop_in = unit(&format!("{agent}.service.d/host-users.conf"))?;
+        let unit = unit(&format!("{agent}.service"))?;
+        for name in IMPLY.iter().filter(|name| set(&unit, name).is_some()) {
+            let taken_back = set(&drop_in, name);
+            let is_it = matches!(taken_back.as_deref(), Some("" | "no" | "full"));
+            assert!(is_it, "{agent} {name}: {taken_back:?}");
+        }
     }
     Ok(())
 }

@@ -1,4 +1,5 @@
-//! What a caller may say: the user, and flags that are no more than words about the letter.
+//! What a caller may say: the user, and of a letter flags that are no more than words about it, or of a mailbox which part
+//! of it is served.
 //!
 //! Settings and rules of the caller's (`--config`, a script by its path) would run programs as the user, and a file in
 //! place of standard input would read what only the user may. So there are four flags, and no other is passed on.
@@ -9,22 +10,53 @@ use std::os::unix::ffi::OsStrExt as _;
 /// `postroad-mda`'s, each with a value: sender, original recipient or extension, final recipient, folder.
 const FLAGS: [&[u8]; 4] = [b"-f", b"-a", b"-r", b"-m"];
 
-const USAGE: &str =
-    "usage: postroad-as USER [-f SENDER] [-a ADDRESS] [-r ADDRESS] [-m FOLDER] < LETTER";
+/// In place of a user's name, which begins with no "-".
+const SERVE: &[u8] = b"--serve";
+
+const USAGE: &str = "usage: postroad-as USER [-f SENDER] [-a ADDRESS] [-r ADDRESS] [-m FOLDER] < LETTER, or postroad-as --serve USER mail|rules";
 
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Call {
     pub(crate) user: String,
-    pub(crate) flags: Vec<OsString>,
+    pub(crate) work: Work,
+}
+
+/// What the user is to do.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Work {
+    /// Files a letter, of which the flags tell.
+    File(Vec<OsString>),
+    /// Reads their own mail, or has their own rules, over the sessions that the access agent hands over.
+    Serve(Part),
+}
+
+/// What is served; each has a process of its own, which can't reach the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    Mail,
+    Rules,
+}
+
+impl Part {
+    const ALL: [Self; 2] = [Self::Mail, Self::Rules];
+
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Mail => "mail",
+            Self::Rules => "rules",
+        }
+    }
 }
 
 impl Call {
     /// Without its first word, our own name.
-    pub(crate) fn read(mut words: impl Iterator<Item = OsString>) -> Result<Self, String> {
-        // What isn't UTF-8 is no user's name; the empty one isn't either.
-        let user = words.next().ok_or(USAGE)?.into_string().unwrap_or_default();
-        // Whoever changes an existing line may have it there.
+    pub(crate) fn read(words: impl Iterator<Item = OsString>) -> Result<Self, String> {
         let mut words = words.peekable();
+        if words.next_if(|word| word.as_bytes() == SERVE).is_some() {
+            return Self::read_serving(words);
+        }
+        let user = user(words.next())?;
+        // Whoever changes an existing line may have it there.
         words.next_if(|word| word.as_bytes() == b"--");
         let mut flags = Vec::new();
         while let Some(flag) = words.next() {
@@ -34,8 +66,22 @@ impl Call {
             let value = words.next().ok_or_else(|| format!("{flag:?} has no value; {USAGE}"))?;
             flags.extend([flag, value]);
         }
-        Ok(Self { user, flags })
+        Ok(Self { user, work: Work::File(flags) })
     }
+
+    fn read_serving(mut words: impl Iterator<Item = OsString>) -> Result<Self, String> {
+        let (user, word) = (user(words.next())?, words.next().unwrap_or_default());
+        let part = Part::ALL.into_iter().find(|part| part.word().as_bytes() == word.as_bytes());
+        match (part, words.next()) {
+            (Some(part), None) => Ok(Self { user, work: Work::Serve(part) }),
+            (None, _) | (_, Some(_)) => Err(format!("nothing of that name is served; {USAGE}")),
+        }
+    }
+}
+
+/// What isn't UTF-8 is no user's name; the empty one isn't either.
+fn user(word: Option<OsString>) -> Result<String, String> {
+    Ok(word.ok_or(USAGE)?.into_string().unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -50,8 +96,19 @@ mod tests {
     fn m07_values_stay_values() {
         let words = ["-f", "x; id", "-a", "--config", "-r", "", "-m", "-p\n"];
         let call = read(&[&["alice"], &words[..]].concat()).unwrap();
-        assert_eq!((call.user.as_str(), call.flags), ("alice", words.map(OsString::from).to_vec()));
+        let flags = Work::File(words.map(OsString::from).to_vec());
+        assert_eq!((call.user.as_str(), call.work), ("alice", flags));
         assert_eq!(read(&["alice", "--", "-f", "a@b"]), read(&["alice", "-f", "a@b"]));
+    }
+
+    #[test]
+    fn m07_who_serves_says_which_part_and_no_more() {
+        for (word, part) in [("mail", Part::Mail), ("rules", Part::Rules)] {
+            let call = read(&["--serve", "alice", word]).unwrap();
+            assert_eq!(call, Call { user: "alice".to_owned(), work: Work::Serve(part) });
+        }
+        // Nobody has that name: it is looked up, and not found.
+        assert_eq!(read(&["--serve", "--serve", "mail"]).unwrap().user, "--serve");
     }
 
     #[test]
@@ -68,6 +125,13 @@ mod tests {
             &["alice", "-f", "a@b", "--", "x"],
             &["alice", "-fa@b"],
             &["alice", "deliver"],
+            &["alice", "--serve", "mail"],
+            &["--serve"],
+            &["--serve", "alice"],
+            &["--serve", "alice", "fsck"],
+            &["--serve", "alice", "mail", "rules"],
+            &["--serve", "--", "alice", "mail"],
+            &["--serve", "alice", "mail", "--config", "/tmp/x"],
         ] {
             assert!(read(words).is_err(), "{words:?}");
         }

@@ -4,18 +4,18 @@ use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-/// The program beside us.
-pub(crate) const AGENT: &str = "postroad-mda";
-/// What it executes in the same folder.
-const WHOLE_AGENT: &str = "postroad-mda-whole";
+/// What files a letter, and what that executes in the same folder.
+pub(crate) const DELIVERY: &[&str] = &["postroad-mda", "postroad-mda-whole"];
+/// What serves a mailbox.
+pub(crate) const ACCESS: &[&str] = &["postroad-maa"];
 
 const OTHERS_WRITE: u32 = 0o022;
 const OTHERS_EXECUTE: u32 = 0o001;
 const STICKY: u32 = 0o1000;
 
-/// The delivery agent, in the folder that we are in ourselves. Somebody may have given us another name there by a hard
+/// The folder that we are in ourselves, with an agent's programs in it. Somebody may have given us another name there by a hard
 /// link, or moved the folder: so whoever could is root, all the way up.
-pub(crate) fn agent() -> Result<PathBuf, String> {
+pub(crate) fn folder_with(programs: &[&str]) -> Result<PathBuf, String> {
     if postroad_host::caller() != 0 {
         return Err(
             "only root becomes somebody else: call it as root, or see to mode 4750 and a group of its own".to_owned()
@@ -40,13 +40,13 @@ pub(crate) fn agent() -> Result<PathBuf, String> {
             return Err(writable(above));
         }
     }
-    for program in [AGENT, WHOLE_AGENT].map(|name| folder.join(name)) {
+    for program in programs.iter().map(|name| folder.join(name)) {
         let found = metadata(&program)?;
         if !is_roots(&found) || !found.is_file() {
             return Err(writable(&program));
         }
     }
-    Ok(folder.join(AGENT))
+    Ok(folder.to_owned())
 }
 
 fn is_roots(found: &Metadata) -> bool {

@@ -1,4 +1,4 @@
-//! What the delivery agent inherits (row M08): a user's environment and nothing of whoever called us.
+//! What an agent inherits (row M08): a user's environment and nothing of whoever called us.
 //!
 //! Signals that are ignored stay so; `postroad-mda` sees to them. Limits stay, for a caller may mean them (Postfix's
 //! for the size of files), but for that on core files.
@@ -16,17 +16,21 @@ const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 const ENVELOPE: [&str; 7] =
     ["SENDER", "RECIPIENT", "ORIGINAL_RECIPIENT", "EXTENSION", "LOCAL", "DOMAIN", "ONE_OF_SEVERAL"];
 
-/// All that is in the agent's environment.
-pub(crate) fn environment(user: &HostUser) -> Vec<(&'static str, OsString)> {
+/// All that is in the delivery agent's environment.
+pub(crate) fn of_letter(user: &HostUser) -> Vec<(&'static str, OsString)> {
     let of_envelope = ENVELOPE.into_iter().filter_map(|name| Some((name, std::env::var_os(name)?)));
-    let of_user = [
+    of_user(user).into_iter().chain(of_envelope).collect()
+}
+
+/// All that is in the access agent's.
+pub(crate) fn of_user(user: &HostUser) -> Vec<(&'static str, OsString)> {
+    vec![
         ("HOME", user.home.clone().into_os_string()),
         ("USER", user.name.clone().into()),
         ("LOGNAME", user.name.clone().into()),
         ("SHELL", "/bin/sh".into()),
         ("PATH", PATH.into()),
-    ];
-    of_user.into_iter().chain(of_envelope).collect()
+    ]
 }
 
 /// Descriptors, umask, core files, signals.

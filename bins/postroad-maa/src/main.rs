@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 use postroad_config::{Config, LogFormat};
+use postroad_maa::Whose;
 use postroad_maa::tools::{self, Listener, ToolError};
 use postroad_net::listen::Handed;
 use postroad_observe::progress::Progress;
@@ -31,7 +32,10 @@ struct Arguments {
 enum Command {
     /// Serves one user; started by postroad-maa itself.
     #[command(hide = true)]
-    Worker,
+    Worker {
+        /// What of whom it runs as; a user of the host. Started by postroad-as then.
+        part: Option<Part>,
+    },
     /// Looks through mailboxes, makes anew all but UIDs from their files, and says what it did.
     Fsck {
         /// Users, or paths of Maildirs.
@@ -49,6 +53,20 @@ enum Command {
 }
 
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Part {
+    Mail,
+    Rules,
+}
+
+fn whose(part: Option<Part>) -> Whose {
+    match part {
+        None => Whose::Ours,
+        Some(Part::Mail) => Whose::OfHost(postroad_maa::Part::Mail),
+        Some(Part::Rules) => Whose::OfHost(postroad_maa::Part::Rules),
+    }
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
 enum Program {
     Dovecot,
 }
@@ -56,7 +74,7 @@ enum Program {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let ran = match &arguments.command {
-        Some(Command::Worker) => postroad_maa::worker().map_err(Into::into),
+        Some(Command::Worker { part }) => postroad_maa::worker(whose(*part)).map_err(Into::into),
         Some(Command::Fsck { who }) => tool(&arguments, who, tools::fsck),
         Some(Command::Export { program: Program::Dovecot, who }) => {
             tool(&arguments, who, tools::export_to_dovecot)

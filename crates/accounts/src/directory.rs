@@ -190,6 +190,12 @@ impl Directory {
         self.users.find(name).map(|user| user.imap_extensions.clone()).unwrap_or_default()
     }
 
+    /// Whether the user of that name is one of the host, with a home and rights there: what is theirs is touched by a process
+    /// of theirs alone.
+    pub fn is_of_host(&self, name: &str) -> bool {
+        self.users.find(name).is_some_and(|user| user.is_of_host)
+    }
+
     /// All users, in the order of the file.
     pub fn users(&self) -> impl Iterator<Item = &UserName> {
         self.users.names()

@@ -7,7 +7,7 @@
 //! carol:{SCRAM-SHA-256}65536,<salt>,<StoredKey>,<ServerKey>
 //! ```
 //! What follows the hash behind a `:` is Dovecot's and is kept as it is; of that we read the mailbox's limits
-//! (`quota`), and which extensions of IMAP are switched (`extensions`). Other schemes are refused:
+//! (`quota`), which extensions of IMAP are switched (`extensions`), and who is a user of the host (`host`). Other schemes are refused:
 //! a password in clear text is never read, not even to compare it.
 //!
 //! A comment `#scram-secret:…` at the top is ours: what is made of it is shown to who asks for the salt of somebody who has none,
@@ -33,6 +33,7 @@ use crate::scram::ScramKeys;
 
 mod edit;
 mod extensions;
+mod host;
 mod quota;
 
 pub use quota::QuotaRule;
@@ -47,6 +48,7 @@ pub(crate) struct User {
     pub(crate) password: Option<Stored>,
     pub(crate) quota: QuotaRule,
     pub(crate) imap_extensions: Vec<ImapSwitch>,
+    pub(crate) is_of_host: bool,
 }
 
 /// Where the extra fields stand: `user:password:uid:gid:gecos:home:shell:extra`.
@@ -171,7 +173,9 @@ fn name_of(line: &str) -> Option<UserName> {
 /// A user whose line is wrong: what can be read of the mailbox's limits counts.
 fn locked(name: UserName, line: &str) -> User {
     let quota = quota::of_line(line).unwrap_or_default();
-    User { name, password: None, quota, imap_extensions: Vec::new() }
+    // Letters are put off rather than filed where nobody looks for them.
+    let is_of_host = host::of_line(line).unwrap_or(true);
+    User { name, password: None, quota, imap_extensions: Vec::new(), is_of_host }
 }
 
 /// Reads one line; blank lines and comments are `None`.
@@ -188,8 +192,9 @@ fn parse_line(line: &str) -> Result<Option<User>, Wrong> {
     })?;
     let name = UserName::parse(name).map_err(|error| nobodys(error.to_string()))?;
     match of_user(&name, line, rest) {
-        Ok((password, quota, imap_extensions)) => {
-            Ok(Some(User { name, password: Some(password), quota, imap_extensions }))
+        Ok((password, quota, imap_extensions, is_of_host)) => {
+            let password = Some(password);
+            Ok(Some(User { name, password, quota, imap_extensions, is_of_host }))
         }
         Err(problem) => Err(Wrong { name: Some(name), problem }),
     }
@@ -200,7 +205,7 @@ fn of_user(
     name: &UserName,
     line: &str,
     rest: &str,
-) -> Result<(Stored, QuotaRule, Vec<ImapSwitch>), String> {
+) -> Result<(Stored, QuotaRule, Vec<ImapSwitch>, bool), String> {
     let password = rest.split(':').next().unwrap_or_default();
     let stored = match password.split_once('}') {
         Some(("{ARGON2ID", hash)) => Argon2Hash::parse(hash).map(Stored::Argon2id),
@@ -223,7 +228,8 @@ fn of_user(
     let of_name = |problem| format!("of \"{name}\", {problem}");
     let quota = quota::of_line(line).map_err(of_name)?;
     let imap_extensions = extensions::of_line(line).map_err(of_name)?;
-    Ok((stored.map_err(set_anew)?, quota, imap_extensions))
+    let is_of_host = host::of_line(line).map_err(of_name)?;
+    Ok((stored.map_err(set_anew)?, quota, imap_extensions, is_of_host))
 }
 
 const ONLY_THESE: &str = "only {ARGON2ID} and {SCRAM-SHA-256} are read: set it anew with \"postroad user password NAME\"";

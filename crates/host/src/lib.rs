@@ -11,4 +11,4 @@ pub mod limits;
 mod user;
 
 pub use change::{BecomeError, become_owner_of};
-pub use user::{HostUser, LookUpError, by_name, by_uid, caller};
+pub use user::{HostUser, LookUpError, by_name, by_uid, caller, caller_is_in};

@@ -1,9 +1,10 @@
 //! Who is a user of this host.
 
+use std::ffi::CString;
 use std::io;
 use std::path::PathBuf;
 
-use nix::unistd::{Uid, User};
+use nix::unistd::{Gid, Group, Uid, User};
 
 use crate::limits;
 
@@ -38,6 +39,35 @@ impl HostUser {
             && ![limits::NOBODY, limits::NO_ID].contains(&self.uid)
             && self.gid != limits::NO_ID
     }
+
+    /// Whether the user is in that group; nobody is in one that isn't there.
+    ///
+    /// # Errors
+    /// [`LookUpError`].
+    pub fn is_in(&self, group: &str) -> Result<bool, LookUpError> {
+        let Some(group) = gid_of(group)? else { return Ok(false) };
+        let name = CString::new(self.name.as_str()).map_err(|error| LookUpError(error.into()))?;
+        let groups = nix::unistd::getgrouplist(&name, Gid::from_raw(self.gid));
+        Ok(groups.map_err(|error| LookUpError(error.into()))?.contains(&group))
+    }
+}
+
+/// Whether whoever called us is root, or in that group. What a set-uid bit has given us doesn't count.
+///
+/// # Errors
+/// [`LookUpError`].
+pub fn caller_is_in(group: &str) -> Result<bool, LookUpError> {
+    if rustix::process::getuid().is_root() {
+        return Ok(true);
+    }
+    let Some(group) = gid_of(group)? else { return Ok(false) };
+    let groups = nix::unistd::getgroups().map_err(|error| LookUpError(error.into()))?;
+    Ok(groups.contains(&group) || nix::unistd::getgid() == group)
+}
+
+fn gid_of(group: &str) -> Result<Option<Gid>, LookUpError> {
+    let found = Group::from_name(group).map_err(|error| LookUpError(error.into()))?;
+    Ok(found.map(|group| group.gid))
 }
 
 /// The number of the user that we run as.
@@ -141,5 +171,16 @@ mod tests {
         let root = by_name("root").unwrap().unwrap();
         assert_eq!((root.uid, root.gets_mail()), (0, false));
         assert_eq!(by_uid(0).unwrap().unwrap().uid, 0);
+    }
+
+    #[test]
+    fn root_is_in_its_own_group_and_in_none_that_is_not_there() {
+        let root = by_name("root").unwrap().unwrap();
+        assert!(root.is_in("root").unwrap());
+        assert!(!root.is_in("postroad-no-such-group").unwrap());
+        // By the number of the group alone, whatever the file of groups says.
+        let nobody = HostUser { name: "postroad-no-such-user".to_owned(), ..user(1000, 0) };
+        assert!(nobody.is_in("root").unwrap());
+        assert!(!HostUser { gid: 1000, ..nobody }.is_in("root").unwrap());
     }
 }

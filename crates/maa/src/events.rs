@@ -217,6 +217,31 @@ pub(crate) fn worker_killed(user: &UserName) {
     tracing::error!(user = %user, "a worker was killed: it did not end in time");
 }
 
+/// Nobody but the user can end it, and root.
+pub(crate) fn worker_not_killed(user: &UserName, pid: Option<u32>, error: &io::Error) {
+    tracing::error!(user = %user, pid, error = %Chain(error), "a worker did not end in time, and is the user's own: kill it by hand");
+}
+
+/// A worker that runs as a user of the host gave us what only somebody else would.
+pub(crate) fn worker_not_believed(user: &UserName) {
+    tracing::error!(user = %user, "a worker gave away a descriptor that it has no business with, and is let go of");
+}
+
+/// A line of a worker that runs as a user of the host, or of `postroad-as`: the user could write it, too.
+pub(crate) fn said_by_user(user: &UserName, line: &str) {
+    // "TIME LEVEL text", as our own text log has it.
+    let mut words = line.splitn(3, ' ');
+    let (_time, level, rest) = (words.next(), words.next(), words.next().unwrap_or_default());
+    let (user, text) = (user.as_str(), "said by the user's own process");
+    match level {
+        Some("ERROR") => tracing::error!(user, said = rest, "{text}"),
+        Some("INFO") => tracing::info!(user, said = rest, "{text}"),
+        Some("DEBUG" | "TRACE") => tracing::debug!(user, said = rest, "{text}"),
+        Some("WARN") => tracing::warn!(user, said = rest, "{text}"),
+        Some(_) | None => tracing::warn!(user, said = line, "{text}"),
+    }
+}
+
 pub(crate) fn too_many_workers(user: &UserName, workers: usize) {
     tracing::warn!(user = %user, workers, "login refused, there are too many users (maa.users_max)");
 }

@@ -26,18 +26,14 @@ use crate::pop3::Deleted;
 pub(crate) struct Assignment {
     /// Whom it serves.
     pub(crate) user: String,
-    /// The user's Maildir.
-    pub(crate) maildir: PathBuf,
-    /// The folder of the user's rules; `None` where nobody has any.
-    pub(crate) scripts: Option<PathBuf>,
+    /// Where the user's things are; `None` of a user of the host, who believes nobody in that.
+    pub(crate) places: Option<Places>,
     /// Octets and letters that the mailbox may hold, 0 for any number; where nobody says so, what stands in it counts.
     pub(crate) quota: Option<(u64, u64)>,
     /// Extensions of IMAP that are switched; later ones count.
     pub(crate) imap_extensions: Vec<ImapSwitch>,
     /// Our name in greetings.
     pub(crate) host: String,
-    pub(crate) trace: PathBuf,
-    pub(crate) trace_octets_max: u64,
     pub(crate) log: Log,
     /// Whether texts of letters are indexed.
     pub(crate) full_text: bool,
@@ -45,6 +41,17 @@ pub(crate) struct Assignment {
     pub(crate) pop3_deleted: Deleted,
     /// How long a client says nothing before its session rests; `None` for ever.
     pub(crate) park_after: Option<Duration>,
+}
+
+/// Where a user of ours has what.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Places {
+    /// The user's Maildir.
+    pub(crate) maildir: PathBuf,
+    /// The folder of the user's rules; `None` where nobody has any.
+    pub(crate) scripts: Option<PathBuf>,
+    pub(crate) trace: PathBuf,
+    pub(crate) trace_octets_max: u64,
 }
 
 /// Asks for the sessions that rest; no handover, since that is JSON.

@@ -44,7 +44,7 @@ mod rules;
 pub mod tools;
 mod worker;
 
-pub use worker::{WorkerError, run as worker};
+pub use worker::{Part, Whose, WorkerError, run as worker};
 
 use front::Site;
 use front::live::{self, Lasting, Live};

@@ -22,6 +22,14 @@ pub const PARKED_SAID_OCTETS_MAX: usize = 8 * 1024;
 pub const NAP_WATCHES_MAX: usize = 8;
 /// How long a worker may take to end when it is asked to.
 pub const WORKER_END_TIMEOUT: Duration = Duration::from_secs(60);
+/// Octets of a line that a process of a user of the host says; the rest is another line.
+pub const SAID_OCTETS_MAX: usize = 4 * 1024;
+/// Lines of such a process that are logged in a second.
+pub const SAID_LINES_A_SECOND_MAX: usize = 100;
+/// How long what it has said is waited for once it has ended: a process of its own may hold the other end open.
+pub const SAID_WAIT: Duration = Duration::from_secs(1);
+/// How long a session rests at least, whatever its worker says.
+pub const REST_MIN: Duration = Duration::from_secs(1);
 /// Octets that are passed on at once between TLS and a worker; each way of a session keeps no more than that.
 pub const RELAY_OCTETS: usize = 16 * 1024;
 /// Octets that a client may send behind an UNAUTHENTICATE that isn't answered yet.

@@ -17,6 +17,7 @@ use super::live::Live;
 use super::served::Served;
 use super::{Site, autoconfig, imap, managesieve, pop3};
 use crate::handover::{Handover, Refusal};
+use crate::worker::Whose;
 use crate::{Door, events, limits};
 
 /// A protocol as far as it goes without a user.
@@ -218,7 +219,9 @@ impl Conversation<'_> {
         entrance: &mut dyn Entrance,
         io: &Io,
     ) -> Result<Served, Refusal> {
-        if self.door == Door::ManageSieve {
+        let charge = self.site.charge(user, self.door);
+        // What is in a home is the user's own to prepare.
+        if self.door == Door::ManageSieve && charge.whose == Whose::Ours {
             managesieve::prepare(self.site, user).await?;
         }
         let about = Handover {
@@ -229,7 +232,7 @@ impl Conversation<'_> {
             tag: entrance.tag(),
             parked: None,
         };
-        Served::begin(self.live, user.clone(), about, &entrance.unread(), io).await
+        Served::begin(self.live, charge, about, &entrance.unread(), io).await
     }
 }
 

@@ -6,7 +6,7 @@
 //! | a connection, until somebody is logged in | `conversation` |
 //! | IMAP, POP3, ManageSieve until then | `imap`, `pop3`, `managesieve` |
 //! | who may log in, and how guessing is slowed | `postroad_logins` |
-//! | a process for each user | `workers` |
+//! | a process for each user; how it is started | `workers`; `launch` |
 //! | a session that a worker has; those that rest, and no worker has | `served`; `nap` |
 //! | the settings in force, and others in their place | `live` |
 //! | octets between TLS and a worker | `relay` |
@@ -17,7 +17,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use postroad_accounts::UserName;
+use postroad_accounts::{QuotaRule, UserName};
 use postroad_config::{ClearTextLogin, Config, ImapSwitch, Mda, Pop3Deleted, personal_scripts};
 use postroad_logins::Logins;
 use postroad_net::slots::Client;
@@ -28,12 +28,14 @@ use postroad_protocol::sasl;
 use postroad_protocol::server::Tls;
 use tokio_util::task::TaskTracker;
 
-use crate::handover::{Assignment, Log};
+use crate::handover::{Assignment, Log, Places};
+use crate::worker::{Part, Whose};
 use crate::{Door, events};
 
 mod autoconfig;
 pub(crate) mod conversation;
 mod imap;
+mod launch;
 pub(crate) mod live;
 mod managesieve;
 mod nap;
@@ -43,6 +45,7 @@ mod served;
 pub(crate) mod workers;
 
 use autoconfig::{Book, Encryption, Protocol, Service};
+use launch::Charge;
 use live::{Lasting, Live};
 use workers::Workers;
 
@@ -131,10 +134,39 @@ impl Site {
         self.mda.sieve_of(user.as_str())
     }
 
-    /// What the user's mailbox may hold, as the delivery agent has it.
-    fn quota(&self, user: &UserName) -> Option<(u64, u64)> {
-        let rule = self.logins.accounts().directory().quota(user.as_str());
+    /// Whose process serves a session of the user's.
+    fn charge(&self, user: &UserName, door: Door) -> Charge {
+        let part = match door {
+            Door::ManageSieve => Part::Rules,
+            Door::Imap | Door::Imaps | Door::Pop3 | Door::Pop3s | Door::Http | Door::Https => {
+                Part::Mail
+            }
+        };
+        let whose = match self.logins.accounts().directory().is_of_host(user.as_str()) {
+            true => Whose::OfHost(part),
+            false => Whose::Ours,
+        };
+        Charge { user: user.clone(), whose }
+    }
+
+    /// What the user's mailbox may hold, as the delivery agent has it: one that files as a user of the host can't read the
+    /// file of users.
+    fn quota(&self, Charge { user, whose }: &Charge) -> Option<(u64, u64)> {
+        let rule = match whose {
+            Whose::Ours => self.logins.accounts().directory().quota(user.as_str()),
+            Whose::OfHost(_) => QuotaRule::default(),
+        };
         self.mda.quota.of(rule.octets, rule.letters)
+    }
+
+    /// Where a user of ours has what.
+    fn places(&self, Charge { user, whose }: &Charge) -> Option<Places> {
+        (*whose == Whose::Ours).then(|| Places {
+            maildir: self.mda.maildir_of(user.as_str()),
+            scripts: self.main_script(user).and_then(|main| personal_scripts(&main)),
+            trace: self.trace.dir.clone(),
+            trace_octets_max: self.trace.size_max,
+        })
     }
 
     /// What the settings say, and then what the file of users does.
@@ -144,16 +176,13 @@ impl Site {
     }
 
     /// What a user's worker is told.
-    fn assignment(&self, user: &UserName) -> Assignment {
+    fn assignment(&self, charge: &Charge) -> Assignment {
         Assignment {
-            user: user.to_string(),
-            maildir: self.mda.maildir_of(user.as_str()),
-            scripts: self.main_script(user).and_then(|main| personal_scripts(&main)),
-            quota: self.quota(user),
-            imap_extensions: self.imap_extensions(user),
+            user: charge.user.to_string(),
+            places: self.places(charge),
+            quota: self.quota(charge),
+            imap_extensions: self.imap_extensions(&charge.user),
             host: self.name.to_string(),
-            trace: self.trace.dir.clone(),
-            trace_octets_max: self.trace.size_max,
             log: self.log.clone(),
             full_text: self.full_text,
             pop3_deleted: self.pop3_deleted.into(),

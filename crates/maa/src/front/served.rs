@@ -5,22 +5,23 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::Arc;
 use std::time::Duration;
 
-use postroad_accounts::UserName;
 use postroad_net::{Io, Shutdown};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::UnixStream;
 use tokio::time::{sleep, timeout};
 
+use super::launch::Charge;
 use super::live::Live;
 use super::relay;
 use super::workers::{After, Asleep, Session};
 use crate::handover::{Form, Handover, Refusal};
+use crate::worker::Whose;
 use crate::{Door, events, limits};
 
 /// A session that a worker has.
 pub(super) struct Served {
     live: Arc<Live>,
-    user: UserName,
+    charge: Charge,
     about: Handover,
     session: Session,
     /// Our end of what it has, inside TLS.
@@ -50,23 +51,23 @@ impl Served {
     /// Hands a session to its user's worker. Where that refuses it the connection is as it was.
     pub(super) async fn begin(
         live: &Arc<Live>,
-        user: UserName,
+        charge: Charge,
         about: Handover,
         unread: &[u8],
         io: &Io,
     ) -> Result<Self, Refusal> {
         let unusable = |error: io::Error| {
-            events::worker_unreachable(&user, &error);
+            events::worker_unreachable(&charge.user, &error);
             Refusal::Unavailable
         };
         let (inside, connection) = match io.socket() {
             Some(socket) => (None, socket.try_clone_to_owned().map_err(unusable)?),
             None => pair().map(|(ours, theirs)| (Some(ours), theirs)).map_err(unusable)?,
         };
-        let session = hand(live, &user, &about, unread, &connection).await?;
+        let session = hand(live, &charge, &about, unread, &connection).await?;
         let parks = matches!(about.door, Door::Imap | Door::Imaps);
         let (live, connection) = (Arc::clone(live), parks.then_some(connection));
-        Ok(Self { live, user, about, session, inside, connection })
+        Ok(Self { live, charge, about, session, inside, connection })
     }
 
     /// Gives the connection where its user has left it for another one.
@@ -75,7 +76,10 @@ impl Served {
         mut io: Io,
         shutdown: Shutdown,
     ) -> io::Result<Option<Left>> {
-        let may_leave = self.about.door == Door::ManageSieve;
+        // Who is a user of the host may keep a connection, and hear the password of whoever comes next in it. Inside TLS
+        // the worker hasn't got it.
+        let may_leave = self.about.door == Door::ManageSieve
+            && (self.inside.is_some() || self.charge.whose == Whose::Ours);
         let Some(mut inside) = self.inside.take() else {
             // The worker has the connection itself, and closes it unless the user has left.
             let io = may_leave.then_some(io);
@@ -109,7 +113,7 @@ impl Served {
     /// From worker to worker. What is kept of the connection is closed in the end, and so the other side sees it. Gives
     /// what the client has sent ahead where its user has left.
     async fn follow(self, shutdown: Shutdown) -> Option<Vec<u8>> {
-        let Self { live, user, about, mut session, connection, .. } = self;
+        let Self { live, charge, about, mut session, connection, .. } = self;
         loop {
             let Asleep { parked, sleeping } = match session.left().await? {
                 After::Left(unread) => return Some(unread),
@@ -121,14 +125,14 @@ impl Served {
                 // Where it can't be said a worker will see.
                 more = io.has_more() => if more.unwrap_or(true) { Wake::Up } else { Wake::Gone },
                 () = sleeping.woken() => Wake::Up,
-                () = sleep(Duration::from_secs(parked.seconds)) => Wake::Up,
+                () = sleep(Duration::from_secs(parked.seconds).max(limits::REST_MIN)) => Wake::Up,
                 () = shutdown.requested() => Wake::Stop,
             };
             drop(sleeping);
             match wake {
                 Wake::Up => {}
                 Wake::Gone => {
-                    events::imap_logged_out(&about.peer, user.as_str());
+                    events::imap_logged_out(&about.peer, charge.user.as_str());
                     return None;
                 }
                 Wake::Stop => {
@@ -138,7 +142,7 @@ impl Served {
             }
             let form = parked.form;
             let about = Handover { parked: Some(parked.state), ..about.clone() };
-            session = match hand(&live, &user, &about, &[], connection).await {
+            session = match hand(&live, &charge, &about, &[], connection).await {
                 Ok(session) => session,
                 Err(_) => {
                     good_bye(io, "Nobody can go on with it: come again", form).await;
@@ -151,15 +155,15 @@ impl Served {
 
 async fn hand(
     live: &Live,
-    user: &UserName,
+    charge: &Charge,
     about: &Handover,
     unread: &[u8],
     connection: &OwnedFd,
 ) -> Result<Session, Refusal> {
     // The settings of now: it may have rested for weeks.
     let site = live.site();
-    let assignment = || site.assignment(user);
-    site.workers.hand(user, assignment, about.clone(), unread, connection.as_fd()).await
+    let assignment = || site.assignment(charge);
+    site.workers.hand(charge, assignment, about.clone(), unread, connection.as_fd()).await
 }
 
 /// Ends a session that rests: nothing was said since its last whole line.

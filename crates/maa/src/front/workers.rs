@@ -14,17 +14,17 @@ use std::collections::HashMap;
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::PathBuf;
-use std::process::{ExitStatus, Stdio};
+use std::process::ExitStatus;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use postroad_accounts::UserName;
 use postroad_config::Config;
 use postroad_net::Channel;
 use postroad_net::channel::Message;
-use tokio::process::{Child, Command};
+use tokio::process::Child;
 use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 
+use super::launch::{self, Charge};
 use super::nap::{Nap, Sleeping};
 use crate::handover::{Assignment, Event, Handover, PARK, Parked, Refusal, Report};
 use crate::{events, limits};
@@ -43,9 +43,9 @@ struct Shared {
 #[derive(Debug)]
 struct Users {
     limits: Limits,
-    workers: HashMap<UserName, Arc<Worker>>,
+    workers: HashMap<Charge, Arc<Worker>>,
     /// Of users who have no worker, but sessions.
-    naps: HashMap<UserName, Nap>,
+    naps: HashMap<Charge, Nap>,
     /// All were asked to end, and no other is started.
     stopping: bool,
 }
@@ -53,7 +53,7 @@ struct Users {
 /// How many there may be.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
-    /// Users at once.
+    /// Users at once; those of the host count twice who have rules open, too.
     pub(crate) workers_max: usize,
     /// Sessions of one user at once.
     pub(crate) sessions_max: usize,
@@ -130,17 +130,17 @@ impl Workers {
     /// Hands a session to its user's worker. Where that refuses it the connection is as it was.
     pub(super) async fn hand(
         &self,
-        user: &UserName,
+        charge: &Charge,
         assignment: impl Fn() -> Assignment,
         mut handover: Handover,
         unread: &[u8],
         connection: BorrowedFd<'_>,
     ) -> Result<Session, Refusal> {
-        let first = self.hand_once(user, &assignment, &mut handover, unread, connection).await;
+        let first = self.hand_once(charge, &assignment, &mut handover, unread, connection).await;
         match first {
             // That one ends: the next finds the Maildir that is there now.
             Err(Refusal::Replaced) => {
-                self.hand_once(user, &assignment, &mut handover, unread, connection).await
+                self.hand_once(charge, &assignment, &mut handover, unread, connection).await
             }
             first => first,
         }
@@ -148,7 +148,7 @@ impl Workers {
 
     async fn hand_once(
         &self,
-        user: &UserName,
+        charge: &Charge,
         assignment: impl Fn() -> Assignment,
         handover: &mut Handover,
         unread: &[u8],
@@ -162,14 +162,14 @@ impl Workers {
             Some(_) => usize::MAX,
             None => self.0.lock().limits.sessions_max,
         };
-        let (worker, session) = self.worker(user, assignment, waiting, sessions_max)?;
+        let (worker, session) = self.worker(charge, assignment, waiting, sessions_max)?;
         handover.session = session;
         let sent = match handover.to_octets(unread) {
             Ok(octets) => worker.channel.send(&octets, Some(connection)).await,
             Err(error) => Err(error.into()),
         };
         if let Err(error) = sent {
-            events::worker_unreachable(user, &error);
+            events::worker_unreachable(&charge.user, &error);
             worker.forget(session);
             return Err(Refusal::Unavailable);
         }
@@ -177,7 +177,7 @@ impl Workers {
             Ok(Ok(())) => Ok(Session(has_left)),
             Ok(Err(refusal)) => {
                 if refusal == Refusal::Replaced {
-                    self.0.lock().let_go(user, &worker);
+                    self.0.lock().let_go(charge, &worker);
                 }
                 Err(refusal)
             }
@@ -189,40 +189,40 @@ impl Workers {
     /// The user's worker, in which there is the session by now.
     fn worker(
         &self,
-        user: &UserName,
+        charge: &Charge,
         assignment: impl Fn() -> Assignment,
         waiting: Waiting,
         sessions_max: usize,
     ) -> Result<(Arc<Worker>, u64), Refusal> {
         let mut users = self.0.lock();
         let workers_max = users.limits.workers_max;
-        let asleep = users.naps.get(user).map_or(0, Nap::sleeping);
+        let asleep = users.naps.get(charge).map_or(0, Nap::sleeping);
         if asleep >= sessions_max {
-            events::too_many_sessions(user, sessions_max);
+            events::too_many_sessions(&charge.user, sessions_max);
             return Err(Refusal::TooMany);
         }
-        let worker = match users.workers.get(user) {
+        let worker = match users.workers.get(charge) {
             _ if users.stopping => return Err(Refusal::Unavailable),
             Some(worker) => Arc::clone(worker),
             None if users.workers.len() >= workers_max => {
-                events::too_many_workers(user, workers_max);
+                events::too_many_workers(&charge.user, workers_max);
                 return Err(Refusal::TooMany);
             }
             None => {
-                let (worker, child) = self.0.start(&assignment()).map_err(|error| {
-                    events::worker_not_started(user, &error);
+                let (worker, child) = self.0.start(charge, &assignment()).map_err(|error| {
+                    events::worker_not_started(&charge.user, &error);
                     Refusal::Unavailable
                 })?;
-                users.workers.insert(user.clone(), Arc::clone(&worker));
+                users.workers.insert(charge.clone(), Arc::clone(&worker));
                 // All sessions of a user are in one worker.
-                users.naps.remove(user).iter().for_each(Nap::end);
+                users.naps.remove(charge).iter().for_each(Nap::end);
                 let ours = Arc::clone(&self.0);
-                tokio::spawn(ours.attend(user.clone(), Arc::clone(&worker), child));
+                tokio::spawn(ours.attend(charge.clone(), Arc::clone(&worker), child));
                 worker
             }
         };
         let session = worker.begin(waiting, sessions_max).ok_or_else(|| {
-            events::too_many_sessions(user, sessions_max);
+            events::too_many_sessions(&charge.user, sessions_max);
             Refusal::TooMany
         })?;
         Ok((worker, session))
@@ -239,14 +239,10 @@ impl Workers {
 }
 
 impl Shared {
-    fn start(&self, assignment: &Assignment) -> io::Result<(Arc<Worker>, Child)> {
+    fn start(&self, charge: &Charge, assignment: &Assignment) -> io::Result<(Arc<Worker>, Child)> {
         let (channel, theirs) = Channel::pair()?;
         channel.send_at_once(&serde_json::to_vec(assignment)?)?;
-        let mut command = Command::new(&self.program);
-        command.arg0("postroad-maa").arg("worker").env_clear();
-        // Whether standard error is the journal.
-        command.envs(std::env::var_os("JOURNAL_STREAM").map(|stream| ("JOURNAL_STREAM", stream)));
-        let child = command.stdin(Stdio::from(theirs)).stdout(Stdio::null()).spawn()?;
+        let child = charge.start(&self.program, theirs)?;
         Ok((Arc::new(Worker { channel, sessions: Mutex::default() }), child))
     }
 
@@ -255,44 +251,68 @@ impl Shared {
     }
 
     /// Hears a worker to its end.
-    async fn attend(self: Arc<Self>, user: UserName, worker: Arc<Worker>, mut child: Child) {
-        let asked_to_end = self.listen(&user, &worker).await;
-        self.lock().let_go(&user, &worker);
+    async fn attend(self: Arc<Self>, charge: Charge, worker: Arc<Worker>, mut child: Child) {
+        let said = child.stderr.take();
+        let said = said.map(|said| tokio::spawn(launch::listen(charge.user.clone(), said)));
+        let asked_to_end = self.listen(&charge, &worker).await;
+        self.lock().let_go(&charge, &worker);
         worker.channel.finish();
         let status = match timeout(limits::WORKER_END_TIMEOUT, child.wait()).await {
             Ok(status) => status,
             Err(_) => {
-                events::worker_killed(&user);
-                let _ = child.start_kill();
+                match child.start_kill() {
+                    Ok(()) => events::worker_killed(&charge.user),
+                    Err(error) => {
+                        events::worker_not_killed(&charge.user, child.id(), &error);
+                        // Who knows when it ends.
+                        worker.lock().here.clear();
+                    }
+                }
                 child.wait().await
             }
         };
+        if let Some(mut said) = said {
+            // What it has said last says why it has ended.
+            if timeout(limits::SAID_WAIT, &mut said).await.is_err() {
+                said.abort();
+            }
+        }
         // Before the sessions are told: whoever comes back at once finds another worker.
         let well = status.as_ref().is_ok_and(ExitStatus::success);
         if !(asked_to_end || self.lock().stopping) || !well {
-            events::worker_died(&user, status, worker.lock().here.len());
+            events::worker_died(&charge.user, status, worker.lock().here.len());
         }
         worker.lock().here.clear();
     }
 
     /// Whether it was us who ended it.
-    async fn listen(&self, user: &UserName, worker: &Arc<Worker>) -> bool {
+    async fn listen(&self, charge: &Charge, worker: &Arc<Worker>) -> bool {
         loop {
             tokio::select! {
                 received = worker.channel.receive_with_descriptor() => match received {
-                    Ok(Some(Message { octets, descriptor })) => match serde_json::from_slice(&octets) {
-                        Ok(Report { event: Event::AllRest, .. }) => {
-                            self.park(user, worker, descriptor);
+                    Ok(Some(Message { octets, descriptor })) => {
+                        let shows = match descriptor {
+                            Some(other) if !launch::is_harmless(&other) => {
+                                events::worker_not_believed(&charge.user);
+                                launch::close_aside(other);
+                                return false;
+                            }
+                            shows => shows,
+                        };
+                        match serde_json::from_slice(&octets) {
+                            Ok(Report { event: Event::AllRest, .. }) => {
+                                self.park(charge, worker, shows);
+                            }
+                            Ok(Report { event: Event::Homeless, .. }) => return true,
+                            Ok(report) => worker.hear(report),
+                            Err(_) => return false,
                         }
-                        Ok(Report { event: Event::Homeless, .. }) => return true,
-                        Ok(report) => worker.hear(report),
-                        Err(_) => return false,
-                    },
+                    }
                     Ok(None) | Err(_) => return false,
                 },
                 () = worker.lingered() => {
                     // From here on nobody is handed a session of this worker's.
-                    if self.let_go_of_idle(user, worker) {
+                    if self.let_go_of_idle(charge, worker) {
                         return true;
                     }
                 }
@@ -300,26 +320,26 @@ impl Shared {
         }
     }
 
-    fn let_go_of_idle(&self, user: &UserName, worker: &Arc<Worker>) -> bool {
+    fn let_go_of_idle(&self, charge: &Charge, worker: &Arc<Worker>) -> bool {
         let mut users = self.lock();
         let is_idle = worker.is_idle();
         if is_idle {
-            users.let_go(user, worker);
+            users.let_go(charge, worker);
         }
         is_idle
     }
 
     /// Asks a worker for its sessions, which all rest. `shows` becomes readable when one of them is to be told something.
-    fn park(&self, user: &UserName, worker: &Arc<Worker>, shows: Option<OwnedFd>) {
+    fn park(&self, charge: &Charge, worker: &Arc<Worker>, shows: Option<OwnedFd>) {
         let mut users = self.lock();
         let Some(shows) = shows.filter(|_| !users.stopping && worker.all_begun()) else { return };
         // From here on nobody is handed a session of this worker's.
-        users.let_go(user, worker);
-        let nap = match users.workers.contains_key(user) {
+        users.let_go(charge, worker);
+        let nap = match users.workers.contains_key(charge) {
             // Since some of its sessions didn't rest: they go to the one that there is.
             true => Nap::over(),
             false => {
-                let nap = users.naps.entry(user.clone()).or_default();
+                let nap = users.naps.entry(charge.clone()).or_default();
                 if nap.is_over() {
                     *nap = Nap::default();
                 }
@@ -331,17 +351,17 @@ impl Shared {
         }
         let mut sessions = worker.lock();
         sessions.nap = Some(nap);
-        events::parked(user, sessions.here.len());
+        events::parked(&charge.user, sessions.here.len());
         // Where it doesn't hear that, it keeps them.
         let _ = worker.channel.send_at_once(PARK);
     }
 }
 
 impl Users {
-    fn let_go(&mut self, user: &UserName, worker: &Arc<Worker>) {
+    fn let_go(&mut self, charge: &Charge, worker: &Arc<Worker>) {
         // It may be another one's by now.
-        if self.workers.get(user).is_some_and(|current| Arc::ptr_eq(current, worker)) {
-            self.workers.remove(user);
+        if self.workers.get(charge).is_some_and(|current| Arc::ptr_eq(current, worker)) {
+            self.workers.remove(charge);
         }
     }
 }

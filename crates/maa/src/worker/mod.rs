@@ -5,18 +5,21 @@
 //! (Landlock): it has no other mailbox, no network, no accounts, and never sees a password. It ends when the channel
 //! does, as soon as its sessions have. Where they all rest ([`Rest`]) the front takes them back, and it ends too;
 //! so it does where a session comes and another directory is in the mailbox's place ([`Home`]).
+//!
+//! A user of the host is served so as well, by a process that `postroad-as` has made the user's own ([`ground`]).
 
+mod ground;
 mod home;
 mod rest;
 
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use postroad_disk::{BOOT_ID, OsDisk, make_way_to};
+use postroad_disk::BOOT_ID;
 use postroad_net::channel::{self, Channel, Message};
-use postroad_net::confine::{Confined, Ground, Listed, Reach};
+use postroad_net::confine::{self, Confined, Listed, Reach};
 use postroad_net::{Io, Shutdown};
 use postroad_observe::log::{self, LogError};
 use postroad_observe::trace::Journal;
@@ -30,6 +33,8 @@ use crate::imap::{Extensions, Shared};
 use crate::pop3::{Deleted, Sizes};
 use crate::{Door, events, imap, limits, pop3, rules};
 
+use ground::Ground;
+pub use ground::{Part, Whose};
 use home::Home;
 pub(crate) use rest::Rest;
 
@@ -37,7 +42,9 @@ pub(crate) use rest::Rest;
 #[derive(Debug, thiserror::Error)]
 pub enum WorkerError {
     /// It was started by somebody else.
-    #[error("a worker is started by postroad-maa itself, and for a user who is logged in")]
+    #[error(
+        "a worker is started by postroad-maa itself, of the same build, and for a user who is logged in"
+    )]
     NotOurs,
     /// The log.
     #[error(transparent)]
@@ -139,29 +146,25 @@ async fn report_rest(ward: &Ward, reports: &Channel, seen: u64) -> u64 {
 ///
 /// # Errors
 /// [`WorkerError`].
-pub fn run() -> Result<(), WorkerError> {
+pub fn run(whose: Whose) -> Result<(), WorkerError> {
     let socket = io::stdin().as_fd().try_clone_to_owned().map_err(|_| WorkerError::NotOurs)?;
     let assignment = assignment(&socket)?;
     let Assignment {
         user,
-        maildir,
-        scripts,
+        places,
         quota,
         imap_extensions,
         host,
-        trace,
-        trace_octets_max,
         log,
         full_text,
         pop3_deleted,
         park_after,
     } = assignment;
+    let ground = Ground::find(whose, places)?;
     // Where it can't be made there is nothing to read, and whoever looks is told so.
-    let made = make_mailbox(&maildir);
-    let made = made.and(scripts.as_deref().map_or(Ok(()), make_folder));
-    let home = Arc::new(Home::at(&maildir));
-    let written = [Some(&maildir), Some(&trace), scripts.as_ref()];
-    let confined = confine(written.into_iter().flatten().cloned().collect());
+    let made = ground.make(whose);
+    let home = Arc::new(Home::at(&ground.home));
+    let confined = confine(ground.written.clone());
     // Threads of their own: they are behind the wall as well.
     let format = match log.format {
         Format::Text => log::Format::Text,
@@ -173,10 +176,7 @@ pub fn run() -> Result<(), WorkerError> {
     if let Err(error) = made {
         events::mailbox_not_made(&user, &error);
     }
-    let journal = Journal::open(&trace, "maa", trace_octets_max).unwrap_or_else(|error| {
-        events::no_journal(&user, &error);
-        Journal::none()
-    });
+    let journal = ground.journal(&user);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .max_blocking_threads(limits::DISK_THREADS_MAX)
@@ -184,11 +184,11 @@ pub fn run() -> Result<(), WorkerError> {
         .build()
         .map_err(system("start the runtime"))?;
     let limits = quota.map(|(octets, letters)| postroad_store::Limits::of(octets, letters));
-    let shared = Shared::new(maildir, &host).with_limits(limits);
+    let shared = Shared::new(ground.maildir, &host).with_limits(limits);
     let shared = Arc::new(if full_text { shared.indexing() } else { shared });
     let ward = Ward {
         user,
-        scripts,
+        scripts: ground.scripts,
         host,
         journal,
         sizes: Sizes::default(),
@@ -209,24 +209,11 @@ fn assignment(socket: &OwnedFd) -> Result<Assignment, WorkerError> {
     }
 }
 
-/// Makes the Maildir of a user who has got no letter yet: there is no way to leave open what isn't there. One that is
-/// there is never mended: a folder that is missing is an error to be told, not an empty mailbox (row M15).
-fn make_mailbox(maildir: &Path) -> io::Result<()> {
-    if maildir.symlink_metadata().is_ok() {
-        return Ok(());
-    }
-    ["tmp", "new", "cur"].into_iter().try_for_each(|folder| make_folder(&maildir.join(folder)))
-}
-
-fn make_folder(path: &Path) -> io::Result<()> {
-    make_way_to(&OsDisk, path).map_err(io::Error::other)
-}
-
 fn confine(written: Vec<PathBuf>) -> Confined {
     // Registers are to know that they were written in this boot.
     let read = vec![PathBuf::from(BOOT_ID)];
-    Ground { written, read, listed: Listed::Beneath, reach: Reach::Nothing, ..Ground::default() }
-        .confine()
+    let (listed, reach) = (Listed::Beneath, Reach::Nothing);
+    confine::Ground { written, read, listed, reach, ..confine::Ground::default() }.confine()
 }
 
 /// Serves sessions until the front has no more of them, or is gone.
@@ -265,6 +252,7 @@ async fn serve(ward: Arc<Ward>, home: Arc<Home>, socket: OwnedFd) -> Result<(), 
             Message { .. } => {}
         }
     }
+    end_in_any_case();
     trigger.stop();
     sessions.close();
     if timeout(limits::DRAIN_TIMEOUT, sessions.wait()).await.is_err() {
@@ -333,6 +321,16 @@ async fn attend(ward: Arc<Ward>, session: Session) -> Option<Parked> {
         Door::Http | Door::Https => {}
     }
     None
+}
+
+/// A file system that doesn't answer may hold a thread for good, and the front can't kill who is a user of the host.
+fn end_in_any_case() {
+    let ending = std::thread::Builder::new().name("ending".to_owned()).spawn(|| {
+        std::thread::sleep(limits::WORKER_END_TIMEOUT);
+        std::process::exit(1);
+    });
+    // Without it we end when all have.
+    drop(ending);
 }
 
 /// It is the front that is asked to stop, by a terminal or a service manager that signals us all.

@@ -18,7 +18,7 @@ pub(super) struct Destination {
     pub(super) address: Address,
     /// The user of ours, or those behind an alias that nobody has expanded before us.
     pub(super) users: Vec<UserName>,
-    /// The same of the host, if there are any of these names.
+    /// Those of the host, if there are any of these names.
     pub(super) host_users: Vec<HostUserName>,
     /// What each RCPT that named it has asked for.
     pub(super) rcpts: Vec<Rcpt>,
@@ -44,14 +44,12 @@ impl Destination {
         let (users, host_users, rcpts) = (Vec::new(), Vec::new(), Vec::new());
         let mut found = Self { address, users, host_users, rcpts };
         // Our transfer agent has expanded aliases: what it names is a mailbox, whatever aliases say.
-        if let Some((user, _)) = directory.mailbox(&found.address) {
-            found.users.push(user.clone());
-            return Ok(found);
+        if let Some((user, detail)) = directory.mailbox(&found.address) {
+            return found.with(shared, &directory, user, detail);
         }
         let members = match directory.resolve(&found.address) {
-            Resolution::Mailbox { user, .. } => {
-                found.users.push(user);
-                return Ok(found);
+            Resolution::Mailbox { user, detail } => {
+                return found.with(shared, &directory, &user, detail);
             }
             Resolution::Alias(members) => members,
             // It may be one to users of the host alone, or the name of one.
@@ -82,11 +80,8 @@ impl Destination {
         directory: &Directory,
         member: &Address,
     ) -> Result<(), Reply> {
-        if let Some((user, _)) = directory.mailbox(member) {
-            if !self.users.contains(user) {
-                self.users.push(user.clone());
-            }
-            return Ok(());
+        if let Some((user, detail)) = directory.mailbox(member) {
+            return self.add_user(shared, directory, user, detail);
         }
         if !shared.config.mda.host_users || !directory.is_local(&member.domain) {
             return Err(replies::misconfigured(
@@ -94,11 +89,42 @@ impl Destination {
             ));
         }
         let (name, detail) = directory.split_detail(member.local_part.as_str());
-        if !self.host_users.iter().any(|user| user.name == name) {
-            let detail = detail.map(str::to_owned);
-            self.host_users.push(HostUserName { name: name.to_owned(), detail });
+        self.add_host_user(name, detail.map(str::to_owned));
+        Ok(())
+    }
+
+    fn with(
+        mut self,
+        shared: &Shared,
+        directory: &Directory,
+        user: &UserName,
+        detail: Option<String>,
+    ) -> Result<Self, Reply> {
+        self.add_user(shared, directory, user, detail)?;
+        Ok(self)
+    }
+
+    /// One of the file of users, who may be one of the host.
+    fn add_user(
+        &mut self,
+        shared: &Shared,
+        directory: &Directory,
+        user: &UserName,
+        detail: Option<String>,
+    ) -> Result<(), Reply> {
+        match directory.is_of_host(user.as_str()) {
+            true if shared.config.mda.host_users => self.add_host_user(user.as_str(), detail),
+            true => return Err(replies::misconfigured("mda.host_users is off, and this is one")),
+            false if self.users.contains(user) => {}
+            false => self.users.push(user.clone()),
         }
         Ok(())
+    }
+
+    fn add_host_user(&mut self, name: &str, detail: Option<String>) {
+        if !self.host_users.iter().any(|user| user.name == name) {
+            self.host_users.push(HostUserName { name: name.to_owned(), detail });
+        }
     }
 
     /// How many get it.

@@ -224,6 +224,9 @@ fn of_ours(
             false => Err(replies::unknown_to(&directory)),
         };
     };
+    if directory.is_of_host(user.as_str()) {
+        return of_host_user(user.as_str(), call, environment);
+    }
     let maildir = mailbox::of_user(&config.mda, &user);
     if postroad_host::caller() == 0 {
         let file = maildir.inbox_file().filter(|file| file.exists());
