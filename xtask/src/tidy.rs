@@ -68,7 +68,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "tui", "catalog", "message",
         ],
     ),
-    ("operator", &["protocol", "accounts", "logins", "config", "observe", "net"]),
+    ("operator", &["protocol", "host", "accounts", "logins", "config", "observe", "net"]),
 ];
 
 /// Crates that may link tokio; `queue` only for its channels.

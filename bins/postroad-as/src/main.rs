@@ -23,18 +23,13 @@ use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
-use postroad_host::{BecomeError, HostUser, LookUpError};
+use postroad_host::{BecomeError, CALLERS, HostUser, LookUpError, SERVED};
 
 mod call;
 mod install;
 mod world;
 
 use call::{Call, Work};
-
-/// The group of whoever may have users' mail read: the access agent.
-const CALLERS: &str = "postroad-access";
-/// The group of users whose mail may be read so.
-const SERVED: &str = "postroad-users";
 
 /// Why there is no agent instead of us.
 enum Refusal {

@@ -12,3 +12,8 @@ mod user;
 
 pub use change::{BecomeError, become_owner_of};
 pub use user::{HostUser, LookUpError, by_name, by_uid, caller, caller_is_in};
+
+/// The group of users of the host whose mail the access agent may have read, as each of them.
+pub const SERVED: &str = "postroad-users";
+/// The group of whoever may ask for that: the access agent.
+pub const CALLERS: &str = "postroad-access";

@@ -22,6 +22,7 @@ use crate::screen::{BAD, GOOD, LATE, styled};
 use crate::user::scram_problem;
 
 mod delivery;
+mod host_users;
 
 /// `postroad check`
 #[derive(Debug, Args)]
@@ -198,6 +199,7 @@ impl<'l> Look<'l> {
                 if directory.users().next().is_none() {
                     self.warn("accounts", "nobody has a mailbox yet: postroad user add NAME");
                 }
+                self.host_users(&directory);
             }
         }
         let users = users::schemes(&config.accounts.users).unwrap_or_default();

@@ -87,7 +87,7 @@ pub(crate) async fn serve(live: &Arc<Live>, door: Door, io: Io, peer: Peer, shut
             return autoconfig::serve(&site.book, door, io, peer, shutdown).await;
         }
     };
-    let mut conversation = Conversation { live, site, door, peer };
+    let mut conversation = Conversation { live, site, door, peer, is_given_away: false };
     if let Err(error) = conversation.run(io, entrance, shutdown).await {
         events::connection_lost(door, peer, &error);
     }
@@ -119,6 +119,8 @@ struct Conversation<'a> {
     site: &'a Site,
     door: Door,
     peer: Peer,
+    /// A process of a user of the host had it in clear, also where that refused it, and may hear what comes. So nothing does.
+    is_given_away: bool,
 }
 
 impl Conversation<'_> {
@@ -133,6 +135,9 @@ impl Conversation<'_> {
             match entrance.step(Instant::now()) {
                 Step::Send(octets) => {
                     timeout(entrance.write_timeout(), send(&mut io, &octets)).await??;
+                }
+                Step::NeedInput | Step::LogIn(_) | Step::StartTls if self.is_given_away => {
+                    return timeout(entrance.write_timeout(), io.shutdown()).await?;
                 }
                 Step::LogIn(attempt) => match self.log_in(attempt, &mut *entrance, &io).await {
                     Ok(Some(served)) => {
@@ -177,7 +182,7 @@ impl Conversation<'_> {
 
     /// Judges an attempt; nobody is served where the mechanism goes on.
     async fn log_in(
-        &self,
+        &mut self,
         attempt: Attempt,
         entrance: &mut dyn Entrance,
         io: &Io,
@@ -214,12 +219,13 @@ impl Conversation<'_> {
     }
 
     async fn hand_over(
-        &self,
+        &mut self,
         user: &UserName,
         entrance: &mut dyn Entrance,
         io: &Io,
     ) -> Result<Served, Refusal> {
         let charge = self.site.charge(user, self.door);
+        self.is_given_away = charge.whose != Whose::Ours && io.socket().is_some();
         // What is in a home is the user's own to prepare.
         if self.door == Door::ManageSieve && charge.whose == Whose::Ours {
             managesieve::prepare(self.site, user).await?;
