@@ -29,6 +29,7 @@
 pub mod canvas;
 pub mod data;
 pub mod effect;
+mod jobs;
 pub mod keys;
 mod layout;
 pub mod limits;

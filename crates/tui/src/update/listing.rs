@@ -32,40 +32,94 @@ pub(super) fn listed(model: &mut Model, listing: Arc<Listing>) {
         index.edits.clear();
         index.struck.clear();
     }
-    let is_first = before.is_none();
-    index.list = match before.as_ref().filter(|_| !is_renumbered) {
+    let change = before.filter(|_| !is_renumbered).map(|before| Change::of(before, &listing));
+    index.list = match &change {
         None => first_selection(&listing.heads, rows),
-        Some(before) => kept_selection(index.list, &before.heads, &listing.heads),
+        Some(change) => change.kept_selection(index.list),
     };
-    let has_grown = before.is_some_and(|before| has_new(&before.heads, &listing.heads));
     index.listing = Some(listing);
-    // Nothing of it is known of a folder that is opened: the first frame doesn't wait for this.
-    if !is_first {
-        forget_what_has_gone(index);
+    if let Some(change) = &change {
+        change.forget(index);
     }
     index.counts = Counts::default();
     let marks: Vec<Marks> = index.heads().iter().map(|head| index.marks(*head)).collect();
     marks.into_iter().for_each(|marks| index.counts.enter(marks));
-    if has_grown && model.note == Note::Nothing {
+    let folder = index.folder;
+    if change.is_some_and(|change| change.has_new()) && model.note == Note::Nothing {
         model.say("New mail in this mailbox.");
+    }
+    ask_again(model, folder);
+}
+
+/// Letters whose rows were asked for and didn't come may be asked for again.
+pub(super) fn ask_again(model: &mut Model, folder: FolderId) {
+    let is_asked = |ask: &Ask| matches!(ask, Ask::Rows { folder: asked, .. } if *asked == folder);
+    if !model.jobs.any(is_asked)
+        && let Some(index) = &mut model.index
+    {
+        index.asked.clear();
     }
 }
 
-/// Whether there are unread letters that weren't there.
-fn has_new(before: &[Head], now: &[Head]) -> bool {
-    let known: HashSet<u32> = before.iter().map(|head| head.uid).collect();
-    now.iter().any(|head| !head.flags.has(Marks::SEEN) && !known.contains(&head.uid))
+/// A listing and the one before it. Most begin alike: what is the same isn't looked at again.
+struct Change {
+    before: Arc<Listing>,
+    now: Arc<Listing>,
+    /// Letters at the beginning of both, in the same order.
+    same: usize,
 }
 
-/// What is known of letters that aren't there any more, and changes that are on disk by now.
-fn forget_what_has_gone(index: &mut IndexState) {
-    let here: HashMap<u32, Head> = index.heads().iter().map(|head| (head.uid, *head)).collect();
-    index.rows.retain(|uid, _| here.contains_key(uid));
-    index.struck.retain(|uid| here.contains_key(uid));
-    index.asked.retain(|uid| here.contains_key(uid));
-    let is_needed = |uid: &u32| here.get(uid).is_some_and(|head| index.needed(*head).is_some());
-    let edited: BTreeSet<u32> = index.edits.keys().copied().filter(|uid| is_needed(uid)).collect();
-    index.edits.retain(|uid, _| edited.contains(uid));
+impl Change {
+    fn of(before: Arc<Listing>, now: &Arc<Listing>) -> Self {
+        let both = before.heads.iter().zip(&now.heads);
+        let same = both.take_while(|(before, now)| before.uid == now.uid).count();
+        Self { before, now: Arc::clone(now), same }
+    }
+
+    /// The letters behind those that are the same.
+    fn behind(&self) -> (&[Head], &[Head]) {
+        let (before, now) = (self.before.heads.get(self.same..), self.now.heads.get(self.same..));
+        (before.unwrap_or_default(), now.unwrap_or_default())
+    }
+
+    /// Whether there are unread letters that weren't there.
+    fn has_new(&self) -> bool {
+        let (before, now) = self.behind();
+        let known: HashSet<u32> = before.iter().map(|head| head.uid).collect();
+        now.iter().any(|head| !head.flags.has(Marks::SEEN) && !known.contains(&head.uid))
+    }
+
+    /// What is known of letters that aren't there any more, and changes that are on disk by now.
+    fn forget(&self, index: &mut IndexState) {
+        let (before, now) = self.behind();
+        let here: HashSet<u32> = now.iter().map(|head| head.uid).collect();
+        let gone: HashSet<u32> =
+            before.iter().map(|head| head.uid).filter(|uid| !here.contains(uid)).collect();
+        index.rows.retain(|uid, _| !gone.contains(uid));
+        index.struck.retain(|uid| !gone.contains(uid));
+        if !index.edits.is_empty() {
+            let is_needed = |head: &&Head| index.needed(**head).is_some();
+            let needed: BTreeSet<u32> =
+                index.heads().iter().filter(is_needed).map(|head| head.uid).collect();
+            index.edits.retain(|uid, _| needed.contains(uid));
+        }
+    }
+
+    /// The letter that was selected stays so, in its row; where it has gone, the next one that was there.
+    fn kept_selection(&self, list: ListState) -> ListState {
+        let (_, now) = self.behind();
+        let row = list.selected.saturating_sub(list.top);
+        let selected = if list.selected < self.same {
+            list.selected
+        } else {
+            let places: HashMap<u32, usize> =
+                now.iter().map(|head| head.uid).zip(self.same..).collect();
+            let mut behind = self.before.heads.iter().skip(list.selected);
+            let found = behind.find_map(|head| places.get(&head.uid).copied());
+            found.unwrap_or_else(|| list.selected.min(self.now.heads.len().saturating_sub(1)))
+        };
+        ListState { selected, top: selected.saturating_sub(row) }
+    }
 }
 
 /// The first letter that is unread, else the last one, as mutt does.
@@ -74,20 +128,6 @@ fn first_selection(heads: &[Head], rows: usize) -> ListState {
     let selected = unread.unwrap_or(heads.len().saturating_sub(1));
     let top = heads.len().saturating_sub(rows).min(selected);
     ListState { selected, top }
-}
-
-/// The letter that was selected stays so, in its row; where it has gone, the next one that was there.
-fn kept_selection(list: ListState, before: &[Head], now: &[Head]) -> ListState {
-    let row = list.selected.saturating_sub(list.top);
-    let mut behind = before.iter().skip(list.selected).peekable();
-    let place = |uid: u32| now.iter().position(|head| head.uid == uid);
-    let same = behind.peek().and_then(|head| place(head.uid));
-    let selected = same.or_else(|| {
-        let here: HashSet<u32> = now.iter().map(|head| head.uid).collect();
-        behind.find(|head| here.contains(&head.uid)).and_then(|head| place(head.uid))
-    });
-    let selected = selected.unwrap_or_else(|| list.selected.min(now.len().saturating_sub(1)));
-    ListState { selected, top: selected.saturating_sub(row) }
 }
 
 pub(super) fn rows_came(model: &mut Model, folder: FolderId, rows: Vec<(u32, Row)>) {

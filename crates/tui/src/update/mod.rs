@@ -112,7 +112,12 @@ fn pressed(model: &mut Model, key: Key, effects: &mut Effects) {
 
 fn act(model: &mut Model, binding: &Binding, effects: &mut Effects) {
     match binding.action {
-        Action::Redraw => effects.push(Effect::Redraw),
+        Action::Redraw => {
+            effects.push(Effect::Redraw);
+            if let Some(folder) = model.index.as_ref().map(|index| index.folder) {
+                listing::ask_again(model, folder);
+            }
+        }
         Action::Suspend => effects.push(Effect::Suspend),
         Action::Help => {
             let help = HelpState { on: model.on(), filter: LineEdit::default(), top: 0 };

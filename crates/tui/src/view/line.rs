@@ -101,7 +101,7 @@ fn queued(model: &Model) -> SafeText {
     // Whole seconds that are left, the one that runs counted.
     let seconds = left.as_secs() + i64::from(left.subsec_nanos() > 0);
     if seconds > 0 {
-        safe_line!("Queued: {}, goes in {seconds} s.  u: take back", label.words.as_str())
+        safe_line!("Queued, goes in {seconds} s.  u: take back  ({})", label.words.as_str())
     } else {
         safe_line!("Queued: {}", label.words.as_str())
     }

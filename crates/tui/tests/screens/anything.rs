@@ -18,6 +18,7 @@ use postroad_tui::{Effect, Msg, draw, start, update};
 use proptest::prelude::*;
 use ratatui_core::buffer::Buffer;
 use ratatui_core::layout::Rect;
+use ratatui_core::style::Color;
 
 use crate::fixture;
 
@@ -188,7 +189,12 @@ fn look(model: &Model, (columns, rows): (u16, u16)) {
     draw(model, &mut canvas);
     let cursor = canvas.cursor_cell().expect("the cursor is set");
     assert!(cursor.column < columns.max(1) && cursor.row < rows.max(1), "{cursor:?}");
-    for cell in &buffer.content {
+    // The same without colours: nothing is told by them alone.
+    let mut grey = Buffer::empty(buffer.area);
+    draw(model, &mut Canvas::new(&mut grey, Colours::None));
+    for (cell, other) in buffer.content.iter().zip(&grey.content) {
+        assert_eq!((other.fg, other.bg), (Color::Reset, Color::Reset));
+        assert_eq!(cell.symbol(), other.symbol());
         let symbol = SafeText::line(cell.symbol());
         assert_eq!(symbol.as_str(), cell.symbol());
         assert!(symbol.width() > 0);

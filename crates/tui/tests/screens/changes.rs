@@ -8,7 +8,7 @@ use postroad_tui::data::{
     DraftId, Field, FolderId, Head, HeldId, Listing, Marks, Role, Stage, UndoLabel,
 };
 use postroad_tui::effect::{Ask, Audience, Effect, FlagEdit, Job, OutboxAsk, Start, Target};
-use postroad_tui::keys::Key;
+use postroad_tui::keys::{Key, On, table};
 use postroad_tui::model::{Model, Note, Screen, Size};
 use postroad_tui::msg::{Report, What};
 use postroad_tui::{Msg, update};
@@ -448,4 +448,92 @@ fn what_is_pasted_is_never_a_key() {
     update(&mut model, Msg::Paste("bob@x.example\n".into()));
     let Some(postroad_tui::model::Prompt::Line { edit, .. }) = &model.prompt else { panic!() };
     assert_eq!(edit.text(), "bob@x.example ");
+}
+
+/// A model that shows the screen, with something in it to be chosen.
+fn on(screen: On) -> Model {
+    let mut model = match screen {
+        On::Pager => reading(page()),
+        On::Parts => {
+            let mut model = reading(page());
+            press(&mut model, "vj");
+            model
+        }
+        On::Compose => {
+            let mut model = three_letters();
+            let effects = press(&mut model, "r");
+            let is_new = |ask: &Ask| matches!(ask, Ask::NewDraft(_));
+            answer(&mut model, &effects, is_new, What::Draft(draft()));
+            press(&mut model, "j");
+            model
+        }
+        On::Index | On::Anywhere | On::Folders | On::Outbox | On::Help => three_letters(),
+    };
+    let keys = match screen {
+        On::Folders => "s?j",
+        On::Outbox => "B",
+        On::Help => "?",
+        On::Index | On::Anywhere | On::Pager | On::Parts | On::Compose => "",
+    };
+    press(&mut model, keys);
+    tell(&mut model, What::Outbox(outbox()));
+    tell(&mut model, What::Drafts(vec![draft()]));
+    model
+}
+
+/// The key that has this name in the table.
+fn key(name: &str) -> Key {
+    let all = [
+        Key::Enter,
+        Key::Tab,
+        Key::BackTab,
+        Key::Backspace,
+        Key::Delete,
+        Key::Insert,
+        Key::Esc,
+        Key::Up,
+        Key::Down,
+        Key::Left,
+        Key::Right,
+        Key::Home,
+        Key::End,
+        Key::PageUp,
+        Key::PageDown,
+    ];
+    let chars = (' '..='~').flat_map(|c| [Key::Char(c), Key::Ctrl(c)]);
+    all.into_iter().chain(chars).find(|key| key.to_string() == name).unwrap()
+}
+
+#[test]
+fn every_key_of_the_table_does_something_where_it_stands() {
+    let screens = [On::Index, On::Pager, On::Parts, On::Folders, On::Compose, On::Outbox, On::Help];
+    for screen in screens {
+        assert_eq!(on(screen).on(), screen);
+        for binding in table::of(screen) {
+            for name in binding.keys {
+                let mut model = on(screen);
+                let keys = name.split(' ').map(key);
+                keys.for_each(|key| {
+                    update(&mut model, Msg::Key(key));
+                });
+                let said = said(&model);
+                let is_known = !said.contains("does nothing") && !said.contains("not bound");
+                assert!(is_known, "{name} on {screen:?}: {said}");
+            }
+        }
+    }
+}
+
+#[test]
+fn new_letters_are_told() {
+    let mut model = three_letters();
+    let head = |uid, flags| Head { uid, sent: 0, flags, depth: 0 };
+    let listing = |generation, heads| {
+        let stage = Stage::Complete;
+        What::Listing(Arc::new(Listing { folder: INBOX, validity: 7, generation, stage, heads }))
+    };
+    tell(&mut model, listing(2, vec![head(1, Marks::SEEN), head(4, Marks::SEEN)]));
+    assert_eq!(said(&model), "");
+    tell(&mut model, listing(3, vec![head(1, Marks::SEEN), head(5, Marks::RECENT)]));
+    assert_eq!(said(&model), "New mail in this mailbox.");
 }
