@@ -292,3 +292,109 @@ fn the_queue_is_shown_with_the_servers_words() {
         std::thread::sleep(Duration::from_millis(20));
     }
 }
+
+/// Runs a command of somebody at a terminal, whose editor does what a line of shell says about the file `$1`.
+#[track_caller]
+fn at_terminal(home: &Home, editor: &str, arguments: &[&str], status: i32) -> String {
+    use std::os::unix::fs::PermissionsExt as _;
+    let script = home.dir.path().join("editor");
+    std::fs::write(&script, format!("#!/bin/sh\n{editor}\n")).unwrap();
+    std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o700)).unwrap();
+    let terminal =
+        rustix::pty::openpt(rustix::pty::OpenptFlags::RDWR | rustix::pty::OpenptFlags::NOCTTY)
+            .unwrap();
+    rustix::pty::grantpt(&terminal).unwrap();
+    rustix::pty::unlockpt(&terminal).unwrap();
+    let name = rustix::pty::ptsname(&terminal, Vec::new()).unwrap();
+    let seat =
+        std::fs::File::options().read(true).write(true).open(name.to_str().unwrap()).unwrap();
+    let output = home
+        .command("postroad-mua", arguments)
+        .env("EDITOR", &script)
+        .env("PATH", "/usr/bin:/bin")
+        .stdin(seat)
+        .output()
+        .unwrap();
+    let words = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(status), "{arguments:?}: {words}");
+    words
+}
+
+fn drafts(home: &Home) -> Vec<serde_json::Value> {
+    let lines = home.check("postroad-mua", &["drafts", "list", "--json"], "", 0).stdout;
+    String::from_utf8(lines)
+        .unwrap()
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+#[test]
+fn u16_what_was_written_is_kept_until_its_letter_is_safe() {
+    let peer = SmtpPeer::start(Behaviour::Accept);
+    let home = Home::new(peer.url());
+    let send = &["send", "-t", "a@x.example", "-s", "plan"][..];
+    at_terminal(&home, "echo one >>\"$1\"", send, 0);
+    assert!(peer.wait_for(1)[0].ends_with("\n\none"));
+    assert_eq!(drafts(&home), Vec::<serde_json::Value>::new());
+
+    // An editor that fails and has written nothing leaves nothing; one that has written leaves that.
+    at_terminal(&home, "exit 1", send, 74);
+    assert_eq!(drafts(&home), Vec::<serde_json::Value>::new());
+    let words = at_terminal(&home, "echo two >\"$1\"; exit 1", send, 74);
+    let kept = drafts(&home);
+    let id = kept[0]["id"].as_str().unwrap();
+    assert!(words.contains(&format!("drafts send {id}")), "{words}");
+    assert_eq!((kept.len(), kept[0]["subject"].as_str()), (1, Some("plan")));
+    // An editor that writes a new file in place of the old one, as many do.
+    at_terminal(
+        &home,
+        "cat \"$1\" >n; echo three >>n; mv n \"$1\"",
+        &["drafts", "edit", &id[..4]],
+        0,
+    );
+    home.check("postroad-mua", &["drafts", "send", id], "", 0);
+    assert!(peer.wait_for(2)[1].ends_with("\n\ntwo\nthree"));
+    assert_eq!(drafts(&home), Vec::<serde_json::Value>::new());
+    home.check("postroad-mua", &["drafts", "send", id], "", 66);
+
+    // A file that has gone meanwhile.
+    let file = home.dir.path().join("file");
+    std::fs::write(&file, "x").unwrap();
+    let send = [send, &["-a", "file"]].concat();
+    let words = at_terminal(&home, "echo four >\"$1\"; rm file", &send, 66);
+    assert!(words.contains("file") && words.contains("kept"), "{words}");
+    let id = drafts(&home)[0]["id"].as_str().unwrap().to_owned();
+    std::fs::write(&file, "back again").unwrap();
+    home.check("postroad-mua", &["drafts", "send", &id], "", 0);
+    assert!(peer.wait_for(3)[2].contains("filename=\"file\""));
+
+    // Nobody sends it twice, or throws it away, while it is being written.
+    at_terminal(&home, "echo five >\"$1\"; exit 1", &send, 74);
+    let id = drafts(&home)[0]["id"].as_str().unwrap().to_owned();
+    let mua = env!("CARGO_BIN_EXE_postroad-mua");
+    let busy =
+        format!("for c in send discard; do {mua} drafts $c {id}; [ $? = 75 ] || exit 1; done");
+    at_terminal(&home, &busy, &["drafts", "edit", &id], 0);
+    home.check("postroad-mua", &["drafts", "discard", &id], "", 0);
+    assert_eq!(drafts(&home), Vec::<serde_json::Value>::new());
+    assert_eq!(peer.letters().len(), 3);
+}
+
+#[test]
+fn an_answer_that_was_kept_marks_the_letter_once_it_is_sent() {
+    let peer = SmtpPeer::start(Behaviour::Accept);
+    let home = Home::new(peer.url());
+    let inbox = home.dir.path().join("Maildir");
+    let letter = "From: \"B, C\" <b@x.example>\nSubject: second\nMessage-ID: <m@x>\n\ntwo\n";
+    std::fs::write(inbox.join("new/200.M1P1.h"), letter).unwrap();
+    at_terminal(&home, "echo mine >>\"$1\"; exit 1", &["reply", "latest"], 74);
+    assert!(inbox.join("new/200.M1P1.h").exists());
+    let id = drafts(&home)[0]["id"].as_str().unwrap().to_owned();
+    home.check("postroad-mua", &["drafts", "send", &id], "", 0);
+    let sent = &peer.wait_for(1)[0];
+    for part in ["Subject: Re: second", "In-Reply-To: <m@x>", "<b@x.example>", "> two\nmine"] {
+        assert!(sent.contains(part), "{part:?} is not in {sent}");
+    }
+    assert!(inbox.join("cur/200.M1P1.h:2,R").exists());
+}

@@ -71,6 +71,8 @@ pub struct Account {
     pub sent: Option<String>,
     /// The folder of the outbox; none for a caller who has no home.
     pub outbox: Option<PathBuf>,
+    /// The folder of what is remembered: drafts, and what can be taken back; none for a caller who has no home.
+    pub state: Option<PathBuf>,
     /// The folder of the trace records, where one is configured.
     pub trace: Option<PathBuf>,
 }
@@ -174,6 +176,14 @@ pub enum AccountError {
     },
 }
 
+impl AccountError {
+    /// There is nowhere to keep letters.
+    pub(crate) const NO_OUTBOX: Self = Self::Missing {
+        what: "outbox",
+        hint: "HOME isn't set; give --outbox DIR or set POSTROAD_MUA_OUTBOX",
+    };
+}
+
 impl Account {
     /// Puts flags, environment, file and host together.
     ///
@@ -216,7 +226,8 @@ impl Account {
             login: login(overrides, file.user, file.password_file, file.password_command)?,
             trust: overrides.trust.clone().or(file.trust),
             sent: overrides.sent.clone().or(file.sent),
-            outbox: outbox.or_else(default_outbox),
+            outbox: outbox.or_else(|| state_folder().map(|state| state.join("outbox"))),
+            state: state_folder(),
             trace: std::env::var_os("POSTROAD_TRACE_DIR")
                 .map(PathBuf::from)
                 .or(file.trace)
@@ -295,9 +306,9 @@ fn read_account_file(path: &Path) -> Result<AccountFile, AccountError> {
     })
 }
 
-fn default_outbox() -> Option<PathBuf> {
+fn state_folder() -> Option<PathBuf> {
     let state = std::env::var_os("XDG_STATE_HOME").map(PathBuf::from).filter(|p| p.is_absolute());
-    state.or_else(|| home_path(".local/state")).map(|dir| dir.join("postroad/outbox"))
+    state.or_else(|| home_path(".local/state")).map(|dir| dir.join("postroad"))
 }
 
 /// A path below the home folder; of the passwd entry where HOME isn't set, as for cron.

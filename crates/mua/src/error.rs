@@ -2,6 +2,7 @@
 
 use crate::account::AccountError;
 use crate::compose::ComposeError;
+use crate::drafts::{DraftError, Wrong};
 use crate::front::Usage;
 use crate::mailbox::MailboxError;
 use crate::outbox::OutboxError;
@@ -47,6 +48,9 @@ pub enum Error {
     /// The letter.
     #[error(transparent)]
     Compose(#[from] ComposeError),
+    /// A letter that is being written.
+    #[error(transparent)]
+    Draft(#[from] DraftError),
     /// The outbox.
     #[error(transparent)]
     Outbox(#[from] OutboxError),
@@ -73,6 +77,12 @@ pub enum Error {
     Editor(String),
 }
 
+impl From<Wrong> for Error {
+    fn from(wrong: Wrong) -> Self {
+        Self::Compose(wrong.problem)
+    }
+}
+
 impl Error {
     /// The status to end with.
     pub fn exit(&self) -> Exit {
@@ -88,10 +98,13 @@ impl Error {
                 ComposeError::Attachment { .. } => Exit::NoInput,
                 ComposeError::Random(_) => Exit::Temporary,
             },
-            Self::Outbox(OutboxError::Unknown(_)) | Self::Mailbox(MailboxError::Unknown { .. }) => {
-                Exit::NoInput
+            Self::Outbox(OutboxError::Unknown(_))
+            | Self::Mailbox(MailboxError::Unknown { .. })
+            | Self::Draft(DraftError::Unknown(_) | DraftError::Ambiguous(_)) => Exit::NoInput,
+            Self::Draft(DraftError::TooLarge(_) | DraftError::Damaged { .. }) => Exit::Data,
+            Self::Draft(_) | Self::Outbox(_) | Self::Submit(_) | Self::Deferred(_) => {
+                Exit::Temporary
             }
-            Self::Outbox(_) | Self::Submit(_) | Self::Deferred(_) => Exit::Temporary,
             Self::Mailbox(error) => match error {
                 MailboxError::NoMaildir { .. } | MailboxError::Ambiguous { .. } => Exit::NoInput,
                 _ => Exit::Temporary,

@@ -5,6 +5,7 @@
 //! | what a terminal may be shown (rows U01, U02) | [`safe_text`], [`screen`] |
 //! | settings, login, who the caller is | [`account`], [`password`] |
 //! | from a draft to a letter | [`compose`] |
+//! | letters that are being written, on disk | [`drafts`] |
 //! | from a message to a page or a list | [`render`] |
 //! | the grammars of `mail` and `sendmail` | [`front`] |
 //! | where letters are read: Maildir, POP3 | [`mailbox`] |
@@ -18,6 +19,7 @@ mod commands;
 pub mod compose;
 pub mod connect;
 pub mod dispatch;
+pub mod drafts;
 pub mod error;
 pub mod front;
 pub mod fuzz;

@@ -51,3 +51,5 @@ pub const SENDER_PATIENCE: Duration = Duration::from_secs(60);
 pub const OUTBOX_WAIT: Duration = Duration::from_secs(20);
 /// How long a letter of the full screen can be taken back before it leaves.
 pub const HOLD: Duration = Duration::from_secs(10);
+/// Octets of the fields of a draft; those of a letter to a thousand people have some tens of thousands.
+pub const DRAFT_FIELDS_OCTETS_MAX: u64 = 4 * 1024 * 1024;

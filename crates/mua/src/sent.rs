@@ -21,7 +21,7 @@ pub(crate) fn notes(account: &Account) -> Notes {
         (Some(folder), Inbox::Maildir(_)) => Some(folder.clone()).filter(|name| !name.is_empty()),
         (None, Inbox::Maildir(root)) => default_folder(&Maildir::at(root)),
     };
-    Notes { copy }
+    Notes { copy, draft: None }
 }
 
 fn default_folder(inbox: &Maildir) -> Option<String> {

@@ -78,7 +78,7 @@ fn letter(subject: &str, to: &[&str]) -> Letter {
 }
 
 fn copied() -> Notes {
-    Notes { copy: Some("Sent".into()) }
+    Notes { copy: Some("Sent".into()), draft: None }
 }
 
 #[test]

@@ -1,17 +1,18 @@
 //! `postroad-mua reply` and `postroad-mua forward`
 
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
 use super::send::{Output, addresses, see_off};
-use super::{Context, author, text_input};
-use crate::account::{Account, Inbox};
+use super::{Context, author, text_input, writing};
+use crate::account::Account;
 use crate::compose::Attachment;
 use crate::compose::answer::{Audience, forward as forwarded, quoted, reply as answered};
+use crate::drafts::{Answers, Attached, Written};
 use crate::error::{Error, Exit};
-use crate::mailbox::maildir::Folder;
 use crate::mailbox::{Entry, Mailbox, Mark};
 use crate::render::View;
-use crate::safe_line;
+use crate::sent;
 
 /// Answer a letter
 #[derive(Debug, clap::Args)]
@@ -59,16 +60,25 @@ pub(super) async fn reply(
     let audience = if arguments.all { Audience::Everybody } else { Audience::Author };
     let mut draft = answered(&view, author(&account), audience);
     let quote = if arguments.no_quote { String::new() } else { quoted(&view) };
+    let answers = Answers { letter: entry.name, flag: Mark::Replied.letter() };
+    for path in &arguments.attachments {
+        // Said before the text is asked for.
+        draft.attachments.push(Attachment::read(path)?);
+    }
     draft.body = match arguments.body {
         Some(body) if quote.is_empty() => body,
         Some(body) => format!("{body}\n\n{quote}"),
+        None if std::io::stdin().is_terminal() => {
+            let attachments = arguments.attachments.iter().map(Attached::absolute).collect();
+            let written = Written { attachments, answers: Some(answers), ..Written::of(&draft) };
+            writing::write(context, &account, &written, &quote, arguments.output).await?;
+            return Ok(Exit::Done);
+        }
         None => text_input::text(&quote)?,
     };
-    for path in &arguments.attachments {
-        draft.attachments.push(Attachment::read(path)?);
-    }
-    see_off(context, &account, &draft.into_letter()?, arguments.output).await?;
-    mark(context, &account, &entry, Mark::Replied);
+    let notes = sent::notes(&account);
+    see_off(context, &account, &draft.into_letter()?, &notes, arguments.output).await?;
+    writing::mark(context, &account, &answers).await;
     Ok(Exit::Done)
 }
 
@@ -81,8 +91,10 @@ pub(super) async fn forward(
     let mut draft = forwarded(&View::of(&raw), raw, author(&account));
     draft.to = addresses(&arguments.to, &account)?;
     draft.body = arguments.body;
-    see_off(context, &account, &draft.into_letter()?, arguments.output).await?;
-    mark(context, &account, &entry, Mark::Passed);
+    let notes = sent::notes(&account);
+    see_off(context, &account, &draft.into_letter()?, &notes, arguments.output).await?;
+    let answers = Answers { letter: entry.name, flag: Mark::Passed.letter() };
+    writing::mark(context, &account, &answers).await;
     Ok(Exit::Done)
 }
 
@@ -93,12 +105,4 @@ async fn fetch(account: &Account, key: &str) -> Result<(Entry, Vec<u8>), Error> 
     let raw = mailbox.message(&entry).await?;
     mailbox.close().await?;
     Ok((entry, raw))
-}
-
-/// Sets a flag in a Maildir. The letter has left: a flag that can't be set is said, and no failure.
-fn mark(context: &mut Context<'_, '_>, account: &Account, entry: &Entry, mark: Mark) {
-    let Inbox::Maildir(path) = &account.inbox else { return };
-    if let Err(error) = Folder::open(path).and_then(|folder| folder.mark(entry, mark)) {
-        context.screen.say(&safe_line!("The letter's flag is not set: {error}"));
-    }
 }

@@ -6,12 +6,12 @@ use super::send::{Output, addresses, see_off};
 use super::sendmail::sender;
 use super::{Context, asks_for_help, is_interactive, reader, show_help, text_input};
 use crate::account::{Account, Inbox};
-use crate::compose::{AddressList, Attachment, ComposeError, Draft, FieldText, Mailbox};
+use crate::compose::{AddressList, Attachment, ComposeError, Draft, FieldText, Mailbox, as_text};
 use crate::error::{Error, Exit};
 use crate::front::Usage;
 use crate::front::mail::{EmptyBody, HELP, Outgoing, Request, parse};
 use crate::outbox::Notes;
-use crate::safe_line;
+use crate::{safe_line, sent};
 
 pub(super) async fn run(mut context: Context<'_, '_>, words: &[String]) -> Result<Exit, Error> {
     if asks_for_help(words) {
@@ -45,14 +45,17 @@ async fn send(context: &mut Context<'_, '_>, outgoing: Outgoing) -> Result<Exit,
         }
     } else {
         // Row U14: nothing in a text that comes from a program is a command; nor is a lone dot an end.
-        draft.body = text_input::as_text(text_input::standard_input()?);
+        draft.body = as_text(text_input::standard_input()?);
     }
     if outgoing.empty_body == EmptyBody::Dropped && draft.body.is_empty() {
         return Ok(Exit::Done);
     }
     let letter = draft.into_letter()?;
     match is_interactive() {
-        true => see_off(context, &account, &letter, Output { json: false }).await?,
+        true => {
+            let notes = sent::notes(&account);
+            see_off(context, &account, &letter, &notes, Output { json: false }).await?;
+        }
         false => {
             crate::dispatch::send(&letter, &account, &context.overrides, &Notes::default()).await?
         }

@@ -17,6 +17,7 @@ use crate::{outbox, safe_line};
 
 mod account;
 mod answer;
+mod drafts;
 mod mail;
 mod outbox_commands;
 mod reader;
@@ -24,6 +25,7 @@ mod reading;
 mod send;
 mod sendmail;
 mod text_input;
+mod writing;
 
 /// Write, send and read mail
 #[derive(Debug, Parser)]
@@ -51,6 +53,8 @@ enum Command {
     Delete(reading::DeleteArguments),
     /// Find letters that hold all of the words, in header or text
     Search(reading::SearchArguments),
+    /// Letters that are being written
+    Drafts(drafts::Arguments),
     /// Letters that haven't left yet
     Outbox(outbox_commands::Arguments),
     /// Show the account, or write an account file
@@ -161,6 +165,7 @@ async fn subcommand(words: &[String], screen: &mut Screen<'_>) -> Result<Exit, E
         Command::Forward(arguments) => answer::forward(&mut context, arguments).await,
         Command::Delete(arguments) => reading::delete(&mut context, &arguments).await,
         Command::Search(arguments) => reading::search(&mut context, &arguments).await,
+        Command::Drafts(arguments) => drafts::run(&mut context, &arguments).await,
         Command::Outbox(arguments) => outbox_commands::run(&mut context, &arguments).await,
         Command::Account(arguments) => account::run(&mut context, &arguments),
         Command::Mail { words } => mail::run(context, &words).await,
@@ -194,6 +199,9 @@ fn explain(error: &clap::Error) -> Exit {
 /// tells the author.
 fn nudge_outbox(context: &mut Context<'_, '_>, account: &Account) {
     let Some(folder) = account.outbox.as_deref() else { return };
+    if is_interactive() {
+        drafts::remind(context, account);
+    }
     match outbox::listing::refused(folder) {
         0 => {}
         count => context.screen.say(&safe_line!(

@@ -82,10 +82,7 @@ fn many(count: u64) -> crate::safe_text::SafeText {
 
 fn open(context: &Context<'_, '_>) -> Result<Outbox, Error> {
     let account = context.account()?;
-    let folder = account.outbox.ok_or(crate::account::AccountError::Missing {
-        what: "outbox",
-        hint: "HOME isn't set; give --outbox DIR or set POSTROAD_MUA_OUTBOX",
-    })?;
+    let folder = account.outbox.ok_or(crate::account::AccountError::NO_OUTBOX)?;
     Ok(Outbox::open(&folder)?)
 }
 

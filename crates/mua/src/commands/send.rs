@@ -1,13 +1,16 @@
 //! `postroad-mua send`
 
-use std::path::PathBuf;
+use std::io::IsTerminal as _;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::{Context, author, text_input};
+use super::{Context, author, text_input, writing};
 use crate::account::Account;
-use crate::compose::{AddressList, Attachment, Draft, FieldText, Letter};
+use crate::compose::{AddressList, Letter};
+use crate::drafts::{Attached, Written};
 use crate::error::{Error, Exit};
+use crate::outbox::Notes;
 use crate::{dispatch, safe_line, sent};
 
 /// Send a letter
@@ -46,27 +49,31 @@ pub(super) async fn run(
     arguments: Arguments,
 ) -> Result<Exit, Error> {
     let account = context.account()?;
-    let mut draft = Draft::new(author(&account));
-    for field in &arguments.fields {
-        draft.add_field(field)?;
-    }
     let to = [arguments.to, arguments.more].concat();
-    draft.to = addresses(&to, &account)?;
-    draft.cc = addresses(&arguments.cc, &account)?;
-    draft.bcc = addresses(&arguments.bcc, &account)?;
-    draft.subject = FieldText::new(&arguments.subject);
-    for path in &arguments.attachments {
-        draft.attachments.push(Attachment::read(path)?);
-    }
+    let written = Written {
+        to: to.join(", "),
+        cc: arguments.cc.join(", "),
+        bcc: arguments.bcc.join(", "),
+        subject: arguments.subject,
+        fields: arguments.fields,
+        attachments: arguments.attachments.iter().map(Attached::absolute).collect(),
+        ..Written::default()
+    };
+    // What is wrong is said before the text is asked for.
+    let mut draft = written.draft(Path::new(""), author(&account), String::new())?;
     if draft.to.is_empty() && draft.cc.is_empty() && draft.bcc.is_empty() {
-        // Said before the text is asked for.
         return Err(crate::compose::ComposeError::NoRecipients.into());
     }
     draft.body = match arguments.body {
         Some(body) => body,
+        None if std::io::stdin().is_terminal() => {
+            writing::write(context, &account, &written, "", arguments.output).await?;
+            return Ok(Exit::Done);
+        }
         None => text_input::text("")?,
     };
-    see_off(context, &account, &draft.into_letter()?, arguments.output).await?;
+    let notes = sent::notes(&account);
+    see_off(context, &account, &draft.into_letter()?, &notes, arguments.output).await?;
     Ok(Exit::Done)
 }
 
@@ -92,9 +99,10 @@ pub(super) async fn see_off(
     context: &mut Context<'_, '_>,
     account: &Account,
     letter: &Letter,
+    notes: &Notes,
     output: Output,
 ) -> Result<(), Error> {
-    dispatch::send(letter, account, &context.overrides, &sent::notes(account)).await?;
+    dispatch::send(letter, account, &context.overrides, notes).await?;
     let recipients = &letter.envelope.recipients;
     let message_id = letter.message_id.as_str();
     if output.json {

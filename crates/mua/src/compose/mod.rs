@@ -97,6 +97,13 @@ fn date_now() -> String {
     jiff::fmt::rfc2822::to_string(&now).unwrap_or_else(|_| "Thu, 1 Jan 1970 00:00:00 +0000".into())
 }
 
+/// Octets as text: UTF-8, or Latin-1 where they are none. It is what files without a charset mostly are, and no octet of
+/// it is lost.
+pub(crate) fn as_text(octets: Vec<u8>) -> String {
+    String::from_utf8(octets)
+        .unwrap_or_else(|error| error.into_bytes().iter().map(|b| char::from(*b)).collect())
+}
+
 /// Lines in CRLF. A bare CR is a line break too: the MTA refuses it (row S01), and progress bars in
 /// what cron collects are full of it.
 fn to_crlf(octets: &[u8]) -> Vec<u8> {

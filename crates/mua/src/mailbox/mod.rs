@@ -43,8 +43,13 @@ pub enum Mark {
 }
 
 impl Mark {
+    /// The mark of a letter, as [`Mark::letter`] gives it.
+    pub(crate) fn of(letter: char) -> Option<Self> {
+        [Self::Seen, Self::Replied, Self::Passed].into_iter().find(|mark| mark.letter() == letter)
+    }
+
     /// The letter that stands for it (maildir(5)).
-    fn letter(self) -> char {
+    pub(crate) fn letter(self) -> char {
         match self {
             Self::Seen => 'S',
             Self::Replied => 'R',

@@ -80,11 +80,24 @@ impl Copies {
         })
     }
 
-    /// Removes the notes of letters that are neither in the queue nor on the way there.
-    pub(super) fn retain(&self, wanted: impl Fn(QueueId) -> bool) {
+    /// All notes of letters in the queue.
+    ///
+    /// # Errors
+    /// What the disk said.
+    pub(super) fn all(&self) -> Result<Vec<Notes>, DiskError> {
+        let entries = match self.disk.read_dir(&self.folder()) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries?,
+        };
+        let ids = entries.iter().filter_map(|entry| entry.name.to_str()?.parse().ok());
+        Ok(ids.map(|id| self.of(id)).collect())
+    }
+
+    /// Removes the notes of letters that are neither in the queue nor on the way there; `may_go` is asked once more.
+    pub(super) fn retain(&self, wanted: impl Fn(QueueId) -> bool, may_go: impl Fn(&Notes) -> bool) {
         for entry in self.disk.read_dir(&self.folder()).unwrap_or_default() {
             let id = entry.name.to_str().and_then(|name| name.parse().ok());
-            if !id.is_some_and(&wanted) {
+            if !id.is_some_and(|id| wanted(id) || !may_go(&self.of(id))) {
                 // Where it stays, the next round tries again.
                 let _ = self.disk.remove(&self.folder().join(&entry.name));
             }
@@ -100,7 +113,7 @@ mod tests {
 
     #[test]
     fn notes_are_whole_or_not_there_wherever_it_ends() {
-        let notes = Notes { copy: Some("Sent".into()) };
+        let notes = Notes { copy: Some("Sent".into()), draft: None };
         let id = QueueId::from_number(7);
         for call in 0.. {
             let disk = FaultyDisk::new();
@@ -112,7 +125,7 @@ mod tests {
             assert!(found == notes || found == Notes::default() && kept.is_err(), "cut at {call}");
             copies(&after).keep(id, &notes).unwrap();
             assert_eq!(copies(&after).of(id), notes);
-            copies(&after).retain(|_| false);
+            copies(&after).retain(|_| false, |_| true);
             assert_eq!(copies(&after).of(id), Notes::default());
             if kept.is_ok() {
                 return;

@@ -21,7 +21,7 @@ use bytes::Bytes;
 use postroad_disk::{Disk, DiskError, EntryKind, make_way_to, sync_way_to};
 use postroad_queue::QueueId;
 
-use super::letter_file::{Found, MAGIC, Notes, decode, encode_head};
+use super::letter_file::{Found, MAGIC, Notes, decode, decode_notes, encode_head};
 use crate::compose::Letter;
 
 /// What is older than this in tmp/ was left by a crash (maildir(5) says 36 hours).
@@ -208,6 +208,26 @@ impl DropOff {
         let read = file.read_at(&mut octets, 0)?;
         octets.truncate(read);
         Ok(decode(Bytes::from(octets)))
+    }
+
+    /// The notes of a letter at this place; none where it isn't there, or can't be read.
+    ///
+    /// # Errors
+    /// What the disk said.
+    pub(super) fn notes(&self, part: &str, name: &str) -> Result<Notes, DiskError> {
+        // Enough for the addresses of all recipients that a letter may have.
+        const HEAD_OCTETS_MAX: usize = 1024 * 1024;
+        let file = match self.disk.open_read(&self.path(part, name)) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Ok(Notes::default());
+            }
+            file => file?,
+        };
+        let length = usize::try_from(file.len()?).unwrap_or(HEAD_OCTETS_MAX);
+        let mut octets = vec![0; length.min(HEAD_OCTETS_MAX)];
+        let read = file.read_at(&mut octets, 0)?;
+        octets.truncate(read);
+        Ok(decode_notes(&octets).unwrap_or_default())
     }
 
     /// Removes what crashes left in tmp/.

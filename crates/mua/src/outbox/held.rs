@@ -107,7 +107,7 @@ mod tests {
     }
 
     fn notes() -> Notes {
-        Notes { copy: Some("Sent".into()) }
+        Notes { copy: Some("Sent".into()), draft: None }
     }
 
     fn folder() -> PathBuf {

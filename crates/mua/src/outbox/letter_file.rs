@@ -6,6 +6,8 @@ use postroad_protocol::address::{Address, ReversePath};
 use postroad_protocol::envelope::{Body, Envelope, Notify, Recipient, Ret, Utf8, Wanted};
 use serde::{Deserialize, Serialize};
 
+use crate::drafts::DraftId;
+
 /// The first line of each file: the format and its version.
 pub(super) const MAGIC: &[u8] = b"postroad letter 1\n";
 
@@ -15,6 +17,9 @@ pub struct Notes {
     /// The Maildir++ folder that gets a copy, once a server has taken the letter.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub copy: Option<String>,
+    /// The draft that it was made of, which goes once the letter can't be taken back any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub draft: Option<DraftId>,
 }
 
 /// A letter that was left.
@@ -78,6 +83,13 @@ pub(super) fn encode_head(envelope: &Envelope, octets: usize, notes: &Notes) -> 
     let mut line = serde_json::to_vec(&head).unwrap_or_default();
     line.push(b'\n');
     line
+}
+
+/// The notes of a letter, from the beginning of its file; none where it can't be read.
+pub(super) fn decode_notes(octets: &[u8]) -> Option<Notes> {
+    let rest = octets.strip_prefix(MAGIC)?;
+    let end = rest.iter().position(|b| *b == b'\n')?;
+    serde_json::from_slice::<Head>(rest.get(..end)?).ok().map(|head| head.notes)
 }
 
 fn encode_notify(notify: Notify) -> Option<String> {

@@ -11,6 +11,7 @@
 //! | how it is held, and taken back | `held` |
 //! | the file that it is in | `letter_file` |
 //! | what becomes of it besides: the copy in Sent | `copies` |
+//! | the drafts that letters were made of | `on_their_way`, [`crate::drafts`] |
 //! | how letters leave, by one sender at a time | [`sender`] |
 //! | what waits, and why | [`listing`] |
 //!
@@ -41,14 +42,18 @@ use crate::limits;
 mod copies;
 mod drop_off;
 mod held;
+#[cfg(test)]
+mod kills;
 mod letter_file;
 pub mod listing;
+mod on_their_way;
 pub mod sender;
 pub mod start;
 
 pub use drop_off::{DropOff, Ready};
 pub(crate) use letter_file::decode_notify;
 pub use letter_file::{Found, Left, Notes};
+pub use on_their_way::OnTheirWay;
 
 /// An outbox in a folder.
 #[derive(Debug, Clone)]

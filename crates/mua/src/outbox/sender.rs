@@ -17,8 +17,9 @@ use postroad_queue::{
 };
 
 use super::copies::Copies;
-use super::{DropOff, Found, Outbox, OutboxError, listing};
+use super::{DropOff, Found, Notes, Outbox, OutboxError, listing};
 use crate::account::Account;
+use crate::drafts::Drafts;
 use crate::limits;
 use crate::submission::Connection;
 use crate::{sent, trace};
@@ -113,7 +114,11 @@ impl Outbox {
         let shard = self.queue(limits::OUTBOX_WAIT).await?;
         let result = async {
             let copies = self.copies();
-            let queued = take_in(drop_off, &copies, shard.as_ref()).await?;
+            let drafts = account
+                .state
+                .as_ref()
+                .map(|state| Drafts::at(Arc::clone(&self.disk), state.join("drafts")));
+            let queued = take_in(drop_off, &copies, drafts.as_ref(), shard.as_ref()).await?;
             let rows = all_rows(shard.as_ref()).await;
             // Listed before it is forgotten: at no moment has a waiting letter gone from sight.
             listing::keep(&self.folder, &rows);
@@ -122,7 +127,8 @@ impl Outbox {
             let rows = all_rows(shard.as_ref()).await;
             listing::keep(&self.folder, &rows);
             let taken = drop_off.taken()?;
-            copies.retain(|id| taken.contains(&id) || rows.iter().any(|row| row.id == id));
+            let wanted = |id| taken.contains(&id) || rows.iter().any(|row| row.id == id);
+            copies.retain(wanted, |notes| draft_has_gone(drafts.as_ref(), notes));
             let next = next_due(&rows);
             if next.is_none() {
                 self.expect_none();
@@ -153,9 +159,10 @@ async fn wait(drop_off: &DropOff, at: SystemTime) -> Result<(), OutboxError> {
 
 /// Puts what was left into the queue, and gives what is safe there now and can be forgotten; see
 /// [`super::DropOff`] for the steps.
-async fn take_in(
+pub(super) async fn take_in(
     drop_off: &DropOff,
     copies: &Copies,
+    drafts: Option<&Drafts>,
     shard: &dyn OwnedShard,
 ) -> Result<Vec<QueueId>, OutboxError> {
     let mut queued = Vec::new();
@@ -180,6 +187,8 @@ async fn take_in(
             continue;
         };
         copies.keep(id, &letter.notes)?;
+        // From here on the letter can't be taken back, and is safe: the draft that it was made of goes.
+        draft_has_gone(drafts, &letter.notes);
         let message = NewMessage {
             id,
             arrived: SystemTime::now(),
@@ -197,6 +206,18 @@ async fn take_in(
         }
     }
     Ok(queued)
+}
+
+/// Removes the draft that a letter was made of; says whether it is not there any more.
+fn draft_has_gone(drafts: Option<&Drafts>, notes: &Notes) -> bool {
+    let (Some(drafts), Some(draft)) = (drafts, &notes.draft) else { return true };
+    match drafts.remove(draft) {
+        Ok(()) => true,
+        Err(error) => {
+            tracing::warn!(%error, "the draft of a letter that leaves is not removed");
+            false
+        }
+    }
 }
 
 pub(super) async fn all_rows(shard: &dyn OwnedShard) -> Vec<QueueRow> {
