@@ -8,7 +8,7 @@
 //!
 //! | looking for | it is in |
 //! |---|---|
-//! | everything that is shown | [`model`] |
+//! | everything that is shown | [`model`], and of each screen `screens` |
 //! | what comes in | [`msg`] |
 //! | what the shell is to do | [`effect`] |
 //! | letters, folders, drafts as they are shown | [`data`] |
@@ -36,6 +36,7 @@ pub mod limits;
 pub mod line_edit;
 pub mod model;
 pub mod msg;
+mod screens;
 mod update;
 mod view;
 

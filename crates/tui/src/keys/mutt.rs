@@ -48,7 +48,7 @@ pub const TABLE: &[Binding] = &[
     same(On::Index, &["PgUp", "Z", "Left"], Action::PageUp, "", "a page up"),
     same(On::Index, &["=", "Home"], Action::First, "", "first letter"),
     same(On::Index, &["*", "End"], Action::Last, "", "last letter"),
-    same(On::Index, &["d"], Action::Delete, "Del", "strike the letter: it goes to the trash with $ or q"),
+    same(On::Index, &["d", "Del"], Action::Delete, "Del", "strike the letter: it goes to the trash with $ or q"),
     same(On::Index, &["u"], Action::Undelete, "Undel", "don't strike it; elsewhere: take the last thing back"),
     same(On::Index, &["c"], Action::ChangeFolder, "Folder", "another folder"),
     same(On::Index, &["$"], Action::Sync, "Sync", "carry out what was struck and marked"),
@@ -78,7 +78,7 @@ pub const TABLE: &[Binding] = &[
     same(On::Pager, &["Tab"], Action::NextNew, "Next new", "next unread letter"),
     same(On::Pager, &["h"], Action::Headers, "Headers", "all fields of its header, or few"),
     same(On::Pager, &["v"], Action::Parts, "View Attachm.", "its parts"),
-    same(On::Pager, &["d"], Action::Delete, "Del", "strike the letter"),
+    same(On::Pager, &["d", "Del"], Action::Delete, "Del", "strike the letter"),
     same(On::Pager, &["u"], Action::Undelete, "Undel", "don't strike it; elsewhere: take the last thing back"),
     same(On::Pager, &["s"], Action::Save, "Save", "move the letter to a folder"),
     same(On::Pager, &["F"], Action::ToggleFlag, "Flag", "mark as important, or not"),
@@ -91,6 +91,7 @@ pub const TABLE: &[Binding] = &[
     same(On::Pager, &["c"], Action::ChangeFolder, "Folder", "another folder"),
     ours(On::Pager, &["`"], Action::Sidebar, "", "folders beside the letter, or not"),
     same(On::Pager, &["i", "q", "x"], Action::Quit, "Exit", "back to the letters"),
+    ours(On::Pager, &["Esc"], Action::Quit, "", "back to the letters"),
 
     same(On::Parts, &["Enter"], Action::Open, "View", "the part as text"),
     same(On::Parts, &["j", "Down"], Action::Next, "Next", "next part"),
@@ -101,6 +102,7 @@ pub const TABLE: &[Binding] = &[
     same(On::Parts, &["*", "End"], Action::Last, "", "last part"),
     same(On::Parts, &["s"], Action::Save, "Save", "save the part as a file"),
     same(On::Parts, &["q", "v"], Action::Quit, "Exit", "back to the letter"),
+    ours(On::Parts, &["Esc"], Action::Quit, "", "back to the letter"),
 
     same(On::Folders, &["Enter"], Action::Open, "Open", "take this folder"),
     same(On::Folders, &["j", "Down"], Action::Next, "Next", "next folder"),
@@ -111,6 +113,7 @@ pub const TABLE: &[Binding] = &[
     same(On::Folders, &["*", "End"], Action::Last, "", "last folder"),
     ours(On::Folders, &["n"], Action::Order, "Unread first", "those with unread letters first, or by name"),
     same(On::Folders, &["q", "i"], Action::Quit, "Exit", "back"),
+    ours(On::Folders, &["Esc"], Action::Quit, "", "back"),
 
     same(On::Compose, &["y"], Action::Send, "Send", "send it"),
     same(On::Compose, &["e"], Action::Edit, "Edit", "change the text"),
@@ -125,6 +128,7 @@ pub const TABLE: &[Binding] = &[
     same(On::Compose, &["k", "Up"], Action::Previous, "", "part before"),
     same(On::Compose, &["P"], Action::Postpone, "Postpone", "keep it for later"),
     same(On::Compose, &["q"], Action::Quit, "Abort", "keep it for later, or throw it away"),
+    ours(On::Compose, &["Esc"], Action::Quit, "", "the same"),
 
     same(On::Outbox, &["Enter"], Action::Open, "Open", "write on; one that is held is taken back first"),
     same(On::Outbox, &["j", "Down"], Action::Next, "Next", "next letter"),
@@ -135,7 +139,7 @@ pub const TABLE: &[Binding] = &[
     same(On::Outbox, &["*", "End"], Action::Last, "", "last letter"),
     ours(On::Outbox, &["r"], Action::Retry, "Retry", "try it now"),
     ours(On::Outbox, &["D"], Action::Discard, "Discard", "throw it away"),
-    ours(On::Outbox, &["q", "i"], Action::Quit, "Exit", "back"),
+    ours(On::Outbox, &["q", "i", "Esc"], Action::Quit, "Exit", "back"),
 
     ours(On::Help, &["Esc", "Enter"], Action::Quit, "Back", "back"),
     ours(On::Help, &["Down"], Action::LineDown, "", "a line down"),

@@ -168,13 +168,7 @@ pub(super) fn wrong(model: &mut Model, draft: &DraftId, field: Field, words: Saf
 }
 
 /// The letter is safe, and leaves by itself.
-pub(super) fn queued(
-    model: &mut Model,
-    job: Job,
-    letter: HeldId,
-    until: Timestamp,
-    effects: &mut Effects,
-) {
+pub(super) fn queued(model: &mut Model, job: Job, letter: HeldId, until: Timestamp) {
     let place = model.stack.iter().position(|screen| {
         matches!(screen, Screen::Compose(compose) if compose.stage == ComposeStage::Queueing(job))
     });
@@ -191,8 +185,6 @@ pub(super) fn queued(
         UndoLabel { words: safe_line!("letter to {}", to.as_str()), held: Some((letter, until)) };
     report::remember(model, label);
     model.note = Note::Queued;
-    let next = model.now.since_start + std::time::Duration::from_secs(1);
-    effects.push(Effect::TickAt(next));
 }
 
 pub(super) fn act(model: &mut Model, action: Action, effects: &mut Effects) {

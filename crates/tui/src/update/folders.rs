@@ -100,6 +100,7 @@ pub(super) fn take(
             model.say(safe_line!("Moving {} to {name}...", letters(1).as_str()));
             let ask = Ask::Move { letters: vec![letter], to: Target::Folder(folder.id) };
             model.jobs.ask(ask, effects);
+            index::go_on(model, effects);
         }
     }
 }

@@ -212,6 +212,15 @@ fn go_quietly(model: &mut Model) {
     model.note = note;
 }
 
+/// On from a letter that something was done to: to the next one, in the list and where it is read.
+pub(super) fn go_on(model: &mut Model, effects: &mut Effects) {
+    if matches!(model.screen(), Screen::Pager(_)) {
+        pager::another(model, Action::Next, effects);
+    } else {
+        go_quietly(model);
+    }
+}
+
 /// A struck letter is struck no more; elsewhere the last thing is taken back.
 fn undelete(model: &mut Model, letter: Option<LetterId>, effects: &mut Effects) -> Then {
     if let (Some(letter), Some(index)) = (letter, &mut model.index)

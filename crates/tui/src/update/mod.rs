@@ -13,7 +13,7 @@
 
 use postroad_safetext::{SafeText, safe_line};
 
-use crate::data::FolderId;
+use crate::data::{FolderId, OutboxState};
 use crate::effect::{Ask, Effect, OutboxAsk};
 use crate::keys::{Action, Binding, Key, On, table};
 use crate::layout::{Area, areas};
@@ -157,20 +157,17 @@ fn ticked(model: &mut Model, now: Now, effects: &mut Effects) {
     {
         model.pending = Pending::Nothing;
         model.note = Note::Nothing;
-    }
-    if model.note == Note::Queued {
-        let until = model.undo.last().and_then(|label| label.held.as_ref());
-        match until.map(|(_, until)| until.duration_since(model.now.wall)) {
-            Some(left) if left.is_positive() => {
-                let next = std::time::Duration::from_secs(1);
-                effects.push(Effect::TickAt(model.now.since_start + next));
-            }
-            Some(_) | None => model.note = Note::Nothing,
+        if let Some(binding) = table::find(model.on(), &[Key::Esc]) {
+            act(model, binding, effects);
         }
     }
     // What has left can't be had back.
     let wall = model.now.wall;
     model.undo.retain(|label| label.held.as_ref().is_none_or(|(_, until)| *until > wall));
+    let is_held = model.undo.last().is_some_and(|label| label.held.is_some());
+    if model.note == Note::Queued && !is_held {
+        model.note = Note::Nothing;
+    }
 }
 
 fn moused(model: &mut Model, mouse: Mouse) {
@@ -263,6 +260,17 @@ fn settle(model: &mut Model, effects: &mut Effects) {
         *list = list.in_sight(entries, rows);
     }
     listing::ask_for_rows(model, effects);
+    let counts_down = match model.screen() {
+        Screen::Outbox(_) => model
+            .outbox
+            .iter()
+            .any(|row| matches!(row.state, OutboxState::Held(..) | OutboxState::Waiting(Some(_)))),
+        _ => model.note == Note::Queued,
+    };
+    if counts_down {
+        let second = std::time::Duration::from_secs(1);
+        effects.push(Effect::TickAt(model.now.since_start.saturating_add(second)));
+    }
 }
 
 /// "1 letter", "3 letters".

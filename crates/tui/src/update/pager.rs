@@ -107,11 +107,13 @@ fn select(model: &mut Model) {
 }
 
 /// Another letter in place of this one; back to the list where there is none.
-fn another(model: &mut Model, action: Action, effects: &mut Effects) {
+pub(super) fn another(model: &mut Model, action: Action, effects: &mut Effects) {
     select(model);
+    let note = model.note.clone();
     if index::go(model, action) {
         read_selected(model, effects);
     } else {
+        model.note = note;
         close(model, effects);
     }
 }

@@ -36,7 +36,7 @@ pub(super) fn take(model: &mut Model, report: Report, effects: &mut Effects) {
             compose::wrong(model, &draft, field, words);
         }
         What::Queued { letter, until } => {
-            compose::queued(model, job, letter, until, effects);
+            compose::queued(model, job, letter, until);
         }
         What::Outbox(rows) => model.outbox = rows,
         What::Done(label) => done(model, label, asked.as_ref()),

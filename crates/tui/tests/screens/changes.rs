@@ -81,12 +81,12 @@ fn keys_of_the_index() {
         (
             "sSent<Enter>",
             vec![Ask::Move { letters: vec![letter(2)], to: Target::Folder(FolderId(4)) }],
-            2,
+            3,
         ),
         (
             "s?jjjj<Enter>",
             vec![Ask::Move { letters: vec![letter(2)], to: Target::Folder(FolderId(4)) }],
-            2,
+            3,
         ),
         ("s!<Enter>", vec![], 2),
         ("c<Esc>", vec![], 2),
@@ -165,6 +165,16 @@ fn keys_of_the_pager() {
         ("i", vec![], false),
         ("q", vec![], false),
         ("x", vec![], false),
+        ("<Esc>", vec![], false),
+        (
+            "ksSent<Enter>",
+            vec![
+                Ask::Read(letter(2)),
+                Ask::Move { letters: vec![letter(2)], to: Target::Folder(FolderId(4)) },
+                Ask::Read(letter(3)),
+            ],
+            true,
+        ),
         ("k", vec![Ask::Read(letter(2))], true),
         // The last letter: on from it is back to the list, as in mutt.
         ("j", vec![], false),

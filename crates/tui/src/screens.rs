@@ -1,0 +1,295 @@
+//! What is known of each screen: where the user is, and what is shown there.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use postroad_safetext::SafeText;
+
+use crate::data::{
+    DraftId, DraftRow, Field, Fields, FolderId, LetterId, Listing, OutboxId, Page, Rows,
+};
+use crate::effect::{FlagEdit, Job, Start};
+use crate::keys::On;
+use crate::line_edit::LineEdit;
+
+/// What is shown.
+#[derive(Debug, Clone)]
+pub enum Screen {
+    /// The folders, to choose one.
+    Folders(FoldersState),
+    /// The letters of a folder; what is known of them is in [`index`](crate::Model::index).
+    Index,
+    /// A letter.
+    Pager(PagerState),
+    /// A letter that is being written.
+    Compose(Box<ComposeState>),
+    /// Letters that are on their way, or being written.
+    Outbox(ListState),
+    /// The keys.
+    Help(HelpState),
+    /// The parts of a letter.
+    Save(SaveState),
+}
+
+/// Where the user is in a list, and what is at its top.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ListState {
+    /// The place of what is selected.
+    pub selected: usize,
+    /// The place of what is in the first row.
+    pub top: usize,
+}
+
+/// Letters of a folder.
+#[derive(Debug, Clone)]
+pub struct IndexState {
+    /// Which.
+    pub folder: FolderId,
+    /// Its name.
+    pub name: SafeText,
+    /// The letters, once they are known.
+    pub listing: Option<Arc<Listing>>,
+    /// Where the user is.
+    pub list: ListState,
+    /// What is shown of letters near the window.
+    pub rows: Rows,
+    /// Letters whose rows were asked for, and came or not.
+    pub asked: BTreeSet<u32>,
+    /// Marks that the user has changed, and that aren't on disk yet.
+    pub edits: BTreeMap<u32, FlagEdit>,
+    /// Letters that go to the trash with `$` or when the folder is left.
+    pub struck: BTreeSet<u32>,
+    /// Counts, with the user's changes.
+    pub counts: Counts,
+}
+
+/// Counts of a folder for the status line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// Unread, and never looked at.
+    pub new: usize,
+    /// Unread.
+    pub old: usize,
+    /// Important.
+    pub flagged: usize,
+}
+
+/// The list of folders.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct FoldersState {
+    /// Where the user is.
+    pub list: ListState,
+    /// What the folder is wanted for.
+    pub wanted: FolderFor,
+    /// In which order.
+    pub order: FolderOrder,
+}
+
+/// What a folder is chosen for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum FolderFor {
+    /// To look into it.
+    #[default]
+    Open,
+    /// To move a letter there.
+    Move(LetterId),
+}
+
+/// The order of folders.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum FolderOrder {
+    /// By name.
+    #[default]
+    Name,
+    /// Those with unread letters first.
+    Unread,
+}
+
+/// A letter that is read.
+#[derive(Debug, Clone)]
+pub struct PagerState {
+    /// Which.
+    pub letter: LetterId,
+    /// The letter, once it has come.
+    pub page: Option<Arc<Page>>,
+    /// The line at the top, and the row of it.
+    pub at: Place,
+    /// Which fields of the header are shown.
+    pub headers: Headers,
+}
+
+/// A line, counted from 0 with the header's, and a row of the line where it is wrapped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Place {
+    /// The line.
+    pub line: usize,
+    /// The row.
+    pub row: usize,
+}
+
+/// Which fields of a header are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Headers {
+    /// Who, to whom, when, what about.
+    #[default]
+    Brief,
+    /// All.
+    All,
+}
+
+/// A letter that is being written.
+#[derive(Debug, Clone)]
+pub struct ComposeState {
+    /// How it was begun.
+    pub start: Start,
+    /// The letter as it is on disk, once it is there.
+    pub draft: Option<DraftRow>,
+    /// The fields as they are typed.
+    pub fields: Fields,
+    /// Where the user is: 0 is the text, then attachments.
+    pub list: ListState,
+    /// How far it is.
+    pub stage: ComposeStage,
+}
+
+/// How far a letter is that is being written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ComposeStage {
+    /// Its draft is being made; then the editor is to be started, or not.
+    Beginning(Editor),
+    /// It can be changed.
+    Open,
+    /// It is being queued.
+    Queueing(Job),
+}
+
+/// Whether the user's editor is to be started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Editor {
+    /// As soon as the draft is there.
+    Wanted,
+    /// When the user has typed what was asked for first.
+    Later,
+    /// No: the letter has been written.
+    Not,
+}
+
+/// The list of keys.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HelpState {
+    /// Of which screen.
+    pub on: On,
+    /// What was typed to find a key.
+    pub filter: LineEdit,
+    /// The place of the line at the top.
+    pub top: usize,
+}
+
+/// The parts of a letter.
+#[derive(Debug, Clone)]
+pub struct SaveState {
+    /// The letter.
+    pub page: Arc<Page>,
+    /// Where the user is.
+    pub list: ListState,
+}
+
+/// What is asked for in the last line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Prompt {
+    /// A line of text.
+    Line {
+        /// What for, in words.
+        label: SafeText,
+        /// What was typed.
+        edit: LineEdit,
+        /// What for.
+        wanted: Wanted,
+    },
+    /// One of two letters, or Enter for the first of them.
+    Choice {
+        /// The question, with both answers in it.
+        words: SafeText,
+        /// What for.
+        wanted: Choice,
+    },
+}
+
+/// What a line is typed for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wanted {
+    /// The name of a folder to look into.
+    OpenFolder,
+    /// The name of a folder to move the letter to.
+    MoveTo(LetterId),
+    /// A field of the letter that is being written.
+    Field(Field),
+    /// The field of a letter that begins; then the next one, then the editor.
+    First(Field),
+    /// A file to go with it.
+    Attach,
+    /// A folder of the disk to save a part in.
+    SavePart {
+        /// Of which letter.
+        letter: LetterId,
+        /// The part's number.
+        part: usize,
+    },
+}
+
+/// What a choice is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Choice {
+    /// Keep the draft, or throw it away.
+    KeepDraft,
+    /// Don't send it without a subject, or do.
+    NoSubject,
+    /// Throw this draft of the list away, or don't.
+    DiscardDraft(DraftId),
+    /// Throw this letter of the outbox away, or don't.
+    DiscardQueued(OutboxId),
+}
+
+/// The first of two keys that are one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Pending {
+    /// There is none.
+    #[default]
+    Nothing,
+    /// Esc, at this time since the start.
+    Escape(Duration),
+}
+
+/// The last line, where nothing is typed.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Note {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// Something to know.
+    Said(SafeText),
+    /// Something went wrong: what, and what to do about it.
+    Wrong(SafeText, SafeText),
+    /// A letter was queued, and can be taken back: the last thing in [`undo`](crate::Model::undo).
+    Queued,
+    /// How far a long job is.
+    Progress(Job, u64, u64),
+}
+
+impl IndexState {
+    /// A folder of which nothing is known yet.
+    pub fn new(folder: FolderId, name: SafeText) -> Self {
+        Self {
+            folder,
+            name,
+            listing: None,
+            list: ListState::default(),
+            rows: Rows::new(),
+            asked: BTreeSet::new(),
+            edits: BTreeMap::new(),
+            struck: BTreeSet::new(),
+            counts: Counts::default(),
+        }
+    }
+}
