@@ -5,6 +5,7 @@
 //! graphemes of any length (a Devanagari conjunct, a row of Hangul initials); terminals give each of
 //! their letters a place of its own, and so do we.
 
+use unicode_properties::{GeneralCategory, UnicodeGeneralCategory as _};
 use unicode_segmentation::UnicodeSegmentation as _;
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
@@ -94,12 +95,21 @@ fn graphemes(text: &str) -> impl Iterator<Item = (usize, &str, usize)> {
         std::iter::from_fn(move || {
             let end = if is_one { rest.len() } else { first_letter(rest) };
             let letter = rest.get(..end).filter(|letter| !letter.is_empty())?;
-            let found = (at, letter, letter.width().max(1));
+            let found = (at, letter, columns_of(letter));
             rest = rest.get(end..)?;
             at += end;
             Some(found)
         })
     })
+}
+
+/// Columns of one grapheme. Unicode's data let some vowel signs that stand behind their letter (as Bengali's
+/// and Tamil's) have no width, though terminals give them a column.
+fn columns_of(grapheme: &str) -> usize {
+    let is_beside =
+        |c: &char| c.general_category() == GeneralCategory::SpacingMark && c.width() == Some(0);
+    let beside = grapheme.chars().filter(|c| !c.is_ascii() && is_beside(c)).count();
+    (grapheme.width() + beside).max(1)
 }
 
 /// Octets of the first character that has a width, and of those around it that have none.
@@ -179,6 +189,9 @@ mod tests {
             ("\x1b[0m", 7),
             ("한글", 4),
             ("لا", 2),
+            ("कि", 2),
+            ("কা", 2),
+            ("கா", 2),
             ("क्ष", 2),
             ("\u{1100}\u{1100}\u{1100}", 6),
         ] {
