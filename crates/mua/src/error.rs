@@ -72,6 +72,11 @@ pub enum Error {
     /// Standard input or output.
     #[error("cannot use standard input or output")]
     Io(#[from] std::io::Error),
+    /// The full screen has ended before all was done.
+    #[error(
+        "the mailbox is slow: some of what was struck or marked may still be as it was; start again to see"
+    )]
+    Unfinished,
     /// The editor.
     #[error("{0}")]
     Editor(String),
@@ -102,9 +107,11 @@ impl Error {
             | Self::Mailbox(MailboxError::Unknown { .. })
             | Self::Draft(DraftError::Unknown(_) | DraftError::Ambiguous(_)) => Exit::NoInput,
             Self::Draft(DraftError::TooLarge(_) | DraftError::Damaged { .. }) => Exit::Data,
-            Self::Draft(_) | Self::Outbox(_) | Self::Submit(_) | Self::Deferred(_) => {
-                Exit::Temporary
-            }
+            Self::Draft(_)
+            | Self::Outbox(_)
+            | Self::Submit(_)
+            | Self::Deferred(_)
+            | Self::Unfinished => Exit::Temporary,
             Self::Mailbox(error) => match error {
                 MailboxError::NoMaildir { .. } | MailboxError::Ambiguous { .. } => Exit::NoInput,
                 _ => Exit::Temporary,

@@ -10,6 +10,7 @@
 //! | the grammars of `mail` and `sendmail` | [`front`] |
 //! | where letters are read: Maildir, POP3 | [`mailbox`] |
 //! | what each command does | `commands` |
+//! | the full screen | `full` |
 //! | letters on their way out | [`outbox`], [`submission`] |
 //! | what `postroad trace` is told | `trace` |
 #![forbid(unsafe_code)]
@@ -22,6 +23,7 @@ pub mod dispatch;
 pub mod drafts;
 pub mod error;
 pub mod front;
+mod full;
 pub mod fuzz;
 mod identity;
 pub mod limits;

@@ -1,11 +1,12 @@
 //! What each command does. The name under which the program was called decides the grammar: `mail` and
 //! `mailx`, `sendmail` and `mailq`, or else subcommands.
 
+use std::borrow::Cow;
 use std::ffi::OsString;
 use std::io::IsTerminal as _;
 use std::path::Path;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::account::{Account, Overrides};
 use crate::compose::Mailbox as Person;
@@ -13,7 +14,7 @@ use crate::error::{Error, Exit};
 use crate::front::Usage;
 use crate::safe_text::SafeText;
 use crate::screen::Screen;
-use crate::{outbox, safe_line};
+use crate::{full, outbox, safe_line};
 
 mod account;
 mod answer;
@@ -34,11 +35,13 @@ struct CommandLine {
     #[command(flatten)]
     overrides: Overrides,
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Read mail in full screen, as without a command
+    Open(OpenArguments),
     /// Send a letter; its text is read from standard input
     Send(send::Arguments),
     /// List the letters in the inbox
@@ -75,6 +78,12 @@ enum Command {
     },
 }
 
+#[derive(Debug, clap::Args)]
+struct OpenArguments {
+    /// The folder to begin with [default: the inbox]
+    folder: Option<String>,
+}
+
 /// What every command works with.
 struct Context<'a, 'b> {
     overrides: Overrides,
@@ -100,7 +109,11 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> u8 {
     let mut screen = Screen::new(&mut out, &mut err);
     let exit = match words(arguments) {
         Ok(words) => {
-            let result = on_runtime(dispatch(&words, &mut screen));
+            let result = match full_screen(&words) {
+                // It waits for nothing but keys and messages: no runtime is around it.
+                Some(wanted) => open(&wanted, &mut screen),
+                None => on_runtime(dispatch(&words, &mut screen)),
+            };
             result.unwrap_or_else(|error| complain(&error, &mut screen))
         }
         Err(usage) => complain(&Error::Usage(usage), &mut screen),
@@ -113,12 +126,47 @@ fn on_runtime(work: impl Future<Output = Result<Exit, Error>>) -> Result<Exit, E
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
 }
 
+/// What the full screen is to begin with.
+struct FullScreen {
+    overrides: Overrides,
+    folder: Option<String>,
+}
+
+/// The full screen, if these words ask for it: `open`, or no command where somebody sits at both ends.
+fn full_screen(words: &[String]) -> Option<FullScreen> {
+    if is_front_door(words) {
+        return None;
+    }
+    let line = CommandLine::try_parse_from(words).ok()?;
+    let folder = match line.command {
+        Some(Command::Open(arguments)) => arguments.folder,
+        None if is_interactive() => None,
+        Some(_) | None => return None,
+    };
+    Some(FullScreen { overrides: line.overrides.anchored(), folder })
+}
+
+fn open(wanted: &FullScreen, screen: &mut Screen<'_>) -> Result<Exit, Error> {
+    if !is_interactive() {
+        let words = "open needs a terminal at both ends; list and read need none";
+        return Err(Usage(words.into()).into());
+    }
+    let mut context = Context { overrides: wanted.overrides.clone(), screen };
+    let account = context.account()?;
+    nudge_outbox(&mut context, &account);
+    full::run(&account, wanted.folder.as_deref())
+}
+
 /// The panic's own text may hold what a stranger wrote: only where it happened is told. What parses
 /// strangers' letters runs where a panic costs a page, not the program.
 fn quiet_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         tracing::error!(place, "a fault in this program");
+        // The main thread has the terminal, if anybody has; its end is the program's.
+        if std::thread::current().name() == Some("main") && full::give_back() {
+            eprintln!("postroad-mua: a fault in this program ({place})");
+        }
     }));
 }
 
@@ -139,11 +187,20 @@ fn complain(error: &Error, screen: &mut Screen<'_>) -> Exit {
     error.exit()
 }
 
+/// The name that the program was called by.
+fn called(words: &[String]) -> Cow<'_, str> {
+    words.first().map(Path::new).and_then(Path::file_name).unwrap_or_default().to_string_lossy()
+}
+
+/// Whether it stands in for another program.
+fn is_front_door(words: &[String]) -> bool {
+    matches!(called(words).as_ref(), "mail" | "mailx" | "Mail" | "sendmail" | "mailq")
+}
+
 async fn dispatch(words: &[String], screen: &mut Screen<'_>) -> Result<Exit, Error> {
-    let called = words.first().map(Path::new).and_then(Path::file_name).unwrap_or_default();
     let rest = words.get(1..).unwrap_or_default();
     let context = |screen| Context { overrides: Overrides::from_environment(), screen };
-    match called.to_string_lossy().as_ref() {
+    match called(words).as_ref() {
         "mail" | "mailx" | "Mail" => mail::run(context(screen), rest).await,
         "sendmail" => sendmail::run(context(screen), rest).await,
         "mailq" => outbox_commands::show_queue(&mut context(screen)).await,
@@ -157,7 +214,15 @@ async fn subcommand(words: &[String], screen: &mut Screen<'_>) -> Result<Exit, E
         Err(error) => return Ok(explain(&error)),
     };
     let mut context = Context { overrides: line.overrides.anchored(), screen };
-    match line.command {
+    let Some(command) = line.command else {
+        // Nobody sits in front of it: a command is missing.
+        let strict = CommandLine::command().subcommand_required(true).arg_required_else_help(true);
+        return Ok(strict
+            .try_get_matches_from(words)
+            .map_or_else(|error| explain(&error), |_| Exit::Usage));
+    };
+    match command {
+        Command::Open(_) => Ok(Exit::Usage),
         Command::Send(arguments) => send::run(&mut context, arguments).await,
         Command::List(arguments) => reading::list(&mut context, &arguments).await,
         Command::Read(arguments) => reading::read(&mut context, &arguments).await,

@@ -1,0 +1,36 @@
+//! Every limit of the full screen's shell, with its unit and its reason.
+
+use std::time::Duration;
+
+/// Octets of a key's sequence: the longest of terminals have some twenty.
+pub(super) const SEQUENCE_OCTETS_MAX: usize = 64;
+/// Octets of text that is pasted at once: as many as can be typed into a line, and some.
+pub(super) const PASTE_OCTETS_MAX: usize = 64 * 1024;
+/// Octets of one read of the terminal.
+pub(super) const READ_OCTETS: usize = 4 * 1024;
+/// Columns and rows of a terminal that tells none.
+pub(super) const UNKNOWN_SIZE: (u16, u16) = (80, 24);
+/// How long the end waits for what was asked for before it.
+pub(super) const QUIT_WAIT: Duration = Duration::from_secs(2);
+/// How long lists of letters are waited for.
+pub(super) const ROWS_WAIT: Duration = Duration::from_secs(2);
+/// How long the list of folders is waited for.
+pub(super) const FOLDERS_WAIT: Duration = Duration::from_secs(10);
+/// How long a letter that is read is waited for: twice what laying it out may take, and opening it.
+pub(super) const READ_WAIT: Duration = Duration::from_secs(25);
+/// How long all else is waited for: it has a disk to do with.
+pub(super) const DISK_WAIT: Duration = Duration::from_secs(30);
+/// Letters that are read for a folder's list between two looks at what was asked.
+pub(super) const FILL_LETTERS: usize = 256;
+/// How often a list that is being read is shown anew.
+pub(super) const FILL_SHOWN_EVERY: Duration = Duration::from_millis(200);
+/// How often folders are looked at of which the system tells nothing: those that another program numbers.
+pub(super) const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Things that can be taken back.
+pub(super) const UNDO_MAX: usize = 100;
+/// Octets of a letter's text that are shown at once; it can be saved whole.
+pub(super) const PAGE_OCTETS_MAX: usize = 4 * 1024 * 1024;
+/// Lines of a letter that are shown.
+pub(super) const PAGE_LINES_MAX: usize = 100_000;
+/// Columns of a name or a subject that a list gets: more than any screen has.
+pub(super) const ROW_COLUMNS_MAX: usize = 300;

@@ -1,0 +1,519 @@
+//! The actor of a Maildir: it has the open folder, and does what is asked of it, one thing after the other.
+//!
+//! A folder is shown as it was known, then looked at, then what its list lacks is read, newest letters first, a few at
+//! a time: between two of these it hears what else is asked. Nothing in it takes longer than a listing.
+
+use std::io;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use postroad_catalog::read::Extent;
+use postroad_catalog::{Catalog, CatalogError, Folder, Order, read_some};
+use postroad_disk::OsDisk;
+use postroad_store::{Courier, Existence, FlagChange, MailboxName, Maildir, Times};
+use postroad_tui::data::{
+    FolderCounts, FolderId, FolderRow, LetterId, Listing, Role, Stage, UndoLabel,
+};
+use postroad_tui::effect::{Ask, FlagEdit, Job, Target};
+use postroad_tui::msg::What;
+
+use super::Request;
+use super::deeds::{self, Deed, Deeds, letters as counted};
+use super::mapped::{self, ROLES};
+use crate::full::limits::{FILL_LETTERS, FILL_SHOWN_EVERY, LOOK_EVERY};
+use crate::full::page::{self, ToLayOut};
+use crate::full::wake::{Farewell, Incoming, Other, Outgoing, Teller, channel};
+use crate::safe_line;
+use crate::safe_text::SafeText;
+
+/// What the actor begins with.
+#[derive(Debug)]
+pub(in crate::full) struct Start {
+    /// The inbox.
+    pub(in crate::full) inbox: Maildir,
+    /// The folder that is shown first; its number is 0.
+    pub(in crate::full) first: MailboxName,
+    /// The address of who reads here.
+    pub(in crate::full) me: String,
+}
+
+/// Starts it.
+///
+/// # Errors
+/// Where the system has no threads or sockets left.
+pub(in crate::full) fn start(start: Start, tell: Teller) -> io::Result<Outgoing<Request>> {
+    let (ask, asked) = channel()?;
+    let pages = page::start(tell.clone())?;
+    thread::Builder::new().name("mail-0".into()).spawn(move || {
+        let _farewell = Farewell(tell.clone());
+        Actor::new(start, tell, pages).run(&asked);
+    })?;
+    Ok(ask)
+}
+
+/// The folder that is shown.
+struct Opened {
+    id: FolderId,
+    folder: Folder,
+    /// Who waits for all of it.
+    job: Job,
+    stage: Stage,
+    /// When its list was sent last while it is being read.
+    shown: Instant,
+    /// Of a folder of which the system tells nothing.
+    times: Option<Times>,
+}
+
+struct Actor {
+    catalog: Catalog,
+    courier: Courier,
+    start: Start,
+    /// By number.
+    names: Vec<MailboxName>,
+    opened: Option<Opened>,
+    deeds: Deeds,
+    generation: u64,
+    tell: Teller,
+    pages: Outgoing<ToLayOut>,
+    /// The list of folders as it was told last, once somebody has asked.
+    folders: Option<Vec<FolderRow>>,
+}
+
+/// What became of a request.
+type Done = Result<(), CatalogError>;
+
+impl Actor {
+    fn new(start: Start, tell: Teller, pages: Outgoing<ToLayOut>) -> Self {
+        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        let disk = Arc::new(OsDisk);
+        Self {
+            catalog: Catalog::new(disk.clone(), start.inbox.clone(), &host),
+            courier: Courier::new(disk, &host),
+            names: vec![start.first.clone()],
+            start,
+            opened: None,
+            deeds: Deeds::default(),
+            generation: 0,
+            tell,
+            pages,
+            folders: None,
+        }
+    }
+
+    fn run(mut self, asked: &Incoming<Request>) {
+        loop {
+            let is_reading = self.opened.as_ref().is_some_and(|it| it.stage == Stage::Named);
+            let most = if is_reading { Duration::ZERO } else { LOOK_EVERY };
+            let noticed = asked.wait(self.catalog.readable(), Some(most));
+            for request in asked.drain() {
+                match request {
+                    Request::Ask(job, ask) => self.answer(job, ask),
+                    Request::Cancel(job) => self.pages.send(ToLayOut::Cancel(job)),
+                    Request::End => return self.catalog.keep_counts(),
+                }
+            }
+            if asked.is_closed() {
+                return self.catalog.keep_counts();
+            }
+            self.look(noticed);
+            self.read_on();
+        }
+    }
+
+    fn answer(&mut self, job: Job, ask: Ask) {
+        let doing = doing(&ask);
+        let done = match ask {
+            Ask::Folders => self.list_folders(job),
+            Ask::Open(id) => self.open(job, id),
+            Ask::Close(id) => {
+                self.opened.take_if(|opened| opened.id == id);
+                self.ended(job)
+            }
+            Ask::Rows { folder, uids } => self.rows(job, folder, &uids),
+            Ask::Read(letter) => self.read(job, letter, page::Wanted::Letter),
+            Ask::Part { letter, part } => self.read(job, letter, page::Wanted::Part(part)),
+            Ask::Save { letter, part, into } => {
+                self.read(job, letter, page::Wanted::Saved(part, into))
+            }
+            Ask::Refresh(id) => self.refresh(job, id),
+            Ask::Flag { letters, edit } => self.flag(job, &letters, edit),
+            Ask::Move { letters, to } => self.move_letters(job, &letters, to),
+            Ask::Undo => self.undo(job),
+            Ask::Sync(id) => self.take_in(job, id),
+            other => {
+                self.tell.failed(job, safe_line!("{} isn't built yet", name(&other)), "");
+                Ok(())
+            }
+        };
+        if let Err(error) = done {
+            self.failed(job, doing, &error);
+        }
+    }
+
+    fn failed(&self, job: Job, doing: &str, error: &CatalogError) {
+        let words = safe_line!("cannot {doing}: {}", words(error));
+        let hint = if error.is_gone() { "$: look at the folder again" } else { "" };
+        self.tell.failed(job, words, hint);
+    }
+
+    fn ended(&self, job: Job) -> Done {
+        self.tell.tell(job, What::Ended);
+        Ok(())
+    }
+
+    // Folders
+
+    fn id_of(&mut self, name: &MailboxName) -> FolderId {
+        let place = self.names.iter().position(|known| known == name).unwrap_or_else(|| {
+            self.names.push(name.clone());
+            self.names.len() - 1
+        });
+        FolderId(u32::try_from(place).unwrap_or(u32::MAX))
+    }
+
+    fn name_of(&self, id: FolderId) -> MailboxName {
+        let name = usize::try_from(id.0).ok().and_then(|place| self.names.get(place));
+        name.unwrap_or(&self.start.first).clone()
+    }
+
+    fn list_folders(&mut self, job: Job) -> Done {
+        let folders = self.folder_rows()?;
+        self.folders = Some(folders.clone());
+        self.tell.tell(job, What::Folders(folders));
+        Ok(())
+    }
+
+    fn folder_rows(&mut self) -> Result<Vec<FolderRow>, CatalogError> {
+        let mut roles = vec![(MailboxName::Inbox, Role::Inbox)];
+        for (role, attribute, _) in ROLES {
+            let found = self.courier.folder_for(&self.start.inbox, attribute, None)?;
+            roles.extend(found.map(|name| (MailboxName::Folder(name), role)));
+        }
+        let mut rows = Vec::new();
+        for listed in self.catalog.folders()? {
+            if listed.existence == Existence::NonExistent {
+                continue;
+            }
+            let id = self.id_of(&listed.name);
+            let opened = self.opened.as_ref().filter(|opened| opened.id == id);
+            let counts = match opened {
+                Some(opened) => Some(opened.folder.counts()),
+                None => self.catalog.counts(&listed.name),
+            };
+            let counts =
+                counts.map(|known| FolderCounts { letters: known.exists, unread: known.unseen });
+            let role = roles.iter().find(|(name, _)| *name == listed.name).map(|(_, role)| *role);
+            let name = SafeText::line(&listed.name.to_utf8());
+            rows.push(FolderRow { id, name, role, counts });
+        }
+        Ok(rows)
+    }
+
+    /// The list of folders again, where it has changed and somebody has it.
+    fn folders_again(&mut self) {
+        if self.folders.is_none() {
+            return;
+        }
+        // What can't be listed now is listed with the next change.
+        if let Ok(rows) = self.folder_rows()
+            && self.folders.as_ref() != Some(&rows)
+        {
+            self.folders = Some(rows.clone());
+            self.tell.tell(Job::NONE, What::Folders(rows));
+        }
+    }
+
+    // The folder that is shown
+
+    fn open(&mut self, job: Job, id: FolderId) -> Done {
+        let folder = self.catalog.open(&self.name_of(id))?;
+        let why = folder.why_plain().map(ToString::to_string);
+        if let Some(why) = why {
+            tracing::info!(why, "nothing is remembered in this folder");
+        }
+        let opened =
+            Opened { id, folder, job, stage: Stage::Known, shown: Instant::now(), times: None };
+        self.opened = Some(opened);
+        self.show(Job::NONE);
+        if let Some(opened) = &mut self.opened {
+            opened.folder.refresh()?;
+            // What its list lacks is read next; where that is nothing, it is whole.
+            opened.stage = Stage::Named;
+        }
+        Ok(())
+    }
+
+    /// Sends the list.
+    fn show(&mut self, job: Job) {
+        let Some(opened) = &mut self.opened else { return };
+        self.generation += 1;
+        opened.shown = Instant::now();
+        let heads = opened.folder.heads(Order::Sent).iter().map(mapped::head).collect();
+        let listing = Listing {
+            folder: opened.id,
+            validity: opened.folder.validity(),
+            generation: self.generation,
+            stage: opened.stage,
+            heads,
+        };
+        self.tell.tell(job, What::Listing(Arc::new(listing)));
+    }
+
+    /// Reads some letters of which nothing is known.
+    fn read_on(&mut self) {
+        let Some(opened) = self.opened.as_mut().filter(|it| it.stage == Stage::Named) else {
+            return;
+        };
+        let uids = opened.folder.unknown(FILL_LETTERS);
+        if uids.is_empty() {
+            opened.stage = Stage::Complete;
+            let job = std::mem::replace(&mut opened.job, Job::NONE);
+            self.show(job);
+            return self.folders_again();
+        }
+        read_into(&mut opened.folder, &uids);
+        if opened.shown.elapsed() >= FILL_SHOWN_EVERY {
+            self.show(Job::NONE);
+        }
+    }
+
+    /// Looks at what others have changed, where the system has told of it, or can't.
+    fn look(&mut self, noticed: Other) {
+        let is_told = match noticed {
+            Other::Quiet => false,
+            // An error may mean any folder.
+            Other::Readable | Other::Gone => {
+                self.catalog.noticed().map_or(true, |places| !places.is_empty())
+            }
+        };
+        let Some(opened) = &mut self.opened else { return };
+        let is_plain = opened.folder.why_plain().is_some() || self.catalog.readable().is_none();
+        let times = is_plain.then(|| Times::of(&OsDisk, opened.folder.place()).unwrap_or_default());
+        if times != opened.times {
+            opened.times = times;
+        } else if !is_told {
+            return;
+        }
+        self.look_again(Job::NONE);
+    }
+
+    /// Looks at the folder, and shows it where something has changed, or somebody waits for it.
+    fn look_again(&mut self, job: Job) {
+        let Some(opened) = &mut self.opened else { return };
+        match opened.folder.refresh() {
+            Ok(changed) if changed.is_nothing() && job == Job::NONE => {}
+            Ok(changed) => {
+                if !changed.added.is_empty() || changed.renumbered {
+                    let uids = opened.folder.unknown(FILL_LETTERS);
+                    read_into(&mut opened.folder, &uids);
+                }
+                self.show(job);
+                self.folders_again();
+            }
+            Err(error) => self.failed(job, "look at the folder", &error),
+        }
+    }
+
+    fn refresh(&mut self, job: Job, id: FolderId) -> Done {
+        self.shown(id)?;
+        self.look_again(Job::NONE);
+        self.ended(job)
+    }
+
+    /// The folder, which is shown.
+    fn shown(&mut self, id: FolderId) -> Result<&mut Folder, CatalogError> {
+        if self.opened.as_ref().is_none_or(|opened| opened.id != id) {
+            let folder = self.catalog.open(&self.name_of(id))?;
+            let (stage, shown) = (Stage::Named, Instant::now());
+            self.opened = Some(Opened { id, folder, job: Job::NONE, stage, shown, times: None });
+        }
+        let opened = self.opened.as_mut().map(|opened| &mut opened.folder);
+        opened.ok_or_else(|| postroad_store::MailboxError::Gone { uid: 0 }.into())
+    }
+
+    /// The folder, where the letters are still called so.
+    fn of_letters(
+        &mut self,
+        letters: &[LetterId],
+    ) -> Result<(&mut Folder, Vec<u32>), CatalogError> {
+        let gone = || postroad_store::MailboxError::Gone { uid: 0 };
+        let first = *letters.first().ok_or_else(gone)?;
+        let folder = self.shown(first.folder)?;
+        if folder.validity() != first.validity {
+            return Err(gone().into());
+        }
+        Ok((folder, letters.iter().map(|letter| letter.uid).collect()))
+    }
+
+    fn rows(&mut self, job: Job, id: FolderId, uids: &[u32]) -> Done {
+        let me = self.start.me.clone();
+        let opened = self.opened.as_mut().filter(|opened| opened.id == id);
+        let mut rows = Vec::new();
+        if let Some(Opened { folder, .. }) = opened {
+            let mut of = |folder: &mut Folder, uid: u32| {
+                folder.row(uid).map(|raw| rows.push((uid, mapped::row(&raw, &me))))
+            };
+            let missing: Vec<u32> =
+                uids.iter().copied().filter(|uid| of(folder, *uid).is_none()).collect();
+            read_into(folder, &missing);
+            for uid in missing {
+                let _ = of(folder, uid);
+            }
+        }
+        self.tell.tell(job, What::Rows { folder: id, rows });
+        Ok(())
+    }
+
+    fn read(&mut self, job: Job, letter: LetterId, wanted: page::Wanted) -> Done {
+        let (folder, _) = self.of_letters(&[letter])?;
+        let file = folder.open_letter(letter.uid)?;
+        self.pages.send(ToLayOut::Letter { job, letter, file, wanted });
+        Ok(())
+    }
+
+    // What is done to letters
+
+    fn flag(&mut self, job: Job, letters: &[LetterId], edit: FlagEdit) -> Done {
+        let (folder, uids) = self.of_letters(letters)?;
+        let mut before: Vec<(_, Vec<Vec<u8>>)> = Vec::new();
+        for uid in &uids {
+            let (Some(flags), Some(identity)) = (folder.flags(*uid), folder.identity(*uid)) else {
+                continue;
+            };
+            match before.iter_mut().find(|(known, _)| *known == flags) {
+                Some((_, letters)) => letters.push(identity),
+                None => before.push((flags, vec![identity])),
+            }
+        }
+        let changes = [
+            (edit.add, FlagChange::Add(mapped::flags(edit.add))),
+            (edit.remove, FlagChange::Remove(mapped::flags(edit.remove))),
+        ];
+        for (marks, change) in changes {
+            if marks != postroad_tui::data::Marks::NONE {
+                folder.set_flags(&uids, change)?;
+            }
+        }
+        let folder = folder.name().clone();
+        self.deeds.push(Deed::Flagged { folder, before });
+        let words = safe_line!("{} marked", counted(uids.len()));
+        self.show(Job::NONE);
+        self.tell.tell(job, What::Done(UndoLabel { words, held: None }));
+        self.folders_again();
+        Ok(())
+    }
+
+    fn move_letters(&mut self, job: Job, letters: &[LetterId], to: Target) -> Done {
+        let name = match to {
+            Target::Folder(id) => self.name_of(id),
+            Target::Role(role) => self.folder_for(role)?,
+        };
+        let mut target = self.catalog.open(&name)?;
+        let (folder, uids) = self.of_letters(letters)?;
+        let from = folder.name().clone();
+        let done = if from == name {
+            // What is thrown away a second time is gone.
+            let gone = folder.expunge(&uids)?;
+            tracing::info!(letters = gone.len(), "removed for good");
+            None
+        } else {
+            let moved = folder.move_to(&uids, &mut target)?;
+            let letters: Vec<_> =
+                moved.iter().filter_map(|(_, uid)| target.identity(*uid)).collect();
+            let words = safe_line!("{} moved to {}", counted(moved.len()), name.to_utf8());
+            self.deeds.push(Deed::Moved { from, to: name, letters });
+            Some(UndoLabel { words, held: None })
+        };
+        // Others' counts have it, too.
+        let _ = self.catalog.count(&mut target);
+        self.show(Job::NONE);
+        self.tell.tell(job, done.map_or(What::Ended, What::Done));
+        self.folders_again();
+        Ok(())
+    }
+
+    fn folder_for(&self, role: Role) -> Result<MailboxName, CatalogError> {
+        match ROLES.iter().find(|(known, _, _)| *known == role) {
+            Some((_, attribute, made_as)) => self.catalog.folder_for(attribute, made_as),
+            None => Ok(MailboxName::Inbox),
+        }
+    }
+
+    fn undo(&mut self, job: Job) -> Done {
+        let Some(deed) = self.deeds.pop() else {
+            self.tell.failed(job, "there is nothing to take back", "");
+            return Ok(());
+        };
+        match deeds::take_back(&self.catalog, &deed) {
+            Ok(words) => {
+                self.look_again(Job::NONE);
+                self.tell.tell(job, What::Undone(words));
+                Ok(())
+            }
+            Err(error) => {
+                // It can be tried again.
+                self.deeds.push(deed);
+                Err(error)
+            }
+        }
+    }
+
+    fn take_in(&mut self, job: Job, id: FolderId) -> Done {
+        if let Some(opened) = self.opened.as_mut().filter(|opened| opened.id == id) {
+            opened.folder.take_in()?;
+            self.catalog.count(&mut opened.folder)?;
+            self.show(Job::NONE);
+            self.folders_again();
+        }
+        self.ended(job)
+    }
+}
+
+/// Reads letters and has the folder remember them; what can't be read is shown without.
+fn read_into(folder: &mut Folder, uids: &[u32]) {
+    let read = read_some(&folder.letter_files(uids), Extent::Header);
+    let some: Vec<_> = read.into_iter().filter_map(|(uid, read)| Some((uid, read.ok()?))).collect();
+    folder.remember(&some);
+}
+
+/// The error and its causes, each once.
+fn words(error: &CatalogError) -> SafeText {
+    let mut words = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        let text = error.to_string();
+        if !words.ends_with(&text) {
+            words = format!("{words}: {text}");
+        }
+        cause = error.source();
+    }
+    SafeText::line(&words)
+}
+
+/// What is being done, for who hears that it went wrong.
+fn doing(ask: &Ask) -> &'static str {
+    match ask {
+        Ask::Folders => "list the folders",
+        Ask::Open(_) | Ask::Close(_) | Ask::Refresh(_) => "open the folder",
+        Ask::Rows { .. } => "list the letters",
+        Ask::Read(_) | Ask::Part { .. } => "read the letter",
+        Ask::Save { .. } => "save it",
+        Ask::Flag { .. } => "mark the letters",
+        Ask::Move { .. } => "move the letters",
+        Ask::Undo => "take it back",
+        Ask::Sync(_) => "bring the folder up to date",
+        _ => "do that",
+    }
+}
+
+fn name(ask: &Ask) -> &'static str {
+    match ask {
+        Ask::Search(_) => "finding letters in the full screen",
+        _ => "that",
+    }
+}
+
+#[cfg(test)]
+#[path = "maildir_tests.rs"]
+mod tests;

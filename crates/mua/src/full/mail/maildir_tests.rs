@@ -1,0 +1,220 @@
+use std::path::Path;
+
+use postroad_tui::data::Marks;
+use postroad_tui::msg::Report;
+
+use super::*;
+use crate::full::wake::{Incoming, News};
+
+struct Tried {
+    ask: Outgoing<Request>,
+    heard: Incoming<News>,
+    root: tempfile::TempDir,
+    listing: Option<Arc<Listing>>,
+    folders: Vec<FolderRow>,
+    job: u64,
+}
+
+fn letter(root: &Path, name: &str, subject: &str) {
+    let date = "Date: Sun, 22 Nov 2026 20:00:00 +0100";
+    let text =
+        format!("From: Eve <eve@x.example>\nTo: me@x.example\nSubject: {subject}\n{date}\n\nhi\n");
+    std::fs::write(root.join(name), text).unwrap();
+}
+
+fn stage() -> Tried {
+    let root = tempfile::tempdir().unwrap();
+    for folder in ["new", "cur", "tmp"] {
+        std::fs::create_dir(root.path().join(folder)).unwrap();
+    }
+    letter(root.path(), "cur/1.a.host:2,S", "first");
+    letter(root.path(), "cur/2.b.host:2,", "second");
+    letter(root.path(), "new/3.c.host", "third");
+    began(root)
+}
+
+fn began(root: tempfile::TempDir) -> Tried {
+    let (news, heard) = channel().unwrap();
+    let inbox = Maildir::at(root.path());
+    let begin = Start { inbox, first: MailboxName::Inbox, me: "me@x.example".into() };
+    let ask = start(begin, Teller(news)).unwrap();
+    Tried { ask, heard, root, listing: None, folders: Vec::new(), job: 0 }
+}
+
+impl Tried {
+    /// All that is told until something is.
+    fn until(&mut self, what: &str, mut is_it: impl FnMut(&mut Self, &Report) -> bool) -> What {
+        let limit = Instant::now() + Duration::from_secs(60);
+        while Instant::now() < limit {
+            self.heard.wait(None, Some(Duration::from_secs(1)));
+            let mut found = None;
+            for news in self.heard.drain() {
+                let News::Report(report) = news else { continue };
+                match &report.what {
+                    What::Listing(listing) => self.listing = Some(Arc::clone(listing)),
+                    What::Folders(folders) => self.folders.clone_from(folders),
+                    _ => {}
+                }
+                if found.is_none() && is_it(self, &report) {
+                    found = Some(report.what);
+                }
+            }
+            if let Some(found) = found {
+                return found;
+            }
+        }
+        panic!("{what} never came");
+    }
+
+    fn ask(&mut self, ask: Ask) -> What {
+        self.job += 1;
+        let job = Job(self.job);
+        let what = format!("{ask:?}");
+        self.ask.send(Request::Ask(job, ask));
+        self.until(&what, |_, report| report.job == job && report.what.is_last())
+    }
+
+    fn id(&self, uid: u32) -> LetterId {
+        let listing = self.listing.as_ref().unwrap();
+        LetterId { folder: listing.folder, validity: listing.validity, uid }
+    }
+
+    fn uids(&self) -> Vec<u32> {
+        self.listing.as_ref().unwrap().heads.iter().map(|head| head.uid).collect()
+    }
+
+    fn subjects(&mut self) -> Vec<String> {
+        let uids = self.uids();
+        match self.ask(Ask::Rows { folder: FolderId(0), uids }) {
+            What::Rows { rows, .. } => {
+                rows.iter().map(|(_, row)| row.subject.as_str().to_owned()).collect()
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn files(&self, folder: &str) -> Vec<String> {
+        let entries = std::fs::read_dir(self.root.path().join(folder)).unwrap();
+        let mut names: Vec<String> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+}
+
+#[test]
+fn a_folder_that_nobody_knew_is_listed_with_rows_and_known_the_next_time() {
+    let mut stage = stage();
+    stage.ask(Ask::Open(FolderId(0)));
+    assert_eq!(stage.subjects(), ["first", "second", "third"]);
+    let flags: Vec<Marks> =
+        stage.listing.as_ref().unwrap().heads.iter().map(|head| head.flags).collect();
+    assert_eq!(flags, [Marks::SEEN, Marks::NONE, Marks::RECENT]);
+    // A look alone moves nothing.
+    assert_eq!(stage.files("new"), ["3.c.host"]);
+    stage.ask.send(Request::End);
+    let mut again = began(stage.root);
+    again.ask.send(Request::Ask(Job(1), Ask::Open(FolderId(0))));
+    let known = again.until("a listing", |_, report| matches!(report.what, What::Listing(_)));
+    let What::Listing(known) = known else { panic!() };
+    assert_eq!((known.stage, known.heads.len()), (Stage::Known, 3));
+    let sent: Vec<u32> = known.heads.iter().map(|head| head.sent).collect();
+    assert_eq!(sent, [1_795_374_000; 3], "dates come from what is remembered");
+}
+
+#[test]
+fn a_letter_that_comes_is_shown_without_being_asked_for() {
+    let mut stage = stage();
+    stage.ask(Ask::Open(FolderId(0)));
+    letter(stage.root.path(), "tmp/4.d.host", "fourth");
+    std::fs::rename(stage.root.path().join("tmp/4.d.host"), stage.root.path().join("new/4.d.host"))
+        .unwrap();
+    stage.until("the fourth letter", |stage, _| {
+        stage.listing.as_ref().is_some_and(|listing| listing.heads.len() == 4)
+    });
+    assert!(stage.subjects().contains(&"fourth".to_owned()));
+}
+
+#[test]
+fn letters_are_thrown_away_and_had_back() {
+    let mut stage = stage();
+    stage.ask(Ask::Folders);
+    stage.ask(Ask::Open(FolderId(0)));
+    let uids = stage.uids();
+    let letters = vec![stage.id(uids[0]), stage.id(uids[1])];
+    let done = stage.ask(Ask::Move { letters, to: Target::Role(Role::Trash) });
+    let What::Done(label) = done else { panic!("{done:?}") };
+    assert_eq!(label.words.as_str(), "2 letters moved to Trash");
+    assert_eq!(stage.uids().len(), 1);
+    assert_eq!(stage.files(".Trash/cur").len(), 2);
+    let undone = stage.ask(Ask::Undo);
+    let What::Undone(words) = undone else { panic!("{undone:?}") };
+    assert_eq!(words.as_str(), "2 letters from Trash");
+    assert_eq!(stage.uids().len(), 3);
+    assert_eq!(stage.files(".Trash/cur").len(), 0);
+    assert!(matches!(stage.ask(Ask::Undo), What::Failed { .. }));
+}
+
+#[test]
+fn what_is_thrown_out_of_the_trash_is_gone() {
+    let mut stage = stage();
+    stage.ask(Ask::Open(FolderId(0)));
+    let letters = vec![stage.id(stage.uids()[0])];
+    stage.ask(Ask::Move { letters, to: Target::Role(Role::Trash) });
+    stage.ask(Ask::Folders);
+    let trash = stage.folders.iter().find(|row| row.role == Some(Role::Trash)).unwrap().id;
+    stage.ask(Ask::Close(FolderId(0)));
+    stage.ask(Ask::Open(trash));
+    let letters = vec![stage.id(stage.uids()[0])];
+    let ended = stage.ask(Ask::Move { letters, to: Target::Role(Role::Trash) });
+    assert!(matches!(ended, What::Ended), "{ended:?}");
+    assert!(stage.uids().is_empty());
+    assert_eq!(stage.files(".Trash/cur").len(), 0);
+}
+
+#[test]
+fn marks_are_on_disk_and_had_back() {
+    let mut stage = stage();
+    stage.ask(Ask::Open(FolderId(0)));
+    let uids = stage.uids();
+    let letters: Vec<LetterId> = uids.iter().map(|uid| stage.id(*uid)).collect();
+    let edit = FlagEdit { add: Marks::FLAGGED, remove: Marks::SEEN };
+    stage.ask(Ask::Flag { letters, edit });
+    let marks = |stage: &Tried| -> Vec<Marks> {
+        let heads = &stage.listing.as_ref().unwrap().heads;
+        heads.iter().map(|head| head.flags.without(Marks::RECENT)).collect()
+    };
+    assert_eq!(marks(&stage), [Marks::FLAGGED; 3]);
+    stage.ask(Ask::Undo);
+    assert_eq!(marks(&stage), [Marks::SEEN, Marks::NONE, Marks::NONE]);
+    stage.ask(Ask::Sync(FolderId(0)));
+    assert_eq!(stage.files("new").len(), 0, "the folder was looked at");
+}
+
+#[test]
+fn a_folder_that_another_program_numbers_is_read_and_nothing_is_written_there() {
+    let mut stage = stage();
+    std::fs::write(stage.root.path().join("dovecot-uidlist"), "3 V1700000000 N4\n").unwrap();
+    stage.ask(Ask::Open(FolderId(0)));
+    assert_eq!(stage.subjects(), ["first", "second", "third"]);
+    assert_eq!(stage.files(""), ["cur", "dovecot-uidlist", "new", "tmp"]);
+    // And what comes is seen.
+    letter(stage.root.path(), "new/4.d.host", "fourth");
+    stage.until("the fourth letter", |stage, _| {
+        stage.listing.as_ref().is_some_and(|listing| listing.heads.len() == 4)
+    });
+}
+
+#[test]
+fn a_letter_is_read_and_one_that_is_gone_is_said() {
+    let mut stage = stage();
+    stage.ask(Ask::Open(FolderId(0)));
+    let first = stage.id(stage.uids()[0]);
+    let What::Page(page) = stage.ask(Ask::Read(first)) else { panic!() };
+    assert_eq!(page.lines.first().unwrap().text.as_str(), "hi");
+    std::fs::remove_file(stage.root.path().join("cur/1.a.host:2,S")).unwrap();
+    let gone = stage.ask(Ask::Read(first));
+    assert!(matches!(gone, What::Failed { .. }), "{gone:?}");
+    let nowhere = LetterId { validity: first.validity + 1, ..first };
+    assert!(matches!(stage.ask(Ask::Read(nowhere)), What::Failed { .. }));
+}

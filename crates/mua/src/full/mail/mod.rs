@@ -1,0 +1,26 @@
+//! Actors that have the letters of an account: one thread each, which takes requests and sends reports.
+//!
+//! | letters are | it is in |
+//! |---|---|
+//! | in a Maildir of this host | `maildir`, what was done there and can be taken back: `deeds` |
+//!
+//! Deliberately missing: POP3, IMAP and mbox. Accounts of those are told so before the screen is taken.
+
+mod deeds;
+mod maildir;
+mod mapped;
+
+use postroad_tui::effect::{Ask, Job};
+
+pub(super) use maildir::{Start, start};
+
+/// What an actor is asked.
+#[derive(Debug)]
+pub(super) enum Request {
+    /// To do this.
+    Ask(Job, Ask),
+    /// Not to go on with that; what is half done is brought to a safe point.
+    Cancel(Job),
+    /// To end, once all before it is done.
+    End,
+}

@@ -1,0 +1,306 @@
+//! The full screen: the shell around [`postroad_tui`]'s functions.
+//!
+//! ```text
+//!  main:    poll(terminal, wake) ─► keys, news ─► update ─► effects ─► one drawing
+//!              ▲                                              │
+//!              │ Report                                       ▼ Request
+//!  mail-0:  the open folder (`mail/maildir`)    page: one letter at a time (`page`)    signals: size, hang-up
+//! ```
+//!
+//! | looking for | it is in |
+//! |---|---|
+//! | the loop, deadlines, the end | here |
+//! | the terminal, taken and given back | `terminal` |
+//! | octets as keys | `keys` |
+//! | queues that wake a thread | `wake` |
+//! | letters and folders | `mail` |
+//! | a letter laid out | `page` |
+//! | how it looks, from the environment | `settings` |
+//! | limits | `limits` |
+//!
+//! The main thread waits for keys and messages, and for nothing else; no runtime is around it.
+//!
+//! Deliberately missing, and said so to who asks for it: accounts at POP3 servers, searching.
+
+use std::collections::BTreeMap;
+use std::os::fd::AsFd as _;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use postroad_disk::OsDisk;
+use postroad_store::{MailboxName, Maildir};
+use postroad_tui::data::{self, FolderId};
+use postroad_tui::effect::{Ask, Effect, Job, OutboxAsk};
+use postroad_tui::model::{Model, Now};
+use postroad_tui::msg::{Report, What};
+use postroad_tui::{Msg, update};
+
+use self::keys::Decoder;
+use self::mail::Request;
+use self::terminal::Terminal;
+use self::wake::{Incoming, News, Other, Outgoing, Teller, channel};
+use crate::account::{Account, Inbox};
+use crate::error::{Error, Exit};
+use crate::front::Usage;
+use crate::mailbox::MailboxError;
+use crate::safe_line;
+use crate::safe_text::SafeText;
+
+mod keys;
+mod limits;
+mod mail;
+mod page;
+mod settings;
+mod signals;
+mod terminal;
+mod wake;
+
+pub(crate) use terminal::give_back;
+
+/// Shows an account's letters until the user has enough; `folder` is opened first, else the inbox.
+///
+/// # Errors
+/// Where there is no Maildir, no such folder, or the terminal can't show a screen: nothing was shown then.
+pub(crate) fn run(account: &Account, folder: Option<&str>) -> Result<Exit, Error> {
+    if settings::is_dumb(std::env::var("TERM").ok().as_deref()) {
+        return Err(Usage("this terminal has no screen to place letters on (TERM)".into()).into());
+    }
+    let start = beginning(account, folder)?;
+    let name = SafeText::line(&start.first.to_utf8());
+    let (news, heard) = channel()?;
+    let tell = Teller(news);
+    let mail = mail::start(start, tell.clone())?;
+    signals::start(tell.0.clone())?;
+    let terminal = Terminal::take()?;
+    let began = Instant::now();
+    let look = settings::look(|name| std::env::var(name).ok());
+    let mut model = Model::new(terminal.size(), now(began, &TimeZone::system()), look);
+    model.accounts.push(data::Account {
+        name: SafeText::line(account.name.as_deref().unwrap_or_default()),
+        address: SafeText::line(&account.address.to_string()),
+    });
+    let effects = postroad_tui::start(&mut model, FolderId(0), name);
+    let mut shell = Shell {
+        model,
+        terminal,
+        began,
+        zone: TimeZone::system(),
+        mail,
+        tell,
+        deadlines: BTreeMap::new(),
+        ticks: Vec::new(),
+        quit: None,
+        actors: 1,
+    };
+    effects.into_iter().for_each(|effect| shell.carry_out(effect));
+    shell.run(&heard)
+}
+
+/// What is opened first; what isn't there is said before the screen is taken.
+fn beginning(account: &Account, folder: Option<&str>) -> Result<mail::Start, Error> {
+    let root = match &account.inbox {
+        Inbox::Maildir(root) => root,
+        Inbox::Pop3 { .. } => {
+            let words = "the full screen reads Maildirs, and no POP3 server yet; list and read do";
+            return Err(Usage(words.into()).into());
+        }
+    };
+    let inbox = Maildir::at(root);
+    let is_there = |maildir: &Maildir| maildir.exists(&OsDisk).unwrap_or(true);
+    if !is_there(&inbox) {
+        return Err(MailboxError::NoMaildir { path: root.clone() }.into());
+    }
+    let first = match folder {
+        None => MailboxName::Inbox,
+        Some(text) => MailboxName::from_utf8(text)
+            .map_err(|error| Usage(format!("{text} is no folder's name: {error}")))?,
+    };
+    if let MailboxName::Folder(name) = &first
+        && !is_there(&inbox.folder(name))
+    {
+        return Err(MailboxError::Unknown { key: format!("folder {}", first.to_utf8()) }.into());
+    }
+    Ok(mail::Start { inbox, first, me: account.address.to_string() })
+}
+
+fn now(began: Instant, zone: &TimeZone) -> Now {
+    Now { since_start: began.elapsed(), wall: Timestamp::now(), zone: zone.clone() }
+}
+
+/// Until when a job may take, and what it is called.
+#[derive(Debug)]
+struct Deadline {
+    at: Instant,
+    what: &'static str,
+}
+
+struct Shell {
+    model: Model,
+    terminal: Terminal,
+    began: Instant,
+    zone: TimeZone,
+    mail: Outgoing<Request>,
+    tell: Teller,
+    deadlines: BTreeMap<Job, Deadline>,
+    /// When the model wants to hear what time it is, since the start.
+    ticks: Vec<Duration>,
+    /// Until when the actors may finish, once the user has enough.
+    quit: Option<Instant>,
+    /// How many actors have not ended.
+    actors: usize,
+}
+
+impl Shell {
+    fn run(mut self, heard: &Incoming<News>) -> Result<Exit, Error> {
+        let mut decoder = Decoder::default();
+        let mut octets = [0; limits::READ_OCTETS];
+        loop {
+            self.terminal.paint(&self.model)?;
+            let most = self.next_wake().map(|at| at.saturating_duration_since(Instant::now()));
+            let stdin = std::io::stdin();
+            let typed = match heard.wait(Some(stdin.as_fd()), most) {
+                Other::Gone => return Ok(self.gone()),
+                Other::Readable => self.terminal.typed(&mut octets).unwrap_or(usize::MAX),
+                Other::Quiet => 0,
+            };
+            let Some(typed) = octets.get(..typed) else { return Ok(self.gone()) };
+            self.take(Msg::Tick(now(self.began, &self.zone)));
+            for msg in decoder.take(typed) {
+                self.take(msg);
+            }
+            for news in heard.drain() {
+                match news {
+                    News::Report(report) => {
+                        if report.what.is_last() {
+                            self.deadlines.remove(&report.job);
+                        }
+                        self.take(Msg::Report(*report));
+                    }
+                    News::Resized => {
+                        let size = self.terminal.fit()?;
+                        self.take(Msg::Resized(size));
+                    }
+                    News::End => return Ok(self.gone()),
+                    News::Ended => self.ended(),
+                }
+            }
+            self.expire();
+            if let Some(until) = self.quit {
+                if self.actors == 0 {
+                    return Ok(Exit::Done);
+                }
+                if Instant::now() >= until {
+                    drop(self);
+                    return Err(Error::Unfinished);
+                }
+            }
+        }
+    }
+
+    /// When something is to be done without anybody asking.
+    fn next_wake(&self) -> Option<Instant> {
+        let tick = self.ticks.iter().min().map(|since| self.began + *since);
+        let deadline = self.deadlines.values().map(|deadline| deadline.at).min();
+        [tick, deadline, self.quit].into_iter().flatten().min()
+    }
+
+    fn take(&mut self, msg: Msg) {
+        if let Msg::Tick(now) = &msg {
+            self.ticks.retain(|at| *at > now.since_start);
+        }
+        // The user has left: what comes now is of no use, and what is typed is for the next program.
+        if self.quit.is_some() && matches!(msg, Msg::Key(_) | Msg::Paste(_) | Msg::Mouse(_)) {
+            return;
+        }
+        for effect in update(&mut self.model, msg) {
+            self.carry_out(effect);
+        }
+    }
+
+    fn carry_out(&mut self, effect: Effect) {
+        match effect {
+            Effect::Ask(job, ask) => self.ask(job, ask),
+            Effect::Cancel(job) => {
+                self.deadlines.remove(&job);
+                self.mail.send(Request::Cancel(job));
+            }
+            Effect::TickAt(since_start) => self.ticks.push(since_start),
+            Effect::Redraw => {
+                // What the terminal refuses now it refuses with the next drawing, too.
+                let _ = self.terminal.clear();
+            }
+            Effect::Suspend => {
+                let _ = self.terminal.lend(signals::stop);
+                let size = self.terminal.size();
+                self.take(Msg::Resized(size));
+            }
+            Effect::Edit(_) => self.not_yet(Job::NONE, "writing"),
+            Effect::Quit => {
+                self.mail.send(Request::End);
+                self.quit = Some(Instant::now() + limits::QUIT_WAIT);
+            }
+        }
+    }
+
+    fn ask(&mut self, job: Job, ask: Ask) {
+        match &ask {
+            Ask::NewDraft(_)
+            | Ask::SaveDraft(..)
+            | Ask::Attach(..)
+            | Ask::Detach(..)
+            | Ask::Queue(..)
+            | Ask::TakeBack(_)
+            | Ask::Discard(_) => return self.not_yet(job, "writing"),
+            // Nobody has looked: nothing is told of them.
+            Ask::Drafts | Ask::Outbox(OutboxAsk::List) => return self.tell.tell(job, What::Ended),
+            Ask::Outbox(_) => return self.not_yet(job, "the outbox"),
+            _ => {}
+        }
+        let (wait, what) = match &ask {
+            Ask::Rows { .. } => (limits::ROWS_WAIT, "the list of letters"),
+            Ask::Folders => (limits::FOLDERS_WAIT, "the list of folders"),
+            Ask::Read(_) | Ask::Part { .. } => (limits::READ_WAIT, "the letter"),
+            _ => (limits::DISK_WAIT, "the mailbox"),
+        };
+        // A folder that is read for the first time may take long, and is shown meanwhile.
+        if !matches!(ask, Ask::Open(_)) {
+            self.deadlines.insert(job, Deadline { at: Instant::now() + wait, what });
+        }
+        self.mail.send(Request::Ask(job, ask));
+    }
+
+    fn not_yet(&self, job: Job, what: &str) {
+        let words = safe_line!("{what} in the full screen isn't built yet");
+        self.tell.failed(job, words, "postroad-mua send, reply, forward, outbox");
+    }
+
+    /// Jobs that nobody waits for any more.
+    fn expire(&mut self) {
+        let now = Instant::now();
+        let over: Vec<Job> =
+            self.deadlines.iter().filter(|(_, it)| it.at <= now).map(|(job, _)| *job).collect();
+        for job in over {
+            let Some(deadline) = self.deadlines.remove(&job) else { continue };
+            let words = safe_line!("{} doesn't come: the disk is slow, or busy", deadline.what);
+            let what = What::Failed { words, hint: "try again".into() };
+            self.take(Msg::Report(Report { job, what }));
+        }
+    }
+
+    /// An actor has ended: as it was asked to, or by a fault.
+    fn ended(&mut self) {
+        self.actors = self.actors.saturating_sub(1);
+        if self.quit.is_none() {
+            let words = "a fault in this program: letters can't be read any more".into();
+            let what = What::Failed { words, hint: "q, and start it again".into() };
+            self.take(Msg::Report(Report { job: Job::NONE, what }));
+        }
+    }
+
+    /// The terminal is gone, or somebody wants us to end: nothing is carried out that wasn't asked for.
+    fn gone(self) -> Exit {
+        drop(self.terminal);
+        Exit::Done
+    }
+}

@@ -1,0 +1,250 @@
+//! A letter laid out: a thread that reads and takes apart, one letter at a time, and what it makes of one.
+
+use std::io;
+use std::path::PathBuf;
+use std::thread;
+
+use postroad_store::Letter;
+use postroad_tui::data::{LetterId, LineKind, Page, PageLine, PartRow};
+use postroad_tui::effect::Job;
+use postroad_tui::msg::What;
+
+use super::limits::{PAGE_LINES_MAX, PAGE_OCTETS_MAX};
+use super::wake::{Outgoing, Teller, channel};
+use crate::limits;
+use crate::render::{View, save};
+use crate::safe_line;
+use crate::safe_text::SafeText;
+
+/// What is wanted of a letter.
+#[derive(Debug)]
+pub(super) enum Wanted {
+    /// All of it, to be read.
+    Letter,
+    /// The part with this number, as text.
+    Part(usize),
+    /// That part, as a file in a folder.
+    Saved(usize, PathBuf),
+}
+
+/// What the thread is asked.
+#[derive(Debug)]
+pub(super) enum ToLayOut {
+    /// A letter.
+    Letter {
+        /// Who asks.
+        job: Job,
+        /// What it is called.
+        letter: LetterId,
+        /// Its file.
+        file: Letter,
+        /// What of it.
+        wanted: Wanted,
+    },
+    /// Nobody waits for that any more.
+    Cancel(Job),
+}
+
+/// Starts the thread.
+///
+/// # Errors
+/// Where the system has no threads or sockets left.
+pub(super) fn start(tell: Teller) -> io::Result<Outgoing<ToLayOut>> {
+    let (ask, asked) = channel()?;
+    thread::Builder::new().name("page".into()).spawn(move || {
+        let mut waiting: Vec<(Job, LetterId, Letter, Wanted)> = Vec::new();
+        loop {
+            if waiting.is_empty() {
+                asked.wait(None, None);
+            }
+            for request in asked.drain() {
+                match request {
+                    ToLayOut::Letter { job, letter, file, wanted } => {
+                        waiting.push((job, letter, file, wanted));
+                    }
+                    ToLayOut::Cancel(cancelled) => waiting.retain(|(job, ..)| *job != cancelled),
+                }
+            }
+            if waiting.is_empty() && asked.is_closed() {
+                return;
+            }
+            if !waiting.is_empty() {
+                let (job, letter, file, wanted) = waiting.remove(0);
+                match answer(letter, &file, &wanted) {
+                    Ok(what) => tell.tell(job, what),
+                    Err(words) => tell.failed(job, words, ""),
+                }
+            }
+        }
+    })?;
+    Ok(ask)
+}
+
+fn answer(letter: LetterId, file: &Letter, wanted: &Wanted) -> Result<What, SafeText> {
+    if file.octets() > limits::LETTER_OCTETS_MAX {
+        return Err(safe_line!(
+            "the letter has {} octets, which is more than this program reads",
+            file.octets()
+        ));
+    }
+    let raw = postroad_catalog::read::whole(file)
+        .map_err(|error| safe_line!("cannot read the letter: {error}"))?;
+    let view = View::of(&raw);
+    let part = |number: usize| {
+        let found = number.checked_sub(1).and_then(|place| view.attachments.get(place));
+        found.ok_or_else(|| safe_line!("the letter has no part {number}"))
+    };
+    match wanted {
+        Wanted::Letter => Ok(What::Page(page(letter, &raw, &view).into())),
+        Wanted::Part(number) => {
+            let part = part(*number)?;
+            let text = String::from_utf8_lossy(&part.content);
+            let view = View { text: text.into_owned(), ..View::default() };
+            Ok(What::Page(page(letter, &raw, &view).into()))
+        }
+        Wanted::Saved(number, folder) => {
+            let folder = crate::account::expand_home(folder);
+            match save::save(part(*number)?, &folder) {
+                Ok(path) => Ok(What::Saved(SafeText::line(&path.to_string_lossy()))),
+                Err(error) => Err(safe_line!("{error}: {}", error.source)),
+            }
+        }
+    }
+}
+
+/// A letter as the screen has it: `raw` is all of it, for its header; lines are as long as they are.
+pub(super) fn page(letter: LetterId, raw: &[u8], view: &View) -> Page {
+    let text = view.text.trim_end();
+    let shown = text.get(..text.floor_char_boundary(PAGE_OCTETS_MAX)).unwrap_or_default();
+    let mut lines = Vec::new();
+    let mut octets = 0;
+    let mut is_signature = false;
+    for line in shown.split('\n').take(PAGE_LINES_MAX) {
+        octets += line.len() + 1;
+        let line = line.strip_suffix('\r').unwrap_or(line);
+        // RFC 3676 §4.3
+        is_signature |= line == "-- ";
+        let kind = if is_signature { LineKind::Signature } else { kind(line) };
+        // A tab goes to the next eighth column, and nothing else is obeyed.
+        lines.push(PageLine { kind, text: SafeText::block(line) });
+    }
+    if shown.is_empty() {
+        lines.clear();
+    }
+    for (index, part) in view.attachments.iter().enumerate() {
+        let name = SafeText::line(part.name.as_deref().unwrap_or("(no name)")).cut(80);
+        let kind = SafeText::line(&part.media_type).cut(60);
+        let size = crate::render::page::size(part.content.len());
+        let text =
+            safe_line!("[{}: {} ({}, {size})  v: parts]", index + 1, name.as_str(), kind.as_str());
+        lines.push(PageLine { kind: LineKind::Part, text });
+    }
+    let cut = text.len().saturating_sub(octets.min(text.len())) as u64;
+    Page { letter, head: head(raw), lines, parts: parts(view), cut: (cut > 0).then_some(cut) }
+}
+
+/// How often a line is quoted: RFC 3676 §4.5, with blanks between, as many write them.
+fn kind(line: &str) -> LineKind {
+    let mut depth: u8 = 0;
+    let mut rest = line;
+    while let Some(behind) = rest.strip_prefix('>') {
+        depth = depth.saturating_add(1);
+        rest = behind.strip_prefix(' ').unwrap_or(behind);
+    }
+    if depth == 0 { LineKind::Text } else { LineKind::Quote(depth) }
+}
+
+/// All fields of the header, unfolded (RFC 5322 §2.2.3), encoded words read.
+fn head(raw: &[u8]) -> Vec<(SafeText, SafeText)> {
+    let mut fields: Vec<Vec<u8>> = Vec::new();
+    for line in raw.split(|octet| *octet == b'\n') {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        match (line.first(), fields.last_mut()) {
+            (None, _) => break,
+            (Some(b' ' | b'\t'), Some(field)) => field.extend_from_slice(line),
+            _ => fields.push(line.to_vec()),
+        }
+    }
+    let field = |field: &Vec<u8>| {
+        let colon = field.iter().position(|octet| *octet == b':')?;
+        let (name, value) = (field.get(..colon)?, field.get(colon + 1..)?);
+        let value = postroad_message::decoded(value.trim_ascii());
+        let value = SafeText::line(&value).cut(limits::FIELD_OCTETS_MAX);
+        Some((SafeText::line_of_octets(name.trim_ascii_end()).cut(80), value))
+    };
+    fields.iter().filter_map(field).collect()
+}
+
+fn parts(view: &View) -> Vec<PartRow> {
+    let row = |(index, part): (usize, &crate::render::Part)| PartRow {
+        number: index + 1,
+        depth: 0,
+        name: part.name.as_deref().map(|name| SafeText::line(name).cut(200)),
+        kind: SafeText::line(&part.media_type).cut(100),
+        octets: part.content.len() as u64,
+    };
+    view.attachments.iter().enumerate().map(row).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use postroad_tui::data::FolderId;
+
+    use super::*;
+
+    const LETTER: LetterId = LetterId { folder: FolderId(0), validity: 1, uid: 1 };
+
+    fn laid_out(raw: &str) -> Page {
+        page(LETTER, raw.as_bytes(), &View::of(raw.as_bytes()))
+    }
+
+    #[test]
+    fn lines_are_what_they_are() {
+        let page = laid_out(
+            "From: a@b.example\r\nSubject: =?utf-8?q?gr=C3=BC=C3=9Fe?=\r\n  und mehr\r\n\r\n\
+             hi\r\n> you\r\n> > them\r\n>>> all\r\n\ttab\r\n\x1b[2J\r\n-- \r\nme\r\n",
+        );
+        let head: Vec<_> =
+            page.head.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        assert_eq!(head, [("From", "a@b.example"), ("Subject", "grüße  und mehr")]);
+        let lines: Vec<_> = page.lines.iter().map(|line| (line.kind, line.text.as_str())).collect();
+        assert_eq!(
+            lines,
+            [
+                (LineKind::Text, "hi"),
+                (LineKind::Quote(1), "> you"),
+                (LineKind::Quote(2), "> > them"),
+                (LineKind::Quote(3), ">>> all"),
+                (LineKind::Text, "        tab"),
+                (LineKind::Text, "\\x1b[2J"),
+                (LineKind::Signature, "-- "),
+                (LineKind::Signature, "me"),
+            ]
+        );
+        assert_eq!(page.cut, None);
+    }
+
+    #[test]
+    fn what_is_too_long_is_cut_and_said() {
+        let page = laid_out(&format!("Subject: s\r\n\r\n{}", "x".repeat(PAGE_OCTETS_MAX + 10)));
+        assert_eq!(page.cut, Some(9));
+        let page = laid_out(&format!("Subject: s\r\n\r\n{}x", "x\r\n".repeat(PAGE_LINES_MAX)));
+        assert_eq!((page.lines.len(), page.cut.is_some()), (PAGE_LINES_MAX, true));
+        assert!(laid_out("Subject: s\r\n\r\n").lines.is_empty());
+    }
+
+    #[test]
+    fn parts_are_told_below_the_text() {
+        let page = laid_out(
+            "Content-Type: multipart/mixed; boundary=B\r\n\r\n--B\r\n\r\ntext\r\n--B\r\n\
+             Content-Type: application/pdf; name=\"a\x07b.pdf\"\r\n\
+             Content-Disposition: attachment\r\n\r\nxyz\r\n--B--\r\n",
+        );
+        assert_eq!(page.parts.len(), 1);
+        assert_eq!(page.parts[0].number, 1);
+        let last = page.lines.last().unwrap();
+        assert_eq!(last.kind, LineKind::Part);
+        assert!(last.text.as_str().starts_with("[1: a"), "{:?}", last.text);
+        assert!(!last.text.as_str().contains('\x07'));
+    }
+}
