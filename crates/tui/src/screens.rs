@@ -227,6 +227,8 @@ pub enum Wanted {
     Field(Field),
     /// The field of a letter that begins; then the next one, then the editor.
     First(Field),
+    /// The number of a letter to go to.
+    Jump,
     /// A file to go with it.
     Attach,
     /// A folder of the disk to save a part in.

@@ -70,6 +70,16 @@ pub enum Action {
     PageDown,
     /// A window back.
     PageUp,
+    /// Half a window on.
+    HalfDown,
+    /// Half a window back.
+    HalfUp,
+    /// To the first one in sight.
+    PageTop,
+    /// To the one in the middle of the window.
+    PageMiddle,
+    /// To the one with a number.
+    Jump,
     /// A row on.
     LineDown,
     /// A row back.

@@ -102,7 +102,10 @@ fn pressed(model: &mut Model, key: Key, effects: &mut Effects) {
     match table::find(model.on(), keys) {
         Some(binding) => {
             model.note = Note::Nothing;
-            act(model, binding, effects);
+            match (binding.action, key) {
+                (Action::Jump, Key::Char(digit)) => prompt::jump(model, digit),
+                _ => act(model, binding, effects),
+            }
         }
         None if model.on() == On::Help => help::key(model, key),
         None if matches!(key, Key::Esc | Key::Ctrl('g')) => model.note = Note::Nothing,
@@ -230,7 +233,20 @@ fn entries(model: &Model) -> usize {
 fn walk(model: &mut Model, action: Action) -> bool {
     let rows = isize::try_from(model.body().height().max(1)).unwrap_or(isize::MAX);
     let entries = entries(model);
+    if let Some(list) = list_mut(model) {
+        let row = match action {
+            Action::PageTop => Some(0),
+            Action::PageMiddle => Some(rows / 2),
+            _ => None,
+        };
+        if let Some(row) = row {
+            *list = ListState { selected: list.top, ..*list }.moved(row, entries);
+            return true;
+        }
+    }
     let by = match action {
+        Action::HalfDown => (rows / 2).max(1),
+        Action::HalfUp => -(rows / 2).max(1),
         Action::Next | Action::NextAny => 1,
         Action::Previous | Action::PreviousAny => -1,
         Action::PageDown => rows,

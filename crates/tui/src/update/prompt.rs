@@ -3,6 +3,7 @@
 use super::{Effects, compose, folders};
 use crate::effect::{Ask, Effect, OutboxAsk};
 use crate::keys::Key;
+use crate::line_edit::LineEdit;
 use crate::model::{Choice, FolderFor, Model, Prompt, Wanted};
 
 pub(super) fn key(model: &mut Model, key: Key, effects: &mut Effects) {
@@ -20,7 +21,7 @@ pub(super) fn key(model: &mut Model, key: Key, effects: &mut Effects) {
             key => {
                 let folder = list_for(&wanted).filter(|_| key == Key::Tab);
                 match folder.and_then(|_| folders::completed(model, edit.text())) {
-                    Some(whole) => edit = crate::line_edit::LineEdit::of(whole),
+                    Some(whole) => edit = LineEdit::of(whole),
                     None => edit.key(key),
                 }
                 model.prompt = Some(Prompt::Line { label, edit, wanted });
@@ -43,12 +44,34 @@ pub(super) fn key(model: &mut Model, key: Key, effects: &mut Effects) {
     }
 }
 
+/// The first digit of a letter's number was pressed.
+pub(super) fn jump(model: &mut Model, digit: char) {
+    model.prompt = Some(Prompt::Line {
+        label: "Jump to message: ".into(),
+        edit: LineEdit::of(digit.to_string()),
+        wanted: Wanted::Jump,
+    });
+}
+
+fn jumped(model: &mut Model, number: &str) {
+    let Some(index) = &mut model.index else { return };
+    let place = number.trim().parse().ok().and_then(|number: usize| number.checked_sub(1));
+    match place.filter(|place| *place < index.heads().len()) {
+        Some(place) => index.list.selected = place,
+        None => model.say("There is no letter with that number."),
+    }
+}
+
 /// What the list of folders would be for.
 fn list_for(wanted: &Wanted) -> Option<FolderFor> {
     match wanted {
         Wanted::OpenFolder => Some(FolderFor::Open),
         Wanted::MoveTo(letter) => Some(FolderFor::Move(*letter)),
-        Wanted::Field(_) | Wanted::First(_) | Wanted::Attach | Wanted::SavePart { .. } => None,
+        Wanted::Field(_)
+        | Wanted::First(_)
+        | Wanted::Attach
+        | Wanted::Jump
+        | Wanted::SavePart { .. } => None,
     }
 }
 
@@ -65,6 +88,7 @@ fn typed(model: &mut Model, wanted: Wanted, text: String, effects: &mut Effects)
     match wanted {
         Wanted::Field(field) => compose::field(model, field, text, effects),
         Wanted::First(field) => compose::first(model, field, text, effects),
+        Wanted::Jump => jumped(model, &text),
         Wanted::Attach => compose::attach(model, &text, effects),
         Wanted::SavePart { letter, part } if !text.is_empty() => {
             model.jobs.ask(Ask::Save { letter, part, into: text.into() }, effects);
@@ -81,6 +105,7 @@ fn left(model: &mut Model, wanted: &Wanted, effects: &mut Effects) {
         | Wanted::MoveTo(_)
         | Wanted::Field(_)
         | Wanted::Attach
+        | Wanted::Jump
         | Wanted::SavePart { .. } => {}
     }
 }

@@ -8,6 +8,7 @@ mod anything;
 mod changes;
 mod fixture;
 mod lists;
+mod mutt;
 mod writing;
 
 use postroad_tui::canvas::paint;
