@@ -25,7 +25,7 @@ mod reader;
 mod reading;
 mod send;
 mod sendmail;
-mod text_input;
+pub(crate) mod text_input;
 mod writing;
 
 /// Write, send and read mail
@@ -154,7 +154,7 @@ fn open(wanted: &FullScreen, screen: &mut Screen<'_>) -> Result<Exit, Error> {
     let mut context = Context { overrides: wanted.overrides.clone(), screen };
     let account = context.account()?;
     nudge_outbox(&mut context, &account);
-    full::run(&account, wanted.folder.as_deref())
+    full::run(&account, &wanted.overrides, wanted.folder.as_deref())
 }
 
 /// The panic's own text may hold what a stranger wrote: only where it happened is told. What parses

@@ -32,7 +32,7 @@ pub(super) fn text(quoted: &str) -> Result<String, Error> {
 ///
 /// # Errors
 /// Where it can't be started, or says that it has failed.
-pub(super) fn edit(path: &Path) -> Result<(), Error> {
+pub(crate) fn edit(path: &Path) -> Result<(), Error> {
     let editor = ["VISUAL", "EDITOR"].iter().find_map(|name| std::env::var(name).ok());
     let editor = editor.unwrap_or_else(|| "vi".to_owned());
     let mut words = editor.split_whitespace();

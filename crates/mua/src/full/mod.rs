@@ -5,6 +5,7 @@
 //!              ▲                                              │
 //!              │ Report                                       ▼ Request
 //!  mail-0:  the open folder (`mail/maildir`)    page: one letter at a time (`page`)    signals: size, hang-up
+//!  post:    drafts and the outbox (`post`)
 //! ```
 //!
 //! | looking for | it is in |
@@ -15,12 +16,13 @@
 //! | queues that wake a thread | `wake` |
 //! | letters and folders | `mail` |
 //! | a letter laid out | `page` |
+//! | letters that are written, and leave | `post` |
 //! | how it looks, from the environment | `settings` |
 //! | limits | `limits` |
 //!
 //! The main thread waits for keys and messages, and for nothing else; no runtime is around it.
 //!
-//! Deliberately missing, and said so to who asks for it: accounts at POP3 servers, searching.
+//! Deliberately missing, and said so to who asks for it: accounts at POP3 servers, searching, letters sent on as they are.
 
 use std::collections::BTreeMap;
 use std::os::fd::AsFd as _;
@@ -30,17 +32,19 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use postroad_disk::OsDisk;
 use postroad_store::{MailboxName, Maildir};
-use postroad_tui::data::{self, FolderId};
-use postroad_tui::effect::{Ask, Effect, Job, OutboxAsk};
+use postroad_tui::data::{self, DraftId, FolderId};
+use postroad_tui::effect::{Ask, Effect, Job, Start};
 use postroad_tui::model::{Model, Now};
 use postroad_tui::msg::{Report, What};
 use postroad_tui::{Msg, update};
 
 use self::keys::Decoder;
 use self::mail::Request;
+use self::post::{SendsBy, ToPost};
 use self::terminal::Terminal;
 use self::wake::{Incoming, News, Other, Outgoing, Teller, channel};
-use crate::account::{Account, Inbox};
+use crate::account::{Account, Inbox, Overrides};
+use crate::commands::text_input;
 use crate::error::{Error, Exit};
 use crate::front::Usage;
 use crate::mailbox::MailboxError;
@@ -51,6 +55,7 @@ mod keys;
 mod limits;
 mod mail;
 mod page;
+mod post;
 mod settings;
 mod signals;
 mod terminal;
@@ -62,15 +67,21 @@ pub(crate) use terminal::give_back;
 ///
 /// # Errors
 /// Where there is no Maildir, no such folder, or the terminal can't show a screen: nothing was shown then.
-pub(crate) fn run(account: &Account, folder: Option<&str>) -> Result<Exit, Error> {
+pub(crate) fn run(
+    account: &Account,
+    overrides: &Overrides,
+    folder: Option<&str>,
+) -> Result<Exit, Error> {
     if settings::is_dumb(std::env::var("TERM").ok().as_deref()) {
         return Err(Usage("this terminal has no screen to place letters on (TERM)".into()).into());
     }
-    let start = beginning(account, folder)?;
-    let name = SafeText::line(&start.first.to_utf8());
+    let (inbox, first) = beginning(account, folder)?;
+    let name = SafeText::line(&first.to_utf8());
     let (news, heard) = channel()?;
     let tell = Teller(news);
-    let mail = mail::start(start, tell.clone())?;
+    let post = post::start(account, overrides, tell.clone(), SendsBy::Sender)?;
+    let me = account.address.to_string();
+    let mail = mail::start(mail::Start { inbox, first, me, post: post.clone() }, tell.clone())?;
     signals::start(tell.0.clone())?;
     let terminal = Terminal::take()?;
     let began = Instant::now();
@@ -86,19 +97,21 @@ pub(crate) fn run(account: &Account, folder: Option<&str>) -> Result<Exit, Error
         terminal,
         began,
         zone: TimeZone::system(),
+        account: account.clone(),
         mail,
+        post,
         tell,
         deadlines: BTreeMap::new(),
         ticks: Vec::new(),
         quit: None,
-        actors: 1,
+        actors: 2,
     };
     effects.into_iter().for_each(|effect| shell.carry_out(effect));
     shell.run(&heard)
 }
 
 /// What is opened first; what isn't there is said before the screen is taken.
-fn beginning(account: &Account, folder: Option<&str>) -> Result<mail::Start, Error> {
+fn beginning(account: &Account, folder: Option<&str>) -> Result<(Maildir, MailboxName), Error> {
     let root = match &account.inbox {
         Inbox::Maildir(root) => root,
         Inbox::Pop3 { .. } => {
@@ -121,7 +134,7 @@ fn beginning(account: &Account, folder: Option<&str>) -> Result<mail::Start, Err
     {
         return Err(MailboxError::Unknown { key: format!("folder {}", first.to_utf8()) }.into());
     }
-    Ok(mail::Start { inbox, first, me: account.address.to_string() })
+    Ok((inbox, first))
 }
 
 fn now(began: Instant, zone: &TimeZone) -> Now {
@@ -140,7 +153,9 @@ struct Shell {
     terminal: Terminal,
     began: Instant,
     zone: TimeZone,
+    account: Account,
     mail: Outgoing<Request>,
+    post: Outgoing<ToPost>,
     tell: Teller,
     deadlines: BTreeMap<Job, Deadline>,
     /// When the model wants to hear what time it is, since the start.
@@ -235,28 +250,28 @@ impl Shell {
                 let size = self.terminal.size();
                 self.take(Msg::Resized(size));
             }
-            Effect::Edit(_) => self.not_yet(Job::NONE, "writing"),
+            Effect::Edit(id) => self.edit(&id),
             Effect::Quit => {
                 self.mail.send(Request::End);
+                self.post.send(ToPost::End);
                 self.quit = Some(Instant::now() + limits::QUIT_WAIT);
             }
         }
     }
 
     fn ask(&mut self, job: Job, ask: Ask) {
-        match &ask {
-            Ask::NewDraft(_)
-            | Ask::SaveDraft(..)
+        let is_for_post = match &ask {
+            Ask::NewDraft(start) => matches!(start, Start::Empty | Start::Recall(_)),
+            Ask::SaveDraft(..)
             | Ask::Attach(..)
             | Ask::Detach(..)
             | Ask::Queue(..)
             | Ask::TakeBack(_)
-            | Ask::Discard(_) => return self.not_yet(job, "writing"),
-            // Nobody has looked: nothing is told of them.
-            Ask::Drafts | Ask::Outbox(OutboxAsk::List) => return self.tell.tell(job, What::Ended),
-            Ask::Outbox(_) => return self.not_yet(job, "the outbox"),
-            _ => {}
-        }
+            | Ask::Discard(_)
+            | Ask::Drafts
+            | Ask::Outbox(_) => true,
+            _ => false,
+        };
         let (wait, what) = match &ask {
             Ask::Rows { .. } => (limits::ROWS_WAIT, "the list of letters"),
             Ask::Folders => (limits::FOLDERS_WAIT, "the list of folders"),
@@ -267,12 +282,24 @@ impl Shell {
         if !matches!(ask, Ask::Open(_)) {
             self.deadlines.insert(job, Deadline { at: Instant::now() + wait, what });
         }
-        self.mail.send(Request::Ask(job, ask));
+        if is_for_post {
+            self.post.send(ToPost::Ask(job, ask));
+        } else {
+            self.mail.send(Request::Ask(job, ask));
+        }
     }
 
-    fn not_yet(&self, job: Job, what: &str) {
-        let words = safe_line!("{what} in the full screen isn't built yet");
-        self.tell.failed(job, words, "postroad-mua send, reply, forward, outbox");
+    /// Leaves the screen to the user's editor; what others have to tell waits in the queue meanwhile.
+    fn edit(&mut self, id: &DraftId) {
+        let path = post::text_path(&self.account, id);
+        let lent = path.and_then(|path| Ok(self.terminal.lend(|| text_input::edit(&path))?));
+        if let Err(error) = lent.flatten() {
+            self.tell.failed(Job::NONE, SafeText::line(&error.words()), "e: try again");
+        }
+        // Whatever became of the editor: what it has left is kept.
+        self.post.send(ToPost::Edited(id.clone()));
+        let size = self.terminal.size();
+        self.take(Msg::Resized(size));
     }
 
     /// Jobs that nobody waits for any more.

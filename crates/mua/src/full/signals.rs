@@ -22,6 +22,10 @@ pub(super) fn start(news: Outgoing<News>) -> io::Result<()> {
                 news.send(News::Resized);
                 continue;
             }
+            // While somebody's editor has the terminal, ^C is the editor's.
+            if signal == SIGINT && !terminal::is_taken() {
+                continue;
+            }
             news.send(News::End);
             thread::sleep(QUIT_WAIT);
             terminal::give_back();

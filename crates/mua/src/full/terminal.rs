@@ -47,6 +47,11 @@ pub(crate) fn give_back() -> bool {
     true
 }
 
+/// Whether it is ours now, and nobody else's.
+pub(super) fn is_taken() -> bool {
+    BEFORE.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+}
+
 /// The terminal, as long as it is ours.
 pub(super) struct Terminal {
     drawn: Drawn<CrosstermBackend<BufWriter<File>>>,

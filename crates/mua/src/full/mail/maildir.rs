@@ -15,7 +15,7 @@ use postroad_store::{Courier, Existence, FlagChange, MailboxName, Maildir, Times
 use postroad_tui::data::{
     FolderCounts, FolderId, FolderRow, LetterId, Listing, Role, Stage, UndoLabel,
 };
-use postroad_tui::effect::{Ask, FlagEdit, Job, Target};
+use postroad_tui::effect::{self as tui, Ask, FlagEdit, Job, Target};
 use postroad_tui::msg::What;
 
 use super::Request;
@@ -23,6 +23,7 @@ use super::deeds::{self, Deed, Deeds, letters as counted};
 use super::mapped::{self, ROLES};
 use crate::full::limits::{FILL_LETTERS, FILL_SHOWN_EVERY, LOOK_EVERY};
 use crate::full::page::{self, ToLayOut};
+use crate::full::post::ToPost;
 use crate::full::wake::{Farewell, Incoming, Other, Outgoing, Teller, channel};
 use crate::safe_line;
 use crate::safe_text::SafeText;
@@ -36,6 +37,8 @@ pub(in crate::full) struct Start {
     pub(in crate::full) first: MailboxName,
     /// The address of who reads here.
     pub(in crate::full) me: String,
+    /// Who begins letters with others.
+    pub(in crate::full) post: Outgoing<ToPost>,
 }
 
 /// Starts it.
@@ -136,6 +139,7 @@ impl Actor {
             Ask::Save { letter, part, into } => {
                 self.read(job, letter, page::Wanted::Saved(part, into))
             }
+            Ask::NewDraft(start) => self.begin(job, start),
             Ask::Refresh(id) => self.refresh(job, id),
             Ask::Flag { letters, edit } => self.flag(job, &letters, edit),
             Ask::Move { letters, to } => self.move_letters(job, &letters, to),
@@ -372,6 +376,23 @@ impl Actor {
         Ok(())
     }
 
+    /// Has a letter begun with one of these.
+    fn begin(&mut self, job: Job, start: tui::Start) -> Done {
+        let (tui::Start::Reply(letter, _)
+        | tui::Start::Forward(letter)
+        | tui::Start::Resend(letter)) = start
+        else {
+            self.start.post.send(ToPost::Ask(job, Ask::NewDraft(start)));
+            return Ok(());
+        };
+        let (folder, _) = self.of_letters(&[letter])?;
+        let file = folder.open_letter(letter.uid)?;
+        let name = folder.identity(letter.uid).unwrap_or_default();
+        let name = String::from_utf8_lossy(&name).into_owned();
+        self.start.post.send(ToPost::Begin { job, start, file, name });
+        Ok(())
+    }
+
     // What is done to letters
 
     fn flag(&mut self, job: Job, letters: &[LetterId], edit: FlagEdit) -> Done {
@@ -502,6 +523,7 @@ fn doing(ask: &Ask) -> &'static str {
         Ask::Flag { .. } => "mark the letters",
         Ask::Move { .. } => "move the letters",
         Ask::Undo => "take it back",
+        Ask::NewDraft(_) => "begin a letter",
         Ask::Sync(_) => "bring the folder up to date",
         _ => "do that",
     }

@@ -36,7 +36,8 @@ fn stage() -> Tried {
 fn began(root: tempfile::TempDir) -> Tried {
     let (news, heard) = channel().unwrap();
     let inbox = Maildir::at(root.path());
-    let begin = Start { inbox, first: MailboxName::Inbox, me: "me@x.example".into() };
+    let (post, _) = channel().unwrap();
+    let begin = Start { inbox, first: MailboxName::Inbox, me: "me@x.example".into(), post };
     let ask = start(begin, Teller(news)).unwrap();
     Tried { ask, heard, root, listing: None, folders: Vec::new(), job: 0 }
 }

@@ -1,0 +1,388 @@
+//! The actor of what is written: drafts, and the outbox that takes their letters.
+//!
+//! | looking for | it is in |
+//! |---|---|
+//! | what is asked, and what becomes of it | here |
+//! | drafts and letters as the screen has them | `rows` |
+//!
+//! A draft that somebody writes here is held against other programs until its letter is queued or it is thrown away.
+//! "Queued" is said once the letter is on disk; its draft stays until the sender takes the letter in.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Child;
+use std::thread;
+use std::time::SystemTime;
+
+use jiff::Timestamp;
+use postroad_store::Letter;
+use postroad_tui::data::{DraftId as Shown, DraftRow, Fields, HeldId, LetterId};
+use postroad_tui::effect::{Ask, Audience, Job, OutboxAsk, Start};
+use postroad_tui::msg::What;
+use tokio::runtime::Runtime;
+
+use super::wake::{Farewell, Incoming, Outgoing, Teller, channel};
+use crate::account::{Account, AccountError, Overrides};
+use crate::compose::Mailbox as Person;
+use crate::compose::answer::{self, forward, quoted, reply};
+use crate::drafts::{Answers, Attached, DraftError, DraftId, Drafts, OpenDraft, Written};
+use crate::error::Error;
+use crate::outbox::{Found, Notes, Outbox, OutboxError, start as sender};
+use crate::render::View;
+use crate::safe_text::SafeText;
+use crate::{limits, sent};
+
+mod rows;
+
+#[cfg(test)]
+mod tests;
+
+/// Who hands letters over once they are in the outbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum SendsBy {
+    /// A process of ours that goes on by itself.
+    Sender,
+    /// Nobody: they lie there.
+    #[cfg(test)]
+    Nobody,
+}
+
+/// What the actor is asked.
+#[derive(Debug)]
+pub(super) enum ToPost {
+    /// To do this.
+    Ask(Job, Ask),
+    /// To begin a letter with another one.
+    Begin {
+        /// Who asks.
+        job: Job,
+        /// How it begins.
+        start: Start,
+        /// The other letter.
+        file: Letter,
+        /// What stays of the name of its file.
+        name: String,
+    },
+    /// To make durable what the editor has left.
+    Edited(Shown),
+    /// To end, once all before it is done.
+    End,
+}
+
+/// The text of a draft, for the editor.
+pub(super) fn text_path(account: &Account, id: &Shown) -> Result<PathBuf, Error> {
+    let state = account.state.as_ref().ok_or(DraftError::NoFolder)?;
+    let id = DraftId::parse(&id.0).ok_or_else(|| DraftError::Unknown(id.0.to_string()))?;
+    Ok(state.join("drafts").join(id.as_str()).join("text"))
+}
+
+/// Starts it.
+///
+/// # Errors
+/// Where the system has no threads or sockets left.
+pub(super) fn start(
+    account: &Account,
+    overrides: &Overrides,
+    tell: Teller,
+    sends_by: SendsBy,
+) -> io::Result<Outgoing<ToPost>> {
+    let (ask, asked) = channel()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let actor = Actor {
+        account: account.clone(),
+        overrides: overrides.clone(),
+        sends_by,
+        open: BTreeMap::new(),
+        answered: BTreeMap::new(),
+        senders: Vec::new(),
+        runtime,
+        tell: tell.clone(),
+    };
+    thread::Builder::new().name("post".into()).spawn(move || {
+        let _farewell = Farewell(tell);
+        actor.run(&asked);
+    })?;
+    Ok(ask)
+}
+
+struct Actor {
+    account: Account,
+    overrides: Overrides,
+    sends_by: SendsBy,
+    /// Drafts that are written here.
+    open: BTreeMap<DraftId, OpenDraft>,
+    /// The letters that they answer.
+    answered: BTreeMap<DraftId, LetterId>,
+    /// Senders that were started; each ends by itself.
+    senders: Vec<Child>,
+    runtime: Runtime,
+    tell: Teller,
+}
+
+impl Actor {
+    fn run(mut self, asked: &Incoming<ToPost>) {
+        loop {
+            asked.wait(None, None);
+            self.senders.retain_mut(|sender| matches!(sender.try_wait(), Ok(None)));
+            for request in asked.drain() {
+                let (job, done) = match request {
+                    ToPost::Ask(job, ask) => (job, self.answer(ask)),
+                    ToPost::Begin { job, start, file, name } => {
+                        (job, self.begin(&start, Some((&file, name))))
+                    }
+                    ToPost::Edited(id) => (Job::NONE, self.edited(&id)),
+                    ToPost::End => return,
+                };
+                match done {
+                    Ok(what) => self.tell.tell(job, what),
+                    Err(error) => self.tell.failed(job, SafeText::line(&error.words()), ""),
+                }
+            }
+            if asked.is_closed() {
+                return;
+            }
+        }
+    }
+
+    fn answer(&mut self, ask: Ask) -> Result<What, Error> {
+        match ask {
+            Ask::NewDraft(start) => self.begin(&start, None),
+            Ask::SaveDraft(id, fields) => self.change(&id, |written, _| {
+                rows::type_over(written, fields);
+                Ok(())
+            }),
+            Ask::Attach(id, path) => self.change(&id, |written, _| {
+                let path = crate::account::expand_home(&path);
+                let file = std::fs::metadata(&path)
+                    .and_then(|_| std::fs::File::open(&path))
+                    .map_err(|source| crate::compose::ComposeError::Attachment {
+                        path: path.clone(),
+                        source,
+                    })?;
+                drop(file);
+                written.attachments.push(Attached::absolute(&path));
+                Ok(())
+            }),
+            Ask::Detach(id, place) => self.change(&id, |written, _| {
+                if place < written.attachments.len() {
+                    written.attachments.remove(place);
+                }
+                Ok(())
+            }),
+            Ask::Queue(id, fields) => self.queue(&id, fields),
+            Ask::TakeBack(held) => self.take_back(&held),
+            Ask::Discard(id) => {
+                let id = parsed(&id)?;
+                match self.open.remove(&id) {
+                    Some(draft) => draft.remove()?,
+                    None => self.outbox()?.open_draft(&self.drafts()?, &id)?.remove()?,
+                }
+                Ok(What::Ended)
+            }
+            Ask::Drafts => self.list(),
+            Ask::Outbox(ask) => self.outbox_asked(ask),
+            _ => Ok(What::Ended),
+        }
+    }
+
+    fn drafts(&self) -> Result<Drafts, Error> {
+        Ok(Drafts::of(&self.account)?)
+    }
+
+    fn outbox(&self) -> Result<Outbox, Error> {
+        let folder = self.account.outbox.as_ref().ok_or(AccountError::NO_OUTBOX)?;
+        Ok(Outbox::open(folder)?)
+    }
+
+    fn author(&self) -> Person {
+        Person::new(self.account.name.as_deref(), self.account.address.clone())
+    }
+
+    /// A draft that nobody else writes to.
+    fn opened(&mut self, id: &DraftId) -> Result<&OpenDraft, Error> {
+        if !self.open.contains_key(id) {
+            let draft = self.outbox()?.open_draft(&self.drafts()?, id)?;
+            self.open.insert(id.clone(), draft);
+        }
+        self.open.get(id).ok_or_else(|| DraftError::Unknown(id.to_string()).into())
+    }
+
+    fn shown(&mut self, id: &DraftId) -> Result<DraftRow, Error> {
+        let from = SafeText::line(&self.author().to_string());
+        let answers = self.answered.get(id).copied();
+        let draft = self.opened(id)?;
+        let (written, text) = (draft.written()?, draft.text()?);
+        let saved = (answers, SystemTime::now());
+        Ok(rows::draft(id, &written, &text, (&draft.folder(), &from), saved))
+    }
+
+    fn begin(&mut self, start: &Start, other: Option<(&Letter, String)>) -> Result<What, Error> {
+        if let Start::Recall(id) = start {
+            return Ok(What::Draft(self.shown(&parsed(id)?)?));
+        }
+        let mut answered = None;
+        let mut forwarded = None;
+        let (written, text) = match (start, other) {
+            (Start::Reply(letter, audience), Some((file, name))) => {
+                let view = View::of(&raw(file)?);
+                let audience = match audience {
+                    Audience::Sender => answer::Audience::Author,
+                    Audience::All | Audience::List => answer::Audience::Everybody,
+                };
+                answered = Some(*letter);
+                let written = Written::of(&reply(&view, self.author(), audience));
+                let answers = Some(Answers { letter: name, flag: 'R' });
+                (Written { answers, ..written }, quoted(&view))
+            }
+            (Start::Forward(_), Some((file, name))) => {
+                let raw = raw(file)?;
+                let written = Written::of(&forward(&View::of(&raw), Vec::new(), self.author()));
+                forwarded = Some(raw);
+                let answers = Some(Answers { letter: name, flag: 'P' });
+                let attachments = vec![Attached::Forwarded];
+                (Written { answers, attachments, ..written }, String::new())
+            }
+            (Start::Empty, _) => (Written::default(), String::new()),
+            _ => {
+                let words = "letters can't be sent again as they are yet; forward does it";
+                return Err(Error::Editor(words.into()));
+            }
+        };
+        let draft = self.drafts()?.begin(&written, &text)?;
+        if let Some(raw) = forwarded {
+            draft.save_forwarded(&raw)?;
+        }
+        let id = draft.id().clone();
+        self.open.insert(id.clone(), draft);
+        self.answered.extend(answered.map(|letter| (id.clone(), letter)));
+        Ok(What::Draft(self.shown(&id)?))
+    }
+
+    /// Changes what is written beside the text.
+    fn change(
+        &mut self,
+        id: &Shown,
+        change: impl FnOnce(&mut Written, &Path) -> Result<(), Error>,
+    ) -> Result<What, Error> {
+        let id = parsed(id)?;
+        let draft = self.opened(&id)?;
+        let mut written = draft.written()?;
+        change(&mut written, &draft.folder())?;
+        draft.save(&written)?;
+        Ok(What::Draft(self.shown(&id)?))
+    }
+
+    /// The editor has returned.
+    fn edited(&mut self, id: &Shown) -> Result<What, Error> {
+        let id = parsed(id)?;
+        self.opened(&id)?.keep_text()?;
+        Ok(What::Draft(self.shown(&id)?))
+    }
+
+    fn queue(&mut self, shown: &Shown, fields: Fields) -> Result<What, Error> {
+        let id = parsed(shown)?;
+        let (author, outbox) = (self.author(), self.outbox()?);
+        let notes = Notes { draft: Some(id.clone()), ..sent::notes(&self.account) };
+        let draft = self.opened(&id)?;
+        let mut written = draft.written()?;
+        rows::type_over(&mut written, fields);
+        draft.save(&written)?;
+        draft.keep_text()?;
+        let made = match written.draft(&draft.folder(), author, draft.text()?) {
+            Ok(made) => made,
+            Err(wrong) => {
+                let words = SafeText::line(&Error::from(wrong.problem).words());
+                return Ok(match rows::field(wrong.field) {
+                    Some(field) => What::DraftWrong { draft: shown.clone(), field, words },
+                    None => What::Failed { words, hint: "D: leave it out".into() },
+                });
+            }
+        };
+        let letter = made.into_letter()?;
+        let until = SystemTime::now() + limits::HOLD;
+        let name = outbox.hold(&letter, &notes, until)?;
+        // From here on it leaves, whatever becomes of us. Others may have the draft, to take the letter back.
+        self.open.remove(&id);
+        self.start_sender();
+        let until = Timestamp::try_from(until).unwrap_or_else(|_| Timestamp::now());
+        Ok(What::Queued { letter: HeldId(name.into()), until })
+    }
+
+    fn start_sender(&mut self) {
+        if self.sends_by != SendsBy::Sender {
+            return;
+        }
+        match sender::start(&self.overrides) {
+            Ok(child) => self.senders.push(child),
+            // The letter is safe, and goes with the next start of anything of ours.
+            Err(error) => tracing::warn!(%error, "cannot start the sender"),
+        }
+    }
+
+    fn take_back(&mut self, held: &HeldId) -> Result<What, Error> {
+        let outbox = self.outbox()?;
+        match outbox.take_back(&held.0)? {
+            Found::Letter(letter) => {
+                let draft =
+                    letter.notes.draft.filter(|id| self.drafts().is_ok_and(|it| it.is_there(id)));
+                let Some(id) = draft else {
+                    return Err(OutboxError::Left(held.0.to_string()).into());
+                };
+                let row = self.shown(&id)?;
+                outbox.forget_taken_back(&held.0);
+                Ok(What::Draft(row))
+            }
+            Found::Unreadable(why) => Err(Error::Editor(format!("the letter is damaged: {why}"))),
+        }
+    }
+
+    fn list(&mut self) -> Result<What, Error> {
+        let from = SafeText::line(&self.author().to_string());
+        let drafts = self.drafts()?;
+        let listed = self.outbox()?.unsent(&drafts)?;
+        let row = |draft: crate::drafts::Listed| {
+            let answers = self.answered.get(&draft.id).copied();
+            let text = text_path(&self.account, &Shown(draft.id.as_str().into())).ok();
+            let text = text.and_then(|path| {
+                let octets = postroad_disk::read_whole(&path, limits::LETTER_OCTETS_MAX).ok()?;
+                Some(crate::compose::as_text(octets))
+            });
+            let folder = self.account.state.as_deref().unwrap_or(Path::new(""));
+            let folder = folder.join("drafts").join(draft.id.as_str());
+            let place = (folder.as_path(), &from);
+            let text = text.unwrap_or_default();
+            rows::draft(&draft.id, &draft.written, &text, place, (answers, draft.changed))
+        };
+        Ok(What::Drafts(listed.into_iter().map(row).collect()))
+    }
+
+    fn outbox_asked(&mut self, ask: OutboxAsk) -> Result<What, Error> {
+        let outbox = self.outbox()?;
+        match ask {
+            OutboxAsk::List => {}
+            OutboxAsk::Retry(id) => {
+                self.runtime.block_on(outbox.retry(&[id.0.to_string()]))?;
+                self.start_sender();
+            }
+            OutboxAsk::Discard(id) => {
+                self.runtime.block_on(outbox.discard(&[id.0.to_string()]))?;
+            }
+        }
+        let letters = self.runtime.block_on(outbox.list())?;
+        Ok(What::Outbox(letters.iter().map(rows::waiting).collect()))
+    }
+}
+
+fn parsed(id: &Shown) -> Result<DraftId, DraftError> {
+    DraftId::parse(&id.0).ok_or_else(|| DraftError::Unknown(id.0.to_string()))
+}
+
+fn raw(file: &Letter) -> Result<Vec<u8>, Error> {
+    if file.octets() > limits::LETTER_OCTETS_MAX {
+        let max = limits::LETTER_OCTETS_MAX;
+        return Err(crate::compose::ComposeError::TooLarge { max }.into());
+    }
+    let whole = postroad_catalog::read::whole(file);
+    whole.map_err(|error| Error::Io(io::Error::other(error.to_string())))
+}

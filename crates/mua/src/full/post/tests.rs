@@ -1,0 +1,128 @@
+use std::time::{Duration, Instant};
+
+use super::*;
+use crate::full::wake::News;
+
+struct Tried {
+    ask: Outgoing<ToPost>,
+    heard: Incoming<News>,
+    home: tempfile::TempDir,
+    job: u64,
+}
+
+fn tried() -> Tried {
+    let home = tempfile::tempdir().unwrap();
+    let overrides = Overrides {
+        address: Some("me@x.example".into()),
+        inbox: Some(home.path().join("Maildir").to_string_lossy().into_owned()),
+        outbox: Some(home.path().join("outbox")),
+        ..Overrides::default()
+    };
+    let account = Account::load(&overrides).unwrap();
+    let account = Account { state: Some(home.path().join("state")), ..account };
+    let (news, heard) = channel().unwrap();
+    let ask = start(&account, &overrides, Teller(news), SendsBy::Nobody).unwrap();
+    Tried { ask, heard, home, job: 0 }
+}
+
+impl Tried {
+    fn until(&mut self, job: Job) -> What {
+        let limit = Instant::now() + Duration::from_secs(60);
+        while Instant::now() < limit {
+            self.heard.wait(None, Some(Duration::from_secs(1)));
+            for news in self.heard.drain() {
+                if let News::Report(report) = news
+                    && report.job == job
+                {
+                    return report.what;
+                }
+            }
+        }
+        panic!("nothing came of {job:?}");
+    }
+
+    fn ask(&mut self, ask: Ask) -> What {
+        self.job += 1;
+        let job = Job(self.job);
+        self.ask.send(ToPost::Ask(job, ask));
+        self.until(job)
+    }
+
+    fn draft(&mut self, ask: Ask) -> DraftRow {
+        match self.ask(ask) {
+            What::Draft(draft) => draft,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn held(&self) -> usize {
+        let held = self.home.path().join("outbox/drop/held");
+        std::fs::read_dir(held).map_or(0, Iterator::count)
+    }
+}
+
+fn fields(to: &str) -> Fields {
+    Fields { to: to.into(), subject: "hi".into(), ..Fields::default() }
+}
+
+#[test]
+fn a_letter_is_written_queued_and_taken_back() {
+    let mut tried = tried();
+    let draft = tried.draft(Ask::NewDraft(Start::Empty));
+    let text = tried.home.path().join("state/drafts").join(&*draft.id.0).join("text");
+    std::fs::write(&text, "one\ntwo\n").unwrap();
+    tried.ask.send(ToPost::Edited(draft.id.clone()));
+    let What::Draft(edited) = tried.until(Job::NONE) else { panic!() };
+    assert_eq!((edited.text_lines, edited.text_octets), (2, 8));
+    let wrong = tried.ask(Ask::Queue(draft.id.clone(), fields("a b@@")));
+    assert!(
+        matches!(wrong, What::DraftWrong { field: postroad_tui::data::Field::To, .. }),
+        "{wrong:?}"
+    );
+    let nobody = tried.ask(Ask::Queue(draft.id.clone(), fields("")));
+    assert!(matches!(nobody, What::Failed { .. }), "{nobody:?}");
+    assert_eq!(tried.held(), 0);
+    let queued = tried.ask(Ask::Queue(draft.id.clone(), fields("you@x.example")));
+    let What::Queued { letter, .. } = queued else { panic!("{queued:?}") };
+    assert_eq!(tried.held(), 1, "it is on disk before anybody says so");
+    let What::Drafts(drafts) = tried.ask(Ask::Drafts) else { panic!() };
+    assert!(drafts.is_empty(), "its letter is on its way");
+    let What::Outbox(rows) = tried.ask(Ask::Outbox(OutboxAsk::List)) else { panic!() };
+    assert_eq!(rows.len(), 1);
+    let back = tried.draft(Ask::TakeBack(letter.clone()));
+    assert_eq!((back.id.clone(), back.fields), (draft.id.clone(), fields("you@x.example")));
+    assert_eq!((tried.held(), back.text_lines), (0, 2));
+    assert!(matches!(tried.ask(Ask::TakeBack(letter)), What::Failed { .. }));
+    assert!(matches!(tried.ask(Ask::Discard(draft.id)), What::Ended));
+    let What::Drafts(drafts) = tried.ask(Ask::Drafts) else { panic!() };
+    assert!(drafts.is_empty() && !text.exists());
+}
+
+#[test]
+fn what_is_kept_is_there_and_goes_on() {
+    let mut tried = tried();
+    let draft = tried.draft(Ask::NewDraft(Start::Empty));
+    let file = tried.home.path().join("a.pdf");
+    let gone = tried.ask(Ask::Attach(draft.id.clone(), file.clone()));
+    assert!(matches!(gone, What::Failed { .. }), "{gone:?}");
+    std::fs::write(&file, "12345").unwrap();
+    let with = tried.draft(Ask::Attach(draft.id.clone(), file.clone()));
+    let row = with.attachments.first().unwrap();
+    assert_eq!(
+        (row.name.as_str(), row.kind.as_str(), row.octets),
+        ("a.pdf", "application/pdf", Some(5))
+    );
+    tried.draft(Ask::SaveDraft(draft.id.clone(), fields("you@x.example")));
+    // What goes with a letter may be gone when it is to leave: the draft stays.
+    std::fs::remove_file(&file).unwrap();
+    let failed = tried.ask(Ask::Queue(draft.id.clone(), fields("you@x.example")));
+    assert!(matches!(failed, What::Failed { .. }), "{failed:?}");
+    let without = tried.draft(Ask::Detach(draft.id.clone(), 0));
+    assert!(without.attachments.is_empty());
+    let What::Drafts(drafts) = tried.ask(Ask::Drafts) else { panic!() };
+    assert_eq!(drafts.first().map(|draft| draft.fields.clone()), Some(fields("you@x.example")));
+    let again = tried.draft(Ask::NewDraft(Start::Recall(draft.id.clone())));
+    assert_eq!(again.id, draft.id);
+    let none = tried.ask(Ask::NewDraft(Start::Recall(Shown("../x".into()))));
+    assert!(matches!(none, What::Failed { .. }), "{none:?}");
+}
