@@ -10,8 +10,7 @@ mod parse;
 /// A body part; the letter itself is the outermost.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Part {
-    /// Where its header stands: a MIME header, or the letter's, with the empty line. Where a delimiter follows at once the
-    /// last line end is that one's.
+    /// Where its header stands: a MIME header, or the letter's, with the empty line.
     pub header: Range<usize>,
     /// Where its body stands, without the line end before the next delimiter.
     pub body: Range<usize>,

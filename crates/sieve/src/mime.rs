@@ -288,10 +288,10 @@ mod tests {
                     .to_owned(),
                 "message/rfc822 \"QQ==\"",
             ),
-            // A delimiter that follows a header at once has its last line end.
+            // A delimiter that follows a field at once leaves no body; one behind the empty line, an empty one.
             (
                 format!("{multipart}pro\n\n--b\nA: b\n--b\n\n--b--\nepi"),
-                "multipart/mixed \"pro\\n\" [text/plain \"-\", text/plain \"-\"] \"epi\"",
+                "multipart/mixed \"pro\\n\" [text/plain \"-\", text/plain \"\"] \"epi\"",
             ),
             (format!("{multipart}\n--b\n\n1"), "multipart/mixed \"\" [text/plain \"1\"] \"\""),
             // One boundary on two levels: the inner one counts, here as for IMAP.

@@ -85,7 +85,7 @@ struct Open {
     part: Part,
     shape: Shape,
     body: Place,
-    /// It doesn't end before this: where it begins, or where what is in it ends.
+    /// It doesn't end before this: a part that ends within its header has the line end that is there.
     least: Place,
     within: Vec<Part>,
     boundary: Option<Boundary>,
@@ -189,7 +189,6 @@ impl<'a> Parser<'a> {
                 self.open_rest();
                 return;
             }
-            let least = self.at;
             let header = self.header();
             let octets = self.letter.get(header.clone()).unwrap_or_default();
             let mut part = described(octets, default, &mut self.parameters);
@@ -199,7 +198,7 @@ impl<'a> Parser<'a> {
                 let hides = self.delimiters.insert(text.clone(), self.open.len());
                 Boundary { text, hides }
             });
-            let body = self.at;
+            let (body, least) = (self.at, self.at);
             self.open.push(Open { part, shape, body, least, within: Vec::new(), boundary });
             if shape != Shape::Message {
                 return;
@@ -257,10 +256,6 @@ impl<'a> Parser<'a> {
         self.forget(level);
         let Open { mut part, shape, body, least, mut within, .. } = self.open.pop()?;
         let end = if end.octets < least.octets { least } else { end };
-        // A delimiter that follows a header at once has that one's last line end, be it that of the empty line
-        // (RFC 2046 §5.1.1: a part's body and the line before it may be missing).
-        let body = if end.octets < body.octets { end } else { body };
-        part.header.end = part.header.end.min(end.octets);
         part.body = body.octets..end.octets;
         part.octets = wire_octets(body, end);
         let lines = u64::try_from(end.lines - body.lines).unwrap_or(u64::MAX);

@@ -213,33 +213,6 @@ fn a16_delimiters() {
     );
 }
 
-/// As Dovecot 2.3.19 has them (BODY[1.MIME], BODY[1] and so on).
-#[test] // Tests RFC 2046 §5.1.1.
-fn a_header_that_a_delimiter_follows_lacks_the_line_end_that_is_the_delimiters() {
-    let multipart = "Content-Type: multipart/mixed; boundary=b\n\npre\n";
-    for (body, expected) in [
-        ("--b\nA: b\n--b--\nepi\n", &[("A: b", "")][..]),
-        ("--b\n\n--b--\nepi\n", &[("", "")]),
-        ("--b\n--b\nA: b\n--b--\n", &[("", ""), ("A: b", "")]),
-        ("--b\nA: b\n\n--b--\n", &[("A: b\n", "")]),
-        ("--b\nA: b\n\n\n--b--\n", &[("A: b\n\n", "")]),
-        ("--b\nA: b\n\nx\n--b--\n", &[("A: b\n\n", "x")]),
-        ("--b\nA: b\n", &[("A: b\n", "")]),
-    ] {
-        for end in ["\n", "\r\n"] {
-            let wire = |text: &str| text.replace('\n', end);
-            let letter = wire(&format!("{multipart}{body}"));
-            let part = Part::of(letter.as_bytes());
-            sound(&part, letter.as_bytes());
-            let Body::Multipart(parts) = &part.content else { panic!("a multipart") };
-            let text = |range: &Range<usize>| letter[range.clone()].to_owned();
-            let found: Vec<_> = parts.iter().map(|it| (text(&it.header), text(&it.body))).collect();
-            let expected = expected.iter().map(|(header, body)| (wire(header), wire(body)));
-            assert_eq!(found, expected.collect::<Vec<_>>(), "{letter:?}");
-        }
-    }
-}
-
 #[test] // Tests RFC 2046 §5.2.1.
 fn encoded_messages_are_not_taken_apart() {
     check(

@@ -112,7 +112,7 @@ impl Mailbox {
         let all = std::sync::Arc::clone(&self.all);
         let (file, contents, _) = all.begin_register(&self.folder, &self.path, None)?;
         (self.file, self.contents) = (file, contents);
-        (self.looked_at, self.rewrite) = (None, false);
+        (self.watching, self.looked_at, self.rewrite) = (None, None, false);
         if self.contents.lease.boot != self.all.boot {
             self.contents.lose_what_was_not_synced();
         }
@@ -159,6 +159,8 @@ impl Mailbox {
                     self.looked_at = None;
                 }
                 (self.file, self.contents) = (file, contents);
+                // It may be another folder that has the name now: the system tells of the one that had it.
+                self.watching = None;
                 if self.contents.lease.boot != self.all.boot {
                     self.contents.lose_what_was_not_synced();
                 }
