@@ -398,3 +398,54 @@ fn an_answer_that_was_kept_marks_the_letter_once_it_is_sent() {
     }
     assert!(inbox.join("cur/200.M1P1.h:2,R").exists());
 }
+
+#[test]
+fn what_was_done_is_taken_back_in_turn() {
+    let home = Home::new(nobody());
+    let inbox = home.dir.path().join("Maildir");
+    for (name, subject) in [("new/100.M1P1.h", "one"), ("cur/200.M1P1.h,S=40:2,F", "two")] {
+        let letter = format!("From: a@x.example\nSubject: {subject}\n\nx\n");
+        std::fs::write(inbox.join(name), letter).unwrap();
+    }
+    let names = |folder: &str| -> Vec<String> {
+        let names = std::fs::read_dir(inbox.join(folder).join("cur"));
+        let names = names.into_iter().flatten();
+        let mut names: Vec<String> =
+            names.map(|name| name.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    };
+    let run = |arguments: &[&str], status| {
+        let output = home.check("postroad-mua", arguments, "", status);
+        String::from_utf8([output.stdout, output.stderr].concat()).unwrap()
+    };
+    run(&["undo"], 1);
+    run(&["tag", "latest", "1", "--add", "seen", "--remove", "flagged"], 0);
+    assert_eq!(names(""), ["100.M1P1.h:2,S", "200.M1P1.h,S=40:2,S"]);
+    run(&["move", "latest", "--to", "Lists.Rust"], 64);
+    run(&["move", "latest", "--to", "Lists.Rust", "--make"], 0);
+    assert_eq!(names(".Lists.Rust"), ["200.M1P1.h,S=40:2,S"]);
+    run(&["delete", "1"], 0);
+    assert_eq!((names(""), names(".Trash")), (vec![], vec!["100.M1P1.h:2,S".to_owned()]));
+    let listed = run(&["undo", "--list"], 0);
+    assert_eq!(
+        listed,
+        "flags of 2 letters changed\n1 letter moved to Lists.Rust\n1 letter moved to Trash\n"
+    );
+    assert!(run(&["undo"], 0).contains("1 letter moved to Trash"));
+    // Another program marks it, and names its size no more, meanwhile.
+    let moved = inbox.join(".Lists.Rust/cur");
+    std::fs::rename(moved.join("200.M1P1.h,S=40:2,S"), moved.join("200.M1P1.h:2,RS")).unwrap();
+    run(&["undo"], 0);
+    assert_eq!(names(""), ["100.M1P1.h:2,S", "200.M1P1.h:2,S"]);
+    run(&["undo"], 0);
+    assert_eq!(names(""), ["100.M1P1.h:2,", "200.M1P1.h:2,F"]);
+    run(&["undo"], 1);
+    // What was removed for good can't come back, and says so.
+    run(&["delete", "1"], 0);
+    std::fs::remove_file(inbox.join(".Trash/cur/100.M1P1.h:2,S")).unwrap();
+    assert!(run(&["undo"], 0).contains("1 letter of them"));
+    for folder in ["../x", "a/b", "INBOX"] {
+        run(&["move", "1", "--to", folder, "--make"], 64);
+    }
+}

@@ -31,6 +31,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::account::Account;
 use crate::limits;
+use crate::outbox::Left;
 
 mod written;
 
@@ -209,6 +210,21 @@ impl Drafts {
                 Err(DraftError::Unknown(id.to_string()))
             }
             there => there.map_err(DraftError::from).and_then(|_| self.lock(id)),
+        }
+    }
+
+    /// The draft of a letter that was taken back: the one that it was made of, or else, where that has gone, a new one
+    /// with its fields and text.
+    ///
+    /// # Errors
+    /// Where the disk is full or fails.
+    pub fn home_for(&self, left: &Left) -> Result<DraftId, DraftError> {
+        match &left.notes.draft {
+            Some(id) if self.is_there(id) => Ok(id.clone()),
+            _ => {
+                let (written, text) = Written::of_letter(left);
+                Ok(self.begin(&written, &text)?.id().clone())
+            }
         }
     }
 

@@ -12,6 +12,7 @@
 //! | what each command does | `commands` |
 //! | the full screen | `full` |
 //! | letters on their way out | [`outbox`], [`submission`] |
+//! | what was done and can be taken back | [`undo`] |
 //! | what `postroad trace` is told | `trace` |
 #![forbid(unsafe_code)]
 
@@ -35,6 +36,7 @@ pub mod screen;
 mod sent;
 pub mod submission;
 mod trace;
+pub mod undo;
 
 pub use commands::run;
 pub use postroad_safetext as safe_text;

@@ -53,3 +53,9 @@ pub const OUTBOX_WAIT: Duration = Duration::from_secs(20);
 pub const HOLD: Duration = Duration::from_secs(10);
 /// Octets of the fields of a draft; those of a letter to a thousand people have some tens of thousands.
 pub const DRAFT_FIELDS_OCTETS_MAX: u64 = 4 * 1024 * 1024;
+/// Deeds that are remembered to be taken back.
+pub const UNDO_DEEDS_MAX: usize = 100;
+/// Octets of all of them: one deed with a hundred thousand letters has some six million.
+pub const UNDO_OCTETS_MAX: u64 = 16 * 1024 * 1024;
+/// How long a command waits for another one that takes something back.
+pub const UNDO_WAIT: Duration = Duration::from_secs(5);

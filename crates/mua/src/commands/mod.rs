@@ -20,6 +20,7 @@ mod account;
 mod answer;
 mod drafts;
 mod mail;
+mod moving;
 mod outbox_commands;
 mod reader;
 mod reading;
@@ -54,6 +55,12 @@ enum Command {
     Forward(answer::ForwardArguments),
     /// Delete letters: into the Trash of a Maildir, for good at a POP3 server
     Delete(reading::DeleteArguments),
+    /// Move letters into another folder of a Maildir
+    Move(moving::MoveArguments),
+    /// Set or take away flags of letters in a Maildir
+    Tag(moving::TagArguments),
+    /// Take back what was done last: a deletion, a move, flags, a letter that is still held
+    Undo(moving::UndoArguments),
     /// Find letters that hold all of the words, in header or text
     Search(reading::SearchArguments),
     /// Letters that are being written
@@ -229,6 +236,9 @@ async fn subcommand(words: &[String], screen: &mut Screen<'_>) -> Result<Exit, E
         Command::Reply(arguments) => answer::reply(&mut context, arguments).await,
         Command::Forward(arguments) => answer::forward(&mut context, arguments).await,
         Command::Delete(arguments) => reading::delete(&mut context, &arguments).await,
+        Command::Move(arguments) => moving::move_letters(&mut context, &arguments),
+        Command::Tag(arguments) => moving::tag(&mut context, &arguments),
+        Command::Undo(arguments) => moving::undo(&mut context, &arguments),
         Command::Search(arguments) => reading::search(&mut context, &arguments).await,
         Command::Drafts(arguments) => drafts::run(&mut context, &arguments).await,
         Command::Outbox(arguments) => outbox_commands::run(&mut context, &arguments).await,

@@ -5,7 +5,7 @@ use std::io::BufRead as _;
 use jiff::tz::TimeZone;
 
 use super::reading::{row, save_parts};
-use super::{Context, letters};
+use super::{Context, letters, moving};
 use crate::account::Account;
 use crate::error::{Error, Exit};
 use crate::front::mail::What;
@@ -29,7 +29,7 @@ pub(super) async fn run(
             Ok(if count == 0 { Exit::No } else { Exit::Done })
         }
         What::List => {
-            let mut reader = Reader::new(context, mailbox);
+            let mut reader = Reader::new(context, account, mailbox);
             reader.list(0).await?;
             reader.mailbox.close().await?;
             Ok(Exit::Done)
@@ -39,7 +39,7 @@ pub(super) async fn run(
             context.screen.say(&safe_line!("No mail."));
             Ok(Exit::No)
         }
-        What::Commands => Reader::new(context, mailbox).commands().await,
+        What::Commands => Reader::new(context, account, mailbox).commands().await,
     }
 }
 
@@ -90,6 +90,7 @@ fn parse(line: &str) -> Command {
 
 struct Reader<'r, 'a, 'b> {
     context: &'r mut Context<'a, 'b>,
+    account: &'r Account,
     mailbox: Mailbox,
     entries: Vec<Entry>,
     struck: Vec<usize>,
@@ -98,9 +99,9 @@ struct Reader<'r, 'a, 'b> {
 }
 
 impl<'r, 'a, 'b> Reader<'r, 'a, 'b> {
-    fn new(context: &'r mut Context<'a, 'b>, mailbox: Mailbox) -> Self {
+    fn new(context: &'r mut Context<'a, 'b>, account: &'r Account, mailbox: Mailbox) -> Self {
         let entries = mailbox.entries().to_vec();
-        Self { context, mailbox, entries, struck: Vec::new(), current: 0 }
+        Self { context, account, mailbox, entries, struck: Vec::new(), current: 0 }
     }
 
     async fn commands(mut self) -> Result<Exit, Error> {
@@ -123,8 +124,17 @@ impl<'r, 'a, 'b> Reader<'r, 'a, 'b> {
                 command => self.obey(command).await?,
             }
         }
-        let count = self.struck.len();
-        for entry in self.entries.iter().filter(|entry| self.struck.contains(&entry.number)) {
+        let struck: Vec<Entry> = self
+            .entries
+            .iter()
+            .filter(|entry| self.struck.contains(&entry.number))
+            .cloned()
+            .collect();
+        let count = struck.len();
+        if count > 0 {
+            moving::remember_deletion(self.context, self.account, &self.mailbox, &struck);
+        }
+        for entry in &struck {
             self.mailbox.delete(entry).await?;
         }
         self.mailbox.close().await?;

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use jiff::tz::TimeZone;
 
 use super::send::Output;
-use super::{Context, letters, nudge_outbox};
+use super::{Context, letters, moving, nudge_outbox};
 use crate::error::{Error, Exit};
-use crate::mailbox::{Entry, Mailbox, Mark};
+use crate::mailbox::{Entry, Mailbox, Mark, find_all};
 use crate::render::list::{Row, RowJson};
 use crate::render::{Summary, View, page, save};
 use crate::safe_line;
@@ -186,11 +186,8 @@ pub(super) async fn delete(
 ) -> Result<Exit, Error> {
     let account = context.account()?;
     let mut mailbox = Mailbox::open(&account).await?;
-    // All of them are found before the first is touched: numbers stay what the list said.
-    let found: Result<Vec<Entry>, _> = arguments.ids.iter().map(|id| mailbox.find(id)).collect();
-    let mut found = found?;
-    found.sort_by_key(|entry| entry.number);
-    found.dedup_by_key(|entry| entry.number);
+    let found = find_all(mailbox.entries(), &arguments.ids)?;
+    moving::remember_deletion(context, &account, &mailbox, &found);
     for entry in &found {
         mailbox.delete(entry).await?;
     }

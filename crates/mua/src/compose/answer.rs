@@ -60,7 +60,7 @@ pub fn quoted(original: &View) -> String {
     text
 }
 
-fn mailboxes(people: &[Person]) -> Vec<Mailbox> {
+pub(crate) fn mailboxes(people: &[Person]) -> Vec<Mailbox> {
     people
         .iter()
         .filter_map(|person| {

@@ -11,6 +11,7 @@ use postroad_disk::{Disk as _, OsDisk};
 
 use super::{Entry, MailboxError, Mark, number};
 use crate::limits;
+use crate::undo::Was;
 
 /// The Maildir++ folder that deleted letters go to.
 const TRASH: &str = "Trash";
@@ -38,7 +39,7 @@ impl Folder {
         Ok(Self { root: root.to_owned(), entries: number(entries) })
     }
 
-    pub(super) fn entries(&self) -> &[Entry] {
+    pub(crate) fn entries(&self) -> &[Entry] {
         &self.entries
     }
 
@@ -63,37 +64,85 @@ impl Folder {
     }
 
     pub(crate) fn mark(&self, entry: &Entry, mark: Mark) -> Result<(), MailboxError> {
+        self.set_flags(entry, |flags| format!("{flags}{}", mark.letter()))
+    }
+
+    /// Gives a letter other flags, made of those that it has.
+    pub(crate) fn set_flags(
+        &self,
+        entry: &Entry,
+        change: impl Fn(&str) -> String,
+    ) -> Result<(), MailboxError> {
         self.with_file(entry, "set a flag of", |file| {
-            let mut flags: Vec<char> = file.flags.chars().chain([mark.letter()]).collect();
-            // maildir(5): in ASCII order, each once.
-            flags.sort_unstable();
-            flags.dedup();
-            let flags: String = flags.into_iter().collect();
+            let flags = sorted(&change(&file.flags));
             self.rename(file, &self.root.join("cur").join(format!("{}:2,{flags}", file.name)))
         })
     }
 
-    pub(super) fn delete(&self, entry: &Entry) -> Result<(), MailboxError> {
+    /// The folder that deleted letters go to; `None` where this is it.
+    pub(crate) fn trash(&self) -> Option<PathBuf> {
         let trash = self.root.join(format!(".{TRASH}"));
-        // In the Trash already: there is nowhere further to go.
-        if self.root.file_name() == trash.file_name() {
-            return self.with_file(entry, "remove", |file| std::fs::remove_file(&file.path));
+        (self.root.file_name() != trash.file_name()).then_some(trash)
+    }
+
+    pub(super) fn delete(&self, entry: &Entry) -> Result<(), MailboxError> {
+        match self.trash() {
+            Some(trash) => {
+                self.move_to(std::slice::from_ref(entry), &trash, |flags| format!("{flags}S"))
+            }
+            // In the Trash already: there is nowhere further to go.
+            None => self.with_file(entry, "remove", |file| std::fs::remove_file(&file.path)),
         }
-        for folder in ["", "tmp", "new", "cur"] {
-            match OsDisk.create_dir(&trash.join(folder)) {
+    }
+
+    /// Moves letters into another folder, which is made where it is missing.
+    pub(crate) fn move_to(
+        &self,
+        entries: &[Entry],
+        folder: &Path,
+        change: impl Fn(&str) -> String,
+    ) -> Result<(), MailboxError> {
+        for part in ["", "tmp", "new", "cur"] {
+            match OsDisk.create_dir(&folder.join(part)) {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 made => made?,
             }
         }
-        let cur = trash.join("cur");
-        self.with_file(entry, "move to the Trash", |file| {
-            let flags: String = file.flags.chars().filter(|flag| *flag != 'S').collect();
-            self.rename(
-                file,
-                &cur.join(format!("{}:2,{}", file.name, sorted(&format!("{flags}S")))),
-            )
-        })?;
+        let cur = folder.join("cur");
+        for entry in entries {
+            self.with_file(entry, "move", |file| {
+                let flags = sorted(&change(&file.flags));
+                self.rename(file, &cur.join(format!("{}:2,{flags}", file.name)))
+            })?;
+        }
         Ok(OsDisk.sync_dir(&cur)?)
+    }
+
+    /// Puts letters back into a folder, with the flags that they had; says how many aren't here.
+    pub(crate) fn restore(&self, letters: &[Was], folder: &Path) -> Result<usize, MailboxError> {
+        let mut files: std::collections::HashMap<String, File> = files(&self.root)?
+            .into_iter()
+            .map(|file| (identity(&file.name).to_owned(), file))
+            .collect();
+        let cur = folder.join("cur");
+        let mut missing = 0;
+        for letter in letters {
+            let Some(file) = files.remove(identity(&letter.name)) else {
+                missing += 1;
+                continue;
+            };
+            let to = cur.join(format!("{}:2,{}", file.name, sorted(&letter.flags)));
+            match self.rename(&file, &to) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => missing += 1,
+                Err(source) => {
+                    let (operation, path) = ("move back", file.path);
+                    return Err(MailboxError::Disk { operation, path, source });
+                }
+                Ok(()) => {}
+            }
+        }
+        OsDisk.sync_dir(&cur)?;
+        Ok(missing)
     }
 
     fn rename(&self, file: &File, to: &Path) -> io::Result<()> {
@@ -179,6 +228,12 @@ fn without_flags(cur: &Path) -> Result<Vec<File>, MailboxError> {
     Ok(files)
 }
 
+/// A file's name without what programs append to it: sizes (`,S=`) and flags.
+fn identity(name: &str) -> &str {
+    name.split([',', ':']).next().unwrap_or(name)
+}
+
+/// maildir(5): in ASCII order, each once.
 fn sorted(flags: &str) -> String {
     let mut flags: Vec<char> = flags.chars().collect();
     flags.sort_unstable();

@@ -214,6 +214,15 @@ fn short_id(name: &str) -> String {
 /// Numbers in a list have fewer digits than ids have characters.
 const NUMBER_DIGITS_MAX: usize = 6;
 
+/// The letters that keys mean, each once, oldest first; all are found before anything is done to one.
+pub(crate) fn find_all(entries: &[Entry], keys: &[String]) -> Result<Vec<Entry>, MailboxError> {
+    let found: Result<Vec<Entry>, _> = keys.iter().map(|key| find(entries, key).cloned()).collect();
+    let mut found = found?;
+    found.sort_by_key(|entry| entry.number);
+    found.dedup_by_key(|entry| entry.number);
+    Ok(found)
+}
+
 fn find<'a>(entries: &'a [Entry], key: &str) -> Result<&'a Entry, MailboxError> {
     let unknown = || MailboxError::Unknown { key: key.to_owned() };
     if key == "latest" {

@@ -1,0 +1,274 @@
+//! What was done last and can be taken back: a line of JSON for each deed, the last hundred, in the state folder.
+//!
+//! A deed is written down before it is done, by the letters' own names and with the flags that they had: so nothing is
+//! done that can't be taken back, and taking back what was only half done, or not at all, does no harm.
+
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use postroad_disk::{Disk, DiskError, DiskLock, OsDisk, make_way_to, sync_way_to};
+use serde::{Deserialize, Serialize};
+
+use crate::account::Account;
+use crate::limits;
+
+/// One thing that was done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Done {
+    /// Seconds since 1970.
+    pub at: u64,
+    /// What.
+    #[serde(flatten)]
+    pub deed: Deed,
+}
+
+/// What was done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "deed", rename_all = "lowercase")]
+pub enum Deed {
+    /// Letters went from one Maildir or folder of one to another.
+    Moved {
+        /// Where they were.
+        from: PathBuf,
+        /// Where they are.
+        to: PathBuf,
+        /// Which.
+        letters: Vec<Was>,
+    },
+    /// Letters got or lost flags.
+    Flagged {
+        /// Where they are.
+        folder: PathBuf,
+        /// Which.
+        letters: Vec<Was>,
+    },
+    /// A letter is held in an outbox.
+    Held {
+        /// The outbox.
+        outbox: PathBuf,
+        /// The letter's name there.
+        letter: String,
+    },
+}
+
+/// A letter as it was before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Was {
+    /// Its file's name without flags.
+    pub name: String,
+    /// The letters of its flags (maildir(5)).
+    pub flags: String,
+}
+
+/// The deeds.
+#[derive(Debug, Clone)]
+pub struct Journal {
+    disk: Arc<dyn Disk>,
+    folder: PathBuf,
+}
+
+/// The deeds, as long as nobody else can change them.
+#[derive(Debug)]
+pub struct Turn<'j> {
+    journal: &'j Journal,
+    deeds: Vec<Done>,
+    _lock: Box<dyn DiskLock>,
+}
+
+impl Journal {
+    /// The deeds in this folder, which is made where it is missing.
+    pub fn at(disk: Arc<dyn Disk>, folder: PathBuf) -> Self {
+        Self { disk, folder }
+    }
+
+    /// The account's; `None` for a caller who has no home: nothing is remembered.
+    pub fn of(account: &Account) -> Option<Self> {
+        Some(Self::at(Arc::new(OsDisk), account.state.clone()?))
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.join("undo")
+    }
+
+    /// Writes a deed down, which is done next.
+    ///
+    /// # Errors
+    /// Where the disk is full or fails.
+    pub fn push(&self, deed: Deed) -> Result<(), DiskError> {
+        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let mut turn = self.turn()?;
+        turn.deeds.push(Done { at: since.as_secs(), deed });
+        turn.write()
+    }
+
+    /// Reads the deeds, and keeps others from it until it is dropped.
+    ///
+    /// # Errors
+    /// Where they can't be read, or somebody else has them for too long.
+    pub fn turn(&self) -> Result<Turn<'_>, DiskError> {
+        const LOOK: Duration = Duration::from_millis(5);
+        make_way_to(self.disk.as_ref(), &self.folder)?;
+        let end = Instant::now() + limits::UNDO_WAIT;
+        let lock = loop {
+            match self.disk.lock(&self.folder.join("undo.lock")) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock && Instant::now() < end => {
+                    std::thread::sleep(LOOK);
+                }
+                lock => break lock?,
+            }
+        };
+        Ok(Turn { journal: self, deeds: self.read()?, _lock: lock })
+    }
+
+    fn read(&self) -> Result<Vec<Done>, DiskError> {
+        let file = match self.disk.open_read(&self.path()) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            file => file?,
+        };
+        let length = file.len()?.min(limits::UNDO_OCTETS_MAX);
+        let mut octets = vec![0; usize::try_from(length).unwrap_or(0)];
+        let read = file.read_at(&mut octets, 0)?;
+        octets.truncate(read);
+        // What no version of ours wrote can't be taken back, and costs no other line.
+        let lines = octets.split(|b| *b == b'\n');
+        Ok(lines.filter_map(|line| serde_json::from_slice(line).ok()).collect())
+    }
+}
+
+impl Turn<'_> {
+    /// The deeds, the last one last.
+    pub fn deeds(&self) -> &[Done] {
+        &self.deeds
+    }
+
+    /// Forgets the last one, which was taken back or can't be.
+    ///
+    /// # Errors
+    /// Where the disk is full or fails.
+    pub fn forget_last(&mut self) -> Result<(), DiskError> {
+        self.deeds.pop();
+        self.write()
+    }
+
+    fn write(&mut self) -> Result<(), DiskError> {
+        let mut lines: Vec<Vec<u8>> = self.deeds.iter().filter_map(line).collect();
+        let mut octets: u64 = lines.iter().map(|line| line.len() as u64).sum();
+        let mut first = lines.len().saturating_sub(limits::UNDO_DEEDS_MAX);
+        octets -= lines.iter().take(first).map(|line| line.len() as u64).sum::<u64>();
+        while octets > limits::UNDO_OCTETS_MAX && first < lines.len() {
+            octets -= lines.get(first).map_or(0, |line| line.len() as u64);
+            first += 1;
+        }
+        let kept: Vec<u8> = lines.drain(first..).flatten().collect();
+        let (disk, path) = (&self.journal.disk, self.journal.path());
+        let next = path.with_extension("next");
+        match disk.remove(&next) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let mut file = disk.create_new(&next)?;
+        file.write_all_at(&[&kept], 0)?;
+        file.sync()?;
+        let is_first = disk.stat(&path).is_err();
+        disk.rename(&next, &path)?;
+        disk.sync_dir(&self.journal.folder)?;
+        if is_first { sync_way_to(disk.as_ref(), &self.journal.folder) } else { Ok(()) }
+    }
+}
+
+/// A path that is no UTF-8 can't be written down, and its deed not be taken back.
+fn line(done: &Done) -> Option<Vec<u8>> {
+    let mut line = serde_json::to_vec(done).ok()?;
+    line.push(b'\n');
+    Some(line)
+}
+
+impl Deed {
+    /// What it was, in words.
+    pub fn words(&self) -> String {
+        let letters = |count: usize| match count {
+            1 => "1 letter".to_owned(),
+            _ => format!("{count} letters"),
+        };
+        match self {
+            Self::Moved { to, letters: moved, .. } => {
+                format!("{} moved to {}", letters(moved.len()), folder_name(to))
+            }
+            Self::Flagged { letters: flagged, .. } => {
+                format!("flags of {} changed", letters(flagged.len()))
+            }
+            Self::Held { .. } => "1 letter queued".to_owned(),
+        }
+    }
+}
+
+/// A folder of a Maildir by its name, any other by its path.
+fn folder_name(path: &Path) -> String {
+    let name = path.file_name().and_then(|name| name.to_str());
+    match name.and_then(|name| name.strip_prefix('.')) {
+        Some(name) => name.to_owned(),
+        None => path.display().to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use postroad_testkit::{FaultyDisk, Plan};
+
+    use super::*;
+
+    fn journal(disk: &FaultyDisk) -> Journal {
+        Journal::at(Arc::new(disk.clone()), "/home/alice/.local/state/postroad".into())
+    }
+
+    fn held(letter: &str) -> Deed {
+        Deed::Held { outbox: "/o".into(), letter: letter.into() }
+    }
+
+    #[test]
+    fn the_last_hundred_are_kept_in_order() {
+        let disk = FaultyDisk::new();
+        for n in 0..=limits::UNDO_DEEDS_MAX {
+            journal(&disk).push(held(&n.to_string())).unwrap();
+        }
+        let journal = journal(&disk);
+        let mut turn = journal.turn().unwrap();
+        assert_eq!(turn.deeds().len(), limits::UNDO_DEEDS_MAX);
+        assert_eq!(turn.deeds().last().unwrap().deed, held(&limits::UNDO_DEEDS_MAX.to_string()));
+        turn.forget_last().unwrap();
+        drop(turn);
+        assert_eq!(journal.turn().unwrap().deeds().len(), limits::UNDO_DEEDS_MAX - 1);
+    }
+
+    #[test]
+    fn lines_of_others_and_damaged_ones_cost_no_other() {
+        let disk = FaultyDisk::new();
+        journal(&disk).push(held("1")).unwrap();
+        let path = journal(&disk).path();
+        let line = disk.read(&path).unwrap();
+        disk.put(&path, &[b"{\n\xff\n{\"at\":1,\"deed\":\"painted\"}\n", line.as_slice()].concat());
+        journal(&disk).push(held("2")).unwrap();
+        let journal = journal(&disk);
+        let deeds: Vec<Deed> =
+            journal.turn().unwrap().deeds().iter().map(|done| done.deed.clone()).collect();
+        assert_eq!(deeds, [held("1"), held("2")]);
+    }
+
+    #[test]
+    fn u16_a_kill_costs_at_most_the_deed_that_was_not_done_yet() {
+        for call in 0.. {
+            let disk = FaultyDisk::new();
+            journal(&disk).push(held("1")).unwrap();
+            disk.plan(Plan::Cut { call });
+            let pushed = journal(&disk).push(held("2"));
+            let journal = journal(&disk.restart());
+            let count = journal.turn().unwrap().deeds().len();
+            assert!(count == 2 || pushed.is_err() && count == 1, "cut at {call}: {count}");
+            if pushed.is_ok() {
+                return;
+            }
+        }
+    }
+}
