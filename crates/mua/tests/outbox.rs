@@ -266,6 +266,7 @@ fn a_letter_that_is_held_is_listed_and_taken_back_or_thrown_away() {
             (name.as_str(), State::Held)
         );
         assert!(listed[0].recipients[0].next.is_some());
+        assert_eq!(desk.outbox.glance().unwrap(), listed);
         match way {
             "take back" => {
                 desk.outbox.take_back(&name).unwrap();

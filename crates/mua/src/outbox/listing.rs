@@ -70,12 +70,48 @@ struct Status {
     letters: Vec<Waiting>,
 }
 
+/// The letters that aren't in the queue yet.
+struct Dropped {
+    held: Vec<Waiting>,
+    left: Vec<Waiting>,
+    taken: Vec<Waiting>,
+}
+
 impl Outbox {
     /// All letters that haven't left, oldest first.
     ///
     /// # Errors
     /// Where the outbox can't be read.
     pub async fn list(&self) -> Result<Vec<Waiting>, OutboxError> {
+        let Dropped { held, left, mut taken } = self.dropped()?;
+        let mut letters: Vec<Waiting> = match self.queue(Duration::ZERO).await {
+            Ok(shard) => {
+                let rows = sender::all_rows(shard.as_ref()).await;
+                shard.release().await;
+                rows.iter().map(Waiting::of_row).collect()
+            }
+            Err(OutboxError::Busy) => read_status(&self.folder),
+            Err(error) => return Err(error),
+        };
+        taken.retain(|taken| letters.iter().all(|queued| queued.id != taken.id));
+        letters.extend(taken);
+        letters.extend(left);
+        letters.extend(held);
+        Ok(letters)
+    }
+
+    /// The same without opening the queue, for who looks often: what is in it as the sender has listed it last.
+    ///
+    /// # Errors
+    /// Where the outbox can't be read.
+    pub fn glance(&self) -> Result<Vec<Waiting>, OutboxError> {
+        let Dropped { held, left, taken: mut letters } = self.dropped()?;
+        let queued = read_status(&self.folder);
+        letters.retain(|taken| queued.iter().all(|queued| queued.id != taken.id));
+        Ok(queued.into_iter().chain(letters).chain(left).chain(held).collect())
+    }
+
+    fn dropped(&self) -> Result<Dropped, OutboxError> {
         // In the order in which a letter moves, so that one that moves meanwhile is seen at least once.
         let drop_off = self.drop_off()?;
         let now = SystemTime::now();
@@ -98,20 +134,7 @@ impl Outbox {
             let id = sender::shown_id(id);
             taken.extend(still_there(found)?.map(|found| Waiting::of_left(id, found)));
         }
-        let mut letters: Vec<Waiting> = match self.queue(Duration::ZERO).await {
-            Ok(shard) => {
-                let rows = sender::all_rows(shard.as_ref()).await;
-                shard.release().await;
-                rows.iter().map(Waiting::of_row).collect()
-            }
-            Err(OutboxError::Busy) => read_status(&self.folder),
-            Err(error) => return Err(error),
-        };
-        taken.retain(|taken| letters.iter().all(|queued| queued.id != taken.id));
-        letters.extend(taken);
-        letters.extend(left);
-        letters.extend(held);
-        Ok(letters)
+        Ok(Dropped { held, left, taken })
     }
 }
 

@@ -28,10 +28,11 @@ use crate::compose::Mailbox as Person;
 use crate::compose::answer::{self, forward, quoted, reply};
 use crate::drafts::{Answers, Attached, DraftError, DraftId, Drafts, OpenDraft, Written};
 use crate::error::Error;
-use crate::outbox::{Found, Notes, Outbox, OutboxError, start as sender};
+use crate::outbox::{Found, Notes, Outbox, start as sender};
 use crate::render::View;
 use crate::safe_text::SafeText;
-use crate::{limits, sent};
+use crate::undo::{Deed, Journal};
+use crate::{limits, sent, trace};
 
 mod rows;
 
@@ -304,9 +305,23 @@ impl Actor {
         let name = outbox.hold(&letter, &notes, until)?;
         // From here on it leaves, whatever becomes of us. Others may have the draft, to take the letter back.
         self.open.remove(&id);
+        trace::composed(&letter, &self.account);
+        self.remember(&name);
         self.start_sender();
         let until = Timestamp::try_from(until).unwrap_or_else(|_| Timestamp::now());
         Ok(What::Queued { letter: HeldId(name.into()), until })
+    }
+
+    /// `postroad-mua undo` takes it back, too.
+    fn remember(&self, held: &str) {
+        let (Some(journal), Some(outbox)) = (Journal::of(&self.account), &self.account.outbox)
+        else {
+            return;
+        };
+        let deed = Deed::Held { outbox: outbox.clone(), letter: held.to_owned() };
+        if let Err(error) = journal.push(deed) {
+            tracing::warn!(%error, "undo doesn't know of a letter that is held");
+        }
     }
 
     fn start_sender(&mut self) {
@@ -324,11 +339,8 @@ impl Actor {
         let outbox = self.outbox()?;
         match outbox.take_back(&held.0)? {
             Found::Letter(letter) => {
-                let draft =
-                    letter.notes.draft.filter(|id| self.drafts().is_ok_and(|it| it.is_there(id)));
-                let Some(id) = draft else {
-                    return Err(OutboxError::Left(held.0.to_string()).into());
-                };
+                // Where its draft has gone, a new one is made of the letter: it is nowhere else now.
+                let id = self.drafts()?.home_for(&letter)?;
                 let row = self.shown(&id)?;
                 outbox.forget_taken_back(&held.0);
                 Ok(What::Draft(row))
@@ -369,7 +381,8 @@ impl Actor {
                 self.runtime.block_on(outbox.discard(&[id.0.to_string()]))?;
             }
         }
-        let letters = self.runtime.block_on(outbox.list())?;
+        // The queue is the sender's: what it has listed last will do.
+        let letters = outbox.glance()?;
         Ok(What::Outbox(letters.iter().map(rows::waiting).collect()))
     }
 }

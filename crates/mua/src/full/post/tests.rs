@@ -126,3 +126,20 @@ fn what_is_kept_is_there_and_goes_on() {
     let none = tried.ask(Ask::NewDraft(Start::Recall(Shown("../x".into()))));
     assert!(matches!(none, What::Failed { .. }), "{none:?}");
 }
+
+#[test]
+fn u16_a_letter_whose_draft_has_gone_comes_back_all_the_same() {
+    let mut tried = tried();
+    let draft = tried.draft(Ask::NewDraft(Start::Empty));
+    let folder = tried.home.path().join("state/drafts").join(&*draft.id.0);
+    std::fs::write(folder.join("text"), "one\ntwo\n").unwrap();
+    let fields = Fields { bcc: "them@x.example".into(), ..fields("you@x.example") };
+    let queued = tried.ask(Ask::Queue(draft.id.clone(), fields.clone()));
+    let What::Queued { letter, .. } = queued else { panic!("{queued:?}") };
+    let journal = std::fs::read_to_string(tried.home.path().join("state/undo")).unwrap();
+    assert!(journal.contains(&*letter.0), "undo knows of it: {journal}");
+    std::fs::remove_dir_all(&folder).unwrap();
+    let back = tried.draft(Ask::TakeBack(letter));
+    assert_ne!(back.id, draft.id);
+    assert_eq!((back.fields, back.text_lines, tried.held()), (fields, 2, 0));
+}
