@@ -33,7 +33,9 @@ pub(super) fn text(quoted: &str) -> Result<String, Error> {
 /// # Errors
 /// Where it can't be started, or says that it has failed.
 pub(crate) fn edit(path: &Path) -> Result<(), Error> {
-    let editor = ["VISUAL", "EDITOR"].iter().find_map(|name| std::env::var(name).ok());
+    let editor = ["VISUAL", "EDITOR"]
+        .iter()
+        .find_map(|name| std::env::var(name).ok().filter(|it| !it.trim().is_empty()));
     let editor = editor.unwrap_or_else(|| "vi".to_owned());
     let mut words = editor.split_whitespace();
     let program = words.next().unwrap_or("vi");

@@ -26,6 +26,8 @@ pub(super) const FILL_LETTERS: usize = 256;
 pub(super) const FILL_SHOWN_EVERY: Duration = Duration::from_millis(200);
 /// How often folders are looked at of which the system tells nothing: those that another program numbers.
 pub(super) const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How often the list of folders is looked at, and whose times have changed is counted.
+pub(super) const FOLDERS_EVERY: Duration = Duration::from_secs(5);
 /// Things that can be taken back.
 pub(super) const UNDO_MAX: usize = 100;
 /// Octets of a letter's text that are shown at once; it can be saved whole.

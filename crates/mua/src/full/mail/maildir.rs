@@ -3,6 +3,7 @@
 //! A folder is shown as it was known, then looked at, then what its list lacks is read, newest letters first, a few at
 //! a time: between two of these it hears what else is asked. Nothing in it takes longer than a listing.
 
+use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 use std::thread;
@@ -11,22 +12,25 @@ use std::time::{Duration, Instant};
 use postroad_catalog::read::Extent;
 use postroad_catalog::{Catalog, CatalogError, Folder, Order, read_some};
 use postroad_disk::OsDisk;
-use postroad_store::{Courier, Existence, FlagChange, MailboxName, Maildir, Times};
-use postroad_tui::data::{
-    FolderCounts, FolderId, FolderRow, LetterId, Listing, Role, Stage, UndoLabel,
-};
-use postroad_tui::effect::{self as tui, Ask, FlagEdit, Job, Target};
+use postroad_store::{Counts, Courier, MailboxName, Maildir, Times};
+use postroad_tui::data::{FolderId, FolderRow, LetterId, Listing, Stage};
+use postroad_tui::effect::{self as tui, Ask, Job};
 use postroad_tui::msg::What;
 
 use super::Request;
-use super::deeds::{self, Deed, Deeds, letters as counted};
-use super::mapped::{self, ROLES};
-use crate::full::limits::{FILL_LETTERS, FILL_SHOWN_EVERY, LOOK_EVERY};
+use super::deeds::Deeds;
+use super::mapped;
+use crate::full::limits::{FILL_LETTERS, FILL_SHOWN_EVERY, FOLDERS_EVERY, LOOK_EVERY};
 use crate::full::page::{self, ToLayOut};
 use crate::full::post::ToPost;
 use crate::full::wake::{Farewell, Incoming, Other, Outgoing, Teller, channel};
 use crate::safe_line;
 use crate::safe_text::SafeText;
+
+mod folders;
+mod letters;
+#[cfg(test)]
+mod tests;
 
 /// What the actor begins with.
 #[derive(Debug)]
@@ -81,6 +85,12 @@ struct Actor {
     pages: Outgoing<ToLayOut>,
     /// The list of folders as it was told last, once somebody has asked.
     folders: Option<Vec<FolderRow>>,
+    /// When folders were looked at last, to see whether there are others, or other letters in them.
+    looked: Instant,
+    /// Counts that were made here, and the folders' times then: of folders that nobody else remembers counts of.
+    counted: HashMap<MailboxName, (Times, Counts)>,
+    /// Folders whose letters are to be counted.
+    uncounted: Vec<MailboxName>,
 }
 
 /// What became of a request.
@@ -101,13 +111,17 @@ impl Actor {
             tell,
             pages,
             folders: None,
+            looked: Instant::now(),
+            counted: HashMap::new(),
+            uncounted: Vec::new(),
         }
     }
 
     fn run(mut self, asked: &Incoming<Request>) {
         loop {
             let is_reading = self.opened.as_ref().is_some_and(|it| it.stage == Stage::Named);
-            let most = if is_reading { Duration::ZERO } else { LOOK_EVERY };
+            let is_busy = is_reading || !self.uncounted.is_empty();
+            let most = if is_busy { Duration::ZERO } else { LOOK_EVERY };
             let noticed = asked.wait(self.catalog.readable(), Some(most));
             for request in asked.drain() {
                 match request {
@@ -121,6 +135,10 @@ impl Actor {
             }
             self.look(noticed);
             self.read_on();
+            if self.looked.elapsed() >= FOLDERS_EVERY {
+                self.looked = Instant::now();
+                self.folders_again();
+            }
         }
     }
 
@@ -166,70 +184,6 @@ impl Actor {
         Ok(())
     }
 
-    // Folders
-
-    fn id_of(&mut self, name: &MailboxName) -> FolderId {
-        let place = self.names.iter().position(|known| known == name).unwrap_or_else(|| {
-            self.names.push(name.clone());
-            self.names.len() - 1
-        });
-        FolderId(u32::try_from(place).unwrap_or(u32::MAX))
-    }
-
-    fn name_of(&self, id: FolderId) -> MailboxName {
-        let name = usize::try_from(id.0).ok().and_then(|place| self.names.get(place));
-        name.unwrap_or(&self.start.first).clone()
-    }
-
-    fn list_folders(&mut self, job: Job) -> Done {
-        let folders = self.folder_rows()?;
-        self.folders = Some(folders.clone());
-        self.tell.tell(job, What::Folders(folders));
-        Ok(())
-    }
-
-    fn folder_rows(&mut self) -> Result<Vec<FolderRow>, CatalogError> {
-        let mut roles = vec![(MailboxName::Inbox, Role::Inbox)];
-        for (role, attribute, _) in ROLES {
-            let found = self.courier.folder_for(&self.start.inbox, attribute, None)?;
-            roles.extend(found.map(|name| (MailboxName::Folder(name), role)));
-        }
-        let mut rows = Vec::new();
-        for listed in self.catalog.folders()? {
-            if listed.existence == Existence::NonExistent {
-                continue;
-            }
-            let id = self.id_of(&listed.name);
-            let opened = self.opened.as_ref().filter(|opened| opened.id == id);
-            let counts = match opened {
-                Some(opened) => Some(opened.folder.counts()),
-                None => self.catalog.counts(&listed.name),
-            };
-            let counts =
-                counts.map(|known| FolderCounts { letters: known.exists, unread: known.unseen });
-            let role = roles.iter().find(|(name, _)| *name == listed.name).map(|(_, role)| *role);
-            let name = SafeText::line(&listed.name.to_utf8());
-            rows.push(FolderRow { id, name, role, counts });
-        }
-        Ok(rows)
-    }
-
-    /// The list of folders again, where it has changed and somebody has it.
-    fn folders_again(&mut self) {
-        if self.folders.is_none() {
-            return;
-        }
-        // What can't be listed now is listed with the next change.
-        if let Ok(rows) = self.folder_rows()
-            && self.folders.as_ref() != Some(&rows)
-        {
-            self.folders = Some(rows.clone());
-            self.tell.tell(Job::NONE, What::Folders(rows));
-        }
-    }
-
-    // The folder that is shown
-
     fn open(&mut self, job: Job, id: FolderId) -> Done {
         let folder = self.catalog.open(&self.name_of(id))?;
         let why = folder.why_plain().map(ToString::to_string);
@@ -264,10 +218,10 @@ impl Actor {
         self.tell.tell(job, What::Listing(Arc::new(listing)));
     }
 
-    /// Reads some letters of which nothing is known.
+    /// Reads some letters of which nothing is known; else counts letters of another folder.
     fn read_on(&mut self) {
         let Some(opened) = self.opened.as_mut().filter(|it| it.stage == Stage::Named) else {
-            return;
+            return self.count_on();
         };
         let uids = opened.folder.unknown(FILL_LETTERS);
         if uids.is_empty() {
@@ -392,103 +346,6 @@ impl Actor {
         self.start.post.send(ToPost::Begin { job, start, file, name });
         Ok(())
     }
-
-    // What is done to letters
-
-    fn flag(&mut self, job: Job, letters: &[LetterId], edit: FlagEdit) -> Done {
-        let (folder, uids) = self.of_letters(letters)?;
-        let mut before: Vec<(_, Vec<Vec<u8>>)> = Vec::new();
-        for uid in &uids {
-            let (Some(flags), Some(identity)) = (folder.flags(*uid), folder.identity(*uid)) else {
-                continue;
-            };
-            match before.iter_mut().find(|(known, _)| *known == flags) {
-                Some((_, letters)) => letters.push(identity),
-                None => before.push((flags, vec![identity])),
-            }
-        }
-        let changes = [
-            (edit.add, FlagChange::Add(mapped::flags(edit.add))),
-            (edit.remove, FlagChange::Remove(mapped::flags(edit.remove))),
-        ];
-        for (marks, change) in changes {
-            if marks != postroad_tui::data::Marks::NONE {
-                folder.set_flags(&uids, change)?;
-            }
-        }
-        let folder = folder.name().clone();
-        self.deeds.push(Deed::Flagged { folder, before });
-        let words = safe_line!("{} marked", counted(uids.len()));
-        self.show(Job::NONE);
-        self.tell.tell(job, What::Done(UndoLabel { words, held: None }));
-        self.folders_again();
-        Ok(())
-    }
-
-    fn move_letters(&mut self, job: Job, letters: &[LetterId], to: Target) -> Done {
-        let name = match to {
-            Target::Folder(id) => self.name_of(id),
-            Target::Role(role) => self.folder_for(role)?,
-        };
-        let mut target = self.catalog.open(&name)?;
-        let (folder, uids) = self.of_letters(letters)?;
-        let from = folder.name().clone();
-        let done = if from == name {
-            // What is thrown away a second time is gone.
-            let gone = folder.expunge(&uids)?;
-            tracing::info!(letters = gone.len(), "removed for good");
-            None
-        } else {
-            let moved = folder.move_to(&uids, &mut target)?;
-            let letters: Vec<_> =
-                moved.iter().filter_map(|(_, uid)| target.identity(*uid)).collect();
-            let words = safe_line!("{} moved to {}", counted(moved.len()), name.to_utf8());
-            self.deeds.push(Deed::Moved { from, to: name, letters });
-            Some(UndoLabel { words, held: None })
-        };
-        // Others' counts have it, too.
-        let _ = self.catalog.count(&mut target);
-        self.show(Job::NONE);
-        self.tell.tell(job, done.map_or(What::Ended, What::Done));
-        self.folders_again();
-        Ok(())
-    }
-
-    fn folder_for(&self, role: Role) -> Result<MailboxName, CatalogError> {
-        match ROLES.iter().find(|(known, _, _)| *known == role) {
-            Some((_, attribute, made_as)) => self.catalog.folder_for(attribute, made_as),
-            None => Ok(MailboxName::Inbox),
-        }
-    }
-
-    fn undo(&mut self, job: Job) -> Done {
-        let Some(deed) = self.deeds.pop() else {
-            self.tell.failed(job, "there is nothing to take back", "");
-            return Ok(());
-        };
-        match deeds::take_back(&self.catalog, &deed) {
-            Ok(words) => {
-                self.look_again(Job::NONE);
-                self.tell.tell(job, What::Undone(words));
-                Ok(())
-            }
-            Err(error) => {
-                // It can be tried again.
-                self.deeds.push(deed);
-                Err(error)
-            }
-        }
-    }
-
-    fn take_in(&mut self, job: Job, id: FolderId) -> Done {
-        if let Some(opened) = self.opened.as_mut().filter(|opened| opened.id == id) {
-            opened.folder.take_in()?;
-            self.catalog.count(&mut opened.folder)?;
-            self.show(Job::NONE);
-            self.folders_again();
-        }
-        self.ended(job)
-    }
 }
 
 /// Reads letters and has the folder remember them; what can't be read is shown without.
@@ -535,7 +392,3 @@ fn name(ask: &Ask) -> &'static str {
         _ => "that",
     }
 }
-
-#[cfg(test)]
-#[path = "maildir_tests.rs"]
-mod tests;

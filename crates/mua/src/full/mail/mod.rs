@@ -2,7 +2,7 @@
 //!
 //! | letters are | it is in |
 //! |---|---|
-//! | in a Maildir of this host | `maildir`, what was done there and can be taken back: `deeds` |
+//! | in a Maildir of this host | `maildir`; what was done there and can be taken back: `deeds` |
 //!
 //! Deliberately missing: POP3, IMAP and mbox. Accounts of those are told so before the screen is taken.
 

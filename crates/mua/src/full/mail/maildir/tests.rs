@@ -1,6 +1,7 @@
 use std::path::Path;
 
-use postroad_tui::data::Marks;
+use postroad_tui::data::{Marks, Role};
+use postroad_tui::effect::{FlagEdit, Target};
 use postroad_tui::msg::Report;
 
 use super::*;
@@ -218,4 +219,23 @@ fn a_letter_is_read_and_one_that_is_gone_is_said() {
     assert!(matches!(gone, What::Failed { .. }), "{gone:?}");
     let nowhere = LetterId { validity: first.validity + 1, ..first };
     assert!(matches!(stage.ask(Ask::Read(nowhere)), What::Failed { .. }));
+}
+
+#[test]
+fn letters_of_other_folders_are_counted_and_those_that_come() {
+    let mut tried = stage();
+    for folder in [".Lists", ".Lists/new", ".Lists/cur", ".Lists/tmp"] {
+        std::fs::create_dir(tried.root.path().join(folder)).unwrap();
+    }
+    std::fs::write(tried.root.path().join(".Lists/maildirfolder"), "").unwrap();
+    letter(tried.root.path(), ".Lists/cur/1.x.host:2,S", "old");
+    tried.ask(Ask::Open(FolderId(0)));
+    tried.ask(Ask::Folders);
+    let counts = |stage: &Tried| {
+        let row = stage.folders.iter().find(|row| row.name.as_str() == "Lists")?;
+        row.counts.map(|counts| (counts.letters, counts.unread))
+    };
+    tried.until("one letter", |stage, _| counts(stage) == Some((1, 0)));
+    letter(tried.root.path(), ".Lists/new/2.y.host", "fresh");
+    tried.until("another letter", |stage, _| counts(stage) == Some((2, 1)));
 }

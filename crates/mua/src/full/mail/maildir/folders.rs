@@ -1,0 +1,109 @@
+//! The folders of the mailbox: their numbers, what they are for, and how much is in them.
+
+use postroad_catalog::CatalogError;
+use postroad_disk::OsDisk;
+use postroad_store::{Counts, Existence, MailboxName, Times};
+use postroad_tui::data::{FolderCounts, FolderId, FolderRow, Role};
+use postroad_tui::effect::Job;
+use postroad_tui::msg::What;
+
+use super::{Actor, Done};
+use crate::full::mail::mapped::ROLES;
+use crate::safe_text::SafeText;
+
+impl Actor {
+    fn id_of(&mut self, name: &MailboxName) -> FolderId {
+        let place = self.names.iter().position(|known| known == name).unwrap_or_else(|| {
+            self.names.push(name.clone());
+            self.names.len() - 1
+        });
+        FolderId(u32::try_from(place).unwrap_or(u32::MAX))
+    }
+
+    pub(super) fn name_of(&self, id: FolderId) -> MailboxName {
+        let name = usize::try_from(id.0).ok().and_then(|place| self.names.get(place));
+        name.unwrap_or(&self.start.first).clone()
+    }
+
+    pub(super) fn list_folders(&mut self, job: Job) -> Done {
+        let folders = self.folder_rows()?;
+        self.folders = Some(folders.clone());
+        self.tell.tell(job, What::Folders(folders));
+        Ok(())
+    }
+
+    fn folder_rows(&mut self) -> Result<Vec<FolderRow>, CatalogError> {
+        let mut roles = vec![(MailboxName::Inbox, Role::Inbox)];
+        for (role, attribute, _) in ROLES {
+            let found = self.courier.folder_for(&self.start.inbox, attribute, None)?;
+            roles.extend(found.map(|name| (MailboxName::Folder(name), role)));
+        }
+        let mut rows = Vec::new();
+        for listed in self.catalog.folders()? {
+            if listed.existence == Existence::NonExistent {
+                continue;
+            }
+            let id = self.id_of(&listed.name);
+            let counts = self.counts(id, &listed.name);
+            let counts =
+                counts.map(|known| FolderCounts { letters: known.exists, unread: known.unseen });
+            let role = roles.iter().find(|(name, _)| *name == listed.name).map(|(_, role)| *role);
+            let name = SafeText::line(&listed.name.to_utf8());
+            rows.push(FolderRow { id, name, role, counts });
+        }
+        Ok(rows)
+    }
+
+    /// How many letters a folder has; where nobody knows they are counted, as soon as nothing else is to be done.
+    fn counts(&mut self, id: FolderId, name: &MailboxName) -> Option<Counts> {
+        if let Some(opened) = self.opened.as_ref().filter(|opened| opened.id == id) {
+            return Some(opened.folder.counts());
+        }
+        if let Some(counts) = self.catalog.counts(name) {
+            return Some(counts);
+        }
+        let known = self.counted.get(name).copied();
+        if known.map(|(times, _)| times) != self.times(name) && !self.uncounted.contains(name) {
+            self.uncounted.push(name.clone());
+        }
+        // Better yesterday's than none.
+        known.map(|(_, counts)| counts)
+    }
+
+    fn times(&self, name: &MailboxName) -> Option<Times> {
+        let place = match name {
+            MailboxName::Inbox => self.start.inbox.clone(),
+            MailboxName::Folder(name) => self.start.inbox.folder(name),
+        };
+        Times::of(&OsDisk, &place).ok()
+    }
+
+    /// Counts one folder's letters.
+    pub(super) fn count_on(&mut self) {
+        let Some(name) = self.uncounted.pop() else { return };
+        // One that can't be opened has no counts.
+        let times = self.times(&name);
+        let folder = self.catalog.open(&name);
+        let counts = folder.and_then(|mut folder| self.catalog.count(&mut folder));
+        if let (Ok(counts), Some(times)) = (counts, times) {
+            self.counted.insert(name, (times, counts));
+        }
+        if self.uncounted.is_empty() {
+            self.folders_again();
+        }
+    }
+
+    /// The list of folders again, where it has changed and somebody has it.
+    pub(super) fn folders_again(&mut self) {
+        if self.folders.is_none() {
+            return;
+        }
+        // What can't be listed now is listed with the next change.
+        if let Ok(rows) = self.folder_rows()
+            && self.folders.as_ref() != Some(&rows)
+        {
+            self.folders = Some(rows.clone());
+            self.tell.tell(Job::NONE, What::Folders(rows));
+        }
+    }
+}
