@@ -14,6 +14,7 @@
 //! - [`chance`]: random moments that a seed repeats;
 //! - [`hang`]: files and folders that don't answer;
 //! - [`fickle`]: a delivery agent that says what the test tells it to;
+//! - [`tmux`]: a terminal that is looked at and typed into;
 //! - [`process`]: processes that end with the test, and waiting for a condition instead of sleeping.
 //!
 //! Every listener is on loopback, on a port found free; every process is ended by the test that
@@ -35,4 +36,5 @@ pub mod process;
 pub mod smtp;
 pub mod suite;
 pub mod tls;
+pub mod tmux;
 pub mod volume;

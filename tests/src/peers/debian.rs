@@ -30,10 +30,12 @@ pub enum Packages {
     Sendmail,
     /// Thunderbird, with a screen that nobody sees.
     Thunderbird,
+    /// A terminal, and programs that read and write mail in one.
+    Screens,
 }
 
 impl Packages {
-    pub(super) const ALL: [Self; 7] = [
+    pub(super) const ALL: [Self; 8] = [
         Self::Most,
         Self::Exim,
         Self::Readers,
@@ -41,6 +43,7 @@ impl Packages {
         Self::OpenSmtpd,
         Self::Sendmail,
         Self::Thunderbird,
+        Self::Screens,
     ];
 
     fn names(self) -> &'static [&'static str] {
@@ -52,6 +55,7 @@ impl Packages {
             Self::OpenSmtpd => &["opensmtpd", "strace"],
             Self::Sendmail => &["m4", "sendmail-base", "sendmail-bin", "sendmail-cf", "strace"],
             Self::Thunderbird => &["fonts-dejavu-core", "mutt", "python3", "thunderbird", "xvfb"],
+            Self::Screens => SCREENS,
         }
     }
 
@@ -101,6 +105,18 @@ const READERS: &[&str] = &[
     "offlineimap3",
     "python3",
     "sieve-connect",
+];
+
+const SCREENS: &[&str] = &[
+    "bsd-mailx",
+    "mutt",
+    "ncurses-term",
+    "neomutt",
+    "notmuch",
+    "python3",
+    "s-nail",
+    "strace",
+    "tmux",
 ];
 
 /// The folder that holds the unpacked packages; downloads them where an earlier run didn't.

@@ -1,0 +1,245 @@
+//! The user agent's full screen, in a terminal: a letter read, answered, had back, sent, thrown away and had back; what a
+//! kill leaves; and what a hostile letter's text does to the terminal, which is nothing.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, Result, ensure};
+use postroad_tests::peers::{Needs, Packages, Stage};
+use postroad_tests::process::{run, until};
+use postroad_tests::suite::{Up, binary, new_mail};
+use postroad_tests::tmux::Tmux;
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::{TempDir, tempdir};
+
+const SIZE: (u16, u16) = (80, 24);
+
+const USERS: &[&str] =
+    &["--domain", "example.test", "--user", "alice:wonder-land", "--user", "bob"];
+
+fn stage() -> Result<Option<Stage>> {
+    Stage::set_up_with(Needs::Tools, Packages::Screens)
+}
+
+/// A suite with alice and bob, and what alice's full screen is started with.
+struct Alice {
+    up: Up,
+    folder: TempDir,
+}
+
+impl Alice {
+    fn new() -> Result<Self> {
+        let folder = tempdir()?;
+        let up = Up::start(folder.path(), USERS)?;
+        let editor = folder.path().join("editor");
+        fs::write(&editor, "#!/bin/sh\nprintf 'words by a script\\n' >> \"$1\"\n")?;
+        fs::set_permissions(&editor, fs::Permissions::from_mode(0o755))?;
+        Ok(Self { up, folder })
+    }
+
+    fn maildir(&self) -> Result<&Path> {
+        self.up.maildir("alice")
+    }
+
+    fn command(&self, arguments: &[&str]) -> Result<Command> {
+        let mut command = self.up.user_agent("alice", arguments)?;
+        command
+            .env("POSTROAD_MUA_INBOX", self.maildir()?)
+            .env("XDG_STATE_HOME", self.state())
+            .env("EDITOR", self.folder.path().join("editor"));
+        Ok(command)
+    }
+
+    fn state(&self) -> PathBuf {
+        self.folder.path().join("state")
+    }
+
+    /// Bob writes to alice.
+    fn gets(&self, subject: &str) -> Result<()> {
+        let to =
+            ["send", "--to", "alice@example.test", "--subject", subject, "--body", "How are you?"];
+        run(&mut self.up.user_agent("bob", &to)?)?;
+        let maildir = self.maildir()?;
+        until("bob's letter", || new_mail(maildir).is_ok_and(|mail| !mail.is_empty()))
+    }
+
+    /// Letters that are held before they leave.
+    fn held(&self) -> Result<usize> {
+        let home = self.up.ready.config.with_file_name("home-alice");
+        files(&home.join("outbox/drop/held"))
+    }
+}
+
+fn files(folder: &Path) -> Result<usize> {
+    match fs::read_dir(folder) {
+        Ok(entries) => Ok(entries.count()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(0),
+        Err(error) => Err(error).with_context(|| folder.display().to_string()),
+    }
+}
+
+fn has(letters: &[Vec<u8>], text: &str) -> usize {
+    letters.iter().filter(|letter| String::from_utf8_lossy(letter).contains(text)).count()
+}
+
+#[test]
+fn a_letter_is_read_answered_had_back_sent_and_thrown_away() -> Result<()> {
+    let Some(stage) = stage()? else { return Ok(()) };
+    let alice = Alice::new()?;
+    alice.gets("a question")?;
+    let maildir = alice.maildir()?.to_owned();
+    let tmux = Tmux::start(&stage, SIZE, &alice.command(&[])?)?;
+    tmux.until_shown("a question")?;
+    tmux.until_shown("Msgs:1 New:1")?;
+    tmux.keys(&["Enter"])?;
+    tmux.until_shown("How are you?")?;
+
+    // Answered: on disk before it is said, had back, and sent.
+    tmux.keys(&["r"])?;
+    tmux.until_shown("Subject: Re: a question")?;
+    tmux.keys(&["y"])?;
+    tmux.until_shown("Queued, goes in")?;
+    ensure!(alice.held()? == 1, "{} letters are held", alice.held()?);
+    tmux.keys(&["u"])?;
+    tmux.until_shown("Taken back")?;
+    ensure!(alice.held()? == 0, "it is held still");
+    tmux.keys(&["y"])?;
+    tmux.until_shown("Queued, goes in")?;
+    let bobs = alice.up.maildir("bob")?;
+    until("the answer in bob's mailbox", || {
+        new_mail(bobs).is_ok_and(|mail| has(&mail, "words by a script") == 1)
+    })?;
+    let answer = new_mail(bobs)?;
+    ensure!(has(&answer, "> How are you?") == 1 && has(&answer, "In-Reply-To:") == 1);
+    until("the copy in Sent", || files(&maildir.join(".Sent/cur")).is_ok_and(|count| count == 1))?;
+
+    // Thrown away, and had back.
+    tmux.keys(&["i"])?;
+    tmux.until_shown("<Enter>:Read")?;
+    tmux.keys(&["d", "$"])?;
+    tmux.until_shown("1 letter moved to Trash")?;
+    ensure!(files(&maildir.join(".Trash/cur"))? == 1);
+    tmux.keys(&["u"])?;
+    tmux.until_shown("Taken back: 1 letter from Trash")?;
+    ensure!(files(&maildir.join(".Trash/cur"))? == 0);
+    let size = (40, 10);
+    tmux.resize(size)?;
+    tmux.until("the small screen", |rows| {
+        rows.len() == 10 && rows.iter().any(|row| row.contains("INBOX"))
+    })?;
+
+    // A letter that comes is shown by itself.
+    alice.gets("another one")?;
+    tmux.until_shown("another one")?;
+
+    tmux.keys(&["q"])?;
+    ensure!(tmux.ended()? == 0);
+    ensure!(!tmux.is_taken()?, "the terminal isn't given back");
+    let (before, after) = tmux.modes()?;
+    ensure!(before == after, "{before}\n{after}");
+    Ok(())
+}
+
+#[test]
+fn a_letter_that_was_queued_leaves_once_though_the_program_was_killed() -> Result<()> {
+    let Some(stage) = stage()? else { return Ok(()) };
+    let alice = Alice::new()?;
+    let tmux = Tmux::start(&stage, SIZE, &alice.command(&["open"])?)?;
+    tmux.until_shown("Msgs:0")?;
+    tmux.keys(&["m"])?;
+    tmux.until_shown("To:")?;
+    tmux.type_text("bob@example.test")?;
+    tmux.keys(&["Enter"])?;
+    tmux.until("the next question", |rows| {
+        rows.last().is_some_and(|row| row.starts_with("Subject:"))
+    })?;
+    tmux.type_text("before the kill")?;
+    tmux.keys(&["Enter"])?;
+    tmux.until_shown("e:Edit")?;
+    tmux.keys(&["y"])?;
+    tmux.until_shown("Queued, goes in")?;
+    let program =
+        i32::try_from(tmux.program()?).ok().and_then(Pid::from_raw).context("no process")?;
+    kill_process(program, Signal::KILL)?;
+    ensure!(tmux.ended()? == 128 + 9);
+    let bobs = alice.up.maildir("bob")?;
+    until("the letter", || new_mail(bobs).is_ok_and(|mail| has(&mail, "before the kill") > 0))?;
+    // Whoever starts next finds nothing to send a second time.
+    run(&mut alice.command(&["outbox", "flush"])?)?;
+    ensure!(has(&new_mail(bobs)?, "before the kill") == 1);
+    ensure!(files(&alice.state().join("postroad/drafts"))? == 0, "the draft is there still");
+    Ok(())
+}
+
+/// What others write is shown, and never obeyed.
+#[test]
+fn u01_nothing_in_a_letter_reaches_the_terminal_as_a_command() -> Result<()> {
+    let Some(stage) = stage()? else { return Ok(()) };
+    let maildir = tempdir()?;
+    for folder in ["new", "cur", "tmp"] {
+        fs::create_dir(maildir.path().join(folder))?;
+    }
+    let hostile = [
+        "\x1b]0;title\x07",
+        "\x1b]52;c;aGk=\x07",
+        "\x1bP+q544e\x1b\\",
+        "\x1b[6n",
+        "\x1b[?1049l\x1bc",
+        "\u{9b}2J\u{9d}0;x\u{9c}",
+        "\x1b[21t\x1b[>c",
+        "\u{202e}gnp.exe",
+        "\x1b_Gf=100;\x1b\\",
+        "\x0e\x0f\x05",
+    ];
+    for (number, text) in hostile.iter().enumerate() {
+        let letter = format!(
+            "From: {text} <e@x.example>\nSubject: letter {number} {text}\nX-{text}: {text}\n\nbody {number} {text}\n"
+        );
+        fs::write(maildir.path().join(format!("cur/{}.a.host:2,", number + 1)), letter)?;
+    }
+    let mut command = Command::new(binary("postroad-mua")?);
+    command
+        .env("HOME", maildir.path())
+        .env("POSTROAD_MUA_ADDRESS", "me@x.example")
+        .env("POSTROAD_MUA_OUTBOX", maildir.path().join("outbox"))
+        .env("POSTROAD_MUA_INBOX", maildir.path());
+    let tmux = Tmux::start(&stage, (120, 40), &command)?;
+    tmux.until_shown("letter 9")?;
+    tmux.keys(&["="])?;
+    for number in 0..hostile.len() {
+        tmux.keys(&[if number == 0 { "h" } else { "j" }])?;
+        tmux.until_shown(&format!("body {number}"))?;
+    }
+    tmux.keys(&["q"])?;
+    tmux.until_shown("<Enter>:Read")?;
+    tmux.keys(&["x"])?;
+    ensure!(tmux.ended()? == 0);
+    let raw = tmux.raw()?;
+    // Cells that are as they were aren't written again: no whole line is sure to be there.
+    ensure!(raw.windows(8).any(|octets| octets == b"\x1b[?1049h"), "nothing of it was kept");
+    harmless(&raw)
+}
+
+/// Only what we have to write: colours, places, erasing, the cursor, the other screen, pasting, the mouse.
+fn harmless(raw: &[u8]) -> Result<()> {
+    let text = String::from_utf8_lossy(raw);
+    let mut rest = text.as_ref();
+    while let Some(at) = rest.find(|c: char| c.is_control() && !matches!(c, '\r' | '\n')) {
+        let command = rest.get(at..).unwrap_or_default();
+        let told: String = command.chars().take(20).collect();
+        let inside = command.strip_prefix("\x1b[").with_context(|| format!("{told:?}"))?;
+        let end = inside.find(|c: char| !matches!(c, '0'..='9' | ';' | '?')).context("no end")?;
+        let (parameters, behind) = inside.split_at(end);
+        let may = match (behind.chars().next(), parameters.strip_prefix('?')) {
+            (Some('h' | 'l'), Some(mode)) => ["25", "1000", "1006", "1049", "2004"].contains(&mode),
+            (Some('m' | 'H' | 'J' | 'K'), None) => true,
+            _ => false,
+        };
+        ensure!(may, "{told:?}");
+        rest = behind.get(1..).unwrap_or_default();
+    }
+    ensure!(!text.contains('\u{202e}'), "text that runs backwards");
+    Ok(())
+}
