@@ -182,6 +182,14 @@ fn the_access_agent_takes_new_settings_while_sessions_go_on() -> Result<()> {
     assert!(text.contains("start it again): maa.imap\n"), "{text}");
     imap::Client::log_in(site.imap, "bob", PASSWORD)?;
 
+    // Both agents are asked who is banned; this host never is.
+    let bans = |arguments: &[&str]| outcome(site.command("postroad")?.arg("bans").args(arguments));
+    let output = bans(&[])?;
+    assert_eq!(String::from_utf8(output.stdout)?, "Nobody is banned.\n");
+    let output = bans(&["lift", "2001:db8::/64"])?;
+    let error = String::from_utf8(output.stderr)?;
+    assert!(!output.status.success() && error.contains("isn't banned"), "{error}");
+
     assert!(maa.terminate()?.success());
     let (text, well) = reload()?;
     assert!(well && text.contains("The access agent isn't running, and reads all"), "{text}");

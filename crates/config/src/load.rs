@@ -48,7 +48,7 @@ impl fmt::Display for Problem {
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file can't be read.
-    #[error("cannot read {}", path.display())]
+    #[error("cannot read {}{}", path.display(), elsewhere(source))]
     Read {
         /// The file.
         path: PathBuf,
@@ -71,6 +71,16 @@ pub enum ConfigError {
         /// All that is wrong, in the file's order.
         problems: Vec<Problem>,
     },
+}
+
+/// What to do where there is no file.
+fn elsewhere(source: &std::io::Error) -> &'static str {
+    match source.kind() {
+        std::io::ErrorKind::NotFound => {
+            " (say where the settings are, as in --config FILE; those of \"postroad up\" are in its folder)"
+        }
+        _ => "",
+    }
 }
 
 fn lines(path: &Path, problems: &[Problem]) -> String {

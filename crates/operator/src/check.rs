@@ -23,6 +23,7 @@ use crate::user::scram_problem;
 
 mod delivery;
 mod host_users;
+mod mailboxes;
 
 /// `postroad check`
 #[derive(Debug, Args)]
@@ -200,6 +201,7 @@ impl<'l> Look<'l> {
                     self.warn("accounts", "nobody has a mailbox yet: postroad user add NAME");
                 }
                 self.host_users(&directory);
+                self.maildirs(&directory);
             }
         }
         let users = users::schemes(&config.accounts.users).unwrap_or_default();
