@@ -82,6 +82,7 @@ pub(crate) fn run(
     let post = post::start(account, overrides, tell.clone(), SendsBy::Sender)?;
     let me = account.address.to_string();
     let mail = mail::start(mail::Start { inbox, first, me, post: post.clone() }, tell.clone())?;
+    post.send(ToPost::Mail(mail.clone()));
     signals::start(tell.0.clone())?;
     let terminal = Terminal::take()?;
     let began = Instant::now();

@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 use postroad_catalog::read::Extent;
 use postroad_catalog::{Catalog, CatalogError, Folder, Order, read_some};
 use postroad_disk::OsDisk;
-use postroad_store::{Counts, Courier, MailboxName, Maildir, Times};
-use postroad_tui::data::{FolderId, FolderRow, LetterId, Listing, Stage};
+use postroad_store::{Counts, Courier, FlagChange, MailboxName, Maildir, Times};
+use postroad_tui::data::{FolderId, FolderRow, LetterId, Listing, Marks, Stage};
 use postroad_tui::effect::{self as tui, Ask, Job};
 use postroad_tui::msg::What;
 
@@ -126,6 +126,11 @@ impl Actor {
             for request in asked.drain() {
                 match request {
                     Request::Ask(job, ask) => self.answer(job, ask),
+                    Request::Mark(letter, marks) => {
+                        if let Err(error) = self.mark(letter, marks) {
+                            tracing::warn!(%error, "a letter that was answered isn't marked");
+                        }
+                    }
                     Request::Cancel(job) => self.pages.send(ToLayOut::Cancel(job)),
                     Request::End => return self.catalog.keep_counts(),
                 }
@@ -344,6 +349,25 @@ impl Actor {
         let name = folder.identity(letter.uid).unwrap_or_default();
         let name = String::from_utf8_lossy(&name).into_owned();
         self.start.post.send(ToPost::Begin { job, start, file, name });
+        Ok(())
+    }
+
+    /// Marks a letter, whichever folder is shown.
+    fn mark(&mut self, letter: LetterId, marks: Marks) -> Done {
+        let change = FlagChange::Add(mapped::flags(marks));
+        match self.opened.as_mut().filter(|opened| opened.id == letter.folder) {
+            Some(opened) if opened.folder.validity() == letter.validity => {
+                opened.folder.set_flags(&[letter.uid], change)?;
+                self.show(Job::NONE);
+            }
+            Some(_) => {}
+            None => {
+                let mut folder = self.catalog.open(&self.name_of(letter.folder))?;
+                if folder.validity() == letter.validity {
+                    folder.set_flags(&[letter.uid], change)?;
+                }
+            }
+        }
         Ok(())
     }
 }

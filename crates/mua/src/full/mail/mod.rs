@@ -10,6 +10,7 @@ mod deeds;
 mod maildir;
 mod mapped;
 
+use postroad_tui::data::{LetterId, Marks};
 use postroad_tui::effect::{Ask, Job};
 
 pub(super) use maildir::{Start, start};
@@ -19,6 +20,8 @@ pub(super) use maildir::{Start, start};
 pub(super) enum Request {
     /// To do this.
     Ask(Job, Ask),
+    /// To mark a letter that was answered or sent on: nobody waits for that, or takes it back.
+    Mark(LetterId, Marks),
     /// Not to go on with that; what is half done is brought to a safe point.
     Cancel(Job),
     /// To end, once all before it is done.

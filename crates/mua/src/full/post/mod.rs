@@ -17,11 +17,12 @@ use std::time::SystemTime;
 
 use jiff::Timestamp;
 use postroad_store::Letter;
-use postroad_tui::data::{DraftId as Shown, DraftRow, Fields, HeldId, LetterId};
+use postroad_tui::data::{DraftId as Shown, DraftRow, Fields, HeldId, LetterId, Marks};
 use postroad_tui::effect::{Ask, Audience, Job, OutboxAsk, Start};
 use postroad_tui::msg::What;
 use tokio::runtime::Runtime;
 
+use super::mail::Request;
 use super::wake::{Farewell, Incoming, Outgoing, Teller, channel};
 use crate::account::{Account, AccountError, Overrides};
 use crate::compose::Mailbox as Person;
@@ -65,6 +66,8 @@ pub(super) enum ToPost {
         /// What stays of the name of its file.
         name: String,
     },
+    /// To have letters that were answered or sent on marked by this actor.
+    Mail(Outgoing<Request>),
     /// To make durable what the editor has left.
     Edited(Shown),
     /// To end, once all before it is done.
@@ -96,6 +99,8 @@ pub(super) fn start(
         sends_by,
         open: BTreeMap::new(),
         answered: BTreeMap::new(),
+        about: BTreeMap::new(),
+        mail: None,
         senders: Vec::new(),
         runtime,
         tell: tell.clone(),
@@ -115,6 +120,10 @@ struct Actor {
     open: BTreeMap<DraftId, OpenDraft>,
     /// The letters that they answer.
     answered: BTreeMap<DraftId, LetterId>,
+    /// The marks that letters get once letters about them are queued.
+    about: BTreeMap<DraftId, (LetterId, Marks)>,
+    /// Who has those letters.
+    mail: Option<Outgoing<Request>>,
     /// Senders that were started; each ends by itself.
     senders: Vec<Child>,
     runtime: Runtime,
@@ -133,6 +142,10 @@ impl Actor {
                         (job, self.begin(&start, Some((&file, name))))
                     }
                     ToPost::Edited(id) => (Job::NONE, self.edited(&id)),
+                    ToPost::Mail(mail) => {
+                        self.mail = Some(mail);
+                        continue;
+                    }
                     ToPost::End => return,
                 };
                 match done {
@@ -257,6 +270,12 @@ impl Actor {
         let id = draft.id().clone();
         self.open.insert(id.clone(), draft);
         self.answered.extend(answered.map(|letter| (id.clone(), letter)));
+        let about = match start {
+            Start::Reply(letter, _) => Some((*letter, Marks::ANSWERED)),
+            Start::Forward(letter) => Some((*letter, Marks::FORWARDED)),
+            Start::Empty | Start::Resend(_) | Start::Recall(_) => None,
+        };
+        self.about.extend(about.map(|about| (id.clone(), about)));
         Ok(What::Draft(self.shown(&id)?))
     }
 
@@ -307,6 +326,9 @@ impl Actor {
         self.open.remove(&id);
         trace::composed(&letter, &self.account);
         self.remember(&name);
+        if let (Some(mail), Some((letter, marks))) = (&self.mail, self.about.get(&id)) {
+            mail.send(Request::Mark(*letter, *marks));
+        }
         self.start_sender();
         let until = Timestamp::try_from(until).unwrap_or_else(|_| Timestamp::now());
         Ok(What::Queued { letter: HeldId(name.into()), until })

@@ -239,3 +239,15 @@ fn letters_of_other_folders_are_counted_and_those_that_come() {
     letter(tried.root.path(), ".Lists/new/2.y.host", "fresh");
     tried.until("another letter", |stage, _| counts(stage) == Some((2, 1)));
 }
+
+#[test]
+fn a_letter_that_was_answered_is_marked_and_nothing_is_there_to_take_back() {
+    let mut stage = stage();
+    stage.ask(Ask::Open(FolderId(0)));
+    let heads = &stage.listing.as_ref().unwrap().heads;
+    let uid = heads.iter().find(|head| head.flags.has(Marks::SEEN)).unwrap().uid;
+    stage.ask.send(Request::Mark(stage.id(uid), Marks::ANSWERED));
+    let undone = stage.ask(Ask::Undo);
+    assert!(matches!(undone, What::Failed { .. }), "{undone:?}");
+    assert!(stage.files("cur").contains(&"1.a.host:2,RS".to_owned()), "{:?}", stage.files("cur"));
+}
