@@ -173,14 +173,51 @@ fn a_letter_that_was_queued_leaves_once_though_the_program_was_killed() -> Resul
     Ok(())
 }
 
-/// What others write is shown, and never obeyed.
-#[test]
-fn u01_nothing_in_a_letter_reaches_the_terminal_as_a_command() -> Result<()> {
-    let Some(stage) = stage()? else { return Ok(()) };
+/// An empty Maildir of nobody's.
+fn maildir() -> Result<TempDir> {
     let maildir = tempdir()?;
     for folder in ["new", "cur", "tmp"] {
         fs::create_dir(maildir.path().join(folder))?;
     }
+    Ok(maildir)
+}
+
+/// The user agent on a Maildir, with no server anywhere.
+fn alone(maildir: &Path, arguments: &[&str]) -> Result<Command> {
+    let mut command = Command::new(binary("postroad-mua")?);
+    command
+        .env("HOME", maildir)
+        .env("POSTROAD_MUA_ADDRESS", "me@x.example")
+        .env("POSTROAD_MUA_OUTBOX", maildir.join("outbox"))
+        .env("POSTROAD_MUA_INBOX", maildir)
+        .args(arguments);
+    Ok(command)
+}
+
+#[test]
+fn what_cannot_be_shown_is_said_and_the_screen_is_not_taken() -> Result<()> {
+    let Some(stage) = stage()? else { return Ok(()) };
+    let maildir = maildir()?;
+    for (arguments, words, exit) in [
+        (&["open", "Nope"][..], "has no folder Nope", 66),
+        (&["--inbox", "/nonexistent/Maildir"], "is no Maildir", 66),
+        (&["open", "--inbox", "pop3://localhost"], "reads Maildirs, and no POP3 server yet", 64),
+    ] {
+        let tmux = Tmux::start(&stage, (120, 10), &alone(maildir.path(), arguments)?)?;
+        let code = tmux.ended()?;
+        ensure!(code == exit, "{arguments:?}: exit {code}");
+        tmux.until_shown(words)?;
+        let raw = tmux.raw()?;
+        ensure!(!raw.contains(&0x1b), "{arguments:?}: {}", String::from_utf8_lossy(&raw));
+    }
+    Ok(())
+}
+
+/// What others write is shown, and never obeyed.
+#[test]
+fn u01_nothing_in_a_letter_reaches_the_terminal_as_a_command() -> Result<()> {
+    let Some(stage) = stage()? else { return Ok(()) };
+    let maildir = maildir()?;
     let hostile = [
         "\x1b]0;title\x07",
         "\x1b]52;c;aGk=\x07",
@@ -199,13 +236,7 @@ fn u01_nothing_in_a_letter_reaches_the_terminal_as_a_command() -> Result<()> {
         );
         fs::write(maildir.path().join(format!("cur/{}.a.host:2,", number + 1)), letter)?;
     }
-    let mut command = Command::new(binary("postroad-mua")?);
-    command
-        .env("HOME", maildir.path())
-        .env("POSTROAD_MUA_ADDRESS", "me@x.example")
-        .env("POSTROAD_MUA_OUTBOX", maildir.path().join("outbox"))
-        .env("POSTROAD_MUA_INBOX", maildir.path());
-    let tmux = Tmux::start(&stage, (120, 40), &command)?;
+    let tmux = Tmux::start(&stage, (120, 40), &alone(maildir.path(), &[])?)?;
     tmux.until_shown("letter 9")?;
     tmux.keys(&["="])?;
     for number in 0..hostile.len() {

@@ -72,6 +72,9 @@ pub enum Error {
     /// Standard input or output.
     #[error("cannot use standard input or output")]
     Io(#[from] std::io::Error),
+    /// A folder that was named isn't there.
+    #[error("the mailbox has no folder {0}; c and ? in full screen list those that there are")]
+    NoFolder(String),
     /// The full screen has ended before all was done.
     #[error(
         "the mailbox is slow: some of what was struck or marked may still be as it was; start again to see"
@@ -116,6 +119,7 @@ impl Error {
                 MailboxError::NoMaildir { .. } | MailboxError::Ambiguous { .. } => Exit::NoInput,
                 _ => Exit::Temporary,
             },
+            Self::NoFolder(_) => Exit::NoInput,
             Self::Refused(_) => Exit::Unavailable,
             Self::Save(_) | Self::Io(_) | Self::Editor(_) => Exit::Io,
         }

@@ -133,7 +133,7 @@ fn beginning(account: &Account, folder: Option<&str>) -> Result<(Maildir, Mailbo
     if let MailboxName::Folder(name) = &first
         && !is_there(&inbox.folder(name))
     {
-        return Err(MailboxError::Unknown { key: format!("folder {}", first.to_utf8()) }.into());
+        return Err(Error::NoFolder(first.to_utf8()));
     }
     Ok((inbox, first))
 }
