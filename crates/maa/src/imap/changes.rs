@@ -1,6 +1,7 @@
 //! What others have changed in a mailbox, told to a client (RFC 9051 §7.4, §7.5, RFC 7162).
 
 use std::num::NonZeroU32;
+use std::sync::Arc;
 
 use postroad_imap::command::Access;
 use postroad_imap::encode::FetchWriter;
@@ -57,7 +58,7 @@ impl Selected {
         flags: FlagNews,
         out: &mut Vec<u8>,
     ) -> Result<Vec<u32>, Untold> {
-        let open = std::sync::Arc::clone(&self.open);
+        let open = Arc::clone(&self.open);
         let mut inside = open.inside();
         let mailbox = &mut inside.mailbox;
         mailbox.refresh()?;
@@ -123,11 +124,11 @@ impl Selected {
     ) -> Result<(), Refused> {
         let last = self.uids.last().copied().unwrap_or_default();
         let Some(first) = last.checked_add(1) else { return Ok(()) };
-        let before = self.uids.len();
-        self.uids.extend(mailbox.entries_in(first..=u32::MAX).map(|entry| entry.uid()));
-        if self.uids.len() == before {
+        let mut new = mailbox.entries_in(first..=u32::MAX).map(|entry| entry.uid()).peekable();
+        if new.peek().is_none() {
             return Ok(());
         }
+        Arc::make_mut(&mut self.uids).extend(new);
         self.take_in(mailbox)?;
         let names = enabled.names();
         Data::Exists(count(self.uids.len())).write(out, names);

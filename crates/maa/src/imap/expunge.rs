@@ -18,7 +18,7 @@ pub(super) fn expunge(session: &mut Session, set: Option<&SequenceSet>) -> Ended
     }
     let known: Vec<u32> = match set {
         Some(set) => selected.uids_at(&selected.places(Numbers::Uid, set)?).collect(),
-        None => selected.uids.clone(),
+        None => selected.uids.to_vec(),
     };
     let mut inside = selected.open.inside();
     let mailbox = &mut inside.mailbox;

@@ -6,6 +6,7 @@
 //! It goes through the front, which doesn't look inside, to another worker of the same user, and is believed as little as
 //! a client is: numbers that can't be the mailbox's end the session.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use postroad_imap::NameEncoding;
@@ -158,7 +159,7 @@ impl ParkedMailbox {
             access: if self.read_only { Access::ReadOnly } else { Access::ReadWrite },
             uid_validity: self.uid_validity,
             key,
-            uids,
+            uids: Arc::new(uids),
             told: self.told,
             gone_told: self.gone_told,
             own: self.own,

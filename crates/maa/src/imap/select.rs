@@ -39,7 +39,7 @@ pub(super) fn select(session: &mut Session, wanted: &Select, out: &mut Vec<u8>) 
             access: wanted.access,
             uid_validity: mailbox.uid_validity(),
             key: mailbox.cache_key(),
-            uids: mailbox.entries().map(|entry| entry.uid()).collect(),
+            uids: mailbox.uids(),
             told: 0,
             gone_told: 0,
             own: Vec::new(),

@@ -21,8 +21,8 @@ pub(super) struct Selected {
     pub(super) uid_validity: u32,
     /// Which mailbox that was.
     pub(super) key: CacheKey,
-    /// UIDs that the client was told of, in the order of their sequence numbers.
-    pub(super) uids: Vec<u32>,
+    /// UIDs that the client was told of, in the order of their sequence numbers. The mailbox's own list, until they differ.
+    pub(super) uids: Arc<Vec<u32>>,
     /// Changes up to this mod-sequence were told.
     pub(super) told: u64,
     /// The same for letters that are gone: those may have to wait.
@@ -145,9 +145,12 @@ impl Selected {
     /// be told, each as it is once those before it are gone, and their UIDs.
     pub(super) fn take_out(&mut self, gone: &[(u32, u32)]) -> Vec<(u32, u32)> {
         let mut expunged = Vec::new();
+        if gone.is_empty() {
+            return expunged;
+        }
         let mut ranges = gone.iter().peekable();
         let mut kept = 0_u32;
-        self.uids.retain(|uid| {
+        Arc::make_mut(&mut self.uids).retain(|uid| {
             while ranges.next_if(|(_, to)| to < uid).is_some() {}
             let is_gone = ranges.peek().is_some_and(|(from, _)| from <= uid);
             if is_gone {

@@ -194,8 +194,7 @@ impl Mailbox {
     /// # Errors
     /// What the disk said: some may be moved.
     pub fn take_in(&mut self) -> Result<Vec<u32>, MailboxError> {
-        let new = self.entries().filter(|entry| entry.is_new());
-        let new: Vec<u32> = new.map(|entry| entry.uid()).collect();
+        let new = self.contents.letters.new_uids();
         if new.is_empty() {
             return Ok(new);
         }

@@ -1,6 +1,7 @@
 //! The letters of a folder, by their UIDs: 32 octets for each, its name, and five to eight to find it by its identity.
 
 use std::ops::{Range, RangeInclusive};
+use std::sync::Arc;
 
 use super::name::{Flagged, Name, State, identity, push_name};
 
@@ -58,6 +59,10 @@ pub(crate) struct Letters {
     unused: usize,
     /// Made when somebody first asks.
     index: Option<Index>,
+    /// Made when somebody first asks, as long as no letter comes or goes.
+    uids: Option<Arc<Vec<u32>>>,
+    /// A look at all of them has found none whose file is in new/, and none has come there since.
+    none_new: bool,
 }
 
 impl Letters {
@@ -73,7 +78,7 @@ impl Letters {
             is_next
         });
         let named = end == names.len() as u64 && u32::try_from(end).is_ok();
-        (right && named).then_some(Self { records, names, unused: 0, index: None })
+        (right && named).then_some(Self { records, names, ..Self::default() })
     }
 
     pub(crate) fn records(&self) -> &[Record] {
@@ -82,6 +87,23 @@ impl Letters {
 
     pub(crate) fn len(&self) -> usize {
         self.records.len()
+    }
+
+    /// The UIDs of all, for whoever keeps them.
+    pub(crate) fn uids(&mut self) -> Arc<Vec<u32>> {
+        let uids = || Arc::new(self.records.iter().map(|record| record.uid).collect());
+        Arc::clone(self.uids.get_or_insert_with(uids))
+    }
+
+    /// The UIDs of letters whose files are in new/.
+    pub(crate) fn new_uids(&mut self) -> Vec<u32> {
+        if self.none_new {
+            return Vec::new();
+        }
+        let new = self.records.iter().filter(|record| record.state.has(State::IN_NEW));
+        let new: Vec<u32> = new.map(|record| record.uid).collect();
+        self.none_new = new.is_empty();
+        new
     }
 
     pub(crate) fn name_octets(&self) -> usize {
@@ -158,6 +180,8 @@ impl Letters {
         let Added { uid, flagged, saved, .. } = added;
         let Flagged { state, keywords } = flagged;
         self.records.push(Record { uid, name_at, modseq, keywords, saved, name_octets, state });
+        self.uids = None;
+        self.none_new &= !state.has(State::IN_NEW);
         if let Some(mut index) = self.index.take() {
             index.insert(uid, self);
             self.index = Some(index);
@@ -182,6 +206,7 @@ impl Letters {
         modseq: Option<u64>,
     ) {
         let range = self.range(uids);
+        self.none_new &= !flagged.state.has(State::IN_NEW);
         for record in self.records.get_mut(range).unwrap_or_default() {
             // What the name is made of stays.
             let whole = record.state.0 & State::WHOLE.0;
@@ -212,6 +237,7 @@ impl Letters {
                 placed
             }
         };
+        self.none_new &= !flagged.state.has(State::IN_NEW);
         if let Some(record) = self.records.get_mut(at) {
             record.name_at = name_at;
             record.name_octets = name_octets;
@@ -252,6 +278,7 @@ impl Letters {
             kept += 1;
         }
         self.records.truncate(kept);
+        self.uids = None;
         self.unused += unused;
         self.tidy_names();
     }
@@ -396,6 +423,28 @@ mod tests {
     use super::super::name::Place;
     use super::*;
 
+    #[test]
+    fn letters_in_new_are_found_whatever_was_found_before() {
+        let mut letters = Letters::default();
+        let (cur, new) = (Flagged::default(), Name::parse(b"1.h", Place::New).flagged);
+        let push = |letters: &mut Letters, uid, flagged| {
+            let stored = format!("{uid}.h").into_bytes();
+            assert!(letters.push(Added { uid, flagged, saved: 0, stored: &stored[..] }, 1));
+        };
+        push(&mut letters, 1, cur);
+        assert!(letters.new_uids().is_empty());
+        push(&mut letters, 2, new);
+        assert_eq!(letters.new_uids(), [2]);
+        letters.set_flagged(2..=2, cur, None);
+        assert!(letters.new_uids().is_empty());
+        letters.set_flagged(1..=1, new, None);
+        assert_eq!(letters.new_uids(), [1]);
+        letters.remove(&[(1, 1)]);
+        assert!(letters.new_uids().is_empty());
+        assert!(letters.rename(2, b"2.h,S=1", new, None));
+        assert_eq!(letters.new_uids(), [2]);
+    }
+
     #[derive(Debug, Clone)]
     enum Step {
         Add(u32, u8),
@@ -458,6 +507,8 @@ mod tests {
                 let all: Vec<_> =
                     letters.records().iter().map(|r| (r.uid, letters.name(r))).collect();
                 prop_assert_eq!(all, model.clone().into_iter().collect::<Vec<_>>());
+                let uids = letters.uids();
+                prop_assert_eq!(uids.as_slice(), model.keys().copied().collect::<Vec<_>>());
                 for uid in 0..70 {
                     prop_assert_eq!(letters.get(uid).map(|r| r.uid), model.get(&uid).map(|_| uid));
                     let count = letters.range(uid..=uid + 5).count();

@@ -3,6 +3,7 @@
 use std::io;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::contents::Contents;
@@ -58,6 +59,11 @@ impl Mailbox {
     /// How many letters there are.
     pub fn exists(&self) -> usize {
         self.contents.letters.len()
+    }
+
+    /// The UIDs of all letters. Whoever keeps them has what the mailbox has, until a letter comes or goes.
+    pub fn uids(&mut self) -> Arc<Vec<u32>> {
+        self.contents.letters.uids()
     }
 
     /// All letters, by UID.

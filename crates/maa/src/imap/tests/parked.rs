@@ -123,7 +123,8 @@ fn who_has_asked_for_other_mailboxes_or_is_too_long_stays() {
     let place = place();
     let mut client = place.connect();
     client.ok("SELECT INBOX");
-    client.session.selected.as_mut().unwrap().uids = (1..10_000).map(|uid| 2 * uid).collect();
+    client.session.selected.as_mut().unwrap().uids =
+        Arc::new((1..10_000).map(|uid| 2 * uid).collect());
     assert_eq!(Parked::of(&client.session, None, Duration::ZERO, 0, None), None);
     let mut client = place.connect();
     client.ok("NOTIFY SET (PERSONAL (MessageNew MessageExpunge))");
