@@ -116,7 +116,7 @@ fn beginning(account: &Account, folder: Option<&str>) -> Result<(Maildir, Mailbo
     let root = match &account.inbox {
         Inbox::Maildir(root) => root,
         Inbox::Pop3 { .. } => {
-            let words = "the full screen reads Maildirs, and no POP3 server yet; list and read do";
+            let words = "the full screen reads Maildirs, and no POP3 server yet: name one, as in --inbox ~/Maildir; list and read know POP3";
             return Err(Usage(words.into()).into());
         }
     };
