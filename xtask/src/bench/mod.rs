@@ -12,6 +12,7 @@
 //! | what an idle connection costs | `idle.rs` |
 //! | the delivery agent alone: called once a letter, LMTP, idle connections | `deliver/mod.rs` |
 //! | the access agent: mailboxes of a hundred thousand letters | `access/mod.rs` |
+//! | the user agent's full screen: mailboxes of a hundred thousand letters | `mua/mod.rs` |
 //! | what a letter writes, queue, log and trace apart | `octets/mod.rs` |
 //! | what a million queued letters cost and hold up | `backlog/mod.rs` |
 //! | what the machine could do at best | `floor.rs`, and the server `direct` in `peers.rs` |
@@ -37,6 +38,7 @@ mod latency;
 mod load;
 mod machine;
 mod measure;
+mod mua;
 mod octets;
 mod peers;
 mod row;
@@ -65,7 +67,7 @@ pub(crate) struct Options {
     /// Runs of each case on each server.
     #[arg(long, default_value_t = 5)]
     runs: u32,
-    /// Letters in the backlog [default: 1000000; 50000 with --quick], or in the mailbox of `access` [100000; 2000].
+    /// Letters in the backlog [default: 1000000; 50000 with --quick], or in the mailbox of `access` and `mua` [100000; 2000].
     #[arg(long)]
     messages: Option<u64>,
     /// Just these servers.
@@ -104,6 +106,9 @@ pub(crate) enum Scenario {
     Access,
     /// The access agent: a thousand sessions in IDLE, of a hundred users: memory. Beside Dovecot.
     Sessions,
+    /// The user agent's full screen: showing a mailbox of a hundred thousand letters, memory, and keys meanwhile. Beside
+    /// NeoMutt and notmuch, on copies of the same Maildir.
+    Mua,
 }
 
 impl Scenario {
@@ -112,6 +117,7 @@ impl Scenario {
         match self {
             Self::Deliver => &["postroad-mda", "postroad-mda-whole"],
             Self::Access | Self::Sessions => &["postroad-maa"],
+            Self::Mua => &["postroad-mua"],
             _ => &["postroad", "postroad-mta", "postroad-mda", "postroad-mda-whole"],
         }
     }
@@ -130,7 +136,8 @@ impl Scenario {
             | Self::Octets
             | Self::Backlog
             | Self::Access
-            | Self::Sessions => &[],
+            | Self::Sessions
+            | Self::Mua => &[],
         }
     }
 }
@@ -183,6 +190,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         Scenario::Octets => octets::run(&bench, &mut rows)?,
         Scenario::Access => access::run(&bench, &mut rows)?,
         Scenario::Sessions => access::idle::run(&bench, &mut rows)?,
+        Scenario::Mua => mua::run(&bench, &mut rows)?,
         Scenario::Backlog => backlog::run(options, &bench.tools, folder.path(), &mut rows)?,
     };
     drop(bench);

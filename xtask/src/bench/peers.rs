@@ -91,7 +91,8 @@ pub(crate) fn start(
             | Scenario::Backlog
             | Scenario::Octets
             | Scenario::Access
-            | Scenario::Sessions,
+            | Scenario::Sessions
+            | Scenario::Mua,
         ) => {
             bail!("that scenario starts its own servers")
         }

@@ -45,7 +45,7 @@ impl Numbers {
 }
 
 /// Writes them as files of `cur/`, named as Dovecot names them, which both servers read sizes from.
-pub(super) fn write(folder: &Path, count: u64) -> anyhow::Result<()> {
+pub(in crate::bench) fn write(folder: &Path, count: u64) -> anyhow::Result<()> {
     fs::create_dir_all(folder).context("cannot make a folder for letters")?;
     let mut numbers = Numbers(0x9E37_79B9_7F4A_7C15);
     let mut threads: Vec<(String, Vec<String>)> = Vec::new();

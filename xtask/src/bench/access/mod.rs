@@ -22,7 +22,7 @@ use super::{Bench, OURS, progress};
 mod cases;
 mod client;
 pub(super) mod idle;
-mod letters;
+pub(super) mod letters;
 mod million;
 mod pop3;
 mod servers;

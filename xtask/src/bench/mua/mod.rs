@@ -1,0 +1,105 @@
+//! The user agent beside NeoMutt and notmuch, each on a copy of the same Maildir, in a terminal of 80×24.
+//!
+//! Each run has fresh copies. A mailbox that was never seen is shown first, until all of it is known; then it is known, and
+//! shown again. Figures are milliseconds from a program's exec to what is seen, and the most anonymous memory meanwhile.
+//!
+//! | looking for | it is in |
+//! |---|---|
+//! | the terminal, and what is measured in it | `frames.rs`, `tests/python/frames.py` |
+//! | the programs, their settings, and a mailbox for each run | `programs.rs` |
+//! | the letters | `../access/letters.rs` |
+//!
+//! NeoMutt shows nothing before its cache has all letters: its first frame is its complete one. notmuch has no screen: the
+//! first page of a search is its first frame, and with its list come all letters' texts, so what it takes for a mailbox that it
+//! never saw is told, and no bar is held against it.
+
+use anyhow::Context as _;
+use postroad_tests::peers::{Needs, Packages, Stage};
+
+use super::access::letters;
+use super::bar::{Bar, Limit};
+use super::row::{Columns, Row, Rows};
+use super::sheet::{Cell, Sheet};
+use super::{Bench, OURS, progress};
+
+mod frames;
+mod programs;
+
+const NEOMUTT: &str = "neomutt";
+const NOTMUCH: &str = "notmuch";
+/// What is measured, unless it is said otherwise.
+const LETTERS: u64 = 100_000;
+const LETTERS_QUICK: u64 = 2_000;
+
+const KNOWN: &str = "known, first frame";
+const NEW_FRAME: &str = "never seen, first frame";
+const NEW_COMPLETE: &str = "never seen, complete";
+const KEYS: &str = "key to paint while a mailbox is read for the first time";
+
+const COLUMNS: Columns = Columns {
+    shown: &["ms", "anon_mib", "max_ms", "keys"],
+    ratios: &[("ratio", "ms")],
+    bars: &[
+        at_most(|case| case == KNOWN, "ms", 100.0),
+        Bar { over: Some(NEOMUTT), ..at_most(|case| case == KNOWN, "ms", 0.2) },
+        at_most(|case| case == NEW_FRAME, "ms", 300.0),
+        Bar { over: Some(NEOMUTT), ..at_most(|case| case == NEW_COMPLETE, "ms", 1.0) },
+        at_most(|case| case != NEW_FRAME, "anon_mib", 60.0),
+        at_most(|case| case == KEYS, "ms", 16.0),
+    ],
+    sheets: &[Sheet {
+        head: "milliseconds",
+        cases: |_| true,
+        columns: &[
+            ("Postroad", Cell::Of(OURS, "ms")),
+            ("NeoMutt", Cell::Of(NEOMUTT, "ms")),
+            ("of NeoMutt's", Cell::Over(NEOMUTT, "ms")),
+            ("notmuch", Cell::Of(NOTMUCH, "ms")),
+            ("MiB (NeoMutt's)", Cell::Beside(NEOMUTT, "anon_mib")),
+        ],
+    }],
+};
+
+const fn at_most(cases: fn(&str) -> bool, figure: &'static str, most: f64) -> Bar {
+    Bar { cases, figure, over: None, limit: Limit::AtMost(most) }
+}
+
+pub(super) fn run(bench: &Bench<'_>, rows: &mut Rows) -> anyhow::Result<Columns> {
+    let default = if bench.options.quick { LETTERS_QUICK } else { LETTERS };
+    let letters = bench.options.messages.unwrap_or(default);
+    let stage = Stage::set_up_with(Needs::Tools, Packages::Screens)?;
+    let stage = stage.context("no NeoMutt and no notmuch here")?;
+    let master = bench.folder.join("letters");
+    letters::write(&master, letters)?;
+    let ours = programs::postroad(&stage, bench.folder)?;
+    let neomutt = programs::neomutt(&stage, bench.folder)?;
+    let bar = progress(bench.runs() as usize * 3 + 1)?;
+    let mut push = |server, case: &str, figures| {
+        rows.push(Row { server, case: case.to_owned(), figures });
+    };
+    for number in 0..bench.runs() {
+        for program in [&ours, &neomutt] {
+            let context = || format!("{}, run {number}", program.name);
+            bar.set_message(format!("{} of {letters} letters", program.name));
+            program.copy(&master)?;
+            let first = frames::shown(program).with_context(context)?;
+            let again = frames::shown(program).with_context(context)?;
+            push(program.name, KNOWN, again.frame());
+            push(program.name, NEW_FRAME, first.frame());
+            push(program.name, NEW_COMPLETE, first.complete());
+            bar.inc(1);
+        }
+        ours.copy(&master)?;
+        push(OURS, KEYS, frames::pressed(&ours)?.keys());
+        bar.inc(1);
+    }
+    bar.set_message(format!("{NOTMUCH} of {letters} letters"));
+    let notmuch = programs::notmuch(&stage, bench.folder)?;
+    notmuch.copy(&master)?;
+    push(NOTMUCH, NEW_COMPLETE, notmuch.told(&["new", "--quiet"])?);
+    for _ in 0..bench.runs() {
+        push(NOTMUCH, KNOWN, notmuch.told(&["search", "--limit=20", "*"])?);
+    }
+    bar.finish_and_clear();
+    Ok(COLUMNS)
+}
