@@ -419,13 +419,24 @@ fn what_was_done_is_taken_back_in_turn() {
         let letter = format!("From: a@x.example\nSubject: {subject}\n\nx\n");
         std::fs::write(inbox.join(name), letter).unwrap();
     }
-    let names = |folder: &str| -> Vec<String> {
-        let names = std::fs::read_dir(inbox.join(folder).join("cur"));
-        let names = names.into_iter().flatten();
-        let mut names: Vec<String> =
-            names.map(|name| name.unwrap().file_name().into_string().unwrap()).collect();
-        names.sort();
-        names
+    let files = |folder: &str| -> Vec<PathBuf> {
+        let files = std::fs::read_dir(inbox.join(folder).join("cur"));
+        files.into_iter().flatten().map(|file| file.unwrap().path()).collect()
+    };
+    // By their subjects, with their flags: a letter that is moved gets another name.
+    let shown = |folder: &str| -> Vec<(String, String)> {
+        let letter = |file: PathBuf| {
+            let text = std::fs::read_to_string(&file).unwrap();
+            let subject = text.lines().find_map(|line| line.strip_prefix("Subject: ")).unwrap();
+            let flags = file.to_str().unwrap().rsplit_once(":2,").unwrap().1.to_owned();
+            (subject.to_owned(), flags)
+        };
+        let mut shown: Vec<_> = files(folder).into_iter().map(letter).collect();
+        shown.sort();
+        shown
+    };
+    let letters = |some: &[(&str, &str)]| -> Vec<(String, String)> {
+        some.iter().map(|(subject, flags)| ((*subject).into(), (*flags).into())).collect()
     };
     let run = |arguments: &[&str], status| {
         let output = home.check("postroad-mua", arguments, "", status);
@@ -433,12 +444,12 @@ fn what_was_done_is_taken_back_in_turn() {
     };
     run(&["undo"], 1);
     run(&["tag", "latest", "1", "--add", "seen", "--remove", "flagged"], 0);
-    assert_eq!(names(""), ["100.M1P1.h:2,S", "200.M1P1.h,S=40:2,S"]);
+    assert_eq!(shown(""), letters(&[("one", "S"), ("two", "S")]));
     run(&["move", "latest", "--to", "Lists.Rust"], 64);
     run(&["move", "latest", "--to", "Lists.Rust", "--make"], 0);
-    assert_eq!(names(".Lists.Rust"), ["200.M1P1.h,S=40:2,S"]);
+    assert_eq!(shown(".Lists.Rust"), letters(&[("two", "S")]));
     run(&["delete", "1"], 0);
-    assert_eq!((names(""), names(".Trash")), (vec![], vec!["100.M1P1.h:2,S".to_owned()]));
+    assert_eq!((shown(""), shown(".Trash")), (vec![], letters(&[("one", "S")])));
     let listed = run(&["undo", "--list"], 0);
     assert_eq!(
         listed,
@@ -446,16 +457,19 @@ fn what_was_done_is_taken_back_in_turn() {
     );
     assert!(run(&["undo"], 0).contains("1 letter moved to Trash"));
     // Another program marks it, and names its size no more, meanwhile.
-    let moved = inbox.join(".Lists.Rust/cur");
-    std::fs::rename(moved.join("200.M1P1.h,S=40:2,S"), moved.join("200.M1P1.h:2,RS")).unwrap();
+    let moved = files(".Lists.Rust").pop().unwrap();
+    let name = moved.file_name().unwrap().to_str().unwrap();
+    let plain = format!("{}:2,RS", name.split_once(',').unwrap().0);
+    std::fs::rename(&moved, moved.with_file_name(plain)).unwrap();
     run(&["undo"], 0);
-    assert_eq!(names(""), ["100.M1P1.h:2,S", "200.M1P1.h:2,S"]);
+    assert_eq!(shown(""), letters(&[("one", "S"), ("two", "S")]));
+    // Their flags are taken back whatever they are called by now.
     run(&["undo"], 0);
-    assert_eq!(names(""), ["100.M1P1.h:2,", "200.M1P1.h:2,F"]);
+    assert_eq!(shown(""), letters(&[("one", ""), ("two", "F")]));
     run(&["undo"], 1);
     // What was removed for good can't come back, and says so.
     run(&["delete", "1"], 0);
-    std::fs::remove_file(inbox.join(".Trash/cur/100.M1P1.h:2,S")).unwrap();
+    std::fs::remove_file(files(".Trash").pop().unwrap()).unwrap();
     assert!(run(&["undo"], 0).contains("1 letter of them"));
     for folder in ["../x", "a/b", "INBOX"] {
         run(&["move", "1", "--to", folder, "--make"], 64);

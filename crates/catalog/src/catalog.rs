@@ -112,11 +112,19 @@ impl Catalog {
             return Ok(MailboxName::Folder(name));
         }
         let name = MailboxName::from_utf8(made_as).map_err(FolderError::from)?;
-        match self.all().create(&name, &[]) {
-            Err(FolderError::Exists) => {}
-            made => made?,
-        }
+        self.make(&name)?;
         Ok(name)
+    }
+
+    /// Makes a folder; one that is there stays.
+    ///
+    /// # Errors
+    /// What the disk said.
+    pub fn make(&self, name: &MailboxName) -> Result<(), CatalogError> {
+        match self.all().create(name, &[]) {
+            Err(FolderError::Exists) => Ok(()),
+            made => Ok(made?),
+        }
     }
 
     /// How many letters a folder has, where that is known without opening it.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use postroad_store::{
     Columns, Counts, Entry, FlagChange, Flags, Letter, LetterFlags, MailboxError, MailboxName,
-    Maildir, Stored,
+    Maildir, Renamed, Stored,
 };
 
 use crate::catalog::Inside;
@@ -313,9 +313,25 @@ impl Folder {
         uids: &[u32],
         to: &mut Self,
     ) -> Result<Vec<(u32, u32)>, CatalogError> {
+        self.move_told(uids, to, &mut |_| {})
+    }
+
+    /// The same; before anything is moved `tell` hears what is to be. Some may stay all the same.
+    ///
+    /// # Errors
+    /// As [`Folder::move_to`].
+    pub fn move_told(
+        &mut self,
+        uids: &[u32],
+        to: &mut Self,
+        tell: &mut dyn FnMut(&[Renamed]),
+    ) -> Result<Vec<(u32, u32)>, CatalogError> {
         if let (Kind::Kept(from), Kind::Kept(to)) = (&mut self.kind, &mut to.kind) {
-            return Ok(from.mailbox.move_to(uids, &mut to.mailbox)?);
+            return Ok(from.mailbox.move_told(uids, &mut to.mailbox, tell)?);
         }
+        // Names stay there, but for one that is taken.
+        let stays = |uid: &u32| self.identity(*uid).map(|identity| (identity.clone(), identity));
+        tell(&uids.iter().filter_map(stays).collect::<Vec<_>>());
         let mut moved = Vec::new();
         for &uid in uids {
             match self.refile(uid, &to.place) {
@@ -389,6 +405,33 @@ impl Folder {
                 let mut letters = plain.letters().iter();
                 letters.find(|it| it.stored.identity() == identity).map(|it| it.uid)
             }
+        }
+    }
+
+    /// All letters' numbers, sorted.
+    pub fn uids(&self) -> Vec<u32> {
+        match &self.kind {
+            Kind::Kept(kept) => kept.mailbox.entries().map(|entry| entry.uid()).collect(),
+            Kind::Plain(plain, _) => plain.letters().iter().map(|letter| letter.uid).collect(),
+        }
+    }
+
+    /// When a letter came, as far as its file's name tells: seconds since 1970, and microseconds; 0 where it doesn't.
+    pub fn arrival(&self, uid: u32) -> Option<(u64, u32)> {
+        match &self.kind {
+            Kind::Kept(kept) => Some(kept.mailbox.entry(uid)?.arrival()),
+            Kind::Plain(plain, _) => Some(plain.get(uid)?.arrival()),
+        }
+    }
+
+    /// Octets of a letter's file: its name tells, or the disk.
+    ///
+    /// # Errors
+    /// Where it is gone, and what the disk said.
+    pub fn file_octets(&mut self, uid: u32) -> Result<u64, CatalogError> {
+        match &mut self.kind {
+            Kind::Kept(kept) => Ok(kept.mailbox.file_octets(uid)?),
+            Kind::Plain(..) => Ok(self.open_letter(uid)?.octets()),
         }
     }
 

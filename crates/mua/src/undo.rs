@@ -3,6 +3,7 @@
 //! A deed is written down before it is done, by the letters' own names and with the flags that they had: so nothing is
 //! done that can't be taken back, and taking back what was only half done, or not at all, does no harm.
 
+use std::collections::HashMap;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::account::Account;
 use crate::limits;
+use crate::mailbox::Entry;
 
 /// One thing that was done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,11 +58,34 @@ pub enum Deed {
 /// A letter as it was before.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Was {
-    /// Its file's name without flags.
+    /// What stays of its file's name, where it was.
     pub name: String,
+    /// What stays of it where it is now, if that is another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub now: Option<String>,
     /// The letters of its flags (maildir(5)).
     pub flags: String,
 }
+
+impl Was {
+    /// A letter, as it is before something is done to it.
+    pub fn of(entry: &Entry) -> Self {
+        Self { name: entry.name.clone(), now: None, flags: entry.flags.clone() }
+    }
+
+    /// Its name where it was.
+    pub fn name_before(&self) -> &str {
+        &self.name
+    }
+
+    /// Its name where it is.
+    pub fn name_now(&self) -> &str {
+        self.now.as_deref().unwrap_or(&self.name)
+    }
+}
+
+/// What a letter of a folder was called, and what it is to be called.
+pub type Renaming = (String, String);
 
 /// The deeds.
 #[derive(Debug, Clone)]
@@ -152,6 +177,20 @@ impl Turn<'_> {
         self.write()
     }
 
+    /// Letters of a folder are about to be called otherwise: what was done to them before is theirs by
+    /// those names.
+    ///
+    /// # Errors
+    /// Where the disk is full or fails.
+    pub fn rename(&mut self, folder: &Path, names: &[Renaming]) -> Result<(), DiskError> {
+        let names: HashMap<&str, &str> =
+            names.iter().map(|(before, then)| (before.as_str(), then.as_str())).collect();
+        for done in &mut self.deeds {
+            done.deed.rename(folder, &names);
+        }
+        self.write()
+    }
+
     fn write(&mut self) -> Result<(), DiskError> {
         let mut lines: Vec<Vec<u8>> = self.deeds.iter().filter_map(line).collect();
         let mut octets: u64 = lines.iter().map(|line| line.len() as u64).sum();
@@ -186,6 +225,32 @@ fn line(done: &Done) -> Option<Vec<u8>> {
 }
 
 impl Deed {
+    fn rename(&mut self, place: &Path, names: &HashMap<&str, &str>) {
+        let then = |name: &str| names.get(name).map(|then| (*then).to_owned());
+        match self {
+            Self::Flagged { folder, letters } if folder == place => {
+                for letter in letters {
+                    letter.name = then(&letter.name).unwrap_or_else(|| letter.name.clone());
+                }
+            }
+            Self::Moved { from, letters, .. } if from == place => {
+                for letter in letters {
+                    if let Some(then) = then(&letter.name) {
+                        // It is called the same as ever where it is now.
+                        let name = std::mem::replace(&mut letter.name, then);
+                        letter.now.get_or_insert(name);
+                    }
+                }
+            }
+            Self::Moved { to, letters, .. } if to == place => {
+                for letter in letters {
+                    letter.now = then(letter.name_now()).or_else(|| letter.now.take());
+                }
+            }
+            Self::Flagged { .. } | Self::Moved { .. } | Self::Held { .. } => {}
+        }
+    }
+
     /// What it was, in words.
     pub fn words(&self) -> String {
         let letters = |count: usize| match count {
@@ -254,6 +319,34 @@ mod tests {
         let deeds: Vec<Deed> =
             journal.turn().unwrap().deeds().iter().map(|done| done.deed.clone()).collect();
         assert_eq!(deeds, [held("1"), held("2")]);
+    }
+
+    #[test]
+    fn letters_that_come_back_under_other_names_keep_what_was_done_to_them_before() {
+        let was = |name: &str, now: Option<&str>| {
+            vec![Was { name: name.into(), now: now.map(Into::into), flags: "S".into() }]
+        };
+        let (inbox, lists) = (PathBuf::from("/m"), PathBuf::from("/m/.Lists"));
+        let moved = |letters| Deed::Moved { from: inbox.clone(), to: lists.clone(), letters };
+        let back = |letters| Deed::Moved { from: lists.clone(), to: inbox.clone(), letters };
+        let flagged = |folder: &PathBuf, letters| Deed::Flagged { folder: folder.clone(), letters };
+        let rows = [
+            (flagged(&inbox, was("a", None)), flagged(&inbox, was("b", None))),
+            (flagged(&lists, was("a", None)), flagged(&lists, was("a", None))),
+            (moved(was("a", Some("x"))), moved(was("b", Some("x")))),
+            (moved(was("x", Some("a"))), moved(was("x", Some("a")))),
+            // It kept its name when it was moved.
+            (moved(was("a", None)), moved(was("b", Some("a")))),
+            (back(was("x", Some("a"))), back(was("x", Some("b")))),
+            (back(was("a", None)), back(was("a", Some("b")))),
+            (held("a"), held("a")),
+        ];
+        for (before, after) in rows {
+            let disk = FaultyDisk::new();
+            journal(&disk).push(before).unwrap();
+            journal(&disk).turn().unwrap().rename(&inbox, &[("a".into(), "b".into())]).unwrap();
+            assert_eq!(journal(&disk).turn().unwrap().deeds().last().unwrap().deed, after);
+        }
     }
 
     #[test]

@@ -99,7 +99,7 @@ fn letters_are_listed_read_and_deleted_by_quit() {
         // U12: an id is a name and a hash, never a path.
         let entry = mailbox.find("../../x`id`")?;
         let letter = mailbox.message(&entry).await?;
-        mailbox.delete(&entry).await?;
+        mailbox.delete(std::slice::from_ref(&entry), &mut |_| {}).await?;
         mailbox.close().await?;
         Ok((entry.id, letter))
     })

@@ -32,7 +32,7 @@
 //! | it was renamed into new/ | the whole letter, in tmp/ or in new/ | as above; nobody was told that it is there: it comes again, and an [`Attempt`] finds it |
 //! | new/ was synced | the whole letter in new/ | - |
 //!
-//! All calls block; callers choose the thread. Reading Maildirs is the `maildir` crate's.
+//! All calls block; callers choose the thread. The `maildir` crate is the tests' other reader of what is written here.
 #![forbid(unsafe_code)]
 
 mod acl;
@@ -88,7 +88,7 @@ pub use ledger::Step;
 pub use limits::DELIVERIES_KEPT;
 pub use mailbox::{
     Copies, Entry, FlagChange, FlagsChanged, Letter, LetterFile, LetterFlags, Mailbox,
-    MailboxError, Mailboxes, Moving, NewLetter, Seed, SeedLetter, WireReader,
+    MailboxError, Mailboxes, Moving, NewLetter, Renamed, Seed, SeedLetter, WireReader,
 };
 pub use maildir::Maildir;
 pub use mbox::{DotLocked, DotLocker};

@@ -1,8 +1,7 @@
 //! `postroad-mua move`, `tag` and `undo`: what is done to letters in a Maildir, and taken back.
 
-use std::path::{Path, PathBuf};
-
-use postroad_store::FolderName;
+use postroad_catalog::CatalogError;
+use postroad_store::{LetterFlags, MailboxName};
 use serde::Serialize;
 
 use super::send::Output;
@@ -11,11 +10,11 @@ use crate::account::{Account, Inbox};
 use crate::drafts::Drafts;
 use crate::error::{Error, Exit};
 use crate::front::Usage;
-use crate::mailbox::maildir::Folder;
-use crate::mailbox::{Entry, Mailbox, MailboxError, find_all};
+use crate::mailbox::folder::{Folder, Missing};
+use crate::mailbox::{Mailbox, MailboxError};
 use crate::outbox::{Found, Outbox, OutboxError};
 use crate::safe_line;
-use crate::undo::{Deed, Done, Journal, Was};
+use crate::undo::{Deed, Done, Journal, Turn};
 
 /// Move letters into another folder
 #[derive(Debug, clap::Args)]
@@ -57,14 +56,18 @@ enum Flag {
 }
 
 impl Flag {
-    fn letter(self) -> char {
+    fn all(these: &[Self]) -> LetterFlags {
+        these.iter().fold(LetterFlags::default(), |all, flag| all.and(flag.as_letters_have_it()))
+    }
+
+    fn as_letters_have_it(self) -> LetterFlags {
         match self {
-            Self::Seen => 'S',
-            Self::Flagged => 'F',
-            Self::Answered => 'R',
-            Self::Forwarded => 'P',
-            Self::Draft => 'D',
-            Self::Deleted => 'T',
+            Self::Seen => LetterFlags::SEEN,
+            Self::Flagged => LetterFlags::FLAGGED,
+            Self::Answered => LetterFlags::ANSWERED,
+            Self::Forwarded => LetterFlags::FORWARDED,
+            Self::Draft => LetterFlags::DRAFT,
+            Self::Deleted => LetterFlags::DELETED,
         }
     }
 }
@@ -87,16 +90,14 @@ struct DoneJson<'a> {
     deed: &'a Deed,
 }
 
-fn maildir(account: &Account) -> Result<&Path, Error> {
-    match &account.inbox {
-        Inbox::Maildir(path) => Ok(path),
-        Inbox::Pop3 { .. } => Err(Usage("a POP3 server has no folders and no flags".into()).into()),
+/// The Maildir; a POP3 server can't do what is asked.
+async fn maildir(account: &Account) -> Result<Box<Folder>, Error> {
+    if matches!(account.inbox, Inbox::Maildir(_))
+        && let Mailbox::Maildir(folder) = Mailbox::open(account).await?
+    {
+        return Ok(folder);
     }
-}
-
-fn was(entries: &[Entry]) -> Vec<Was> {
-    let was = |entry: &Entry| Was { name: entry.name.clone(), flags: entry.flags.clone() };
-    entries.iter().map(was).collect()
+    Err(Usage("a POP3 server has no folders and no flags".into()).into())
 }
 
 /// Writes down what is done next; who can't remember does it all the same, and says so.
@@ -107,74 +108,38 @@ pub(super) fn remember(context: &mut Context<'_, '_>, account: &Account, deed: D
     }
 }
 
-/// The same for letters that go to the Trash; those that are in it, or at a server, are gone for good.
-pub(super) fn remember_deletion(
-    context: &mut Context<'_, '_>,
-    account: &Account,
-    mailbox: &Mailbox,
-    entries: &[Entry],
-) {
-    if let (Mailbox::Maildir(folder), Inbox::Maildir(root)) = (mailbox, &account.inbox)
-        && let Some(trash) = folder.trash()
-    {
-        let letters = was(entries);
-        remember(context, account, Deed::Moved { from: root.clone(), to: trash, letters });
-    }
-}
-
-pub(super) fn move_letters(
+pub(super) async fn move_letters(
     context: &mut Context<'_, '_>,
     arguments: &MoveArguments,
 ) -> Result<Exit, Error> {
     let account = context.account()?;
-    let root = maildir(&account)?;
-    let folder = Folder::open(root)?;
-    let target = target(root, &arguments.to)?;
-    if target == *root {
+    let mut folder = maildir(&account).await?;
+    let to = MailboxName::from_utf8(&arguments.to)
+        .map_err(|error| Usage(format!("the folder {:?}: {error}", arguments.to)))?;
+    let found = folder.find_all(&arguments.ids)?;
+    if to == *folder.name() {
         return Err(Usage(format!("the letters are in {} already", arguments.to)).into());
     }
-    if !arguments.make && !target.join("cur").is_dir() {
+    let missing = if arguments.make { Missing::Made } else { Missing::Refused };
+    let moved =
+        folder.move_to(&found, &to, missing, &mut |deed| remember(context, &account, deed))?;
+    if !moved {
         let problem = format!("there is no folder {}; --make makes it", arguments.to);
         return Err(Usage(problem).into());
     }
-    let found = find_all(folder.entries(), &arguments.ids)?;
-    let deed = Deed::Moved { from: root.to_owned(), to: target.clone(), letters: was(&found) };
-    remember(context, &account, deed);
-    folder.move_to(&found, &target, |flags| flags.to_owned())?;
     context.screen.say(&safe_line!("{} moved", letters(found.len())));
     Ok(Exit::Done)
 }
 
-/// The Maildir++ folder of that name, beside or below this one.
-fn target(root: &Path, name: &str) -> Result<PathBuf, Error> {
-    // Maildir++: the file that says "a folder of the Maildir above".
-    let top = match (root.join("maildirfolder").exists(), root.parent()) {
-        (true, Some(above)) => above,
-        _ => root,
-    };
-    if name.eq_ignore_ascii_case("INBOX") {
-        return Ok(top.to_owned());
-    }
-    let name = FolderName::from_utf8(name)
-        .map_err(|error| Usage(format!("the folder {name:?}: {error}")))?;
-    Ok(top.join(format!(".{name}")))
-}
-
-pub(super) fn tag(context: &mut Context<'_, '_>, arguments: &TagArguments) -> Result<Exit, Error> {
+pub(super) async fn tag(
+    context: &mut Context<'_, '_>,
+    arguments: &TagArguments,
+) -> Result<Exit, Error> {
     let account = context.account()?;
-    let root = maildir(&account)?;
-    let folder = Folder::open(root)?;
-    let found = find_all(folder.entries(), &arguments.ids)?;
-    let deed = Deed::Flagged { folder: root.to_owned(), letters: was(&found) };
-    remember(context, &account, deed);
-    let letter = |flag: &Flag| flag.letter();
-    let add: String = arguments.add.iter().map(letter).collect();
-    let remove: Vec<char> = arguments.remove.iter().map(letter).collect();
-    for entry in &found {
-        folder.set_flags(entry, |flags| {
-            flags.chars().filter(|flag| !remove.contains(flag)).chain(add.chars()).collect()
-        })?;
-    }
+    let mut folder = maildir(&account).await?;
+    let found = folder.find_all(&arguments.ids)?;
+    let (add, remove) = (Flag::all(&arguments.add), Flag::all(&arguments.remove));
+    folder.tag(&found, add, remove, &mut |deed| remember(context, &account, deed))?;
     context.screen.say(&safe_line!("flags of {} changed", letters(found.len())));
     Ok(Exit::Done)
 }
@@ -185,7 +150,8 @@ pub(super) fn undo(
 ) -> Result<Exit, Error> {
     let account = context.account()?;
     let Some(journal) = Journal::of(&account) else { return Ok(Exit::No) };
-    let mut turn = journal.turn().map_err(MailboxError::from)?;
+    let failed = |error| MailboxError::from(CatalogError::from(error));
+    let mut turn = journal.turn().map_err(failed)?;
     if arguments.list {
         for Done { at, deed } in turn.deeds() {
             match arguments.output.json {
@@ -201,20 +167,34 @@ pub(super) fn undo(
         context.screen.say(&safe_line!("There is nothing to be taken back."));
         return Ok(Exit::No);
     };
-    let taken_back = take_back(context, &account, &last.deed);
+    let taken_back = take_back(context, &account, &mut turn, &last.deed);
     // What has left will not come back by being asked again.
     if taken_back.is_ok() || matches!(taken_back, Err(Error::Outbox(OutboxError::Left(_)))) {
-        turn.forget_last().map_err(MailboxError::from)?;
+        turn.forget_last().map_err(failed)?;
     }
     taken_back?;
     context.screen.say(&safe_line!("Taken back: {}", last.deed.words()));
     Ok(Exit::Done)
 }
 
-fn take_back(context: &mut Context<'_, '_>, account: &Account, deed: &Deed) -> Result<(), Error> {
+fn take_back(
+    context: &mut Context<'_, '_>,
+    account: &Account,
+    turn: &mut Turn<'_>,
+    deed: &Deed,
+) -> Result<(), Error> {
     let missing = match deed {
-        Deed::Moved { from, to, letters } => Folder::open(to)?.restore(letters, from)?,
-        Deed::Flagged { folder, letters } => Folder::open(folder)?.restore(letters, folder)?,
+        Deed::Moved { from, to, letters } => {
+            let mut renamed = Ok(());
+            let mut tell = |names: &[_]| renamed = turn.rename(from, names);
+            let missing = Folder::open(to)?.move_back(letters, from, &mut tell)?;
+            if let Err(error) = renamed {
+                let words = "What was done to them before can't be taken back";
+                context.screen.say(&safe_line!("{words}: {error}"));
+            }
+            missing
+        }
+        Deed::Flagged { folder, letters } => Folder::open(folder)?.give_flags_back(letters)?,
         Deed::Held { outbox, letter } => {
             let outbox = Outbox::open(outbox)?;
             let drafts = Drafts::of(account)?;

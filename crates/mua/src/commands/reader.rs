@@ -4,8 +4,9 @@ use std::io::BufRead as _;
 
 use jiff::tz::TimeZone;
 
+use super::moving::remember;
 use super::reading::{row, save_parts};
-use super::{Context, letters, moving};
+use super::{Context, letters};
 use crate::account::Account;
 use crate::error::{Error, Exit};
 use crate::front::mail::What;
@@ -21,25 +22,24 @@ pub(super) async fn run(
     account: &Account,
     what: What,
 ) -> Result<Exit, Error> {
+    if what == What::Ask {
+        let has_letters = Mailbox::has_letters(account).await?;
+        return Ok(if has_letters { Exit::Done } else { Exit::No });
+    }
     let mailbox = Mailbox::open(account).await?;
-    let count = mailbox.entries().len();
     match what {
-        What::Ask => {
-            mailbox.close().await?;
-            Ok(if count == 0 { Exit::No } else { Exit::Done })
-        }
         What::List => {
             let mut reader = Reader::new(context, account, mailbox);
             reader.list(0).await?;
             reader.mailbox.close().await?;
             Ok(Exit::Done)
         }
-        What::Commands if count == 0 => {
+        What::Commands if mailbox.is_empty() => {
             mailbox.close().await?;
             context.screen.say(&safe_line!("No mail."));
             Ok(Exit::No)
         }
-        What::Commands => Reader::new(context, account, mailbox).commands().await,
+        What::Ask | What::Commands => Reader::new(context, account, mailbox).commands().await,
     }
 }
 
@@ -92,7 +92,6 @@ struct Reader<'r, 'a, 'b> {
     context: &'r mut Context<'a, 'b>,
     account: &'r Account,
     mailbox: Mailbox,
-    entries: Vec<Entry>,
     struck: Vec<usize>,
     /// The number of the letter that was shown last; 0 at the start.
     current: usize,
@@ -100,12 +99,11 @@ struct Reader<'r, 'a, 'b> {
 
 impl<'r, 'a, 'b> Reader<'r, 'a, 'b> {
     fn new(context: &'r mut Context<'a, 'b>, account: &'r Account, mailbox: Mailbox) -> Self {
-        let entries = mailbox.entries().to_vec();
-        Self { context, account, mailbox, entries, struck: Vec::new(), current: 0 }
+        Self { context, account, mailbox, struck: Vec::new(), current: 0 }
     }
 
     async fn commands(mut self) -> Result<Exit, Error> {
-        self.list(self.entries.len().saturating_sub(LINES)).await?;
+        self.list(self.mailbox.len().saturating_sub(LINES)).await?;
         let input = std::io::stdin();
         loop {
             self.context.screen.ask(&safe_line!("& "))?;
@@ -124,19 +122,12 @@ impl<'r, 'a, 'b> Reader<'r, 'a, 'b> {
                 command => self.obey(command).await?,
             }
         }
-        let struck: Vec<Entry> = self
-            .entries
-            .iter()
-            .filter(|entry| self.struck.contains(&entry.number))
-            .cloned()
-            .collect();
+        let struck = std::mem::take(&mut self.struck);
+        let struck: Vec<Entry> =
+            struck.into_iter().filter_map(|number| self.mailbox.entry(number)).collect();
         let count = struck.len();
-        if count > 0 {
-            moving::remember_deletion(self.context, self.account, &self.mailbox, &struck);
-        }
-        for entry in &struck {
-            self.mailbox.delete(entry).await?;
-        }
+        let (context, account) = (&mut *self.context, self.account);
+        self.mailbox.delete(&struck, &mut |deed| remember(context, account, deed)).await?;
         self.mailbox.close().await?;
         if count > 0 {
             self.context.screen.say(&safe_line!("{} deleted", letters(count)));
@@ -177,7 +168,7 @@ impl<'r, 'a, 'b> Reader<'r, 'a, 'b> {
     }
 
     fn entry(&mut self, number: usize) -> Option<Entry> {
-        let entry = self.entries.iter().find(|entry| entry.number == number).cloned();
+        let entry = self.mailbox.entry(number);
         if entry.is_none() {
             self.context.screen.say(&safe_line!("No letter {number}."));
         }
@@ -193,8 +184,9 @@ impl<'r, 'a, 'b> Reader<'r, 'a, 'b> {
     }
 
     async fn list(&mut self, from: usize) -> Result<(), Error> {
-        for entry in self.entries.iter().skip(from) {
-            let row = row(&mut self.mailbox, entry).await?;
+        for number in from + 1..=self.mailbox.len() {
+            let Some(entry) = self.mailbox.entry(number) else { continue };
+            let row = row(&mut self.mailbox, &entry).await?;
             self.context.screen.show(&row.line(&TimeZone::system()))?;
         }
         Ok(())

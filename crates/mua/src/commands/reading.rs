@@ -4,10 +4,11 @@ use std::path::PathBuf;
 
 use jiff::tz::TimeZone;
 
+use super::moving::remember;
 use super::send::Output;
-use super::{Context, letters, moving, nudge_outbox};
+use super::{Context, letters, nudge_outbox};
 use crate::error::{Error, Exit};
-use crate::mailbox::{Entry, Mailbox, Mark, find_all};
+use crate::mailbox::{Entry, Mailbox, Mark};
 use crate::render::list::{Row, RowJson};
 use crate::render::{Summary, View, page, save};
 use crate::safe_line;
@@ -96,18 +97,19 @@ pub(super) async fn list(
     nudge_outbox(context, &account);
     let mut mailbox = Mailbox::open(&account).await?;
     let output = arguments.output;
-    let entries = mailbox.entries().to_vec();
+    let exists = mailbox.len();
     let hidden = match output.json || arguments.all {
         true => 0,
-        false => entries.len().saturating_sub(LINES),
+        false => exists.saturating_sub(LINES),
     };
-    for entry in entries.iter().skip(hidden) {
-        let row = row(&mut mailbox, entry).await?;
+    for number in hidden + 1..=exists {
+        let Some(entry) = mailbox.entry(number) else { continue };
+        let row = row(&mut mailbox, &entry).await?;
         show_row(context, &row, output)?;
     }
     mailbox.close().await?;
     if !output.json {
-        let count = letters(entries.len());
+        let count = letters(exists);
         match hidden {
             0 => context.screen.say(&count),
             _ => {
@@ -186,11 +188,8 @@ pub(super) async fn delete(
 ) -> Result<Exit, Error> {
     let account = context.account()?;
     let mut mailbox = Mailbox::open(&account).await?;
-    let found = find_all(mailbox.entries(), &arguments.ids)?;
-    moving::remember_deletion(context, &account, &mailbox, &found);
-    for entry in &found {
-        mailbox.delete(entry).await?;
-    }
+    let found = mailbox.find_all(&arguments.ids)?;
+    mailbox.delete(&found, &mut |deed| remember(context, &account, deed)).await?;
     mailbox.close().await?;
     context.screen.say(&safe_line!("{} deleted", letters(found.len())));
     Ok(Exit::Done)
@@ -204,7 +203,8 @@ pub(super) async fn search(
     let words: Vec<String> = arguments.words.iter().map(|word| word.to_lowercase()).collect();
     let mut mailbox = Mailbox::open(&account).await?;
     let mut found = 0;
-    for entry in mailbox.entries().to_vec() {
+    for number in 1..=mailbox.len() {
+        let Some(entry) = mailbox.entry(number) else { continue };
         let view = View::of(&mailbox.message(&entry).await?);
         if holds_all(&view, &words) {
             found += 1;

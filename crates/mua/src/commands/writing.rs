@@ -5,7 +5,6 @@ use super::{Context, author};
 use crate::account::{Account, Inbox};
 use crate::drafts::{Answers, Drafts, OpenDraft, Written};
 use crate::error::Error;
-use crate::mailbox::maildir::Folder;
 use crate::mailbox::{Mailbox, Mark};
 use crate::outbox::Notes;
 use crate::{safe_line, sent};
@@ -81,11 +80,11 @@ fn say_kept(context: &mut Context<'_, '_>, draft: &OpenDraft) {
 /// Sets the flag of the letter that was answered. The answer has left: a flag that can't be set is said, and no
 /// failure.
 pub(super) async fn mark(context: &mut Context<'_, '_>, account: &Account, answers: &Answers) {
-    let (Inbox::Maildir(path), Some(mark)) = (&account.inbox, Mark::of(answers.flag)) else {
+    let (Inbox::Maildir(_), Some(mark)) = (&account.inbox, Mark::of(answers.flag)) else {
         return;
     };
-    let marked = match Mailbox::open(account).await.and_then(|inbox| inbox.find(&answers.letter)) {
-        Ok(entry) => Folder::open(path).and_then(|folder| folder.mark(&entry, mark)),
+    let marked = match Mailbox::open(account).await {
+        Ok(mut inbox) => inbox.find(&answers.letter).and_then(|entry| inbox.mark(&entry, mark)),
         Err(error) => Err(error),
     };
     if let Err(error) = marked {

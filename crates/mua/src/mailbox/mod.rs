@@ -1,17 +1,17 @@
 //! Where letters are read: a Maildir on this host, or a POP3 server.
 //!
-//! Both name a letter for ever (base name, unique id); what a person types is a short id made of that
-//! name, the same whatever flags the letter gets, and the same for both where the server derives its
-//! unique ids from base names, as ours does.
+//! Both name a letter for ever (what stays of its file's name, unique id); what a person types is a short id made of that
+//! name, the same whatever flags the letter gets.
 
-use std::io;
 use std::path::PathBuf;
 
 use jiff::Timestamp;
+use postroad_store::LetterFlags;
 
 use crate::account::{Account, Inbox};
+use crate::undo::Deed;
 
-pub mod maildir;
+pub mod folder;
 pub mod pop3;
 
 /// One letter in a mailbox.
@@ -30,6 +30,9 @@ pub struct Entry {
     /// When it arrived, where the mailbox knows.
     pub arrived: Option<Timestamp>,
 }
+
+/// Who writes down what is done next, so that it can be taken back.
+pub type Remember<'r> = &'r mut dyn FnMut(Deed);
 
 /// A flag that reading sets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,18 +59,26 @@ impl Mark {
             Self::Passed => 'P',
         }
     }
+
+    fn flag(self) -> LetterFlags {
+        match self {
+            Self::Seen => LetterFlags::SEEN,
+            Self::Replied => LetterFlags::ANSWERED,
+            Self::Passed => LetterFlags::FORWARDED,
+        }
+    }
 }
 
 /// Why a mailbox can't be read.
 #[derive(Debug, thiserror::Error)]
 pub enum MailboxError {
     /// It isn't a Maildir.
-    #[error("{} is no Maildir (no new/ and cur/ in it); set inbox, or give --inbox", path.display())]
+    #[error("{} is no Maildir (no tmp/, new/ and cur/ in it); set inbox, or give --inbox", path.display())]
     NoMaildir {
         /// What was named.
         path: PathBuf,
     },
-    /// It can't be read or changed.
+    /// It can't be read.
     #[error("cannot {operation} {}", path.display())]
     Disk {
         /// What was being done.
@@ -75,11 +86,11 @@ pub enum MailboxError {
         /// To what.
         path: PathBuf,
         /// What the system said.
-        source: io::Error,
+        source: std::io::Error,
     },
-    /// A store's folder couldn't be made or written.
+    /// A folder on this host.
     #[error(transparent)]
-    DiskCall(#[from] postroad_disk::DiskError),
+    Folder(#[from] postroad_catalog::CatalogError),
     /// No letter has that id.
     #[error("no letter {key} here; list shows what there is")]
     Unknown {
@@ -108,7 +119,7 @@ pub enum MailboxError {
 /// An open mailbox.
 pub enum Mailbox {
     /// A Maildir.
-    Maildir(maildir::Folder),
+    Maildir(Box<folder::Folder>),
     /// A session with a POP3 server.
     Pop3(Box<pop3::Maildrop>),
 }
@@ -120,7 +131,7 @@ impl Mailbox {
     /// Where it isn't there, or can't be read, or the server doesn't let us in.
     pub async fn open(account: &Account) -> Result<Self, MailboxError> {
         match &account.inbox {
-            Inbox::Maildir(path) => maildir::Folder::open(path).map(Self::Maildir),
+            Inbox::Maildir(path) => Ok(Self::Maildir(Box::new(folder::Folder::open(path)?))),
             Inbox::Pop3 { host, port, tls } => {
                 let drop = pop3::Maildrop::open(account, host, *port, *tls).await?;
                 Ok(Self::Pop3(Box::new(drop)))
@@ -128,11 +139,38 @@ impl Mailbox {
         }
     }
 
-    /// All letters, oldest first.
-    pub fn entries(&self) -> &[Entry] {
+    /// Whether the account has a letter.
+    ///
+    /// # Errors
+    /// As [`Mailbox::open`].
+    pub async fn has_letters(account: &Account) -> Result<bool, MailboxError> {
+        if let Inbox::Maildir(path) = &account.inbox {
+            return folder::has_letters(path);
+        }
+        let mailbox = Self::open(account).await?;
+        let has_some = !mailbox.is_empty();
+        mailbox.close().await?;
+        Ok(has_some)
+    }
+
+    /// How many letters there are.
+    pub fn len(&self) -> usize {
         match self {
-            Self::Maildir(folder) => folder.entries(),
-            Self::Pop3(maildrop) => maildrop.entries(),
+            Self::Maildir(folder) => folder.len(),
+            Self::Pop3(maildrop) => maildrop.entries().len(),
+        }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The letter of a number, from 1: the one that has come first.
+    pub fn entry(&mut self, number: usize) -> Option<Entry> {
+        match self {
+            Self::Maildir(folder) => folder.entry(number),
+            Self::Pop3(maildrop) => maildrop.entries().get(number.checked_sub(1)?).cloned(),
         }
     }
 
@@ -141,8 +179,20 @@ impl Mailbox {
     ///
     /// # Errors
     /// Where none or several fit.
-    pub fn find(&self, key: &str) -> Result<Entry, MailboxError> {
-        find(self.entries(), key).cloned()
+    pub fn find(&mut self, key: &str) -> Result<Entry, MailboxError> {
+        match self {
+            Self::Maildir(folder) => folder.find(key),
+            Self::Pop3(maildrop) => find(maildrop.entries(), key).cloned(),
+        }
+    }
+
+    /// The letters that keys mean, each once, oldest first; all are found before anything is done to one.
+    ///
+    /// # Errors
+    /// As [`Mailbox::find`].
+    pub fn find_all(&mut self, keys: &[String]) -> Result<Vec<Entry>, MailboxError> {
+        let found: Result<Vec<Entry>, _> = keys.iter().map(|key| self.find(key)).collect();
+        found.map(each_once)
     }
 
     /// Header and, where it is cheap, more of a letter.
@@ -178,14 +228,24 @@ impl Mailbox {
         }
     }
 
-    /// Deletes a letter: into the Trash folder of a Maildir, marked for QUIT at a POP3 server.
+    /// Deletes letters: into the Trash folder of a Maildir, which `remember` is told of before it is done; marked for QUIT at
+    /// a POP3 server. Those that are in the Trash, or at a server, are gone for good.
     ///
     /// # Errors
     /// Where the disk fails, or the server refuses.
-    pub async fn delete(&mut self, entry: &Entry) -> Result<(), MailboxError> {
+    pub async fn delete(
+        &mut self,
+        entries: &[Entry],
+        remember: Remember<'_>,
+    ) -> Result<(), MailboxError> {
         match self {
-            Self::Maildir(folder) => folder.delete(entry),
-            Self::Pop3(maildrop) => Ok(maildrop.delete(entry).await?),
+            Self::Maildir(folder) => folder.delete(entries, remember),
+            Self::Pop3(maildrop) => {
+                for entry in entries {
+                    maildrop.delete(entry).await?;
+                }
+                Ok(())
+            }
         }
     }
 
@@ -214,13 +274,10 @@ fn short_id(name: &str) -> String {
 /// Numbers in a list have fewer digits than ids have characters.
 const NUMBER_DIGITS_MAX: usize = 6;
 
-/// The letters that keys mean, each once, oldest first; all are found before anything is done to one.
-pub(crate) fn find_all(entries: &[Entry], keys: &[String]) -> Result<Vec<Entry>, MailboxError> {
-    let found: Result<Vec<Entry>, _> = keys.iter().map(|key| find(entries, key).cloned()).collect();
-    let mut found = found?;
+fn each_once(mut found: Vec<Entry>) -> Vec<Entry> {
     found.sort_by_key(|entry| entry.number);
     found.dedup_by_key(|entry| entry.number);
-    Ok(found)
+    found
 }
 
 fn find<'a>(entries: &'a [Entry], key: &str) -> Result<&'a Entry, MailboxError> {
@@ -245,35 +302,25 @@ fn find<'a>(entries: &'a [Entry], key: &str) -> Result<&'a Entry, MailboxError> 
     }
 }
 
-/// Puts names in order of arrival and gives each its number and id.
-fn number(mut entries: Vec<Entry>) -> Vec<Entry> {
-    entries.sort_by(|a, b| (a.arrived, &a.name).cmp(&(b.arrived, &b.name)));
-    for (index, entry) in entries.iter_mut().enumerate() {
-        entry.number = index + 1;
-        entry.id = short_id(&entry.name);
-    }
-    entries
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn entry(name: &str, arrived: i64) -> Entry {
-        let arrived = Timestamp::from_second(arrived).ok();
-        Entry {
-            number: 0,
-            id: String::new(),
-            name: name.into(),
+    fn entries(names: &[&str]) -> Vec<Entry> {
+        let entry = |(index, name): (usize, &&str)| Entry {
+            number: index + 1,
+            id: short_id(name),
+            name: (*name).into(),
             flags: String::new(),
             octets: 0,
-            arrived,
-        }
+            arrived: None,
+        };
+        names.iter().enumerate().map(entry).collect()
     }
 
     #[test]
     fn keys_and_what_they_mean() {
-        let entries = number(vec![entry("b", 2), entry("a", 1), entry("c", 3)]);
+        let entries = entries(&["a", "b", "c"]);
         let name = |key: &str| find(&entries, key).map(|entry| entry.name.clone()).ok();
         assert_eq!(name("1").as_deref(), Some("a"));
         assert_eq!(name("latest").as_deref(), Some("c"));

@@ -75,7 +75,7 @@ pub use error::MailboxError;
 pub use letter::{Letter, LetterFile, WireReader};
 pub use moving::Moving;
 pub use names::LetterFlags;
-pub use publish::{Copies, NewLetter};
+pub use publish::{Copies, NewLetter, Renamed};
 pub use seed::{Seed, SeedLetter};
 pub use view::Entry;
 

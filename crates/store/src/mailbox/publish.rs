@@ -109,9 +109,12 @@ struct Copied {
     octets: Option<(u64, u64)>,
 }
 
+/// What stays of a letter's name ([`super::Entry::identity`]), and of its name where it goes.
+pub type Renamed = (Vec<u8>, Vec<u8>);
+
 impl Copies {
     /// Whose copies they are, and their own.
-    pub(super) fn identities(&self) -> impl Iterator<Item = (Vec<u8>, Vec<u8>)> {
+    pub(super) fn identities(&self) -> impl Iterator<Item = Renamed> {
         self.copies.iter().map(|copy| (copy.identity.clone(), copy.tmp.unique.clone().into_bytes()))
     }
 
@@ -243,7 +246,22 @@ impl Mailbox {
         uids: &[u32],
         target: &mut Self,
     ) -> Result<Vec<(u32, u32)>, MailboxError> {
+        self.move_told(uids, target, &mut |_| {})
+    }
+
+    /// The same; before anything is moved `tell` hears what is to be. Some may stay all the same.
+    ///
+    /// # Errors
+    /// As [`Mailbox::move_to`].
+    pub fn move_told(
+        &mut self,
+        uids: &[u32],
+        target: &mut Self,
+        tell: &mut dyn FnMut(&[Renamed]),
+    ) -> Result<Vec<(u32, u32)>, MailboxError> {
         let mut copies = self.copies(uids, &target.folder)?;
+        // Whoever hears may wait for something: nothing is locked yet.
+        tell(&copies.identities().collect::<Vec<_>>());
         let moving = self.all.begin_move(&self.folder, &target.folder, &copies)?;
         self.leave_out_moved(&mut copies)?;
         let pairs = target.take_copies(copies)?;
