@@ -5,12 +5,15 @@ use std::ffi::OsStr;
 use std::io;
 use std::ops::ControlFlow;
 use std::os::unix::ffi::OsStrExt as _;
+use std::panic::resume_unwind;
+use std::thread;
 
 use postroad_disk::DiskError;
 
+use super::contents::Contents;
 use super::frame::Frame;
 use super::lease::Locked;
-use super::letters::Record;
+use super::letters::{Letters, Record};
 use super::name::{Flagged, Name, Place, State, push_name, with_flags};
 use super::names::LetterFlags;
 use super::scan::{Found, found_of, ranges_of, runs_of};
@@ -64,6 +67,14 @@ struct NewName {
     stored: Option<Vec<u8>>,
 }
 
+/// What letters are to become.
+#[derive(Default)]
+struct OtherFlags {
+    changes: Vec<NewName>,
+    modified: Vec<u32>,
+    gone: Vec<u32>,
+}
+
 impl Mailbox {
     /// Changes the flags of letters. With `unchanged_since`, only of those whose mod-sequence is at most that.
     ///
@@ -76,27 +87,15 @@ impl Mailbox {
         unchanged_since: Option<u64>,
     ) -> Result<FlagsChanged, MailboxError> {
         let mut result = FlagsChanged::default();
-        let gone = self.change_files(uids, |mailbox, some, again, frames| {
+        let prepare = |contents: &Contents, some: &[u32]| {
+            OtherFlags::of(contents, some, change, unchanged_since)
+        };
+        let gone = self.change_files(uids, prepare, |mailbox, wanted, again, frames| {
             let modseq = mailbox.contents.lease.modseq + 1;
-            let mut changes = Vec::with_capacity(some.len());
-            for &uid in some {
-                let Some(&record) = mailbox.contents.letters.get(uid) else {
-                    result.gone.push(uid);
-                    continue;
-                };
-                let known = mailbox.contents.modseq(record.modseq);
-                if unchanged_since.is_some_and(|since| known > since) {
-                    result.modified.push(uid);
-                    continue;
-                }
-                let flags = record.state.letter_flags(record.keywords);
-                let wanted = change.of(flags);
-                if wanted != flags {
-                    changes.push(mailbox.with_other_flags(&record, wanted));
-                }
-            }
+            result.gone.extend(wanted.gone);
+            result.modified.extend(wanted.modified);
             let (mut flagged, mut renamed) = (Vec::new(), Vec::new());
-            let tried = mailbox.rename(&changes, again, |change| {
+            let tried = mailbox.rename(&wanted.changes, again, |change| {
                 let NewName { uid, now, stored, .. } = change;
                 result.changed.push(*uid);
                 match stored {
@@ -123,18 +122,6 @@ impl Mailbox {
             uids.sort_unstable();
         }
         Ok(result)
-    }
-
-    /// The name of a letter's file with other flags.
-    fn with_other_flags(&self, record: &Record, flags: LetterFlags) -> NewName {
-        let letters = &self.contents.letters;
-        let name =
-            with_flags(letters.stored(record), record.flagged(), flags.system, flags.keywords);
-        let parsed = Name::parse(&name, Place::Cur);
-        let now = Flagged { state: parsed.flagged.state, keywords: flags.keywords };
-        let whole = now.state.has(State::WHOLE) || record.state.has(State::WHOLE);
-        let stored = whole.then(|| parsed.stored.to_vec());
-        NewName { uid: record.uid, old: found_of(letters, record), name, now, stored }
     }
 
     /// Gives files their new names, in cur/, where they are free. Tells which have them, and which have to be looked
@@ -199,23 +186,7 @@ impl Mailbox {
             return Ok(new);
         }
         let mut taken = Vec::with_capacity(new.len());
-        self.change_files(&new, |mailbox, some, again, frames| {
-            let letters = &mailbox.contents.letters;
-            let mut changes = Vec::with_capacity(some.len());
-            for &uid in some {
-                let record = letters.get(uid).filter(|record| record.state.has(State::IN_NEW));
-                let Some(&record) = record else { continue };
-                let state = record.state.without(State::IN_NEW);
-                let state = match state.has(State::WHOLE) {
-                    true => state,
-                    false => state.and(State::INFO),
-                };
-                let now = Flagged { state, keywords: record.keywords };
-                let mut name = Vec::new();
-                push_name(letters.stored(&record), now, &mut name);
-                let old = found_of(letters, &record);
-                changes.push(NewName { uid, old, name, now, stored: None });
-            }
+        self.change_files(&new, names_in_cur, |mailbox, changes, again, frames| {
             let mut moved = Vec::with_capacity(changes.len());
             let tried = mailbox.rename(&changes, again, |change| {
                 moved.push((change.uid, change.now));
@@ -234,12 +205,9 @@ impl Mailbox {
     /// What the disk said: some may be gone, and [`Mailbox::expunged_since`] tells which.
     pub fn expunge(&mut self, uids: &[u32]) -> Result<Vec<u32>, MailboxError> {
         let mut expunged = Vec::with_capacity(uids.len());
-        self.change_files(uids, |mailbox, some, again, frames| {
+        self.change_files(uids, files_of, |mailbox, files, again, frames| {
             let (mut removed, mut failed) = (Vec::new(), None);
-            for &uid in some {
-                let letters = &mailbox.contents.letters;
-                let Some(record) = letters.get(uid) else { continue };
-                let found = found_of(letters, record);
+            for (uid, found) in files {
                 match mailbox.disk().remove(&mailbox.file_path(found.place, &found.name)) {
                     Ok(()) => removed.push(uid),
                     Err(error) if error.kind() == io::ErrorKind::NotFound => again.push(uid),
@@ -260,17 +228,16 @@ impl Mailbox {
         Ok(expunged)
     }
 
-    /// Does something with files, some at a time: `change` gets UIDs, and says which files weren't where they were last
-    /// seen, and what the register is to be told. Those are looked for, and tried again; gives those that aren't there.
-    fn change_files(
+    /// Does something with files, some at a time. `prepare` says what, by UIDs, while those before them are `change`d:
+    /// that says which files weren't where they were last seen, and what the register is to be told. Those are looked
+    /// for, and tried again; gives those that aren't there.
+    ///
+    /// The system can't tell of so many files as it does of a few: behind those the next look lists.
+    fn change_files<P: Send>(
         &mut self,
         uids: &[u32],
-        mut change: impl FnMut(
-            &Self,
-            &[u32],
-            &mut Vec<u32>,
-            &mut Vec<Frame>,
-        ) -> Result<(), MailboxError>,
+        prepare: impl Fn(&Contents, &[u32]) -> P + Sync,
+        mut change: impl FnMut(&Self, P, &mut Vec<u32>, &mut Vec<Frame>) -> Result<(), MailboxError>,
     ) -> Result<Vec<u32>, MailboxError> {
         let mut todo = uids.to_vec();
         todo.sort_unstable();
@@ -288,20 +255,26 @@ impl Mailbox {
                 self.list_locked(&mut locked)?;
             }
             let mut again = Vec::new();
-            for some in todo.chunks(FILES_AT_ONCE) {
+            let mut chunks = todo.chunks(FILES_AT_ONCE);
+            let mut prepared = chunks.next().map(|some| prepare(&self.contents, some));
+            while let Some(now) = prepared {
                 self.reserve(&mut locked, 0)?;
                 let mut frames = Vec::new();
-                let changed = change(self, some, &mut again, &mut frames);
+                let next = chunks.next();
+                let (changed, ahead) = beside(
+                    || change(self, now, &mut again, &mut frames),
+                    next.map(|some| || prepare(&self.contents, some)),
+                );
                 // What was done is kept, whatever else failed.
                 self.write(&mut locked, &frames)?;
                 changed?;
                 self.hear_of_own(&mut locked)?;
+                prepared = ahead;
             }
             todo = again;
         }
         if !is_watched {
             self.watch();
-            self.list_locked(&mut locked)?;
         }
         self.tidy(&mut locked);
         Ok(todo)
@@ -324,4 +297,86 @@ impl Mailbox {
 /// It isn't there, or another file has its new name.
 fn is_elsewhere(error: &DiskError) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::AlreadyExists)
+}
+
+impl OtherFlags {
+    fn of(
+        contents: &Contents,
+        some: &[u32],
+        change: FlagChange,
+        unchanged_since: Option<u64>,
+    ) -> Self {
+        let mut wanted = Self::default();
+        for &uid in some {
+            let Some(record) = contents.letters.get(uid) else {
+                wanted.gone.push(uid);
+                continue;
+            };
+            let known = contents.modseq(record.modseq);
+            if unchanged_since.is_some_and(|since| known > since) {
+                wanted.modified.push(uid);
+                continue;
+            }
+            let flags = record.state.letter_flags(record.keywords);
+            let other = change.of(flags);
+            if other != flags {
+                wanted.changes.push(with_other_flags(&contents.letters, record, other));
+            }
+        }
+        wanted
+    }
+}
+
+/// The name of a letter's file with other flags.
+fn with_other_flags(letters: &Letters, record: &Record, flags: LetterFlags) -> NewName {
+    let name = with_flags(letters.stored(record), record.flagged(), flags.system, flags.keywords);
+    let parsed = Name::parse(&name, Place::Cur);
+    let now = Flagged { state: parsed.flagged.state, keywords: flags.keywords };
+    let whole = now.state.has(State::WHOLE) || record.state.has(State::WHOLE);
+    let stored = whole.then(|| parsed.stored.to_vec());
+    NewName { uid: record.uid, old: found_of(letters, record), name, now, stored }
+}
+
+/// The names in cur/ of letters that are in new/.
+fn names_in_cur(contents: &Contents, some: &[u32]) -> Vec<NewName> {
+    let letters = &contents.letters;
+    let in_new = |uid: &u32| letters.get(*uid).filter(|record| record.state.has(State::IN_NEW));
+    some.iter()
+        .filter_map(in_new)
+        .map(|record| {
+            let state = record.state.without(State::IN_NEW);
+            let state = match state.has(State::WHOLE) {
+                true => state,
+                false => state.and(State::INFO),
+            };
+            let now = Flagged { state, keywords: record.keywords };
+            let mut name = Vec::new();
+            push_name(letters.stored(record), now, &mut name);
+            NewName { uid: record.uid, old: found_of(letters, record), name, now, stored: None }
+        })
+        .collect()
+}
+
+fn files_of(contents: &Contents, some: &[u32]) -> Vec<(u32, Found)> {
+    let letters = &contents.letters;
+    let found = |uid: &u32| Some((*uid, found_of(letters, letters.get(*uid)?)));
+    some.iter().filter_map(found).collect()
+}
+
+/// Does one thing here and the other, if there is any, in a thread beside it, where the system gives one.
+fn beside<A, B: Send>(
+    here: impl FnOnce() -> A,
+    there: Option<impl Fn() -> B + Sync>,
+) -> (A, Option<B>) {
+    let Some(there) = there else { return (here(), None) };
+    thread::scope(|scope| {
+        let other = thread::Builder::new().spawn_scoped(scope, &there);
+        let here = here();
+        let there = match other.map(thread::ScopedJoinHandle::join) {
+            Ok(Ok(there)) => there,
+            Ok(Err(panic)) => resume_unwind(panic),
+            Err(_no_thread) => there(),
+        };
+        (here, Some(there))
+    })
 }
