@@ -6,9 +6,11 @@
 use jiff::tz::TimeZone;
 use postroad_protocol::address::{Address, ReversePath};
 use postroad_protocol::envelope::Notify;
+use postroad_tui::data::{FolderId, LetterId};
 
 use crate::compose::handed_in::{HeaderRecipients, Instructions, into_letter};
 use crate::compose::{ComposeError, Mailbox};
+use crate::full::laid_out;
 use crate::render::list::{Row, RowJson};
 use crate::render::{Summary, View, header_end, page};
 use crate::safe_text::{SafeText, json_line};
@@ -24,6 +26,7 @@ pub const TARGETS: [(&str, Body); 2] = [("render", render), ("handed_in", handed
 pub fn render(message: &[u8]) {
     let view = View::of(message);
     check_inert(&page::page(&view, &TimeZone::UTC), "\n");
+    check_screen(message, &view);
     let row = Row {
         number: 1,
         id: String::new(),
@@ -39,6 +42,20 @@ pub fn render(message: &[u8]) {
         serde_json::from_str::<serde_json::Value>(line.as_str())
     });
     assert!(matches!(json, Ok(Ok(_))), "JSON that nobody can read");
+}
+
+/// What the full screen gets of it.
+fn check_screen(message: &[u8], view: &View) {
+    let letter = LetterId { folder: FolderId(0), validity: 0, uid: 1 };
+    let page = laid_out(letter, message, view);
+    let head = page.head.iter().flat_map(|(name, value)| [name, value]);
+    let parts = page.parts.iter().flat_map(|part| part.name.iter().chain([&part.kind]));
+    let links = page
+        .links
+        .iter()
+        .flat_map(|link| [&link.words, &link.target, &link.host].into_iter().chain(&link.warning));
+    let lines = page.lines.iter().map(|line| &line.text);
+    head.chain(parts).chain(links).chain(lines).for_each(|text| check_inert(text, ""));
 }
 
 fn check_inert(text: &SafeText, breaks: &str) {

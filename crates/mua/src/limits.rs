@@ -23,6 +23,12 @@ pub const RENDER_TIMEOUT: Duration = Duration::from_secs(10);
 pub const HTML_OCTETS_MAX: usize = 2 * 1024 * 1024;
 /// Columns that HTML is laid out in.
 pub const HTML_COLUMNS: usize = 78;
+/// Links of a letter that are numbered; newsletters have some hundred.
+pub const LINKS_MAX: usize = 1_000;
+/// Octets of a link that is opened; browsers take some more, mail programs seldom.
+pub const LINK_OCTETS_MAX: usize = 4_096;
+/// Characters of a quoted line whose paragraph was one line (RFC 3676 §4.2: 78 at most, with the mark of the quote).
+pub const QUOTED_COLUMNS: usize = 72;
 /// Octets of a header field that are shown.
 pub const FIELD_OCTETS_MAX: usize = 2_000;
 /// Octets of a file name that an attachment is saved under; file systems take 255.

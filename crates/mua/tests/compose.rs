@@ -40,7 +40,7 @@ proptest! {
         prop_assert_eq!(view.summary.to.len(), 2);
         prop_assert_eq!(FieldText::new(&view.summary.subject), FieldText::new(&subject));
         prop_assert_eq!(FieldText::new(person.name.as_deref().unwrap_or_default()), FieldText::new(&name));
-        prop_assert_eq!(lines(&view.text), lines(&body));
+        prop_assert_eq!(lines(&view.text()), lines(&body));
         prop_assert_eq!(view.summary.message_id.as_deref(), Some(letter.message_id.as_str()));
         let [part] = &view.attachments[..] else { panic!("{:?}", view.attachments) };
         prop_assert_eq!(&part.content, &content);
@@ -90,7 +90,7 @@ fn a_forwarded_message_travels_whole() {
     let forwarded = View::of(&letter.content);
     assert_eq!(forwarded.summary.subject, "Fwd: in");
     assert_eq!(forwarded.attachments[0].media_type, "message/rfc822");
-    assert!(forwarded.text.contains("body ä"), "{}", forwarded.text);
+    assert!(forwarded.text().contains("body ä"), "{}", forwarded.text());
     assert!(letter.content.windows(original.len()).any(|window| window == original));
 }
 

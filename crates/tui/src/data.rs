@@ -156,6 +156,8 @@ pub struct Page {
     pub lines: Vec<PageLine>,
     /// What it consists of.
     pub parts: Vec<PartRow>,
+    /// Its links; those of a page that was laid out have their numbers in the text, from 1.
+    pub links: Vec<LinkRow>,
     /// Octets of text that were left out, because it is too long to be shown.
     pub cut: Option<u64>,
 }
@@ -178,6 +180,8 @@ pub enum LineKind {
     Quote(u8),
     /// Behind `-- `.
     Signature,
+    /// Where a link of the text above leads.
+    Link,
     /// Ours: what follows is another part of the letter.
     Part,
 }
@@ -195,6 +199,32 @@ pub struct PartRow {
     pub kind: SafeText,
     /// Its length, decoded.
     pub octets: u64,
+}
+
+/// A link of a letter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinkRow {
+    /// The words that it stands on.
+    pub words: SafeText,
+    /// What it is.
+    pub target: SafeText,
+    /// The host or the mailbox that it leads to: the true one, whatever its words say.
+    pub host: SafeText,
+    /// To what.
+    pub goes: LinkGoes,
+    /// Why to look twice.
+    pub warning: Option<SafeText>,
+}
+
+/// What a link leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LinkGoes {
+    /// A page of the web.
+    Web,
+    /// A letter to somebody.
+    Mail,
+    /// Nothing that is opened.
+    Nowhere,
 }
 
 /// What a folder is for.

@@ -4,6 +4,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use postroad_safetext::SafeText;
+
 use crate::data::{DraftId, Fields, FolderId, HeldId, LetterId, Marks, OutboxId, Role};
 
 /// What was asked for and goes on; each number is used once.
@@ -109,6 +111,8 @@ pub enum Ask {
         /// Into which folder of the disk.
         into: PathBuf,
     },
+    /// Have a page of the web opened by the user's browser. Answered by `Told`.
+    OpenLink(SafeText),
     /// Find letters. Answered by `Found`s.
     Search(Search),
 }

@@ -12,8 +12,8 @@ pub use crate::data::Fields;
 pub use crate::jobs::Jobs;
 pub use crate::screens::{
     Choice, ComposeStage, ComposeState, Counts, Editor, FolderFor, FolderOrder, FoldersState,
-    Headers, HelpState, IndexState, ListState, Note, PagerState, Pending, Place, Prompt, SaveState,
-    Screen, Wanted,
+    Headers, HelpState, IndexState, ListState, Note, PagerState, Pending, Place, Prompt, Quotes,
+    SaveState, Screen, Wanted,
 };
 
 /// The whole screen.
@@ -162,6 +162,7 @@ impl Model {
             Screen::Outbox(_) => On::Outbox,
             Screen::Help(_) => On::Help,
             Screen::Save(_) => On::Parts,
+            Screen::Links(_) => On::Links,
         }
     }
 }

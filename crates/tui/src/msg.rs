@@ -107,6 +107,8 @@ pub enum What {
     Found(Found),
     /// Where a part was saved.
     Saved(SafeText),
+    /// What was done, in words.
+    Told(SafeText),
     /// How far a long job is; it goes on.
     Progress {
         /// Done.
@@ -143,6 +145,7 @@ impl What {
             | Self::Done(_)
             | Self::Undone(_)
             | Self::Saved(_)
+            | Self::Told(_)
             | Self::Ended
             | Self::Failed { .. } => true,
         }

@@ -30,6 +30,8 @@ pub enum Screen {
     Help(HelpState),
     /// The parts of a letter.
     Save(SaveState),
+    /// The links of a letter.
+    Links(SaveState),
 }
 
 /// Where the user is in a list, and what is at its top.
@@ -117,6 +119,8 @@ pub struct PagerState {
     pub at: Place,
     /// Which fields of the header are shown.
     pub headers: Headers,
+    /// Whether quotes are.
+    pub quotes: Quotes,
 }
 
 /// A line, counted from 0 with the header's, and a row of the line where it is wrapped.
@@ -136,6 +140,16 @@ pub enum Headers {
     Brief,
     /// All.
     All,
+}
+
+/// Whether quotes are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Quotes {
+    /// As they stand there.
+    #[default]
+    Shown,
+    /// Each as one line that says how long it is.
+    Folded,
 }
 
 /// A letter that is being written.
@@ -186,7 +200,7 @@ pub struct HelpState {
     pub top: usize,
 }
 
-/// The parts of a letter.
+/// The parts of a letter, or its links.
 #[derive(Debug, Clone)]
 pub struct SaveState {
     /// The letter.
@@ -251,6 +265,8 @@ pub enum Choice {
     DiscardDraft(DraftId),
     /// Throw this letter of the outbox away, or don't.
     DiscardQueued(OutboxId),
+    /// Have this page opened, or don't.
+    OpenLink(SafeText),
 }
 
 /// The first of two keys that are one.

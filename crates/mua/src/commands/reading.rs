@@ -224,7 +224,7 @@ fn holds_all(view: &View, words: &[String]) -> bool {
         page::people(&summary.to),
         page::people(&summary.cc),
         summary.subject.clone(),
-        view.text.clone(),
+        view.text(),
     ]
     .join("\n");
     names.for_each(|name| {

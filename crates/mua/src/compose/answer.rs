@@ -1,11 +1,13 @@
 //! Answers: who gets a reply, what it quotes, how it stays in its thread (RFC 5322 §3.6.2, §3.6.4).
 
+use std::borrow::Cow;
+
 use postroad_protocol::address::Address;
 
 use super::draft::{Attachment, Draft};
 use super::field::{FieldText, Mailbox, MessageId};
 use crate::limits;
-use crate::render::{Person, Summary, View};
+use crate::render::{BlockKind, Person, Summary, View, flowed};
 use crate::safe_text::SafeText;
 
 /// Who gets a reply.
@@ -52,10 +54,20 @@ pub fn quoted(original: &View) -> String {
     let who = original.summary.from.first();
     let who = who.and_then(|person| person.name.as_deref().or(person.address.as_deref()));
     let mut text = format!("{} wrote:\n", SafeText::line(who.unwrap_or("Somebody")));
-    for line in SafeText::block(original.text.trim_end()).as_str().lines() {
-        text.push_str(if line.starts_with('>') { ">" } else { "> " });
-        text.push_str(line);
-        text.push('\n');
+    for block in &original.blocks {
+        if !text.ends_with(":\n") {
+            text.push_str(">\n");
+        }
+        // Paragraphs that were one line for the screen are lines again (RFC 3676 §4.2).
+        let lines = match block.kind {
+            BlockKind::Flowed => flowed::folded(&block.text, limits::QUOTED_COLUMNS),
+            _ => Cow::Borrowed(block.text.as_str()),
+        };
+        for line in SafeText::block(lines.trim_end()).as_str().lines() {
+            text.push_str(if line.starts_with('>') { ">" } else { "> " });
+            text.push_str(line);
+            text.push('\n');
+        }
     }
     text
 }
@@ -149,7 +161,7 @@ mod tests {
 
     #[test]
     fn quotes_are_marked_and_inert() {
-        let original = View { text: "one\n> two\n\x1b[2Jthree\n".into(), ..View::default() };
+        let original = View::of_text("one\n> two\n\x1b[2Jthree\n".into());
         assert_eq!(quoted(&original), "Somebody wrote:\n> one\n>> two\n> \\x1b[2Jthree\n");
     }
 

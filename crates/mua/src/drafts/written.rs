@@ -130,7 +130,7 @@ impl Written {
             references: summary.references.clone(),
             ..Self::default()
         };
-        (written, view.text)
+        (written, view.text())
     }
 
     /// Makes the draft of a letter of it, and reads what goes with it. `folder` is the draft's own.

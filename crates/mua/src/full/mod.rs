@@ -16,6 +16,7 @@
 //! | queues that wake a thread | `wake` |
 //! | letters and folders | `mail` |
 //! | a letter laid out | `page` |
+//! | a link in a browser | `browser` |
 //! | letters that are written, and leave | `post` |
 //! | how it looks, from the environment | `settings` |
 //! | limits | `limits` |
@@ -51,6 +52,7 @@ use crate::mailbox::MailboxError;
 use crate::safe_line;
 use crate::safe_text::SafeText;
 
+mod browser;
 mod keys;
 mod limits;
 mod mail;
@@ -61,6 +63,7 @@ mod signals;
 mod terminal;
 mod wake;
 
+pub(crate) use page::page as laid_out;
 pub(crate) use terminal::give_back;
 
 /// Shows an account's letters until the user has enough; `folder` is opened first, else the inbox.
@@ -282,6 +285,9 @@ impl Shell {
         // A folder that is read for the first time may take long, and is shown meanwhile.
         if !matches!(ask, Ask::Open(_)) {
             self.deadlines.insert(job, Deadline { at: Instant::now() + wait, what });
+        }
+        if let Ask::OpenLink(link) = &ask {
+            return browser::open(job, link, &self.tell);
         }
         if is_for_post {
             self.post.send(ToPost::Ask(job, ask));

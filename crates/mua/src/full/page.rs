@@ -5,14 +5,15 @@ use std::path::PathBuf;
 use std::thread;
 
 use postroad_store::Letter;
-use postroad_tui::data::{LetterId, LineKind, Page, PageLine, PartRow};
+use postroad_tui::data::{LetterId, LineKind, LinkGoes, LinkRow, Page, PageLine, PartRow};
 use postroad_tui::effect::Job;
 use postroad_tui::msg::What;
 
 use super::limits::{PAGE_LINES_MAX, PAGE_OCTETS_MAX};
 use super::wake::{Outgoing, Teller, channel};
 use crate::limits;
-use crate::render::{View, save};
+use crate::render::links::{Goes, Link};
+use crate::render::{Block, BlockKind, View, flowed, save};
 use crate::safe_line;
 use crate::safe_text::SafeText;
 
@@ -99,7 +100,7 @@ fn answer(letter: LetterId, file: &Letter, wanted: &Wanted) -> Result<What, Safe
         Wanted::Part(number) => {
             let part = part(*number)?;
             let text = String::from_utf8_lossy(&part.content);
-            let view = View { text: text.into_owned(), ..View::default() };
+            let view = View::of_text(text.into_owned());
             Ok(What::Page(page(letter, &raw, &view).into()))
         }
         Wanted::Saved(number, folder) => {
@@ -113,24 +114,12 @@ fn answer(letter: LetterId, file: &Letter, wanted: &Wanted) -> Result<What, Safe
 }
 
 /// A letter as the screen has it: `raw` is all of it, for its header; lines are as long as they are.
-pub(super) fn page(letter: LetterId, raw: &[u8], view: &View) -> Page {
-    let text = view.text.trim_end();
-    let shown = text.get(..text.floor_char_boundary(PAGE_OCTETS_MAX)).unwrap_or_default();
-    let mut lines = Vec::new();
-    let mut octets = 0;
-    let mut is_signature = false;
-    for line in shown.split('\n').take(PAGE_LINES_MAX) {
-        octets += line.len() + 1;
-        let line = line.strip_suffix('\r').unwrap_or(line);
-        // RFC 3676 §4.3
-        is_signature |= line == "-- ";
-        let kind = if is_signature { LineKind::Signature } else { kind(line) };
-        // A tab goes to the next eighth column, and nothing else is obeyed.
-        lines.push(PageLine { kind, text: SafeText::block(line) });
+pub(crate) fn page(letter: LetterId, raw: &[u8], view: &View) -> Page {
+    let mut lines = Lines::default();
+    for block in &view.blocks {
+        lines.block(block);
     }
-    if shown.is_empty() {
-        lines.clear();
-    }
+    let Lines { mut lines, cut, .. } = lines;
     for (index, part) in view.attachments.iter().enumerate() {
         let name = SafeText::line(part.name.as_deref().unwrap_or("(no name)")).cut(80);
         let kind = SafeText::line(&part.media_type).cut(60);
@@ -139,19 +128,76 @@ pub(super) fn page(letter: LetterId, raw: &[u8], view: &View) -> Page {
             safe_line!("[{}: {} ({}, {size})  v: parts]", index + 1, name.as_str(), kind.as_str());
         lines.push(PageLine { kind: LineKind::Part, text });
     }
-    let cut = text.len().saturating_sub(octets.min(text.len())) as u64;
-    Page { letter, head: head(raw), lines, parts: parts(view), cut: (cut > 0).then_some(cut) }
+    let links = view.links.iter().map(link).collect();
+    let cut = (cut > 0).then_some(cut);
+    Page { letter, head: head(raw), lines, parts: parts(view), links, cut }
 }
 
-/// How often a line is quoted: RFC 3676 §4.5, with blanks between, as many write them.
-fn kind(line: &str) -> LineKind {
-    let mut depth: u8 = 0;
-    let mut rest = line;
-    while let Some(behind) = rest.strip_prefix('>') {
-        depth = depth.saturating_add(1);
-        rest = behind.strip_prefix(' ').unwrap_or(behind);
+/// Lines so far, and how much was left out.
+#[derive(Default)]
+struct Lines {
+    lines: Vec<PageLine>,
+    octets: usize,
+    cut: u64,
+}
+
+impl Lines {
+    fn block(&mut self, block: &Block) {
+        let text = block.text.trim_end();
+        let room = PAGE_OCTETS_MAX.saturating_sub(self.octets);
+        let shown = text.get(..text.floor_char_boundary(room)).unwrap_or_default();
+        let rows = PAGE_LINES_MAX.saturating_sub(self.lines.len());
+        if !self.lines.is_empty() && rows > 0 && !text.is_empty() {
+            self.lines.push(PageLine { kind: LineKind::Text, text: SafeText::default() });
+        }
+        let mut taken = 0;
+        let mut is_signature = false;
+        let rows = if shown.is_empty() { 0 } else { rows };
+        for line in shown.split('\n').take(rows) {
+            taken += line.len() + 1;
+            let line = line.strip_suffix('\r').unwrap_or(line);
+            is_signature |= line == flowed::SIGNATURE && is_typed(block.kind);
+            let kind = if is_signature { LineKind::Signature } else { kind(block.kind, line) };
+            // A tab goes to the next eighth column, and nothing else is obeyed.
+            self.lines.push(PageLine { kind, text: SafeText::block(line) });
+        }
+        self.octets += taken.min(text.len());
+        self.cut += text.len().saturating_sub(taken) as u64;
     }
-    if depth == 0 { LineKind::Text } else { LineKind::Quote(depth) }
+}
+
+fn is_typed(kind: BlockKind) -> bool {
+    matches!(kind, BlockKind::Plain | BlockKind::Flowed)
+}
+
+fn kind(of: BlockKind, line: &str) -> LineKind {
+    match of {
+        BlockKind::Ours => LineKind::Part,
+        BlockKind::Links => LineKind::Link,
+        BlockKind::Plain | BlockKind::Flowed | BlockKind::Html => match flowed::quoted(line).0 {
+            0 => LineKind::Text,
+            depth => LineKind::Quote(depth),
+        },
+    }
+}
+
+fn link(link: &Link) -> LinkRow {
+    let host = match &link.goes {
+        Goes::Web { host, .. } => SafeText::line(host),
+        Goes::Mail { to } => SafeText::line(to),
+        Goes::Nowhere => SafeText::default(),
+    };
+    LinkRow {
+        words: SafeText::line(&link.words).cut(limits::FIELD_OCTETS_MAX),
+        target: SafeText::line(&link.target).cut(limits::LINK_OCTETS_MAX),
+        host: host.cut(limits::FIELD_OCTETS_MAX),
+        goes: match &link.goes {
+            Goes::Web { .. } => LinkGoes::Web,
+            Goes::Mail { .. } => LinkGoes::Mail,
+            Goes::Nowhere => LinkGoes::Nowhere,
+        },
+        warning: link.warning().map(|words| SafeText::line(&words).cut(limits::FIELD_OCTETS_MAX)),
+    }
 }
 
 /// All fields of the header, unfolded (RFC 5322 §2.2.3), encoded words read.

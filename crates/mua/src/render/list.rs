@@ -96,7 +96,7 @@ pub struct RowJson<'a> {
     pub message_id: Option<&'a str>,
     /// Its text.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub body: Option<&'a str>,
+    pub body: Option<String>,
     /// What can be saved.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attachments: Option<Vec<PartJson<'a>>>,
@@ -143,7 +143,7 @@ impl<'a> RowJson<'a> {
             media_type: &part.media_type,
             size: part.content.len(),
         };
-        self.body = Some(&view.text);
+        self.body = Some(view.text());
         self.attachments = Some(view.attachments.iter().enumerate().map(part).collect());
         self
     }

@@ -19,12 +19,15 @@ use postroad_protocol::encoded_words;
 
 use crate::limits;
 
+pub(crate) mod flowed;
 mod html;
+pub mod links;
 pub mod list;
 pub mod page;
 mod parts;
 pub mod save;
 
+pub use links::Link;
 pub use parts::Part;
 
 /// Somebody in an address field, as the message names them.
@@ -65,9 +68,35 @@ pub struct View {
     /// Its header.
     pub summary: Summary,
     /// Its text: every part that is meant to be read, in order.
-    pub text: String,
+    pub blocks: Vec<Block>,
+    /// Its links, those first that its HTML has: they are numbered in the text, from 1.
+    pub links: Vec<Link>,
     /// What can be saved.
     pub attachments: Vec<Part>,
+}
+
+/// A piece of text that is read: never joined to another one (row U08).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Block {
+    /// What it is.
+    pub kind: BlockKind,
+    /// Its lines. Those of quotes begin with `>`.
+    pub text: String,
+}
+
+/// What a piece of text is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BlockKind {
+    /// Text as it was typed.
+    Plain,
+    /// Text whose paragraphs are one line each (RFC 3676).
+    Flowed,
+    /// A page that was laid out.
+    Html,
+    /// Where the links of a page lead.
+    Links,
+    /// Ours, about what follows or isn't there.
+    Ours,
 }
 
 /// How far a message is taken apart.
@@ -80,6 +109,27 @@ enum Depth {
 }
 
 impl View {
+    /// A text alone.
+    pub fn of_text(text: String) -> Self {
+        let blocks = vec![Block { kind: BlockKind::Plain, text }];
+        Self { blocks, ..Self::default() }
+    }
+
+    /// All of the text, an empty line between two pieces.
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        for block in &self.blocks {
+            if !text.is_empty() {
+                text.push('\n');
+            }
+            text.push_str(&block.text);
+            if !block.text.ends_with('\n') {
+                text.push('\n');
+            }
+        }
+        text
+    }
+
     /// Takes a message apart. Never fails: what can't be parsed is shown raw.
     pub fn of(raw: &[u8]) -> Self {
         Self::within(raw, limits::RENDER_TIMEOUT)
@@ -135,11 +185,11 @@ fn in_own_thread(source: Arc<Source>, depth: Depth, timeout: Duration) -> Option
         .stack_size(limits::PARSER_STACK_OCTETS)
         .spawn(move || {
             let view = MessageParser::default().parse(source.octets.as_slice()).map(|message| {
-                let (text, mut attachments) = parts::walk(&message, depth);
-                for part in &mut attachments {
+                let mut view = parts::walk(&message, depth);
+                for part in &mut view.attachments {
                     part.name = part.name.as_deref().map(source.shown);
                 }
-                View { summary: summary(&message, source.shown), text, attachments }
+                View { summary: summary(&message, source.shown), ..view }
             });
             // Nobody waits any more after the time limit.
             let _ = sender.send(view);
@@ -151,11 +201,7 @@ fn in_own_thread(source: Arc<Source>, depth: Depth, timeout: Duration) -> Option
 
 /// A message as it stands, where nothing better can be had.
 fn opaque(raw: &[u8]) -> View {
-    View {
-        summary: Summary::of(raw),
-        text: String::from_utf8_lossy(raw).into_owned(),
-        attachments: Vec::new(),
-    }
+    View { summary: Summary::of(raw), ..View::of_text(String::from_utf8_lossy(raw).into_owned()) }
 }
 
 impl Summary {
@@ -319,11 +365,41 @@ mod tests {
         assert!(subject(b"caf\xe9").contains('\u{fffd}'));
         let body = |charset: &str, body: &[u8]| {
             let head = format!("Content-Type: text/plain; charset={charset}\r\n\r\n");
-            View::of(&[head.as_bytes(), body].concat()).text
+            View::of(&[head.as_bytes(), body].concat()).text()
         };
         assert_eq!(body("iso-8859-15", b"\xa4").trim_end(), "€");
         assert!(!body("iso-2022-jp", b"\x1b$B$").is_empty());
         assert!(body(&"x".repeat(1_000), b"plain \xff").contains("plain"));
+    }
+
+    #[test]
+    fn bodies_in_the_charsets_that_letters_have() {
+        for (charset, octets, text) in [
+            // What Windows' programs call latin1 is windows-1252.
+            (
+                "iso-8859-1",
+                &b"\x93quoted\x94 \x80 \xe4"[..],
+                "\u{201c}quoted\u{201d} \u{20ac} \u{e4}",
+            ),
+            ("latin1", b"\x96", "\u{2013}"),
+            ("windows-1252", b"\x80", "\u{20ac}"),
+            ("gb18030", b"\xc4\xe3\x81\x30\x81\x30", "\u{4f60}\u{80}"),
+            ("gb2312", b"\xc4\xe3\xba\xc3", "\u{4f60}\u{597d}"),
+            ("big5", b"\xa7\x41", "\u{4f60}"),
+            ("iso-2022-jp", b"\x1b$B$3$s\x1b(B!", "\u{3053}\u{3093}!"),
+            ("shift_jis", b"\x82\xb1", "\u{3053}"),
+            ("euc-kr", b"\xb0\xa1", "\u{ac00}"),
+            ("koi8-r", b"\xc1", "\u{430}"),
+            ("windows-1251", b"\xe0", "\u{430}"),
+            ("utf-7", b"gr+APw-n", "gr\u{fc}n"),
+            ("utf-8", b"gr\xc3\xbcn", "gr\u{fc}n"),
+            ("utf-16le", b"a\0b\0", "ab"),
+            ("x-unknown", b"gr\xc3\xbcn", "gr\u{fc}n"),
+        ] {
+            let head = format!("Content-Type: text/plain; charset=\"{charset}\"\r\n\r\n");
+            let view = View::of(&[head.as_bytes(), octets].concat());
+            assert_eq!(view.text().trim_end(), text, "{charset}");
+        }
     }
 
     #[test]
@@ -340,7 +416,7 @@ mod tests {
         // A megabyte of it.
         let large = header(60_000);
         let view = View::of(format!("{large}text").as_bytes());
-        assert_eq!(view.text.trim_end(), "text");
+        assert_eq!(view.text().trim_end(), "text");
         for summary in [Summary::of(large.as_bytes()), view.summary] {
             let shown = format!("{}grüße", "=?aa?q?b ".repeat(60_000));
             assert!(summary.subject == shown, "{:.80}", summary.subject);
@@ -361,7 +437,7 @@ mod tests {
             assert!(!source.is_parseable(), "{field}");
             let view = View::of(message.as_bytes());
             assert_eq!(view.summary.subject, "s");
-            assert!(view.text == message, "{field}");
+            assert!(view.text().trim_end() == message.trim_end(), "{field}");
         }
         // A text that speaks of them is none.
         let message =
@@ -380,7 +456,7 @@ mod tests {
     #[test]
     fn what_takes_too_long_is_shown_raw() {
         let view = View::within(b"Subject: s\r\n\r\ntext\r\n", Duration::ZERO);
-        assert!(view.text.contains("text"));
+        assert!(view.text().contains("text"));
         assert_eq!(view.summary.subject, "s");
     }
 }

@@ -20,7 +20,7 @@ pub fn page(view: &View, zone: &TimeZone) -> SafeText {
         let kind = SafeText::line(&part.media_type).cut(60);
         let _ = writeln!(lines, "[{}] {name} ({kind}, {})", index + 1, size(part.content.len()));
     }
-    let _ = write!(lines, "\n{}", SafeText::block(view.text.trim_end()));
+    let _ = write!(lines, "\n{}", SafeText::block(view.text().trim_end()));
     SafeText::block(&lines)
 }
 

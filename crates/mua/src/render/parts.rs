@@ -8,7 +8,8 @@ use std::collections::HashSet;
 
 use mail_parser::{Message, MessagePart, MimeHeaders as _, PartType};
 
-use super::{Depth, html};
+use super::flowed::{self, DelSp};
+use super::{Block, BlockKind, Depth, View, html, links};
 use crate::limits;
 
 /// Something in a message that can be saved.
@@ -22,20 +23,26 @@ pub struct Part {
     pub content: Vec<u8>,
 }
 
-/// The text that is read, and what can be saved.
-pub(super) fn walk(message: &Message<'_>, depth: Depth) -> (String, Vec<Part>) {
-    let mut walk =
-        Walk { depth, budget: limits::PARTS_MAX, text: String::new(), saved: Vec::new() };
+/// The text that is read, its links, and what can be saved.
+pub(super) fn walk(message: &Message<'_>, depth: Depth) -> View {
+    let mut walk = Walk { depth, budget: limits::PARTS_MAX, seen: View::default() };
     walk.message(message, 0);
-    (walk.text, walk.saved)
+    let Walk { mut seen, .. } = walk;
+    // Behind those of pages, which have their numbers in the text.
+    for block in seen.blocks.iter().filter(|block| block.kind != BlockKind::Links) {
+        let more = limits::LINKS_MAX.saturating_sub(seen.links.len());
+        if matches!(block.kind, BlockKind::Plain | BlockKind::Flowed) {
+            seen.links.extend(links::in_text(&block.text, more));
+        }
+    }
+    seen
 }
 
 struct Walk {
     depth: Depth,
     /// Parts that may still be visited, over all enclosed messages.
     budget: usize,
-    text: String,
-    saved: Vec<Part>,
+    seen: View,
 }
 
 impl Walk {
@@ -49,7 +56,7 @@ impl Walk {
             return;
         }
         if level >= limits::PART_DEPTH_MAX || self.budget == 0 {
-            return self.paragraph("[what is nested deeper is not shown]");
+            return self.block(BlockKind::Ours, "[what is nested deeper is not shown]".into());
         }
         self.budget -= 1;
         match &part.body {
@@ -61,9 +68,9 @@ impl Walk {
                     self.part(message, *child, level + 1, visited);
                 }
             }
-            PartType::Text(text) if is_to_be_read(part) => self.paragraph(text),
+            PartType::Text(text) if is_to_be_read(part) => self.plain(part, text),
             PartType::Html(text) if is_to_be_read(part) => match self.lay_out(text) {
-                Some(text) => self.paragraph(&text),
+                Some(page) => self.page(page),
                 None => self.save(part),
             },
             PartType::Message(enclosed) => {
@@ -109,25 +116,45 @@ impl Walk {
         let summary = super::summary(message, str::to_owned);
         let from: Vec<String> = summary.from.iter().map(super::page::person).collect();
         let head = format!("---- {}: {}", from.join(", "), summary.subject);
-        self.paragraph(&head);
+        self.block(BlockKind::Ours, head);
         self.message(message, level + 1);
     }
 
-    fn lay_out(&self, page: &str) -> Option<String> {
+    fn plain(&mut self, part: &MessagePart<'_>, text: &str) {
+        match flow(part) {
+            Some(del_sp) => self.block(BlockKind::Flowed, flowed::unfold(text, del_sp)),
+            None => self.block(BlockKind::Plain, text.to_owned()),
+        }
+    }
+
+    fn lay_out(&self, page: &str) -> Option<html::Page> {
         match self.depth {
-            Depth::Full => html::to_text(page),
+            Depth::Full => html::to_text(page, self.seen.links.len() + 1),
             Depth::Parts => None,
         }
     }
 
-    fn paragraph(&mut self, text: &str) {
-        if !self.text.is_empty() {
-            self.text.push('\n');
+    fn page(&mut self, page: html::Page) {
+        let first = self.seen.links.len() + 1;
+        self.block(BlockKind::Html, page.text);
+        let lines = page.links.iter().enumerate().map(|(place, link)| {
+            let warning = link.warning().map(|words| format!("  ({words})")).unwrap_or_default();
+            format!("[{}] {}{warning}\n", first + place, link.target)
+        });
+        let lines: String = lines.collect();
+        if !lines.is_empty() {
+            self.block(BlockKind::Links, lines);
         }
-        self.text.push_str(text);
-        if !text.ends_with('\n') {
-            self.text.push('\n');
+        match page.pictures {
+            0 => {}
+            1 => self.block(BlockKind::Ours, "[1 picture is elsewhere: not fetched]".into()),
+            n => self.block(BlockKind::Ours, format!("[{n} pictures are elsewhere: not fetched]")),
         }
+        self.seen.links.extend(page.links);
+    }
+
+    fn block(&mut self, kind: BlockKind, text: String) {
+        self.seen.blocks.push(Block { kind, text });
     }
 
     fn save(&mut self, part: &MessagePart<'_>) {
@@ -135,12 +162,23 @@ impl Walk {
             || "application/octet-stream".to_owned(),
             |kind| format!("{}/{}", kind.ctype(), kind.subtype().unwrap_or("octet-stream")),
         );
-        self.saved.push(Part {
+        self.seen.attachments.push(Part {
             name: part.attachment_name().map(str::to_owned),
             media_type,
             content: part.contents().to_vec(),
         });
     }
+}
+
+/// Whether lines of a text go on in the next one (RFC 3676 §4).
+fn flow(part: &MessagePart<'_>) -> Option<DelSp> {
+    let kind = part.content_type()?;
+    let is = |name: &str, value: &str| {
+        kind.attribute(name).is_some_and(|found| found.trim().eq_ignore_ascii_case(value))
+    };
+    let is_plain = kind.subtype().is_some_and(|subtype| subtype.eq_ignore_ascii_case("plain"));
+    let del_sp = if is("delsp", "yes") { DelSp::Yes } else { DelSp::No };
+    (is_plain && is("format", "flowed")).then_some(del_sp)
 }
 
 fn is_alternative(part: &MessagePart<'_>) -> bool {
@@ -169,7 +207,7 @@ mod tests {
     #[track_caller]
     fn check(message: &str, text: &str, names: &[&str]) {
         let view = View::of(message.replace('\n', "\r\n").as_bytes());
-        assert_eq!(view.text.replace("\r\n", "\n").trim_end(), text);
+        assert_eq!(view.text().replace("\r\n", "\n").trim_end(), text);
         let saved: Vec<&str> =
             view.attachments.iter().map(|part| part.name.as_deref().unwrap_or("-")).collect();
         assert_eq!(saved, names);
@@ -213,7 +251,7 @@ mod tests {
               <img src=\"http://attack.example/\r\n--b\r\n\r\nsecret\r\n--b\r\n\
               Content-Type: text/html\r\n\r\n\">\r\n--b--\r\n",
         );
-        assert!(view.text.contains("secret"), "{}", view.text);
-        assert!(!view.text.contains("attack.example/\r\nsecret"), "{}", view.text);
+        assert!(view.text().contains("secret"), "{}", view.text());
+        assert!(!view.text().contains("attack.example/\r\nsecret"), "{}", view.text());
     }
 }

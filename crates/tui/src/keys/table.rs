@@ -15,6 +15,8 @@ pub enum On {
     Pager,
     /// The parts of a letter.
     Parts,
+    /// The links of a letter.
+    Links,
     /// The folders.
     Folders,
     /// A letter that is being written.
@@ -108,6 +110,14 @@ pub enum Action {
     Headers,
     /// Its parts.
     Parts,
+    /// Its links.
+    Links,
+    /// Quotes as lines of their own, or not.
+    ToggleQuoted,
+    /// To what stands behind the next quote.
+    SkipQuoted,
+    /// To what stands behind the header.
+    SkipHeaders,
     /// Write a letter.
     Mail,
     /// Answer who wrote.

@@ -6,7 +6,7 @@
 //! | what jobs report | `report` |
 //! | letters of a folder: which there are | `listing` |
 //! | moving about in them, striking, marking | `index` |
-//! | a letter, its parts | `pager`, `parts` |
+//! | a letter, its parts, its links | `pager`, `parts`, `links` |
 //! | folders, moving letters there | `folders` |
 //! | writing | `compose` |
 //! | what is typed in the last line | `prompt` |
@@ -28,6 +28,7 @@ mod compose;
 mod folders;
 mod help;
 mod index;
+pub(crate) mod links;
 mod listing;
 mod outbox;
 mod pager;
@@ -134,6 +135,7 @@ fn act(model: &mut Model, binding: &Binding, effects: &mut Effects) {
             On::Index | On::Anywhere => index::act(model, action, effects),
             On::Pager => pager::act(model, action, effects),
             On::Parts => parts::act(model, action, effects),
+            On::Links => links::act(model, action),
             On::Folders => folders::act(model, action, effects),
             On::Compose => compose::act(model, action, effects),
             On::Outbox => outbox::act(model, action, effects),
@@ -209,7 +211,7 @@ fn list_mut(model: &mut Model) -> Option<&mut ListState> {
         Some(Screen::Index) | None => model.index.as_mut().map(|index| &mut index.list),
         Some(Screen::Folders(state)) => Some(&mut state.list),
         Some(Screen::Outbox(list)) => Some(list),
-        Some(Screen::Save(save)) => Some(&mut save.list),
+        Some(Screen::Save(save) | Screen::Links(save)) => Some(&mut save.list),
         Some(Screen::Compose(compose)) => Some(&mut compose.list),
         Some(Screen::Pager(_) | Screen::Help(_)) => None,
     }
@@ -222,6 +224,7 @@ fn entries(model: &Model) -> usize {
         Screen::Folders(_) => model.folders.len(),
         Screen::Outbox(_) => model.outbox.len() + model.drafts.len(),
         Screen::Save(save) => save.page.parts.len(),
+        Screen::Links(save) => save.page.links.len(),
         Screen::Compose(compose) => {
             compose.draft.as_ref().map_or(0, |draft| draft.attachments.len() + 1)
         }

@@ -4,11 +4,14 @@ use std::sync::Arc;
 
 use super::Effects;
 use super::index::{self, Then};
+use super::links;
 use crate::data::{LetterId, Marks, Page, PageLine};
 use crate::effect::Ask;
 use crate::keys::Action;
 use crate::limits::LINE_COLUMNS_MAX;
-use crate::model::{Headers, IndexState, ListState, Model, PagerState, Place, SaveState, Screen};
+use crate::model::{
+    Headers, IndexState, ListState, Model, PagerState, Place, Quotes, SaveState, Screen,
+};
 use crate::view::Lines;
 
 /// Reads the letter that is selected.
@@ -17,7 +20,11 @@ pub(super) fn open(model: &mut Model, headers: Headers, effects: &mut Effects) {
         return model.say("There is no letter.");
     };
     stop_reading(model, effects);
-    let state = PagerState { letter, page: None, at: Place::default(), headers };
+    let quotes = match model.stack.last() {
+        Some(Screen::Pager(pager)) => pager.quotes,
+        Some(_) | None => Quotes::default(),
+    };
+    let state = PagerState { letter, page: None, at: Place::default(), headers, quotes };
     match model.stack.last_mut() {
         Some(Screen::Pager(pager)) => *pager = state,
         Some(_) | None => model.stack.push(Screen::Pager(state)),
@@ -84,6 +91,10 @@ pub(super) fn act(model: &mut Model, action: Action, effects: &mut Effects) {
             }
         }
         Action::Parts => parts(model),
+        Action::Links => links::open(model),
+        Action::ToggleQuoted => toggle_quoted(model),
+        Action::SkipQuoted => skip_quoted(model),
+        Action::SkipHeaders => skip_headers(model),
         Action::Quit => close(model, effects),
         action => {
             select(model);
@@ -147,7 +158,7 @@ pub(super) fn scroll(model: &mut Model, by: isize) {
     let columns = usize::from(body.columns);
     let Some(Screen::Pager(pager)) = model.stack.last_mut() else { return };
     let Some(page) = &pager.page else { return };
-    let lines = Lines::of(page, pager.headers);
+    let lines = Lines::of(page, pager.headers, pager.quotes);
     let end = Place { line: usize::MAX, row: usize::MAX };
     pager.at = match by {
         isize::MIN => Place::default(),
@@ -160,19 +171,66 @@ pub(super) fn scroll(model: &mut Model, by: isize) {
     };
 }
 
+/// Quotes folded, or shown; what stands on top stays there.
+fn toggle_quoted(model: &mut Model) {
+    let Some(Screen::Pager(pager)) = model.stack.last_mut() else { return };
+    let quotes = match pager.quotes {
+        Quotes::Shown => Quotes::Folded,
+        Quotes::Folded => Quotes::Shown,
+    };
+    if let Some(page) = &pager.page {
+        let top = Lines::of(page, pager.headers, pager.quotes).written(pager.at.line);
+        let line = Lines::of(page, pager.headers, quotes).shown(top);
+        pager.at = Place { line, row: 0 };
+    }
+    pager.quotes = quotes;
+}
+
+/// mutt's words, where there is nothing to go to.
+fn skip_quoted(model: &mut Model) {
+    let Some(Screen::Pager(pager)) = model.stack.last_mut() else { return };
+    let Some(page) = &pager.page else { return };
+    let lines = Lines::of(page, pager.headers, pager.quotes);
+    let Some(quote) = (pager.at.line..lines.len()).find(|line| lines.is_quote(*line)) else {
+        return model.say("No more quoted text.");
+    };
+    match (quote..lines.len()).find(|line| !lines.is_quote(*line)) {
+        Some(line) => pager.at = Place { line, row: 0 },
+        None => model.say("No more unquoted text after quoted text."),
+    }
+}
+
+fn skip_headers(model: &mut Model) {
+    let Some(Screen::Pager(pager)) = model.stack.last_mut() else { return };
+    let Some(page) = &pager.page else { return };
+    let line = Lines::of(page, pager.headers, pager.quotes).first_of_text();
+    if pager.at.line < line {
+        pager.at = Place { line, row: 0 };
+    } else {
+        model.say("Already skipped past headers.");
+    }
+}
+
 /// Whether the end of the letter is in sight.
 fn is_at_end(model: &Model) -> bool {
     let body = model.body();
-    let Screen::Pager(PagerState { page: Some(page), headers, at, .. }) = model.screen() else {
+    let Screen::Pager(PagerState { page: Some(page), headers, quotes, at, .. }) = model.screen()
+    else {
         return false;
     };
-    Lines::of(page, *headers).ends_within(*at, body.height(), usize::from(body.columns))
+    Lines::of(page, *headers, *quotes).ends_within(*at, body.height(), usize::from(body.columns))
 }
 
 /// A part of the letter, as a letter of its own.
 pub(super) fn open_part(model: &mut Model, letter: LetterId, part: usize, effects: &mut Effects) {
     stop_reading(model, effects);
-    let state = PagerState { letter, page: None, at: Place::default(), headers: Headers::Brief };
+    let state = PagerState {
+        letter,
+        page: None,
+        at: Place::default(),
+        headers: Headers::Brief,
+        quotes: Quotes::default(),
+    };
     model.stack.push(Screen::Pager(state));
     model.jobs.ask(Ask::Part { letter, part }, effects);
 }

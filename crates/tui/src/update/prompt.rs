@@ -33,7 +33,9 @@ pub(super) fn key(model: &mut Model, key: Key, effects: &mut Effects) {
             Key::Enter => {
                 let answer = match wanted {
                     Choice::KeepDraft | Choice::NoSubject => Answer::Yes,
-                    Choice::DiscardDraft(_) | Choice::DiscardQueued(_) => Answer::No,
+                    Choice::DiscardDraft(_) | Choice::DiscardQueued(_) | Choice::OpenLink(_) => {
+                        Answer::No
+                    }
                 };
                 chosen(model, wanted, answer, effects);
             }
@@ -129,5 +131,9 @@ fn chosen(model: &mut Model, wanted: Choice, answer: Answer, effects: &mut Effec
             model.jobs.ask(Ask::Outbox(OutboxAsk::Discard(letter)), effects);
         }
         (Choice::DiscardDraft(_) | Choice::DiscardQueued(_), Answer::No) => model.say("Kept."),
+        (Choice::OpenLink(link), Answer::Yes) => {
+            model.jobs.ask(Ask::OpenLink(link), effects);
+        }
+        (Choice::OpenLink(_), Answer::No) => model.say("Not opened."),
     }
 }

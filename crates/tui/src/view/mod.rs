@@ -12,6 +12,7 @@ mod folders;
 mod help;
 mod index;
 mod line;
+mod links;
 mod outbox;
 mod pager;
 mod parts;
@@ -34,6 +35,7 @@ pub fn draw(model: &Model, canvas: &mut Canvas<'_>) {
         Screen::Index => index::draw(model, canvas, areas.body),
         Screen::Pager(pager) => pager::draw(model, pager, canvas, areas.body),
         Screen::Save(save) => parts::draw(save, canvas, areas.body),
+        Screen::Links(save) => links::draw(save, canvas, areas.body),
         Screen::Folders(folders) => folders::draw(model, folders, canvas, areas.body),
         Screen::Compose(compose) => compose::draw(model, compose, canvas, areas.body),
         Screen::Outbox(list) => outbox::draw(model, *list, canvas, areas.body),

@@ -4,9 +4,9 @@ use postroad_safetext::{SafeText, safe_line};
 
 use super::Status;
 use crate::canvas::{Canvas, Style};
-use crate::data::{LineKind, Page};
+use crate::data::{LineKind, Page, PageLine};
 use crate::layout::Area;
-use crate::model::{Headers, Model, PagerState, Place};
+use crate::model::{Headers, Model, PagerState, Place, Quotes};
 
 /// Fields that are shown unless all are asked for, in this order.
 const BRIEF: [&str; 6] = ["Date", "From", "Reply-To", "To", "Cc", "Subject"];
@@ -31,15 +31,15 @@ pub(super) fn draw(
         canvas.text(area.at, area.columns, &"Reading the letter...".into(), Style::Faint);
         return Status { left, right: "top".into() };
     };
-    let lines = Lines::of(page, pager.headers);
+    let lines = Lines::of(page, pager.headers, pager.quotes);
     let columns = usize::from(area.columns);
     let at = lines.inside(pager.at, columns);
     let mut rows = area.each_row();
     let mut last = at.line;
     'lines: for line in at.line..lines.len() {
-        let (text, style) = lines.get(line);
+        let (wrapped, style) = lines.rows_of(line, columns);
         let skipped = if line == at.line { at.row } else { 0 };
-        for wrapped in text.wrapped(columns).iter().skip(skipped) {
+        for wrapped in wrapped.iter().skip(skipped) {
             let Some(cell) = rows.next() else { break 'lines };
             canvas.text(cell, area.columns, wrapped, style);
         }
@@ -58,10 +58,28 @@ pub(super) fn draw(
 pub(crate) struct Lines<'p> {
     page: &'p Page,
     head: Vec<&'p (SafeText, SafeText)>,
+    /// What is shown of the text where quotes are folded.
+    folded: Option<Vec<Shown>>,
+}
+
+/// A line of the text, or a quote in place of its lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shown {
+    Line(usize),
+    Quote { first: usize, lines: usize },
+}
+
+impl Shown {
+    fn first(self) -> usize {
+        match self {
+            Self::Line(line) => line,
+            Self::Quote { first, .. } => first,
+        }
+    }
 }
 
 impl<'p> Lines<'p> {
-    pub(crate) fn of(page: &'p Page, headers: Headers) -> Self {
+    pub(crate) fn of(page: &'p Page, headers: Headers, quotes: Quotes) -> Self {
         let head = match headers {
             Headers::All => page.head.iter().collect(),
             Headers::Brief => BRIEF
@@ -73,35 +91,82 @@ impl<'p> Lines<'p> {
                 })
                 .collect(),
         };
-        Self { page, head }
+        let folded = (quotes == Quotes::Folded).then(|| folded(page));
+        Self { page, head, folded }
     }
 
     /// How many: the header's, a blank one, the text's, and one that says what was cut off.
     pub(crate) fn len(&self) -> usize {
-        self.head.len() + 1 + self.page.lines.len() + usize::from(self.page.cut.is_some())
+        let text = self.folded.as_ref().map_or(self.page.lines.len(), Vec::len);
+        self.first_of_text() + text + usize::from(self.page.cut.is_some())
     }
 
-    /// One of them.
-    fn get(&self, line: usize) -> (SafeText, Style) {
-        if let Some((name, value)) = self.head.get(line) {
-            return (safe_line!("{}: {}", name.as_str(), value.as_str()), Style::Name);
+    /// The first line behind the header and its blank one.
+    pub(crate) fn first_of_text(&self) -> usize {
+        self.head.len() + 1
+    }
+
+    /// What stands in a line of the screen.
+    fn text(&self, line: usize) -> Option<Shown> {
+        let line = line.checked_sub(self.first_of_text())?;
+        match &self.folded {
+            Some(folded) => folded.get(line).copied(),
+            None => (line < self.page.lines.len()).then_some(Shown::Line(line)),
         }
-        let Some(line) = line.checked_sub(self.head.len() + 1) else {
-            return (SafeText::default(), Style::Plain);
-        };
-        match (self.page.lines.get(line), self.page.cut) {
-            (Some(line), _) => (line.text.clone(), style(line.kind)),
-            (None, Some(octets)) => {
-                let more = super::octets(octets);
-                (safe_line!("[{more} more are too much to be shown; v: save it]"), Style::Ours)
+    }
+
+    /// Whether a line is somebody else's.
+    pub(crate) fn is_quote(&self, line: usize) -> bool {
+        self.text(line).is_some_and(|shown| is_quote(self.page, shown.first()))
+    }
+
+    /// The line as it was written, header and all, that a line of the screen is, or begins with.
+    pub(crate) fn written(&self, line: usize) -> usize {
+        let first = self.first_of_text();
+        match self.text(line) {
+            Some(shown) => shown.first() + first,
+            None if line >= first => self.page.lines.len() + first,
+            None => line,
+        }
+    }
+
+    /// The line of the screen where a written one is.
+    pub(crate) fn shown(&self, written: usize) -> usize {
+        let first = self.first_of_text();
+        match (&self.folded, written.checked_sub(first)) {
+            (Some(folded), Some(line)) => {
+                let behind = folded.partition_point(|shown| shown.first() <= line);
+                first + behind.saturating_sub(1)
             }
-            (None, None) => (SafeText::default(), Style::Plain),
+            (None, _) | (_, None) => written,
+        }
+    }
+
+    /// One of them, wrapped: at least one row.
+    fn rows_of(&self, line: usize, columns: usize) -> (Vec<SafeText>, Style) {
+        let whole = |text: SafeText, style| (text.wrapped(columns), style);
+        if let Some((name, value)) = self.head.get(line) {
+            return whole(safe_line!("{}: {}", name.as_str(), value.as_str()), Style::Name);
+        }
+        match (self.text(line), self.page.cut) {
+            (Some(Shown::Line(at)), _) => match self.page.lines.get(at) {
+                Some(line) => (wrapped(line, columns), style(line.kind)),
+                None => whole(SafeText::default(), Style::Plain),
+            },
+            (Some(Shown::Quote { lines, .. }), _) => {
+                whole(safe_line!("[{lines} quoted lines  T: show them]"), Style::Ours)
+            }
+            (None, Some(octets)) if line >= self.first_of_text() => {
+                let more = super::octets(octets);
+                whole(safe_line!("[{more} more are too much to be shown; v: save it]"), Style::Ours)
+            }
+            (None, _) => whole(SafeText::default(), Style::Plain),
         }
     }
 
     /// Rows of a line, at least one.
     fn rows(&self, line: usize, columns: usize) -> usize {
-        self.get(line).0.wrapped(columns).len().max(1)
+        self.rows_of(line, columns).0.len().max(1)
     }
 
     /// The place if it is there, else the last one before it.
@@ -156,11 +221,47 @@ impl<'p> Lines<'p> {
     }
 }
 
+fn is_quote(page: &Page, line: usize) -> bool {
+    page.lines.get(line).is_some_and(|line| matches!(line.kind, LineKind::Quote(_)))
+}
+
+/// Quotes of several lines as one.
+fn folded(page: &Page) -> Vec<Shown> {
+    let mut shown = Vec::new();
+    let mut at = 0;
+    while at < page.lines.len() {
+        let lines = (at..page.lines.len()).take_while(|line| is_quote(page, *line)).count();
+        match lines {
+            0 | 1 => shown.push(Shown::Line(at)),
+            _ => shown.push(Shown::Quote { first: at, lines }),
+        }
+        at += lines.max(1);
+    }
+    shown
+}
+
+/// A line in rows; those of a quote have its marks in front.
+fn wrapped(line: &PageLine, columns: usize) -> Vec<SafeText> {
+    let text = line.text.as_str();
+    let marks = match line.kind {
+        LineKind::Quote(_) => text.len() - text.trim_start_matches(['>', ' ']).len(),
+        _ => 0,
+    };
+    // Marks are ASCII: as many columns as octets.
+    if line.text.width() <= columns || marks == 0 || marks > columns / 2 {
+        return line.text.wrapped(columns);
+    }
+    let (marks, rest) = text.split_at(marks);
+    let rows = SafeText::line(rest).wrapped(columns - marks.len());
+    rows.iter().map(|row| safe_line!("{marks}{}", row.as_str())).collect()
+}
+
 fn style(kind: LineKind) -> Style {
     match kind {
         LineKind::Text => Style::Plain,
         LineKind::Quote(depth) => Style::Quote(depth),
         LineKind::Signature => Style::Faint,
+        LineKind::Link => Style::Keys,
         LineKind::Part => Style::Ours,
     }
 }

@@ -476,6 +476,11 @@ fn on(screen: On) -> Model {
             press(&mut model, "vj");
             model
         }
+        On::Links => {
+            let mut model = reading(page());
+            update(&mut model, Msg::Key(Key::Ctrl('b')));
+            model
+        }
         On::Compose => {
             let mut model = three_letters();
             let effects = press(&mut model, "r");
@@ -490,7 +495,7 @@ fn on(screen: On) -> Model {
         On::Folders => "s?j",
         On::Outbox => "B",
         On::Help => "?",
-        On::Index | On::Anywhere | On::Pager | On::Parts | On::Compose => "",
+        On::Index | On::Anywhere | On::Pager | On::Parts | On::Links | On::Compose => "",
     };
     press(&mut model, keys);
     tell(&mut model, What::Outbox(outbox()));
@@ -523,7 +528,16 @@ fn key(name: &str) -> Key {
 
 #[test]
 fn every_key_of_the_table_does_something_where_it_stands() {
-    let screens = [On::Index, On::Pager, On::Parts, On::Folders, On::Compose, On::Outbox, On::Help];
+    let screens = [
+        On::Index,
+        On::Pager,
+        On::Parts,
+        On::Links,
+        On::Folders,
+        On::Compose,
+        On::Outbox,
+        On::Help,
+    ];
     for screen in screens {
         assert_eq!(on(screen).on(), screen);
         for binding in table::of(screen) {

@@ -8,8 +8,8 @@ use jiff::tz::TimeZone;
 use postroad_safetext::SafeText;
 use postroad_tui::data::{
     Account, AttachmentRow, Cue, DraftId, DraftRow, Fields, FolderCounts, FolderId, FolderRow,
-    Head, LetterId, LineKind, Listing, Marks, OutboxId, OutboxRow, OutboxState, Page, PageLine,
-    PartRow, Role, Row, Stage,
+    Head, LetterId, LineKind, LinkGoes, LinkRow, Listing, Marks, OutboxId, OutboxRow, OutboxState,
+    Page, PageLine, PartRow, Role, Row, Stage,
 };
 use postroad_tui::effect::{Ask, Effect, Job};
 use postroad_tui::model::{Look, Model, Now, Size};
@@ -171,6 +171,26 @@ pub(crate) fn page() -> Page {
                 octets: 83_000,
             },
         ],
+        links: [
+            ("www.bank.example", "http://attack.example/x", "attack.example", LinkGoes::Web),
+            ("the plan", "https://example.org/plan", "example.org", LinkGoes::Web),
+            ("write", "mailto:bob@x.example", "bob@x.example", LinkGoes::Mail),
+            ("here", "javascript:alert(1)", "", LinkGoes::Nowhere),
+        ]
+        .map(|(words, target, host, goes)| LinkRow {
+            words: line(words),
+            target: line(target),
+            host: line(host),
+            goes,
+            warning: match host {
+                "attack.example" => {
+                    Some(line("leads to attack.example, though its words say www.bank.example"))
+                }
+                "" => Some(line("is not opened: only http, https and mailto are")),
+                _ => None,
+            },
+        })
+        .into(),
         cut: None,
     }
 }

@@ -9,6 +9,7 @@ mod changes;
 mod fixture;
 mod lists;
 mod mutt;
+mod reading;
 mod writing;
 
 use postroad_tui::canvas::paint;

@@ -34,6 +34,9 @@ fn functions(action: Action) -> &'static [&'static str] {
         Action::Save => &["save-message", "save-entry"],
         Action::Headers => &["display-toggle-weed"],
         Action::Parts => &["view-attachments"],
+        Action::ToggleQuoted => &["toggle-quoted"],
+        Action::SkipQuoted => &["skip-quoted"],
+        Action::SkipHeaders => &["skip-headers"],
         Action::Mail => &["mail"],
         Action::Reply => &["reply"],
         Action::Group => &["group-reply"],
@@ -53,7 +56,12 @@ fn functions(action: Action) -> &'static [&'static str] {
         Action::Redraw => &["refresh", "redraw-screen"],
         Action::Quit => &["quit", "exit"],
         Action::Exit => &["exit"],
-        Action::Sidebar | Action::Order | Action::Retry | Action::Discard | Action::Suspend => &[],
+        Action::Links
+        | Action::Sidebar
+        | Action::Order
+        | Action::Retry
+        | Action::Discard
+        | Action::Suspend => &[],
     }
 }
 

@@ -1,0 +1,52 @@
+//! The links of a letter. Nothing is opened that the user hasn't said yes to, with the true host in sight (row U18).
+
+use postroad_safetext::{SafeText, safe_line};
+
+use crate::data::LinkGoes;
+use crate::keys::Action;
+use crate::model::{Choice, ListState, Model, Note, Prompt, SaveState, Screen};
+
+/// Shows them.
+pub(super) fn open(model: &mut Model) {
+    let Some(Screen::Pager(pager)) = model.stack.last() else { return };
+    match pager.page.clone() {
+        Some(page) if page.links.is_empty() => model.say("The letter has no links."),
+        Some(page) => {
+            model.stack.push(Screen::Links(SaveState { page, list: ListState::default() }));
+        }
+        None => model.say("The letter is still being read."),
+    }
+}
+
+/// The end of a host, which says whose it is.
+pub(crate) fn ending(host: &SafeText, columns: usize) -> SafeText {
+    match host.width().checked_sub(columns) {
+        None | Some(0) => host.clone(),
+        Some(more) => safe_line!("…{}", host.from_column(more + 1).as_str()),
+    }
+}
+
+pub(super) fn act(model: &mut Model, action: Action) {
+    if super::walk(model, action) {
+        return;
+    }
+    let Screen::Links(links) = model.screen() else { return };
+    let link = links.page.links.get(links.list.selected).cloned();
+    match (action, link) {
+        (Action::Quit, _) => model.back(),
+        (Action::Open, Some(link)) => match link.goes {
+            LinkGoes::Web => {
+                model.prompt = Some(Prompt::Choice {
+                    words: safe_line!("Open {}? (yes/[no]):", ending(&link.host, 32).as_str()),
+                    wanted: Choice::OpenLink(link.target),
+                });
+            }
+            LinkGoes::Mail => model.say("m: write to them"),
+            LinkGoes::Nowhere => {
+                let words = "It is not opened: only links of http and https are.";
+                model.note = Note::Wrong(words.into(), "".into());
+            }
+        },
+        _ => model.say("That key does nothing here."),
+    }
+}
