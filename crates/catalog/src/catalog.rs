@@ -111,7 +111,15 @@ impl Catalog {
         if let Some(name) = self.inside.courier.folder_for(&self.inbox, attribute, None)? {
             return Ok(MailboxName::Folder(name));
         }
-        let name = MailboxName::from_utf8(made_as).map_err(FolderError::from)?;
+        self.folder_named(made_as)
+    }
+
+    /// The folder of this name, which is made where there is none.
+    ///
+    /// # Errors
+    /// Where it can't be a folder's name, and what the disk said.
+    pub fn folder_named(&self, name: &str) -> Result<MailboxName, CatalogError> {
+        let name = MailboxName::from_utf8(name).map_err(FolderError::from)?;
         self.make(&name)?;
         Ok(name)
     }

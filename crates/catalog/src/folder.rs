@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
+use postroad_message::BaseSubject;
 use postroad_store::{
     Columns, Counts, Entry, FlagChange, Flags, Letter, LetterFlags, MailboxError, MailboxName,
     Maildir, Renamed, Stored,
@@ -20,15 +21,15 @@ use crate::kept::Kept;
 use crate::order::{Head, Marks, Order, listed};
 use crate::plain::Plain;
 use crate::read::LetterFile;
-use crate::row::{Apart, RawRow};
+use crate::row::{Apart, Person, RawRow};
 
 /// An open folder. One thread has it.
 #[derive(Debug)]
 pub struct Folder {
-    inside: Arc<Inside>,
+    pub(crate) inside: Arc<Inside>,
     name: MailboxName,
     place: Maildir,
-    kind: Kind,
+    pub(crate) kind: Kind,
     apart: Apart,
     /// Letters from here on were given by [`Folder::unknown`].
     asked_from: u32,
@@ -132,29 +133,55 @@ impl Folder {
     /// All letters, in an order. No letter is read, and no file is asked for.
     pub fn heads(&mut self, order: Order) -> Vec<Head> {
         let mut heads = Vec::with_capacity(self.exists());
-        // By arrival the date that is shown isn't what counts.
-        let mut arrived = Vec::new();
-        self.each(|uid, columns, marks, named| {
-            let came = columns.map_or(named, |columns| columns.arrived);
+        // What counts beside the date that is shown.
+        let mut numbers = Vec::new();
+        self.each(|uid, columns, marks, came| {
             let sent = columns.and_then(|columns| columns.sent).map_or(came, |sent| sent.at);
             let read = if columns.is_some() { Marks::READ } else { Marks::default() };
             heads.push(Head { uid, sent: listed(sent), marks: marks.and(read), depth: 0 });
-            if order == Order::Arrived {
-                arrived.push(came);
+            match order {
+                Order::Arrived => numbers.push(u64::try_from(came).unwrap_or_default()),
+                Order::Octets => numbers.push(columns.map_or(0, |columns| columns.size)),
+                _ => {}
             }
         });
         match order {
-            Order::Sent => heads.sort_unstable_by(Head::by_time),
-            Order::Arrived => {
-                let mut both: Vec<(i64, Head)> = arrived.into_iter().zip(heads).collect();
-                both.sort_unstable_by_key(|(came, head)| (*came, head.uid));
-                heads = both.into_iter().map(|(_, head)| head).collect();
+            // In the order of their numbers they come.
+            Order::Number => heads,
+            Order::Sent => {
+                heads.sort_unstable_by(Head::by_time);
+                heads
+            }
+            Order::Arrived => by_key(heads, numbers.into_iter()),
+            // Of letters as long as each other the one that was sent last is last.
+            Order::Octets => {
+                let sent: Vec<u32> = heads.iter().map(|head| head.sent).collect();
+                by_key(heads, numbers.into_iter().zip(sent))
+            }
+            Order::From | Order::Subject | Order::To => {
+                let keys: Vec<_> =
+                    heads.iter().map(|head| (self.text(head.uid, order), head.sent)).collect();
+                by_key(heads, keys.into_iter())
             }
         }
-        heads
     }
 
-    /// Each letter by its number, with what was read of it, and the second that its name tells.
+    /// What a letter is ordered by, where that is a text.
+    fn text(&mut self, uid: u32, order: Order) -> String {
+        let Some(row) = self.row(uid) else { return String::new() };
+        let person = |person: Option<Person>| {
+            let person = person.unwrap_or_default();
+            person.name.filter(|name| !name.is_empty()).unwrap_or(person.address)
+        };
+        let text = match order {
+            Order::From => person(row.from),
+            Order::To => person(row.to),
+            _ => BaseSubject::of(row.subject.as_bytes()).text,
+        };
+        text.to_lowercase()
+    }
+
+    /// Each letter by its number, with what was read of it, and when it came, as far as its name tells.
     fn each(&mut self, mut tell: impl FnMut(u32, Option<Columns>, Marks, i64)) {
         let apart = &self.apart;
         match &mut self.kind {
@@ -165,7 +192,10 @@ impl Folder {
                     let cached = cache.as_mut().and_then(|it| it.columns(uid, entry.identity()));
                     let columns = cached.or_else(|| apart.columns(uid));
                     let new = if entry.is_new() { Marks::NEW } else { Marks::default() };
-                    tell(uid, columns, marks(entry.flags()).and(new), named(entry.arrival()));
+                    // Names are taken apart only where nothing else tells.
+                    let came = columns.map(|columns| columns.arrived);
+                    let came = came.unwrap_or_else(|| named(entry.arrival()));
+                    tell(uid, columns, marks(entry.flags()).and(new), came);
                 }
             }
             Kind::Plain(plain, _) => {
@@ -173,7 +203,9 @@ impl Folder {
                     let (uid, stored) = (letter.uid, &letter.stored);
                     let new = if stored.is_new() { Marks::NEW } else { Marks::default() };
                     let marks = marks(stored.flags()).and(new);
-                    tell(uid, apart.columns(uid), marks, named(stored.arrival()));
+                    let columns = apart.columns(uid);
+                    let came = columns.map(|columns| columns.arrived);
+                    tell(uid, columns, marks, came.unwrap_or_else(|| named(stored.arrival())));
                 }
             }
         }
@@ -471,6 +503,13 @@ fn marks(flags: LetterFlags) -> Marks {
     ];
     let there = SAME.iter().filter(|(flag, _)| flags.contains(*flag));
     there.fold(Marks::default(), |marks, (_, mark)| marks.and(*mark))
+}
+
+/// In the order of their keys; of letters with the same key the one that came last is last.
+fn by_key<K: Ord>(heads: Vec<Head>, keys: impl Iterator<Item = K>) -> Vec<Head> {
+    let mut both: Vec<(K, Head)> = keys.zip(heads).collect();
+    both.sort_unstable_by(|(one, a), (other, b)| one.cmp(other).then(a.uid.cmp(&b.uid)));
+    both.into_iter().map(|(_, head)| head).collect()
 }
 
 /// The second that a file's name tells.

@@ -17,6 +17,7 @@
 #![forbid(unsafe_code)]
 
 mod catalog;
+mod copy;
 mod error;
 pub mod facts;
 mod fill;

@@ -20,3 +20,5 @@ pub(crate) const REGISTER_LOCK_WAIT: Duration = Duration::from_secs(3);
 pub(crate) const ROWS_KEPT_MAX: usize = 2_000;
 /// How often a letter is looked for that others rename meanwhile.
 pub(crate) const LOOKS_MAX: usize = 4;
+/// Octets of a letter that are copied at once, where the system can't link its file.
+pub(crate) const COPY_PIECE_OCTETS: usize = 64 * 1024;

@@ -10,6 +10,16 @@ pub enum Order {
     Sent,
     /// When it came.
     Arrived,
+    /// Who wrote it: the name, else the address.
+    From,
+    /// What it is about, without `Re:` and the like.
+    Subject,
+    /// Who it was written to: the name, else the address.
+    To,
+    /// How long it is.
+    Octets,
+    /// Its number.
+    Number,
 }
 
 /// What a list marks a letter with: its flags, and what else is known of it at once.

@@ -87,6 +87,14 @@ impl LetterFile {
         self.file.uid()
     }
 
+    /// Opens it, where it was when it was listed.
+    ///
+    /// # Errors
+    /// Where it is gone, and what the disk said.
+    pub fn open(&self) -> Result<Letter, MailboxError> {
+        self.file.open()
+    }
+
     fn read(&self, extent: Extent) -> Result<Read, MailboxError> {
         let letter = self.file.open()?;
         // Counted piece by piece: a letter may be longer than memory is to be.

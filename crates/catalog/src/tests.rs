@@ -363,3 +363,61 @@ fn wait_until(mut act: impl FnMut() -> u32, is_so: impl Fn() -> bool) {
         std::thread::sleep(std::time::Duration::from_millis(5));
     }
 }
+
+fn ordered(folder: &mut Folder, order: Order) -> Vec<u32> {
+    folder.heads(order).iter().map(|head| head.uid).collect()
+}
+
+#[test]
+fn letters_have_an_order() {
+    let place = Place::new();
+    for (name, from, to, subject, day, body) in [
+        ("cur/100.M1.h:2,S", "Zoe <a@x.example>", "carl@x.example", "Re: beta", 9, "x"),
+        ("cur/200.M1.h:2,S", "anna@x.example", "Bert <z@x.example>", "Alpha", 3, "long"),
+        ("cur/300.M1.h:2,S", "Carl <z@x.example>", "anna@x.example", "=?utf-8?q?beta?=", 7, "xx"),
+    ] {
+        let date = format!("Date: {day:02} Nov 2026 12:00:00 +0000");
+        let text =
+            format!("From: {from}\nTo: {to}\nSubject: {subject}\n{date}\n\n{}\n", body.repeat(99));
+        place.put(name, &text);
+    }
+    let mut folder = place.open();
+    fill(&mut folder, 9);
+    for (order, wanted) in [
+        (Order::Sent, [2, 3, 1]),
+        (Order::Arrived, [1, 2, 3]),
+        (Order::Number, [1, 2, 3]),
+        (Order::From, [2, 3, 1]),
+        (Order::To, [3, 2, 1]),
+        // Of the same subject the one that was sent first is first.
+        (Order::Subject, [2, 3, 1]),
+        (Order::Octets, [1, 3, 2]),
+    ] {
+        assert_eq!(ordered(&mut folder, order), wanted, "{order:?}");
+    }
+}
+
+#[test]
+fn copies_of_letters_have_their_flags_and_can_be_found_again() {
+    let place = Place::new();
+    place.letters(&LETTERS);
+    let catalog = place.catalog();
+    let mut folder = catalog.open(&MailboxName::Inbox).unwrap();
+    let lists = MailboxName::from_utf8("Lists").unwrap();
+    let mut target = catalog.open(&lists).unwrap();
+    let copies = folder.copy_to(&[1, 2, 99], &mut target).unwrap();
+    let flags = copies.iter().map(|copy| target.flags(target.find(copy).unwrap()).unwrap());
+    let seen = LetterFlags::SEEN;
+    let wanted = [seen, seen.and(LetterFlags::FLAGGED).and(LetterFlags::ANSWERED)];
+    assert_eq!(flags.collect::<Vec<_>>(), wanted);
+    // Into the folder itself, and into one that another program numbers.
+    let mut again = catalog.open(&MailboxName::Inbox).unwrap();
+    let copies = folder.copy_to(&[3], &mut again).unwrap();
+    folder.refresh().unwrap();
+    assert_eq!((folder.exists(), folder.find(&copies[0])), (5, Some(5)));
+    place.disk.put(&place.folder("Trash").root().join("dovecot-uidlist"), b"3 V1 N1 Gabc\n");
+    let mut plain = catalog.open(&MailboxName::from_utf8("Trash").unwrap()).unwrap();
+    let copies = folder.copy_to(&[2], &mut plain).unwrap();
+    let copy = plain.find(&copies[0]).unwrap();
+    assert_eq!(plain.flags(copy), Some(wanted[1]));
+}

@@ -75,6 +75,60 @@ impl Marks {
     }
 }
 
+/// The order of a folder's letters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Order {
+    /// By what.
+    pub by: By,
+    /// Which end is on top.
+    pub way: Way,
+}
+
+/// What letters are ordered by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum By {
+    /// When they were written.
+    #[default]
+    Sent,
+    /// When they came.
+    Arrived,
+    /// Who wrote them.
+    From,
+    /// What they are about, `Re:` left out.
+    Subject,
+    /// Who they are for.
+    To,
+    /// How long they are.
+    Octets,
+    /// Their numbers.
+    Number,
+}
+
+/// Which end of an order is on top.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Way {
+    /// What is least: the oldest.
+    #[default]
+    Up,
+    /// What is most: the newest.
+    Down,
+}
+
+impl By {
+    /// What mutt calls it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Sent => "date",
+            Self::Arrived => "date-received",
+            Self::From => "from",
+            Self::Subject => "subject",
+            Self::To => "to",
+            Self::Octets => "size",
+            Self::Number => "mailbox-order",
+        }
+    }
+}
+
 /// What is known of each letter of a folder: 12 octets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Head {

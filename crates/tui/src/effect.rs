@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use postroad_safetext::SafeText;
 
-use crate::data::{DraftId, Fields, FolderId, HeldId, LetterId, Marks, OutboxId, Role};
+use crate::data::{DraftId, Fields, FolderId, HeldId, LetterId, Marks, Order, OutboxId, Role};
 
 /// What was asked for and goes on; each number is used once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -79,6 +79,22 @@ pub enum Ask {
         letters: Vec<LetterId>,
         /// There.
         to: Target,
+    },
+    /// Put copies of letters into a folder. Answered as `Move` is.
+    Copy {
+        /// Of these.
+        letters: Vec<LetterId>,
+        /// There.
+        to: Target,
+    },
+    /// Show letters in this order, of all folders from now on. Answered by a `Listing` nobody asked for, and `Ended`.
+    Arrange(Order),
+    /// Give letters to a program, one after the other, as they are on disk. Answered by `Output`.
+    Pipe {
+        /// These.
+        letters: Vec<LetterId>,
+        /// For the user's shell.
+        command: String,
     },
     /// Take the last thing back. Answered by `Undone`.
     Undo,
@@ -153,12 +169,14 @@ pub enum Audience {
 }
 
 /// Where letters go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {
     /// A folder of the list.
     Folder(FolderId),
     /// The folder that is for this; made where there is none.
     Role(Role),
+    /// The folder of this name; made where there is none.
+    Named(String),
 }
 
 /// What is asked of the outbox.

@@ -5,15 +5,15 @@ use std::time::Duration;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::data::{Account, DraftRow, FolderRow, OutboxRow, UndoLabel};
+use crate::data::{Account, DraftRow, FolderRow, Order, OutboxRow, UndoLabel};
 use crate::keys::On;
 
 pub use crate::data::Fields;
 pub use crate::jobs::Jobs;
 pub use crate::screens::{
     Choice, ComposeStage, ComposeState, Counts, Editor, FolderFor, FolderOrder, FoldersState,
-    Headers, HelpState, IndexState, ListState, Note, PagerState, Pending, Place, Prompt, Quotes,
-    SaveState, Screen, Wanted,
+    Headers, HelpState, IndexState, ListState, Marking, Note, OneOf, PagerState, Pending, Place,
+    Prompt, Quotes, Reach, SaveState, Screen, Wanted, Which,
 };
 
 /// The whole screen.
@@ -37,6 +37,10 @@ pub struct Model {
     pub prompt: Option<Prompt>,
     /// The first of two keys.
     pub pending: Pending,
+    /// What the next key is done to.
+    pub reach: Reach,
+    /// How letters are ordered.
+    pub order: Order,
     /// The last line.
     pub note: Note,
     /// Letters on their way.
@@ -139,6 +143,8 @@ impl Model {
             stack: vec![Screen::Index],
             prompt: None,
             pending: Pending::Nothing,
+            reach: Reach::Selected,
+            order: Order::default(),
             note: Note::Nothing,
             outbox: Vec::new(),
             drafts: Vec::new(),

@@ -109,6 +109,8 @@ pub enum What {
     Saved(SafeText),
     /// What was done, in words.
     Told(SafeText),
+    /// What a program has said of a letter, as its page; without lines where it said nothing.
+    Output(Arc<Page>),
     /// How far a long job is; it goes on.
     Progress {
         /// Done.
@@ -146,6 +148,7 @@ impl What {
             | Self::Undone(_)
             | Self::Saved(_)
             | Self::Told(_)
+            | Self::Output(_)
             | Self::Ended
             | Self::Failed { .. } => true,
         }

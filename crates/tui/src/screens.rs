@@ -7,7 +7,7 @@ use std::time::Duration;
 use postroad_safetext::SafeText;
 
 use crate::data::{
-    DraftId, DraftRow, Field, Fields, FolderId, LetterId, Listing, OutboxId, Page, Rows,
+    DraftId, DraftRow, Field, Fields, FolderId, LetterId, Listing, OutboxId, Page, Rows, Way,
 };
 use crate::effect::{FlagEdit, Job, Start};
 use crate::keys::On;
@@ -62,6 +62,8 @@ pub struct IndexState {
     pub edits: BTreeMap<u32, FlagEdit>,
     /// Letters that go to the trash with `$` or when the folder is left.
     pub struck: BTreeSet<u32>,
+    /// Letters that `;` has a key done to.
+    pub tagged: BTreeSet<u32>,
     /// Counts, with the user's changes.
     pub counts: Counts,
 }
@@ -94,8 +96,29 @@ pub enum FolderFor {
     /// To look into it.
     #[default]
     Open,
-    /// To move a letter there.
-    Move(LetterId),
+    /// To move letters there.
+    Move(Which),
+    /// To put copies of letters there.
+    Copy(Which),
+}
+
+/// What is done to letters is done to these.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Which {
+    /// One.
+    One(LetterId),
+    /// Those that are tagged.
+    Tagged,
+}
+
+/// What the next key is done to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Reach {
+    /// What is selected.
+    #[default]
+    Selected,
+    /// All that is tagged: `;` was pressed.
+    Tagged,
 }
 
 /// The order of folders.
@@ -228,6 +251,31 @@ pub enum Prompt {
         /// What for.
         wanted: Choice,
     },
+    /// One of several letters.
+    Letter {
+        /// The question, with all letters in it.
+        words: SafeText,
+        /// What for.
+        wanted: OneOf,
+    },
+}
+
+/// What one of several letters is pressed for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OneOf {
+    /// The order of the letters.
+    Order(Way),
+    /// A mark.
+    Mark(Marking, Which),
+}
+
+/// Whether a mark is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Marking {
+    /// It is.
+    Set,
+    /// It is not.
+    Clear,
 }
 
 /// What a line is typed for.
@@ -235,8 +283,14 @@ pub enum Prompt {
 pub enum Wanted {
     /// The name of a folder to look into.
     OpenFolder,
-    /// The name of a folder to move the letter to.
-    MoveTo(LetterId),
+    /// The name of a folder to move letters to.
+    MoveTo(Which),
+    /// The name of a folder to put copies of letters into.
+    CopyTo(Which),
+    /// A program that is to read letters.
+    Pipe(Which),
+    /// What a key is called that is to be pressed.
+    Command,
     /// A field of the letter that is being written.
     Field(Field),
     /// The field of a letter that begins; then the next one, then the editor.
@@ -267,6 +321,8 @@ pub enum Choice {
     DiscardQueued(OutboxId),
     /// Have this page opened, or don't.
     OpenLink(SafeText),
+    /// Make a folder of this name, and put letters there, or don't.
+    MakeFolder(String, FolderFor),
 }
 
 /// The first of two keys that are one.
@@ -307,6 +363,7 @@ impl IndexState {
             asked: BTreeSet::new(),
             edits: BTreeMap::new(),
             struck: BTreeSet::new(),
+            tagged: BTreeSet::new(),
             counts: Counts::default(),
         }
     }

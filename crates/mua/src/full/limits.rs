@@ -18,6 +18,8 @@ pub(super) const ROWS_WAIT: Duration = Duration::from_secs(2);
 pub(super) const FOLDERS_WAIT: Duration = Duration::from_secs(10);
 /// How long a letter that is read is waited for: twice what laying it out may take, and opening it.
 pub(super) const READ_WAIT: Duration = Duration::from_secs(25);
+/// How long a program may take that letters are given to.
+pub(super) const PIPE_WAIT: Duration = Duration::from_secs(60);
 /// How long all else is waited for: it has a disk to do with.
 pub(super) const DISK_WAIT: Duration = Duration::from_secs(30);
 /// Letters that are read for a folder's list between two looks at what was asked.

@@ -17,6 +17,7 @@
 //! | letters and folders | `mail` |
 //! | a letter laid out | `page` |
 //! | a link in a browser | `browser` |
+//! | letters given to a program | `pipe` |
 //! | letters that are written, and leave | `post` |
 //! | how it looks, from the environment | `settings` |
 //! | limits | `limits` |
@@ -57,6 +58,7 @@ mod keys;
 mod limits;
 mod mail;
 mod page;
+mod pipe;
 mod post;
 mod settings;
 mod signals;
@@ -280,6 +282,7 @@ impl Shell {
             Ask::Rows { .. } => (limits::ROWS_WAIT, "the list of letters"),
             Ask::Folders => (limits::FOLDERS_WAIT, "the list of folders"),
             Ask::Read(_) | Ask::Part { .. } => (limits::READ_WAIT, "the letter"),
+            Ask::Pipe { .. } => (limits::PIPE_WAIT * 2, "the program's end"),
             _ => (limits::DISK_WAIT, "the mailbox"),
         };
         // A folder that is read for the first time may take long, and is shown meanwhile.

@@ -100,6 +100,24 @@ pub enum Action {
     ToggleNew,
     /// Important, or not.
     ToggleFlag,
+    /// Tag it, or not.
+    Tag,
+    /// The next key is for all that are tagged.
+    TagPrefix,
+    /// Mark it as a letter says.
+    SetMark,
+    /// Take a mark away, as a letter says.
+    ClearMark,
+    /// Put a copy of it into a folder.
+    Copy,
+    /// Give it to a program.
+    Pipe,
+    /// Another order.
+    Sort,
+    /// Another order, the other way round.
+    SortReverse,
+    /// A key by its name.
+    Command,
     /// Carry out what was struck and marked.
     Sync,
     /// To another folder.
@@ -158,6 +176,78 @@ pub enum Action {
     Quit,
     /// Out, and don't.
     Exit,
+}
+
+impl Action {
+    /// What `:` calls it: mutt's name, where it has one.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Next => "next-undeleted",
+            Self::Previous => "previous-undeleted",
+            Self::NextAny => "next-entry",
+            Self::PreviousAny => "previous-entry",
+            Self::NextNew => "next-new-then-unread",
+            Self::PreviousNew => "previous-new-then-unread",
+            Self::PageDown => "next-page",
+            Self::PageUp => "previous-page",
+            Self::HalfDown => "half-down",
+            Self::HalfUp => "half-up",
+            Self::PageTop => "top-page",
+            Self::PageMiddle => "middle-page",
+            // They ask for something with the key that was pressed, or are the command's own.
+            Self::Jump | Self::Command => "",
+            Self::LineDown => "next-line",
+            Self::LineUp => "previous-line",
+            Self::First => "first-entry",
+            Self::Last => "last-entry",
+            Self::Open => "display-message",
+            Self::Delete => "delete-message",
+            Self::Undelete => "undelete-message",
+            Self::ToggleNew => "toggle-new",
+            Self::ToggleFlag => "flag-message",
+            Self::Tag => "tag-entry",
+            Self::TagPrefix => "tag-prefix",
+            Self::SetMark => "set-flag",
+            Self::ClearMark => "clear-flag",
+            Self::Copy => "copy-message",
+            Self::Pipe => "pipe-message",
+            Self::Sort => "sort-mailbox",
+            Self::SortReverse => "sort-reverse",
+            Self::Sync => "sync-mailbox",
+            Self::ChangeFolder => "change-folder",
+            Self::Save => "save-message",
+            Self::Headers => "display-toggle-weed",
+            Self::Parts => "view-attachments",
+            Self::ToggleQuoted => "toggle-quoted",
+            Self::SkipQuoted => "skip-quoted",
+            Self::SkipHeaders => "skip-headers",
+            Self::Links => "links",
+            Self::Mail => "mail",
+            Self::Reply => "reply",
+            Self::Group => "group-reply",
+            Self::Forward => "forward-message",
+            Self::Outbox => "outbox",
+            Self::Sidebar => "toggle-sidebar",
+            Self::Order => "sort-folders",
+            Self::Edit => "edit-message",
+            Self::Field(Field::To) => "edit-to",
+            Self::Field(Field::Cc) => "edit-cc",
+            Self::Field(Field::Bcc) => "edit-bcc",
+            Self::Field(Field::Subject) => "edit-subject",
+            Self::Field(Field::ReplyTo) => "edit-reply-to",
+            Self::Attach => "attach-file",
+            Self::Detach => "detach-file",
+            Self::Send => "send-message",
+            Self::Postpone => "postpone-message",
+            Self::Retry => "retry",
+            Self::Discard => "discard",
+            Self::Help => "help",
+            Self::Redraw => "refresh",
+            Self::Suspend => "suspend",
+            Self::Quit => "quit",
+            Self::Exit => "exit",
+        }
+    }
 }
 
 /// What the keys do here, one after the other.

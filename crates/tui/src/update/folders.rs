@@ -2,13 +2,13 @@
 
 use postroad_safetext::{SafeText, safe_line};
 
-use super::{Effects, index, letters};
-use crate::data::{FolderRow, LetterId, Role};
+use super::{Effects, index, letters as letters_counted};
+use crate::data::{FolderRow, Role};
 use crate::effect::{Ask, Target};
 use crate::keys::Action;
 use crate::line_edit::LineEdit;
 use crate::model::{
-    FolderFor, FolderOrder, FoldersState, ListState, Model, Prompt, Screen, Wanted,
+    Choice, FolderFor, FolderOrder, FoldersState, ListState, Model, Prompt, Screen, Wanted, Which,
 };
 
 impl Model {
@@ -37,12 +37,13 @@ pub(super) fn ask_for_one(model: &mut Model) {
     });
 }
 
-pub(super) fn ask_where_to(model: &mut Model, letter: LetterId) {
-    model.prompt = Some(Prompt::Line {
-        label: "Move to folder (?: list): ".into(),
-        edit: LineEdit::default(),
-        wanted: Wanted::MoveTo(letter),
-    });
+pub(super) fn ask_where_to(model: &mut Model, wanted: Wanted) {
+    let label = match wanted {
+        Wanted::CopyTo(_) => "Copy to folder (?: list): ",
+        _ => "Move to folder (?: list): ",
+    };
+    let edit = LineEdit::default();
+    model.prompt = Some(Prompt::Line { label: label.into(), edit, wanted });
 }
 
 /// All folders, to choose one of them.
@@ -92,16 +93,54 @@ pub(super) fn take(
 ) {
     match wanted {
         FolderFor::Open => index::open(model, folder.id, folder.name.clone(), effects),
-        FolderFor::Move(letter) if letter.folder == folder.id => {
+        FolderFor::Move(_) if model.index.as_ref().is_some_and(|it| it.folder == folder.id) => {
             model.say("The letter is in that folder.");
         }
-        FolderFor::Move(letter) => {
-            let name = folder.name.as_str();
-            model.say(safe_line!("Moving {} to {name}...", letters(1).as_str()));
-            let ask = Ask::Move { letters: vec![letter], to: Target::Folder(folder.id) };
-            model.jobs.ask(ask, effects);
-            index::go_on(model, effects);
+        FolderFor::Move(which) | FolderFor::Copy(which) => {
+            let to = (Target::Folder(folder.id), folder.name.as_str());
+            put(model, wanted, which, to, effects);
         }
+    }
+}
+
+/// Letters go to a folder, or copies of them.
+fn put(
+    model: &mut Model,
+    wanted: FolderFor,
+    which: Which,
+    (to, name): (Target, &str),
+    effects: &mut Effects,
+) {
+    let letters = model.index.as_ref().map(|index| index.letters(which)).unwrap_or_default();
+    if letters.is_empty() {
+        return model.say("The letter has gone.");
+    }
+    let count = letters_counted(letters.len());
+    if let FolderFor::Copy(_) = wanted {
+        model.say(safe_line!("Copying {} to {name}...", count.as_str()));
+        model.jobs.ask(Ask::Copy { letters, to }, effects);
+        return;
+    }
+    model.say(safe_line!("Moving {} to {name}...", count.as_str()));
+    model.jobs.ask(Ask::Move { letters, to }, effects);
+    if let Which::One(_) = which {
+        index::go_on(model, effects);
+    }
+}
+
+/// A folder was named that isn't there: it can be made, for letters.
+pub(super) fn offer_to_make(model: &mut Model, typed: &str, wanted: FolderFor) {
+    let name = typed.trim().trim_start_matches(['=', '+']).to_owned();
+    let words = safe_line!("Create {}? ([yes]/no): ", SafeText::line(&name).as_str());
+    model.prompt = Some(Prompt::Choice { words, wanted: Choice::MakeFolder(name, wanted) });
+}
+
+/// It is to be made.
+pub(super) fn make(model: &mut Model, name: String, wanted: FolderFor, effects: &mut Effects) {
+    if let FolderFor::Move(which) | FolderFor::Copy(which) = wanted {
+        let shown = SafeText::line(&name);
+        put(model, wanted, which, (Target::Named(name), shown.as_str()), effects);
+        model.jobs.ask(Ask::Folders, effects);
     }
 }
 
@@ -109,15 +148,19 @@ pub(super) fn take(
 /// no other has.
 ///
 /// # Errors
-/// What to say: there is none, or there are several.
-pub(super) fn named(model: &Model, typed: &str) -> Result<FolderRow, SafeText> {
+/// What to say, or that there is none.
+pub(super) fn named(model: &Model, typed: &str) -> Result<FolderRow, NotNamed> {
     let name = typed.trim().trim_start_matches(['=', '+']);
     let of = |fits: &dyn Fn(&FolderRow) -> bool| -> Vec<&FolderRow> {
         model.folders.iter().filter(|folder| fits(folder)).collect()
     };
     if name == "!" {
         let inbox = of(&|folder| folder.role == Some(Role::Inbox));
-        return inbox.first().copied().cloned().ok_or_else(|| "There is no inbox.".into());
+        return inbox
+            .first()
+            .copied()
+            .cloned()
+            .ok_or_else(|| NotNamed::None("There is no inbox.".into()));
     }
     let wanted = name.to_lowercase();
     let exact = of(&|folder| folder.name.as_str() == name);
@@ -130,9 +173,21 @@ pub(super) fn named(model: &Model, typed: &str) -> Result<FolderRow, SafeText> {
     }
     let name = SafeText::line(name);
     Err(match pieces.len() {
-        0 => safe_line!("There is no folder {}.  ?: list", name.as_str()),
-        many => safe_line!("{many} folders have {} in their names.  ?: list", name.as_str()),
+        0 => NotNamed::None(safe_line!("There is no folder {}.  ?: list", name.as_str())),
+        many => {
+            let name = name.as_str();
+            NotNamed::Several(safe_line!("{many} folders have {name} in their names.  ?: list"))
+        }
     })
+}
+
+/// Why what was typed is no folder, in words.
+#[derive(Debug)]
+pub(super) enum NotNamed {
+    /// There is none like it.
+    None(SafeText),
+    /// It may be several.
+    Several(SafeText),
 }
 
 /// What was typed, as far as it can mean one folder alone.

@@ -7,11 +7,14 @@ use std::collections::BTreeSet;
 
 use postroad_safetext::SafeText;
 
-use super::{Effects, compose, folders, pager, report};
-use crate::data::{FolderId, Head, LetterId, Marks, Role};
+use super::{Effects, compose, folders, order, pager, report};
+use crate::data::{FolderId, Head, LetterId, Marks, Role, Way};
 use crate::effect::{Ask, Audience, FlagEdit, OutboxAsk, Start, Target};
 use crate::keys::Action;
-use crate::model::{Headers, IndexState, ListState, Model, Screen};
+use crate::line_edit::LineEdit;
+use crate::model::{
+    Headers, IndexState, ListState, Marking, Model, OneOf, Prompt, Reach, Screen, Wanted, Which,
+};
 
 impl IndexState {
     /// All letters, in order.
@@ -45,6 +48,12 @@ impl IndexState {
         self.letter_at(self.list.selected)
     }
 
+    /// It goes to the trash. What is to be thrown away isn't tagged, as in mutt.
+    fn strike(&mut self, uid: u32) {
+        self.struck.insert(uid);
+        self.tagged.remove(&uid);
+    }
+
     fn edit(&mut self, head: Head, add: Marks, remove: Marks) {
         let before = self.marks(head);
         let edit = self.edits.entry(head.uid).or_default();
@@ -55,29 +64,53 @@ impl IndexState {
         self.counts.enter(after);
     }
 
+    /// The letters that something is done to, in order; what has gone is left out.
+    pub(super) fn letters(&self, which: Which) -> Vec<LetterId> {
+        match which {
+            Which::One(letter) => self.place_of(letter).map(|_| letter).into_iter().collect(),
+            Which::Tagged => {
+                let Some(listing) = &self.listing else { return Vec::new() };
+                let (folder, validity) = (listing.folder, listing.validity);
+                let id = |head: Head| LetterId { folder, validity, uid: head.uid };
+                self.heads_of(which).into_iter().map(id).collect()
+            }
+        }
+    }
+
+    fn heads_of(&self, which: Which) -> Vec<Head> {
+        match which {
+            Which::One(letter) => self.head_of(letter).into_iter().collect(),
+            Which::Tagged if self.tagged.is_empty() => Vec::new(),
+            Which::Tagged => {
+                let heads = self.heads().iter();
+                heads.filter(|head| self.tagged.contains(&head.uid)).copied().collect()
+            }
+        }
+    }
+
     /// The letter with this number, if it is here.
     fn head_of(&self, letter: LetterId) -> Option<Head> {
         self.heads().get(self.place_of(letter)?).copied()
     }
 
-    /// What of an edit changes anything.
+    /// What of an edit changes anything on disk.
     pub(super) fn needed(&self, head: Head) -> Option<FlagEdit> {
         let edit = self.edits.get(&head.uid)?;
-        let add = edit.add.without(head.flags);
-        let remove = edit.remove.without(edit.remove.without(head.flags));
+        let add = edit.add.without(head.flags).without(Marks::RECENT);
+        let remove = edit.remove.without(edit.remove.without(head.flags)).without(Marks::RECENT);
         (add != Marks::NONE || remove != Marks::NONE).then_some(FlagEdit { add, remove })
     }
 
     /// The next letter that fits, from a place on, that one left out.
-    fn next(&self, on: Way, fits: impl Fn(Head) -> bool) -> Option<usize> {
+    fn next(&self, on: Towards, fits: impl Fn(Head) -> bool) -> Option<usize> {
         let heads = self.heads();
         let here = self.list.selected;
         match on {
-            Way::On => {
+            Towards::End => {
                 let behind = heads.iter().enumerate().skip(here.saturating_add(1));
                 behind.into_iter().find(|(_, head)| fits(**head)).map(|(place, _)| place)
             }
-            Way::Back => {
+            Towards::Beginning => {
                 let before = heads.get(..here.min(heads.len()))?;
                 before.iter().rposition(|head| fits(*head))
             }
@@ -87,9 +120,9 @@ impl IndexState {
 
 /// Where to look for the next letter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Way {
-    On,
-    Back,
+pub(super) enum Towards {
+    End,
+    Beginning,
 }
 
 pub(super) fn act(model: &mut Model, action: Action, effects: &mut Effects) {
@@ -120,17 +153,19 @@ pub(super) fn act(model: &mut Model, action: Action, effects: &mut Effects) {
 pub(super) fn go(model: &mut Model, action: Action) -> bool {
     let Some(index) = &mut model.index else { return false };
     let found = match action {
-        Action::Next => index.next(Way::On, |head| !index.struck.contains(&head.uid)),
-        Action::Previous => index.next(Way::Back, |head| !index.struck.contains(&head.uid)),
-        Action::NextAny => index.next(Way::On, |_| true),
-        Action::PreviousAny => index.next(Way::Back, |_| true),
+        Action::Next => index.next(Towards::End, |head| !index.struck.contains(&head.uid)),
+        Action::Previous => {
+            index.next(Towards::Beginning, |head| !index.struck.contains(&head.uid))
+        }
+        Action::NextAny => index.next(Towards::End, |_| true),
+        Action::PreviousAny => index.next(Towards::Beginning, |_| true),
         Action::NextNew | Action::PreviousNew => {
             let unread = |head: Head| !index.marks(head).has(Marks::SEEN);
-            let way = if action == Action::NextNew { Way::On } else { Way::Back };
+            let way = if action == Action::NextNew { Towards::End } else { Towards::Beginning };
             // Round the end, as mutt goes.
             index.next(way, unread).or_else(|| match way {
-                Way::On => index.heads().iter().position(|head| unread(*head)),
-                Way::Back => index.heads().iter().rposition(|head| unread(*head)),
+                Towards::End => index.heads().iter().position(|head| unread(*head)),
+                Towards::Beginning => index.heads().iter().rposition(|head| unread(*head)),
             })
         }
         _ => None,
@@ -158,8 +193,21 @@ pub(super) enum Then {
 /// What can be done to the letter that is selected, in the index and in the pager.
 pub(super) fn change(model: &mut Model, action: Action, effects: &mut Effects) -> Then {
     let letter = model.index.as_ref().and_then(IndexState::selected);
+    if let Some(then) = change_many(model, action, letter) {
+        return then;
+    }
     match (action, letter) {
         (Action::Sync, _) => carry_out(model, effects),
+        (Action::Sort, _) => order::ask(model, Way::Up),
+        (Action::SortReverse, _) => order::ask(model, Way::Down),
+        (Action::TagPrefix, _) => {
+            if model.index.as_ref().is_some_and(|index| index.tagged.is_empty()) {
+                model.say("No tagged letters.");
+            } else {
+                model.reach = Reach::Tagged;
+                model.say("tag-");
+            }
+        }
         (Action::ChangeFolder, _) => folders::ask_for_one(model),
         (Action::Mail, _) => compose::begin(model, Start::Empty, effects),
         (Action::Outbox, _) => {
@@ -176,40 +224,125 @@ pub(super) fn change(model: &mut Model, action: Action, effects: &mut Effects) -
             compose::begin(model, Start::Reply(letter, Audience::All), effects);
         }
         (Action::Forward, Some(letter)) => compose::begin(model, Start::Forward(letter), effects),
-        (Action::Save, Some(letter)) => folders::ask_where_to(model, letter),
-        (Action::Delete | Action::ToggleFlag | Action::ToggleNew, Some(letter)) => {
-            mark(model, action, letter);
-            go_quietly(model);
-            return Then::Next;
-        }
         _ => model.say("That key does nothing here."),
     }
     Then::Stay
 }
 
-fn mark(model: &mut Model, action: Action, letter: LetterId) {
-    let Some(index) = &mut model.index else { return };
-    let Some(head) = index.heads().get(index.list.selected).copied() else { return };
-    let mark = match action {
-        Action::ToggleFlag => Marks::FLAGGED,
-        Action::ToggleNew => Marks::SEEN,
-        _ => {
-            index.struck.insert(letter.uid);
-            return;
-        }
+/// What can be done to the letter that is selected, and to all that are tagged; `None` where it isn't that.
+fn change_many(model: &mut Model, action: Action, letter: Option<LetterId>) -> Option<Then> {
+    let which = match model.reach {
+        Reach::Selected => letter.map(Which::One)?,
+        Reach::Tagged => Which::Tagged,
     };
-    if index.marks(head).has(mark) {
-        index.edit(head, Marks::NONE, mark);
-    } else {
-        index.edit(head, mark, Marks::NONE);
+    match action {
+        Action::Save => folders::ask_where_to(model, Wanted::MoveTo(which)),
+        Action::Copy => folders::ask_where_to(model, Wanted::CopyTo(which)),
+        Action::Pipe => {
+            let (label, edit) = ("Pipe to command: ".into(), LineEdit::default());
+            model.prompt = Some(Prompt::Line { label, edit, wanted: Wanted::Pipe(which) });
+        }
+        Action::SetMark | Action::ClearMark => {
+            let (words, marking) = match action {
+                Action::SetMark => ("Set flag? (D/N/O/r/*/!):", Marking::Set),
+                _ => ("Clear flag? (D/N/O/r/*/!):", Marking::Clear),
+            };
+            let (words, wanted) = (words.into(), OneOf::Mark(marking, which));
+            model.prompt = Some(Prompt::Letter { words, wanted });
+        }
+        Action::Delete | Action::ToggleFlag | Action::ToggleNew | Action::Tag => {
+            mark(model, action, which);
+            return Some(match which {
+                Which::Tagged => Then::Stay,
+                // As mutt does: a tag goes on to the next letter, struck or not.
+                Which::One(_) if action == Action::Tag => go_quietly(model, Action::NextAny),
+                Which::One(_) => go_quietly(model, Action::Next),
+            });
+        }
+        Action::Undelete if which == Which::Tagged => {
+            let Some(index) = &mut model.index else { return Some(Then::Stay) };
+            for head in index.heads_of(which) {
+                index.struck.remove(&head.uid);
+            }
+        }
+        _ => return None,
+    }
+    Some(Then::Stay)
+}
+
+fn mark(model: &mut Model, action: Action, which: Which) {
+    let Some(index) = &mut model.index else { return };
+    for head in index.heads_of(which) {
+        let marks = index.marks(head);
+        match action {
+            Action::Tag => {
+                if !index.tagged.remove(&head.uid) {
+                    index.tagged.insert(head.uid);
+                }
+            }
+            Action::ToggleFlag if marks.has(Marks::FLAGGED) => {
+                index.edit(head, Marks::NONE, Marks::FLAGGED);
+            }
+            Action::ToggleFlag => index.edit(head, Marks::FLAGGED, Marks::NONE),
+            // What somebody has read, or at least looked at, is new again; what is new was read.
+            Action::ToggleNew if marks.has(Marks::SEEN) || !marks.has(Marks::RECENT) => {
+                index.edit(head, Marks::RECENT, Marks::SEEN);
+            }
+            Action::ToggleNew => index.edit(head, Marks::SEEN, Marks::NONE),
+            _ => index.strike(head.uid),
+        }
     }
 }
 
-/// To the next letter that isn't struck, and nothing said where there is none.
-fn go_quietly(model: &mut Model) {
+/// `w` or `W`, and a letter: one of mutt's.
+pub(super) fn mark_by_letter(
+    model: &mut Model,
+    letter: char,
+    marking: Marking,
+    which: Which,
+    effects: &mut Effects,
+) {
+    let Some(index) = &mut model.index else { return };
+    let is_set = marking == Marking::Set;
+    for head in index.heads_of(which) {
+        let mut edit = |add: Marks, remove: Marks| match marking {
+            Marking::Set => index.edit(head, add, remove),
+            Marking::Clear => index.edit(head, remove, add),
+        };
+        match letter.to_ascii_lowercase() {
+            'n' => edit(Marks::RECENT, Marks::SEEN),
+            'o' if is_set => edit(Marks::NONE, Marks::SEEN.with(Marks::RECENT)),
+            'o' => edit(Marks::NONE, Marks::SEEN),
+            'r' => edit(Marks::ANSWERED, Marks::NONE),
+            '!' => edit(Marks::FLAGGED, Marks::NONE),
+            'd' if is_set => index.strike(head.uid),
+            'd' => drop(index.struck.remove(&head.uid)),
+            '*' if is_set => drop(index.tagged.insert(head.uid)),
+            '*' => drop(index.tagged.remove(&head.uid)),
+            _ => return model.say("There is no such mark."),
+        }
+    }
+    if let Which::One(_) = which {
+        go_on(model, effects);
+    }
+}
+
+/// Letters go to a program.
+pub(super) fn pipe(model: &mut Model, which: Which, command: String, effects: &mut Effects) {
+    let letters = model.index.as_ref().map(|index| index.letters(which)).unwrap_or_default();
+    if letters.is_empty() {
+        model.say("The letter has gone.");
+    } else if !command.trim().is_empty() {
+        model.jobs.ask(Ask::Pipe { letters, command }, effects);
+    }
+}
+
+/// To the next letter, and nothing said where there is none.
+fn go_quietly(model: &mut Model, action: Action) -> Then {
     let note = model.note.clone();
-    go(model, Action::Next);
+    go(model, action);
     model.note = note;
+    Then::Next
 }
 
 /// On from a letter that something was done to: to the next one, in the list and where it is read.
@@ -217,7 +350,7 @@ pub(super) fn go_on(model: &mut Model, effects: &mut Effects) {
     if matches!(model.screen(), Screen::Pager(_)) {
         pager::another(model, Action::Next, effects);
     } else {
-        go_quietly(model);
+        go_quietly(model, Action::Next);
     }
 }
 

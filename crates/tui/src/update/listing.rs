@@ -31,6 +31,7 @@ pub(super) fn listed(model: &mut Model, listing: Arc<Listing>) {
         index.asked.clear();
         index.edits.clear();
         index.struck.clear();
+        index.tagged.clear();
     }
     let change = before.filter(|_| !is_renumbered).map(|before| Change::of(before, &listing));
     index.list = match &change {
@@ -97,6 +98,7 @@ impl Change {
             before.iter().map(|head| head.uid).filter(|uid| !here.contains(uid)).collect();
         index.rows.retain(|uid, _| !gone.contains(uid));
         index.struck.retain(|uid| !gone.contains(uid));
+        index.tagged.retain(|uid| !gone.contains(uid));
         if !index.edits.is_empty() {
             let is_needed = |head: &&Head| index.needed(**head).is_some();
             let needed: BTreeSet<u32> =

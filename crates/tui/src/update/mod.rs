@@ -6,10 +6,12 @@
 //! | what jobs report | `report` |
 //! | letters of a folder: which there are | `listing` |
 //! | moving about in them, striking, marking | `index` |
+//! | the order of letters | `order` |
 //! | a letter, its parts, its links | `pager`, `parts`, `links` |
 //! | folders, moving letters there | `folders` |
 //! | writing | `compose` |
 //! | what is typed in the last line | `prompt` |
+//! | keys by their names | `command` |
 
 use postroad_safetext::{SafeText, safe_line};
 
@@ -20,16 +22,18 @@ use crate::layout::{Area, areas};
 use crate::limits::{ESCAPE_WAIT, WHEEL_ROWS};
 use crate::line_edit::LineEdit;
 use crate::model::{
-    HelpState, IndexState, ListState, Model, Note, Now, Pending, Prompt, Screen, Sidebar,
+    HelpState, IndexState, ListState, Model, Note, Now, Pending, Prompt, Reach, Screen, Sidebar,
 };
 use crate::msg::{Mouse, MouseDoes, Msg};
 
+pub(crate) mod command;
 mod compose;
 mod folders;
 mod help;
 mod index;
 pub(crate) mod links;
 mod listing;
+mod order;
 mod outbox;
 mod pager;
 mod parts;
@@ -108,14 +112,28 @@ fn pressed(model: &mut Model, key: Key, effects: &mut Effects) {
                 _ => act(model, binding, effects),
             }
         }
-        None if model.on() == On::Help => help::key(model, key),
-        None if matches!(key, Key::Esc | Key::Ctrl('g')) => model.note = Note::Nothing,
-        None => model.say("Key is not bound.  Press '?' for help."),
+        None => {
+            model.reach = Reach::Selected;
+            match key {
+                key if model.on() == On::Help => help::key(model, key),
+                Key::Esc | Key::Ctrl('g') => model.note = Note::Nothing,
+                _ => model.say("Key is not bound.  Press '?' for help."),
+            }
+        }
     }
 }
 
 fn act(model: &mut Model, binding: &Binding, effects: &mut Effects) {
+    do_it(model, binding, effects);
+    // `;` is for the next key alone.
+    if binding.action != Action::TagPrefix {
+        model.reach = Reach::Selected;
+    }
+}
+
+fn do_it(model: &mut Model, binding: &Binding, effects: &mut Effects) {
     match binding.action {
+        Action::Command => prompt::ask_for_command(model),
         Action::Redraw => {
             effects.push(Effect::Redraw);
             if let Some(folder) = model.index.as_ref().map(|index| index.folder) {
@@ -149,7 +167,7 @@ fn pasted(model: &mut Model, text: &str) {
         (Some(Prompt::Line { edit, .. }), _) => edit.paste(text),
         (None, Some(Screen::Help(help))) => help.filter.paste(text),
         // Never keys: who pastes a letter into the list would strike half a folder.
-        (Some(Prompt::Choice { .. }), _) | (None, _) => {
+        (Some(Prompt::Choice { .. } | Prompt::Letter { .. }), _) | (None, _) => {
             model.say("Pasted text is taken only where something is typed.");
         }
     }

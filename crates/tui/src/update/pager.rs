@@ -48,6 +48,17 @@ pub(super) fn came(model: &mut Model, page: &Arc<Page>) {
     index::marked(model, letter, Marks::SEEN);
 }
 
+/// What a program has said.
+pub(super) fn output(model: &mut Model, page: &Arc<Page>) {
+    if page.lines.is_empty() {
+        return model.say("It was given, and said nothing.");
+    }
+    let (letter, page) = (page.letter, Some(with_short_lines(page)));
+    let (at, headers, quotes) = (Place::default(), Headers::Brief, Quotes::default());
+    let state = PagerState { letter, page, at, headers, quotes };
+    model.stack.push(Screen::Pager(state));
+}
+
 /// Lines that are too long to be wrapped for each window are several.
 fn with_short_lines(page: &Arc<Page>) -> Arc<Page> {
     if page.lines.iter().all(|line| line.text.as_str().len() <= LINE_COLUMNS_MAX) {

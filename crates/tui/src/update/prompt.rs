@@ -1,10 +1,11 @@
 //! What is typed in the last line.
 
-use super::{Effects, compose, folders};
+use super::folders::NotNamed;
+use super::{Effects, command, compose, folders, index, order};
 use crate::effect::{Ask, Effect, OutboxAsk};
 use crate::keys::Key;
 use crate::line_edit::LineEdit;
-use crate::model::{Choice, FolderFor, Model, Prompt, Wanted};
+use crate::model::{Choice, FolderFor, Model, OneOf, Prompt, Wanted};
 
 pub(super) fn key(model: &mut Model, key: Key, effects: &mut Effects) {
     if key == Key::Ctrl('l') {
@@ -19,8 +20,7 @@ pub(super) fn key(model: &mut Model, key: Key, effects: &mut Effects) {
                 folders::show(model, list_for(&wanted).unwrap_or_default());
             }
             key => {
-                let folder = list_for(&wanted).filter(|_| key == Key::Tab);
-                match folder.and_then(|_| folders::completed(model, edit.text())) {
+                match (key == Key::Tab).then(|| completed(model, &wanted, edit.text())).flatten() {
                     Some(whole) => edit = LineEdit::of(whole),
                     None => edit.key(key),
                 }
@@ -32,7 +32,7 @@ pub(super) fn key(model: &mut Model, key: Key, effects: &mut Effects) {
             Key::Char('n' | 'N') => chosen(model, wanted, Answer::No, effects),
             Key::Enter => {
                 let answer = match wanted {
-                    Choice::KeepDraft | Choice::NoSubject => Answer::Yes,
+                    Choice::KeepDraft | Choice::NoSubject | Choice::MakeFolder(..) => Answer::Yes,
                     Choice::DiscardDraft(_) | Choice::DiscardQueued(_) | Choice::OpenLink(_) => {
                         Answer::No
                     }
@@ -42,8 +42,31 @@ pub(super) fn key(model: &mut Model, key: Key, effects: &mut Effects) {
             Key::Esc | Key::Ctrl('g') => {}
             _ => model.prompt = Some(Prompt::Choice { words, wanted }),
         },
+        Some(Prompt::Letter { words, wanted }) => match key {
+            Key::Char(letter) => one_of(model, wanted, letter, effects),
+            Key::Enter | Key::Esc | Key::Ctrl('g') => {}
+            _ => model.prompt = Some(Prompt::Letter { words, wanted }),
+        },
         None => {}
     }
+}
+
+fn one_of(model: &mut Model, wanted: OneOf, letter: char, effects: &mut Effects) {
+    match wanted {
+        OneOf::Order(way) => order::chosen(model, letter, way, effects),
+        OneOf::Mark(marking, which) => {
+            index::mark_by_letter(model, letter, marking, which, effects)
+        }
+    }
+}
+
+/// Asks for the name of what is to be done.
+pub(super) fn ask_for_command(model: &mut Model) {
+    model.prompt = Some(Prompt::Line {
+        label: ":".into(),
+        edit: LineEdit::default(),
+        wanted: Wanted::Command,
+    });
 }
 
 /// The first digit of a letter's number was pressed.
@@ -64,12 +87,23 @@ fn jumped(model: &mut Model, number: &str) {
     }
 }
 
+/// What was typed, as far as it can mean one thing alone.
+fn completed(model: &Model, wanted: &Wanted, text: &str) -> Option<String> {
+    match wanted {
+        Wanted::Command => command::completed(model.on(), text),
+        wanted => list_for(wanted).and_then(|_| folders::completed(model, text)),
+    }
+}
+
 /// What the list of folders would be for.
 fn list_for(wanted: &Wanted) -> Option<FolderFor> {
     match wanted {
         Wanted::OpenFolder => Some(FolderFor::Open),
-        Wanted::MoveTo(letter) => Some(FolderFor::Move(*letter)),
-        Wanted::Field(_)
+        Wanted::MoveTo(which) => Some(FolderFor::Move(*which)),
+        Wanted::CopyTo(which) => Some(FolderFor::Copy(*which)),
+        Wanted::Pipe(_)
+        | Wanted::Command
+        | Wanted::Field(_)
         | Wanted::First(_)
         | Wanted::Attach
         | Wanted::Jump
@@ -84,7 +118,10 @@ fn typed(model: &mut Model, wanted: Wanted, text: String, effects: &mut Effects)
         }
         return match folders::named(model, &text) {
             Ok(folder) => folders::take(model, folder_for, &folder, effects),
-            Err(words) => model.say(words),
+            Err(NotNamed::None(_)) if folder_for != FolderFor::Open => {
+                folders::offer_to_make(model, &text, folder_for);
+            }
+            Err(NotNamed::None(words) | NotNamed::Several(words)) => model.say(words),
         };
     }
     match wanted {
@@ -95,7 +132,9 @@ fn typed(model: &mut Model, wanted: Wanted, text: String, effects: &mut Effects)
         Wanted::SavePart { letter, part } if !text.is_empty() => {
             model.jobs.ask(Ask::Save { letter, part, into: text.into() }, effects);
         }
-        Wanted::SavePart { .. } | Wanted::OpenFolder | Wanted::MoveTo(_) => {}
+        Wanted::Command => command::typed(model, &text, effects),
+        Wanted::Pipe(which) => index::pipe(model, which, text, effects),
+        Wanted::SavePart { .. } | Wanted::OpenFolder | Wanted::MoveTo(_) | Wanted::CopyTo(_) => {}
     }
 }
 
@@ -105,6 +144,9 @@ fn left(model: &mut Model, wanted: &Wanted, effects: &mut Effects) {
         Wanted::First(_) => compose::discard(model, effects),
         Wanted::OpenFolder
         | Wanted::MoveTo(_)
+        | Wanted::CopyTo(_)
+        | Wanted::Pipe(_)
+        | Wanted::Command
         | Wanted::Field(_)
         | Wanted::Attach
         | Wanted::Jump
@@ -135,5 +177,9 @@ fn chosen(model: &mut Model, wanted: Choice, answer: Answer, effects: &mut Effec
             model.jobs.ask(Ask::OpenLink(link), effects);
         }
         (Choice::OpenLink(_), Answer::No) => model.say("Not opened."),
+        (Choice::MakeFolder(name, wanted), Answer::Yes) => {
+            folders::make(model, name, wanted, effects);
+        }
+        (Choice::MakeFolder(..), Answer::No) => model.say("Nothing was moved."),
     }
 }

@@ -47,6 +47,7 @@ pub(super) fn take(model: &mut Model, report: Report, effects: &mut Effects) {
         What::Found(found) => listing::found(model, &found),
         What::Saved(words) => model.say(safe_line!("Saved as {}", words.as_str())),
         What::Told(words) => model.say(words),
+        What::Output(page) => pager::output(model, &page),
         What::Progress { done, of } => model.note = Note::Progress(job, done, of),
         What::Ended => ended(model, asked.as_ref(), effects),
         What::Failed { words, hint } => {

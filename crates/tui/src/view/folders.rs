@@ -35,6 +35,7 @@ pub(super) fn draw(
     let wanted = match state.wanted {
         FolderFor::Open => "Folders",
         FolderFor::Move(_) => "Move to folder",
+        FolderFor::Copy(_) => "Copy to folder",
     };
     Status {
         left: safe_line!("{wanted} [{}]---({order})", folders.len()),

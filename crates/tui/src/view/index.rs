@@ -3,7 +3,7 @@
 //! ```text
 //!    1 N    14:02 Alice Example   (4.1K) Quarter plan
 //! ```
-//! A number, marks as mutt has them (`D` struck, `N` new, `O` old, `r` answered; `!` important, `+` to me
+//! A number, marks as mutt has them (`D` struck, `N` new, `O` old, `r` answered; `*` tagged, `!` important, `+` to me
 //! alone), when it was written, who wrote it, its length, what it is about. Where the screen is narrow the
 //! length goes first, then the number, the date, the sender.
 
@@ -130,7 +130,9 @@ fn marks(index: &IndexState, head: Head, cue: Cue) -> String {
     } else {
         ' '
     };
-    let to = if marks.has(Marks::FLAGGED) {
+    let to = if index.tagged.contains(&head.uid) {
+        '*'
+    } else if marks.has(Marks::FLAGGED) {
         '!'
     } else {
         match cue {
@@ -171,6 +173,7 @@ fn status(model: &Model, index: &IndexState) -> SafeText {
         ("Old", seen.old),
         ("Del", index.struck.len()),
         ("Flag", seen.flagged),
+        ("Tag", index.tagged.len()),
         ("Post", model.drafts.len()),
         ("Out", model.outbox.len()),
     ] {
@@ -183,7 +186,8 @@ fn status(model: &Model, index: &IndexState) -> SafeText {
         .jobs
         .any(|ask| matches!(ask, Ask::Open(asked) | Ask::Refresh(asked) if *asked == folder));
     let checking = if is_checked { "---(checking)" } else { "" };
-    safe_line!("{} [{counts}]---(date){checking}", index.name.as_str())
+    let order = model.order.name();
+    safe_line!("{} [{counts}]---({}){checking}", index.name.as_str(), order.as_str())
 }
 
 #[cfg(test)]

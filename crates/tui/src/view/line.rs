@@ -7,7 +7,8 @@ use crate::canvas::{Canvas, Cell, Style};
 use crate::keys::{On, mutt, table};
 use crate::layout::Area;
 use crate::line_edit::LineEdit;
-use crate::model::{Model, Note, Prompt};
+use crate::model::{Model, Note, Prompt, Wanted};
+use crate::update::command;
 
 /// The line on top.
 pub(super) fn help(model: &Model, canvas: &mut Canvas<'_>, area: Area) {
@@ -27,17 +28,25 @@ pub(super) fn bar(status: &Status, canvas: &mut Canvas<'_>, area: Area) {
     super::row(canvas, area.at, area.columns, &whole, Style::Bar);
 }
 
-/// The keys that the line on top doesn't tell, as many as there is room for.
-pub(super) fn foot(on: On, canvas: &mut Canvas<'_>, area: Area) {
+/// The keys that the line on top doesn't tell, as many as there is room for; while a key's name is typed, those that it
+/// may be.
+pub(super) fn foot(model: &Model, canvas: &mut Canvas<'_>, area: Area) {
+    let on = model.on();
+    if let Some(Prompt::Line { edit, wanted: Wanted::Command, .. }) = &model.prompt {
+        return words(command::matching(on, edit.text()).map(command::told), canvas, area);
+    }
     let told = mutt::HELP_LINES.iter().find(|(at, _)| *at == on).map_or("", |(_, line)| line);
-    let mut keys = table::of(on)
-        .filter(|binding| !binding.label.is_empty())
-        .filter_map(|binding| {
-            let key = table::shown(binding.keys.first()?);
-            let word = safe_line!("{key}:{}", binding.label);
-            (!told.contains(word.as_str())).then_some(word)
-        })
-        .peekable();
+    let keys = table::of(on).filter(|binding| !binding.label.is_empty()).filter_map(|binding| {
+        let key = table::shown(binding.keys.first()?);
+        let word = safe_line!("{key}:{}", binding.label);
+        (!told.contains(word.as_str())).then_some(word)
+    });
+    words(keys, canvas, area);
+}
+
+/// Words beside each other, as many as there is room for.
+fn words(words: impl Iterator<Item = SafeText>, canvas: &mut Canvas<'_>, area: Area) {
+    let mut keys = words.peekable();
     for row in area.each_row() {
         let mut column = 0;
         while let Some(word) =
@@ -54,7 +63,7 @@ pub(super) fn foot(on: On, canvas: &mut Canvas<'_>, area: Area) {
 pub(super) fn note(model: &Model, canvas: &mut Canvas<'_>, area: Area) {
     match &model.prompt {
         Some(Prompt::Line { label, edit, .. }) => typed(label, edit, canvas, area),
-        Some(Prompt::Choice { words, .. }) => {
+        Some(Prompt::Choice { words, .. } | Prompt::Letter { words, .. }) => {
             super::row(canvas, area.at, area.columns, words, Style::Plain);
             let behind = u16::try_from(words.width() + 1).unwrap_or(u16::MAX);
             canvas.cursor(Cell { column: area.at.column.saturating_add(behind), ..area.at });

@@ -44,7 +44,7 @@ pub fn draw(model: &Model, canvas: &mut Canvas<'_>) {
     if let Some(area) = areas.status {
         line::bar(&status, canvas, area);
     }
-    line::foot(model.on(), canvas, areas.foot);
+    line::foot(model, canvas, areas.foot);
     // Where there is one row alone, what is typed is more than what is listed.
     match areas.note {
         Some(area) => line::note(model, canvas, area),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use postroad_safetext::SafeText;
 use postroad_tui::data::{
-    DraftId, Field, FolderId, Head, HeldId, Listing, Marks, Role, Stage, UndoLabel,
+    By, DraftId, Field, FolderId, Head, HeldId, Listing, Marks, Order, Role, Stage, UndoLabel, Way,
 };
 use postroad_tui::effect::{Ask, Audience, Effect, FlagEdit, Job, OutboxAsk, Start, Target};
 use postroad_tui::keys::{Key, On, table};
@@ -47,9 +47,33 @@ fn selected(model: &Model) -> Option<u32> {
     model.index.as_ref()?.selected().map(|letter| letter.uid)
 }
 
+fn trash() -> Target {
+    Target::Role(Role::Trash)
+}
+
+fn moved(uids: &[u32], to: Target) -> Ask {
+    Ask::Move { letters: uids.iter().copied().map(letter).collect(), to }
+}
+
+fn copied(uids: &[u32], to: Target) -> Ask {
+    Ask::Copy { letters: uids.iter().copied().map(letter).collect(), to }
+}
+
+fn piped(uids: &[u32], command: &str) -> Ask {
+    Ask::Pipe { letters: uids.iter().copied().map(letter).collect(), command: command.into() }
+}
+
+fn arranged(by: By, way: Way) -> Ask {
+    Ask::Arrange(Order { by, way })
+}
+
+fn flag_both(uids: &[u32], add: Marks) -> Ask {
+    let letters = uids.iter().copied().map(letter).collect();
+    Ask::Flag { letters, edit: FlagEdit { add, remove: Marks::NONE } }
+}
+
 #[test]
 fn keys_of_the_index() {
-    let trash = Target::Role(Role::Trash);
     let flag =
         |uid, add, remove| Ask::Flag { letters: vec![letter(uid)], edit: FlagEdit { add, remove } };
     // The second letter is selected at first: the first one that is unread.
@@ -74,11 +98,13 @@ fn keys_of_the_index() {
         ("<Enter>", vec![Ask::Read(letter(2))], 2),
         (" ", vec![Ask::Read(letter(2))], 2),
         ("h", vec![Ask::Read(letter(2))], 2),
-        ("d$", vec![Ask::Move { letters: vec![letter(2)], to: trash }, Ask::Sync(INBOX)], 3),
+        ("d$", vec![moved(&[2], trash()), Ask::Sync(INBOX)], 3),
         ("dKu$", vec![Ask::Sync(INBOX)], 3),
         ("F$", vec![flag(2, Marks::FLAGGED, Marks::NONE), Ask::Sync(INBOX)], 3),
-        ("N$", vec![flag(2, Marks::SEEN, Marks::NONE), Ask::Sync(INBOX)], 3),
-        ("NkN$", vec![Ask::Sync(INBOX)], 3),
+        // An unread letter that was looked at is new again first, and read then.
+        ("N$", vec![Ask::Sync(INBOX)], 3),
+        ("NkN$", vec![flag(2, Marks::SEEN, Marks::NONE), Ask::Sync(INBOX)], 3),
+        ("*N$", vec![flag(3, Marks::SEEN, Marks::NONE), Ask::Sync(INBOX)], 3),
         ("=N$", vec![flag(1, Marks::NONE, Marks::SEEN), Ask::Sync(INBOX)], 2),
         ("m", vec![Ask::NewDraft(Start::Empty)], 2),
         ("r", vec![Ask::NewDraft(Start::Reply(letter(2), Audience::Sender))], 2),
@@ -101,10 +127,62 @@ fn keys_of_the_index() {
         ("dx", vec![], 3),
         ("u", vec![], 2),
     ] {
-        let mut model = three_letters();
-        let effects = press(&mut model, keys);
-        assert_eq!(asks(&effects), wanted, "{keys}");
-        assert_eq!(selected(&model), Some(now), "{keys}");
+        check_keys(keys, &wanted, now);
+    }
+}
+
+/// What is asked of the shell by keys, with three letters, and which one is selected then.
+fn check_keys(keys: &str, wanted: &[Ask], now: u32) {
+    let mut model = three_letters();
+    let effects = press(&mut model, keys);
+    assert_eq!(asks(&effects), wanted, "{keys}");
+    assert_eq!(selected(&model), Some(now), "{keys}");
+}
+
+#[test]
+fn keys_for_several_letters_and_keys_that_ask() {
+    let flag =
+        |uid, add, remove| Ask::Flag { letters: vec![letter(uid)], edit: FlagEdit { add, remove } };
+    for (keys, wanted, now) in [
+        ("t", vec![], 3),
+        ("t;d$", vec![moved(&[2], trash()), Ask::Sync(INBOX)], 3),
+        ("=tt;F$", vec![flag_both(&[1, 2], Marks::FLAGGED), Ask::Sync(INBOX)], 3),
+        ("=tt;t;d$", vec![moved(&[3], trash()), Ask::Sync(INBOX)], 3),
+        (";d$", vec![moved(&[2], trash()), Ask::Sync(INBOX)], 3),
+        ("=t*d;d;u$", vec![moved(&[1], trash()), Ask::Sync(INBOX)], 3),
+        ("=t;d;u$", vec![moved(&[1], trash()), Ask::Sync(INBOX)], 2),
+        ("=t;jd$", vec![moved(&[3], trash()), Ask::Sync(INBOX)], 3),
+        ("=tt;sSent<Enter>", vec![moved(&[1, 2], Target::Folder(FolderId(4)))], 3),
+        ("w!$", vec![flag(2, Marks::FLAGGED, Marks::NONE), Ask::Sync(INBOX)], 3),
+        ("wr$", vec![flag(2, Marks::ANSWERED, Marks::NONE), Ask::Sync(INBOX)], 3),
+        ("wd$", vec![moved(&[2], trash()), Ask::Sync(INBOX)], 3),
+        ("dKWd$", vec![Ask::Sync(INBOX)], 3),
+        ("=wn$", vec![flag(1, Marks::NONE, Marks::SEEN), Ask::Sync(INBOX)], 2),
+        ("Wn$", vec![flag(2, Marks::SEEN, Marks::NONE), Ask::Sync(INBOX)], 3),
+        ("wo$", vec![Ask::Sync(INBOX)], 3),
+        ("Wo$", vec![flag(2, Marks::SEEN, Marks::NONE), Ask::Sync(INBOX)], 3),
+        ("w*;d$", vec![moved(&[2], trash()), Ask::Sync(INBOX)], 3),
+        ("w?", vec![], 2),
+        ("w<Esc>", vec![], 2),
+        ("CSent<Enter>", vec![copied(&[2], Target::Folder(FolderId(4)))], 2),
+        ("C=New<Enter>y", vec![copied(&[2], Target::Named("New".into())), Ask::Folders], 2),
+        ("s=New<Enter><Enter>", vec![moved(&[2], Target::Named("New".into())), Ask::Folders], 3),
+        ("sNew<Enter>n", vec![], 2),
+        ("|wc<Enter>", vec![piped(&[2], "wc")], 2),
+        ("tt;|wc -l<Enter>", vec![piped(&[2, 3], "wc -l")], 3),
+        ("|<Enter>", vec![], 2),
+        ("of", vec![arranged(By::From, Way::Up)], 2),
+        ("Od", vec![arranged(By::Sent, Way::Down)], 2),
+        ("oq", vec![], 2),
+        (":delete-message<Enter>$", vec![moved(&[2], trash()), Ask::Sync(INBOX)], 3),
+        (":exec sync-mailbox<Enter>", vec![Ask::Sync(INBOX)], 2),
+        (":dele<Tab><Enter>$", vec![moved(&[2], trash()), Ask::Sync(INBOX)], 3),
+        (":rep<Enter>", vec![Ask::NewDraft(Start::Reply(letter(2), Audience::Sender))], 2),
+        (":set sort=reverse-date<Enter>", vec![arranged(By::Sent, Way::Down)], 2),
+        (":set sort=none<Enter>", vec![], 2),
+        (":nonsense<Enter>", vec![], 2),
+    ] {
+        check_keys(keys, &wanted, now);
     }
 }
 

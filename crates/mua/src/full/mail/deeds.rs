@@ -17,6 +17,13 @@ pub(super) enum Deed {
         /// The flags, and the letters, by what stays of their names.
         before: Vec<(LetterFlags, Vec<Vec<u8>>)>,
     },
+    /// Letters were copied; by what stays of their copies' names.
+    Copied {
+        /// There.
+        to: MailboxName,
+        /// Which.
+        letters: Vec<Vec<u8>>,
+    },
     /// Letters were moved; by what stays of their names where they are now.
     Moved {
         /// From here.
@@ -65,6 +72,13 @@ pub(super) fn take_back(catalog: &Catalog, deed: &Deed) -> Result<SafeText, Cata
                 count += folder.set_flags(&uids, FlagChange::Replace(*flags))?.len();
             }
             Ok(safe_line!("marks of {}", letters(count)))
+        }
+        Deed::Copied { to, letters: copies } => {
+            let mut folder = catalog.open(to)?;
+            folder.refresh()?;
+            let uids = numbers(&folder, copies);
+            let gone = folder.expunge(&uids)?;
+            Ok(safe_line!("copies of {} in {}", letters(gone.len()), to.to_utf8()))
         }
         Deed::Moved { from, to, letters: moved } => {
             let (mut source, mut target) = (catalog.open(to)?, catalog.open(from)?);

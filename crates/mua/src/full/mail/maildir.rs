@@ -10,10 +10,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use postroad_catalog::read::Extent;
-use postroad_catalog::{Catalog, CatalogError, Folder, Order, read_some};
+use postroad_catalog::{Catalog, CatalogError, Folder, read_some};
 use postroad_disk::OsDisk;
 use postroad_store::{Counts, Courier, FlagChange, MailboxName, Maildir, Times};
-use postroad_tui::data::{FolderId, FolderRow, LetterId, Listing, Marks, Stage};
+use postroad_tui::data::{FolderId, FolderRow, LetterId, Listing, Marks, Order, Stage, Way};
 use postroad_tui::effect::{self as tui, Ask, Job};
 use postroad_tui::msg::What;
 
@@ -22,6 +22,7 @@ use super::deeds::Deeds;
 use super::mapped;
 use crate::full::limits::{FILL_LETTERS, FILL_SHOWN_EVERY, FOLDERS_EVERY, LOOK_EVERY};
 use crate::full::page::{self, ToLayOut};
+use crate::full::pipe::{self, Piped};
 use crate::full::post::ToPost;
 use crate::full::wake::{Farewell, Incoming, Other, Outgoing, Teller, channel};
 use crate::safe_line;
@@ -80,6 +81,8 @@ struct Actor {
     names: Vec<MailboxName>,
     opened: Option<Opened>,
     deeds: Deeds,
+    /// Of all folders.
+    order: Order,
     generation: u64,
     tell: Teller,
     pages: Outgoing<ToLayOut>,
@@ -107,6 +110,7 @@ impl Actor {
             start,
             opened: None,
             deeds: Deeds::default(),
+            order: Order::default(),
             generation: 0,
             tell,
             pages,
@@ -166,6 +170,13 @@ impl Actor {
             Ask::Refresh(id) => self.refresh(job, id),
             Ask::Flag { letters, edit } => self.flag(job, &letters, edit),
             Ask::Move { letters, to } => self.move_letters(job, &letters, to),
+            Ask::Copy { letters, to } => self.copy_letters(job, &letters, to),
+            Ask::Pipe { letters, command } => self.pipe(job, &letters, command),
+            Ask::Arrange(order) => {
+                self.order = order;
+                self.show(Job::NONE);
+                self.ended(job)
+            }
             Ask::Undo => self.undo(job),
             Ask::Sync(id) => self.take_in(job, id),
             other => {
@@ -212,7 +223,11 @@ impl Actor {
         let Some(opened) = &mut self.opened else { return };
         self.generation += 1;
         opened.shown = Instant::now();
-        let heads = opened.folder.heads(Order::Sent).iter().map(mapped::head).collect();
+        let mut heads: Vec<_> =
+            opened.folder.heads(mapped::order(self.order)).iter().map(mapped::head).collect();
+        if self.order.way == Way::Down {
+            heads.reverse();
+        }
         let listing = Listing {
             folder: opened.id,
             validity: opened.folder.validity(),
@@ -335,6 +350,18 @@ impl Actor {
         Ok(())
     }
 
+    /// Has letters given to a program.
+    fn pipe(&mut self, job: Job, letters: &[LetterId], command: String) -> Done {
+        let (folder, uids) = self.of_letters(letters)?;
+        let files = folder.letter_files(&uids);
+        let Some(first) = letters.first().copied() else { return self.ended(job) };
+        let piped = Piped { job, first, letters: files, command };
+        if let Err(error) = pipe::start(piped, self.tell.clone()) {
+            self.tell.failed(job, safe_line!("cannot start a thread: {error}"), "");
+        }
+        Ok(())
+    }
+
     /// Has a letter begun with one of these.
     fn begin(&mut self, job: Job, start: tui::Start) -> Done {
         let (tui::Start::Reply(letter, _)
@@ -403,6 +430,8 @@ fn doing(ask: &Ask) -> &'static str {
         Ask::Save { .. } => "save it",
         Ask::Flag { .. } => "mark the letters",
         Ask::Move { .. } => "move the letters",
+        Ask::Copy { .. } => "copy the letters",
+        Ask::Pipe { .. } => "give the letters to a program",
         Ask::Undo => "take it back",
         Ask::NewDraft(_) => "begin a letter",
         Ask::Sync(_) => "bring the folder up to date",

@@ -3,7 +3,7 @@
 use postroad_catalog as catalog;
 use postroad_catalog::{Person, RawRow};
 use postroad_store::LetterFlags;
-use postroad_tui::data::{Cue, Head, Marks, Role, Row};
+use postroad_tui::data::{By, Cue, Head, Marks, Order, Role, Row};
 
 use crate::full::limits::ROW_COLUMNS_MAX;
 use crate::safe_text::SafeText;
@@ -40,6 +40,18 @@ pub(super) fn head(head: &catalog::Head) -> Head {
     let there = MARKS.iter().filter(|(theirs, _)| head.marks.contains(*theirs));
     let flags = there.fold(Marks::NONE, |marks, (_, ours)| marks.with(*ours));
     Head { uid: head.uid, sent: head.sent, flags, depth: head.depth }
+}
+
+pub(super) fn order(order: Order) -> catalog::Order {
+    match order.by {
+        By::Sent => catalog::Order::Sent,
+        By::Arrived => catalog::Order::Arrived,
+        By::From => catalog::Order::From,
+        By::Subject => catalog::Order::Subject,
+        By::To => catalog::Order::To,
+        By::Octets => catalog::Order::Octets,
+        By::Number => catalog::Order::Number,
+    }
 }
 
 pub(super) fn flags(marks: Marks) -> LetterFlags {

@@ -43,10 +43,7 @@ impl Actor {
     }
 
     pub(super) fn move_letters(&mut self, job: Job, letters: &[LetterId], to: Target) -> Done {
-        let name = match to {
-            Target::Folder(id) => self.name_of(id),
-            Target::Role(role) => self.folder_for(role)?,
-        };
+        let name = self.target(to)?;
         let mut target = self.catalog.open(&name)?;
         let (folder, uids) = self.of_letters(letters)?;
         let from = folder.name().clone();
@@ -69,6 +66,29 @@ impl Actor {
         self.tell.tell(job, done.map_or(What::Ended, What::Done));
         self.folders_again();
         Ok(())
+    }
+
+    pub(super) fn copy_letters(&mut self, job: Job, letters: &[LetterId], to: Target) -> Done {
+        let name = self.target(to)?;
+        let mut target = self.catalog.open(&name)?;
+        let (folder, uids) = self.of_letters(letters)?;
+        let copies = folder.copy_to(&uids, &mut target)?;
+        let words = safe_line!("{} copied to {}", counted(copies.len()), name.to_utf8());
+        self.deeds.push(Deed::Copied { to: name, letters: copies });
+        let _ = self.catalog.count(&mut target);
+        // They may be in this folder.
+        self.look_again(Job::NONE);
+        self.tell.tell(job, What::Done(UndoLabel { words, held: None }));
+        self.folders_again();
+        Ok(())
+    }
+
+    fn target(&self, to: Target) -> Result<MailboxName, CatalogError> {
+        match to {
+            Target::Folder(id) => Ok(self.name_of(id)),
+            Target::Role(role) => self.folder_for(role),
+            Target::Named(name) => self.catalog.folder_named(&name),
+        }
     }
 
     fn folder_for(&self, role: Role) -> Result<MailboxName, CatalogError> {

@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use postroad_tui::data::{Marks, Role};
+use postroad_tui::data::{By, Marks, Role};
 use postroad_tui::effect::{FlagEdit, Target};
 use postroad_tui::msg::Report;
 
@@ -250,4 +250,47 @@ fn a_letter_that_was_answered_is_marked_and_nothing_is_there_to_take_back() {
     let undone = stage.ask(Ask::Undo);
     assert!(matches!(undone, What::Failed { .. }), "{undone:?}");
     assert!(stage.files("cur").contains(&"1.a.host:2,RS".to_owned()), "{:?}", stage.files("cur"));
+}
+
+#[test]
+fn letters_are_copied_into_a_folder_that_is_made_for_them_and_their_copies_taken_back() {
+    let mut stage = stage();
+    stage.ask(Ask::Open(FolderId(0)));
+    let letters = vec![stage.id(stage.uids()[0]), stage.id(stage.uids()[1])];
+    let done = stage.ask(Ask::Copy { letters, to: Target::Named("Kept.Here".into()) });
+    let What::Done(label) = done else { panic!("{done:?}") };
+    assert_eq!(label.words.as_str(), "2 letters copied to Kept.Here");
+    assert_eq!(stage.files(".Kept.Here/cur").len(), 2);
+    let undone = stage.ask(Ask::Undo);
+    let What::Undone(words) = undone else { panic!("{undone:?}") };
+    assert_eq!(words.as_str(), "copies of 2 letters in Kept.Here");
+    assert!(stage.files(".Kept.Here/cur").is_empty());
+    assert_eq!(stage.uids().len(), 3);
+    let letters = vec![stage.id(stage.uids()[0])];
+    let failed = stage.ask(Ask::Copy { letters, to: Target::Named("a/b".into()) });
+    assert!(matches!(failed, What::Failed { .. }), "{failed:?}");
+}
+
+#[test]
+fn an_order_is_kept_for_the_next_listing() {
+    let mut stage = stage();
+    stage.ask(Ask::Open(FolderId(0)));
+    let order = Order { by: By::Subject, way: Way::Down };
+    assert!(matches!(stage.ask(Ask::Arrange(order)), What::Ended));
+    assert_eq!(stage.subjects(), ["third", "second", "first"]);
+    let letters = vec![stage.id(stage.uids()[0])];
+    stage.ask(Ask::Move { letters, to: Target::Role(Role::Trash) });
+    assert_eq!(stage.subjects(), ["second", "first"]);
+}
+
+#[test]
+fn letters_are_given_to_a_program() {
+    let mut stage = stage();
+    stage.ask(Ask::Open(FolderId(0)));
+    let letters = vec![stage.id(stage.uids()[0]), stage.id(stage.uids()[2])];
+    let command = "grep -a ^Subject".to_owned();
+    let said = stage.ask(Ask::Pipe { letters, command });
+    let What::Output(page) = said else { panic!("{said:?}") };
+    let lines: Vec<&str> = page.lines.iter().map(|line| line.text.as_str()).collect();
+    assert_eq!(lines, ["Subject: first", "Subject: third"]);
 }
