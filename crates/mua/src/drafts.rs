@@ -35,6 +35,7 @@ use crate::outbox::Left;
 
 mod written;
 
+pub(crate) use written::typed;
 pub use written::{Answers, Attached, Field, Written, Wrong};
 
 /// What `draft.json` says it is.

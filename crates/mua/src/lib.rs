@@ -8,6 +8,7 @@
 //! | letters that are being written, on disk | [`drafts`] |
 //! | from a message to a page or a list | [`render`] |
 //! | the grammars of `mail` and `sendmail` | [`front`] |
+//! | what is typed at the prompt of `mail`, and behind `~` | [`mailx`] |
 //! | where letters are read: Maildir, POP3 | [`mailbox`] |
 //! | what each command does | `commands` |
 //! | the full screen | `full` |
@@ -29,6 +30,7 @@ pub mod fuzz;
 mod identity;
 pub mod limits;
 pub mod mailbox;
+pub mod mailx;
 pub mod outbox;
 pub mod password;
 pub mod render;

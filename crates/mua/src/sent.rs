@@ -60,7 +60,7 @@ fn file(folder: &Maildir, content: &[u8]) -> Result<(), StoreError> {
     draft.deliver().map(drop)
 }
 
-fn courier() -> Courier {
+pub(crate) fn courier() -> Courier {
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
     Courier::new(Arc::new(OsDisk), &host)
 }

@@ -1,24 +1,24 @@
 //! Being `mail`.
 
-use std::io::BufRead as _;
-
-use super::send::{Output, addresses, see_off};
+use super::lines::{self, Start};
+use super::send::{SAID, addresses};
 use super::sendmail::sender;
-use super::{Context, asks_for_help, is_interactive, reader, show_help, text_input};
+use super::{Context, asks_for_help, is_interactive, reader, show_help, text_input, writing};
 use crate::account::{Account, Inbox};
 use crate::compose::{AddressList, Attachment, ComposeError, Draft, FieldText, Mailbox, as_text};
+use crate::drafts::{Attached, Written, typed};
 use crate::error::{Error, Exit};
 use crate::front::Usage;
 use crate::front::mail::{EmptyBody, HELP, Outgoing, Request, parse};
+use crate::limits;
 use crate::outbox::Notes;
-use crate::{safe_line, sent};
 
 pub(super) async fn run(mut context: Context<'_, '_>, words: &[String]) -> Result<Exit, Error> {
     if asks_for_help(words) {
         return show_help(&mut context, HELP);
     }
     match parse(words, |path| path.is_file())? {
-        Request::Send(outgoing) => send(&mut context, outgoing).await,
+        Request::Send(outgoing) => send(&mut context, &outgoing).await,
         Request::Read(reading) => {
             let mut account = context.account()?;
             if let Some(path) = reading.mailbox {
@@ -29,38 +29,60 @@ pub(super) async fn run(mut context: Context<'_, '_>, words: &[String]) -> Resul
     }
 }
 
-async fn send(context: &mut Context<'_, '_>, outgoing: Outgoing) -> Result<Exit, Error> {
+async fn send(context: &mut Context<'_, '_>, outgoing: &Outgoing) -> Result<Exit, Error> {
     let account = context.account()?;
-    let mut draft = draft(&outgoing, &account)?;
+    // What is wrong is said before the text is asked for.
+    let mut draft = draft(outgoing, &account)?;
     if is_interactive() {
-        if draft.subject.is_empty() {
-            context.screen.ask(&safe_line!("Subject: "))?;
-            let mut line = String::new();
-            std::io::stdin().lock().read_line(&mut line)?;
-            draft.subject = FieldText::new(&line);
-        }
-        match write_on_terminal(context, &account, &mut draft)? {
-            Written::Whole => {}
-            Written::Abandoned => return Ok(Exit::No),
-        }
-    } else {
-        // Row U14: nothing in a text that comes from a program is a command; nor is a lone dot an end.
-        draft.body = as_text(text_input::standard_input()?);
+        return write(context, &account, outgoing, &draft).await;
     }
+    // Row U14: nothing in a text that comes from a program is a command; nor is a lone dot an end.
+    let text = as_text(text_input::standard_input()?);
+    draft.body = begin(outgoing)? + &text;
     if outgoing.empty_body == EmptyBody::Dropped && draft.body.is_empty() {
         return Ok(Exit::Done);
     }
     let letter = draft.into_letter()?;
-    match is_interactive() {
-        true => {
-            let notes = sent::notes(&account);
-            see_off(context, &account, &letter, &notes, Output { json: false }).await?;
-        }
-        false => {
-            crate::dispatch::send(&letter, &account, &context.overrides, &Notes::default()).await?
-        }
-    }
+    crate::dispatch::send(&letter, &account, &context.overrides, &Notes::default()).await?;
     Ok(Exit::Done)
+}
+
+/// Written line by line, by a person.
+async fn write(
+    context: &mut Context<'_, '_>,
+    account: &Account,
+    outgoing: &Outgoing,
+    draft: &Draft,
+) -> Result<Exit, Error> {
+    let mut fields = outgoing.fields.clone();
+    if draft.from != super::author(account) {
+        fields.push(format!("From: {}", typed(std::slice::from_ref(&draft.from))));
+    }
+    let written = Written {
+        fields,
+        sender: draft.envelope_sender.as_ref().map(ToString::to_string),
+        attachments: outgoing.attachments.iter().map(Attached::absolute).collect(),
+        ..Written::of(draft)
+    };
+    let start = Start { text: begin(outgoing)?, ..Start::of(written) };
+    let Some(draft) = lines::write(context, account, &start, None).await? else {
+        return Ok(Exit::No);
+    };
+    if outgoing.empty_body == EmptyBody::Dropped && draft.text()?.is_empty() {
+        draft.remove()?;
+        return Ok(Exit::Done);
+    }
+    writing::send(context, account, draft, SAID).await?;
+    Ok(Exit::Done)
+}
+
+/// What the text begins with: `-q`.
+fn begin(outgoing: &Outgoing) -> Result<String, Error> {
+    let Some(path) = &outgoing.begin else { return Ok(String::new()) };
+    let octets = postroad_disk::read_whole(path, limits::LETTER_OCTETS_MAX).map_err(|error| {
+        Usage(format!("-q {}: the file cannot be read: {}", path.display(), error.source))
+    })?;
+    Ok(as_text(octets))
 }
 
 fn draft(outgoing: &Outgoing, account: &Account) -> Result<Draft, Error> {
@@ -95,61 +117,4 @@ fn draft(outgoing: &Outgoing, account: &Account) -> Result<Draft, Error> {
         draft.attachments.push(Attachment::read(path)?);
     }
     Ok(draft)
-}
-
-/// How writing ended.
-enum Written {
-    Whole,
-    Abandoned,
-}
-
-/// Lines until a lone dot or the end of input; those that begin with `~` are commands (POSIX mailx).
-fn write_on_terminal(
-    context: &mut Context<'_, '_>,
-    account: &Account,
-    draft: &mut Draft,
-) -> Result<Written, Error> {
-    for line in std::io::stdin().lock().lines() {
-        let line = line?;
-        let Some(escape) = line.strip_prefix('~') else {
-            if line == "." {
-                break;
-            }
-            draft.body.push_str(&line);
-            draft.body.push('\n');
-            continue;
-        };
-        let (command, rest) = escape.split_at(escape.chars().next().map_or(0, char::len_utf8));
-        let list = || addresses(std::slice::from_ref(&rest.trim().to_owned()), account);
-        let added = match command {
-            "." => break,
-            "q" | "x" => return Ok(Written::Abandoned),
-            "~" => {
-                draft.body.push_str(escape);
-                draft.body.push('\n');
-                Ok(())
-            }
-            "s" => {
-                draft.subject = FieldText::new(rest);
-                Ok(())
-            }
-            "t" => list().map(|more| draft.to.extend(more)),
-            "c" => list().map(|more| draft.cc.extend(more)),
-            "b" => list().map(|more| draft.bcc.extend(more)),
-            "p" => {
-                context.screen.show(&crate::safe_text::SafeText::block(&draft.body))?;
-                Ok(())
-            }
-            _ => {
-                context.screen.say(&safe_line!(
-                    "~. send   ~q abandon   ~p print   ~s TEXT subject   ~t ~c ~b ADDRESS add   ~~ a line with ~"
-                ));
-                Ok(())
-            }
-        };
-        if let Err(error) = added {
-            context.screen.say(&safe_line!("{}", error.words()));
-        }
-    }
-    Ok(Written::Whole)
 }

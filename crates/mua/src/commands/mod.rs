@@ -19,6 +19,7 @@ use crate::{full, outbox, safe_line};
 mod account;
 mod answer;
 mod drafts;
+mod lines;
 mod mail;
 mod moving;
 mod outbox_commands;
@@ -26,6 +27,7 @@ mod reader;
 mod reading;
 mod send;
 mod sendmail;
+mod shell;
 pub(crate) mod text_input;
 mod writing;
 

@@ -12,7 +12,11 @@ use crate::{limits, safe_line};
 
 /// Letters that haven't left yet
 #[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(super) struct Arguments {
+    /// Print the letters as JSON, one object a line
+    #[arg(long)]
+    json: bool,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -49,14 +53,9 @@ pub(super) async fn run(
     arguments: &Arguments,
 ) -> Result<Exit, Error> {
     match &arguments.command {
-        None => show_queue(context).await,
-        Some(Command::List { json: false }) => show_queue(context).await,
-        Some(Command::List { json: true }) => {
-            for letter in open(context)?.list().await? {
-                context.screen.show_json(&letter)?;
-            }
-            Ok(Exit::Done)
-        }
+        None if arguments.json => list_json(context).await,
+        None | Some(Command::List { json: false }) => show_queue(context).await,
+        Some(Command::List { json: true }) => list_json(context).await,
         Some(Command::Flush { detached: true }) => {
             start::leave_session();
             flush(context, limits::SENDER_PATIENCE).await
@@ -84,6 +83,13 @@ fn open(context: &Context<'_, '_>) -> Result<Outbox, Error> {
     let account = context.account()?;
     let folder = account.outbox.ok_or(crate::account::AccountError::NO_OUTBOX)?;
     Ok(Outbox::open(&folder)?)
+}
+
+async fn list_json(context: &mut Context<'_, '_>) -> Result<Exit, Error> {
+    for letter in open(context)?.list().await? {
+        context.screen.show_json(&letter)?;
+    }
+    Ok(Exit::Done)
 }
 
 /// Every letter with the server's last words.

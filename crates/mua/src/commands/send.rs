@@ -85,6 +85,9 @@ pub(super) struct Output {
     pub(super) json: bool,
 }
 
+/// Words for a person.
+pub(super) const SAID: Output = Output { json: false };
+
 /// What was sent.
 #[derive(Debug, Serialize)]
 struct Sent<'a> {

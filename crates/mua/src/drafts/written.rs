@@ -4,7 +4,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use postroad_protocol::address::{Address, Domain};
+use postroad_protocol::address::{Address, Domain, ReversePath};
 use serde::{Deserialize, Serialize};
 
 use crate::compose::answer::mailboxes;
@@ -27,6 +27,9 @@ pub struct Written {
     pub reply_to: String,
     /// What it is about.
     pub subject: String,
+    /// The envelope's sender, where that isn't the author: empty is the null reverse-path.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sender: Option<String>,
     /// Further fields, as `Name: value`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub fields: Vec<String>,
@@ -154,6 +157,12 @@ impl Written {
         if !self.subject.is_empty() {
             draft.subject = FieldText::new(&self.subject);
         }
+        if let Some(sender) = &self.sender {
+            let problem = "the sender is no address";
+            let problem = ComposeError::Field { field: sender.clone(), problem };
+            let wrong = |_| Wrong { field: Field::Other, problem };
+            draft.envelope_sender = Some(ReversePath::parse(sender).map_err(wrong)?);
+        }
         draft.in_reply_to = self.in_reply_to.as_deref().and_then(MessageId::parse);
         draft.references = self.references.iter().filter_map(|id| MessageId::parse(id)).collect();
         draft.body = text;
@@ -201,7 +210,8 @@ fn addresses(field: Field, text: &str, domain: Option<&Domain>) -> Result<Vec<Ma
 }
 
 /// A list as a person would type it: names that would end early stand in quotes.
-fn typed(mailboxes: &[Mailbox]) -> String {
+/// People as they are typed into a field.
+pub(crate) fn typed(mailboxes: &[Mailbox]) -> String {
     let one = |mailbox: &Mailbox| match &mailbox.name {
         Some(name) if ends_early(name.as_str()) => {
             let quoted = name.as_str().replace('\\', "\\\\").replace('"', "\\\"");

@@ -1,7 +1,7 @@
 //! The grammar of `mail`, as BSD and POSIX have it, with files for `-a` as s-nail and mutt do.
 //!
 //! ```text
-//! mail [-EeHiInv] [-a FILE|HEADER] [-b BCC] [-c CC] [-r FROM] [-s SUBJECT] ADDRESS… [sendmail option…]
+//! mail [-EeHiInv] [-a FILE|HEADER] [-b BCC] [-c CC] [-C FIELD] [-q FILE] [-r FROM] [-s SUBJECT] ADDRESS… [sendmail option…]
 //! mail [-eHN] [-f MAILDIR]
 //! ```
 //! Options end at the first address. The words behind the addresses, from the first that begins with
@@ -17,17 +17,19 @@ use super::{Letters, Usage};
 pub const HELP: &str = "\
 Send a letter whose text is on standard input:
   mail [-s SUBJECT] [-c CC] [-b BCC] [-a FILE|FIELD] [-r FROM] [-E] ADDRESS... [-f SENDER]
-    -E  send nothing where the text is empty
+    -E  send nothing where the text is empty      -q FILE  begin the text with a file
+    At a terminal lines that begin with ~ are commands (~? shows them); a lone dot ends the letter
 Read mail:
   mail [-H|-e] [-f MAILDIR]
     -H  only list it      -e  only say by the exit status whether there is any
+    At the prompt ? shows the commands
 Who you are and where mail leaves and is read: postroad-mua account";
 
 /// What a caller of `mail` asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Request {
     /// Send what is on standard input.
-    Send(Outgoing),
+    Send(Box<Outgoing>),
     /// Read a mailbox.
     Read(Reading),
 }
@@ -47,7 +49,9 @@ pub struct Outgoing {
     pub from: Option<String>,
     /// `-a` with a file.
     pub attachments: Vec<PathBuf>,
-    /// `-a` with a header field.
+    /// `-q`: a file that the text begins with.
+    pub begin: Option<PathBuf>,
+    /// `-a` or `-C` with a header field.
     pub fields: Vec<String>,
     /// What is done with an empty text.
     pub empty_body: EmptyBody,
@@ -106,6 +110,8 @@ pub fn parse(words: &[String], is_file: impl Fn(&Path) -> bool) -> Result<Reques
                 HeaderOrFile::Header(field) => outgoing.fields.push(field),
                 HeaderOrFile::File(path) => outgoing.attachments.push(path),
             },
+            'C' => outgoing.fields.push(letters.argument(option)?.to_owned()),
+            'q' => outgoing.begin = Some(letters.argument(option)?.into()),
             'E' => outgoing.empty_body = EmptyBody::Dropped,
             'e' => reading.what = What::Ask,
             'H' => reading.what = What::List,
@@ -139,7 +145,7 @@ pub fn parse(words: &[String], is_file: impl Fn(&Path) -> bool) -> Result<Reques
     if outgoing.to.is_empty() && outgoing.cc.is_empty() && outgoing.bcc.is_empty() {
         return Ok(Request::Read(reading));
     }
-    Ok(Request::Send(outgoing))
+    Ok(Request::Send(Box::new(outgoing)))
 }
 
 /// The words behind the addresses.
@@ -196,7 +202,7 @@ mod tests {
     fn check(line: &[&str], to: &[&str], change: impl FnOnce(&mut Outgoing)) {
         let mut expected = Outgoing { to: words(to), ..Outgoing::default() };
         change(&mut expected);
-        assert_eq!(parsed(line), Ok(Request::Send(expected)), "{line:?}");
+        assert_eq!(parsed(line), Ok(Request::Send(Box::new(expected))), "{line:?}");
     }
 
     #[test]
@@ -215,6 +221,10 @@ mod tests {
         });
         check(&["-a", "plan.pdf", "-a", "X-Mark: 1", "a"], &["a"], |o| {
             o.attachments = vec!["plan.pdf".into()];
+            o.fields = words(&["X-Mark: 1"]);
+        });
+        check(&["-q", "begin.txt", "-C", "X-Mark: 1", "a"], &["a"], |o| {
+            o.begin = Some("begin.txt".into());
             o.fields = words(&["X-Mark: 1"]);
         });
         check(&["-b", "b", "-s", "hi"], &[], |o| {

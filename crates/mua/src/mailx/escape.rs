@@ -1,0 +1,149 @@
+//! `~` at the beginning of a line, in a letter that is written on a terminal.
+
+/// What such a line asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Escape<'a> {
+    /// A line of the letter: without a tilde, or `~~`.
+    Text(&'a str),
+    /// `~.`, or a dot alone: the letter is whole.
+    End,
+    /// `~q`, `~x`: it is given up.
+    Abandon(Remains),
+    /// `~s`
+    Subject(&'a str),
+    /// `~t`, `~c`, `~b`: more of those it is for.
+    To(&'a str),
+    /// `~c`
+    Cc(&'a str),
+    /// `~b`
+    Bcc(&'a str),
+    /// `~h`: asks for all of those.
+    Fields,
+    /// `~@`: a file that goes with it.
+    Attach(&'a str),
+    /// `~p`: what there is of it.
+    Print,
+    /// `~e`, `~v`: the editor.
+    Edit,
+    /// `~r`, `~<`: the text of a file.
+    Insert(&'a str),
+    /// `~d`: what was given up last.
+    InsertDead,
+    /// `~f`, `~F`: letters of this mailbox, as they are.
+    Letters(&'a str),
+    /// `~m`, `~M`: the same, indented.
+    Quoted(&'a str),
+    /// `~w`: into a file.
+    Write(&'a str),
+    /// `~!`: runs a command.
+    Shell(&'a str),
+    /// `~|`: the text is what a command makes of it.
+    Filter(&'a str),
+    /// `~:`, `~_`: a command of the `&` prompt.
+    Command(&'a str),
+    /// `~?`
+    Help,
+    /// Anything else.
+    Unknown(char),
+}
+
+/// What is left of a letter that is given up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Remains {
+    /// Its text, as a draft.
+    Kept,
+    /// Nothing.
+    None,
+}
+
+/// What `~?` shows, a line each.
+pub const HELP: &[&str] = &[
+    "~.  or .    send             ~q  give up, keep a draft     ~x  give up",
+    "~s TEXT     subject          ~t ~c ~b ADDRESS  more of those it is for",
+    "~h          ask for all of these                           ~@ FILE  attach a file",
+    "~p          show it          ~e  write on in the editor    ~w FILE  into a file",
+    "~r FILE     a file's text    ~d  the text given up last    ~~  a line that begins with ~",
+    "~f LIST     letters as they are       ~m LIST  quoted, in an answer",
+    "~! COMMAND  run it           ~| COMMAND  the text through it    ~: COMMAND  of the & prompt",
+];
+
+/// Reads a line, without its end.
+pub fn parse(line: &str) -> Escape<'_> {
+    if line == "." {
+        return Escape::End;
+    }
+    let Some(escape) = line.strip_prefix('~') else { return Escape::Text(line) };
+    let mut chars = escape.chars();
+    let Some(letter) = chars.next() else { return Escape::Help };
+    let rest = chars.as_str().trim();
+    match letter {
+        '~' => Escape::Text(escape),
+        '.' => Escape::End,
+        'q' => Escape::Abandon(Remains::Kept),
+        'x' => Escape::Abandon(Remains::None),
+        's' => Escape::Subject(rest),
+        't' => Escape::To(rest),
+        'c' => Escape::Cc(rest),
+        'b' => Escape::Bcc(rest),
+        'h' => Escape::Fields,
+        '@' => Escape::Attach(rest),
+        'p' => Escape::Print,
+        'e' | 'v' => Escape::Edit,
+        'r' | '<' => Escape::Insert(rest),
+        'd' => Escape::InsertDead,
+        'f' | 'F' => Escape::Letters(rest),
+        'm' | 'M' => Escape::Quoted(rest),
+        'w' => Escape::Write(rest),
+        '!' => Escape::Shell(rest),
+        '|' => Escape::Filter(rest),
+        ':' | '_' => Escape::Command(rest),
+        '?' => Escape::Help,
+        other => Escape::Unknown(other),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_as_posix_has_them() {
+        use Escape::*;
+        for (line, escape) in [
+            ("text", Text("text")),
+            ("", Text("")),
+            (" ~s x", Text(" ~s x")),
+            ("..", Text("..")),
+            ("~~s x", Text("~s x")),
+            (".", End),
+            ("~.", End),
+            ("~q", Abandon(Remains::Kept)),
+            ("~x", Abandon(Remains::None)),
+            ("~s  a subject ", Subject("a subject")),
+            ("~t a@x.example b@x.example", To("a@x.example b@x.example")),
+            ("~c a", Cc("a")),
+            ("~b a", Bcc("a")),
+            ("~h", Fields),
+            ("~@ plan.pdf", Attach("plan.pdf")),
+            ("~p", Print),
+            ("~e", Edit),
+            ("~v", Edit),
+            ("~r notes.txt", Insert("notes.txt")),
+            ("~< notes.txt", Insert("notes.txt")),
+            ("~d", InsertDead),
+            ("~f 1-3", Letters("1-3")),
+            ("~m", Quoted("")),
+            ("~w copy", Write("copy")),
+            ("~!date", Shell("date")),
+            ("~| fmt -w 60", Filter("fmt -w 60")),
+            ("~:h", Command("h")),
+            ("~_ h", Command("h")),
+            ("~?", Help),
+            ("~", Help),
+            ("~k", Unknown('k')),
+            ("~ä", Unknown('ä')),
+        ] {
+            assert_eq!(parse(line), escape, "{line:?}");
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! What people type at the `&` prompt and behind `~`, as POSIX has it (IEEE Std 1003.1-2017, mailx), read and nothing
+//! done: `commands::reader` does it.
+//!
+//! | looking for | it is in |
+//! |---|---|
+//! | commands, their short forms, what `?` shows | [`command`] |
+//! | which letters: `1-3`, `$`, `:u`, `/word`, an address | [`selection`] |
+//! | `~` in a letter that is written | [`escape`] |
+
+pub mod command;
+pub mod escape;
+pub mod selection;
