@@ -104,6 +104,7 @@ impl Error {
                 }
                 ComposeError::Address(_) => Exit::NoUser,
                 ComposeError::Attachment { .. } => Exit::NoInput,
+                ComposeError::NoList(_) => Exit::Unavailable,
                 ComposeError::Random(_) => Exit::Temporary,
             },
             Self::Outbox(OutboxError::Unknown(_))

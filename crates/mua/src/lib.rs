@@ -7,6 +7,7 @@
 //! | from a draft to a letter | [`compose`] |
 //! | letters that are being written, on disk | [`drafts`] |
 //! | from a message to a page or a list | [`render`] |
+//! | `mailto:` links (row U06) | [`mailto`] |
 //! | the grammars of `mail` and `sendmail` | [`front`] |
 //! | what is typed at the prompt of `mail`, and behind `~` | [`mailx`] |
 //! | where letters are read: Maildir, POP3 | [`mailbox`] |
@@ -30,6 +31,7 @@ pub mod fuzz;
 mod identity;
 pub mod limits;
 pub mod mailbox;
+pub mod mailto;
 pub mod mailx;
 pub mod outbox;
 pub mod password;

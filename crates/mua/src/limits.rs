@@ -25,6 +25,10 @@ pub const HTML_OCTETS_MAX: usize = 2 * 1024 * 1024;
 pub const HTML_COLUMNS: usize = 78;
 /// Links of a letter that are numbered; newsletters have some hundred.
 pub const LINKS_MAX: usize = 1_000;
+/// Octets of a `mailto:` link.
+pub const MAILTO_OCTETS_MAX: usize = 64 * 1024;
+/// Links of a list's field (RFC 2369 §2).
+pub const LIST_LINKS_MAX: usize = 10;
 /// Octets of a link that is opened; browsers take some more, mail programs seldom.
 pub const LINK_OCTETS_MAX: usize = 4_096;
 /// Characters of a quoted line whose paragraph was one line (RFC 3676 §4.2: 78 at most, with the mark of the quote).

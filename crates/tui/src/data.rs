@@ -399,6 +399,8 @@ pub struct DraftRow {
     pub text_octets: u64,
     /// What goes with it, in order.
     pub attachments: Vec<AttachmentRow>,
+    /// The word of its text that speaks of an attachment.
+    pub speaks_of: Option<SafeText>,
     /// The letter that it answers.
     pub answers: Option<LetterId>,
     /// When it was last written to disk.

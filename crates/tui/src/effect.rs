@@ -110,7 +110,15 @@ pub enum Ask {
     Detach(DraftId, usize),
     /// Send it. Answered by `Queued` or `DraftWrong`.
     Queue(DraftId, Fields),
-    /// Have a letter back that is still held. Answered by `Draft`.
+    /// Send a letter on as it is (RFC 5322 §3.6.6). Answered by `Queued`.
+    Bounce {
+        /// Which.
+        letter: LetterId,
+        /// To whom, as it was typed.
+        to: String,
+    },
+    /// Have a letter back that is still held. Answered by `Draft`; by `Undone`
+    /// where there is none of it.
     TakeBack(HeldId),
     /// Throw the draft away. Answered by `Ended`.
     Discard(DraftId),
@@ -151,8 +159,10 @@ pub enum Start {
     Reply(LetterId, Audience),
     /// With another one in it.
     Forward(LetterId),
-    /// Sent on as it is.
+    /// As another one was: its recipients, subject, text and parts.
     Resend(LetterId),
+    /// As a `mailto:` link asks for.
+    To(SafeText),
     /// As it was left.
     Recall(DraftId),
 }

@@ -78,7 +78,7 @@ pub enum What {
     /// A letter, laid out.
     Page(Arc<Page>),
     /// A letter that is being written, as it is on disk now.
-    Draft(DraftRow),
+    Draft(Box<DraftRow>),
     /// All letters that are being written.
     Drafts(Vec<DraftRow>),
     /// The letter can't leave like that.

@@ -299,6 +299,8 @@ pub enum Wanted {
     Jump,
     /// A file to go with it.
     Attach,
+    /// Those whom the letter is sent on to.
+    Bounce(LetterId),
     /// A folder of the disk to save a part in.
     SavePart {
         /// Of which letter.
@@ -319,6 +321,10 @@ pub enum Choice {
     DiscardDraft(DraftId),
     /// Throw this letter of the outbox away, or don't.
     DiscardQueued(OutboxId),
+    /// Don't send it without what its text speaks of, or do.
+    NoAttachment,
+    /// Send the letter on to these, or don't.
+    Bounce(LetterId, String),
     /// Have this page opened, or don't.
     OpenLink(SafeText),
     /// Make a folder of this name, and put letters there, or don't.

@@ -22,6 +22,9 @@ pub(super) struct ReplyArguments {
     /// Answer everybody who got it, too
     #[arg(long)]
     all: bool,
+    /// Answer the mailing list that it came by
+    #[arg(long, conflicts_with = "all")]
+    list: bool,
     /// Leave the letter's own text out
     #[arg(long)]
     no_quote: bool,
@@ -57,8 +60,12 @@ pub(super) async fn reply(
     let account = context.account()?;
     let (entry, raw) = fetch(&account, &arguments.id).await?;
     let view = View::of(&raw);
-    let audience = if arguments.all { Audience::Everybody } else { Audience::Author };
-    let mut draft = answered(&view, author(&account), audience);
+    let audience = match (arguments.all, arguments.list) {
+        (_, true) => Audience::List,
+        (true, false) => Audience::Everybody,
+        (false, false) => Audience::Author,
+    };
+    let mut draft = answered(&view, author(&account), audience)?;
     let quote = if arguments.no_quote { String::new() } else { quoted(&view) };
     let answers = Answers { letter: entry.name, flag: Mark::Replied.letter() };
     for path in &arguments.attachments {

@@ -199,6 +199,10 @@ fn take_back(
             let outbox = Outbox::open(outbox)?;
             let drafts = Drafts::of(account)?;
             let Found::Letter(left) = outbox.take_back(letter)? else { return Ok(()) };
+            if left.is_resent() {
+                outbox.forget_taken_back(letter);
+                return Ok(());
+            }
             let id = drafts.home_for(&left)?;
             outbox.forget_taken_back(letter);
             context.screen.say(&safe_line!("It is draft {id}: see postroad-mua drafts"));

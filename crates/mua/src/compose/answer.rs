@@ -4,10 +4,11 @@ use std::borrow::Cow;
 
 use postroad_protocol::address::Address;
 
+use super::ComposeError;
 use super::draft::{Attachment, Draft};
 use super::field::{FieldText, Mailbox, MessageId};
 use crate::limits;
-use crate::render::{BlockKind, Person, Summary, View, flowed};
+use crate::render::{BlockKind, ListPost, Person, Summary, View, flowed};
 use crate::safe_text::SafeText;
 
 /// Who gets a reply.
@@ -17,16 +18,29 @@ pub enum Audience {
     Author,
     /// Everybody who got the letter, too.
     Everybody,
+    /// The mailing list that it came by (RFC 2369 §3.4).
+    List,
 }
 
 /// A reply with nothing in it yet. Addresses that nobody can write to are left out; where none is
 /// left the draft has no recipients, and says so when it is sent.
-pub fn reply(original: &View, us: Mailbox, audience: Audience) -> Draft {
+///
+/// # Errors
+/// Where the letter came by no list, and the reply is to go to it.
+pub fn reply(original: &View, us: Mailbox, audience: Audience) -> Result<Draft, ComposeError> {
     let summary = &original.summary;
     let mut draft = Draft::new(us);
     let authors = if summary.reply_to.is_empty() { &summary.from } else { &summary.reply_to };
-    draft.to = mailboxes(authors);
-    if audience == Audience::Everybody {
+    // Mail-Followup-To is where an author wants answers for all to go, as mutt and lists have it.
+    draft.to = match audience {
+        Audience::Author => mailboxes(authors),
+        Audience::Everybody | Audience::List if !summary.followup_to.is_empty() => {
+            mailboxes(&summary.followup_to)
+        }
+        Audience::Everybody => mailboxes(authors),
+        Audience::List => vec![list(summary)?],
+    };
+    if audience == Audience::Everybody && summary.followup_to.is_empty() {
         let us = draft.from.address.clone();
         let known: Vec<Address> = draft.to.iter().map(|mailbox| mailbox.address.clone()).collect();
         let others = mailboxes(&summary.to).into_iter().chain(mailboxes(&summary.cc));
@@ -36,7 +50,24 @@ pub fn reply(original: &View, us: Mailbox, audience: Audience) -> Draft {
     draft.subject = prefixed("Re: ", &["re:", "aw:"], &summary.subject);
     draft.in_reply_to = summary.message_id.as_deref().and_then(MessageId::parse);
     draft.references = references(summary);
-    draft
+    Ok(draft)
+}
+
+/// Where the letter's list takes letters.
+fn list(summary: &Summary) -> Result<Mailbox, ComposeError> {
+    match &summary.list {
+        None => Err(ComposeError::NoList(
+            "the letter came by no mailing list: it has no List-Post; g answers all",
+        )),
+        // RFC 2369 §3.4
+        Some(ListPost::No) => Err(ComposeError::NoList("the list of that letter takes none")),
+        Some(ListPost::To(address)) => {
+            let address = Address::parse(address).map_err(|_| {
+                ComposeError::NoList("the list's address, in List-Post, is none; g answers all")
+            })?;
+            Ok(Mailbox::new(None, address))
+        }
+    }
 }
 
 /// A forward: the whole message goes along as it is.
@@ -131,18 +162,58 @@ mod tests {
     fn a_reply_goes_to_the_author_or_where_the_author_says() {
         let original =
             view("From: A <a@x.example>\r\nTo: us@our.example, b@x.example\r\nCc: c@x.example");
-        assert_eq!(shown(&reply(&original, us(), Audience::Author).to), ["A <a@x.example>"]);
-        let all = reply(&original, us(), Audience::Everybody);
+        assert_eq!(
+            shown(&reply(&original, us(), Audience::Author).unwrap().to),
+            ["A <a@x.example>"]
+        );
+        let all = reply(&original, us(), Audience::Everybody).unwrap();
         assert_eq!(shown(&all.cc), ["b@x.example", "c@x.example"]);
         let list = view("From: a@x.example\r\nReply-To: list@x.example");
-        assert_eq!(shown(&reply(&list, us(), Audience::Author).to), ["list@x.example"]);
+        assert_eq!(shown(&reply(&list, us(), Audience::Author).unwrap().to), ["list@x.example"]);
+    }
+
+    #[test] // Tests RFC 2369 §3.4.
+    fn a_reply_to_a_list_goes_to_the_list() {
+        let to = |header: &str, audience| {
+            let original = view(&format!("From: a@x.example\r\nCc: c@x.example\r\n{header}"));
+            let draft = reply(&original, us(), audience)?;
+            let shown: Vec<String> = [shown(&draft.to), shown(&draft.cc)].concat();
+            Ok::<_, ComposeError>(shown.join(", "))
+        };
+        let list = |header| to(header, Audience::List);
+        for (header, found) in [
+            ("List-Post: <mailto:dev@l.example>", "dev@l.example"),
+            (
+                "List-Post: <https://l.example/post>,\r\n <mailto:dev%2Bx@l.example?subject=s> (Moderated)",
+                "dev+x@l.example",
+            ),
+            (
+                "List-Post: <mailto:dev@l.example>\r\nMail-Followup-To: dev@l.example, b@x.example",
+                "dev@l.example, b@x.example",
+            ),
+            ("List-Post: <mailto:dev@l.example>\r\nReply-To: a2@x.example", "dev@l.example"),
+        ] {
+            assert_eq!(list(header).unwrap(), found, "{header}");
+        }
+        for header in [
+            "Subject: s",
+            "List-Post: NO (closed)",
+            "List-Post: <mailto:@>",
+            "List-Post: x",
+            "List-Post: <mailto:>",
+        ] {
+            assert!(matches!(list(header), Err(ComposeError::NoList(_))), "{header}");
+        }
+        let all = "Mail-Followup-To: dev@l.example";
+        assert_eq!(to(all, Audience::Everybody).unwrap(), "dev@l.example");
+        assert_eq!(to(all, Audience::Author).unwrap(), "a@x.example");
     }
 
     #[test]
     fn a_reply_stays_in_its_thread() {
         let original =
             view("Message-ID: <c@x>\r\nReferences: <a@x> <b@x>\r\nSubject: RE: re: Plan");
-        let draft = reply(&original, us(), Audience::Author);
+        let draft = reply(&original, us(), Audience::Author).unwrap();
         let ids: Vec<&str> = draft.references.iter().map(MessageId::as_str).collect();
         assert_eq!(ids, ["a@x", "b@x", "c@x"]);
         assert_eq!(draft.in_reply_to.unwrap().as_str(), "c@x");
@@ -153,7 +224,7 @@ mod tests {
     fn a_long_thread_keeps_its_first_and_last_ids() {
         let ids: Vec<String> = (0..50).map(|n| format!("<{n}@x>")).collect();
         let original = view(&format!("References: {}\r\nMessage-ID: <own@x>", ids.join("\r\n ")));
-        let references = reply(&original, us(), Audience::Author).references;
+        let references = reply(&original, us(), Audience::Author).unwrap().references;
         assert_eq!(references.len(), limits::REFERENCES_MAX);
         assert_eq!(references.first().unwrap().as_str(), "0@x");
         assert_eq!(references.last().unwrap().as_str(), "own@x");
@@ -175,7 +246,7 @@ mod tests {
         ] {
             let original = view(header);
             for draft in [
-                reply(&original, us(), Audience::Everybody),
+                reply(&original, us(), Audience::Everybody).unwrap(),
                 forward(&original, header.as_bytes().to_vec(), us()),
             ] {
                 let mut draft = draft;

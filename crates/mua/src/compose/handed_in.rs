@@ -4,6 +4,7 @@
 //! removed (RFC 5322 §3.6.3), and `From`, `Date` and `Message-ID` are added where they are missing.
 //! A text without a header gets one. Addresses in the header are read only where `-t` asks for it.
 
+use mail_builder::headers::address::Address as BuilderAddress;
 use postroad_protocol::address::{Address, Domain, ReversePath};
 use postroad_protocol::envelope::{Body, Envelope, Notify, Recipient, Ret, Utf8};
 
@@ -84,7 +85,8 @@ pub fn into_letter(input: &[u8], instructions: Instructions) -> Result<Letter, C
         content.extend_from_slice(format!("Date: {}\r\n", date_now()).as_bytes());
     }
     if !has("From") {
-        content.extend_from_slice(from_field(&instructions.author).as_bytes());
+        let author = std::slice::from_ref(&instructions.author);
+        content.extend_from_slice(address_field("From", author).as_bytes());
     }
     for field in &fields {
         // A Message-ID that is none was replaced: nothing could refer to it.
@@ -123,7 +125,7 @@ fn utf8(envelope: &Envelope, content: &[u8]) -> Utf8 {
 }
 
 /// mbox writers put `From sender date` on top; it is no field.
-fn without_mbox_line(input: &[u8]) -> &[u8] {
+pub(super) fn without_mbox_line(input: &[u8]) -> &[u8] {
     match input.strip_prefix(b"From ").or_else(|| input.strip_prefix(b">From ")) {
         Some(rest) => match rest.iter().position(|b| *b == b'\n') {
             Some(end) => rest.get(end + 1..).unwrap_or_default(),
@@ -197,14 +199,20 @@ fn unique(addresses: Vec<Address>, notify: Notify) -> Vec<Recipient> {
         .collect()
 }
 
-/// `From: Alice <a@b.example>`; the name is encoded where it must be.
-fn from_field(author: &Mailbox) -> String {
+/// `From: Alice <a@b.example>`; names are encoded where they must be. It ends in CRLF.
+pub(super) fn address_field(name: &str, mailboxes: &[Mailbox]) -> String {
     use mail_builder::headers::Header as _;
-    let name = author.name.clone().map(|name: FieldText| name.as_str().to_owned());
-    let address =
-        mail_builder::headers::address::Address::new_address(name, author.address.to_string());
-    let mut field = b"From: ".to_vec();
-    address.write_header(&mut field, 6);
+    let one = |mailbox: &Mailbox| {
+        let name = mailbox.name.clone().map(|name: FieldText| name.as_str().to_owned());
+        BuilderAddress::new_address(name, mailbox.address.to_string())
+    };
+    let address = match mailboxes {
+        [mailbox] => one(mailbox),
+        mailboxes => BuilderAddress::new_list(mailboxes.iter().map(one).collect()),
+    };
+    let mut field = format!("{name}: ").into_bytes();
+    let column = field.len();
+    address.write_header(&mut field, column);
     String::from_utf8_lossy(&field).into_owned()
 }
 

@@ -6,6 +6,8 @@
 //! | lists of addresses as people write them (RFC 5322 §3.4) | [`address_list`] |
 //! | a draft and how MIME is made of it | [`draft`] |
 //! | reply and forward | [`answer`] |
+//! | a letter sent on as it is (RFC 5322 §3.6.6) | [`resend`] |
+//! | words that speak of an attachment | [`reminder`] |
 //! | whole messages on standard input, as `sendmail` takes them | [`handed_in`] |
 
 use postroad_protocol::envelope::Envelope;
@@ -16,6 +18,8 @@ pub mod draft;
 pub mod field;
 pub mod handed_in;
 pub mod media_type;
+pub mod reminder;
+pub mod resend;
 
 pub use address_list::{AddressList, AddressListError};
 pub use draft::{Attachment, BodyFormat, Draft};
@@ -55,6 +59,9 @@ pub enum ComposeError {
     /// An address nobody can write to.
     #[error(transparent)]
     Address(#[from] AddressListError),
+    /// An answer to a list where there is none.
+    #[error("{0}")]
+    NoList(&'static str),
     /// A header field that isn't the caller's to set, or is malformed.
     #[error("header {field:?}: {problem}")]
     Field {

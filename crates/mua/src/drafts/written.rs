@@ -110,6 +110,17 @@ impl Written {
         }
     }
 
+    /// What is to be written again: a letter's recipients and subject, as a new letter of one's own.
+    pub fn again(original: &View) -> Self {
+        let summary = &original.summary;
+        Self {
+            to: typed(&mailboxes(&summary.to)),
+            cc: typed(&mailboxes(&summary.cc)),
+            subject: summary.subject.clone(),
+            ..Self::default()
+        }
+    }
+
     /// The fields and the text of a letter that was made of a draft which has gone. What went with it stays out.
     pub fn of_letter(left: &Left) -> (Self, String) {
         let view = View::of(&left.content);

@@ -24,7 +24,7 @@
 //!
 //! The main thread waits for keys and messages, and for nothing else; no runtime is around it.
 //!
-//! Deliberately missing, and said so to who asks for it: accounts at POP3 servers, searching, letters sent on as they are.
+//! Deliberately missing, and said so to who asks for it: accounts at POP3 servers, searching.
 
 use std::collections::BTreeMap;
 use std::os::fd::AsFd as _;
@@ -267,7 +267,7 @@ impl Shell {
 
     fn ask(&mut self, job: Job, ask: Ask) {
         let is_for_post = match &ask {
-            Ask::NewDraft(start) => matches!(start, Start::Empty | Start::Recall(_)),
+            Ask::NewDraft(start) => matches!(start, Start::Empty | Start::Recall(_) | Start::To(_)),
             Ask::SaveDraft(..)
             | Ask::Attach(..)
             | Ask::Detach(..)

@@ -33,6 +33,13 @@ pub struct Left {
     pub notes: Notes,
 }
 
+impl Left {
+    /// Whether it is somebody's letter that was sent on as it is: no draft is to be made of it.
+    pub fn is_resent(&self) -> bool {
+        self.content.starts_with(b"Resent-Date:")
+    }
+}
+
 /// What the file of a letter holds.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Found {

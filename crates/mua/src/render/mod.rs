@@ -14,10 +14,11 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use mail_parser::{HeaderValue, Message, MessageParser};
+use mail_parser::{HeaderForm, HeaderValue, Message, MessageParser};
 use postroad_protocol::encoded_words;
 
 use crate::limits;
+use crate::mailto::Mailto;
 
 pub(crate) mod flowed;
 mod html;
@@ -39,6 +40,29 @@ pub struct Person {
     pub address: Option<String>,
 }
 
+/// Where a mailing list takes letters (RFC 2369 §3.4).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ListPost {
+    /// At this address, whatever stood there.
+    To(String),
+    /// Nowhere.
+    No,
+}
+
+impl ListPost {
+    /// Reads the field: addresses of which each is in `<>`, the first that we know counts.
+    fn of(value: &str) -> Option<Self> {
+        let first = crate::mailto::listed(value).into_iter().find_map(|link| Mailto::parse(&link));
+        match first.and_then(|link| link.to.into_iter().next()) {
+            Some(address) => Some(Self::To(address)),
+            None if value.trim().get(..2).is_some_and(|no| no.eq_ignore_ascii_case("no")) => {
+                Some(Self::No)
+            }
+            None => None,
+        }
+    }
+}
+
 /// What a list shows of a message.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Summary {
@@ -50,6 +74,10 @@ pub struct Summary {
     pub cc: Vec<Person>,
     /// Where answers go.
     pub reply_to: Vec<Person>,
+    /// Where its author wants answers for all to go: `Mail-Followup-To`.
+    pub followup_to: Vec<Person>,
+    /// Where the list that it came by takes letters (RFC 2369 §3.4).
+    pub list: Option<ListPost>,
     /// What it is about.
     pub subject: String,
     /// When it was written, if the field is a date (row A19).
@@ -218,24 +246,34 @@ impl Summary {
 
 /// What a header says; `shown` is what becomes of each text in it.
 fn summary(message: &Message<'_>, shown: fn(&str) -> String) -> Summary {
-    let people = |field: Option<&mail_parser::Address<'_>>| -> Vec<Person> {
-        let person = |addr: &mail_parser::Addr<'_>| Person {
-            name: addr.name.as_deref().map(shown),
-            address: addr.address.as_deref().map(shown),
-        };
-        field.map(|address| address.iter().map(person).collect()).unwrap_or_default()
-    };
+    let people = |field: Option<&mail_parser::Address<'_>>| people(field, shown);
     Summary {
         from: people(message.from()),
         to: message.all_to().flat_map(|field| people(Some(field))).collect(),
         cc: message.all_cc().flat_map(|field| people(Some(field))).collect(),
         reply_to: people(message.reply_to()),
+        followup_to: followup_to(message, shown),
+        list: message.header_raw("List-Post").and_then(ListPost::of),
         subject: message.subject().map(shown).unwrap_or_default(),
         date: message.header_raw("Date").and_then(timestamp),
         message_id: message.message_id().map(shown),
         references: ids(message.references(), shown),
         in_reply_to: ids(message.in_reply_to(), shown),
     }
+}
+
+fn people(field: Option<&mail_parser::Address<'_>>, shown: fn(&str) -> String) -> Vec<Person> {
+    let person = |addr: &mail_parser::Addr<'_>| Person {
+        name: addr.name.as_deref().map(shown),
+        address: addr.address.as_deref().map(shown),
+    };
+    field.map(|address| address.iter().map(person).collect()).unwrap_or_default()
+}
+
+/// The parser takes the field for a text, unless it is told.
+fn followup_to(message: &Message<'_>, shown: fn(&str) -> String) -> Vec<Person> {
+    let fields = message.header_as("Mail-Followup-To", HeaderForm::Addresses);
+    people(fields.first().and_then(HeaderValue::as_address), shown)
 }
 
 fn ids(value: &HeaderValue<'_>, shown: fn(&str) -> String) -> Vec<String> {

@@ -142,8 +142,14 @@ pub enum Action {
     Reply,
     /// Answer all.
     Group,
+    /// Answer the mailing list.
+    ListReply,
     /// Send it on.
     Forward,
+    /// Send it on as it is.
+    Bounce,
+    /// Write it again, as a new letter.
+    Resend,
     /// The letters that are on their way, or being written.
     Outbox,
     /// Folders beside the letters.
@@ -221,6 +227,9 @@ impl Action {
             Self::ToggleQuoted => "toggle-quoted",
             Self::SkipQuoted => "skip-quoted",
             Self::SkipHeaders => "skip-headers",
+            Self::ListReply => "list-reply",
+            Self::Bounce => "bounce-message",
+            Self::Resend => "resend-message",
             Self::Links => "links",
             Self::Mail => "mail",
             Self::Reply => "reply",

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use postroad_safetext::{SafeText, safe_line};
 
 use super::{Effects, index, report};
-use crate::data::{DraftId, DraftRow, Field, Fields, HeldId, Marks, UndoLabel};
+use crate::data::{DraftId, DraftRow, Field, Fields, HeldId, LetterId, Marks, UndoLabel};
 use crate::effect::{Ask, Effect, Job, Start};
 use crate::keys::Action;
 use crate::line_edit::LineEdit;
@@ -20,9 +20,10 @@ const FIELDS: [Field; 5] = [Field::To, Field::Cc, Field::Bcc, Field::Subject, Fi
 /// Begins a letter: its draft first.
 pub(super) fn begin(model: &mut Model, start: Start, effects: &mut Effects) {
     let editor = match start {
-        Start::Empty | Start::Forward(_) | Start::Resend(_) => Editor::Later,
-        Start::Reply(..) => Editor::Wanted,
-        Start::Recall(_) => Editor::Not,
+        Start::Empty | Start::Forward(_) => Editor::Later,
+        Start::Reply(..) | Start::Resend(_) => Editor::Wanted,
+        // What a link asks for is shown before anything else (row U06).
+        Start::Recall(_) | Start::To(_) => Editor::Not,
     };
     model.jobs.ask(Ask::NewDraft(start.clone()), effects);
     model.stack.push(Screen::Compose(Box::new(ComposeState {
@@ -238,7 +239,57 @@ fn send(model: &mut Model, effects: &mut Effects) {
         });
         return;
     }
-    queue(model, effects);
+    send_complete(model, effects);
+}
+
+/// Has it sent, unless its text speaks of something that doesn't go with it.
+pub(super) fn send_complete(model: &mut Model, effects: &mut Effects) {
+    let Some(Screen::Compose(compose)) = model.stack.last() else { return };
+    match compose.draft.as_ref().and_then(missing) {
+        Some(word) => {
+            let word = word.clone().cut(20);
+            let words = safe_line!(
+                "You wrote \"{}\", nothing is attached: abort sending? ([yes]/no):",
+                word.as_str()
+            );
+            model.prompt = Some(Prompt::Choice { words, wanted: Choice::NoAttachment });
+        }
+        None => queue(model, effects),
+    }
+}
+
+/// The word that speaks of an attachment where there is none.
+pub(crate) fn missing(draft: &DraftRow) -> Option<&SafeText> {
+    draft.speaks_of.as_ref().filter(|_| draft.attachments.is_empty())
+}
+
+/// Asks whom a letter is sent on to.
+pub(super) fn ask_whom(model: &mut Model, letter: LetterId) {
+    model.prompt = Some(Prompt::Line {
+        label: "Bounce message to: ".into(),
+        edit: LineEdit::default(),
+        wanted: Wanted::Bounce(letter),
+    });
+}
+
+/// Asks once more: what has left can't be taken back for long.
+pub(super) fn ask_bounce(model: &mut Model, letter: LetterId, to: String) {
+    if to.trim().is_empty() {
+        return;
+    }
+    let shown = SafeText::line(&to).cut(40);
+    model.prompt = Some(Prompt::Choice {
+        words: safe_line!("Bounce message to {}? ([yes]/no):", shown.as_str()),
+        wanted: Choice::Bounce(letter, to),
+    });
+}
+
+/// A letter that is sent on is safe, and leaves by itself.
+pub(super) fn bounced(model: &mut Model, to: &str, letter: HeldId, until: Timestamp) {
+    let to = SafeText::line(to).cut(40);
+    let words = safe_line!("letter sent on to {}", to.as_str());
+    report::remember(model, UndoLabel { words, held: Some((letter, until)) });
+    model.note = Note::Queued;
 }
 
 /// Has it sent.

@@ -223,6 +223,11 @@ pub(super) fn change(model: &mut Model, action: Action, effects: &mut Effects) -
         (Action::Group, Some(letter)) => {
             compose::begin(model, Start::Reply(letter, Audience::All), effects);
         }
+        (Action::ListReply, Some(letter)) => {
+            compose::begin(model, Start::Reply(letter, Audience::List), effects);
+        }
+        (Action::Bounce, Some(letter)) => compose::ask_whom(model, letter),
+        (Action::Resend, Some(letter)) => compose::begin(model, Start::Resend(letter), effects),
         (Action::Forward, Some(letter)) => compose::begin(model, Start::Forward(letter), effects),
         _ => model.say("That key does nothing here."),
     }

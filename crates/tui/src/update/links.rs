@@ -2,7 +2,9 @@
 
 use postroad_safetext::{SafeText, safe_line};
 
+use super::{Effects, compose};
 use crate::data::LinkGoes;
+use crate::effect::Start;
 use crate::keys::Action;
 use crate::model::{Choice, ListState, Model, Note, Prompt, SaveState, Screen};
 
@@ -26,7 +28,7 @@ pub(crate) fn ending(host: &SafeText, columns: usize) -> SafeText {
     }
 }
 
-pub(super) fn act(model: &mut Model, action: Action) {
+pub(super) fn act(model: &mut Model, action: Action, effects: &mut Effects) {
     if super::walk(model, action) {
         return;
     }
@@ -41,7 +43,7 @@ pub(super) fn act(model: &mut Model, action: Action) {
                     wanted: Choice::OpenLink(link.target),
                 });
             }
-            LinkGoes::Mail => model.say("m: write to them"),
+            LinkGoes::Mail => compose::begin(model, Start::To(link.target), effects),
             LinkGoes::Nowhere => {
                 let words = "It is not opened: only links of http and https are.";
                 model.note = Note::Wrong(words.into(), "".into());

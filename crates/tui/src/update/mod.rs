@@ -27,7 +27,7 @@ use crate::model::{
 use crate::msg::{Mouse, MouseDoes, Msg};
 
 pub(crate) mod command;
-mod compose;
+pub(crate) mod compose;
 mod folders;
 mod help;
 mod index;
@@ -153,7 +153,7 @@ fn do_it(model: &mut Model, binding: &Binding, effects: &mut Effects) {
             On::Index | On::Anywhere => index::act(model, action, effects),
             On::Pager => pager::act(model, action, effects),
             On::Parts => parts::act(model, action, effects),
-            On::Links => links::act(model, action),
+            On::Links => links::act(model, action, effects),
             On::Folders => folders::act(model, action, effects),
             On::Compose => compose::act(model, action, effects),
             On::Outbox => outbox::act(model, action, effects),

@@ -32,7 +32,11 @@ pub(super) fn key(model: &mut Model, key: Key, effects: &mut Effects) {
             Key::Char('n' | 'N') => chosen(model, wanted, Answer::No, effects),
             Key::Enter => {
                 let answer = match wanted {
-                    Choice::KeepDraft | Choice::NoSubject | Choice::MakeFolder(..) => Answer::Yes,
+                    Choice::KeepDraft
+                    | Choice::NoSubject
+                    | Choice::NoAttachment
+                    | Choice::MakeFolder(..)
+                    | Choice::Bounce(..) => Answer::Yes,
                     Choice::DiscardDraft(_) | Choice::DiscardQueued(_) | Choice::OpenLink(_) => {
                         Answer::No
                     }
@@ -106,6 +110,7 @@ fn list_for(wanted: &Wanted) -> Option<FolderFor> {
         | Wanted::Field(_)
         | Wanted::First(_)
         | Wanted::Attach
+        | Wanted::Bounce(_)
         | Wanted::Jump
         | Wanted::SavePart { .. } => None,
     }
@@ -129,6 +134,7 @@ fn typed(model: &mut Model, wanted: Wanted, text: String, effects: &mut Effects)
         Wanted::First(field) => compose::first(model, field, text, effects),
         Wanted::Jump => jumped(model, &text),
         Wanted::Attach => compose::attach(model, &text, effects),
+        Wanted::Bounce(letter) => compose::ask_bounce(model, letter, text),
         Wanted::SavePart { letter, part } if !text.is_empty() => {
             model.jobs.ask(Ask::Save { letter, part, into: text.into() }, effects);
         }
@@ -149,6 +155,7 @@ fn left(model: &mut Model, wanted: &Wanted, effects: &mut Effects) {
         | Wanted::Command
         | Wanted::Field(_)
         | Wanted::Attach
+        | Wanted::Bounce(_)
         | Wanted::Jump
         | Wanted::SavePart { .. } => {}
     }
@@ -165,7 +172,13 @@ fn chosen(model: &mut Model, wanted: Choice, answer: Answer, effects: &mut Effec
         (Choice::KeepDraft, Answer::Yes) => compose::keep(model, effects),
         (Choice::KeepDraft, Answer::No) => compose::discard(model, effects),
         (Choice::NoSubject, Answer::Yes) => model.say("Not sent.  s: give it a subject"),
-        (Choice::NoSubject, Answer::No) => compose::queue(model, effects),
+        (Choice::NoSubject, Answer::No) => compose::send_complete(model, effects),
+        (Choice::NoAttachment, Answer::Yes) => model.say("Not sent.  a: attach a file"),
+        (Choice::NoAttachment, Answer::No) => compose::queue(model, effects),
+        (Choice::Bounce(letter, to), Answer::Yes) => {
+            model.jobs.ask(Ask::Bounce { letter, to }, effects);
+        }
+        (Choice::Bounce(..), Answer::No) => model.say("Message not bounced."),
         (Choice::DiscardDraft(draft), Answer::Yes) => {
             model.jobs.ask(Ask::Discard(draft), effects);
         }

@@ -30,18 +30,24 @@ pub(super) fn take(model: &mut Model, report: Report, effects: &mut Effects) {
         What::Listing(heads) => listing::listed(model, heads),
         What::Rows { folder, rows } => listing::rows_came(model, folder, rows),
         What::Page(page) => pager::came(model, &page),
-        What::Draft(draft) => compose::saved(model, draft, asked.as_ref(), effects),
+        What::Draft(draft) => compose::saved(model, *draft, asked.as_ref(), effects),
         What::Drafts(drafts) => model.drafts = drafts,
         What::DraftWrong { draft, field, words } => {
             compose::wrong(model, &draft, field, words);
         }
-        What::Queued { letter, until } => {
-            compose::queued(model, job, letter, until);
-        }
+        What::Queued { letter, until } => match asked {
+            Some(Ask::Bounce { to, .. }) => compose::bounced(model, &to, letter, until),
+            Some(_) | None => compose::queued(model, job, letter, until),
+        },
         What::Outbox(rows) => model.outbox = rows,
         What::Done(label) => done(model, label, asked.as_ref()),
         What::Undone(words) => {
-            model.undo.pop();
+            match asked {
+                Some(Ask::TakeBack(held)) => model
+                    .undo
+                    .retain(|label| label.held.as_ref().is_none_or(|(letter, _)| *letter != held)),
+                Some(_) | None => drop(model.undo.pop()),
+            }
             model.say(safe_line!("Taken back: {}", words.as_str()));
         }
         What::Found(found) => listing::found(model, &found),

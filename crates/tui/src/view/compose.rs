@@ -7,6 +7,7 @@ use crate::canvas::{Canvas, Cell, Style};
 use crate::data::{AttachmentRow, DraftRow, Field};
 use crate::layout::Area;
 use crate::model::{ComposeStage, ComposeState, Editor, Model};
+use crate::update::compose::missing;
 
 const FIELDS: [(Field, &str); 5] = [
     (Field::To, "To"),
@@ -89,5 +90,8 @@ fn status(compose: &ComposeState) -> SafeText {
     let files: u64 = draft.attachments.iter().filter_map(|file| file.octets).sum();
     let octets = super::octets(draft.text_octets.saturating_add(files));
     let count = draft.attachments.len();
-    safe_line!("Compose [Approx. msg size: {octets}   Atts: {count}]{stage}")
+    let missing = missing(draft).map(|word| safe_line!("   you wrote \"{}\"", word.as_str()));
+    let missing = missing.unwrap_or_default();
+    let missing = missing.as_str();
+    safe_line!("Compose [Approx. msg size: {octets}   Atts: {count}{missing}]{stage}")
 }

@@ -131,7 +131,7 @@ fn what(model: &Model, kind: u8, seed: u32, text: &str) -> What {
             }
         }
         7..=9 => What::Page(Arc::new(page(model, seed, text))),
-        10 => What::Draft(fixture::draft()),
+        10 => What::Draft(fixture::draft().into()),
         11 => What::Drafts(vec![fixture::draft(); (seed % 3) as usize]),
         12 => {
             let draft = DraftId("d1".into());

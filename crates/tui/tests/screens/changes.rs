@@ -250,7 +250,8 @@ fn keys_of_the_pager() {
         ("i", vec![], false),
         ("q", vec![], false),
         ("x", vec![], false),
-        ("<Esc>", vec![], false),
+        // It may be the first of two keys.
+        ("<Esc>", vec![], true),
         (
             "ksSent<Enter>",
             vec![
@@ -381,7 +382,7 @@ fn a_letter_from_its_first_key_to_the_outbox() {
     empty.fields = postroad_tui::data::Fields::default();
     let id = empty.id.clone();
     let is_new = |ask: &Ask| matches!(ask, Ask::NewDraft(_));
-    let effects = answer(&mut model, &effects, is_new, What::Draft(empty));
+    let effects = answer(&mut model, &effects, is_new, What::Draft(empty.into()));
     let mut fields = draft().fields;
     fields.to = "bob@x.example".into();
     fields.subject = "Hello".into();
@@ -390,7 +391,7 @@ fn a_letter_from_its_first_key_to_the_outbox() {
     // The editor has ended; the letter is sent.
     let mut written = draft();
     written.fields = fields.clone();
-    tell(&mut model, What::Draft(written));
+    tell(&mut model, What::Draft(written.into()));
     let effects = press(&mut model, "y");
     assert_eq!(asks(&effects), [Ask::Queue(id.clone(), fields)]);
     assert!(asks(&press(&mut model, "y")).is_empty(), "twice");
@@ -407,7 +408,7 @@ fn a_letter_from_its_first_key_to_the_outbox() {
     assert_eq!(asks(&effects), [Ask::TakeBack(held)]);
     assert!(asks(&press(&mut model, "u")).is_empty(), "twice");
     let is_back = |ask: &Ask| matches!(ask, Ask::TakeBack(_));
-    answer(&mut model, &effects, is_back, What::Draft(draft()));
+    answer(&mut model, &effects, is_back, What::Draft(draft().into()));
     assert!(matches!(model.screen(), Screen::Compose(_)));
     assert!(model.undo.is_empty());
 }
@@ -434,7 +435,7 @@ fn what_can_not_be_sent_is_said() {
     let mut nobody = draft();
     nobody.fields.to.clear();
     let is_new = |ask: &Ask| matches!(ask, Ask::NewDraft(_));
-    answer(&mut model, &effects, is_new, What::Draft(nobody));
+    answer(&mut model, &effects, is_new, What::Draft(nobody.into()));
     assert!(asks(&press(&mut model, "y")).is_empty());
     assert_eq!(said(&model), "No recipients were specified.");
     let effects = press(&mut model, "tbob@@<Enter>s");
@@ -458,7 +459,7 @@ fn a_letter_is_kept_or_thrown_away() {
         let mut model = three_letters();
         let effects = press(&mut model, "r");
         let is_new = |ask: &Ask| matches!(ask, Ask::NewDraft(_));
-        answer(&mut model, &effects, is_new, What::Draft(draft()));
+        answer(&mut model, &effects, is_new, What::Draft(draft().into()));
         let asked = asks(&press(&mut model, keys));
         let was = asked.iter().any(|ask| matches!(ask, Ask::Discard(_)));
         assert_eq!(was, is_discarded, "{keys}: {asked:?}");
@@ -471,7 +472,7 @@ fn a_letter_that_was_left_before_it_began_is_removed() {
     let mut model = three_letters();
     let effects = press(&mut model, "m<Esc>");
     let is_new = |ask: &Ask| matches!(ask, Ask::NewDraft(_));
-    let effects = answer(&mut model, &effects, is_new, What::Draft(draft()));
+    let effects = answer(&mut model, &effects, is_new, What::Draft(draft().into()));
     assert_eq!(asks(&effects), [Ask::Discard(draft().id)]);
 }
 
@@ -563,7 +564,7 @@ fn on(screen: On) -> Model {
             let mut model = three_letters();
             let effects = press(&mut model, "r");
             let is_new = |ask: &Ask| matches!(ask, Ask::NewDraft(_));
-            answer(&mut model, &effects, is_new, What::Draft(draft()));
+            answer(&mut model, &effects, is_new, What::Draft(draft().into()));
             press(&mut model, "j");
             model
         }

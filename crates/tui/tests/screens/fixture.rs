@@ -215,6 +215,7 @@ pub(crate) fn draft() -> DraftRow {
         },
         text_lines: 12,
         text_octets: 340,
+        speaks_of: None,
         attachments: vec![
             AttachmentRow {
                 name: line("menu.pdf"),

@@ -1,13 +1,14 @@
 //! Quotes, links: what is done in a letter that is read.
 
 use postroad_safetext::SafeText;
-use postroad_tui::data::{LineKind, PageLine};
-use postroad_tui::effect::Ask;
+use postroad_tui::data::{HeldId, LineKind, PageLine};
+use postroad_tui::effect::{Ask, Audience, Start};
 use postroad_tui::keys::Key;
-use postroad_tui::model::{Model, Note, Place, Screen};
+use postroad_tui::model::{Model, Note, Now, Place, Prompt, Screen};
+use postroad_tui::msg::What;
 use postroad_tui::{Effect, Msg, update};
 
-use super::fixture::{page, reading};
+use super::fixture::{answer, draft, page, reading, three_letters};
 use super::{check, press, shown};
 
 fn at(model: &Model) -> Place {
@@ -119,4 +120,114 @@ fn u18_of_a_long_host_the_end_is_seen() {
     let shown = shown(&model, (80, 24));
     assert!(shown.contains("front.of.attack.example? (yes"), "{shown}");
     assert!(shown.matches("front.of.attack.example").count() >= 2, "{shown}");
+}
+
+/// What was asked for, without the jobs' numbers.
+fn asked(effects: &[Effect]) -> Vec<&Ask> {
+    effects
+        .iter()
+        .filter_map(|effect| match effect {
+            Effect::Ask(_, ask) => Some(ask),
+            _ => None,
+        })
+        .collect()
+}
+
+fn prompt(model: &Model) -> &str {
+    match &model.prompt {
+        Some(Prompt::Line { label, .. }) => label.as_str(),
+        Some(Prompt::Choice { words, .. } | Prompt::Letter { words, .. }) => words.as_str(),
+        None => "",
+    }
+}
+
+#[test]
+fn u06_a_link_to_a_mailbox_begins_a_letter_and_shows_it_first() {
+    let mut model = reading(page());
+    update(&mut model, Msg::Key(Key::Ctrl('b')));
+    press(&mut model, "jj");
+    let effects = press(&mut model, "<Enter>");
+    let link = SafeText::line("mailto:bob@x.example");
+    assert_eq!(asked(&effects), [&Ask::NewDraft(Start::To(link))]);
+    let begun = What::Draft(draft().into());
+    let effects = answer(&mut model, &effects, |ask| matches!(ask, Ask::NewDraft(_)), begun);
+    assert!(!effects.iter().any(|effect| matches!(effect, Effect::Edit(_))), "{effects:?}");
+    assert!(shown(&model, (80, 24)).contains("To: Bob Baker <bob@x.example>"));
+}
+
+#[test]
+fn a_list_is_answered_and_a_letter_is_written_again() {
+    for (keys, start) in [
+        ("L", Start::Reply(super::fixture::letter(3), Audience::List)),
+        ("<Esc>e", Start::Resend(super::fixture::letter(3))),
+    ] {
+        let mut model = reading(page());
+        let effects = press(&mut model, keys);
+        assert_eq!(asked(&effects), [&Ask::NewDraft(start)], "{keys}");
+        let begun = What::Draft(draft().into());
+        let effects = answer(&mut model, &effects, |ask| matches!(ask, Ask::NewDraft(_)), begun);
+        assert!(effects.iter().any(|effect| matches!(effect, Effect::Edit(_))), "{effects:?}");
+    }
+}
+
+#[test]
+fn a_letter_is_sent_on_as_it_is_and_can_be_taken_back() {
+    let mut model = reading(page());
+    press(&mut model, "b");
+    assert_eq!(prompt(&model), "Bounce message to: ");
+    press(&mut model, "bob@x.example<Enter>");
+    assert_eq!(prompt(&model), "Bounce message to bob@x.example? ([yes]/no):");
+    let mut left = model.clone();
+    assert!(press(&mut left, "n").is_empty());
+    assert_eq!(said(&left), "Message not bounced.");
+    let effects = press(&mut model, "<Enter>");
+    let bounce = Ask::Bounce { letter: super::fixture::letter(3), to: "bob@x.example".into() };
+    assert_eq!(asked(&effects), [&bounce]);
+    let held = HeldId("h1".into());
+    let until = "2026-11-30T15:00:10Z".parse().unwrap();
+    let queued = What::Queued { letter: held.clone(), until };
+    answer(&mut model, &effects, |ask| *ask == bounce, queued);
+    assert_eq!(model.note, Note::Queued);
+    let effects = press(&mut model, "u");
+    assert_eq!(asked(&effects), [&Ask::TakeBack(held)]);
+    let undone = What::Undone("a letter that was sent on as it is".into());
+    answer(&mut model, &effects, |ask| matches!(ask, Ask::TakeBack(_)), undone);
+    assert!(model.undo.is_empty() && matches!(model.screen(), Screen::Pager(_)));
+}
+
+#[test]
+fn a_letter_that_speaks_of_an_attachment_is_asked_about() {
+    let mut model = three_letters();
+    let effects = press(&mut model, "r");
+    let speaking = |files| {
+        let mut draft = draft();
+        draft.speaks_of = Some("attached".into());
+        draft.attachments.truncate(files);
+        What::Draft(draft.into())
+    };
+    let is_new = |ask: &Ask| matches!(ask, Ask::NewDraft(_));
+    answer(&mut model, &effects, is_new, speaking(0));
+    assert!(press(&mut model, "y").is_empty());
+    check("compose-attachment", &model);
+    let mut kept = model.clone();
+    assert!(press(&mut kept, "<Enter>").is_empty());
+    assert_eq!(said(&kept), "Not sent.  a: attach a file");
+    let effects = press(&mut model, "n");
+    assert!(asked(&effects).iter().any(|ask| matches!(ask, Ask::Queue(..))), "{effects:?}");
+    // With a file nobody asks.
+    let mut model = three_letters();
+    let effects = press(&mut model, "r");
+    answer(&mut model, &effects, is_new, speaking(1));
+    let effects = press(&mut model, "y");
+    assert!(asked(&effects).iter().any(|ask| matches!(ask, Ask::Queue(..))), "{effects:?}");
+}
+
+#[test]
+fn escape_leaves_a_letter_when_no_second_key_comes() {
+    let mut model = reading(page());
+    let effects = press(&mut model, "<Esc>");
+    let [Effect::TickAt(at)] = effects.as_slice() else { panic!("{effects:?}") };
+    let now = Now { since_start: *at, ..model.now.clone() };
+    update(&mut model, Msg::Tick(now));
+    assert!(matches!(model.screen(), Screen::Index));
 }

@@ -12,7 +12,12 @@ fn writing() -> Model {
     let mut model = three_letters();
     press(&mut model, "=");
     let effects = press(&mut model, "r");
-    answer(&mut model, &effects, |ask| matches!(ask, Ask::NewDraft(_)), What::Draft(draft()));
+    answer(
+        &mut model,
+        &effects,
+        |ask| matches!(ask, Ask::NewDraft(_)),
+        What::Draft(draft().into()),
+    );
     model
 }
 

@@ -20,7 +20,7 @@ impl Reader<'_, '_, '_> {
             let view = View::of(&self.letters.message(number).await?);
             let letter = self.letters.entry(number)?.name;
             let answers = Answers { letter, flag: Mark::Replied.letter() };
-            let draft = answered(&view, author(&self.account), audience);
+            let draft = answered(&view, author(&self.account), audience)?;
             let written = Written { answers: Some(answers), ..Written::of(&draft) };
             self.letters.go_to(number);
             self.write_letter(&Start { quoted: quoted(&view), ..Start::of(written) }).await?;

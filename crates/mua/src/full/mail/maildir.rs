@@ -167,6 +167,7 @@ impl Actor {
                 self.read(job, letter, page::Wanted::Saved(part, into))
             }
             Ask::NewDraft(start) => self.begin(job, start),
+            Ask::Bounce { letter, to } => self.bounce(job, letter, to),
             Ask::Refresh(id) => self.refresh(job, id),
             Ask::Flag { letters, edit } => self.flag(job, &letters, edit),
             Ask::Move { letters, to } => self.move_letters(job, &letters, to),
@@ -379,6 +380,14 @@ impl Actor {
         Ok(())
     }
 
+    /// Has one of these sent on as it is.
+    fn bounce(&mut self, job: Job, letter: LetterId, to: String) -> Done {
+        let (folder, _) = self.of_letters(&[letter])?;
+        let file = folder.open_letter(letter.uid)?;
+        self.start.post.send(ToPost::Bounce { job, file, to });
+        Ok(())
+    }
+
     /// Marks a letter, whichever folder is shown.
     fn mark(&mut self, letter: LetterId, marks: Marks) -> Done {
         let change = FlagChange::Add(mapped::flags(marks));
@@ -434,6 +443,7 @@ fn doing(ask: &Ask) -> &'static str {
         Ask::Pipe { .. } => "give the letters to a program",
         Ask::Undo => "take it back",
         Ask::NewDraft(_) => "begin a letter",
+        Ask::Bounce { .. } => "send the letter on",
         Ask::Sync(_) => "bring the folder up to date",
         _ => "do that",
     }

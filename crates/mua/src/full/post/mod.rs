@@ -3,6 +3,7 @@
 //! | looking for | it is in |
 //! |---|---|
 //! | what is asked, and what becomes of it | here |
+//! | letters that begin, with another or without; those that are sent on as they are | `begin` |
 //! | drafts and letters as the screen has them | `rows` |
 //!
 //! A draft that somebody writes here is held against other programs until its letter is queued or it is thrown away.
@@ -18,23 +19,22 @@ use std::time::SystemTime;
 use jiff::Timestamp;
 use postroad_store::Letter;
 use postroad_tui::data::{DraftId as Shown, DraftRow, Fields, HeldId, LetterId, Marks};
-use postroad_tui::effect::{Ask, Audience, Job, OutboxAsk, Start};
+use postroad_tui::effect::{Ask, Job, OutboxAsk, Start};
 use postroad_tui::msg::What;
 use tokio::runtime::Runtime;
 
 use super::mail::Request;
 use super::wake::{Farewell, Incoming, Outgoing, Teller, channel};
 use crate::account::{Account, AccountError, Overrides};
-use crate::compose::Mailbox as Person;
-use crate::compose::answer::{self, forward, quoted, reply};
-use crate::drafts::{Answers, Attached, DraftError, DraftId, Drafts, OpenDraft, Written};
+use crate::compose::{ComposeError, Mailbox as Person};
+use crate::drafts::{Attached, DraftError, DraftId, Drafts, OpenDraft, Written};
 use crate::error::Error;
 use crate::outbox::{Found, Notes, Outbox, start as sender};
-use crate::render::View;
 use crate::safe_text::SafeText;
 use crate::undo::{Deed, Journal};
 use crate::{limits, sent, trace};
 
+mod begin;
 mod rows;
 
 #[cfg(test)]
@@ -65,6 +65,15 @@ pub(super) enum ToPost {
         file: Letter,
         /// What stays of the name of its file.
         name: String,
+    },
+    /// To send a letter on as it is.
+    Bounce {
+        /// Who asks.
+        job: Job,
+        /// Its file.
+        file: Letter,
+        /// To whom, as it was typed.
+        to: String,
     },
     /// To have letters that were answered or sent on marked by this actor.
     Mail(Outgoing<Request>),
@@ -141,6 +150,13 @@ impl Actor {
                     ToPost::Begin { job, start, file, name } => {
                         (job, self.begin(&start, Some((&file, name))))
                     }
+                    ToPost::Bounce { job, file, to } => {
+                        let done = self.bounce(&file, &to);
+                        if done.is_ok() {
+                            self.start_sender();
+                        }
+                        (job, done)
+                    }
                     ToPost::Edited(id) => (Job::NONE, self.edited(&id)),
                     ToPost::Mail(mail) => {
                         self.mail = Some(mail);
@@ -170,10 +186,7 @@ impl Actor {
                 let path = crate::account::expand_home(&path);
                 let file = std::fs::metadata(&path)
                     .and_then(|_| std::fs::File::open(&path))
-                    .map_err(|source| crate::compose::ComposeError::Attachment {
-                        path: path.clone(),
-                        source,
-                    })?;
+                    .map_err(|source| ComposeError::Attachment { path: path.clone(), source })?;
                 drop(file);
                 written.attachments.push(Attached::absolute(&path));
                 Ok(())
@@ -231,54 +244,6 @@ impl Actor {
         Ok(rows::draft(id, &written, &text, (&draft.folder(), &from), saved))
     }
 
-    fn begin(&mut self, start: &Start, other: Option<(&Letter, String)>) -> Result<What, Error> {
-        if let Start::Recall(id) = start {
-            return Ok(What::Draft(self.shown(&parsed(id)?)?));
-        }
-        let mut answered = None;
-        let mut forwarded = None;
-        let (written, text) = match (start, other) {
-            (Start::Reply(letter, audience), Some((file, name))) => {
-                let view = View::of(&raw(file)?);
-                let audience = match audience {
-                    Audience::Sender => answer::Audience::Author,
-                    Audience::All | Audience::List => answer::Audience::Everybody,
-                };
-                answered = Some(*letter);
-                let written = Written::of(&reply(&view, self.author(), audience));
-                let answers = Some(Answers { letter: name, flag: 'R' });
-                (Written { answers, ..written }, quoted(&view))
-            }
-            (Start::Forward(_), Some((file, name))) => {
-                let raw = raw(file)?;
-                let written = Written::of(&forward(&View::of(&raw), Vec::new(), self.author()));
-                forwarded = Some(raw);
-                let answers = Some(Answers { letter: name, flag: 'P' });
-                let attachments = vec![Attached::Forwarded];
-                (Written { answers, attachments, ..written }, String::new())
-            }
-            (Start::Empty, _) => (Written::default(), String::new()),
-            _ => {
-                let words = "letters can't be sent again as they are yet; forward does it";
-                return Err(Error::Editor(words.into()));
-            }
-        };
-        let draft = self.drafts()?.begin(&written, &text)?;
-        if let Some(raw) = forwarded {
-            draft.save_forwarded(&raw)?;
-        }
-        let id = draft.id().clone();
-        self.open.insert(id.clone(), draft);
-        self.answered.extend(answered.map(|letter| (id.clone(), letter)));
-        let about = match start {
-            Start::Reply(letter, _) => Some((*letter, Marks::ANSWERED)),
-            Start::Forward(letter) => Some((*letter, Marks::FORWARDED)),
-            Start::Empty | Start::Resend(_) | Start::Recall(_) => None,
-        };
-        self.about.extend(about.map(|about| (id.clone(), about)));
-        Ok(What::Draft(self.shown(&id)?))
-    }
-
     /// Changes what is written beside the text.
     fn change(
         &mut self,
@@ -290,14 +255,14 @@ impl Actor {
         let mut written = draft.written()?;
         change(&mut written, &draft.folder())?;
         draft.save(&written)?;
-        Ok(What::Draft(self.shown(&id)?))
+        Ok(What::Draft(self.shown(&id)?.into()))
     }
 
     /// The editor has returned.
     fn edited(&mut self, id: &Shown) -> Result<What, Error> {
         let id = parsed(id)?;
         self.opened(&id)?.keep_text()?;
-        Ok(What::Draft(self.shown(&id)?))
+        Ok(What::Draft(self.shown(&id)?.into()))
     }
 
     fn queue(&mut self, shown: &Shown, fields: Fields) -> Result<What, Error> {
@@ -330,8 +295,7 @@ impl Actor {
             mail.send(Request::Mark(*letter, *marks));
         }
         self.start_sender();
-        let until = Timestamp::try_from(until).unwrap_or_else(|_| Timestamp::now());
-        Ok(What::Queued { letter: HeldId(name.into()), until })
+        Ok(What::Queued { letter: HeldId(name.into()), until: timestamp(until) })
     }
 
     /// `postroad-mua undo` takes it back, too.
@@ -360,12 +324,16 @@ impl Actor {
     fn take_back(&mut self, held: &HeldId) -> Result<What, Error> {
         let outbox = self.outbox()?;
         match outbox.take_back(&held.0)? {
+            Found::Letter(letter) if letter.is_resent() => {
+                outbox.forget_taken_back(&held.0);
+                Ok(What::Undone("a letter that was sent on as it is".into()))
+            }
             Found::Letter(letter) => {
                 // Where its draft has gone, a new one is made of the letter: it is nowhere else now.
                 let id = self.drafts()?.home_for(&letter)?;
                 let row = self.shown(&id)?;
                 outbox.forget_taken_back(&held.0);
-                Ok(What::Draft(row))
+                Ok(What::Draft(row.into()))
             }
             Found::Unreadable(why) => Err(Error::Editor(format!("the letter is damaged: {why}"))),
         }
@@ -409,6 +377,10 @@ impl Actor {
     }
 }
 
+fn timestamp(time: SystemTime) -> Timestamp {
+    Timestamp::try_from(time).unwrap_or_else(|_| Timestamp::now())
+}
+
 fn parsed(id: &Shown) -> Result<DraftId, DraftError> {
     DraftId::parse(&id.0).ok_or_else(|| DraftError::Unknown(id.0.to_string()))
 }
@@ -416,7 +388,7 @@ fn parsed(id: &Shown) -> Result<DraftId, DraftError> {
 fn raw(file: &Letter) -> Result<Vec<u8>, Error> {
     if file.octets() > limits::LETTER_OCTETS_MAX {
         let max = limits::LETTER_OCTETS_MAX;
-        return Err(crate::compose::ComposeError::TooLarge { max }.into());
+        return Err(ComposeError::TooLarge { max }.into());
     }
     let whole = postroad_catalog::read::whole(file);
     whole.map_err(|error| Error::Io(io::Error::other(error.to_string())))

@@ -9,7 +9,7 @@ use postroad_tui::data::{
     OutboxState,
 };
 
-use crate::compose::media_type;
+use crate::compose::{media_type, reminder};
 use crate::drafts::{self, Attached, Written};
 use crate::outbox::listing::{State, Waiting};
 use crate::safe_line;
@@ -59,6 +59,7 @@ pub(super) fn draft(
         text_lines: u32::try_from(text.lines().count()).unwrap_or(u32::MAX),
         text_octets: text.len() as u64,
         attachments: written.attachments.iter().map(|it| attachment(it, folder)).collect(),
+        speaks_of: reminder::spoken_of(text).map(|word| SafeText::line(word).cut(40)),
         answers,
         saved: Timestamp::try_from(saved).unwrap_or_default(),
     }

@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::*;
@@ -50,7 +51,7 @@ impl Tried {
 
     fn draft(&mut self, ask: Ask) -> DraftRow {
         match self.ask(ask) {
-            What::Draft(draft) => draft,
+            What::Draft(draft) => *draft,
             other => panic!("{other:?}"),
         }
     }
@@ -59,6 +60,78 @@ impl Tried {
         let held = self.home.path().join("outbox/drop/held");
         std::fs::read_dir(held).map_or(0, Iterator::count)
     }
+}
+
+/// A letter of the inbox.
+fn letter(tried: &Tried, raw: &str) -> Letter {
+    let inbox = tried.home.path().join("Maildir");
+    for part in ["tmp", "new", "cur"] {
+        std::fs::create_dir_all(inbox.join(part)).unwrap();
+    }
+    std::fs::write(inbox.join("cur/1.M1.host:2,"), raw).unwrap();
+    let inbox = postroad_store::Maildir::at(inbox);
+    let catalog = postroad_catalog::Catalog::new(Arc::new(postroad_disk::OsDisk), inbox, "host");
+    let mut folder = catalog.open(&postroad_store::MailboxName::Inbox).unwrap();
+    folder.refresh().unwrap();
+    folder.open_letter(1).unwrap()
+}
+
+const LETTER: &str = "From: a@x.example\nTo: me@x.example, b@x.example\nSubject: plan\n\
+    Content-Type: multipart/mixed; boundary=b\n\n--b\n\nsee attached\n--b\n\
+    Content-Type: text/plain; name=text\nContent-Disposition: attachment\n\nfile\n--b--\n";
+
+#[test]
+fn a_letter_is_sent_on_as_it_is_and_taken_back() {
+    let mut tried = tried();
+    let bounce = |tried: &mut Tried, to: &str| {
+        let file = letter(tried, LETTER);
+        tried.job += 1;
+        let job = Job(tried.job);
+        tried.ask.send(ToPost::Bounce { job, file, to: to.into() });
+        tried.until(job)
+    };
+    assert!(matches!(bounce(&mut tried, "a b@@"), What::Failed { .. }));
+    assert!(matches!(bounce(&mut tried, ""), What::Failed { .. }));
+    assert_eq!(tried.held(), 0);
+    let queued = bounce(&mut tried, "C <c@x.example>, d@x.example");
+    let What::Queued { letter, .. } = queued else { panic!("{queued:?}") };
+    let held = std::fs::read(tried.home.path().join("outbox/drop/held").join(&*letter.0)).unwrap();
+    let held = String::from_utf8(held).unwrap();
+    assert!(held.contains("Resent-To: \"C\" <c@x.example>"), "{held}");
+    assert!(held.contains("see attached\r\n--b"), "{held}");
+    assert!(matches!(tried.ask(Ask::TakeBack(letter)), What::Undone(_)));
+    assert_eq!(tried.held(), 0);
+    let What::Drafts(drafts) = tried.ask(Ask::Drafts) else { panic!() };
+    assert!(drafts.is_empty(), "it is no draft: {drafts:?}");
+}
+
+#[test]
+fn a_letter_is_written_again_with_its_parts() {
+    let mut tried = tried();
+    let file = letter(&tried, LETTER);
+    tried.job += 1;
+    let (job, name) = (Job(tried.job), "1.M1.host".to_owned());
+    let id = LetterId { folder: postroad_tui::data::FolderId(0), validity: 1, uid: 1 };
+    tried.ask.send(ToPost::Begin { job, start: Start::Resend(id), file, name });
+    let What::Draft(draft) = tried.until(job) else { panic!() };
+    assert_eq!(draft.fields.to, "me@x.example, b@x.example");
+    assert_eq!((draft.fields.subject.as_str(), draft.text_lines), ("plan", 1));
+    assert_eq!(draft.speaks_of.as_ref().map(SafeText::as_str), Some("attached"));
+    // The part is called as the draft's own text is: neither is written over.
+    assert_eq!(draft.attachments.len(), 1);
+    assert_eq!(draft.attachments[0].octets, Some(4));
+    assert!(matches!(tried.ask(Ask::Queue(draft.id.clone(), draft.fields)), What::Queued { .. }));
+}
+
+#[test]
+fn u06_a_letter_begins_as_a_link_asks_for_and_no_further() {
+    let mut tried = tried();
+    let link = "mailto:a@x.example?subject=s&body=one%0Atwo&bcc=v@x.example&attach=/etc/passwd";
+    let draft = tried.draft(Ask::NewDraft(Start::To(link.into())));
+    assert_eq!(draft.fields, Fields { subject: "s".into(), ..fields("a@x.example") });
+    assert_eq!((draft.text_lines, draft.attachments.len()), (2, 0));
+    let none = tried.ask(Ask::NewDraft(Start::To("http://x".into())));
+    assert!(matches!(none, What::Failed { .. }), "{none:?}");
 }
 
 fn fields(to: &str) -> Fields {
