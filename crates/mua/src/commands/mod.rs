@@ -21,6 +21,7 @@ mod answer;
 mod drafts;
 mod lines;
 mod mail;
+mod manual;
 mod moving;
 mod outbox_commands;
 mod reader;
@@ -71,6 +72,10 @@ enum Command {
     Outbox(outbox_commands::Arguments),
     /// Show the account, or write an account file
     Account(account::Arguments),
+    /// Write the manual's pages, for man(1)
+    Manual(manual::ManualArguments),
+    /// Print what a shell needs to complete these commands
+    Completions(manual::CompletionsArguments),
     /// Be the mail command
     #[command(disable_help_flag = true)]
     Mail {
@@ -245,6 +250,8 @@ async fn subcommand(words: &[String], screen: &mut Screen<'_>) -> Result<Exit, E
         Command::Drafts(arguments) => drafts::run(&mut context, &arguments).await,
         Command::Outbox(arguments) => outbox_commands::run(&mut context, &arguments).await,
         Command::Account(arguments) => account::run(&mut context, &arguments),
+        Command::Manual(arguments) => manual::manual(&mut context, &arguments),
+        Command::Completions(arguments) => manual::completions(&mut context, &arguments),
         Command::Mail { words } => mail::run(context, &words).await,
         Command::Sendmail { words } => sendmail::run(context, &words).await,
     }

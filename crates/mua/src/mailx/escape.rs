@@ -64,7 +64,7 @@ pub const HELP: &[&str] = &[
     "~p          show it          ~e  write on in the editor    ~w FILE  into a file",
     "~r FILE     a file's text    ~d  the text given up last    ~~  a line that begins with ~",
     "~f LIST     letters as they are       ~m LIST  quoted, in an answer",
-    "~! COMMAND  run it           ~| COMMAND  the text through it    ~: COMMAND  of the & prompt",
+    "~! COMMAND  run it                    ~| COMMAND  the text through it",
 ];
 
 /// Reads a line, without its end.
