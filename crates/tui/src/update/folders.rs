@@ -115,6 +115,8 @@ fn put(
     if letters.is_empty() {
         return model.say("The letter has gone.");
     }
+    // With what was marked on them.
+    index::carry_out_marks(model, Some(&letters), effects);
     let count = letters_counted(letters.len());
     if let FolderFor::Copy(_) = wanted {
         model.say(safe_line!("Copying {} to {name}...", count.as_str()));

@@ -101,6 +101,14 @@ impl IndexState {
         (add != Marks::NONE || remove != Marks::NONE).then_some(FlagEdit { add, remove })
     }
 
+    /// The next letter that fits, round the end, where nothing lies before it.
+    fn next_round(&self, way: Towards, fits: impl Fn(Head) -> bool) -> Option<usize> {
+        self.next(way, &fits).or_else(|| match way {
+            Towards::End => self.heads().iter().position(|head| fits(*head)),
+            Towards::Beginning => self.heads().iter().rposition(|head| fits(*head)),
+        })
+    }
+
     /// The next letter that fits, from a place on, that one left out.
     fn next(&self, on: Towards, fits: impl Fn(Head) -> bool) -> Option<usize> {
         let heads = self.heads();
@@ -160,13 +168,11 @@ pub(super) fn go(model: &mut Model, action: Action) -> bool {
         Action::NextAny => index.next(Towards::End, |_| true),
         Action::PreviousAny => index.next(Towards::Beginning, |_| true),
         Action::NextNew | Action::PreviousNew => {
-            let unread = |head: Head| !index.marks(head).has(Marks::SEEN);
             let way = if action == Action::NextNew { Towards::End } else { Towards::Beginning };
-            // Round the end, as mutt goes.
-            index.next(way, unread).or_else(|| match way {
-                Towards::End => index.heads().iter().position(|head| unread(*head)),
-                Towards::Beginning => index.heads().iter().rposition(|head| unread(*head)),
-            })
+            let unread = |head: Head| !index.marks(head).has(Marks::SEEN);
+            let new = |head: Head| unread(head) && index.marks(head).has(Marks::RECENT);
+            // New ones first, wherever they are, as mutt goes.
+            index.next_round(way, new).or_else(|| index.next_round(way, unread))
         }
         _ => None,
     };
@@ -407,27 +413,45 @@ pub(super) fn carry_out(model: &mut Model, effects: &mut Effects) {
         .copied()
         .collect();
     let id = |uid: u32| LetterId { folder: listing.folder, validity: listing.validity, uid };
-    let mut edits: Vec<(FlagEdit, Vec<LetterId>)> = Vec::new();
     let mut struck = Vec::new();
     for head in &listing.heads {
-        if let Some(edit) = index.needed(*head) {
-            match edits.iter_mut().find(|(known, _)| *known == edit) {
-                Some((_, letters)) => letters.push(id(head.uid)),
-                None => edits.push((edit, vec![id(head.uid)])),
-            }
-        }
         if index.struck.contains(&head.uid) && !moving.contains(&id(head.uid)) {
             struck.push(id(head.uid));
         }
     }
-    for (edit, letters) in edits {
-        model.jobs.ask(Ask::Flag { letters, edit }, effects);
-    }
+    carry_out_marks(model, None, effects);
     if !struck.is_empty() {
         let to = Target::Role(Role::Trash);
         model.jobs.ask(Ask::Move { letters: struck, to }, effects);
     }
     model.jobs.ask(Ask::Sync(listing.folder), effects);
+}
+
+/// Has marks written: of these letters, or of all.
+pub(super) fn carry_out_marks(
+    model: &mut Model,
+    letters: Option<&[LetterId]>,
+    effects: &mut Effects,
+) {
+    let Some(index) = &model.index else { return };
+    let Some(listing) = index.listing.clone() else { return };
+    let wanted: Option<BTreeSet<u32>> =
+        letters.map(|letters| letters.iter().map(|letter| letter.uid).collect());
+    let mut edits: Vec<(FlagEdit, Vec<LetterId>)> = Vec::new();
+    let is_wanted = |uid: u32| wanted.as_ref().is_none_or(|wanted| wanted.contains(&uid));
+    for head in listing.heads.iter().filter(|head| is_wanted(head.uid)) {
+        if let Some(edit) = index.needed(*head) {
+            let (folder, validity) = (listing.folder, listing.validity);
+            let id = LetterId { folder, validity, uid: head.uid };
+            match edits.iter_mut().find(|(known, _)| *known == edit) {
+                Some((_, letters)) => letters.push(id),
+                None => edits.push((edit, vec![id])),
+            }
+        }
+    }
+    for (edit, letters) in edits {
+        model.jobs.ask(Ask::Flag { letters, edit }, effects);
+    }
 }
 
 /// To another folder, with everything carried out in this one.

@@ -124,10 +124,12 @@ impl Change {
     }
 }
 
-/// The first letter that is unread, else the last one, as mutt does.
+/// The first letter that is new, else the first that is unread, else the last one, as mutt does.
 fn first_selection(heads: &[Head], rows: usize) -> ListState {
-    let unread = heads.iter().position(|head| !head.flags.has(Marks::SEEN));
-    let selected = unread.unwrap_or(heads.len().saturating_sub(1));
+    let is_unread = |head: &&Head| !head.flags.has(Marks::SEEN);
+    let new = heads.iter().position(|head| is_unread(&head) && head.flags.has(Marks::RECENT));
+    let unread = || heads.iter().position(|head| is_unread(&head));
+    let selected = new.or_else(unread).unwrap_or(heads.len().saturating_sub(1));
     let top = heads.len().saturating_sub(rows).min(selected);
     ListState { selected, top }
 }

@@ -252,12 +252,17 @@ fn entries(model: &Model) -> usize {
 
 /// What moves about in a list; false where the action isn't one of these.
 fn walk(model: &mut Model, action: Action) -> bool {
-    let rows = isize::try_from(model.body().height().max(1)).unwrap_or(isize::MAX);
+    let height = model.body().height();
+    let rows = isize::try_from(height.max(1)).unwrap_or(isize::MAX);
     let entries = entries(model);
     if let Some(list) = list_mut(model) {
         let row = match action {
             Action::PageTop => Some(0),
-            Action::PageMiddle => Some(rows / 2),
+            // Of what is in sight: a short list ends before the window does.
+            Action::PageMiddle => {
+                let last = (list.top + height).min(entries.saturating_sub(1));
+                isize::try_from(last.saturating_sub(list.top) / 2).ok()
+            }
             _ => None,
         };
         if let Some(row) = row {

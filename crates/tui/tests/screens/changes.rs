@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use postroad_safetext::SafeText;
 use postroad_tui::data::{
-    By, DraftId, Field, FolderId, Head, HeldId, Listing, Marks, Order, Role, Stage, UndoLabel, Way,
+    By, Cue, DraftId, Field, FolderId, Head, HeldId, Listing, Marks, Order, Role, Stage, UndoLabel,
+    Way,
 };
 use postroad_tui::effect::{Ask, Audience, Effect, FlagEdit, Job, OutboxAsk, Start, Target};
 use postroad_tui::keys::{Key, On, table};
@@ -13,7 +14,9 @@ use postroad_tui::model::{Model, Note, Screen, Size};
 use postroad_tui::msg::{Report, What};
 use postroad_tui::{Msg, update};
 
-use crate::fixture::{INBOX, answer, draft, letter, outbox, page, reading, tell, three_letters};
+use crate::fixture::{
+    INBOX, answer, draft, inbox, letter, outbox, page, reading, tell, three_letters,
+};
 use crate::press;
 
 /// What was asked, without the numbers.
@@ -76,7 +79,6 @@ fn flag_both(uids: &[u32], add: Marks) -> Ask {
 fn keys_of_the_index() {
     let flag =
         |uid, add, remove| Ask::Flag { letters: vec![letter(uid)], edit: FlagEdit { add, remove } };
-    // The second letter is selected at first: the first one that is unread.
     for (keys, wanted, now) in [
         ("j", vec![], 3),
         ("k", vec![], 1),
@@ -87,11 +89,13 @@ fn keys_of_the_index() {
         ("3<Enter>", vec![], 3),
         ("9<Enter>", vec![], 2),
         ("H", vec![], 1),
-        ("M", vec![], 3),
+        ("M", vec![], 2),
         ("[", vec![], 1),
         ("]", vec![], 3),
         ("<Tab>", vec![], 3),
-        ("<Tab><Tab>", vec![], 2),
+        // New ones first; letters that were looked at once there is none.
+        ("<Tab><Tab>", vec![], 3),
+        ("*N<Tab>", vec![], 2),
         ("dk", vec![], 1),
         ("dK", vec![], 2),
         ("=dj", vec![], 3),
@@ -164,6 +168,12 @@ fn keys_for_several_letters_and_keys_that_ask() {
         ("w*;d$", vec![moved(&[2], trash()), Ask::Sync(INBOX)], 3),
         ("w?", vec![], 2),
         ("w<Esc>", vec![], 2),
+        // With what was marked on it.
+        (
+            "FksSent<Enter>",
+            vec![flag(2, Marks::FLAGGED, Marks::NONE), moved(&[2], Target::Folder(FolderId(4)))],
+            3,
+        ),
         ("CSent<Enter>", vec![copied(&[2], Target::Folder(FolderId(4)))], 2),
         ("C=New<Enter>y", vec![copied(&[2], Target::Named("New".into())), Ask::Folders], 2),
         ("s=New<Enter><Enter>", vec![moved(&[2], Target::Named("New".into())), Ask::Folders], 3),
@@ -183,6 +193,19 @@ fn keys_for_several_letters_and_keys_that_ask() {
         (":nonsense<Enter>", vec![], 2),
     ] {
         check_keys(keys, &wanted, now);
+    }
+}
+
+#[test]
+fn what_is_new_is_selected_first_else_what_is_unread_else_the_last() {
+    for (marks, wanted) in [
+        ([Marks::SEEN, Marks::NONE, Marks::RECENT], 3),
+        ([Marks::SEEN, Marks::NONE, Marks::NONE], 2),
+        ([Marks::SEEN, Marks::SEEN, Marks::SEEN], 3),
+    ] {
+        let letters =
+            marks.map(|marks| ("2026-11-28T09:30:00Z", marks, "Bob", "Hi", 900, Cue::None));
+        assert_eq!(selected(&inbox(&letters)), Some(wanted), "{marks:?}");
     }
 }
 

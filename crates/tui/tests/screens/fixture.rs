@@ -112,10 +112,10 @@ pub(crate) fn inbox(letters: &[Told<'_>]) -> Model {
     model
 }
 
-/// The inbox with three letters.
+/// The inbox with three letters, the second one selected.
 pub(crate) fn three_letters() -> Model {
     let answered = Marks::SEEN.with(Marks::ANSWERED);
-    inbox(&[
+    let mut model = inbox(&[
         ("2026-11-28T09:30:00Z", answered, "Bob Baker", "Lunch?", 900, Cue::OnlyMe),
         ("2026-11-30T13:40:00Z", Marks::NONE, "rust-dev", "[ANN] 1.95", 2_250, Cue::List),
         (
@@ -126,7 +126,9 @@ pub(crate) fn three_letters() -> Model {
             84_000,
             Cue::Me,
         ),
-    ])
+    ]);
+    model.index.as_mut().unwrap().list.selected = 1;
+    model
 }
 
 /// A letter with quotes, a signature, a part and a long line.
