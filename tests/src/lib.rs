@@ -12,6 +12,7 @@
 //! - [`volume`]: a file system of the test's own, to be filled up and have its power cut;
 //! - [`memory`]: processes that may have so much memory and no more;
 //! - [`chance`]: random moments that a seed repeats;
+//! - [`cable`]: a connection that is cut, or carries nothing;
 //! - [`hang`]: files and folders that don't answer;
 //! - [`fickle`]: a delivery agent that says what the test tells it to;
 //! - [`tmux`]: a terminal that is looked at and typed into;
@@ -22,6 +23,7 @@
 //! pass; for root in CI that is a failure ([`peers::Unavailable`]).
 #![forbid(unsafe_code)]
 
+pub mod cable;
 pub mod chance;
 pub mod corpus;
 pub mod fickle;

@@ -64,8 +64,8 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     (
         "mua",
         &[
-            "protocol", "pop3", "queue", "disk", "store", "config", "observe", "net", "safetext",
-            "tui", "catalog", "message",
+            "protocol", "pop3", "imap", "queue", "disk", "store", "config", "observe", "net",
+            "safetext", "tui", "catalog", "message",
         ],
     ),
     ("operator", &["protocol", "host", "accounts", "logins", "config", "observe", "net"]),

@@ -82,6 +82,11 @@ pub struct LetterFile {
 }
 
 impl LetterFile {
+    /// A letter's file that is in no folder of ours.
+    pub fn at(file: postroad_store::LetterFile) -> Self {
+        Self { file, wire_octets: None }
+    }
+
     /// Whose it is.
     pub fn uid(&self) -> u32 {
         self.file.uid()

@@ -125,6 +125,19 @@ pub enum Inbox {
         /// When TLS starts.
         tls: TlsStart,
     },
+    /// An IMAP server (RFC 9051, RFC 3501).
+    Imap(Server),
+}
+
+/// Where an IMAP server is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Server {
+    /// Host name or address.
+    pub host: String,
+    /// TCP port.
+    pub port: u16,
+    /// When TLS starts.
+    pub tls: TlsStart,
 }
 
 /// What is wrong with an account.
@@ -349,15 +362,22 @@ fn parse_submission(url: &str) -> Result<Submission, AccountError> {
 }
 
 fn parse_inbox(text: &str) -> Result<Inbox, AccountError> {
-    let wrong = || AccountError::Value {
+    let wrong = || {
+        AccountError::Value {
         key: "inbox",
         value: text.to_owned(),
-        problem: "write the path of a Maildir, pop3://HOST[:110] or pop3s://HOST[:995]".into(),
+        problem: "write the path of a Maildir, imaps://HOST[:993], imap://HOST[:143], pop3s://HOST[:995] or \
+                  pop3://HOST[:110]"
+            .into(),
+    }
     };
     let server = |tls, (host, port)| Inbox::Pop3 { host, port, tls };
+    let imap = |tls, (host, port)| Inbox::Imap(Server { host, port, tls });
     match text.split_once("://") {
         Some(("pop3", rest)) => host_port(rest, 110).map(|at| server(TlsStart::ByCommand, at)),
         Some(("pop3s", rest)) => host_port(rest, 995).map(|at| server(TlsStart::AtOnce, at)),
+        Some(("imap", rest)) => host_port(rest, 143).map(|at| imap(TlsStart::ByCommand, at)),
+        Some(("imaps", rest)) => host_port(rest, 993).map(|at| imap(TlsStart::AtOnce, at)),
         Some(_) => None,
         None if text.is_empty() => None,
         None => Some(Inbox::Maildir(expand_home(Path::new(text)))),
@@ -408,11 +428,14 @@ mod tests {
     #[test]
     fn inboxes() {
         let pop3 = |host: &str, port, tls| Inbox::Pop3 { host: host.into(), port, tls };
+        let imap = |host: &str, port, tls| Inbox::Imap(Server { host: host.into(), port, tls });
         for (text, expected) in [
             ("/home/a/Maildir", Some(Inbox::Maildir("/home/a/Maildir".into()))),
             ("pop3s://mail.example", Some(pop3("mail.example", 995, TlsStart::AtOnce))),
             ("pop3://127.0.0.1:10110", Some(pop3("127.0.0.1", 10110, TlsStart::ByCommand))),
-            ("imap://mail.example", None),
+            ("imap://mail.example", Some(imap("mail.example", 143, TlsStart::ByCommand))),
+            ("imaps://[::1]", Some(imap("::1", 993, TlsStart::AtOnce))),
+            ("jmap://mail.example", None),
             ("", None),
         ] {
             assert_eq!(parse_inbox(text).ok(), expected, "{text}");

@@ -64,7 +64,7 @@ async fn directly(letter: &Letter, account: &Account, notes: &Notes) -> Result<(
     if verdicts.iter().any(|verdict| matches!(verdict, Verdict::Accepted(_)))
         && let Some(folder) = &notes.copy
     {
-        sent::file_copy(account, folder, &letter.content);
+        sent::file_copy(account, folder, &letter.content).await;
     }
     // Some may have it now: a caller that tries again sends those a second copy, none goes without.
     for verdict in &verdicts {

@@ -10,7 +10,7 @@
 //! | `mailto:` links (row U06) | [`mailto`] |
 //! | the grammars of `mail` and `sendmail` | [`front`] |
 //! | what is typed at the prompt of `mail`, and behind `~` | [`mailx`] |
-//! | where letters are read: Maildir, POP3 | [`mailbox`] |
+//! | where letters are read: Maildir, IMAP, POP3 | [`mailbox`]; a client of IMAP: `imap` |
 //! | what each command does | `commands` |
 //! | the full screen | `full` |
 //! | letters on their way out | [`outbox`], [`submission`] |
@@ -29,6 +29,7 @@ pub mod front;
 mod full;
 pub mod fuzz;
 mod identity;
+mod imap;
 pub mod limits;
 pub mod mailbox;
 pub mod mailto;

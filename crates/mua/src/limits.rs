@@ -47,6 +47,18 @@ pub const SETTINGS_OCTETS_MAX: u64 = 64 * 1024;
 pub const PASSWORD_COMMAND_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long a POP3 server may stay silent.
 pub const POP3_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long an IMAP server may stay silent while it is asked for something.
+pub const IMAP_SILENCE: Duration = Duration::from_secs(30);
+/// How long one command of IMAP may take, however much comes: a letter of 128 MiB takes six minutes at 3 Mbit/s.
+pub const IMAP_COMMAND: Duration = Duration::from_secs(10 * 60);
+/// How long a connection has to show that it is alive: after a wait, a suspend, another network.
+pub const IMAP_ALIVE: Duration = Duration::from_secs(10);
+/// Letters of a folder at a server: what the server tells of more is too much.
+pub const IMAP_LETTERS_MAX: usize = 4_000_000;
+/// Folders at a server.
+pub const IMAP_FOLDERS_MAX: usize = 20_000;
+/// How often a server may have a password hashed (RFC 7677 §4 asks for 4,096 and more).
+pub const SCRAM_ITERATIONS_MAX: u32 = 10_000_000;
 /// How long a submission server may stay silent before the letter waits for the next try. RFC 5321
 /// §4.5.3.2 asks relays for minutes; nobody watches a relay.
 pub const SUBMISSION_TIMEOUT: Duration = Duration::from_secs(120);

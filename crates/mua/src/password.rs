@@ -23,9 +23,14 @@ pub enum PasswordSource {
 pub struct Password(String);
 
 impl Password {
-    /// For the one place that sends it.
+    /// For the few places that send or prove it.
     pub(crate) fn expose(&self) -> &str {
         &self.0
+    }
+
+    #[cfg(test)]
+    pub(crate) fn for_tests(text: &str) -> Self {
+        Self(text.to_owned())
     }
 }
 
@@ -33,6 +38,15 @@ impl fmt::Debug for Password {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Password(…)")
     }
+}
+
+/// Who has the terminal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Terminal {
+    /// The command that wants the password: what is wrong may be written there.
+    Ours,
+    /// A screen.
+    Taken,
 }
 
 /// Why there is no password. Never holds the password, nor what a command printed.
@@ -74,9 +88,19 @@ impl PasswordSource {
     /// # Errors
     /// Where the file can't be read or others can read it, or the command fails.
     pub fn read(&self) -> Result<Password, PasswordError> {
+        self.read_beside(Terminal::Ours)
+    }
+
+    /// The same, where somebody else may have the terminal: then the command's complaints aren't written into it.
+    ///
+    /// # Errors
+    /// As [`PasswordSource::read`].
+    pub(crate) fn read_beside(&self, terminal: Terminal) -> Result<Password, PasswordError> {
         let (text, source_name) = match self {
             Self::File(path) => (read_file(path)?, path.display().to_string()),
-            Self::Command(words) => (run(words)?, words.first().cloned().unwrap_or_default()),
+            Self::Command(words) => {
+                (run(words, terminal)?, words.first().cloned().unwrap_or_default())
+            }
         };
         let password = text.lines().next().unwrap_or_default();
         if password.is_empty() || password.contains('\0') {
@@ -98,7 +122,7 @@ fn read_file(path: &Path) -> Result<String, PasswordError> {
     Ok(text)
 }
 
-fn run(words: &[String]) -> Result<String, PasswordError> {
+fn run(words: &[String], terminal: Terminal) -> Result<String, PasswordError> {
     let (program, arguments) = words.split_first().ok_or(PasswordError::Command {
         program: String::new(),
         problem: "is empty; write [\"program\", \"argument\"]".into(),
@@ -109,7 +133,10 @@ fn run(words: &[String]) -> Result<String, PasswordError> {
         .args(arguments)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
-        .stderr(Stdio::inherit())
+        .stderr(match terminal {
+            Terminal::Ours => Stdio::inherit(),
+            Terminal::Taken => Stdio::null(),
+        })
         .spawn()
         .map_err(|error| failed(format!("cannot be started: {error}")))?;
     let (sender, answer) = std::sync::mpsc::channel();

@@ -1,12 +1,16 @@
-//! The copy of what was sent, in a folder of the Maildir.
+//! The copy of what was sent, in a folder of the Maildir, or at the IMAP server.
 
 use std::sync::Arc;
 
 use postroad_disk::OsDisk;
+use postroad_imap::value::{MailboxName, NameEncoding};
 use postroad_store::{Courier, Flags, FolderName, Maildir, StoreError};
+use postroad_tui::data::{Marks, Role};
 
-use crate::account::{Account, Inbox};
+use crate::account::{Account, Inbox, Server};
+use crate::imap::{ImapError, Session};
 use crate::outbox::Notes;
+use crate::password::Terminal;
 
 /// What RFC 6154 §2 calls the folder.
 const SENT: &str = "\\Sent";
@@ -18,6 +22,9 @@ const NEW_FOLDER: &str = "Sent";
 pub(crate) fn notes(account: &Account) -> Notes {
     let copy = match (&account.sent, &account.inbox) {
         (_, Inbox::Pop3 { .. }) => None,
+        // Its name there is asked for when it is needed.
+        (None, Inbox::Imap(_)) => Some(SENT.to_owned()),
+        (Some(folder), Inbox::Imap(_)) => Some(folder.clone()).filter(|name| !name.is_empty()),
         (Some(folder), Inbox::Maildir(_)) => Some(folder.clone()).filter(|name| !name.is_empty()),
         (None, Inbox::Maildir(root)) => default_folder(&Maildir::at(root)),
     };
@@ -38,17 +45,40 @@ fn default_folder(inbox: &Maildir) -> Option<String> {
 }
 
 /// Files a copy. The letter has left: a copy that can't be filed is said, and changes nothing.
-pub(crate) fn file_copy(account: &Account, folder: &str, content: &[u8]) {
-    let Inbox::Maildir(root) = &account.inbox else { return };
-    let filed = match FolderName::from_utf8(folder) {
-        Ok(name) => {
-            file(&Maildir::at(root).folder(&name), content).map_err(|error| error.to_string())
+pub(crate) async fn file_copy(account: &Account, folder: &str, content: &[u8]) {
+    let filed = match &account.inbox {
+        Inbox::Maildir(root) => match FolderName::from_utf8(folder) {
+            Ok(name) => {
+                file(&Maildir::at(root).folder(&name), content).map_err(|error| error.to_string())
+            }
+            Err(error) => Err(error.to_string()),
+        },
+        Inbox::Imap(server) => {
+            file_there(account, server, folder, content).await.map_err(|error| error.to_string())
         }
-        Err(error) => Err(error.to_string()),
+        Inbox::Pop3 { .. } => return,
     };
     if let Err(error) = filed {
         tracing::warn!(folder = %folder, error, "the copy of a sent letter is not filed");
     }
+}
+
+/// Files a copy at a server, which others of the user's programs see, too.
+async fn file_there(
+    account: &Account,
+    server: &Server,
+    folder: &str,
+    content: &[u8],
+) -> Result<(), ImapError> {
+    let mut session = Session::open(account, server, Terminal::Taken).await?;
+    let mailbox = match MailboxName::parse(folder.as_bytes(), NameEncoding::Utf8) {
+        Some(mailbox) if folder != SENT => mailbox,
+        _ => session.folder_for(Role::Sent).await?,
+    };
+    // Its author has seen it.
+    session.file(&mailbox, Marks::SEEN, content).await?;
+    session.log_out().await;
+    Ok(())
 }
 
 fn file(folder: &Maildir, content: &[u8]) -> Result<(), StoreError> {

@@ -74,7 +74,7 @@ pub struct Overrides {
         hide_short_help = true
     )]
     pub trust: Option<PathBuf>,
-    /// Where letters are read: a Maildir, pop3://HOST:110 or pop3s://HOST:995
+    /// Where letters are read: a Maildir, imaps://HOST, imap://HOST, pop3s://HOST or pop3://HOST
     #[arg(
         long,
         global = true,

@@ -54,6 +54,10 @@ fn lines(account: &Account) -> Vec<(&'static str, String)> {
         Inbox::Maildir(path) => path.display().to_string(),
         Inbox::Pop3 { host, port, tls: TlsStart::AtOnce } => format!("pop3s://{host}:{port}"),
         Inbox::Pop3 { host, port, tls: TlsStart::ByCommand } => format!("pop3://{host}:{port}"),
+        Inbox::Imap(server) => match server.tls {
+            TlsStart::AtOnce => format!("imaps://{}:{}", server.host, server.port),
+            TlsStart::ByCommand => format!("imap://{}:{}", server.host, server.port),
+        },
     };
     let login = account.login.as_ref();
     vec![

@@ -90,14 +90,20 @@ struct DoneJson<'a> {
     deed: &'a Deed,
 }
 
-/// The Maildir; a POP3 server can't do what is asked.
+/// The Maildir: a POP3 server can't do what is asked, and at an IMAP server the full screen does it.
 async fn maildir(account: &Account) -> Result<Box<Folder>, Error> {
     if matches!(account.inbox, Inbox::Maildir(_))
         && let Mailbox::Maildir(folder) = Mailbox::open(account).await?
     {
         return Ok(folder);
     }
-    Err(Usage("a POP3 server has no folders and no flags".into()).into())
+    let words = match account.inbox {
+        Inbox::Imap(_) => {
+            "this command knows Maildirs alone; the full screen does it at an IMAP server"
+        }
+        Inbox::Pop3 { .. } | Inbox::Maildir(_) => "a POP3 server has no folders and no flags",
+    };
+    Err(Usage(words.into()).into())
 }
 
 /// Writes down what is done next; who can't remember does it all the same, and says so.

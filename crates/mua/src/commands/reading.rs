@@ -139,7 +139,7 @@ pub(super) async fn read(
                 None => show(context, &entry, &view, arguments.output)?,
             }
         }
-        mailbox.mark(&entry, Mark::Seen)?;
+        mailbox.mark(&entry, Mark::Seen).await?;
     }
     mailbox.close().await?;
     Ok(Exit::Done)

@@ -80,14 +80,17 @@ fn say_kept(context: &mut Context<'_, '_>, draft: &OpenDraft) {
 /// Sets the flag of the letter that was answered. The answer has left: a flag that can't be set is said, and no
 /// failure.
 pub(super) async fn mark(context: &mut Context<'_, '_>, account: &Account, answers: &Answers) {
-    let (Inbox::Maildir(_), Some(mark)) = (&account.inbox, Mark::of(answers.flag)) else {
+    let Some(mark) = Mark::of(answers.flag) else { return };
+    if matches!(account.inbox, Inbox::Pop3 { .. }) {
         return;
+    }
+    let marked = async {
+        let mut inbox = Mailbox::open(account).await?;
+        let entry = inbox.find(&answers.letter)?;
+        inbox.mark(&entry, mark).await?;
+        inbox.close().await
     };
-    let marked = match Mailbox::open(account).await {
-        Ok(mut inbox) => inbox.find(&answers.letter).and_then(|entry| inbox.mark(&entry, mark)),
-        Err(error) => Err(error),
-    };
-    if let Err(error) = marked {
+    if let Err(error) = marked.await {
         context.screen.say(&safe_line!("The letter's flag is not set: {error}"));
     }
 }

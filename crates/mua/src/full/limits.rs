@@ -38,3 +38,34 @@ pub(super) const PAGE_OCTETS_MAX: usize = 4 * 1024 * 1024;
 pub(super) const PAGE_LINES_MAX: usize = 100_000;
 /// Columns of a name or a subject that a list gets: more than any screen has.
 pub(super) const ROW_COLUMNS_MAX: usize = 300;
+/// How long what a server has to do with is waited for.
+pub(super) const NETWORK_WAIT: Duration = Duration::from_secs(60);
+/// How long the first try waits to connect to a server again; each further one twice as long.
+pub(super) const CONNECT_AGAIN_FIRST: Duration = Duration::from_secs(1);
+/// How long it waits at most. A network that comes back is noticed sooner.
+pub(super) const CONNECT_AGAIN_LONGEST: Duration = Duration::from_secs(60);
+/// A connection that was good for so long is made anew at once.
+pub(super) const SERVED_WELL: Duration = Duration::from_secs(5);
+/// How long one IDLE lasts: that the other end is there is seen by its end, and routers forget who says nothing for five
+/// minutes (RFC 5382 §5).
+pub(super) const IDLE_AGAIN: Duration = Duration::from_secs(4 * 60);
+/// How often a server is asked for news that can't tell by itself.
+pub(super) const POLL_EVERY: Duration = Duration::from_secs(10);
+/// How often it is looked whether the system has slept, or the network is another one.
+pub(super) const NETWORK_LOOK_EVERY: Duration = Duration::from_secs(5);
+/// The clock and the time awake differ by so much where the system has slept.
+pub(super) const SLEPT_AT_LEAST: Duration = Duration::from_secs(10);
+/// How long a letter that nobody waits for may go on to come before the connection is cut.
+pub(super) const CANCEL_GRACE: Duration = Duration::from_secs(2);
+/// Letters of which headers are asked at once.
+pub(super) const HEADERS_AT_ONCE: usize = 100;
+/// How often the list of folders of a server is asked for.
+pub(super) const FAR_FOLDERS_EVERY: Duration = Duration::from_secs(60);
+/// How often what is known of a folder at a server is written down while it changes.
+pub(super) const MIRROR_KEPT_EVERY: Duration = Duration::from_secs(5);
+/// Octets of letters of a server that are kept; the oldest go first.
+pub(super) const KEPT_LETTERS_OCTETS_MAX: u64 = 512 * 1024 * 1024;
+/// Octets of what is to be done once there is a connection again.
+pub(super) const PENDING_OCTETS_MAX: u64 = 16 * 1024 * 1024;
+/// How long the end waits for what is to be done at a server; what isn't done then is kept for the next start.
+pub(super) const FAR_QUIT_WAIT: Duration = Duration::from_millis(1_500);

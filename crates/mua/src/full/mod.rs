@@ -45,7 +45,7 @@ use self::mail::Request;
 use self::post::{SendsBy, ToPost};
 use self::terminal::Terminal;
 use self::wake::{Incoming, News, Other, Outgoing, Teller, channel};
-use crate::account::{Account, Inbox, Overrides};
+use crate::account::{Account, Inbox, Overrides, Server};
 use crate::commands::text_input;
 use crate::error::{Error, Exit};
 use crate::front::Usage;
@@ -80,13 +80,13 @@ pub(crate) fn run(
     if settings::is_dumb(std::env::var("TERM").ok().as_deref()) {
         return Err(Usage("this terminal has no screen to place letters on (TERM)".into()).into());
     }
-    let (inbox, first) = beginning(account, folder)?;
-    let name = SafeText::line(&first.to_utf8());
+    let letters = beginning(account, folder)?;
+    let name = letters.first();
     let (news, heard) = channel()?;
     let tell = Teller(news);
     let post = post::start(account, overrides, tell.clone(), SendsBy::Sender)?;
-    let me = account.address.to_string();
-    let mail = mail::start(mail::Start { inbox, first, me, post: post.clone() }, tell.clone())?;
+    let patience = letters.patience();
+    let mail = letters.start(account, &post, &tell)?;
     post.send(ToPost::Mail(mail.clone()));
     signals::start(tell.0.clone())?;
     let terminal = Terminal::take()?;
@@ -111,17 +111,80 @@ pub(crate) fn run(
         ticks: Vec::new(),
         quit: None,
         actors: 2,
+        patience,
     };
     effects.into_iter().for_each(|effect| shell.carry_out(effect));
     shell.run(&heard)
 }
 
+/// Where letters are read, and which folder is opened first.
+enum Letters {
+    Maildir(Maildir, MailboxName),
+    Imap(Server, postroad_imap::value::MailboxName),
+}
+
+/// What takes time where letters are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Patience {
+    Disk,
+    Network,
+}
+
+impl Letters {
+    fn first(&self) -> SafeText {
+        match self {
+            Self::Maildir(_, first) => SafeText::line(&first.to_utf8()),
+            Self::Imap(_, first) => SafeText::line(first.as_str()),
+        }
+    }
+
+    fn patience(&self) -> Patience {
+        match self {
+            Self::Maildir(..) => Patience::Disk,
+            Self::Imap(..) => Patience::Network,
+        }
+    }
+
+    /// Starts who has them.
+    fn start(
+        self,
+        account: &Account,
+        post: &Outgoing<ToPost>,
+        tell: &Teller,
+    ) -> Result<Outgoing<Request>, Error> {
+        let (post, tell) = (post.clone(), tell.clone());
+        match self {
+            Self::Maildir(inbox, first) => {
+                let me = account.address.to_string();
+                Ok(mail::start(mail::Start { inbox, first, me, post }, tell)?)
+            }
+            Self::Imap(server, first) => {
+                let account = account.clone();
+                mail::imap::start(mail::imap::Start { account, server, first, post }, tell)
+            }
+        }
+    }
+}
+
 /// What is opened first; what isn't there is said before the screen is taken.
-fn beginning(account: &Account, folder: Option<&str>) -> Result<(Maildir, MailboxName), Error> {
+fn beginning(account: &Account, folder: Option<&str>) -> Result<Letters, Error> {
+    let no_name = |text: &str, error: &dyn std::fmt::Display| {
+        Error::from(Usage(format!("{text} is no folder's name: {error}")))
+    };
     let root = match &account.inbox {
         Inbox::Maildir(root) => root,
+        Inbox::Imap(server) => {
+            use postroad_imap::NameEncoding::Utf8;
+            use postroad_imap::value::MailboxName;
+            let first = match folder {
+                None => MailboxName::inbox(),
+                Some(text) => MailboxName::parse(text.as_bytes(), Utf8)
+                    .ok_or_else(|| no_name(text, &"it is too long, or has control characters"))?,
+            };
+            return Ok(Letters::Imap(server.clone(), first));
+        }
         Inbox::Pop3 { .. } => {
-            let words = "the full screen reads Maildirs, and no POP3 server yet: name one, as in --inbox ~/Maildir; list and read know POP3";
+            let words = "the full screen reads Maildirs and IMAP, and no POP3 server yet: name one, as in --inbox ~/Maildir; list and read know POP3";
             return Err(Usage(words.into()).into());
         }
     };
@@ -132,15 +195,14 @@ fn beginning(account: &Account, folder: Option<&str>) -> Result<(Maildir, Mailbo
     }
     let first = match folder {
         None => MailboxName::Inbox,
-        Some(text) => MailboxName::from_utf8(text)
-            .map_err(|error| Usage(format!("{text} is no folder's name: {error}")))?,
+        Some(text) => MailboxName::from_utf8(text).map_err(|error| no_name(text, &error))?,
     };
     if let MailboxName::Folder(name) = &first
         && !is_there(&inbox.folder(name))
     {
         return Err(Error::NoFolder(first.to_utf8()));
     }
-    Ok((inbox, first))
+    Ok(Letters::Maildir(inbox, first))
 }
 
 fn now(began: Instant, zone: &TimeZone) -> Now {
@@ -170,6 +232,7 @@ struct Shell {
     quit: Option<Instant>,
     /// How many actors have not ended.
     actors: usize,
+    patience: Patience,
 }
 
 impl Shell {
@@ -279,6 +342,9 @@ impl Shell {
             _ => false,
         };
         let (wait, what) = match &ask {
+            _ if !is_for_post && self.patience == Patience::Network => {
+                (limits::NETWORK_WAIT, "what the server has")
+            }
             Ask::Rows { .. } => (limits::ROWS_WAIT, "the list of letters"),
             Ask::Folders => (limits::FOLDERS_WAIT, "the list of folders"),
             Ask::Read(_) | Ask::Part { .. } => (limits::READ_WAIT, "the letter"),
@@ -319,8 +385,13 @@ impl Shell {
             self.deadlines.iter().filter(|(_, it)| it.at <= now).map(|(job, _)| *job).collect();
         for job in over {
             let Some(deadline) = self.deadlines.remove(&job) else { continue };
-            let words = safe_line!("{} doesn't come: the disk is slow, or busy", deadline.what);
+            let slow = match self.patience {
+                Patience::Disk => "the disk",
+                Patience::Network => "the network or the server",
+            };
+            let words = safe_line!("{} doesn't come: {slow} is slow, or busy", deadline.what);
             let what = What::Failed { words, hint: "try again".into() };
+            self.mail.send(Request::Cancel(job));
             self.take(Msg::Report(Report { job, what }));
         }
     }

@@ -18,7 +18,7 @@ use crate::safe_line;
 use crate::safe_text::SafeText;
 
 /// What is wanted of a letter.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) enum Wanted {
     /// All of it, to be read.
     Letter,

@@ -1,7 +1,7 @@
 //! Channels that wake a thread out of `poll`: a queue, and a socket that is readable when there is something in it.
 
 use std::io::{Read as _, Write as _};
-use std::os::fd::{AsFd as _, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
@@ -65,6 +65,13 @@ pub(super) enum Other {
     Readable,
     /// It is gone.
     Gone,
+}
+
+/// What is readable when something has come.
+impl<T> AsFd for Incoming<T> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.bell.as_fd()
+    }
 }
 
 impl<T> Incoming<T> {

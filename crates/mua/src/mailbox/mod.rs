@@ -1,4 +1,4 @@
-//! Where letters are read: a Maildir on this host, or a POP3 server.
+//! Where letters are read: a Maildir on this host, or a server's mailbox, by IMAP or POP3.
 //!
 //! Both name a letter for ever (what stays of its file's name, unique id); what a person types is a short id made of that
 //! name, the same whatever flags the letter gets.
@@ -9,9 +9,11 @@ use jiff::Timestamp;
 use postroad_store::LetterFlags;
 
 use crate::account::{Account, Inbox};
+use crate::imap::ImapError;
 use crate::undo::Deed;
 
 pub mod folder;
+pub mod imap;
 pub mod pop3;
 
 /// One letter in a mailbox.
@@ -114,6 +116,9 @@ pub enum MailboxError {
     /// The server, or the way there.
     #[error(transparent)]
     Pop3(#[from] pop3::Pop3Error),
+    /// The same by IMAP.
+    #[error(transparent)]
+    Imap(#[from] ImapError),
 }
 
 /// An open mailbox.
@@ -122,6 +127,8 @@ pub enum Mailbox {
     Maildir(Box<folder::Folder>),
     /// A session with a POP3 server.
     Pop3(Box<pop3::Maildrop>),
+    /// A session with an IMAP server.
+    Imap(Box<imap::Inbox>),
 }
 
 impl Mailbox {
@@ -135,6 +142,9 @@ impl Mailbox {
             Inbox::Pop3 { host, port, tls } => {
                 let drop = pop3::Maildrop::open(account, host, *port, *tls).await?;
                 Ok(Self::Pop3(Box::new(drop)))
+            }
+            Inbox::Imap(server) => {
+                Ok(Self::Imap(Box::new(imap::Inbox::open(account, server).await?)))
             }
         }
     }
@@ -158,6 +168,7 @@ impl Mailbox {
         match self {
             Self::Maildir(folder) => folder.len(),
             Self::Pop3(maildrop) => maildrop.entries().len(),
+            Self::Imap(inbox) => inbox.entries().len(),
         }
     }
 
@@ -171,6 +182,7 @@ impl Mailbox {
         match self {
             Self::Maildir(folder) => folder.entry(number),
             Self::Pop3(maildrop) => maildrop.entries().get(number.checked_sub(1)?).cloned(),
+            Self::Imap(inbox) => inbox.entries().get(number.checked_sub(1)?).cloned(),
         }
     }
 
@@ -183,6 +195,7 @@ impl Mailbox {
         match self {
             Self::Maildir(folder) => folder.find(key),
             Self::Pop3(maildrop) => find(maildrop.entries(), key).cloned(),
+            Self::Imap(inbox) => find(inbox.entries(), key).cloned(),
         }
     }
 
@@ -203,6 +216,7 @@ impl Mailbox {
         match self {
             Self::Maildir(folder) => folder.header(entry),
             Self::Pop3(maildrop) => Ok(maildrop.header(entry).await?),
+            Self::Imap(inbox) => Ok(inbox.header(entry).await?),
         }
     }
 
@@ -214,22 +228,25 @@ impl Mailbox {
         match self {
             Self::Maildir(folder) => folder.message(entry),
             Self::Pop3(maildrop) => Ok(maildrop.message(entry).await?),
+            Self::Imap(inbox) => Ok(inbox.message(entry).await?),
         }
     }
 
     /// Sets a flag; a POP3 server has none, which is no error.
     ///
     /// # Errors
-    /// Where the disk fails.
-    pub fn mark(&mut self, entry: &Entry, mark: Mark) -> Result<(), MailboxError> {
+    /// Where the disk or the server fails.
+    pub async fn mark(&mut self, entry: &Entry, mark: Mark) -> Result<(), MailboxError> {
         match self {
             Self::Maildir(folder) => folder.mark(entry, mark),
             Self::Pop3(_) => Ok(()),
+            Self::Imap(inbox) => Ok(inbox.mark(entry, mark).await?),
         }
     }
 
-    /// Deletes letters: into the Trash folder of a Maildir, which `remember` is told of before it is done; marked for QUIT at
-    /// a POP3 server. Those that are in the Trash, or at a server, are gone for good.
+    /// Deletes letters: into the Trash folder of a Maildir, which `remember` is told of before it is done; into that of an
+    /// IMAP server; marked for QUIT at a POP3 server. Those that are in the Maildir's Trash, or at a POP3 server, are gone for
+    /// good.
     ///
     /// # Errors
     /// Where the disk fails, or the server refuses.
@@ -246,6 +263,7 @@ impl Mailbox {
                 }
                 Ok(())
             }
+            Self::Imap(inbox) => Ok(inbox.delete(entries).await?),
         }
     }
 
@@ -257,6 +275,10 @@ impl Mailbox {
         match self {
             Self::Maildir(_) => Ok(()),
             Self::Pop3(maildrop) => Ok(maildrop.close().await?),
+            Self::Imap(inbox) => {
+                inbox.close().await;
+                Ok(())
+            }
         }
     }
 }

@@ -332,7 +332,7 @@ async fn hand_over(
     let first_success = !letter.row.states.contains(&RecipientState::Done)
         && verdicts.iter().any(|verdict| matches!(verdict, Verdict::Accepted(_)));
     if first_success && let Some(folder) = copies.of(letter.row.id).copy {
-        sent::file_copy(account, &folder, &content);
+        sent::file_copy(account, &folder, &content).await;
     }
     let told: Vec<_> = letter.recipients.iter().copied().zip(&verdicts).collect();
     trace::handed_over(account, letter.row, &content, &told);

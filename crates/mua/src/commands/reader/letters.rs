@@ -128,9 +128,9 @@ impl Letters {
     }
 
     /// A letter was shown.
-    pub(super) fn read(&mut self, number: usize) -> Result<(), Error> {
+    pub(super) async fn read(&mut self, number: usize) -> Result<(), Error> {
         let entry = self.entry(number)?;
-        self.mailbox.mark(&entry, Mark::Seen)?;
+        self.mailbox.mark(&entry, Mark::Seen).await?;
         self.change(number, |facts| facts.is_seen = true);
         Ok(())
     }

@@ -15,7 +15,7 @@ use postroad_store::LetterFlags;
 use super::moving::remember;
 use super::reading::row;
 use super::{Context, letters as counted, shell};
-use crate::account::{Account, Inbox};
+use crate::account::{Account, Inbox, Server};
 use crate::error::{Error, Exit};
 use crate::front::Usage;
 use crate::front::mail::What;
@@ -191,7 +191,9 @@ impl<'a, 'b, 'c> Reader<'a, 'b, 'c> {
                 let (count, unread) = (self.letters.len(), self.letters.unread());
                 let name = match &self.account.inbox {
                     Inbox::Maildir(path) => SafeText::line(&path.display().to_string()),
-                    Inbox::Pop3 { host, .. } => safe_line!("the mailbox at {host}"),
+                    Inbox::Pop3 { host, .. } | Inbox::Imap(Server { host, .. }) => {
+                        safe_line!("the mailbox at {host}")
+                    }
                 };
                 let words = safe_line!("{name}: {}, {unread} unread", counted(count));
                 self.context.screen.show(&words)?;
@@ -235,7 +237,7 @@ impl<'a, 'b, 'c> Reader<'a, 'b, 'c> {
         self.letters.go_to(number);
         self.context.screen.show(&safe_line!("Message {number}:"))?;
         self.context.screen.show(&text)?;
-        self.letters.read(number)
+        self.letters.read(number).await
     }
 
     async fn delete(&mut self, list: &Selection, then: Then) -> Result<(), Error> {

@@ -3,10 +3,12 @@
 //! | letters are | it is in |
 //! |---|---|
 //! | in a Maildir of this host | `maildir`; what was done there and can be taken back: `deeds` |
+//! | at an IMAP server | `imap` |
 //!
-//! Deliberately missing: POP3, IMAP and mbox. Accounts of those are told so before the screen is taken.
+//! Deliberately missing: POP3 and mbox. Accounts of those are told so before the screen is taken.
 
 mod deeds;
+pub(super) mod imap;
 mod maildir;
 mod mapped;
 
