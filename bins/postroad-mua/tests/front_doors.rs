@@ -125,6 +125,15 @@ fn mail_reads_a_maildir_and_ids_stay() {
     let found = out(home.check("postroad-mua", &["search", "PEARL"], "", 0));
     assert!(found.contains("second") && !found.contains("first"), "{found}");
     home.check("postroad-mua", &["search", "nothing like it"], "", 1);
+    let newest_first = out(home.check("postroad-mua", &["search", "~U", "|", "~R"], "", 0));
+    let subjects: Vec<&str> =
+        newest_first.lines().filter_map(|line| line.split("  ").last()).collect();
+    assert!(subjects[0].contains("second") && subjects[1].contains("first"), "{newest_first}");
+    let asked = ["search", "--all", "--json", "~s second ~b pearl !~m 1"];
+    let json: serde_json::Value =
+        serde_json::from_str(&out(home.check("postroad-mua", &asked, "", 0))).unwrap();
+    assert_eq!((&json["folder"], &json["number"]), (&"INBOX".into(), &2.into()));
+    home.check("postroad-mua", &["search", "~T"], "", 64);
     let session = out(home.check("mail", &[], "1\nd\n\nq\n", 0));
     assert!(session.contains("& ") && session.contains("two: pearl"), "{session}");
     assert_eq!(ids(&home), before[1..]);

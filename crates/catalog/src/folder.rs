@@ -23,6 +23,8 @@ use crate::plain::Plain;
 use crate::read::LetterFile;
 use crate::row::{Apart, Person, RawRow};
 
+mod finding;
+
 /// An open folder. One thread has it.
 #[derive(Debug)]
 pub struct Folder {

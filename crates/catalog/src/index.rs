@@ -5,8 +5,8 @@ use postroad_fulltext::{Batch, Index, SEGMENT_LETTERS_MAX, Signature};
 use postroad_message::Part;
 use postroad_store::{Letter, MailboxError, Written};
 
-use crate::limits::INDEXED_LETTER_OCTETS_MAX;
-use crate::read;
+use crate::limits::{INDEXED_LETTER_OCTETS_MAX, READ_AT_ONCE};
+use crate::read::{self, LetterFile};
 
 /// Letters that are to be indexed.
 pub trait Letters {
@@ -68,6 +68,45 @@ fn batch_of(uids: &[u32], letters: &impl Letters) -> Option<Batch> {
         }
     }
     Some(batch)
+}
+
+/// Letters that are to be indexed, without their folder at hand: another thread may do that.
+#[derive(Debug)]
+pub struct ToIndex {
+    index: Index,
+    files: Vec<LetterFile>,
+}
+
+impl ToIndex {
+    pub(crate) fn new(index: Index, files: Vec<LetterFile>) -> Self {
+        Self { index, files }
+    }
+
+    /// Reads them, by several threads, and indexes them; gives how many are known now: none where nobody wants it any more,
+    /// or another process writes the index. Those that can't be read are left to searches.
+    ///
+    /// # Errors
+    /// What the disk said of the index.
+    pub fn run(mut self, is_wanted: &(impl Fn() -> bool + Sync)) -> Result<usize, MailboxError> {
+        let mut batch = Batch::new(self.files.len());
+        for some in self.files.chunks(READ_AT_ONCE) {
+            if !is_wanted() {
+                return Ok(0);
+            }
+            let read = read::by_threads(some, &|file: &LetterFile| {
+                file.file.open().and_then(|letter| signature(&letter))
+            });
+            for (file, signature) in some.iter().zip(read) {
+                if let Ok(signature) = signature {
+                    batch.add(file.uid(), signature.as_ref());
+                }
+            }
+        }
+        match self.index.add(&batch)? {
+            Written::All => Ok(batch.len()),
+            Written::NotOurTurn => Ok(0),
+        }
+    }
 }
 
 /// What the index is to know of a letter; nothing of one that is too long.

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use postroad_disk::Disk;
+use postroad_disk::{Disk, DiskError};
+use postroad_fulltext::Index;
 use postroad_store::{Cache, CacheKey, Mailbox, MailboxError, Written};
 
 use crate::facts::Read;
@@ -17,13 +18,15 @@ pub(crate) struct Kept {
     pub(crate) cache: Option<Cache>,
     key: CacheKey,
     disk: Arc<dyn Disk>,
+    /// What the index knows of texts, once somebody has asked.
+    index: Option<Index>,
 }
 
 impl Kept {
     pub(crate) fn open(disk: Arc<dyn Disk>, mailbox: Mailbox) -> Self {
         let key = mailbox.cache_key();
         let cache = Cache::open(Arc::clone(&disk), mailbox.folder(), key).ok();
-        Self { mailbox, cache, key, disk }
+        Self { mailbox, cache, key, disk, index: None }
     }
 
     /// Looks at what others have changed.
@@ -53,6 +56,24 @@ impl Kept {
         }
         changed.removed = (exists + changed.added.len()).saturating_sub(self.mailbox.exists());
         Ok(changed)
+    }
+
+    /// The index of texts, as it is now; `None` where it can't be used: then letters are read.
+    pub(crate) fn index(&mut self) -> Option<&mut Index> {
+        match &mut self.index {
+            Some(index) if index.key() == self.key => {
+                if index.refresh().is_err() {
+                    self.index = None;
+                }
+            }
+            _ => self.index = self.another_index().ok(),
+        }
+        self.index.as_mut()
+    }
+
+    /// One that is another's, so that nobody waits.
+    pub(crate) fn another_index(&self) -> Result<Index, DiskError> {
+        Index::open(Arc::clone(&self.disk), self.mailbox.folder(), self.key)
     }
 
     /// Has the cache remember what letters say; what it doesn't take is kept apart.

@@ -11,6 +11,8 @@
 //! | ids that a letter keeps wherever it is copied | [`object_id`] |
 //! | a cache made anew from the files | [`fill()`] |
 //! | texts of letters, indexed | [`index`] |
+//! | what is looked for, as mutt's users type it | [`pattern`] |
+//! | letters that are like a pattern | [`Search`] |
 //! | limits | [`limits`] |
 //!
 //! All calls block; callers choose the thread.
@@ -22,14 +24,17 @@ mod error;
 pub mod facts;
 mod fill;
 mod folder;
+pub mod fuzz;
 pub mod index;
 mod kept;
 pub mod limits;
 pub mod object_id;
 mod order;
+pub mod pattern;
 mod plain;
 pub mod read;
 mod row;
+mod search;
 
 #[cfg(test)]
 mod tests;
@@ -38,6 +43,8 @@ pub use catalog::Catalog;
 pub use error::CatalogError;
 pub use fill::fill;
 pub use folder::{Changed, Folder, WhyPlain};
+pub use index::ToIndex;
 pub use order::{Head, Marks, Order};
 pub use read::{LetterFile, read_some};
 pub use row::{Person, RawRow};
+pub use search::{Letters, Numbered, Search, Step, Who, is_like};

@@ -22,3 +22,17 @@ pub(crate) const ROWS_KEPT_MAX: usize = 2_000;
 pub(crate) const LOOKS_MAX: usize = 4;
 /// Octets of a letter that are copied at once, where the system can't link its file.
 pub(crate) const COPY_PIECE_OCTETS: usize = 64 * 1024;
+/// Letters that a step of a search looks at: what needs no reading takes some 50 ns each.
+pub(crate) const LOOKED_AT_ONCE: usize = 16 * 1024;
+/// Letters that a search reads, or looks up in the cache, before it tells what it has found, at first.
+pub(crate) const JUDGED_FIRST: usize = 64;
+/// The same, later.
+pub(crate) const JUDGED_AT_ONCE: usize = 512;
+/// Octets of a pattern that somebody types.
+pub(crate) const PATTERN_OCTETS_MAX: usize = 4096;
+/// Parentheses in each other in a pattern.
+pub(crate) const PATTERN_DEPTH_MAX: usize = 32;
+/// Words of a pattern, each of which the index is asked for.
+pub(crate) const PATTERN_WORDS_MAX: usize = 64;
+/// Octets of a regular expression, made ready.
+pub(crate) const REGEX_OCTETS_MAX: usize = 2 * 1024 * 1024;

@@ -55,6 +55,11 @@ impl Marks {
         Self(self.0 | other.0)
     }
 
+    /// Each of them alone.
+    pub(crate) fn each(self) -> impl Iterator<Item = Self> {
+        (0..u8::BITS).map(|bit| Self(1 << bit)).filter(move |one| self.contains(*one))
+    }
+
     /// As octets.
     pub fn bits(self) -> u8 {
         self.0

@@ -19,11 +19,14 @@ pub struct Signature {
 
 impl Signature {
     /// Those of all texts of a letter (RFC 9051 §6.4.4, TEXT), which `part` is, taken apart: BODY and each field look into
-    /// some of them.
+    /// some of them. And those of its parts' names: a header may have them in pieces, or written out in hexadecimal.
     pub fn of(letter: &[u8], part: &Part) -> Self {
         let mut signature = Self { words: Box::new([0; WORDS]) };
         for text in texts(letter, part, Scope::All) {
             signature.add(&casemap::fold(text.as_bytes()));
+        }
+        for name in part.file_names() {
+            signature.add(&casemap::fold(name.as_bytes()));
         }
         signature
     }

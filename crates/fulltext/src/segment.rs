@@ -1,7 +1,7 @@
 //! The format of the file: a head, and behind it segments that were appended one by one.
 //!
 //! ```text
-//! head       "PRtext01"  mailbox id (16)  UIDVALIDITY  crc of those
+//! head       "PRtext02"  mailbox id (16)  UIDVALIDITY  crc of those
 //! segment    "PRts"  letters  octets of rows  crc of those, UIDs and letters that may have anything
 //!   UIDs     one for each letter
 //!   anything a bit for each letter
@@ -20,7 +20,7 @@ use crate::letters::Letters;
 use crate::limits::SEGMENT_LETTERS_MAX;
 use crate::rows::ROWS;
 
-const MAGIC: [u8; 8] = *b"PRtext01";
+const MAGIC: [u8; 8] = *b"PRtext02";
 const SEGMENT_MAGIC: [u8; 4] = *b"PRts";
 pub(crate) const HEAD_OCTETS: usize = 32;
 const SEGMENT_HEAD_OCTETS: usize = 16;

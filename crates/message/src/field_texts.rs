@@ -30,6 +30,21 @@ pub fn field_texts(header: &[u8]) -> Option<Vec<u8>> {
     Some(kept)
 }
 
+/// The values of the fields of a name, folded ([`casemap::fold`]), of what [`field_texts`] has kept; `None` where fields of
+/// that name aren't in there.
+pub fn kept_values<'k>(kept: &'k [u8], name: &str) -> Option<Vec<&'k [u8]>> {
+    let wanted = place(|own| own.eq_ignore_ascii_case(name))?;
+    let (mut values, mut rest) = (Vec::new(), kept);
+    while let Some((place, text, behind)) = first(rest) {
+        if place == wanted {
+            values.push(text);
+        }
+        rest = behind;
+    }
+    // What somebody else has written is no answer.
+    rest.is_empty().then_some(values)
+}
+
 impl Needle {
     /// [`Needle::is_in_field`] of the header that these are of; `None` where fields of that name aren't in there.
     pub fn is_in_field_texts(&self, kept: &[u8], name: &str) -> Option<bool> {

@@ -88,29 +88,61 @@ impl Summary {
     }
 }
 
-/// A file is what says that it is one, or what has a name or isn't text and isn't shown within the letter.
 fn attachments(part: &Part) -> Attachments {
-    if has_file(part) { Attachments::Some } else { Attachments::None }
+    if part.files().is_empty() { Attachments::None } else { Attachments::Some }
 }
 
-fn has_file(part: &Part) -> bool {
-    let is_kind = |kind: &str| part.kind.eq_ignore_ascii_case(kind.as_bytes());
-    let disposition = part.disposition.as_ref().map(|disposition| &*disposition.kind);
-    let is_disposed = |kind: &[u8]| disposition.is_some_and(|own| own.eq_ignore_ascii_case(kind));
-    if is_disposed(b"attachment") {
-        return true;
+impl Part {
+    /// The files that come with a letter: what says that it is one, or what has a name or isn't text and isn't shown within
+    /// the letter.
+    pub fn files(&self) -> Vec<&Self> {
+        let mut found = Vec::new();
+        self.add_files(&mut found);
+        found
     }
-    match &part.content {
-        // Pictures within a page are not files; nor are signatures, nor what reports and ciphers are made of.
-        Body::Multipart(parts) => match &*part.subtype.to_ascii_lowercase() {
-            b"related" => parts.first().is_some_and(has_file),
-            b"signed" => parts.first().is_some_and(has_file),
-            b"alternative" | b"report" | b"encrypted" => false,
-            _ => parts.iter().any(has_file),
-        },
-        Body::Message { .. } => true,
-        Body::Text(_) => !is_disposed(b"inline") && part.file_name().is_some(),
-        Body::Other => !(is_disposed(b"inline") && is_kind("image")),
+
+    /// Nests are bounded (`limits::DEPTH_MAX`).
+    fn add_files<'p>(&'p self, found: &mut Vec<&'p Self>) {
+        let is_kind = |kind: &str| self.kind.eq_ignore_ascii_case(kind.as_bytes());
+        let disposition = self.disposition.as_ref().map(|disposition| &*disposition.kind);
+        let is_disposed =
+            |kind: &[u8]| disposition.is_some_and(|own| own.eq_ignore_ascii_case(kind));
+        let is_file = match &self.content {
+            _ if is_disposed(b"attachment") => true,
+            // Pictures within a page are not files; nor are signatures, nor what reports and ciphers are made of.
+            Body::Multipart(parts) => {
+                let some = match &*self.subtype.to_ascii_lowercase() {
+                    b"related" | b"signed" => parts.get(..1),
+                    b"alternative" | b"report" | b"encrypted" => None,
+                    _ => Some(&parts[..]),
+                };
+                some.into_iter().flatten().for_each(|part| part.add_files(found));
+                false
+            }
+            Body::Message { .. } => true,
+            Body::Text(_) => !is_disposed(b"inline") && self.file_name().is_some(),
+            Body::Other => !(is_disposed(b"inline") && is_kind("image")),
+        };
+        if is_file {
+            found.push(self);
+        }
+    }
+
+    /// The names of all parts that have one, messages' that are enclosed, too.
+    pub fn file_names(&self) -> Vec<String> {
+        let mut names = Vec::new();
+        self.add_names(&mut names);
+        names
+    }
+
+    /// Nests are bounded, as above.
+    fn add_names(&self, names: &mut Vec<String>) {
+        names.extend(self.file_name());
+        match &self.content {
+            Body::Multipart(parts) => parts.iter().for_each(|part| part.add_names(names)),
+            Body::Message { message, .. } => message.add_names(names),
+            Body::Text(_) | Body::Other => {}
+        }
     }
 }
 

@@ -73,6 +73,12 @@ pub fn texts<'l>(
     })
 }
 
+/// The texts of all fields of a name, as a search sees them.
+pub fn field_values<'h>(header: &'h [u8], name: &'h str) -> impl Iterator<Item = String> + use<'h> {
+    let named = header::fields(header).filter(move |field| field.is(name));
+    named.map(|field| field_value(&field))
+}
+
 /// `Name: value`, with what encoded words say.
 pub(crate) fn field_text(field: &Field<'_>) -> String {
     let value = field_value(field);

@@ -77,6 +77,8 @@ pub const HOLD: Duration = Duration::from_secs(10);
 pub const DRAFT_FIELDS_OCTETS_MAX: u64 = 4 * 1024 * 1024;
 /// Deeds that are remembered to be taken back.
 pub const UNDO_DEEDS_MAX: usize = 100;
+/// Letters that are worth being indexed: fewer are read by each search, 4 of them in a millisecond.
+pub const INDEXED_TOGETHER_MIN: usize = 64;
 /// Octets of all of them: one deed with a hundred thousand letters has some six million.
 pub const UNDO_OCTETS_MAX: u64 = 16 * 1024 * 1024;
 /// How long a command waits for another one that takes something back.

@@ -26,6 +26,7 @@ mod moving;
 mod outbox_commands;
 mod reader;
 mod reading;
+mod search;
 mod send;
 mod sendmail;
 mod shell;
@@ -64,8 +65,8 @@ enum Command {
     Tag(moving::TagArguments),
     /// Take back what was done last: a deletion, a move, flags, a letter that is still held
     Undo(moving::UndoArguments),
-    /// Find letters that hold all of the words, in header or text
-    Search(reading::SearchArguments),
+    /// Find letters, the newest first: by words that they hold, or by mutt's patterns
+    Search(search::SearchArguments),
     /// Letters that are being written
     Drafts(drafts::Arguments),
     /// Letters that haven't left yet
@@ -246,7 +247,7 @@ async fn subcommand(words: &[String], screen: &mut Screen<'_>) -> Result<Exit, E
         Command::Move(arguments) => moving::move_letters(&mut context, &arguments).await,
         Command::Tag(arguments) => moving::tag(&mut context, &arguments).await,
         Command::Undo(arguments) => moving::undo(&mut context, &arguments),
-        Command::Search(arguments) => reading::search(&mut context, &arguments).await,
+        Command::Search(arguments) => search::search(&mut context, &arguments).await,
         Command::Drafts(arguments) => drafts::run(&mut context, &arguments).await,
         Command::Outbox(arguments) => outbox_commands::run(&mut context, &arguments).await,
         Command::Account(arguments) => account::run(&mut context, &arguments),

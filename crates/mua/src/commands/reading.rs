@@ -53,23 +53,13 @@ pub(super) struct DeleteArguments {
     ids: Vec<String>,
 }
 
-/// Find letters
-#[derive(Debug, clap::Args)]
-pub(super) struct SearchArguments {
-    /// Words that a letter must hold, all of them, in any case
-    #[arg(required = true, value_name = "WORD")]
-    words: Vec<String>,
-    #[command(flatten)]
-    output: Output,
-}
-
 /// Reads a letter's header for a list.
 pub(super) async fn row(mailbox: &mut Mailbox, entry: &Entry) -> Result<Row, Error> {
     let header = mailbox.header(entry).await?;
     Ok(row_of(entry, Summary::of(&header)))
 }
 
-fn row_of(entry: &Entry, summary: Summary) -> Row {
+pub(super) fn row_of(entry: &Entry, summary: Summary) -> Row {
     Row {
         number: entry.number,
         id: entry.id.clone(),
@@ -193,44 +183,4 @@ pub(super) async fn delete(
     mailbox.close().await?;
     context.screen.say(&safe_line!("{} deleted", letters(found.len())));
     Ok(Exit::Done)
-}
-
-pub(super) async fn search(
-    context: &mut Context<'_, '_>,
-    arguments: &SearchArguments,
-) -> Result<Exit, Error> {
-    let account = context.account()?;
-    let words: Vec<String> = arguments.words.iter().map(|word| word.to_lowercase()).collect();
-    let mut mailbox = Mailbox::open(&account).await?;
-    let mut found = 0;
-    for number in 1..=mailbox.len() {
-        let Some(entry) = mailbox.entry(number) else { continue };
-        let view = View::of(&mailbox.message(&entry).await?);
-        if holds_all(&view, &words) {
-            found += 1;
-            show_row(context, &row_of(&entry, view.summary), arguments.output)?;
-        }
-    }
-    mailbox.close().await?;
-    Ok(if found == 0 { Exit::No } else { Exit::Done })
-}
-
-/// A simple scan: each word somewhere in the fields that are shown, the text or a file's name.
-fn holds_all(view: &View, words: &[String]) -> bool {
-    let summary = &view.summary;
-    let names = view.attachments.iter().filter_map(|part| part.name.as_deref());
-    let mut text = [
-        page::people(&summary.from),
-        page::people(&summary.to),
-        page::people(&summary.cc),
-        summary.subject.clone(),
-        view.text(),
-    ]
-    .join("\n");
-    names.for_each(|name| {
-        text.push('\n');
-        text.push_str(name);
-    });
-    let text = text.to_lowercase();
-    words.iter().all(|word| text.contains(word))
 }

@@ -6,11 +6,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use postroad_catalog::{Catalog, CatalogError, Folder as Opened};
+use postroad_catalog::pattern::Pattern;
+use postroad_catalog::{
+    Catalog, CatalogError, Folder as Opened, Letters, Numbered, Search, Step, Who,
+};
 use postroad_disk::OsDisk;
 use postroad_store::{
-    FlagChange, FolderError, FolderName, Letter, LetterFlags, MailboxError as StoreMailboxError,
-    MailboxName, Maildir, Renamed,
+    Existence, FlagChange, FolderError, FolderName, Letter, LetterFlags,
+    MailboxError as StoreMailboxError, MailboxName, Maildir, Renamed,
 };
 
 use super::{Entry, MailboxError, Mark, NUMBER_DIGITS_MAX, Remember, each_once, short_id};
@@ -33,7 +36,7 @@ const FLAGS: [(LetterFlags, char); 6] = [
 /// A folder that was looked at.
 #[derive(Debug)]
 pub struct Folder {
-    catalog: Catalog,
+    catalog: Arc<Catalog>,
     opened: Opened,
     /// What numbers count: sorted.
     uids: Vec<u32>,
@@ -47,20 +50,62 @@ impl Folder {
     pub fn open(root: &Path) -> Result<Self, MailboxError> {
         let (inbox, name) = place(root);
         let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-        let catalog = Catalog::new(Arc::new(OsDisk), inbox, &host);
-        let looked = catalog.open(&name).and_then(|mut opened| {
-            opened.refresh()?;
-            Ok(opened)
-        });
-        let opened = looked.map_err(|error| match error {
+        let catalog = Arc::new(Catalog::new(Arc::new(OsDisk), inbox, &host));
+        Self::look(catalog, &name).map_err(|error| match error {
             CatalogError::Mailbox(StoreMailboxError::NoMailbox { .. })
             | CatalogError::Folder(FolderError::NonExistent) => {
                 MailboxError::NoMaildir { path: root.to_owned() }
             }
             error => error.into(),
-        })?;
+        })
+    }
+
+    fn look(catalog: Arc<Catalog>, name: &MailboxName) -> Result<Self, CatalogError> {
+        let mut opened = catalog.open(name)?;
+        opened.refresh()?;
         let uids = opened.uids();
         Ok(Self { catalog, opened, uids })
+    }
+
+    /// All folders of the Maildir, the inbox first.
+    pub(crate) fn all(&self) -> Result<Vec<MailboxName>, MailboxError> {
+        let listed = self.catalog.folders()?;
+        Ok(listed
+            .into_iter()
+            .filter(|folder| folder.existence == Existence::Exists)
+            .map(|folder| folder.name)
+            .collect())
+    }
+
+    /// Looks at another folder of the Maildir.
+    pub(crate) fn other(&self, name: &MailboxName) -> Result<Self, MailboxError> {
+        Ok(Self::look(Arc::clone(&self.catalog), name)?)
+    }
+
+    /// Begins to look for letters, the newest first.
+    pub(crate) fn search(&mut self, pattern: &Pattern, who: &Who) -> Search {
+        let uids = self.uids.iter().rev().copied().collect();
+        let letters = Letters { uids, numbered: Numbered::Down, marks: Vec::new() };
+        Search::new(&mut self.opened, pattern, who, letters)
+    }
+
+    /// Goes on with it: letters that were found, and how far it is.
+    pub(crate) fn search_on(&mut self, search: &mut Search) -> (Vec<Entry>, Step) {
+        let step = search.step(&mut self.opened);
+        let number = |uid: &u32| Some(self.uids.binary_search(uid).ok()? + 1);
+        let numbers: Vec<usize> = step.found.iter().filter_map(number).collect();
+        (numbers.into_iter().filter_map(|number| self.entry(number)).collect(), step)
+    }
+
+    /// Indexes the texts of letters; `tell` hears that it takes a while.
+    pub(crate) fn index(&mut self, tell: &mut dyn FnMut()) -> Result<(), MailboxError> {
+        let mut told = false;
+        Ok(self.opened.index(limits::INDEXED_TOGETHER_MIN, &mut |done, exists| {
+            if !told && done < exists {
+                told = true;
+                tell();
+            }
+        })?)
     }
 
     pub(super) fn len(&self) -> usize {
@@ -138,7 +183,7 @@ impl Folder {
         found.copied().ok_or_else(|| MailboxError::Unknown { key: entry.id.clone() })
     }
 
-    pub(super) fn header(&mut self, entry: &Entry) -> Result<Vec<u8>, MailboxError> {
+    pub(crate) fn header(&mut self, entry: &Entry) -> Result<Vec<u8>, MailboxError> {
         let letter = self.letter(entry)?;
         read(&letter, limits::HEADER_OCTETS_MAX)
     }

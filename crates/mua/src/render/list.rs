@@ -71,6 +71,9 @@ fn shown(date: Timestamp, zone: &TimeZone) -> String {
 /// A row as JSON; `body` and `attachments` only where one message was asked for.
 #[derive(Debug, Serialize)]
 pub struct RowJson<'a> {
+    /// The folder that it is in, where several are told of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub folder: Option<String>,
     /// Its position, from 1.
     pub number: usize,
     /// Its short id.
@@ -119,6 +122,7 @@ impl<'a> RowJson<'a> {
     /// A row without its content.
     pub fn of(row: &'a Row) -> Self {
         Self {
+            folder: None,
             number: row.number,
             id: &row.id,
             name: &row.name,
@@ -133,6 +137,12 @@ impl<'a> RowJson<'a> {
             body: None,
             attachments: None,
         }
+    }
+
+    /// A row of a folder, where several are told of.
+    #[must_use]
+    pub fn in_folder(self, folder: Option<String>) -> Self {
+        Self { folder, ..self }
     }
 
     /// A row with what a view found in the message.

@@ -1,0 +1,142 @@
+//! `postroad-mua search`
+
+use jiff::Zoned;
+use jiff::tz::TimeZone;
+use postroad_catalog::pattern::Pattern;
+use postroad_catalog::{Marks, Who, is_like};
+
+use super::reading::row_of;
+use super::send::Output;
+use super::{Context, letters};
+use crate::error::{Error, Exit};
+use crate::front::Usage;
+use crate::mailbox::Mailbox;
+use crate::mailbox::folder::Folder;
+use crate::render::Summary;
+use crate::render::list::{Row, RowJson};
+use crate::safe_line;
+
+/// Find letters
+#[derive(Debug, clap::Args)]
+pub(super) struct SearchArguments {
+    /// Words that a letter must hold somewhere, all of them, in any case; or a pattern as mutt has them, such as
+    /// "~f alice ~s lunch ~d <2w"
+    #[arg(required = true, value_name = "WORD")]
+    words: Vec<String>,
+    /// Look into all folders of the Maildir, not just the inbox
+    #[arg(long, short)]
+    all: bool,
+    #[command(flatten)]
+    output: Output,
+}
+
+fn pattern(words: &[String]) -> Result<Pattern, Usage> {
+    let begins = |word: &String| {
+        let mut chars = word.trim_start_matches(['!', '(', ' ']).chars();
+        matches!(chars.next(), Some('~' | '='))
+            && chars.next().is_some_and(|it| it.is_ascii_alphabetic())
+    };
+    let pattern = match words.iter().any(begins) {
+        true => Pattern::parse(&words.join(" "), &Zoned::now()),
+        false => Pattern::anywhere(words),
+    };
+    pattern.map_err(|error| Usage(error.to_string()))
+}
+
+pub(super) async fn search(
+    context: &mut Context<'_, '_>,
+    arguments: &SearchArguments,
+) -> Result<Exit, Error> {
+    let pattern = pattern(&arguments.words)?;
+    let account = context.account()?;
+    let who = Who { addresses: vec![account.address.to_string()] };
+    let mut mailbox = Mailbox::open(&account).await?;
+    let mut found = 0;
+    if let Mailbox::Maildir(folder) = &mut mailbox {
+        let looked_for = LookedFor { pattern: &pattern, who: &who, output: arguments.output };
+        if !arguments.all {
+            found = in_folder(context, &looked_for, folder, None)?;
+        } else {
+            for name in folder.all()? {
+                let called = name.to_utf8();
+                match folder.other(&name) {
+                    Ok(mut folder) => {
+                        found += in_folder(context, &looked_for, &mut folder, Some(&called))?;
+                    }
+                    // The others are looked into all the same.
+                    Err(error) => context.screen.say(&safe_line!("{called}: {error}")),
+                }
+            }
+        }
+    } else {
+        for number in (1..=mailbox.len()).rev() {
+            let Some(entry) = mailbox.entry(number) else { continue };
+            let letter = mailbox.message(&entry).await?;
+            if is_like(&pattern, &who, &letter, Marks::default(), number as u64) {
+                found += 1;
+                let row = row_of(&entry, Summary::of(&letter));
+                show(context, arguments.output, &row, None)?;
+            }
+        }
+    }
+    mailbox.close().await?;
+    Ok(if found == 0 { Exit::No } else { Exit::Done })
+}
+
+struct LookedFor<'a> {
+    pattern: &'a Pattern,
+    who: &'a Who,
+    output: Output,
+}
+
+/// Shows letters of a folder as they are found; how many. The folder is named where several are looked into.
+fn in_folder(
+    context: &mut Context<'_, '_>,
+    LookedFor { pattern, who, output }: &LookedFor<'_>,
+    folder: &mut Folder,
+    name: Option<&str>,
+) -> Result<usize, Error> {
+    if pattern.asks_bodies() {
+        folder.index(&mut || {
+            context.screen.say(&safe_line!("The texts of letters are being indexed, once …"));
+        })?;
+    }
+    let mut search = folder.search(pattern, who);
+    let (mut found, mut unreadable) = (0, 0);
+    loop {
+        let (entries, step) = folder.search_on(&mut search);
+        for entry in entries {
+            // One that has gone since is found no more.
+            let Ok(header) = folder.header(&entry) else { continue };
+            if let Some(name) = name.filter(|_| found == 0 && !output.json) {
+                context.screen.show(&safe_line!("{name}:"))?;
+            }
+            found += 1;
+            show(context, *output, &row_of(&entry, Summary::of(&header)), name)?;
+        }
+        unreadable += step.unreadable;
+        if step.is_over {
+            break;
+        }
+    }
+    if unreadable > 0 {
+        context.screen.say(&safe_line!("{} can't be read", letters(unreadable)));
+    }
+    Ok(found)
+}
+
+fn show(
+    context: &mut Context<'_, '_>,
+    output: Output,
+    row: &Row,
+    folder: Option<&str>,
+) -> Result<(), Error> {
+    match output.json {
+        true => {
+            let json = RowJson::of(row).in_folder(folder.map(str::to_owned));
+            context.screen.show_json(&json)?;
+        }
+        false => context.screen.show(&row.line(&TimeZone::system()))?,
+    }
+    Ok(())
+}
