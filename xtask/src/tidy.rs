@@ -31,6 +31,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("host", &[]),
     ("observe", &[]),
     ("net", &[]),
+    ("discovery", &["net", "protocol"]),
     ("safetext", &[]),
     ("tui", &["safetext"]),
     ("mta", &["protocol", "queue", "disk", "accounts", "logins", "config", "observe", "net"]),
@@ -72,7 +73,8 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
 ];
 
 /// Crates that may link tokio; `queue` only for its channels.
-const MAY_LINK_TOKIO: &[&str] = &["net", "mta", "mda", "maa", "mua", "operator", "queue", "logins"];
+const MAY_LINK_TOKIO: &[&str] =
+    &["net", "discovery", "mta", "mda", "maa", "mua", "operator", "queue", "logins"];
 
 /// Crates whose code takes bytes and time and gives steps: no socket, no clock, no disk.
 const SANS_IO: &[&str] =

@@ -1,0 +1,219 @@
+//! Who is asked: the provider, DNS, then the provider of the host that takes the domain's mail.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use postroad_net::tls::TlsError;
+use postroad_protocol::address::Address;
+use rustls::ClientConfig;
+use url::Url;
+
+use crate::dns::Dns;
+use crate::limits::PARENTS_MAX;
+use crate::{Protocol, Service, autoconfig, http, is_host, srv};
+
+/// How others are asked.
+pub struct Ways {
+    dns: Dns,
+    tls: Arc<ClientConfig>,
+    /// What web servers listen on.
+    port: u16,
+}
+
+/// Nobody can be asked.
+#[derive(Debug, thiserror::Error)]
+pub enum WaysError {
+    /// There are no name servers.
+    #[error("cannot ask DNS: {0}")]
+    Dns(String),
+    /// Nobody is trusted.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+}
+
+impl Ways {
+    /// By this host's name servers; `trust` names a certificate authority beside the system's.
+    ///
+    /// # Errors
+    /// Where the host has no name servers, or trusts nobody.
+    pub fn of_host(trust: Option<&Path>) -> Result<Self, WaysError> {
+        let dns = Dns::of_host().map_err(WaysError::Dns)?;
+        Ok(Self { dns, tls: postroad_net::tls::verifying(trust)?, port: 443 })
+    }
+
+    /// By other name servers, with web servers at another port.
+    ///
+    /// # Errors
+    /// As [`Ways::of_host`].
+    pub fn by(servers: &[SocketAddr], port: u16, trust: &Path) -> Result<Self, WaysError> {
+        let dns = Dns::at(servers).map_err(WaysError::Dns)?;
+        Ok(Self { dns, tls: postroad_net::tls::verifying(Some(trust))?, port })
+    }
+}
+
+/// Somebody who was asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tried {
+    /// What was asked, as a person reads it.
+    pub what: String,
+    /// How many servers it named, or why none.
+    pub outcome: Result<usize, String>,
+}
+
+impl fmt::Display for Tried {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.outcome {
+            Ok(0) => write!(f, "{}: nothing", self.what),
+            Ok(1) => write!(f, "{}: 1 server", self.what),
+            Ok(count) => write!(f, "{}: {count} servers", self.what),
+            Err(why) => write!(f, "{}: {why}", self.what),
+        }
+    }
+}
+
+/// What was found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Found {
+    /// The servers, those of whoever knows best first, and who said so.
+    pub services: Vec<(Service, String)>,
+}
+
+impl Found {
+    /// The best server to read from: by IMAP, else by POP3.
+    pub fn reading(&self) -> Option<&(Service, String)> {
+        self.first(Protocol::Imap).or_else(|| self.first(Protocol::Pop3))
+    }
+
+    /// The best server to send by.
+    pub fn sending(&self) -> Option<&(Service, String)> {
+        self.first(Protocol::Submission)
+    }
+
+    fn first(&self, protocol: Protocol) -> Option<&(Service, String)> {
+        self.services.iter().find(|(service, _)| service.protocol == protocol)
+    }
+
+    fn is_enough(&self) -> bool {
+        self.reading().is_some() && self.sending().is_some()
+    }
+}
+
+/// Asks one after the other until a server to read from and one to send by are known; `tell` hears of each.
+pub async fn find(address: &Address, ways: &Ways, mut tell: impl FnMut(&Tried)) -> Found {
+    let mut found = Found::default();
+    let domain = address.domain.to_string().to_ascii_lowercase();
+    // A domain in brackets is an address, and one that isn't ASCII stands otherwise in DNS.
+    if !is_host(&domain) {
+        let outcome = Err("it has no name that DNS could know".to_owned());
+        tell(&Tried { what: domain, outcome });
+        return found;
+    }
+    for url in urls(&domain, ways.port, Some(address)) {
+        let what = format!("https://{}", url.host_str().unwrap_or_default());
+        let asked = file(&url, address, ways).await;
+        if take(&mut found, what, asked, &mut tell) {
+            return found;
+        }
+    }
+    for (name, protocol, tls) in srv::NAMES {
+        let what = format!("{name}.{domain}");
+        let records = ways.dns.srv(&what).await;
+        let user = address.to_string();
+        let asked = records.map(|records| srv::services(*protocol, *tls, &user, records));
+        take(&mut found, what, asked, &mut tell);
+    }
+    if found.is_enough() {
+        return found;
+    }
+    let host = ways.dns.mx(&domain).await;
+    let what = format!("the mail server of {domain}");
+    match host {
+        Ok(Some(host)) => {
+            for parent in parents(&host).filter(|parent| *parent != domain) {
+                for url in urls(parent, ways.port, None) {
+                    let what = format!("https://{}", url.host_str().unwrap_or_default());
+                    let asked = file(&url, address, ways).await;
+                    if take(&mut found, what, asked, &mut tell) {
+                        return found;
+                    }
+                }
+            }
+        }
+        Ok(None) => tell(&Tried { what, outcome: Ok(0) }),
+        Err(error) => tell(&Tried { what, outcome: Err(error) }),
+    }
+    found
+}
+
+/// Keeps what somebody said; whether that is enough.
+fn take(
+    found: &mut Found,
+    what: String,
+    asked: Result<Vec<Service>, String>,
+    tell: &mut impl FnMut(&Tried),
+) -> bool {
+    let tried = Tried { what, outcome: asked.as_ref().map(Vec::len).map_err(Clone::clone) };
+    tell(&tried);
+    let services = asked.unwrap_or_default().into_iter();
+    found.services.extend(services.map(|service| (service, tried.what.clone())));
+    found.is_enough()
+}
+
+async fn file(url: &Url, address: &Address, ways: &Ways) -> Result<Vec<Service>, String> {
+    let file = http::get(url, &ways.dns, &ways.tls).await?;
+    autoconfig::read(&file, address).map_err(|error| error.to_string())
+}
+
+/// Where a provider keeps its file (draft-ietf-mailmaint-autoconfig §3.1). Only the address's own provider is told
+/// the address.
+fn urls(domain: &str, port: u16, address: Option<&Address>) -> impl Iterator<Item = Url> {
+    let query = address.map_or_else(String::new, |address| {
+        let address = address.to_string();
+        format!("?emailaddress={}", utf8_percent_encode(&address, NON_ALPHANUMERIC))
+    });
+    [
+        format!("https://autoconfig.{domain}:{port}/mail/config-v1.1.xml{query}"),
+        format!("https://{domain}:{port}/.well-known/autoconfig/mail/config-v1.1.xml"),
+    ]
+    .into_iter()
+    .filter_map(|url| Url::parse(&url).ok())
+}
+
+/// The names above a host's, the longest first, none of them a top-level one: `mx1.mail.example.net` is of
+/// `mail.example.net` and `example.net`.
+fn parents(host: &str) -> impl Iterator<Item = &str> {
+    std::iter::successors(Some(host), |name| name.split_once('.').map(|(_, parent)| parent))
+        .skip(1)
+        .take(PARENTS_MAX)
+        .filter(|parent| parent.contains('.'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_above() {
+        let above = |host| parents(host).collect::<Vec<_>>();
+        assert_eq!(above("mx1.mail.example.net"), ["mail.example.net", "example.net"]);
+        assert_eq!(above("a.b.c.d.example.net"), ["b.c.d.example.net", "c.d.example.net"]);
+        assert_eq!(above("mx.net"), Vec::<&str>::new());
+    }
+
+    #[test]
+    fn only_the_own_provider_is_told_the_address() {
+        let us = Address::parse("a+b@our.example").unwrap();
+        let own: Vec<String> = urls("our.example", 443, Some(&us)).map(String::from).collect();
+        assert_eq!(
+            own,
+            [
+                "https://autoconfig.our.example/mail/config-v1.1.xml?emailaddress=a%2Bb%40our%2Eexample",
+                "https://our.example/.well-known/autoconfig/mail/config-v1.1.xml",
+            ]
+        );
+        assert!(urls("mx.example", 443, None).all(|url| url.query().is_none()));
+    }
+}

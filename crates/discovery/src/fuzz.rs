@@ -1,0 +1,14 @@
+//! What the fuzz target in `tests/fuzz` runs, and a plain test over its seeds.
+
+use postroad_protocol::address::Address;
+
+use crate::autoconfig;
+
+/// A provider's file: what is taken from it names hosts and can be shown.
+pub fn autoconfig(file: &[u8]) {
+    let Ok(us) = Address::parse("us@our.example") else { return };
+    for service in autoconfig::read(file, &us).unwrap_or_default() {
+        let shown = format!("{service} {}", service.user);
+        assert!(!shown.chars().any(char::is_control), "{shown:?}");
+    }
+}
