@@ -35,6 +35,8 @@ struct AccountFile {
     password_command: Option<Vec<String>>,
     trust: Option<PathBuf>,
     inbox: Option<String>,
+    /// Hosts whose Authentication-Results count.
+    trusted_results: Vec<String>,
     sent: Option<String>,
     outbox: Option<PathBuf>,
     trace: Option<PathBuf>,
@@ -67,6 +69,9 @@ pub struct Account {
     pub trust: Option<PathBuf>,
     /// Where letters are read.
     pub inbox: Inbox,
+    /// Hosts whose Authentication-Results count wherever they stand: they remove what others wrote in their name (RFC 8601
+    /// §5).
+    pub trusted_results: Vec<String>,
     /// The Maildir++ folder for sent letters.
     pub sent: Option<String>,
     /// The folder of the outbox; none for a caller who has no home.
@@ -238,6 +243,7 @@ impl Account {
             name: overrides.name.clone().or(file.name).or(here_name),
             login: login(overrides, file.user, file.password_file, file.password_command)?,
             trust: overrides.trust.clone().or(file.trust),
+            trusted_results: file.trusted_results,
             sent: overrides.sent.clone().or(file.sent),
             outbox: outbox.or_else(|| state_folder().map(|state| state.join("outbox"))),
             state: state_folder(),

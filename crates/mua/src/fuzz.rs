@@ -14,6 +14,7 @@ use crate::full::laid_out;
 use crate::render::list::{Row, RowJson};
 use crate::render::{Summary, View, header_end, page};
 use crate::safe_text::{SafeText, json_line};
+use crate::trust::Trusted;
 
 /// What one target runs.
 pub type Body = fn(&[u8]);
@@ -47,7 +48,7 @@ pub fn render(message: &[u8]) {
 /// What the full screen gets of it.
 fn check_screen(message: &[u8], view: &View) {
     let letter = LetterId { folder: FolderId(0), validity: 0, uid: 1 };
-    let page = laid_out(letter, message, view);
+    let page = laid_out(letter, message, view, &Trusted::default());
     let head = page.head.iter().flat_map(|(name, value)| [name, value]);
     let parts = page.parts.iter().flat_map(|part| part.name.iter().chain([&part.kind]));
     let links = page
@@ -55,7 +56,8 @@ fn check_screen(message: &[u8], view: &View) {
         .iter()
         .flat_map(|link| [&link.words, &link.target, &link.host].into_iter().chain(&link.warning));
     let lines = page.lines.iter().map(|line| &line.text);
-    head.chain(parts).chain(links).chain(lines).for_each(|text| check_inert(text, ""));
+    let trust = page.trust.iter().map(|trust| &trust.words).chain(&page.explained);
+    head.chain(parts).chain(trust).chain(links).chain(lines).for_each(|text| check_inert(text, ""));
 }
 
 fn check_inert(text: &SafeText, breaks: &str) {

@@ -8,6 +8,7 @@
 //! | letters that are being written, on disk | [`drafts`] |
 //! | from a message to a page or a list | [`render`] |
 //! | `mailto:` links (row U06) | [`mailto`] |
+//! | who a letter is really from, and how it travelled | [`trust`] |
 //! | the grammars of `mail` and `sendmail` | [`front`] |
 //! | what is typed at the prompt of `mail`, and behind `~` | [`mailx`] |
 //! | where letters are read: Maildir, IMAP, POP3 | [`mailbox`]; a client of IMAP: `imap` |
@@ -41,6 +42,7 @@ pub mod screen;
 mod sent;
 pub mod submission;
 mod trace;
+pub mod trust;
 pub mod undo;
 
 pub use commands::run;

@@ -33,6 +33,14 @@ pub const LIST_LINKS_MAX: usize = 10;
 pub const LINK_OCTETS_MAX: usize = 4_096;
 /// Characters of a quoted line whose paragraph was one line (RFC 3676 §4.2: 78 at most, with the mark of the quote).
 pub const QUOTED_COLUMNS: usize = 72;
+/// Octets of a header that are looked at for trace fields.
+pub const TRACE_OCTETS_MAX: usize = 256 * 1024;
+/// Trace fields of a letter: `Received` are 100 at most (RFC 5321 §6.3), each host may have found something, too.
+pub const TRACE_FIELDS_MAX: usize = 300;
+/// Methods of one `Authentication-Results`, and properties of each.
+pub const RESULTS_MAX: usize = 50;
+/// Signatures of a letter that are told.
+pub const SIGNATURES_MAX: usize = 20;
 /// Octets of a header field that are shown.
 pub const FIELD_OCTETS_MAX: usize = 2_000;
 /// Octets of a file name that an attachment is saved under; file systems take 255.

@@ -212,6 +212,10 @@ pub struct Page {
     pub parts: Vec<PartRow>,
     /// Its links; those of a page that was laid out have their numbers in the text, from 1.
     pub links: Vec<LinkRow>,
+    /// Whether it is from whom it says, in a line of its own outside the letter.
+    pub trust: Option<TrustLine>,
+    /// How that is known, and how the letter travelled.
+    pub explained: Vec<SafeText>,
     /// Octets of text that were left out, because it is too long to be shown.
     pub cut: Option<u64>,
 }
@@ -253,6 +257,26 @@ pub struct PartRow {
     pub kind: SafeText,
     /// Its length, decoded.
     pub octets: u64,
+}
+
+/// Whether a letter is from whom it says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrustLine {
+    /// How it is meant.
+    pub level: Trust,
+    /// In words.
+    pub words: SafeText,
+}
+
+/// Whether a letter is from whom it says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trust {
+    /// It is.
+    Good,
+    /// Nothing proves it.
+    Open,
+    /// Something contradicts it.
+    Bad,
 }
 
 /// A link of a letter.

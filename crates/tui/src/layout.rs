@@ -47,6 +47,8 @@ impl Area {
 pub(crate) struct Areas {
     pub(crate) help: Option<Area>,
     pub(crate) sidebar: Option<Area>,
+    /// Above a letter, where there is something to say.
+    pub(crate) trust: Option<Area>,
     pub(crate) body: Area,
     pub(crate) status: Option<Area>,
     pub(crate) foot: Area,
@@ -69,14 +71,29 @@ pub(crate) fn areas(size: Size, look: Look, screen: &Screen) -> Areas {
     let end = help_rows + body_rows;
     let body = Area { at: Cell { column: 0, row: help_rows }, columns, rows: body_rows };
     let (sidebar, body) = beside(body, look, screen);
+    let (trust, body) = above(body, screen);
     Areas {
         help: (help_rows > 0).then(|| line(0)),
         sidebar,
+        trust,
         body,
         status: (status_rows > 0).then(|| line(end)),
         foot: Area { rows: foot_rows, ..line(end + status_rows) },
         note: (note_rows > 0).then(|| line(rows.saturating_sub(1))),
     }
+}
+
+/// The line above a letter, where there is something to say and two rows for it.
+fn above(body: Area, screen: &Screen) -> (Option<Area>, Area) {
+    let is_said = match screen {
+        Screen::Pager(pager) => pager.page.as_ref().is_some_and(|page| page.trust.is_some()),
+        _ => false,
+    };
+    if !is_said || body.rows < 2 {
+        return (None, body);
+    }
+    let at = Cell { row: body.at.row.saturating_add(1), ..body.at };
+    (Some(Area { rows: 1, ..body }), Area { at, rows: body.rows - 1, ..body })
 }
 
 /// The folders to the left, and what is left for the rest.

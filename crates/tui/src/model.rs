@@ -11,9 +11,9 @@ use crate::keys::On;
 pub use crate::data::Fields;
 pub use crate::jobs::Jobs;
 pub use crate::screens::{
-    Choice, ComposeStage, ComposeState, Counts, Editor, FolderFor, FolderOrder, FoldersState,
-    Headers, HelpState, IndexState, ListState, Marking, Note, OneOf, PagerState, Pending, Place,
-    Prompt, Quotes, Reach, SaveState, Screen, Wanted, Which,
+    Choice, ComposeStage, ComposeState, Counts, Editor, ExplainState, FolderFor, FolderOrder,
+    FoldersState, Headers, HelpState, IndexState, ListState, Marking, Note, OneOf, PagerState,
+    Pending, Place, Prompt, Quotes, Reach, SaveState, Screen, Wanted, Which,
 };
 
 /// The whole screen.
@@ -169,6 +169,7 @@ impl Model {
             Screen::Help(_) => On::Help,
             Screen::Save(_) => On::Parts,
             Screen::Links(_) => On::Links,
+            Screen::Explain(_) => On::Explain,
         }
     }
 }

@@ -32,6 +32,8 @@ pub enum Screen {
     Save(SaveState),
     /// The links of a letter.
     Links(SaveState),
+    /// Whether a letter is from whom it says, and how it travelled.
+    Explain(ExplainState),
 }
 
 /// Where the user is in a list, and what is at its top.
@@ -220,6 +222,15 @@ pub struct HelpState {
     /// What was typed to find a key.
     pub filter: LineEdit,
     /// The place of the line at the top.
+    pub top: usize,
+}
+
+/// A letter that is explained.
+#[derive(Debug, Clone)]
+pub struct ExplainState {
+    /// The letter.
+    pub page: Arc<Page>,
+    /// The row at the top, counted as they are wrapped.
     pub top: usize,
 }
 

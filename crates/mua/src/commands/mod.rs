@@ -31,6 +31,7 @@ mod send;
 mod sendmail;
 mod shell;
 pub(crate) mod text_input;
+mod verifying;
 mod writing;
 
 /// Write, send and read mail
@@ -65,6 +66,10 @@ enum Command {
     Tag(moving::TagArguments),
     /// Take back what was done last: a deletion, a move, flags, a letter that is still held
     Undo(moving::UndoArguments),
+    /// Whether letters are from whom they say, as hosts that you trust have found
+    Verify(verifying::Arguments),
+    /// How letters travelled: hosts, delays, TLS, and who says so
+    Trace(verifying::Arguments),
     /// Find letters, the newest first: by words that they hold, or by mutt's patterns
     Search(search::SearchArguments),
     /// Letters that are being written
@@ -247,6 +252,8 @@ async fn subcommand(words: &[String], screen: &mut Screen<'_>) -> Result<Exit, E
         Command::Move(arguments) => moving::move_letters(&mut context, &arguments).await,
         Command::Tag(arguments) => moving::tag(&mut context, &arguments).await,
         Command::Undo(arguments) => moving::undo(&mut context, &arguments),
+        Command::Verify(arguments) => verifying::verify(&mut context, &arguments).await,
+        Command::Trace(arguments) => verifying::trace(&mut context, &arguments).await,
         Command::Search(arguments) => search::search(&mut context, &arguments).await,
         Command::Drafts(arguments) => drafts::run(&mut context, &arguments).await,
         Command::Outbox(arguments) => outbox_commands::run(&mut context, &arguments).await,

@@ -12,6 +12,7 @@ use crate::mailbox::{Entry, Mailbox, Mark};
 use crate::render::list::{Row, RowJson};
 use crate::render::{Summary, View, page, save};
 use crate::safe_line;
+use crate::trust::{self, Trusted};
 
 /// Letters that a list for the eye shows, unless told otherwise.
 const LINES: usize = 50;
@@ -126,7 +127,15 @@ pub(super) async fn read(
             let view = View::of(&raw);
             match arguments.save {
                 Some(number) => save_parts(context, &view, number, &arguments.into)?,
-                None => show(context, &entry, &view, arguments.output)?,
+                None => {
+                    let report = trust::report(&raw, &view.summary, &Trusted::of(&account));
+                    let line = report.line().filter(|_| !arguments.output.json);
+                    // On top, where nothing that the letter says can stand.
+                    if let Some((level, words)) = line {
+                        context.screen.show(&safe_line!("[{} {words}]", level.mark()))?;
+                    }
+                    show(context, &entry, &view, arguments.output)?;
+                }
             }
         }
         mailbox.mark(&entry, Mark::Seen).await?;

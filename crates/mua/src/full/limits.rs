@@ -34,6 +34,8 @@ pub(super) const FOLDERS_EVERY: Duration = Duration::from_secs(5);
 pub(super) const UNDO_MAX: usize = 100;
 /// Octets of a letter's text that are shown at once; it can be saved whole.
 pub(super) const PAGE_OCTETS_MAX: usize = 4 * 1024 * 1024;
+/// Columns of a line that explains a letter.
+pub(super) const EXPLAINED_COLUMNS_MAX: usize = 1_000;
 /// Lines of a letter that are shown.
 pub(super) const PAGE_LINES_MAX: usize = 100_000;
 /// Columns of a name or a subject that a list gets: more than any screen has.

@@ -52,6 +52,7 @@ use crate::front::Usage;
 use crate::mailbox::MailboxError;
 use crate::safe_line;
 use crate::safe_text::SafeText;
+use crate::trust::Trusted;
 
 mod browser;
 mod keys;
@@ -156,7 +157,8 @@ impl Letters {
         match self {
             Self::Maildir(inbox, first) => {
                 let me = account.address.to_string();
-                Ok(mail::start(mail::Start { inbox, first, me, post }, tell)?)
+                let trusted = Trusted::of(account);
+                Ok(mail::start(mail::Start { inbox, first, me, trusted, post }, tell)?)
             }
             Self::Imap(server, first) => {
                 let account = account.clone();

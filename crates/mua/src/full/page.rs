@@ -5,17 +5,20 @@ use std::path::PathBuf;
 use std::thread;
 
 use postroad_store::Letter;
-use postroad_tui::data::{LetterId, LineKind, LinkGoes, LinkRow, Page, PageLine, PartRow};
+use postroad_tui::data::{
+    LetterId, LineKind, LinkGoes, LinkRow, Page, PageLine, PartRow, Trust, TrustLine,
+};
 use postroad_tui::effect::Job;
 use postroad_tui::msg::What;
 
-use super::limits::{PAGE_LINES_MAX, PAGE_OCTETS_MAX};
+use super::limits::{EXPLAINED_COLUMNS_MAX, PAGE_LINES_MAX, PAGE_OCTETS_MAX};
 use super::wake::{Outgoing, Teller, channel};
 use crate::limits;
 use crate::render::links::{Goes, Link};
 use crate::render::{Block, BlockKind, View, flowed, save};
 use crate::safe_line;
 use crate::safe_text::SafeText;
+use crate::trust::{self, Level, Trusted};
 
 /// What is wanted of a letter.
 #[derive(Debug, Clone)]
@@ -50,7 +53,7 @@ pub(super) enum ToLayOut {
 ///
 /// # Errors
 /// Where the system has no threads or sockets left.
-pub(super) fn start(tell: Teller) -> io::Result<Outgoing<ToLayOut>> {
+pub(super) fn start(tell: Teller, trusted: Trusted) -> io::Result<Outgoing<ToLayOut>> {
     let (ask, asked) = channel()?;
     thread::Builder::new().name("page".into()).spawn(move || {
         let mut waiting: Vec<(Job, LetterId, Letter, Wanted)> = Vec::new();
@@ -71,7 +74,7 @@ pub(super) fn start(tell: Teller) -> io::Result<Outgoing<ToLayOut>> {
             }
             if !waiting.is_empty() {
                 let (job, letter, file, wanted) = waiting.remove(0);
-                match answer(letter, &file, &wanted) {
+                match answer(letter, &file, &wanted, &trusted) {
                     Ok(what) => tell.tell(job, what),
                     Err(words) => tell.failed(job, words, ""),
                 }
@@ -81,7 +84,12 @@ pub(super) fn start(tell: Teller) -> io::Result<Outgoing<ToLayOut>> {
     Ok(ask)
 }
 
-fn answer(letter: LetterId, file: &Letter, wanted: &Wanted) -> Result<What, SafeText> {
+fn answer(
+    letter: LetterId,
+    file: &Letter,
+    wanted: &Wanted,
+    trusted: &Trusted,
+) -> Result<What, SafeText> {
     if file.octets() > limits::LETTER_OCTETS_MAX {
         return Err(safe_line!(
             "the letter has {} octets, which is more than this program reads",
@@ -96,12 +104,14 @@ fn answer(letter: LetterId, file: &Letter, wanted: &Wanted) -> Result<What, Safe
         found.ok_or_else(|| safe_line!("the letter has no part {number}"))
     };
     match wanted {
-        Wanted::Letter => Ok(What::Page(page(letter, &raw, &view).into())),
+        Wanted::Letter => Ok(What::Page(page(letter, &raw, &view, trusted).into())),
         Wanted::Part(number) => {
             let part = part(*number)?;
             let text = String::from_utf8_lossy(&part.content);
             let view = View::of_text(text.into_owned());
-            Ok(What::Page(page(letter, &raw, &view).into()))
+            // A part is no letter: nothing is said of who it is from.
+            let page = page(letter, &raw, &view, trusted);
+            Ok(What::Page(Page { trust: None, ..page }.into()))
         }
         Wanted::Saved(number, folder) => {
             let folder = crate::account::expand_home(folder);
@@ -114,7 +124,7 @@ fn answer(letter: LetterId, file: &Letter, wanted: &Wanted) -> Result<What, Safe
 }
 
 /// A letter as the screen has it: `raw` is all of it, for its header; lines are as long as they are.
-pub(crate) fn page(letter: LetterId, raw: &[u8], view: &View) -> Page {
+pub(crate) fn page(letter: LetterId, raw: &[u8], view: &View, trusted: &Trusted) -> Page {
     let mut lines = Lines::default();
     for block in &view.blocks {
         lines.block(block);
@@ -130,7 +140,27 @@ pub(crate) fn page(letter: LetterId, raw: &[u8], view: &View) -> Page {
     }
     let links = view.links.iter().map(link).collect();
     let cut = (cut > 0).then_some(cut);
-    Page { letter, head: head(raw), lines, parts: parts(view), links, cut }
+    let report = trust::report(raw, &view.summary, trusted);
+    let explained = report.explained();
+    let explained = explained.iter().map(|line| SafeText::line(line).cut(EXPLAINED_COLUMNS_MAX));
+    let trust = report.line().map(|(level, words)| TrustLine {
+        level: match level {
+            Level::Good => Trust::Good,
+            Level::Open => Trust::Open,
+            Level::Bad => Trust::Bad,
+        },
+        words: SafeText::line(&words).cut(EXPLAINED_COLUMNS_MAX),
+    });
+    Page {
+        letter,
+        head: head(raw),
+        lines,
+        parts: parts(view),
+        links,
+        trust,
+        explained: explained.collect(),
+        cut,
+    }
 }
 
 /// Lines so far, and how much was left out.
@@ -241,7 +271,7 @@ mod tests {
     const LETTER: LetterId = LetterId { folder: FolderId(0), validity: 1, uid: 1 };
 
     fn laid_out(raw: &str) -> Page {
-        page(LETTER, raw.as_bytes(), &View::of(raw.as_bytes()))
+        page(LETTER, raw.as_bytes(), &View::of(raw.as_bytes()), &Trusted::default())
     }
 
     #[test]

@@ -156,7 +156,8 @@ fn page(letter: LetterId, output: &[u8]) -> Page {
     let line = |line: &str| PageLine { kind: LineKind::Text, text: SafeText::block(line) };
     let lines = lines.map(line).collect();
     let (head, parts, links) = (Vec::new(), Vec::new(), Vec::new());
-    Page { letter, head, lines, parts, links, cut: None }
+    let (trust, explained) = (None, Vec::new());
+    Page { letter, head, lines, parts, links, trust, explained, cut: None }
 }
 
 #[cfg(test)]

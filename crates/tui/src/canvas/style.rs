@@ -3,6 +3,7 @@
 
 use ratatui_core::style::{Color, Modifier, Style as Drawn};
 
+use crate::data::Trust;
 use crate::model::Colours;
 
 /// What a piece of text is, for the eye.
@@ -31,6 +32,8 @@ pub enum Style {
     Faint,
     /// Our own words between others'.
     Ours,
+    /// Whether a letter is from whom it says.
+    Trust(Trust),
     /// Something went wrong.
     Wrong,
 }
@@ -57,6 +60,14 @@ impl Style {
                 _ => coloured(Color::Magenta),
             },
             Self::Ours => coloured(Color::Blue).add_modifier(Modifier::BOLD),
+            Self::Trust(level) => {
+                let colour = match level {
+                    Trust::Good => Color::Green,
+                    Trust::Open => Color::Yellow,
+                    Trust::Bad => Color::Red,
+                };
+                coloured(colour).add_modifier(Modifier::REVERSED | Modifier::BOLD)
+            }
             Self::Wrong => coloured(Color::Red).add_modifier(Modifier::BOLD),
         }
     }

@@ -17,6 +17,8 @@ pub enum On {
     Parts,
     /// The links of a letter.
     Links,
+    /// Whether a letter is from whom it says, and how it travelled.
+    Explain,
     /// The folders.
     Folders,
     /// A letter that is being written.
@@ -130,6 +132,8 @@ pub enum Action {
     Parts,
     /// Its links.
     Links,
+    /// Whether it is from whom it says, and how it travelled.
+    Explain,
     /// Quotes as lines of their own, or not.
     ToggleQuoted,
     /// To what stands behind the next quote.
@@ -224,6 +228,7 @@ impl Action {
             Self::Save => "save-message",
             Self::Headers => "display-toggle-weed",
             Self::Parts => "view-attachments",
+            Self::Explain => "explain-message",
             Self::ToggleQuoted => "toggle-quoted",
             Self::SkipQuoted => "skip-quoted",
             Self::SkipHeaders => "skip-headers",

@@ -7,7 +7,7 @@
 //! | letters of a folder: which there are | `listing` |
 //! | moving about in them, striking, marking | `index` |
 //! | the order of letters | `order` |
-//! | a letter, its parts, its links | `pager`, `parts`, `links` |
+//! | a letter, its parts, its links | `pager`, `parts`, `links`, `explain` |
 //! | folders, moving letters there | `folders` |
 //! | writing | `compose` |
 //! | what is typed in the last line | `prompt` |
@@ -28,6 +28,7 @@ use crate::msg::{Mouse, MouseDoes, Msg};
 
 pub(crate) mod command;
 pub(crate) mod compose;
+mod explain;
 mod folders;
 mod help;
 mod index;
@@ -154,6 +155,7 @@ fn do_it(model: &mut Model, binding: &Binding, effects: &mut Effects) {
             On::Pager => pager::act(model, action, effects),
             On::Parts => parts::act(model, action, effects),
             On::Links => links::act(model, action, effects),
+            On::Explain => explain::act(model, action),
             On::Folders => folders::act(model, action, effects),
             On::Compose => compose::act(model, action, effects),
             On::Outbox => outbox::act(model, action, effects),
@@ -208,6 +210,9 @@ fn moused(model: &mut Model, mouse: Mouse) {
     if let Some(Screen::Pager(_)) = model.stack.last() {
         return pager::scroll(model, by);
     }
+    if let Some(Screen::Explain(_)) = model.stack.last() {
+        return explain::scroll(model, by);
+    }
     if let Some(Screen::Help(help)) = model.stack.last_mut() {
         help.top = help.top.saturating_add_signed(by);
         return;
@@ -231,7 +236,7 @@ fn list_mut(model: &mut Model) -> Option<&mut ListState> {
         Some(Screen::Outbox(list)) => Some(list),
         Some(Screen::Save(save) | Screen::Links(save)) => Some(&mut save.list),
         Some(Screen::Compose(compose)) => Some(&mut compose.list),
-        Some(Screen::Pager(_) | Screen::Help(_)) => None,
+        Some(Screen::Pager(_) | Screen::Help(_) | Screen::Explain(_)) => None,
     }
 }
 
@@ -246,7 +251,7 @@ fn entries(model: &Model) -> usize {
         Screen::Compose(compose) => {
             compose.draft.as_ref().map_or(0, |draft| draft.attachments.len() + 1)
         }
-        Screen::Pager(_) | Screen::Help(_) => 0,
+        Screen::Pager(_) | Screen::Help(_) | Screen::Explain(_) => 0,
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Effects;
 use super::index::{self, Then};
-use super::links;
+use super::{explain, links};
 use crate::data::{LetterId, Marks, Page, PageLine};
 use crate::effect::Ask;
 use crate::keys::Action;
@@ -103,6 +103,7 @@ pub(super) fn act(model: &mut Model, action: Action, effects: &mut Effects) {
         }
         Action::Parts => parts(model),
         Action::Links => links::open(model),
+        Action::Explain => explain::open(model),
         Action::ToggleQuoted => toggle_quoted(model),
         Action::SkipQuoted => skip_quoted(model),
         Action::SkipHeaders => skip_headers(model),

@@ -8,6 +8,7 @@ use crate::layout::{Area, areas};
 use crate::model::{ListState, Model, Screen};
 
 mod compose;
+mod explain;
 mod folders;
 mod help;
 mod index;
@@ -17,6 +18,7 @@ mod outbox;
 mod pager;
 mod parts;
 
+pub(crate) use explain::rows as explained_rows;
 pub(crate) use help::lines as help_lines;
 pub(crate) use pager::Lines;
 
@@ -31,11 +33,15 @@ pub fn draw(model: &Model, canvas: &mut Canvas<'_>) {
     if let Some(area) = areas.sidebar {
         folders::sidebar(model, canvas, area);
     }
+    if let (Some(area), Screen::Pager(pager)) = (areas.trust, screen) {
+        pager::trust(pager, canvas, area);
+    }
     let status = match screen {
         Screen::Index => index::draw(model, canvas, areas.body),
         Screen::Pager(pager) => pager::draw(model, pager, canvas, areas.body),
         Screen::Save(save) => parts::draw(save, canvas, areas.body),
         Screen::Links(save) => links::draw(save, canvas, areas.body),
+        Screen::Explain(explain) => explain::draw(explain, canvas, areas.body),
         Screen::Folders(folders) => folders::draw(model, folders, canvas, areas.body),
         Screen::Compose(compose) => compose::draw(model, compose, canvas, areas.body),
         Screen::Outbox(list) => outbox::draw(model, *list, canvas, areas.body),

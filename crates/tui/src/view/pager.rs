@@ -4,7 +4,7 @@ use postroad_safetext::{SafeText, safe_line};
 
 use super::Status;
 use crate::canvas::{Canvas, Style};
-use crate::data::{LineKind, Page, PageLine};
+use crate::data::{LineKind, Page, PageLine, Trust};
 use crate::layout::Area;
 use crate::model::{Headers, Model, PagerState, Place, Quotes};
 
@@ -52,6 +52,21 @@ pub(super) fn draw(
         (false, false) => safe_line!("{}%", last * 100 / lines.len().max(1)),
     };
     Status { left, right }
+}
+
+/// The line above a letter: outside of what its author can write into (row U09).
+pub(super) fn trust(pager: &PagerState, canvas: &mut Canvas<'_>, area: Area) {
+    let Some(trust) = pager.page.as_ref().and_then(|page| page.trust.as_ref()) else { return };
+    let mark = match trust.level {
+        Trust::Good => '+',
+        Trust::Open => '?',
+        Trust::Bad => '!',
+    };
+    let words = safe_line!("{mark} {}", trust.words.as_str());
+    let text = safe_line!("{}  X: why", words.as_str());
+    // Rather all of the words than the key.
+    let text = if text.width() <= usize::from(area.columns) { text } else { words };
+    super::row(canvas, area.at, area.columns, &text, Style::Trust(trust.level));
 }
 
 /// The lines of a letter, the header's first.

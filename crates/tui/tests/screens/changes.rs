@@ -578,6 +578,11 @@ fn on(screen: On) -> Model {
             press(&mut model, "vj");
             model
         }
+        On::Explain => {
+            let mut model = reading(page());
+            press(&mut model, "X");
+            model
+        }
         On::Links => {
             let mut model = reading(page());
             update(&mut model, Msg::Key(Key::Ctrl('b')));
@@ -597,7 +602,13 @@ fn on(screen: On) -> Model {
         On::Folders => "s?j",
         On::Outbox => "B",
         On::Help => "?",
-        On::Index | On::Anywhere | On::Pager | On::Parts | On::Links | On::Compose => "",
+        On::Index
+        | On::Anywhere
+        | On::Pager
+        | On::Parts
+        | On::Links
+        | On::Explain
+        | On::Compose => "",
     };
     press(&mut model, keys);
     tell(&mut model, What::Outbox(outbox()));
@@ -635,6 +646,7 @@ fn every_key_of_the_table_does_something_where_it_stands() {
         On::Pager,
         On::Parts,
         On::Links,
+        On::Explain,
         On::Folders,
         On::Compose,
         On::Outbox,

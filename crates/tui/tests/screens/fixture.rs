@@ -193,6 +193,8 @@ pub(crate) fn page() -> Page {
             },
         })
         .into(),
+        trust: None,
+        explained: vec![line("? Nobody that you trust has judged it")],
         cut: None,
     }
 }

@@ -140,7 +140,7 @@ fn a_hostile_letter() {
     let head = vec![(SafeText::line("Subject"), SafeText::line("\u{1b}]52;c;cm0=\u{7}"))];
     check(
         "pager-hostile",
-        &reading(Page { letter: letter(3), head, lines, parts: vec![], links: vec![], cut: None }),
+        &reading(Page { letter: letter(3), head, lines, parts: vec![], ..page() }),
     );
 }
 

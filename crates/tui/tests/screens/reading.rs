@@ -1,7 +1,7 @@
 //! Quotes, links: what is done in a letter that is read.
 
 use postroad_safetext::SafeText;
-use postroad_tui::data::{HeldId, LineKind, PageLine};
+use postroad_tui::data::{HeldId, LineKind, PageLine, Trust, TrustLine};
 use postroad_tui::effect::{Ask, Audience, Start};
 use postroad_tui::keys::Key;
 use postroad_tui::model::{Model, Note, Now, Place, Prompt, Screen};
@@ -230,4 +230,37 @@ fn escape_leaves_a_letter_when_no_second_key_comes() {
     let now = Now { since_start: *at, ..model.now.clone() };
     update(&mut model, Msg::Tick(now));
     assert!(matches!(model.screen(), Screen::Index));
+}
+
+#[test]
+fn u09_what_is_known_of_the_sender_stands_outside_the_letter() {
+    let mut page = page();
+    page.trust = Some(TrustLine {
+        level: Trust::Bad,
+        words: "Beware: its name says admin@bank.example, but it is from eve@attack.example".into(),
+    });
+    page.lines
+        .insert(0, PageLine { kind: LineKind::Text, text: "+ Signed by bank.example".into() });
+    page.explained = [
+        "! Beware: its name says admin@bank.example, but it is from eve@attack.example",
+        "Not counted, since anybody can write it: mx.home: DKIM pass (header.d=bank.example)",
+        "",
+        "How it travelled  total 3 s",
+        " 1 laptop -> mail.example.org",
+        "   ESMTPSA, TLS, 2026-11-30 14:00:00 UTC, claimed",
+        " 2 mail.example.org [192.0.2.1] -> mx.home",
+        "   ESMTPS, TLS 1.3, 3 s, told by the first host that you trust",
+    ]
+    .map(SafeText::from)
+    .into();
+    let mut model = reading(page);
+    check("pager-trust", &model);
+    // It stays there, however far one reads on.
+    press(&mut model, "<Enter><Enter><Enter><Enter><Enter><Enter><Enter>");
+    let second = shown(&model, (80, 24)).lines().nth(1).unwrap().to_owned();
+    assert!(second.starts_with("! Beware: "), "{second}");
+    press(&mut model, "X");
+    check("explain", &model);
+    press(&mut model, "q");
+    assert!(matches!(model.screen(), Screen::Pager(_)));
 }

@@ -27,6 +27,7 @@ use crate::full::post::ToPost;
 use crate::full::wake::{Farewell, Incoming, Other, Outgoing, Teller, channel};
 use crate::safe_line;
 use crate::safe_text::SafeText;
+use crate::trust::Trusted;
 
 mod folders;
 mod letters;
@@ -42,6 +43,8 @@ pub(in crate::full) struct Start {
     pub(in crate::full) first: MailboxName,
     /// The address of who reads here.
     pub(in crate::full) me: String,
+    /// Whose judgement of letters counts.
+    pub(in crate::full) trusted: Trusted,
     /// Who begins letters with others.
     pub(in crate::full) post: Outgoing<ToPost>,
 }
@@ -52,7 +55,7 @@ pub(in crate::full) struct Start {
 /// Where the system has no threads or sockets left.
 pub(in crate::full) fn start(start: Start, tell: Teller) -> io::Result<Outgoing<Request>> {
     let (ask, asked) = channel()?;
-    let pages = page::start(tell.clone())?;
+    let pages = page::start(tell.clone(), start.trusted.clone())?;
     thread::Builder::new().name("mail-0".into()).spawn(move || {
         let _farewell = Farewell(tell.clone());
         Actor::new(start, tell, pages).run(&asked);

@@ -44,6 +44,7 @@ use crate::full::wake::{Farewell, Incoming, Outgoing, Teller, channel};
 use crate::imap::Folder;
 use crate::safe_line;
 use crate::safe_text::SafeText;
+use crate::trust::Trusted;
 
 mod deeds;
 mod errand;
@@ -81,7 +82,7 @@ pub(in crate::full) fn start(start: Start, tell: Teller) -> Result<Outgoing<Requ
     let (ask, asked) = channel()?;
     let (event, happened) = channel()?;
     let net = net::start(start.account.clone(), start.server.clone(), event)?;
-    let pages = page::start(tell.clone())?;
+    let pages = page::start(tell.clone(), Trusted::of(&start.account))?;
     thread::Builder::new().name("mail-0".into()).spawn(move || {
         let _farewell = Farewell(tell.clone());
         Actor::new(start, home, tell, pages, net).run(&asked, &happened);

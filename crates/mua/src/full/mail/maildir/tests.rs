@@ -38,7 +38,13 @@ fn began(root: tempfile::TempDir) -> Tried {
     let (news, heard) = channel().unwrap();
     let inbox = Maildir::at(root.path());
     let (post, _) = channel().unwrap();
-    let begin = Start { inbox, first: MailboxName::Inbox, me: "me@x.example".into(), post };
+    let begin = Start {
+        inbox,
+        first: MailboxName::Inbox,
+        me: "me@x.example".into(),
+        trusted: Trusted::default(),
+        post,
+    };
     let ask = start(begin, Teller(news)).unwrap();
     Tried { ask, heard, root, listing: None, folders: Vec::new(), job: 0 }
 }

@@ -1,0 +1,124 @@
+//! `postroad-mua verify` and `trace`: who letters are from, and how they travelled.
+
+use serde::Serialize;
+
+use super::Context;
+use super::send::Output;
+use crate::error::{Error, Exit};
+use crate::mailbox::Mailbox;
+use crate::render::Summary;
+use crate::safe_line;
+use crate::trust::{self, Level, Report, Trusted};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// The letters: ids, numbers, or "latest"
+    #[arg(required = true, value_name = "ID")]
+    ids: Vec<String>,
+    #[command(flatten)]
+    output: Output,
+}
+
+/// One letter's verdict.
+#[derive(Debug, Serialize)]
+struct VerdictJson<'a> {
+    id: &'a str,
+    /// `good`, `open`, `bad`; none where nobody who is trusted has judged it.
+    verdict: Option<&'static str>,
+    words: Option<&'a str>,
+    details: Vec<String>,
+}
+
+/// One step of one letter.
+#[derive(Debug, Serialize)]
+struct HopJson<'a> {
+    id: &'a str,
+    /// From 1, the first one first.
+    hop: usize,
+    from: Option<&'a str>,
+    address: Option<String>,
+    by: Option<&'a str>,
+    with: Option<&'a str>,
+    tls: Option<&'a str>,
+    /// RFC 3339.
+    time: Option<String>,
+    /// Whether a host that is trusted says so.
+    trusted: bool,
+}
+
+/// The letters' headers, one after the other.
+async fn each(
+    context: &mut Context<'_, '_>,
+    arguments: &Arguments,
+    mut show: impl FnMut(&mut Context<'_, '_>, &str, &Report) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let account = context.account()?;
+    let trusted = Trusted::of(&account);
+    let mut mailbox = Mailbox::open(&account).await?;
+    for id in &arguments.ids {
+        let entry = mailbox.find(id)?;
+        let header = mailbox.header(&entry).await?;
+        let report = trust::report(&header, &Summary::of(&header), &trusted);
+        show(context, &entry.id, &report)?;
+    }
+    Ok(mailbox.close().await?)
+}
+
+/// Exit 1 where something contradicts one of them.
+pub(super) async fn verify(
+    context: &mut Context<'_, '_>,
+    arguments: &Arguments,
+) -> Result<Exit, Error> {
+    let mut exit = Exit::Done;
+    each(context, arguments, |context, id, report| {
+        let line = report.line();
+        if line.as_ref().is_some_and(|(level, _)| *level == Level::Bad) {
+            exit = Exit::No;
+        }
+        let details = report.verified();
+        if arguments.output.json {
+            let verdict = line.as_ref().map(|(level, _)| match level {
+                Level::Good => "good",
+                Level::Open => "open",
+                Level::Bad => "bad",
+            });
+            let words = line.as_ref().map(|(_, words)| words.as_str());
+            context.screen.show_json(&VerdictJson { id, verdict, words, details })?;
+            return Ok(());
+        }
+        details.iter().try_for_each(|line| Ok(context.screen.show(&safe_line!("{line}"))?))
+    })
+    .await?;
+    Ok(exit)
+}
+
+pub(super) async fn trace(
+    context: &mut Context<'_, '_>,
+    arguments: &Arguments,
+) -> Result<Exit, Error> {
+    each(context, arguments, |context, id, report| {
+        if !arguments.output.json {
+            let lines = report.travelled();
+            return lines
+                .iter()
+                .try_for_each(|line| Ok(context.screen.show(&safe_line!("{line}"))?));
+        }
+        let claimed = report.hops.len().saturating_sub(report.trusted_hops);
+        for (place, hop) in report.hops.iter().enumerate() {
+            context.screen.show_json(&HopJson {
+                id,
+                hop: place + 1,
+                from: hop.from.as_deref(),
+                address: hop.address.map(|address| address.to_string()),
+                by: hop.by.as_deref(),
+                with: hop.with.as_deref(),
+                tls: hop.tls.as_deref(),
+                time: hop.at.map(|at| at.to_string()),
+                trusted: place >= claimed,
+            })?;
+        }
+        Ok(())
+    })
+    .await?;
+    Ok(Exit::Done)
+}
