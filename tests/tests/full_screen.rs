@@ -201,7 +201,7 @@ fn what_cannot_be_shown_is_said_and_the_screen_is_not_taken() -> Result<()> {
     for (arguments, words, exit) in [
         (&["open", "Nope"][..], "has no folder Nope", 66),
         (&["--inbox", "/nonexistent/Maildir"], "is no Maildir", 66),
-        (&["open", "--inbox", "pop3://localhost"], "reads Maildirs, and no POP3 server yet", 64),
+        (&["open", "Nope", "--inbox", "pop3://localhost"], "has no folder Nope", 66),
     ] {
         let tmux = Tmux::start(&stage, (120, 10), &alone(maildir.path(), arguments)?)?;
         let code = tmux.ended()?;

@@ -22,6 +22,9 @@ mod overrides;
 pub use overrides::Overrides;
 use overrides::{anchor, anchor_inbox};
 
+/// Where the system keeps its users' mailbox files.
+const SYSTEM_MAILBOXES: &str = "/var/mail";
+
 /// `mua.toml` as it is written.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -132,6 +135,8 @@ pub enum Inbox {
     },
     /// An IMAP server (RFC 9051, RFC 3501).
     Imap(Server),
+    /// A mailbox file on this host (mbox(5)), which is only read.
+    Mbox(PathBuf),
 }
 
 /// Where an IMAP server is.
@@ -235,7 +240,7 @@ impl Account {
         let inbox = match overrides.inbox.as_ref().or(file.inbox.as_ref()) {
             Some(text) => parse_inbox(text)?,
             // A caller without a home never reads: what isn't there is said when it does.
-            None => Inbox::Maildir(home_path("Maildir").unwrap_or_else(|| "Maildir".into())),
+            None => default_inbox(&here.user),
         };
         let outbox = overrides.outbox.clone().or(file.outbox);
         Ok(Self {
@@ -255,6 +260,21 @@ impl Account {
             submission,
             inbox,
         })
+    }
+}
+
+/// `~/Maildir`; where there is none, the system's mailbox file, if that is there.
+fn default_inbox(user: &str) -> Inbox {
+    let maildir = home_path("Maildir").unwrap_or_else(|| "Maildir".into());
+    if maildir.exists() {
+        return Inbox::Maildir(maildir);
+    }
+    // mail(1): MAIL says where it is.
+    let named = std::env::var_os("MAIL").map(PathBuf::from).filter(|path| path.is_absolute());
+    let of_user = Path::new(SYSTEM_MAILBOXES).join(user);
+    match [named, Some(of_user)].into_iter().flatten().find(|path| path.is_file()) {
+        Some(file) => Inbox::Mbox(file),
+        None => Inbox::Maildir(maildir),
     }
 }
 
@@ -372,7 +392,7 @@ fn parse_inbox(text: &str) -> Result<Inbox, AccountError> {
         AccountError::Value {
         key: "inbox",
         value: text.to_owned(),
-        problem: "write the path of a Maildir, imaps://HOST[:993], imap://HOST[:143], pop3s://HOST[:995] or \
+        problem: "write the path of a Maildir or a mailbox file, imaps://HOST[:993], imap://HOST[:143], pop3s://HOST[:995] or \
                   pop3://HOST[:110]"
             .into(),
     }
@@ -386,7 +406,10 @@ fn parse_inbox(text: &str) -> Result<Inbox, AccountError> {
         Some(("imaps", rest)) => host_port(rest, 993).map(|at| imap(TlsStart::AtOnce, at)),
         Some(_) => None,
         None if text.is_empty() => None,
-        None => Some(Inbox::Maildir(expand_home(Path::new(text)))),
+        None => Some(match expand_home(Path::new(text)) {
+            path if path.is_file() => Inbox::Mbox(path),
+            path => Inbox::Maildir(path),
+        }),
     }
     .ok_or_else(wrong)
 }

@@ -11,7 +11,7 @@
 //! | who a letter is really from, and how it travelled | [`trust`] |
 //! | the grammars of `mail` and `sendmail` | [`front`] |
 //! | what is typed at the prompt of `mail`, and behind `~` | [`mailx`] |
-//! | where letters are read: Maildir, IMAP, POP3 | [`mailbox`]; a client of IMAP: `imap` |
+//! | where letters are read: Maildir, mbox, IMAP, POP3 | [`mailbox`]; a client of IMAP: `imap` |
 //! | what each command does | `commands` |
 //! | the full screen | `full` |
 //! | letters on their way out | [`outbox`], [`submission`] |

@@ -55,6 +55,14 @@ pub const SETTINGS_OCTETS_MAX: u64 = 64 * 1024;
 pub const PASSWORD_COMMAND_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long a POP3 server may stay silent.
 pub const POP3_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long a mailbox file is waited for that another program has locked; deliveries take a moment.
+pub const MBOX_LOCK_WAIT: Duration = Duration::from_secs(15);
+/// A lock beside a mailbox file that is older is what a crash has left (procmail's rule; Dovecot's is 2 minutes).
+pub const MBOX_LOCK_STALE: Duration = Duration::from_secs(5 * 60);
+/// Letters of a mailbox file.
+pub const MBOX_LETTERS_MAX: usize = 4_000_000;
+/// Octets of a line of a mailbox file that are looked at: names of fields, and what they note.
+pub const MBOX_LINE_OCTETS_KEPT: usize = 256;
 /// How long an IMAP server may stay silent while it is asked for something.
 pub const IMAP_SILENCE: Duration = Duration::from_secs(30);
 /// How long one command of IMAP may take, however much comes: a letter of 128 MiB takes six minutes at 3 Mbit/s.

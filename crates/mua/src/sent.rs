@@ -21,7 +21,7 @@ const NEW_FOLDER: &str = "Sent";
 /// for it. None where the account says so (`sent = ""`), nor where letters are read at a server.
 pub(crate) fn notes(account: &Account) -> Notes {
     let copy = match (&account.sent, &account.inbox) {
-        (_, Inbox::Pop3 { .. }) => None,
+        (_, Inbox::Pop3 { .. } | Inbox::Mbox(_)) => None,
         // Its name there is asked for when it is needed.
         (None, Inbox::Imap(_)) => Some(SENT.to_owned()),
         (Some(folder), Inbox::Imap(_)) => Some(folder.clone()).filter(|name| !name.is_empty()),
@@ -56,7 +56,7 @@ pub(crate) async fn file_copy(account: &Account, folder: &str, content: &[u8]) {
         Inbox::Imap(server) => {
             file_there(account, server, folder, content).await.map_err(|error| error.to_string())
         }
-        Inbox::Pop3 { .. } => return,
+        Inbox::Pop3 { .. } | Inbox::Mbox(_) => return,
     };
     if let Err(error) = filed {
         tracing::warn!(folder = %folder, error, "the copy of a sent letter is not filed");

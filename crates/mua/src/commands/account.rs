@@ -51,7 +51,7 @@ fn lines(account: &Account) -> Vec<(&'static str, String)> {
         Submission::Socket(path) => format!("unix://{}", path.display()),
     };
     let inbox = match &account.inbox {
-        Inbox::Maildir(path) => path.display().to_string(),
+        Inbox::Maildir(path) | Inbox::Mbox(path) => path.display().to_string(),
         Inbox::Pop3 { host, port, tls: TlsStart::AtOnce } => format!("pop3s://{host}:{port}"),
         Inbox::Pop3 { host, port, tls: TlsStart::ByCommand } => format!("pop3://{host}:{port}"),
         Inbox::Imap(server) => match server.tls {

@@ -101,6 +101,7 @@ async fn maildir(account: &Account) -> Result<Box<Folder>, Error> {
         Inbox::Imap(_) => {
             "this command knows Maildirs alone; the full screen does it at an IMAP server"
         }
+        Inbox::Mbox(_) => "a mailbox file is only read by this program",
         Inbox::Pop3 { .. } | Inbox::Maildir(_) => "a POP3 server has no folders and no flags",
     };
     Err(Usage(words.into()).into())

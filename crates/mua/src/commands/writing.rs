@@ -81,7 +81,7 @@ fn say_kept(context: &mut Context<'_, '_>, draft: &OpenDraft) {
 /// failure.
 pub(super) async fn mark(context: &mut Context<'_, '_>, account: &Account, answers: &Answers) {
     let Some(mark) = Mark::of(answers.flag) else { return };
-    if matches!(account.inbox, Inbox::Pop3 { .. }) {
+    if matches!(account.inbox, Inbox::Pop3 { .. } | Inbox::Mbox(_)) {
         return;
     }
     let marked = async {

@@ -61,6 +61,14 @@ pub(super) const SLEPT_AT_LEAST: Duration = Duration::from_secs(10);
 pub(super) const CANCEL_GRACE: Duration = Duration::from_secs(2);
 /// Letters of which headers are asked at once.
 pub(super) const HEADERS_AT_ONCE: usize = 100;
+/// How long a POP3 server is held when nothing is to be done: nobody else gets at the letters meanwhile (RFC 1939 §8).
+pub(super) const MAILDROP_LEFT_AFTER: Duration = Duration::from_secs(5);
+/// How often a POP3 server is asked for new letters; each time is a login.
+pub(super) const MAILDROP_LOOK_EVERY: Duration = Duration::from_secs(60);
+/// How often a mailbox file is looked at.
+pub(super) const FILE_LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Octets of names of letters and their numbers.
+pub(super) const NUMBERS_OCTETS_MAX: u64 = 64 * 1024 * 1024;
 /// How often the list of folders of a server is asked for.
 pub(super) const FAR_FOLDERS_EVERY: Duration = Duration::from_secs(60);
 /// How often what is known of a folder at a server is written down while it changes.

@@ -24,7 +24,7 @@
 //!
 //! The main thread waits for keys and messages, and for nothing else; no runtime is around it.
 //!
-//! Deliberately missing, and said so to who asks for it: accounts at POP3 servers, searching.
+//! Deliberately missing, and said so to who asks for it: searching.
 
 use std::collections::BTreeMap;
 use std::os::fd::AsFd as _;
@@ -42,10 +42,11 @@ use postroad_tui::{Msg, update};
 
 use self::keys::Decoder;
 use self::mail::Request;
+use self::mail::far::{self, maildrop};
 use self::post::{SendsBy, ToPost};
 use self::terminal::Terminal;
 use self::wake::{Incoming, News, Other, Outgoing, Teller, channel};
-use crate::account::{Account, Inbox, Overrides, Server};
+use crate::account::{Account, Inbox, Overrides};
 use crate::commands::text_input;
 use crate::error::{Error, Exit};
 use crate::front::Usage;
@@ -121,7 +122,7 @@ pub(crate) fn run(
 /// Where letters are read, and which folder is opened first.
 enum Letters {
     Maildir(Maildir, MailboxName),
-    Imap(Server, postroad_imap::value::MailboxName),
+    Far(far::Place, postroad_imap::value::MailboxName),
 }
 
 /// What takes time where letters are read.
@@ -135,14 +136,14 @@ impl Letters {
     fn first(&self) -> SafeText {
         match self {
             Self::Maildir(_, first) => SafeText::line(&first.to_utf8()),
-            Self::Imap(_, first) => SafeText::line(first.as_str()),
+            Self::Far(_, first) => SafeText::line(first.as_str()),
         }
     }
 
     fn patience(&self) -> Patience {
         match self {
             Self::Maildir(..) => Patience::Disk,
-            Self::Imap(..) => Patience::Network,
+            Self::Far(..) => Patience::Network,
         }
     }
 
@@ -160,9 +161,9 @@ impl Letters {
                 let trusted = Trusted::of(account);
                 Ok(mail::start(mail::Start { inbox, first, me, trusted, post }, tell)?)
             }
-            Self::Imap(server, first) => {
+            Self::Far(place, first) => {
                 let account = account.clone();
-                mail::imap::start(mail::imap::Start { account, server, first, post }, tell)
+                far::start(far::Start { account, place, first, post }, tell)
             }
         }
     }
@@ -183,12 +184,13 @@ fn beginning(account: &Account, folder: Option<&str>) -> Result<Letters, Error> 
                 Some(text) => MailboxName::parse(text.as_bytes(), Utf8)
                     .ok_or_else(|| no_name(text, &"it is too long, or has control characters"))?,
             };
-            return Ok(Letters::Imap(server.clone(), first));
+            return Ok(Letters::Far(far::Place::Imap(server.clone()), first));
         }
-        Inbox::Pop3 { .. } => {
-            let words = "the full screen reads Maildirs and IMAP, and no POP3 server yet: name one, as in --inbox ~/Maildir; list and read know POP3";
-            return Err(Usage(words.into()).into());
+        Inbox::Pop3 { host, port, tls } => {
+            let (host, port, tls) = (host.clone(), *port, *tls);
+            return only_inbox(maildrop::Place::Pop3 { host, port, tls }, folder);
         }
+        Inbox::Mbox(path) => return only_inbox(maildrop::Place::Mbox(path.clone()), folder),
     };
     let inbox = Maildir::at(root);
     let is_there = |maildir: &Maildir| maildir.exists(&OsDisk).unwrap_or(true);
@@ -205,6 +207,17 @@ fn beginning(account: &Account, folder: Option<&str>) -> Result<Letters, Error> 
         return Err(Error::NoFolder(first.to_utf8()));
     }
     Ok(Letters::Maildir(inbox, first))
+}
+
+/// Where there is one folder alone.
+fn only_inbox(place: maildrop::Place, folder: Option<&str>) -> Result<Letters, Error> {
+    match folder {
+        Some(name) if !name.eq_ignore_ascii_case("INBOX") => Err(Error::NoFolder(name.to_owned())),
+        _ => {
+            let inbox = postroad_imap::value::MailboxName::inbox();
+            Ok(Letters::Far(far::Place::Maildrop(place), inbox))
+        }
+    }
 }
 
 fn now(began: Instant, zone: &TimeZone) -> Now {

@@ -1,4 +1,4 @@
-//! Where letters are read: a Maildir on this host, or a server's mailbox, by IMAP or POP3.
+//! Where letters are read: a Maildir or a mailbox file on this host, or a server's mailbox, by IMAP or POP3.
 //!
 //! Both name a letter for ever (what stays of its file's name, unique id); what a person types is a short id made of that
 //! name, the same whatever flags the letter gets.
@@ -14,6 +14,7 @@ use crate::undo::Deed;
 
 pub mod folder;
 pub mod imap;
+pub mod mbox;
 pub mod pop3;
 
 /// One letter in a mailbox.
@@ -113,6 +114,9 @@ pub enum MailboxError {
         /// How large it says it is.
         octets: u64,
     },
+    /// Nothing is changed there.
+    #[error("a mailbox file is only read by this program: nothing in it can be deleted or moved")]
+    OnlyRead,
     /// The server, or the way there.
     #[error(transparent)]
     Pop3(#[from] pop3::Pop3Error),
@@ -129,6 +133,8 @@ pub enum Mailbox {
     Pop3(Box<pop3::Maildrop>),
     /// A session with an IMAP server.
     Imap(Box<imap::Inbox>),
+    /// A mailbox file.
+    Mbox(mbox::Mbox),
 }
 
 impl Mailbox {
@@ -143,6 +149,7 @@ impl Mailbox {
                 let drop = pop3::Maildrop::open(account, host, *port, *tls).await?;
                 Ok(Self::Pop3(Box::new(drop)))
             }
+            Inbox::Mbox(path) => mbox::Mbox::open(path).map(Self::Mbox),
             Inbox::Imap(server) => {
                 Ok(Self::Imap(Box::new(imap::Inbox::open(account, server).await?)))
             }
@@ -169,6 +176,7 @@ impl Mailbox {
             Self::Maildir(folder) => folder.len(),
             Self::Pop3(maildrop) => maildrop.entries().len(),
             Self::Imap(inbox) => inbox.entries().len(),
+            Self::Mbox(mbox) => mbox.entries().len(),
         }
     }
 
@@ -183,6 +191,7 @@ impl Mailbox {
             Self::Maildir(folder) => folder.entry(number),
             Self::Pop3(maildrop) => maildrop.entries().get(number.checked_sub(1)?).cloned(),
             Self::Imap(inbox) => inbox.entries().get(number.checked_sub(1)?).cloned(),
+            Self::Mbox(mbox) => mbox.entries().get(number.checked_sub(1)?).cloned(),
         }
     }
 
@@ -196,6 +205,7 @@ impl Mailbox {
             Self::Maildir(folder) => folder.find(key),
             Self::Pop3(maildrop) => find(maildrop.entries(), key).cloned(),
             Self::Imap(inbox) => find(inbox.entries(), key).cloned(),
+            Self::Mbox(mbox) => find(mbox.entries(), key).cloned(),
         }
     }
 
@@ -217,6 +227,7 @@ impl Mailbox {
             Self::Maildir(folder) => folder.header(entry),
             Self::Pop3(maildrop) => Ok(maildrop.header(entry).await?),
             Self::Imap(inbox) => Ok(inbox.header(entry).await?),
+            Self::Mbox(mbox) => mbox.header(entry),
         }
     }
 
@@ -229,6 +240,7 @@ impl Mailbox {
             Self::Maildir(folder) => folder.message(entry),
             Self::Pop3(maildrop) => Ok(maildrop.message(entry).await?),
             Self::Imap(inbox) => Ok(inbox.message(entry).await?),
+            Self::Mbox(mbox) => mbox.message(entry),
         }
     }
 
@@ -239,7 +251,7 @@ impl Mailbox {
     pub async fn mark(&mut self, entry: &Entry, mark: Mark) -> Result<(), MailboxError> {
         match self {
             Self::Maildir(folder) => folder.mark(entry, mark),
-            Self::Pop3(_) => Ok(()),
+            Self::Pop3(_) | Self::Mbox(_) => Ok(()),
             Self::Imap(inbox) => Ok(inbox.mark(entry, mark).await?),
         }
     }
@@ -264,6 +276,7 @@ impl Mailbox {
                 Ok(())
             }
             Self::Imap(inbox) => Ok(inbox.delete(entries).await?),
+            Self::Mbox(_) => Err(MailboxError::OnlyRead),
         }
     }
 
@@ -273,7 +286,7 @@ impl Mailbox {
     /// Where the server doesn't confirm it.
     pub async fn close(self) -> Result<(), MailboxError> {
         match self {
-            Self::Maildir(_) => Ok(()),
+            Self::Maildir(_) | Self::Mbox(_) => Ok(()),
             Self::Pop3(maildrop) => Ok(maildrop.close().await?),
             Self::Imap(inbox) => {
                 inbox.close().await;

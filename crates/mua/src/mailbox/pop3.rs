@@ -19,6 +19,7 @@ use super::{Entry, short_id};
 use crate::account::{Account, TlsStart, is_loopback};
 use crate::connect::{self, ConnectError, Tls};
 use crate::limits;
+use crate::password::Terminal;
 
 /// Octets that are read at once.
 const READ_OCTETS: usize = 32 * 1024;
@@ -97,8 +98,22 @@ impl Maildrop {
         port: u16,
         start: TlsStart,
     ) -> Result<Self, Pop3Error> {
+        Self::open_beside(account, host, port, start, Terminal::Ours).await
+    }
+
+    /// The same, where somebody else may have the terminal.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub(crate) async fn open_beside(
+        account: &Account,
+        host: &str,
+        port: u16,
+        start: TlsStart,
+        terminal: Terminal,
+    ) -> Result<Self, Pop3Error> {
         let login = account.login.as_ref().ok_or(Pop3Error::NoLogin)?;
-        let password = login.password.read().map_err(ConnectError::from)?;
+        let password = login.password.read_beside(terminal).map_err(ConnectError::from)?;
         let at = format!("{host}:{port}");
         let tls = Tls::to(account, host)?;
         let mut io = connect::tcp(host, port).await?;
@@ -133,7 +148,7 @@ impl Maildrop {
         Ok(maildrop)
     }
 
-    pub(super) fn entries(&self) -> &[Entry] {
+    pub(crate) fn entries(&self) -> &[Entry] {
         &self.entries
     }
 
@@ -162,22 +177,22 @@ impl Maildrop {
         Ok(())
     }
 
-    pub(super) async fn header(&mut self, entry: &Entry) -> Result<Vec<u8>, Pop3Error> {
+    pub(crate) async fn header(&mut self, entry: &Entry) -> Result<Vec<u8>, Pop3Error> {
         let number = self.number(entry)?;
         self.fetch(Request::Top(number, 0)).await
     }
 
-    pub(super) async fn message(&mut self, entry: &Entry) -> Result<Vec<u8>, Pop3Error> {
+    pub(crate) async fn message(&mut self, entry: &Entry) -> Result<Vec<u8>, Pop3Error> {
         let number = self.number(entry)?;
         self.fetch(Request::Retrieve(number)).await
     }
 
-    pub(super) async fn delete(&mut self, entry: &Entry) -> Result<(), Pop3Error> {
+    pub(crate) async fn delete(&mut self, entry: &Entry) -> Result<(), Pop3Error> {
         let number = self.number(entry)?;
         self.ask(Request::Delete(number)).await.map(drop)
     }
 
-    pub(super) async fn close(mut self) -> Result<(), Pop3Error> {
+    pub(crate) async fn close(mut self) -> Result<(), Pop3Error> {
         self.until_idle().await?;
         self.session.request(Request::Quit, Instant::now());
         loop {

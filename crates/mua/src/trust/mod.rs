@@ -55,7 +55,7 @@ impl Trusted {
             own.push(host.clone());
         }
         match &account.inbox {
-            Inbox::Maildir(_) => {}
+            Inbox::Maildir(_) | Inbox::Mbox(_) => {}
             Inbox::Pop3 { host, .. } => own.push(host.clone()),
             Inbox::Imap(server) => own.push(server.host.clone()),
         }

@@ -190,7 +190,9 @@ impl<'a, 'b, 'c> Reader<'a, 'b, 'c> {
             Command::Folder(None) => {
                 let (count, unread) = (self.letters.len(), self.letters.unread());
                 let name = match &self.account.inbox {
-                    Inbox::Maildir(path) => SafeText::line(&path.display().to_string()),
+                    Inbox::Maildir(path) | Inbox::Mbox(path) => {
+                        SafeText::line(&path.display().to_string())
+                    }
                     Inbox::Pop3 { host, .. } | Inbox::Imap(Server { host, .. }) => {
                         safe_line!("the mailbox at {host}")
                     }

@@ -3,12 +3,10 @@
 //! | letters are | it is in |
 //! |---|---|
 //! | in a Maildir of this host | `maildir`; what was done there and can be taken back: `deeds` |
-//! | at an IMAP server | `imap` |
-//!
-//! Deliberately missing: POP3 and mbox. Accounts of those are told so before the screen is taken.
+//! | at an IMAP or POP3 server, in a mailbox file | `far` |
 
 mod deeds;
-pub(super) mod imap;
+pub(super) mod far;
 mod maildir;
 mod mapped;
 

@@ -6,7 +6,7 @@ use postroad_tui::effect::{FlagEdit, Job, Target};
 use postroad_tui::msg::What;
 
 use super::errand::{Call, Came, Deed, Errand, Letters};
-use super::{Actor, Line, Waits};
+use super::{Actor, Line, Place, Waits};
 use crate::full::limits::UNDO_MAX;
 use crate::full::mail::deeds::letters as counted;
 use crate::imap::{Moved, name_for};
@@ -103,7 +103,7 @@ impl Actor {
         };
         let Some(to) = self.target(job, to) else { return };
         let count = letters.uids.len();
-        let what = if letters.folder == to {
+        let what = if letters.folder == to || !self.has_folders() {
             // What is thrown away a second time is gone.
             self.change(Deed::Remove(letters));
             What::Ended
@@ -118,9 +118,17 @@ impl Actor {
         self.folders_again();
     }
 
+    /// Whether letters can be moved.
+    fn has_folders(&self) -> bool {
+        matches!(self.start.place, Place::Imap(_))
+    }
+
     /// Where letters are to go; `None` where that isn't known, which is told.
     fn target(&mut self, job: Job, to: Target) -> Option<MailboxName> {
         let (found, words) = match to {
+            // What is thrown away where there is no trash is gone.
+            Target::Role(Role::Trash) if !self.has_folders() => (Some(MailboxName::inbox()), ""),
+            _ if !self.has_folders() => (None, "there are no folders here"),
             Target::Folder(id) => (Some(self.name_of(id)), ""),
             Target::Role(role) => {
                 (self.folder_for(role), "the server hasn't told its folders yet: try again")

@@ -37,7 +37,7 @@ impl Actor {
 
     fn up(&mut self) {
         if matches!(self.line, Line::Down(_)) {
-            let words = safe_line!("Connected to {} again", self.start.server.host);
+            let words = safe_line!("Connected again");
             self.tell.tell(Job::NONE, What::Told(words));
         }
         self.line = Line::Up;

@@ -1,7 +1,7 @@
-//! The actor of an IMAP account: it answers out of what is known, has the rest fetched, and never waits for the network.
+//! The actor of an account whose letters aren't in a Maildir: it answers out of what is known, has the rest fetched, and never waits for the network.
 //!
 //! ```text
-//!  requests ─► actor (this) ─ calls ─► network's thread (`net`) ◄─► server
+//!  requests ─► actor (this) ─ calls ─► network's thread ◄─► server
 //!                 ▲  └ what is known, on disk: `mirror`, `pending`        │
 //!                 └────────────────────── events ─────────────────────────┘
 //! ```
@@ -10,8 +10,10 @@
 //! | what is asked, what comes of it | here |
 //! | what the server has done | `events` |
 //! | marks, moves, taking them back | `deeds` |
-//! | the connection: errands one by one, watching, connecting again | `net`, `errand` |
+//! | what the network's thread is asked | `errand` |
+//! | that of IMAP: errands one by one, watching, connecting again | `imap` |
 //! | sequence numbers, and what others change | `view` |
+//! | that of POP3 and of mailbox files; their letters' numbers | `maildrop`, `numbers` |
 //! | a folder as it is known; what is to be done | `mirror`, `pending` |
 //! | names of files | `places` |
 
@@ -49,8 +51,10 @@ use crate::trust::Trusted;
 mod deeds;
 mod errand;
 mod events;
+mod imap;
+pub(in crate::full) mod maildrop;
 mod mirror;
-mod net;
+mod numbers;
 mod pending;
 mod places;
 mod view;
@@ -66,11 +70,20 @@ pub(in crate::full) struct Start {
     /// Whose letters.
     pub(in crate::full) account: Account,
     /// Where they are.
-    pub(in crate::full) server: Server,
+    pub(in crate::full) place: Place,
     /// The folder that is shown first; its number is 0.
     pub(in crate::full) first: MailboxName,
     /// Who begins letters with others.
     pub(in crate::full) post: Outgoing<ToPost>,
+}
+
+/// Where the letters of an account are.
+#[derive(Debug, Clone)]
+pub(in crate::full) enum Place {
+    /// At an IMAP server.
+    Imap(Server),
+    /// Where they have names and nothing else.
+    Maildrop(maildrop::Place),
 }
 
 /// Starts it.
@@ -78,10 +91,14 @@ pub(in crate::full) struct Start {
 /// # Errors
 /// Where the system has no threads or sockets left, or there is nowhere to keep letters.
 pub(in crate::full) fn start(start: Start, tell: Teller) -> Result<Outgoing<Request>, Error> {
-    let home = home(&start.account, &start.server)?;
+    let home = home(&start.account, &start.place)?;
     let (ask, asked) = channel()?;
     let (event, happened) = channel()?;
-    let net = net::start(start.account.clone(), start.server.clone(), event)?;
+    let account = start.account.clone();
+    let net = match start.place.clone() {
+        Place::Imap(server) => imap::start(account, server, event)?,
+        Place::Maildrop(place) => maildrop::start(account, place, &home, event)?,
+    };
     let pages = page::start(tell.clone(), Trusted::of(&start.account))?;
     thread::Builder::new().name("mail-0".into()).spawn(move || {
         let _farewell = Farewell(tell.clone());
@@ -91,11 +108,17 @@ pub(in crate::full) fn start(start: Start, tell: Teller) -> Result<Outgoing<Requ
 }
 
 /// The folder of what is known of an account.
-fn home(account: &Account, server: &Server) -> Result<PathBuf, Error> {
+fn home(account: &Account, place: &Place) -> Result<PathBuf, Error> {
     let state = account.state.as_ref().ok_or(AccountError::NO_OUTBOX)?;
     let user = account.login.as_ref().map_or("", |login| login.user.as_str());
-    let name = places::file_name(&format!("{user}@{}_{}", server.host, server.port));
-    let home = state.join("imap").join(name);
+    let (kind, name) = match place {
+        Place::Imap(Server { host, port, .. }) => ("imap", format!("{user}@{host}_{port}")),
+        Place::Maildrop(maildrop::Place::Pop3 { host, port, .. }) => {
+            ("pop3", format!("{user}@{host}_{port}"))
+        }
+        Place::Maildrop(maildrop::Place::Mbox(path)) => ("mbox", path.display().to_string()),
+    };
+    let home = state.join(kind).join(places::file_name(&name));
     places::make(&home)?;
     Ok(home)
 }

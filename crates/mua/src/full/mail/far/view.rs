@@ -71,6 +71,11 @@ impl View {
         self.news = News { whole: true, ..News::default() };
     }
 
+    /// Its letters.
+    pub(super) fn uids(&self) -> &[u32] {
+        &self.uids
+    }
+
     /// The UID behind the last one.
     pub(super) fn next_uid(&self) -> u32 {
         self.uids.last().map_or(1, |uid| uid.saturating_add(1))

@@ -1,0 +1,119 @@
+//! The full screen on letters that are in no Maildir and at no IMAP server: at a POP3 server, and in a mailbox file. Marks are
+//! the program's own there; what is thrown away at a POP3 server is gone; a mailbox file is only read.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Result, ensure};
+use postroad_tests::peers::{Needs, Packages, Stage};
+use postroad_tests::process::{run, until};
+use postroad_tests::suite::{Up, binary};
+use postroad_tests::tmux::Tmux;
+use tempfile::tempdir;
+
+const SIZE: (u16, u16) = (80, 24);
+
+const USERS: &[&str] =
+    &["--domain", "example.test", "--user", "alice:wonder-land", "--user", "bob"];
+
+fn files(folder: &Path) -> usize {
+    let count = |part| fs::read_dir(folder.join(part)).map_or(0, Iterator::count);
+    count("new") + count("cur")
+}
+
+#[test]
+fn letters_at_a_pop3_server_are_read_marked_and_removed() -> Result<()> {
+    let Some(stage) = Stage::set_up_with(Needs::Tools, Packages::Screens)? else { return Ok(()) };
+    let folder = tempdir()?;
+    let up = Up::start(folder.path(), USERS)?;
+    let gets = |subject: &str| {
+        let to =
+            ["send", "--to", "alice@example.test", "--subject", subject, "--body", "How are you?"];
+        run(&mut up.user_agent("bob", &to)?)
+    };
+    let maildir = up.maildir("alice")?.to_owned();
+    gets("the first")?;
+    gets("the second")?;
+    until("both letters", || files(&maildir) == 2)?;
+    // Its account reads by POP3.
+    let command = || -> Result<Command> {
+        let mut command = up.user_agent("alice", &[])?;
+        command.env("XDG_STATE_HOME", folder.path().join("state"));
+        Ok(command)
+    };
+    let tmux = Tmux::start(&stage, SIZE, &command()?)?;
+    tmux.until_shown("the first")?;
+    tmux.until_shown("Msgs:2 New:2")?;
+    tmux.keys(&["=", "Enter"])?;
+    tmux.until_shown("How are you?")?;
+    tmux.keys(&["i"])?;
+    tmux.until_shown("<Enter>:Read")?;
+    tmux.keys(&["$"])?;
+    tmux.until_shown("Msgs:2 Old:1")?;
+    // A letter that comes is there when somebody looks.
+    gets("the third")?;
+    until("the third letter", || files(&maildir) == 3)?;
+    tmux.keys(&["$"])?;
+    tmux.keys(&["q"])?;
+    ensure!(tmux.ended()? == 0);
+
+    // What was known is shown at once, with its marks; and what is thrown away is gone from the server.
+    let tmux = Tmux::start(&stage, SIZE, &command()?)?;
+    tmux.until_shown("the third")?;
+    tmux.until_shown("Msgs:3")?;
+    tmux.keys(&["=", "d", "$"])?;
+    tmux.until_shown("Msgs:2")?;
+    until("the letter is gone", || files(&maildir) == 2)?;
+    tmux.keys(&["q"])?;
+    ensure!(tmux.ended()? == 0);
+    Ok(())
+}
+
+#[test]
+fn letters_of_a_mailbox_file_are_listed_and_read_while_others_deliver() -> Result<()> {
+    let Some(stage) = Stage::set_up_with(Needs::Tools, Packages::Screens)? else { return Ok(()) };
+    let home = tempdir()?;
+    let file = home.path().join("mbox");
+    let letter = |number: u32| {
+        format!(
+            "From e@x.example Mon Jan  1 00:00:00 2024\nFrom: e@x.example\nSubject: letter {number}\nDate: Mon, 1 Jan 2024 00:00:{number:02} +0000\n\n>From body {number}\n\n"
+        )
+    };
+    fs::write(&file, format!("{}{}", letter(1), letter(2)))?;
+    // No account, no ~/Maildir: MAIL says where the system's mailbox is.
+    let command = |arguments: &[&str]| -> Result<Command> {
+        let mut command = Command::new(binary("postroad-mua")?);
+        command
+            .env("HOME", home.path())
+            .env("XDG_STATE_HOME", home.path().join("state"))
+            .env("POSTROAD_MUA_ADDRESS", "me@x.example")
+            .env("POSTROAD_MUA_OUTBOX", home.path().join("outbox"))
+            .env("MAIL", &file)
+            .args(arguments);
+        Ok(command)
+    };
+    let listed = run(&mut command(&["list"])?)?;
+    let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
+    ensure!(listed.contains("letter 1") && listed.contains("letter 2"), "{listed}");
+    let read = run(&mut command(&["read", "latest"])?)?;
+    ensure!(String::from_utf8_lossy(&read.stdout).contains("From body 2"));
+
+    let tmux = Tmux::start(&stage, SIZE, &command(&[])?)?;
+    tmux.until_shown("letter 1")?;
+    tmux.until_shown("Msgs:2")?;
+    fs::File::options().append(true).open(&file)?.write_all(letter(3).as_bytes())?;
+    tmux.until_shown("letter 3")?;
+    tmux.keys(&["*", "Enter"])?;
+    tmux.until_shown("From body 3")?;
+    tmux.keys(&["i"])?;
+    tmux.until_shown("<Enter>:Read")?;
+    tmux.keys(&["d", "$"])?;
+    tmux.until_shown("only read")?;
+    tmux.until_shown("Msgs:3")?;
+    ensure!(fs::read_to_string(&file)? == format!("{}{}{}", letter(1), letter(2), letter(3)));
+    tmux.keys(&["x"])?;
+    ensure!(tmux.ended()? == 0);
+    Ok(())
+}
