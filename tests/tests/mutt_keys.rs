@@ -2,7 +2,8 @@
 //! what has become of the mailbox is compared: which letters are in which folder, with which flags.
 //!
 //! Where a key only goes somewhere, one that marks is pressed there. What differs on purpose: ours marks a letter that was
-//! sent on (`P`), which mutt doesn't know.
+//! sent on (`P`), which mutt doesn't know; and a letter that was new isn't new any more in the folder
+//! that it goes to, or in the trash.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -133,9 +134,15 @@ impl Home {
 
 fn write(path: &Path, number: u32, (_, from, to, subject, day, lines): Letter) -> Result<()> {
     let text: String = (1..=lines).map(|line| format!("line {line} of {number}.\n")).collect();
+    // One long thread, in which two letters answer the first, and one of these is answered.
+    let references = match number {
+        4 | 6 => "References: <1@x.example>\n",
+        7 => "References: <1@x.example> <4@x.example>\n",
+        _ => "",
+    };
     let letter = format!(
         "From: {from}\nTo: {to}\nSubject: {subject}\nDate: {day} Nov 2026 12:00:00 +0000\n\
-         Message-ID: <{number}@x.example>\nX-Test: {number}\n\n{text}"
+         Message-ID: <{number}@x.example>\n{references}X-Test: {number}\n\n{text}"
     );
     fs::write(path, letter).with_context(|| path.display().to_string())
 }
@@ -153,6 +160,7 @@ fn letters(folder: &Path) -> Result<Vec<String>> {
                 Some((_, flags)) => flags.chars().filter(|flag| *flag != 'P').collect(),
                 None => String::new(),
             };
+            let part = if folder.ends_with("Maildir") { part } else { "" };
             letters.push(format!("{subject} {part} [{flags}]"));
         }
     }
@@ -294,17 +302,18 @@ fn folders_orders_and_programs() -> Result<()> {
         &["=", "d", "c", ">=.Saved", "~theta", "d", "q"],
         &["=", "s", ">=.Saved", "q"],
         &["2", "Enter", "s", ">=.Saved", "F", "q"],
+        &["3", "Enter", "s", ">=.Saved", "q"],
         &["=", "s", ">=.Fresh", "y", "q"],
         &["=", "s", ">=.Fresh", "n", "q"],
         &["5", "Enter", "C", ">=.Saved", "F", "q"],
         &["=", "C", ">=.Fresh", "y", "q"],
-        &["o", "f", "=", "F", "q"],
-        &["o", "s", "=", "F", "j", "d", "q"],
-        &["o", "o", "=", "F", "q"],
-        &["o", "z", "*", "F", "q"],
-        &["O", "d", "=", "F", "q"],
-        &["O", "f", "=", "F", "q"],
-        &["o", "r", "=", "F", "q"],
+        &["o", "f", "~(from", "=", "F", "q"],
+        &["o", "s", "~(subject", "=", "F", "j", "d", "q"],
+        &["o", "o", "~(to", "=", "F", "q"],
+        &["o", "z", "~(size", "*", "F", "q"],
+        &["O", "d", "~(reverse-date", "=", "F", "q"],
+        &["O", "f", "~(reverse-from", "=", "F", "q"],
+        &["o", "r", "~(date-received", "=", "F", "q"],
         &["=", "|", ">grep ^X-Test > {}/piped", "F", "q"],
         &["=", "t", "t", ";", "|", ">grep -c ^X-Test > {}/piped", "q"],
         &["=", ":", ">exec flag-message", "q"],
@@ -352,6 +361,33 @@ fn reading() -> Result<()> {
             "i",
             "q",
         ],
+    ])
+}
+
+#[test]
+fn threads() -> Result<()> {
+    check_all(&[
+        &["o", "t", "~(threads", "F", "q"],
+        &["o", "t", "~(threads", "=", "j", "F", "j", "d", "q"],
+        &["o", "t", "~(threads", "=", "C-d", "F", "q"],
+        &["o", "t", "~(threads", "3", "Enter", "C-d", "F", "q"],
+        &["o", "t", "~(threads", "=", "C-d", "=", "C-u", "F", "q"],
+        &["o", "t", "~(threads", "4", "Enter", "C-r", "F", "q"],
+        &["o", "t", "~(threads", "2", "Enter", "Escape", "d", "F", "q"],
+        &["o", "t", "~(threads", "=", "C-d", "2", "Enter", "Escape", "u", "F", "q"],
+        &["o", "t", "~(threads", "4", "Enter", "Escape", "r", "F", "q"],
+        &["o", "t", "~(threads", "=", "C-n", "F", "q"],
+        &["o", "t", "~(threads", "*", "C-p", "F", "q"],
+        &["o", "t", "~(threads", "3", "Enter", "C-p", "F", "q"],
+        &["o", "t", "~(threads", "3", "Enter", "P", "F", "q"],
+        &["o", "t", "~(threads", "2", "Enter", "Escape", "n", "F", "q"],
+        &["o", "t", "~(threads", "4", "Enter", "Escape", "p", "F", "q"],
+        &["o", "t", "~(threads", "3", "Enter", "Escape", "t", ";", "N", "q"],
+        &["o", "t", "~(threads", "3", "Enter", "Escape", "v", "j", "F", "q"],
+        &["o", "t", "~(threads", "3", "Enter", "Escape", "v", "F", "q"],
+        &["o", "t", "~(threads", "3", "Enter", "Escape", "v", "Escape", "v", "j", "F", "q"],
+        &["o", "t", "~(threads", "*", "Escape", "V", "=", "j", "F", "q"],
+        &["O", "t", "~(reverse-threads", "=", "F", "q"],
     ])
 }
 

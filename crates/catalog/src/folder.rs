@@ -22,6 +22,7 @@ use crate::order::{Head, Marks, Order, listed};
 use crate::plain::Plain;
 use crate::read::LetterFile;
 use crate::row::{Apart, Person, RawRow};
+use crate::threads::Arranged;
 
 mod finding;
 
@@ -35,6 +36,7 @@ pub struct Folder {
     apart: Apart,
     /// Letters from here on were given by [`Folder::unknown`].
     asked_from: u32,
+    pub(crate) threads: Arranged,
 }
 
 #[derive(Debug)]
@@ -94,7 +96,15 @@ impl Changed {
 
 impl Folder {
     pub(crate) fn new(inside: Arc<Inside>, name: MailboxName, place: Maildir, kind: Kind) -> Self {
-        Self { inside, name, place, kind, apart: Apart::default(), asked_from: u32::MAX }
+        Self {
+            inside,
+            name,
+            place,
+            kind,
+            apart: Apart::default(),
+            asked_from: u32::MAX,
+            threads: Arranged::default(),
+        }
     }
 
     /// What it is called.
@@ -140,7 +150,8 @@ impl Folder {
         self.each(|uid, columns, marks, came| {
             let sent = columns.and_then(|columns| columns.sent).map_or(came, |sent| sent.at);
             let read = if columns.is_some() { Marks::READ } else { Marks::default() };
-            heads.push(Head { uid, sent: listed(sent), marks: marks.and(read), depth: 0 });
+            let (sent, marks) = (listed(sent), marks.and(read));
+            heads.push(Head { uid, sent, marks, depth: 0, repeats: false });
             match order {
                 Order::Arrived => numbers.push(u64::try_from(came).unwrap_or_default()),
                 Order::Octets => numbers.push(columns.map_or(0, |columns| columns.size)),
@@ -153,6 +164,10 @@ impl Folder {
             Order::Sent => {
                 heads.sort_unstable_by(Head::by_time);
                 heads
+            }
+            Order::Threads => {
+                heads.sort_unstable_by(Head::by_time);
+                self.threaded(heads)
             }
             Order::Arrived => by_key(heads, numbers.into_iter()),
             // Of letters as long as each other the one that was sent last is last.

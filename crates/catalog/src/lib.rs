@@ -35,6 +35,7 @@ mod plain;
 pub mod read;
 mod row;
 mod search;
+pub mod threads;
 
 #[cfg(test)]
 mod tests;

@@ -20,6 +20,8 @@ pub enum Order {
     Octets,
     /// Its number.
     Number,
+    /// As conversations, which are in the order in which they began; as far as letters' headers were read.
+    Threads,
 }
 
 /// What a list marks a letter with: its flags, and what else is known of it at once.
@@ -77,6 +79,8 @@ pub struct Head {
     pub marks: Marks,
     /// How far it stands below the letter that its thread begins with.
     pub depth: u8,
+    /// Whether it is about the same as the letter above it in its thread.
+    pub repeats: bool,
 }
 
 impl Head {

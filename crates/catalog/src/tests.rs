@@ -421,3 +421,46 @@ fn copies_of_letters_have_their_flags_and_can_be_found_again() {
     let copy = plain.find(&copies[0]).unwrap();
     assert_eq!(plain.flags(copy), Some(wanted[1]));
 }
+
+/// Letters by their numbers, with how deep they stand; `=` where they say what the one above says.
+fn threaded(folder: &mut Folder) -> String {
+    let heads = folder.heads(Order::Threads);
+    let show = |head: &Head| {
+        let same = if head.repeats { "=" } else { "" };
+        format!("{}{}{same}", ">".repeat(head.depth.into()), head.uid)
+    };
+    heads.iter().map(show).collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn letters_stand_in_their_threads() {
+    let place = Place::new();
+    let put = |name: &str, id: u32, references: &str, subject: &str| {
+        let text = format!(
+            "From: a@x.example\nMessage-ID: <{id}@x>\nReferences: {references}\nSubject: {subject}\n\
+             Date: {id:02} Nov 2026 12:00:00 +0000\n\nx\n"
+        );
+        place.put(name, &text);
+    };
+    put("cur/100.M1.h:2,S", 1, "", "lunch");
+    put("cur/200.M1.h:2,S", 2, "", "minutes");
+    put("cur/300.M1.h:2,S", 3, "<1@x>", "Re: lunch");
+    put("cur/400.M1.h:2,S", 4, "<1@x> <3@x>", "Re: lunch, and dinner");
+    put("cur/500.M1.h:2,S", 5, "<1@x>", "Re: lunch");
+    // Answers to one that isn't here.
+    put("cur/600.M1.h:2,S", 6, "<99@x>", "Re: gone");
+    put("cur/700.M1.h:2,S", 7, "<99@x> <6@x>", "Re: gone");
+    put("cur/800.M1.h:2,S", 8, "<99@x>", "Re: gone");
+    let mut folder = place.open();
+    fill(&mut folder, 99);
+    assert_eq!(threaded(&mut folder), "1 >3= >>4 >5= 2 6 >7= >8=");
+    // Again, with other flags, and with another letter.
+    folder.set_flags(&[3], FlagChange::Add(LetterFlags::FLAGGED)).unwrap();
+    let flagged = folder.heads(Order::Threads).get(1).map(|head| head.marks);
+    assert!(flagged.unwrap().contains(Marks::FLAGGED));
+    put("cur/900.M1.h:2,S", 9, "<2@x>", "Re: minutes");
+    folder.refresh().unwrap();
+    assert_eq!(threaded(&mut folder), "9 1 >3= >>4 >5= 2 6 >7= >8=");
+    fill(&mut folder, 99);
+    assert_eq!(threaded(&mut folder), "1 >3= >>4 >5= 2 >9= 6 >7= >8=");
+}

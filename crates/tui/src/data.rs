@@ -54,6 +54,8 @@ impl Marks {
     pub const DRAFT: Self = Self(16);
     /// It was sent on.
     pub const FORWARDED: Self = Self(32);
+    /// It is about the same as the letter above it in its thread.
+    pub const REPEATS: Self = Self(128);
     /// Nobody has looked at the folder since it came: mutt's `N`, where an unread letter without it is `O`.
     pub const RECENT: Self = Self(64);
 
@@ -102,6 +104,8 @@ pub enum By {
     Octets,
     /// Their numbers.
     Number,
+    /// Conversations, in the order in which they began.
+    Threads,
 }
 
 /// Which end of an order is on top.
@@ -125,6 +129,7 @@ impl By {
             Self::To => "to",
             Self::Octets => "size",
             Self::Number => "mailbox-order",
+            Self::Threads => "threads",
         }
     }
 }
@@ -153,6 +158,8 @@ pub struct Listing {
     pub generation: u64,
     /// How much is known.
     pub stage: Stage,
+    /// The order in which they are; while they are read it may be another one than was wanted.
+    pub order: Order,
     /// The letters.
     pub heads: Vec<Head>,
 }

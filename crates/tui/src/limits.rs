@@ -18,6 +18,10 @@ pub const SIDEBAR_COLUMNS: u16 = 22;
 pub const TWO_FOOT_LINES_FROM_ROWS: u16 = 20;
 /// Rows from which there is one, and the help line on top.
 pub const ONE_FOOT_LINE_FROM_ROWS: u16 = 12;
+/// How deep threads are drawn: what is deeper stands there, too.
+pub const TREE_DEPTH_MAX: usize = 16;
+/// Letters that are looked at below one to see where the lines of its thread go on.
+pub const TREE_LETTERS_MAX: usize = 2_000;
 /// How long Esc waits for a second key, which would make the two one.
 pub const ESCAPE_WAIT: Duration = Duration::from_millis(500);
 /// Rows that the wheel moves.

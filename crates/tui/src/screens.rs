@@ -54,7 +54,13 @@ pub struct IndexState {
     pub name: SafeText,
     /// The letters, once they are known.
     pub listing: Option<Arc<Listing>>,
-    /// Where the user is.
+    /// Threads of which the first letter alone is shown, by its number.
+    pub collapsed: BTreeSet<u32>,
+    /// How many letters are hidden below each of those.
+    pub hidden: BTreeMap<u32, usize>,
+    /// What is shown of the letters, where that isn't all.
+    pub shown: Option<Arc<Listing>>,
+    /// Where the user is, in what is shown.
     pub list: ListState,
     /// What is shown of letters near the window.
     pub rows: Rows,
@@ -375,6 +381,9 @@ impl IndexState {
             folder,
             name,
             listing: None,
+            collapsed: BTreeSet::new(),
+            hidden: BTreeMap::new(),
+            shown: None,
             list: ListState::default(),
             rows: Rows::new(),
             asked: BTreeSet::new(),

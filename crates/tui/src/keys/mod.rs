@@ -5,8 +5,10 @@
 //! | a key and its name | here |
 //! | what an entry of the table is, and finding one | [`table`] |
 //! | all entries | [`mutt`] |
+//! | what `:` calls them | `names` |
 
 pub mod mutt;
+mod names;
 pub mod table;
 
 use std::fmt;

@@ -114,6 +114,34 @@ pub enum Action {
     Copy,
     /// Give it to a program.
     Pipe,
+    /// To the next thread.
+    NextThread,
+    /// To the thread before.
+    PreviousThread,
+    /// To the next answer, and what is below that.
+    NextSubthread,
+    /// To the answer before.
+    PreviousSubthread,
+    /// To the letter that it answers.
+    Parent,
+    /// Show the first letter of its thread alone, or all.
+    Collapse,
+    /// The same for all threads.
+    CollapseAll,
+    /// Strike its thread.
+    DeleteThread,
+    /// Don't strike its thread.
+    UndeleteThread,
+    /// Mark its thread as read.
+    ReadThread,
+    /// Tag its thread, or not.
+    TagThread,
+    /// Strike it and what is below it.
+    DeleteSubthread,
+    /// Don't strike it, nor what is below it.
+    UndeleteSubthread,
+    /// Mark it and what is below it as read.
+    ReadSubthread,
     /// Another order.
     Sort,
     /// Another order, the other way round.
@@ -186,82 +214,6 @@ pub enum Action {
     Quit,
     /// Out, and don't.
     Exit,
-}
-
-impl Action {
-    /// What `:` calls it: mutt's name, where it has one.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Next => "next-undeleted",
-            Self::Previous => "previous-undeleted",
-            Self::NextAny => "next-entry",
-            Self::PreviousAny => "previous-entry",
-            Self::NextNew => "next-new-then-unread",
-            Self::PreviousNew => "previous-new-then-unread",
-            Self::PageDown => "next-page",
-            Self::PageUp => "previous-page",
-            Self::HalfDown => "half-down",
-            Self::HalfUp => "half-up",
-            Self::PageTop => "top-page",
-            Self::PageMiddle => "middle-page",
-            // They ask for something with the key that was pressed, or are the command's own.
-            Self::Jump | Self::Command => "",
-            Self::LineDown => "next-line",
-            Self::LineUp => "previous-line",
-            Self::First => "first-entry",
-            Self::Last => "last-entry",
-            Self::Open => "display-message",
-            Self::Delete => "delete-message",
-            Self::Undelete => "undelete-message",
-            Self::ToggleNew => "toggle-new",
-            Self::ToggleFlag => "flag-message",
-            Self::Tag => "tag-entry",
-            Self::TagPrefix => "tag-prefix",
-            Self::SetMark => "set-flag",
-            Self::ClearMark => "clear-flag",
-            Self::Copy => "copy-message",
-            Self::Pipe => "pipe-message",
-            Self::Sort => "sort-mailbox",
-            Self::SortReverse => "sort-reverse",
-            Self::Sync => "sync-mailbox",
-            Self::ChangeFolder => "change-folder",
-            Self::Save => "save-message",
-            Self::Headers => "display-toggle-weed",
-            Self::Parts => "view-attachments",
-            Self::Explain => "explain-message",
-            Self::ToggleQuoted => "toggle-quoted",
-            Self::SkipQuoted => "skip-quoted",
-            Self::SkipHeaders => "skip-headers",
-            Self::ListReply => "list-reply",
-            Self::Bounce => "bounce-message",
-            Self::Resend => "resend-message",
-            Self::Links => "links",
-            Self::Mail => "mail",
-            Self::Reply => "reply",
-            Self::Group => "group-reply",
-            Self::Forward => "forward-message",
-            Self::Outbox => "outbox",
-            Self::Sidebar => "toggle-sidebar",
-            Self::Order => "sort-folders",
-            Self::Edit => "edit-message",
-            Self::Field(Field::To) => "edit-to",
-            Self::Field(Field::Cc) => "edit-cc",
-            Self::Field(Field::Bcc) => "edit-bcc",
-            Self::Field(Field::Subject) => "edit-subject",
-            Self::Field(Field::ReplyTo) => "edit-reply-to",
-            Self::Attach => "attach-file",
-            Self::Detach => "detach-file",
-            Self::Send => "send-message",
-            Self::Postpone => "postpone-message",
-            Self::Retry => "retry",
-            Self::Discard => "discard",
-            Self::Help => "help",
-            Self::Redraw => "refresh",
-            Self::Suspend => "suspend",
-            Self::Quit => "quit",
-            Self::Exit => "exit",
-        }
-    }
 }
 
 /// What the keys do here, one after the other.

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use postroad_safetext::SafeText;
 
-use super::{Effects, compose, folders, order, pager, report};
+use super::{Effects, compose, folders, order, pager, report, threads};
 use crate::data::{FolderId, Head, LetterId, Marks, Role, Way};
 use crate::effect::{Ask, Audience, FlagEdit, OutboxAsk, Start, Target};
 use crate::keys::Action;
@@ -17,8 +17,14 @@ use crate::model::{
 };
 
 impl IndexState {
-    /// All letters, in order.
+    /// The letters that are shown, in order.
     pub fn heads(&self) -> &[Head] {
+        let shown = self.shown.as_ref().or(self.listing.as_ref());
+        shown.map_or(&[], |listing| listing.heads.as_slice())
+    }
+
+    /// All letters, in order.
+    pub fn all(&self) -> &[Head] {
         self.listing.as_ref().map_or(&[], |listing| listing.heads.as_slice())
     }
 
@@ -39,7 +45,7 @@ impl IndexState {
     /// The letter at a place.
     pub fn letter_at(&self, place: usize) -> Option<LetterId> {
         let listing = self.listing.as_ref()?;
-        let uid = listing.heads.get(place)?.uid;
+        let uid = self.heads().get(place)?.uid;
         Some(LetterId { folder: listing.folder, validity: listing.validity, uid })
     }
 
@@ -49,12 +55,12 @@ impl IndexState {
     }
 
     /// It goes to the trash. What is to be thrown away isn't tagged, as in mutt.
-    fn strike(&mut self, uid: u32) {
+    pub(super) fn strike(&mut self, uid: u32) {
         self.struck.insert(uid);
         self.tagged.remove(&uid);
     }
 
-    fn edit(&mut self, head: Head, add: Marks, remove: Marks) {
+    pub(super) fn edit(&mut self, head: Head, add: Marks, remove: Marks) {
         let before = self.marks(head);
         let edit = self.edits.entry(head.uid).or_default();
         edit.add = edit.add.without(remove).with(add);
@@ -67,7 +73,7 @@ impl IndexState {
     /// The letters that something is done to, in order; what has gone is left out.
     pub(super) fn letters(&self, which: Which) -> Vec<LetterId> {
         match which {
-            Which::One(letter) => self.place_of(letter).map(|_| letter).into_iter().collect(),
+            Which::One(letter) => self.head_of(letter).map(|_| letter).into_iter().collect(),
             Which::Tagged => {
                 let Some(listing) = &self.listing else { return Vec::new() };
                 let (folder, validity) = (listing.folder, listing.validity);
@@ -82,7 +88,7 @@ impl IndexState {
             Which::One(letter) => self.head_of(letter).into_iter().collect(),
             Which::Tagged if self.tagged.is_empty() => Vec::new(),
             Which::Tagged => {
-                let heads = self.heads().iter();
+                let heads = self.all().iter();
                 heads.filter(|head| self.tagged.contains(&head.uid)).copied().collect()
             }
         }
@@ -90,7 +96,12 @@ impl IndexState {
 
     /// The letter with this number, if it is here.
     fn head_of(&self, letter: LetterId) -> Option<Head> {
-        self.heads().get(self.place_of(letter)?).copied()
+        self.place_of(letter).and_then(|place| self.heads().get(place)).copied().or_else(|| {
+            // Out of sight, in a thread that is collapsed.
+            let listing = self.listing.as_ref()?;
+            let is_here = listing.folder == letter.folder && listing.validity == letter.validity;
+            self.all().iter().find(|head| is_here && head.uid == letter.uid).copied()
+        })
     }
 
     /// What of an edit changes anything on disk.
@@ -200,6 +211,9 @@ pub(super) enum Then {
 pub(super) fn change(model: &mut Model, action: Action, effects: &mut Effects) -> Then {
     let letter = model.index.as_ref().and_then(IndexState::selected);
     if let Some(then) = change_many(model, action, letter) {
+        return then;
+    }
+    if let Some(then) = threads::act(model, action) {
         return then;
     }
     match (action, letter) {

@@ -24,6 +24,7 @@ pub(super) fn listed(model: &mut Model, listing: Arc<Listing>) {
         index.listing = before;
         return;
     }
+    let shown_before = index.shown.take().or_else(|| before.clone());
     let is_renumbered = before.as_ref().is_some_and(|old| old.validity != listing.validity);
     if is_renumbered {
         // The old numbers mean other letters now.
@@ -32,18 +33,21 @@ pub(super) fn listed(model: &mut Model, listing: Arc<Listing>) {
         index.edits.clear();
         index.struck.clear();
         index.tagged.clear();
+        index.collapsed.clear();
     }
     let change = before.filter(|_| !is_renumbered).map(|before| Change::of(before, &listing));
-    index.list = match &change {
-        None => first_selection(&listing.heads, rows),
-        Some(change) => change.kept_selection(index.list),
+    index.listing = Some(Arc::clone(&listing));
+    index.hide();
+    let shown = index.shown.clone().unwrap_or_else(|| Arc::clone(&listing));
+    index.list = match shown_before.filter(|_| !is_renumbered) {
+        None => first_selection(&shown.heads, rows),
+        Some(before) => Change::of(before, &shown).kept_selection(index.list),
     };
-    index.listing = Some(listing);
     if let Some(change) = &change {
         change.forget(index);
     }
     index.counts = Counts::default();
-    let marks: Vec<Marks> = index.heads().iter().map(|head| index.marks(*head)).collect();
+    let marks: Vec<Marks> = index.all().iter().map(|head| index.marks(*head)).collect();
     marks.into_iter().for_each(|marks| index.counts.enter(marks));
     let folder = index.folder;
     if change.is_some_and(|change| change.has_new()) && model.note == Note::Nothing {
@@ -63,7 +67,7 @@ pub(super) fn ask_again(model: &mut Model, folder: FolderId) {
 }
 
 /// A listing and the one before it. Most begin alike: what is the same isn't looked at again.
-struct Change {
+pub(super) struct Change {
     before: Arc<Listing>,
     now: Arc<Listing>,
     /// Letters at the beginning of both, in the same order.
@@ -71,7 +75,7 @@ struct Change {
 }
 
 impl Change {
-    fn of(before: Arc<Listing>, now: &Arc<Listing>) -> Self {
+    pub(super) fn of(before: Arc<Listing>, now: &Arc<Listing>) -> Self {
         let both = before.heads.iter().zip(&now.heads);
         let same = both.take_while(|(before, now)| before.uid == now.uid).count();
         Self { before, now: Arc::clone(now), same }
@@ -99,16 +103,17 @@ impl Change {
         index.rows.retain(|uid, _| !gone.contains(uid));
         index.struck.retain(|uid| !gone.contains(uid));
         index.tagged.retain(|uid| !gone.contains(uid));
+        index.collapsed.retain(|uid| !gone.contains(uid));
         if !index.edits.is_empty() {
             let is_needed = |head: &&Head| index.needed(**head).is_some();
             let needed: BTreeSet<u32> =
-                index.heads().iter().filter(is_needed).map(|head| head.uid).collect();
+                index.all().iter().filter(is_needed).map(|head| head.uid).collect();
             index.edits.retain(|uid, _| needed.contains(uid));
         }
     }
 
     /// The letter that was selected stays so, in its row; where it has gone, the next one that was there.
-    fn kept_selection(&self, list: ListState) -> ListState {
+    pub(super) fn kept_selection(&self, list: ListState) -> ListState {
         let (_, now) = self.behind();
         let row = list.selected.saturating_sub(list.top);
         let selected = if list.selected < self.same {

@@ -6,8 +6,8 @@
 //! | what jobs report | `report` |
 //! | letters of a folder: which there are | `listing` |
 //! | moving about in them, striking, marking | `index` |
-//! | the order of letters | `order` |
 //! | a letter, its parts, its links | `pager`, `parts`, `links`, `explain` |
+//! | the order of letters, their threads | `order`, `threads` |
 //! | folders, moving letters there | `folders` |
 //! | writing | `compose` |
 //! | what is typed in the last line | `prompt` |
@@ -40,6 +40,7 @@ mod pager;
 mod parts;
 mod prompt;
 mod report;
+mod threads;
 
 /// What is to be done.
 type Effects = Vec<Effect>;

@@ -8,12 +8,13 @@ use crate::effect::Ask;
 use crate::model::{Model, OneOf, Prompt};
 
 /// The letters that mutt asks for, and what they mean.
-const LETTERS: [(char, By); 7] = [
+const LETTERS: [(char, By); 8] = [
     ('d', By::Sent),
     ('f', By::From),
     ('r', By::Arrived),
     ('s', By::Subject),
     ('o', By::To),
+    ('t', By::Threads),
     ('u', By::Number),
     ('z', By::Octets),
 ];
@@ -21,8 +22,8 @@ const LETTERS: [(char, By); 7] = [
 /// Asks which one.
 pub(super) fn ask(model: &mut Model, way: Way) {
     let words = match way {
-        Way::Up => "Sort (d)ate/(f)rm/(r)ecv/(s)ubj/t(o)/(u)nsort/si(z)e?:",
-        Way::Down => "Rev-Sort (d)ate/(f)rm/(r)ecv/(s)ubj/t(o)/(u)nsort/si(z)e?:",
+        Way::Up => "Sort (d)ate/(f)rm/(r)ecv/(s)ubj/t(o)/(t)hread/(u)nsort/si(z)e?:",
+        Way::Down => "Rev-Sort (d)ate/(f)rm/(r)ecv/(s)ubj/t(o)/(t)hread/(u)nsort/si(z)e?:",
     };
     model.prompt = Some(Prompt::Letter { words: words.into(), wanted: OneOf::Order(way) });
 }

@@ -15,6 +15,7 @@ use crate::canvas::{Canvas, Style};
 use crate::data::{Cue, Head, Marks, Row};
 use crate::effect::Ask;
 use crate::layout::Area;
+use crate::limits::{TREE_DEPTH_MAX, TREE_LETTERS_MAX};
 use crate::model::{IndexState, Model, Now};
 
 pub(super) fn draw(model: &Model, canvas: &mut Canvas<'_>, area: Area) -> Status {
@@ -111,11 +112,40 @@ fn line(index: &IndexState, head: Head, number: usize, widths: Widths, now: &Now
     if widths.octets > 0 {
         add(format!("({:>width$})", super::octets(row.octets), width = widths.octets));
     }
-    let depth = usize::from(head.depth);
-    let arrow =
-        if depth > 0 { format!("{}`->", " ".repeat((depth - 1) * 2)) } else { String::new() };
-    add(format!("{arrow}{}", row.subject.as_str()));
+    let tree = tree(index.heads().get(number.saturating_sub(1)..).unwrap_or_default());
+    let subject = if head.flags.has(Marks::REPEATS) { "" } else { row.subject.as_str() };
+    let hidden = index.hidden.get(&head.uid);
+    // All letters of the thread, the one that is shown counted.
+    let count = hidden.map(|hidden| format!("[{}] ", hidden + 1)).unwrap_or_default();
+    add(format!("{tree}{count}{subject}"));
     SafeText::line(&line)
+}
+
+/// Where the first of these letters stands in its thread: `│ └─>`.
+fn tree(heads: &[Head]) -> String {
+    let depth = |head: &Head| usize::from(head.depth).min(TREE_DEPTH_MAX);
+    let own = heads.first().map_or(0, depth);
+    if own == 0 {
+        return String::new();
+    }
+    // Where lines go on to letters below.
+    let mut goes_on = [false; TREE_DEPTH_MAX + 1];
+    let mut open = own;
+    for head in heads.iter().skip(1).take(TREE_LETTERS_MAX) {
+        let depth = depth(head);
+        if depth <= open {
+            if let Some(line) = goes_on.get_mut(depth) {
+                *line = true;
+            }
+            open = depth.saturating_sub(1);
+        }
+        if open == 0 {
+            break;
+        }
+    }
+    let line = |level: usize| goes_on.get(level) == Some(&true);
+    let above: String = (1..own).map(|level| if line(level) { "│ " } else { "  " }).collect();
+    above + if line(own) { "├─>" } else { "└─>" }
 }
 
 /// mutt's `%Z`: what happens to it, a blank, what it is to the user.
@@ -166,7 +196,7 @@ fn date(sent: u32, now: &Now) -> String {
 }
 
 fn status(model: &Model, index: &IndexState) -> SafeText {
-    let mut counts = format!("Msgs:{}", index.heads().len());
+    let mut counts = format!("Msgs:{}", index.all().len());
     let seen = index.counts;
     for (name, count) in [
         ("New", seen.new),
@@ -186,7 +216,7 @@ fn status(model: &Model, index: &IndexState) -> SafeText {
         .jobs
         .any(|ask| matches!(ask, Ask::Open(asked) | Ask::Refresh(asked) if *asked == folder));
     let checking = if is_checked { "---(checking)" } else { "" };
-    let order = model.order.name();
+    let order = index.listing.as_ref().map_or(model.order, |listing| listing.order).name();
     safe_line!("{} [{counts}]---({}){checking}", index.name.as_str(), order.as_str())
 }
 
@@ -195,6 +225,23 @@ mod tests {
     use super::*;
     use jiff::tz::TimeZone;
     use std::time::Duration;
+
+    #[test]
+    fn threads_are_trees() {
+        for (depths, shown) in [
+            (&[0, 1, 2, 1][..], &["", "├─>", "│ └─>", "└─>"][..]),
+            (&[0, 1, 2, 2, 3, 0, 1], &["", "└─>", "  ├─>", "  └─>", "    └─>", "", "└─>"]),
+            (&[0, 1, 3, 1], &["", "├─>", "│   └─>", "└─>"]),
+        ] {
+            let head = |depth: &u8| Head { uid: 1, sent: 0, flags: Marks::NONE, depth: *depth };
+            let heads: Vec<Head> = depths.iter().map(head).collect();
+            let trees: Vec<String> = (0..heads.len()).map(|at| tree(&heads[at..])).collect();
+            assert_eq!(trees, shown, "{depths:?}");
+        }
+        let deep: Vec<Head> =
+            (0..=255).map(|depth| Head { uid: 1, sent: 0, flags: Marks::NONE, depth }).collect();
+        assert_eq!(tree(&deep[255..]).chars().count(), TREE_DEPTH_MAX * 2 + 1);
+    }
 
     #[test]
     fn dates_are_as_short_as_they_can_be() {

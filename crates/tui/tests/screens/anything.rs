@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use postroad_safetext::SafeText;
 use postroad_tui::canvas::{Canvas, Cell};
-use postroad_tui::data::{DraftId, FolderCounts, FolderRow, LineKind, Role};
+use postroad_tui::data::{By, DraftId, FolderCounts, FolderRow, LineKind, Order, Role};
 use postroad_tui::data::{
     Field, FolderId, Found, Head, HeldId, Listing, Marks, Page, PageLine, Row, Stage, UndoLabel,
 };
@@ -41,6 +41,7 @@ fn any_key() -> impl Strategy<Value = Key> {
             .prop_map(Key::Char),
         3 => any::<char>().prop_map(Key::Char),
         2 => (b'a'..=b'z').prop_map(|c| Key::Ctrl(char::from(c))),
+        1 => prop::sample::select("vVnpdurt".chars().collect::<Vec<_>>()).prop_map(Key::Alt),
         1 => any::<char>().prop_map(Key::Alt),
         1 => any::<u8>().prop_map(Key::F),
         20 => prop::sample::select(vec![
@@ -120,6 +121,7 @@ fn what(model: &Model, kind: u8, seed: u32, text: &str) -> What {
             folder: model.index.as_ref().map_or(folder, |index| index.folder),
             validity: seed % 2,
             generation: u64::from(seed % 100),
+            order: Order { by: [By::Sent, By::Threads][(seed % 2) as usize], ..Order::default() },
             stage: [Stage::Known, Stage::Named, Stage::Complete][(seed % 3) as usize],
             heads: heads(seed),
         })),

@@ -20,7 +20,7 @@ use crate::fixture::{
 use crate::press;
 
 /// What was asked, without the numbers.
-fn asks(effects: &[Effect]) -> Vec<Ask> {
+pub(crate) fn asks(effects: &[Effect]) -> Vec<Ask> {
     let ask = |effect: &Effect| match effect {
         Effect::Ask(_, ask) => Some(ask.clone()),
         _ => None,
@@ -42,11 +42,12 @@ fn listing(generation: u64, validity: u32, uids: &[u32]) -> What {
         validity,
         generation,
         stage: Stage::Complete,
+        order: Order::default(),
         heads: uids.iter().map(head).collect(),
     }))
 }
 
-fn selected(model: &Model) -> Option<u32> {
+pub(crate) fn selected(model: &Model) -> Option<u32> {
     model.index.as_ref()?.selected().map(|letter| letter.uid)
 }
 
@@ -186,7 +187,7 @@ fn keys_for_several_letters_and_keys_that_ask() {
         ("oq", vec![], 2),
         (":delete-message<Enter>$", vec![moved(&[2], trash()), Ask::Sync(INBOX)], 3),
         (":exec sync-mailbox<Enter>", vec![Ask::Sync(INBOX)], 2),
-        (":dele<Tab><Enter>$", vec![moved(&[2], trash()), Ask::Sync(INBOX)], 3),
+        (":delete-m<Tab><Enter>$", vec![moved(&[2], trash()), Ask::Sync(INBOX)], 3),
         (":rep<Enter>", vec![Ask::NewDraft(Start::Reply(letter(2), Audience::Sender))], 2),
         (":set sort=reverse-date<Enter>", vec![arranged(By::Sent, Way::Down)], 2),
         (":set sort=none<Enter>", vec![], 2),
@@ -675,7 +676,14 @@ fn new_letters_are_told() {
     let head = |uid, flags| Head { uid, sent: 0, flags, depth: 0 };
     let listing = |generation, heads| {
         let stage = Stage::Complete;
-        What::Listing(Arc::new(Listing { folder: INBOX, validity: 7, generation, stage, heads }))
+        What::Listing(Arc::new(Listing {
+            folder: INBOX,
+            validity: 7,
+            generation,
+            stage,
+            order: Order::default(),
+            heads,
+        }))
     };
     tell(&mut model, listing(2, vec![head(1, Marks::SEEN), head(4, Marks::SEEN)]));
     assert_eq!(said(&model), "");

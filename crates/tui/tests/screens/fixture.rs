@@ -89,7 +89,15 @@ fn folders() -> Vec<FolderRow> {
 
 pub(crate) fn listing(heads: Vec<Head>) -> What {
     let stage = Stage::Complete;
-    What::Listing(Arc::new(Listing { folder: INBOX, validity: 7, generation: 1, stage, heads }))
+    let order = postroad_tui::data::Order::default();
+    What::Listing(Arc::new(Listing {
+        folder: INBOX,
+        validity: 7,
+        generation: 1,
+        stage,
+        order,
+        heads,
+    }))
 }
 
 /// What a test says of one letter: when it was written, its marks, sender, subject, length, cue.

@@ -10,6 +10,7 @@ mod fixture;
 mod lists;
 mod mutt;
 mod reading;
+mod threads;
 mod writing;
 
 use postroad_tui::canvas::paint;
@@ -78,6 +79,9 @@ fn press(model: &mut Model, keys: &str) -> Vec<Effect> {
                     "Down" => Key::Down,
                     "PgDn" => Key::PageDown,
                     "End" => Key::End,
+                    ctrl if ctrl.starts_with('^') && ctrl.len() == 2 => {
+                        Key::Ctrl(ctrl.to_lowercase().chars().nth(1).unwrap())
+                    }
                     other => panic!("which key is {other}?"),
                 }
             }

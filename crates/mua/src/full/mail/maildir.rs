@@ -13,7 +13,7 @@ use postroad_catalog::read::Extent;
 use postroad_catalog::{Catalog, CatalogError, Folder, read_some};
 use postroad_disk::OsDisk;
 use postroad_store::{Counts, Courier, FlagChange, MailboxName, Maildir, Times};
-use postroad_tui::data::{FolderId, FolderRow, LetterId, Listing, Marks, Order, Stage, Way};
+use postroad_tui::data::{By, FolderId, FolderRow, LetterId, Listing, Marks, Order, Stage, Way};
 use postroad_tui::effect::{self as tui, Ask, Job};
 use postroad_tui::msg::What;
 
@@ -227,16 +227,20 @@ impl Actor {
         let Some(opened) = &mut self.opened else { return };
         self.generation += 1;
         opened.shown = Instant::now();
+        // Flat first: threads when all is known.
+        let is_flat = self.order.by == By::Threads && opened.stage != Stage::Complete;
+        let order = if is_flat { Order { by: By::Sent, ..self.order } } else { self.order };
         let mut heads: Vec<_> =
-            opened.folder.heads(mapped::order(self.order)).iter().map(mapped::head).collect();
+            opened.folder.heads(mapped::order(order)).iter().map(mapped::head).collect();
         if self.order.way == Way::Down {
-            heads.reverse();
+            heads = mapped::upside_down(&heads);
         }
         let listing = Listing {
             folder: opened.id,
             validity: opened.folder.validity(),
             generation: self.generation,
             stage: opened.stage,
+            order,
             heads,
         };
         self.tell.tell(job, What::Listing(Arc::new(listing)));

@@ -38,8 +38,15 @@ const FLAGS: [(Marks, LetterFlags); 6] = [
 
 pub(super) fn head(head: &catalog::Head) -> Head {
     let there = MARKS.iter().filter(|(theirs, _)| head.marks.contains(*theirs));
-    let flags = there.fold(Marks::NONE, |marks, (_, ours)| marks.with(*ours));
+    let repeats = if head.repeats { Marks::REPEATS } else { Marks::NONE };
+    let flags = there.fold(repeats, |marks, (_, ours)| marks.with(*ours));
     Head { uid: head.uid, sent: head.sent, flags, depth: head.depth }
+}
+
+/// The last on top; threads stay what they are.
+pub(super) fn upside_down(heads: &[Head]) -> Vec<Head> {
+    let threads: Vec<&[Head]> = heads.chunk_by(|_, below| below.depth > 0).collect();
+    threads.into_iter().rev().flatten().copied().collect()
 }
 
 pub(super) fn order(order: Order) -> catalog::Order {
@@ -51,6 +58,7 @@ pub(super) fn order(order: Order) -> catalog::Order {
         By::To => catalog::Order::To,
         By::Octets => catalog::Order::Octets,
         By::Number => catalog::Order::Number,
+        By::Threads => catalog::Order::Threads,
     }
 }
 

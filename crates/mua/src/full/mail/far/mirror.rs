@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use postroad_catalog::facts::Read;
+use postroad_catalog::threads::{Place, Table};
 use postroad_catalog::{Person, RawRow};
 use postroad_disk::OsDisk;
 use postroad_imap::value::MailboxName;
@@ -24,6 +25,7 @@ use super::pending::Overlay;
 use super::places::{self, LETTERS};
 use super::view::{News, View};
 use crate::full::limits::MIRROR_KEPT_EVERY;
+use crate::full::mail::mapped;
 use crate::imap::Header;
 use crate::limits::IMAP_LETTERS_MAX;
 
@@ -199,7 +201,7 @@ impl Mirror {
             heads.push((columns, Head { uid: *uid, sent, flags, depth: 0 }));
         }
         match order.by {
-            By::Sent => heads.sort_unstable_by_key(|(_, head)| (head.sent, head.uid)),
+            By::Sent | By::Threads => heads.sort_unstable_by_key(|(_, head)| (head.sent, head.uid)),
             By::Arrived => heads.sort_unstable_by_key(|(it, head)| (it.arrived, head.uid)),
             By::Octets => heads.sort_unstable_by_key(|(it, head)| (it.size, head.uid)),
             By::Number => heads.sort_unstable_by_key(|(_, head)| head.uid),
@@ -209,10 +211,28 @@ impl Mirror {
             }
         }
         let mut heads: Vec<Head> = heads.into_iter().map(|(_, head)| head).collect();
-        if order.way == Way::Down {
-            heads.reverse();
+        if order.by == By::Threads {
+            heads = self.threaded(&heads);
         }
-        heads
+        match order.way {
+            Way::Up => heads,
+            Way::Down => mapped::upside_down(&heads),
+        }
+    }
+
+    fn threaded(&mut self, heads: &[Head]) -> Vec<Head> {
+        let mut table = Table::default();
+        for head in heads {
+            let cache = self.cache.as_mut();
+            let facts = cache.and_then(|it| it.get(head.uid, identity(head.uid).as_bytes()));
+            table.take(head.sent, facts.as_ref());
+        }
+        let stand = |place: Place| {
+            let head = *heads.get(place.letter)?;
+            let repeats = if place.repeats { Marks::REPEATS } else { Marks::NONE };
+            Some(Head { depth: place.depth, flags: head.flags.with(repeats), ..head })
+        };
+        table.places().into_iter().filter_map(stand).collect()
     }
 
     /// What letters are ordered by that are ordered by words.

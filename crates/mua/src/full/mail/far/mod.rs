@@ -499,6 +499,7 @@ impl Actor {
             validity: opened.mirror.validity,
             generation: self.generation,
             stage: opened.stage,
+            order: self.order,
             heads: opened.mirror.heads(&overlay, self.order),
         };
         self.tell.tell(job, What::Listing(Arc::new(listing)));
