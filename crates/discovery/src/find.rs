@@ -13,7 +13,7 @@ use url::Url;
 
 use crate::dns::Dns;
 use crate::limits::PARENTS_MAX;
-use crate::{Protocol, Service, autoconfig, http, is_host, srv};
+use crate::{Protocol, Service, Tls, autoconfig, http, is_host, srv};
 
 /// How others are asked.
 pub struct Ways {
@@ -48,9 +48,9 @@ impl Ways {
     ///
     /// # Errors
     /// As [`Ways::of_host`].
-    pub fn by(servers: &[SocketAddr], port: u16, trust: &Path) -> Result<Self, WaysError> {
+    pub fn by(servers: &[SocketAddr], port: u16, trust: Option<&Path>) -> Result<Self, WaysError> {
         let dns = Dns::at(servers).map_err(WaysError::Dns)?;
-        Ok(Self { dns, tls: postroad_net::tls::verifying(Some(trust))?, port })
+        Ok(Self { dns, tls: postroad_net::tls::verifying(trust)?, port })
     }
 }
 
@@ -118,11 +118,11 @@ pub async fn find(address: &Address, ways: &Ways, mut tell: impl FnMut(&Tried)) 
             return found;
         }
     }
-    for (name, protocol, tls) in srv::NAMES {
-        let what = format!("{name}.{domain}");
-        let records = ways.dns.srv(&what).await;
-        let user = address.to_string();
-        let asked = records.map(|records| srv::services(*protocol, *tls, &user, records));
+    // All at once: where nobody answers, somebody waits.
+    let [a, b, c, d, e, f] = srv::NAMES;
+    let ask = |of| by_srv(of, &domain, address, ways);
+    let asked = tokio::join!(ask(a), ask(b), ask(c), ask(d), ask(e), ask(f));
+    for (what, asked) in [asked.0, asked.1, asked.2, asked.3, asked.4, asked.5] {
         take(&mut found, what, asked, &mut tell);
     }
     if found.is_enough() {
@@ -160,6 +160,18 @@ fn take(
     let services = asked.unwrap_or_default().into_iter();
     found.services.extend(services.map(|service| (service, tried.what.clone())));
     found.is_enough()
+}
+
+async fn by_srv(
+    (name, protocol, tls): (&str, Protocol, Tls),
+    domain: &str,
+    address: &Address,
+    ways: &Ways,
+) -> (String, Result<Vec<Service>, String>) {
+    let what = format!("{name}.{domain}");
+    let records = ways.dns.srv(&what).await;
+    let user = address.to_string();
+    (what, records.map(|records| srv::services(protocol, tls, &user, records)))
 }
 
 async fn file(url: &Url, address: &Address, ways: &Ways) -> Result<Vec<Service>, String> {

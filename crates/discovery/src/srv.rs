@@ -17,7 +17,7 @@ pub struct Record {
 }
 
 /// The services that are asked for, in the order in which they are preferred.
-pub const NAMES: &[(&str, Protocol, Tls)] = &[
+pub const NAMES: [(&str, Protocol, Tls); 6] = [
     ("_imaps._tcp", Protocol::Imap, Tls::AtOnce),
     ("_imap._tcp", Protocol::Imap, Tls::ByCommand),
     ("_pop3s._tcp", Protocol::Pop3, Tls::AtOnce),

@@ -83,7 +83,8 @@ impl World {
     async fn find(&self) -> (Found, Vec<Tried>) {
         postroad_net::tls::install_provider();
         let servers: [SocketAddr; 1] = [self.dns.address];
-        let ways = Ways::by(&servers, self.port, &self.folder.path().join("cert.pem")).unwrap();
+        let ways =
+            Ways::by(&servers, self.port, Some(&self.folder.path().join("cert.pem"))).unwrap();
         let mut tried = Vec::new();
         let us = Address::parse("ann@our.example").unwrap();
         let found = find(&us, &ways, |one| tried.push(one.clone())).await;

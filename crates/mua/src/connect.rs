@@ -29,6 +29,14 @@ pub enum ConnectError {
         /// What was written.
         host: String,
     },
+    /// Nobody knows the host.
+    #[error("no host {host:?} is known: {source}; correct it in the account file")]
+    Unknown {
+        /// Its name.
+        host: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
     /// Nobody answers there.
     #[error("cannot connect to {at}: {source}")]
     Connect {
@@ -75,9 +83,14 @@ impl Tls {
 
 /// Connects to the first address of the host that answers.
 pub(crate) async fn tcp(host: &str, port: u16) -> Result<Io, ConnectError> {
+    let at = format!("{host}:{port}");
+    let lookup = tokio::time::timeout(CONNECT_TIMEOUT, tokio::net::lookup_host((host, port))).await;
+    let addresses = lookup
+        .unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()))
+        .map_err(|source| ConnectError::Unknown { host: host.to_owned(), source })?;
     let any = async {
         let mut last = std::io::Error::from(std::io::ErrorKind::HostUnreachable);
-        for address in tokio::net::lookup_host((host, port)).await? {
+        for address in addresses {
             match Io::connect_tcp(address).await {
                 Ok(io) => return Ok(io),
                 Err(error) => last = error,
@@ -85,7 +98,7 @@ pub(crate) async fn tcp(host: &str, port: u16) -> Result<Io, ConnectError> {
         }
         Err(last)
     };
-    in_time(&format!("{host}:{port}"), any).await
+    in_time(&at, any).await
 }
 
 /// Connects to a unix socket.

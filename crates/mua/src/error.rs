@@ -128,17 +128,22 @@ impl Error {
 
     /// The error and all its causes, on one line.
     pub fn words(&self) -> String {
-        let mut words = self.to_string();
-        let mut cause = std::error::Error::source(self);
-        while let Some(error) = cause {
-            let text = error.to_string();
-            // Transparent errors name the same thing twice.
-            if !words.ends_with(&text) {
-                words.push_str(": ");
-                words.push_str(&text);
-            }
-            cause = error.source();
-        }
-        words
+        words(self)
     }
+}
+
+/// An error and all its causes, on one line.
+pub(crate) fn words(error: &dyn std::error::Error) -> String {
+    let mut words = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let text = error.to_string();
+        // Transparent errors name the same thing twice.
+        if !words.ends_with(&text) {
+            words.push_str(": ");
+            words.push_str(&text);
+        }
+        cause = error.source();
+    }
+    words
 }

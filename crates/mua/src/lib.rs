@@ -42,6 +42,7 @@ pub mod screen;
 mod sent;
 pub mod submission;
 mod trace;
+mod trial;
 pub mod trust;
 pub mod undo;
 

@@ -99,3 +99,5 @@ pub const INDEXED_TOGETHER_MIN: usize = 64;
 pub const UNDO_OCTETS_MAX: u64 = 16 * 1024 * 1024;
 /// How long a command waits for another one that takes something back.
 pub const UNDO_WAIT: Duration = Duration::from_secs(5);
+/// Password files beside an account file, each of a name of its own.
+pub const PASSWORD_FILES_MAX: usize = 100;

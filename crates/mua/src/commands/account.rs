@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
-use super::Context;
+use super::{Context, setup};
 use crate::account::{Account, Inbox, Submission, TlsStart, account_file_path};
 use crate::error::{Error, Exit};
 use crate::front::Usage;
@@ -17,9 +17,20 @@ pub(super) struct Arguments {
     /// Write what the other options say into a new account file
     #[arg(long)]
     write: bool,
+    /// Ask for name and address, find the servers, try them, and write the account file
+    #[arg(long, conflicts_with = "write")]
+    setup: bool,
+    #[command(flatten)]
+    dialog: setup::DialogArguments,
 }
 
-pub(super) fn run(context: &mut Context<'_, '_>, arguments: &Arguments) -> Result<Exit, Error> {
+pub(super) async fn run(
+    context: &mut Context<'_, '_>,
+    arguments: &Arguments,
+) -> Result<Exit, Error> {
+    if arguments.setup {
+        return setup::run(context, &arguments.dialog).await;
+    }
     // What was given is checked before it is written.
     let account = context.account()?;
     let path = account_file_path(&context.overrides)

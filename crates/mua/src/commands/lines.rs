@@ -2,11 +2,12 @@
 //! commands (`mailx::escape`). What was typed is a draft on disk from its first line on.
 
 use std::fs::OpenOptions;
-use std::io::{BufRead as _, Write as _};
+use std::io::Write as _;
 use std::path::Path;
 
 use super::reader::letters::Letters;
-use super::{Context, shell, text_input};
+use super::text_input::{self, line};
+use super::{Context, shell};
 use crate::account::Account;
 use crate::compose::answer::quoted;
 use crate::drafts::{Attached, Drafts, OpenDraft, Written};
@@ -70,16 +71,6 @@ pub(super) async fn write(
     }
     typing.draft.save(&typing.written)?;
     Ok(Some(typing.draft))
-}
-
-/// A line of standard input, without its end; none at the end of input.
-fn line() -> Result<Option<String>, Error> {
-    let mut line = Vec::new();
-    if std::io::stdin().lock().read_until(b'\n', &mut line)? == 0 {
-        return Ok(None);
-    }
-    let line = crate::compose::as_text(line);
-    Ok(Some(line.trim_end_matches(['\r', '\n']).to_owned()))
 }
 
 struct Typing<'t, 'a, 'b> {

@@ -29,6 +29,7 @@ mod reading;
 mod search;
 mod send;
 mod sendmail;
+mod setup;
 mod shell;
 pub(crate) mod text_input;
 mod verifying;
@@ -172,6 +173,12 @@ fn open(wanted: &FullScreen, screen: &mut Screen<'_>) -> Result<Exit, Error> {
         return Err(Usage(words.into()).into());
     }
     let mut context = Context { overrides: wanted.overrides.clone(), screen };
+    if setup::is_wanted(&wanted.overrides) {
+        match on_runtime(setup::run(&mut context, &setup::DialogArguments::default()))? {
+            Exit::Done => {}
+            exit => return Ok(exit),
+        }
+    }
     let account = context.account()?;
     nudge_outbox(&mut context, &account);
     full::run(&account, &wanted.overrides, wanted.folder.as_deref())
@@ -257,7 +264,7 @@ async fn subcommand(words: &[String], screen: &mut Screen<'_>) -> Result<Exit, E
         Command::Search(arguments) => search::search(&mut context, &arguments).await,
         Command::Drafts(arguments) => drafts::run(&mut context, &arguments).await,
         Command::Outbox(arguments) => outbox_commands::run(&mut context, &arguments).await,
-        Command::Account(arguments) => account::run(&mut context, &arguments),
+        Command::Account(arguments) => account::run(&mut context, &arguments).await,
         Command::Manual(arguments) => manual::manual(&mut context, &arguments),
         Command::Completions(arguments) => manual::completions(&mut context, &arguments),
         Command::Mail { words } => mail::run(context, &words).await,

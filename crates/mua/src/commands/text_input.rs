@@ -1,8 +1,10 @@
 //! Where a letter's text comes from: standard input, or the author's editor.
 
-use std::io::Read as _;
+use std::io::{BufRead as _, Read as _, Write as _};
 use std::path::Path;
 use std::process::Command;
+
+use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
 
 use crate::compose::{ComposeError, as_text};
 use crate::error::Error;
@@ -26,6 +28,30 @@ pub(super) fn text(quoted: &str) -> Result<String, Error> {
         true => text,
         false => format!("{}\n\n{quoted}", text.trim_end()),
     })
+}
+
+/// A line of standard input, without its end; none at the end of input.
+pub(super) fn line() -> Result<Option<String>, Error> {
+    let mut line = Vec::new();
+    if std::io::stdin().lock().read_until(b'\n', &mut line)? == 0 {
+        return Ok(None);
+    }
+    let line = as_text(line);
+    Ok(Some(line.trim_end_matches(['\r', '\n']).to_owned()))
+}
+
+/// The same, of what nobody is to see.
+pub(super) fn hidden_line() -> Result<Option<String>, Error> {
+    let terminal = std::io::stdin();
+    let as_it_was = tcgetattr(&terminal).map_err(std::io::Error::from)?;
+    let mut hiding = as_it_was.clone();
+    hiding.local_modes.remove(LocalModes::ECHO);
+    tcsetattr(&terminal, OptionalActions::Flush, &hiding).map_err(std::io::Error::from)?;
+    let typed = line();
+    tcsetattr(&terminal, OptionalActions::Now, &as_it_was).map_err(std::io::Error::from)?;
+    // The end of the line wasn't shown either.
+    std::io::stdout().write_all(b"\n")?;
+    typed
 }
 
 /// Lets the author's editor work on a file until it ends.

@@ -150,9 +150,12 @@ impl ImapError {
     /// Whether to try again by itself is of no use: somebody has to change something first.
     pub(crate) fn is_for_people(&self) -> bool {
         match self {
-            Self::Connect(error) => {
-                !matches!(error, ConnectError::Connect { .. } | ConnectError::Handshake { .. })
-            }
+            Self::Connect(error) => !matches!(
+                error,
+                ConnectError::Unknown { .. }
+                    | ConnectError::Connect { .. }
+                    | ConnectError::Handshake { .. }
+            ),
             Self::NoLogin | Self::NoTls { .. } | Self::NoMechanism { .. } => true,
             Self::Login { .. } | Self::Unproven { .. } => true,
             Self::Injected { .. }
