@@ -108,6 +108,15 @@ impl<'s> Tmux<'s> {
         Ok(self.asked(&["capture-pane", "-p"])?.lines().map(str::to_owned).collect())
     }
 
+    /// The same with its colours, as escape sequences.
+    ///
+    /// # Errors
+    ///
+    /// When the terminal is gone.
+    pub fn styled(&self) -> Result<Vec<String>> {
+        Ok(self.asked(&["capture-pane", "-p", "-e"])?.lines().map(str::to_owned).collect())
+    }
+
     /// The cursor: columns to its left, rows above it.
     ///
     /// # Errors

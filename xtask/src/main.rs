@@ -9,6 +9,7 @@ mod bench;
 mod crash;
 mod demo;
 mod fuzz;
+mod screens;
 mod step;
 mod supply;
 mod test;
@@ -38,6 +39,8 @@ enum Verb {
     /// What `bench deliver` runs on the stage: calls delivery agents in turn, as the plan on standard input says.
     #[command(hide = true)]
     OneShots,
+    /// Take the README's pictures of the full screen anew.
+    Screens,
     /// Fuzz one target for a while.
     Fuzz(fuzz::Options),
 }
@@ -51,6 +54,7 @@ fn main() -> ExitCode {
         Verb::Bench(options) => bench::run(&options),
         Verb::Crash(options) => crash::run(&options),
         Verb::OneShots => bench::one_shots(),
+        Verb::Screens => screens::run(),
         Verb::Fuzz(options) => fuzz::run(&options),
     };
     match done {
