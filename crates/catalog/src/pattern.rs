@@ -17,7 +17,7 @@
 //! | dates | `when` |
 //! | running one over a folder | [`crate::Search`] |
 //!
-//! Deliberately missing: `%` (groups), `^` (all addresses), `@` (aliases), `~(…)` (threads), scores, spam, PGP keys, tags.
+//! Deliberately missing: `%` (groups), `^` (all addresses), `@` (aliases), `~(…)` (threads), scores, spam, PGP keys.
 
 use std::fmt;
 
@@ -83,6 +83,8 @@ pub enum State {
     Deleted,
     /// `~Q`
     Answered,
+    /// `~T`: by whoever looks, in a list.
+    Tagged,
 }
 
 /// What is looked at for words.
@@ -194,6 +196,15 @@ impl Pattern {
             Self::Not(one) => one.words(),
             Self::Has(..) => 1,
             _ => 0,
+        }
+    }
+
+    /// Whether it asks for letters that are tagged: there is a list in which some may be.
+    pub fn asks_tags(&self) -> bool {
+        match self {
+            Self::And(all) | Self::Or(all) => all.iter().any(Self::asks_tags),
+            Self::Not(one) => one.asks_tags(),
+            pattern => *pattern == Self::Is(State::Tagged),
         }
     }
 

@@ -41,20 +41,27 @@ pub struct Who {
 pub struct Letters {
     /// Their numbers in the folder, in the order in which they are to be found.
     pub uids: Vec<u32>,
-    /// The number that a list shows of the first one, and of the others how they count on from it.
+    /// How a list that has them numbers them.
     pub numbered: Numbered,
     /// Letters whose marks are others than on disk, for whoever looks.
     pub marks: Vec<(u32, Marks)>,
+    /// Those that are tagged, sorted.
+    pub tagged: Vec<u32>,
 }
 
-/// How a list numbers letters.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+/// How a list numbers letters, which are all of it or a part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Numbered {
-    /// The first one is 1.
-    #[default]
-    Up,
-    /// The last one is 1.
-    Down,
+    /// The first of them stands here, counted from 0, and the others behind it, round the list's end.
+    On(usize),
+    /// They stand before it, round the list's beginning.
+    Back(usize),
+}
+
+impl Default for Numbered {
+    fn default() -> Self {
+        Self::On(0)
+    }
 }
 
 /// A search that is going on.
@@ -116,7 +123,7 @@ impl Search {
                 Ok((is_meant, facts)) => {
                     read.extend(facts.map(|facts| (letter.uid, facts)));
                     if is_meant {
-                        found.push((letter.at, letter.uid));
+                        found.push((letter.known.at, letter.uid));
                     }
                 }
                 Err(_) => step.unreadable += 1,
@@ -145,6 +152,7 @@ impl Search {
             let at = self.next;
             self.next += 1;
             let mut known = Known::new(at, self.number(at));
+            known.is_tagged = self.letters.tagged.binary_search(&uid).is_ok();
             let mut holds = self.condition.holds(&known);
             if holds.is_none() {
                 let Some(marks) = self.marks(folder, uid) else { continue };
@@ -165,11 +173,12 @@ impl Search {
     }
 
     fn number(&self, at: usize) -> u64 {
-        let number = match self.letters.numbered {
-            Numbered::Up => at + 1,
-            Numbered::Down => self.letters.uids.len().saturating_sub(at),
+        let all = self.letters.uids.len().max(1);
+        let place = match self.letters.numbered {
+            Numbered::On(first) => (first + at) % all,
+            Numbered::Back(first) => (first % all + all - at) % all,
         };
-        number as u64
+        place as u64 + 1
     }
 
     fn marks(&self, folder: &Folder, uid: u32) -> Option<Marks> {
@@ -217,8 +226,8 @@ impl Search {
                 _ if !is_cached && file.wire_octets.is_none() => Extent::Octets,
                 _ => Extent::Header,
             };
-            let Known { at, number, marks, columns, .. } = known;
-            Some(ToRead { uid, at, number, marks, columns, file, extent, is_cached })
+            let known = Known { content: Content::Unread, ..known };
+            Some(ToRead { uid, known, file, extent, is_cached })
         });
         to_read.collect()
     }
@@ -248,10 +257,7 @@ struct Open {
 /// A letter that is read.
 struct ToRead {
     uid: u32,
-    at: usize,
-    number: u64,
-    marks: Option<Marks>,
-    columns: Option<postroad_store::Columns>,
+    known: Known<'static>,
     file: LetterFile,
     extent: Extent,
     is_cached: bool,
@@ -269,13 +275,13 @@ impl ToRead {
             true => None,
             false => letter.facts(self.file.wire_octets, None, Hashing::Spared),
         };
-        let columns = self.columns.or_else(|| facts.as_ref().map(|facts| facts.facts().columns));
+        let columns =
+            self.known.columns.or_else(|| facts.as_ref().map(|facts| facts.facts().columns));
         let content = match self.extent {
             Extent::Parts => Content::Letter(&letter.octets, &letter.part),
             Extent::Header | Extent::Octets => Content::Header(letter.header()),
         };
-        let Self { at, number, marks, .. } = *self;
-        let known = Known { at, number, marks, columns, content };
+        let known = Known { columns, content, ..self.known };
         // Nothing is left open once it was read.
         Ok((condition.holds(&known).unwrap_or(false), facts))
     }

@@ -2,11 +2,12 @@
 //! [`crate::msg::Report`].
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use postroad_safetext::SafeText;
 
-use crate::data::{DraftId, Fields, FolderId, HeldId, LetterId, Marks, Order, OutboxId, Role};
+use crate::data::{DraftId, Fields, FolderId, HeldId, LetterId, Marks, Order, OutboxId, Role, Way};
 
 /// What was asked for and goes on; each number is used once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -207,4 +208,14 @@ pub struct Search {
     pub folder: Option<FolderId>,
     /// What was typed.
     pub pattern: String,
+    /// The letters that are looked at, in the order in which they are to be found.
+    pub letters: Arc<[u32]>,
+    /// Where the first of them stands in the list, from 0; the others stand behind it or before it, round the end.
+    pub first: usize,
+    /// Whether they do so behind it.
+    pub way: Way,
+    /// Letters whose marks are others than on disk.
+    pub marks: Vec<(u32, Marks)>,
+    /// Letters that are tagged, sorted.
+    pub tagged: Vec<u32>,
 }

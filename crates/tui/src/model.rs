@@ -11,9 +11,10 @@ use crate::keys::On;
 pub use crate::data::Fields;
 pub use crate::jobs::Jobs;
 pub use crate::screens::{
-    Choice, ComposeStage, ComposeState, Counts, Editor, ExplainState, FolderFor, FolderOrder,
-    FoldersState, Headers, HelpState, IndexState, ListState, Marking, Note, OneOf, PagerState,
-    Pending, Place, Prompt, Quotes, Reach, SaveState, Screen, Wanted, Which,
+    Choice, ComposeStage, ComposeState, Counts, Editor, ExplainState, Finding, FolderFor,
+    FolderOrder, FoldersState, Headers, HelpState, IndexState, Limit, ListState, Looking, Marking,
+    Note, OneOf, PagerState, Pending, Place, Prompt, Quotes, Reach, SaveState, Screen, Seek,
+    Wanted, Which,
 };
 
 /// The whole screen.

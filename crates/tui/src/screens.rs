@@ -74,6 +74,62 @@ pub struct IndexState {
     pub tagged: BTreeSet<u32>,
     /// Counts, with the user's changes.
     pub counts: Counts,
+    /// What the list is limited to.
+    pub limit: Option<Limit>,
+    /// What is looked for.
+    pub finding: Finding,
+}
+
+/// A list that has but letters that are like a pattern.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limit {
+    /// What they are like, as it was typed.
+    pub pattern: String,
+    /// They, and others that aren't there any more.
+    pub found: BTreeSet<u32>,
+}
+
+/// What is looked for, and was.
+#[derive(Debug, Clone, Default)]
+pub struct Finding {
+    /// What `n` looks for.
+    pub last: Option<(String, Seek)>,
+    /// Where the user was when it was asked for.
+    pub origin: ListState,
+    /// The letter that was selected there.
+    pub letter: Option<u32>,
+    /// What the list was limited to then.
+    pub limit_before: Option<Limit>,
+    /// What is looked for now, or was found as it was typed.
+    pub looking: Option<Looking>,
+}
+
+/// A search.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Looking {
+    /// Who is at it.
+    pub job: Job,
+    /// What it looks for.
+    pub pattern: String,
+    /// What for.
+    pub seek: Seek,
+    /// How many it has found.
+    pub found: usize,
+    /// Whether it has ended.
+    pub is_over: bool,
+    /// Why it can't be looked for.
+    pub wrong: Option<SafeText>,
+}
+
+/// What letters are looked for for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Seek {
+    /// To go to the next one.
+    Forward,
+    /// To go to the one before.
+    Back,
+    /// To show them alone.
+    Limit,
 }
 
 /// Counts of a folder for the status line.
@@ -308,6 +364,8 @@ pub enum Wanted {
     Pipe(Which),
     /// What a key is called that is to be pressed.
     Command,
+    /// What letters are to be like.
+    Find(Seek),
     /// A field of the letter that is being written.
     Field(Field),
     /// The field of a letter that begins; then the next one, then the editor.
@@ -391,6 +449,8 @@ impl IndexState {
             struck: BTreeSet::new(),
             tagged: BTreeSet::new(),
             counts: Counts::default(),
+            limit: None,
+            finding: Finding::default(),
         }
     }
 }

@@ -18,7 +18,7 @@ const PLACES: [(char, Place); 13] = [
     ('B', Place::Letter),
 ];
 
-const STATES: [(char, State); 7] = [
+const STATES: [(char, State); 8] = [
     ('N', State::New),
     ('O', State::Old),
     ('U', State::Unread),
@@ -26,6 +26,7 @@ const STATES: [(char, State); 7] = [
     ('F', State::Flagged),
     ('D', State::Deleted),
     ('Q', State::Answered),
+    ('T', State::Tagged),
 ];
 
 const KINDS: [(char, Kind); 5] = [
@@ -37,8 +38,7 @@ const KINDS: [(char, Kind); 5] = [
 ];
 
 /// What mutt can find, and why it isn't found here.
-const CANNOT_DO: [(char, &str); 15] = [
-    ('T', "letters have no tags on disk"),
+const CANNOT_DO: [(char, &str); 14] = [
     ('E', "letters don't expire"),
     ('H', "letters have no spam tag"),
     ('k', "keys in letters aren't known"),

@@ -20,6 +20,7 @@ pub(super) enum Condition {
         all: Marks,
         none: Marks,
     },
+    Tagged,
     Number(Span),
     Octets(Span),
     Sent(When),
@@ -49,6 +50,7 @@ pub(super) struct Known<'a> {
     pub(super) at: usize,
     /// What a list numbers it with.
     pub(super) number: u64,
+    pub(super) is_tagged: bool,
     pub(super) marks: Option<Marks>,
     pub(super) columns: Option<Columns>,
     pub(super) content: Content<'a>,
@@ -78,7 +80,7 @@ pub(super) enum Reads {
 
 impl<'a> Known<'a> {
     pub(super) fn new(at: usize, number: u64) -> Self {
-        Self { at, number, marks: None, columns: None, content: Content::Unread }
+        Self { at, number, is_tagged: false, marks: None, columns: None, content: Content::Unread }
     }
 }
 
@@ -104,6 +106,7 @@ impl Condition {
                 State::Flagged => marks(Marks::FLAGGED, none),
                 State::Deleted => marks(Marks::DELETED, none),
                 State::Answered => marks(Marks::ANSWERED, none),
+                State::Tagged => Self::Tagged,
             },
             Pattern::Number(span) => Self::Number(*span),
             Pattern::Octets(span) => Self::Octets(*span),
@@ -161,7 +164,7 @@ impl Condition {
                 all.iter().map(Self::reads).max().unwrap_or(Reads::Marks)
             }
             Self::Not(one) => one.reads(),
-            Self::Always | Self::Marks { .. } | Self::Number(_) => Reads::Marks,
+            Self::Always | Self::Marks { .. } | Self::Tagged | Self::Number(_) => Reads::Marks,
             Self::Octets(_) | Self::Sent(_) | Self::Came(_) => Reads::Columns,
             Self::Fields(..) | Self::Address(..) | Self::Field(..) | Self::Header(_) => {
                 Reads::Fields
@@ -195,6 +198,7 @@ impl Condition {
             Self::Sealed(_, sought) => sought.iter_mut().for_each(tell),
             Self::Always
             | Self::Marks { .. }
+            | Self::Tagged
             | Self::Number(_)
             | Self::Octets(_)
             | Self::Sent(_)
@@ -219,6 +223,7 @@ impl Condition {
             Self::Marks { all, none } => known
                 .marks
                 .map(|marks| marks.contains(*all) && !none.each().any(|mark| marks.contains(mark))),
+            Self::Tagged => Some(known.is_tagged),
             Self::Number(span) => Some(span.contains(known.number)),
             Self::Octets(span) => columns(&|columns| span.contains(columns.size)),
             Self::Sent(when) => {

@@ -43,8 +43,9 @@ fn who() -> Who {
 
 /// All letters, the newest first.
 fn newest_first(folder: &Folder) -> Letters {
-    let uids = folder.uids().into_iter().rev().collect();
-    Letters { uids, numbered: Numbered::Down, marks: Vec::new() }
+    let uids: Vec<u32> = folder.uids().into_iter().rev().collect();
+    let numbered = Numbered::Back(uids.len() - 1);
+    Letters { uids, numbered, ..Letters::default() }
 }
 
 fn found(folder: &mut Folder, pattern: &Pattern) -> Vec<u32> {
@@ -84,6 +85,7 @@ fn is_meant(pattern: &Pattern, letter: &[u8], marks: Marks, number: u64, came: i
             State::Flagged => has(Marks::FLAGGED),
             State::Deleted => has(Marks::DELETED),
             State::Answered => has(Marks::ANSWERED),
+            State::Tagged => false,
         },
         Pattern::Number(span) => span.contains(number),
         Pattern::Octets(span) => span.contains(octets),
@@ -321,10 +323,33 @@ fn marks_that_are_not_on_disk_yet_count() {
     let (_disk, catalog) = mailbox(&many(3));
     let mut folder = folder(&catalog);
     let marks = vec![(2, Marks::DELETED)];
-    let letters = Letters { marks, ..newest_first(&folder) };
-    let mut search = Search::new(&mut folder, &pattern("~D | ~m 3"), &who(), letters);
+    let letters = Letters { marks, tagged: vec![1], ..newest_first(&folder) };
+    let mut search = Search::new(&mut folder, &pattern("~D | ~m 3"), &who(), letters.clone());
     let step = search.step(&mut folder);
     assert_eq!((step.found, step.is_over), (vec![3, 2], true));
+    let mut search = Search::new(&mut folder, &pattern("~T | ~m 3"), &who(), letters);
+    assert_eq!(search.step(&mut folder).found, [3, 1]);
+}
+
+#[test]
+fn numbers_count_round_the_ends_of_a_list() {
+    let (_disk, catalog) = mailbox(&many(4));
+    let mut folder = folder(&catalog);
+    for (numbered, number, expected) in [
+        (Numbered::On(0), 1, 7),
+        (Numbered::On(2), 3, 7),
+        (Numbered::On(2), 1, 9),
+        (Numbered::Back(3), 4, 7),
+        (Numbered::Back(1), 1, 8),
+        (Numbered::Back(1), 4, 9),
+    ] {
+        // They are called 7, 8, 9, 10, wherever they stand.
+        let uids = vec![1, 2, 3, 4];
+        let letters = Letters { uids, numbered, ..Letters::default() };
+        let pattern = pattern(&format!("~m {number}"));
+        let step = Search::new(&mut folder, &pattern, &who(), letters).step(&mut folder);
+        assert_eq!(step.found, [expected - 6], "{numbered:?} {number}");
+    }
 }
 
 #[test]

@@ -40,7 +40,11 @@ fn pattern(words: &[String]) -> Result<Pattern, Usage> {
         true => Pattern::parse(&words.join(" "), &Zoned::now()),
         false => Pattern::anywhere(words),
     };
-    pattern.map_err(|error| Usage(error.to_string()))
+    let pattern = pattern.map_err(|error| Usage(error.to_string()))?;
+    match pattern.asks_tags() {
+        true => Err(Usage("~T can't be looked for here: letters have no tags on disk".into())),
+        false => Ok(pattern),
+    }
 }
 
 pub(super) async fn search(

@@ -30,6 +30,12 @@ pub(super) const FILL_SHOWN_EVERY: Duration = Duration::from_millis(200);
 pub(super) const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How often the list of folders is looked at, and whose times have changed is counted.
 pub(super) const FOLDERS_EVERY: Duration = Duration::from_secs(5);
+/// How long a search is waited for that has to read each letter of a large folder.
+pub(super) const SEARCH_WAIT: Duration = Duration::from_secs(300);
+/// How often is told what a search has found, once it has found something.
+pub(super) const FOUND_TOLD_EVERY: Duration = Duration::from_millis(50);
+/// How often it is looked whether some letters were indexed, so that the next ones are.
+pub(super) const INDEX_LOOK_EVERY: Duration = Duration::from_millis(20);
 /// Things that can be taken back.
 pub(super) const UNDO_MAX: usize = 100;
 /// Octets of a letter's text that are shown at once; it can be saved whole.

@@ -361,6 +361,7 @@ impl Shell {
                 (limits::NETWORK_WAIT, "what the server has")
             }
             Ask::Rows { .. } => (limits::ROWS_WAIT, "the list of letters"),
+            Ask::Search(_) => (limits::SEARCH_WAIT, "all letters"),
             Ask::Folders => (limits::FOLDERS_WAIT, "the list of folders"),
             Ask::Read(_) | Ask::Part { .. } => (limits::READ_WAIT, "the letter"),
             Ask::Pipe { .. } => (limits::PIPE_WAIT * 2, "the program's end"),

@@ -85,7 +85,8 @@ impl Folder {
     /// Begins to look for letters, the newest first.
     pub(crate) fn search(&mut self, pattern: &Pattern, who: &Who) -> Search {
         let uids = self.uids.iter().rev().copied().collect();
-        let letters = Letters { uids, numbered: Numbered::Down, marks: Vec::new() };
+        let numbered = Numbered::Back(self.uids.len().saturating_sub(1));
+        let letters = Letters { uids, numbered, ..Letters::default() };
         Search::new(&mut self.opened, pattern, who, letters)
     }
 

@@ -83,6 +83,10 @@ const NAMES: &[(Action, &str)] = &[
     (Action::Help, "help"),
     (Action::Redraw, "refresh"),
     (Action::Suspend, "suspend"),
+    (Action::Search, "search"),
+    (Action::SearchBack, "search-reverse"),
+    (Action::SearchNext, "search-next"),
+    (Action::Limit, "limit"),
     (Action::Quit, "quit"),
     (Action::Exit, "exit"),
 ];

@@ -210,6 +210,14 @@ pub enum Action {
     Redraw,
     /// Stop the program.
     Suspend,
+    /// To the next letter that is like what is typed.
+    Search,
+    /// To the one before.
+    SearchBack,
+    /// To the next one of these.
+    SearchNext,
+    /// Show but letters that are like what is typed.
+    Limit,
     /// Back, or out, and carry out what was struck and marked.
     Quit,
     /// Out, and don't.

@@ -7,13 +7,14 @@ use std::collections::BTreeSet;
 
 use postroad_safetext::SafeText;
 
-use super::{Effects, compose, folders, order, pager, report, threads};
+use super::{Effects, compose, find, folders, order, pager, report, threads};
 use crate::data::{FolderId, Head, LetterId, Marks, Role, Way};
 use crate::effect::{Ask, Audience, FlagEdit, OutboxAsk, Start, Target};
 use crate::keys::Action;
 use crate::line_edit::LineEdit;
 use crate::model::{
-    Headers, IndexState, ListState, Marking, Model, OneOf, Prompt, Reach, Screen, Wanted, Which,
+    Headers, IndexState, ListState, Marking, Model, OneOf, Prompt, Reach, Screen, Seek, Wanted,
+    Which,
 };
 
 impl IndexState {
@@ -218,6 +219,10 @@ pub(super) fn change(model: &mut Model, action: Action, effects: &mut Effects) -
     }
     match (action, letter) {
         (Action::Sync, _) => carry_out(model, effects),
+        (Action::Search, _) => find::ask(model, Seek::Forward),
+        (Action::SearchBack, _) => find::ask(model, Seek::Back),
+        (Action::Limit, _) => find::ask(model, Seek::Limit),
+        (Action::SearchNext, _) => find::next(model, effects),
         (Action::Sort, _) => order::ask(model, Way::Up),
         (Action::SortReverse, _) => order::ask(model, Way::Down),
         (Action::TagPrefix, _) => {

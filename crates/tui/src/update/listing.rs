@@ -4,16 +4,24 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use postroad_safetext::safe_line;
-
-use super::{Effects, letters};
-use crate::data::{FolderId, Found, Head, Listing, Marks, Row};
+use super::{Effects, find};
+use crate::data::{FolderId, Head, Listing, Marks, Row};
 use crate::effect::Ask;
 use crate::limits::{ROWS_AHEAD, ROWS_KEPT};
 use crate::model::{Counts, IndexState, ListState, Model, Note};
 
 /// A folder's letters, for the first time or changed.
-pub(super) fn listed(model: &mut Model, listing: Arc<Listing>) {
+pub(super) fn listed(model: &mut Model, listing: Arc<Listing>, effects: &mut Effects) {
+    let limited = model.index.as_ref().filter(|index| index.limit.is_some());
+    let known: Option<BTreeSet<u32>> =
+        limited.map(|index| index.all().iter().map(|head| head.uid).collect());
+    taken(model, listing);
+    if let Some(known) = known {
+        find::relisted(model, &known, effects);
+    }
+}
+
+fn taken(model: &mut Model, listing: Arc<Listing>) {
     let rows = model.body().height().max(1);
     let Some(index) = &mut model.index else { return };
     if listing.folder != index.folder {
@@ -34,6 +42,7 @@ pub(super) fn listed(model: &mut Model, listing: Arc<Listing>) {
         index.struck.clear();
         index.tagged.clear();
         index.collapsed.clear();
+        index.limit = None;
     }
     let change = before.filter(|_| !is_renumbered).map(|before| Change::of(before, &listing));
     index.listing = Some(Arc::clone(&listing));
@@ -170,19 +179,6 @@ pub(super) fn ask_for_rows(model: &mut Model, effects: &mut Effects) {
     index.asked.extend(uids.iter().copied());
     let folder = index.folder;
     model.jobs.ask(Ask::Rows { folder, uids }, effects);
-}
-
-/// To the first letter that a search has found.
-pub(super) fn found(model: &mut Model, found: &Found) {
-    let count = found.letters.len();
-    let place = model.index.as_ref().and_then(|index| index.place_of(*found.letters.first()?));
-    if let (Some(place), Some(index)) = (place, &mut model.index) {
-        index.list.selected = place;
-    }
-    model.say(match count {
-        0 => "Not found.".into(),
-        count => safe_line!("{} found", letters(count).as_str()),
-    });
 }
 
 impl Counts {

@@ -8,6 +8,7 @@
 //! | moving about in them, striking, marking | `index` |
 //! | a letter, its parts, its links | `pager`, `parts`, `links`, `explain` |
 //! | the order of letters, their threads | `order`, `threads` |
+//! | finding them, a list that is limited | `find` |
 //! | folders, moving letters there | `folders` |
 //! | writing | `compose` |
 //! | what is typed in the last line | `prompt` |
@@ -29,6 +30,7 @@ use crate::msg::{Mouse, MouseDoes, Msg};
 pub(crate) mod command;
 pub(crate) mod compose;
 mod explain;
+mod find;
 mod folders;
 mod help;
 mod index;

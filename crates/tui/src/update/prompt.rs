@@ -1,7 +1,7 @@
 //! What is typed in the last line.
 
 use super::folders::NotNamed;
-use super::{Effects, command, compose, folders, index, order};
+use super::{Effects, command, compose, find, folders, index, order};
 use crate::effect::{Ask, Effect, OutboxAsk};
 use crate::keys::Key;
 use crate::line_edit::LineEdit;
@@ -20,11 +20,17 @@ pub(super) fn key(model: &mut Model, key: Key, effects: &mut Effects) {
                 folders::show(model, list_for(&wanted).unwrap_or_default());
             }
             key => {
+                let before = edit.text().to_owned();
                 match (key == Key::Tab).then(|| completed(model, &wanted, edit.text())).flatten() {
                     Some(whole) => edit = LineEdit::of(whole),
                     None => edit.key(key),
                 }
+                let text = edit.text().to_owned();
+                let find = if let Wanted::Find(seek) = &wanted { Some(*seek) } else { None };
                 model.prompt = Some(Prompt::Line { label, edit, wanted });
+                if let Some(seek) = find.filter(|_| text != before) {
+                    find::typing(model, seek, &text, effects);
+                }
             }
         },
         Some(Prompt::Choice { words, wanted }) => match key {
@@ -107,6 +113,7 @@ fn list_for(wanted: &Wanted) -> Option<FolderFor> {
         Wanted::CopyTo(which) => Some(FolderFor::Copy(*which)),
         Wanted::Pipe(_)
         | Wanted::Command
+        | Wanted::Find(_)
         | Wanted::Field(_)
         | Wanted::First(_)
         | Wanted::Attach
@@ -139,6 +146,7 @@ fn typed(model: &mut Model, wanted: Wanted, text: String, effects: &mut Effects)
             model.jobs.ask(Ask::Save { letter, part, into: text.into() }, effects);
         }
         Wanted::Command => command::typed(model, &text, effects),
+        Wanted::Find(seek) => find::typed(model, seek, &text, effects),
         Wanted::Pipe(which) => index::pipe(model, which, text, effects),
         Wanted::SavePart { .. } | Wanted::OpenFolder | Wanted::MoveTo(_) | Wanted::CopyTo(_) => {}
     }
@@ -148,6 +156,7 @@ fn typed(model: &mut Model, wanted: Wanted, text: String, effects: &mut Effects)
 fn left(model: &mut Model, wanted: &Wanted, effects: &mut Effects) {
     match wanted {
         Wanted::First(_) => compose::discard(model, effects),
+        Wanted::Find(_) => find::left(model, effects),
         Wanted::OpenFolder
         | Wanted::MoveTo(_)
         | Wanted::CopyTo(_)

@@ -2,7 +2,7 @@
 
 use postroad_safetext::safe_line;
 
-use super::{Effects, compose, listing, pager};
+use super::{Effects, compose, find, listing, pager};
 use crate::data::UndoLabel;
 use crate::effect::{Ask, Effect, Job};
 use crate::limits::UNDO_LABELS_MAX;
@@ -27,7 +27,7 @@ pub(super) fn take(model: &mut Model, report: Report, effects: &mut Effects) {
     };
     match what {
         What::Folders(folders) => model.folders = folders,
-        What::Listing(heads) => listing::listed(model, heads),
+        What::Listing(heads) => listing::listed(model, heads, effects),
         What::Rows { folder, rows } => listing::rows_came(model, folder, rows),
         What::Page(page) => pager::came(model, &page),
         What::Draft(draft) => compose::saved(model, *draft, asked.as_ref(), effects),
@@ -50,12 +50,13 @@ pub(super) fn take(model: &mut Model, report: Report, effects: &mut Effects) {
             }
             model.say(safe_line!("Taken back: {}", words.as_str()));
         }
-        What::Found(found) => listing::found(model, &found),
+        What::Found(found) => find::found(model, job, &found, effects),
         What::Saved(words) => model.say(safe_line!("Saved as {}", words.as_str())),
         What::Told(words) => model.say(words),
         What::Output(page) => pager::output(model, &page),
         What::Progress { done, of } => model.note = Note::Progress(job, done, of),
         What::Ended => ended(model, asked.as_ref(), effects),
+        What::Failed { words, .. } if find::failed(model, job, &words) => {}
         What::Failed { words, hint } => {
             failed(model, asked.as_ref(), job);
             model.note = Note::Wrong(words, hint);

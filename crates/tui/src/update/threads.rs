@@ -132,9 +132,15 @@ impl IndexState {
     pub(super) fn hide(&mut self) {
         self.hidden.clear();
         self.shown = None;
-        let Some(listing) = self.listing.as_ref().filter(|_| !self.collapsed.is_empty()) else {
+        let is_all = self.collapsed.is_empty() && self.limit.is_none();
+        let Some(listing) = self.listing.as_ref().filter(|_| !is_all) else { return };
+        if let Some(limit) = &self.limit {
+            // Whatever is collapsed: what was looked for is to be seen.
+            let heads = listing.heads.iter().filter(|head| limit.found.contains(&head.uid));
+            let heads = heads.copied().collect();
+            self.shown = Some(Arc::new(Listing { heads, ..**listing }));
             return;
-        };
+        }
         let mut heads = Vec::new();
         // The first letter of the thread, where that is collapsed.
         let mut top = None;

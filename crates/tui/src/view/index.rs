@@ -196,7 +196,10 @@ fn date(sent: u32, now: &Now) -> String {
 }
 
 fn status(model: &Model, index: &IndexState) -> SafeText {
-    let mut counts = format!("Msgs:{}", index.all().len());
+    let mut counts = match &index.limit {
+        Some(_) => format!("Msgs:{}/{}", index.heads().len(), index.all().len()),
+        None => format!("Msgs:{}", index.all().len()),
+    };
     let seen = index.counts;
     for (name, count) in [
         ("New", seen.new),
@@ -217,7 +220,9 @@ fn status(model: &Model, index: &IndexState) -> SafeText {
         .any(|ask| matches!(ask, Ask::Open(asked) | Ask::Refresh(asked) if *asked == folder));
     let checking = if is_checked { "---(checking)" } else { "" };
     let order = index.listing.as_ref().map_or(model.order, |listing| listing.order).name();
-    safe_line!("{} [{counts}]---({}){checking}", index.name.as_str(), order.as_str())
+    let limit = index.limit.as_ref().map(|limit| format!("---Limit: {}", limit.pattern));
+    let limit = limit.unwrap_or_default();
+    safe_line!("{} [{counts}]---({}){limit}{checking}", index.name.as_str(), order.as_str())
 }
 
 #[cfg(test)]

@@ -17,10 +17,13 @@ use postroad_tui::data::{By, FolderId, FolderRow, LetterId, Listing, Marks, Orde
 use postroad_tui::effect::{self as tui, Ask, Job};
 use postroad_tui::msg::What;
 
+use self::finding::{Finding, Indexing};
 use super::Request;
 use super::deeds::Deeds;
 use super::mapped;
-use crate::full::limits::{FILL_LETTERS, FILL_SHOWN_EVERY, FOLDERS_EVERY, LOOK_EVERY};
+use crate::full::limits::{
+    FILL_LETTERS, FILL_SHOWN_EVERY, FOLDERS_EVERY, INDEX_LOOK_EVERY, LOOK_EVERY,
+};
 use crate::full::page::{self, ToLayOut};
 use crate::full::pipe::{self, Piped};
 use crate::full::post::ToPost;
@@ -29,6 +32,7 @@ use crate::safe_line;
 use crate::safe_text::SafeText;
 use crate::trust::Trusted;
 
+mod finding;
 mod folders;
 mod letters;
 #[cfg(test)]
@@ -74,6 +78,14 @@ struct Opened {
     shown: Instant,
     /// Of a folder of which the system tells nothing.
     times: Option<Times>,
+    indexing: Indexing,
+}
+
+impl Opened {
+    fn new(id: FolderId, folder: Folder, job: Job, stage: Stage) -> Self {
+        let (shown, indexing) = (Instant::now(), Indexing::default());
+        Self { id, folder, job, stage, shown, times: None, indexing }
+    }
 }
 
 struct Actor {
@@ -83,6 +95,8 @@ struct Actor {
     /// By number.
     names: Vec<MailboxName>,
     opened: Option<Opened>,
+    /// What is looked for.
+    finding: Option<Finding>,
     deeds: Deeds,
     /// Of all folders.
     order: Order,
@@ -112,6 +126,7 @@ impl Actor {
             names: vec![start.first.clone()],
             start,
             opened: None,
+            finding: None,
             deeds: Deeds::default(),
             order: Order::default(),
             generation: 0,
@@ -127,8 +142,12 @@ impl Actor {
     fn run(mut self, asked: &Incoming<Request>) {
         loop {
             let is_reading = self.opened.as_ref().is_some_and(|it| it.stage == Stage::Named);
-            let is_busy = is_reading || !self.uncounted.is_empty();
-            let most = if is_busy { Duration::ZERO } else { LOOK_EVERY };
+            let is_busy = is_reading || !self.uncounted.is_empty() || self.finding.is_some();
+            let most = match &self.opened {
+                _ if is_busy => Duration::ZERO,
+                Some(opened) if opened.indexing.goes_on() => INDEX_LOOK_EVERY,
+                _ => LOOK_EVERY,
+            };
             let noticed = asked.wait(self.catalog.readable(), Some(most));
             for request in asked.drain() {
                 match request {
@@ -138,7 +157,10 @@ impl Actor {
                             tracing::warn!(%error, "a letter that was answered isn't marked");
                         }
                     }
-                    Request::Cancel(job) => self.pages.send(ToLayOut::Cancel(job)),
+                    Request::Cancel(job) => {
+                        self.finding.take_if(|finding| finding.job == job);
+                        self.pages.send(ToLayOut::Cancel(job));
+                    }
                     Request::End => return self.catalog.keep_counts(),
                 }
             }
@@ -146,7 +168,9 @@ impl Actor {
                 return self.catalog.keep_counts();
             }
             self.look(noticed);
+            self.find_on();
             self.read_on();
+            self.index_on();
             if self.looked.elapsed() >= FOLDERS_EVERY {
                 self.looked = Instant::now();
                 self.folders_again();
@@ -181,10 +205,11 @@ impl Actor {
                 self.show(Job::NONE);
                 self.ended(job)
             }
+            Ask::Search(search) => self.find(job, search),
             Ask::Undo => self.undo(job),
             Ask::Sync(id) => self.take_in(job, id),
-            other => {
-                self.tell.failed(job, safe_line!("{} isn't built yet", name(&other)), "");
+            _ => {
+                self.tell.failed(job, "that isn't built yet", "");
                 Ok(())
             }
         };
@@ -210,9 +235,7 @@ impl Actor {
         if let Some(why) = why {
             tracing::info!(why, "nothing is remembered in this folder");
         }
-        let opened =
-            Opened { id, folder, job, stage: Stage::Known, shown: Instant::now(), times: None };
-        self.opened = Some(opened);
+        self.opened = Some(Opened::new(id, folder, job, Stage::Known));
         self.show(Job::NONE);
         if let Some(opened) = &mut self.opened {
             opened.folder.refresh()?;
@@ -254,6 +277,7 @@ impl Actor {
         let uids = opened.folder.unknown(FILL_LETTERS);
         if uids.is_empty() {
             opened.stage = Stage::Complete;
+            opened.indexing.wanted = true;
             let job = std::mem::replace(&mut opened.job, Job::NONE);
             self.show(job);
             return self.folders_again();
@@ -293,6 +317,7 @@ impl Actor {
                 if !changed.added.is_empty() || changed.renumbered {
                     let uids = opened.folder.unknown(FILL_LETTERS);
                     read_into(&mut opened.folder, &uids);
+                    opened.indexing.wanted = true;
                 }
                 self.show(job);
                 self.folders_again();
@@ -311,8 +336,7 @@ impl Actor {
     fn shown(&mut self, id: FolderId) -> Result<&mut Folder, CatalogError> {
         if self.opened.as_ref().is_none_or(|opened| opened.id != id) {
             let folder = self.catalog.open(&self.name_of(id))?;
-            let (stage, shown) = (Stage::Named, Instant::now());
-            self.opened = Some(Opened { id, folder, job: Job::NONE, stage, shown, times: None });
+            self.opened = Some(Opened::new(id, folder, Job::NONE, Stage::Named));
         }
         let opened = self.opened.as_mut().map(|opened| &mut opened.folder);
         opened.ok_or_else(|| postroad_store::MailboxError::Gone { uid: 0 }.into())
@@ -451,14 +475,8 @@ fn doing(ask: &Ask) -> &'static str {
         Ask::Undo => "take it back",
         Ask::NewDraft(_) => "begin a letter",
         Ask::Bounce { .. } => "send the letter on",
+        Ask::Search(_) => "look for letters",
         Ask::Sync(_) => "bring the folder up to date",
         _ => "do that",
-    }
-}
-
-fn name(ask: &Ask) -> &'static str {
-    match ask {
-        Ask::Search(_) => "finding letters in the full screen",
-        _ => "that",
     }
 }

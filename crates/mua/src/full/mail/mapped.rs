@@ -49,6 +49,11 @@ pub(super) fn upside_down(heads: &[Head]) -> Vec<Head> {
     threads.into_iter().rev().flatten().copied().collect()
 }
 
+pub(super) fn marks(marks: Marks) -> catalog::Marks {
+    let there = MARKS.iter().filter(|(_, ours)| marks.has(*ours));
+    there.fold(catalog::Marks::default(), |marks, (theirs, _)| marks.and(*theirs))
+}
+
 pub(super) fn order(order: Order) -> catalog::Order {
     match order.by {
         By::Sent => catalog::Order::Sent,

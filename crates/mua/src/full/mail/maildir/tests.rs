@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use postroad_tui::data::{By, Marks, Role};
+use postroad_tui::data::{By, Marks, Role, Way};
 use postroad_tui::effect::{FlagEdit, Target};
 use postroad_tui::msg::Report;
 
@@ -299,4 +299,69 @@ fn letters_are_given_to_a_program() {
     let What::Output(page) = said else { panic!("{said:?}") };
     let lines: Vec<&str> = page.lines.iter().map(|line| line.text.as_str()).collect();
     assert_eq!(lines, ["Subject: first", "Subject: third"]);
+}
+
+fn searched(stage: &Tried, pattern: &str) -> Ask {
+    let letters: Vec<u32> = stage.uids().into_iter().rev().collect();
+    Ask::Search(tui::Search {
+        folder: Some(FolderId(0)),
+        pattern: pattern.into(),
+        first: letters.len() - 1,
+        letters: letters.into(),
+        way: Way::Down,
+        marks: vec![(1, Marks::DELETED)],
+        tagged: vec![2],
+    })
+}
+
+#[test]
+fn letters_are_found_by_patterns_and_what_is_none_is_said() {
+    let mut stage = stage();
+    stage.ask(Ask::Open(FolderId(0)));
+    let mut found = |pattern: &str| {
+        let ask = searched(&stage, pattern);
+        stage.job += 1;
+        let job = Job(stage.job);
+        stage.ask.send(Request::Ask(job, ask));
+        let mut all = Vec::new();
+        let last = stage.until(pattern, |_, report| {
+            if let (true, What::Found(found)) = (report.job == job, &report.what) {
+                all.extend(found.letters.iter().map(|letter| letter.uid));
+            }
+            report.job == job && report.what.is_last()
+        });
+        match last {
+            What::Found(_) => Ok(all),
+            What::Failed { words, .. } => Err(words.as_str().to_owned()),
+            other => panic!("{other:?}"),
+        }
+    };
+    for (pattern, uids) in [
+        ("eve", vec![3, 2, 1]),
+        ("~s second | ~D", vec![2, 1]),
+        ("~T", vec![2]),
+        ("~m 2-", vec![3, 2]),
+        ("~b hi !~N", vec![2, 1]),
+        ("~p ~O", vec![2, 1]),
+        ("~b nothing", vec![]),
+    ] {
+        assert_eq!(found(pattern).unwrap(), uids, "{pattern}");
+    }
+    assert_eq!(found("~s").unwrap_err(), "~s wants what to look for behind it");
+}
+
+#[test]
+fn texts_are_indexed_while_the_folder_is_shown() {
+    let stage = stage();
+    for number in 10..90 {
+        letter(stage.root.path(), &format!("cur/{number}.x.host:2,S"), "one of many");
+    }
+    let mut stage = stage;
+    stage.ask(Ask::Open(FolderId(0)));
+    let limit = Instant::now() + Duration::from_secs(60);
+    while !stage.root.path().join("postroad-text").exists() {
+        assert!(Instant::now() < limit, "nothing is indexed");
+        thread::sleep(Duration::from_millis(5));
+    }
+    stage.ask(Ask::Refresh(FolderId(0)));
 }

@@ -1,0 +1,166 @@
+//! `/`, `n` and `l`: what is asked of the shell, and what becomes of what it finds.
+
+use std::sync::Arc;
+
+use postroad_tui::data::{Found, Head, Listing, Marks, Order, Stage, Way};
+use postroad_tui::effect::{Ask, Effect, Job, Search};
+use postroad_tui::model::{Model, Note};
+use postroad_tui::msg::{Report, What};
+use postroad_tui::{Msg, update};
+
+use crate::fixture::{INBOX, letter, tell, three_letters};
+use crate::{check, press};
+
+/// Letters 1 to 5, all read; the one in the middle is selected.
+fn five() -> Model {
+    let mut model = three_letters();
+    tell(&mut model, listing(2, 5));
+    press(&mut model, "=jj");
+    assert_eq!(selected(&model), 3);
+    model
+}
+
+fn listing(generation: u64, letters: u32) -> What {
+    let head = |uid| Head { uid, sent: 0, flags: Marks::SEEN, depth: 0 };
+    What::Listing(Arc::new(Listing {
+        folder: INBOX,
+        validity: 7,
+        generation,
+        stage: Stage::Complete,
+        order: Order::default(),
+        heads: (1..=letters).map(head).collect(),
+    }))
+}
+
+fn selected(model: &Model) -> u32 {
+    model.index.as_ref().unwrap().selected().map_or(0, |letter| letter.uid)
+}
+
+fn shown(model: &Model) -> Vec<u32> {
+    model.index.as_ref().unwrap().heads().iter().map(|head| head.uid).collect()
+}
+
+fn said(model: &Model) -> &str {
+    match &model.note {
+        Note::Said(words) | Note::Wrong(words, _) => words.as_str(),
+        Note::Nothing | Note::Queued | Note::Progress(..) => "",
+    }
+}
+
+/// The search that was asked for last.
+#[track_caller]
+fn asked(effects: &[Effect]) -> (Job, Search) {
+    let search = effects.iter().rev().find_map(|effect| match effect {
+        Effect::Ask(job, Ask::Search(search)) => Some((*job, search.clone())),
+        _ => None,
+    });
+    search.expect("nothing was looked for")
+}
+
+/// How far a search is.
+#[derive(PartialEq, Eq)]
+enum Far {
+    Some,
+    All,
+}
+
+fn found(model: &mut Model, job: Job, uids: &[u32], far: Far) -> Vec<Effect> {
+    let letters = uids.iter().copied().map(letter).collect();
+    let what = What::Found(Found { letters, complete: far == Far::All });
+    update(model, Msg::Report(Report { job, what }))
+}
+
+#[test]
+fn what_is_looked_for_and_in_which_order() {
+    for (keys, pattern, letters, first, way) in [
+        ("/ab", "ab", [4, 5, 1, 2, 3], 3, Way::Up),
+        ("<Esc>/ab", "ab", [2, 1, 5, 4, 3], 1, Way::Down),
+        ("lab", "ab", [5, 4, 3, 2, 1], 4, Way::Down),
+        ("=/ab", "ab", [2, 3, 4, 5, 1], 1, Way::Up),
+        ("*/ab", "ab", [1, 2, 3, 4, 5], 0, Way::Up),
+        ("=<Esc>/ab", "ab", [5, 4, 3, 2, 1], 4, Way::Down),
+    ] {
+        let (_, search) = asked(&press(&mut five(), keys));
+        assert_eq!((search.pattern.as_str(), &*search.letters), (pattern, &letters[..]), "{keys}");
+        assert_eq!((search.first, search.way, search.folder), (first, way, Some(INBOX)), "{keys}");
+    }
+}
+
+#[test]
+fn each_key_looks_anew_and_what_was_asked_before_is_cancelled() {
+    let mut model = five();
+    let (first, _) = asked(&press(&mut model, "/a"));
+    let effects = press(&mut model, "b");
+    assert!(effects.contains(&Effect::Cancel(first)));
+    let (second, _) = asked(&effects);
+    // It goes to the first one at once, and needs no more.
+    assert!(found(&mut model, second, &[5, 1], Far::Some).contains(&Effect::Cancel(second)));
+    assert_eq!((selected(&model), said(&model)), (5, ""));
+    found(&mut model, first, &[1], Far::All);
+    assert_eq!(selected(&model), 5);
+    assert!(
+        press(&mut model, "<Enter>")
+            .iter()
+            .all(|effect| !matches!(effect, Effect::Ask(_, Ask::Search(_))))
+    );
+    assert_eq!((selected(&model), said(&model)), (5, ""));
+    // `n` looks from there on.
+    let (job, search) = asked(&press(&mut model, "n"));
+    assert_eq!((search.pattern.as_str(), &*search.letters), ("ab", &[1, 2, 3, 4, 5][..]));
+    found(&mut model, job, &[1], Far::Some);
+    assert_eq!((selected(&model), said(&model)), (1, "Search wrapped to top."));
+}
+
+#[test]
+fn who_types_no_more_is_where_they_were() {
+    let mut model = five();
+    let (job, _) = asked(&press(&mut model, "/a"));
+    found(&mut model, job, &[5], Far::All);
+    press(&mut model, "<Esc>");
+    assert_eq!(selected(&model), 3);
+    let (job, _) = asked(&press(&mut model, "/x<Enter>"));
+    found(&mut model, job, &[], Far::All);
+    assert_eq!((selected(&model), said(&model)), (3, "Not found."));
+    let (job, _) = asked(&press(&mut model, "/~"));
+    let words = "half a pattern".into();
+    let what = What::Failed { words, hint: "".into() };
+    update(&mut model, Msg::Report(Report { job, what }));
+    assert_eq!(said(&model), "");
+    press(&mut model, "<Enter>");
+    assert_eq!(said(&model), "half a pattern");
+}
+
+#[test]
+fn a_list_is_limited_and_forgets_nothing() {
+    let mut model = five();
+    press(&mut model, "=dF*=");
+    press(&mut model, "jj");
+    let (job, search) = asked(&press(&mut model, "l~s a"));
+    assert_eq!(search.marks.len(), 2, "{:?}", search.marks);
+    found(&mut model, job, &[5], Far::Some);
+    assert_eq!(shown(&model), [5]);
+    found(&mut model, job, &[4, 3], Far::All);
+    assert_eq!((shown(&model), selected(&model)), (vec![3, 4, 5], 3));
+    press(&mut model, "<Enter>");
+    assert_eq!(said(&model), "3 letters of 5.  To view all messages, limit to \"all\".");
+    check("limited", &model);
+    // What isn't shown is struck all the same.
+    let index = model.index.as_ref().unwrap();
+    assert!(index.struck.contains(&1) && index.edits.contains_key(&2));
+    // A letter that comes is looked at, too.
+    let (job, search) = asked(&tell(&mut model, listing(3, 6)));
+    assert_eq!((&*search.letters, shown(&model)), (&[6][..], vec![3, 4, 5]));
+    found(&mut model, job, &[6], Far::All);
+    assert_eq!((shown(&model), selected(&model)), (vec![3, 4, 5, 6], 3));
+    // A limit that nothing is like isn't taken.
+    let (job, _) = asked(&press(&mut model, "lz<Enter>"));
+    found(&mut model, job, &[], Far::All);
+    assert_eq!((shown(&model).len(), said(&model)), (4, "No messages matched criteria."));
+    press(&mut model, "l<Esc>");
+    assert_eq!(shown(&model).len(), 4);
+    press(&mut model, "lall<Enter>");
+    assert_eq!((shown(&model).len(), selected(&model)), (6, 3));
+    let effects = press(&mut model, "$");
+    let is_moved = |effect: &Effect| matches!(effect, Effect::Ask(_, Ask::Move { letters, .. }) if letters == &[letter(1)]);
+    assert!(effects.iter().any(is_moved));
+}
