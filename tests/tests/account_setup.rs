@@ -90,6 +90,17 @@ fn dns_knows_the_servers_and_a_wrong_password_is_said() -> Result<()> {
     until("the letter", || new_mail(maildir).is_ok_and(|mail| mail.len() == 1))?;
     let listed = run(&mut user_agent(&up, home.path(), &["list"])?)?;
     assert!(String::from_utf8_lossy(&listed.stdout).contains("to myself"));
+
+    let doctor = |password: &str| -> Result<(bool, String)> {
+        fs::write(config.join("password"), password)?;
+        let mut command = user_agent(&up, home.path(), &["doctor"])?;
+        let output = command.env("EDITOR", "true").output()?;
+        Ok((output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned()))
+    };
+    let (is_well, words) = doctor("wonder-land\n")?;
+    assert!(is_well && words.contains("1 letter"), "{words}");
+    let (is_well, words) = doctor("not-hers\n")?;
+    assert!(!is_well && words.matches("user or password is wrong").count() == 2, "{words}");
     Ok(())
 }
 

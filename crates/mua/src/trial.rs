@@ -124,10 +124,35 @@ fn pop3(error: &Pop3Error) -> Step {
     }
 }
 
-/// By its reply code (RFC 4954 §4, §6).
+/// By the server's reply code (RFC 4954 §4, §6), which a session that ends for it quotes.
 fn submission(problem: &str) -> Step {
-    match problem.get(..3) {
+    let said = problem.split_once(" said ").map_or(problem, |(_, said)| said);
+    match said.get(..3) {
         Some("530" | "534" | "535" | "538") => Step::Password,
         _ => Step::Session,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refused_login_is_told_from_other_refusals() {
+        for (problem, step) in [
+            (
+                "451 4.7.0 the next hop said 535 5.7.8 Name or password is wrong after AUTH",
+                Step::Password,
+            ),
+            ("535 5.7.8 wrong", Step::Password),
+            (
+                "451 4.7.0 the next hop said 530 5.7.0 Authentication required after MAIL",
+                Step::Password,
+            ),
+            ("451 4.4.2 the next hop said 421 4.3.2 shutting down after EHLO", Step::Session),
+            ("", Step::Session),
+        ] {
+            assert_eq!(submission(problem), step, "{problem}");
+        }
     }
 }

@@ -52,7 +52,22 @@ fn lines(account: &Account) -> Vec<(&'static str, String)> {
     let path = |path: &Option<std::path::PathBuf>| {
         path.as_ref().map_or_else(|| "-".to_owned(), |path| path.display().to_string())
     };
-    let submission = match &account.submission {
+    let login = account.login.as_ref();
+    vec![
+        ("name", account.name.clone().unwrap_or_else(|| "-".to_owned())),
+        ("address", account.address.to_string()),
+        ("submission", submission_url(account)),
+        ("login", login.map_or_else(|| "-".to_owned(), |login| login.user.clone())),
+        ("trust", path(&account.trust)),
+        ("inbox", inbox_url(account)),
+        ("sent copies", account.sent.clone().unwrap_or_else(|| "-".to_owned())),
+        ("outbox", path(&account.outbox)),
+    ]
+}
+
+/// Where letters leave, as the account file says it.
+pub(super) fn submission_url(account: &Account) -> String {
+    match &account.submission {
         Submission::Server { host, port, tls: TlsStart::AtOnce } => {
             format!("smtps://{host}:{port}")
         }
@@ -60,8 +75,12 @@ fn lines(account: &Account) -> Vec<(&'static str, String)> {
             format!("smtp://{host}:{port}")
         }
         Submission::Socket(path) => format!("unix://{}", path.display()),
-    };
-    let inbox = match &account.inbox {
+    }
+}
+
+/// Where letters are read, as the account file says it.
+pub(super) fn inbox_url(account: &Account) -> String {
+    match &account.inbox {
         Inbox::Maildir(path) | Inbox::Mbox(path) => path.display().to_string(),
         Inbox::Pop3 { host, port, tls: TlsStart::AtOnce } => format!("pop3s://{host}:{port}"),
         Inbox::Pop3 { host, port, tls: TlsStart::ByCommand } => format!("pop3://{host}:{port}"),
@@ -69,18 +88,7 @@ fn lines(account: &Account) -> Vec<(&'static str, String)> {
             TlsStart::AtOnce => format!("imaps://{}:{}", server.host, server.port),
             TlsStart::ByCommand => format!("imap://{}:{}", server.host, server.port),
         },
-    };
-    let login = account.login.as_ref();
-    vec![
-        ("name", account.name.clone().unwrap_or_else(|| "-".to_owned())),
-        ("address", account.address.to_string()),
-        ("submission", submission),
-        ("login", login.map_or_else(|| "-".to_owned(), |login| login.user.clone())),
-        ("trust", path(&account.trust)),
-        ("inbox", inbox),
-        ("sent copies", account.sent.clone().unwrap_or_else(|| "-".to_owned())),
-        ("outbox", path(&account.outbox)),
-    ]
+    }
 }
 
 /// A new file, for its owner alone; one that is there is never replaced.

@@ -18,6 +18,7 @@ use crate::{full, outbox, safe_line};
 
 mod account;
 mod answer;
+mod doctor;
 mod drafts;
 mod lines;
 mod mail;
@@ -79,6 +80,8 @@ enum Command {
     Outbox(outbox_commands::Arguments),
     /// Show the account, or write an account file
     Account(account::Arguments),
+    /// Look whether the account works: read, write, send
+    Doctor(doctor::Arguments),
     /// Write the manual's pages, for man(1)
     Manual(manual::ManualArguments),
     /// Print what a shell needs to complete these commands
@@ -265,6 +268,7 @@ async fn subcommand(words: &[String], screen: &mut Screen<'_>) -> Result<Exit, E
         Command::Drafts(arguments) => drafts::run(&mut context, &arguments).await,
         Command::Outbox(arguments) => outbox_commands::run(&mut context, &arguments).await,
         Command::Account(arguments) => account::run(&mut context, &arguments).await,
+        Command::Doctor(arguments) => doctor::run(&mut context, &arguments).await,
         Command::Manual(arguments) => manual::manual(&mut context, &arguments),
         Command::Completions(arguments) => manual::completions(&mut context, &arguments),
         Command::Mail { words } => mail::run(context, &words).await,

@@ -54,15 +54,20 @@ pub(super) fn hidden_line() -> Result<Option<String>, Error> {
     typed
 }
 
+/// The author's editor, with its arguments.
+pub(super) fn editor() -> String {
+    let named = ["VISUAL", "EDITOR"]
+        .iter()
+        .find_map(|name| std::env::var(name).ok().filter(|it| !it.trim().is_empty()));
+    named.unwrap_or_else(|| "vi".to_owned())
+}
+
 /// Lets the author's editor work on a file until it ends.
 ///
 /// # Errors
 /// Where it can't be started, or says that it has failed.
 pub(crate) fn edit(path: &Path) -> Result<(), Error> {
-    let editor = ["VISUAL", "EDITOR"]
-        .iter()
-        .find_map(|name| std::env::var(name).ok().filter(|it| !it.trim().is_empty()));
-    let editor = editor.unwrap_or_else(|| "vi".to_owned());
+    let editor = editor();
     let mut words = editor.split_whitespace();
     let program = words.next().unwrap_or("vi");
     match Command::new(program).args(words).arg(path).status() {
