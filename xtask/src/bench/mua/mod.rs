@@ -12,6 +12,8 @@
 //! NeoMutt shows nothing before its cache has all letters: its first frame is its complete one. notmuch has no screen: the
 //! first page of a search is its first frame, and with its list come all letters' texts, so what it takes for a mailbox that it
 //! never saw is told, and no bar is held against it.
+//!
+//! Searches are commands from their exec to their end, one letter to be found: of ours the first one for texts indexes all.
 
 use anyhow::Context as _;
 use postroad_tests::peers::{Needs, Packages, Stage};
@@ -34,6 +36,9 @@ const LETTERS_QUICK: u64 = 2_000;
 const KNOWN: &str = "known, first frame";
 const NEW_FRAME: &str = "never seen, first frame";
 const NEW_COMPLETE: &str = "never seen, complete";
+const INDEXING: &str = "indexing, and a search";
+const HEADERS: &str = "search of headers";
+const BODIES: &str = "search of bodies";
 const KEYS: &str = "key to paint while a mailbox is read for the first time";
 
 const COLUMNS: Columns = Columns {
@@ -44,7 +49,7 @@ const COLUMNS: Columns = Columns {
         Bar { over: Some(NEOMUTT), ..at_most(|case| case == KNOWN, "ms", 0.2) },
         at_most(|case| case == NEW_FRAME, "ms", 300.0),
         Bar { over: Some(NEOMUTT), ..at_most(|case| case == NEW_COMPLETE, "ms", 1.0) },
-        at_most(|case| case != NEW_FRAME, "anon_mib", 60.0),
+        at_most(|case| ![NEW_FRAME, INDEXING, HEADERS, BODIES].contains(&case), "anon_mib", 60.0),
         at_most(|case| case == KEYS, "ms", 16.0),
     ],
     sheets: &[Sheet {
@@ -89,6 +94,12 @@ pub(super) fn run(bench: &Bench<'_>, rows: &mut Rows) -> anyhow::Result<Columns>
             push(program.name, NEW_COMPLETE, first.complete());
             bar.inc(1);
         }
+        let subject = format!("~s {}", programs::NEWEST);
+        let text = format!("~b '{}'", programs::NEWEST_TEXT);
+        ours.copy(&master)?;
+        push(OURS, INDEXING, ours.told(&["search", &text])?);
+        push(OURS, HEADERS, ours.told(&["search", &subject])?);
+        push(OURS, BODIES, ours.told(&["search", &text])?);
         ours.copy(&master)?;
         push(OURS, KEYS, frames::pressed(&ours)?.keys());
         bar.inc(1);
@@ -96,9 +107,15 @@ pub(super) fn run(bench: &Bench<'_>, rows: &mut Rows) -> anyhow::Result<Columns>
     bar.set_message(format!("{NOTMUCH} of {letters} letters"));
     let notmuch = programs::notmuch(&stage, bench.folder)?;
     notmuch.copy(&master)?;
-    push(NOTMUCH, NEW_COMPLETE, notmuch.told(&["new", "--quiet"])?);
+    let indexed = notmuch.told(&["new", "--quiet"])?;
+    push(NOTMUCH, NEW_COMPLETE, indexed.clone());
+    push(NOTMUCH, INDEXING, indexed);
     for _ in 0..bench.runs() {
         push(NOTMUCH, KNOWN, notmuch.told(&["search", "--limit=20", "*"])?);
+        let subject = format!("subject:\"{}\"", programs::NEWEST);
+        let text = format!("\"{}\"", programs::NEWEST_TEXT);
+        push(NOTMUCH, HEADERS, notmuch.told(&["search", "--limit=20", &subject])?);
+        push(NOTMUCH, BODIES, notmuch.told(&["search", "--limit=20", &text])?);
     }
     bar.finish_and_clear();
     Ok(COLUMNS)

@@ -15,7 +15,10 @@ use crate::bench::OURS;
 use crate::step::target_dir;
 
 /// What the newest letter is about.
-const NEWEST: &str = "last-zzqx";
+pub(super) const NEWEST: &str = "last-zzqx";
+
+/// What it says, and no other letter does.
+pub(super) const NEWEST_TEXT: &str = "quaggas of zzqx";
 
 /// As its manual says for large mailboxes; else as it ships.
 const NEOMUTT_SETTINGS: &str = "set folder=MAILDIR\nset spoolfile=MAILDIR\nset mbox_type=Maildir\n\
@@ -68,7 +71,7 @@ impl<'s> Program<'s> {
         }
         let newest = format!(
             "From: Newest <newest@host.example>\nTo: me@local.example\nSubject: {NEWEST}\n\
-             Date: Fri, 1 Dec 2023 10:00:00 +0000\nMessage-ID: <newest@host.example>\n\nx\n"
+             Date: Fri, 1 Dec 2023 10:00:00 +0000\nMessage-ID: <newest@host.example>\n\n{NEWEST_TEXT}\n"
         );
         let (octets, wire) = (newest.len(), newest.len() + newest.lines().count());
         let name = format!("1800000000.M0P1.bench,S={octets},W={wire}");
@@ -98,7 +101,8 @@ impl<'s> Program<'s> {
 
     /// The program with no screen, to its end.
     pub(super) fn told(&self, arguments: &[&str]) -> anyhow::Result<BTreeMap<&'static str, f64>> {
-        let mut command = self.on_stage(self.name);
+        let program = self.command.first().map_or(self.name, String::as_str);
+        let mut command = self.on_stage(program);
         let began = Instant::now();
         run(command.args(arguments))?;
         Ok([("ms", began.elapsed().as_secs_f64() * 1e3)].into())
