@@ -1,5 +1,5 @@
 //! The full screen on letters that are in no Maildir and at no IMAP server: at a POP3 server, and in a mailbox file. Marks are
-//! the program's own there; what is thrown away at a POP3 server is gone; a mailbox file is only read.
+//! the program's own there; what is thrown away at a POP3 server is gone; a mailbox file is only read. And on several accounts.
 
 use std::fs;
 use std::io::Write as _;
@@ -115,5 +115,71 @@ fn letters_of_a_mailbox_file_are_listed_and_read_while_others_deliver() -> Resul
     ensure!(fs::read_to_string(&file)? == format!("{}{}{}", letter(1), letter(2), letter(3)));
     tmux.keys(&["x"])?;
     ensure!(tmux.ended()? == 0);
+    Ok(())
+}
+
+#[test]
+fn several_accounts_are_on_one_screen_and_each_writes_as_itself() -> Result<()> {
+    let Some(stage) = Stage::set_up_with(Needs::Tools, Packages::Screens)? else { return Ok(()) };
+    let home = tempdir()?;
+    let settings = home.path().join(".config/postroad");
+    fs::create_dir_all(settings.join("accounts"))?;
+    for (file, name) in [("mua.toml", "home"), ("accounts/work.toml", "work")] {
+        for part in ["tmp", "new", "cur", ".Lists/tmp", ".Lists/new", ".Lists/cur"] {
+            fs::create_dir_all(home.path().join(name).join(part))?;
+        }
+        let inbox = home.path().join(name);
+        let account = format!("address = \"me@{name}.example\"\ninbox = \"{}\"\n", inbox.display());
+        fs::write(settings.join(file), account)?;
+    }
+    let arrives = |account: &str, number: u32, subject: &str| -> Result<()> {
+        let letter = format!(
+            "From: e@x.example\nTo: me@{account}.example\nSubject: {subject}\nDate: Mon, 1 Jan 2024 00:00:{number:02} +0000\n\nbody of {subject}\n"
+        );
+        Ok(fs::write(home.path().join(account).join(format!("new/{number}.a.x")), letter)?)
+    };
+    arrives("home", 1, "for home")?;
+    arrives("work", 2, "for work")?;
+    let editor = home.path().join("editor");
+    fs::write(&editor, "#!/bin/sh\nprintf 'words\\n' >> \"$1\"\n")?;
+    fs::set_permissions(&editor, std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
+    let mut command = Command::new(binary("postroad-mua")?);
+    command
+        .env("HOME", home.path())
+        .env("XDG_CONFIG_HOME", home.path().join(".config"))
+        .env("XDG_STATE_HOME", home.path().join("state"))
+        .env("EDITOR", &editor);
+    let tmux = Tmux::start(&stage, (120, 30), &command)?;
+    tmux.until_shown("for home")?;
+    tmux.until_shown("work: INBOX")?;
+    tmux.until_shown("home: Lists")?;
+    // What comes to the other one is seen beside these.
+    arrives("work", 3, "more for work")?;
+    tmux.until("two unread at work", |rows| {
+        rows.iter().any(|row| row.contains("work: INBOX") && row.contains('2'))
+    })?;
+    tmux.keys(&["c"])?;
+    // The folder with new letters is proposed.
+    tmux.until("the question", |rows| rows.last().is_some_and(|row| row.contains("work: INBOX")))?;
+    tmux.keys(&["Enter"])?;
+    tmux.until_shown("more for work")?;
+    tmux.keys(&["=", "Enter"])?;
+    tmux.until_shown("body of for work")?;
+    tmux.keys(&["r"])?;
+    tmux.until_shown("From: me@work.example")?;
+    tmux.keys(&["P"])?;
+    tmux.until_shown("body of for work")?;
+    tmux.keys(&["i"])?;
+    tmux.until_shown("<Enter>:Read")?;
+    tmux.keys(&["d", "$"])?;
+    tmux.until_shown("1 letter moved to Trash")?;
+    until("it is in the Trash of work", || files(&home.path().join("work/.Trash")) == 1)?;
+    tmux.keys(&["u"])?;
+    tmux.until_shown("Taken back")?;
+    until("it is back", || files(&home.path().join("work/.Trash")) == 0)?;
+    tmux.keys(&["q"])?;
+    ensure!(tmux.ended()? == 0);
+    let drafts = home.path().join("state/postroad/accounts/work/drafts");
+    ensure!(fs::read_dir(&drafts)?.count() >= 1, "no draft of work's in {}", drafts.display());
     Ok(())
 }

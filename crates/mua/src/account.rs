@@ -16,12 +16,15 @@ use serde::Deserialize;
 use crate::identity;
 use crate::limits;
 use crate::password::PasswordSource;
+use crate::safe_text::SafeText;
 
 mod overrides;
 
 pub use overrides::Overrides;
 use overrides::{anchor, anchor_inbox};
 
+/// The folder of account files beside `mua.toml`, and of what is remembered of those accounts.
+const MORE_ACCOUNTS: &str = "accounts";
 /// Where the system keeps its users' mailbox files.
 const SYSTEM_MAILBOXES: &str = "/var/mail";
 
@@ -64,6 +67,8 @@ pub struct Account {
     pub name: Option<String>,
     /// The address that letters come from.
     pub address: Address,
+    /// What its file is called, if it is one of those beside the first.
+    pub label: Option<String>,
     /// Where letters leave.
     pub submission: Submission,
     /// The login, where there is one.
@@ -243,6 +248,12 @@ impl Account {
             None => default_inbox(&here.user),
         };
         let outbox = overrides.outbox.clone().or(file.outbox);
+        let label = account_file_path(overrides).and_then(|path| label_of(&path));
+        // Accounts beside the first one keep what is theirs apart.
+        let state = state_folder().map(|state| match &label {
+            Some(label) => state.join(MORE_ACCOUNTS).join(label),
+            None => state,
+        });
         Ok(Self {
             // The name of this host's passwd goes with this host's address, not with another.
             name: overrides.name.clone().or(file.name).or(here_name),
@@ -250,17 +261,46 @@ impl Account {
             trust: overrides.trust.clone().or(file.trust),
             trusted_results: file.trusted_results,
             sent: overrides.sent.clone().or(file.sent),
-            outbox: outbox.or_else(|| state_folder().map(|state| state.join("outbox"))),
-            state: state_folder(),
+            outbox: outbox.or_else(|| state.as_ref().map(|state| state.join("outbox"))),
+            state,
             trace: std::env::var_os("POSTROAD_TRACE_DIR")
                 .map(PathBuf::from)
                 .or(file.trace)
                 .or(here.trace),
             address,
+            label,
             submission,
             inbox,
         })
     }
+
+    /// What it is called among others: its file's name, or the beginning of its address's domain.
+    pub(crate) fn label(&self) -> SafeText {
+        let address = self.address.to_string();
+        let domain = address.rsplit_once('@').map_or(address.as_str(), |(_, domain)| domain);
+        let domain = domain.split('.').next().unwrap_or_default();
+        SafeText::line(self.label.as_deref().unwrap_or(domain))
+    }
+}
+
+/// The name of an account's file, if it is one of those beside the first.
+fn label_of(path: &Path) -> Option<String> {
+    let folder = path.parent()?.file_name()?;
+    let name = path.file_stem()?.to_str()?;
+    (folder == MORE_ACCOUNTS).then(|| name.to_owned())
+}
+
+/// Files of accounts beside `mua.toml`, in the order of their names.
+pub(crate) fn more_account_files(first: &Path) -> Vec<PathBuf> {
+    let Some(folder) = first.parent().map(|folder| folder.join(MORE_ACCOUNTS)) else {
+        return Vec::new();
+    };
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut files: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+    files.retain(|path| path.extension().is_some_and(|it| it == "toml"));
+    files.sort();
+    files.truncate(limits::ACCOUNTS_MAX);
+    files
 }
 
 /// `~/Maildir`; where there is none, the system's mailbox file, if that is there.

@@ -55,6 +55,8 @@ pub const SETTINGS_OCTETS_MAX: u64 = 64 * 1024;
 pub const PASSWORD_COMMAND_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long a POP3 server may stay silent.
 pub const POP3_TIMEOUT: Duration = Duration::from_secs(60);
+/// Accounts on one screen; a folder's number has room for no more.
+pub const ACCOUNTS_MAX: usize = 100;
 /// How long a mailbox file is waited for that another program has locked; deliveries take a moment.
 pub const MBOX_LOCK_WAIT: Duration = Duration::from_secs(15);
 /// A lock beside a mailbox file that is older is what a crash has left (procmail's rule; Dovecot's is 2 minutes).

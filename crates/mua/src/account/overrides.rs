@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use super::expand_home;
+use super::{account_file_path, expand_home, more_account_files};
 
 /// What flags and environment say; each wins over the account file.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -137,6 +137,27 @@ impl Overrides {
         }
         self.inbox.as_mut().into_iter().for_each(|inbox| anchor_inbox(inbox, &here));
         self
+    }
+
+    /// The same for each account that there is: where nothing says which one, all of them.
+    #[must_use]
+    pub fn of_each(&self) -> Vec<Self> {
+        let says_which = self.account_file.is_some()
+            || self.inbox.is_some()
+            || self.address.is_some()
+            || self.user.is_some()
+            || self.password_file.is_some()
+            || self.submission.is_some()
+            || self.outbox.is_some();
+        let first = account_file_path(self).filter(|_| !says_which);
+        let Some(first) = first else { return vec![self.clone()] };
+        let more = more_account_files(&first);
+        let mut all = Vec::new();
+        if first.exists() || more.is_empty() {
+            all.push(self.clone());
+        }
+        all.extend(more.into_iter().map(|file| Self { account_file: Some(file), ..self.clone() }));
+        all
     }
 
     /// The same as variables: how the detached sender is told.

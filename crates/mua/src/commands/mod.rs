@@ -182,9 +182,14 @@ fn open(wanted: &FullScreen, screen: &mut Screen<'_>) -> Result<Exit, Error> {
             exit => return Ok(exit),
         }
     }
-    let account = context.account()?;
-    nudge_outbox(&mut context, &account);
-    full::run(&account, &wanted.overrides, wanted.folder.as_deref())
+    let mut accounts = Vec::new();
+    for overrides in wanted.overrides.of_each() {
+        context.overrides = overrides.clone();
+        let account = context.account()?;
+        nudge_outbox(&mut context, &account);
+        accounts.push((account, overrides));
+    }
+    full::run(&accounts, wanted.folder.as_deref())
 }
 
 /// The panic's own text may hold what a stranger wrote: only where it happened is told. What parses

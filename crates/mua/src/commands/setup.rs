@@ -11,7 +11,9 @@ use postroad_protocol::address::Address;
 
 use super::text_input::{hidden_line, line};
 use super::{Context, is_interactive};
-use crate::account::{Account, Inbox, Overrides, Submission, account_file_path};
+use crate::account::{
+    Account, Inbox, Overrides, Submission, account_file_path, more_account_files,
+};
 use crate::error::{Error, Exit};
 use crate::front::Usage;
 use crate::identity::Here;
@@ -30,7 +32,8 @@ pub(super) struct DialogArguments {
 /// Whether nothing here says who writes and where letters are: then the full screen begins with these questions.
 pub(super) fn is_wanted(overrides: &Overrides) -> bool {
     let is_told = overrides.address.is_some() || overrides.inbox.is_some();
-    let has_file = account_file_path(overrides).is_none_or(|path| path.exists());
+    let has_file = account_file_path(overrides)
+        .is_none_or(|path| path.exists() || !more_account_files(&path).is_empty());
     !is_told && !has_file && !has_mail_here()
 }
 
@@ -38,7 +41,8 @@ pub(super) fn is_wanted(overrides: &Overrides) -> bool {
 fn has_mail_here() -> bool {
     let home = std::env::home_dir().unwrap_or_default();
     let spool = Path::new("/var/mail").join(Here::look().user);
-    home.join("Maildir").is_dir() || spool.exists()
+    let named = std::env::var_os("MAIL").is_some_and(|path| Path::new(&path).is_file());
+    home.join("Maildir").is_dir() || spool.exists() || named
 }
 
 pub(super) async fn run(

@@ -11,6 +11,7 @@
 //! | looking for | it is in |
 //! |---|---|
 //! | the loop, deadlines, the end | here |
+//! | several accounts on one screen | `accounts` |
 //! | the terminal, taken and given back | `terminal` |
 //! | octets as keys | `keys` |
 //! | queues that wake a thread | `wake` |
@@ -40,6 +41,7 @@ use postroad_tui::model::{Model, Now};
 use postroad_tui::msg::{Report, What};
 use postroad_tui::{Msg, update};
 
+use self::accounts::{Accounts, Whose};
 use self::keys::Decoder;
 use self::mail::Request;
 use self::mail::far::{self, maildrop};
@@ -55,6 +57,7 @@ use crate::safe_line;
 use crate::safe_text::SafeText;
 use crate::trust::Trusted;
 
+mod accounts;
 mod browser;
 mod keys;
 mod limits;
@@ -74,49 +77,67 @@ pub(crate) use terminal::give_back;
 ///
 /// # Errors
 /// Where there is no Maildir, no such folder, or the terminal can't show a screen: nothing was shown then.
-pub(crate) fn run(
-    account: &Account,
-    overrides: &Overrides,
-    folder: Option<&str>,
-) -> Result<Exit, Error> {
+pub(crate) fn run(accounts: &[(Account, Overrides)], folder: Option<&str>) -> Result<Exit, Error> {
     if settings::is_dumb(std::env::var("TERM").ok().as_deref()) {
         return Err(Usage("this terminal has no screen to place letters on (TERM)".into()).into());
     }
-    let letters = beginning(account, folder)?;
-    let name = letters.first();
+    let (first, _) = accounts.first().ok_or_else(|| Usage("there is no account".into()))?;
+    let mut beginnings = vec![beginning(first, folder)?];
+    for (account, _) in accounts.iter().skip(1) {
+        beginnings.push(beginning(account, None)?);
+    }
+    let names: Vec<SafeText> = accounts.iter().map(|(account, _)| account.label()).collect();
+    let all = Accounts::new(names);
+    let name = beginnings.first().map(Letters::first).unwrap_or_else(|| SafeText::line("INBOX"));
+    let name = all.title(0, &name);
     let (news, heard) = channel()?;
-    let tell = Teller(news);
-    let post = post::start(account, overrides, tell.clone(), SendsBy::Sender)?;
-    let patience = letters.patience();
-    let mail = letters.start(account, &post, &tell)?;
-    post.send(ToPost::Mail(mail.clone()));
-    signals::start(tell.0.clone())?;
+    let mut served = Vec::new();
+    for (place, (letters, (account, overrides))) in beginnings.into_iter().zip(accounts).enumerate()
+    {
+        let tell = Teller(news.clone(), place);
+        let post = post::start(account, overrides, tell.clone(), SendsBy::Sender)?;
+        let patience = letters.patience();
+        let mail = letters.start(account, &post, &tell)?;
+        post.send(ToPost::Mail(mail.clone()));
+        if place > 0 {
+            // That letters come there is to be seen beside those of the first.
+            mail.send(Request::Ask(Job::NONE, Ask::Open(FolderId(0))));
+        }
+        served.push(Served { account: account.clone(), mail, post, patience });
+    }
+    signals::start(news.clone())?;
     let terminal = Terminal::take()?;
     let began = Instant::now();
     let look = settings::look(|name| std::env::var(name).ok());
     let mut model = Model::new(terminal.size(), now(began, &TimeZone::system()), look);
-    model.accounts.push(data::Account {
+    model.accounts.extend(accounts.iter().map(|(account, _)| data::Account {
         name: SafeText::line(account.name.as_deref().unwrap_or_default()),
         address: SafeText::line(&account.address.to_string()),
-    });
+    }));
     let effects = postroad_tui::start(&mut model, FolderId(0), name);
     let mut shell = Shell {
         model,
         terminal,
         began,
         zone: TimeZone::system(),
-        account: account.clone(),
-        mail,
-        post,
-        tell,
+        actors: 2 * served.len(),
+        all,
+        served,
+        tell: Teller(news, 0),
         deadlines: BTreeMap::new(),
         ticks: Vec::new(),
         quit: None,
-        actors: 2,
-        patience,
     };
     effects.into_iter().for_each(|effect| shell.carry_out(effect));
     shell.run(&heard)
+}
+
+/// Who serves an account.
+struct Served {
+    account: Account,
+    mail: Outgoing<Request>,
+    post: Outgoing<ToPost>,
+    patience: Patience,
 }
 
 /// Where letters are read, and which folder is opened first.
@@ -229,6 +250,8 @@ fn now(began: Instant, zone: &TimeZone) -> Now {
 struct Deadline {
     at: Instant,
     what: &'static str,
+    /// What takes time there.
+    slow: Patience,
 }
 
 struct Shell {
@@ -236,9 +259,9 @@ struct Shell {
     terminal: Terminal,
     began: Instant,
     zone: TimeZone,
-    account: Account,
-    mail: Outgoing<Request>,
-    post: Outgoing<ToPost>,
+    all: Accounts,
+    served: Vec<Served>,
+    /// For what is told by the screen's own thread.
     tell: Teller,
     deadlines: BTreeMap<Job, Deadline>,
     /// When the model wants to hear what time it is, since the start.
@@ -247,7 +270,6 @@ struct Shell {
     quit: Option<Instant>,
     /// How many actors have not ended.
     actors: usize,
-    patience: Patience,
 }
 
 impl Shell {
@@ -270,11 +292,13 @@ impl Shell {
             }
             for news in heard.drain() {
                 match news {
-                    News::Report(report) => {
+                    News::Report(account, report) => {
                         if report.what.is_last() {
                             self.deadlines.remove(&report.job);
                         }
-                        self.take(Msg::Report(*report));
+                        let Report { job, what } = *report;
+                        let what = self.all.outward(account, what);
+                        self.take(Msg::Report(Report { job, what }));
                     }
                     News::Resized => {
                         let size = self.terminal.fit()?;
@@ -322,7 +346,7 @@ impl Shell {
             Effect::Ask(job, ask) => self.ask(job, ask),
             Effect::Cancel(job) => {
                 self.deadlines.remove(&job);
-                self.mail.send(Request::Cancel(job));
+                self.cancel(job);
             }
             Effect::TickAt(since_start) => self.ticks.push(since_start),
             Effect::Redraw => {
@@ -336,14 +360,24 @@ impl Shell {
             }
             Effect::Edit(id) => self.edit(&id),
             Effect::Quit => {
-                self.mail.send(Request::End);
-                self.post.send(ToPost::End);
+                for served in &self.served {
+                    served.mail.send(Request::End);
+                    served.post.send(ToPost::End);
+                }
                 self.quit = Some(Instant::now() + limits::QUIT_WAIT);
             }
         }
     }
 
-    fn ask(&mut self, job: Job, ask: Ask) {
+    fn cancel(&self, job: Job) {
+        self.served.iter().for_each(|served| served.mail.send(Request::Cancel(job)));
+    }
+
+    fn ask(&mut self, job: Job, mut ask: Ask) {
+        let whose = match self.all.inward(&mut ask) {
+            Ok(whose) => whose,
+            Err(words) => return self.tell.failed(job, words, ""),
+        };
         let is_for_post = match &ask {
             Ask::NewDraft(start) => matches!(start, Start::Empty | Start::Recall(_) | Start::To(_)),
             Ask::SaveDraft(..)
@@ -357,7 +391,7 @@ impl Shell {
             _ => false,
         };
         let (wait, what) = match &ask {
-            _ if !is_for_post && self.patience == Patience::Network => {
+            _ if !is_for_post && self.patience(whose) == Patience::Network => {
                 (limits::NETWORK_WAIT, "what the server has")
             }
             Ask::Rows { .. } => (limits::ROWS_WAIT, "the list of letters"),
@@ -369,27 +403,46 @@ impl Shell {
         };
         // A folder that is read for the first time may take long, and is shown meanwhile.
         if !matches!(ask, Ask::Open(_)) {
-            self.deadlines.insert(job, Deadline { at: Instant::now() + wait, what });
+            let slow = if is_for_post { Patience::Disk } else { self.patience(whose) };
+            self.deadlines.insert(job, Deadline { at: Instant::now() + wait, what, slow });
         }
         if let Ask::OpenLink(link) = &ask {
             return browser::open(job, link, &self.tell);
         }
-        if is_for_post {
-            self.post.send(ToPost::Ask(job, ask));
-        } else {
-            self.mail.send(Request::Ask(job, ask));
+        for (place, served) in self.served.iter().enumerate() {
+            let job = match whose {
+                Whose::One(one) if one != place => continue,
+                // One answer ends the job; others' lists come unasked.
+                Whose::All if place > 0 => Job::NONE,
+                Whose::One(_) | Whose::All => job,
+            };
+            if is_for_post {
+                served.post.send(ToPost::Ask(job, ask.clone()));
+            } else {
+                served.mail.send(Request::Ask(job, ask.clone()));
+            }
         }
+    }
+
+    /// What takes time there.
+    fn patience(&self, whose: Whose) -> Patience {
+        let place = match whose {
+            Whose::One(place) => place,
+            Whose::All => 0,
+        };
+        self.served.get(place).map_or(Patience::Disk, |served| served.patience)
     }
 
     /// Leaves the screen to the user's editor; what others have to tell waits in the queue meanwhile.
     fn edit(&mut self, id: &DraftId) {
-        let path = post::text_path(&self.account, id);
+        let Some(served) = self.served.get(self.all.of_draft(id)) else { return };
+        let path = post::text_path(&served.account, id);
         let lent = path.and_then(|path| Ok(self.terminal.lend(|| text_input::edit(&path))?));
         if let Err(error) = lent.flatten() {
             self.tell.failed(Job::NONE, SafeText::line(&error.words()), "e: try again");
         }
         // Whatever became of the editor: what it has left is kept.
-        self.post.send(ToPost::Edited(id.clone()));
+        served.post.send(ToPost::Edited(id.clone()));
         let size = self.terminal.size();
         self.take(Msg::Resized(size));
     }
@@ -401,13 +454,13 @@ impl Shell {
             self.deadlines.iter().filter(|(_, it)| it.at <= now).map(|(job, _)| *job).collect();
         for job in over {
             let Some(deadline) = self.deadlines.remove(&job) else { continue };
-            let slow = match self.patience {
+            let slow = match deadline.slow {
                 Patience::Disk => "the disk",
                 Patience::Network => "the network or the server",
             };
             let words = safe_line!("{} doesn't come: {slow} is slow, or busy", deadline.what);
             let what = What::Failed { words, hint: "try again".into() };
-            self.mail.send(Request::Cancel(job));
+            self.cancel(job);
             self.take(Msg::Report(Report { job, what }));
         }
     }

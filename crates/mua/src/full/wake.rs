@@ -119,8 +119,8 @@ impl<T> Incoming<T> {
 /// What the screen's thread hears of.
 #[derive(Debug)]
 pub(super) enum News {
-    /// What has come of a job.
-    Report(Box<Report>),
+    /// What has come of a job, and in the account with which place.
+    Report(usize, Box<Report>),
     /// The terminal has another size.
     Resized,
     /// The terminal is gone, or somebody wants this to end.
@@ -129,13 +129,13 @@ pub(super) enum News {
     Ended,
 }
 
-/// How actors tell what has come of what was asked.
+/// How actors tell what has come of what was asked, and of which account they are.
 #[derive(Debug, Clone)]
-pub(super) struct Teller(pub(super) Outgoing<News>);
+pub(super) struct Teller(pub(super) Outgoing<News>, pub(super) usize);
 
 impl Teller {
     pub(super) fn tell(&self, job: Job, what: What) {
-        self.0.send(News::Report(Box::new(Report { job, what })));
+        self.0.send(News::Report(self.1, Box::new(Report { job, what })));
     }
 
     pub(super) fn failed(

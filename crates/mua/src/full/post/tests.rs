@@ -22,7 +22,7 @@ fn tried() -> Tried {
     let account = Account::load(&overrides).unwrap();
     let account = Account { state: Some(home.path().join("state")), ..account };
     let (news, heard) = channel().unwrap();
-    let ask = start(&account, &overrides, Teller(news), SendsBy::Nobody).unwrap();
+    let ask = start(&account, &overrides, Teller(news, 0), SendsBy::Nobody).unwrap();
     Tried { ask, heard, home, job: 0 }
 }
 
@@ -32,7 +32,7 @@ impl Tried {
         while Instant::now() < limit {
             self.heard.wait(None, Some(Duration::from_secs(1)));
             for news in self.heard.drain() {
-                if let News::Report(report) = news
+                if let News::Report(_, report) = news
                     && report.job == job
                 {
                     return report.what;

@@ -45,7 +45,7 @@ fn began(root: tempfile::TempDir) -> Tried {
         trusted: Trusted::default(),
         post,
     };
-    let ask = start(begin, Teller(news)).unwrap();
+    let ask = start(begin, Teller(news, 0)).unwrap();
     Tried { ask, heard, root, listing: None, folders: Vec::new(), job: 0 }
 }
 
@@ -57,7 +57,7 @@ impl Tried {
             self.heard.wait(None, Some(Duration::from_secs(1)));
             let mut found = None;
             for news in self.heard.drain() {
-                let News::Report(report) = news else { continue };
+                let News::Report(_, report) = news else { continue };
                 match &report.what {
                     What::Listing(listing) => self.listing = Some(Arc::clone(listing)),
                     What::Folders(folders) => self.folders.clone_from(folders),
