@@ -1,6 +1,6 @@
 """Times a program of the full screen: what it shows, when, with how much memory, and how soon it answers keys.
 
-frames.py TEXT UNTIL KEYS COMMAND...
+frames.py TEXT UNTIL KEYS ORDER COMMAND...
 
 Starts the command in a terminal of 80 columns and 24 rows and prints one JSON object:
 
@@ -10,6 +10,7 @@ Starts the command in a terminal of 80 columns and 24 rows and prints one JSON o
   key_ms       with KEYS above 0: from a key to what was drawn for it, the 99th of a hundred, for at most so many keys
   key_max_ms   the slowest
   keys         how many there were until complete_ms
+  order_ms     with an ORDER, as `ot=(threads`: from these keys, pressed when the list is whole, until what is behind `=` is seen
 
 Keys are k and j in turn: the cursor goes a row up and down again, so it tells which drawing is whose. Then the program
 is left by q.
@@ -27,8 +28,8 @@ import sys
 import termios
 import time
 
-TEXT, UNTIL, KEYS = sys.argv[1:4]
-COMMAND = sys.argv[4:]
+TEXT, UNTIL, KEYS, ORDER = sys.argv[1:5]
+COMMAND = sys.argv[5:]
 KEYS = int(KEYS)
 COLUMNS, ROWS = 80, 24
 PATIENCE = 900  # seconds
@@ -188,6 +189,16 @@ class Program:
             took.append(self.pressed(b"j", rest))
         return sorted(took)
 
+    def ordered(self):
+        keys, wanted = ORDER.split("=")
+        pressed = self.since()
+        os.write(self.terminal, keys.encode())
+        while True:
+            octets, at = self.read()
+            if octets and self.screen.has(wanted):
+                return at - pressed
+            assert at - pressed < PATIENCE * 1e3, self.shown()
+
     def shown(self):
         return "\n".join("".join(row).rstrip() for row in self.screen.rows)
 
@@ -215,6 +226,8 @@ if KEYS:
         figures["key_ms"] = took[min(len(took) * 99 // 100, len(took) - 1)]
         figures["key_max_ms"] = took[-1]
 figures["complete_ms"] = program.until_complete(drawn)
+if ORDER:
+    figures["order_ms"] = program.ordered()
 figures["anon_mib"] = program.anonymous
 program.leave()
 print(json.dumps(figures))

@@ -23,6 +23,7 @@ pub(super) struct Frames {
     keys: u32,
     key_ms: Option<f64>,
     key_max_ms: Option<f64>,
+    order_ms: Option<f64>,
 }
 
 impl Frames {
@@ -34,6 +35,12 @@ impl Frames {
     /// To the first one that has all.
     pub(super) fn complete(&self) -> Figures {
         [("ms", self.complete_ms), ("anon_mib", self.anon_mib)].into()
+    }
+
+    /// To another order.
+    pub(super) fn order(&self) -> Figures {
+        let order = self.order_ms.map(|ms| ("ms", ms));
+        order.into_iter().chain([("anon_mib", self.anon_mib)]).collect()
     }
 
     /// Of keys that were pressed meanwhile; too few letters are read before there is a key.

@@ -39,6 +39,7 @@ const NEW_COMPLETE: &str = "never seen, complete";
 const INDEXING: &str = "indexing, and a search";
 const HEADERS: &str = "search of headers";
 const BODIES: &str = "search of bodies";
+const THREADS: &str = "known, from its list to threads";
 const KEYS: &str = "key to paint while a mailbox is read for the first time";
 
 const COLUMNS: Columns = Columns {
@@ -47,6 +48,7 @@ const COLUMNS: Columns = Columns {
     bars: &[
         at_most(|case| case == KNOWN, "ms", 100.0),
         Bar { over: Some(NEOMUTT), ..at_most(|case| case == KNOWN, "ms", 0.2) },
+        at_most(|case| case == THREADS, "ms", 250.0),
         at_most(|case| case == NEW_FRAME, "ms", 300.0),
         Bar { over: Some(NEOMUTT), ..at_most(|case| case == NEW_COMPLETE, "ms", 1.0) },
         at_most(|case| ![NEW_FRAME, INDEXING, HEADERS, BODIES].contains(&case), "anon_mib", 60.0),
@@ -90,6 +92,7 @@ pub(super) fn run(bench: &Bench<'_>, rows: &mut Rows) -> anyhow::Result<Columns>
             let first = frames::shown(program).with_context(context)?;
             let again = frames::shown(program).with_context(context)?;
             push(program.name, KNOWN, again.frame());
+            push(program.name, THREADS, again.order());
             push(program.name, NEW_FRAME, first.frame());
             push(program.name, NEW_COMPLETE, first.complete());
             bar.inc(1);

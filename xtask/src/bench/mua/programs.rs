@@ -38,13 +38,15 @@ pub(super) struct Program<'s> {
     command: Vec<String>,
     /// What its screen says while its list isn't whole; empty where it shows none before that.
     until: &'static str,
+    /// Keys that have it show threads, and what it says then, with `=` between them; empty where that isn't measured.
+    threads: &'static str,
 }
 
 impl<'s> Program<'s> {
     fn new(stage: &'s Stage, folder: &Path, name: &'static str) -> anyhow::Result<Self> {
         let home = folder.join(name);
         fs::create_dir_all(&home).context("cannot make a home")?;
-        Ok(Self { stage, name, home, command: vec![name.to_owned()], until: "" })
+        Ok(Self { stage, name, home, command: vec![name.to_owned()], until: "", threads: "" })
     }
 
     fn maildir(&self) -> PathBuf {
@@ -82,7 +84,7 @@ impl<'s> Program<'s> {
     pub(super) fn in_a_terminal(&self, keys: u32) -> Command {
         let mut command = self.on_stage("/usr/bin/python3");
         command.arg(python_script("frames.py"));
-        command.args([NEWEST, self.until, &keys.to_string()]).args(&self.command);
+        command.args([NEWEST, self.until, &keys.to_string(), self.threads]).args(&self.command);
         command
     }
 
@@ -121,7 +123,8 @@ impl<'s> Program<'s> {
 pub(super) fn postroad<'s>(stage: &'s Stage, folder: &Path) -> anyhow::Result<Program<'s>> {
     let binary = target_dir().join("release/postroad-mua");
     let command = vec![binary.display().to_string(), "open".to_owned()];
-    Ok(Program { command, until: "(checking)", ..Program::new(stage, folder, OURS)? })
+    let (until, threads) = ("(checking)", "ot=(threads");
+    Ok(Program { command, until, threads, ..Program::new(stage, folder, OURS)? })
 }
 
 /// Debian's NeoMutt, with its cache of headers, in the order in which ours shows letters.
