@@ -6,7 +6,7 @@
 use jiff::tz::TimeZone;
 use postroad_protocol::address::{Address, ReversePath};
 use postroad_protocol::envelope::Notify;
-use postroad_tui::data::{FolderId, LetterId};
+use postroad_tui::data::{FolderId, LetterId, Unsubscribe};
 
 use crate::compose::handed_in::{HeaderRecipients, Instructions, into_letter};
 use crate::compose::{ComposeError, Mailbox};
@@ -56,8 +56,17 @@ fn check_screen(message: &[u8], view: &View) {
         .iter()
         .flat_map(|link| [&link.words, &link.target, &link.host].into_iter().chain(&link.warning));
     let lines = page.lines.iter().map(|line| &line.text);
+    let unsubscribe = page.unsubscribe.iter().flat_map(|way| match way {
+        Unsubscribe::Request { host, link } | Unsubscribe::Page { host, link } => vec![host, link],
+        Unsubscribe::Letter(link) => vec![link],
+    });
     let trust = page.trust.iter().map(|trust| &trust.words).chain(&page.explained);
-    head.chain(parts).chain(trust).chain(links).chain(lines).for_each(|text| check_inert(text, ""));
+    head.chain(parts)
+        .chain(trust)
+        .chain(unsubscribe)
+        .chain(links)
+        .chain(lines)
+        .for_each(|text| check_inert(text, ""));
 }
 
 fn check_inert(text: &SafeText, breaks: &str) {

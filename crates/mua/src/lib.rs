@@ -8,6 +8,8 @@
 //! | letters that are being written, on disk | [`drafts`] |
 //! | from a message to a page or a list | [`render`] |
 //! | `mailto:` links (row U06) | [`mailto`] |
+//! | leaving a list | [`unsubscribe`] |
+//! | programs that show what this one doesn't (row U05) | [`mailcap`] |
 //! | who a letter is really from, and how it travelled | [`trust`] |
 //! | the grammars of `mail` and `sendmail` | [`front`] |
 //! | what is typed at the prompt of `mail`, and behind `~` | [`mailx`] |
@@ -33,6 +35,7 @@ mod identity;
 mod imap;
 pub mod limits;
 pub mod mailbox;
+pub mod mailcap;
 pub mod mailto;
 pub mod mailx;
 pub mod outbox;
@@ -45,6 +48,7 @@ mod trace;
 mod trial;
 pub mod trust;
 pub mod undo;
+pub mod unsubscribe;
 
 pub use commands::run;
 pub use postroad_safetext as safe_text;

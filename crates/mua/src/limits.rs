@@ -41,6 +41,12 @@ pub const TRACE_FIELDS_MAX: usize = 300;
 pub const RESULTS_MAX: usize = 50;
 /// Signatures of a letter that are told.
 pub const SIGNATURES_MAX: usize = 20;
+/// Octets of an HTTP status line.
+pub const STATUS_OCTETS_MAX: usize = 1_024;
+/// Octets of a mailcap file; Debian's have some hundred thousand.
+pub const MAILCAP_OCTETS_MAX: u64 = 4 * 1024 * 1024;
+/// Lines of a mailcap file.
+pub const MAILCAP_ENTRIES_MAX: usize = 20_000;
 /// Octets of a header field that are shown.
 pub const FIELD_OCTETS_MAX: usize = 2_000;
 /// Octets of a file name that an attachment is saved under; file systems take 255.

@@ -219,6 +219,8 @@ pub struct Page {
     pub parts: Vec<PartRow>,
     /// Its links; those of a page that was laid out have their numbers in the text, from 1.
     pub links: Vec<LinkRow>,
+    /// How the list that it came by can be left.
+    pub unsubscribe: Option<Unsubscribe>,
     /// Whether it is from whom it says, in a line of its own outside the letter.
     pub trust: Option<TrustLine>,
     /// How that is known, and how the letter travelled.
@@ -284,6 +286,27 @@ pub enum Trust {
     Open,
     /// Something contradicts it.
     Bad,
+}
+
+/// How a mailing list can be left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unsubscribe {
+    /// By one request (RFC 8058).
+    Request {
+        /// To whom.
+        host: SafeText,
+        /// What [`crate::effect::Ask::Unsubscribe`] is given.
+        link: SafeText,
+    },
+    /// By a letter that this link asks for.
+    Letter(SafeText),
+    /// On a page.
+    Page {
+        /// Whose.
+        host: SafeText,
+        /// What [`crate::effect::Ask::OpenLink`] is given.
+        link: SafeText,
+    },
 }
 
 /// A link of a letter.

@@ -136,6 +136,15 @@ pub enum Ask {
         /// Into which folder of the disk.
         into: PathBuf,
     },
+    /// Leave a mailing list by one request (RFC 8058). Answered by `Told`.
+    Unsubscribe(SafeText),
+    /// Have a part shown by a program of the user's. Answered by `Told`.
+    View {
+        /// Of which letter.
+        letter: LetterId,
+        /// The part's number.
+        part: usize,
+    },
     /// Have a page of the web opened by the user's browser. Answered by `Told`.
     OpenLink(SafeText),
     /// Find letters. Answered by `Found`s.

@@ -400,6 +400,8 @@ pub enum Choice {
     NoAttachment,
     /// Send the letter on to these, or don't.
     Bounce(LetterId, String),
+    /// Leave the list by this request, or don't.
+    Unsubscribe(SafeText),
     /// Have this page opened, or don't.
     OpenLink(SafeText),
     /// Make a folder of this name, and put letters there, or don't.

@@ -82,6 +82,7 @@ impl Accounts {
             Ask::Read(letter)
             | Ask::Part { letter, .. }
             | Ask::Save { letter, .. }
+            | Ask::View { letter, .. }
             | Ask::Bounce { letter, .. } => take(&mut letter.folder),
             Ask::Flag { letters, .. } | Ask::Pipe { letters, .. } => take_all(letters),
             Ask::Move { letters, to } | Ask::Copy { letters, to } => {
@@ -107,9 +108,10 @@ impl Accounts {
                 return Ok(Whose::One(self.of(self.of_outbox.get(&letter.0))));
             }
             Ask::Search(search) => search.folder.as_mut().map_or(self.current, take),
-            Ask::NewDraft(Start::Empty | Start::To(_)) | Ask::Undo | Ask::OpenLink(_) => {
-                self.current
-            }
+            Ask::NewDraft(Start::Empty | Start::To(_))
+            | Ask::Undo
+            | Ask::OpenLink(_)
+            | Ask::Unsubscribe(_) => self.current,
         };
         self.current = place.min(self.names.len().saturating_sub(1));
         Ok(Whose::One(self.current))

@@ -17,7 +17,8 @@
 //! | queues that wake a thread | `wake` |
 //! | letters and folders | `mail` |
 //! | a letter laid out | `page` |
-//! | a link in a browser | `browser` |
+//! | a link in a browser; a part in a program of the user's | `browser`, `viewer` |
+//! | a list that is left by one request | `unsubscribing` |
 //! | letters given to a program | `pipe` |
 //! | letters that are written, and leave | `post` |
 //! | how it looks, from the environment | `settings` |
@@ -68,6 +69,8 @@ mod post;
 mod settings;
 mod signals;
 mod terminal;
+mod unsubscribing;
+mod viewer;
 mod wake;
 
 pub(crate) use page::page as laid_out;
@@ -406,8 +409,14 @@ impl Shell {
             let slow = if is_for_post { Patience::Disk } else { self.patience(whose) };
             self.deadlines.insert(job, Deadline { at: Instant::now() + wait, what, slow });
         }
-        if let Ask::OpenLink(link) = &ask {
-            return browser::open(job, link, &self.tell);
+        match &ask {
+            Ask::OpenLink(link) => return browser::open(job, link, &self.tell),
+            Ask::Unsubscribe(link) => {
+                let place = if let Whose::One(place) = whose { place } else { 0 };
+                let Some(served) = self.served.get(place) else { return };
+                return unsubscribing::start(job, link, &served.account, &self.tell);
+            }
+            _ => {}
         }
         for (place, served) in self.served.iter().enumerate() {
             let job = match whose {

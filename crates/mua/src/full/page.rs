@@ -6,12 +6,13 @@ use std::thread;
 
 use postroad_store::Letter;
 use postroad_tui::data::{
-    LetterId, LineKind, LinkGoes, LinkRow, Page, PageLine, PartRow, Trust, TrustLine,
+    LetterId, LineKind, LinkGoes, LinkRow, Page, PageLine, PartRow, Trust, TrustLine, Unsubscribe,
 };
 use postroad_tui::effect::Job;
 use postroad_tui::msg::What;
 
 use super::limits::{EXPLAINED_COLUMNS_MAX, PAGE_LINES_MAX, PAGE_OCTETS_MAX};
+use super::viewer;
 use super::wake::{Outgoing, Teller, channel};
 use crate::limits;
 use crate::render::links::{Goes, Link};
@@ -19,6 +20,7 @@ use crate::render::{Block, BlockKind, View, flowed, save};
 use crate::safe_line;
 use crate::safe_text::SafeText;
 use crate::trust::{self, Level, Trusted};
+use crate::unsubscribe::{self, Way};
 
 /// What is wanted of a letter.
 #[derive(Debug, Clone)]
@@ -27,6 +29,8 @@ pub(super) enum Wanted {
     Letter,
     /// The part with this number, as text.
     Part(usize),
+    /// That part, in a program of the user's.
+    Viewed(usize),
     /// That part, as a file in a folder.
     Saved(usize, PathBuf),
 }
@@ -113,6 +117,7 @@ fn answer(
             let page = page(letter, &raw, &view, trusted);
             Ok(What::Page(Page { trust: None, ..page }.into()))
         }
+        Wanted::Viewed(number) => viewer::open(part(*number)?).map(What::Told),
         Wanted::Saved(number, folder) => {
             let folder = crate::account::expand_home(folder);
             match save::save(part(*number)?, &folder) {
@@ -151,7 +156,15 @@ pub(crate) fn page(letter: LetterId, raw: &[u8], view: &View, trusted: &Trusted)
         },
         words: SafeText::line(&words).cut(EXPLAINED_COLUMNS_MAX),
     });
+    let unsubscribe = unsubscribe::way(raw, &report).map(|way| match way {
+        Way::Request { host, link } => {
+            Unsubscribe::Request { host: shown(&host), link: shown(&link) }
+        }
+        Way::Letter(link) => Unsubscribe::Letter(shown(&link)),
+        Way::Page { host, link } => Unsubscribe::Page { host: shown(&host), link: shown(&link) },
+    });
     Page {
+        unsubscribe,
         letter,
         head: head(raw),
         lines,
@@ -161,6 +174,10 @@ pub(crate) fn page(letter: LetterId, raw: &[u8], view: &View, trusted: &Trusted)
         explained: explained.collect(),
         cut,
     }
+}
+
+fn shown(text: &str) -> SafeText {
+    SafeText::line(text).cut(limits::LINK_OCTETS_MAX)
 }
 
 /// Lines so far, and how much was left out.

@@ -157,7 +157,8 @@ fn page(letter: LetterId, output: &[u8]) -> Page {
     let lines = lines.map(line).collect();
     let (head, parts, links) = (Vec::new(), Vec::new(), Vec::new());
     let (trust, explained) = (None, Vec::new());
-    Page { letter, head, lines, parts, links, trust, explained, cut: None }
+    let unsubscribe = None;
+    Page { letter, head, lines, parts, links, unsubscribe, trust, explained, cut: None }
 }
 
 #[cfg(test)]

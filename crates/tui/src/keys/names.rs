@@ -61,6 +61,8 @@ const NAMES: &[(Action, &str)] = &[
     (Action::Resend, "resend-message"),
     (Action::Links, "links"),
     (Action::Explain, "explain-message"),
+    (Action::ListAction, "list-action"),
+    (Action::Mailcap, "view-mailcap"),
     (Action::Mail, "mail"),
     (Action::Reply, "reply"),
     (Action::Group, "group-reply"),

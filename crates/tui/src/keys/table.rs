@@ -160,6 +160,10 @@ pub enum Action {
     Parts,
     /// Its links.
     Links,
+    /// Leave the list that it came by.
+    ListAction,
+    /// In a program of the user's.
+    Mailcap,
     /// Whether it is from whom it says, and how it travelled.
     Explain,
     /// Quotes as lines of their own, or not.

@@ -3,7 +3,7 @@
 use postroad_safetext::{SafeText, safe_line};
 
 use super::{Effects, compose};
-use crate::data::LinkGoes;
+use crate::data::{LinkGoes, Unsubscribe};
 use crate::effect::Start;
 use crate::keys::Action;
 use crate::model::{Choice, ListState, Model, Note, Prompt, SaveState, Screen};
@@ -18,6 +18,30 @@ pub(super) fn open(model: &mut Model) {
         }
         None => model.say("The letter is still being read."),
     }
+}
+
+/// Asks whether the list is to be left.
+pub(super) fn unsubscribe(model: &mut Model, effects: &mut Effects) {
+    let Some(Screen::Pager(pager)) = model.stack.last() else { return };
+    let way = pager.page.as_ref().and_then(|page| page.unsubscribe.clone());
+    let (words, wanted) = match way {
+        None => return model.say("The letter tells no way to leave a list."),
+        // It is shown, and sent by the user.
+        Some(Unsubscribe::Letter(link)) => {
+            return compose::begin(model, Start::To(link), effects);
+        }
+        Some(Unsubscribe::Request { host, link }) => {
+            let host = ending(&host, 32);
+            let words = safe_line!("Unsubscribe at {}? (yes/[no]):", host.as_str());
+            (words, Choice::Unsubscribe(link))
+        }
+        Some(Unsubscribe::Page { host, link }) => {
+            let host = ending(&host, 32);
+            let words = safe_line!("Open a page of {} to leave? (yes/[no]):", host.as_str());
+            (words, Choice::OpenLink(link))
+        }
+    };
+    model.prompt = Some(Prompt::Choice { words, wanted });
 }
 
 /// The end of a host, which says whose it is.

@@ -103,6 +103,7 @@ pub(super) fn act(model: &mut Model, action: Action, effects: &mut Effects) {
         }
         Action::Parts => parts(model),
         Action::Links => links::open(model),
+        Action::ListAction => links::unsubscribe(model, effects),
         Action::Explain => explain::open(model),
         Action::ToggleQuoted => toggle_quoted(model),
         Action::SkipQuoted => skip_quoted(model),

@@ -3,6 +3,7 @@
 use postroad_safetext::safe_line;
 
 use super::{Effects, pager};
+use crate::effect::Ask;
 use crate::keys::Action;
 use crate::line_edit::LineEdit;
 use crate::model::{Model, Prompt, Screen, Wanted};
@@ -18,6 +19,9 @@ pub(super) fn act(model: &mut Model, action: Action, effects: &mut Effects) {
         (Action::Quit, _) => model.back(),
         (_, None) => model.say("The letter has no parts."),
         (Action::Open, Some(part)) => pager::open_part(model, letter, part.number, effects),
+        (Action::Mailcap, Some(part)) => {
+            model.jobs.ask(Ask::View { letter, part: part.number }, effects);
+        }
         (Action::Save, Some(part)) => {
             let name = part.name.unwrap_or(part.kind);
             model.prompt = Some(Prompt::Line {

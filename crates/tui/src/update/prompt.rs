@@ -43,9 +43,10 @@ pub(super) fn key(model: &mut Model, key: Key, effects: &mut Effects) {
                     | Choice::NoAttachment
                     | Choice::MakeFolder(..)
                     | Choice::Bounce(..) => Answer::Yes,
-                    Choice::DiscardDraft(_) | Choice::DiscardQueued(_) | Choice::OpenLink(_) => {
-                        Answer::No
-                    }
+                    Choice::DiscardDraft(_)
+                    | Choice::DiscardQueued(_)
+                    | Choice::Unsubscribe(_)
+                    | Choice::OpenLink(_) => Answer::No,
                 };
                 chosen(model, wanted, answer, effects);
             }
@@ -198,6 +199,10 @@ fn chosen(model: &mut Model, wanted: Choice, answer: Answer, effects: &mut Effec
         (Choice::OpenLink(link), Answer::Yes) => {
             model.jobs.ask(Ask::OpenLink(link), effects);
         }
+        (Choice::Unsubscribe(link), Answer::Yes) => {
+            model.jobs.ask(Ask::Unsubscribe(link), effects);
+        }
+        (Choice::Unsubscribe(_), Answer::No) => model.say("Not unsubscribed."),
         (Choice::OpenLink(_), Answer::No) => model.say("Not opened."),
         (Choice::MakeFolder(name, wanted), Answer::Yes) => {
             folders::make(model, name, wanted, effects);

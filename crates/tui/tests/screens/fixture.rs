@@ -201,6 +201,7 @@ pub(crate) fn page() -> Page {
             },
         })
         .into(),
+        unsubscribe: None,
         trust: None,
         explained: vec![line("? Nobody that you trust has judged it")],
         cut: None,

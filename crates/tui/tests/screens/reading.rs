@@ -1,7 +1,7 @@
 //! Quotes, links: what is done in a letter that is read.
 
 use postroad_safetext::SafeText;
-use postroad_tui::data::{HeldId, LineKind, PageLine, Trust, TrustLine};
+use postroad_tui::data::{HeldId, LineKind, PageLine, Trust, TrustLine, Unsubscribe};
 use postroad_tui::effect::{Ask, Audience, Start};
 use postroad_tui::keys::Key;
 use postroad_tui::model::{Model, Note, Now, Place, Prompt, Screen};
@@ -263,4 +263,50 @@ fn u09_what_is_known_of_the_sender_stands_outside_the_letter() {
     check("explain", &model);
     press(&mut model, "q");
     assert!(matches!(model.screen(), Screen::Pager(_)));
+}
+
+#[test]
+fn a_list_is_left_when_the_user_says_so_and_its_host_was_seen() {
+    let reading_of = |way| {
+        let mut page = page();
+        page.unsubscribe = way;
+        let mut model = reading(page);
+        let effects = press(&mut model, "<Esc>L");
+        let asked = asked(&effects).into_iter().cloned().collect::<Vec<_>>();
+        (model, asked)
+    };
+    let (model, effects) = reading_of(None);
+    assert!(effects.is_empty());
+    assert_eq!(said(&model), "The letter tells no way to leave a list.");
+    let (_, effects) = reading_of(Some(Unsubscribe::Letter("mailto:leave@l.example".into())));
+    assert_eq!(effects, [Ask::NewDraft(Start::To("mailto:leave@l.example".into()))]);
+    let (host, link) = (SafeText::from("l.example"), SafeText::from("https://l.example/u"));
+    for (way, question, ask) in [
+        (
+            Unsubscribe::Request { host: host.clone(), link: link.clone() },
+            "Unsubscribe at l.example? (yes/[no]):",
+            Ask::Unsubscribe(link.clone()),
+        ),
+        (
+            Unsubscribe::Page { host, link: link.clone() },
+            "Open a page of l.example to leave? (yes/[no]):",
+            Ask::OpenLink(link),
+        ),
+    ] {
+        let (mut model, effects) = reading_of(Some(way));
+        assert!(effects.is_empty());
+        assert_eq!(prompt(&model), question);
+        let mut kept = model.clone();
+        assert!(press(&mut kept, "<Enter>").is_empty(), "Enter is no");
+        assert_eq!(asked(&press(&mut model, "y")), [&ask]);
+    }
+}
+
+#[test]
+fn u05_a_program_is_started_by_a_key_alone() {
+    let mut model = reading(page());
+    let effects = press(&mut model, "v");
+    assert!(effects.is_empty());
+    let effects = press(&mut model, "jm");
+    assert_eq!(asked(&effects), [&Ask::View { letter: super::fixture::letter(3), part: 2 }]);
 }

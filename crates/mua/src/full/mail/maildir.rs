@@ -190,6 +190,7 @@ impl Actor {
             Ask::Rows { folder, uids } => self.rows(job, folder, &uids),
             Ask::Read(letter) => self.read(job, letter, page::Wanted::Letter),
             Ask::Part { letter, part } => self.read(job, letter, page::Wanted::Part(part)),
+            Ask::View { letter, part } => self.read(job, letter, page::Wanted::Viewed(part)),
             Ask::Save { letter, part, into } => {
                 self.read(job, letter, page::Wanted::Saved(part, into))
             }

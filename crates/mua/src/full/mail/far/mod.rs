@@ -314,6 +314,9 @@ impl Actor {
             Ask::Part { letter, part } => {
                 self.read(job, letter, Then::Show(page::Wanted::Part(part)));
             }
+            Ask::View { letter, part } => {
+                self.read(job, letter, Then::Show(page::Wanted::Viewed(part)));
+            }
             Ask::Save { letter, part, into } => {
                 self.read(job, letter, Then::Show(page::Wanted::Saved(part, into)));
             }
