@@ -158,6 +158,11 @@ fn a_letter_that_was_queued_leaves_once_though_the_program_was_killed() -> Resul
     tmux.type_text("before the kill")?;
     tmux.keys(&["Enter"])?;
     tmux.until_shown("e:Edit")?;
+    let drafts = alice.state().join("postroad/drafts");
+    until("the draft", || {
+        let begun = fs::read_dir(&drafts).into_iter().flatten().flatten();
+        begun.into_iter().any(|draft| draft.path().join("draft.json").exists())
+    })?;
     tmux.keys(&["y"])?;
     tmux.until_shown("Queued, goes in")?;
     let program =
