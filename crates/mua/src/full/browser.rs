@@ -56,8 +56,8 @@ fn argv(browser: Option<&str>, link: &str) -> (String, Vec<String>) {
     (program, words)
 }
 
-/// No shell reads the link, and what the program says doesn't reach the screen.
-fn start(program: &str, words: &[String]) -> std::io::Result<Child> {
+/// A program beside the screen: no shell reads its words, and what it says doesn't reach the terminal.
+pub(super) fn start(program: &str, words: &[String]) -> std::io::Result<Child> {
     Command::new(program)
         .args(words)
         .stdin(Stdio::null())

@@ -3,10 +3,9 @@
 
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt as _;
-use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 
+use super::browser::start;
 use crate::limits;
 use crate::mailcap::{self, Display};
 use crate::render::{Part, save};
@@ -86,16 +85,6 @@ fn private_folder(above: &Path) -> std::io::Result<PathBuf> {
     let folder = above.join(format!("postroad-{:016x}", u64::from_le_bytes(random)));
     DirBuilder::new().mode(0o700).create(&folder)?;
     Ok(folder)
-}
-
-fn start(program: &str, words: &[String]) -> std::io::Result<Child> {
-    Command::new(program)
-        .args(words)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .process_group(0)
-        .spawn()
 }
 
 #[cfg(test)]
