@@ -224,7 +224,6 @@ impl Upload {
             UploadStep::LiteralEnd => Reply::Next,
             UploadStep::MessageEnd => {
                 if let Some(mut letter) = self.current.take() {
-                    // Here, where nobody is kept from the mailbox by it.
                     letter.finish()?;
                     self.letters.push(letter);
                 }
@@ -273,9 +272,11 @@ impl Upload {
         }
     }
 
-    fn end(self, shared: &Shared) -> Ended {
+    fn end(mut self, shared: &Shared) -> Ended {
         let going = self.going()?;
         let open = self.to?;
+        // All at once, and here, where nobody is kept from the mailbox by it.
+        self.letters.iter_mut().try_for_each(NewLetter::sync)?;
         let coming = self.letters.iter().map(|letter| open.inside().mailbox.will_count(letter));
         let coming = coming.fold(Usage::default(), Usage::and);
         let counted = quota::take(shared, coming, going)?;

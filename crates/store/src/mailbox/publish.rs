@@ -28,7 +28,15 @@ pub struct NewLetter {
     letter: TmpLetter,
     flags: LetterFlags,
     received: Option<SystemTime>,
-    finished: bool,
+    stage: Stage,
+}
+
+/// How far a letter is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Coming,
+    Written,
+    Durable,
 }
 
 impl NewLetter {
@@ -64,13 +72,13 @@ impl NewLetter {
         self.letter.octets()
     }
 
-    /// Makes all that was written durable; [`Mailbox::append`] does so where it wasn't done, and then whoever else wants
-    /// the mailbox waits.
+    /// Writes what is left, and has the system begin to put it on the disk: nothing more comes. Not durable yet. Of several
+    /// letters that are written so, the first one's [`NewLetter::sync`] takes most of the others along.
     ///
     /// # Errors
     /// What the disk said: the letter can't be stored. Drop it.
     pub fn finish(&mut self) -> Result<(), MailboxError> {
-        if self.finished {
+        if self.stage != Stage::Coming {
             return Ok(());
         }
         self.letter.finish()?;
@@ -78,8 +86,22 @@ impl NewLetter {
             // In front of the sync, which takes it along with the new length.
             self.letter.file.set_modified(received)?;
         }
-        self.letter.file.sync()?;
-        self.finished = true;
+        self.letter.file.start_sync();
+        self.stage = Stage::Written;
+        Ok(())
+    }
+
+    /// Makes all that was written durable; [`Mailbox::append`] does so where it wasn't done, and then whoever else wants
+    /// the mailbox waits.
+    ///
+    /// # Errors
+    /// What the disk said: the letter can't be stored. Drop it.
+    pub fn sync(&mut self) -> Result<(), MailboxError> {
+        self.finish()?;
+        if self.stage != Stage::Durable {
+            self.letter.file.sync()?;
+            self.stage = Stage::Durable;
+        }
         Ok(())
     }
 }
@@ -132,7 +154,7 @@ impl Mailbox {
     pub fn new_letter(&self) -> Result<NewLetter, MailboxError> {
         let letter = TmpLetter::create(&self.all.disk, &self.folder, || self.all.unique_name())?;
         let flags = LetterFlags::default();
-        Ok(NewLetter { letter, flags, received: None, finished: false })
+        Ok(NewLetter { letter, flags, received: None, stage: Stage::Coming })
     }
 
     /// Adds letters: all of them or none, and durably when it returns. Gives their UIDs, in the same order.
@@ -155,7 +177,7 @@ impl Mailbox {
         let now = now();
         let mut staged = Vec::with_capacity(letters.len());
         for mut letter in letters {
-            letter.finish()?;
+            letter.sync()?;
             let NewLetter { letter, flags, .. } = letter;
             let (octets, on_the_wire) = (letter.octets(), letter.octets_on_the_wire());
             let base = in_full(&letter.tmp.unique, None, octets, on_the_wire);
