@@ -86,6 +86,8 @@ pub struct Account {
     pub outbox: Option<PathBuf>,
     /// The folder of what is remembered: drafts, and what can be taken back; none for a caller who has no home.
     pub state: Option<PathBuf>,
+    /// The file of the people whom its user knows, which all accounts share; none for a caller who has no home.
+    pub people: Option<PathBuf>,
     /// The folder of the trace records, where one is configured.
     pub trace: Option<PathBuf>,
 }
@@ -263,6 +265,7 @@ impl Account {
             sent: overrides.sent.clone().or(file.sent),
             outbox: outbox.or_else(|| state.as_ref().map(|state| state.join("outbox"))),
             state,
+            people: data_folder().map(|data| data.join("addresses")),
             trace: std::env::var_os("POSTROAD_TRACE_DIR")
                 .map(PathBuf::from)
                 .or(file.trace)
@@ -388,6 +391,12 @@ fn read_account_file(path: &Path) -> Result<AccountFile, AccountError> {
 fn state_folder() -> Option<PathBuf> {
     let state = std::env::var_os("XDG_STATE_HOME").map(PathBuf::from).filter(|p| p.is_absolute());
     state.or_else(|| home_path(".local/state")).map(|dir| dir.join("postroad"))
+}
+
+fn data_folder() -> Option<PathBuf> {
+    let data = std::env::var_os("XDG_DATA_HOME").map(PathBuf::from).filter(|p| p.is_absolute());
+    // `postroad up` has a folder of its own beside it.
+    data.or_else(|| home_path(".local/share")).map(|dir| dir.join("postroad-mua"))
 }
 
 /// A path below the home folder; of the passwd entry where HOME isn't set, as for cron.

@@ -6,6 +6,7 @@ use crate::drafts::{DraftError, Wrong};
 use crate::front::Usage;
 use crate::mailbox::MailboxError;
 use crate::outbox::OutboxError;
+use crate::people::BookError;
 use crate::render::save::SaveError;
 use crate::submission::SubmitError;
 
@@ -51,6 +52,9 @@ pub enum Error {
     /// A letter that is being written.
     #[error(transparent)]
     Draft(#[from] DraftError),
+    /// The address book.
+    #[error(transparent)]
+    Book(#[from] BookError),
     /// The outbox.
     #[error(transparent)]
     Outbox(#[from] OutboxError),
@@ -112,6 +116,7 @@ impl Error {
             | Self::Draft(DraftError::Unknown(_) | DraftError::Ambiguous(_)) => Exit::NoInput,
             Self::Draft(DraftError::TooLarge(_) | DraftError::Damaged { .. }) => Exit::Data,
             Self::Draft(_)
+            | Self::Book(_)
             | Self::Outbox(_)
             | Self::Submit(_)
             | Self::Deferred(_)

@@ -6,10 +6,12 @@
 //! | settings, login, who the caller is | [`account`], [`password`] |
 //! | from a draft to a letter | [`compose`] |
 //! | letters that are being written, on disk | [`drafts`] |
+//! | whom the user writes to, and short names | [`people`] |
 //! | from a message to a page or a list | [`render`] |
 //! | `mailto:` links (row U06) | [`mailto`] |
 //! | leaving a list | [`unsubscribe`] |
 //! | programs that show what this one doesn't (row U05) | [`mailcap`] |
+//! | letters that came back, and which they are | [`bounce`] |
 //! | who a letter is really from, and how it travelled | [`trust`] |
 //! | the grammars of `mail` and `sendmail` | [`front`] |
 //! | what is typed at the prompt of `mail`, and behind `~` | [`mailx`] |
@@ -22,6 +24,7 @@
 #![forbid(unsafe_code)]
 
 pub mod account;
+pub mod bounce;
 mod commands;
 pub mod compose;
 pub mod connect;
@@ -40,6 +43,7 @@ pub mod mailto;
 pub mod mailx;
 pub mod outbox;
 pub mod password;
+pub mod people;
 pub mod render;
 pub mod screen;
 mod sent;

@@ -41,6 +41,10 @@ pub const TRACE_FIELDS_MAX: usize = 300;
 pub const RESULTS_MAX: usize = 50;
 /// Signatures of a letter that are told.
 pub const SIGNATURES_MAX: usize = 20;
+/// Recipients that a letter which came back may tell of: no letter of ours has more.
+pub const BOUNCE_RECIPIENTS_MAX: usize = 1_000;
+/// Of those, so many are shown above its text.
+pub const BOUNCE_LINES_MAX: usize = 5;
 /// Octets of an HTTP status line.
 pub const STATUS_OCTETS_MAX: usize = 1_024;
 /// Octets of a mailcap file; Debian's have some hundred thousand.
@@ -107,5 +111,19 @@ pub const INDEXED_TOGETHER_MIN: usize = 64;
 pub const UNDO_OCTETS_MAX: u64 = 16 * 1024 * 1024;
 /// How long a command waits for another one that takes something back.
 pub const UNDO_WAIT: Duration = Duration::from_secs(5);
+/// People and short names of the address book: those are dropped that are written to least.
+pub const PEOPLE_MAX: usize = 10_000;
+/// Octets of its file: so many people with long names.
+pub const PEOPLE_OCTETS_MAX: u64 = 8 * 1024 * 1024;
+/// How long a change of it waits for another one, which takes as long as two syncs.
+pub const PEOPLE_WAIT: Duration = Duration::from_secs(2);
+/// Octets of a person's name that are kept.
+pub const PERSON_NAME_OCTETS_MAX: usize = 200;
+/// Octets of a short name.
+pub const ALIAS_OCTETS_MAX: usize = 64;
+/// How deep short names may stand for others.
+pub const ALIAS_DEPTH_MAX: usize = 20;
+/// Short names that are replaced in one list: a letter has a thousand recipients at most.
+pub const ALIASES_EXPANDED_MAX: usize = 2_000;
 /// Password files beside an account file, each of a name of its own.
 pub const PASSWORD_FILES_MAX: usize = 100;

@@ -26,6 +26,15 @@ impl<'a> Screen<'a> {
         writeln!(self.out, "{text}")
     }
 
+    /// Shows a line of columns, with tabs between them, for programs.
+    ///
+    /// # Errors
+    /// Where standard output is gone.
+    pub fn show_columns(&mut self, columns: &[&SafeText]) -> io::Result<()> {
+        let columns: Vec<&str> = columns.iter().map(|column| column.as_str()).collect();
+        writeln!(self.out, "{}", columns.join("\t"))
+    }
+
     /// Shows one value as a JSON object on a line of its own.
     ///
     /// # Errors

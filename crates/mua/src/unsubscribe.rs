@@ -176,7 +176,7 @@ mod tests {
 
     fn found(fields: &[&str]) -> Option<Way> {
         let raw = format!("{}\nFrom: a@l.example\n\n", fields.join("\n"));
-        let trusted = Trusted { named: vec!["mx.home".into()], own: Vec::new() };
+        let trusted = Trusted { named: vec!["mx.home".into()], ..Trusted::default() };
         let report = report(raw.as_bytes(), &Summary::of(raw.as_bytes()), &trusted);
         way(raw.as_bytes(), &report)
     }

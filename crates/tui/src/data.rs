@@ -221,6 +221,8 @@ pub struct Page {
     pub links: Vec<LinkRow>,
     /// How the list that it came by can be left.
     pub unsubscribe: Option<Unsubscribe>,
+    /// The Message-ID of the user's letter that it is about, where it says what became of one.
+    pub original: Option<SafeText>,
     /// Whether it is from whom it says, in a line of its own outside the letter.
     pub trust: Option<TrustLine>,
     /// How that is known, and how the letter travelled.

@@ -64,6 +64,13 @@ pub enum Ask {
         /// The part's number.
         part: usize,
     },
+    /// The letter of the user's that another one is about. Answered by `Original`.
+    Original {
+        /// The other one.
+        letter: LetterId,
+        /// Its Message-ID.
+        id: SafeText,
+    },
     /// Look whether anything has changed. Answered by a `Listing`.
     Refresh(FolderId),
     /// Change marks. Answered by `Done`, and by a `Listing` nobody asked for.
@@ -127,6 +134,8 @@ pub enum Ask {
     Drafts,
     /// The outbox. Answered by `Outbox`.
     Outbox(OutboxAsk),
+    /// Whom the user knows.
+    People(PeopleAsk),
     /// Save a part as a file that isn't there yet. Answered by `Saved`.
     Save {
         /// Of which letter.
@@ -208,6 +217,30 @@ pub enum OutboxAsk {
     Retry(OutboxId),
     /// Throw this one away.
     Discard(OutboxId),
+}
+
+/// What is asked of the address book.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PeopleAsk {
+    /// All of it. Answered by `People`.
+    List,
+    /// Give this short name to a list of addresses. Answered by `Told`, and by a `People` nobody asked for; so are the
+    /// others.
+    Call {
+        /// The name.
+        alias: String,
+        /// What it stands for, as it was typed.
+        to: String,
+    },
+    /// Give it to the author of a letter.
+    CallAuthor {
+        /// The name.
+        alias: String,
+        /// Whose.
+        letter: LetterId,
+    },
+    /// Remove an address, or a short name.
+    Forget(String),
 }
 
 /// What is looked for.

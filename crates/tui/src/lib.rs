@@ -17,6 +17,7 @@
 //! | how it looks | [`draw`], `view`; places in `layout` |
 //! | the cells of the terminal, ratatui | [`canvas`] |
 //! | a line that is typed | [`line_edit`] |
+//! | people, and whom what is typed fits | [`people`] |
 //!
 //! [`update()`] is total: any message in any state. It opens nothing, and asks no clock; [`draw`] sets the
 //! cursor in every state, for those whose screen is read to them. Everything that others wrote comes as
@@ -36,6 +37,7 @@ pub mod limits;
 pub mod line_edit;
 pub mod model;
 pub mod msg;
+pub mod people;
 mod screens;
 mod update;
 mod view;

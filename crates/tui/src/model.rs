@@ -1,5 +1,6 @@
 //! Everything that is shown, and nothing else: no handle, no clock, no channel.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -7,14 +8,15 @@ use jiff::tz::TimeZone;
 
 use crate::data::{Account, DraftRow, FolderRow, Order, OutboxRow, UndoLabel};
 use crate::keys::On;
+use crate::people::PersonRow;
 
 pub use crate::data::Fields;
 pub use crate::jobs::Jobs;
 pub use crate::screens::{
     Choice, ComposeStage, ComposeState, Counts, Editor, ExplainState, Finding, FolderFor,
     FolderOrder, FoldersState, Headers, HelpState, IndexState, Limit, ListState, Looking, Marking,
-    Note, OneOf, PagerState, Pending, Place, Prompt, Quotes, Reach, SaveState, Screen, Seek,
-    Wanted, Which,
+    Note, OneOf, PagerState, Pending, PeopleState, Place, Prompt, Quotes, Reach, SaveState, Screen,
+    Seek, Wanted, Which, Whom,
 };
 
 /// The whole screen.
@@ -48,6 +50,10 @@ pub struct Model {
     pub outbox: Vec<OutboxRow>,
     /// Letters that are being written.
     pub drafts: Vec<DraftRow>,
+    /// Whom the user knows, those first who are written to most.
+    pub people: Arc<[PersonRow]>,
+    /// The place of whom the user has gone to among those who fit what is being typed.
+    pub picked: Option<usize>,
     /// What can be taken back, the last thing last.
     pub undo: Vec<UndoLabel>,
     /// What is being waited for.
@@ -149,6 +155,8 @@ impl Model {
             note: Note::Nothing,
             outbox: Vec::new(),
             drafts: Vec::new(),
+            people: Arc::default(),
+            picked: None,
             undo: Vec::new(),
             jobs: Jobs::default(),
         }
@@ -171,6 +179,7 @@ impl Model {
             Screen::Save(_) => On::Parts,
             Screen::Links(_) => On::Links,
             Screen::Explain(_) => On::Explain,
+            Screen::People(_) => On::People,
         }
     }
 }

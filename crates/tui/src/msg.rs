@@ -13,6 +13,7 @@ use crate::data::{
 use crate::effect::Job;
 use crate::keys::Key;
 use crate::model::{Now, Size};
+use crate::people::PersonRow;
 
 /// One thing that happened.
 #[derive(Debug, Clone)]
@@ -99,6 +100,8 @@ pub enum What {
     },
     /// The outbox.
     Outbox(Vec<OutboxRow>),
+    /// Whom the user knows, those first who are written to most.
+    People(Arc<[PersonRow]>),
     /// Something was done that can be taken back.
     Done(UndoLabel),
     /// What was taken back.
@@ -109,6 +112,8 @@ pub enum What {
     Saved(SafeText),
     /// What was done, in words.
     Told(SafeText),
+    /// A letter of another folder, laid out; it is shown on top of the one that is about it.
+    Original(Arc<Page>),
     /// What a program has said of a letter, as its page; without lines where it said nothing.
     Output(Arc<Page>),
     /// How far a long job is; it goes on.
@@ -144,10 +149,12 @@ impl What {
             | Self::DraftWrong { .. }
             | Self::Queued { .. }
             | Self::Outbox(_)
+            | Self::People(_)
             | Self::Done(_)
             | Self::Undone(_)
             | Self::Saved(_)
             | Self::Told(_)
+            | Self::Original(_)
             | Self::Output(_)
             | Self::Ended
             | Self::Failed { .. } => true,

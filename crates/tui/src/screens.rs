@@ -12,6 +12,7 @@ use crate::data::{
 use crate::effect::{FlagEdit, Job, Start};
 use crate::keys::On;
 use crate::line_edit::LineEdit;
+use crate::people::PersonRow;
 
 /// What is shown.
 #[derive(Debug, Clone)]
@@ -34,6 +35,8 @@ pub enum Screen {
     Links(SaveState),
     /// Whether a letter is from whom it says, and how it travelled.
     Explain(ExplainState),
+    /// Whom the user knows.
+    People(PeopleState),
 }
 
 /// Where the user is in a list, and what is at its top.
@@ -296,6 +299,17 @@ pub struct ExplainState {
     pub top: usize,
 }
 
+/// The address book.
+#[derive(Debug, Clone)]
+pub struct PeopleState {
+    /// The words that were looked for; empty for all.
+    pub words: String,
+    /// Those who fit them.
+    pub rows: Vec<PersonRow>,
+    /// Where the user is.
+    pub list: ListState,
+}
+
 /// The parts of a letter, or its links.
 #[derive(Debug, Clone)]
 pub struct SaveState {
@@ -376,6 +390,10 @@ pub enum Wanted {
     Attach,
     /// Those whom the letter is sent on to.
     Bounce(LetterId),
+    /// Words that people are looked for by.
+    Query,
+    /// A short name.
+    Alias(Whom),
     /// A folder of the disk to save a part in.
     SavePart {
         /// Of which letter.
@@ -383,6 +401,15 @@ pub enum Wanted {
         /// The part's number.
         part: usize,
     },
+}
+
+/// Who gets a short name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Whom {
+    /// The author of a letter.
+    Author(LetterId),
+    /// Somebody whom the user knows, as typed into a field.
+    Known(String),
 }
 
 /// What a choice is about.
@@ -400,6 +427,8 @@ pub enum Choice {
     NoAttachment,
     /// Send the letter on to these, or don't.
     Bounce(LetterId, String),
+    /// Remove this address or short name, or don't.
+    Forget(String),
     /// Leave the list by this request, or don't.
     Unsubscribe(SafeText),
     /// Have this page opened, or don't.

@@ -17,6 +17,7 @@ use crate::screen::Screen;
 use crate::{full, outbox, safe_line};
 
 mod account;
+mod address;
 mod answer;
 mod doctor;
 mod drafts;
@@ -78,6 +79,8 @@ enum Command {
     Drafts(drafts::Arguments),
     /// Letters that haven't left yet
     Outbox(outbox_commands::Arguments),
+    /// People whom you know: find, add, remove
+    Address(address::Arguments),
     /// Show the account, or write an account file
     Account(account::Arguments),
     /// Look whether the account works: read, write, send
@@ -272,6 +275,7 @@ async fn subcommand(words: &[String], screen: &mut Screen<'_>) -> Result<Exit, E
         Command::Search(arguments) => search::search(&mut context, &arguments).await,
         Command::Drafts(arguments) => drafts::run(&mut context, &arguments).await,
         Command::Outbox(arguments) => outbox_commands::run(&mut context, &arguments).await,
+        Command::Address(arguments) => address::run(&mut context, &arguments),
         Command::Account(arguments) => account::run(&mut context, &arguments).await,
         Command::Doctor(arguments) => doctor::run(&mut context, &arguments).await,
         Command::Manual(arguments) => manual::manual(&mut context, &arguments),

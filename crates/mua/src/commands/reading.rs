@@ -7,9 +7,10 @@ use jiff::tz::TimeZone;
 use super::moving::remember;
 use super::send::Output;
 use super::{Context, letters, nudge_outbox};
+use crate::bounce::original::{SentFolder, Tied};
 use crate::error::{Error, Exit};
 use crate::mailbox::{Entry, Mailbox, Mark};
-use crate::render::list::{Row, RowJson};
+use crate::render::list::{BounceJson, Row, RowJson};
 use crate::render::{Summary, View, page, save};
 use crate::safe_line;
 use crate::trust::{self, Trusted};
@@ -117,6 +118,7 @@ pub(super) async fn read(
 ) -> Result<Exit, Error> {
     let account = context.account()?;
     nudge_outbox(context, &account);
+    let sent = SentFolder::of(&account);
     let mut mailbox = Mailbox::open(&account).await?;
     for id in &arguments.ids {
         let entry = mailbox.find(id)?;
@@ -134,7 +136,8 @@ pub(super) async fn read(
                     if let Some((level, words)) = line {
                         context.screen.show(&safe_line!("[{} {words}]", level.mark()))?;
                     }
-                    show(context, &entry, &view, arguments.output)?;
+                    let tied = Tied::of(&raw, &view, sent.as_ref());
+                    show(context, &entry, (&view, tied.as_ref()), arguments.output)?;
                 }
             }
         }
@@ -147,16 +150,20 @@ pub(super) async fn read(
 fn show(
     context: &mut Context<'_, '_>,
     entry: &Entry,
-    view: &View,
+    (view, tied): (&View, Option<&Tied>),
     output: Output,
 ) -> Result<(), Error> {
-    match output.json {
-        true => {
-            let row = row_of(entry, view.summary.clone());
-            context.screen.show_json(&RowJson::of(&row).with_view(view))?;
-        }
-        false => context.screen.show(&page::page(view, &TimeZone::system()))?,
+    if output.json {
+        let row = row_of(entry, view.summary.clone());
+        let bounce =
+            tied.map(|tied| BounceJson { bounce: &tied.bounce, found_in: tied.found_in() });
+        context.screen.show_json(&RowJson::of(&row).with_bounce(bounce).with_view(view))?;
+        return Ok(());
     }
+    for line in tied.map(Tied::lines).unwrap_or_default() {
+        context.screen.show(&safe_line!("[{line}]"))?;
+    }
+    context.screen.show(&page::page(view, &TimeZone::system()))?;
     Ok(())
 }
 

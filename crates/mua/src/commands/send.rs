@@ -11,6 +11,8 @@ use crate::compose::{AddressList, Letter};
 use crate::drafts::{Attached, Written};
 use crate::error::{Error, Exit};
 use crate::outbox::Notes;
+use crate::people::book::aliases;
+use crate::people::learning::learn;
 use crate::{dispatch, safe_line, sent};
 
 /// Send a letter
@@ -58,7 +60,8 @@ pub(super) async fn run(
         fields: arguments.fields,
         attachments: arguments.attachments.iter().map(Attached::absolute).collect(),
         ..Written::default()
-    };
+    }
+    .expanded(&aliases(&account));
     // What is wrong is said before the text is asked for.
     let mut draft = written.draft(Path::new(""), author(&account), String::new())?;
     if draft.to.is_empty() && draft.cc.is_empty() && draft.bcc.is_empty() {
@@ -106,6 +109,7 @@ pub(super) async fn see_off(
     output: Output,
 ) -> Result<(), Error> {
     dispatch::send(letter, account, &context.overrides, notes).await?;
+    learn(letter, account);
     let recipients = &letter.envelope.recipients;
     let message_id = letter.message_id.as_str();
     if output.json {
@@ -129,9 +133,9 @@ pub(super) fn addresses(
     lists: &[String],
     account: &Account,
 ) -> Result<Vec<crate::compose::Mailbox>, Error> {
-    let mut all = Vec::new();
+    let (aliases, mut all) = (aliases(account), Vec::new());
     for list in lists {
-        let parsed = AddressList::parse(list, Some(&account.address.domain))
+        let parsed = AddressList::parse(&aliases.expanded(list), Some(&account.address.domain))
             .map_err(crate::compose::ComposeError::from)?;
         all.extend(parsed.0);
     }

@@ -7,6 +7,7 @@ use crate::drafts::{Answers, Drafts, OpenDraft, Written};
 use crate::error::Error;
 use crate::mailbox::{Mailbox, Mark};
 use crate::outbox::Notes;
+use crate::people::book::aliases;
 use crate::{safe_line, sent};
 
 use super::text_input;
@@ -63,7 +64,7 @@ async fn queue(
     output: Output,
 ) -> Result<Option<Answers>, Error> {
     draft.keep_text()?;
-    let written = draft.written()?;
+    let written = draft.written()?.expanded(&aliases(account));
     let letter = written.draft(&draft.folder(), author(account), draft.text()?)?.into_letter()?;
     let notes = Notes { draft: Some(draft.id().clone()), ..sent::notes(account) };
     see_off(context, account, &letter, &notes, output).await?;

@@ -39,9 +39,9 @@ impl AddressList {
 
 /// One item between commas, sorted into its pieces.
 #[derive(Debug, Default)]
-struct Item {
+pub(super) struct Item {
     /// As it was written.
-    written: String,
+    pub(super) written: String,
     /// Outside of brackets and comments, quotes kept.
     words: String,
     /// Inside `<>`.
@@ -51,6 +51,13 @@ struct Item {
 }
 
 impl Item {
+    /// The word that it is, if it is nothing but that.
+    pub(super) fn bare(&self) -> Option<&str> {
+        let word = self.words.trim();
+        let is_one = self.bracketed.is_none() && self.comment.is_none();
+        (is_one && !word.is_empty() && !word.contains(['"', '@', ' ', '\t'])).then_some(word)
+    }
+
     fn is_blank(&self) -> bool {
         self.bracketed.is_none() && self.words.trim().is_empty()
     }
@@ -88,7 +95,7 @@ enum Place {
 }
 
 /// Splits at commas (and at the `:` and `;` of groups) outside quotes, brackets and comments.
-fn items(text: &str) -> Vec<Item> {
+pub(super) fn items(text: &str) -> Vec<Item> {
     let mut items = Vec::new();
     let mut item = Item::default();
     let mut place = Place::Words;

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | values that can't hold a line break (row A08) | [`field`] |
 //! | lists of addresses as people write them (RFC 5322 §3.4) | [`address_list`] |
+//! | short names in them | [`aliases`] |
 //! | a draft and how MIME is made of it | [`draft`] |
 //! | reply and forward | [`answer`] |
 //! | a letter sent on as it is (RFC 5322 §3.6.6) | [`resend`] |
@@ -13,6 +14,7 @@
 use postroad_protocol::envelope::Envelope;
 
 pub mod address_list;
+pub mod aliases;
 pub mod answer;
 pub mod draft;
 pub mod field;
@@ -22,6 +24,7 @@ pub mod reminder;
 pub mod resend;
 
 pub use address_list::{AddressList, AddressListError};
+pub use aliases::Aliases;
 pub use draft::{Attachment, BodyFormat, Draft};
 pub use field::{FieldText, Mailbox, MessageId};
 

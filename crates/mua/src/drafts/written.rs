@@ -1,6 +1,7 @@
 //! What an author has written beside the text, as it was typed: `draft.json`. It becomes a letter only when it is sent:
 //! until then an address may be half an address, and an attachment a file that changes.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -8,7 +9,9 @@ use postroad_protocol::address::{Address, Domain, ReversePath};
 use serde::{Deserialize, Serialize};
 
 use crate::compose::answer::mailboxes;
-use crate::compose::{AddressList, Attachment, ComposeError, Draft, FieldText, Mailbox, MessageId};
+use crate::compose::{
+    AddressList, Aliases, Attachment, ComposeError, Draft, FieldText, Mailbox, MessageId,
+};
 use crate::limits;
 use crate::outbox::Left;
 use crate::render::View;
@@ -145,6 +148,17 @@ impl Written {
             ..Self::default()
         };
         (written, view.text())
+    }
+
+    /// With short names in its fields replaced by what they stand for.
+    #[must_use]
+    pub fn expanded(mut self, aliases: &Aliases) -> Self {
+        for field in [&mut self.to, &mut self.cc, &mut self.bcc, &mut self.reply_to] {
+            if let Cow::Owned(expanded) = aliases.expanded(field) {
+                *field = expanded;
+            }
+        }
+        self
     }
 
     /// Makes the draft of a letter of it, and reads what goes with it. `folder` is the draft's own.

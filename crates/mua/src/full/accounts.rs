@@ -10,7 +10,7 @@ use std::sync::Arc;
 use postroad_tui::data::{
     DraftId, DraftRow, FolderId, FolderRow, LetterId, OutboxRow, OutboxState,
 };
-use postroad_tui::effect::{Ask, OutboxAsk, Start, Target};
+use postroad_tui::effect::{Ask, OutboxAsk, PeopleAsk, Start, Target};
 use postroad_tui::msg::What;
 
 use crate::safe_line;
@@ -83,6 +83,8 @@ impl Accounts {
             | Ask::Part { letter, .. }
             | Ask::Save { letter, .. }
             | Ask::View { letter, .. }
+            | Ask::Original { letter, .. }
+            | Ask::People(PeopleAsk::CallAuthor { letter, .. })
             | Ask::Bounce { letter, .. } => take(&mut letter.folder),
             Ask::Flag { letters, .. } | Ask::Pipe { letters, .. } => take_all(letters),
             Ask::Move { letters, to } | Ask::Copy { letters, to } => {
@@ -110,6 +112,8 @@ impl Accounts {
             Ask::Search(search) => search.folder.as_mut().map_or(self.current, take),
             Ask::NewDraft(Start::Empty | Start::To(_))
             | Ask::Undo
+            // There is one address book, which the first account's actor reads as any other would.
+            | Ask::People(_)
             | Ask::OpenLink(_)
             | Ask::Unsubscribe(_) => self.current,
         };
@@ -172,6 +176,10 @@ impl Accounts {
             What::Output(mut page) => {
                 give(account, &mut Arc::make_mut(&mut page).letter.folder);
                 What::Output(page)
+            }
+            What::Original(mut page) => {
+                give(account, &mut Arc::make_mut(&mut page).letter.folder);
+                What::Original(page)
             }
             What::Found(mut found) => {
                 found.letters.iter_mut().for_each(|letter| give(account, &mut letter.folder));

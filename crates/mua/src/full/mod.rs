@@ -37,7 +37,7 @@ use jiff::tz::TimeZone;
 use postroad_disk::OsDisk;
 use postroad_store::{MailboxName, Maildir};
 use postroad_tui::data::{self, DraftId, FolderId};
-use postroad_tui::effect::{Ask, Effect, Job, Start};
+use postroad_tui::effect::{Ask, Effect, Job, PeopleAsk, Start};
 use postroad_tui::model::{Model, Now};
 use postroad_tui::msg::{Report, What};
 use postroad_tui::{Msg, update};
@@ -50,6 +50,7 @@ use self::post::{SendsBy, ToPost};
 use self::terminal::Terminal;
 use self::wake::{Incoming, News, Other, Outgoing, Teller, channel};
 use crate::account::{Account, Inbox, Overrides};
+use crate::bounce::original::SentFolder;
 use crate::commands::text_input;
 use crate::error::{Error, Exit};
 use crate::front::Usage;
@@ -183,7 +184,8 @@ impl Letters {
             Self::Maildir(inbox, first) => {
                 let me = account.address.to_string();
                 let trusted = Trusted::of(account);
-                Ok(mail::start(mail::Start { inbox, first, me, trusted, post }, tell)?)
+                let sent = SentFolder::of(account);
+                Ok(mail::start(mail::Start { inbox, first, me, trusted, sent, post }, tell)?)
             }
             Self::Far(place, first) => {
                 let account = account.clone();
@@ -391,6 +393,7 @@ impl Shell {
             | Ask::Discard(_)
             | Ask::Drafts
             | Ask::Outbox(_) => true,
+            Ask::People(ask) => !matches!(ask, PeopleAsk::CallAuthor { .. }),
             _ => false,
         };
         let (wait, what) = match &ask {
@@ -400,7 +403,9 @@ impl Shell {
             Ask::Rows { .. } => (limits::ROWS_WAIT, "the list of letters"),
             Ask::Search(_) => (limits::SEARCH_WAIT, "all letters"),
             Ask::Folders => (limits::FOLDERS_WAIT, "the list of folders"),
-            Ask::Read(_) | Ask::Part { .. } => (limits::READ_WAIT, "the letter"),
+            Ask::Read(_) | Ask::Part { .. } | Ask::Original { .. } => {
+                (limits::READ_WAIT, "the letter")
+            }
             Ask::Pipe { .. } => (limits::PIPE_WAIT * 2, "the program's end"),
             _ => (limits::DISK_WAIT, "the mailbox"),
         };

@@ -14,6 +14,7 @@ use postroad_tui::msg::What;
 use super::limits::{EXPLAINED_COLUMNS_MAX, PAGE_LINES_MAX, PAGE_OCTETS_MAX};
 use super::viewer;
 use super::wake::{Outgoing, Teller, channel};
+use crate::bounce::original::{SentFolder, Tied};
 use crate::limits;
 use crate::render::links::{Goes, Link};
 use crate::render::{Block, BlockKind, View, flowed, save};
@@ -33,6 +34,8 @@ pub(super) enum Wanted {
     Viewed(usize),
     /// That part, as a file in a folder.
     Saved(usize, PathBuf),
+    /// All of it, beside the letter that is about it.
+    Original,
 }
 
 /// What the thread is asked.
@@ -57,7 +60,11 @@ pub(super) enum ToLayOut {
 ///
 /// # Errors
 /// Where the system has no threads or sockets left.
-pub(super) fn start(tell: Teller, trusted: Trusted) -> io::Result<Outgoing<ToLayOut>> {
+pub(super) fn start(
+    tell: Teller,
+    mut trusted: Trusted,
+    sent: Option<SentFolder>,
+) -> io::Result<Outgoing<ToLayOut>> {
     let (ask, asked) = channel()?;
     thread::Builder::new().name("page".into()).spawn(move || {
         let mut waiting: Vec<(Job, LetterId, Letter, Wanted)> = Vec::new();
@@ -78,7 +85,8 @@ pub(super) fn start(tell: Teller, trusted: Trusted) -> io::Result<Outgoing<ToLay
             }
             if !waiting.is_empty() {
                 let (job, letter, file, wanted) = waiting.remove(0);
-                match answer(letter, &file, &wanted, &trusted) {
+                trusted.known.look();
+                match answer(letter, &file, &wanted, (&trusted, sent.as_ref())) {
                     Ok(what) => tell.tell(job, what),
                     Err(words) => tell.failed(job, words, ""),
                 }
@@ -92,7 +100,7 @@ fn answer(
     letter: LetterId,
     file: &Letter,
     wanted: &Wanted,
-    trusted: &Trusted,
+    (trusted, sent): (&Trusted, Option<&SentFolder>),
 ) -> Result<What, SafeText> {
     if file.octets() > limits::LETTER_OCTETS_MAX {
         return Err(safe_line!(
@@ -108,7 +116,15 @@ fn answer(
         found.ok_or_else(|| safe_line!("the letter has no part {number}"))
     };
     match wanted {
-        Wanted::Letter => Ok(What::Page(page(letter, &raw, &view, trusted).into())),
+        Wanted::Letter => {
+            let page = page(letter, &raw, &view, trusted);
+            let page = match Tied::of(&raw, &view, sent) {
+                Some(tied) => about(page, &tied),
+                None => page,
+            };
+            Ok(What::Page(page.into()))
+        }
+        Wanted::Original => Ok(What::Original(page(letter, &raw, &view, trusted).into())),
         Wanted::Part(number) => {
             let part = part(*number)?;
             let text = String::from_utf8_lossy(&part.content);
@@ -165,6 +181,7 @@ pub(crate) fn page(letter: LetterId, raw: &[u8], view: &View, trusted: &Trusted)
     });
     Page {
         unsubscribe,
+        original: None,
         letter,
         head: head(raw),
         lines,
@@ -178,6 +195,21 @@ pub(crate) fn page(letter: LetterId, raw: &[u8], view: &View, trusted: &Trusted)
 
 fn shown(text: &str) -> SafeText {
     SafeText::line(text).cut(limits::LINK_OCTETS_MAX)
+}
+
+/// With what it says of another letter on top, and whether that one is the user's.
+fn about(mut page: Page, tied: &Tied) -> Page {
+    page.original = tied.id().map(SafeText::line);
+    let key = if page.original.is_some() { "  ^O: open it" } else { "" };
+    let keys = std::iter::once(key).chain(std::iter::repeat(""));
+    let lines = tied.lines();
+    let ours = |(line, key): (&String, &str)| {
+        let text = safe_line!("[{}]{key}", SafeText::line(line).cut(400).as_str());
+        PageLine { kind: LineKind::Part, text }
+    };
+    let blank = PageLine { kind: LineKind::Text, text: SafeText::default() };
+    page.lines.splice(..0, lines.iter().zip(keys).map(ours).chain([blank]));
+    page
 }
 
 /// Lines so far, and how much was left out.

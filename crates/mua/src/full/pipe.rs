@@ -158,7 +158,18 @@ fn page(letter: LetterId, output: &[u8]) -> Page {
     let (head, parts, links) = (Vec::new(), Vec::new(), Vec::new());
     let (trust, explained) = (None, Vec::new());
     let unsubscribe = None;
-    Page { letter, head, lines, parts, links, unsubscribe, trust, explained, cut: None }
+    Page {
+        letter,
+        head,
+        lines,
+        parts,
+        links,
+        unsubscribe,
+        original: None,
+        trust,
+        explained,
+        cut: None,
+    }
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use super::{Summary, page};
+use crate::bounce::Bounce;
 use crate::safe_text::SafeText;
 
 /// One message in a list.
@@ -97,12 +98,25 @@ pub struct RowJson<'a> {
     pub subject: &'a str,
     /// Its Message-ID without brackets.
     pub message_id: Option<&'a str>,
+    /// What it says of another letter, if it came to say what became of one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bounce: Option<BounceJson<'a>>,
     /// Its text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub body: Option<String>,
     /// What can be saved.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attachments: Option<Vec<PartJson<'a>>>,
+}
+
+/// What a letter says of another one, as JSON.
+#[derive(Debug, Serialize)]
+pub struct BounceJson<'a> {
+    /// That letter, and whom it reached.
+    #[serde(flatten)]
+    pub bounce: &'a Bounce,
+    /// The folder in which that letter is, if it is the user's.
+    pub found_in: Option<String>,
 }
 
 /// Something that can be saved, as JSON.
@@ -134,6 +148,7 @@ impl<'a> RowJson<'a> {
             cc: page::people(&row.summary.cc),
             subject: &row.summary.subject,
             message_id: row.summary.message_id.as_deref(),
+            bounce: None,
             body: None,
             attachments: None,
         }
@@ -143,6 +158,12 @@ impl<'a> RowJson<'a> {
     #[must_use]
     pub fn in_folder(self, folder: Option<String>) -> Self {
         Self { folder, ..self }
+    }
+
+    /// A row with what the message says of another one.
+    #[must_use]
+    pub fn with_bounce(self, bounce: Option<BounceJson<'a>>) -> Self {
+        Self { bounce, ..self }
     }
 
     /// A row with what a view found in the message.

@@ -68,7 +68,13 @@ impl Walk {
                     self.part(message, *child, level + 1, visited);
                 }
             }
-            PartType::Text(text) if is_to_be_read(part) => self.plain(part, text),
+            PartType::Text(text) if is_to_be_read(part) => {
+                self.plain(part, text);
+                // It is read by us, too (`crate::bounce`).
+                if is_delivery_status(part) {
+                    self.save(part);
+                }
+            }
             PartType::Html(text) if is_to_be_read(part) => match self.lay_out(text) {
                 Some(page) => self.page(page),
                 None => self.save(part),
@@ -185,6 +191,12 @@ fn is_alternative(part: &MessagePart<'_>) -> bool {
     part.content_type()
         .and_then(|kind| kind.subtype())
         .is_some_and(|subtype| subtype.eq_ignore_ascii_case("alternative"))
+}
+
+/// RFC 3464 §2.1, RFC 6533 §3
+fn is_delivery_status(part: &MessagePart<'_>) -> bool {
+    let subtype = part.content_type().and_then(|kind| kind.subtype()).unwrap_or_default();
+    ["delivery-status", "global-delivery-status"].iter().any(|s| subtype.eq_ignore_ascii_case(s))
 }
 
 /// Text that isn't sent as a file (RFC 2183 §2).

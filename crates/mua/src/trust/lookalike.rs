@@ -1,8 +1,7 @@
 //! Names and addresses that look like others (row U03): a name that is an address, letters of several alphabets in one
 //! word, a domain in letters that look like Latin ones.
 //!
-//! Deliberately missing: names of people that the user knows with another address, and domains that differ by a Latin
-//! letter (`rn` for `m`): for both one has to know whom the user writes to.
+//! Names of people whom the user knows, and domains that differ from theirs by a Latin letter, are in [`super::known`].
 
 use icu_properties::CodePointMapData;
 use icu_properties::props::Script;

@@ -10,6 +10,7 @@
 //! | `Authentication-Results` | [`results`] |
 //! | `Received` | [`route`] |
 //! | look-alikes | `lookalike` |
+//! | names and domains of people whom the user knows | [`known`] |
 //! | the page of words | `explained` |
 //!
 //! **Whose results count.** A sender can write an `Authentication-Results` of anybody's. One counts only where every
@@ -25,6 +26,7 @@
 use mail_parser::{HeaderName, HeaderValue, MessageParser};
 use postroad_protocol::header;
 
+use self::known::Known;
 use self::results::{Method, Results};
 use self::route::Hop;
 use crate::account::{Account, Inbox, Submission};
@@ -32,6 +34,7 @@ use crate::limits;
 use crate::render::{Person, Summary, header_end};
 
 mod explained;
+pub mod known;
 mod lookalike;
 pub mod results;
 pub mod route;
@@ -45,6 +48,8 @@ pub struct Trusted {
     pub named: Vec<String>,
     /// This host, and the account's servers.
     pub own: Vec<String>,
+    /// Whom the user knows.
+    pub known: Known,
 }
 
 impl Trusted {
@@ -60,7 +65,7 @@ impl Trusted {
             Inbox::Imap(server) => own.push(server.host.clone()),
         }
         let lower = |hosts: &[String]| hosts.iter().map(|host| host.to_ascii_lowercase()).collect();
-        Self { named: lower(&account.trusted_results), own: lower(&own) }
+        Self { named: lower(&account.trusted_results), own: lower(&own), known: Known::to(account) }
     }
 
     fn has(&self, host: &str) -> bool {
@@ -136,6 +141,7 @@ pub fn report(raw: &[u8], summary: &Summary, trusted: &Trusted) -> Report {
     let domain = address.rsplit_once('@').map_or("", |(_, domain)| domain);
     let mut report = Report { domain: domain.to_ascii_lowercase(), ..Report::default() };
     report.cues = cues(header, summary, &author);
+    report.cues.extend(trusted.known.cues(&author));
     report.signatures = signatures(header);
     let trace = trace(header);
     report.follow(&trace, trusted);

@@ -4,7 +4,7 @@ use super::*;
 
 fn trusted(named: &[&str], own: &[&str]) -> Trusted {
     let owned = |hosts: &[&str]| hosts.iter().map(|host| (*host).to_owned()).collect();
-    Trusted { named: owned(named), own: owned(own) }
+    Trusted { named: owned(named), own: owned(own), ..Trusted::default() }
 }
 
 fn seen(header: &str, trusted: &Trusted) -> Report {

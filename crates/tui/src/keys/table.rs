@@ -25,6 +25,8 @@ pub enum On {
     Compose,
     /// Letters on their way, or being written.
     Outbox,
+    /// Whom the user knows.
+    People,
     /// The keys.
     Help,
 }
@@ -166,6 +168,8 @@ pub enum Action {
     Mailcap,
     /// Whether it is from whom it says, and how it travelled.
     Explain,
+    /// The user's letter that it is about.
+    Original,
     /// Quotes as lines of their own, or not.
     ToggleQuoted,
     /// To what stands behind the next quote.
@@ -188,6 +192,10 @@ pub enum Action {
     Resend,
     /// The letters that are on their way, or being written.
     Outbox,
+    /// Whom the user knows.
+    Query,
+    /// Give somebody a short name.
+    CreateAlias,
     /// Folders beside the letters.
     Sidebar,
     /// Those with unread letters first, or by name.

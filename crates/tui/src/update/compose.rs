@@ -38,6 +38,12 @@ pub(super) fn begin(model: &mut Model, start: Start, effects: &mut Effects) {
     }
 }
 
+/// Begins a letter to somebody whom the user knows; then its subject is asked for.
+pub(super) fn begin_to(model: &mut Model, to: String, effects: &mut Effects) {
+    begin(model, Start::Empty, effects);
+    first(model, Field::To, to, effects);
+}
+
 fn ask_for(model: &mut Model, field: Field, wanted: Wanted) {
     let Some(Screen::Compose(compose)) = model.stack.last() else { return };
     let label = match field {
@@ -93,8 +99,14 @@ pub(super) fn saved(
                 _ => None,
             });
             let Some(compose) = compose else { return };
-            if asked.is_none() {
+            let is_as_typed = match asked {
                 // The editor has been at it.
+                None => true,
+                // Short names have become addresses, unless the user has typed on.
+                Some(Ask::SaveDraft(_, typed)) => compose.fields == *typed,
+                Some(_) => false,
+            };
+            if is_as_typed {
                 compose.fields = draft.fields.clone();
             }
             compose.draft = Some(draft);

@@ -7,14 +7,14 @@ use std::collections::BTreeSet;
 
 use postroad_safetext::SafeText;
 
-use super::{Effects, compose, find, folders, order, pager, report, threads};
+use super::{Effects, compose, find, folders, order, pager, people, report, threads};
 use crate::data::{FolderId, Head, LetterId, Marks, Role, Way};
 use crate::effect::{Ask, Audience, FlagEdit, OutboxAsk, Start, Target};
 use crate::keys::Action;
 use crate::line_edit::LineEdit;
 use crate::model::{
     Headers, IndexState, ListState, Marking, Model, OneOf, Prompt, Reach, Screen, Seek, Wanted,
-    Which,
+    Which, Whom,
 };
 
 impl IndexState {
@@ -240,6 +240,7 @@ pub(super) fn change(model: &mut Model, action: Action, effects: &mut Effects) -
             model.jobs.ask(Ask::Drafts, effects);
             model.stack.push(Screen::Outbox(ListState::default()));
         }
+        (Action::Query, _) => people::ask(model),
         (Action::Undelete, letter) => return undelete(model, letter, effects),
         (_, None) => model.say("There is no letter."),
         (Action::Reply, Some(letter)) => {
@@ -251,6 +252,7 @@ pub(super) fn change(model: &mut Model, action: Action, effects: &mut Effects) -
         (Action::ListReply, Some(letter)) => {
             compose::begin(model, Start::Reply(letter, Audience::List), effects);
         }
+        (Action::CreateAlias, Some(letter)) => people::ask_alias(model, Whom::Author(letter), ""),
         (Action::Bounce, Some(letter)) => compose::ask_whom(model, letter),
         (Action::Resend, Some(letter)) => compose::begin(model, Start::Resend(letter), effects),
         (Action::Forward, Some(letter)) => compose::begin(model, Start::Forward(letter), effects),

@@ -11,13 +11,14 @@
 //! | finding them, a list that is limited | `find` |
 //! | folders, moving letters there | `folders` |
 //! | writing | `compose` |
+//! | people whom the user knows | `people` |
 //! | what is typed in the last line | `prompt` |
 //! | keys by their names | `command` |
 
 use postroad_safetext::{SafeText, safe_line};
 
 use crate::data::{FolderId, OutboxState};
-use crate::effect::{Ask, Effect, OutboxAsk};
+use crate::effect::{Ask, Effect, OutboxAsk, PeopleAsk};
 use crate::keys::{Action, Binding, Key, On, table};
 use crate::layout::{Area, areas};
 use crate::limits::{ESCAPE_WAIT, WHEEL_ROWS};
@@ -40,6 +41,7 @@ mod order;
 mod outbox;
 mod pager;
 mod parts;
+pub(crate) mod people;
 mod prompt;
 mod report;
 mod threads;
@@ -55,6 +57,7 @@ pub fn start(model: &mut Model, folder: FolderId, name: SafeText) -> Vec<Effect>
     model.jobs.ask(Ask::Folders, &mut effects);
     model.jobs.ask(Ask::Drafts, &mut effects);
     model.jobs.ask(Ask::Outbox(OutboxAsk::List), &mut effects);
+    model.jobs.ask(Ask::People(PeopleAsk::List), &mut effects);
     effects
 }
 
@@ -162,6 +165,7 @@ fn do_it(model: &mut Model, binding: &Binding, effects: &mut Effects) {
             On::Folders => folders::act(model, action, effects),
             On::Compose => compose::act(model, action, effects),
             On::Outbox => outbox::act(model, action, effects),
+            On::People => people::act(model, action, effects),
             On::Help => help::act(model, action),
         },
     }
@@ -237,6 +241,7 @@ fn list_mut(model: &mut Model) -> Option<&mut ListState> {
         Some(Screen::Index) | None => model.index.as_mut().map(|index| &mut index.list),
         Some(Screen::Folders(state)) => Some(&mut state.list),
         Some(Screen::Outbox(list)) => Some(list),
+        Some(Screen::People(people)) => Some(&mut people.list),
         Some(Screen::Save(save) | Screen::Links(save)) => Some(&mut save.list),
         Some(Screen::Compose(compose)) => Some(&mut compose.list),
         Some(Screen::Pager(_) | Screen::Help(_) | Screen::Explain(_)) => None,
@@ -249,6 +254,7 @@ fn entries(model: &Model) -> usize {
         Screen::Index => model.index.as_ref().map_or(0, |index| index.heads().len()),
         Screen::Folders(_) => model.folders.len(),
         Screen::Outbox(_) => model.outbox.len() + model.drafts.len(),
+        Screen::People(people) => people.rows.len(),
         Screen::Save(save) => save.page.parts.len(),
         Screen::Links(save) => save.page.links.len(),
         Screen::Compose(compose) => {

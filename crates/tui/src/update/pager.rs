@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use super::Effects;
 use super::index::{self, Then};
-use super::{explain, links};
+use super::{compose, explain, links, people};
 use crate::data::{LetterId, Marks, Page, PageLine};
-use crate::effect::Ask;
+use crate::effect::{Ask, Audience, Start};
 use crate::keys::Action;
 use crate::limits::LINE_COLUMNS_MAX;
 use crate::model::{
@@ -53,6 +53,11 @@ pub(super) fn output(model: &mut Model, page: &Arc<Page>) {
     if page.lines.is_empty() {
         return model.say("It was given, and said nothing.");
     }
+    show(model, page);
+}
+
+/// A page on top of what is shown.
+pub(super) fn show(model: &mut Model, page: &Arc<Page>) {
     let (letter, page) = (page.letter, Some(with_short_lines(page)));
     let (at, headers, quotes) = (Place::default(), Headers::Brief, Quotes::default());
     let state = PagerState { letter, page, at, headers, quotes };
@@ -105,10 +110,12 @@ pub(super) fn act(model: &mut Model, action: Action, effects: &mut Effects) {
         Action::Links => links::open(model),
         Action::ListAction => links::unsubscribe(model, effects),
         Action::Explain => explain::open(model),
+        Action::Original => open_original(model, effects),
         Action::ToggleQuoted => toggle_quoted(model),
         Action::SkipQuoted => skip_quoted(model),
         Action::SkipHeaders => skip_headers(model),
         Action::Quit => close(model, effects),
+        action if is_elsewhere(model) => of_another_folder(model, action, effects),
         action => {
             select(model);
             let before = model.index.as_ref().and_then(IndexState::selected);
@@ -117,6 +124,43 @@ pub(super) fn act(model: &mut Model, action: Action, effects: &mut Effects) {
                 if before == after { close(model, effects) } else { read_selected(model, effects) }
             }
         }
+    }
+}
+
+/// Whether the letter is in another folder than the list below.
+fn is_elsewhere(model: &Model) -> bool {
+    match (model.screen(), &model.index) {
+        (Screen::Pager(pager), Some(index)) => pager.letter.folder != index.folder,
+        _ => false,
+    }
+}
+
+/// What is done to such a letter is done to it, and not to the one that is selected in the list.
+fn of_another_folder(model: &mut Model, action: Action, effects: &mut Effects) {
+    let Screen::Pager(pager) = model.screen() else { return };
+    let letter = pager.letter;
+    match action {
+        Action::Reply => compose::begin(model, Start::Reply(letter, Audience::Sender), effects),
+        Action::Group => compose::begin(model, Start::Reply(letter, Audience::All), effects),
+        Action::Forward => compose::begin(model, Start::Forward(letter), effects),
+        Action::Resend => compose::begin(model, Start::Resend(letter), effects),
+        Action::Bounce => compose::ask_whom(model, letter),
+        Action::Mail => compose::begin(model, Start::Empty, effects),
+        Action::Query => people::ask(model),
+        _ => model.say("That letter is in another folder.  q: back"),
+    }
+}
+
+/// The user's letter that this one is about.
+fn open_original(model: &mut Model, effects: &mut Effects) {
+    let Screen::Pager(pager) = model.screen() else { return };
+    let letter = pager.letter;
+    match pager.page.as_ref().map(|page| page.original.clone()) {
+        Some(Some(id)) => {
+            model.jobs.ask(Ask::Original { letter, id }, effects);
+        }
+        Some(None) => model.say("The letter doesn't say what became of one of yours."),
+        None => model.say("The letter is still being read."),
     }
 }
 

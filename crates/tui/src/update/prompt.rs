@@ -1,8 +1,8 @@
 //! What is typed in the last line.
 
 use super::folders::NotNamed;
-use super::{Effects, command, compose, find, folders, index, order};
-use crate::effect::{Ask, Effect, OutboxAsk};
+use super::{Effects, command, compose, find, folders, index, order, people};
+use crate::effect::{Ask, Effect, OutboxAsk, PeopleAsk};
 use crate::keys::Key;
 use crate::line_edit::LineEdit;
 use crate::model::{Choice, FolderFor, Model, OneOf, Prompt, Wanted};
@@ -14,6 +14,9 @@ pub(super) fn key(model: &mut Model, key: Key, effects: &mut Effects) {
     }
     match model.prompt.take() {
         Some(Prompt::Line { label, mut edit, wanted }) => match key {
+            key if people::key(model, key, &wanted, &mut edit) == people::Key::Taken => {
+                model.prompt = Some(Prompt::Line { label, edit, wanted });
+            }
             Key::Enter => typed(model, wanted, edit.text().to_owned(), effects),
             Key::Esc | Key::Ctrl('g') => left(model, &wanted, effects),
             Key::Char('?') if edit.text().is_empty() && list_for(&wanted).is_some() => {
@@ -45,6 +48,7 @@ pub(super) fn key(model: &mut Model, key: Key, effects: &mut Effects) {
                     | Choice::Bounce(..) => Answer::Yes,
                     Choice::DiscardDraft(_)
                     | Choice::DiscardQueued(_)
+                    | Choice::Forget(_)
                     | Choice::Unsubscribe(_)
                     | Choice::OpenLink(_) => Answer::No,
                 };
@@ -120,6 +124,8 @@ fn list_for(wanted: &Wanted) -> Option<FolderFor> {
         | Wanted::Attach
         | Wanted::Bounce(_)
         | Wanted::Jump
+        | Wanted::Query
+        | Wanted::Alias(_)
         | Wanted::SavePart { .. } => None,
     }
 }
@@ -146,6 +152,8 @@ fn typed(model: &mut Model, wanted: Wanted, text: String, effects: &mut Effects)
         Wanted::SavePart { letter, part } if !text.is_empty() => {
             model.jobs.ask(Ask::Save { letter, part, into: text.into() }, effects);
         }
+        Wanted::Query => people::show(model, text),
+        Wanted::Alias(whom) => people::call(model, whom, text, effects),
         Wanted::Command => command::typed(model, &text, effects),
         Wanted::Find(seek) => find::typed(model, seek, &text, effects),
         Wanted::Pipe(which) => index::pipe(model, which, text, effects),
@@ -167,6 +175,8 @@ fn left(model: &mut Model, wanted: &Wanted, effects: &mut Effects) {
         | Wanted::Attach
         | Wanted::Bounce(_)
         | Wanted::Jump
+        | Wanted::Query
+        | Wanted::Alias(_)
         | Wanted::SavePart { .. } => {}
     }
 }
@@ -196,6 +206,10 @@ fn chosen(model: &mut Model, wanted: Choice, answer: Answer, effects: &mut Effec
             model.jobs.ask(Ask::Outbox(OutboxAsk::Discard(letter)), effects);
         }
         (Choice::DiscardDraft(_) | Choice::DiscardQueued(_), Answer::No) => model.say("Kept."),
+        (Choice::Forget(word), Answer::Yes) => {
+            model.jobs.ask(Ask::People(PeopleAsk::Forget(word)), effects);
+        }
+        (Choice::Forget(_), Answer::No) => model.say("Kept."),
         (Choice::OpenLink(link), Answer::Yes) => {
             model.jobs.ask(Ask::OpenLink(link), effects);
         }

@@ -2,7 +2,7 @@
 
 use postroad_safetext::safe_line;
 
-use super::{Effects, compose, find, listing, pager};
+use super::{Effects, compose, find, listing, pager, people};
 use crate::data::UndoLabel;
 use crate::effect::{Ask, Effect, Job};
 use crate::limits::UNDO_LABELS_MAX;
@@ -40,6 +40,7 @@ pub(super) fn take(model: &mut Model, report: Report, effects: &mut Effects) {
             Some(_) | None => compose::queued(model, job, letter, until),
         },
         What::Outbox(rows) => model.outbox = rows,
+        What::People(rows) => people::came(model, rows),
         What::Done(label) => done(model, label, asked.as_ref()),
         What::Undone(words) => {
             match asked {
@@ -53,6 +54,7 @@ pub(super) fn take(model: &mut Model, report: Report, effects: &mut Effects) {
         What::Found(found) => find::found(model, job, &found, effects),
         What::Saved(words) => model.say(safe_line!("Saved as {}", words.as_str())),
         What::Told(words) => model.say(words),
+        What::Original(page) => pager::show(model, &page),
         What::Output(page) => pager::output(model, &page),
         What::Progress { done, of } => model.note = Note::Progress(job, done, of),
         What::Ended => ended(model, asked.as_ref(), effects),

@@ -17,6 +17,7 @@ mod links;
 mod outbox;
 mod pager;
 mod parts;
+mod people;
 
 pub(crate) use explain::rows as explained_rows;
 pub(crate) use help::lines as help_lines;
@@ -44,6 +45,7 @@ pub fn draw(model: &Model, canvas: &mut Canvas<'_>) {
         Screen::Explain(explain) => explain::draw(explain, canvas, areas.body),
         Screen::Folders(folders) => folders::draw(model, folders, canvas, areas.body),
         Screen::Compose(compose) => compose::draw(model, compose, canvas, areas.body),
+        Screen::People(state) => people::draw(state, canvas, areas.body),
         Screen::Outbox(list) => outbox::draw(model, *list, canvas, areas.body),
         Screen::Help(help) => help::draw(help, canvas, areas.body),
     };
@@ -53,7 +55,10 @@ pub fn draw(model: &Model, canvas: &mut Canvas<'_>) {
     line::foot(model, canvas, areas.foot);
     // Where there is one row alone, what is typed is more than what is listed.
     match areas.note {
-        Some(area) => line::note(model, canvas, area),
+        Some(area) => {
+            line::note(model, canvas, area);
+            people::offered(model, canvas, area);
+        }
         None if model.prompt.is_some() => line::note(model, canvas, areas.body),
         None => {}
     }

@@ -37,7 +37,7 @@ enum Step {
 fn any_key() -> impl Strategy<Value = Key> {
     prop_oneof![
         // The keys that do something, mostly.
-        30 => prop::sample::select("jkJKdunNF$csmrgfBRvhxqtyebaDPIi? =*^-`z1tt;;CwWoO|:".chars().collect::<Vec<_>>())
+        30 => prop::sample::select("jkJKdunNF$csmrgfBRvhxqtyebaDPIi? =*^-`z1tt;;CwWoO|:QQa".chars().collect::<Vec<_>>())
             .prop_map(Key::Char),
         3 => any::<char>().prop_map(Key::Char),
         2 => (b'a'..=b'z').prop_map(|c| Key::Ctrl(char::from(c))),
@@ -115,7 +115,7 @@ fn what(model: &Model, kind: u8, seed: u32, text: &str) -> What {
     let words = SafeText::line(text);
     let folder = FolderId(seed % 3);
     let until = model.now.wall + Duration::from_secs(u64::from(seed % 12));
-    match kind % 21 {
+    match kind % 22 {
         0 => What::Folders(folders(seed, text)),
         1..=4 => What::Listing(Arc::new(Listing {
             folder: model.index.as_ref().map_or(folder, |index| index.folder),
@@ -147,8 +147,10 @@ fn what(model: &Model, kind: u8, seed: u32, text: &str) -> What {
             letters: vec![fixture::letter(seed)],
             complete: seed.is_multiple_of(2),
         }),
+        18 if seed.is_multiple_of(3) => What::Original(Arc::new(page(model, seed, text))),
         18 => What::Output(Arc::new(page(model, seed, text))),
-        19 => What::Progress { done: u64::from(seed), of: 0 },
+        19 => What::People(fixture::people()),
+        20 => What::Progress { done: u64::from(seed), of: 0 },
         _ => What::Failed { words, hint: SafeText::line(text) },
     }
 }

@@ -597,6 +597,12 @@ fn on(screen: On) -> Model {
             press(&mut model, "j");
             model
         }
+        On::People => {
+            let mut model = three_letters();
+            tell(&mut model, What::People(crate::fixture::people()));
+            press(&mut model, "Q<Enter>j");
+            model
+        }
         On::Index | On::Anywhere | On::Folders | On::Outbox | On::Help => three_letters(),
     };
     let keys = match screen {
@@ -609,6 +615,7 @@ fn on(screen: On) -> Model {
         | On::Parts
         | On::Links
         | On::Explain
+        | On::People
         | On::Compose => "",
     };
     press(&mut model, keys);
@@ -651,6 +658,7 @@ fn every_key_of_the_table_does_something_where_it_stands() {
         On::Folders,
         On::Compose,
         On::Outbox,
+        On::People,
         On::Help,
     ];
     for screen in screens {

@@ -14,6 +14,7 @@ use postroad_tui::data::{
 use postroad_tui::effect::{Ask, Effect, Job};
 use postroad_tui::model::{Look, Model, Now, Size};
 use postroad_tui::msg::{Report, What};
+use postroad_tui::people::PersonRow;
 use postroad_tui::{Msg, start, update};
 
 pub(crate) const INBOX: FolderId = FolderId(0);
@@ -202,6 +203,7 @@ pub(crate) fn page() -> Page {
         })
         .into(),
         unsubscribe: None,
+        original: None,
         trust: None,
         explained: vec![line("? Nobody that you trust has judged it")],
         cut: None,
@@ -240,6 +242,27 @@ pub(crate) fn draft() -> DraftRow {
         answers: Some(letter(1)),
         saved: "2026-11-30T14:59:00Z".parse().unwrap(),
     }
+}
+
+pub(crate) fn people() -> Arc<[PersonRow]> {
+    let person = |name: &str, address: &str| {
+        let typed = if name.is_empty() { address.into() } else { format!("{name} <{address}>") };
+        PersonRow::new(name, address, None, &typed)
+    };
+    [
+        PersonRow::new(
+            "",
+            "bob@x.example, alice@example.org",
+            Some("bakers"),
+            "bob@x.example, alice@example.org",
+        ),
+        person("Bob Baker", "bob@x.example"),
+        person("山田太郎", "yamada@example.jp"),
+        person("", "bobby@far.example"),
+        person("\u{202e}Boris\u{1b}[2J", "boris@far.example"),
+        person("Alice Example", "alice@example.org"),
+    ]
+    .into()
 }
 
 pub(crate) fn outbox() -> Vec<OutboxRow> {

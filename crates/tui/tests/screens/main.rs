@@ -10,6 +10,7 @@ mod finding;
 mod fixture;
 mod lists;
 mod mutt;
+mod people;
 mod reading;
 mod threads;
 mod writing;

@@ -12,15 +12,18 @@ use std::time::{Duration, Instant};
 use postroad_catalog::read::Extent;
 use postroad_catalog::{Catalog, CatalogError, Folder, read_some};
 use postroad_disk::OsDisk;
-use postroad_store::{Counts, Courier, FlagChange, MailboxName, Maildir, Times};
+use postroad_store::{
+    Counts, Courier, FlagChange, Letter, MailboxError, MailboxName, Maildir, Times,
+};
 use postroad_tui::data::{By, FolderId, FolderRow, LetterId, Listing, Marks, Order, Stage, Way};
-use postroad_tui::effect::{self as tui, Ask, Job};
+use postroad_tui::effect::{self as tui, Ask, Job, PeopleAsk};
 use postroad_tui::msg::What;
 
 use self::finding::{Finding, Indexing};
 use super::Request;
 use super::deeds::Deeds;
 use super::mapped;
+use crate::bounce::original::SentFolder;
 use crate::full::limits::{
     FILL_LETTERS, FILL_SHOWN_EVERY, FOLDERS_EVERY, INDEX_LOOK_EVERY, LOOK_EVERY,
 };
@@ -49,6 +52,8 @@ pub(in crate::full) struct Start {
     pub(in crate::full) me: String,
     /// Whose judgement of letters counts.
     pub(in crate::full) trusted: Trusted,
+    /// Where letters that were sent are.
+    pub(in crate::full) sent: Option<SentFolder>,
     /// Who begins letters with others.
     pub(in crate::full) post: Outgoing<ToPost>,
 }
@@ -59,7 +64,7 @@ pub(in crate::full) struct Start {
 /// Where the system has no threads or sockets left.
 pub(in crate::full) fn start(start: Start, tell: Teller) -> io::Result<Outgoing<Request>> {
     let (ask, asked) = channel()?;
-    let pages = page::start(tell.clone(), start.trusted.clone())?;
+    let pages = page::start(tell.clone(), start.trusted.clone(), start.sent.clone())?;
     thread::Builder::new().name("mail-0".into()).spawn(move || {
         let _farewell = Farewell(tell.clone());
         Actor::new(start, tell, pages).run(&asked);
@@ -196,6 +201,10 @@ impl Actor {
             }
             Ask::NewDraft(start) => self.begin(job, start),
             Ask::Bounce { letter, to } => self.bounce(job, letter, to),
+            Ask::People(PeopleAsk::CallAuthor { alias, letter }) => {
+                self.call_author(job, letter, alias)
+            }
+            Ask::Original { id, .. } => self.original(job, id.as_str()),
             Ask::Refresh(id) => self.refresh(job, id),
             Ask::Flag { letters, edit } => self.flag(job, &letters, edit),
             Ask::Move { letters, to } => self.move_letters(job, &letters, to),
@@ -340,7 +349,7 @@ impl Actor {
             self.opened = Some(Opened::new(id, folder, Job::NONE, Stage::Named));
         }
         let opened = self.opened.as_mut().map(|opened| &mut opened.folder);
-        opened.ok_or_else(|| postroad_store::MailboxError::Gone { uid: 0 }.into())
+        opened.ok_or_else(|| MailboxError::Gone { uid: 0 }.into())
     }
 
     /// The folder, where the letters are still called so.
@@ -348,7 +357,7 @@ impl Actor {
         &mut self,
         letters: &[LetterId],
     ) -> Result<(&mut Folder, Vec<u32>), CatalogError> {
-        let gone = || postroad_store::MailboxError::Gone { uid: 0 };
+        let gone = || MailboxError::Gone { uid: 0 };
         let first = *letters.first().ok_or_else(gone)?;
         let folder = self.shown(first.folder)?;
         if folder.validity() != first.validity {
@@ -377,8 +386,40 @@ impl Actor {
     }
 
     fn read(&mut self, job: Job, letter: LetterId, wanted: page::Wanted) -> Done {
-        let (folder, _) = self.of_letters(&[letter])?;
+        let (file, _) = self.letter(letter)?;
+        self.pages.send(ToLayOut::Letter { job, letter, file, wanted });
+        Ok(())
+    }
+
+    /// The file of a letter, and what stays of its name; whichever folder is shown, that stays so.
+    fn letter(&mut self, letter: LetterId) -> Result<(Letter, String), CatalogError> {
+        let is_shown = self.opened.as_ref().is_some_and(|opened| opened.id == letter.folder);
+        let mut other = match is_shown {
+            true => None,
+            false => Some(self.catalog.open(&self.name_of(letter.folder))?),
+        };
+        let folder = match &mut other {
+            Some(folder) if folder.validity() == letter.validity => folder,
+            Some(_) => return Err(MailboxError::Gone { uid: letter.uid }.into()),
+            None => self.of_letters(&[letter])?.0,
+        };
         let file = folder.open_letter(letter.uid)?;
+        let name = folder.identity(letter.uid).unwrap_or_default();
+        Ok((file, String::from_utf8_lossy(&name).into_owned()))
+    }
+
+    /// Has the letter of the user's laid out that another one is about.
+    fn original(&mut self, job: Job, id: &str) -> Done {
+        let sent = self.start.sent.clone();
+        let found = sent.as_ref().map(|sent| sent.find(&self.catalog, id)).transpose()?;
+        let (Some(sent), Some(Some(mut found))) = (sent, found) else {
+            self.tell.failed(job, "that letter isn't where sent letters are any more", "");
+            return Ok(());
+        };
+        let folder = self.id_of(sent.name());
+        let letter = LetterId { folder, validity: found.folder.validity(), uid: found.uid };
+        let file = found.folder.open_letter(found.uid)?;
+        let wanted = page::Wanted::Original;
         self.pages.send(ToLayOut::Letter { job, letter, file, wanted });
         Ok(())
     }
@@ -404,19 +445,22 @@ impl Actor {
             self.start.post.send(ToPost::Ask(job, Ask::NewDraft(start)));
             return Ok(());
         };
-        let (folder, _) = self.of_letters(&[letter])?;
-        let file = folder.open_letter(letter.uid)?;
-        let name = folder.identity(letter.uid).unwrap_or_default();
-        let name = String::from_utf8_lossy(&name).into_owned();
+        let (file, name) = self.letter(letter)?;
         self.start.post.send(ToPost::Begin { job, start, file, name });
         Ok(())
     }
 
     /// Has one of these sent on as it is.
     fn bounce(&mut self, job: Job, letter: LetterId, to: String) -> Done {
-        let (folder, _) = self.of_letters(&[letter])?;
-        let file = folder.open_letter(letter.uid)?;
+        let (file, _) = self.letter(letter)?;
         self.start.post.send(ToPost::Bounce { job, file, to });
+        Ok(())
+    }
+
+    /// Has its author get a short name.
+    fn call_author(&mut self, job: Job, letter: LetterId, alias: String) -> Done {
+        let (file, _) = self.letter(letter)?;
+        self.start.post.send(ToPost::CallAuthor { job, file, alias });
         Ok(())
     }
 
@@ -467,7 +511,7 @@ fn doing(ask: &Ask) -> &'static str {
         Ask::Folders => "list the folders",
         Ask::Open(_) | Ask::Close(_) | Ask::Refresh(_) => "open the folder",
         Ask::Rows { .. } => "list the letters",
-        Ask::Read(_) | Ask::Part { .. } => "read the letter",
+        Ask::Read(_) | Ask::Part { .. } | Ask::Original { .. } => "read the letter",
         Ask::Save { .. } => "save it",
         Ask::Flag { .. } => "mark the letters",
         Ask::Move { .. } => "move the letters",

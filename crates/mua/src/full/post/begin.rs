@@ -15,6 +15,8 @@ use crate::drafts::{Answers, Attached, Written};
 use crate::error::Error;
 use crate::mailto::Mailto;
 use crate::outbox::Notes;
+use crate::people::book::aliases;
+use crate::people::learning::learn;
 use crate::render::{View, save};
 use crate::{limits, trace};
 
@@ -90,12 +92,14 @@ impl Actor {
     /// Sends a letter on as it is.
     pub(super) fn bounce(&self, file: &Letter, to: &str) -> Result<What, Error> {
         let us = self.author();
-        let to = AddressList::parse(to, Some(&us.address.domain));
+        let to = aliases(&self.account).expanded(to).into_owned();
+        let to = AddressList::parse(&to, Some(&us.address.domain));
         let letter = resend(&raw(file)?, &us, &to.map_err(ComposeError::from)?.0)?;
         // No copy is filed: it is in the folder that it came from.
         let until = SystemTime::now() + limits::HOLD;
         let name = self.outbox()?.hold(&letter, &Notes::default(), until)?;
         trace::composed(&letter, &self.account);
+        learn(&letter, &self.account);
         self.remember(&name);
         Ok(What::Queued { letter: HeldId(name.into()), until: timestamp(until) })
     }

@@ -5,6 +5,7 @@
 //! | what is asked, and what becomes of it | here |
 //! | letters that begin, with another or without; those that are sent on as they are | `begin` |
 //! | drafts and letters as the screen has them | `rows` |
+//! | the address book | `people` |
 //!
 //! A draft that somebody writes here is held against other programs until its letter is queued or it is thrown away.
 //! "Queued" is said once the letter is on disk; its draft stays until the sender takes the letter in.
@@ -30,11 +31,14 @@ use crate::compose::{ComposeError, Mailbox as Person};
 use crate::drafts::{Attached, DraftError, DraftId, Drafts, OpenDraft, Written};
 use crate::error::Error;
 use crate::outbox::{Found, Notes, Outbox, start as sender};
+use crate::people::book::aliases;
+use crate::people::learning::learn;
 use crate::safe_text::SafeText;
 use crate::undo::{Deed, Journal};
 use crate::{limits, sent, trace};
 
 mod begin;
+mod people;
 mod rows;
 
 #[cfg(test)]
@@ -74,6 +78,15 @@ pub(super) enum ToPost {
         file: Letter,
         /// To whom, as it was typed.
         to: String,
+    },
+    /// To give a letter's author a short name.
+    CallAuthor {
+        /// Who asks.
+        job: Job,
+        /// The letter's file.
+        file: Letter,
+        /// The name.
+        alias: String,
     },
     /// To have letters that were answered or sent on marked by this actor.
     Mail(Outgoing<Request>),
@@ -157,6 +170,9 @@ impl Actor {
                         }
                         (job, done)
                     }
+                    ToPost::CallAuthor { job, file, alias } => {
+                        (job, self.call_author(&file, &alias))
+                    }
                     ToPost::Edited(id) => (Job::NONE, self.edited(&id)),
                     ToPost::Mail(mail) => {
                         self.mail = Some(mail);
@@ -178,10 +194,13 @@ impl Actor {
     fn answer(&mut self, ask: Ask) -> Result<What, Error> {
         match ask {
             Ask::NewDraft(start) => self.begin(&start, None),
-            Ask::SaveDraft(id, fields) => self.change(&id, |written, _| {
-                rows::type_over(written, fields);
-                Ok(())
-            }),
+            Ask::SaveDraft(id, fields) => {
+                let aliases = aliases(&self.account);
+                self.change(&id, |written, _| {
+                    rows::type_over(written, fields, &aliases);
+                    Ok(())
+                })
+            }
             Ask::Attach(id, path) => self.change(&id, |written, _| {
                 let path = crate::account::expand_home(&path);
                 let file = std::fs::metadata(&path)
@@ -209,6 +228,7 @@ impl Actor {
             }
             Ask::Drafts => self.list(),
             Ask::Outbox(ask) => self.outbox_asked(ask),
+            Ask::People(ask) => self.people_asked(ask),
             _ => Ok(What::Ended),
         }
     }
@@ -269,9 +289,10 @@ impl Actor {
         let id = parsed(shown)?;
         let (author, outbox) = (self.author(), self.outbox()?);
         let notes = Notes { draft: Some(id.clone()), ..sent::notes(&self.account) };
+        let aliases = aliases(&self.account);
         let draft = self.opened(&id)?;
         let mut written = draft.written()?;
-        rows::type_over(&mut written, fields);
+        rows::type_over(&mut written, fields, &aliases);
         draft.save(&written)?;
         draft.keep_text()?;
         let made = match written.draft(&draft.folder(), author, draft.text()?) {
@@ -290,6 +311,8 @@ impl Actor {
         // From here on it leaves, whatever becomes of us. Others may have the draft, to take the letter back.
         self.open.remove(&id);
         trace::composed(&letter, &self.account);
+        learn(&letter, &self.account);
+        self.tell_people();
         self.remember(&name);
         if let (Some(mail), Some((letter, marks))) = (&self.mail, self.about.get(&id)) {
             mail.send(Request::Mark(*letter, *marks));

@@ -9,7 +9,7 @@ use postroad_tui::data::{
     OutboxState,
 };
 
-use crate::compose::{media_type, reminder};
+use crate::compose::{Aliases, media_type, reminder};
 use crate::drafts::{self, Attached, Written};
 use crate::outbox::listing::{State, Waiting};
 use crate::safe_line;
@@ -26,11 +26,12 @@ pub(super) fn fields(written: &Written) -> Fields {
     }
 }
 
-/// Types over them.
-pub(super) fn type_over(written: &mut Written, fields: Fields) {
+/// Types over them; of short names what they stand for is kept.
+pub(super) fn type_over(written: &mut Written, fields: Fields, aliases: &Aliases) {
     let Fields { to, cc, bcc, subject, reply_to } = fields;
     (written.to, written.cc, written.bcc) = (to, cc, bcc);
     (written.subject, written.reply_to) = (subject, reply_to);
+    *written = std::mem::take(written).expanded(aliases);
 }
 
 /// The field of the screen, where it has one.

@@ -20,7 +20,11 @@ fn tried() -> Tried {
         ..Overrides::default()
     };
     let account = Account::load(&overrides).unwrap();
-    let account = Account { state: Some(home.path().join("state")), ..account };
+    let account = Account {
+        state: Some(home.path().join("state")),
+        people: Some(home.path().join("addresses")),
+        ..account
+    };
     let (news, heard) = channel().unwrap();
     let ask = start(&account, &overrides, Teller(news, 0), SendsBy::Nobody).unwrap();
     Tried { ask, heard, home, job: 0 }

@@ -28,7 +28,7 @@ use postroad_disk::OsDisk;
 use postroad_imap::value::MailboxName;
 use postroad_store::LetterFile;
 use postroad_tui::data::{FolderId, FolderRow, LetterId, Listing, Marks, Order, Stage};
-use postroad_tui::effect::{self as tui, Ask, FlagEdit, Job};
+use postroad_tui::effect::{self as tui, Ask, FlagEdit, Job, PeopleAsk};
 use postroad_tui::msg::What;
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -99,7 +99,7 @@ pub(in crate::full) fn start(start: Start, tell: Teller) -> Result<Outgoing<Requ
         Place::Imap(server) => imap::start(account, server, event)?,
         Place::Maildrop(place) => maildrop::start(account, place, &home, event)?,
     };
-    let pages = page::start(tell.clone(), Trusted::of(&start.account))?;
+    let pages = page::start(tell.clone(), Trusted::of(&start.account), None)?;
     thread::Builder::new().name("mail-0".into()).spawn(move || {
         let _farewell = Farewell(tell.clone());
         Actor::new(start, home, tell, pages, net).run(&asked, &happened);
@@ -175,6 +175,8 @@ enum Then {
     Begin(tui::Start),
     /// Sent on as it is, to whom was typed.
     Bounce(String),
+    /// Its author gets this short name.
+    CallAuthor(String),
     /// Given to a program, with all of these, once they are here.
     Pipe(Vec<LetterId>, String),
 }
@@ -333,6 +335,9 @@ impl Actor {
             Ask::Move { letters, to } => self.move_letters(job, &letters, to),
             Ask::Copy { letters, to } => self.copy_letters(job, &letters, to),
             Ask::Bounce { letter, to } => self.read(job, letter, Then::Bounce(to)),
+            Ask::People(PeopleAsk::CallAuthor { alias, letter }) => {
+                self.read(job, letter, Then::CallAuthor(alias));
+            }
             Ask::Pipe { letters, command } => match letters.first() {
                 Some(first) => self.read(job, *first, Then::Pipe(letters.clone(), command)),
                 None => self.tell.tell(job, What::Ended),
@@ -614,6 +619,9 @@ impl Actor {
             }
             (Ok(file), Then::Bounce(to)) => {
                 self.start.post.send(ToPost::Bounce { job, file, to });
+            }
+            (Ok(file), Then::CallAuthor(alias)) => {
+                self.start.post.send(ToPost::CallAuthor { job, file, alias });
             }
             (Ok(_), Then::Pipe(letters, command)) => self.pipe(job, letters, command),
             (Err(error), _) => {

@@ -12,7 +12,7 @@ use crate::full::mail::mapped::ROLES;
 use crate::safe_text::SafeText;
 
 impl Actor {
-    fn id_of(&mut self, name: &MailboxName) -> FolderId {
+    pub(super) fn id_of(&mut self, name: &MailboxName) -> FolderId {
         let place = self.names.iter().position(|known| known == name).unwrap_or_else(|| {
             self.names.push(name.clone());
             self.names.len() - 1

@@ -43,6 +43,7 @@ fn began(root: tempfile::TempDir) -> Tried {
         first: MailboxName::Inbox,
         me: "me@x.example".into(),
         trusted: Trusted::default(),
+        sent: None,
         post,
     };
     let ask = start(begin, Teller(news, 0)).unwrap();
