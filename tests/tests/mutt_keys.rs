@@ -392,6 +392,34 @@ fn threads() -> Result<()> {
 }
 
 #[test]
+fn patterns() -> Result<()> {
+    check_all(&[
+        &["=", "/", ">~s alpha", "F", "q"],
+        &["=", "/", ">~s alpha", "n", "F", "q"],
+        &["=", "/", ">~f anna", "n", "F", "q"],
+        &["=", "/", ">gil", "F", "q"],
+        &["*", "Escape", "/", ">~s alpha", "F", "q"],
+        &["*", "Escape", "/", ">~s alpha", "n", "F", "q"],
+        &["*", "/", ">~f anna", "F", "q"],
+        &["l", ">~s alpha", "*", "F", "q"],
+        &["l", ">~s alpha", "=", "d", "q"],
+        &["l", ">~s alpha", "l", ">all", "*", "F", "q"],
+        &["l", ">~f bob", "D", ">~A", "q"],
+        &["D", ">~f bob", "q"],
+        &["D", ">~s alpha", "x"],
+        &["D", ">~A", "U", ">~s eta", "q"],
+        &["=", "d", "D", ">~N", "U", ">~D ~f zoe", "q"],
+        &["T", ">~s alpha", ";", "F", "q"],
+        &["T", ">~A", "C-t", ">~f zoe | ~f bob", ";", "F", "q"],
+        &["T", ">!~s a", ";", "s", ">=.Saved", "q"],
+        &["T", ">~F", ";", "N", "q"],
+        &["T", ">~b 'line 9'", ";", "d", "q"],
+        &["T", ">~d 3/11/2026-5/11/2026", ";", "d", "q"],
+        &["T", ">~t you@", ";", "d", "q"],
+    ])
+}
+
+#[test]
 fn writing() -> Result<()> {
     check_all(&[
         &["7", "Enter", "r", "~text/plain", "y", "~Queued|Mail sent", "q"],

@@ -26,6 +26,8 @@ pub const TREE_DEPTH_MAX: usize = 16;
 pub const TREE_LETTERS_MAX: usize = 2_000;
 /// How long Esc waits for a second key, which would make the two one.
 pub const ESCAPE_WAIT: Duration = Duration::from_millis(500);
+/// Keys that are kept while a letter is looked for that they are for.
+pub const KEYS_AHEAD_MAX: usize = 64;
 /// Rows that the wheel moves.
 pub const WHEEL_ROWS: usize = 3;
 /// Things that can be taken back.

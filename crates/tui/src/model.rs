@@ -1,5 +1,6 @@
 //! Everything that is shown, and nothing else: no handle, no clock, no channel.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,16 +8,16 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::data::{Account, DraftRow, FolderRow, Order, OutboxRow, UndoLabel};
-use crate::keys::On;
+use crate::keys::{Key, On};
 use crate::people::PersonRow;
 
 pub use crate::data::Fields;
 pub use crate::jobs::Jobs;
 pub use crate::screens::{
-    Choice, ComposeStage, ComposeState, Counts, Editor, ExplainState, Finding, FolderFor,
+    Choice, ComposeStage, ComposeState, Counts, Deed, Editor, ExplainState, Finding, FolderFor,
     FolderOrder, FoldersState, Headers, HelpState, IndexState, Limit, ListState, Looking, Marking,
-    Note, OneOf, PagerState, Pending, PeopleState, Place, Prompt, Quotes, Reach, SaveState, Screen,
-    Seek, Wanted, Which, Whom,
+    Note, OneOf, PagerState, Pending, PeopleState, Place, Prompt, Pursued, Quotes, Reach,
+    SaveState, Screen, Seek, Wanted, Which, Whom,
 };
 
 /// The whole screen.
@@ -40,6 +41,8 @@ pub struct Model {
     pub prompt: Option<Prompt>,
     /// The first of two keys.
     pub pending: Pending,
+    /// Keys that were pressed while a letter is looked for: it is that one which they are for.
+    pub ahead: VecDeque<Key>,
     /// What the next key is done to.
     pub reach: Reach,
     /// How letters are ordered.
@@ -150,6 +153,7 @@ impl Model {
             stack: vec![Screen::Index],
             prompt: None,
             pending: Pending::Nothing,
+            ahead: VecDeque::new(),
             reach: Reach::Selected,
             order: Order::default(),
             note: Note::Nothing,

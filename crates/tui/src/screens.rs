@@ -105,6 +105,32 @@ pub struct Finding {
     pub limit_before: Option<Limit>,
     /// What is looked for now, or was found as it was typed.
     pub looking: Option<Looking>,
+    /// What is to be done to all letters that are like a pattern, while they are looked for.
+    pub pursued: Option<Pursued>,
+}
+
+/// Letters that are looked for to have something done to all of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pursued {
+    /// Who looks for them.
+    pub job: Job,
+    /// What is to be done.
+    pub deed: Deed,
+    /// Those that were found.
+    pub found: Vec<u32>,
+}
+
+/// What is done to all letters that are like a pattern.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deed {
+    /// They go to the trash.
+    Strike,
+    /// They don't.
+    Unstrike,
+    /// `;` has a key done to them.
+    Tag,
+    /// It doesn't.
+    Untag,
 }
 
 /// A search.
@@ -380,6 +406,8 @@ pub enum Wanted {
     Command,
     /// What letters are to be like.
     Find(Seek),
+    /// What letters are to be like that something is done to.
+    Each(Deed),
     /// A field of the letter that is being written.
     Field(Field),
     /// The field of a letter that begins; then the next one, then the editor.

@@ -109,6 +109,8 @@ const READERS: &[&str] = &[
 
 const SCREENS: &[&str] = &[
     "bsd-mailx",
+    "golang-github-gatherstars-com-jwz-dev",
+    "libpython3.11-testsuite",
     "mutt",
     "ncurses-term",
     "neomutt",

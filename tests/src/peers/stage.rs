@@ -87,6 +87,12 @@ impl Stage {
         self.folder.path().join(relative)
     }
 
+    /// A path in what the packages hold.
+    #[must_use]
+    pub fn unpacked(&self, relative: &str) -> PathBuf {
+        self.tree.join(relative)
+    }
+
     /// Writes a file into the stage's folder: `etc/…` and `usr/…` are seen as `/etc/…` and `/usr/…` on the stage.
     ///
     /// # Errors

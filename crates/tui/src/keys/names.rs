@@ -92,6 +92,10 @@ const NAMES: &[(Action, &str)] = &[
     (Action::SearchBack, "search-reverse"),
     (Action::SearchNext, "search-next"),
     (Action::Limit, "limit"),
+    (Action::DeletePattern, "delete-pattern"),
+    (Action::UndeletePattern, "undelete-pattern"),
+    (Action::TagPattern, "tag-pattern"),
+    (Action::UntagPattern, "untag-pattern"),
     (Action::Quit, "quit"),
     (Action::Exit, "exit"),
 ];

@@ -230,6 +230,14 @@ pub enum Action {
     SearchNext,
     /// Show but letters that are like what is typed.
     Limit,
+    /// Strike those that are like what is typed.
+    DeletePattern,
+    /// Don't strike them.
+    UndeletePattern,
+    /// Tag them.
+    TagPattern,
+    /// Don't tag them.
+    UntagPattern,
     /// Back, or out, and carry out what was struck and marked.
     Quit,
     /// Out, and don't.

@@ -9,7 +9,9 @@ use postroad_safetext::{SafeText, safe_line};
 
 use super::{Effects, letters};
 use crate::data::{Found, Head, Marks, Way};
-use crate::effect::{Ask, Job, Search};
+use crate::effect::{Ask, Effect, Job, Search};
+use crate::keys::Key;
+use crate::limits::KEYS_AHEAD_MAX;
 use crate::line_edit::LineEdit;
 use crate::model::{IndexState, Limit, ListState, Looking, Model, Prompt, Seek, Wanted};
 
@@ -59,6 +61,36 @@ pub(super) fn typed(model: &mut Model, seek: Seek, text: &str, effects: &mut Eff
     end(model);
 }
 
+/// Whether a letter is looked for that the next key is for. A list that is being limited is there from its first letter on.
+pub(super) fn is_awaited(model: &Model) -> bool {
+    let Some(index) = model.index.as_ref().filter(|_| model.prompt.is_none()) else { return false };
+    let is_looked_for = index.finding.looking.as_ref().is_some_and(|looking| {
+        !looking.is_over && (looking.seek != Seek::Limit || looking.found == 0)
+    });
+    is_looked_for || index.finding.pursued.is_some()
+}
+
+/// A key, meanwhile: it is for what will be found, but for those that stop it.
+pub(super) fn pressed_meanwhile(model: &mut Model, key: Key, effects: &mut Effects) {
+    match key {
+        Key::Esc | Key::Ctrl('g') => {
+            model.ahead.clear();
+            let is_gone_to = model.index.as_ref().is_some_and(|it| it.finding.looking.is_some());
+            cancel(model, effects);
+            if is_gone_to {
+                put_back(model);
+            }
+            model.say("Stopped.");
+        }
+        Key::Ctrl('l') => effects.push(Effect::Redraw),
+        key if model.ahead.len() < KEYS_AHEAD_MAX => {
+            model.ahead.push_back(key);
+            model.say("Searching...  Esc: stop");
+        }
+        _ => {}
+    }
+}
+
 /// Nothing was to be found after all.
 pub(super) fn left(model: &mut Model, effects: &mut Effects) {
     cancel(model, effects);
@@ -82,10 +114,10 @@ fn is_nothing(seek: Seek, text: &str) -> bool {
     text.is_empty() || seek == Seek::Limit && (text.eq_ignore_ascii_case("all") || text == "~A")
 }
 
-fn cancel(model: &mut Model, effects: &mut Effects) {
+pub(super) fn cancel(model: &mut Model, effects: &mut Effects) {
     model.jobs.cancel(effects, |ask| matches!(ask, Ask::Search(_)));
     if let Some(index) = &mut model.index {
-        index.finding.looking = None;
+        (index.finding.looking, index.finding.pursued) = (None, None);
     }
 }
 
@@ -289,7 +321,7 @@ impl IndexState {
     }
 
     /// Marks that aren't on disk yet, of letters that have such.
-    fn changed_marks(&self) -> Vec<(u32, Marks)> {
+    pub(super) fn changed_marks(&self) -> Vec<(u32, Marks)> {
         if self.edits.is_empty() && self.struck.is_empty() {
             return Vec::new();
         }

@@ -7,14 +7,14 @@ use std::collections::BTreeSet;
 
 use postroad_safetext::SafeText;
 
-use super::{Effects, compose, find, folders, order, pager, people, report, threads};
+use super::{Effects, by_pattern, compose, find, folders, order, pager, people, report, threads};
 use crate::data::{FolderId, Head, LetterId, Marks, Role, Way};
 use crate::effect::{Ask, Audience, FlagEdit, OutboxAsk, Start, Target};
 use crate::keys::Action;
 use crate::line_edit::LineEdit;
 use crate::model::{
-    Headers, IndexState, ListState, Marking, Model, OneOf, Prompt, Reach, Screen, Seek, Wanted,
-    Which, Whom,
+    Deed, Headers, IndexState, ListState, Marking, Model, OneOf, Prompt, Reach, Screen, Seek,
+    Wanted, Which, Whom,
 };
 
 impl IndexState {
@@ -223,6 +223,10 @@ pub(super) fn change(model: &mut Model, action: Action, effects: &mut Effects) -
         (Action::SearchBack, _) => find::ask(model, Seek::Back),
         (Action::Limit, _) => find::ask(model, Seek::Limit),
         (Action::SearchNext, _) => find::next(model, effects),
+        (Action::DeletePattern, _) => by_pattern::ask(model, Deed::Strike),
+        (Action::UndeletePattern, _) => by_pattern::ask(model, Deed::Unstrike),
+        (Action::TagPattern, _) => by_pattern::ask(model, Deed::Tag),
+        (Action::UntagPattern, _) => by_pattern::ask(model, Deed::Untag),
         (Action::Sort, _) => order::ask(model, Way::Up),
         (Action::SortReverse, _) => order::ask(model, Way::Down),
         (Action::TagPrefix, _) => {

@@ -28,6 +28,7 @@ use crate::model::{
 };
 use crate::msg::{Mouse, MouseDoes, Msg};
 
+mod by_pattern;
 pub(crate) mod command;
 pub(crate) mod compose;
 mod explain;
@@ -70,7 +71,15 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
         Msg::Mouse(mouse) => moused(model, mouse),
         Msg::Resized(size) => model.size = size,
         Msg::Tick(now) => ticked(model, now, &mut effects),
-        Msg::Report(report) => report::take(model, report, &mut effects),
+        Msg::Report(report) => {
+            report::take(model, report, &mut effects);
+            while !find::is_awaited(model)
+                && let Some(key) = model.ahead.pop_front()
+            {
+                settle(model, &mut effects);
+                pressed(model, key, &mut effects);
+            }
+        }
     }
     settle(model, &mut effects);
     effects
@@ -96,6 +105,9 @@ impl Model {
 
 /// One key, which may be the second of two.
 fn pressed(model: &mut Model, key: Key, effects: &mut Effects) {
+    if find::is_awaited(model) {
+        return find::pressed_meanwhile(model, key, effects);
+    }
     if let Key::Alt(c) = key {
         // Terminals send Esc and the letter for it; mutt has them as one.
         model.pending = Pending::Escape(model.now.since_start);

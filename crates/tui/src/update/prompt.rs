@@ -1,7 +1,7 @@
 //! What is typed in the last line.
 
 use super::folders::NotNamed;
-use super::{Effects, command, compose, find, folders, index, order, people};
+use super::{Effects, by_pattern, command, compose, find, folders, index, order, people};
 use crate::effect::{Ask, Effect, OutboxAsk, PeopleAsk};
 use crate::keys::Key;
 use crate::line_edit::LineEdit;
@@ -119,6 +119,7 @@ fn list_for(wanted: &Wanted) -> Option<FolderFor> {
         Wanted::Pipe(_)
         | Wanted::Command
         | Wanted::Find(_)
+        | Wanted::Each(_)
         | Wanted::Field(_)
         | Wanted::First(_)
         | Wanted::Attach
@@ -156,6 +157,7 @@ fn typed(model: &mut Model, wanted: Wanted, text: String, effects: &mut Effects)
         Wanted::Alias(whom) => people::call(model, whom, text, effects),
         Wanted::Command => command::typed(model, &text, effects),
         Wanted::Find(seek) => find::typed(model, seek, &text, effects),
+        Wanted::Each(deed) => by_pattern::typed(model, deed, &text, effects),
         Wanted::Pipe(which) => index::pipe(model, which, text, effects),
         Wanted::SavePart { .. } | Wanted::OpenFolder | Wanted::MoveTo(_) | Wanted::CopyTo(_) => {}
     }
@@ -170,6 +172,7 @@ fn left(model: &mut Model, wanted: &Wanted, effects: &mut Effects) {
         | Wanted::MoveTo(_)
         | Wanted::CopyTo(_)
         | Wanted::Pipe(_)
+        | Wanted::Each(_)
         | Wanted::Command
         | Wanted::Field(_)
         | Wanted::Attach

@@ -2,7 +2,7 @@
 
 use postroad_safetext::safe_line;
 
-use super::{Effects, compose, find, listing, pager, people};
+use super::{Effects, by_pattern, compose, find, listing, pager, people};
 use crate::data::UndoLabel;
 use crate::effect::{Ask, Effect, Job};
 use crate::limits::UNDO_LABELS_MAX;
@@ -51,6 +51,7 @@ pub(super) fn take(model: &mut Model, report: Report, effects: &mut Effects) {
             }
             model.say(safe_line!("Taken back: {}", words.as_str()));
         }
+        What::Found(found) if by_pattern::found(model, job, &found) => {}
         What::Found(found) => find::found(model, job, &found, effects),
         What::Saved(words) => model.say(safe_line!("Saved as {}", words.as_str())),
         What::Told(words) => model.say(words),
@@ -58,6 +59,7 @@ pub(super) fn take(model: &mut Model, report: Report, effects: &mut Effects) {
         What::Output(page) => pager::output(model, &page),
         What::Progress { done, of } => model.note = Note::Progress(job, done, of),
         What::Ended => ended(model, asked.as_ref(), effects),
+        What::Failed { words, .. } if by_pattern::failed(model, job, &words) => {}
         What::Failed { words, .. } if find::failed(model, job, &words) => {}
         What::Failed { words, hint } => {
             failed(model, asked.as_ref(), job);

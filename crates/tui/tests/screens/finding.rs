@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use postroad_tui::data::{Found, Head, Listing, Marks, Order, Stage, Way};
 use postroad_tui::effect::{Ask, Effect, Job, Search};
+use postroad_tui::keys::Key;
 use postroad_tui::model::{Model, Note};
 use postroad_tui::msg::{Report, What};
 use postroad_tui::{Msg, update};
@@ -163,4 +164,85 @@ fn a_list_is_limited_and_forgets_nothing() {
     let effects = press(&mut model, "$");
     let is_moved = |effect: &Effect| matches!(effect, Effect::Ask(_, Ask::Move { letters, .. }) if letters == &[letter(1)]);
     assert!(effects.iter().any(is_moved));
+}
+
+#[test]
+fn what_is_like_a_pattern_is_struck_and_tagged_at_once() {
+    let mut model = five();
+    let index = |model: &Model| model.index.clone().unwrap();
+    let pattern = |model: &mut Model, keys: &str, uids: &[u32]| {
+        let (job, search) = asked(&press(model, keys));
+        assert_eq!((search.first, search.way), (0, Way::Up));
+        found(model, job, uids, Far::All);
+        search
+    };
+
+    let search = pattern(&mut model, "Dab<Enter>", &[2, 4]);
+    assert_eq!((search.pattern.as_str(), &*search.letters), ("ab", &[1, 2, 3, 4, 5][..]));
+    assert_eq!(index(&model).struck, [2, 4].into());
+    assert_eq!((selected(&model), said(&model)), (3, "2 letters: struck."));
+    let search = pattern(&mut model, "U~s x<Enter>", &[4]);
+    assert_eq!(search.marks.len(), 2, "what is struck is told: ~D asks for it");
+    assert_eq!(index(&model).struck, [2].into());
+    pattern(&mut model, "Tab<Enter>", &[1, 5]);
+    assert_eq!(index(&model).tagged, [1, 5].into());
+    update(&mut model, Msg::Key(Key::Ctrl('t')));
+    pattern(&mut model, "ab<Enter>", &[5]);
+    assert_eq!(index(&model).tagged, [1].into());
+    pattern(&mut model, "Tab<Enter>", &[]);
+    assert_eq!(said(&model), "No messages matched criteria.");
+
+    // Of those that are shown; and nothing is done before all are known.
+    let (job, _) = asked(&press(&mut model, "lab<Enter>"));
+    found(&mut model, job, &[5, 3], Far::All);
+    let (job, search) = asked(&press(&mut model, "Dab<Enter>"));
+    assert_eq!(&*search.letters, [3, 5]);
+    found(&mut model, job, &[3], Far::Some);
+    assert_eq!(index(&model).struck, [2].into());
+    found(&mut model, job, &[5], Far::All);
+    assert_eq!(index(&model).struck, [2, 3, 5].into());
+}
+
+#[test]
+fn a_pattern_that_means_nothing_changes_nothing() {
+    let mut model = five();
+    assert!(press(&mut model, "D<Enter>").is_empty());
+    let (job, _) = asked(&press(&mut model, "D~<Enter>"));
+    let what = What::Failed { words: "That isn't a pattern.".into(), hint: "".into() };
+    update(&mut model, Msg::Report(Report { job, what }));
+    assert_eq!(said(&model), "That isn't a pattern.");
+    assert!(model.index.unwrap().struck.is_empty());
+}
+
+#[test]
+fn keys_wait_for_the_letter_that_they_are_for() {
+    let mut model = five();
+    let (job, _) = asked(&press(&mut model, "/ab<Enter>"));
+    assert!(press(&mut model, "Fjd").is_empty());
+    assert_eq!((selected(&model), said(&model)), (3, "Searching...  Esc: stop"));
+    found(&mut model, job, &[5], Far::All);
+    let index = model.index.as_ref().unwrap();
+    assert!(index.marks(index.heads()[4]).has(Marks::FLAGGED));
+    assert_eq!(index.struck, [5].into(), "the last one: j leads nowhere");
+
+    // What is done to many letters comes in front of the next key, too: here, of `q`.
+    let mut model = five();
+    let (job, _) = asked(&press(&mut model, "Dab<Enter>"));
+    assert!(press(&mut model, "q").is_empty());
+    let effects = found(&mut model, job, &[1, 2], Far::All);
+    let moved = effects.iter().find_map(|effect| match effect {
+        Effect::Ask(_, Ask::Move { letters, .. }) => Some(letters.len()),
+        _ => None,
+    });
+    assert_eq!(moved, Some(2));
+    assert!(effects.contains(&Effect::Quit));
+
+    // Who waits no more is where they were, and their keys are forgotten.
+    let mut model = five();
+    press(&mut model, "/ab<Enter>d");
+    let effects = press(&mut model, "<Esc>");
+    assert!(effects.iter().any(|effect| matches!(effect, Effect::Cancel(_))));
+    assert_eq!((selected(&model), said(&model)), (3, "Stopped."));
+    press(&mut model, "D~b x<Enter>q<Esc>j");
+    assert_eq!((selected(&model), model.index.unwrap().struck.len()), (4, 0));
 }
