@@ -74,6 +74,34 @@ const CASES: &[Case] = &[
         bsd: Differs("it takes two addresses for one word"), snail: Same },
 ];
 
+/// The same with a start-up file (`~/.mailrc`): its lines, and who is written to.
+#[rustfmt::skip]
+const WITH_FILE: &[(&str, Case)] = &[
+    ("alias ann a@x.example\n", Case { argv: &["-s", "one", "ann"], input: "text\n", bsd: Same, snail: Same }),
+    ("# mine\n\n  alias ann   a@x.example\n", Case { argv: &["-s", "blanks", "ann"], input: "text\n", bsd: Same, snail: Same }),
+    ("alias all a@x.example b@x.example\n", Case { argv: &["-s", "two", "all"], input: "text\n", bsd: Same, snail: Same }),
+    ("group all a@x.example b@x.example\n", Case { argv: &["-s", "group", "all"], input: "text\n",
+        bsd: Same, snail: Same }),
+    ("alias ann a@x.example\nalias all ann b@x.example\n",
+        Case { argv: &["-s", "nested", "all"], input: "text\n", bsd: Same, snail: Same }),
+    ("alias ann \"Ann Lee <a@x.example>\"\n", Case { argv: &["-s", "named", "ann"], input: "text\n", bsd: Same, snail: Same }),
+    ("alias ann a@x.example\nalias ann b@x.example\n",
+        Case { argv: &["-s", "grows", "ann"], input: "text\n", bsd: Same, snail: Same }),
+    ("alias ann a@x.example\n", Case { argv: &["-s", "copy", "-c", "ann", "b@x.example"], input: "text\n", bsd: Same, snail: Same }),
+    ("if s\nalias ann a@x.example\nelse\nalias ann b@x.example\nendif\n",
+        Case { argv: &["-s", "sending", "ann"], input: "text\n", bsd: Same, snail: Same }),
+    ("if r\nalias ann a@x.example\nelse\nalias ann b@x.example\nendif\n",
+        Case { argv: &["-s", "not reading", "ann"], input: "text\n", bsd: Same, snail: Same }),
+    ("alias ann a@x.example\nset ask askcc dot escape=!\n",
+        Case { argv: &["-s", "variables", "ann"], input: "!x\n~x\n.\nmore\n", bsd: Same, snail: Same }),
+    ("alias ann a@x.example\nsource more\n", Case { argv: &["-s", "source", "bob"], input: "text\n", bsd: Same, snail: Same }),
+    ("alias ann a@x.example\nunalias ann\nalias ann b@x.example\n",
+        Case { argv: &["-s", "unalias", "ann"], input: "text\n",
+            bsd: Differs("it has no unalias, and reads its file no further"), snail: Same }),
+    ("alias ann a@x.example\n", Case { argv: &["-s", "upper case", "ANN", "a@x.example"], input: "text\n",
+        bsd: Differs("names differ by case there"), snail: Differs("names differ by case there") }),
+];
+
 /// What was handed on.
 #[derive(Debug, PartialEq, Eq)]
 struct Handed {
@@ -119,6 +147,7 @@ fn addresses(field: Option<&Address<'_>>) -> Vec<String> {
 fn home() -> Result<TempDir> {
     let home = tempdir()?;
     fs::write(home.path().join("note.txt"), "attached\n")?;
+    fs::write(home.path().join("more"), "alias bob b@x.example\n")?;
     Ok(home)
 }
 
@@ -149,15 +178,22 @@ impl Given {
 }
 
 /// What one of the peers hands on.
-fn theirs(stage: &Stage, program: &str, case: &Case) -> Result<Option<Handed>> {
+fn theirs(stage: &Stage, program: &str, file: &str, case: &Case) -> Result<Option<Handed>> {
     let (home, record) = (home()?, tempdir()?);
     let settings = home.path().join("settings");
     let sendmail = python_script("recording_sendmail.py");
     // It waits for its sendmail only where it is to be verbose.
-    fs::write(&settings, format!("set sendmail={}\nset verbose\n", sendmail.display()))?;
+    let mut lines = format!("set sendmail={}\nset verbose\n", sendmail.display());
+    if program == "s-nail" {
+        lines.clear();
+    }
+    fs::write(&settings, lines + file)?;
     let mut command = stage.command(program);
     if program == "s-nail" {
-        command.args(["-:/", "-S", "sendwait", "-S"]).arg(format!("mta={}", sendmail.display()));
+        // Its own file, and not the system's.
+        command
+            .args([if file.is_empty() { "-:/" } else { "-:u" }, "-S", "sendwait", "-S"])
+            .arg(format!("mta={}", sendmail.display()));
     }
     command
         .args(case.argv)
@@ -209,8 +245,9 @@ impl Ours {
         Ok(output.stdout)
     }
 
-    fn hands(&self, case: &Case) -> Result<Option<Handed>> {
+    fn hands(&self, file: &str, case: &Case) -> Result<Option<Handed>> {
         let before: BTreeSet<String> = self.sink.messages().into_iter().collect();
+        fs::write(self.home.path().join(".mailrc"), file)?;
         let output = fed(self.command("mail")?.args(case.argv), case.input.as_bytes())?;
         ensure!(!self.home.path().join("made").exists(), "{:?} made a file", case.argv);
         let words = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -236,10 +273,11 @@ fn what_is_handed_on_is_what_others_hand_on() -> Result<()> {
     let Some(servers) = Stage::set_up(Needs::Servers)? else { return Ok(()) };
     let Some(stage) = Stage::set_up_with(Needs::Tools, Packages::Screens)? else { return Ok(()) };
     let ours = Ours { sink: Sink::start(&servers)?, home: home()? };
-    for case in CASES {
-        let handed = ours.hands(case)?;
+    let without = CASES.iter().map(|case| ("", case));
+    for (file, case) in without.chain(WITH_FILE.iter().map(|(file, case)| (*file, case))) {
+        let handed = ours.hands(file, case)?;
         for (program, peer) in [("bsd-mailx", &case.bsd), ("s-nail", &case.snail)] {
-            let theirs = theirs(&stage, program, case)
+            let theirs = theirs(&stage, program, file, case)
                 .with_context(|| format!("{program} {:?}", case.argv))?;
             match peer {
                 Same => assert_eq!(handed, theirs, "{program} {:?}", case.argv),

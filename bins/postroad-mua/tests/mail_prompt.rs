@@ -7,6 +7,7 @@ mod smtp_peer;
 
 use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
@@ -57,6 +58,12 @@ fn subjects(folder: &Path) -> Vec<String> {
 /// What `mail` writes to whoever types these lines, who sits at a terminal.
 #[track_caller]
 fn typed(home: &Home, arguments: &[&str], lines: &str, status: i32) -> String {
+    typed_with("true", home, arguments, lines, status)
+}
+
+/// The same, with an editor.
+#[track_caller]
+fn typed_with(editor: &str, home: &Home, arguments: &[&str], lines: &str, status: i32) -> String {
     let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
     grantpt(&terminal).unwrap();
     unlockpt(&terminal).unwrap();
@@ -65,7 +72,7 @@ fn typed(home: &Home, arguments: &[&str], lines: &str, status: i32) -> String {
     let mut child = home
         .command("mail", arguments)
         .env("PATH", "/usr/bin:/bin")
-        .env("EDITOR", "true")
+        .env("EDITOR", editor)
         .stdin(seat())
         .stdout(seat())
         .stderr(Stdio::from(seat()))
@@ -213,4 +220,128 @@ fn u16_what_is_given_up_or_fails_is_a_draft() {
     assert!(peer.wait_for(1)[0].ends_with("words"));
     typed(&home, &["-s", "none", "-E", "a@x.example"], ".\n", 0);
     assert_eq!((peer.letters().len(), drafts()), (1, 2));
+}
+
+/// A program of the user's, in their home.
+fn program(home: &Home, name: &str, script: &str) -> String {
+    let path = home.dir.path().join(name);
+    fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+fn mailrc(home: &Home, lines: &str) {
+    fs::write(home.dir.path().join(".mailrc"), lines).unwrap();
+}
+
+#[test]
+fn a_start_up_file_says_how_letters_are_read() {
+    let home = Home::new(nobody());
+    mailbox(&home);
+    let pager = program(&home, "pager", "echo FROM-THE-PAGER; cat");
+    mailrc(
+        &home,
+        &format!(
+            "if r\nset prompt=\"mail> \" noheader crt=2 PAGER={pager} toplines=1\nelse\nset prompt=no\nendif\n\
+             retain subject\nsource more\nshell\n"
+        ),
+    );
+    fs::write(home.dir.path().join("more"), "set screen=2\n").unwrap();
+    let shown = typed(&home, &[], "p 1\nto 1\nh 1\nset\nunset crt\nret from\np 1\nx\n", 0);
+    assert!(shown.contains("mail> ") && !shown.contains("& "), "{shown}");
+    assert!(shown.contains("shell: that isn't done by a file"), "{shown}");
+    assert_eq!(shown.matches("FROM-THE-PAGER").count(), 1, "{shown}");
+    assert_eq!(shown.matches("Subject: lunch").count(), 3, "{shown}");
+    assert_eq!(shown.matches("From: Ann <ann@x.example>").count(), 1, "{shown}");
+    assert!(!shown.contains("X-Seen-By"), "{shown}");
+    // Two rows of the list.
+    assert!(shown.contains("plan") && !shown.contains("dinner"), "{shown}");
+    assert!(shown.contains("toplines=1\n"), "{shown}");
+}
+
+#[test]
+fn a_start_up_file_says_how_letters_are_written() {
+    let peer = SmtpPeer::start(Behaviour::Accept);
+    let home = Home::new(peer.url());
+    mailrc(
+        &home,
+        "alias ann \"Ann Lee <ann@x.example>\"\ngroup team ann bob@y.example\nset askcc nodot escape=! sign=\"me\\nmyself\"\n",
+    );
+    let shown = typed(
+        &home,
+        &["-s", "one", "team"],
+        "hello\n.\n~s no command\n!a\n!.\ncarl@z.example\n",
+        0,
+    );
+    assert!(shown.contains("Cc: "), "{shown}");
+    let letter = peer.wait_for(1).remove(0);
+    for part in [
+        "To: \"Ann Lee\" <ann@x.example>, <bob@y.example>",
+        "Cc: <carl@z.example>",
+        "hello\n..\n~s no command\nme\nmyself",
+    ] {
+        assert!(letter.contains(part), "{part} in {letter}");
+    }
+    // Scripts have short names, and no questions.
+    home.check("mail", &["-s", "two", "ann"], "hi\n", 0);
+    let letter = peer.wait_for(2).remove(1);
+    assert!(letter.contains("To: \"Ann Lee\" <ann@x.example>"), "{letter}");
+}
+
+#[test]
+fn u14_a_start_up_file_runs_nothing_and_somebody_elses_is_passed_over() {
+    let home = Home::new(nobody());
+    mailbox(&home);
+    mailrc(
+        &home,
+        "!touch made\nshell touch made\n| 1 \"touch made\"\nsource \"touch made |\"\nset sendmail=\"touch made\"\n\
+         set PAGER=\"touch made\" EDITOR=\"touch made\"\nmail a@x.example\nsave 1 made\n",
+    );
+    typed(&home, &[], "p 1\ne 1\nx\n", 0);
+    home.check("mail", &["-s", "s", "b@x.example"], "text\n", 0);
+    assert!(!home.dir.path().join("made").exists());
+    // Read by nobody but its owner; /dev/null is how others are told to read nothing.
+    let output = home.command("mail", &["-H"]).env("MAILRC", "/dev/null").output().unwrap();
+    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+}
+
+#[test]
+fn folders_are_listed_and_gone_to() {
+    let home = Home::new(nobody());
+    let maildir = mailbox(&home);
+    for part in ["cur", "new", "tmp"] {
+        fs::create_dir_all(maildir.join(".Lists").join(part)).unwrap();
+    }
+    fs::write(maildir.join(".Lists/maildirfolder"), "").unwrap();
+    fs::write(maildir.join(".Lists/new/1.M1.h"), "Subject: in the list\n\nhi\n").unwrap();
+    let shown = typed(&home, &[], "folders\nfi +Lists\nfi #\nfi +Lists\nfi %\nfi\nx\n", 0);
+    assert!(shown.contains("Lists\n"), "{shown}");
+    assert_eq!(shown.matches("in the list").count(), 2, "{shown}");
+    assert!(shown.contains("Maildir: 6 letters"), "{shown}");
+    // A directory of mailbox files, as others have it.
+    fs::create_dir(home.dir.path().join("Mail")).unwrap();
+    mailrc(&home, "set folder=Mail\n");
+    let shown = typed(&home, &[], "c 1 +old\nfolders\nfi +old\nx\n", 0);
+    assert!(shown.contains("& old\n"), "{shown}");
+    assert!(shown.contains("old: ") || shown.matches("lunch").count() > 1, "{shown}");
+    let shown = typed(&home, &["-f", "+old"], "fi\nx\n", 0);
+    assert!(shown.contains("Mail/old: 1 letter"), "{shown}");
+}
+
+#[test]
+fn answers_are_recorded_and_letters_changed() {
+    let peer = SmtpPeer::start(Behaviour::Accept);
+    let home = Home::new(peer.url());
+    let maildir = mailbox(&home);
+    mailrc(&home, "set flipr\n");
+    typed(&home, &[], "F 2\nagreed\n.\nx\n", 0);
+    let recorded = fs::read_to_string(home.dir.path().join("bob")).unwrap();
+    assert!(recorded.starts_with("From ") && recorded.contains("\n\nagreed\n"), "{recorded}");
+    assert!(peer.wait_for(1).remove(0).contains("bob@x.example"));
+    let editor = program(&home, "editor", "sed -i 's/^Subject: lunch/Subject: supper/' \"$1\"");
+    let shown = typed_with(&editor, &home, &[], "e 1 2\nq\n", 0);
+    assert!(shown.contains("1: changed") && shown.contains("2: unchanged"), "{shown}");
+    let kept = ["Re: plan", "dinner", "last", "picture", "plan", "supper"];
+    assert_eq!(subjects(&maildir), kept);
+    assert_eq!(subjects(&maildir.join(".Trash")), ["lunch"]);
 }

@@ -125,5 +125,13 @@ pub const ALIAS_OCTETS_MAX: usize = 64;
 pub const ALIAS_DEPTH_MAX: usize = 20;
 /// Short names that are replaced in one list: a letter has a thousand recipients at most.
 pub const ALIASES_EXPANDED_MAX: usize = 2_000;
+/// Octets of a file of `mail`'s commands; those with thousands of short names have some hundred thousand.
+pub const MAILRC_OCTETS_MAX: u64 = 1024 * 1024;
+/// Lines of such files, of all that name each other.
+pub const MAILRC_LINES_MAX: usize = 100_000;
+/// How deep such files may name each other.
+pub const MAILRC_DEPTH_MAX: usize = 10;
+/// Variables that one command sets.
+pub const MAILRC_VARIABLES_MAX: usize = 1_000;
 /// Password files beside an account file, each of a name of its own.
 pub const PASSWORD_FILES_MAX: usize = 100;

@@ -11,6 +11,7 @@ use crate::compose::answer::{Audience, forward as forwarded, quoted, reply as an
 use crate::drafts::{Answers, Attached, Written};
 use crate::error::{Error, Exit};
 use crate::mailbox::{Entry, Mailbox, Mark};
+use crate::people::book::aliases;
 use crate::render::View;
 use crate::sent;
 
@@ -96,7 +97,7 @@ pub(super) async fn forward(
     let account = context.account()?;
     let (entry, raw) = fetch(&account, &arguments.id).await?;
     let mut draft = forwarded(&View::of(&raw), raw, author(&account));
-    draft.to = addresses(&arguments.to, &account)?;
+    draft.to = addresses(&arguments.to, &account, &aliases(&account))?;
     draft.body = arguments.body;
     let notes = sent::notes(&account);
     see_off(context, &account, &draft.into_letter()?, &notes, arguments.output).await?;

@@ -14,7 +14,9 @@ use crate::drafts::{Attached, Drafts, OpenDraft, Written};
 use crate::error::Error;
 use crate::front::Usage;
 use crate::limits;
-use crate::mailx::escape::{self, Escape, Remains};
+use crate::mailx::escape::{self, Dot, Escape, Remains};
+use crate::mailx::settings::Settings;
+use crate::people::book::aliases;
 use crate::render::View;
 use crate::safe_line;
 use crate::safe_text::SafeText;
@@ -42,7 +44,7 @@ impl Start {
 /// that are read meanwhile.
 pub(super) async fn write(
     context: &mut Context<'_, '_>,
-    account: &Account,
+    (account, settings): (&Account, &Settings),
     start: &Start,
     letters: Option<&mut Letters>,
 ) -> Result<Option<OpenDraft>, Error> {
@@ -51,11 +53,16 @@ pub(super) async fn write(
         draft.save_forwarded(raw)?;
     }
     let written = start.written.clone();
-    let mut typing = Typing { context, account, draft, written, start, letters };
+    let mut typing = Typing { context, account, settings, draft, written, start, letters };
     typing.begin()?;
+    let sign = match settings.value("escape") {
+        Some(sign) => sign.chars().next(),
+        None => Some('~'),
+    };
+    let dot = if settings.is_unset("dot") { Dot::Text } else { Dot::Ends };
     loop {
         let Some(line) = line()? else { break };
-        let escape = escape::parse(&line);
+        let escape = escape::parse(&line, sign, dot);
         match escape {
             Escape::End => break,
             Escape::Abandon(remains) => {
@@ -69,13 +76,14 @@ pub(super) async fn write(
             }
         }
     }
-    typing.draft.save(&typing.written)?;
+    typing.end()?;
     Ok(Some(typing.draft))
 }
 
 struct Typing<'t, 'a, 'b> {
     context: &'t mut Context<'a, 'b>,
     account: &'t Account,
+    settings: &'t Settings,
     draft: OpenDraft,
     written: Written,
     start: &'t Start,
@@ -89,10 +97,26 @@ impl Typing<'_, '_, '_> {
         if !self.written.cc.is_empty() {
             self.context.screen.show(&safe_line!("Cc: {}", self.written.cc))?;
         }
-        match self.written.subject.is_empty() {
-            true => self.written.subject = self.asked("Subject", "")?,
-            false => self.context.screen.show(&safe_line!("Subject: {}", self.written.subject))?,
+        let is_asked = !["ask", "asksub"].iter().any(|name| self.settings.is_unset(name));
+        if !self.written.subject.is_empty() {
+            self.context.screen.show(&safe_line!("Subject: {}", self.written.subject))?;
+        } else if is_asked {
+            self.written.subject = self.asked("Subject", "")?;
         }
+        Ok(self.draft.save(&self.written)?)
+    }
+
+    /// The text is whole: asks who else is told, and puts addresses in the place of short names.
+    fn end(&mut self) -> Result<(), Error> {
+        let written = self.written.clone();
+        if self.settings.is_set("askcc") {
+            self.written.cc = self.asked("Cc", &written.cc)?;
+        }
+        if self.settings.is_set("askbcc") {
+            self.written.bcc = self.asked("Bcc", &written.bcc)?;
+        }
+        let aliases = aliases(self.account).with(&self.settings.aliases);
+        self.written = std::mem::take(&mut self.written).expanded(&aliases);
         Ok(self.draft.save(&self.written)?)
     }
 
@@ -150,6 +174,12 @@ impl Typing<'_, '_, '_> {
                 self.context.screen.say(&safe_line!("(continue)"));
             }
             Escape::Quoted(list) => self.quote(list).await?,
+            Escape::Variable(name) => match self.settings.value(name) {
+                Some(value) => {
+                    self.add(&with_end(value.replace("\\n", "\n").replace("\\t", "\t")))?
+                }
+                None => return Err(Usage(format!("{name} isn't set: set {name}=...")).into()),
+            },
             Escape::Write(path) => {
                 let (path, text) = (Path::new(path), self.draft.text()?);
                 let mut file = OpenOptions::new().write(true).create_new(true).open(path);
@@ -226,14 +256,24 @@ impl Typing<'_, '_, '_> {
 
     async fn quote(&mut self, list: &str) -> Result<(), Error> {
         if list.is_empty() && !self.start.quoted.is_empty() {
-            self.add(&self.start.quoted)?;
+            self.add(&self.indented(&self.start.quoted))?;
         } else {
             for raw in self.messages(list).await? {
-                self.add(&quoted(&View::of(&raw)))?;
+                self.add(&self.indented(&quoted(&View::of(&raw))))?;
             }
         }
         self.context.screen.say(&safe_line!("(continue)"));
         Ok(())
+    }
+
+    /// What is quoted, with what the user wants before its lines.
+    fn indented(&self, quoted: &str) -> String {
+        let Some(prefix) = self.settings.value("indentprefix") else { return quoted.to_owned() };
+        let line = |line: &str| match line.strip_prefix("> ").or(line.strip_prefix('>')) {
+            Some(rest) => format!("{prefix}{rest}\n"),
+            None => format!("{line}\n"),
+        };
+        quoted.lines().map(line).collect()
     }
 
     async fn messages(&mut self, list: &str) -> Result<Vec<Vec<u8>>, Error> {
@@ -247,7 +287,7 @@ impl Typing<'_, '_, '_> {
 }
 
 /// Addresses as people list them: commas between, or blanks where none has a name or brackets.
-fn add_to(list: &mut String, more: &str) {
+pub(super) fn add_to(list: &mut String, more: &str) {
     let plain = !more.contains([',', '<', '"', '(']);
     let words: Vec<&str> = if plain { more.split_whitespace().collect() } else { vec![more] };
     for word in words {

@@ -3,15 +3,22 @@
 use super::lines::{self, Start};
 use super::send::{SAID, addresses};
 use super::sendmail::sender;
-use super::{Context, asks_for_help, is_interactive, reader, show_help, text_input, writing};
-use crate::account::{Account, Inbox};
-use crate::compose::{AddressList, Attachment, ComposeError, Draft, FieldText, Mailbox, as_text};
+use super::{
+    Context, asks_for_help, is_interactive, mailrc, reader, show_help, text_input, writing,
+};
+use crate::account::Account;
+use crate::compose::{
+    AddressList, Aliases, Attachment, ComposeError, Draft, FieldText, Mailbox, as_text,
+};
 use crate::drafts::{Attached, Written, typed};
 use crate::error::{Error, Exit};
 use crate::front::Usage;
 use crate::front::mail::{EmptyBody, HELP, Outgoing, Request, parse};
 use crate::limits;
+use crate::mailx::script::Mode;
+use crate::mailx::settings::Settings;
 use crate::outbox::Notes;
+use crate::people::book::aliases;
 
 pub(super) async fn run(mut context: Context<'_, '_>, words: &[String]) -> Result<Exit, Error> {
     if asks_for_help(words) {
@@ -20,21 +27,20 @@ pub(super) async fn run(mut context: Context<'_, '_>, words: &[String]) -> Resul
     match parse(words, |path| path.is_file())? {
         Request::Send(outgoing) => send(&mut context, &outgoing).await,
         Request::Read(reading) => {
-            let mut account = context.account()?;
-            if let Some(path) = reading.mailbox {
-                account.inbox = Inbox::Maildir(path);
-            }
-            reader::run(&mut context, &account, reading.what).await
+            let account = context.account()?;
+            let settings = mailrc::load(&mut context, Mode::Reading);
+            reader::run(&mut context, account, reading, settings).await
         }
     }
 }
 
 async fn send(context: &mut Context<'_, '_>, outgoing: &Outgoing) -> Result<Exit, Error> {
     let account = context.account()?;
+    let settings = mailrc::load(context, Mode::Sending);
     // What is wrong is said before the text is asked for.
-    let mut draft = draft(outgoing, &account)?;
+    let mut draft = draft(outgoing, &account, &aliases(&account).with(&settings.aliases))?;
     if is_interactive() {
-        return write(context, &account, outgoing, &draft).await;
+        return write(context, &account, (outgoing, &settings), &draft).await;
     }
     // Row U14: nothing in a text that comes from a program is a command; nor is a lone dot an end.
     let text = as_text(text_input::standard_input()?);
@@ -51,7 +57,7 @@ async fn send(context: &mut Context<'_, '_>, outgoing: &Outgoing) -> Result<Exit
 async fn write(
     context: &mut Context<'_, '_>,
     account: &Account,
-    outgoing: &Outgoing,
+    (outgoing, settings): (&Outgoing, &Settings),
     draft: &Draft,
 ) -> Result<Exit, Error> {
     let mut fields = outgoing.fields.clone();
@@ -65,7 +71,7 @@ async fn write(
         ..Written::of(draft)
     };
     let start = Start { text: begin(outgoing)?, ..Start::of(written) };
-    let Some(draft) = lines::write(context, account, &start, None).await? else {
+    let Some(draft) = lines::write(context, (account, settings), &start, None).await? else {
         return Ok(Exit::No);
     };
     if outgoing.empty_body == EmptyBody::Dropped && draft.text()?.is_empty() {
@@ -85,7 +91,7 @@ fn begin(outgoing: &Outgoing) -> Result<String, Error> {
     Ok(as_text(octets))
 }
 
-fn draft(outgoing: &Outgoing, account: &Account) -> Result<Draft, Error> {
+fn draft(outgoing: &Outgoing, account: &Account, aliases: &Aliases) -> Result<Draft, Error> {
     let domain = Some(&account.address.domain);
     let mut draft = Draft::new(super::author(account));
     if let Some(text) = &outgoing.from {
@@ -110,9 +116,9 @@ fn draft(outgoing: &Outgoing, account: &Account) -> Result<Draft, Error> {
     if !outgoing.subject.is_empty() {
         draft.subject = FieldText::new(&outgoing.subject);
     }
-    draft.to = addresses(&outgoing.to, account)?;
-    draft.cc = addresses(&outgoing.cc, account)?;
-    draft.bcc = addresses(&outgoing.bcc, account)?;
+    draft.to = addresses(&outgoing.to, account, aliases)?;
+    draft.cc = addresses(&outgoing.cc, account, aliases)?;
+    draft.bcc = addresses(&outgoing.bcc, account, aliases)?;
     for path in &outgoing.attachments {
         draft.attachments.push(Attachment::read(path)?);
     }

@@ -23,6 +23,7 @@ mod doctor;
 mod drafts;
 mod lines;
 mod mail;
+mod mailrc;
 mod manual;
 mod moving;
 mod outbox_commands;

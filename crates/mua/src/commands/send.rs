@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{Context, author, text_input, writing};
 use crate::account::Account;
-use crate::compose::{AddressList, Letter};
+use crate::compose::{AddressList, Aliases, Letter};
 use crate::drafts::{Attached, Written};
 use crate::error::{Error, Exit};
 use crate::outbox::Notes;
@@ -128,12 +128,13 @@ pub(super) async fn see_off(
     Ok(())
 }
 
-/// Addresses from options, each of which may be a list.
+/// Addresses from options, each of which may be a list, with short names in it.
 pub(super) fn addresses(
     lists: &[String],
     account: &Account,
+    aliases: &Aliases,
 ) -> Result<Vec<crate::compose::Mailbox>, Error> {
-    let (aliases, mut all) = (aliases(account), Vec::new());
+    let mut all = Vec::new();
     for list in lists {
         let parsed = AddressList::parse(&aliases.expanded(list), Some(&account.address.domain))
             .map_err(crate::compose::ComposeError::from)?;

@@ -1,5 +1,8 @@
 //! Writing with the editor: what is written is a draft from the start, and stays one until its letter is safe.
 
+use std::path::Path;
+
+use super::reader::append;
 use super::send::{Output, see_off};
 use super::{Context, author};
 use crate::account::{Account, Inbox};
@@ -39,7 +42,18 @@ pub(super) async fn send(
     draft: OpenDraft,
     output: Output,
 ) -> Result<(), Error> {
-    match queue(context, account, &draft, output).await {
+    send_recorded(context, account, draft, output, None).await
+}
+
+/// The same, with a copy in a mailbox file.
+pub(super) async fn send_recorded(
+    context: &mut Context<'_, '_>,
+    account: &Account,
+    draft: OpenDraft,
+    output: Output,
+    record: Option<&Path>,
+) -> Result<(), Error> {
+    match queue(context, account, (&draft, record), output).await {
         Ok(answers) => {
             // Where it can't be removed the sender does it: the letter says which draft it was.
             if let Err(error) = draft.remove() {
@@ -60,7 +74,7 @@ pub(super) async fn send(
 async fn queue(
     context: &mut Context<'_, '_>,
     account: &Account,
-    draft: &OpenDraft,
+    (draft, record): (&OpenDraft, Option<&Path>),
     output: Output,
 ) -> Result<Option<Answers>, Error> {
     draft.keep_text()?;
@@ -68,6 +82,10 @@ async fn queue(
     let letter = written.draft(&draft.folder(), author(account), draft.text()?)?.into_letter()?;
     let notes = Notes { draft: Some(draft.id().clone()), ..sent::notes(account) };
     see_off(context, account, &letter, &notes, output).await?;
+    // It has left: a copy that can't be made is said, and no failure.
+    if let Some(Err(error)) = record.map(|path| append(path, &letter.content)) {
+        context.screen.say(&safe_line!("{}", error.words()));
+    }
     Ok(written.answers)
 }
 

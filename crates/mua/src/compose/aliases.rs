@@ -28,6 +28,23 @@ impl Aliases {
         self.0.get(&name.to_lowercase()).map(String::as_str)
     }
 
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// With another's, which win.
+    #[must_use]
+    pub fn with(mut self, other: &Self) -> Self {
+        self.0.extend(other.0.clone());
+        self
+    }
+
     /// All names, in their order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, list)| (name.as_str(), list.as_str()))

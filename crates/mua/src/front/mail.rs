@@ -22,7 +22,7 @@ Send a letter whose text is on standard input:
 Read mail:
   mail [-H|-e] [-f MAILDIR]
     -H  only list it      -e  only say by the exit status whether there is any
-    At the prompt ? shows the commands
+    At the prompt ? shows the commands; ~/.mailrc sets things up: alias, set, ignore, retain, if, source
 Who you are and where mail leaves and is read: postroad-mua account";
 
 /// What a caller of `mail` asks for.

@@ -1,6 +1,7 @@
 //! Commands at the `&` prompt.
 
 use super::selection::{Selection, SelectionError};
+use super::settings::Setting;
 use crate::compose::answer::Audience;
 
 /// What was typed.
@@ -36,10 +37,26 @@ pub enum Command {
     Forward(Selection, String),
     /// `m`: writes a new letter.
     Mail(String),
+    /// `e`, `v`: changes letters with the editor.
+    Edit(Selection),
     /// `si`: how long letters are.
     Size(Selection),
     /// `fi`, `fo`: names this mailbox, or goes to another.
     Folder(Option<String>),
+    /// `folders`: which others there are.
+    Folders,
+    /// `fo`, `F`: answers, with a copy in a file of the author's name.
+    Followup(Selection, Audience),
+    /// `a`, `g`, `una`, `se`, `uns`, `ig`, `ret`: sets something up.
+    Settings(Vec<Setting>),
+    /// `if`: what follows is for some alone.
+    If(Condition),
+    /// `else`
+    Else,
+    /// `endif`
+    Endif,
+    /// `so`: the lines of a file.
+    Source(String),
     /// `cd`: goes to another directory.
     Directory(Option<String>),
     /// `ec`: says words.
@@ -58,6 +75,17 @@ pub enum Command {
     Exit,
     /// `#`: nothing.
     Comment,
+}
+
+/// For what the lines behind `if` are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Condition {
+    /// Sending.
+    Sending,
+    /// Reading.
+    Reading,
+    /// What other programs know: never.
+    Other,
 }
 
 /// How much of a letter.
@@ -154,8 +182,21 @@ enum Verb {
     Reply(Audience),
     Forward,
     Mail,
+    Edit,
     Size,
     Folder,
+    Folders,
+    Followup(Audience),
+    Alias,
+    Unalias,
+    Set,
+    Unset,
+    Ignore,
+    Retain,
+    If,
+    Else,
+    Endif,
+    Source,
     Directory,
     Echo,
     Shell,
@@ -192,6 +233,13 @@ const VERBS: &[(&str, usize, Verb, &str)] = &[
     ("respond", 1, Verb::Reply(Audience::Everybody), ""),
     ("Reply", 1, Verb::Reply(Audience::Author), "R LIST      answer the author"),
     ("Respond", 1, Verb::Reply(Audience::Author), ""),
+    (
+        "followup",
+        2,
+        Verb::Followup(Audience::Everybody),
+        "fo  F LIST  answer everybody, the author; a copy goes into a file of the author's name",
+    ),
+    ("Followup", 1, Verb::Followup(Audience::Author), ""),
     ("mail", 1, Verb::Mail, "m ADDRESS   write a letter"),
     ("forward", 4, Verb::Forward, "fwd LIST ADDRESS   send letters on"),
     ("fwd", 3, Verb::Forward, ""),
@@ -219,13 +267,43 @@ const VERBS: &[(&str, usize, Verb, &str)] = &[
     ("unflag", 4, Verb::Mark(Mark::Unflagged), ""),
     ("pipe", 2, Verb::Pipe, "| LIST \"COMMAND\"   give letters to a command"),
     ("|", 1, Verb::Pipe, ""),
+    (
+        "edit",
+        1,
+        Verb::Edit,
+        "e LIST      change letters with the editor (v too): what they were is deleted",
+    ),
+    ("visual", 1, Verb::Edit, ""),
     ("size", 2, Verb::Size, "si LIST     how long they are"),
     ("=", 1, Verb::Number, "=           which letter is the current one"),
-    ("file", 2, Verb::Folder, "fi MAILDIR  go to another mailbox"),
+    (
+        "file",
+        2,
+        Verb::Folder,
+        "fi MAILBOX  go to another one: +NAME, % the inbox, # the one before, & ~/mbox",
+    ),
     ("folder", 4, Verb::Folder, ""),
+    ("folders", 7, Verb::Folders, "folders     which there are"),
     ("chdir", 2, Verb::Directory, "cd DIR      go to another directory"),
     ("cd", 2, Verb::Directory, ""),
     ("echo", 2, Verb::Echo, ""),
+    ("alias", 1, Verb::Alias, "a NAME ADDRESS...   a short name (una NAME: no more)"),
+    ("group", 1, Verb::Alias, ""),
+    ("unalias", 3, Verb::Unalias, ""),
+    ("set", 2, Verb::Set, "se NAME=VALUE       a setting, as in ~/.mailrc (uns NAME: no more)"),
+    ("unset", 3, Verb::Unset, ""),
+    (
+        "ignore",
+        2,
+        Verb::Ignore,
+        "ig FIELD  ret FIELD fields that aren't shown; that alone are shown",
+    ),
+    ("discard", 2, Verb::Ignore, ""),
+    ("retain", 3, Verb::Retain, ""),
+    ("if", 1, Verb::If, ""),
+    ("else", 2, Verb::Else, ""),
+    ("endif", 2, Verb::Endif, ""),
+    ("source", 2, Verb::Source, "so FILE     the commands of a file that set something up"),
     ("hold", 2, Verb::Hold, ""),
     ("preserve", 3, Verb::Hold, ""),
     ("shell", 2, Verb::Shell, "! COMMAND   run a command"),
@@ -314,8 +392,31 @@ fn command(verb: Verb, rest: &str) -> Result<Command, CommandError> {
             Command::Forward(list, address.ok_or(CommandError::Lacks("fwd", "an address"))?)
         }
         Verb::Mail => Command::Mail(one().ok_or(CommandError::Lacks("m", "an address"))?),
+        Verb::Edit => Command::Edit(list()?),
         Verb::Size => Command::Size(list()?),
         Verb::Folder => Command::Folder(one()),
+        Verb::Folders => Command::Folders,
+        Verb::Followup(audience) => Command::Followup(list()?, audience),
+        Verb::Alias => {
+            let mut words = words(rest).into_iter();
+            let name = words.next();
+            let list = words.map(|word| word.trim_end_matches(',').to_owned());
+            let list = list.filter(|word| !word.is_empty()).collect();
+            Command::Settings(vec![Setting::Alias(name, list)])
+        }
+        Verb::Unalias => Command::Settings(vec![Setting::Unalias(words(rest))]),
+        Verb::Set => Command::Settings(Setting::set(&words(rest))),
+        Verb::Unset => Command::Settings(vec![Setting::Unset(words(rest))]),
+        Verb::Ignore => Command::Settings(vec![Setting::Ignore(words(rest))]),
+        Verb::Retain => Command::Settings(vec![Setting::Retain(words(rest))]),
+        Verb::If => Command::If(match rest.chars().next() {
+            Some('s' | 'S') => Condition::Sending,
+            Some('r' | 'R') => Condition::Reading,
+            _ => Condition::Other,
+        }),
+        Verb::Else => Command::Else,
+        Verb::Endif => Command::Endif,
+        Verb::Source => Command::Source(one().ok_or(CommandError::Lacks("so", "a file"))?),
         Verb::Directory => Command::Directory(one()),
         Verb::Echo => Command::Echo(unquoted(rest).to_owned()),
         Verb::Shell => Command::Shell(Some(rest.to_owned()).filter(|command| !command.is_empty())),
@@ -348,6 +449,35 @@ fn list_and_word(rest: &str) -> Result<(Selection, Option<String>), CommandError
         }
         (list, word) => Ok((Selection::parse(list)?, Some(word.to_owned()))),
     }
+}
+
+/// Words as a shell has them: blanks in quotes, and behind a backslash, end none.
+fn words(text: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    let mut word: Option<String> = None;
+    let mut quote = None;
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        match (c, quote) {
+            (' ' | '\t', None) => words.extend(word.take()),
+            ('"' | '\'', None) => {
+                quote = Some(c);
+                word.get_or_insert_default();
+            }
+            (c, Some(open)) if c == open => quote = None,
+            ('\\', None) => word.get_or_insert_default().extend(chars.next()),
+            // `\n` and `\t` are for who puts the value into a letter.
+            ('\\', Some('"')) => {
+                let next = chars.next();
+                let is_quoted = matches!(next, Some('"' | '\\'));
+                let word = word.get_or_insert_default();
+                word.extend((!is_quoted).then_some('\\').into_iter().chain(next));
+            }
+            (c, _) => word.get_or_insert_default().push(c),
+        }
+    }
+    words.extend(word);
+    words
 }
 
 fn unquoted(text: &str) -> &str {
@@ -436,9 +566,49 @@ mod tests {
     }
 
     #[test]
+    fn commands_that_set_something_up() {
+        use Command::*;
+        for (line, command) in [
+            ("e 2", Edit(list("2"))),
+            ("v", Edit(list(""))),
+            ("folders", Folders),
+            ("fo 2", Followup(list("2"), Audience::Everybody)),
+            ("F", Followup(list(""), Audience::Author)),
+            ("so ~/more", Source("~/more".into())),
+            ("if s", If(Condition::Sending)),
+            ("if receive", If(Condition::Reading)),
+            ("if t", If(Condition::Other)),
+            ("el", Else),
+            ("endif", Endif),
+            ("ig", Settings(vec![Setting::Ignore(vec![])])),
+            ("a", Settings(vec![Setting::Alias(None, vec![])])),
+            (
+                "alias ann \"Ann Lee <ann@x.example>\", bob",
+                Settings(vec![Setting::Alias(
+                    Some("ann".into()),
+                    vec!["Ann Lee <ann@x.example>".into(), "bob".into()],
+                )]),
+            ),
+            (
+                "set prompt='& ' nosave a\\ b sign=\"a\\nb\\\"c\"",
+                Settings(vec![
+                    Setting::Set(vec![
+                        ("prompt".into(), "& ".into()),
+                        ("a b".into(), String::new()),
+                        ("sign".into(), "a\\nb\"c".into()),
+                    ]),
+                    Setting::Unset(vec!["save".into()]),
+                ]),
+            ),
+        ] {
+            assert_eq!(parse(line), Ok(command), "{line:?}");
+        }
+    }
+
+    #[test]
     fn what_is_no_command_says_what_to_do() {
         for (line, words) in [
-            ("e", "no command \"e\"; ? shows all"),
+            ("so", "so wants a file behind it"),
             ("frobnicate 1", "no command \"frobnicate\"; ? shows all"),
             ("m", "m wants an address behind it"),
             ("|", "| wants a command behind it"),

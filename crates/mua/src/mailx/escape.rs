@@ -33,6 +33,8 @@ pub enum Escape<'a> {
     Letters(&'a str),
     /// `~m`, `~M`: the same, indented.
     Quoted(&'a str),
+    /// `~i`, `~a`, `~A`: what a variable says.
+    Variable(&'a str),
     /// `~w`: into a file.
     Write(&'a str),
     /// `~!`: runs a command.
@@ -56,6 +58,15 @@ pub enum Remains {
     None,
 }
 
+/// Whether a lone dot ends a letter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dot {
+    /// It does.
+    Ends,
+    /// It is text.
+    Text,
+}
+
 /// What `~?` shows, a line each.
 pub const HELP: &[&str] = &[
     "~.  or .    send             ~q  give up, keep a draft     ~x  give up",
@@ -64,20 +75,22 @@ pub const HELP: &[&str] = &[
     "~p          show it          ~e  write on in the editor    ~w FILE  into a file",
     "~r FILE     a file's text    ~d  the text given up last    ~~  a line that begins with ~",
     "~f LIST     letters as they are       ~m LIST  quoted, in an answer",
+    "~a  ~A      your signature (set sign=..., Sign=...)       ~i NAME  another variable",
     "~! COMMAND  run it                    ~| COMMAND  the text through it",
 ];
 
-/// Reads a line, without its end.
-pub fn parse(line: &str) -> Escape<'_> {
-    if line == "." {
+/// Reads a line, without its end. `sign` is what stands before commands, if anything does.
+pub fn parse(line: &str, sign: Option<char>, dot: Dot) -> Escape<'_> {
+    if line == "." && dot == Dot::Ends {
         return Escape::End;
     }
-    let Some(escape) = line.strip_prefix('~') else { return Escape::Text(line) };
+    let escape = sign.and_then(|sign| line.strip_prefix(sign));
+    let Some(escape) = escape else { return Escape::Text(line) };
     let mut chars = escape.chars();
     let Some(letter) = chars.next() else { return Escape::Help };
     let rest = chars.as_str().trim();
     match letter {
-        '~' => Escape::Text(escape),
+        letter if Some(letter) == sign => Escape::Text(escape),
         '.' => Escape::End,
         'q' => Escape::Abandon(Remains::Kept),
         'x' => Escape::Abandon(Remains::None),
@@ -93,6 +106,9 @@ pub fn parse(line: &str) -> Escape<'_> {
         'd' => Escape::InsertDead,
         'f' | 'F' => Escape::Letters(rest),
         'm' | 'M' => Escape::Quoted(rest),
+        'i' => Escape::Variable(rest),
+        'a' => Escape::Variable("sign"),
+        'A' => Escape::Variable("Sign"),
         'w' => Escape::Write(rest),
         '!' => Escape::Shell(rest),
         '|' => Escape::Filter(rest),
@@ -134,6 +150,9 @@ mod tests {
             ("~f 1-3", Letters("1-3")),
             ("~m", Quoted("")),
             ("~w copy", Write("copy")),
+            ("~i EDITOR", Variable("EDITOR")),
+            ("~a", Variable("sign")),
+            ("~A", Variable("Sign")),
             ("~!date", Shell("date")),
             ("~| fmt -w 60", Filter("fmt -w 60")),
             ("~:h", Command("h")),
@@ -143,7 +162,17 @@ mod tests {
             ("~k", Unknown('k')),
             ("~ä", Unknown('ä')),
         ] {
-            assert_eq!(parse(line), escape, "{line:?}");
+            assert_eq!(parse(line, Some('~'), Dot::Ends), escape, "{line:?}");
         }
+    }
+
+    #[test]
+    fn the_sign_and_the_dot_are_the_users() {
+        assert_eq!(parse("!p", Some('!'), Dot::Ends), Escape::Print);
+        assert_eq!(parse("!!p", Some('!'), Dot::Ends), Escape::Text("!p"));
+        assert_eq!(parse("~p", Some('!'), Dot::Ends), Escape::Text("~p"));
+        assert_eq!(parse("~p", None, Dot::Ends), Escape::Text("~p"));
+        assert_eq!(parse(".", Some('~'), Dot::Text), Escape::Text("."));
+        assert_eq!(parse("~.", Some('~'), Dot::Text), Escape::End);
     }
 }

@@ -1,8 +1,12 @@
 //! Answers and new letters, written line by line at the prompt.
 
+use std::path::Path;
+
 use super::super::lines::{self, Start};
+use super::super::send::SAID;
 use super::super::{author, writing};
 use super::Reader;
+use super::keeping::author_file;
 use crate::compose::answer::{Audience, forward as forwarded, quoted, reply as answered};
 use crate::drafts::{Answers, Attached, Written};
 use crate::error::Error;
@@ -10,12 +14,28 @@ use crate::mailbox::Mark;
 use crate::mailx::selection::{Among, Selection};
 use crate::render::View;
 
+/// Whether an answer is kept, besides in Sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Record {
+    /// It isn't.
+    No,
+    /// In a file of the author's name.
+    ByAuthor,
+}
+
 impl Reader<'_, '_, '_> {
+    /// Answers; with a copy in a file of the author's name where it is to be recorded.
     pub(super) async fn reply(
         &mut self,
         list: &Selection,
         audience: Audience,
+        record: Record,
     ) -> Result<(), Error> {
+        let audience = match (self.settings.is_set("flipr"), audience) {
+            (true, Audience::Everybody) => Audience::Author,
+            (true, Audience::Author) => Audience::Everybody,
+            (_, audience) => audience,
+        };
         for number in self.letters.chosen(list, Among::Kept).await? {
             let view = View::of(&self.letters.message(number).await?);
             let letter = self.letters.entry(number)?.name;
@@ -23,7 +43,9 @@ impl Reader<'_, '_, '_> {
             let draft = answered(&view, author(&self.account), audience)?;
             let written = Written { answers: Some(answers), ..Written::of(&draft) };
             self.letters.go_to(number);
-            self.write_letter(&Start { quoted: quoted(&view), ..Start::of(written) }).await?;
+            let start = Start { quoted: quoted(&view), ..Start::of(written) };
+            let record = (record == Record::ByAuthor).then(|| author_file(&view));
+            self.write_letter(&start, record.as_deref()).await?;
         }
         Ok(())
     }
@@ -40,21 +62,21 @@ impl Reader<'_, '_, '_> {
                 ..Written::of(&draft)
             };
             self.letters.go_to(number);
-            self.write_letter(&Start { forwarded: Some(raw), ..Start::of(written) }).await?;
+            self.write_letter(&Start { forwarded: Some(raw), ..Start::of(written) }, None).await?;
         }
         Ok(())
     }
 
     pub(super) async fn mail(&mut self, to: &str) -> Result<(), Error> {
-        let written = Written { to: to.to_owned(), ..Written::default() };
-        self.write_letter(&Start::of(written)).await
+        let mut written = Written::default();
+        lines::add_to(&mut written.to, to);
+        self.write_letter(&Start::of(written), None).await
     }
 
-    async fn write_letter(&mut self, start: &Start) -> Result<(), Error> {
-        let letters = Some(&mut self.letters);
-        let Some(draft) = lines::write(self.context, &self.account, start, letters).await? else {
-            return Ok(());
-        };
-        writing::send(self.context, &self.account, draft, super::super::send::SAID).await
+    async fn write_letter(&mut self, start: &Start, record: Option<&Path>) -> Result<(), Error> {
+        let (letters, account) = (Some(&mut self.letters), &self.account);
+        let written = lines::write(self.context, (account, &self.settings), start, letters).await?;
+        let Some(draft) = written else { return Ok(()) };
+        writing::send_recorded(self.context, account, draft, SAID, record).await
     }
 }

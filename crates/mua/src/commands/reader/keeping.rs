@@ -5,13 +5,16 @@ use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
-use postroad_store::Maildir;
+use postroad_store::{Flags, Maildir, StoreError};
 
 use super::super::reading::save_parts;
-use super::super::shell;
+use super::super::{shell, text_input};
 use super::Reader;
+use crate::account::Inbox;
+use crate::drafts::{Drafts, Written};
 use crate::error::Error;
 use crate::front::Usage;
+use crate::limits;
 use crate::mailx::command::SaveTo;
 use crate::mailx::selection::{Among, Selection};
 use crate::render::View;
@@ -29,9 +32,9 @@ impl Reader<'_, '_, '_> {
         for number in &chosen {
             let raw = self.letters.message(*number).await?;
             let path = match to {
-                SaveTo::File(path) => expanded(path),
-                SaveTo::Mbox => mbox(),
-                SaveTo::Author => author_file(&View::of(&raw)).into(),
+                SaveTo::File(path) => self.path(path)?,
+                SaveTo::Mbox => self.mbox(),
+                SaveTo::Author => author_file(&View::of(&raw)),
             };
             let is_new = !path.exists();
             append(&path, &raw)?;
@@ -48,7 +51,7 @@ impl Reader<'_, '_, '_> {
         list: &Selection,
         file: Option<&str>,
     ) -> Result<(), Error> {
-        let path = file.map(expanded);
+        let path = file.map(|file| self.path(file)).transpose()?;
         let folder = path.as_deref().and_then(Path::parent).unwrap_or(Path::new(""));
         let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
         for number in self.letters.chosen(list, Among::Kept).await? {
@@ -66,6 +69,37 @@ impl Reader<'_, '_, '_> {
         Ok(())
     }
 
+    /// Has letters changed: what the editor makes of one comes into the mailbox, and what it was is struck.
+    pub(super) async fn edit(&mut self, list: &Selection) -> Result<(), Error> {
+        let Inbox::Maildir(root) = self.account.inbox.clone() else {
+            return Err(Usage("letters can be changed in a Maildir alone".into()).into());
+        };
+        for number in self.letters.chosen(list, Among::Kept).await? {
+            let raw = self.letters.message(number).await?;
+            let is_seen = self.letters.entry(number)?.flags.contains('S');
+            // Where it is safe, and goes when it is done.
+            let copy = Drafts::of(&self.account)?.begin(&Written::default(), "")?;
+            std::fs::write(copy.text_path(), &raw)?;
+            text_input::edit(&copy.text_path())?;
+            let changed =
+                postroad_disk::read_whole(&copy.text_path(), limits::LETTER_OCTETS_MAX)
+                    .map_err(|error| Usage(format!("letter {number} stays: {}", error.source)))?;
+            if changed == raw {
+                self.context.screen.say(&safe_line!("{number}: unchanged"));
+            } else {
+                let flags: &[String] = if is_seen { &["\\Seen".to_owned()] } else { &[] };
+                take_in(&Maildir::at(&root), &changed, flags)
+                    .map_err(|error| Usage(format!("letter {number} stays as it was: {error}")))?;
+                self.letters.strike(number);
+                self.letters.go_to(number);
+                let words = "changed: a new letter, in the list when the mailbox is opened again";
+                self.context.screen.say(&safe_line!("{number}: {words}"));
+            }
+            copy.remove()?;
+        }
+        Ok(())
+    }
+
     pub(super) async fn pipe(&mut self, list: &Selection, command: &str) -> Result<(), Error> {
         let mut octets = Vec::new();
         for number in self.letters.chosen(list, Among::Kept).await? {
@@ -75,29 +109,17 @@ impl Reader<'_, '_, '_> {
     }
 }
 
-/// A path as the shell reads it: `~` is the home directory.
-pub(super) fn expanded(path: &str) -> PathBuf {
-    match (path.strip_prefix("~/"), std::env::var_os("HOME")) {
-        (Some(below), Some(home)) => Path::new(&home).join(below),
-        _ => path.into(),
-    }
-}
-
-fn mbox() -> PathBuf {
-    let named = std::env::var_os("MBOX").filter(|path| !path.is_empty());
-    named.map_or_else(|| expanded("~/mbox"), PathBuf::from)
-}
-
 /// What is before the `@` of the author's address, where that is a harmless name.
-fn author_file(view: &View) -> String {
+pub(super) fn author_file(view: &View) -> PathBuf {
     let author = view.summary.from.first().and_then(|person| person.address.as_deref());
     let name = author.and_then(|address| address.split('@').next()).unwrap_or_default();
     let is_harmless = name.starts_with(|c: char| c.is_ascii_alphanumeric())
         && name.chars().all(|c| c.is_ascii_alphanumeric() || "._+-".contains(c));
-    if is_harmless { name.to_owned() } else { "letters".to_owned() }
+    if is_harmless { name.into() } else { "letters".into() }
 }
 
-fn append(path: &Path, raw: &[u8]) -> Result<(), Error> {
+/// Appends a letter to a mailbox file, durably.
+pub(in crate::commands) fn append(path: &Path, raw: &[u8]) -> Result<(), Error> {
     let failed = |error: &dyn std::fmt::Display| {
         Usage(format!("the letter isn't saved in {}: {error}", path.display()))
     };
@@ -107,6 +129,13 @@ fn append(path: &Path, raw: &[u8]) -> Result<(), Error> {
     draft.write(raw).map_err(|error| failed(&error))?;
     draft.deliver().map_err(|error| failed(&error))?;
     Ok(())
+}
+
+fn take_in(folder: &Maildir, raw: &[u8], flags: &[String]) -> Result<(), StoreError> {
+    let mut draft = courier().begin(folder)?;
+    draft.write(raw)?;
+    draft.set_flags(Flags::of(flags).0);
+    draft.deliver().map(drop)
 }
 
 fn write_text(path: &Path, text: &str) -> Result<(), Error> {
@@ -135,7 +164,7 @@ mod tests {
             ("nobody", "letters"),
         ] {
             let letter = format!("From: {from}\r\n\r\nx\r\n");
-            assert_eq!(author_file(&View::of(letter.as_bytes())), name, "{from}");
+            assert_eq!(author_file(&View::of(letter.as_bytes())), Path::new(name), "{from}");
         }
     }
 }

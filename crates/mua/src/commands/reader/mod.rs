@@ -5,6 +5,8 @@
 //! | the prompt, and what each command comes to | here |
 //! | the letters, and which a list stands for | [`letters`] |
 //! | letters into files and commands | `keeping` |
+//! | names of files and mailboxes | `places` |
+//! | a letter on the terminal | `showing` |
 //! | answers and new letters | `answering` |
 
 use std::io::BufRead as _;
@@ -15,41 +17,49 @@ use postroad_store::LetterFlags;
 use super::moving::remember;
 use super::reading::row;
 use super::{Context, letters as counted, shell};
-use crate::account::{Account, Inbox, Server};
+use crate::account::{Account, Inbox};
 use crate::error::{Error, Exit};
 use crate::front::Usage;
-use crate::front::mail::What;
+use crate::front::mail::{Reading, What};
 use crate::mailbox::{Entry, Mailbox};
 use crate::mailx::command::{self, Command, Mark, Origin, Page, Shown, Then};
 use crate::mailx::selection::{Among, Selection};
-use crate::render::{View, header_end, page};
+use crate::mailx::settings::Settings;
 use crate::safe_line;
 use crate::safe_text::SafeText;
 
 mod answering;
 mod keeping;
 pub(super) mod letters;
+mod places;
+mod showing;
 
+use answering::Record;
+pub(super) use keeping::append;
 use letters::Letters;
 
 /// Letters on a page of the list.
 const LINES: usize = 20;
-/// Lines of a letter that `top` shows.
-const TOP_LINES: usize = 5;
 
 pub(super) async fn run(
     context: &mut Context<'_, '_>,
-    account: &Account,
-    what: What,
+    mut account: Account,
+    reading: Reading,
+    settings: Settings,
 ) -> Result<Exit, Error> {
+    let home = account.inbox.clone();
+    if let Some(path) = reading.mailbox {
+        account.inbox = places::named(&path.to_string_lossy(), &settings, &home)?;
+    }
+    let what = reading.what;
     if what == What::Ask {
-        let has_letters = Mailbox::has_letters(account).await?;
+        let has_letters = Mailbox::has_letters(&account).await?;
         return Ok(if has_letters { Exit::Done } else { Exit::No });
     }
-    let letters = Letters::open(account).await?;
+    let letters = Letters::open(&account).await?;
     match what {
         What::List => {
-            let mut reader = Reader::new(context, account.clone(), letters);
+            let mut reader = Reader::new(context, account, letters, settings);
             let all: Vec<usize> = (1..=reader.letters.len()).collect();
             reader.show_rows(&all).await?;
             reader.letters.close().await?;
@@ -61,7 +71,8 @@ pub(super) async fn run(
             Ok(Exit::No)
         }
         What::Ask | What::Commands => {
-            Reader::new(context, account.clone(), letters).commands().await
+            let reader = Reader::new(context, account, letters, settings);
+            Reader { home, ..reader }.commands().await
         }
     }
 }
@@ -71,6 +82,11 @@ struct Reader<'a, 'b, 'c> {
     /// Its inbox is the mailbox that is read.
     account: Account,
     letters: Letters,
+    settings: Settings,
+    /// The mailbox that `%` stands for.
+    home: Inbox,
+    /// The one before this, for `#`.
+    before: Option<Inbox>,
     /// The first letter of the page of the list that was shown last.
     page: usize,
 }
@@ -83,14 +99,23 @@ enum Next {
 }
 
 impl<'a, 'b, 'c> Reader<'a, 'b, 'c> {
-    fn new(context: &'a mut Context<'b, 'c>, account: Account, letters: Letters) -> Self {
-        Self { context, account, letters, page: 1 }
+    fn new(
+        context: &'a mut Context<'b, 'c>,
+        account: Account,
+        letters: Letters,
+        settings: Settings,
+    ) -> Self {
+        let home = account.inbox.clone();
+        Self { context, account, letters, settings, home, before: None, page: 1 }
     }
 
     async fn commands(mut self) -> Result<Exit, Error> {
-        self.show_page_of(self.letters.current()).await?;
+        if !self.settings.is_unset("header") {
+            self.show_page_of(self.letters.current()).await?;
+        }
         loop {
-            self.context.screen.ask(&safe_line!("& "))?;
+            let prompt = SafeText::line(self.settings.value("prompt").unwrap_or("& "));
+            self.context.screen.ask(&prompt)?;
             let mut line = String::new();
             // The end of input is q, as everywhere.
             let command = match std::io::stdin().lock().read_line(&mut line)? {
@@ -156,7 +181,10 @@ impl<'a, 'b, 'c> Reader<'a, 'b, 'c> {
                 self.show_rows(&chosen).await?;
             }
             Command::Scroll(page) => self.scroll(page).await?,
-            Command::Delete(list, then) => self.delete(&list, then).await?,
+            Command::Delete(list, then) => {
+                let is_shown = self.settings.is_set("autoprint");
+                self.delete(&list, if is_shown { Then::ShowNext } else { then }).await?;
+            }
             Command::Undelete(list) => {
                 for number in self.letters.chosen(&list, Among::Struck).await? {
                     self.letters.keep(number);
@@ -172,13 +200,28 @@ impl<'a, 'b, 'c> Reader<'a, 'b, 'c> {
         match command {
             Command::Save(list, to, origin) => {
                 let saved = self.save(&list, &to).await?;
-                for number in saved.into_iter().filter(|_| origin == Origin::Struck) {
+                let stays = origin == Origin::Kept || self.settings.is_set("keepsave");
+                for number in saved.into_iter().filter(|_| !stays) {
                     self.letters.strike(number);
                 }
             }
             Command::Write(list, file) => self.write(&list, file.as_deref()).await?,
             Command::Pipe(list, command) => self.pipe(&list, &command).await?,
-            Command::Reply(list, audience) => self.reply(&list, audience).await?,
+            Command::Reply(list, audience) => self.reply(&list, audience, Record::No).await?,
+            Command::Followup(list, audience) => {
+                self.reply(&list, audience, Record::ByAuthor).await?;
+            }
+            Command::Edit(list) => self.edit(&list).await?,
+            Command::Folders => self.show_folders()?,
+            Command::Settings(settings) => {
+                for line in settings.iter().flat_map(|setting| self.settings.obey(setting)) {
+                    self.context.screen.show(&SafeText::line(&line))?;
+                }
+            }
+            Command::Source(path) => self.source(&path)?,
+            Command::If(_) | Command::Else | Command::Endif => {
+                return Err(Usage("if, else and endif are for files: so FILE".into()).into());
+            }
             Command::Forward(list, to) => self.forward(&list, &to).await?,
             Command::Mail(to) => self.mail(&to).await?,
             Command::Size(list) => {
@@ -189,20 +232,13 @@ impl<'a, 'b, 'c> Reader<'a, 'b, 'c> {
             }
             Command::Folder(None) => {
                 let (count, unread) = (self.letters.len(), self.letters.unread());
-                let name = match &self.account.inbox {
-                    Inbox::Maildir(path) | Inbox::Mbox(path) => {
-                        SafeText::line(&path.display().to_string())
-                    }
-                    Inbox::Pop3 { host, .. } | Inbox::Imap(Server { host, .. }) => {
-                        safe_line!("the mailbox at {host}")
-                    }
-                };
+                let name = places::shown(&self.account.inbox);
                 let words = safe_line!("{name}: {}, {unread} unread", counted(count));
                 self.context.screen.show(&words)?;
             }
             Command::Folder(Some(path)) => self.go_to(&path).await?,
             Command::Directory(path) => {
-                let path = keeping::expanded(path.as_deref().unwrap_or("~/"));
+                let path = places::expanded(path.as_deref().unwrap_or("~/"));
                 std::env::set_current_dir(&path)
                     .map_err(|error| Usage(format!("cannot go to {}: {error}", path.display())))?;
             }
@@ -222,24 +258,6 @@ impl<'a, 'b, 'c> Reader<'a, 'b, 'c> {
             _ => {}
         }
         Ok(Next::Ask)
-    }
-
-    async fn show(&mut self, number: usize, how: Shown) -> Result<(), Error> {
-        let raw = self.letters.message(number).await?;
-        let view = View::of(&raw);
-        let text = match how {
-            Shown::Usual => page::page(&view, &TimeZone::system()),
-            Shown::Whole => whole(&raw, &view),
-            Shown::Top => {
-                let page = page::page(&view, &TimeZone::system());
-                let lines: Vec<&str> = page.as_str().lines().take(TOP_LINES).collect();
-                SafeText::block(&lines.join("\n"))
-            }
-        };
-        self.letters.go_to(number);
-        self.context.screen.show(&safe_line!("Message {number}:"))?;
-        self.context.screen.show(&text)?;
-        self.letters.read(number).await
     }
 
     async fn delete(&mut self, list: &Selection, then: Then) -> Result<(), Error> {
@@ -269,10 +287,15 @@ impl<'a, 'b, 'c> Reader<'a, 'b, 'c> {
         self.letters.tag(&chosen, add, remove, &mut |deed| remember(context, account, deed))
     }
 
+    /// Rows of a page of the list.
+    fn lines(&self) -> usize {
+        self.settings.number("screen").unwrap_or(LINES)
+    }
+
     async fn scroll(&mut self, page: Page) -> Result<(), Error> {
         let first = match page {
-            Page::Next => self.page.saturating_add(LINES),
-            Page::Previous => self.page.saturating_sub(LINES).max(1),
+            Page::Next => self.page.saturating_add(self.lines()),
+            Page::Previous => self.page.saturating_sub(self.lines()).max(1),
         };
         if first > self.letters.len() || first == self.page {
             let words = if page == Page::Next { "the last" } else { "the first" };
@@ -282,8 +305,9 @@ impl<'a, 'b, 'c> Reader<'a, 'b, 'c> {
     }
 
     async fn show_page_of(&mut self, number: usize) -> Result<(), Error> {
-        self.page = number.saturating_sub(1) / LINES * LINES + 1;
-        let page: Vec<usize> = (self.page..self.page + LINES)
+        let lines = self.lines();
+        self.page = number.saturating_sub(1) / lines * lines + 1;
+        let page: Vec<usize> = (self.page..self.page.saturating_add(lines))
             .filter(|number| *number <= self.letters.len())
             .filter(|number| !self.letters.is_struck(*number))
             .collect();
@@ -302,26 +326,21 @@ impl<'a, 'b, 'c> Reader<'a, 'b, 'c> {
     }
 
     /// Leaves this mailbox as `quit` does, once the other one is open.
-    async fn go_to(&mut self, path: &str) -> Result<(), Error> {
-        let account =
-            Account { inbox: Inbox::Maildir(keeping::expanded(path)), ..self.account.clone() };
+    async fn go_to(&mut self, text: &str) -> Result<(), Error> {
+        let inbox = match text {
+            "#" => self
+                .before
+                .clone()
+                .ok_or_else(|| Usage("# is the mailbox before, and there was none".into()))?,
+            text => places::named(text, &self.settings, &self.home)?,
+        };
+        let account = Account { inbox, ..self.account.clone() };
         let other = Letters::open(&account).await?;
         let context = &mut *self.context;
-        let left = Reader {
-            context,
-            account: std::mem::replace(&mut self.account, account),
-            letters: std::mem::replace(&mut self.letters, other),
-            page: 1,
-        };
-        left.leave().await?;
+        self.before = Some(self.account.inbox.clone());
+        let account = std::mem::replace(&mut self.account, account);
+        let letters = std::mem::replace(&mut self.letters, other);
+        Reader::new(context, account, letters, Settings::default()).leave().await?;
         self.show_page_of(self.letters.current()).await
     }
-}
-
-/// A letter with all of its header.
-fn whole(raw: &[u8], view: &View) -> SafeText {
-    let header = raw.get(..header_end(raw)).unwrap_or(raw);
-    let header = SafeText::block(String::from_utf8_lossy(header).trim_end());
-    let text = SafeText::block(view.text().trim_end());
-    SafeText::block(&format!("{header}\n\n{text}"))
 }
