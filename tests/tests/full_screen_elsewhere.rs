@@ -118,6 +118,40 @@ fn letters_of_a_mailbox_file_are_listed_and_read_while_others_deliver() -> Resul
     Ok(())
 }
 
+/// All accounts' letters by date, and each thing done where the letter is.
+fn all_inboxes(
+    tmux: &Tmux<'_>,
+    home: &Path,
+    arrives: &dyn Fn(&str, u32, &str) -> Result<()>,
+) -> Result<()> {
+    tmux.keys(&["c", "C-u"])?;
+    tmux.type_text("All inboxes")?;
+    tmux.keys(&["Enter"])?;
+    tmux.until_shown("All inboxes [Msgs:3")?;
+    tmux.until("all letters", |rows| {
+        let place = |text: &str| rows.iter().position(|row| row.contains(text));
+        let home = place("home: e@x.example");
+        home.is_some() && home < place("for work") && place("for work") < place("more for work")
+    })?;
+    tmux.keys(&["=", "Enter"])?;
+    tmux.until_shown("body of for home")?;
+    tmux.keys(&["i"])?;
+    tmux.until_shown("<Enter>:Read")?;
+    tmux.keys(&["=", "d", "*", "d", "$"])?;
+    for (account, folder) in [("home", "home/.Trash"), ("work", "work/.Trash")] {
+        until(account, || files(&home.join(folder)) == 1)?;
+    }
+    tmux.until_shown("All inboxes [Msgs:1")?;
+    arrives("home", 9, "news for home")?;
+    tmux.until_shown("news for home")?;
+    tmux.keys(&["u"])?;
+    tmux.until_shown("All inboxes [Msgs:3")?;
+    tmux.keys(&["u"])?;
+    tmux.until_shown("All inboxes [Msgs:4")?;
+    ensure!(files(&home.join("home/.Trash")) == 0, "it is in the Trash still");
+    Ok(())
+}
+
 #[test]
 fn several_accounts_are_on_one_screen_and_each_writes_as_itself() -> Result<()> {
     let Some(stage) = Stage::set_up_with(Needs::Tools, Packages::Screens)? else { return Ok(()) };
@@ -177,6 +211,8 @@ fn several_accounts_are_on_one_screen_and_each_writes_as_itself() -> Result<()> 
     tmux.keys(&["u"])?;
     tmux.until_shown("Taken back")?;
     until("it is back", || files(&home.path().join("work/.Trash")) == 0)?;
+
+    all_inboxes(&tmux, home.path(), &arrives)?;
     tmux.keys(&["q"])?;
     ensure!(tmux.ended()? == 0);
     let drafts = home.path().join("state/postroad/accounts/work/drafts");

@@ -10,9 +10,10 @@
 
 use crate::canvas::Cell;
 use crate::limits::{
-    ONE_FOOT_LINE_FROM_ROWS, SIDEBAR_COLUMNS, SIDEBAR_FROM_COLUMNS, TWO_FOOT_LINES_FROM_ROWS,
+    ONE_FOOT_LINE_FROM_ROWS, PLAIN_LIST_COLUMNS, PLAIN_MARK_COLUMNS, SIDEBAR_COLUMNS,
+    SIDEBAR_FROM_COLUMNS, TWO_FOOT_LINES_FROM_ROWS,
 };
-use crate::model::{FootLines, ListState, Look, Screen, Sidebar, Size};
+use crate::model::{FootLines, ListState, Look, Plain, Screen, Sidebar, Size};
 
 /// Some rows, and how wide they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -57,6 +58,9 @@ pub(crate) struct Areas {
 
 pub(crate) fn areas(size: Size, look: Look, screen: &Screen) -> Areas {
     let Size { columns, rows } = size;
+    if look.plain == Plain::Lines {
+        return Areas { body: printed(size, screen), ..Areas::default() };
+    }
     let line = |row: u16| Area { at: Cell { column: 0, row }, columns, rows: 1 };
     let help_rows = u16::from(rows >= ONE_FOOT_LINE_FROM_ROWS);
     let foot_rows = match look.foot {
@@ -81,6 +85,15 @@ pub(crate) fn areas(size: Size, look: Look, screen: &Screen) -> Areas {
         foot: Area { rows: foot_rows, ..line(end + status_rows) },
         note: (note_rows > 0).then(|| line(rows.saturating_sub(1))),
     }
+}
+
+/// Where there is no screen: a page is a terminal's rows but for what is typed, and one to see where it goes on.
+fn printed(Size { columns, rows }: Size, screen: &Screen) -> Area {
+    let columns = match screen {
+        Screen::Pager(_) | Screen::Explain(_) | Screen::Help(_) => columns.max(1),
+        _ => columns.max(PLAIN_LIST_COLUMNS) - PLAIN_MARK_COLUMNS,
+    };
+    Area { at: Cell::default(), columns, rows: rows.saturating_sub(2).max(1) }
 }
 
 /// The line above a letter, where there is something to say and two rows for it.

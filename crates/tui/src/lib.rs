@@ -18,13 +18,13 @@
 //! | the cells of the terminal, ratatui | [`canvas`] |
 //! | a line that is typed | [`line_edit`] |
 //! | people, and whom what is typed fits | [`people`] |
+//! | numbered lines in place of a screen | [`plain`] |
 //!
 //! [`update()`] is total: any message in any state. It opens nothing, and asks no clock; [`draw`] sets the
 //! cursor in every state, for those whose screen is read to them. Everything that others wrote comes as
 //! `SafeText`, and so does everything that is typed before it is shown.
 //!
-//! Deliberately missing: threads, search, tags, and `:` come with later work; `Plain::Lines` is not drawn
-//! here.
+//! Deliberately missing: settings behind `:` but for `set sort=`; other keys than the table's.
 #![forbid(unsafe_code)]
 
 pub mod canvas;
@@ -38,6 +38,7 @@ pub mod line_edit;
 pub mod model;
 pub mod msg;
 pub mod people;
+pub mod plain;
 mod screens;
 mod update;
 mod view;

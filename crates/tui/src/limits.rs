@@ -28,6 +28,12 @@ pub const TREE_LETTERS_MAX: usize = 2_000;
 pub const ESCAPE_WAIT: Duration = Duration::from_millis(500);
 /// Keys that are kept while a letter is looked for that they are for.
 pub const KEYS_AHEAD_MAX: usize = 64;
+/// How long lines that are typed wait for what is to be shown, where there is no screen.
+pub const PLAIN_WAIT: Duration = Duration::from_secs(2);
+/// Columns of lists where there is no screen: as many as have numbers, even where the terminal is narrower.
+pub const PLAIN_LIST_COLUMNS: u16 = 60;
+/// Columns before the rows of a list where there is no screen, which say what is selected.
+pub const PLAIN_MARK_COLUMNS: u16 = 2;
 /// Rows that the wheel moves.
 pub const WHEEL_ROWS: usize = 3;
 /// Things that can be taken back.

@@ -7,8 +7,8 @@ use postroad_safetext::SafeText;
 
 use crate::canvas::Cell;
 use crate::data::{
-    DraftId, DraftRow, Field, FolderId, FolderRow, Found, HeldId, Listing, OutboxRow, Page, Row,
-    UndoLabel,
+    DraftId, DraftRow, Field, FolderId, FolderRow, Found, HeldId, LetterId, Listing, OutboxRow,
+    Page, Row, UndoLabel,
 };
 use crate::effect::Job;
 use crate::keys::Key;

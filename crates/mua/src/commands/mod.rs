@@ -7,6 +7,7 @@ use std::io::IsTerminal as _;
 use std::path::Path;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
+use postroad_tui::model::Plain;
 
 use crate::account::{Account, Overrides};
 use crate::compose::Mailbox as Person;
@@ -44,6 +45,9 @@ mod writing;
 struct CommandLine {
     #[command(flatten)]
     overrides: Overrides,
+    /// Numbered lines and prompts in place of a screen
+    #[arg(long)]
+    plain: bool,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -110,6 +114,9 @@ enum Command {
 struct OpenArguments {
     /// The folder to begin with [default: the inbox]
     folder: Option<String>,
+    /// Numbered lines and prompts in place of a screen, as where TERM is dumb
+    #[arg(long)]
+    plain: bool,
 }
 
 /// What every command works with.
@@ -158,6 +165,7 @@ fn on_runtime(work: impl Future<Output = Result<Exit, Error>>) -> Result<Exit, E
 struct FullScreen {
     overrides: Overrides,
     folder: Option<String>,
+    plain: Plain,
 }
 
 /// The full screen, if these words ask for it: `open`, or no command where somebody sits at both ends.
@@ -166,12 +174,13 @@ fn full_screen(words: &[String]) -> Option<FullScreen> {
         return None;
     }
     let line = CommandLine::try_parse_from(words).ok()?;
-    let folder = match line.command {
-        Some(Command::Open(arguments)) => arguments.folder,
-        None if is_interactive() => None,
+    let (folder, is_plain) = match line.command {
+        Some(Command::Open(arguments)) => (arguments.folder, arguments.plain || line.plain),
+        None if is_interactive() => (None, line.plain),
         Some(_) | None => return None,
     };
-    Some(FullScreen { overrides: line.overrides.anchored(), folder })
+    let plain = if is_plain { Plain::Lines } else { Plain::Screen };
+    Some(FullScreen { overrides: line.overrides.anchored(), folder, plain })
 }
 
 fn open(wanted: &FullScreen, screen: &mut Screen<'_>) -> Result<Exit, Error> {
@@ -193,7 +202,7 @@ fn open(wanted: &FullScreen, screen: &mut Screen<'_>) -> Result<Exit, Error> {
         nudge_outbox(&mut context, &account);
         accounts.push((account, overrides));
     }
-    full::run(&accounts, wanted.folder.as_deref())
+    full::run(&accounts, wanted.folder.as_deref(), wanted.plain)
 }
 
 /// The panic's own text may hold what a stranger wrote: only where it happened is told. What parses

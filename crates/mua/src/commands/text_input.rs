@@ -31,7 +31,7 @@ pub(super) fn text(quoted: &str) -> Result<String, Error> {
 }
 
 /// A line of standard input, without its end; none at the end of input.
-pub(super) fn line() -> Result<Option<String>, Error> {
+pub(crate) fn line() -> Result<Option<String>, Error> {
     let mut line = Vec::new();
     if std::io::stdin().lock().read_until(b'\n', &mut line)? == 0 {
         return Ok(None);

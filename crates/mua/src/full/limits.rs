@@ -8,6 +8,8 @@ pub(super) const SEQUENCE_OCTETS_MAX: usize = 64;
 pub(super) const PASTE_OCTETS_MAX: usize = 64 * 1024;
 /// Octets of one read of the terminal.
 pub(super) const READ_OCTETS: usize = 4 * 1024;
+/// Octets of a line that is typed where there is no screen: more than a terminal's own editing has.
+pub(super) const LINE_OCTETS_MAX: usize = 16 * 1024;
 /// Columns and rows of a terminal that tells none.
 pub(super) const UNKNOWN_SIZE: (u16, u16) = (80, 24);
 /// How long the end waits for what was asked for before it.

@@ -12,6 +12,7 @@
 //! |---|---|
 //! | the loop, deadlines, the end | here |
 //! | several accounts on one screen | `accounts` |
+//! | a screen, or lines in its place (`--plain`) | `face`, `lines` |
 //! | the terminal, taken and given back | `terminal` |
 //! | octets as keys | `keys` |
 //! | queues that wake a thread | `wake` |
@@ -38,16 +39,15 @@ use postroad_disk::OsDisk;
 use postroad_store::{MailboxName, Maildir};
 use postroad_tui::data::{self, DraftId, FolderId};
 use postroad_tui::effect::{Ask, Effect, Job, PeopleAsk, Start};
-use postroad_tui::model::{Model, Now};
+use postroad_tui::model::{Model, Now, Plain};
 use postroad_tui::msg::{Report, What};
 use postroad_tui::{Msg, update};
 
 use self::accounts::{Accounts, Whose};
-use self::keys::Decoder;
+use self::face::Face;
 use self::mail::Request;
 use self::mail::far::{self, maildrop};
 use self::post::{SendsBy, ToPost};
-use self::terminal::Terminal;
 use self::wake::{Incoming, News, Other, Outgoing, Teller, channel};
 use crate::account::{Account, Inbox, Overrides};
 use crate::bounce::original::SentFolder;
@@ -61,8 +61,10 @@ use crate::trust::Trusted;
 
 mod accounts;
 mod browser;
+mod face;
 mod keys;
 mod limits;
+mod lines;
 mod mail;
 mod page;
 mod pipe;
@@ -77,14 +79,16 @@ mod wake;
 pub(crate) use page::page as laid_out;
 pub(crate) use terminal::give_back;
 
-/// Shows an account's letters until the user has enough; `folder` is opened first, else the inbox.
+/// Shows accounts' letters until the user has enough, on a screen or, where that is wanted or the terminal has none, in lines;
+/// `folder` is opened first, else the inbox.
 ///
 /// # Errors
-/// Where there is no Maildir, no such folder, or the terminal can't show a screen: nothing was shown then.
-pub(crate) fn run(accounts: &[(Account, Overrides)], folder: Option<&str>) -> Result<Exit, Error> {
-    if settings::is_dumb(std::env::var("TERM").ok().as_deref()) {
-        return Err(Usage("this terminal has no screen to place letters on (TERM)".into()).into());
-    }
+/// Where there is no Maildir, or no such folder: nothing was shown then.
+pub(crate) fn run(
+    accounts: &[(Account, Overrides)],
+    folder: Option<&str>,
+    plain: Plain,
+) -> Result<Exit, Error> {
     let (first, _) = accounts.first().ok_or_else(|| Usage("there is no account".into()))?;
     let mut beginnings = vec![beginning(first, folder)?];
     for (account, _) in accounts.iter().skip(1) {
@@ -110,10 +114,10 @@ pub(crate) fn run(accounts: &[(Account, Overrides)], folder: Option<&str>) -> Re
         served.push(Served { account: account.clone(), mail, post, patience });
     }
     signals::start(news.clone())?;
-    let terminal = Terminal::take()?;
+    let look = settings::look(plain, |name| std::env::var(name).ok());
+    let face = Face::take(look.plain)?;
     let began = Instant::now();
-    let look = settings::look(|name| std::env::var(name).ok());
-    let mut model = Model::new(terminal.size(), now(began, &TimeZone::system()), look);
+    let mut model = Model::new(face.size(), now(began, &TimeZone::system()), look);
     model.accounts.extend(accounts.iter().map(|(account, _)| data::Account {
         name: SafeText::line(account.name.as_deref().unwrap_or_default()),
         address: SafeText::line(&account.address.to_string()),
@@ -121,7 +125,7 @@ pub(crate) fn run(accounts: &[(Account, Overrides)], folder: Option<&str>) -> Re
     let effects = postroad_tui::start(&mut model, FolderId(0), name);
     let mut shell = Shell {
         model,
-        terminal,
+        face,
         began,
         zone: TimeZone::system(),
         actors: 2 * served.len(),
@@ -261,7 +265,7 @@ struct Deadline {
 
 struct Shell {
     model: Model,
-    terminal: Terminal,
+    face: Face,
     began: Instant,
     zone: TimeZone,
     all: Accounts,
@@ -279,40 +283,44 @@ struct Shell {
 
 impl Shell {
     fn run(mut self, heard: &Incoming<News>) -> Result<Exit, Error> {
-        let mut decoder = Decoder::default();
-        let mut octets = [0; limits::READ_OCTETS];
         loop {
-            self.terminal.paint(&self.model)?;
+            self.face.show(&self.model)?;
             let most = self.next_wake().map(|at| at.saturating_duration_since(Instant::now()));
             let stdin = std::io::stdin();
             let typed = match heard.wait(Some(stdin.as_fd()), most) {
                 Other::Gone => return Ok(self.gone()),
-                Other::Readable => self.terminal.typed(&mut octets).unwrap_or(usize::MAX),
-                Other::Quiet => 0,
+                Other::Readable => self.face.read(),
+                Other::Quiet => Ok(Vec::new()),
             };
-            let Some(typed) = octets.get(..typed) else { return Ok(self.gone()) };
+            let Ok(typed) = typed else { return Ok(self.gone()) };
             self.take(Msg::Tick(now(self.began, &self.zone)));
-            for msg in decoder.take(typed) {
+            for msg in typed {
                 self.take(msg);
             }
             for news in heard.drain() {
                 match news {
                     News::Report(account, report) => {
-                        if report.what.is_last() {
-                            self.deadlines.remove(&report.job);
+                        if let Some(report) = self.all.outward(account, *report) {
+                            if report.what.is_last() {
+                                self.deadlines.remove(&report.job);
+                            }
+                            self.take(Msg::Report(report));
                         }
-                        let Report { job, what } = *report;
-                        let what = self.all.outward(account, what);
-                        self.take(Msg::Report(Report { job, what }));
                     }
                     News::Resized => {
-                        let size = self.terminal.fit()?;
+                        let size = self.face.fit()?;
                         self.take(Msg::Resized(size));
+                    }
+                    News::Interrupted => {
+                        if let Some(lines) = self.face.lines() {
+                            lines.interrupted();
+                        }
                     }
                     News::End => return Ok(self.gone()),
                     News::Ended => self.ended(),
                 }
             }
+            self.take_line();
             self.expire();
             if let Some(until) = self.quit {
                 if self.actors == 0 {
@@ -326,9 +334,24 @@ impl Shell {
         }
     }
 
+    /// Does what the next line says that was typed; another one is looked at once it has been told what came of it.
+    fn take_line(&mut self) {
+        if self.quit.is_some() {
+            return;
+        }
+        let effects = self.face.lines().and_then(|lines| lines.take(&mut self.model));
+        if let Some(effects) = effects {
+            effects.into_iter().for_each(|effect| self.carry_out(effect));
+            // There may be more of them, that nothing else wakes us for.
+            self.ticks.push(self.began.elapsed());
+        }
+    }
+
     /// When something is to be done without anybody asking.
-    fn next_wake(&self) -> Option<Instant> {
-        let tick = self.ticks.iter().min().map(|since| self.began + *since);
+    fn next_wake(&mut self) -> Option<Instant> {
+        let waits = self.face.lines().and_then(|lines| lines.next_wake());
+        let waits = waits.filter(|at| *at > self.began.elapsed());
+        let tick = self.ticks.iter().copied().chain(waits).min().map(|since| self.began + since);
         let deadline = self.deadlines.values().map(|deadline| deadline.at).min();
         [tick, deadline, self.quit].into_iter().flatten().min()
     }
@@ -354,13 +377,10 @@ impl Shell {
                 self.cancel(job);
             }
             Effect::TickAt(since_start) => self.ticks.push(since_start),
-            Effect::Redraw => {
-                // What the terminal refuses now it refuses with the next drawing, too.
-                let _ = self.terminal.clear();
-            }
+            Effect::Redraw => self.face.clear(),
             Effect::Suspend => {
-                let _ = self.terminal.lend(signals::stop);
-                let size = self.terminal.size();
+                let _ = self.face.lend(signals::stop);
+                let size = self.face.size();
                 self.take(Msg::Resized(size));
             }
             Effect::Edit(id) => self.edit(&id),
@@ -451,13 +471,17 @@ impl Shell {
     fn edit(&mut self, id: &DraftId) {
         let Some(served) = self.served.get(self.all.of_draft(id)) else { return };
         let path = post::text_path(&served.account, id);
-        let lent = path.and_then(|path| Ok(self.terminal.lend(|| text_input::edit(&path))?));
+        let edit = match self.model.look.plain {
+            Plain::Screen => text_input::edit,
+            Plain::Lines => lines::edit,
+        };
+        let lent = path.and_then(|path| Ok(self.face.lend(|| edit(&path))?));
         if let Err(error) = lent.flatten() {
             self.tell.failed(Job::NONE, SafeText::line(&error.words()), "e: try again");
         }
         // Whatever became of the editor: what it has left is kept.
         served.post.send(ToPost::Edited(id.clone()));
-        let size = self.terminal.size();
+        let size = self.face.size();
         self.take(Msg::Resized(size));
     }
 
@@ -491,7 +515,7 @@ impl Shell {
 
     /// The terminal is gone, or somebody wants us to end: nothing is carried out that wasn't asked for.
     fn gone(self) -> Exit {
-        drop(self.terminal);
+        drop(self.face);
         Exit::Done
     }
 }

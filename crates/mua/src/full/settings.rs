@@ -1,10 +1,14 @@
 //! How the screen looks, from the environment.
 
-use postroad_tui::model::{Colours, Look};
+use postroad_tui::model::{Colours, Look, Plain};
 
-/// The look that the environment asks for.
-pub(super) fn look(environment: impl Fn(&str) -> Option<String>) -> Look {
-    Look { colours: colours(environment), ..Look::default() }
+/// The look that the user or the environment asks for.
+pub(super) fn look(plain: Plain, environment: impl Fn(&str) -> Option<String>) -> Look {
+    let plain = match environment("TERM") {
+        term if is_dumb(term.as_deref()) => Plain::Lines,
+        _ => plain,
+    };
+    Look { colours: colours(environment), plain, ..Look::default() }
 }
 
 fn colours(environment: impl Fn(&str) -> Option<String>) -> Colours {
@@ -24,7 +28,7 @@ fn colours(environment: impl Fn(&str) -> Option<String>) -> Colours {
 }
 
 /// Whether the terminal can't place anything on the screen.
-pub(super) fn is_dumb(term: Option<&str>) -> bool {
+fn is_dumb(term: Option<&str>) -> bool {
     matches!(term, None | Some("" | "dumb" | "unknown"))
 }
 
@@ -46,8 +50,18 @@ mod tests {
                 let found = set.iter().find(|(known, _)| *known == name);
                 found.map(|(_, value)| (*value).to_owned())
             };
-            assert_eq!(look(value).colours, colours, "{set:?}");
+            let look = look(Plain::Screen, value);
+            assert_eq!((look.colours, look.plain), (colours, Plain::Screen), "{set:?}");
         }
-        assert!(is_dumb(None) && is_dumb(Some("dumb")) && !is_dumb(Some("xterm")));
+        for (term, plain) in [
+            (None, Plain::Lines),
+            (Some("dumb"), Plain::Lines),
+            (Some(""), Plain::Lines),
+            (Some("xterm"), Plain::Screen),
+        ] {
+            let value = |name: &str| term.filter(|_| name == "TERM").map(str::to_owned);
+            assert_eq!(look(Plain::Screen, value).plain, plain, "{term:?}");
+            assert_eq!(look(Plain::Lines, value).plain, Plain::Lines);
+        }
     }
 }

@@ -7,8 +7,8 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGTSTP, SIGWINCH};
 use signal_hook::iterator::Signals;
 
 use super::limits::QUIT_WAIT;
-use super::terminal;
 use super::wake::{News, Outgoing};
+use super::{lines, terminal};
 
 /// Starts the thread. What ends the program ends it soon, whatever the main thread is at.
 ///
@@ -20,6 +20,10 @@ pub(super) fn start(news: Outgoing<News>) -> io::Result<()> {
         for signal in signals.forever() {
             if signal == SIGWINCH {
                 news.send(News::Resized);
+                continue;
+            }
+            if signal == SIGINT && lines::are_read() {
+                news.send(News::Interrupted);
                 continue;
             }
             // While somebody's editor has the terminal, ^C is the editor's.

@@ -142,7 +142,8 @@ impl Drop for Terminal {
     }
 }
 
-fn size() -> Size {
+/// Columns and rows of the terminal; usual ones where it tells none.
+pub(super) fn size() -> Size {
     let told = tcgetwinsize(io::stdout().as_fd()).ok();
     let told = told.map(|told| (told.ws_col, told.ws_row));
     let (columns, rows) = told.filter(|(c, r)| *c > 0 && *r > 0).unwrap_or(UNKNOWN_SIZE);

@@ -123,6 +123,8 @@ pub(super) enum News {
     Report(usize, Box<Report>),
     /// The terminal has another size.
     Resized,
+    /// `^C`, where lines are typed.
+    Interrupted,
     /// The terminal is gone, or somebody wants this to end.
     End,
     /// An actor has done all that was asked of it, and is gone.

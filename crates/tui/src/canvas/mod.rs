@@ -5,7 +5,7 @@
 
 use postroad_safetext::SafeText;
 use ratatui_core::buffer::{Buffer, Cell as Drawn, CellDiffOption, CellWidth as _};
-use ratatui_core::layout::Position;
+use ratatui_core::layout::{Position, Rect};
 use ratatui_core::terminal::Frame;
 
 use crate::model::{Colours, Model, Size};
@@ -108,10 +108,37 @@ pub fn paint(model: &Model, frame: &mut Frame<'_>) {
     frame.set_cursor_position((at.column, at.row));
 }
 
+/// What something draws into so many columns and rows, as text: rows without the blanks behind them, and none behind the
+/// last; and where it has put the cursor.
+pub(crate) fn rows<T>(
+    columns: u16,
+    rows: u16,
+    draw: impl FnOnce(&mut Canvas<'_>) -> T,
+) -> (Vec<SafeText>, T, Option<Cell>) {
+    let mut buffer = Buffer::empty(Rect::new(0, 0, columns, rows));
+    let mut canvas = Canvas::new(&mut buffer, Colours::None);
+    let drawn = draw(&mut canvas);
+    let cursor = canvas.cursor;
+    let mut lines = Vec::new();
+    for row in buffer.content.chunks(usize::from(columns).max(1)) {
+        let mut line = String::new();
+        let mut covered = 0;
+        for cell in row {
+            if covered == 0 {
+                line.push_str(cell.symbol());
+                covered = SafeText::line(cell.symbol()).width();
+            }
+            covered = covered.saturating_sub(1);
+        }
+        lines.push(SafeText::line(line.trim_end()));
+    }
+    while lines.pop_if(|line| line.as_str().is_empty()).is_some() {}
+    (lines, drawn, cursor)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ratatui_core::layout::Rect;
 
     fn drawn(columns: u16, text: &str) -> (Vec<String>, u16) {
         let mut buffer = Buffer::empty(Rect::new(0, 0, 6, 1));

@@ -246,11 +246,13 @@ pub enum Action {
 
 /// What the keys do here, one after the other.
 pub fn find(on: On, keys: &[Key]) -> Option<&'static Binding> {
-    let name = keys.iter().map(Key::to_string).collect::<Vec<_>>().join(" ");
+    named(on, &keys.iter().map(Key::to_string).collect::<Vec<_>>().join(" "))
+}
+
+/// What the keys do here that are written like that.
+pub fn named(on: On, name: &str) -> Option<&'static Binding> {
     let of = |wanted: On| {
-        mutt::TABLE
-            .iter()
-            .find(|binding| binding.on == wanted && binding.keys.iter().any(|keys| *keys == name))
+        mutt::TABLE.iter().find(|binding| binding.on == wanted && binding.keys.contains(&name))
     };
     // In the list of keys a letter is typed to find one.
     of(on).or_else(|| of(On::Anywhere).filter(|_| on != On::Help))

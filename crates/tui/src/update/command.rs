@@ -16,14 +16,7 @@ pub(super) fn typed(model: &mut Model, text: &str, effects: &mut Effects) {
         return order::named(model, order.trim(), effects);
     }
     let name = name(text);
-    // The whole name, else the only one that begins so.
-    let found = matching(model.on(), name).find(|binding| binding.action.name() == name);
-    let found = found.or_else(|| {
-        let mut beginning =
-            matching(model.on(), name).filter(|it| it.action.name().starts_with(name));
-        beginning.next().filter(|_| beginning.next().is_none())
-    });
-    match found {
+    match found(model.on(), name) {
         Some(binding) => {
             super::act(model, binding, effects);
             if model.note == crate::model::Note::Nothing && model.prompt.is_none() {
@@ -35,6 +28,15 @@ pub(super) fn typed(model: &mut Model, text: &str, effects: &mut Effects) {
             model.say(safe_line!("There is no command {} here.  ?: all keys", name.as_str()));
         }
     }
+}
+
+/// The whole name, else the only one that begins so.
+pub(crate) fn found(on: On, name: &str) -> Option<&'static Binding> {
+    let whole = matching(on, name).find(|binding| binding.action.name() == name);
+    whole.or_else(|| {
+        let mut beginning = matching(on, name).filter(|it| it.action.name().starts_with(name));
+        beginning.next().filter(|_| beginning.next().is_none())
+    })
 }
 
 /// Without mutt's word for it.

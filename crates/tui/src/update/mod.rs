@@ -85,9 +85,33 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
     effects
 }
 
+/// Does what a key does, whatever it is.
+pub(crate) fn perform(model: &mut Model, binding: &Binding) -> Vec<Effect> {
+    let mut effects = Effects::new();
+    model.note = Note::Nothing;
+    act(model, binding, &mut effects);
+    settle(model, &mut effects);
+    effects
+}
+
+/// Does what was typed behind `:`.
+pub(crate) fn run_command(model: &mut Model, text: &str) -> Vec<Effect> {
+    let mut effects = Effects::new();
+    command::typed(model, text, &mut effects);
+    settle(model, &mut effects);
+    effects
+}
+
+/// Goes to an entry of the list on the screen.
+pub(crate) fn select(model: &mut Model, place: usize) {
+    if let Some(list) = list_mut(model) {
+        list.selected = place;
+    }
+}
+
 impl Model {
     /// Where the list or the letter stands.
-    fn body(&self) -> Area {
+    pub(crate) fn body(&self) -> Area {
         areas(self.size, self.look, self.screen()).body
     }
 
@@ -261,7 +285,7 @@ fn list_mut(model: &mut Model) -> Option<&mut ListState> {
 }
 
 /// How many entries that list has.
-fn entries(model: &Model) -> usize {
+pub(crate) fn entries(model: &Model) -> usize {
     match model.screen() {
         Screen::Index => model.index.as_ref().map_or(0, |index| index.heads().len()),
         Screen::Folders(_) => model.folders.len(),

@@ -86,6 +86,11 @@ pub(super) fn note(model: &Model, canvas: &mut Canvas<'_>, area: Area) {
     }
 }
 
+/// What there is to say, where nothing is typed.
+pub(crate) fn words_said(model: &Model) -> SafeText {
+    said(model).0
+}
+
 fn said(model: &Model) -> (SafeText, Style) {
     match &model.note {
         Note::Nothing if model.on() == On::Index => (waiting(model), Style::Faint),

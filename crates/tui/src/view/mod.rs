@@ -21,6 +21,7 @@ mod people;
 
 pub(crate) use explain::rows as explained_rows;
 pub(crate) use help::lines as help_lines;
+pub(crate) use line::words_said as said;
 pub(crate) use pager::Lines;
 
 /// Draws everything.
@@ -37,18 +38,7 @@ pub fn draw(model: &Model, canvas: &mut Canvas<'_>) {
     if let (Some(area), Screen::Pager(pager)) = (areas.trust, screen) {
         pager::trust(pager, canvas, area);
     }
-    let status = match screen {
-        Screen::Index => index::draw(model, canvas, areas.body),
-        Screen::Pager(pager) => pager::draw(model, pager, canvas, areas.body),
-        Screen::Save(save) => parts::draw(save, canvas, areas.body),
-        Screen::Links(save) => links::draw(save, canvas, areas.body),
-        Screen::Explain(explain) => explain::draw(explain, canvas, areas.body),
-        Screen::Folders(folders) => folders::draw(model, folders, canvas, areas.body),
-        Screen::Compose(compose) => compose::draw(model, compose, canvas, areas.body),
-        Screen::People(state) => people::draw(state, canvas, areas.body),
-        Screen::Outbox(list) => outbox::draw(model, *list, canvas, areas.body),
-        Screen::Help(help) => help::draw(help, canvas, areas.body),
-    };
+    let status = body(model, canvas, areas.body);
     if let Some(area) = areas.status {
         line::bar(&status, canvas, area);
     }
@@ -61,6 +51,22 @@ pub fn draw(model: &Model, canvas: &mut Canvas<'_>) {
         }
         None if model.prompt.is_some() => line::note(model, canvas, areas.body),
         None => {}
+    }
+}
+
+/// Draws what is listed or read.
+pub(crate) fn body(model: &Model, canvas: &mut Canvas<'_>, area: Area) -> Status {
+    match model.screen() {
+        Screen::Index => index::draw(model, canvas, area),
+        Screen::Pager(pager) => pager::draw(model, pager, canvas, area),
+        Screen::Save(save) => parts::draw(save, canvas, area),
+        Screen::Links(save) => links::draw(save, canvas, area),
+        Screen::Explain(explain) => explain::draw(explain, canvas, area),
+        Screen::Folders(folders) => folders::draw(model, folders, canvas, area),
+        Screen::Compose(compose) => compose::draw(model, compose, canvas, area),
+        Screen::People(state) => people::draw(state, canvas, area),
+        Screen::Outbox(list) => outbox::draw(model, *list, canvas, area),
+        Screen::Help(help) => help::draw(help, canvas, area),
     }
 }
 

@@ -7,7 +7,7 @@ use super::Status;
 use crate::canvas::{Canvas, Style};
 use crate::data::{DraftRow, OutboxRow, OutboxState};
 use crate::layout::Area;
-use crate::model::{ListState, Model};
+use crate::model::{ListState, Model, Plain};
 
 pub(super) fn draw(model: &Model, list: ListState, canvas: &mut Canvas<'_>, area: Area) -> Status {
     let to_columns = usize::from(area.columns / 3).min(24);
@@ -23,6 +23,11 @@ pub(super) fn draw(model: &Model, list: ListState, canvas: &mut Canvas<'_>, area
     }
     super::list(list, rows.len(), canvas, area, |canvas, at, place, row| {
         let Some(text) = rows.get(place) else { return };
+        // On a screen nobody calls them by their numbers.
+        let text = match model.look.plain {
+            Plain::Lines => &safe_line!("{:>3} {}", place + 1, text.as_str()),
+            Plain::Screen => text,
+        };
         super::row(canvas, at, area.columns, text, row.style());
     });
     let (out, written) = (model.outbox.len(), model.drafts.len());

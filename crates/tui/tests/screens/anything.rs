@@ -12,8 +12,9 @@ use postroad_tui::data::{
 };
 use postroad_tui::effect::{Ask, Job};
 use postroad_tui::keys::Key;
-use postroad_tui::model::{Colours, Model, Sidebar, Size};
+use postroad_tui::model::{Colours, Model, Plain, Sidebar, Size};
 use postroad_tui::msg::{Mouse, MouseDoes, Report, What};
+use postroad_tui::plain::Session;
 use postroad_tui::{Effect, Msg, draw, start, update};
 use proptest::prelude::*;
 use ratatui_core::buffer::Buffer;
@@ -37,7 +38,7 @@ enum Step {
 fn any_key() -> impl Strategy<Value = Key> {
     prop_oneof![
         // The keys that do something, mostly.
-        30 => prop::sample::select("jkJKdunNF$csmrgfBRvhxqtyebaDPIi? =*^-`z1tt;;CwWoO|:QQa".chars().collect::<Vec<_>>())
+        30 => prop::sample::select("jkJKdunNF$csmrgfEBRvhxqtyebaDPIi? =*^-`z1tt;;CwWoO|:QQa".chars().collect::<Vec<_>>())
             .prop_map(Key::Char),
         3 => any::<char>().prop_map(Key::Char),
         2 => (b'a'..=b'z').prop_map(|c| Key::Ctrl(char::from(c))),
@@ -183,6 +184,46 @@ fn happen(model: &mut Model, step: Step, asked: &mut Vec<Job>) {
                 assert!(!uids.is_empty() && uids.len() < 300, "{} rows at once", uids.len());
             }
             asked.push(job);
+        }
+    }
+}
+
+fn any_line() -> impl Strategy<Value = String> {
+    prop_oneof![
+        3 => "[jkdusmrgfcqtCwyPDevVXhTi$=|/l:;`?]( [0-9]{1,2}(-[0-9]{1,2})?)?( [a-z]{1,6})?",
+        2 => "[0-9]{0,3}",
+        1 => "(Esc |:)[a-z]{1,12}",
+        1 => ".{0,20}",
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
+
+    /// In lines, too: nothing panics, and every line can be seen.
+    #[test]
+    fn anything_may_be_typed_where_there_is_no_screen(
+        steps in prop::collection::vec((any_line(), any_step()), 1..30),
+    ) {
+        let mut model = fixture::three_letters();
+        model.look.plain = Plain::Lines;
+        let mut session = Session::default();
+        let mut asked = vec![Job(1), Job(2), Job(3), Job(4)];
+        for (line, step) in steps {
+            for effect in session.typed(&mut model, &line) {
+                if let Effect::Ask(job, _) = effect {
+                    asked.push(job);
+                }
+            }
+            if !matches!(step, Step::Key(_)) {
+                happen(&mut model, step, &mut asked);
+            }
+            let told = session.tell(&model);
+            for line in told.iter().chain(session.prompt(&model).iter()) {
+                prop_assert!(!line.as_str().contains(char::is_control), "{line:?}");
+            }
+            // What was told once isn't told again.
+            prop_assert_eq!(session.tell(&model), Vec::new());
         }
     }
 }

@@ -68,7 +68,7 @@ pub(crate) fn opening() -> Model {
     model
 }
 
-fn folders() -> Vec<FolderRow> {
+pub(crate) fn folders() -> Vec<FolderRow> {
     let row = |(id, name, role, letters, unread)| FolderRow {
         id: FolderId(id),
         name: line(name),

@@ -11,6 +11,7 @@ mod fixture;
 mod lists;
 mod mutt;
 mod people;
+mod plain;
 mod reading;
 mod threads;
 mod writing;

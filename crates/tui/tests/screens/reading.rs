@@ -1,14 +1,14 @@
 //! Quotes, links: what is done in a letter that is read.
 
 use postroad_safetext::SafeText;
-use postroad_tui::data::{HeldId, LineKind, PageLine, Trust, TrustLine, Unsubscribe};
+use postroad_tui::data::{HeldId, LineKind, Marks, Page, PageLine, Trust, TrustLine, Unsubscribe};
 use postroad_tui::effect::{Ask, Audience, Start};
 use postroad_tui::keys::Key;
 use postroad_tui::model::{Model, Note, Now, Place, Prompt, Screen};
 use postroad_tui::msg::What;
 use postroad_tui::{Effect, Msg, update};
 
-use super::fixture::{answer, draft, page, reading, three_letters};
+use super::fixture::{answer, draft, letter, page, reading, three_letters};
 use super::{check, press, shown};
 
 fn at(model: &Model) -> Place {
@@ -157,10 +157,9 @@ fn u06_a_link_to_a_mailbox_begins_a_letter_and_shows_it_first() {
 
 #[test]
 fn a_list_is_answered_and_a_letter_is_written_again() {
-    for (keys, start) in [
-        ("L", Start::Reply(super::fixture::letter(3), Audience::List)),
-        ("<Esc>e", Start::Resend(super::fixture::letter(3))),
-    ] {
+    for (keys, start) in
+        [("L", Start::Reply(letter(3), Audience::List)), ("<Esc>e", Start::Resend(letter(3)))]
+    {
         let mut model = reading(page());
         let effects = press(&mut model, keys);
         assert_eq!(asked(&effects), [&Ask::NewDraft(start)], "{keys}");
@@ -181,7 +180,7 @@ fn a_letter_is_sent_on_as_it_is_and_can_be_taken_back() {
     assert!(press(&mut left, "n").is_empty());
     assert_eq!(said(&left), "Message not bounced.");
     let effects = press(&mut model, "<Enter>");
-    let bounce = Ask::Bounce { letter: super::fixture::letter(3), to: "bob@x.example".into() };
+    let bounce = Ask::Bounce { letter: letter(3), to: "bob@x.example".into() };
     assert_eq!(asked(&effects), [&bounce]);
     let held = HeldId("h1".into());
     let until = "2026-11-30T15:00:10Z".parse().unwrap();

@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use postroad_tui::data::{By, Marks, Role, Way};
+use postroad_tui::data::{By, LineKind, Marks, Role, Way};
 use postroad_tui::effect::{FlagEdit, Target};
 use postroad_tui::msg::Report;
 
