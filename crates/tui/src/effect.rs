@@ -10,7 +10,7 @@ use postroad_safetext::SafeText;
 use crate::data::{DraftId, Fields, FolderId, HeldId, LetterId, Marks, Order, OutboxId, Role, Way};
 
 /// What was asked for and goes on; each number is used once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Job(pub u64);
 
 impl Job {

@@ -95,7 +95,8 @@ pub(crate) fn run(
         beginnings.push(beginning(account, None)?);
     }
     let names: Vec<SafeText> = accounts.iter().map(|(account, _)| account.label()).collect();
-    let all = Accounts::new(names);
+    let begins_with_inbox = folder.is_none_or(|it| it.eq_ignore_ascii_case("INBOX"));
+    let all = Accounts::new(names, begins_with_inbox.then_some(FolderId(0)));
     let name = beginnings.first().map(Letters::first).unwrap_or_else(|| SafeText::line("INBOX"));
     let name = all.title(0, &name);
     let (news, heard) = channel()?;
@@ -394,76 +395,64 @@ impl Shell {
         }
     }
 
-    fn cancel(&self, job: Job) {
+    fn cancel(&mut self, job: Job) {
+        self.all.cancelled(job);
         self.served.iter().for_each(|served| served.mail.send(Request::Cancel(job)));
     }
 
-    fn ask(&mut self, job: Job, mut ask: Ask) {
-        let whose = match self.all.inward(&mut ask) {
+    fn ask(&mut self, job: Job, ask: Ask) {
+        let whose = match self.all.inward(job, ask) {
             Ok(whose) => whose,
             Err(words) => return self.tell.failed(job, words, ""),
         };
-        let is_for_post = match &ask {
-            Ask::NewDraft(start) => matches!(start, Start::Empty | Start::Recall(_) | Start::To(_)),
-            Ask::SaveDraft(..)
-            | Ask::Attach(..)
-            | Ask::Detach(..)
-            | Ask::Queue(..)
-            | Ask::TakeBack(_)
-            | Ask::Discard(_)
-            | Ask::Drafts
-            | Ask::Outbox(_) => true,
-            Ask::People(ask) => !matches!(ask, PeopleAsk::CallAuthor { .. }),
-            _ => false,
-        };
-        let (wait, what) = match &ask {
-            _ if !is_for_post && self.patience(whose) == Patience::Network => {
-                (limits::NETWORK_WAIT, "what the server has")
-            }
-            Ask::Rows { .. } => (limits::ROWS_WAIT, "the list of letters"),
-            Ask::Search(_) => (limits::SEARCH_WAIT, "all letters"),
-            Ask::Folders => (limits::FOLDERS_WAIT, "the list of folders"),
-            Ask::Read(_) | Ask::Part { .. } | Ask::Original { .. } => {
-                (limits::READ_WAIT, "the letter")
-            }
-            Ask::Pipe { .. } => (limits::PIPE_WAIT * 2, "the program's end"),
-            _ => (limits::DISK_WAIT, "the mailbox"),
+        let (ask, slow) = match &whose {
+            Whose::One(place, ask) => (ask, self.patience(*place)),
+            Whose::All(ask) => (ask, self.patience(0)),
+            Whose::Some(parts) => match parts.first() {
+                Some((_, ask)) => {
+                    let slow = |(place, _): &(usize, Ask)| self.patience(*place);
+                    let is_slow = parts.iter().map(slow).any(|it| it == Patience::Network);
+                    (ask, if is_slow { Patience::Network } else { Patience::Disk })
+                }
+                None => return self.tell.tell(job, What::Ended),
+            },
         };
         // A folder that is read for the first time may take long, and is shown meanwhile.
         if !matches!(ask, Ask::Open(_)) {
-            let slow = if is_for_post { Patience::Disk } else { self.patience(whose) };
+            let slow = if is_for_post(ask) { Patience::Disk } else { slow };
+            let (wait, what) = wait_for(ask, slow);
             self.deadlines.insert(job, Deadline { at: Instant::now() + wait, what, slow });
         }
-        match &ask {
-            Ask::OpenLink(link) => return browser::open(job, link, &self.tell),
-            Ask::Unsubscribe(link) => {
-                let place = if let Whose::One(place) = whose { place } else { 0 };
+        match whose {
+            Whose::One(_, Ask::OpenLink(link)) => browser::open(job, &link, &self.tell),
+            Whose::One(place, Ask::Unsubscribe(link)) => {
                 let Some(served) = self.served.get(place) else { return };
-                return unsubscribing::start(job, link, &served.account, &self.tell);
+                unsubscribing::start(job, &link, &served.account, &self.tell);
             }
-            _ => {}
+            Whose::One(place, ask) => self.send(place, job, ask),
+            Whose::Some(parts) => {
+                parts.into_iter().for_each(|(place, ask)| self.send(place, job, ask));
+            }
+            // One answer ends the job; others' lists come unasked.
+            Whose::All(ask) => {
+                for place in 0..self.served.len() {
+                    self.send(place, if place == 0 { job } else { Job::NONE }, ask.clone());
+                }
+            }
         }
-        for (place, served) in self.served.iter().enumerate() {
-            let job = match whose {
-                Whose::One(one) if one != place => continue,
-                // One answer ends the job; others' lists come unasked.
-                Whose::All if place > 0 => Job::NONE,
-                Whose::One(_) | Whose::All => job,
-            };
-            if is_for_post {
-                served.post.send(ToPost::Ask(job, ask.clone()));
-            } else {
-                served.mail.send(Request::Ask(job, ask.clone()));
-            }
+    }
+
+    fn send(&self, place: usize, job: Job, ask: Ask) {
+        let Some(served) = self.served.get(place) else { return };
+        if is_for_post(&ask) {
+            served.post.send(ToPost::Ask(job, ask));
+        } else {
+            served.mail.send(Request::Ask(job, ask));
         }
     }
 
     /// What takes time there.
-    fn patience(&self, whose: Whose) -> Patience {
-        let place = match whose {
-            Whose::One(place) => place,
-            Whose::All => 0,
-        };
+    fn patience(&self, place: usize) -> Patience {
         self.served.get(place).map_or(Patience::Disk, |served| served.patience)
     }
 
