@@ -115,6 +115,15 @@ fn a_letter_is_read_answered_had_back_sent_and_thrown_away() -> Result<()> {
     ensure!(has(&answer, "> How are you?") == 1 && has(&answer, "In-Reply-To:") == 1);
     until("the copy in Sent", || files(&maildir.join(".Sent/cur")).is_ok_and(|count| count == 1))?;
 
+    // The letter and its answer, which is in Sent, as one page.
+    tmux.keys(&["E"])?;
+    tmux.until("the conversation", |rows| {
+        let has = |text: &str| rows.iter().any(|row| row.contains(text));
+        has("[1 of 2]") && has("[2 of 2]") && has("words by a script") && has("Sent")
+    })?;
+    tmux.keys(&["i"])?;
+    tmux.until_shown("View Attachm.")?;
+
     // Thrown away, and had back.
     tmux.keys(&["i"])?;
     tmux.until_shown("<Enter>:Read")?;

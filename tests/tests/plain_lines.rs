@@ -45,12 +45,12 @@ fn letters_are_read_and_written_in_lines() -> Result<()> {
     command.env("POSTROAD_MUA_INBOX", &maildir).env("XDG_STATE_HOME", folder.path().join("state"));
     let tmux = Tmux::start(&stage, SIZE, &command)?;
     tmux.until_shown("a question")?;
-    tmux.until_shown("letters (all)> ")?;
+    tmux.until_shown("letters (all)>")?;
     say(&tmux, "1", "Well?")?;
-    tmux.until_shown("letter (all)> ")?;
+    tmux.until_shown("letter (all)>")?;
     say(&tmux, "r", "A line of one dot ends it")?;
     say(&tmux, "Very well.", "Very well.")?;
-    say(&tmux, ".", "writing (all)> ")?;
+    say(&tmux, ".", "writing (all)>")?;
     tmux.until_shown("Subject: Re: a question")?;
     say(&tmux, "y", "Queued, goes in")?;
     say(&tmux, "u", "Taken back")?;
@@ -67,7 +67,7 @@ fn letters_are_read_and_written_in_lines() -> Result<()> {
     })?;
     let count = |name: &str| fs::read_dir(maildir.join(name)).map_or(0, Iterator::count);
     // A page on, behind the end of the last letter, is the list.
-    say(&tmux, "q", "letters (all)> ")?;
+    say(&tmux, "q", "letters (all)>")?;
     say(&tmux, "d 1", "D")?;
     say(&tmux, "$", "1 letter moved to Trash")?;
     until("it is in the Trash", || count(".Trash/cur") == 1)?;
@@ -76,10 +76,10 @@ fn letters_are_read_and_written_in_lines() -> Result<()> {
     until("it is back", || count(".Trash/cur") == 0)?;
     // Out of a question, and of the program.
     say(&tmux, "c", "Open folder")?;
-    tmux.keys(&["C-c"])?;
+    tmux.keys(&["C-d"])?;
     say(&tmux, "limit", "Limit to messages matching")?;
     tmux.keys(&["C-d"])?;
-    say(&tmux, "? strike", "d <Del>")?;
+    say(&tmux, "? strike", "strike the thread")?;
     tmux.keys(&["C-d"])?;
     ensure!(tmux.ended()? == 0);
     let raw = tmux.raw()?;

@@ -13,6 +13,7 @@
 //! | texts of letters, indexed | [`index`] |
 //! | what is looked for, as mutt's users type it | [`pattern`] |
 //! | letters that are like a pattern | [`Search`] |
+//! | a conversation's letters, in whatever folders | [`Related`] |
 //! | limits | [`limits`] |
 //!
 //! All calls block; callers choose the thread.
@@ -33,6 +34,7 @@ mod order;
 pub mod pattern;
 mod plain;
 pub mod read;
+mod related;
 mod row;
 mod search;
 pub mod threads;
@@ -47,5 +49,6 @@ pub use folder::{Changed, Folder, WhyPlain};
 pub use index::ToIndex;
 pub use order::{Head, Marks, Order};
 pub use read::{LetterFile, read_some};
+pub use related::Related;
 pub use row::{Person, RawRow};
 pub use search::{Letters, Numbered, Search, Step, Who, is_like};

@@ -253,6 +253,9 @@ pub enum LineKind {
     Link,
     /// Ours: what follows is another part of the letter.
     Part,
+    /// Ours: what follows is another letter of the conversation. Where a page has such a line, all others stand two columns in
+    /// from it, so that no letter can write one.
+    Heading,
 }
 
 /// One part of a letter.
@@ -342,6 +345,8 @@ pub enum LinkGoes {
 pub enum Role {
     /// Where letters come in.
     Inbox,
+    /// The inboxes of all accounts.
+    Inboxes,
     /// What was thrown away.
     Trash,
     /// What is kept out of sight.

@@ -57,6 +57,8 @@ pub enum Ask {
     },
     /// A letter. Answered by `Page`.
     Read(LetterId),
+    /// A letter with all that it answers and that answer it, in other folders, too. Answered by `Conversation`.
+    Conversation(LetterId),
     /// One part of a letter, as text. Answered by `Page`.
     Part {
         /// Of which.

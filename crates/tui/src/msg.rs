@@ -78,6 +78,13 @@ pub enum What {
     },
     /// A letter, laid out.
     Page(Arc<Page>),
+    /// A conversation, laid out as one page, and the letters that it has.
+    Conversation {
+        /// The page; its letter is the one that was asked for.
+        page: Arc<Page>,
+        /// All of them.
+        letters: Vec<LetterId>,
+    },
     /// A letter that is being written, as it is on disk now.
     Draft(Box<DraftRow>),
     /// All letters that are being written.
@@ -144,6 +151,7 @@ impl What {
             Self::Folders(_)
             | Self::Rows { .. }
             | Self::Page(_)
+            | Self::Conversation { .. }
             | Self::Draft(_)
             | Self::Drafts(_)
             | Self::DraftWrong { .. }

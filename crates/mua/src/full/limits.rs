@@ -40,6 +40,12 @@ pub(super) const FOUND_TOLD_EVERY: Duration = Duration::from_millis(50);
 pub(super) const INDEX_LOOK_EVERY: Duration = Duration::from_millis(20);
 /// Things that can be taken back.
 pub(super) const UNDO_MAX: usize = 100;
+/// Letters of a conversation that are shown as one page, the newest.
+pub(super) const CONVERSATION_LETTERS_MAX: usize = 200;
+/// Octets of a letter that is shown in a conversation; a longer one is told, and read by itself.
+pub(super) const CONVERSATION_LETTER_OCTETS_MAX: u64 = 8 * 1024 * 1024;
+/// How long letters of other folders are read, of which nothing is known yet, before a conversation is shown without them.
+pub(super) const CONVERSATION_FILL: Duration = Duration::from_secs(3);
 /// Octets of a letter's text that are shown at once; it can be saved whole.
 pub(super) const PAGE_OCTETS_MAX: usize = 4 * 1024 * 1024;
 /// Columns of a line that explains a letter.

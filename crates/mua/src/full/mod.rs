@@ -255,6 +255,38 @@ fn now(began: Instant, zone: &TimeZone) -> Now {
     Now { since_start: began.elapsed(), wall: Timestamp::now(), zone: zone.clone() }
 }
 
+/// Whether it is asked of who writes letters, and not of who has them.
+fn is_for_post(ask: &Ask) -> bool {
+    match ask {
+        Ask::NewDraft(start) => matches!(start, Start::Empty | Start::Recall(_) | Start::To(_)),
+        Ask::SaveDraft(..)
+        | Ask::Attach(..)
+        | Ask::Detach(..)
+        | Ask::Queue(..)
+        | Ask::TakeBack(_)
+        | Ask::Discard(_)
+        | Ask::Drafts
+        | Ask::Outbox(_) => true,
+        Ask::People(ask) => !matches!(ask, PeopleAsk::CallAuthor { .. }),
+        _ => false,
+    }
+}
+
+/// How long it is waited for, and what that is called.
+fn wait_for(ask: &Ask, slow: Patience) -> (Duration, &'static str) {
+    match ask {
+        _ if slow == Patience::Network => (limits::NETWORK_WAIT, "what the server has"),
+        Ask::Rows { .. } => (limits::ROWS_WAIT, "the list of letters"),
+        Ask::Search(_) => (limits::SEARCH_WAIT, "all letters"),
+        Ask::Folders => (limits::FOLDERS_WAIT, "the list of folders"),
+        Ask::Read(_) | Ask::Part { .. } | Ask::Original { .. } | Ask::Conversation(_) => {
+            (limits::READ_WAIT, "the letter")
+        }
+        Ask::Pipe { .. } => (limits::PIPE_WAIT * 2, "the program's end"),
+        _ => (limits::DISK_WAIT, "the mailbox"),
+    }
+}
+
 /// Until when a job may take, and what it is called.
 #[derive(Debug)]
 struct Deadline {

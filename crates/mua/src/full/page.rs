@@ -23,6 +23,8 @@ use crate::safe_text::SafeText;
 use crate::trust::{self, Level, Trusted};
 use crate::unsubscribe::{self, Way};
 
+pub(super) mod conversation;
+
 /// What is wanted of a letter.
 #[derive(Debug, Clone)]
 pub(super) enum Wanted {
@@ -52,8 +54,23 @@ pub(super) enum ToLayOut {
         /// What of it.
         wanted: Wanted,
     },
+    /// Letters that belong together, as one page, in this order.
+    Conversation {
+        /// Who asks.
+        job: Job,
+        /// The one that was asked for.
+        letter: LetterId,
+        /// All of them.
+        letters: Vec<conversation::OneOf>,
+    },
     /// Nobody waits for that any more.
     Cancel(Job),
+}
+
+/// What is to be laid out.
+enum Task {
+    One(Letter, Wanted),
+    All(Vec<conversation::OneOf>),
 }
 
 /// Starts the thread.
@@ -67,7 +84,7 @@ pub(super) fn start(
 ) -> io::Result<Outgoing<ToLayOut>> {
     let (ask, asked) = channel()?;
     thread::Builder::new().name("page".into()).spawn(move || {
-        let mut waiting: Vec<(Job, LetterId, Letter, Wanted)> = Vec::new();
+        let mut waiting: Vec<(Job, LetterId, Task)> = Vec::new();
         loop {
             if waiting.is_empty() {
                 asked.wait(None, None);
@@ -75,7 +92,10 @@ pub(super) fn start(
             for request in asked.drain() {
                 match request {
                     ToLayOut::Letter { job, letter, file, wanted } => {
-                        waiting.push((job, letter, file, wanted));
+                        waiting.push((job, letter, Task::One(file, wanted)));
+                    }
+                    ToLayOut::Conversation { job, letter, letters } => {
+                        waiting.push((job, letter, Task::All(letters)));
                     }
                     ToLayOut::Cancel(cancelled) => waiting.retain(|(job, ..)| *job != cancelled),
                 }
@@ -84,9 +104,15 @@ pub(super) fn start(
                 return;
             }
             if !waiting.is_empty() {
-                let (job, letter, file, wanted) = waiting.remove(0);
+                let (job, letter, task) = waiting.remove(0);
                 trusted.known.look();
-                match answer(letter, &file, &wanted, (&trusted, sent.as_ref())) {
+                let done = match task {
+                    Task::One(file, wanted) => {
+                        answer(letter, &file, &wanted, (&trusted, sent.as_ref()))
+                    }
+                    Task::All(letters) => Ok(conversation::lay_out(letter, &letters, &trusted)),
+                };
+                match done {
                     Ok(what) => tell.tell(job, what),
                     Err(words) => tell.failed(job, words, ""),
                 }

@@ -165,7 +165,7 @@ pub(crate) fn name_for(folders: &[Folder], role: Role) -> MailboxName {
         return folder.name.clone();
     }
     let name = match role {
-        Role::Inbox => "INBOX",
+        Role::Inbox | Role::Inboxes => "INBOX",
         Role::Trash => "Trash",
         Role::Archive => "Archive",
         Role::Sent => "Sent",

@@ -59,6 +59,7 @@ const NAMES: &[(Action, &str)] = &[
     (Action::ListReply, "list-reply"),
     (Action::Bounce, "bounce-message"),
     (Action::Resend, "resend-message"),
+    (Action::Conversation, "conversation"),
     (Action::Links, "links"),
     (Action::Explain, "explain-message"),
     (Action::Original, "open-original"),

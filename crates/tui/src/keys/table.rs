@@ -158,6 +158,8 @@ pub enum Action {
     Save,
     /// With all fields of the header, or few.
     Headers,
+    /// With all that it answers and that answer it, as one page.
+    Conversation,
     /// Its parts.
     Parts,
     /// Its links.

@@ -217,11 +217,7 @@ fn subject(model: &Model) -> Subject {
         }
         Screen::Save(save) | Screen::Links(save) => (Some(save.page.letter), None),
         Screen::Explain(explain) => (Some(explain.page.letter), None),
-        Screen::Folders(_)
-        | Screen::Index
-        | Screen::Compose(_)
-        | Screen::Outbox(_)
-        | Screen::Help(_) => (None, None),
+        _ => (None, None),
     };
     Subject { on: model.on(), folder, letter, page }
 }
@@ -255,11 +251,7 @@ fn is_waiting(model: &Model) -> bool {
         Screen::Compose(compose) => {
             compose.stage == ComposeStage::Beginning(Editor::Wanted) || compose.draft.is_none()
         }
-        Screen::Outbox(_)
-        | Screen::Help(_)
-        | Screen::Save(_)
-        | Screen::Links(_)
-        | Screen::Explain(_) => false,
+        _ => false,
     };
     is_asked || is_bare
 }
@@ -284,16 +276,11 @@ fn note(model: &Model) -> Option<SafeText> {
     }
 }
 
-fn name(on: On) -> &'static str {
+fn name(on: On) -> String {
     match on {
-        On::Anywhere | On::Index => "letters",
-        On::Pager => "letter",
-        On::Parts => "parts",
-        On::Links => "links",
-        On::Explain => "explained",
-        On::Folders => "folders",
-        On::Compose => "writing",
-        On::Outbox => "outbox",
-        On::Help => "keys",
+        On::Anywhere | On::Index => "letters".into(),
+        On::Pager => "letter".into(),
+        On::Compose => "writing".into(),
+        on => format!("{on:?}").to_lowercase(),
     }
 }

@@ -25,10 +25,10 @@ impl Model {
 /// Asks for the name of a folder; with nothing typed, it is the next one with unread letters.
 pub(super) fn ask_for_one(model: &mut Model) {
     let open = model.index.as_ref().map(|index| index.folder);
-    let unread = model
-        .folders
-        .iter()
-        .find(|folder| Some(folder.id) != open && folder.counts.is_some_and(|all| all.unread > 0));
+    let unread =
+        model.folders.iter().filter(|folder| folder.role != Some(Role::Inboxes)).find(|folder| {
+            Some(folder.id) != open && folder.counts.is_some_and(|all| all.unread > 0)
+        });
     let text = unread.map_or_else(String::new, |folder| folder.name.as_str().to_owned());
     model.prompt = Some(Prompt::Line {
         label: "Open folder (?: list): ".into(),

@@ -157,6 +157,7 @@ pub(super) fn act(model: &mut Model, action: Action, effects: &mut Effects) {
         }
         Action::Open => pager::open(model, Headers::Brief, effects),
         Action::Headers => pager::open(model, Headers::All, effects),
+        Action::Conversation => pager::open_conversation(model, effects),
         Action::Exit => report::quit(effects),
         Action::Quit => {
             carry_out(model, effects);
@@ -493,7 +494,7 @@ pub(super) fn open(model: &mut Model, folder: FolderId, name: SafeText, effects:
         model.jobs.cancel(effects, |ask| match ask {
             Ask::Open(asked) | Ask::Refresh(asked) => *asked == old,
             Ask::Rows { folder, .. } => *folder == old,
-            Ask::Read(letter) => letter.folder == old,
+            Ask::Read(letter) | Ask::Conversation(letter) => letter.folder == old,
             _ => false,
         });
         model.jobs.ask(Ask::Close(old), effects);

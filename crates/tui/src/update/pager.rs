@@ -32,9 +32,32 @@ pub(super) fn open(model: &mut Model, headers: Headers, effects: &mut Effects) {
     model.jobs.ask(Ask::Read(letter), effects);
 }
 
+/// Reads the letter that is selected, or read, with all that belong to it, quotes folded; what was read before lies below.
+pub(super) fn open_conversation(model: &mut Model, effects: &mut Effects) {
+    let letter = match model.screen() {
+        Screen::Pager(pager) => Some(pager.letter),
+        _ => model.index.as_ref().and_then(IndexState::selected),
+    };
+    let Some(letter) = letter else { return model.say("There is no letter.") };
+    stop_reading(model, effects);
+    let (at, headers, quotes) = (Place::default(), Headers::All, Quotes::Folded);
+    model.stack.push(Screen::Pager(PagerState { letter, page: None, at, headers, quotes }));
+    model.jobs.ask(Ask::Conversation(letter), effects);
+}
+
+/// They have come.
+pub(super) fn came_together(model: &mut Model, page: &Arc<Page>, letters: &[LetterId]) {
+    came(model, page);
+    if matches!(model.screen(), Screen::Pager(pager) if pager.letter == page.letter) {
+        letters.iter().for_each(|letter| index::marked(model, *letter, Marks::SEEN));
+    }
+}
+
 /// Nobody waits for a letter any more.
 fn stop_reading(model: &mut Model, effects: &mut Effects) {
-    model.jobs.cancel(effects, |ask| matches!(ask, Ask::Read(_) | Ask::Part { .. }));
+    let is_reading =
+        |ask: &Ask| matches!(ask, Ask::Read(_) | Ask::Part { .. } | Ask::Conversation(_));
+    model.jobs.cancel(effects, is_reading);
 }
 
 /// The letter has come.
@@ -106,6 +129,7 @@ pub(super) fn act(model: &mut Model, action: Action, effects: &mut Effects) {
                 };
             }
         }
+        Action::Conversation => open_conversation(model, effects),
         Action::Parts => parts(model),
         Action::Links => links::open(model),
         Action::ListAction => links::unsubscribe(model, effects),

@@ -30,6 +30,7 @@ pub(super) fn take(model: &mut Model, report: Report, effects: &mut Effects) {
         What::Listing(heads) => listing::listed(model, heads, effects),
         What::Rows { folder, rows } => listing::rows_came(model, folder, rows),
         What::Page(page) => pager::came(model, &page),
+        What::Conversation { page, letters } => pager::came_together(model, &page, &letters),
         What::Draft(draft) => compose::saved(model, *draft, asked.as_ref(), effects),
         What::Drafts(drafts) => model.drafts = drafts,
         What::DraftWrong { draft, field, words } => {
@@ -93,7 +94,7 @@ fn ended(model: &mut Model, asked: Option<&Ask>, effects: &mut Effects) {
 /// What waited for it waits no longer.
 fn failed(model: &mut Model, asked: Option<&Ask>, job: Job) {
     match asked {
-        Some(Ask::Read(letter) | Ask::Part { letter, .. }) => {
+        Some(Ask::Read(letter) | Ask::Part { letter, .. } | Ask::Conversation(letter)) => {
             if let Some(Screen::Pager(pager)) = model.stack.last()
                 && pager.letter == *letter
                 && pager.page.is_none()

@@ -8,6 +8,9 @@ use crate::data::{LineKind, Page, PageLine, Trust};
 use crate::layout::Area;
 use crate::model::{Headers, Model, PagerState, Place, Quotes};
 
+/// Columns that letters of a conversation stand in from what we say between them.
+const INDENT: usize = 2;
+
 /// Fields that are shown unless all are asked for, in this order.
 const BRIEF: [&str; 6] = ["Date", "From", "Reply-To", "To", "Cc", "Subject"];
 
@@ -75,6 +78,8 @@ pub(crate) struct Lines<'p> {
     head: Vec<&'p (SafeText, SafeText)>,
     /// What is shown of the text where quotes are folded.
     folded: Option<Vec<Shown>>,
+    /// Columns that the text stands in from our own headings.
+    indent: usize,
 }
 
 /// A line of the text, or a quote in place of its lines.
@@ -107,7 +112,9 @@ impl<'p> Lines<'p> {
                 .collect(),
         };
         let folded = (quotes == Quotes::Folded).then(|| folded(page));
-        Self { page, head, folded }
+        let is_heading = |line: &PageLine| line.kind == LineKind::Heading;
+        let indent = if page.lines.first().is_some_and(is_heading) { INDENT } else { 0 };
+        Self { page, head, folded, indent }
     }
 
     /// How many: the header's, a blank one, the text's, and one that says what was cut off.
@@ -165,11 +172,12 @@ impl<'p> Lines<'p> {
         }
         match (self.text(line), self.page.cut) {
             (Some(Shown::Line(at)), _) => match self.page.lines.get(at) {
-                Some(line) => (wrapped(line, columns), style(line.kind)),
+                Some(line) => (self.indented(line, columns), style(line.kind)),
                 None => whole(SafeText::default(), Style::Plain),
             },
             (Some(Shown::Quote { lines, .. }), _) => {
-                whole(safe_line!("[{lines} quoted lines  T: show them]"), Style::Ours)
+                let indent = " ".repeat(self.indent);
+                whole(safe_line!("{indent}[{lines} quoted lines  T: show them]"), Style::Ours)
             }
             (None, Some(octets)) if line >= self.first_of_text() => {
                 let more = super::octets(octets);
@@ -177,6 +185,16 @@ impl<'p> Lines<'p> {
             }
             (None, _) => whole(SafeText::default(), Style::Plain),
         }
+    }
+
+    /// A line of the text; every row of it stands in from our headings.
+    fn indented(&self, line: &PageLine, columns: usize) -> Vec<SafeText> {
+        if self.indent == 0 || line.kind == LineKind::Heading {
+            return wrapped(line, columns);
+        }
+        let indent = " ".repeat(self.indent);
+        let rows = wrapped(line, columns.saturating_sub(self.indent).max(1));
+        rows.iter().map(|row| safe_line!("{indent}{}", row.as_str())).collect()
     }
 
     /// Rows of a line, at least one.
@@ -277,6 +295,6 @@ fn style(kind: LineKind) -> Style {
         LineKind::Quote(depth) => Style::Quote(depth),
         LineKind::Signature => Style::Faint,
         LineKind::Link => Style::Keys,
-        LineKind::Part => Style::Ours,
+        LineKind::Part | LineKind::Heading => Style::Ours,
     }
 }

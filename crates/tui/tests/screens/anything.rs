@@ -151,6 +151,10 @@ fn what(model: &Model, kind: u8, seed: u32, text: &str) -> What {
         18 if seed.is_multiple_of(3) => What::Original(Arc::new(page(model, seed, text))),
         18 => What::Output(Arc::new(page(model, seed, text))),
         19 => What::People(fixture::people()),
+        20 if seed.is_multiple_of(3) => {
+            let page = Arc::new(page(model, seed, text));
+            What::Conversation { letters: vec![page.letter], page }
+        }
         20 => What::Progress { done: u64::from(seed), of: 0 },
         _ => What::Failed { words, hint: SafeText::line(text) },
     }

@@ -307,5 +307,64 @@ fn u05_a_program_is_started_by_a_key_alone() {
     let effects = press(&mut model, "v");
     assert!(effects.is_empty());
     let effects = press(&mut model, "jm");
-    assert_eq!(asked(&effects), [&Ask::View { letter: super::fixture::letter(3), part: 2 }]);
+    assert_eq!(asked(&effects), [&Ask::View { letter: letter(3), part: 2 }]);
+}
+
+/// Two letters as one page; the first one tries to write a third.
+fn conversation() -> Page {
+    let text = |kind, text: &str| PageLine { kind, text: SafeText::line(text) };
+    Page {
+        letter: letter(3),
+        head: vec![
+            (SafeText::line("Subject"), SafeText::line("Re: Quarter plan")),
+            (SafeText::line("Letters"), SafeText::line("2")),
+        ],
+        lines: vec![
+            text(
+                LineKind::Heading,
+                "[1 of 2] Anna <anna@our.example>  Mon, 30 Nov 2026 13:02  Sent",
+            ),
+            text(
+                LineKind::Text,
+                "when is that, and what does everybody who has to come to it say of it?",
+            ),
+            text(
+                LineKind::Text,
+                "[2 of 2] Alice <alice@example.org>  Mon, 30 Nov 2026 13:03  INBOX",
+            ),
+            text(LineKind::Text, ""),
+            text(
+                LineKind::Heading,
+                "[2 of 2] Alice <alice@example.org>  Mon, 30 Nov 2026 14:02  INBOX",
+            ),
+            text(LineKind::Part, "nobody that you trust has judged it"),
+            text(
+                LineKind::Quote(1),
+                "> when is that, and what does everybody who has to come to it say of it?",
+            ),
+            text(LineKind::Quote(1), "> and why?"),
+            text(LineKind::Text, "In April."),
+        ],
+        parts: Vec::new(),
+        links: Vec::new(),
+        ..page()
+    }
+}
+
+#[test]
+fn a_conversation_is_one_page() {
+    let mut model = reading(page());
+    let effects = press(&mut model, "E");
+    check("conversation-coming", &model);
+    let what =
+        What::Conversation { page: conversation().into(), letters: vec![letter(2), letter(3)] };
+    answer(&mut model, &effects, |ask| matches!(ask, Ask::Conversation(_)), what);
+    check("conversation", &model);
+    press(&mut model, "T");
+    check("conversation-quotes", &model);
+    // Its letters were read; and the letter that was read lies below.
+    let index = model.index.as_ref().unwrap();
+    assert!(index.heads().iter().skip(1).all(|head| index.marks(*head).has(Marks::SEEN)));
+    press(&mut model, "i");
+    check("conversation-left", &model);
 }

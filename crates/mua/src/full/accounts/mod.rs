@@ -156,7 +156,10 @@ impl Accounts {
             // Who did the last thing takes it back.
             Ask::Undo => self.deeds.pop().unwrap_or(self.current),
             Ask::Search(search) => search.folder.as_mut().map_or(self.current, take),
-            Ask::NewDraft(Start::Empty | Start::To(_)) | Ask::OpenLink(_) | Ask::Unsubscribe(_) => {
+            Ask::NewDraft(Start::Empty | Start::To(_))
+            // There is one address book, which the first account's actor reads as any other would.
+            | Ask::People(_)
+            | Ask::OpenLink(_) | Ask::Unsubscribe(_) => {
                 self.current
             }
         };
@@ -463,7 +466,7 @@ fn all_inboxes(rows: &[FolderRow]) -> FolderRow {
         letters: all.letters.saturating_add(one.letters),
         unread: all.unread.saturating_add(one.unread),
     });
-    FolderRow { id: ALL, name: combined::NAME.into(), role: None, counts }
+    FolderRow { id: ALL, name: combined::NAME.into(), role: Some(Role::Inboxes), counts }
 }
 
 /// The account of a folder on the screen, whose number becomes the account's own.

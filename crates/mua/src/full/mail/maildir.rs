@@ -35,6 +35,7 @@ use crate::safe_line;
 use crate::safe_text::SafeText;
 use crate::trust::Trusted;
 
+mod conversation;
 mod finding;
 mod folders;
 mod letters;
@@ -194,6 +195,7 @@ impl Actor {
             }
             Ask::Rows { folder, uids } => self.rows(job, folder, &uids),
             Ask::Read(letter) => self.read(job, letter, page::Wanted::Letter),
+            Ask::Conversation(letter) => self.conversation(job, letter),
             Ask::Part { letter, part } => self.read(job, letter, page::Wanted::Part(part)),
             Ask::View { letter, part } => self.read(job, letter, page::Wanted::Viewed(part)),
             Ask::Save { letter, part, into } => {
@@ -512,6 +514,7 @@ fn doing(ask: &Ask) -> &'static str {
         Ask::Open(_) | Ask::Close(_) | Ask::Refresh(_) => "open the folder",
         Ask::Rows { .. } => "list the letters",
         Ask::Read(_) | Ask::Part { .. } | Ask::Original { .. } => "read the letter",
+        Ask::Conversation(_) => "read the conversation",
         Ask::Save { .. } => "save it",
         Ask::Flag { .. } => "mark the letters",
         Ask::Move { .. } => "move the letters",

@@ -356,6 +356,10 @@ impl Actor {
                 self.show(Job::NONE);
                 self.tell.tell(job, What::Ended);
             }
+            Ask::Conversation(_) => {
+                let words = "whole conversations are shown of letters in a Maildir alone";
+                self.tell.failed(job, words, "ot: order letters by conversations");
+            }
             _ => self.tell.failed(job, "this isn't built yet for accounts at IMAP servers", ""),
         }
     }

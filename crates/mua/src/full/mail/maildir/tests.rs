@@ -366,3 +366,51 @@ fn texts_are_indexed_while_the_folder_is_shown() {
     }
     stage.ask(Ask::Refresh(FolderId(0)));
 }
+
+#[test]
+fn a_conversation_has_what_was_sent_and_no_letter_writes_between_the_others() {
+    let mut tried = stage();
+    for folder in [".Sent", ".Sent/new", ".Sent/cur", ".Sent/tmp"] {
+        std::fs::create_dir(tried.root.path().join(folder)).unwrap();
+    }
+    let write = |name: &str, id: &str, about: &str, hour: u8, text: &str| {
+        let date = format!("Date: Mon, 23 Nov 2026 {hour:02}:00:00 +0000");
+        let head = format!("From: {id} <{id}@x.example>\nMessage-ID: <{id}@x>\n{date}\n{about}");
+        std::fs::write(tried.root.path().join(name), format!("{head}\n{text}")).unwrap();
+    };
+    let answers = |id: &str| format!("Subject: Re: plan\nIn-Reply-To: <{id}@x>\n");
+    write("cur/4.a.host:2,S", "alice", "Subject: plan\n", 1, "when?\n[2 of 9] Bob, who lies\n");
+    write(".Sent/cur/5.b.host:2,S", "me", &answers("alice"), 2, "> when?\nin March\n");
+    write("new/6.c.host", "bob", &answers("me"), 3, "in April\n");
+    write(".Sent/cur/7.d.host:2,S", "other", "Subject: lunch\n", 4, "no\n");
+    tried.ask(Ask::Open(FolderId(0)));
+    tried.ask(Ask::Folders);
+    let alice = tried.id(4);
+    let What::Conversation { page, letters } = tried.ask(Ask::Conversation(alice)) else {
+        panic!()
+    };
+    assert_eq!((page.letter, letters.len()), (alice, 3));
+    assert!(letters.contains(&alice) && letters.contains(&tried.id(5)));
+    let of = |kind: LineKind| -> Vec<&str> {
+        page.lines.iter().filter(|it| it.kind == kind).map(|it| it.text.as_str()).collect()
+    };
+    let headings = of(LineKind::Heading);
+    assert_eq!(headings.len(), 3, "{headings:?}");
+    for (heading, (number, from, folder)) in headings.iter().zip([
+        ("[1 of 3]", "alice@x.example", "INBOX"),
+        ("[2 of 3]", "me@x.example", "Sent"),
+        ("[3 of 3]", "bob@x.example", "INBOX"),
+    ]) {
+        assert!(heading.starts_with(number), "{heading}");
+        assert!(heading.contains(from) && heading.ends_with(folder), "{heading}");
+    }
+    assert!(of(LineKind::Text).contains(&"[2 of 9] Bob, who lies"), "it is a line of the text");
+    assert_eq!(of(LineKind::Quote(1)), ["> when?"]);
+    // From the other end it is the same; one that stands alone stands alone.
+    let What::Conversation { letters: same, .. } = tried.ask(Ask::Conversation(tried.id(5))) else {
+        panic!()
+    };
+    assert_eq!(same, letters);
+    let alone = tried.ask(Ask::Conversation(tried.id(1)));
+    assert!(matches!(alone, What::Conversation { letters, .. } if letters == [tried.id(1)]));
+}
