@@ -10,7 +10,7 @@ use crate::facts::message_id;
 use crate::folder::{Folder, Kind};
 use crate::order::Head;
 
-/// What threads are made of, of letters one after the other.
+/// What threads are made of, of letters that have a place each.
 #[derive(Debug, Default)]
 pub struct Table {
     rows: Vec<Row>,
@@ -22,6 +22,7 @@ pub struct Table {
 
 #[derive(Debug)]
 struct Row {
+    place: usize,
     id: Option<MessageId>,
     references: Range<usize>,
     subject: Option<u32>,
@@ -30,9 +31,8 @@ struct Row {
 }
 
 impl Table {
-    /// Takes a letter in that was sent at this second since 1970: letters come in the order in which they were sent. One of
-    /// which nothing is remembered stands alone.
-    pub fn take(&mut self, sent: u32, facts: Option<&Facts<'_>>) {
+    /// Takes a letter in that was sent at this second since 1970. One of which nothing is remembered stands alone.
+    pub fn take(&mut self, place: usize, sent: i64, facts: Option<&Facts<'_>>) {
         let begin = self.references.len();
         if let Some(facts) = facts {
             self.references.extend(facts.references.iter().copied().map(message_id));
@@ -40,6 +40,7 @@ impl Table {
         let subject = facts.and_then(|facts| facts.subject);
         let base = subject.map(|subject| subject.base).filter(|base| !base.is_empty());
         let row = Row {
+            place,
             id: facts.and_then(|facts| facts.message_id).map(message_id),
             references: begin..self.references.len(),
             subject: base.map(|base| self.subject(base)),
@@ -47,7 +48,7 @@ impl Table {
                 Some(SubjectKind::Reply) => Origin::Answer,
                 Some(SubjectKind::Original) | None => Origin::Original,
             },
-            sent: i64::from(sent),
+            sent,
         };
         self.rows.push(row);
     }
@@ -61,7 +62,10 @@ impl Table {
         number
     }
 
-    fn threads(&self) -> Threads {
+    /// The letters that were taken in, in the order of their places, as `arrange` has them; its numbers of letters are then
+    /// those of [`Table::place`].
+    pub fn arranged(&mut self, arrange: impl Fn(&[Threadable<'_>]) -> Threads) -> Threads {
+        self.rows.sort_by_key(|row| row.place);
         let threadable = |row: &Row| Threadable {
             id: row.id,
             references: self.references.get(row.references.clone()).unwrap_or_default(),
@@ -69,17 +73,23 @@ impl Table {
             origin: row.origin,
             sent: row.sent,
         };
-        Threads::by_references(&self.rows.iter().map(threadable).collect::<Vec<_>>())
+        arrange(&self.rows.iter().map(threadable).collect::<Vec<_>>())
+    }
+
+    /// The place of a letter, by its number among them.
+    pub fn place(&self, letter: usize) -> Option<usize> {
+        self.rows.get(letter).map(|row| row.place)
     }
 
     /// The letters as their threads have them. Where the letter is missing that a thread began with, the first of those that
     /// answer it stands in its place, and the others below that one, as in mutt.
-    pub fn places(&self) -> Vec<Place> {
+    pub fn places(mut self) -> Vec<Place> {
+        let threads = self.arranged(Threads::by_references);
         let mut places = Vec::with_capacity(self.rows.len());
         // The subjects above, by how deep they stand.
         let mut above: Vec<Option<u32>> = Vec::new();
         let mut missing = Missing::Nothing;
-        for node in self.threads().nodes() {
+        for node in threads.nodes() {
             missing = match (missing, node.letter, node.depth) {
                 (_, None, _) => Missing::Top,
                 (_, _, 0) => Missing::Nothing,
@@ -87,14 +97,15 @@ impl Table {
                 (Missing::First | Missing::Later, _, 1) => Missing::Later,
                 (missing, _, _) => missing,
             };
-            let Some(place) = node.letter else { continue };
+            let Some(letter) = node.letter else { continue };
             let depth = node.depth - usize::from(missing == Missing::First);
             above.truncate(depth);
-            let subject = self.rows.get(place).and_then(|row| row.subject);
+            let Some(row) = self.rows.get(letter) else { continue };
+            let subject = row.subject;
             let repeats = subject.is_some() && above.last().copied().flatten() == subject;
             above.push(subject);
             let depth = u8::try_from(depth).unwrap_or(u8::MAX);
-            places.push(Place { letter: place, depth, repeats });
+            places.push(Place { letter: row.place, depth, repeats });
         }
         places
     }
@@ -103,7 +114,7 @@ impl Table {
 /// Where a letter stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Place {
-    /// Which one of those that were taken in, from 0.
+    /// The place that it was taken in with.
     pub letter: usize,
     /// How far below the letter that its thread begins with.
     pub depth: u8,
@@ -147,15 +158,16 @@ impl Folder {
             return places.filter_map(head).collect();
         }
         let mut table = Table::default();
-        for head in &heads {
+        for (place, head) in heads.iter().enumerate() {
+            let sent = i64::from(head.sent);
             match &mut self.kind {
                 Kind::Kept(kept) => {
                     let entry = kept.mailbox.entry(head.uid);
                     let cache = kept.cache.as_mut().zip(entry);
                     let facts = cache.and_then(|(it, entry)| it.get(head.uid, entry.identity()));
-                    table.take(head.sent, facts.as_ref());
+                    table.take(place, sent, facts.as_ref());
                 }
-                Kind::Plain(..) => table.take(head.sent, None),
+                Kind::Plain(..) => table.take(place, sent, None),
             }
         }
         let stand = |place: Place| {

@@ -222,10 +222,10 @@ impl Mirror {
 
     fn threaded(&mut self, heads: &[Head]) -> Vec<Head> {
         let mut table = Table::default();
-        for head in heads {
+        for (place, head) in heads.iter().enumerate() {
             let cache = self.cache.as_mut();
             let facts = cache.and_then(|it| it.get(head.uid, identity(head.uid).as_bytes()));
-            table.take(head.sent, facts.as_ref());
+            table.take(place, i64::from(head.sent), facts.as_ref());
         }
         let stand = |place: Place| {
             let head = *heads.get(place.letter)?;
