@@ -27,6 +27,7 @@ use std::time::SystemTime;
 
 use postroad_disk::{Disk, DiskError, DiskLock, EntryKind, OsDisk, make_way_to, sync_way_to};
 use postroad_queue::QueueId;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::account::Account;
@@ -46,7 +47,9 @@ pub const FORWARDED: &str = "forwarded";
 const GONE: &str = ".gone-";
 
 /// The name of a draft: eight characters, which a person can type.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(try_from = "String", into = "String")]
 pub struct DraftId(String);
 

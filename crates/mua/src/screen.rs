@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::safe_text::{SafeText, json_line};
@@ -35,11 +36,11 @@ impl<'a> Screen<'a> {
         writeln!(self.out, "{}", columns.join("\t"))
     }
 
-    /// Shows one value as a JSON object on a line of its own.
+    /// Shows one value as a JSON object on a line of its own; `postroad-mua schema` is to know its type.
     ///
     /// # Errors
     /// Where standard output is gone.
-    pub fn show_json<T: Serialize>(&mut self, value: &T) -> io::Result<()> {
+    pub fn show_json<T: Serialize + JsonSchema>(&mut self, value: &T) -> io::Result<()> {
         let line = json_line(value)?;
         writeln!(self.out, "{line}")
     }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use postroad_disk::{Disk, DiskError, DiskLock, OsDisk, make_way_to, sync_way_to};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::account::Account;
@@ -27,7 +28,7 @@ pub struct Done {
 }
 
 /// What was done.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "deed", rename_all = "lowercase")]
 pub enum Deed {
     /// Letters went from one Maildir or folder of one to another.
@@ -56,7 +57,7 @@ pub enum Deed {
 }
 
 /// A letter as it was before.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Was {
     /// What stays of its file's name, where it was.
     pub name: String,

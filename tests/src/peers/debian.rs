@@ -116,6 +116,7 @@ const SCREENS: &[&str] = &[
     "neomutt",
     "notmuch",
     "python3",
+    "python3-jsonschema",
     "s-nail",
     "strace",
     "tmux",

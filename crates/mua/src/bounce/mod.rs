@@ -12,6 +12,7 @@
 use std::borrow::Cow;
 
 use postroad_protocol::header;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::limits;
@@ -20,7 +21,7 @@ use crate::render::{Part, Summary, View, header_end};
 pub mod original;
 
 /// What such a letter says.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Bounce {
     /// The letter that it is about.
     #[serde(flatten)]
@@ -30,7 +31,7 @@ pub struct Bounce {
 }
 
 /// A letter that came back, as the one that brings it says.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, JsonSchema)]
 pub struct Returned {
     /// Its Message-ID without brackets.
     pub message_id: Option<String>,
@@ -39,7 +40,7 @@ pub struct Returned {
 }
 
 /// What became of a letter for one of those whom it was for.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, JsonSchema)]
 pub struct Recipient {
     /// Who that is.
     pub to: String,
@@ -54,7 +55,7 @@ pub struct Recipient {
 }
 
 /// RFC 3464 §2.3.3
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Action {
     /// It wasn't delivered, and won't be.

@@ -2,6 +2,7 @@
 
 use clap::Subcommand;
 use postroad_tui::people::PersonRow;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Context, send};
@@ -102,12 +103,15 @@ pub(super) fn run(context: &mut Context<'_, '_>, arguments: &Arguments) -> Resul
 }
 
 /// Somebody, or a short name, as JSON.
-#[derive(Debug, Serialize)]
-struct Row<'a> {
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Row<'a> {
+    /// The short name.
     #[serde(skip_serializing_if = "Option::is_none")]
     alias: Option<&'a str>,
+    /// What people call them.
     #[serde(skip_serializing_if = "str::is_empty")]
     name: &'a str,
+    /// Where they get letters.
     address: &'a str,
 }
 

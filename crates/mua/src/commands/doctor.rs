@@ -1,5 +1,6 @@
 //! `postroad-mua doctor`: whether letters can be read, written and sent, and what to do where they can't.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::account::{inbox_url, submission_url};
@@ -17,8 +18,8 @@ pub(super) struct Arguments {
 }
 
 /// One thing that was looked at.
-#[derive(Debug, Serialize)]
-struct Looked {
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Looked {
     /// What.
     what: &'static str,
     /// Whether it is as it should be.

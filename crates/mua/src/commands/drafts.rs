@@ -3,6 +3,7 @@
 use clap::Subcommand;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::send::Output;
@@ -112,16 +113,23 @@ impl Desk {
 }
 
 /// A draft as JSON.
-#[derive(Debug, Serialize)]
-struct DraftJson<'a> {
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct DraftJson<'a> {
+    /// Its id, for the other commands of `drafts`.
     id: &'a DraftId,
+    /// Recipients, as they were typed.
     to: &'a str,
+    /// The same of those who are told.
     cc: &'a str,
+    /// The same of those whom nobody sees.
     bcc: &'a str,
+    /// What it is about.
     subject: &'a str,
+    /// The names of what goes with it.
     attachments: Vec<String>,
-    /// Seconds since 1970.
+    /// When it was changed last, in seconds since 1970.
     changed: i64,
+    /// Whether a program that runs is writing it.
     in_use: bool,
 }
 

@@ -30,6 +30,7 @@ mod moving;
 mod outbox_commands;
 mod reader;
 mod reading;
+mod schema;
 mod search;
 mod send;
 mod sendmail;
@@ -94,6 +95,8 @@ enum Command {
     Manual(manual::ManualArguments),
     /// Print what a shell needs to complete these commands
     Completions(manual::CompletionsArguments),
+    /// What the lines of --json hold, as JSON Schema
+    Schema(schema::SchemaArguments),
     /// Be the mail command
     #[command(disable_help_flag = true)]
     Mail {
@@ -290,6 +293,7 @@ async fn subcommand(words: &[String], screen: &mut Screen<'_>) -> Result<Exit, E
         Command::Doctor(arguments) => doctor::run(&mut context, &arguments).await,
         Command::Manual(arguments) => manual::manual(&mut context, &arguments),
         Command::Completions(arguments) => manual::completions(&mut context, &arguments),
+        Command::Schema(arguments) => schema::run(&mut context, &arguments),
         Command::Mail { words } => mail::run(context, &words).await,
         Command::Sendmail { words } => sendmail::run(context, &words).await,
     }

@@ -2,6 +2,7 @@
 
 use postroad_catalog::CatalogError;
 use postroad_store::{LetterFlags, MailboxName};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::send::Output;
@@ -83,10 +84,13 @@ pub(super) struct UndoArguments {
 }
 
 /// What can be taken back, as JSON.
-#[derive(Debug, Serialize)]
-struct DoneJson<'a> {
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct DoneJson<'a> {
+    /// When it was done, in seconds since 1970.
     at: u64,
+    /// What was done, for people.
     words: String,
+    /// The same, for programs.
     deed: &'a Deed,
 }
 

@@ -3,6 +3,7 @@
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Context, author, text_input, writing};
@@ -92,11 +93,15 @@ pub(super) struct Output {
 pub(super) const SAID: Output = Output { json: false };
 
 /// What was sent.
-#[derive(Debug, Serialize)]
-struct Sent<'a> {
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Sent<'a> {
+    /// Its Message-ID, without brackets.
     message_id: &'a str,
+    /// Its reverse-path; empty for the null one.
     from: String,
+    /// Its forward-paths.
     to: Vec<String>,
+    /// Octets.
     size: usize,
 }
 

@@ -1,5 +1,6 @@
 //! `postroad-mua verify` and `trace`: who letters are from, and how they travelled.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Context;
@@ -20,27 +21,36 @@ pub(super) struct Arguments {
 }
 
 /// One letter's verdict.
-#[derive(Debug, Serialize)]
-struct VerdictJson<'a> {
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct VerdictJson<'a> {
+    /// The letter's short id.
     id: &'a str,
     /// `good`, `open`, `bad`; none where nobody who is trusted has judged it.
     verdict: Option<&'static str>,
+    /// The line that stands above the letter.
     words: Option<&'a str>,
+    /// Why, and what else was found.
     details: Vec<String>,
 }
 
 /// One step of one letter.
-#[derive(Debug, Serialize)]
-struct HopJson<'a> {
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct HopJson<'a> {
+    /// The letter's short id.
     id: &'a str,
     /// From 1, the first one first.
     hop: usize,
+    /// The name by which the host that sent it called itself.
     from: Option<&'a str>,
+    /// Its address, as the host that received it saw it.
     address: Option<String>,
+    /// The host that received it.
     by: Option<&'a str>,
+    /// The protocol, such as ESMTPS.
     with: Option<&'a str>,
+    /// What protected it on the way.
     tls: Option<&'a str>,
-    /// RFC 3339.
+    /// When it was received; RFC 3339.
     time: Option<String>,
     /// Whether a host that is trusted says so.
     trusted: bool,

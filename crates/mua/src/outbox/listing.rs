@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use postroad_disk::DiskError;
 use postroad_queue::{QueueRow, RecipientState};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Found, Outbox, OutboxError, held, sender};
@@ -19,7 +20,7 @@ use crate::safe_text::SafeText;
 const VERSION: u8 = 1;
 
 /// A letter that waits.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Waiting {
     /// Its id, for `outbox retry` and `outbox drop`.
     pub id: String,
@@ -32,7 +33,7 @@ pub struct Waiting {
 }
 
 /// Somebody who hasn't got a letter yet.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Recipient {
     /// The address.
     pub to: String,
@@ -49,7 +50,7 @@ pub struct Recipient {
 }
 
 /// How a recipient stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
     /// Held until the time that `next` says: it can be taken back.

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Summary, page};
@@ -70,7 +71,7 @@ fn shown(date: Timestamp, zone: &TimeZone) -> String {
 }
 
 /// A row as JSON; `body` and `attachments` only where one message was asked for.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct RowJson<'a> {
     /// The folder that it is in, where several are told of.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -110,7 +111,7 @@ pub struct RowJson<'a> {
 }
 
 /// What a letter says of another one, as JSON.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct BounceJson<'a> {
     /// That letter, and whom it reached.
     #[serde(flatten)]
@@ -120,7 +121,7 @@ pub struct BounceJson<'a> {
 }
 
 /// Something that can be saved, as JSON.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct PartJson<'a> {
     /// Its number, from 1, for `read --save`.
     pub number: usize,
