@@ -267,6 +267,64 @@ fn u01_nothing_in_a_letter_reaches_the_terminal_as_a_command() -> Result<()> {
     harmless(&raw)
 }
 
+/// A letter that would have whoever shows it ask its author's hosts for something; and a receipt.
+const CURIOUS: &str = "From: Eve <e@x.example>\nTo: me@x.example\nSubject: curious\nMIME-Version: 1.0\n\
+    Disposition-Notification-To: <e@x.example>\nReturn-Receipt-To: <e@x.example>\n\
+    List-Unsubscribe: <https://127.0.0.1:9/u>\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\n\
+    Content-Type: text/html; charset=utf-8\n\n<html><head><base href='http://127.0.0.1:9/'>\
+    <link rel=stylesheet href=a.css><link rel=prefetch href=b><link rel=dns-prefetch href='//x.example'>\
+    <meta http-equiv=refresh content='0;url=http://127.0.0.1:9/c'><style>@import url(http://127.0.0.1:9/d);\
+    @font-face{font-family:f;src:url(http://127.0.0.1:9/e)} p{background:url(http://127.0.0.1:9/f)}</style></head>\
+    <body background=g onload=\"fetch('/h')\"><p>the text</p><img src=i><img srcset='j 2x'>\
+    <iframe src=k></iframe><object data=l></object><embed src=m><video poster=n src=o></video>\
+    <audio src=p autoplay></audio><form action=q><input type=image src=r></form><svg><image href=s /></svg>\
+    <script src=t></script><a href=u ping=v>w</a></body></html>\n";
+
+/// In a network that has nothing, watched: a letter is shown, its header, its parts and its links, and it is had as text, too.
+#[test]
+fn u07_showing_a_letter_asks_nobody_for_anything() -> Result<()> {
+    let Some(stage) = stage()? else { return Ok(()) };
+    let maildir = maildir()?;
+    fs::write(maildir.path().join("cur/1.a.host:2,"), CURIOUS)?;
+    let calls = stage.path("calls");
+    let watched = |arguments: &[&str]| -> Result<Command> {
+        let ours = alone(maildir.path(), arguments)?;
+        let mut command = Command::new("unshare");
+        command.args(["--net", "strace", "-f", "-A", "-e", "trace=%network", "-o"]).arg(&calls);
+        command.arg(ours.get_program()).args(ours.get_args());
+        for (name, value) in ours.get_envs() {
+            command.env(name, value.unwrap_or_default());
+        }
+        Ok(command)
+    };
+    let tmux = Tmux::start(&stage, SIZE, &watched(&["open"])?)?;
+    tmux.until_shown("curious")?;
+    for (keys, shown) in [
+        (&["Enter"][..], "the text"),
+        (&["h"], "Disposition-Notification-To"),
+        (&["v"], "no parts"),
+        (&["q", "X"], "How it travelled"),
+        (&["q", "i"], "<Enter>:Read"),
+    ] {
+        tmux.keys(keys)?;
+        tmux.until_shown(shown)?;
+    }
+    tmux.keys(&["q"])?;
+    ensure!(tmux.ended()? == 0);
+    let tmux = Tmux::start(&stage, SIZE, &watched(&["read", "1"])?)?;
+    tmux.until_shown("the text")?;
+    ensure!(tmux.ended()? == 0);
+
+    let calls = fs::read_to_string(&calls)?;
+    ensure!(calls.matches("exited with 0").count() >= 2, "nothing was watched: {calls}");
+    // Pairs of sockets wake its own threads.
+    let asked = ["AF_INET", "AF_NETLINK", "connect("];
+    let asked: Vec<&str> =
+        calls.lines().filter(|call| asked.iter().any(|it| call.contains(it))).collect();
+    ensure!(asked.is_empty(), "{}", asked.join("\n"));
+    Ok(())
+}
+
 /// Only what we have to write: colours, places, erasing, the cursor, the other screen, pasting, the mouse.
 fn harmless(raw: &[u8]) -> Result<()> {
     let text = String::from_utf8_lossy(raw);
