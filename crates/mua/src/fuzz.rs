@@ -8,6 +8,7 @@ use postroad_protocol::address::{Address, ReversePath};
 use postroad_protocol::envelope::Notify;
 use postroad_tui::data::{FolderId, LetterId, Unsubscribe};
 
+use crate::bounce::original::Tied;
 use crate::compose::handed_in::{HeaderRecipients, Instructions, into_letter};
 use crate::compose::{ComposeError, Mailbox};
 use crate::full::laid_out;
@@ -27,6 +28,9 @@ pub const TARGETS: [(&str, Body); 2] = [("render", render), ("handed_in", handed
 pub fn render(message: &[u8]) {
     let view = View::of(message);
     check_inert(&page::page(&view, &TimeZone::UTC), "\n");
+    for line in Tied::of(message, &view, None).map(|tied| tied.lines()).unwrap_or_default() {
+        check_inert(&SafeText::line(&line), "");
+    }
     check_screen(message, &view);
     let row = Row {
         number: 1,

@@ -132,7 +132,7 @@ impl Bounce {
     }
 
     /// A line for each recipient, those first that it didn't reach.
-    fn lines(&self) -> Vec<String> {
+    pub fn lines(&self) -> Vec<String> {
         let rank = |recipient: &&Recipient| recipient.action != Action::Failed;
         let mut recipients: Vec<&Recipient> = self.recipients.iter().collect();
         recipients.sort_by_key(rank);

@@ -127,8 +127,8 @@ impl Tied {
         std::iter::once(self.whose()).chain(self.bounce.lines()).collect()
     }
 
-    /// What is found says more than anybody else can.
-    fn whose(&self) -> String {
+    /// Which letter it is about: what is found says more than anybody else can.
+    pub fn whose(&self) -> String {
         let about = |subject: &str| match subject.trim() {
             "" => "without a subject".to_owned(),
             subject => format!("\"{}\"", SafeText::line(subject).cut(60)),

@@ -223,18 +223,29 @@ fn shown(text: &str) -> SafeText {
     SafeText::line(text).cut(limits::LINK_OCTETS_MAX)
 }
 
-/// With what it says of another letter on top, and whether that one is the user's.
+/// With what it says of another letter: whose that is stands above the letter, where nothing that it says itself can
+/// (row U09); what became of it is its own words.
 fn about(mut page: Page, tied: &Tied) -> Page {
     page.original = tied.id().map(SafeText::line);
-    let key = if page.original.is_some() { "  ^O: open it" } else { "" };
-    let keys = std::iter::once(key).chain(std::iter::repeat(""));
-    let lines = tied.lines();
-    let ours = |(line, key): (&String, &str)| {
-        let text = safe_line!("[{}]{key}", SafeText::line(line).cut(400).as_str());
+    let (level, key) = match page.original {
+        Some(_) => (Trust::Good, "  ^O: open it"),
+        None => (Trust::Open, ""),
+    };
+    let whose = safe_line!("{}{key}", SafeText::line(&tied.whose()).as_str());
+    page.trust = Some(match page.trust.take() {
+        Some(known) if known.level == Trust::Bad => known,
+        Some(known) => {
+            let words = safe_line!("{}; {}", whose.as_str(), known.words.as_str());
+            TrustLine { level: known.level, words: words.cut(EXPLAINED_COLUMNS_MAX) }
+        }
+        None => TrustLine { level, words: whose },
+    });
+    let ours = |line: String| {
+        let text = safe_line!("[{}]", SafeText::line(&line).cut(EXPLAINED_COLUMNS_MAX).as_str());
         PageLine { kind: LineKind::Part, text }
     };
     let blank = PageLine { kind: LineKind::Text, text: SafeText::default() };
-    page.lines.splice(..0, lines.iter().zip(keys).map(ours).chain([blank]));
+    page.lines.splice(..0, tied.bounce.lines().into_iter().map(ours).chain([blank]));
     page
 }
 

@@ -13,6 +13,7 @@ mod mutt;
 mod people;
 mod plain;
 mod reading;
+mod returned;
 mod threads;
 mod writing;
 

@@ -35,6 +35,10 @@ fn stage() -> Tried {
 }
 
 fn began(root: tempfile::TempDir) -> Tried {
+    began_with(root, None)
+}
+
+fn began_with(root: tempfile::TempDir, sent: Option<SentFolder>) -> Tried {
     let (news, heard) = channel().unwrap();
     let inbox = Maildir::at(root.path());
     let (post, _) = channel().unwrap();
@@ -43,7 +47,7 @@ fn began(root: tempfile::TempDir) -> Tried {
         first: MailboxName::Inbox,
         me: "me@x.example".into(),
         trusted: Trusted::default(),
-        sent: None,
+        sent,
         post,
     };
     let ask = start(begin, Teller(news, 0)).unwrap();
@@ -142,6 +146,48 @@ fn a_letter_that_comes_is_shown_without_being_asked_for() {
         stage.listing.as_ref().is_some_and(|listing| listing.heads.len() == 4)
     });
     assert!(stage.subjects().contains(&"fourth".to_owned()));
+}
+
+#[test]
+fn a_letter_that_came_back_leads_to_the_users_own_and_the_list_stays() {
+    let root = tempfile::tempdir().unwrap();
+    for folder in ["new", "cur", "tmp", ".Sent", ".Sent/new", ".Sent/cur", ".Sent/tmp"] {
+        std::fs::create_dir(root.path().join(folder)).unwrap();
+    }
+    std::fs::write(root.path().join(".Sent/maildirfolder"), "").unwrap();
+    let ours = "Message-ID: <one@our.example>\nSubject: ours\nTo: bob@x.example\n\nour words\n";
+    std::fs::write(root.path().join(".Sent/cur/1.a.host:2,S"), ours).unwrap();
+    let bounce = "Subject: Undelivered\n\
+        Content-Type: multipart/report; report-type=delivery-status; boundary=B\n\n--B\n\nSorry.\n\n\
+        --B\nContent-Type: message/delivery-status\n\nReporting-MTA: dns; mx.example\n\n\
+        Final-Recipient: rfc822; bob@x.example\nAction: failed\nStatus: 5.1.1\n\n\
+        --B\nContent-Type: text/rfc822-headers\n\nMessage-ID: <one@our.example>\n\n--B--\n";
+    std::fs::write(root.path().join("cur/2.b.host:2,"), bounce).unwrap();
+    let account = crate::account::Account::load(&crate::account::Overrides {
+        address: Some("me@our.example".into()),
+        inbox: Some(root.path().to_string_lossy().into_owned()),
+        ..crate::account::Overrides::default()
+    });
+    let mut stage = began_with(root, SentFolder::of(&account.unwrap()));
+    stage.ask(Ask::Open(FolderId(0)));
+    let letter = stage.id(1);
+    let What::Page(page) = stage.ask(Ask::Read(letter)) else { panic!() };
+    let lines: Vec<&str> = page.lines.iter().map(|line| line.text.as_str()).collect();
+    assert_eq!(lines[0], "[Not delivered to bob@x.example: 5.1.1]");
+    let above = page.trust.as_ref().unwrap();
+    assert_eq!(above.words.as_str(), "About your letter \"ours\"  ^O: open it");
+    let id = page.original.clone().unwrap();
+    let What::Original(ours) = stage.ask(Ask::Original { letter, id }) else { panic!() };
+    assert_eq!(ours.lines[0].text.as_str(), "our words");
+    assert_ne!(ours.letter.folder, letter.folder);
+    // Its parts and its file are had where it is.
+    let What::Page(again) = stage.ask(Ask::Read(ours.letter)) else { panic!() };
+    assert_eq!(again.lines, ours.lines);
+    let gone = LetterId { validity: 0, ..ours.letter };
+    assert!(matches!(stage.ask(Ask::Read(gone)), What::Failed { .. }));
+    let forged = Ask::Original { letter, id: "two@our.example".into() };
+    assert!(matches!(stage.ask(forged), What::Failed { .. }));
+    assert_eq!(stage.subjects(), ["Undelivered"]);
 }
 
 #[test]
