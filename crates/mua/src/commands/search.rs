@@ -1,5 +1,7 @@
 //! `postroad-mua search`
 
+use std::num::NonZeroUsize;
+
 use jiff::Zoned;
 use jiff::tz::TimeZone;
 use postroad_catalog::pattern::Pattern;
@@ -26,8 +28,18 @@ pub(super) struct SearchArguments {
     /// Look into all folders of the Maildir, not just the inbox
     #[arg(long, short)]
     all: bool,
+    /// Show so many of them, and stop
+    #[arg(long, value_name = "COUNT")]
+    limit: Option<NonZeroUsize>,
     #[command(flatten)]
     output: Output,
+}
+
+impl SearchArguments {
+    /// How many more are wanted.
+    fn wanted(&self, found: usize) -> usize {
+        self.limit.map_or(usize::MAX, |limit| limit.get().saturating_sub(found))
+    }
 }
 
 fn pattern(words: &[String]) -> Result<Pattern, Usage> {
@@ -57,15 +69,24 @@ pub(super) async fn search(
     let mut mailbox = Mailbox::open(&account).await?;
     let mut found = 0;
     if let Mailbox::Maildir(folder) = &mut mailbox {
-        let looked_for = LookedFor { pattern: &pattern, who: &who, output: arguments.output };
+        let looked_for = |found| LookedFor {
+            pattern: &pattern,
+            who: &who,
+            wanted: arguments.wanted(found),
+            output: arguments.output,
+        };
         if !arguments.all {
-            found = in_folder(context, &looked_for, folder, None)?;
+            found = in_folder(context, &looked_for(0), folder, None)?;
         } else {
             for name in folder.all()? {
+                if arguments.wanted(found) == 0 {
+                    break;
+                }
                 let called = name.to_utf8();
                 match folder.other(&name) {
                     Ok(mut folder) => {
-                        found += in_folder(context, &looked_for, &mut folder, Some(&called))?;
+                        found +=
+                            in_folder(context, &looked_for(found), &mut folder, Some(&called))?;
                     }
                     // The others are looked into all the same.
                     Err(error) => context.screen.say(&safe_line!("{called}: {error}")),
@@ -74,6 +95,9 @@ pub(super) async fn search(
         }
     } else {
         for number in (1..=mailbox.len()).rev() {
+            if arguments.wanted(found) == 0 {
+                break;
+            }
             let Some(entry) = mailbox.entry(number) else { continue };
             let letter = mailbox.message(&entry).await?;
             if is_like(&pattern, &who, &letter, Marks::default(), number as u64) {
@@ -90,13 +114,15 @@ pub(super) async fn search(
 struct LookedFor<'a> {
     pattern: &'a Pattern,
     who: &'a Who,
+    /// How many at most.
+    wanted: usize,
     output: Output,
 }
 
 /// Shows letters of a folder as they are found; how many. The folder is named where several are looked into.
 fn in_folder(
     context: &mut Context<'_, '_>,
-    LookedFor { pattern, who, output }: &LookedFor<'_>,
+    LookedFor { pattern, who, wanted, output }: &LookedFor<'_>,
     folder: &mut Folder,
     name: Option<&str>,
 ) -> Result<usize, Error> {
@@ -110,6 +136,9 @@ fn in_folder(
     loop {
         let (entries, step) = folder.search_on(&mut search);
         for entry in entries {
+            if found == *wanted {
+                break;
+            }
             // One that has gone since is found no more.
             let Ok(header) = folder.header(&entry) else { continue };
             if let Some(name) = name.filter(|_| found == 0 && !output.json) {
@@ -119,7 +148,7 @@ fn in_folder(
             show(context, *output, &row_of(&entry, Summary::of(&header)), name)?;
         }
         unreadable += step.unreadable;
-        if step.is_over {
+        if step.is_over || found == *wanted {
             break;
         }
     }

@@ -7,9 +7,9 @@ use std::path::Path;
 use anyhow::Context as _;
 
 /// A word that some letters in a thousand hold, and no subject.
-pub(super) const RARE_WORD: &str = "quartzite";
+pub(in crate::bench) const RARE_WORD: &str = "quartzite";
 /// One that stands in some subjects.
-pub(super) const SUBJECT_WORD: &str = "granite";
+pub(in crate::bench) const SUBJECT_WORD: &str = "granite";
 
 const SYLLABLES: [&str; 32] = [
     "ba", "co", "du", "fe", "gi", "ho", "ju", "ka", "le", "mi", "no", "pu", "ra", "se", "ti", "vo",

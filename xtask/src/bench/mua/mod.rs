@@ -7,13 +7,14 @@
 //! |---|---|
 //! | the terminal, and what is measured in it | `frames.rs`, `tests/python/frames.py` |
 //! | the programs, their settings, and a mailbox for each run | `programs.rs` |
+//! | what is searched for, and how long that takes | `searches.rs`, `tests/python/timed.py` |
 //! | the letters | `../access/letters.rs` |
 //!
 //! NeoMutt shows nothing before its cache has all letters: its first frame is its complete one. notmuch has no screen: the
 //! first page of a search is its first frame, and with its list come all letters' texts, so what it takes for a mailbox that it
-//! never saw is told, and no bar is held against it.
+//! never saw is what it takes to index.
 //!
-//! Searches are commands from their exec to their end, one letter to be found: of ours the first one for texts indexes all.
+//! Searches are commands from their exec to their end: of ours the first one for texts indexes all.
 
 use anyhow::Context as _;
 use postroad_tests::peers::{Needs, Packages, Stage};
@@ -26,6 +27,7 @@ use super::{Bench, OURS, progress};
 
 mod frames;
 mod programs;
+mod searches;
 
 const NEOMUTT: &str = "neomutt";
 const NOTMUCH: &str = "notmuch";
@@ -43,7 +45,7 @@ const THREADS: &str = "known, from its list to threads";
 const KEYS: &str = "key to paint while a mailbox is read for the first time";
 
 const COLUMNS: Columns = Columns {
-    shown: &["ms", "anon_mib", "max_ms", "keys"],
+    shown: &["ms", "p95_ms", "letters_s", "disk_mib", "anon_mib", "max_ms", "keys"],
     ratios: &[("ratio", "ms")],
     bars: &[
         at_most(|case| case == KNOWN, "ms", 100.0),
@@ -53,6 +55,16 @@ const COLUMNS: Columns = Columns {
         Bar { over: Some(NEOMUTT), ..at_most(|case| case == NEW_COMPLETE, "ms", 1.0) },
         at_most(|case| ![NEW_FRAME, INDEXING, HEADERS, BODIES].contains(&case), "anon_mib", 60.0),
         at_most(|case| case == KEYS, "ms", 16.0),
+        at_most(|case| case == HEADERS, "p95_ms", 20.0),
+        at_most(|case| case == BODIES, "p95_ms", 50.0),
+        Bar {
+            cases: |case| case == INDEXING,
+            figure: "letters_s",
+            over: None,
+            limit: Limit::AtLeast(5_000.0),
+        },
+        Bar { over: Some(NOTMUCH), ..at_most(|case| case == INDEXING, "ms", 1.0) },
+        Bar { over: Some(NOTMUCH), ..at_most(|case| case == INDEXING, "disk_mib", 1.0) },
     ],
     sheets: &[Sheet {
         head: "milliseconds",
@@ -97,12 +109,12 @@ pub(super) fn run(bench: &Bench<'_>, rows: &mut Rows) -> anyhow::Result<Columns>
             push(program.name, NEW_COMPLETE, first.complete());
             bar.inc(1);
         }
-        let subject = format!("~s {}", programs::NEWEST);
-        let text = format!("~b '{}'", programs::NEWEST_TEXT);
         ours.copy(&master)?;
-        push(OURS, INDEXING, ours.told(&["search", &text])?);
-        push(OURS, HEADERS, ours.told(&["search", &subject])?);
-        push(OURS, BODIES, ours.told(&["search", &text])?);
+        let text = format!("~b '{}'", programs::NEWEST_TEXT);
+        push(OURS, INDEXING, searches::indexed(&ours, &["search", &text], letters)?);
+        for (case, wanted) in [(HEADERS, searches::in_headers()), (BODIES, searches::in_texts())] {
+            push(OURS, case, searches::figures(&ours, &wanted, searches::Wanted::of_ours)?);
+        }
         ours.copy(&master)?;
         push(OURS, KEYS, frames::pressed(&ours)?.keys());
         bar.inc(1);
@@ -110,15 +122,16 @@ pub(super) fn run(bench: &Bench<'_>, rows: &mut Rows) -> anyhow::Result<Columns>
     bar.set_message(format!("{NOTMUCH} of {letters} letters"));
     let notmuch = programs::notmuch(&stage, bench.folder)?;
     notmuch.copy(&master)?;
-    let indexed = notmuch.told(&["new", "--quiet"])?;
-    push(NOTMUCH, NEW_COMPLETE, indexed.clone());
-    push(NOTMUCH, INDEXING, indexed);
+    push(NOTMUCH, INDEXING, searches::indexed(&notmuch, &["new", "--quiet"], letters)?);
     for _ in 0..bench.runs() {
         push(NOTMUCH, KNOWN, notmuch.told(&["search", "--limit=20", "*"])?);
-        let subject = format!("subject:\"{}\"", programs::NEWEST);
-        let text = format!("\"{}\"", programs::NEWEST_TEXT);
-        push(NOTMUCH, HEADERS, notmuch.told(&["search", "--limit=20", &subject])?);
-        push(NOTMUCH, BODIES, notmuch.told(&["search", "--limit=20", &text])?);
+        for (case, wanted) in [(HEADERS, searches::in_headers()), (BODIES, searches::in_texts())] {
+            push(
+                NOTMUCH,
+                case,
+                searches::figures(&notmuch, &wanted, searches::Wanted::of_notmuch)?,
+            );
+        }
     }
     bar.finish_and_clear();
     Ok(COLUMNS)

@@ -1,7 +1,7 @@
 //! The programs, each with a home and a Maildir of its own.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
@@ -49,7 +49,7 @@ impl<'s> Program<'s> {
         Ok(Self { stage, name, home, command: vec![name.to_owned()], until: "", threads: "" })
     }
 
-    fn maildir(&self) -> PathBuf {
+    pub(super) fn maildir(&self) -> PathBuf {
         self.home.join("Maildir")
     }
 
@@ -108,6 +108,20 @@ impl<'s> Program<'s> {
         let began = Instant::now();
         run(command.args(arguments))?;
         Ok([("ms", began.elapsed().as_secs_f64() * 1e3)].into())
+    }
+
+    /// Commands of it, one after the other: milliseconds of each.
+    pub(super) fn timed(&self, commands: &[Vec<String>]) -> anyhow::Result<Vec<f64>> {
+        let program = self.command.first().map_or(self.name, String::as_str);
+        let commands: Vec<Vec<&str>> = commands
+            .iter()
+            .map(|words| std::iter::once(program).chain(words.iter().map(String::as_str)).collect())
+            .collect();
+        let file = self.home.join("commands");
+        fs::write(&file, serde_json::to_vec(&commands)?).context("cannot write commands")?;
+        let mut python = self.on_stage("/usr/bin/python3");
+        let output = run(python.arg(python_script("timed.py")).stdin(File::open(&file)?))?;
+        serde_json::from_slice(&output.stdout).context("timed.py said no times")
     }
 
     fn with_settings(self, settings: &str) -> anyhow::Result<Self> {
