@@ -21,7 +21,13 @@ use crate::trust::Trusted;
 pub type Body = fn(&[u8]);
 
 /// Every target, by the name of its file and its folder of seeds.
-pub const TARGETS: [(&str, Body); 2] = [("render", render), ("handed_in", handed_in)];
+pub const TARGETS: [(&str, Body); 3] =
+    [("render", render), ("handed_in", handed_in), ("mbox", mbox)];
+
+/// Whatever a mailbox file holds, its letters lie in it one behind the other.
+pub fn mbox(file: &[u8]) {
+    crate::mailbox::mbox::check(file);
+}
 
 /// Whatever a message is, its page and its line in the list hold nothing that a terminal obeys, and its
 /// JSON is read back.

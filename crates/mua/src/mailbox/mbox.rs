@@ -11,7 +11,7 @@
 //! waited for; nothing is written, so no lock is made beside it. A letter that is opened is looked for where it was, and is
 //! found by its name where others have changed what is before it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read as _, Seek as _, SeekFrom};
 use std::ops::Range;
@@ -362,6 +362,33 @@ impl Open {
         let place = self.begin..end.saturating_sub(self.empty).max(self.begin);
         Letter { place, name, flags: flags.into_iter().collect() }
     }
+}
+
+/// Whatever a file holds: it has the same letters however it comes, one behind the other, each behind its "From " line, with a
+/// name of its own.
+///
+/// # Panics
+/// Where that isn't so.
+pub(crate) fn check(file: &[u8]) {
+    let Ok(letters) = scan(file) else { return };
+    let by_pieces = scan(BufReader::with_capacity(3, file)).unwrap_or_default();
+    assert_eq!(letters, by_pieces, "it depends on how it is read");
+    let mut last = 0;
+    for Letter { place, .. } in &letters {
+        let octets = |range: Range<u64>| {
+            let at = |octet| usize::try_from(octet).unwrap_or(usize::MAX);
+            file.get(at(range.start)..at(range.end)).expect("a letter is in its file")
+        };
+        let before = octets(last..place.start);
+        let line = before.strip_suffix(b"\n").unwrap_or(before);
+        let line = line.rsplit(|octet| *octet == b'\n').next().unwrap_or_default();
+        assert!(line.starts_with(b"From "), "{before:?}");
+        let letter = octets(place.clone());
+        assert!(unquoted(letter).len() <= letter.len());
+        last = place.end;
+    }
+    let names: HashSet<&str> = letters.iter().map(|letter| letter.name.as_str()).collect();
+    assert_eq!(names.len(), letters.len(), "two letters have one name");
 }
 
 /// A letter without what its filing has added: one `>` of each `>*From ` line.
