@@ -33,6 +33,8 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("net", &[]),
     ("discovery", &["net", "protocol"]),
     ("safetext", &[]),
+    // Signs and encrypts for its user, in time that can be measured: no agent that answers the network links it.
+    ("seal", &["message", "protocol"]),
     ("tui", &["safetext"]),
     ("mta", &["protocol", "queue", "disk", "accounts", "logins", "config", "observe", "net"]),
     (
@@ -79,6 +81,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "tui",
             "catalog",
             "message",
+            "seal",
         ],
     ),
     ("operator", &["protocol", "host", "accounts", "logins", "config", "observe", "net"]),

@@ -1,0 +1,446 @@
+//! A letter out of its seal, and what is said of that.
+//!
+//! Layers are opened from outside to inside: what is encrypted, in it what is signed. What is encrypted is opened only
+//! where it is all of the letter: a part among others could be read out by them (row U08). Of a letter of which one part is
+//! signed, only that is shown, and what stands beside it can be had as parts (row U09).
+
+use postroad_message::{Body, Part};
+use postroad_protocol::header;
+
+use crate::SealError;
+use crate::autocrypt::addresses;
+use crate::fields::{self, Cover};
+use crate::find::{self, Method, Sealed};
+use crate::keys::Keys;
+use crate::limits;
+use crate::pgp::{Checked, Vouched};
+use crate::smime::{self, Content};
+
+/// How a line is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// It is as it seems.
+    Good,
+    /// Nothing proves it.
+    Open,
+    /// Something contradicts it.
+    Bad,
+}
+
+/// What was found of one part.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// How it is meant.
+    pub level: Level,
+    /// In words; others' texts are in it.
+    pub words: String,
+}
+
+/// A part that stands beside what is signed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Other {
+    /// Its file's name.
+    pub name: Option<String>,
+    /// Its media type.
+    pub kind: String,
+    /// Its octets, decoded.
+    pub octets: Vec<u8>,
+}
+
+/// What became of a letter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Opened {
+    /// The letter to be shown: the fields that count, and what was sealed. The letter as it came, where nothing could be
+    /// opened.
+    pub letter: Vec<u8>,
+    /// What is said of it, the most important first.
+    pub findings: Vec<Finding>,
+    /// What stands beside what is signed.
+    pub others: Vec<Other>,
+    /// Whether it was encrypted, and was opened.
+    pub is_encrypted: bool,
+}
+
+impl Opened {
+    /// All of it in one line, as bad as the worst of it.
+    pub fn line(&self) -> (Level, String) {
+        let level = self.findings.iter().map(|finding| finding.level).max().unwrap_or(Level::Open);
+        // What is wrong first: lines are cut at their ends.
+        let mut findings: Vec<&Finding> = self.findings.iter().collect();
+        findings.sort_by_key(|finding| std::cmp::Reverse(finding.level == Level::Bad));
+        let words: Vec<&str> = findings.iter().map(|finding| finding.words.as_str()).collect();
+        (level, words.join("; "))
+    }
+}
+
+/// A letter while it is being opened.
+struct Opening<'k> {
+    keys: &'k Keys,
+    /// What is left to be opened: a letter, or a part with its header.
+    entity: Vec<u8>,
+    findings: Vec<Finding>,
+    signatures: Vec<Checked>,
+    others: Vec<Other>,
+    is_opened: bool,
+    is_encrypted: bool,
+    /// It came out of a cipher that doesn't prove that it is whole, and nothing else has yet.
+    is_unproven: bool,
+    /// Whom letters from outside claim to be from.
+    authors: Vec<String>,
+}
+
+/// Whether there may be more to open.
+#[derive(PartialEq, Eq)]
+enum Next {
+    Layer,
+    Nothing,
+}
+
+/// Opens a letter, as far as there are keys for it. `None` where nothing of it is sealed.
+pub fn open(letter: &[u8], keys: &Keys) -> Option<Opened> {
+    if !find::is_sealed(letter) {
+        return None;
+    }
+    let mut opening = Opening {
+        keys,
+        entity: letter.to_vec(),
+        findings: Vec::new(),
+        signatures: Vec::new(),
+        others: Vec::new(),
+        is_opened: false,
+        is_encrypted: false,
+        is_unproven: false,
+        authors: from(letter),
+    };
+    for _ in 0..limits::LAYERS_MAX {
+        if opening.layer() == Next::Nothing {
+            break;
+        }
+    }
+    Some(opening.finish(letter))
+}
+
+/// The authors that a letter's header names.
+fn from(letter: &[u8]) -> Vec<String> {
+    let fields = header::fields(letter).filter(|field| field.is("From"));
+    fields.flat_map(|field| addresses(field.value())).take(limits::SIGNATURES_MAX).collect()
+}
+
+impl Opening<'_> {
+    fn say(&mut self, level: Level, words: impl Into<String>) {
+        self.findings.push(Finding { level, words: words.into() });
+    }
+
+    fn layer(&mut self) -> Next {
+        let part = Part::of(&self.entity);
+        match find::sealed(&self.entity, &part) {
+            Some(sealed) => self.open_layer(sealed),
+            None => self.neighbours(&part),
+        }
+    }
+
+    fn open_layer(&mut self, sealed: Sealed<'_>) -> Next {
+        match sealed {
+            Sealed::Malformed(words) => {
+                self.say(Level::Bad, format!("Not opened: {words}"));
+                Next::Nothing
+            }
+            Sealed::Encrypted { message } => match self.keys.decrypt(&message, &self.authors) {
+                Ok(plain) => {
+                    self.is_encrypted = true;
+                    self.is_opened = true;
+                    self.is_unproven = false;
+                    self.entity = find::to_wire(&plain.octets);
+                    self.signatures.extend(plain.signatures);
+                    Next::Layer
+                }
+                Err(error) => self.cant(&error),
+            },
+            Sealed::Cms { message } => self.open_cms(message),
+            Sealed::Signed { by, entity, signature } => {
+                let found = self.check(by, &entity, &signature);
+                let holds = found.iter().any(|checked| matches!(checked, Checked::Holds(_)));
+                self.signatures.extend(found);
+                if self.is_unproven && !holds {
+                    return Next::Nothing;
+                }
+                self.is_unproven = false;
+                self.is_opened = true;
+                self.entity = entity;
+                Next::Layer
+            }
+        }
+    }
+
+    fn cant(&mut self, error: &SealError) -> Next {
+        let level = match error {
+            SealError::NoKey(_)
+            | SealError::Unusable(_)
+            | SealError::Program { .. }
+            | SealError::File { .. } => Level::Open,
+            SealError::NoIntegrity | SealError::TooLarge(_) | SealError::Broken(_) => Level::Bad,
+        };
+        self.say(level, format!("Encrypted, not opened: {error}"));
+        Next::Nothing
+    }
+
+    fn check(&self, by: Method, entity: &[u8], signature: &[u8]) -> Vec<Checked> {
+        match by {
+            Method::Pgp => self.keys.verify(entity, signature, &self.authors),
+            Method::Smime => {
+                let found = self.keys.smime.verify(entity, signature);
+                vec![found.unwrap_or_else(|error| Checked::Unknown(error.to_string()))]
+            }
+            Method::Unknown => {
+                vec![Checked::Unknown(
+                    "it is signed in a way that this program doesn't know".into(),
+                )]
+            }
+        }
+    }
+
+    fn open_cms(&mut self, message: Vec<u8>) -> Next {
+        let kind = smime::content(&message);
+        match kind {
+            Some(Content::Signed) => match self.keys.smime.open_signed(&message) {
+                Ok((checked, entity)) => {
+                    let holds = matches!(checked, Checked::Holds(_));
+                    let fits = holds || matches!(checked, Checked::Doubtful(..));
+                    self.signatures.push(checked);
+                    if !fits || (self.is_unproven && !holds) {
+                        return Next::Nothing;
+                    }
+                    self.is_unproven = false;
+                    self.is_opened = true;
+                    self.entity = find::to_wire(&entity);
+                    Next::Layer
+                }
+                Err(error) => {
+                    self.say(Level::Open, format!("Signed, not opened: {error}"));
+                    Next::Nothing
+                }
+            },
+            Some(Content::Enveloped | Content::AuthEnveloped) => {
+                match self.keys.smime.decrypt(message) {
+                    Ok(octets) => {
+                        self.is_encrypted = true;
+                        self.is_opened = true;
+                        self.is_unproven = kind == Some(Content::Enveloped);
+                        self.entity = find::to_wire(&octets);
+                        Next::Layer
+                    }
+                    Err(error) => self.cant(&error),
+                }
+            }
+            None => {
+                self.say(Level::Bad, "Not opened: it isn't made as S/MIME is");
+                Next::Nothing
+            }
+        }
+    }
+
+    /// What is sealed among other parts.
+    fn neighbours(&mut self, part: &Part) -> Next {
+        let mut sealed = Vec::new();
+        inside(part, &mut sealed, find::NEIGHBOURS_DEPTH_MAX);
+        let mut signed = Vec::new();
+        for inner in sealed {
+            match find::sealed(&self.entity, inner) {
+                Some(Sealed::Signed { by, entity, signature }) => {
+                    signed.push((inner, by, entity, signature));
+                }
+                Some(_) => self.say(
+                    Level::Bad,
+                    "An encrypted part stands among others: it isn't opened, for they could read it out",
+                ),
+                None => {}
+            }
+        }
+        let signed_part = match signed.as_slice() {
+            [] => return Next::Nothing,
+            // Came out of a seal: only the outermost part of that is what it says.
+            _ if self.is_unproven => return Next::Nothing,
+            [one] => one,
+            [_, _, ..] => {
+                self.say(
+                    Level::Open,
+                    "Several parts are signed, each for itself: none was looked at",
+                );
+                return Next::Nothing;
+            }
+        };
+        let (inner, by, entity, signature) = signed_part;
+        let found = self.check(*by, entity, signature);
+        let holds = found.iter().any(|checked| matches!(checked, Checked::Holds(_)));
+        self.signatures.extend(found);
+        match holds {
+            true => {
+                let others = others(&self.entity, part, inner);
+                self.say(
+                    Level::Open,
+                    "Only a part of the letter is signed, and only that is shown: the rest is among its parts",
+                );
+                let entity = entity.clone();
+                self.others = others;
+                self.entity = entity;
+                self.is_opened = true;
+            }
+            false => self.say(Level::Open, "Only a part of the letter is signed"),
+        }
+        Next::Nothing
+    }
+
+    fn finish(mut self, letter: &[u8]) -> Opened {
+        if self.is_unproven {
+            // Row U08: what came out of it is forgotten.
+            let words = SealError::NoIntegrity.to_string();
+            self.signatures.clear();
+            self.say(Level::Bad, format!("Encrypted, not opened: {words}"));
+            return Opened {
+                letter: letter.to_vec(),
+                findings: self.findings,
+                others: Vec::new(),
+                is_encrypted: false,
+            };
+        }
+        let holds = self.signatures.iter().any(|checked| matches!(checked, Checked::Holds(_)));
+        let cover = match (self.is_encrypted, holds) {
+            (true, _) => Some(Cover::Cipher),
+            (false, true) => Some(Cover::Clear),
+            (false, false) => None,
+        };
+        let mut differences = Vec::new();
+        let mut is_protected = false;
+        let shown = match self.is_opened {
+            true => {
+                let joined = fields::join(letter, std::mem::take(&mut self.entity), cover);
+                is_protected = joined.is_protected;
+                differences = joined.differences;
+                joined.letter
+            }
+            false => letter.to_vec(),
+        };
+        let from = from(&shown);
+        let mut findings = Vec::new();
+        if self.is_encrypted {
+            findings.push(Finding { level: Level::Good, words: "Encrypted".into() });
+        }
+        findings.extend(self.signatures.iter().map(|checked| said(checked, &from)));
+        if self.is_encrypted && self.signatures.is_empty() {
+            let words = "not signed: anybody can have written it".into();
+            findings.push(Finding { level: Level::Open, words });
+        }
+        findings.append(&mut self.findings);
+        findings.extend(differences.into_iter().map(|(level, words)| Finding { level, words }));
+        if self.is_opened && holds && !is_protected {
+            // Said where there is room, not in the line.
+            let words = "its subject and addresses aren't sealed".into();
+            findings.push(Finding { level: Level::Good, words });
+        }
+        Opened { letter: shown, findings, others: self.others, is_encrypted: self.is_encrypted }
+    }
+}
+
+/// Sealed parts inside others, the outermost ones.
+fn inside<'p>(part: &'p Part, found: &mut Vec<&'p Part>, depth: usize) {
+    let Body::Multipart(parts) = &part.content else { return };
+    for part in parts {
+        let is_sealed = part.is("multipart", "signed")
+            || part.is("multipart", "encrypted")
+            || part.is("application", "pkcs7-mime")
+            || part.is("application", "x-pkcs7-mime");
+        match is_sealed {
+            true => found.push(part),
+            false if depth > 1 => inside(part, found, depth - 1),
+            false => {}
+        }
+    }
+}
+
+/// The leaves beside a part.
+fn others(octets: &[u8], part: &Part, but: &Part) -> Vec<Other> {
+    fn walk<'p>(part: &'p Part, but: &Part, found: &mut Vec<&'p Part>, depth: usize) {
+        if std::ptr::eq(part, but) || found.len() >= OTHERS_MAX {
+            return;
+        }
+        match &part.content {
+            Body::Multipart(parts) if depth > 0 => {
+                parts.iter().for_each(|part| walk(part, but, found, depth - 1));
+            }
+            _ => found.push(part),
+        }
+    }
+    let mut leaves = Vec::new();
+    walk(part, but, &mut leaves, find::NEIGHBOURS_DEPTH_MAX);
+    let text = |octets: &[u8]| String::from_utf8_lossy(octets).to_ascii_lowercase();
+    let other = |part: &&Part| Other {
+        name: part.file_name(),
+        kind: format!("{}/{}", text(&part.kind), text(&part.subtype)),
+        octets: find::decoded(octets, part)
+            .unwrap_or_else(|| octets.get(part.body.clone()).unwrap_or_default().to_vec()),
+    };
+    leaves.iter().map(other).collect()
+}
+
+/// The most parts beside a signed one.
+const OTHERS_MAX: usize = 100;
+
+/// What a signature means for a letter of these authors (row U09).
+fn said(checked: &Checked, from: &[String]) -> Finding {
+    let finding = |level, words: String| Finding { level, words };
+    let named = |people: &[String]| match people.first() {
+        Some(person) => person.chars().take(120).collect(),
+        None => "somebody unnamed".to_owned(),
+    };
+    match checked {
+        Checked::Holds(signer) => {
+            let of_author: Option<&String> = signer.people.iter().find(|person| {
+                crate::pgp::address(person).is_some_and(|address| from == [address])
+            });
+            match (of_author, signer.vouched) {
+                (Some(person), Vouched::Known) => {
+                    finding(Level::Good, format!("Signed by {person}"))
+                }
+                (Some(person), Vouched::Seen) => finding(
+                    Level::Open,
+                    format!(
+                        "Signed by {person}, with the key that letters from there have brought"
+                    ),
+                ),
+                (Some(person), Vouched::Unknown) => finding(
+                    Level::Open,
+                    format!(
+                        "Signed with a key that says it is of {person}; nobody you rely on says so ({})",
+                        signer.key
+                    ),
+                ),
+                (None, _) => {
+                    let author = match from {
+                        [author] => format!("From is {author}"),
+                        [] => "it names no author".to_owned(),
+                        _ => "it names several authors".to_owned(),
+                    };
+                    finding(
+                        Level::Bad,
+                        format!("Signed by somebody else, {}: {author}", named(&signer.people)),
+                    )
+                }
+            }
+        }
+        Checked::Doubtful(signer, fault) => finding(
+            Level::Bad,
+            format!("Signed by {}, which proves nothing: {fault}", named(&signer.people)),
+        ),
+        Checked::Broken => finding(
+            Level::Bad,
+            "The signature doesn't fit: it was changed after it was signed".to_owned(),
+        ),
+        Checked::NoKey(id) => finding(
+            Level::Open,
+            format!("Signed with a key that you don't have ({id}): ask its author for it"),
+        ),
+        Checked::Unknown(why) => {
+            finding(Level::Open, format!("Signed, which can't be checked: {why}"))
+        }
+    }
+}

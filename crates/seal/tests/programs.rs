@@ -1,0 +1,405 @@
+//! Letters that GnuPG and openssl have made, opened by us, and the reverse. Where one of them isn't installed its tests say
+//! so and pass.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use postroad_seal::autocrypt::Prefers;
+use postroad_seal::seal::People;
+use postroad_seal::{Asks, Engine, Keys, Level, Opened, Places, Protection, open, seal};
+
+const ENTITY: &str = "Content-Type: text/plain; charset=utf-8\r\n\r\nat noon\r\n";
+const LETTER: &str = "From: Ann <ann@a.example>\r\nTo: bob@b.example\r\nSubject: the plan\r\n\
+    MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n\r\nat noon\r\n";
+
+fn is_there(program: &str) -> bool {
+    let found =
+        Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+    let is_there = found.is_ok();
+    if !is_there {
+        eprintln!("SKIPPED: {program} isn't installed");
+    }
+    is_there
+}
+
+#[track_caller]
+fn run(program: &str, words: &[&str], input: &[u8]) -> Vec<u8> {
+    let mut child = Command::new(program)
+        .args(words)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let input = input.to_vec();
+    let feeding = std::thread::spawn(move || drop(stdin.write_all(&input)));
+    let output = child.wait_with_output().unwrap();
+    feeding.join().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{program} {words:?}: {said}");
+    output.stdout
+}
+
+fn now() -> u64 {
+    jiff::Timestamp::now().as_second().unsigned_abs()
+}
+
+/// A keyring of GnuPG's; its agent ends with it.
+struct Ring {
+    home: tempfile::TempDir,
+}
+
+impl Drop for Ring {
+    fn drop(&mut self) {
+        let home = self.home.path().to_str().unwrap();
+        let _ = Command::new("gpgconf").args(["--homedir", home, "--kill", "all"]).status();
+    }
+}
+
+impl Ring {
+    fn new() -> Self {
+        Self { home: tempfile::tempdir().unwrap() }
+    }
+
+    fn with_key(person: &str, lasts: &str) -> Self {
+        let ring = Self::new();
+        ring.gpg(
+            &["--passphrase", "", "--quick-generate-key", person, "default", "default", lasts],
+            b"",
+        );
+        ring
+    }
+
+    #[track_caller]
+    fn gpg(&self, words: &[&str], input: &[u8]) -> Vec<u8> {
+        let home = self.home.path().to_str().unwrap();
+        let fixed = ["--homedir", home, "--batch", "--quiet", "--pinentry-mode", "loopback"];
+        run("gpg", &[&fixed[..], words].concat(), input)
+    }
+
+    fn keys(&self, own: Option<PathBuf>) -> Keys {
+        let gnupg = Some(self.home.path().to_owned());
+        let places = Places { own, gnupg, engine: Engine::Both, ..Places::default() };
+        Keys::new(&places, Asks::NotHere, now())
+    }
+
+    fn knows(&self, other: &Self, address: &str) {
+        self.gpg(&["--import"], &other.gpg(&["--export", address], b""));
+    }
+}
+
+fn signed(signature: &[u8]) -> String {
+    format!(
+        "From: Ann <ann@a.example>\r\nMIME-Version: 1.0\r\nContent-Type: multipart/signed; boundary=b; \
+         micalg=pgp-sha512; protocol=\"application/pgp-signature\"\r\n\r\n--b\r\n{ENTITY}\r\n--b\r\n\
+         Content-Type: application/pgp-signature\r\n\r\n{}\r\n--b--\r\n",
+        String::from_utf8_lossy(signature)
+    )
+}
+
+fn encrypted(message: &[u8]) -> String {
+    format!(
+        "From: Ann <ann@a.example>\r\nMIME-Version: 1.0\r\nContent-Type: multipart/encrypted; boundary=b; \
+         protocol=\"application/pgp-encrypted\"\r\n\r\n--b\r\nContent-Type: application/pgp-encrypted\r\n\r\n\
+         Version: 1\r\n\r\n--b\r\nContent-Type: application/octet-stream\r\n\r\n{}\r\n--b--\r\n",
+        String::from_utf8_lossy(message)
+    )
+}
+
+#[track_caller]
+fn opened(letter: &[u8], keys: &Keys) -> Opened {
+    open(letter, keys).expect("it is sealed")
+}
+
+fn text(opened: &Opened) -> String {
+    String::from_utf8_lossy(&opened.letter).into_owned()
+}
+
+fn to_bob() -> People {
+    People {
+        author: "ann@a.example".into(),
+        shown: vec!["bob@b.example".into()],
+        hidden: Vec::new(),
+        prefers: Prefers::Nopreference,
+    }
+}
+
+#[test]
+fn letters_of_gnupg_by_gnupgs_keys() {
+    if !is_there("gpg") {
+        return;
+    }
+    let ann = Ring::with_key("Ann <ann@a.example>", "never");
+    let bob = Ring::with_key("Bob <bob@b.example>", "never");
+    bob.knows(&ann, "ann@a.example");
+    ann.knows(&bob, "bob@b.example");
+    let letter = signed(&ann.gpg(&["--armor", "--detach-sign"], ENTITY.as_bytes()));
+    // Ann's own key is hers for sure; Bob hasn't said whose it is.
+    let found = opened(letter.as_bytes(), &ann.keys(None));
+    assert_eq!(found.line().0, Level::Good, "{found:?}");
+    let found = opened(letter.as_bytes(), &bob.keys(None));
+    assert_eq!(found.line().0, Level::Open, "{found:?}");
+    assert!(found.line().1.contains("nobody you rely on"), "{found:?}");
+    bob.gpg(&["--passphrase", "", "--yes", "--quick-lsign-key", &fingerprint(&ann)], b"");
+    let found = opened(letter.as_bytes(), &bob.keys(None));
+    assert_eq!(found.line().0, Level::Good, "{found:?}");
+    let found = opened(letter.replace("noon", "nine").as_bytes(), &bob.keys(None));
+    assert_eq!(found.line().0, Level::Bad, "{found:?}");
+    // Encrypted and signed by GnuPG.
+    let words =
+        ["--armor", "--trust-model", "always", "-r", "bob@b.example", "--sign", "--encrypt"];
+    let message = ann.gpg(&words, ENTITY.as_bytes());
+    let found = opened(encrypted(&message).as_bytes(), &bob.keys(None));
+    assert!(found.is_encrypted && text(&found).contains("at noon"), "{found:?}");
+    assert_eq!(found.line().0, Level::Good, "{found:?}");
+    // For somebody else.
+    let carol = Ring::with_key("Carol <carol@c.example>", "never");
+    let found = opened(encrypted(&message).as_bytes(), &carol.keys(None));
+    assert!(!found.is_encrypted && found.line().1.contains("none of your keys"), "{found:?}");
+    // Not a message at all.
+    let found = opened(encrypted(b"nonsense").as_bytes(), &carol.keys(None));
+    assert!(!found.is_encrypted, "{found:?}");
+    // What isn't encrypted isn't shown as if it were.
+    let plain = ann.gpg(&["--armor", "--store"], ENTITY.as_bytes());
+    let found = opened(encrypted(&plain).as_bytes(), &ann.keys(None));
+    assert!(!found.is_encrypted && !text(&found).contains("at noon"), "{found:?}");
+}
+
+fn fingerprint(ring: &Ring) -> String {
+    let keys = ring.keys(None).list(None).unwrap();
+    keys.into_iter().find(|key| key.is_ours).unwrap().fingerprint
+}
+
+#[test]
+fn letters_of_ours_by_gnupgs_keys() {
+    if !is_there("gpg") {
+        return;
+    }
+    let ann = Ring::with_key("Ann <ann@a.example>", "never");
+    let bob = Ring::with_key("Bob <bob@b.example>", "never");
+    bob.knows(&ann, "ann@a.example");
+    ann.knows(&bob, "bob@b.example");
+    for protection in [Protection::Sign, Protection::Encrypt] {
+        let letter = seal(LETTER.as_bytes(), protection, &to_bob(), &ann.keys(None)).unwrap();
+        let found = opened(&letter, &ann.keys(None));
+        assert_eq!(found.line().0, Level::Good, "{found:?}");
+        let found = opened(&letter, &bob.keys(None));
+        assert_eq!(found.is_encrypted, protection == Protection::Encrypt, "{found:?}");
+        assert!(text(&found).contains("at noon") && text(&found).contains("Subject: the plan"));
+    }
+    // And by GnuPG itself.
+    let letter = seal(LETTER.as_bytes(), Protection::Encrypt, &to_bob(), &ann.keys(None)).unwrap();
+    let letter = String::from_utf8(letter).unwrap();
+    let at = letter.find("-----BEGIN PGP MESSAGE").unwrap();
+    let plain = bob.gpg(&["--trust-model", "always", "--decrypt"], &letter.as_bytes()[at..]);
+    assert!(String::from_utf8(plain).unwrap().contains("Subject: the plan"));
+}
+
+#[test]
+fn keys_of_gnupg_that_have_ended_are_said() {
+    if !is_there("gpg") {
+        return;
+    }
+    let ann = Ring::with_key("Ann <ann@a.example>", "never");
+    let letter = signed(&ann.gpg(&["--armor", "--detach-sign"], ENTITY.as_bytes()));
+    ann.gpg(&["--passphrase", "", "--quick-set-expire", &fingerprint(&ann), "seconds=1"], b"");
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    // Until the clock is past it.
+    let found = loop {
+        let found = opened(letter.as_bytes(), &ann.keys(None));
+        if found.line().0 == Level::Bad || std::time::Instant::now() > until {
+            break found;
+        }
+    };
+    assert!(found.line().1.contains("has expired"), "{found:?}");
+    let error = seal(LETTER.as_bytes(), Protection::Sign, &to_bob(), &ann.keys(None)).unwrap_err();
+    assert!(error.to_string().contains("expired"), "{error}");
+    let error = ann.keys(None).key_for("ann@a.example").unwrap_err();
+    assert!(error.to_string().contains("expired"), "{error}");
+}
+
+/// The same letters with keys of our own on one side.
+#[cfg(feature = "pgp")]
+#[test]
+fn gnupg_and_keys_of_our_own_read_each_other() {
+    if !is_there("gpg") {
+        return;
+    }
+    let home = tempfile::tempdir().unwrap();
+    let own = Keys::new(
+        &Places { own: Some(home.path().join("keys")), engine: Engine::Own, ..Places::default() },
+        Asks::NotHere,
+        now(),
+    );
+    own.make("Bob <bob@b.example>").unwrap();
+    let ann = Ring::with_key("Ann <ann@a.example>", "never");
+    own.import(ann.gpg(&["--armor", "--export", "ann@a.example"], b"")).unwrap();
+    let bobs = own.key_for("bob@b.example").unwrap().0;
+    ann.gpg(&["--import"], postroad_seal::pgp::armored(&bobs).as_bytes());
+    let letter = signed(&ann.gpg(&["--armor", "--detach-sign"], ENTITY.as_bytes()));
+    let found = opened(letter.as_bytes(), &own);
+    assert_eq!(found.line().0, Level::Good, "{found:?}");
+    let words =
+        ["--armor", "--trust-model", "always", "-r", "bob@b.example", "--sign", "--encrypt"];
+    let found = opened(encrypted(&ann.gpg(&words, ENTITY.as_bytes())).as_bytes(), &own);
+    assert!(found.is_encrypted && text(&found).contains("at noon"), "{found:?}");
+    assert_eq!(found.line().0, Level::Good, "{found:?}");
+    // The other way.
+    let people =
+        People { author: "bob@b.example".into(), shown: vec!["ann@a.example".into()], ..to_bob() };
+    let from_bob = LETTER.replace("Ann <ann@a.example>", "Bob <bob@b.example>");
+    for protection in [Protection::Sign, Protection::Encrypt] {
+        let letter = seal(from_bob.as_bytes(), protection, &people, &own).unwrap();
+        let found = opened(&letter, &ann.keys(None));
+        assert_eq!(found.is_encrypted, protection == Protection::Encrypt, "{found:?}");
+        assert!(found.line().1.contains("is of Bob <bob@b.example>"), "{found:?}");
+    }
+    // A revoked key. GnuPG writes the certificate when it makes the key; a colon keeps it from being used by accident.
+    let certificate =
+        ann.home.path().join("openpgp-revocs.d").join(format!("{}.rev", fingerprint(&ann)));
+    let certificate = std::fs::read_to_string(certificate).unwrap().replace(":---", "---");
+    ann.gpg(&["--import"], certificate.as_bytes());
+    own.import(ann.gpg(&["--export", "ann@a.example"], b"")).unwrap();
+    for keys in [&own, &ann.keys(None)] {
+        let found = opened(letter.as_bytes(), keys);
+        assert!(found.line().1.contains("revoked"), "{found:?}");
+    }
+    let error = seal(from_bob.as_bytes(), Protection::Encrypt, &people, &own).unwrap_err();
+    assert!(error.to_string().contains("revoked"), "{error}");
+}
+
+/// A certificate authority, and somebody with a certificate of it.
+struct Certified {
+    home: tempfile::TempDir,
+}
+
+impl Certified {
+    fn new(address: &str) -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let at = |name: &str| home.path().join(name).to_str().unwrap().to_owned();
+        let key = ["-newkey", "rsa:2048", "-nodes", "-keyout"];
+        let own = |words: &[&str]| run("openssl", words, b"");
+        own(&[
+            &["req", "-x509", "-days", "30", "-subj", "/CN=Authority"],
+            &key[..],
+            &[&at("ca.key"), "-out", &at("ca.pem")],
+        ]
+        .concat());
+        own(&[
+            &["req", "-new", "-subj", "/CN=Ann"],
+            &key[..],
+            &[&at("own.key"), "-out", &at("own.csr")],
+        ]
+        .concat());
+        let extensions = format!(
+            "keyUsage=digitalSignature,keyEncipherment\nextendedKeyUsage=emailProtection\nsubjectAltName=email:{address}\n"
+        );
+        std::fs::write(at("extensions"), extensions).unwrap();
+        own(&[
+            "x509",
+            "-req",
+            "-days",
+            "20",
+            "-in",
+            &at("own.csr"),
+            "-CA",
+            &at("ca.pem"),
+            "-CAkey",
+            &at("ca.key"),
+            "-CAcreateserial",
+            "-extfile",
+            &at("extensions"),
+            "-out",
+            &at("own.pem"),
+        ]);
+        let both =
+            [std::fs::read(at("own.pem")).unwrap(), std::fs::read(at("own.key")).unwrap()].concat();
+        std::fs::write(at("both.pem"), both).unwrap();
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+        std::fs::set_permissions(at("both.pem"), mode).unwrap();
+        Self { home }
+    }
+
+    fn at(&self, name: &str) -> String {
+        self.home.path().join(name).to_str().unwrap().to_owned()
+    }
+
+    fn keys(&self, roots: Option<&str>) -> Keys {
+        let smime = Some(self.home.path().join("both.pem"));
+        let roots = roots.map(|name| Path::new(&self.at(name)).to_owned());
+        let places = Places { smime, roots, engine: Engine::Own, ..Places::default() };
+        Keys::new(&places, Asks::NotHere, now())
+    }
+
+    /// What openssl makes of an entity: a message without the letter's own fields.
+    fn cms(&self, words: &[&str], input: &str) -> String {
+        let made = run("openssl", &[&["cms"], words].concat(), input.as_bytes());
+        let made = String::from_utf8(made).unwrap().replace("\r\n", "\n");
+        format!("From: Ann <ann@a.example>\n{made}").replace('\n', "\r\n")
+    }
+
+    fn signed(&self, words: &[&str], input: &str) -> String {
+        let (cert, key) = (self.at("own.pem"), self.at("own.key"));
+        self.cms(&[&["-sign", "-binary", "-signer", &cert, "-inkey", &key], words].concat(), input)
+    }
+
+    fn encrypted(&self, cipher: &str, input: &str) -> String {
+        self.cms(&["-encrypt", "-binary", cipher, &self.at("own.pem")], input)
+    }
+}
+
+#[test]
+fn smime_signatures_of_openssl() {
+    if !is_there("openssl") {
+        return;
+    }
+    let ann = Certified::new("ann@a.example");
+    for words in [&[][..], &["-nodetach"], &["-nodetach", "-stream"]] {
+        let letter = ann.signed(words, ENTITY);
+        let found = opened(letter.as_bytes(), &ann.keys(Some("ca.pem")));
+        assert_eq!(found.line().0, Level::Good, "{words:?} {found:?}");
+        assert!(text(&found).contains("at noon"), "{words:?}: {}", text(&found));
+        // Whom the system relies on: not him.
+        let found = opened(letter.as_bytes(), &ann.keys(None));
+        assert_eq!(found.line().0, Level::Bad, "{words:?} {found:?}");
+        assert!(found.line().1.contains("nobody whom this system relies on"), "{found:?}");
+        // Row U09.
+        let found = opened(letter.replace("ann@a", "eve@e").as_bytes(), &ann.keys(Some("ca.pem")));
+        assert_eq!(found.line().0, Level::Bad, "{words:?} {found:?}");
+        assert!(found.line().1.contains("somebody else, ann@a.example"), "{found:?}");
+    }
+    let letter = ann.signed(&[], ENTITY).replace("at noon", "at nine");
+    let found = opened(letter.as_bytes(), &ann.keys(Some("ca.pem")));
+    assert!(found.line().1.contains("doesn't fit"), "{found:?}");
+}
+
+#[test]
+fn u08_smime_without_a_proof_is_shown_only_where_it_is_signed() {
+    if !is_there("openssl") {
+        return;
+    }
+    let ann = Certified::new("ann@a.example");
+    let keys = ann.keys(Some("ca.pem"));
+    let found = opened(ann.encrypted("-aes-256-cbc", ENTITY).as_bytes(), &keys);
+    assert!(!found.is_encrypted && !text(&found).contains("at noon"), "{found:?}");
+    assert!(found.line().1.contains("nothing proves"), "{found:?}");
+    // What was signed can't have been changed.
+    let signed = ann.signed(&[], ENTITY);
+    let signed = signed.strip_prefix("From: Ann <ann@a.example>\r\n").unwrap();
+    let found = opened(ann.encrypted("-aes-256-cbc", signed).as_bytes(), &keys);
+    assert!(found.is_encrypted && text(&found).contains("at noon"), "{found:?}");
+    assert_eq!(found.line().0, Level::Good, "{found:?}");
+    let broken = signed.replace("at noon", "at nine");
+    let found = opened(ann.encrypted("-aes-256-cbc", &broken).as_bytes(), &keys);
+    assert!(!found.is_encrypted && !text(&found).contains("at nine"), "{found:?}");
+    // A cipher that proves it.
+    let found = opened(ann.encrypted("-aes-256-gcm", ENTITY).as_bytes(), &keys);
+    assert!(found.is_encrypted && text(&found).contains("at noon"), "{found:?}");
+    let eve = Certified::new("eve@e.example");
+    let found = opened(ann.encrypted("-aes-256-gcm", ENTITY).as_bytes(), &eve.keys(None));
+    assert!(!found.is_encrypted, "{found:?}");
+}
