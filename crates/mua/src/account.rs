@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 
 use postroad_config::NextHop;
 use postroad_protocol::address::Address;
+use postroad_seal::autocrypt::Prefers;
+use postroad_seal::{Engine, Places};
 use serde::Deserialize;
 
 use crate::identity;
@@ -46,12 +48,38 @@ struct AccountFile {
     sent: Option<String>,
     outbox: Option<PathBuf>,
     trace: Option<PathBuf>,
+    /// Whose OpenPGP keys are used.
+    openpgp: OpenPgp,
+    /// What is written into `Autocrypt` fields.
+    autocrypt: Prefers,
+    /// A certificate and its private key, for S/MIME.
+    smime: Option<PathBuf>,
+    /// Certificates that are relied on for S/MIME, where these aren't the system's.
+    smime_trust: Option<PathBuf>,
+}
+
+/// `openpgp` as it is written.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum OpenPgp {
+    /// GnuPG's, where it has any, and those of our own.
+    #[default]
+    Gnupg,
+    /// Those of our own alone.
+    Own,
 }
 
 impl AccountFile {
     /// Paths in the file are meant from the folder that it is in.
     fn anchored(mut self, folder: &Path) -> Self {
-        let paths = [&mut self.password_file, &mut self.trust, &mut self.outbox, &mut self.trace];
+        let paths = [
+            &mut self.password_file,
+            &mut self.trust,
+            &mut self.outbox,
+            &mut self.trace,
+            &mut self.smime,
+            &mut self.smime_trust,
+        ];
         for path in paths.into_iter().flatten() {
             anchor(path, folder);
         }
@@ -90,6 +118,10 @@ pub struct Account {
     pub people: Option<PathBuf>,
     /// The folder of the trace records, where one is configured.
     pub trace: Option<PathBuf>,
+    /// Where the keys are that letters are sealed and opened with.
+    pub keys: Places,
+    /// What the author of letters prefers that others do (Autocrypt).
+    pub prefers: Prefers,
 }
 
 /// A login at the servers.
@@ -262,6 +294,17 @@ impl Account {
             login: login(overrides, file.user, file.password_file, file.password_command)?,
             trust: overrides.trust.clone().or(file.trust),
             trusted_results: file.trusted_results,
+            keys: Places {
+                own: data_folder().map(|data| data.join("keys")),
+                gnupg: None,
+                engine: match file.openpgp {
+                    OpenPgp::Gnupg => Engine::Both,
+                    OpenPgp::Own => Engine::Own,
+                },
+                smime: file.smime,
+                roots: file.smime_trust,
+            },
+            prefers: file.autocrypt,
             sent: overrides.sent.clone().or(file.sent),
             outbox: outbox.or_else(|| state.as_ref().map(|state| state.join("outbox"))),
             state,
@@ -393,6 +436,7 @@ fn state_folder() -> Option<PathBuf> {
     state.or_else(|| home_path(".local/state")).map(|dir| dir.join("postroad"))
 }
 
+/// The folder of what lasts: people, keys.
 fn data_folder() -> Option<PathBuf> {
     let data = std::env::var_os("XDG_DATA_HOME").map(PathBuf::from).filter(|p| p.is_absolute());
     // `postroad up` has a folder of its own beside it.

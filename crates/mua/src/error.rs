@@ -1,5 +1,7 @@
 //! What ends a command, and the exit status that it ends with (sysexits(3)).
 
+use postroad_seal::SealError;
+
 use crate::account::AccountError;
 use crate::compose::ComposeError;
 use crate::drafts::{DraftError, Wrong};
@@ -61,6 +63,9 @@ pub enum Error {
     /// The mailbox.
     #[error(transparent)]
     Mailbox(#[from] MailboxError),
+    /// A letter that is to be signed or encrypted, or keys.
+    #[error(transparent)]
+    Seal(#[from] SealError),
     /// An attachment that was to be saved.
     #[error(transparent)]
     Save(#[from] SaveError),
@@ -125,7 +130,9 @@ impl Error {
                 MailboxError::NoMaildir { .. } | MailboxError::Ambiguous { .. } => Exit::NoInput,
                 _ => Exit::Temporary,
             },
-            Self::NoFolder(_) => Exit::NoInput,
+            Self::Seal(SealError::NoKey(_)) | Self::NoFolder(_) => Exit::NoInput,
+            Self::Seal(SealError::Program { .. } | SealError::File { .. }) => Exit::Temporary,
+            Self::Seal(_) => Exit::Unavailable,
             Self::Refused(_) => Exit::Unavailable,
             Self::Save(_) | Self::Io(_) | Self::Editor(_) => Exit::Io,
         }

@@ -9,6 +9,7 @@
 //! | whom the user writes to, and short names | [`people`] |
 //! | from a message to a page or a list | [`render`] |
 //! | `mailto:` links (row U06) | [`mailto`] |
+//! | letters that are signed or encrypted (rows U08 to U10) | [`sealed`]; how: `postroad_seal` |
 //! | leaving a list | [`unsubscribe`] |
 //! | programs that show what this one doesn't (row U05) | [`mailcap`] |
 //! | letters that came back, and which they are | [`bounce`] |
@@ -46,6 +47,7 @@ pub mod password;
 pub mod people;
 pub mod render;
 pub mod screen;
+pub mod sealed;
 mod sent;
 pub mod submission;
 mod trace;

@@ -135,3 +135,6 @@ pub const MAILRC_DEPTH_MAX: usize = 10;
 pub const MAILRC_VARIABLES_MAX: usize = 1_000;
 /// Password files beside an account file, each of a name of its own.
 pub const PASSWORD_FILES_MAX: usize = 100;
+
+/// How long a letter's seal is looked at: somebody may have to find a passphrase.
+pub const UNSEALING_TIMEOUT: Duration = Duration::from_secs(70);

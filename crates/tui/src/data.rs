@@ -225,6 +225,8 @@ pub struct Page {
     pub original: Option<SafeText>,
     /// Whether it is from whom it says, in a line of its own outside the letter.
     pub trust: Option<TrustLine>,
+    /// What its seal says, in another such line.
+    pub seal: Option<TrustLine>,
     /// How that is known, and how the letter travelled.
     pub explained: Vec<SafeText>,
     /// Octets of text that were left out, because it is too long to be shown.
@@ -403,6 +405,20 @@ pub struct Fields {
     pub subject: String,
     /// `Reply-To`.
     pub reply_to: String,
+    /// How it is to be sealed.
+    pub sealing: Sealing,
+}
+
+/// How a letter is sealed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Sealing {
+    /// It isn't.
+    #[default]
+    None,
+    /// It is signed.
+    Sign,
+    /// It is signed and encrypted.
+    Encrypt,
 }
 
 /// One of the fields of a letter that is being written.

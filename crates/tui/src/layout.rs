@@ -96,17 +96,21 @@ fn printed(Size { columns, rows }: Size, screen: &Screen) -> Area {
     Area { at: Cell::default(), columns, rows: rows.saturating_sub(2).max(1) }
 }
 
-/// The line above a letter, where there is something to say and two rows for it.
+/// The lines above a letter, where there is something to say and a row more than they take.
 fn above(body: Area, screen: &Screen) -> (Option<Area>, Area) {
-    let is_said = match screen {
-        Screen::Pager(pager) => pager.page.as_ref().is_some_and(|page| page.trust.is_some()),
-        _ => false,
+    let lines = match screen {
+        Screen::Pager(pager) => pager
+            .page
+            .as_ref()
+            .map_or(0, |page| u16::from(page.seal.is_some()) + u16::from(page.trust.is_some())),
+        _ => 0,
     };
-    if !is_said || body.rows < 2 {
+    let rows = lines.min(body.rows.saturating_sub(1));
+    if rows == 0 {
         return (None, body);
     }
-    let at = Cell { row: body.at.row.saturating_add(1), ..body.at };
-    (Some(Area { rows: 1, ..body }), Area { at, rows: body.rows - 1, ..body })
+    let at = Cell { row: body.at.row.saturating_add(rows), ..body.at };
+    (Some(Area { rows, ..body }), Area { at, rows: body.rows - rows, ..body })
 }
 
 /// The folders to the left, and what is left for the rest.

@@ -378,6 +378,8 @@ pub enum Prompt {
 pub enum OneOf {
     /// The order of the letters.
     Order(Way),
+    /// How a letter is sealed.
+    Seal,
     /// A mark.
     Mark(Marking, Which),
 }

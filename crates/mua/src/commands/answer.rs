@@ -3,7 +3,7 @@
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
-use super::send::{Output, addresses, see_off};
+use super::send::{Output, Sealing, addresses, see_off};
 use super::{Context, author, text_input, writing};
 use crate::account::Account;
 use crate::compose::Attachment;
@@ -13,6 +13,7 @@ use crate::error::{Error, Exit};
 use crate::mailbox::{Entry, Mailbox, Mark};
 use crate::people::book::aliases;
 use crate::render::View;
+use crate::sealed::{self, Asks};
 use crate::sent;
 
 /// Answer a letter
@@ -35,6 +36,8 @@ pub(super) struct ReplyArguments {
     /// The text, instead of standard input
     #[arg(long, short = 'm')]
     body: Option<String>,
+    #[command(flatten)]
+    sealing: Sealing,
     #[command(flatten)]
     output: Output,
 }
@@ -60,13 +63,17 @@ pub(super) async fn reply(
 ) -> Result<Exit, Error> {
     let account = context.account()?;
     let (entry, raw) = fetch(&account, &arguments.id).await?;
-    let view = View::of(&raw);
+    let view = sealed::view(&raw, &account.keys, Asks::Here);
     let audience = match (arguments.all, arguments.list) {
         (_, true) => Audience::List,
         (true, false) => Audience::Everybody,
         (false, false) => Audience::Author,
     };
     let mut draft = answered(&view, author(&account), audience)?;
+    let protection = arguments.sealing.or(sealed::for_answer(&view));
+    let to = draft.to.iter().chain(&draft.cc);
+    let to: Vec<String> = to.map(|to| to.address.to_string()).collect();
+    sealed::check(protection, &to, &account)?;
     let quote = if arguments.no_quote { String::new() } else { quoted(&view) };
     let answers = Answers { letter: entry.name, flag: Mark::Replied.letter() };
     for path in &arguments.attachments {
@@ -78,14 +85,16 @@ pub(super) async fn reply(
         Some(body) => format!("{body}\n\n{quote}"),
         None if std::io::stdin().is_terminal() => {
             let attachments = arguments.attachments.iter().map(Attached::absolute).collect();
-            let written = Written { attachments, answers: Some(answers), ..Written::of(&draft) };
+            let answers = Some(answers);
+            let written = Written { attachments, answers, protection, ..Written::of(&draft) };
             writing::write(context, &account, &written, &quote, arguments.output).await?;
             return Ok(Exit::Done);
         }
         None => text_input::text(&quote)?,
     };
     let notes = sent::notes(&account);
-    see_off(context, &account, &draft.into_letter()?, &notes, arguments.output).await?;
+    let letter = sealed::seal(draft.into_letter()?, protection, &account, Asks::Here)?;
+    see_off(context, &account, &letter, &notes, arguments.output).await?;
     writing::mark(context, &account, &answers).await;
     Ok(Exit::Done)
 }

@@ -17,9 +17,9 @@ use crate::limits;
 use crate::mailx::escape::{self, Dot, Escape, Remains};
 use crate::mailx::settings::Settings;
 use crate::people::book::aliases;
-use crate::render::View;
 use crate::safe_line;
 use crate::safe_text::SafeText;
+use crate::sealed::{self, Asks, Protection};
 
 /// What a letter begins with.
 pub(super) struct Start {
@@ -259,7 +259,12 @@ impl Typing<'_, '_, '_> {
             self.add(&self.indented(&self.start.quoted))?;
         } else {
             for raw in self.messages(list).await? {
-                self.add(&self.indented(&quoted(&View::of(&raw))))?;
+                let view = sealed::view(&raw, &self.account.keys, Asks::Here);
+                if sealed::for_answer(&view) == Protection::Encrypt {
+                    // What was encrypted isn't quoted in the clear.
+                    self.written.protection = Protection::Encrypt;
+                }
+                self.add(&self.indented(&quoted(&view)))?;
             }
         }
         self.context.screen.say(&safe_line!("(continue)"));

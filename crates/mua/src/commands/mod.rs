@@ -22,6 +22,7 @@ mod address;
 mod answer;
 mod doctor;
 mod drafts;
+mod keys;
 mod lines;
 mod mail;
 mod mailrc;
@@ -89,6 +90,8 @@ enum Command {
     Address(address::Arguments),
     /// Show the account, or write an account file
     Account(account::Arguments),
+    /// Keys to sign and encrypt with: list, make, import, export
+    Keys(keys::Arguments),
     /// Look whether the account works: read, write, send
     Doctor(doctor::Arguments),
     /// Write the manual's pages, for man(1)
@@ -290,6 +293,7 @@ async fn subcommand(words: &[String], screen: &mut Screen<'_>) -> Result<Exit, E
         Command::Outbox(arguments) => outbox_commands::run(&mut context, &arguments).await,
         Command::Address(arguments) => address::run(&mut context, &arguments),
         Command::Account(arguments) => account::run(&mut context, &arguments).await,
+        Command::Keys(arguments) => keys::run(&mut context, &arguments),
         Command::Doctor(arguments) => doctor::run(&mut context, &arguments).await,
         Command::Manual(arguments) => manual::manual(&mut context, &arguments),
         Command::Completions(arguments) => manual::completions(&mut context, &arguments),

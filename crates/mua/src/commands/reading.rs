@@ -13,6 +13,7 @@ use crate::mailbox::{Entry, Mailbox, Mark};
 use crate::render::list::{BounceJson, Row, RowJson};
 use crate::render::{Summary, View, page, save};
 use crate::safe_line;
+use crate::sealed::{self, Asks};
 use crate::trust::{self, Trusted};
 
 /// Letters that a list for the eye shows, unless told otherwise.
@@ -126,13 +127,16 @@ pub(super) async fn read(
         if arguments.raw {
             context.screen.show_raw(&raw)?;
         } else {
-            let view = View::of(&raw);
+            let view = sealed::view(&raw, &account.keys, Asks::Here);
             match arguments.save {
                 Some(number) => save_parts(context, &view, number, &arguments.into)?,
                 None => {
                     let report = trust::report(&raw, &view.summary, &Trusted::of(&account));
                     let line = report.line().filter(|_| !arguments.output.json);
                     // On top, where nothing that the letter says can stand.
+                    if let Some(seal) = view.seal.as_ref().filter(|_| !arguments.output.json) {
+                        context.screen.show(&seal.line())?;
+                    }
                     if let Some((level, words)) = line {
                         context.screen.show(&safe_line!("[{} {words}]", level.mark()))?;
                     }

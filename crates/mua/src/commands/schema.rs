@@ -3,7 +3,7 @@
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 
-use super::{Context, address, doctor, drafts, moving, send, verifying};
+use super::{Context, address, doctor, drafts, keys, moving, send, verifying};
 use crate::error::{Error, Exit};
 use crate::front::Usage;
 use crate::outbox::listing::Waiting;
@@ -25,6 +25,7 @@ const COMMANDS: &[(&str, MakeSchema)] = &[
     ("doctor", of::<doctor::Looked>),
     ("drafts", of::<drafts::DraftJson<'_>>),
     ("forward", of::<send::Sent<'_>>),
+    ("keys", of::<keys::KeyJson<'_>>),
     ("list", of::<RowJson<'_>>),
     ("outbox", of::<Waiting>),
     ("read", of::<RowJson<'_>>),

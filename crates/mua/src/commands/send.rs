@@ -14,6 +14,7 @@ use crate::error::{Error, Exit};
 use crate::outbox::Notes;
 use crate::people::book::aliases;
 use crate::people::learning::learn;
+use crate::sealed::{self, Asks, Protection};
 use crate::{dispatch, safe_line, sent};
 
 /// Send a letter
@@ -40,6 +41,8 @@ pub(super) struct Arguments {
     /// The text, instead of standard input
     #[arg(long, short = 'm')]
     body: Option<String>,
+    #[command(flatten)]
+    sealing: Sealing,
     #[command(flatten)]
     output: Output,
     /// More of those it is for
@@ -68,17 +71,51 @@ pub(super) async fn run(
     if draft.to.is_empty() && draft.cc.is_empty() && draft.bcc.is_empty() {
         return Err(crate::compose::ComposeError::NoRecipients.into());
     }
+    let to = draft.to.iter().chain(&draft.cc).chain(&draft.bcc);
+    let to: Vec<String> = to.map(|to| to.address.to_string()).collect();
+    let protection = arguments.sealing.or(sealed::recommended(&to, &account));
+    sealed::check(protection, &to, &account)?;
     draft.body = match arguments.body {
         Some(body) => body,
         None if std::io::stdin().is_terminal() => {
+            let written = Written { protection, ..written };
             writing::write(context, &account, &written, "", arguments.output).await?;
             return Ok(Exit::Done);
         }
         None => text_input::text("")?,
     };
     let notes = sent::notes(&account);
-    see_off(context, &account, &draft.into_letter()?, &notes, arguments.output).await?;
+    let letter = sealed::seal(draft.into_letter()?, protection, &account, Asks::Here)?;
+    see_off(context, &account, &letter, &notes, arguments.output).await?;
     Ok(Exit::Done)
+}
+
+/// How a letter is sealed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::Args)]
+pub(super) struct Sealing {
+    /// Sign it with your OpenPGP key
+    #[arg(long)]
+    sign: bool,
+    /// Sign it, and encrypt it to all who get it and to yourself
+    #[arg(long)]
+    encrypt: bool,
+    /// Send it in the clear, where it would be encrypted: as an answer to a letter that was
+    #[arg(long, conflicts_with = "encrypt")]
+    no_encrypt: bool,
+}
+
+impl Sealing {
+    /// What is asked for; `usual` where nothing is.
+    pub(super) fn or(self, usual: Protection) -> Protection {
+        match (self.encrypt, self.sign, self.no_encrypt) {
+            (true, ..) => Protection::Encrypt,
+            (false, true, true) => Protection::Sign,
+            (false, false, true) => Protection::None,
+            (false, true, false) if usual == Protection::Encrypt => usual,
+            (false, true, false) => Protection::Sign,
+            (false, false, false) => usual,
+        }
+    }
 }
 
 /// How a command says what it did.

@@ -11,6 +11,7 @@ use crate::error::Error;
 use crate::mailbox::{Mailbox, Mark};
 use crate::outbox::Notes;
 use crate::people::book::aliases;
+use crate::sealed::{self, Asks};
 use crate::{safe_line, sent};
 
 use super::text_input;
@@ -80,6 +81,7 @@ async fn queue(
     draft.keep_text()?;
     let written = draft.written()?.expanded(&aliases(account));
     let letter = written.draft(&draft.folder(), author(account), draft.text()?)?.into_letter()?;
+    let letter = sealed::seal(letter, written.protection, account, Asks::Here)?;
     let notes = Notes { draft: Some(draft.id().clone()), ..sent::notes(account) };
     see_off(context, account, &letter, &notes, output).await?;
     // It has left: a copy that can't be made is said, and no failure.

@@ -15,6 +15,7 @@ use crate::compose::{
 use crate::limits;
 use crate::outbox::Left;
 use crate::render::View;
+use crate::sealed::Protection;
 
 /// The fields of a draft as they were typed, and what goes with it.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -45,6 +46,10 @@ pub struct Written {
     /// What goes with it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub attachments: Vec<Attached>,
+    /// How it is sealed when it is sent. Until then it lies here as it was typed, in a folder that only its author can
+    /// look into.
+    #[serde(skip_serializing_if = "Protection::is_none")]
+    pub protection: Protection,
     /// The letter that gets a flag when this one is sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub answers: Option<Answers>,

@@ -20,6 +20,7 @@ use crate::render::links::{Goes, Link};
 use crate::render::{Block, BlockKind, View, flowed, save};
 use crate::safe_line;
 use crate::safe_text::SafeText;
+use crate::sealed::{self, Asks};
 use crate::trust::{self, Level, Trusted};
 use crate::unsubscribe::{self, Way};
 
@@ -136,7 +137,7 @@ fn answer(
     }
     let raw = postroad_catalog::read::whole(file)
         .map_err(|error| safe_line!("cannot read the letter: {error}"))?;
-    let view = View::of(&raw);
+    let view = sealed::view(&raw, &trusted.keys, Asks::NotHere);
     let part = |number: usize| {
         let found = number.checked_sub(1).and_then(|place| view.attachments.get(place));
         found.ok_or_else(|| safe_line!("the letter has no part {number}"))
@@ -157,7 +158,7 @@ fn answer(
             let view = View::of_text(text.into_owned());
             // A part is no letter: nothing is said of who it is from.
             let page = page(letter, &raw, &view, trusted);
-            Ok(What::Page(Page { trust: None, ..page }.into()))
+            Ok(What::Page(Page { trust: None, seal: None, ..page }.into()))
         }
         Wanted::Viewed(number) => viewer::open(part(*number)?).map(What::Told),
         Wanted::Saved(number, folder) => {
@@ -188,16 +189,12 @@ pub(crate) fn page(letter: LetterId, raw: &[u8], view: &View, trusted: &Trusted)
     let links = view.links.iter().map(link).collect();
     let cut = (cut > 0).then_some(cut);
     let report = trust::report(raw, &view.summary, trusted);
-    let explained = report.explained();
-    let explained = explained.iter().map(|line| SafeText::line(line).cut(EXPLAINED_COLUMNS_MAX));
-    let trust = report.line().map(|(level, words)| TrustLine {
-        level: match level {
-            Level::Good => Trust::Good,
-            Level::Open => Trust::Open,
-            Level::Bad => Trust::Bad,
-        },
-        words: SafeText::line(&words).cut(EXPLAINED_COLUMNS_MAX),
-    });
+    let of_seal = view.seal.iter().flat_map(|seal| &seal.findings);
+    let of_seal = of_seal.map(|(level, words)| format!("{} {words}", level.mark()));
+    let explained = of_seal.chain(report.explained());
+    let explained = explained.map(|line| SafeText::line(&line).cut(EXPLAINED_COLUMNS_MAX));
+    let trust = report.line().map(|(level, words)| line(level, &words));
+    let seal = view.seal.as_ref().map(|seal| line(seal.level, &seal.words));
     let unsubscribe = unsubscribe::way(raw, &report).map(|way| match way {
         Way::Request { host, link } => {
             Unsubscribe::Request { host: shown(&host), link: shown(&link) }
@@ -209,13 +206,26 @@ pub(crate) fn page(letter: LetterId, raw: &[u8], view: &View, trusted: &Trusted)
         unsubscribe,
         original: None,
         letter,
-        head: head(raw),
+        head: head(view.seal.as_ref().map_or(raw, |seal| &seal.header)),
         lines,
         parts: parts(view),
         links,
         trust,
+        seal,
         explained: explained.collect(),
         cut,
+    }
+}
+
+/// A line above a letter.
+fn line(level: Level, words: &str) -> TrustLine {
+    TrustLine {
+        level: match level {
+            Level::Good => Trust::Good,
+            Level::Open => Trust::Open,
+            Level::Bad => Trust::Bad,
+        },
+        words: SafeText::line(words).cut(EXPLAINED_COLUMNS_MAX),
     }
 }
 
@@ -393,6 +403,22 @@ mod tests {
         let page = laid_out(&format!("Subject: s\r\n\r\n{}x", "x\r\n".repeat(PAGE_LINES_MAX)));
         assert_eq!((page.lines.len(), page.cut.is_some()), (PAGE_LINES_MAX, true));
         assert!(laid_out("Subject: s\r\n\r\n").lines.is_empty());
+    }
+
+    #[test]
+    fn u09_what_is_said_of_a_seal_is_no_line_of_the_letter() {
+        let raw =
+            b"From: a@b.example\r\nContent-Type: multipart/signed; boundary=B\r\n\r\n--B\r\n\r\n\
+            + Signed by \x1b[2Ja@b.example\r\n--B--\r\n";
+        let view = sealed::view(raw, &Trusted::default().keys, Asks::NotHere);
+        let page = page(LETTER, raw, &view, &Trusted::default());
+        let seal = page.seal.unwrap();
+        assert_eq!(seal.level, Trust::Bad);
+        assert!(seal.words.as_str().starts_with("Not opened: "), "{:?}", seal.words);
+        assert_eq!(page.explained[0].as_str().find("! Not opened"), Some(0));
+        assert_eq!(page.lines[0].kind, LineKind::Text);
+        assert_eq!(page.lines[0].text.as_str(), "+ Signed by \\x1b[2Ja@b.example");
+        assert_eq!(laid_out("Subject: s\r\n\r\nx").seal, None);
     }
 
     #[test]

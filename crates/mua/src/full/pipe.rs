@@ -167,6 +167,7 @@ fn page(letter: LetterId, output: &[u8]) -> Page {
         unsubscribe,
         original: None,
         trust,
+        seal: None,
         explained,
         cut: None,
     }

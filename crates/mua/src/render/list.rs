@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::{Summary, page};
 use crate::bounce::Bounce;
 use crate::safe_text::SafeText;
+use crate::trust::Level;
 
 /// One message in a list.
 #[derive(Debug, Clone)]
@@ -102,6 +103,9 @@ pub struct RowJson<'a> {
     /// What it says of another letter, if it came to say what became of one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bounce: Option<BounceJson<'a>>,
+    /// What was found of its seal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seal: Option<SealJson<'a>>,
     /// Its text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub body: Option<String>,
@@ -118,6 +122,17 @@ pub struct BounceJson<'a> {
     pub bounce: &'a Bounce,
     /// The folder in which that letter is, if it is the user's.
     pub found_in: Option<String>,
+}
+
+/// A seal, as JSON.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct SealJson<'a> {
+    /// `good`, `open`, `bad`: as bad as the worst of it.
+    pub level: &'static str,
+    /// Whether the letter was encrypted, and was opened.
+    pub encrypted: bool,
+    /// In words.
+    pub words: &'a str,
 }
 
 /// Something that can be saved, as JSON.
@@ -150,6 +165,7 @@ impl<'a> RowJson<'a> {
             subject: &row.summary.subject,
             message_id: row.summary.message_id.as_deref(),
             bounce: None,
+            seal: None,
             body: None,
             attachments: None,
         }
@@ -175,6 +191,15 @@ impl<'a> RowJson<'a> {
             media_type: &part.media_type,
             size: part.content.len(),
         };
+        self.seal = view.seal.as_ref().map(|seal| SealJson {
+            level: match seal.level {
+                Level::Good => "good",
+                Level::Open => "open",
+                Level::Bad => "bad",
+            },
+            encrypted: seal.is_encrypted,
+            words: &seal.words,
+        });
         self.body = Some(view.text());
         self.attachments = Some(view.attachments.iter().enumerate().map(part).collect());
         self

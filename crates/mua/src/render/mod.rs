@@ -19,6 +19,7 @@ use postroad_protocol::encoded_words;
 
 use crate::limits;
 use crate::mailto::Mailto;
+use crate::sealed::Seal;
 
 pub(crate) mod flowed;
 mod html;
@@ -101,6 +102,8 @@ pub struct View {
     pub links: Vec<Link>,
     /// What can be saved.
     pub attachments: Vec<Part>,
+    /// What was found of its seal, where it has one: nothing that the letter says can stand there (row U09).
+    pub seal: Option<Seal>,
 }
 
 /// A piece of text that is read: never joined to another one (row U08).

@@ -25,6 +25,7 @@
 
 use mail_parser::{HeaderName, HeaderValue, MessageParser};
 use postroad_protocol::header;
+use postroad_seal::Places;
 
 use self::known::Known;
 use self::results::{Method, Results};
@@ -50,6 +51,8 @@ pub struct Trusted {
     pub own: Vec<String>,
     /// Whom the user knows.
     pub known: Known,
+    /// Where the keys are that letters are opened and looked at with.
+    pub keys: Places,
 }
 
 impl Trusted {
@@ -65,7 +68,12 @@ impl Trusted {
             Inbox::Imap(server) => own.push(server.host.clone()),
         }
         let lower = |hosts: &[String]| hosts.iter().map(|host| host.to_ascii_lowercase()).collect();
-        Self { named: lower(&account.trusted_results), own: lower(&own), known: Known::to(account) }
+        Self {
+            named: lower(&account.trusted_results),
+            own: lower(&own),
+            known: Known::to(account),
+            keys: account.keys.clone(),
+        }
     }
 
     fn has(&self, host: &str) -> bool {

@@ -219,6 +219,7 @@ pub const TABLE: &[Binding] = &[
     same(On::Compose, &["D"], Action::Detach, "Detach", "let the file that is selected not go with it"),
     same(On::Compose, &["j", "Down"], Action::Next, "", "next part"),
     same(On::Compose, &["k", "Up"], Action::Previous, "", "part before"),
+    same(On::Compose, &["p"], Action::Seal, "PGP", "sign it, or encrypt it"),
     same(On::Compose, &["P"], Action::Postpone, "Postpone", "keep it for later"),
     same(On::Compose, &["q"], Action::Quit, "Abort", "keep it for later, or throw it away"),
     ours(On::Compose, &["Esc"], Action::Quit, "", "the same"),

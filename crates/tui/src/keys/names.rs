@@ -83,6 +83,7 @@ const NAMES: &[(Action, &str)] = &[
     (Action::Attach, "attach-file"),
     (Action::Detach, "detach-file"),
     (Action::Send, "send-message"),
+    (Action::Seal, "pgp-menu"),
     (Action::Postpone, "postpone-message"),
     (Action::Retry, "retry"),
     (Action::Discard, "discard"),

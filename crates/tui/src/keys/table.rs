@@ -212,6 +212,8 @@ pub enum Action {
     Detach,
     /// Send it.
     Send,
+    /// Sign it, or encrypt it.
+    Seal,
     /// Keep it for later.
     Postpone,
     /// Try it now.

@@ -256,16 +256,19 @@ fn is_waiting(model: &Model) -> bool {
     is_asked || is_bare
 }
 
-/// Whether a letter is from whom it says: before the letter, as above it on a screen.
-fn trust(model: &Model) -> Option<SafeText> {
-    let Screen::Pager(pager) = model.screen() else { return None };
-    let trust = pager.page.as_ref()?.trust.as_ref()?;
-    let mark = match trust.level {
-        Trust::Good => "+",
-        Trust::Open => "?",
-        Trust::Bad => "!",
-    };
-    Some(safe_line!("{mark} {}  (X: why)", trust.words.as_str()))
+/// What a letter's seal says, and whether it is from whom it says: before the letter, as above it on a screen.
+fn trust(model: &Model) -> Vec<SafeText> {
+    let Screen::Pager(pager) = model.screen() else { return Vec::new() };
+    let lines = pager.page.iter().flat_map(|page| page.seal.iter().chain(&page.trust));
+    let said = lines.map(|line| {
+        let mark = match line.level {
+            Trust::Good => "+",
+            Trust::Open => "?",
+            Trust::Bad => "!",
+        };
+        safe_line!("{mark} {}  (X: why)", line.words.as_str())
+    });
+    said.collect()
 }
 
 /// What there is to say, once: what counts down isn't told anew each second.

@@ -7,12 +7,13 @@ use jiff::Timestamp;
 use postroad_safetext::{SafeText, safe_line};
 
 use super::{Effects, index, report};
-use crate::data::{DraftId, DraftRow, Field, Fields, HeldId, LetterId, Marks, UndoLabel};
+use crate::data::{DraftId, DraftRow, Field, Fields, HeldId, LetterId, Marks, Sealing, UndoLabel};
 use crate::effect::{Ask, Effect, Job, Start};
 use crate::keys::Action;
 use crate::line_edit::LineEdit;
 use crate::model::{
-    Choice, ComposeStage, ComposeState, Editor, ListState, Model, Note, Prompt, Screen, Wanted,
+    Choice, ComposeStage, ComposeState, Editor, ListState, Model, Note, OneOf, Prompt, Screen,
+    Wanted,
 };
 
 const FIELDS: [Field; 5] = [Field::To, Field::Cc, Field::Bcc, Field::Subject, Field::ReplyTo];
@@ -137,6 +138,10 @@ fn begun(model: &mut Model, start: &Start, draft: DraftRow, effects: &mut Effect
             compose.fields.set(field, draft.fields.of(field).to_owned());
         }
     }
+    if compose.fields.sealing == Sealing::None {
+        // An answer to a letter that was encrypted.
+        compose.fields.sealing = draft.fields.sealing;
+    }
     let id = draft.id.clone();
     compose.draft = Some(draft);
     match compose.stage {
@@ -230,6 +235,10 @@ pub(super) fn act(model: &mut Model, action: Action, effects: &mut Effects) {
             Some(_) | None => model.say("The text can't be detached."),
         },
         (_, Action::Postpone, Some(_)) => keep(model, effects),
+        (_, Action::Seal, Some(_)) => {
+            let words = "Sign and (e)ncrypt, (s)ign, (b)oth, or (c)lear?:".into();
+            model.prompt = Some(Prompt::Letter { words, wanted: OneOf::Seal });
+        }
         (_, action, Some(_)) => {
             if !super::walk(model, action) {
                 model.say("That key does nothing here.");
@@ -310,6 +319,23 @@ pub(super) fn queue(model: &mut Model, effects: &mut Effects) {
     let Some(draft) = &compose.draft else { return };
     let ask = Ask::Queue(draft.id.clone(), compose.fields.clone());
     compose.stage = ComposeStage::Queueing(model.jobs.ask(ask, effects));
+}
+
+/// How it is sealed was chosen. What is encrypted is signed, too: mutt's `e` alone isn't offered, since anybody could have
+/// written such a letter.
+pub(super) fn seal(model: &mut Model, letter: char, effects: &mut Effects) {
+    let sealing = match letter.to_ascii_lowercase() {
+        'e' | 'b' => Sealing::Encrypt,
+        's' => Sealing::Sign,
+        'c' => Sealing::None,
+        _ => return model.say("There is no such choice."),
+    };
+    let Some(Screen::Compose(compose)) = model.stack.last_mut() else { return };
+    compose.fields.sealing = sealing;
+    if let Some(draft) = &compose.draft {
+        let ask = Ask::SaveDraft(draft.id.clone(), compose.fields.clone());
+        model.jobs.ask(ask, effects);
+    }
 }
 
 /// A field was typed.

@@ -69,6 +69,7 @@ pub(super) fn key(model: &mut Model, key: Key, effects: &mut Effects) {
 fn one_of(model: &mut Model, wanted: OneOf, letter: char, effects: &mut Effects) {
     match wanted {
         OneOf::Order(way) => order::chosen(model, letter, way, effects),
+        OneOf::Seal => compose::seal(model, letter, effects),
         OneOf::Mark(marking, which) => {
             index::mark_by_letter(model, letter, marking, which, effects)
         }

@@ -4,7 +4,7 @@ use postroad_safetext::{SafeText, safe_line};
 
 use super::Status;
 use crate::canvas::{Canvas, Cell, Style};
-use crate::data::{AttachmentRow, DraftRow, Field};
+use crate::data::{AttachmentRow, DraftRow, Field, Sealing};
 use crate::layout::Area;
 use crate::model::{ComposeStage, ComposeState, Editor, Model};
 use crate::update::compose::missing;
@@ -43,6 +43,17 @@ pub(super) fn draw(
         let taken = canvas.text(at, area.columns, &name, Style::Name);
         let behind = Cell { column: at.column.saturating_add(taken), ..at };
         canvas.text(behind, area.columns.saturating_sub(taken), &value, Style::Plain);
+    }
+    let sealed = match compose.fields.sealing {
+        Sealing::None => None,
+        Sealing::Sign => Some("Sign"),
+        Sealing::Encrypt => Some("Sign, Encrypt"),
+    };
+    if let Some((sealed, at)) = sealed.and_then(|sealed| Some((sealed, rows.next()?))) {
+        let taken = canvas.text(at, area.columns, &"Security: ".into(), Style::Name);
+        let behind = Cell { column: at.column.saturating_add(taken), ..at };
+        let left = area.columns.saturating_sub(taken);
+        canvas.text(behind, left, &sealed.into(), Style::Plain);
     }
     if !is_short {
         rows.next();

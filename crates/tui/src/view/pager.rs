@@ -57,19 +57,21 @@ pub(super) fn draw(
     Status { left, right }
 }
 
-/// The line above a letter: outside of what its author can write into (row U09).
+/// The lines above a letter: outside of what its author can write into (row U09). What its seal says comes first.
 pub(super) fn trust(pager: &PagerState, canvas: &mut Canvas<'_>, area: Area) {
-    let Some(trust) = pager.page.as_ref().and_then(|page| page.trust.as_ref()) else { return };
-    let mark = match trust.level {
-        Trust::Good => '+',
-        Trust::Open => '?',
-        Trust::Bad => '!',
-    };
-    let words = safe_line!("{mark} {}", trust.words.as_str());
-    let text = safe_line!("{}  X: why", words.as_str());
-    // Rather all of the words than the key.
-    let text = if text.width() <= usize::from(area.columns) { text } else { words };
-    super::row(canvas, area.at, area.columns, &text, Style::Trust(trust.level));
+    let Some(page) = pager.page.as_ref() else { return };
+    for (line, at) in page.seal.iter().chain(&page.trust).zip(area.each_row()) {
+        let mark = match line.level {
+            Trust::Good => '+',
+            Trust::Open => '?',
+            Trust::Bad => '!',
+        };
+        let words = safe_line!("{mark} {}", line.words.as_str());
+        let text = safe_line!("{}  X: why", words.as_str());
+        // Rather all of the words than the key.
+        let text = if text.width() <= usize::from(area.columns) { text } else { words };
+        super::row(canvas, at, area.columns, &text, Style::Trust(line.level));
+    }
 }
 
 /// The lines of a letter, the header's first.

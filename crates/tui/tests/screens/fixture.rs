@@ -205,6 +205,7 @@ pub(crate) fn page() -> Page {
         unsubscribe: None,
         original: None,
         trust: None,
+        seal: None,
         explained: vec![line("? Nobody that you trust has judged it")],
         cut: None,
     }

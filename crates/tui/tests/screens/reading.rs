@@ -252,6 +252,12 @@ fn u09_what_is_known_of_the_sender_stands_outside_the_letter() {
     ]
     .map(SafeText::from)
     .into();
+    let mut both = page.clone();
+    both.seal = Some(TrustLine {
+        level: Trust::Open,
+        words: "Encrypted; not signed: anybody can have written it".into(),
+    });
+    check("pager-seal", &reading(both));
     let mut model = reading(page);
     check("pager-trust", &model);
     // It stays there, however far one reads on.

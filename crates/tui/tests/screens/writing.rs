@@ -1,8 +1,8 @@
 //! Letters that are being written, and on their way.
 
-use postroad_tui::data::HeldId;
-use postroad_tui::effect::Ask;
-use postroad_tui::model::Model;
+use postroad_tui::data::{HeldId, Sealing};
+use postroad_tui::effect::{Ask, Effect};
+use postroad_tui::model::{Model, Screen};
 use postroad_tui::msg::What;
 
 use crate::fixture::{answer, draft, outbox, tell, three_letters};
@@ -37,6 +37,25 @@ fn a_letter_is_written() {
     press(&mut model, "jj");
     press(&mut model, "q");
     check("compose-quit", &model);
+}
+
+#[test]
+fn how_a_letter_is_sealed_is_chosen_and_kept() {
+    let mut model = writing();
+    press(&mut model, "p");
+    check("compose-seal", &model);
+    let effects = press(&mut model, "b");
+    let [Effect::Ask(_, Ask::SaveDraft(_, fields))] = effects.as_slice() else {
+        panic!("{effects:?}")
+    };
+    assert_eq!(fields.sealing, Sealing::Encrypt);
+    check("compose-sealed", &model);
+    for (letter, sealing) in [("s", Sealing::Sign), ("x", Sealing::Sign), ("c", Sealing::None)] {
+        press(&mut model, "p");
+        press(&mut model, letter);
+        let Screen::Compose(compose) = model.screen() else { panic!("{:?}", model.screen()) };
+        assert_eq!(compose.fields.sealing, sealing, "{letter}");
+    }
 }
 
 #[test]

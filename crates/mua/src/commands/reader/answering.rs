@@ -13,6 +13,7 @@ use crate::error::Error;
 use crate::mailbox::Mark;
 use crate::mailx::selection::{Among, Selection};
 use crate::render::View;
+use crate::sealed::{self, Asks};
 
 /// Whether an answer is kept, besides in Sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,11 +38,13 @@ impl Reader<'_, '_, '_> {
             (_, audience) => audience,
         };
         for number in self.letters.chosen(list, Among::Kept).await? {
-            let view = View::of(&self.letters.message(number).await?);
+            let raw = self.letters.message(number).await?;
+            let view = sealed::view(&raw, &self.account.keys, Asks::Here);
             let letter = self.letters.entry(number)?.name;
             let answers = Answers { letter, flag: Mark::Replied.letter() };
             let draft = answered(&view, author(&self.account), audience)?;
-            let written = Written { answers: Some(answers), ..Written::of(&draft) };
+            let protection = sealed::for_answer(&view);
+            let written = Written { answers: Some(answers), protection, ..Written::of(&draft) };
             self.letters.go_to(number);
             let start = Start { quoted: quoted(&view), ..Start::of(written) };
             let record = (record == Record::ByAuthor).then(|| author_file(&view));

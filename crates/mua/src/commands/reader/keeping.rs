@@ -19,6 +19,7 @@ use crate::mailx::command::SaveTo;
 use crate::mailx::selection::{Among, Selection};
 use crate::render::View;
 use crate::safe_line;
+use crate::sealed::{self, Asks};
 use crate::sent::courier;
 
 impl Reader<'_, '_, '_> {
@@ -55,7 +56,8 @@ impl Reader<'_, '_, '_> {
         let folder = path.as_deref().and_then(Path::parent).unwrap_or(Path::new(""));
         let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
         for number in self.letters.chosen(list, Among::Kept).await? {
-            let view = View::of(&self.letters.message(number).await?);
+            let raw = self.letters.message(number).await?;
+            let view = sealed::view(&raw, &self.account.keys, Asks::Here);
             if let Some(path) = &path {
                 write_text(path, &view.text())?;
                 self.context.screen.show(&safe_line!("\"{}\"", path.display()))?;

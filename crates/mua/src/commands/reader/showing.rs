@@ -10,6 +10,7 @@ use crate::mailx::command::Shown;
 use crate::mailx::settings::Settings;
 use crate::render::{View, header_end, page};
 use crate::safe_text::SafeText;
+use crate::sealed::{self, Asks};
 
 /// Lines of a letter that `top` shows.
 const TOP_LINES: usize = 5;
@@ -19,14 +20,16 @@ const PAGER: &str = "more";
 impl Reader<'_, '_, '_> {
     pub(super) async fn show(&mut self, number: usize, how: Shown) -> Result<(), Error> {
         let raw = self.letters.message(number).await?;
-        let view = View::of(&raw);
+        let view = sealed::view(&raw, &self.account.keys, Asks::Here);
+        // Of a sealed letter the fields that count.
+        let header = view.seal.as_ref().map_or(raw.as_slice(), |seal| &seal.header);
         let usual = || match self.settings.has_fields() {
-            true => whole(&raw, &view, |field| self.settings.shows(field)),
+            true => whole(header, &view, |field| self.settings.shows(field)),
             false => page::page(&view, &TimeZone::system()),
         };
         let text = match how {
             Shown::Usual => usual(),
-            Shown::Whole => whole(&raw, &view, |_| true),
+            Shown::Whole => whole(header, &view, |_| true),
             Shown::Top => {
                 let lines = self.settings.number("toplines").unwrap_or(TOP_LINES);
                 let text = usual();
@@ -35,7 +38,10 @@ impl Reader<'_, '_, '_> {
             }
         };
         self.letters.go_to(number);
-        let text = SafeText::block(&format!("Message {number}:\n{}", text.as_str()));
+        // Above the letter, where nothing that it says can stand (row U09).
+        let seal = view.seal.as_ref().map(|seal| format!("{}\n", seal.line().as_str()));
+        let seal = seal.unwrap_or_default();
+        let text = SafeText::block(&format!("Message {number}:\n{seal}{}", text.as_str()));
         match rows_at_once(&self.settings) {
             Some(rows) if is_interactive() && text.as_str().lines().count() > rows => {
                 let pager = self.settings.or_environment("PAGER");

@@ -50,6 +50,11 @@ pub(in crate::full) fn lay_out(letter: LetterId, letters: &[OneOf], trusted: &Tr
                 let told = told.copied().collect::<Vec<_>>().join("  ");
                 lines.heading(safe_line!("[{number}] {told}"));
                 lines.says(own.trust.map(|trust| trust.words));
+                if postroad_seal::is_sealed(&raw) {
+                    // Row U09: what a seal says has a place of its own, which is above one letter alone.
+                    let words = "[signed or encrypted: read it by itself to have it opened]";
+                    lines.says(Some(words.into()));
+                }
                 // Links have their numbers in the letter that is read by itself.
                 view.blocks
                     .iter()

@@ -18,6 +18,7 @@ use crate::outbox::Notes;
 use crate::people::book::aliases;
 use crate::people::learning::learn;
 use crate::render::{View, save};
+use crate::sealed::{self, Asks};
 use crate::{limits, trace};
 
 impl Actor {
@@ -34,7 +35,7 @@ impl Actor {
         let mut parts = Vec::new();
         let (written, text) = match (start, other) {
             (Start::Reply(letter, audience), Some((file, name))) => {
-                let view = View::of(&raw(file)?);
+                let view = sealed::view(&raw(file)?, &self.account.keys, Asks::NotHere);
                 let audience = match audience {
                     Audience::Sender => answer::Audience::Author,
                     Audience::All => answer::Audience::Everybody,
@@ -43,7 +44,8 @@ impl Actor {
                 answered = Some(*letter);
                 let written = Written::of(&reply(&view, self.author(), audience)?);
                 let answers = Some(Answers { letter: name, flag: 'R' });
-                (Written { answers, ..written }, quoted(&view))
+                let protection = sealed::for_answer(&view);
+                (Written { answers, protection, ..written }, quoted(&view))
             }
             (Start::Forward(_), Some((file, name))) => {
                 let raw = raw(file)?;
@@ -54,7 +56,7 @@ impl Actor {
                 (Written { answers, attachments, ..written }, String::new())
             }
             (Start::Resend(_), Some((file, _))) => {
-                let view = View::of(&raw(file)?);
+                let view = sealed::view(&raw(file)?, &self.account.keys, Asks::NotHere);
                 parts = view.attachments.clone();
                 (Written::again(&view), view.text())
             }

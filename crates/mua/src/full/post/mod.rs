@@ -34,6 +34,7 @@ use crate::outbox::{Found, Notes, Outbox, start as sender};
 use crate::people::book::aliases;
 use crate::people::learning::learn;
 use crate::safe_text::SafeText;
+use crate::sealed::{self, Asks};
 use crate::undo::{Deed, Journal};
 use crate::{limits, sent, trace};
 
@@ -287,7 +288,7 @@ impl Actor {
 
     fn queue(&mut self, shown: &Shown, fields: Fields) -> Result<What, Error> {
         let id = parsed(shown)?;
-        let (author, outbox) = (self.author(), self.outbox()?);
+        let (author, outbox, account) = (self.author(), self.outbox()?, self.account.clone());
         let notes = Notes { draft: Some(id.clone()), ..sent::notes(&self.account) };
         let aliases = aliases(&self.account);
         let draft = self.opened(&id)?;
@@ -306,6 +307,7 @@ impl Actor {
             }
         };
         let letter = made.into_letter()?;
+        let letter = sealed::seal(letter, written.protection, &account, Asks::NotHere)?;
         let until = SystemTime::now() + limits::HOLD;
         let name = outbox.hold(&letter, &notes, until)?;
         // From here on it leaves, whatever becomes of us. Others may have the draft, to take the letter back.

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use jiff::Timestamp;
 use postroad_tui::data::{
     AttachmentRow, DraftId, DraftRow, Field, Fields, HeldId, LetterId, OutboxId, OutboxRow,
-    OutboxState,
+    OutboxState, Sealing,
 };
 
 use crate::compose::{Aliases, media_type, reminder};
@@ -14,6 +14,7 @@ use crate::drafts::{self, Attached, Written};
 use crate::outbox::listing::{State, Waiting};
 use crate::safe_line;
 use crate::safe_text::SafeText;
+use crate::sealed::Protection;
 
 /// The fields as they were typed.
 pub(super) fn fields(written: &Written) -> Fields {
@@ -23,12 +24,22 @@ pub(super) fn fields(written: &Written) -> Fields {
         bcc: written.bcc.clone(),
         subject: written.subject.clone(),
         reply_to: written.reply_to.clone(),
+        sealing: match written.protection {
+            Protection::None => Sealing::None,
+            Protection::Sign => Sealing::Sign,
+            Protection::Encrypt => Sealing::Encrypt,
+        },
     }
 }
 
 /// Types over them; of short names what they stand for is kept.
 pub(super) fn type_over(written: &mut Written, fields: Fields, aliases: &Aliases) {
-    let Fields { to, cc, bcc, subject, reply_to } = fields;
+    let Fields { to, cc, bcc, subject, reply_to, sealing } = fields;
+    written.protection = match sealing {
+        Sealing::None => Protection::None,
+        Sealing::Sign => Protection::Sign,
+        Sealing::Encrypt => Protection::Encrypt,
+    };
     (written.to, written.cc, written.bcc) = (to, cc, bcc);
     (written.subject, written.reply_to) = (subject, reply_to);
     *written = std::mem::take(written).expanded(aliases);
