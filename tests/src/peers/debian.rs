@@ -32,10 +32,12 @@ pub enum Packages {
     Thunderbird,
     /// A terminal, and programs that read and write mail in one.
     Screens,
+    /// Programs that sign and encrypt.
+    Seals,
 }
 
 impl Packages {
-    pub(super) const ALL: [Self; 8] = [
+    pub(super) const ALL: [Self; 9] = [
         Self::Most,
         Self::Exim,
         Self::Readers,
@@ -44,6 +46,7 @@ impl Packages {
         Self::Sendmail,
         Self::Thunderbird,
         Self::Screens,
+        Self::Seals,
     ];
 
     fn names(self) -> &'static [&'static str] {
@@ -56,6 +59,7 @@ impl Packages {
             Self::Sendmail => &["m4", "sendmail-base", "sendmail-bin", "sendmail-cf", "strace"],
             Self::Thunderbird => &["fonts-dejavu-core", "mutt", "python3", "thunderbird", "xvfb"],
             Self::Screens => SCREENS,
+            Self::Seals => &["gnupg", "openssl", "python3", "strace"],
         }
     }
 
