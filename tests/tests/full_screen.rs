@@ -187,6 +187,68 @@ fn a_letter_that_was_queued_leaves_once_though_the_program_was_killed() -> Resul
     Ok(())
 }
 
+#[test]
+fn a_text_that_is_typed_here_is_on_disk_though_the_program_was_killed() -> Result<()> {
+    let Some(stage) = stage()? else { return Ok(()) };
+    let alice = Alice::new()?;
+    let without_editor = || -> Result<Command> {
+        let own = alice.command(&[])?;
+        let mut command = Command::new("env");
+        command.args(["-u", "VISUAL", "-u", "EDITOR"]).arg(own.get_program());
+        let set = own.get_envs().filter_map(|(name, value)| Some((name, value?)));
+        command.envs(set);
+        Ok(command)
+    };
+    let tmux = Tmux::start(&stage, SIZE, &without_editor()?)?;
+    tmux.until_shown("Msgs:0")?;
+    // The order that is chosen is that of the next start.
+    tmux.keys(&["o", "s"])?;
+    tmux.until_shown("(subject)")?;
+    tmux.keys(&["m"])?;
+    tmux.until_shown("To:")?;
+    tmux.type_text("bob@example.test")?;
+    tmux.keys(&["Enter"])?;
+    tmux.until("the next question", |rows| {
+        rows.last().is_some_and(|row| row.starts_with("Subject:"))
+    })?;
+    tmux.type_text("typed here")?;
+    tmux.keys(&["Enter"])?;
+    tmux.until_shown("^X:Done")?;
+    tmux.type_text("What I say.")?;
+    tmux.keys(&["Enter"])?;
+    tmux.type_text("q: is no key here")?;
+    let drafts = alice.state().join("postroad/drafts");
+    until("the text on disk", || {
+        let begun = fs::read_dir(&drafts).into_iter().flatten().flatten();
+        let texts = begun.filter_map(|draft| fs::read_to_string(draft.path().join("text")).ok());
+        texts.into_iter().any(|text| text == "What I say.\nq: is no key here\n")
+    })?;
+    let program =
+        i32::try_from(tmux.program()?).ok().and_then(Pid::from_raw).context("no process")?;
+    kill_process(program, Signal::KILL)?;
+    ensure!(tmux.ended()? == 128 + 9);
+
+    let tmux = Tmux::start(&stage, SIZE, &without_editor()?)?;
+    tmux.until_shown("1 being written (B)")?;
+    tmux.until_shown("(subject)")?;
+    tmux.keys(&["B"])?;
+    tmux.until_shown("typed here")?;
+    tmux.keys(&["Enter"])?;
+    tmux.until_shown("2 lines")?;
+    tmux.keys(&["e"])?;
+    tmux.until_shown("q: is no key here")?;
+    tmux.keys(&["Down", "C-k", "C-x"])?;
+    tmux.until_shown("1 lines")?;
+    tmux.keys(&["y"])?;
+    tmux.until_shown("Queued, goes in")?;
+    let bobs = alice.up.maildir("bob")?;
+    until("the letter", || new_mail(bobs).is_ok_and(|mail| has(&mail, "What I say.") == 1))?;
+    ensure!(has(&new_mail(bobs)?, "is no key") == 0, "the line that was cut is there");
+    tmux.keys(&["q"])?;
+    ensure!(tmux.ended()? == 0);
+    Ok(())
+}
+
 /// An empty Maildir of nobody's.
 fn maildir() -> Result<TempDir> {
     let maildir = tempdir()?;

@@ -403,6 +403,14 @@ impl OpenDraft {
         self.replace("draft.json", &json)
     }
 
+    /// Keeps the text, durably.
+    ///
+    /// # Errors
+    /// As [`OpenDraft::save`].
+    pub fn save_text(&self, text: &str) -> Result<(), DraftError> {
+        self.replace("text", text.as_bytes())
+    }
+
     /// Keeps a letter that is sent on, durably.
     ///
     /// # Errors

@@ -92,6 +92,9 @@ pub enum Error {
     /// The editor.
     #[error("{0}")]
     Editor(String),
+    /// It can't be started.
+    #[error("{0}")]
+    NoEditor(String),
 }
 
 impl From<Wrong> for Error {
@@ -134,7 +137,7 @@ impl Error {
             Self::Seal(SealError::Program { .. } | SealError::File { .. }) => Exit::Temporary,
             Self::Seal(_) => Exit::Unavailable,
             Self::Refused(_) => Exit::Unavailable,
-            Self::Save(_) | Self::Io(_) | Self::Editor(_) => Exit::Io,
+            Self::Save(_) | Self::Io(_) | Self::Editor(_) | Self::NoEditor(_) => Exit::Io,
         }
     }
 

@@ -152,6 +152,11 @@ fn with_bases(text: String) -> String {
     whole
 }
 
+/// What the eye takes for one letter each, of any text: nothing of it is safe to be shown.
+pub fn graphemes_of(text: &str) -> impl DoubleEndedIterator<Item = &str> {
+    text.graphemes(true)
+}
+
 /// Whether a terminal shows the character and does nothing else with it.
 ///
 /// Written out are: C0, DEL and C1 (ECMA-48), the bidirectional controls of UAX #9, characters without

@@ -26,7 +26,8 @@ pub enum Effect {
     /// Nobody waits for it any more; it may go on to a safe point.
     Cancel(Job),
     /// Leave the screen to the user's editor, on the draft's text. When it has ended: save the draft
-    /// (synced), report it as [`crate::msg::What::Draft`], draw anew.
+    /// (synced), report it as [`crate::msg::What::Draft`], draw anew. Where there is none, or it can't be started: report
+    /// the text as [`crate::msg::What::Text`], to be changed here.
     Edit(DraftId),
     /// Send [`crate::msg::Msg::Tick`] when the program has run for so long, as
     /// [`crate::model::Now::since_start`] counts; the earliest one that is still to come counts.
@@ -114,6 +115,8 @@ pub enum Ask {
     NewDraft(Start),
     /// Write its fields to disk. Answered by `Draft`.
     SaveDraft(DraftId, Fields),
+    /// Write its text to disk. Answered by `Draft`.
+    SaveText(DraftId, Arc<str>),
     /// Let a file go with it. Answered by `Draft`.
     Attach(DraftId, PathBuf),
     /// Let the attachment with this place, from 0, not go with it. Answered by `Draft`.

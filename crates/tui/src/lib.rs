@@ -16,7 +16,7 @@
 //! | what a message changes | [`update()`], `update` |
 //! | how it looks | [`draw`], `view`; places in `layout` |
 //! | the cells of the terminal, ratatui | [`canvas`] |
-//! | a line that is typed | [`line_edit`] |
+//! | a line that is typed; a text | [`line_edit`], [`text_edit`] |
 //! | people, and whom what is typed fits | [`people`] |
 //! | numbered lines in place of a screen | [`plain`] |
 //!
@@ -40,6 +40,7 @@ pub mod msg;
 pub mod people;
 pub mod plain;
 mod screens;
+pub mod text_edit;
 mod update;
 mod view;
 

@@ -28,6 +28,12 @@ pub const TREE_LETTERS_MAX: usize = 2_000;
 pub const ESCAPE_WAIT: Duration = Duration::from_millis(500);
 /// Keys that are kept while a letter is looked for that they are for.
 pub const KEYS_AHEAD_MAX: usize = 64;
+/// Octets of a text that is typed: far more than anybody types, and less than a letter may have.
+pub const TEXT_OCTETS_MAX: usize = 8 * 1024 * 1024;
+/// Changes of a text that can be undone.
+pub const TEXT_UNDO_MAX: usize = 1_000;
+/// How long a text that was changed waits before it is written to disk: what is typed meanwhile goes with it.
+pub const TEXT_SAVED_AFTER: Duration = Duration::from_millis(500);
 /// How long lines that are typed wait for what is to be shown, where there is no screen.
 pub const PLAIN_WAIT: Duration = Duration::from_secs(2);
 /// Columns of lists where there is no screen: as many as have numbers, even where the terminal is narrower.

@@ -14,10 +14,10 @@ use crate::people::PersonRow;
 pub use crate::data::Fields;
 pub use crate::jobs::Jobs;
 pub use crate::screens::{
-    Choice, ComposeStage, ComposeState, Counts, Deed, Editor, ExplainState, Finding, FolderFor,
-    FolderOrder, FoldersState, Headers, HelpState, IndexState, Limit, ListState, Looking, Marking,
-    Note, OneOf, PagerState, Pending, PeopleState, Place, Prompt, Pursued, Quotes, Reach,
-    SaveState, Screen, Seek, Wanted, Which, Whom,
+    Choice, ComposeStage, ComposeState, Counts, Deed, Editor, EditorState, ExplainState, Finding,
+    FolderFor, FolderOrder, FoldersState, Headers, HelpState, IndexState, Limit, ListState,
+    Looking, Marking, Note, OneOf, PagerState, Pending, PeopleState, Place, Prompt, Pursued,
+    Quotes, Reach, SaveState, Screen, Seek, Wanted, Which, Whom,
 };
 
 /// The whole screen.
@@ -183,6 +183,7 @@ impl Model {
             Screen::Save(_) => On::Parts,
             Screen::Links(_) => On::Links,
             Screen::Explain(_) => On::Explain,
+            Screen::Editor(_) => On::Editor,
             Screen::People(_) => On::People,
         }
     }

@@ -87,6 +87,13 @@ pub enum What {
     },
     /// A letter that is being written, as it is on disk now.
     Draft(Box<DraftRow>),
+    /// The text of a letter that is being written, to be changed here.
+    Text {
+        /// Of which.
+        draft: DraftId,
+        /// All of it.
+        text: Arc<str>,
+    },
     /// All letters that are being written.
     Drafts(Vec<DraftRow>),
     /// The letter can't leave like that.
@@ -153,6 +160,7 @@ impl What {
             | Self::Page(_)
             | Self::Conversation { .. }
             | Self::Draft(_)
+            | Self::Text { .. }
             | Self::Drafts(_)
             | Self::DraftWrong { .. }
             | Self::Queued { .. }

@@ -13,6 +13,7 @@ use crate::effect::{FlagEdit, Job, Start};
 use crate::keys::On;
 use crate::line_edit::LineEdit;
 use crate::people::PersonRow;
+use crate::text_edit::TextEdit;
 
 /// What is shown.
 #[derive(Debug, Clone)]
@@ -37,6 +38,8 @@ pub enum Screen {
     Explain(ExplainState),
     /// Whom the user knows.
     People(PeopleState),
+    /// The text of a letter that is being written.
+    Editor(Box<EditorState>),
 }
 
 /// Where the user is in a list, and what is at its top.
@@ -281,6 +284,21 @@ pub struct ComposeState {
     pub list: ListState,
     /// How far it is.
     pub stage: ComposeStage,
+}
+
+/// The text of a letter that is being written.
+#[derive(Debug, Clone)]
+pub struct EditorState {
+    /// Of which.
+    pub draft: DraftId,
+    /// The text.
+    pub text: TextEdit,
+    /// The line at the top of the window.
+    pub top: usize,
+    /// Rows of it that are above the window.
+    pub left: usize,
+    /// Since when it is other than on disk, as the program's time counts.
+    pub changed: Option<Duration>,
 }
 
 /// How far a letter is that is being written.

@@ -54,12 +54,16 @@ pub(super) fn hidden_line() -> Result<Option<String>, Error> {
     typed
 }
 
-/// The author's editor, with its arguments.
-pub(super) fn editor() -> String {
-    let named = ["VISUAL", "EDITOR"]
+/// The author's editor, with its arguments, where one is named.
+pub(crate) fn named_editor() -> Option<String> {
+    ["VISUAL", "EDITOR"]
         .iter()
-        .find_map(|name| std::env::var(name).ok().filter(|it| !it.trim().is_empty()));
-    named.unwrap_or_else(|| "vi".to_owned())
+        .find_map(|name| std::env::var(name).ok().filter(|it| !it.trim().is_empty()))
+}
+
+/// The same, or the one that every system has.
+pub(super) fn editor() -> String {
+    named_editor().unwrap_or_else(|| "vi".to_owned())
 }
 
 /// Lets the author's editor work on a file until it ends.
@@ -73,6 +77,6 @@ pub(crate) fn edit(path: &Path) -> Result<(), Error> {
     match Command::new(program).args(words).arg(path).status() {
         Ok(status) if status.success() => Ok(()),
         Ok(status) => Err(Error::Editor(format!("{editor} ended with {status}"))),
-        Err(error) => Err(Error::Editor(format!("{editor} cannot be started: {error}"))),
+        Err(error) => Err(Error::NoEditor(format!("{editor} cannot be started: {error}"))),
     }
 }

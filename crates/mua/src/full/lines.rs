@@ -161,8 +161,7 @@ impl Drop for Lines {
 /// # Errors
 /// Where it can't be started, or the text can't be written.
 pub(super) fn edit(path: &Path) -> Result<(), Error> {
-    let is_named = |name| std::env::var(name).is_ok_and(|editor| !editor.trim().is_empty());
-    if is_named("VISUAL") || is_named("EDITOR") {
+    if text_input::named_editor().is_some() {
         return text_input::edit(path);
     }
     let text = std::fs::read_to_string(path)?;

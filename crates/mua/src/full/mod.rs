@@ -260,6 +260,7 @@ fn is_for_post(ask: &Ask) -> bool {
     match ask {
         Ask::NewDraft(start) => matches!(start, Start::Empty | Start::Recall(_) | Start::To(_)),
         Ask::SaveDraft(..)
+        | Ask::SaveText(..)
         | Ask::Attach(..)
         | Ask::Detach(..)
         | Ask::Queue(..)
@@ -493,12 +494,21 @@ impl Shell {
         let Some(served) = self.served.get(self.all.of_draft(id)) else { return };
         let path = post::text_path(&served.account, id);
         let edit = match self.model.look.plain {
+            Plain::Screen if text_input::named_editor().is_none() => {
+                return served.post.send(ToPost::Text(id.clone()));
+            }
             Plain::Screen => text_input::edit,
             Plain::Lines => lines::edit,
         };
         let lent = path.and_then(|path| Ok(self.face.lend(|| edit(&path))?));
         if let Err(error) = lent.flatten() {
-            self.tell.failed(Job::NONE, SafeText::line(&error.words()), "e: try again");
+            let words = SafeText::line(&error.words());
+            let is_missing = matches!(error, Error::NoEditor(_));
+            if is_missing && self.model.look.plain == Plain::Screen {
+                served.post.send(ToPost::Text(id.clone()));
+                return self.tell.failed(Job::NONE, words, "the text is typed here");
+            }
+            self.tell.failed(Job::NONE, words, "e: try again");
         }
         // Whatever became of the editor: what it has left is kept.
         served.post.send(ToPost::Edited(id.clone()));

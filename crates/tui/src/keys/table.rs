@@ -27,8 +27,17 @@ pub enum On {
     Outbox,
     /// Whom the user knows.
     People,
+    /// The text of a letter that is being written.
+    Editor,
     /// The keys.
     Help,
+}
+
+impl On {
+    /// Whether letters are typed there, and are no keys.
+    pub(crate) fn is_typed_into(self) -> bool {
+        matches!(self, Self::Help | Self::Editor)
+    }
 }
 
 /// One entry: some keys that do the same.
@@ -204,6 +213,14 @@ pub enum Action {
     Order,
     /// Change the text.
     Edit,
+    /// Take the line away, and keep it.
+    CutLine,
+    /// Have it again.
+    PutLine,
+    /// Take the last change of the text back.
+    UndoText,
+    /// Have it again.
+    RedoText,
     /// Change a field.
     Field(Field),
     /// Let a file go with it.
@@ -258,15 +275,15 @@ pub fn named(on: On, name: &str) -> Option<&'static Binding> {
     let of = |wanted: On| {
         mutt::TABLE.iter().find(|binding| binding.on == wanted && binding.keys.contains(&name))
     };
-    // In the list of keys a letter is typed to find one.
-    of(on).or_else(|| of(On::Anywhere).filter(|_| on != On::Help))
+    // In the list of keys a letter is typed to find one, and in a text for the text.
+    of(on).or_else(|| of(On::Anywhere).filter(|_| !on.is_typed_into()))
 }
 
 /// The entries of a screen, its own first.
 pub fn of(on: On) -> impl Iterator<Item = &'static Binding> {
     let own = mutt::TABLE.iter().filter(move |binding| binding.on == on);
     let anywhere = mutt::TABLE.iter().filter(|binding| binding.on == On::Anywhere);
-    own.chain(anywhere.filter(move |_| on != On::Help))
+    own.chain(anywhere.filter(move |_| !on.is_typed_into()))
 }
 
 /// Whether two keys may be one here.

@@ -201,7 +201,7 @@ fn body(model: &Model) -> (Vec<SafeText>, Status, Option<usize>) {
     let (rows, status, cursor) =
         canvas::rows(area.columns, area.rows, |canvas| view::body(model, canvas, area));
     let is_list = match model.screen() {
-        Screen::Pager(_) | Screen::Explain(_) | Screen::Help(_) => false,
+        Screen::Pager(_) | Screen::Explain(_) | Screen::Help(_) | Screen::Editor(_) => false,
         Screen::Index => model.index.as_ref().is_some_and(|index| !index.heads().is_empty()),
         _ => true,
     };

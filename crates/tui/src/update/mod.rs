@@ -10,7 +10,7 @@
 //! | the order of letters, their threads | `order`, `threads` |
 //! | finding them, a list that is limited | `find` |
 //! | folders, moving letters there | `folders` |
-//! | writing | `compose` |
+//! | writing; a text that is typed here | `compose`, `editor` |
 //! | people whom the user knows | `people` |
 //! | what is typed in the last line | `prompt` |
 //! | keys by their names | `command` |
@@ -31,6 +31,7 @@ use crate::msg::{Mouse, MouseDoes, Msg};
 mod by_pattern;
 pub(crate) mod command;
 pub(crate) mod compose;
+mod editor;
 mod explain;
 mod find;
 mod folders;
@@ -159,6 +160,10 @@ fn pressed(model: &mut Model, key: Key, effects: &mut Effects) {
             model.reach = Reach::Selected;
             match key {
                 key if model.on() == On::Help => help::key(model, key),
+                key if model.on() == On::Editor => {
+                    model.note = Note::Nothing;
+                    editor::key(model, key);
+                }
                 Key::Esc | Key::Ctrl('g') => model.note = Note::Nothing,
                 _ => model.say("Key is not bound.  Press '?' for help."),
             }
@@ -200,6 +205,7 @@ fn do_it(model: &mut Model, binding: &Binding, effects: &mut Effects) {
             On::Explain => explain::act(model, action),
             On::Folders => folders::act(model, action, effects),
             On::Compose => compose::act(model, action, effects),
+            On::Editor => editor::act(model, action, effects),
             On::Outbox => outbox::act(model, action, effects),
             On::People => people::act(model, action, effects),
             On::Help => help::act(model, action),
@@ -211,6 +217,7 @@ fn pasted(model: &mut Model, text: &str) {
     match (&mut model.prompt, model.stack.last_mut()) {
         (Some(Prompt::Line { edit, .. }), _) => edit.paste(text),
         (None, Some(Screen::Help(help))) => help.filter.paste(text),
+        (None, Some(Screen::Editor(_))) => editor::paste(model, text),
         // Never keys: who pastes a letter into the list would strike half a folder.
         (Some(Prompt::Choice { .. } | Prompt::Letter { .. }), _) | (None, _) => {
             model.say("Pasted text is taken only where something is typed.");
@@ -256,6 +263,15 @@ fn moused(model: &mut Model, mouse: Mouse) {
     if let Some(Screen::Explain(_)) = model.stack.last() {
         return explain::scroll(model, by);
     }
+    if let Some(Screen::Editor(_)) = model.stack.last() {
+        return match mouse.does {
+            MouseDoes::Click => {
+                editor::clicked(model, row, usize::from(mouse.at.column - body.at.column));
+            }
+            MouseDoes::ScrollUp => (0..WHEEL_ROWS).for_each(|_| editor::key(model, Key::Up)),
+            MouseDoes::ScrollDown => (0..WHEEL_ROWS).for_each(|_| editor::key(model, Key::Down)),
+        };
+    }
     if let Some(Screen::Help(help)) = model.stack.last_mut() {
         help.top = help.top.saturating_add_signed(by);
         return;
@@ -280,7 +296,7 @@ fn list_mut(model: &mut Model) -> Option<&mut ListState> {
         Some(Screen::People(people)) => Some(&mut people.list),
         Some(Screen::Save(save) | Screen::Links(save)) => Some(&mut save.list),
         Some(Screen::Compose(compose)) => Some(&mut compose.list),
-        Some(Screen::Pager(_) | Screen::Help(_) | Screen::Explain(_)) => None,
+        Some(Screen::Pager(_) | Screen::Help(_) | Screen::Explain(_) | Screen::Editor(_)) => None,
     }
 }
 
@@ -296,7 +312,7 @@ pub(crate) fn entries(model: &Model) -> usize {
         Screen::Compose(compose) => {
             compose.draft.as_ref().map_or(0, |draft| draft.attachments.len() + 1)
         }
-        Screen::Pager(_) | Screen::Help(_) | Screen::Explain(_) => 0,
+        Screen::Pager(_) | Screen::Help(_) | Screen::Explain(_) | Screen::Editor(_) => 0,
     }
 }
 
@@ -352,6 +368,8 @@ fn settle(model: &mut Model, effects: &mut Effects) {
         *list = list.in_sight(entries, rows);
     }
     listing::ask_for_rows(model, effects);
+    editor::in_sight(model);
+    editor::keep(model, effects);
     let counts_down = match model.screen() {
         Screen::Outbox(_) => model
             .outbox

@@ -2,7 +2,7 @@
 
 use postroad_safetext::safe_line;
 
-use super::{Effects, by_pattern, compose, find, listing, pager, people};
+use super::{Effects, by_pattern, compose, editor, find, listing, pager, people};
 use crate::data::UndoLabel;
 use crate::effect::{Ask, Effect, Job};
 use crate::limits::UNDO_LABELS_MAX;
@@ -32,6 +32,7 @@ pub(super) fn take(model: &mut Model, report: Report, effects: &mut Effects) {
         What::Page(page) => pager::came(model, &page),
         What::Conversation { page, letters } => pager::came_together(model, &page, &letters),
         What::Draft(draft) => compose::saved(model, *draft, asked.as_ref(), effects),
+        What::Text { draft, text } => editor::open(model, draft, &text),
         What::Drafts(drafts) => model.drafts = drafts,
         What::DraftWrong { draft, field, words } => {
             compose::wrong(model, &draft, field, words);
@@ -112,6 +113,7 @@ fn failed(model: &mut Model, asked: Option<&Ask>, job: Job) {
                 model.prompt = None;
             }
         }
+        Some(Ask::SaveText(..)) => editor::not_kept(model),
         Some(Ask::Queue(..)) => {
             for screen in &mut model.stack {
                 if let Screen::Compose(compose) = screen

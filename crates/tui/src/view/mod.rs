@@ -8,6 +8,7 @@ use crate::layout::{Area, areas};
 use crate::model::{ListState, Model, Screen};
 
 mod compose;
+mod editor;
 mod explain;
 mod folders;
 mod help;
@@ -65,6 +66,7 @@ pub(crate) fn body(model: &Model, canvas: &mut Canvas<'_>, area: Area) -> Status
         Screen::Folders(folders) => folders::draw(model, folders, canvas, area),
         Screen::Compose(compose) => compose::draw(model, compose, canvas, area),
         Screen::People(state) => people::draw(state, canvas, area),
+        Screen::Editor(editor) => editor::draw(editor, canvas, area),
         Screen::Outbox(list) => outbox::draw(model, *list, canvas, area),
         Screen::Help(help) => help::draw(help, canvas, area),
     }

@@ -135,6 +135,9 @@ fn what(model: &Model, kind: u8, seed: u32, text: &str) -> What {
         }
         7..=9 => What::Page(Arc::new(page(model, seed, text))),
         10 => What::Draft(fixture::draft().into()),
+        11 if seed.is_multiple_of(2) => {
+            What::Text { draft: DraftId("d1".into()), text: format!("{text}\n\t> {text}").into() }
+        }
         11 => What::Drafts(vec![fixture::draft(); (seed % 3) as usize]),
         12 => {
             let draft = DraftId("d1".into());

@@ -597,6 +597,13 @@ fn on(screen: On) -> Model {
             press(&mut model, "j");
             model
         }
+        On::Editor => {
+            let mut model = on(On::Compose);
+            let text = "one\ntwo\nthree\n".into();
+            tell(&mut model, What::Text { draft: draft().id, text });
+            press(&mut model, "a<^K><^_>b<^_>");
+            model
+        }
         On::People => {
             let mut model = three_letters();
             tell(&mut model, What::People(crate::fixture::people()));
@@ -616,6 +623,7 @@ fn on(screen: On) -> Model {
         | On::Links
         | On::Explain
         | On::People
+        | On::Editor
         | On::Compose => "",
     };
     press(&mut model, keys);
@@ -657,6 +665,7 @@ fn every_key_of_the_table_does_something_where_it_stands() {
         On::Explain,
         On::Folders,
         On::Compose,
+        On::Editor,
         On::Outbox,
         On::People,
         On::Help,

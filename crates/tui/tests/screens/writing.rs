@@ -1,11 +1,12 @@
 //! Letters that are being written, and on their way.
 
 use postroad_tui::data::{HeldId, Sealing};
-use postroad_tui::effect::{Ask, Effect};
-use postroad_tui::model::{Model, Screen};
+use postroad_tui::effect::Ask;
+use postroad_tui::model::{Model, Now, Screen};
 use postroad_tui::msg::What;
+use postroad_tui::{Effect, Msg, update};
 
-use crate::fixture::{answer, draft, outbox, tell, three_letters};
+use crate::fixture::{answer, draft, now, outbox, tell, three_letters};
 use crate::{check, press};
 
 fn writing() -> Model {
@@ -79,4 +80,66 @@ fn letters_on_their_way() {
     tell(&mut model, What::Drafts(vec![draft()]));
     press(&mut model, "j");
     check("outbox", &model);
+}
+
+/// The letter's text, typed here.
+fn typing(text: &str) -> Model {
+    let mut model = writing();
+    tell(&mut model, What::Text { draft: draft().id, text: text.into() });
+    model
+}
+
+#[test]
+fn a_text_is_typed() {
+    let mut model = typing(
+        "Hello Bob,\n> Lunch?\n> And where shall we go to, since the old place has closed, as everybody says?\n",
+    );
+    check("text", &model);
+    press(&mut model, "<Down><Down><End>");
+    check("text-wrapped", &model);
+    press(&mut model, "<Enter>");
+    update(&mut model, Msg::Paste("At 12.\nGr\u{fc}\u{df}e \u{1b}[2J\u{202e}".into()));
+    press(&mut model, "<^A>");
+    check("text-typed", &model);
+    press(&mut model, "<^K><^K><^_>");
+    check("text-undone", &model);
+    press(&mut model, "<^G>");
+    check("text-keys", &model);
+}
+
+#[test]
+fn a_text_is_on_disk_soon_and_before_anything_is_done_with_it() {
+    let mut model = typing("");
+    let saves = |effects: &[Effect]| -> Vec<String> {
+        let saved = |effect: &Effect| match effect {
+            Effect::Ask(_, Ask::SaveText(_, text)) => Some(text.to_string()),
+            _ => None,
+        };
+        effects.iter().filter_map(saved).collect()
+    };
+    let effects = press(&mut model, "q?:");
+    let wake =
+        effects.iter().find_map(|it| if let Effect::TickAt(at) = it { Some(*at) } else { None });
+    assert_eq!(saves(&effects), Vec::<String>::new());
+    let wake = wake.expect("it is looked at soon");
+    assert!(wake <= model.now.since_start + std::time::Duration::from_secs(1));
+    let effects = update(&mut model, Msg::Tick(Now { since_start: wake, ..now() }));
+    assert_eq!(saves(&effects), ["q?:\n"]);
+    // One that is left at once is written at once, and then the letter may go.
+    press(&mut model, "!");
+    let effects = press(&mut model, "<^X>");
+    assert_eq!(saves(&effects), ["q?:!\n"]);
+    let effects = press(&mut model, "y");
+    assert!(effects.iter().any(|it| matches!(it, Effect::Ask(_, Ask::Queue(..)))), "{effects:?}");
+}
+
+#[test]
+fn a_long_text_scrolls_with_the_caret() {
+    let text: String =
+        (1..=200).map(|line| format!("line {line} with some more words in it\n")).collect();
+    let mut model = typing(&text);
+    for _ in 0..5 {
+        press(&mut model, "<PgDn>");
+    }
+    check("text-scrolled", &model);
 }

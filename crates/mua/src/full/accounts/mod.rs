@@ -138,6 +138,7 @@ impl Accounts {
             ) => take(&mut letter.folder),
             Ask::NewDraft(Start::Recall(draft))
             | Ask::SaveDraft(draft, _)
+            | Ask::SaveText(draft, _)
             | Ask::Attach(draft, _)
             | Ask::Detach(draft, _)
             | Ask::Queue(draft, _)

@@ -202,6 +202,11 @@ impl Actor {
                     Ok(())
                 })
             }
+            Ask::SaveText(id, text) => {
+                let id = parsed(&id)?;
+                self.opened(&id)?.save_text(&text)?;
+                Ok(What::Draft(self.shown(&id)?.into()))
+            }
             Ask::Attach(id, path) => self.change(&id, |written, _| {
                 let path = crate::account::expand_home(&path);
                 let file = std::fs::metadata(&path)
@@ -277,6 +282,11 @@ impl Actor {
         change(&mut written, &draft.folder())?;
         draft.save(&written)?;
         Ok(What::Draft(self.shown(&id)?.into()))
+    }
+
+    fn text(&mut self, id: &Shown) -> Result<What, Error> {
+        let text = self.opened(&parsed(id)?)?.text()?;
+        Ok(What::Text { draft: id.clone(), text: text.into() })
     }
 
     /// The editor has returned.

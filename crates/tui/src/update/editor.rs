@@ -1,0 +1,162 @@
+//! The text of a letter, typed here: where the user has named no editor, or it can't be started.
+//!
+//! It is written to the draft a second after it was changed, and when it is left: whatever kills the program takes no more than that
+//! second with it.
+
+use super::Effects;
+use crate::data::DraftId;
+use crate::effect::{Ask, Effect};
+use crate::keys::{Action, Key};
+use crate::limits::TEXT_SAVED_AFTER;
+use crate::model::{EditorState, Model, Screen};
+use crate::text_edit::TextEdit;
+
+/// The text has come, to be changed.
+pub(super) fn open(model: &mut Model, draft: DraftId, text: &str) {
+    let is_written = model.stack.iter().any(|screen| match screen {
+        Screen::Compose(compose) => compose.draft.as_ref().is_some_and(|row| row.id == draft),
+        _ => false,
+    });
+    let is_open = model.stack.iter().any(|screen| matches!(screen, Screen::Editor(_)));
+    if !is_written || is_open {
+        return;
+    }
+    let state = EditorState { draft, text: TextEdit::of(text), top: 0, left: 0, changed: None };
+    model.stack.push(Screen::Editor(Box::new(state)));
+    // What was asked for a field is behind it.
+    model.prompt = None;
+}
+
+fn shown(model: &mut Model) -> Option<&mut EditorState> {
+    match model.stack.last_mut() {
+        Some(Screen::Editor(editor)) => Some(editor),
+        _ => None,
+    }
+}
+
+/// A key that the table has nothing for.
+pub(super) fn key(model: &mut Model, key: Key) {
+    let page = model.body().height();
+    let now = model.now.since_start;
+    let Some(editor) = shown(model) else { return };
+    let before = editor.text.changes();
+    if !editor.text.key(key, page) {
+        return model.say("Key is not bound.  ^G: keys");
+    }
+    if editor.text.changes() != before {
+        editor.changed.get_or_insert(now);
+    }
+}
+
+pub(super) fn paste(model: &mut Model, text: &str) {
+    let now = model.now.since_start;
+    let Some(editor) = shown(model) else { return };
+    editor.text.paste(text);
+    editor.changed.get_or_insert(now);
+}
+
+pub(super) fn act(model: &mut Model, action: Action, effects: &mut Effects) {
+    let now = model.now.since_start;
+    let Some(editor) = shown(model) else { return };
+    let before = editor.text.changes();
+    match action {
+        Action::First => editor.text.first(),
+        Action::Last => editor.text.last(),
+        Action::CutLine => editor.text.cut_line(),
+        Action::PutLine => editor.text.put(),
+        Action::UndoText if editor.text.undo() => {}
+        Action::UndoText => return model.say("There is nothing to undo."),
+        Action::RedoText if editor.text.redo() => {}
+        Action::RedoText => return model.say("There is nothing to have again."),
+        Action::Quit => return close(model, effects),
+        _ => return model.say("That key does nothing here."),
+    }
+    if editor.text.changes() != before {
+        editor.changed.get_or_insert(now);
+    }
+}
+
+/// Back to the letter; its text is on disk before anything else is done with it.
+fn close(model: &mut Model, effects: &mut Effects) {
+    let Some(editor) = shown(model) else { return };
+    let (draft, text) = (editor.draft.clone(), editor.text.text());
+    model.jobs.ask(Ask::SaveText(draft, text.into()), effects);
+    model.back();
+}
+
+/// Has it written where it was changed a while ago.
+pub(super) fn keep(model: &mut Model, effects: &mut Effects) {
+    let now = model.now.since_start;
+    let is_saving = model.jobs.any(|ask| matches!(ask, Ask::SaveText(..)));
+    let Some(Screen::Editor(editor)) =
+        model.stack.iter_mut().find(|screen| matches!(screen, Screen::Editor(_)))
+    else {
+        return;
+    };
+    let Some(changed) = editor.changed else { return };
+    let due = changed.saturating_add(TEXT_SAVED_AFTER);
+    if now < due {
+        effects.push(Effect::TickAt(due));
+    } else if !is_saving {
+        editor.changed = None;
+        let (draft, text) = (editor.draft.clone(), editor.text.text());
+        model.jobs.ask(Ask::SaveText(draft, text.into()), effects);
+    }
+}
+
+/// It couldn't be written: it is tried again.
+pub(super) fn not_kept(model: &mut Model) {
+    let now = model.now.since_start;
+    for screen in &mut model.stack {
+        if let Screen::Editor(editor) = screen {
+            editor.changed.get_or_insert(now);
+        }
+    }
+}
+
+/// The caret is in sight.
+pub(super) fn in_sight(model: &mut Model) {
+    let body = model.body();
+    let (columns, rows) = (usize::from(body.columns).max(1), body.height().max(1));
+    let Some(editor) = shown(model) else { return };
+    let caret = editor.text.caret();
+    let (row, _) = editor.text.caret_in_row(columns);
+    let at = (caret.line, row);
+    let top = (editor.top, editor.left);
+    if at < top {
+        (editor.top, editor.left) = at;
+        return;
+    }
+    // Rows from the caret's up to the top of the window.
+    let mut first = at;
+    for _ in 1..rows {
+        first = match first {
+            (line, row) if row > 0 => (line, row - 1),
+            (0, _) => break,
+            (line, _) => (line - 1, editor.text.rows(line - 1, columns).len().saturating_sub(1)),
+        };
+    }
+    if top < first {
+        (editor.top, editor.left) = first;
+    }
+}
+
+/// A click.
+pub(super) fn clicked(model: &mut Model, row: usize, column: usize) {
+    let columns = usize::from(model.body().columns).max(1);
+    let Some(editor) = shown(model) else { return };
+    let (mut line, mut skipped) = (editor.top, editor.left);
+    let mut left = row;
+    while line < editor.text.len() {
+        let rows = editor.text.rows(line, columns);
+        if let Some(row) = rows.get(skipped + left) {
+            let before = row.before;
+            editor.text.go(line, before + column);
+            return;
+        }
+        left = (skipped + left).saturating_sub(rows.len());
+        skipped = 0;
+        line += 1;
+    }
+    editor.text.last();
+}
