@@ -131,7 +131,7 @@ fn a_letter_is_read_answered_had_back_sent_and_thrown_away() -> Result<()> {
     tmux.until_shown("1 letter moved to Trash")?;
     ensure!(files(&maildir.join(".Trash/cur"))? == 1);
     tmux.keys(&["u"])?;
-    tmux.until_shown("Taken back: 1 letter from Trash")?;
+    tmux.until_shown("Taken back: 1 letter moved to Trash")?;
     ensure!(files(&maildir.join(".Trash/cur"))? == 0);
     let size = (40, 10);
     tmux.resize(size)?;

@@ -149,6 +149,19 @@ fn all_inboxes(
     tmux.keys(&["u"])?;
     tmux.until_shown("All inboxes [Msgs:4")?;
     ensure!(files(&home.join("home/.Trash")) == 0, "it is in the Trash still");
+
+    // A letter goes to another account, whole and with what was marked on it.
+    tmux.keys(&["=", "F", "=", "s"])?;
+    tmux.type_text("work: Lists")?;
+    tmux.keys(&["Enter"])?;
+    tmux.until_shown("1 letter moved to work: Lists")?;
+    tmux.until_shown("All inboxes [Msgs:3")?;
+    let moved = home.join("work/.Lists/cur");
+    let names: Vec<String> = fs::read_dir(&moved)?
+        .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
+        .collect::<Result<_>>()?;
+    ensure!(names.len() == 1 && names.iter().all(|name| name.ends_with(":2,FS")), "{names:?}");
+    ensure!(fs::read_to_string(moved.join(&names[0]))?.contains("body of for home"));
     Ok(())
 }
 

@@ -72,7 +72,7 @@ fn letters_are_read_and_written_in_lines() -> Result<()> {
     say(&tmux, "$", "1 letter moved to Trash")?;
     until("it is in the Trash", || count(".Trash/cur") == 1)?;
     say(&tmux, "undo-delete", "means nothing here")?;
-    say(&tmux, "u", "1 letter from Trash")?;
+    say(&tmux, "u", "Taken back: 1 letter moved to Trash")?;
     until("it is back", || count(".Trash/cur") == 0)?;
     // Out of a question, and of the program.
     say(&tmux, "c", "Open folder")?;

@@ -1,6 +1,6 @@
 //! Copies of letters, in another folder of the mailbox or in the same.
 
-use postroad_store::{Flags, Letter, LetterFlags};
+use postroad_store::{Flags, Letter, LetterFlags, Maildir};
 
 use crate::error::CatalogError;
 use crate::folder::{Folder, Kind};
@@ -31,15 +31,34 @@ impl Folder {
         for &uid in uids {
             match self.open_letter(uid) {
                 Err(error) if error.is_gone() => {}
-                letter => copies.push(self.copy_one(&letter?, uid, to)?),
+                letter => copies.push(self.copy_one(&letter?, uid, to.place())?),
             }
         }
         to.refresh()?;
         Ok(copies)
     }
 
-    fn copy_one(&self, letter: &Letter, uid: u32, to: &Self) -> Result<Vec<u8>, CatalogError> {
-        let mut draft = self.inside.courier.begin(to.place())?;
+    /// Puts copies of letters into a folder of another mailbox, durably, with their flags. Gives the numbers of those that were
+    /// copied; letters that are gone are left out.
+    ///
+    /// # Errors
+    /// What the disk said: some may be copied.
+    pub fn copy_out(&mut self, uids: &[u32], to: &Maildir) -> Result<Vec<u32>, CatalogError> {
+        let mut copied = Vec::new();
+        for &uid in uids {
+            match self.open_letter(uid) {
+                Err(error) if error.is_gone() => {}
+                letter => {
+                    self.copy_one(&letter?, uid, to)?;
+                    copied.push(uid);
+                }
+            }
+        }
+        Ok(copied)
+    }
+
+    fn copy_one(&self, letter: &Letter, uid: u32, to: &Maildir) -> Result<Vec<u8>, CatalogError> {
+        let mut draft = self.inside.courier.begin(to)?;
         let (mut piece, mut at) = (vec![0; COPY_PIECE_OCTETS], 0);
         loop {
             let read = letter.read_at(&mut piece, at)?;

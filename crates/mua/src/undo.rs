@@ -40,6 +40,13 @@ pub enum Deed {
         /// Which.
         letters: Vec<Was>,
     },
+    /// Letters were copied.
+    Copied {
+        /// Where the copies are.
+        to: PathBuf,
+        /// The copies.
+        letters: Vec<Was>,
+    },
     /// Letters got or lost flags.
     Flagged {
         /// Where they are.
@@ -229,7 +236,9 @@ impl Deed {
     fn rename(&mut self, place: &Path, names: &HashMap<&str, &str>) {
         let then = |name: &str| names.get(name).map(|then| (*then).to_owned());
         match self {
-            Self::Flagged { folder, letters } if folder == place => {
+            Self::Flagged { folder, letters } | Self::Copied { to: folder, letters }
+                if folder == place =>
+            {
                 for letter in letters {
                     letter.name = then(&letter.name).unwrap_or_else(|| letter.name.clone());
                 }
@@ -248,7 +257,8 @@ impl Deed {
                     letter.now = then(letter.name_now()).or_else(|| letter.now.take());
                 }
             }
-            Self::Flagged { .. } | Self::Moved { .. } | Self::Held { .. } => {}
+            Self::Flagged { .. } | Self::Copied { .. } | Self::Moved { .. } | Self::Held { .. } => {
+            }
         }
     }
 
@@ -261,6 +271,9 @@ impl Deed {
         match self {
             Self::Moved { to, letters: moved, .. } => {
                 format!("{} moved to {}", letters(moved.len()), folder_name(to))
+            }
+            Self::Copied { to, letters: copies } => {
+                format!("{} copied to {}", letters(copies.len()), folder_name(to))
             }
             Self::Flagged { letters: flagged, .. } => {
                 format!("flags of {} changed", letters(flagged.len()))

@@ -118,6 +118,8 @@ pub enum What {
     People(Arc<[PersonRow]>),
     /// Something was done that can be taken back.
     Done(UndoLabel),
+    /// What was done before the program was started and can be taken back, the last thing last.
+    Undoable(Vec<UndoLabel>),
     /// What was taken back.
     Undone(SafeText),
     /// What a search has found.
@@ -167,6 +169,7 @@ impl What {
             | Self::Outbox(_)
             | Self::People(_)
             | Self::Done(_)
+            | Self::Undoable(_)
             | Self::Undone(_)
             | Self::Saved(_)
             | Self::Told(_)

@@ -205,6 +205,7 @@ fn take_back(
             }
             missing
         }
+        Deed::Copied { to, letters } => Folder::open(to)?.remove(letters)?,
         Deed::Flagged { folder, letters } => Folder::open(folder)?.give_flags_back(letters)?,
         Deed::Held { outbox, letter } => {
             let outbox = Outbox::open(outbox)?;

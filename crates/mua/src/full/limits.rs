@@ -22,6 +22,8 @@ pub(super) const FOLDERS_WAIT: Duration = Duration::from_secs(10);
 pub(super) const READ_WAIT: Duration = Duration::from_secs(25);
 /// How long a program may take that letters are given to.
 pub(super) const PIPE_WAIT: Duration = Duration::from_secs(60);
+/// How long letters may take that go to another account.
+pub(super) const ACROSS_WAIT: Duration = Duration::from_secs(300);
 /// How long all else is waited for: it has a disk to do with.
 pub(super) const DISK_WAIT: Duration = Duration::from_secs(30);
 /// Letters that are read for a folder's list between two looks at what was asked.

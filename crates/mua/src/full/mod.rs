@@ -43,10 +43,10 @@ use postroad_tui::model::{Model, Now, Plain};
 use postroad_tui::msg::{Report, What};
 use postroad_tui::{Msg, update};
 
-use self::accounts::{Accounts, Whose};
+use self::accounts::{Accounts, Crossing, Whose};
 use self::face::Face;
-use self::mail::Request;
 use self::mail::far::{self, maildrop};
+use self::mail::{Across, Request};
 use self::post::{SendsBy, ToPost};
 use self::wake::{Incoming, News, Other, Outgoing, Teller, channel};
 use crate::account::{Account, Inbox, Overrides};
@@ -58,6 +58,7 @@ use crate::mailbox::MailboxError;
 use crate::safe_line;
 use crate::safe_text::SafeText;
 use crate::trust::Trusted;
+use crate::undo::Journal;
 
 mod accounts;
 mod browser;
@@ -188,9 +189,13 @@ impl Letters {
         match self {
             Self::Maildir(inbox, first) => {
                 let me = account.address.to_string();
+                let journal = Journal::of(account);
                 let trusted = Trusted::of(account);
                 let sent = SentFolder::of(account);
-                Ok(mail::start(mail::Start { inbox, first, me, trusted, sent, post }, tell)?)
+                Ok(mail::start(
+                    mail::Start { inbox, first, me, trusted, sent, post, journal },
+                    tell,
+                )?)
             }
             Self::Far(place, first) => {
                 let account = account.clone();
@@ -449,6 +454,14 @@ impl Shell {
                 }
                 None => return self.tell.tell(job, What::Ended),
             },
+            Whose::Across(crossings, own) => {
+                let at = Instant::now() + limits::ACROSS_WAIT;
+                let deadline = Deadline { at, what: "the other account", slow: Patience::Disk };
+                self.deadlines.insert(job, deadline);
+                crossings.iter().for_each(|crossing| self.put_across(job, crossing));
+                own.iter().for_each(|(place, ask)| self.send(*place, job, ask.clone()));
+                return;
+            }
         };
         // A folder that is read for the first time may take long, and is shown meanwhile.
         if !matches!(ask, Ask::Open(_)) {
@@ -473,6 +486,17 @@ impl Shell {
                 }
             }
         }
+    }
+
+    /// Letters go to another account: who has the folder says where it is to who has them.
+    fn put_across(&self, job: Job, crossing: &Crossing) {
+        let Crossing { from, letters, to, folder, title, how } = crossing.clone();
+        let (Some(giver), Some(taker)) = (self.served.get(from), self.served.get(to)) else {
+            return;
+        };
+        let tell = Teller(self.tell.0.clone(), from);
+        let from = giver.mail.clone();
+        taker.mail.send(Request::Where(folder, Across { job, letters, how, title, from, tell }));
     }
 
     fn send(&self, place: usize, job: Job, ask: Ask) {

@@ -309,6 +309,14 @@ impl Folder {
         entries.iter().map(|entry| self.uid(entry)).collect()
     }
 
+    /// Removes copies for good; says how many aren't here.
+    pub(crate) fn remove(&mut self, copies: &[Was]) -> Result<usize, MailboxError> {
+        let (found, missing) = find_by(&self.opened, copies.iter(), Was::name_before);
+        let uids: Vec<u32> = found.iter().map(|(uid, _)| *uid).collect();
+        self.opened.expunge(&uids)?;
+        Ok(missing.len())
+    }
+
     /// Gives letters the flags back that they had; says how many aren't here.
     pub(crate) fn give_flags_back(&mut self, letters: &[Was]) -> Result<usize, MailboxError> {
         let (found, missing) = find_by(&self.opened, letters.iter(), Was::name_before);
@@ -344,6 +352,14 @@ impl Folder {
         let (_, missing) = find_by(&to, missing.into_iter(), Was::name_before);
         Ok(missing.len() + found.len() - moved.len())
     }
+}
+
+/// A letter as it is before something is done to it; nothing of one that is gone.
+pub(crate) fn was(folder: &Opened, uid: u32) -> Option<Was> {
+    let flags = folder.flags(uid)?;
+    let flags = FLAGS.iter().filter(|(flag, _)| flags.contains(*flag));
+    let name = text(&folder.identity(uid)?);
+    Some(Was { name, now: None, flags: flags.map(|(_, letter)| *letter).collect() })
 }
 
 /// What becomes of a folder that isn't there.

@@ -43,6 +43,10 @@ pub(super) fn take(model: &mut Model, report: Report, effects: &mut Effects) {
         },
         What::Outbox(rows) => model.outbox = rows,
         What::People(rows) => people::came(model, rows),
+        What::Undoable(mut before) => {
+            before.append(&mut model.undo);
+            model.undo = before;
+        }
         What::Done(label) => done(model, label, asked.as_ref()),
         What::Undone(words) => {
             match asked {

@@ -18,6 +18,7 @@ use postroad_tui::msg::{Report, What};
 
 use self::combined::{ALL, Combined};
 use super::limits::UNDO_MAX;
+use super::mail::How;
 use crate::safe_line;
 use crate::safe_text::SafeText;
 
@@ -27,7 +28,6 @@ mod tests;
 
 /// Bits of a folder's number that are the account's own.
 const OWN_BITS: u32 = 24;
-const OTHER_ACCOUNT: &str = "letters can't go to another account yet";
 const GONE: &str = "the letter has gone";
 
 /// What is known of all accounts.
@@ -61,6 +61,25 @@ pub(super) enum Whose {
     All(Ask),
     /// Some of them; the last answer is the job's.
     Some(Vec<(usize, Ask)>),
+    /// The same, where letters go to another account.
+    Across(Vec<Crossing>, Vec<(usize, Ask)>),
+}
+
+/// Letters that go to another account, as each numbers its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Crossing {
+    /// From this account.
+    pub(super) from: usize,
+    /// Which.
+    pub(super) letters: Vec<LetterId>,
+    /// To that one.
+    pub(super) to: usize,
+    /// Into its folder.
+    pub(super) folder: FolderId,
+    /// What that is called on the screen.
+    pub(super) title: SafeText,
+    /// What becomes of them.
+    pub(super) how: How,
 }
 
 impl Accounts {
@@ -99,6 +118,9 @@ impl Accounts {
 
     /// Who is asked that. `Err`: what can't be asked of anybody.
     pub(super) fn inward(&mut self, job: Job, mut ask: Ask) -> Result<Whose, &'static str> {
+        if let Some(across) = self.across(job, &ask) {
+            return Ok(across);
+        }
         if let Some(parts) = self.of_all_inboxes(job, &mut ask)? {
             if !parts.is_empty() {
                 self.awaited.insert(job, parts.len());
@@ -126,10 +148,8 @@ impl Accounts {
             Ask::Flag { letters, .. } | Ask::Pipe { letters, .. } => take_all(letters),
             Ask::Move { letters, to } | Ask::Copy { letters, to } => {
                 let place = take_all(letters);
-                if let Target::Folder(id) = to
-                    && Some(take(id)) != place.into()
-                {
-                    return Err(OTHER_ACCOUNT);
+                if let Target::Folder(id) = to {
+                    take(id);
                 }
                 place
             }
@@ -167,6 +187,48 @@ impl Accounts {
         let place = place.min(self.names.len().saturating_sub(1));
         self.current = place;
         Ok(Whose::One(place, ask))
+    }
+
+    /// What is asked where letters go to a folder of another account than some of them are in.
+    fn across(&mut self, job: Job, ask: &Ask) -> Option<Whose> {
+        let (letters, id, how) = match ask {
+            Ask::Move { letters, to: Target::Folder(id) } => (letters, *id, How::Move),
+            Ask::Copy { letters, to: Target::Folder(id) } => (letters, *id, How::Copy),
+            _ => return None,
+        };
+        if id == ALL {
+            return None;
+        }
+        let mut folder = id;
+        let to = take(&mut folder);
+        let mut parts: BTreeMap<usize, Vec<LetterId>> = BTreeMap::new();
+        for letter in letters {
+            let mut own = *letter;
+            let known = match letter.folder {
+                ALL => self.combined.own(letter.uid),
+                _ => Some((take(&mut own.folder), own)),
+            };
+            let Some((account, letter)) = known else { continue };
+            parts.entry(account).or_default().push(letter);
+        }
+        if parts.keys().all(|account| *account == to) {
+            return None;
+        }
+        self.awaited.insert(job, parts.len());
+        let title = self.folders.get(to).and_then(|rows| rows.iter().find(|row| row.id == id));
+        let title = title.map(|row| row.name.clone()).unwrap_or_default();
+        let (mut crossings, mut own) = (Vec::new(), Vec::new());
+        for (from, letters) in parts {
+            if from != to {
+                let title = title.clone();
+                crossings.push(Crossing { from, letters, to, folder, title, how });
+            } else if how == How::Move {
+                own.push((to, Ask::Move { letters, to: Target::Folder(folder) }));
+            } else {
+                own.push((to, Ask::Copy { letters, to: Target::Folder(folder) }));
+            }
+        }
+        Some(Whose::Across(crossings, own))
     }
 
     /// What each account is asked where the folder of all inboxes is meant, or letters of it; letters become the accounts' own.
@@ -267,15 +329,16 @@ impl Accounts {
             let own = |to: &Target| match to {
                 Target::Folder(id) => {
                     let mut id = *id;
-                    if take(&mut id) == place { Ok(Target::Folder(id)) } else { Err(OTHER_ACCOUNT) }
+                    take(&mut id);
+                    Target::Folder(id)
                 }
-                to => Ok(to.clone()),
+                to => to.clone(),
             };
             let ask = match ask {
                 Ask::Flag { edit, .. } => Ask::Flag { letters, edit: *edit },
                 Ask::Pipe { command, .. } => Ask::Pipe { letters, command: command.clone() },
-                Ask::Move { to, .. } => Ask::Move { letters, to: own(to)? },
-                Ask::Copy { to, .. } => Ask::Copy { letters, to: own(to)? },
+                Ask::Move { to, .. } => Ask::Move { letters, to: own(to) },
+                Ask::Copy { to, .. } => Ask::Copy { letters, to: own(to) },
                 _ => continue,
             };
             self.current = place;
@@ -405,6 +468,10 @@ impl Accounts {
             What::Done(label) => {
                 self.done(account, &label);
                 What::Done(label)
+            }
+            What::Undoable(labels) => {
+                self.deeds.splice(0..0, labels.iter().map(|_| account));
+                What::Undoable(labels)
             }
             What::Failed { words, hint } => {
                 let words = match self.names.get(account) {

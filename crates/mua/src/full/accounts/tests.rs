@@ -50,7 +50,15 @@ fn folders_of_all_are_one_list_and_each_knows_its_own() {
     assert_eq!(asked(&mut accounts, 3, Ask::Folders), Whose::All(Ask::Folders));
     let letter = LetterId { folder: of_work(0), validity: 1, uid: 7 };
     let ask = Ask::Move { letters: vec![letter], to: Target::Folder(FolderId(0)) };
-    assert!(accounts.inward(Job(4), ask).is_err());
+    let crossing = Crossing {
+        from: 1,
+        letters: vec![LetterId { folder: FolderId(0), ..letter }],
+        to: 0,
+        folder: FolderId(0),
+        title: "home: INBOX".into(),
+        how: How::Move,
+    };
+    assert_eq!(asked(&mut accounts, 4, ask), Whose::Across(vec![crossing], Vec::new()));
 }
 
 #[test]
@@ -146,7 +154,11 @@ fn all_inboxes_are_one_and_each_account_is_asked_for_its_own() {
     assert_eq!(new, Whose::One(0, Ask::NewDraft(Start::Forward(own(1)))));
     let to = Target::Folder(of_work(3));
     let mixed = uids.iter().map(|uid| id(*uid)).collect();
-    assert!(accounts.inward(Job(10), Ask::Move { letters: mixed, to: to.clone() }).is_err());
+    let across = asked(&mut accounts, 10, Ask::Copy { letters: mixed, to: to.clone() });
+    let Whose::Across(crossings, stay) = across else { panic!("{across:?}") };
+    assert_eq!((crossings.len(), stay.len()), (1, 1));
+    assert_eq!((crossings[0].from, crossings[0].to, crossings[0].letters.len()), (0, 1, 2));
+    assert_eq!(stay[0].0, 1);
     let moved = asked(&mut accounts, 11, Ask::Move { letters: vec![id(uids[1])], to });
     let to = Target::Folder(FolderId(3));
     assert_eq!(moved, Whose::Some(vec![(1, Ask::Move { letters: vec![own(1)], to })]));

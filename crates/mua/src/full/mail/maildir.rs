@@ -34,6 +34,7 @@ use crate::full::wake::{Farewell, Incoming, Other, Outgoing, Teller, channel};
 use crate::safe_line;
 use crate::safe_text::SafeText;
 use crate::trust::Trusted;
+use crate::undo::Journal;
 
 mod conversation;
 mod finding;
@@ -55,6 +56,8 @@ pub(in crate::full) struct Start {
     pub(in crate::full) trusted: Trusted,
     /// Where letters that were sent are.
     pub(in crate::full) sent: Option<SentFolder>,
+    /// What was done and can be taken back.
+    pub(in crate::full) journal: Option<Journal>,
     /// Who begins letters with others.
     pub(in crate::full) post: Outgoing<ToPost>,
 }
@@ -130,10 +133,10 @@ impl Actor {
             catalog: Catalog::new(disk.clone(), start.inbox.clone(), &host),
             courier: Courier::new(disk, &host),
             names: vec![start.first.clone()],
+            deeds: Deeds::new(start.journal.clone()),
             start,
             opened: None,
             finding: None,
-            deeds: Deeds::default(),
             order: Order::default(),
             generation: 0,
             tell,
@@ -146,6 +149,7 @@ impl Actor {
     }
 
     fn run(mut self, asked: &Incoming<Request>) {
+        self.tell.tell(Job::NONE, What::Undoable(self.deeds.labels()));
         loop {
             let is_reading = self.opened.as_ref().is_some_and(|it| it.stage == Stage::Named);
             let is_busy = is_reading || !self.uncounted.is_empty() || self.finding.is_some();
@@ -163,6 +167,8 @@ impl Actor {
                             tracing::warn!(%error, "a letter that was answered isn't marked");
                         }
                     }
+                    Request::Where(folder, across) => self.tell_where(folder, across),
+                    Request::Across(across, to) => self.put_across(&across, &to),
                     Request::Cancel(job) => {
                         self.finding.take_if(|finding| finding.job == job);
                         self.pages.send(ToLayOut::Cancel(job));

@@ -262,6 +262,7 @@ impl Actor {
                         let edit = FlagEdit { add: marks, remove: Marks::NONE };
                         self.change_marks(&[letter], edit);
                     }
+                    Request::Where(_, across) | Request::Across(across, _) => across.refuse(),
                     Request::Cancel(job) => self.cancel(job),
                     Request::End => return self.end(happened),
                 }

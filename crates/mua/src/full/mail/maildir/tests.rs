@@ -35,10 +35,14 @@ fn stage() -> Tried {
 }
 
 fn began(root: tempfile::TempDir) -> Tried {
-    began_with(root, None)
+    began_with(root, None, None)
 }
 
-fn began_with(root: tempfile::TempDir, sent: Option<SentFolder>) -> Tried {
+fn began_with(
+    root: tempfile::TempDir,
+    sent: Option<SentFolder>,
+    journal: Option<Journal>,
+) -> Tried {
     let (news, heard) = channel().unwrap();
     let inbox = Maildir::at(root.path());
     let (post, _) = channel().unwrap();
@@ -49,6 +53,7 @@ fn began_with(root: tempfile::TempDir, sent: Option<SentFolder>) -> Tried {
         trusted: Trusted::default(),
         sent,
         post,
+        journal,
     };
     let ask = start(begin, Teller(news, 0)).unwrap();
     Tried { ask, heard, root, listing: None, folders: Vec::new(), job: 0 }
@@ -168,7 +173,7 @@ fn a_letter_that_came_back_leads_to_the_users_own_and_the_list_stays() {
         inbox: Some(root.path().to_string_lossy().into_owned()),
         ..crate::account::Overrides::default()
     });
-    let mut stage = began_with(root, SentFolder::of(&account.unwrap()));
+    let mut stage = began_with(root, SentFolder::of(&account.unwrap()), None);
     stage.ask(Ask::Open(FolderId(0)));
     let letter = stage.id(1);
     let What::Page(page) = stage.ask(Ask::Read(letter)) else { panic!() };
@@ -204,7 +209,7 @@ fn letters_are_thrown_away_and_had_back() {
     assert_eq!(stage.files(".Trash/cur").len(), 2);
     let undone = stage.ask(Ask::Undo);
     let What::Undone(words) = undone else { panic!("{undone:?}") };
-    assert_eq!(words.as_str(), "2 letters from Trash");
+    assert_eq!(words.as_str(), "2 letters moved to Trash");
     assert_eq!(stage.uids().len(), 3);
     assert_eq!(stage.files(".Trash/cur").len(), 0);
     assert!(matches!(stage.ask(Ask::Undo), What::Failed { .. }));
@@ -316,7 +321,7 @@ fn letters_are_copied_into_a_folder_that_is_made_for_them_and_their_copies_taken
     assert_eq!(stage.files(".Kept.Here/cur").len(), 2);
     let undone = stage.ask(Ask::Undo);
     let What::Undone(words) = undone else { panic!("{undone:?}") };
-    assert_eq!(words.as_str(), "copies of 2 letters in Kept.Here");
+    assert_eq!(words.as_str(), "2 letters copied to Kept.Here");
     assert!(stage.files(".Kept.Here/cur").is_empty());
     assert_eq!(stage.uids().len(), 3);
     let letters = vec![stage.id(stage.uids()[0])];
@@ -459,4 +464,47 @@ fn a_conversation_has_what_was_sent_and_no_letter_writes_between_the_others() {
     assert_eq!(same, letters);
     let alone = tried.ask(Ask::Conversation(tried.id(1)));
     assert!(matches!(alone, What::Conversation { letters, .. } if letters == [tried.id(1)]));
+}
+
+#[test]
+fn what_was_done_is_taken_back_after_a_restart() {
+    let state = tempfile::tempdir().unwrap();
+    let journal = || Some(Journal::at(Arc::new(OsDisk), state.path().to_owned()));
+    let mut tried = began_with(stage().root, None, journal());
+    tried.ask(Ask::Open(FolderId(0)));
+    let letters = vec![tried.id(tried.uids()[0])];
+    let edit = FlagEdit { add: Marks::FLAGGED, remove: Marks::NONE };
+    tried.ask(Ask::Flag { letters: letters.clone(), edit });
+    tried.ask(Ask::Move { letters, to: Target::Role(Role::Trash) });
+    let marked = |tried: &Tried, folder: &str, flags: &str| {
+        tried.files(folder).iter().filter(|name| name.ends_with(flags)).count()
+    };
+    assert_eq!(marked(&tried, ".Trash/cur", ":2,FS"), 1);
+    let letters = vec![tried.id(tried.uids()[0])];
+    let copied = tried.ask(Ask::Copy { letters, to: Target::Named("Kept".into()) });
+    assert!(matches!(copied, What::Done(_)), "{copied:?}");
+    let files = |tried: &Tried, folder: &str| {
+        tried.files(&format!("{folder}/cur")).len() + tried.files(&format!("{folder}/new")).len()
+    };
+    assert_eq!(files(&tried, ".Kept"), 1);
+    tried.ask.send(Request::End);
+
+    let mut tried = began_with(tried.root, None, journal());
+    let offered =
+        tried.until("what can be taken back", |_, report| matches!(report.what, What::Undoable(_)));
+    let What::Undoable(offered) = offered else { panic!() };
+    let words: Vec<&str> = offered.iter().map(|label| label.words.as_str()).collect();
+    assert_eq!(
+        words,
+        ["flags of 1 letter changed", "1 letter moved to Trash", "1 letter copied to Kept"]
+    );
+    tried.ask(Ask::Open(FolderId(0)));
+    tried.ask(Ask::Undo);
+    assert_eq!(files(&tried, ".Kept"), 0);
+    tried.ask(Ask::Undo);
+    assert_eq!(tried.files(".Trash/cur"), [""; 0]);
+    assert_eq!(marked(&tried, "cur", ":2,FS"), 1);
+    tried.ask(Ask::Undo);
+    assert_eq!((marked(&tried, "cur", ":2,FS"), marked(&tried, "cur", ":2,S")), (0, 1));
+    assert!(matches!(tried.ask(Ask::Undo), What::Failed { .. }));
 }
