@@ -20,6 +20,7 @@ const LETTER: &str = "Received: from a.example (a.example [192.0.2.1]) by b.exam
 /// Each command, with what is typed; in the order in which they have something to tell.
 const COMMANDS: &[(&str, &[&str])] = &[
     ("list", &[]),
+    ("threads", &[]),
     ("read", &["1"]),
     ("search", &["--all", "lunch"]),
     ("verify", &["1"]),

@@ -138,3 +138,5 @@ pub const PASSWORD_FILES_MAX: usize = 100;
 
 /// How long a letter's seal is looked at: somebody may have to find a passphrase.
 pub const UNSEALING_TIMEOUT: Duration = Duration::from_secs(70);
+/// Letters whose headers are read together where a list needs them.
+pub const HEADERS_TOGETHER: usize = 1_024;

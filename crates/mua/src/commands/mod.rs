@@ -38,6 +38,7 @@ mod sendmail;
 mod setup;
 mod shell;
 pub(crate) mod text_input;
+mod threads;
 mod verifying;
 mod writing;
 
@@ -62,6 +63,8 @@ enum Command {
     Send(send::Arguments),
     /// List the letters in the inbox
     List(reading::ListArguments),
+    /// List the letters of a Maildir as conversations
+    Threads(threads::ThreadsArguments),
     /// Show letters
     Read(reading::ReadArguments),
     /// Answer a letter; your text is read from standard input
@@ -279,6 +282,7 @@ async fn subcommand(words: &[String], screen: &mut Screen<'_>) -> Result<Exit, E
         Command::Open(_) => Ok(Exit::Usage),
         Command::Send(arguments) => send::run(&mut context, arguments).await,
         Command::List(arguments) => reading::list(&mut context, &arguments).await,
+        Command::Threads(arguments) => threads::run(&mut context, &arguments).await,
         Command::Read(arguments) => reading::read(&mut context, &arguments).await,
         Command::Reply(arguments) => answer::reply(&mut context, arguments).await,
         Command::Forward(arguments) => answer::forward(&mut context, arguments).await,

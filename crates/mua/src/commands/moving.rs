@@ -95,7 +95,7 @@ pub(super) struct DoneJson<'a> {
 }
 
 /// The Maildir: a POP3 server can't do what is asked, and at an IMAP server the full screen does it.
-async fn maildir(account: &Account) -> Result<Box<Folder>, Error> {
+pub(super) async fn maildir(account: &Account) -> Result<Box<Folder>, Error> {
     if matches!(account.inbox, Inbox::Maildir(_))
         && let Mailbox::Maildir(folder) = Mailbox::open(account).await?
     {

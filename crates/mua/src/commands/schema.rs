@@ -3,7 +3,7 @@
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 
-use super::{Context, address, doctor, drafts, keys, moving, send, verifying};
+use super::{Context, address, doctor, drafts, keys, moving, send, threads, verifying};
 use crate::error::{Error, Exit};
 use crate::front::Usage;
 use crate::outbox::listing::Waiting;
@@ -32,6 +32,7 @@ const COMMANDS: &[(&str, MakeSchema)] = &[
     ("reply", of::<send::Sent<'_>>),
     ("search", of::<RowJson<'_>>),
     ("send", of::<send::Sent<'_>>),
+    ("threads", of::<threads::ThreadJson<'_>>),
     ("trace", of::<verifying::HopJson<'_>>),
     ("undo", of::<moving::DoneJson<'_>>),
     ("verify", of::<verifying::VerdictJson<'_>>),

@@ -48,6 +48,10 @@ pub(super) const CONVERSATION_LETTERS_MAX: usize = 200;
 pub(super) const CONVERSATION_LETTER_OCTETS_MAX: u64 = 8 * 1024 * 1024;
 /// How long letters of other folders are read, of which nothing is known yet, before a conversation is shown without them.
 pub(super) const CONVERSATION_FILL: Duration = Duration::from_secs(3);
+/// Octets of the file that has what is kept for the next start.
+pub(super) const KEPT_OCTETS_MAX: u64 = 64 * 1024;
+/// How long ago a thing may have been done that is offered to be taken back at the next start.
+pub(super) const UNDO_OFFERED_FOR: Duration = Duration::from_secs(24 * 60 * 60);
 /// Octets of a letter's text that are shown at once; it can be saved whole.
 pub(super) const PAGE_OCTETS_MAX: usize = 4 * 1024 * 1024;
 /// Columns of a line that explains a letter.

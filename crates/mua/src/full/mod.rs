@@ -23,6 +23,7 @@
 //! | letters given to a program | `pipe` |
 //! | letters that are written, and leave | `post` |
 //! | how it looks, from the environment | `settings` |
+//! | what is kept for the next start | `kept` |
 //! | limits | `limits` |
 //!
 //! The main thread waits for keys and messages, and for nothing else; no runtime is around it.
@@ -63,6 +64,7 @@ use crate::undo::Journal;
 mod accounts;
 mod browser;
 mod face;
+mod kept;
 mod keys;
 mod limits;
 mod lines;
@@ -124,6 +126,7 @@ pub(crate) fn run(
         name: SafeText::line(account.name.as_deref().unwrap_or_default()),
         address: SafeText::line(&account.address.to_string()),
     }));
+    model.order = kept::order(first);
     let effects = postroad_tui::start(&mut model, FolderId(0), name);
     let mut shell = Shell {
         model,
@@ -479,8 +482,12 @@ impl Shell {
             Whose::Some(parts) => {
                 parts.into_iter().for_each(|(place, ask)| self.send(place, job, ask));
             }
+            Whose::Across(..) => {}
             // One answer ends the job; others' lists come unasked.
             Whose::All(ask) => {
+                if let (Ask::Arrange(order), Some(first)) = (&ask, self.served.first()) {
+                    first.post.send(ToPost::Keep(*order));
+                }
                 for place in 0..self.served.len() {
                     self.send(place, if place == 0 { job } else { Job::NONE }, ask.clone());
                 }

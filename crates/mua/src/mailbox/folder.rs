@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use postroad_catalog::pattern::Pattern;
+use postroad_catalog::read::Extent;
 use postroad_catalog::{
-    Catalog, CatalogError, Folder as Opened, Letters, Numbered, Search, Step, Who,
+    Catalog, CatalogError, Folder as Opened, Letters, Numbered, Order, Search, Step, Who, read_some,
 };
 use postroad_disk::OsDisk;
 use postroad_store::{
@@ -98,6 +99,24 @@ impl Folder {
         (numbers.into_iter().filter_map(|number| self.entry(number)).collect(), step)
     }
 
+    /// Letters by their numbers as conversations have them, which are in the order in which they began, and how deep each stands
+    /// in its own. Headers that nobody has read yet are read.
+    pub(crate) fn threads(&mut self) -> Vec<(usize, u8)> {
+        loop {
+            let uids = self.opened.unknown(limits::HEADERS_TOGETHER);
+            if uids.is_empty() {
+                break;
+            }
+            let read = read_some(&self.opened.letter_files(&uids), Extent::Header);
+            let read: Vec<_> =
+                read.into_iter().filter_map(|(uid, read)| Some((uid, read.ok()?))).collect();
+            self.opened.remember(&read);
+        }
+        let heads = self.opened.heads(Order::Threads);
+        let number = |uid: u32| Some(self.uids.binary_search(&uid).ok()? + 1);
+        heads.iter().filter_map(|head| Some((number(head.uid)?, head.depth))).collect()
+    }
+
     /// Indexes the texts of letters; `tell` hears that it takes a while.
     pub(crate) fn index(&mut self, tell: &mut dyn FnMut()) -> Result<(), MailboxError> {
         let mut told = false;
@@ -114,7 +133,7 @@ impl Folder {
     }
 
     /// The letter of a number, where there is one.
-    pub(super) fn entry(&mut self, number: usize) -> Option<Entry> {
+    pub(crate) fn entry(&mut self, number: usize) -> Option<Entry> {
         let uid = *self.uids.get(number.checked_sub(1)?)?;
         let name = text(&self.opened.identity(uid)?);
         let flags = self.opened.flags(uid)?;
@@ -504,6 +523,22 @@ mod tests {
         assert_eq!(shown(&mut folder).last().unwrap().0, "50.h");
         let entry = folder.find("latest").unwrap();
         assert_eq!((entry.number, entry.octets, entry.arrived.unwrap().as_second()), (5, 1, 50));
+    }
+
+    #[test]
+    fn conversations_are_known_by_what_letters_name() {
+        let (_root, mut folder) = maildir(&[
+            ("cur/100.a.h:2,S", "Message-ID: <1@x>\nSubject: plan\nDate: 1 Jan 2024 01:00 +0000\n"),
+            (
+                "cur/101.b.h:2,S",
+                "Message-ID: <2@x>\nSubject: lunch\nDate: 1 Jan 2024 02:00 +0000\n",
+            ),
+            (
+                "new/102.c.h",
+                "Message-ID: <3@x>\nIn-Reply-To: <1@x>\nSubject: Re: plan\nDate: 1 Jan 2024 03:00 +0000\n",
+            ),
+        ]);
+        assert_eq!(folder.threads(), [(1, 0), (3, 1), (2, 0)]);
     }
 
     #[test]

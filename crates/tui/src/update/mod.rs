@@ -17,7 +17,7 @@
 
 use postroad_safetext::{SafeText, safe_line};
 
-use crate::data::{FolderId, OutboxState};
+use crate::data::{FolderId, Order, OutboxState};
 use crate::effect::{Ask, Effect, OutboxAsk, PeopleAsk};
 use crate::keys::{Action, Binding, Key, On, table};
 use crate::layout::{Area, areas};
@@ -51,10 +51,13 @@ mod threads;
 /// What is to be done.
 type Effects = Vec<Effect>;
 
-/// Opens a folder on an empty screen.
+/// Opens a folder on an empty screen, in the order that the model has.
 pub fn start(model: &mut Model, folder: FolderId, name: SafeText) -> Vec<Effect> {
     let mut effects = Effects::new();
     model.index = Some(IndexState::new(folder, name));
+    if model.order != Order::default() {
+        model.jobs.ask(Ask::Arrange(model.order), &mut effects);
+    }
     model.jobs.ask(Ask::Open(folder), &mut effects);
     model.jobs.ask(Ask::Folders, &mut effects);
     model.jobs.ask(Ask::Drafts, &mut effects);

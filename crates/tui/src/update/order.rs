@@ -38,12 +38,8 @@ pub(super) fn chosen(model: &mut Model, letter: char, way: Way, effects: &mut Ef
 
 /// From `set sort=`.
 pub(super) fn named(model: &mut Model, name: &str, effects: &mut Effects) {
-    let (way, by) = match name.strip_prefix("reverse-") {
-        Some(by) => (Way::Down, by),
-        None => (Way::Up, name),
-    };
-    match LETTERS.iter().find(|(_, known)| known.name() == by) {
-        Some((_, by)) => arrange(model, Order { by: *by, way }, effects),
+    match Order::named(name) {
+        Some(order) => arrange(model, order, effects),
         None => model.say("There is no such order."),
     }
 }
@@ -54,8 +50,18 @@ fn arrange(model: &mut Model, order: Order, effects: &mut Effects) {
 }
 
 impl Order {
+    /// The one that mutt calls so.
+    pub fn named(name: &str) -> Option<Self> {
+        let (way, by) = match name.strip_prefix("reverse-") {
+            Some(by) => (Way::Down, by),
+            None => (Way::Up, name),
+        };
+        let found = LETTERS.iter().find(|(_, known)| known.name() == by);
+        found.map(|(_, by)| Self { by: *by, way })
+    }
+
     /// What mutt calls it: `date`, `reverse-date`.
-    pub(crate) fn name(self) -> postroad_safetext::SafeText {
+    pub fn name(self) -> postroad_safetext::SafeText {
         let reverse = match self.way {
             Way::Up => "",
             Way::Down => "reverse-",

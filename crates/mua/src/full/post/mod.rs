@@ -19,11 +19,12 @@ use std::time::SystemTime;
 
 use jiff::Timestamp;
 use postroad_store::Letter;
-use postroad_tui::data::{DraftId as Shown, DraftRow, Fields, HeldId, LetterId, Marks};
+use postroad_tui::data::{DraftId as Shown, DraftRow, Fields, HeldId, LetterId, Marks, Order};
 use postroad_tui::effect::{Ask, Job, OutboxAsk, Start};
 use postroad_tui::msg::What;
 use tokio::runtime::Runtime;
 
+use super::kept;
 use super::mail::Request;
 use super::wake::{Farewell, Incoming, Outgoing, Teller, channel};
 use crate::account::{Account, AccountError, Overrides};
@@ -91,6 +92,10 @@ pub(super) enum ToPost {
     },
     /// To have letters that were answered or sent on marked by this actor.
     Mail(Outgoing<Request>),
+    /// To keep an order of letters for the next start.
+    Keep(Order),
+    /// To tell a draft's text, which is changed on the screen.
+    Text(Shown),
     /// To make durable what the editor has left.
     Edited(Shown),
     /// To end, once all before it is done.
@@ -175,6 +180,11 @@ impl Actor {
                         (job, self.call_author(&file, &alias))
                     }
                     ToPost::Edited(id) => (Job::NONE, self.edited(&id)),
+                    ToPost::Text(id) => (Job::NONE, self.text(&id)),
+                    ToPost::Keep(order) => {
+                        kept::keep(&self.account, order);
+                        continue;
+                    }
                     ToPost::Mail(mail) => {
                         self.mail = Some(mail);
                         continue;
