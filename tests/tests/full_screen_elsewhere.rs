@@ -162,6 +162,19 @@ fn all_inboxes(
         .collect::<Result<_>>()?;
     ensure!(names.len() == 1 && names.iter().all(|name| name.ends_with(":2,FS")), "{names:?}");
     ensure!(fs::read_to_string(moved.join(&names[0]))?.contains("body of for home"));
+
+    // All folders of all accounts, the newest letter first.
+    tmux.keys(&["S"])?;
+    tmux.type_text("~s for")?;
+    tmux.keys(&["Enter"])?;
+    tmux.until_shown("All folders: ~s for [4]")?;
+    tmux.until_shown("work: Lists")?;
+    tmux.keys(&["Enter"])?;
+    tmux.until_shown("body of news for home")?;
+    tmux.keys(&["i"])?;
+    tmux.until_shown("All folders: ~s for [4]")?;
+    tmux.keys(&["q"])?;
+    tmux.until_shown("home: INBOX [Msgs:")?;
     Ok(())
 }
 

@@ -532,6 +532,21 @@ pub struct UndoLabel {
     pub held: Option<(HeldId, Timestamp)>,
 }
 
+/// A letter that was found in some folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoundRow {
+    /// Which.
+    pub letter: LetterId,
+    /// What its folder is called.
+    pub folder: SafeText,
+    /// When it was written: Unix seconds.
+    pub sent: u32,
+    /// What is marked on it.
+    pub flags: Marks,
+    /// What a list shows of it.
+    pub row: Row,
+}
+
 /// What a search has found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {

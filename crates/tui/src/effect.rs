@@ -163,6 +163,8 @@ pub enum Ask {
     OpenLink(SafeText),
     /// Find letters. Answered by `Found`s.
     Search(Search),
+    /// Find letters in all folders. Answered by `FoundAll`s.
+    SearchAll(String),
 }
 
 /// What changes on letters.

@@ -28,6 +28,8 @@ pub const TREE_LETTERS_MAX: usize = 2_000;
 pub const ESCAPE_WAIT: Duration = Duration::from_millis(500);
 /// Keys that are kept while a letter is looked for that they are for.
 pub const KEYS_AHEAD_MAX: usize = 64;
+/// Letters of all folders that are listed as like a pattern, the newest.
+pub const FOUND_ROWS_MAX: usize = 2_000;
 /// Octets of a text that is typed: far more than anybody types, and less than a letter may have.
 pub const TEXT_OCTETS_MAX: usize = 8 * 1024 * 1024;
 /// Changes of a text that can be undone.

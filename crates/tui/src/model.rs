@@ -15,9 +15,9 @@ pub use crate::data::Fields;
 pub use crate::jobs::Jobs;
 pub use crate::screens::{
     Choice, ComposeStage, ComposeState, Counts, Deed, Editor, EditorState, ExplainState, Finding,
-    FolderFor, FolderOrder, FoldersState, Headers, HelpState, IndexState, Limit, ListState,
-    Looking, Marking, Note, OneOf, PagerState, Pending, PeopleState, Place, Prompt, Pursued,
-    Quotes, Reach, SaveState, Screen, Seek, Wanted, Which, Whom,
+    FolderFor, FolderOrder, FoldersState, FoundState, Headers, HelpState, IndexState, Limit,
+    ListState, Looking, Marking, Note, OneOf, PagerState, Pending, PeopleState, Place, Prompt,
+    Pursued, Quotes, Reach, SaveState, Screen, Seek, Wanted, Which, Whom,
 };
 
 /// The whole screen.
@@ -184,6 +184,7 @@ impl Model {
             Screen::Links(_) => On::Links,
             Screen::Explain(_) => On::Explain,
             Screen::Editor(_) => On::Editor,
+            Screen::Found(_) => On::Found,
             Screen::People(_) => On::People,
         }
     }

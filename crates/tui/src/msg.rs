@@ -7,8 +7,8 @@ use postroad_safetext::SafeText;
 
 use crate::canvas::Cell;
 use crate::data::{
-    DraftId, DraftRow, Field, FolderId, FolderRow, Found, HeldId, LetterId, Listing, OutboxRow,
-    Page, Row, UndoLabel,
+    DraftId, DraftRow, Field, FolderId, FolderRow, Found, FoundRow, HeldId, LetterId, Listing,
+    OutboxRow, Page, Row, UndoLabel,
 };
 use crate::effect::Job;
 use crate::keys::Key;
@@ -124,6 +124,13 @@ pub enum What {
     Undone(SafeText),
     /// What a search has found.
     Found(Found),
+    /// What a search of all folders has found since it told last.
+    FoundAll {
+        /// The letters.
+        rows: Vec<FoundRow>,
+        /// Whether all have been looked at.
+        complete: bool,
+    },
     /// Where a part was saved.
     Saved(SafeText),
     /// What was done, in words.
@@ -156,6 +163,7 @@ impl What {
         match self {
             Self::Listing(listing) => listing.stage == crate::data::Stage::Complete,
             Self::Found(found) => found.complete,
+            Self::FoundAll { complete, .. } => *complete,
             Self::Progress { .. } => false,
             Self::Folders(_)
             | Self::Rows { .. }

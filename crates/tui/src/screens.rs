@@ -7,7 +7,8 @@ use std::time::Duration;
 use postroad_safetext::SafeText;
 
 use crate::data::{
-    DraftId, DraftRow, Field, Fields, FolderId, LetterId, Listing, OutboxId, Page, Rows, Way,
+    DraftId, DraftRow, Field, Fields, FolderId, FoundRow, LetterId, Listing, OutboxId, Page, Rows,
+    Way,
 };
 use crate::effect::{FlagEdit, Job, Start};
 use crate::keys::On;
@@ -40,6 +41,8 @@ pub enum Screen {
     People(PeopleState),
     /// The text of a letter that is being written.
     Editor(Box<EditorState>),
+    /// Letters of all folders.
+    Found(FoundState),
 }
 
 /// Where the user is in a list, and what is at its top.
@@ -286,6 +289,19 @@ pub struct ComposeState {
     pub stage: ComposeStage,
 }
 
+/// Letters of all folders that are like a pattern, the newest first.
+#[derive(Debug, Clone)]
+pub struct FoundState {
+    /// What they are like, as it was typed.
+    pub pattern: String,
+    /// They.
+    pub rows: Vec<FoundRow>,
+    /// Where the user is.
+    pub list: ListState,
+    /// Who looks for more.
+    pub job: Option<Job>,
+}
+
 /// The text of a letter that is being written.
 #[derive(Debug, Clone)]
 pub struct EditorState {
@@ -426,6 +442,8 @@ pub enum Wanted {
     Command,
     /// What letters are to be like.
     Find(Seek),
+    /// What letters of all folders are to be like.
+    FindAll,
     /// What letters are to be like that something is done to.
     Each(Deed),
     /// A field of the letter that is being written.

@@ -286,7 +286,7 @@ fn wait_for(ask: &Ask, slow: Patience) -> (Duration, &'static str) {
     match ask {
         _ if slow == Patience::Network => (limits::NETWORK_WAIT, "what the server has"),
         Ask::Rows { .. } => (limits::ROWS_WAIT, "the list of letters"),
-        Ask::Search(_) => (limits::SEARCH_WAIT, "all letters"),
+        Ask::Search(_) | Ask::SearchAll(_) => (limits::SEARCH_WAIT, "all letters"),
         Ask::Folders => (limits::FOLDERS_WAIT, "the list of folders"),
         Ask::Read(_) | Ask::Part { .. } | Ask::Original { .. } | Ask::Conversation(_) => {
             (limits::READ_WAIT, "the letter")

@@ -96,6 +96,7 @@ const NAMES: &[(Action, &str)] = &[
     (Action::Suspend, "suspend"),
     (Action::Search, "search"),
     (Action::SearchBack, "search-reverse"),
+    (Action::SearchAll, "search-all"),
     (Action::SearchNext, "search-next"),
     (Action::Limit, "limit"),
     (Action::DeletePattern, "delete-pattern"),

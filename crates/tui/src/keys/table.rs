@@ -29,6 +29,8 @@ pub enum On {
     People,
     /// The text of a letter that is being written.
     Editor,
+    /// Letters of all folders.
+    Found,
     /// The keys.
     Help,
 }
@@ -247,6 +249,8 @@ pub enum Action {
     Search,
     /// To the one before.
     SearchBack,
+    /// All letters of all folders that are like what is typed.
+    SearchAll,
     /// To the next one of these.
     SearchNext,
     /// Show but letters that are like what is typed.

@@ -7,7 +7,9 @@ use std::collections::BTreeSet;
 
 use postroad_safetext::SafeText;
 
-use super::{Effects, by_pattern, compose, find, folders, order, pager, people, report, threads};
+use super::{
+    Effects, by_pattern, compose, find, folders, found, order, pager, people, report, threads,
+};
 use crate::data::{FolderId, Head, LetterId, Marks, Role, Way};
 use crate::effect::{Ask, Audience, FlagEdit, OutboxAsk, Start, Target};
 use crate::keys::Action;
@@ -221,6 +223,7 @@ pub(super) fn change(model: &mut Model, action: Action, effects: &mut Effects) -
     match (action, letter) {
         (Action::Sync, _) => carry_out(model, effects),
         (Action::Search, _) => find::ask(model, Seek::Forward),
+        (Action::SearchAll, _) => found::ask(model),
         (Action::SearchBack, _) => find::ask(model, Seek::Back),
         (Action::Limit, _) => find::ask(model, Seek::Limit),
         (Action::SearchNext, _) => find::next(model, effects),

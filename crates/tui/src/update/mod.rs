@@ -8,7 +8,7 @@
 //! | moving about in them, striking, marking | `index` |
 //! | a letter, its parts, its links | `pager`, `parts`, `links`, `explain` |
 //! | the order of letters, their threads | `order`, `threads` |
-//! | finding them, a list that is limited | `find` |
+//! | finding them, a list that is limited; letters of all folders | `find`, `found` |
 //! | folders, moving letters there | `folders` |
 //! | writing; a text that is typed here | `compose`, `editor` |
 //! | people whom the user knows | `people` |
@@ -35,6 +35,7 @@ mod editor;
 mod explain;
 mod find;
 mod folders;
+mod found;
 mod help;
 mod index;
 pub(crate) mod links;
@@ -209,6 +210,7 @@ fn do_it(model: &mut Model, binding: &Binding, effects: &mut Effects) {
             On::Folders => folders::act(model, action, effects),
             On::Compose => compose::act(model, action, effects),
             On::Editor => editor::act(model, action, effects),
+            On::Found => found::act(model, action, effects),
             On::Outbox => outbox::act(model, action, effects),
             On::People => people::act(model, action, effects),
             On::Help => help::act(model, action),
@@ -299,6 +301,7 @@ fn list_mut(model: &mut Model) -> Option<&mut ListState> {
         Some(Screen::People(people)) => Some(&mut people.list),
         Some(Screen::Save(save) | Screen::Links(save)) => Some(&mut save.list),
         Some(Screen::Compose(compose)) => Some(&mut compose.list),
+        Some(Screen::Found(found)) => Some(&mut found.list),
         Some(Screen::Pager(_) | Screen::Help(_) | Screen::Explain(_) | Screen::Editor(_)) => None,
     }
 }
@@ -312,6 +315,7 @@ pub(crate) fn entries(model: &Model) -> usize {
         Screen::People(people) => people.rows.len(),
         Screen::Save(save) => save.page.parts.len(),
         Screen::Links(save) => save.page.links.len(),
+        Screen::Found(found) => found.rows.len(),
         Screen::Compose(compose) => {
             compose.draft.as_ref().map_or(0, |draft| draft.attachments.len() + 1)
         }

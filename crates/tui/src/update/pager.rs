@@ -32,6 +32,14 @@ pub(super) fn open(model: &mut Model, headers: Headers, effects: &mut Effects) {
     model.jobs.ask(Ask::Read(letter), effects);
 }
 
+/// Reads a letter that may not be in the list of letters yet.
+pub(super) fn open_letter(model: &mut Model, letter: LetterId, effects: &mut Effects) {
+    stop_reading(model, effects);
+    let (at, headers, quotes) = (Place::default(), Headers::Brief, Quotes::default());
+    model.stack.push(Screen::Pager(PagerState { letter, page: None, at, headers, quotes }));
+    model.jobs.ask(Ask::Read(letter), effects);
+}
+
 /// Reads the letter that is selected, or read, with all that belong to it, quotes folded; what was read before lies below.
 pub(super) fn open_conversation(model: &mut Model, effects: &mut Effects) {
     let letter = match model.screen() {

@@ -31,6 +31,7 @@ fn are_addresses(wanted: &Wanted) -> bool {
         | Wanted::Pipe(_)
         | Wanted::Command
         | Wanted::Find(_)
+        | Wanted::FindAll
         | Wanted::Each(_)
         | Wanted::Jump
         | Wanted::Attach

@@ -1,7 +1,7 @@
 //! What is typed in the last line.
 
 use super::folders::NotNamed;
-use super::{Effects, by_pattern, command, compose, find, folders, index, order, people};
+use super::{Effects, by_pattern, command, compose, find, folders, found, index, order, people};
 use crate::effect::{Ask, Effect, OutboxAsk, PeopleAsk};
 use crate::keys::Key;
 use crate::line_edit::LineEdit;
@@ -120,6 +120,7 @@ fn list_for(wanted: &Wanted) -> Option<FolderFor> {
         Wanted::Pipe(_)
         | Wanted::Command
         | Wanted::Find(_)
+        | Wanted::FindAll
         | Wanted::Each(_)
         | Wanted::Field(_)
         | Wanted::First(_)
@@ -157,6 +158,7 @@ fn typed(model: &mut Model, wanted: Wanted, text: String, effects: &mut Effects)
         Wanted::Query => people::show(model, text),
         Wanted::Alias(whom) => people::call(model, whom, text, effects),
         Wanted::Command => command::typed(model, &text, effects),
+        Wanted::FindAll => found::typed(model, &text, effects),
         Wanted::Find(seek) => find::typed(model, seek, &text, effects),
         Wanted::Each(deed) => by_pattern::typed(model, deed, &text, effects),
         Wanted::Pipe(which) => index::pipe(model, which, text, effects),
@@ -175,6 +177,7 @@ fn left(model: &mut Model, wanted: &Wanted, effects: &mut Effects) {
         | Wanted::Pipe(_)
         | Wanted::Each(_)
         | Wanted::Command
+        | Wanted::FindAll
         | Wanted::Field(_)
         | Wanted::Attach
         | Wanted::Bounce(_)

@@ -2,7 +2,7 @@
 
 use postroad_safetext::safe_line;
 
-use super::{Effects, by_pattern, compose, editor, find, listing, pager, people};
+use super::{Effects, by_pattern, compose, editor, find, found, listing, pager, people};
 use crate::data::UndoLabel;
 use crate::effect::{Ask, Effect, Job};
 use crate::limits::UNDO_LABELS_MAX;
@@ -59,6 +59,7 @@ pub(super) fn take(model: &mut Model, report: Report, effects: &mut Effects) {
         }
         What::Found(found) if by_pattern::found(model, job, &found) => {}
         What::Found(found) => find::found(model, job, &found, effects),
+        What::FoundAll { rows, complete } => found::found(model, rows, complete.then_some(job)),
         What::Saved(words) => model.say(safe_line!("Saved as {}", words.as_str())),
         What::Told(words) => model.say(words),
         What::Original(page) => pager::show(model, &page),

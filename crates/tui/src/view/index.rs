@@ -178,7 +178,7 @@ fn marks(index: &IndexState, head: Head, cue: Cue) -> String {
 }
 
 /// Six columns: the time if it was today, the day if it was within ten months, else the year.
-fn date(sent: u32, now: &Now) -> String {
+pub(super) fn date(sent: u32, now: &Now) -> String {
     let Ok(sent) = Timestamp::from_second(i64::from(sent)) else {
         return " ".repeat(6);
     };

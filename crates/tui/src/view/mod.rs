@@ -11,6 +11,7 @@ mod compose;
 mod editor;
 mod explain;
 mod folders;
+mod found;
 mod help;
 mod index;
 mod line;
@@ -67,6 +68,7 @@ pub(crate) fn body(model: &Model, canvas: &mut Canvas<'_>, area: Area) -> Status
         Screen::Compose(compose) => compose::draw(model, compose, canvas, area),
         Screen::People(state) => people::draw(state, canvas, area),
         Screen::Editor(editor) => editor::draw(editor, canvas, area),
+        Screen::Found(found) => found::draw(model, found, canvas, area),
         Screen::Outbox(list) => outbox::draw(model, *list, canvas, area),
         Screen::Help(help) => help::draw(help, canvas, area),
     }

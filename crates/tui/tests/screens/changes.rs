@@ -604,6 +604,13 @@ fn on(screen: On) -> Model {
             press(&mut model, "a<^K><^_>b<^_>");
             model
         }
+        On::Found => {
+            let mut model = three_letters();
+            press(&mut model, "Salice<Enter>");
+            tell(&mut model, What::FoundAll { rows: crate::fixture::found(), complete: false });
+            press(&mut model, "j");
+            model
+        }
         On::People => {
             let mut model = three_letters();
             tell(&mut model, What::People(crate::fixture::people()));
@@ -624,6 +631,7 @@ fn on(screen: On) -> Model {
         | On::Explain
         | On::People
         | On::Editor
+        | On::Found
         | On::Compose => "",
     };
     press(&mut model, keys);
@@ -666,6 +674,7 @@ fn every_key_of_the_table_does_something_where_it_stands() {
         On::Folders,
         On::Compose,
         On::Editor,
+        On::Found,
         On::Outbox,
         On::People,
         On::Help,

@@ -246,3 +246,33 @@ fn keys_wait_for_the_letter_that_they_are_for() {
     press(&mut model, "D~b x<Enter>q<Esc>j");
     assert_eq!((selected(&model), model.index.unwrap().struck.len()), (4, 0));
 }
+
+#[test]
+fn letters_of_all_folders_are_found_and_read_where_they_are() {
+    use crate::fixture::answer;
+    use postroad_tui::data::{FolderId, LetterId};
+
+    let mut model = three_letters();
+    press(&mut model, "S");
+    check("all-folders-asked", &model);
+    let effects = press(&mut model, "alice<Enter>");
+    check("all-folders-looking", &model);
+    let mut rows = crate::fixture::found();
+    let last = rows.split_off(2);
+    let is_it = |ask: &Ask| matches!(ask, Ask::SearchAll(pattern) if pattern == "alice");
+    answer(&mut model, &effects, is_it, What::FoundAll { rows, complete: false });
+    press(&mut model, "j");
+    answer(&mut model, &effects, is_it, What::FoundAll { rows: last, complete: true });
+    check("all-folders", &model);
+    // In its folder; and the list lies below.
+    let read = press(&mut model, "<Enter>");
+    let opened = read.iter().any(|it| matches!(it, Effect::Ask(_, Ask::Open(FolderId(1)))));
+    let letter = LetterId { folder: FolderId(1), validity: 7, uid: 17 };
+    let is_read =
+        read.iter().any(|it| matches!(it, Effect::Ask(_, Ask::Read(it)) if *it == letter));
+    assert!(opened && is_read, "{read:?}");
+    press(&mut model, "i");
+    check("all-folders-again", &model);
+    press(&mut model, "q");
+    assert!(matches!(model.screen(), postroad_tui::model::Screen::Index));
+}

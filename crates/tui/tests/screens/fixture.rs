@@ -8,8 +8,8 @@ use jiff::tz::TimeZone;
 use postroad_safetext::SafeText;
 use postroad_tui::data::{
     Account, AttachmentRow, Cue, DraftId, DraftRow, Fields, FolderCounts, FolderId, FolderRow,
-    Head, LetterId, LineKind, LinkGoes, LinkRow, Listing, Marks, OutboxId, OutboxRow, OutboxState,
-    Page, PageLine, PartRow, Role, Row, Stage,
+    FoundRow, Head, LetterId, LineKind, LinkGoes, LinkRow, Listing, Marks, OutboxId, OutboxRow,
+    OutboxState, Page, PageLine, PartRow, Role, Row, Stage,
 };
 use postroad_tui::effect::{Ask, Effect, Job};
 use postroad_tui::model::{Look, Model, Now, Size};
@@ -285,6 +285,25 @@ pub(crate) fn outbox() -> Vec<OutboxRow> {
         ),
         ("q2", "carol@far.example", "Minutes", OutboxState::Waiting(None), ""),
         ("q3", "dave@far.example", "Hi", OutboxState::Refused, "550 5.1.1 \u{1b}[31mno such user"),
+    ]
+    .map(row)
+    .into()
+}
+
+/// Letters of several folders.
+pub(crate) fn found() -> Vec<FoundRow> {
+    let row =
+        |(folder, name, uid, sent, from, subject): (u32, &str, u32, &str, &str, &str)| FoundRow {
+            letter: LetterId { folder: FolderId(folder), validity: 7, uid },
+            folder: line(name),
+            sent: seconds(sent),
+            flags: if uid == 3 { Marks::NONE } else { Marks::SEEN },
+            row: Row { from: line(from), subject: line(subject), ..Row::default() },
+        };
+    [
+        (1, "Archive", 17, "2025-01-02T10:00:00Z", "Alice Example", "the old plan"),
+        (0, "INBOX", 3, "2026-11-30T14:02:00Z", "Alice Example", "Re: Quarter plan"),
+        (2, "Lists/rust-dev", 99, "2026-11-01T10:00:00Z", "alice\u{202e}", "[ANN] a plan\u{1b}[2J"),
     ]
     .map(row)
     .into()

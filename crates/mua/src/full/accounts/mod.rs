@@ -10,8 +10,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use postroad_tui::data::{
-    DraftId, DraftRow, FolderCounts, FolderId, FolderRow, LetterId, OutboxRow, OutboxState, Role,
-    UndoLabel,
+    DraftId, DraftRow, FolderCounts, FolderId, FolderRow, FoundRow, LetterId, OutboxRow,
+    OutboxState, Role, UndoLabel,
 };
 use postroad_tui::effect::{Ask, Job, OutboxAsk, PeopleAsk, Start, Target};
 use postroad_tui::msg::{Report, What};
@@ -134,6 +134,11 @@ impl Accounts {
             }
             Ask::Folders | Ask::Drafts | Ask::Outbox(OutboxAsk::List) => {
                 return Ok(Whose::All(ask));
+            }
+            Ask::SearchAll(_) => {
+                let places = 0..self.names.len();
+                self.awaited.insert(job, places.len());
+                return Ok(Whose::Some(places.map(|place| (place, ask.clone())).collect()));
             }
             Ask::Open(id) | Ask::Close(id) | Ask::Refresh(id) | Ask::Sync(id) => take(id),
             Ask::Rows { folder, .. } => take(folder),
@@ -380,6 +385,16 @@ impl Accounts {
                 self.awaited.remove(&waited);
                 return Some(Report { job: waited, what: What::Listing(listing.into()) });
             }
+            What::FoundAll { rows, complete } => {
+                let awaited = self.awaited.get(&job).copied().unwrap_or(1);
+                self.awaited.insert(job, awaited - usize::from(complete && awaited > 1));
+                let complete = complete && awaited <= 1;
+                if complete {
+                    self.awaited.remove(&job);
+                }
+                let rows = rows.into_iter().map(|row| self.found_row(account, row)).collect();
+                return Some(Report { job, what: What::FoundAll { rows, complete } });
+            }
             // What one can't look for none can.
             What::Failed { .. } if self.combined.end_hunt(job) => {
                 self.awaited.remove(&job);
@@ -398,6 +413,12 @@ impl Accounts {
             }
         }
         Some(Report { job, what: self.shown(account, what) })
+    }
+
+    fn found_row(&self, account: usize, mut row: FoundRow) -> FoundRow {
+        give(account, &mut row.letter.folder);
+        row.folder = self.title(account, &row.folder);
+        row
     }
 
     fn is_in_combined(&self, account: usize, folder: FolderId) -> bool {

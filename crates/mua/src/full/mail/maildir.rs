@@ -20,6 +20,7 @@ use postroad_tui::effect::{self as tui, Ask, Job, PeopleAsk};
 use postroad_tui::msg::What;
 
 use self::finding::{Finding, Indexing};
+use self::hunting::Hunt;
 use super::Request;
 use super::deeds::Deeds;
 use super::mapped;
@@ -39,6 +40,7 @@ use crate::undo::Journal;
 mod conversation;
 mod finding;
 mod folders;
+mod hunting;
 mod letters;
 #[cfg(test)]
 mod tests;
@@ -106,6 +108,8 @@ struct Actor {
     opened: Option<Opened>,
     /// What is looked for.
     finding: Option<Finding>,
+    /// What is looked for in all folders.
+    hunt: Option<Hunt>,
     deeds: Deeds,
     /// Of all folders.
     order: Order,
@@ -137,6 +141,7 @@ impl Actor {
             start,
             opened: None,
             finding: None,
+            hunt: None,
             order: Order::default(),
             generation: 0,
             tell,
@@ -152,7 +157,10 @@ impl Actor {
         self.tell.tell(Job::NONE, What::Undoable(self.deeds.labels()));
         loop {
             let is_reading = self.opened.as_ref().is_some_and(|it| it.stage == Stage::Named);
-            let is_busy = is_reading || !self.uncounted.is_empty() || self.finding.is_some();
+            let is_busy = is_reading
+                || !self.uncounted.is_empty()
+                || self.finding.is_some()
+                || self.hunt.is_some();
             let most = match &self.opened {
                 _ if is_busy => Duration::ZERO,
                 Some(opened) if opened.indexing.goes_on() => INDEX_LOOK_EVERY,
@@ -171,6 +179,7 @@ impl Actor {
                     Request::Across(across, to) => self.put_across(&across, &to),
                     Request::Cancel(job) => {
                         self.finding.take_if(|finding| finding.job == job);
+                        self.hunt.take_if(|hunt| hunt.job == job);
                         self.pages.send(ToLayOut::Cancel(job));
                     }
                     Request::End => return self.catalog.keep_counts(),
@@ -181,6 +190,7 @@ impl Actor {
             }
             self.look(noticed);
             self.find_on();
+            self.hunt_on();
             self.read_on();
             self.index_on();
             if self.looked.elapsed() >= FOLDERS_EVERY {
@@ -224,6 +234,7 @@ impl Actor {
                 self.ended(job)
             }
             Ask::Search(search) => self.find(job, search),
+            Ask::SearchAll(pattern) => self.hunt(job, &pattern),
             Ask::Undo => self.undo(job),
             Ask::Sync(id) => self.take_in(job, id),
             _ => {
@@ -529,7 +540,7 @@ fn doing(ask: &Ask) -> &'static str {
         Ask::Undo => "take it back",
         Ask::NewDraft(_) => "begin a letter",
         Ask::Bounce { .. } => "send the letter on",
-        Ask::Search(_) => "look for letters",
+        Ask::Search(_) | Ask::SearchAll(_) => "look for letters",
         Ask::Sync(_) => "bring the folder up to date",
         _ => "do that",
     }

@@ -508,3 +508,36 @@ fn what_was_done_is_taken_back_after_a_restart() {
     assert_eq!((marked(&tried, "cur", ":2,FS"), marked(&tried, "cur", ":2,S")), (0, 1));
     assert!(matches!(tried.ask(Ask::Undo), What::Failed { .. }));
 }
+
+#[test]
+fn letters_of_all_folders_are_found() {
+    let mut tried = stage();
+    for folder in [".Old", ".Old/new", ".Old/cur", ".Old/tmp"] {
+        std::fs::create_dir(tried.root.path().join(folder)).unwrap();
+    }
+    letter(tried.root.path(), ".Old/cur/9.z.host:2,S", "second to none");
+    tried.ask(Ask::Open(FolderId(0)));
+    tried.ask(Ask::Folders);
+    let folders = tried.folders.clone();
+    tried.job += 1;
+    let job = Job(tried.job);
+    tried.ask.send(Request::Ask(job, Ask::SearchAll("~s second".into())));
+    let mut found = Vec::new();
+    tried.until("both letters", |_, report| {
+        if let What::FoundAll { rows, complete } = &report.what {
+            found.extend(rows.clone());
+            return *complete;
+        }
+        false
+    });
+    let told: Vec<(&str, &str, bool)> = found
+        .iter()
+        .map(|it| (it.folder.as_str(), it.row.subject.as_str(), it.flags.has(Marks::SEEN)))
+        .collect();
+    assert_eq!(told, [("INBOX", "second", false), ("Old", "second to none", true)]);
+    let old = folders.iter().find(|row| row.name.as_str() == "Old").unwrap();
+    assert_eq!(found[1].letter.folder, old.id);
+    let What::Page(page) = tried.ask(Ask::Read(found[1].letter)) else { panic!() };
+    assert_eq!(page.letter, found[1].letter);
+    assert!(matches!(tried.ask(Ask::SearchAll("~y (".into())), What::Failed { .. }));
+}
