@@ -176,6 +176,7 @@ impl Up {
         let mut command = Command::new(binary("postroad-mua")?);
         command
             .env("HOME", &home)
+            .env("XDG_DATA_HOME", home.join("data"))
             .env("POSTROAD_CONFIG", &self.ready.config)
             .env("POSTROAD_MUA_NAME", user)
             .env("POSTROAD_MUA_ADDRESS", format!("{user}@example.test"))

@@ -133,6 +133,16 @@ fn a_letter_is_read_answered_had_back_sent_and_thrown_away() -> Result<()> {
     tmux.keys(&["u"])?;
     tmux.until_shown("Taken back: 1 letter moved to Trash")?;
     ensure!(files(&maildir.join(".Trash/cur"))? == 0);
+
+    // Whom the answer went to is known from then on.
+    tmux.keys(&["m"])?;
+    tmux.until_shown("To:")?;
+    tmux.type_text("bo")?;
+    tmux.until_shown("<bob@example.test>")?;
+    tmux.keys(&["Tab"])?;
+    tmux.until_shown("To: bob <bob@example.test>")?;
+    tmux.keys(&["Escape"])?;
+    tmux.until_shown("Aborted.")?;
     let size = (40, 10);
     tmux.resize(size)?;
     tmux.until("the small screen", |rows| {
