@@ -299,6 +299,103 @@ fn what_cannot_be_shown_is_said_and_the_screen_is_not_taken() -> Result<()> {
     Ok(())
 }
 
+#[test]
+fn letters_are_found_as_it_is_typed() -> Result<()> {
+    let Some(stage) = stage()? else { return Ok(()) };
+    let maildir = maildir()?;
+    for (number, subject) in (1..).zip(["lunch", "supper", "breakfast", "tea"]) {
+        let letter =
+            format!("From: Anna <a@x.example>\nSubject: {subject}\n\nthe {subject} of {number}\n");
+        fs::write(maildir.path().join(format!("cur/{number}.a.host:2,S")), letter)?;
+    }
+    let tmux = Tmux::start(&stage, SIZE, &alone(maildir.path(), &[])?)?;
+    tmux.until_shown("Msgs:4")?;
+    let shown = |wanted: &'static [&'static str]| {
+        move |rows: &[String]| {
+            let has = |subject: &&str| rows.iter().any(|row| row.contains(*subject));
+            ["lunch", "supper", "breakfast", "tea"].iter().all(|it| has(it) == wanted.contains(it))
+        }
+    };
+    // Before Enter; and by what is in the texts.
+    tmux.keys(&["l"])?;
+    tmux.type_text("~s supp")?;
+    tmux.until("one letter", shown(&["supper"]))?;
+    tmux.keys(&["Escape"])?;
+    tmux.until("all letters", shown(&["lunch", "supper", "breakfast", "tea"]))?;
+    tmux.keys(&["l"])?;
+    tmux.type_text("~b 'of 3' | ~b 'tea of'")?;
+    tmux.until("two letters", shown(&["breakfast", "tea"]))?;
+    tmux.keys(&["Enter"])?;
+    tmux.until_shown("2 letters of 4")?;
+    tmux.keys(&["=", "Enter"])?;
+    tmux.until_shown("the breakfast of 3")?;
+    tmux.keys(&["i"])?;
+    tmux.until_shown("<Enter>:Read")?;
+    tmux.keys(&["x"])?;
+    ensure!(tmux.ended()? == 0);
+    Ok(())
+}
+
+#[test]
+fn an_attachment_is_saved_and_nothing_is_written_over() -> Result<()> {
+    let Some(stage) = stage()? else { return Ok(()) };
+    let (maildir, into) = (maildir()?, tempdir()?);
+    let letter = "From: Anna <a@x.example>\nSubject: figures\nMIME-Version: 1.0\n\
+        Content-Type: multipart/mixed; boundary=b\n\n--b\n\nHere they are.\n--b\nContent-Type: text/csv\n\
+        Content-Disposition: attachment; filename=\"../figures.csv\"\n\n1,2\n--b--\n";
+    fs::write(maildir.path().join("cur/1.a.host:2,S"), letter)?;
+    let tmux = Tmux::start(&stage, (120, 24), &alone(maildir.path(), &[])?)?;
+    tmux.until_shown("figures")?;
+    tmux.keys(&["Enter"])?;
+    tmux.until_shown("Here they are.")?;
+    tmux.keys(&["v"])?;
+    tmux.until_shown("s:Save")?;
+    for time in 1..=2 {
+        tmux.keys(&["s"])?;
+        tmux.until_shown("in folder: ")?;
+        tmux.keys(&["BSpace"])?;
+        tmux.type_text(&into.path().to_string_lossy())?;
+        tmux.keys(&["Enter"])?;
+        until("the file", || files(into.path()).is_ok_and(|count| count == time))?;
+        tmux.until_shown("Saved as")?;
+    }
+    ensure!(fs::read(into.path().join("figures.csv"))? == b"1,2");
+    ensure!(!into.path().with_file_name("figures.csv").exists(), "it went where its author wanted");
+    tmux.keys(&["q"])?;
+    tmux.until_shown("View Attachm.")?;
+    tmux.keys(&["i"])?;
+    tmux.until_shown("<Enter>:Read")?;
+    tmux.keys(&["x"])?;
+    ensure!(tmux.ended()? == 0);
+    Ok(())
+}
+
+#[test]
+fn a_list_is_left_by_a_letter_that_is_shown_before_it_is_sent() -> Result<()> {
+    let Some(stage) = stage()? else { return Ok(()) };
+    let maildir = maildir()?;
+    let letter = "From: List <list@x.example>\nSubject: news\nList-Id: <news.x.example>\n\
+        List-Unsubscribe: <mailto:leave@x.example?subject=unsubscribe%20me>\n\nNothing new.\n";
+    fs::write(maildir.path().join("cur/1.a.host:2,S"), letter)?;
+    let tmux = Tmux::start(&stage, SIZE, &alone(maildir.path(), &[])?)?;
+    tmux.until_shown("news")?;
+    tmux.keys(&["Enter"])?;
+    tmux.until_shown("Nothing new.")?;
+    tmux.keys(&["Escape", "L"])?;
+    tmux.until_shown("leave@x.example")?;
+    tmux.until_shown("unsubscribe me")?;
+    tmux.keys(&["y"])?;
+    tmux.until_shown("Queued, goes in")?;
+    let held = maildir.path().join("outbox/drop/held");
+    let held: Vec<PathBuf> =
+        fs::read_dir(held)?.map(|entry| Ok(entry?.path())).collect::<Result<_>>()?;
+    let [held] = held.as_slice() else { anyhow::bail!("{held:?} are held") };
+    let letter = String::from_utf8_lossy(&fs::read(held)?).into_owned();
+    let has = |field: &str| letter.contains(field);
+    ensure!(has("Subject: unsubscribe me") && has("To: <leave@x.example>"), "{letter}");
+    Ok(())
+}
+
 /// What others write is shown, and never obeyed.
 #[test]
 fn u01_nothing_in_a_letter_reaches_the_terminal_as_a_command() -> Result<()> {
