@@ -21,6 +21,7 @@ use crate::header;
 use crate::limits;
 use crate::reply::Reply;
 use crate::sasl::bearer::Bearer;
+use crate::sasl::client::Plain;
 use crate::sasl::{Attempt, Credentials, Offer, Offered};
 use crate::server::{
     Answer, ClientLimits, Dsn, LoginRule, Question, Server, Service, Settings, Step, Tls,
@@ -73,7 +74,7 @@ pub fn client(input: &[u8]) {
     let now = Instant::now();
     let mut session = Session::new(client_settings(shape), now);
     let mut wire = input.chunks(1 + usize::from(shape >> 4));
-    let (mut begun, mut done, mut ended_content) = (0, 0, false);
+    let (mut begun, mut done, mut tried, mut ended_content) = (0, 0, 0, false);
     loop {
         match session.step(now) {
             client::Step::Send(pieces) => {
@@ -93,6 +94,11 @@ pub fn client(input: &[u8]) {
                 assert!(ended_content || !accepted, "accepted without a message");
             }
             client::Step::StartTls => session.tls_started(now),
+            client::Step::LogIn => {
+                let login = Credentials { name: "a".into(), password: b"b".to_vec() };
+                tried += 1;
+                session.log_in((tried < 3).then(|| Box::new(Plain(login)) as _), now);
+            }
             client::Step::NeedInput => match wire.next() {
                 Some(octets) => session.push(octets),
                 None => session.closed(),
@@ -111,7 +117,11 @@ fn client_settings(shape: u8) -> client::Settings {
         name: "our.example".parse().expect("a domain"), // a constant
         encryption: Encryption::Clear,
         start_tls: StartTls::Opportunistic,
-        login: (shape & 2 != 0).then_some(login),
+        login: match shape & 6 {
+            2 => Some(client::Login::Password(login)),
+            6 => Some(client::Login::Chosen),
+            _ => None,
+        },
         clear_text_login: ClearTextLogin::Allowed,
         dialogue: Dialogue::Kept,
     }

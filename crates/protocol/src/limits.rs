@@ -13,6 +13,11 @@ pub const PATH_OCTETS_MAX: usize = 256;
 /// Octets in a command line, CRLF included. RFC 5321 §4.5.3.1.4 asks for 512; the parameters of
 /// SIZE, DSN, AUTH and SMTPUTF8 each raise it (RFC 3461 §4, RFC 4954 §4), so this is the sum and more.
 pub const COMMAND_LINE_OCTETS_MAX: usize = 2_048;
+/// Client: octets of an AUTH command with its initial response, CRLF included (RFC 5321 §4.5.3.1.4; RFC 4954 §4 raises it
+/// for lines of the exchange, not for the command). What is longer waits for the first challenge.
+pub const CLIENT_AUTH_COMMAND_OCTETS_MAX: usize = 512;
+/// Client: answers of one exchange; SCRAM has three.
+pub const SASL_ANSWERS_MAX: usize = 6;
 /// Octets in a base64 line of an AUTH exchange, CRLF included (RFC 4954 §4).
 pub const AUTH_LINE_OCTETS_MAX: usize = 12_288;
 /// Octets in a nonce of SCRAM (RFC 5802 sets no bound; clients send 18 to 40).

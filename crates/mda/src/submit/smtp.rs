@@ -159,8 +159,8 @@ impl Connection {
                         Err(error) => self.note(Err(error)),
                     }
                 }
-                // It isn't asked for: see `settings`.
-                Step::StartTls => self.session.closed(),
+                // Neither is asked for: see `settings`.
+                Step::StartTls | Step::LogIn => self.session.closed(),
                 Step::Idle => return Event::Idle,
                 Step::Done(verdicts) => return Event::Done(verdicts),
                 Step::Close(end) => return Event::Closed(end),

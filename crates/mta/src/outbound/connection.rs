@@ -198,6 +198,8 @@ impl Connection {
                         self.session.closed();
                     }
                 }
+                // Hops of ours have a password, or none: see `Login`.
+                Step::LogIn => self.session.log_in(None, now()),
                 Step::Idle => return Stop::Idle,
                 Step::Done(verdicts) => return Stop::Done(verdicts),
                 Step::Close(end) => return Stop::Closed(end),

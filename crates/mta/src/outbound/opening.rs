@@ -7,7 +7,7 @@ use std::sync::Arc;
 use postroad_config::{NextHop, RouteTls, Source};
 use postroad_net::Io;
 use postroad_protocol::client::{
-    ClearTextLogin, Dialogue, Encryption, Protocol, Settings, StartTls,
+    ClearTextLogin, Dialogue, Encryption, Login, Protocol, Settings, StartTls,
 };
 use postroad_protocol::limits::CLIENT_CONNECT_TIMEOUT;
 use postroad_protocol::reply::Reply;
@@ -76,7 +76,7 @@ pub(crate) async fn open_session(
             (RouteTls::Opportunistic, Some(_)) => StartTls::Opportunistic,
             (RouteTls::Required, _) => StartTls::Required,
         },
-        login: plan.hop.and_then(|hop| hop.login.clone()),
+        login: plan.hop.and_then(|hop| hop.login.clone()).map(Login::Password),
         clear_text_login: plan.hop.map_or(ClearTextLogin::Refused, |hop| hop.clear_text_login),
         dialogue: Dialogue::Kept,
     };

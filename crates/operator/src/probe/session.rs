@@ -240,6 +240,7 @@ impl<'w> Wire<'w> {
                 }
                 Step::NeedInput => self.receive().await?,
                 Step::StartTls => self.start_tls().await?,
+                Step::LogIn => self.session.log_in(None, Instant::now()),
                 Step::Idle if self.verdict.is_none() => {
                     let envelope = Arc::clone(&caller.envelope);
                     let (recipients, purpose) = (vec![0], Purpose::Probe);

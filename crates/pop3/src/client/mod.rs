@@ -28,6 +28,7 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 use postroad_protocol::sasl::Credentials;
+use postroad_protocol::sasl::client::Token;
 
 use crate::command::MessageNumber;
 use crate::content::{Decoder, Run};
@@ -55,11 +56,20 @@ pub struct Settings {
     /// What to do about STLS.
     pub stls: Stls,
     /// Who we are.
-    pub credentials: Credentials,
-    /// Whether the password may go over a connection in clear.
+    pub login: Login,
+    /// Whether the password or the token may go over a connection in clear.
     pub clear_text_login: ClearTextLogin,
     /// Octets of a message at most.
     pub message_octets_max: u64,
+}
+
+/// Who somebody is, and how that is shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Login {
+    /// By a password: AUTH PLAIN, or else USER and PASS.
+    Password(Credentials),
+    /// By a token: AUTH OAUTHBEARER (RFC 7628), or else XOAUTH2.
+    Token(Token),
 }
 
 /// What to do about STLS (RFC 2595 §4).
@@ -152,6 +162,9 @@ pub enum End {
     /// The name or the password can't be said in POP3: it holds a control character.
     #[error("the user's name or password holds characters that can't be sent")]
     Credentials,
+    /// The server knows none of the ways to log in that we have.
+    #[error("the server offers no way to log in that this account has")]
+    NoMechanism,
     /// The login was refused.
     #[error("the server refuses the login")]
     Login(Refusal),

@@ -1,11 +1,12 @@
 //! From the greeting to an open maildrop: CAPA, STLS and CAPA again, then AUTH PLAIN where it is
-//! offered, USER and PASS where it isn't.
+//! offered, USER and PASS where it isn't; or AUTH with a token.
 
 use std::time::Instant;
 
-use postroad_protocol::sasl;
+use postroad_protocol::sasl::bearer::Dialect;
+use postroad_protocol::sasl::client::{Bearer, Client, Exchange, Plain};
 
-use super::{ClearTextLogin, Encryption, End, Session, State, Stls, response};
+use super::{ClearTextLogin, Encryption, End, Login, Session, State, Stls, response};
 use crate::limits;
 
 /// What is awaited.
@@ -19,10 +20,7 @@ pub(super) enum Opening {
     /// The response to STLS.
     Stls,
     /// The response to AUTH, which is the login's, or a challenge.
-    Auth {
-        /// What a challenge is answered with.
-        response: Option<String>,
-    },
+    Auth(Exchange),
     /// The response to USER.
     User,
     /// The response to PASS.
@@ -34,6 +32,8 @@ pub(super) enum Opening {
 pub(super) struct Capabilities {
     stls: Offer,
     plain: Offer,
+    oauthbearer: Offer,
+    xoauth2: Offer,
     lines: usize,
 }
 
@@ -50,10 +50,14 @@ impl Session {
         if let Opening::CapabilityLine(capabilities) = opening {
             return self.capability(capabilities, line, now);
         }
-        if let (Opening::Auth { response }, [b'+', b' ', ..] | [b'+']) = (&opening, line) {
-            let response = response.clone();
-            return self.challenged(response, now);
-        }
+        let opening = match (opening, line) {
+            (Opening::Auth(exchange), [b'+', challenge @ ..])
+                if matches!(challenge, [] | [b' ', ..]) =>
+            {
+                return self.challenged(exchange, challenge, now);
+            }
+            (opening, _) => opening,
+        };
         let answer = match response::first_line(line) {
             Ok(answer) => answer,
             Err(problem) => return State::Over(End::Protocol(problem)),
@@ -76,12 +80,15 @@ impl Session {
             }
             (Opening::Stls, Ok(_)) => State::StartingTls,
             (Opening::User, Ok(_)) => {
-                let password = self.settings.credentials.password.clone();
-                self.send([b"PASS ", password.as_slice(), b"\r\n"].concat(), now);
+                // USER was said for a password's sake alone.
+                let Login::Password(credentials) = &self.settings.login else {
+                    return State::Over(End::NoMechanism);
+                };
+                self.send([b"PASS ", credentials.password.as_slice(), b"\r\n"].concat(), now);
                 State::Opening(Opening::Pass)
             }
-            (Opening::Auth { .. } | Opening::Pass, Ok(_)) => State::Idle,
-            (Opening::Auth { .. } | Opening::User | Opening::Pass, Err(refusal)) => {
+            (Opening::Auth(_) | Opening::Pass, Ok(_)) => State::Idle,
+            (Opening::Auth(_) | Opening::User | Opening::Pass, Err(refusal)) => {
                 State::Over(End::Login(refusal))
             }
             (Opening::CapabilityLine(_), _) => State::Over(End::Protocol("its CAPA is malformed")),
@@ -100,9 +107,12 @@ impl Session {
         let mut words = line.split(' ');
         match words.next() {
             Some("STLS") => capabilities.stls = Offer::Made,
-            Some("SASL") if words.any(|mechanism| mechanism == "PLAIN") => {
-                capabilities.plain = Offer::Made;
-            }
+            Some("SASL") => words.for_each(|mechanism| match mechanism {
+                "PLAIN" => capabilities.plain = Offer::Made,
+                "OAUTHBEARER" => capabilities.oauthbearer = Offer::Made,
+                "XOAUTH2" => capabilities.xoauth2 = Offer::Made,
+                _ => {}
+            }),
             Some(_) | None => {}
         }
         State::Opening(Opening::CapabilityLine(capabilities))
@@ -128,36 +138,51 @@ impl Session {
         if !may {
             return State::Over(End::ClearText);
         }
-        let credentials = &self.settings.credentials;
-        let control = |octet: &u8| octet.is_ascii_control();
-        // A line end in a password would be a command of its own.
-        if credentials.name.as_bytes().iter().chain(&credentials.password).any(control) {
-            return State::Over(End::Credentials);
+        match &self.settings.login {
+            Login::Password(credentials) => {
+                let control = |octet: &u8| octet.is_ascii_control();
+                // A line end in a password would be a command of its own.
+                if credentials.name.as_bytes().iter().chain(&credentials.password).any(control) {
+                    return State::Over(End::Credentials);
+                }
+                if capabilities.plain == Offer::Missing {
+                    let line = format!("USER {}\r\n", credentials.name);
+                    self.send(line.into_bytes(), now);
+                    return State::Opening(Opening::User);
+                }
+                self.authenticate(Box::new(Plain(credentials.clone())), now)
+            }
+            Login::Token(token) if !token.is_sayable() => State::Over(End::Credentials),
+            Login::Token(token) => {
+                let dialect = match (capabilities.oauthbearer, capabilities.xoauth2) {
+                    (Offer::Made, _) => Dialect::OAuthBearer,
+                    (Offer::Missing, Offer::Made) => Dialect::XOAuth2,
+                    (Offer::Missing, Offer::Missing) => return State::Over(End::NoMechanism),
+                };
+                self.authenticate(Box::new(Bearer::new(token.clone(), dialect)), now)
+            }
         }
-        if capabilities.plain == Offer::Missing {
-            let line = format!("USER {}\r\n", credentials.name);
-            self.send(line.into_bytes(), now);
-            return State::Opening(Opening::User);
-        }
-        let response = sasl::plain_initial_response(credentials);
-        let line = format!("AUTH PLAIN {response}\r\n");
-        // RFC 5034 §4: an initial response that doesn't fit in the line waits for the challenge.
-        let (line, response) = match line.len() {
-            octets if octets <= limits::COMMAND_LINE_OCTETS_MAX => (line, None),
-            _ => ("AUTH PLAIN\r\n".to_owned(), Some(response)),
-        };
-        self.send(line.into_bytes(), now);
-        State::Opening(Opening::Auth { response })
     }
 
-    /// The server wants PLAIN's one message.
-    fn challenged(&mut self, response: Option<String>, now: Instant) -> State {
-        match response {
-            Some(response) => {
-                self.send(format!("{response}\r\n").into_bytes(), now);
-                State::Opening(Opening::Auth { response: None })
-            }
-            None => State::Over(End::Protocol("it challenges PLAIN")),
-        }
+    fn authenticate(&mut self, client: Box<dyn Client>, now: Instant) -> State {
+        let verb = format!("AUTH {}", client.mechanism());
+        // With the blank and the line's end.
+        let room = limits::COMMAND_LINE_OCTETS_MAX.saturating_sub(verb.len() + 3);
+        let (exchange, initial) = Exchange::begin(client, room);
+        let line = match initial {
+            Some(initial) => format!("{verb} {initial}\r\n"),
+            None => format!("{verb}\r\n"),
+        };
+        self.send(line.into_bytes(), now);
+        State::Opening(Opening::Auth(exchange))
+    }
+
+    /// RFC 5034 §4: what it says is answered; who has nothing to say gives up.
+    fn challenged(&mut self, mut exchange: Exchange, challenge: &[u8], now: Instant) -> State {
+        let Some(line) = exchange.respond(&String::from_utf8_lossy(challenge)) else {
+            return State::Over(End::Protocol("it challenges a login that was given up"));
+        };
+        self.send(format!("{line}\r\n").into_bytes(), now);
+        State::Opening(Opening::Auth(exchange))
     }
 }

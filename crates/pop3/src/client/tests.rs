@@ -4,11 +4,15 @@ use std::time::Instant;
 
 use super::*;
 
+fn password(password: &[u8]) -> Login {
+    Login::Password(Credentials { name: "alice".into(), password: password.to_vec() })
+}
+
 fn settings() -> Settings {
     Settings {
         encryption: Encryption::Clear,
         stls: Stls::Never,
-        credentials: Credentials { name: "alice".into(), password: b"se cret".to_vec() },
+        login: password(b"se cret"),
         clear_text_login: ClearTextLogin::Allowed,
         message_octets_max: 1_000,
     }
@@ -181,18 +185,20 @@ fn old_servers_get_user_and_pass() {
 #[test] // Tests RFC 5034 §4.
 fn long_responses_wait_for_the_challenge() {
     let mut settings = settings();
-    settings.credentials.password = vec![b'p'; 300];
+    settings.login = password(&[b'p'; 300]);
     let response = sasl_of(&settings);
     let opening = format!(
         "S: +OK\nC: CAPA\nS: +OK\nS: SASL LOGIN PLAIN\nS: .\nC: AUTH PLAIN\nS: + \nC: {response}\n"
     );
     check_with(&settings, &[], &format!("{opening}S: +OK\nC: QUIT\nS: +OK"));
-    let again = check_with(&settings, &[], &format!("{opening}S: + \n"));
-    assert_eq!(again.end, Some(End::Protocol("it challenges PLAIN")));
+    // It is said once; then the login is given up, and what comes back is the end.
+    let again = check_with(&settings, &[], &format!("{opening}S: + \nC: *\nS: + \n"));
+    assert_eq!(again.end, Some(End::Protocol("it challenges a login that was given up")));
 }
 
 fn sasl_of(settings: &Settings) -> String {
-    postroad_protocol::sasl::plain_initial_response(&settings.credentials)
+    let Login::Password(credentials) = &settings.login else { panic!("a token") };
+    postroad_protocol::sasl::plain_initial_response(credentials)
 }
 
 fn tls() -> Settings {
@@ -272,9 +278,37 @@ fn a_lost_connection_is_no_end_of_a_message() {
 #[test]
 fn line_ends_in_passwords_are_never_sent() {
     let mut settings = settings();
-    settings.credentials.password = b"x\r\nDELE 1".to_vec();
+    settings.login = password(b"x\r\nDELE 1");
     let got = check_with(&settings, &[], "S: +OK\nC: CAPA\nS: -ERR");
     assert_eq!(got.end, Some(End::Credentials));
+}
+
+#[test] // Tests RFC 7628 §3.2.3 and RFC 5034 §4.
+fn tokens_are_shown_where_they_are_taken() {
+    let with = |access: &str| {
+        let (user, host) = ("alice".to_owned(), "mx".to_owned());
+        let token = Token { user, host, port: 110, access: access.into() };
+        Settings { login: Login::Token(token), ..settings() }
+    };
+    let capa = "S: +OK\nC: CAPA\nS: +OK\n";
+    let both = format!("{capa}S: SASL PLAIN XOAUTH2 OAUTHBEARER\nS: .\n");
+    let bearer =
+        "C: AUTH OAUTHBEARER bixhPWFsaWNlLAFob3N0PW14AXBvcnQ9MTEwAWF1dGg9QmVhcmVyIHQBAQ==\n";
+    let got = check_with(&with("t"), &[], &format!("{both}{bearer}S: +OK in\nC: QUIT\nS: +OK"));
+    assert_eq!(got.end, Some(End::Quit));
+    let told = "S: + eyJzdGF0dXMiOiJpbnZhbGlkX3Rva2VuIn0=\nC: AQ==\nS: -ERR [AUTH] no";
+    let got = check_with(&with("t"), &[], &format!("{both}{bearer}{told}"));
+    assert!(matches!(got.end, Some(End::Login(_))), "{got:?}");
+    let xoauth2 = format!("{capa}S: SASL XOAUTH2\nS: .\n");
+    let said = "C: AUTH XOAUTH2 dXNlcj1hbGljZQFhdXRoPUJlYXJlciB0AQE=\nS: +OK in\nC: QUIT\nS: +OK";
+    assert_eq!(check_with(&with("t"), &[], &format!("{xoauth2}{said}")).end, Some(End::Quit));
+    // Never as a password, and nothing that would be a line of its own.
+    let plain = format!("{capa}S: SASL PLAIN\nS: .\n");
+    assert_eq!(check_with(&with("t"), &[], &plain).end, Some(End::NoMechanism));
+    assert_eq!(check_with(&with("t\r\n"), &[], &xoauth2).end, Some(End::Credentials));
+    let long = "x".repeat(300);
+    let got = check_with(&with(&long), &[], &format!("{xoauth2}C: AUTH XOAUTH2\nS: -ERR no"));
+    assert!(matches!(got.end, Some(End::Login(_))), "{got:?}");
 }
 
 proptest::proptest! {

@@ -1,14 +1,15 @@
 //! A POP3 client against whatever a server sends. The first octet says how long the pieces are, the lowest
-//! bit of the second whether TLS is required.
+//! bit of the second whether TLS is required, the next one whether a token is shown in place of a password.
 //!
 //! It never panics, always ends, takes no more than it was allowed to, and never says its password before
 //! TLS where that is required.
 
 use std::time::Instant;
 
-use crate::client::{ClearTextLogin, Encryption, Request, Session, Settings, Step, Stls};
+use crate::client::{ClearTextLogin, Encryption, Login, Request, Session, Settings, Step, Stls};
 use crate::command::MessageNumber;
 use postroad_protocol::sasl::Credentials;
+use postroad_protocol::sasl::client::Token;
 
 const OCTETS_MAX: u64 = 500;
 
@@ -19,7 +20,18 @@ pub fn run(data: &[u8]) {
     let settings = Settings {
         encryption: Encryption::Clear,
         stls,
-        credentials: Credentials { name: "alice".into(), password: b"PASSWORD".to_vec() },
+        login: match flags & 2 {
+            0 => Login::Password(Credentials {
+                name: "alice".into(),
+                password: b"PASSWORD".to_vec(),
+            }),
+            _ => Login::Token(Token {
+                user: "alice".into(),
+                host: "mx".into(),
+                port: 110,
+                access: "TOKEN".into(),
+            }),
+        },
         clear_text_login: match stls {
             Stls::Never => ClearTextLogin::Allowed,
             Stls::Required => ClearTextLogin::Refused,

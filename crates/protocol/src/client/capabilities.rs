@@ -24,6 +24,14 @@ pub struct Capabilities {
     pub auth_plain: Offer,
     /// AUTH LOGIN (no RFC; draft-murchison-sasl-login).
     pub auth_login: Offer,
+    /// AUTH SCRAM-SHA-256 (RFC 7677).
+    pub auth_scram: Offer,
+    /// AUTH SCRAM-SHA-256-PLUS.
+    pub auth_scram_plus: Offer,
+    /// AUTH OAUTHBEARER (RFC 7628).
+    pub auth_oauthbearer: Offer,
+    /// AUTH XOAUTH2 (no RFC).
+    pub auth_xoauth2: Offer,
     /// LIMITS RCPTMAX: recipients in one transaction (RFC 9422 §4.2).
     pub recipients_max: Option<usize>,
     /// LIMITS MAILMAX: transactions in one session (RFC 9422 §4.1).
@@ -88,8 +96,26 @@ impl Capabilities {
         match mechanism.to_ascii_uppercase().as_str() {
             "PLAIN" => self.auth_plain = Offer::Offered,
             "LOGIN" => self.auth_login = Offer::Offered,
+            "SCRAM-SHA-256" => self.auth_scram = Offer::Offered,
+            "SCRAM-SHA-256-PLUS" => self.auth_scram_plus = Offer::Offered,
+            "OAUTHBEARER" => self.auth_oauthbearer = Offer::Offered,
+            "XOAUTH2" => self.auth_xoauth2 = Offer::Offered,
             _ => {}
         }
+    }
+
+    /// Whether a way to log in is offered, of those that are known here.
+    pub fn offers(&self, mechanism: &str) -> bool {
+        let offer = match mechanism {
+            "PLAIN" => self.auth_plain,
+            "LOGIN" => self.auth_login,
+            "SCRAM-SHA-256" => self.auth_scram,
+            "SCRAM-SHA-256-PLUS" => self.auth_scram_plus,
+            "OAUTHBEARER" => self.auth_oauthbearer,
+            "XOAUTH2" => self.auth_xoauth2,
+            _ => Offer::Absent,
+        };
+        offer.is_offered()
     }
 
     /// RFC 9422 §3: `limit = name "=" value`; what makes no sense is ignored.

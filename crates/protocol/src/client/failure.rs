@@ -132,6 +132,9 @@ pub enum Failure {
     /// AUTH is wanted, and no mechanism of ours is offered.
     #[error("the next hop offers neither AUTH PLAIN nor AUTH LOGIN")]
     NoMechanism,
+    /// It says yes, and hasn't shown that it knows the password.
+    #[error("the next hop can't prove that it knows the password, somebody may be in between")]
+    Unproven,
 }
 
 fn said(reply: Option<&Reply>) -> String {
@@ -153,7 +156,7 @@ impl Failure {
             Self::Closed { .. } | Self::TimedOut { .. } | Self::Overdue { .. } => (4, 4, 2),
             Self::Malformed { .. } | Self::OutOfStep { .. } => (4, 5, 0),
             Self::TlsNotOffered | Self::LoginNeedsTls | Self::NoMechanism => (4, 7, 4),
-            Self::TlsInjection => (4, 7, 0),
+            Self::TlsInjection | Self::Unproven => (4, 7, 0),
         };
         Reply::new(451, status, self.to_string())
     }
@@ -168,9 +171,11 @@ impl Failure {
             | Self::TimedOut { phase }
             | Self::Overdue { phase }
             | Self::OutOfStep { phase, .. } => *phase == Phase::DataEnd,
-            Self::TlsNotOffered | Self::TlsInjection | Self::LoginNeedsTls | Self::NoMechanism => {
-                false
-            }
+            Self::TlsNotOffered
+            | Self::TlsInjection
+            | Self::LoginNeedsTls
+            | Self::NoMechanism
+            | Self::Unproven => false,
         }
     }
 }

@@ -10,6 +10,7 @@
 //!         Step::NeedInput    => read some: session.push(octets), or session.closed() at the end,
 //!                               or session.timed_out(now) once session.deadline() is past,
 //!         Step::StartTls     => shake hands, then session.tls_started(now); where that fails, drop it,
+//!         Step::LogIn        => session.log_in(client, now), by what session.capabilities() offer,
 //!         Step::Idle         => session.deliver(transaction, now), or session.quit(now),
 //!         Step::Done(verdicts) => one for each recipient of the transaction, in its order,
 //!         Step::Close(end)   => drop the connection; `end` says why,
@@ -26,7 +27,8 @@
 //!
 //! Whatever the peer does, every recipient gets a [`Verdict`], and whatever is odd defers: no reply of the
 //! wrong class, no missing reply and no dropped connection ever counts as delivered or as bounced.
-//! Missing on purpose: BDAT and BINARYMIME, which win nothing where DATA is never converted; SCRAM.
+//! Missing on purpose: BDAT and BINARYMIME, which win nothing where DATA is never converted. SCRAM is its users' own, who
+//! choose it by [`Login::Chosen`]: nothing here computes hashes.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -39,6 +41,7 @@ use crate::envelope::Envelope;
 use crate::limits;
 use crate::reply::Reply;
 use crate::sasl::Credentials;
+use crate::sasl::client::Exchange;
 
 mod capabilities;
 mod content;
@@ -64,11 +67,20 @@ pub struct Settings {
     /// What to do about STARTTLS.
     pub start_tls: StartTls,
     /// Who we are to the peer, where it wants to know.
-    pub login: Option<Credentials>,
+    pub login: Option<Login>,
     /// Whether a password may go over a connection in clear.
     pub clear_text_login: ClearTextLogin,
     /// Whether the dialogue is kept for [`Session::take_dialogue`].
     pub dialogue: Dialogue,
+}
+
+/// How we log in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Login {
+    /// By PLAIN, or else LOGIN.
+    Password(Credentials),
+    /// As whoever is asked by [`Step::LogIn`] chooses.
+    Chosen,
 }
 
 /// Which of the two is spoken.
@@ -158,6 +170,8 @@ pub enum Step {
     NeedInput,
     /// The peer said 220 to STARTTLS: shake hands.
     StartTls,
+    /// Choose a way to log in, the first one or, where that was refused, another: [`Session::log_in`].
+    LogIn,
     /// Open and between transactions.
     Idle,
     /// The transaction is over: one verdict for each of its recipients.
@@ -203,8 +217,9 @@ enum State {
     Helo,
     StartTls,
     Handshake,
-    AuthPlain,
-    AuthLogin(opening::LoginPrompt),
+    /// The shell chooses how to log in; what became of the way before.
+    Choosing(Option<Reply>),
+    Auth(Exchange),
     Idle,
     Transaction(Box<Running>),
     Quit,
@@ -348,6 +363,7 @@ impl Session {
             match &mut self.state {
                 State::Ended(end) => return Step::Close(end.clone()),
                 State::Handshake => return Step::StartTls,
+                State::Choosing(_) => return Step::LogIn,
                 // A reply to nothing: a farewell (421), or a peer that is out of step (row C14).
                 State::Idle if !self.parser.has_leftover() => return Step::Idle,
                 State::Transaction(running) => {
@@ -365,8 +381,7 @@ impl Session {
                 | State::Ehlo
                 | State::Helo
                 | State::StartTls
-                | State::AuthPlain
-                | State::AuthLogin(_)
+                | State::Auth(_)
                 | State::Idle
                 | State::Quit => {}
             }
@@ -478,7 +493,7 @@ impl Session {
             State::Ehlo | State::Helo => Phase::Hello,
             State::StartTls => Phase::StartTls,
             State::Handshake => Phase::Handshake,
-            State::AuthPlain | State::AuthLogin(_) => Phase::Auth,
+            State::Choosing(_) | State::Auth(_) => Phase::Auth,
             State::Transaction(running) => running.phase(),
             State::Idle | State::Ended(_) => Phase::Idle,
             State::Quit => Phase::Quit,

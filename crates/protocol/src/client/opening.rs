@@ -5,20 +5,12 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::{
-    Capabilities, ClearTextLogin, Dialogue, Encryption, Failure, Line, Protocol, Said, Session,
-    StartTls, State, Step,
+    Capabilities, ClearTextLogin, Dialogue, Encryption, Failure, Line, Login, Phase, Protocol,
+    Said, Session, StartTls, State, Step,
 };
 use crate::limits;
 use crate::reply::{Reply, Severity};
-use crate::sasl::{self, Credentials};
-
-/// Which of AUTH LOGIN's two questions is open.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum LoginPrompt {
-    User,
-    Password,
-    Verdict,
-}
+use crate::sasl::client::{self, Client, Exchange, Peer};
 
 impl Session {
     /// The handshake is through. All that was said before is forgotten (RFC 3207 §4.2).
@@ -62,8 +54,7 @@ impl Session {
             {
                 self.authenticate(now);
             }
-            State::AuthPlain if severity == Severity::Success => self.state = State::Idle,
-            State::AuthLogin(prompt) => self.continue_login(prompt, reply, now),
+            State::Auth(exchange) => self.continue_login(exchange, reply, now),
             state => self.refused(state, reply),
         }
     }
@@ -126,39 +117,67 @@ impl Session {
         {
             return self.fail(Failure::LoginNeedsTls);
         }
-        if self.capabilities.auth_plain.is_offered() {
-            self.state = State::AuthPlain;
-            let message = sasl::plain_initial_response(&login);
-            self.send_secret(&format!("AUTH PLAIN {message}"), "AUTH PLAIN <hidden>", now);
-        } else if self.capabilities.auth_login.is_offered() {
-            self.state = State::AuthLogin(LoginPrompt::User);
-            self.send_line("AUTH LOGIN", limits::CLIENT_COMMAND_TIMEOUT, now);
-        } else {
-            self.fail(Failure::NoMechanism);
+        match login {
+            Login::Chosen => self.state = State::Choosing(None),
+            Login::Password(credentials) if self.capabilities.auth_plain.is_offered() => {
+                self.begin_login(Box::new(client::Plain(credentials)), now);
+            }
+            Login::Password(credentials) if self.capabilities.auth_login.is_offered() => {
+                self.begin_login(Box::new(client::Login::new(credentials)), now);
+            }
+            Login::Password(_) => self.fail(Failure::NoMechanism),
         }
     }
 
-    /// AUTH LOGIN asks for the user, then for the password; what the questions say differs, their order
-    /// doesn't.
-    fn continue_login(&mut self, prompt: LoginPrompt, reply: Reply, now: Instant) {
-        let Some(Credentials { name, password }) = self.settings.login.clone() else {
-            return self.refused(State::AuthLogin(prompt), reply);
-        };
-        let asked = reply.code().value() == 334;
-        match prompt {
-            LoginPrompt::User if asked => {
-                self.state = State::AuthLogin(LoginPrompt::Password);
-                self.send_secret(&sasl::encode_response(name.as_bytes()), "<hidden>", now);
-            }
-            LoginPrompt::Password if asked => {
-                self.state = State::AuthLogin(LoginPrompt::Verdict);
-                self.send_secret(&sasl::encode_response(&password), "<hidden>", now);
-            }
-            LoginPrompt::Verdict if reply.severity() == Severity::Success => {
-                self.state = State::Idle;
-            }
-            prompt => self.refused(State::AuthLogin(prompt), reply),
+    /// Logs in, as [`Step::LogIn`] asks for; `None` where there is no (other) way. At any other time nothing comes of it.
+    pub fn log_in(&mut self, client: Option<Box<dyn Client>>, now: Instant) {
+        let State::Choosing(refused) = &mut self.state else { return };
+        match (client, refused.take()) {
+            (Some(client), _) => self.begin_login(client, now),
+            (None, Some(reply)) => self.fail(Failure::Refused { phase: Phase::Auth, reply }),
+            (None, None) => self.fail(Failure::NoMechanism),
         }
+    }
+
+    fn begin_login(&mut self, client: Box<dyn Client>, now: Instant) {
+        let verb = format!("AUTH {}", client.mechanism());
+        // RFC 5321 §4.5.3.1.4, with the blank and the line's end.
+        let room = limits::CLIENT_AUTH_COMMAND_OCTETS_MAX.saturating_sub(verb.len() + 3);
+        let (exchange, initial) = Exchange::begin(client, room);
+        self.state = State::Auth(exchange);
+        match initial {
+            Some(initial) => {
+                self.send_secret(&format!("{verb} {initial}"), &format!("{verb} <hidden>"), now);
+            }
+            None => self.send_line(&verb, limits::CLIENT_COMMAND_TIMEOUT, now),
+        }
+    }
+
+    /// RFC 4954 §4: 334 is a challenge, 235 a yes.
+    fn continue_login(&mut self, mut exchange: Exchange, reply: Reply, now: Instant) {
+        match reply.severity() {
+            Severity::Intermediate if reply.code().value() == 334 => {
+                let challenge = reply.lines().first().map(String::as_str).unwrap_or_default();
+                let Some(line) = exchange.respond(challenge) else {
+                    return self.refused(State::Auth(exchange), reply);
+                };
+                self.state = State::Auth(exchange);
+                self.send_secret(&line, "<hidden>", now);
+            }
+            Severity::Success if exchange.peer() == Peer::Proven => self.state = State::Idle,
+            // Who cheats isn't told the password in another way.
+            _ if exchange.peer() == Peer::Wrong => self.fail_login(exchange, Failure::Unproven),
+            Severity::Success => self.fail_login(exchange, Failure::Unproven),
+            Severity::Permanent if self.settings.login == Some(Login::Chosen) => {
+                self.state = State::Choosing(Some(reply));
+            }
+            _ => self.refused(State::Auth(exchange), reply),
+        }
+    }
+
+    fn fail_login(&mut self, exchange: Exchange, failure: Failure) {
+        self.state = State::Auth(exchange);
+        self.fail(failure);
     }
 
     /// Sends a line of which the dialogue shows only `shown`.

@@ -6,6 +6,7 @@ use super::*;
 use crate::address::{Address, ReversePath};
 use crate::command::Command;
 use crate::envelope::{Body, Notify, Recipient, Ret, Utf8, Wanted};
+use crate::sasl::client;
 
 fn smtp() -> Settings {
     Settings {
@@ -25,7 +26,7 @@ fn lmtp() -> Settings {
 
 fn with_login(settings: Settings) -> Settings {
     let login = Credentials { name: "alice".into(), password: b"secret".to_vec() };
-    Settings { login: Some(login), ..settings }
+    Settings { login: Some(Login::Password(login)), ..settings }
 }
 
 fn address(text: &str) -> Address {
@@ -88,6 +89,7 @@ fn play(settings: &Settings, mail: &[Transaction], dialog: &str, cut: usize) -> 
     loop {
         match session.step(now) {
             Step::Send(out) => out.iter().for_each(|piece| sent.extend_from_slice(piece)),
+            Step::LogIn => session.log_in(None, now),
             Step::Idle => match mail.next() {
                 Some(letter) => session.deliver(letter.clone(), now),
                 None => session.quit(now),
@@ -423,6 +425,95 @@ fn auth_plain_and_login_inside_tls() {
     check(&loopback, &[], &format!("{plain}S: 235 2.7.0 hello\n{quit}"), "quit");
 }
 
+/// Plays a login whose ways are chosen one after the other; gives what was said and how it ended.
+fn choose(ways: Vec<Box<dyn client::Client>>, server: &[&str]) -> (String, String) {
+    let now = Instant::now();
+    let settings = Settings {
+        encryption: Encryption::Tls,
+        login: Some(Login::Chosen),
+        dialogue: Dialogue::Dropped,
+        ..smtp()
+    };
+    let mut session = Session::new(settings, now);
+    let (mut ways, mut server) = (ways.into_iter(), server.iter());
+    let mut said = String::new();
+    loop {
+        match session.step(now) {
+            Step::Send(pieces) => said += &String::from_utf8(pieces.concat()).unwrap(),
+            Step::NeedInput => match server.next() {
+                Some(line) => session.push(format!("{line}\r\n").as_bytes()),
+                None => session.closed(),
+            },
+            Step::LogIn => session.log_in(ways.next(), now),
+            Step::Idle => return (said, "in".to_owned()),
+            Step::Close(End::Failed(failure)) => return (said, failure.to_string()),
+            step => panic!("{step:?}"),
+        }
+    }
+}
+
+/// Says yes to everything, and thinks that of the server.
+#[derive(Debug)]
+struct Doubts(client::Peer);
+
+impl client::Client for Doubts {
+    fn mechanism(&self) -> &'static str {
+        "SCRAM-SHA-256"
+    }
+    fn first(&mut self) -> Option<Vec<u8>> {
+        Some(b"n".to_vec())
+    }
+    fn answer(&mut self, _: &[u8]) -> Option<Vec<u8>> {
+        Some(Vec::new())
+    }
+    fn peer(&self) -> client::Peer {
+        self.0
+    }
+}
+
+#[test] // Tests RFC 4954 §4 and RFC 7628 §3.2.3.
+fn ways_to_log_in_are_chosen_one_after_the_other() {
+    use client::{Bearer, Peer, Plain, Token};
+    let token = |access: &str| {
+        let host = "mx".to_owned();
+        Token { user: "a".into(), host, port: 587, access: access.into() }
+    };
+    let bearer = |access: &str| {
+        Box::new(Bearer::new(token(access), crate::sasl::bearer::Dialect::XOAuth2)) as Box<_>
+    };
+    let plain = || {
+        let credentials = Credentials { name: "a".into(), password: b"b".to_vec() };
+        Box::new(Plain(credentials)) as Box<dyn client::Client>
+    };
+    let doubts = |peer| Box::new(Doubts(peer)) as Box<dyn client::Client>;
+    let opening = ["220 mx", "250-mx\r\n250 AUTH XOAUTH2 PLAIN SCRAM-SHA-256"];
+    let play = |ways, answers: &[&str]| {
+        let (said, end) = choose(ways, &[&opening[..], answers].concat());
+        (said.strip_prefix("EHLO our.example\r\n").unwrap().to_owned(), end)
+    };
+    let said = "AUTH XOAUTH2 dXNlcj1hAWF1dGg9QmVhcmVyIHQBAQ==\r\n";
+    assert_eq!(play(vec![bearer("t")], &["235 in"]), (said.to_owned(), "in".to_owned()));
+    // It tells what is wrong, wants an answer to that, and says no.
+    let refused = play(vec![bearer("t")], &["334 eyJzdGF0dXMiOiI0MDEifQ==", "535 5.7.8 no"]);
+    assert_eq!(refused.0, format!("{said}\r\n"));
+    assert_eq!(refused.1, "the next hop said 535 5.7.8 no after AUTH");
+    // A long one waits for the challenge.
+    let (long, end) = play(vec![bearer(&"x".repeat(600))], &["334 ", "235 in"]);
+    assert!(long.starts_with("AUTH XOAUTH2\r\ndXNlcj1h") && end == "in", "{long}");
+    // The next way, where one is refused; but not for a server that cheats, nor for trouble that passes.
+    let next = play(vec![doubts(Peer::Unproven), plain()], &["535 5.7.8 no", "235 in"]);
+    assert_eq!(next, ("AUTH SCRAM-SHA-256 bg==\r\nAUTH PLAIN AGEAYg==\r\n".into(), "in".into()));
+    for (peer, answer) in
+        [(Peer::Wrong, "535 5.7.8 no"), (Peer::Wrong, "235 in"), (Peer::Unproven, "235 in")]
+    {
+        let (said, end) = play(vec![doubts(peer), plain()], &[answer]);
+        assert!(!said.contains("PLAIN") && end.contains("prove"), "{said} {end}");
+    }
+    let later = play(vec![doubts(Peer::Unproven), plain()], &["454 4.7.0 later"]);
+    assert!(!later.0.contains("PLAIN") && later.1.contains("454"), "{later:?}");
+    assert_eq!(play(Vec::new(), &[]).1, Failure::NoMechanism.to_string());
+}
+
 #[test]
 fn secrets_are_not_in_the_dialogue() {
     let now = Instant::now();
@@ -734,7 +825,7 @@ proptest! {
                     let accepted = all.iter().any(|v| matches!(v, Verdict::Accepted(_)));
                     prop_assert!(!accepted || content > 0);
                 }
-                Step::StartTls => session.closed(),
+                Step::StartTls | Step::LogIn => session.closed(),
                 Step::NeedInput => match wire.next() {
                     Some(octets) => session.push(octets),
                     None => session.closed(),

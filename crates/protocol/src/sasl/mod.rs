@@ -1,4 +1,4 @@
-//! SASL, both sides of PLAIN and LOGIN, the server's side of SCRAM-SHA-256, OAUTHBEARER and XOAUTH2 (RFC 4422, RFC 4616,
+//! SASL, both sides of PLAIN, LOGIN, OAUTHBEARER and XOAUTH2, the server's side of SCRAM-SHA-256 (RFC 4422, RFC 4616,
 //! RFC 5802, RFC 7677, RFC 7628; LOGIN as draft-murchison-sasl-login has it).
 //!
 //! A server starts an [`Exchange`] and hands it the client's lines until somebody's [`Attempt`] is there, which its shell
@@ -9,8 +9,7 @@
 //!                                  ▲                                                                   │
 //!                                  └──────────── where the mechanism goes on: a Challenge ─────────────┘
 //! ```
-//! A client writes [`plain_initial_response`], or answers LOGIN's two challenges with
-//! [`encode_response`]. Everything is base64 on the wire, without the protocol's framing (`334 `, `+ `).
+//! What a client says is in [`client`]. Everything is base64 on the wire, without the protocol's framing (`334 `, `+ `).
 //! Whether a password, a proof or a token is right is asked of `crates/logins`, never here.
 
 use std::borrow::Cow;
@@ -23,6 +22,7 @@ use crate::limits;
 use crate::server::Tls;
 
 pub mod bearer;
+pub mod client;
 pub mod scram;
 
 use bearer::{Bearer, Dialect};
