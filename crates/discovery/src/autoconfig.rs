@@ -1,12 +1,14 @@
 //! Thunderbird's `config-v1.1.xml` (draft-ietf-mailmaint-autoconfig §4), as providers serve it.
 //!
-//! Servers without TLS and ways to log in that we don't know are passed over; the rest of the file isn't looked at.
+//! Servers without TLS and ways to log in that we don't know are passed over. Of the rest of the file only who gives tokens
+//! (`oAuth2`) is looked at, as Thunderbird writes it.
 
 use postroad_protocol::address::Address;
 use quick_xml::Reader;
 use quick_xml::events::{BytesRef, BytesStart, Event};
+use url::Url;
 
-use crate::limits::{EVENTS_MAX, SERVICES_MAX};
+use crate::limits::{EVENTS_MAX, SCOPE_OCTETS_MAX, SERVICES_MAX};
 use crate::{Login, Protocol, Service, Tls, is_host};
 
 /// Why a file isn't one.
@@ -18,6 +20,49 @@ pub enum FileError {
     /// It is other XML, or a page that says that there is nothing.
     #[error("it is no file of mail servers")]
     NotClientConfig,
+}
+
+/// What a file says.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct File {
+    /// The servers, in the file's order.
+    pub services: Vec<Service>,
+    /// Who gives tokens for them.
+    pub issuer: Option<Issuer>,
+}
+
+/// Who gives tokens (OAuth2), as far as the provider says; all of it is of https.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Issuer {
+    /// What describes the rest (RFC 8414); Thunderbird's files have a bare name there.
+    pub issuer: Option<Url>,
+    /// Where a browser is sent.
+    pub authorization: Option<Url>,
+    /// Where tokens are given.
+    pub token: Option<Url>,
+    /// What to ask for.
+    pub scope: String,
+}
+
+impl Issuer {
+    fn set(&mut self, element: &str, text: &str) {
+        let place = |text: &str| Url::parse(text).ok().filter(|url| url.scheme() == "https");
+        match element {
+            "issuer" if text.contains("://") => self.issuer = place(text),
+            "issuer" if is_host(text) => self.issuer = place(&format!("https://{text}")),
+            "authURL" => self.authorization = place(text),
+            "tokenURL" => self.token = place(text),
+            "scope" if text.len() <= SCOPE_OCTETS_MAX && !text.chars().any(char::is_control) => {
+                text.clone_into(&mut self.scope);
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether a login can begin with it.
+    fn is_some_use(&self) -> bool {
+        self.issuer.is_some() || self.token.is_some()
+    }
 }
 
 /// A server as it is read.
@@ -32,14 +77,15 @@ struct Server {
     has_oauth2: bool,
 }
 
-/// The servers in a file, in its order, with `address` in the place of what stands for it.
+/// What is in a file, with `address` in the place of what stands for it.
 ///
 /// # Errors
 /// Where it is no such file.
-pub fn read(file: &[u8], address: &Address) -> Result<Vec<Service>, FileError> {
+pub fn read(file: &[u8], address: &Address) -> Result<File, FileError> {
     let file = str::from_utf8(file).map_err(|error| FileError::NotXml(error.to_string()))?;
     let mut reader = Reader::from_str(file);
     let (mut services, mut server) = (Vec::new(), None::<Server>);
+    let (mut issuer, mut found_issuer) = (None::<Issuer>, None);
     let (mut element, mut text) = (String::new(), String::new());
     let mut is_one = false;
     for _ in 0..EVENTS_MAX {
@@ -51,6 +97,7 @@ pub fn read(file: &[u8], address: &Address) -> Result<Vec<Service>, FileError> {
                 match element.as_str() {
                     "clientConfig" => is_one = true,
                     "incomingServer" | "outgoingServer" => server = Some(Server::of(&start)),
+                    "oAuth2" => issuer = Some(Issuer::default()),
                     _ => {}
                 }
             }
@@ -62,11 +109,14 @@ pub fn read(file: &[u8], address: &Address) -> Result<Vec<Service>, FileError> {
                     let found = server.take().and_then(|server| server.service(address));
                     services.extend(found.filter(|_| services.len() < SERVICES_MAX));
                 }
-                name if name == element => {
-                    if let Some(server) = &mut server {
-                        server.set(name, text.trim());
-                    }
+                "oAuth2" => {
+                    found_issuer = found_issuer.or(issuer.take().filter(Issuer::is_some_use));
                 }
+                name if name == element => match (&mut server, &mut issuer) {
+                    (Some(server), _) => server.set(name, text.trim()),
+                    (None, Some(issuer)) => issuer.set(name, text.trim()),
+                    (None, None) => {}
+                },
                 _ => {}
             },
             Event::Eof => break,
@@ -74,7 +124,7 @@ pub fn read(file: &[u8], address: &Address) -> Result<Vec<Service>, FileError> {
         }
     }
     match is_one {
-        true => Ok(services),
+        true => Ok(File { services, issuer: found_issuer }),
         false => Err(FileError::NotClientConfig),
     }
 }
@@ -167,7 +217,7 @@ mod tests {
             "<?xml version=\"1.0\"?><clientConfig version=\"1.1\"><emailProvider id=\"x\"><domain>our.example</domain>\
              {servers}</emailProvider><webMail><loginPage url=\"https://x/\"/></webMail></clientConfig>"
         );
-        let services = read(file.as_bytes(), &us()).unwrap();
+        let services = read(file.as_bytes(), &us()).unwrap().services;
         services.iter().map(|one| format!("{one} {} {:?}", one.user, one.login)).collect()
     }
 
@@ -227,6 +277,38 @@ mod tests {
     }
 
     #[test]
+    fn who_gives_tokens() {
+        let issuer = |inside: &str| {
+            let file = format!(
+                "<clientConfig><emailProvider id=\"x\"><domain>x</domain></emailProvider><oAuth2>{inside}</oAuth2></clientConfig>"
+            );
+            read(file.as_bytes(), &us()).unwrap().issuer
+        };
+        let url = |text: &str| Some(Url::parse(text).unwrap());
+        // As Thunderbird's own files have it.
+        let whole = "<issuer>accounts.our.example</issuer><scope>https://mail.our.example/ a&amp;b</scope>\
+             <authURL>https://accounts.our.example/auth</authURL><tokenURL>https://accounts.our.example/token</tokenURL>";
+        let expected = Issuer {
+            issuer: url("https://accounts.our.example"),
+            authorization: url("https://accounts.our.example/auth"),
+            token: url("https://accounts.our.example/token"),
+            scope: "https://mail.our.example/ a&b".into(),
+        };
+        assert_eq!(issuer(whole), Some(expected));
+        let draft = issuer("<issuer>https://id.our.example/x</issuer>").unwrap();
+        assert_eq!(draft.issuer, url("https://id.our.example/x"));
+        for none in [
+            "",
+            "<scope>x</scope><authURL>https://x.example/</authURL>",
+            "<tokenURL>http://x.example/</tokenURL>",
+            "<issuer>http://x.example/</issuer>",
+            "<issuer>\u{1b}[2J</issuer>",
+        ] {
+            assert_eq!(issuer(none), None, "{none}");
+        }
+    }
+
+    #[test]
     fn other_files_are_none() {
         for file in ["", "<html><body>404</body></html>", "no xml at all"] {
             assert_eq!(read(file.as_bytes(), &us()), Err(FileError::NotClientConfig), "{file}");
@@ -234,7 +316,7 @@ mod tests {
         assert!(matches!(read(b"<clientConfig></x>", &us()), Err(FileError::NotXml(_))));
         // No entity is ever looked up.
         let bomb = "<!DOCTYPE x [<!ENTITY a \"aaaa\">]><clientConfig>&a;</clientConfig>";
-        assert_eq!(read(bomb.as_bytes(), &us()), Ok(Vec::new()));
+        assert_eq!(read(bomb.as_bytes(), &us()), Ok(File::default()));
     }
 
     proptest! {

@@ -11,6 +11,7 @@ use postroad_protocol::address::Address;
 use rustls::ClientConfig;
 use url::Url;
 
+use crate::autoconfig::{File, Issuer};
 use crate::dns::Dns;
 use crate::limits::PARENTS_MAX;
 use crate::{Protocol, Service, Tls, autoconfig, http, is_host, srv};
@@ -79,6 +80,8 @@ impl fmt::Display for Tried {
 pub struct Found {
     /// The servers, those of whoever knows best first, and who said so.
     pub services: Vec<(Service, String)>,
+    /// Who gives tokens for them (OAuth2), and who said so.
+    pub issuer: Option<(Issuer, String)>,
 }
 
 impl Found {
@@ -123,6 +126,7 @@ pub async fn find(address: &Address, ways: &Ways, mut tell: impl FnMut(&Tried)) 
     let ask = |of| by_srv(of, &domain, address, ways);
     let asked = tokio::join!(ask(a), ask(b), ask(c), ask(d), ask(e), ask(f));
     for (what, asked) in [asked.0, asked.1, asked.2, asked.3, asked.4, asked.5] {
+        let asked = asked.map(|services| File { services, issuer: None });
         take(&mut found, what, asked, &mut tell);
     }
     if found.is_enough() {
@@ -152,13 +156,16 @@ pub async fn find(address: &Address, ways: &Ways, mut tell: impl FnMut(&Tried)) 
 fn take(
     found: &mut Found,
     what: String,
-    asked: Result<Vec<Service>, String>,
+    asked: Result<File, String>,
     tell: &mut impl FnMut(&Tried),
 ) -> bool {
-    let tried = Tried { what, outcome: asked.as_ref().map(Vec::len).map_err(Clone::clone) };
+    let outcome = asked.as_ref().map(|file| file.services.len()).map_err(Clone::clone);
+    let tried = Tried { what, outcome };
     tell(&tried);
-    let services = asked.unwrap_or_default().into_iter();
-    found.services.extend(services.map(|service| (service, tried.what.clone())));
+    let File { services, issuer } = asked.unwrap_or_default();
+    let said = |service| (service, tried.what.clone());
+    found.services.extend(services.into_iter().map(said));
+    found.issuer = found.issuer.take().or(issuer.map(|issuer| (issuer, tried.what.clone())));
     found.is_enough()
 }
 
@@ -174,7 +181,7 @@ async fn by_srv(
     (what, records.map(|records| srv::services(protocol, tls, &user, records)))
 }
 
-async fn file(url: &Url, address: &Address, ways: &Ways) -> Result<Vec<Service>, String> {
+async fn file(url: &Url, address: &Address, ways: &Ways) -> Result<File, String> {
     let file = http::get(url, &ways.dns, &ways.tls).await?;
     autoconfig::read(&file, address).map_err(|error| error.to_string())
 }

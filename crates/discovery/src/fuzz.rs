@@ -7,7 +7,9 @@ use crate::autoconfig;
 /// A provider's file: what is taken from it names hosts and can be shown.
 pub fn autoconfig(file: &[u8]) {
     let Ok(us) = Address::parse("us@our.example") else { return };
-    for service in autoconfig::read(file, &us).unwrap_or_default() {
+    let file = autoconfig::read(file, &us).unwrap_or_default();
+    assert!(!file.issuer.unwrap_or_default().scope.chars().any(char::is_control), "a scope");
+    for service in file.services {
         let shown = format!("{service} {}", service.user);
         assert!(!shown.chars().any(char::is_control), "{shown:?}");
     }

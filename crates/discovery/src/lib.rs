@@ -5,7 +5,7 @@
 //! | who is asked, in which order | [`find`] |
 //! | the provider's file, as Thunderbird reads it | [`autoconfig`] |
 //! | SRV records (RFC 6186, RFC 8314 §5) | [`srv`] |
-//! | questions to DNS and to web servers | `dns`, `http` |
+//! | questions to DNS and to web servers | `dns`, [`http`] |
 //! | limits | `limits` |
 //!
 //! Nothing is taken that would send a password in clear. What DNS says isn't proven (RFC 6186 §6): whoever uses it
@@ -19,10 +19,11 @@ pub mod autoconfig;
 mod dns;
 mod find;
 pub mod fuzz;
-mod http;
+pub mod http;
 mod limits;
 pub mod srv;
 
+pub use autoconfig::Issuer;
 pub use find::{Found, Tried, Ways, WaysError, find};
 
 /// What a server is for.

@@ -8,6 +8,8 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(8);
 pub(crate) const FILE_OCTETS_MAX: usize = 64 * 1024;
 /// Elements of it that are looked at.
 pub(crate) const EVENTS_MAX: usize = 4_096;
+/// Octets of what tokens are asked for.
+pub(crate) const SCOPE_OCTETS_MAX: usize = 2_048;
 /// Servers that are taken from one source.
 pub(crate) const SERVICES_MAX: usize = 32;
 /// Times that a provider's web server may send us elsewhere.
