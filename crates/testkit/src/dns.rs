@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hickory_server::Server;
-use hickory_server::proto::rr::rdata::{A, AAAA, CNAME, MX, SOA};
+use hickory_server::proto::rr::rdata::{A, AAAA, CNAME, MX, SOA, TXT};
 use hickory_server::proto::rr::{Name, RData, Record};
 use hickory_server::store::in_memory::InMemoryZoneHandler;
 use hickory_server::zone_handler::{AxfrPolicy, Catalog, ZoneType};
@@ -33,6 +33,8 @@ pub enum Data {
     Address(IpAddr),
     /// CNAME.
     Alias(&'static str),
+    /// TXT, in strings of 255 octets at most.
+    Text(&'static str),
 }
 
 /// A server that runs.
@@ -51,12 +53,20 @@ impl Drop for Dns {
 }
 
 impl Dns {
-    /// Serves a table.
+    /// Serves a table of names below `example.`.
     ///
     /// # Errors
     /// Where no port is free, or a name in the table is none.
     pub async fn serve(table: &[(&str, Data)]) -> io::Result<Self> {
-        let origin = name("example.")?;
+        Self::serve_zone("example.", table).await
+    }
+
+    /// Serves a table of names below another one.
+    ///
+    /// # Errors
+    /// Where no port is free, or a name in the table is none.
+    pub async fn serve_zone(origin: &str, table: &[(&str, Data)]) -> io::Result<Self> {
+        let origin = name(origin)?;
         let mut zone: InMemoryZoneHandler =
             InMemoryZoneHandler::empty(origin.clone(), ZoneType::Primary, AxfrPolicy::Deny);
         let soa = SOA::new(name("ns.example.")?, name("root.example.")?, SERIAL, 60, 60, 60, 1);
@@ -67,6 +77,11 @@ impl Dns {
                 Data::Address(IpAddr::V4(ip)) => RData::A(A(*ip)),
                 Data::Address(IpAddr::V6(ip)) => RData::AAAA(AAAA(*ip)),
                 Data::Alias(target) => RData::CNAME(CNAME(name(target)?)),
+                Data::Text(text) => {
+                    let strings = text.as_bytes().chunks(255);
+                    let strings = strings.map(|it| String::from_utf8_lossy(it).into_owned());
+                    RData::TXT(TXT::new(strings.collect()))
+                }
             };
             zone.upsert_mut(Record::from_rdata(name(owner)?, TTL, data), SERIAL);
         }

@@ -1,0 +1,224 @@
+//! Who has signed a letter, found out by ourselves: DKIM (RFC 6376, RFC 8463) and ARC (RFC 8617), with keys from the DNS.
+//!
+//! The work is `mail-auth`'s; here are its bounds, and what its results mean. To fetch a key tells the signer's name servers
+//! that somebody looks at a letter of theirs, and when: who calls this knows that the user wants it.
+//!
+//! Deliberately missing: SPF and DMARC, which need what only the receiving server knew.
+
+#![forbid(unsafe_code)]
+
+use std::borrow::Cow;
+use std::net::SocketAddr;
+
+use hickory_resolver::TokioResolver;
+use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolverConfig};
+use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use mail_auth::dkim::DkimError;
+use mail_auth::{AuthenticatedMessage, DkimResult, Error, MessageAuthenticator};
+
+pub mod limits;
+
+/// What somebody who signs says, and whether it is so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signature {
+    /// `d=`, in lower case.
+    pub domain: String,
+    /// `s=`: which of its keys.
+    pub selector: String,
+    /// `h=`, in lower case: the fields that are signed.
+    pub fields: Vec<String>,
+    /// Whether `l=` leaves an end of the text out.
+    pub is_partial: bool,
+    /// What came of it.
+    pub outcome: Outcome,
+}
+
+/// What came of looking at a signature.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// What is signed is as it was.
+    Holds,
+    /// It isn't, or somebody else has made it.
+    Broken(String),
+    /// Nobody can tell: it has expired, there is no such key, or it isn't understood.
+    Unknown(String),
+    /// Not now: the name servers don't answer.
+    Later(String),
+}
+
+/// What was found.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Checked {
+    /// Each signature, in the order of the fields.
+    pub signatures: Vec<Signature>,
+    /// What hosts on the way have signed, where there is something of it: the last of them, and what came of all.
+    pub chain: Option<Chain>,
+}
+
+/// What hosts on the way have sealed (RFC 8617).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Chain {
+    /// `d=` of the last seal.
+    pub domain: String,
+    /// What came of all.
+    pub outcome: Outcome,
+}
+
+/// Why nothing was looked at.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CheckError {
+    /// There are no name servers.
+    #[error("cannot ask DNS: {0}")]
+    Dns(String),
+    /// It is no letter.
+    #[error("it has no header")]
+    NoHeader,
+    /// It would take for ever, which is what its sender wanted.
+    #[error("it has more than {} signatures", limits::SIGNATURES_MAX)]
+    TooMany,
+    /// The name servers take too long.
+    #[error("the name servers don't answer in time")]
+    Late,
+    /// The check itself has failed.
+    #[error("the check has failed on this letter")]
+    Fault,
+}
+
+/// Asks for keys.
+#[derive(Clone)]
+pub struct Checker(MessageAuthenticator);
+
+impl Checker {
+    /// By the name servers of this host.
+    ///
+    /// # Errors
+    /// Where there are none.
+    pub fn of_host() -> Result<Self, CheckError> {
+        let builder =
+            TokioResolver::builder_tokio().map_err(|it| CheckError::Dns(it.to_string()))?;
+        let resolver = builder.build().map_err(|error| CheckError::Dns(error.to_string()))?;
+        Ok(Self(MessageAuthenticator(resolver)))
+    }
+
+    /// By these name servers.
+    ///
+    /// # Errors
+    /// Where they can't be asked.
+    pub fn at(servers: &[SocketAddr]) -> Result<Self, CheckError> {
+        let servers = servers.iter().map(|server| {
+            let mut connections = [ConnectionConfig::udp(), ConnectionConfig::tcp()];
+            connections.iter_mut().for_each(|connection| connection.port = server.port());
+            NameServerConfig::new(server.ip(), true, connections.into())
+        });
+        let config = ResolverConfig::from_parts(None, Vec::new(), servers.collect());
+        let builder = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default());
+        let resolver = builder.build().map_err(|error| CheckError::Dns(error.to_string()))?;
+        Ok(Self(MessageAuthenticator(resolver)))
+    }
+
+    /// Looks at all signatures of a letter, its line ends as a Maildir or as the wire has them.
+    ///
+    /// # Errors
+    /// Where it can't be looked at.
+    pub async fn check(&self, raw: &[u8]) -> Result<Checked, CheckError> {
+        if signing_fields(raw) > limits::SIGNATURES_MAX {
+            return Err(CheckError::TooMany);
+        }
+        let (checker, letter) = (self.0.clone(), with_crlf(raw).into_owned());
+        // In a task of its own: a fault of the parser's costs the answer, and not the program.
+        let task = tokio::spawn(async move {
+            let message = AuthenticatedMessage::parse(&letter).ok_or(CheckError::NoHeader)?;
+            Ok(checked(&checker, &message).await)
+        });
+        let abort = task.abort_handle();
+        match tokio::time::timeout(limits::CHECK_TIMEOUT, task).await {
+            Ok(done) => done.unwrap_or(Err(CheckError::Fault)),
+            Err(_) => {
+                abort.abort();
+                Err(CheckError::Late)
+            }
+        }
+    }
+}
+
+async fn checked(checker: &MessageAuthenticator, message: &AuthenticatedMessage<'_>) -> Checked {
+    let outputs = checker.verify_dkim(message).await;
+    let signatures = outputs.iter().filter_map(|output| {
+        let signature = output.signature()?;
+        let fields: Vec<String> =
+            signature.h.iter().map(|name| name.to_ascii_lowercase()).collect();
+        let outcome = match outcome(output.result()) {
+            // RFC 6376 §5.4: who leaves the author out has signed nothing of worth.
+            Outcome::Holds if !fields.iter().any(|field| field == "from") => {
+                Outcome::Broken("it doesn't cover who wrote the letter".to_owned())
+            }
+            outcome => outcome,
+        };
+        Some(Signature {
+            domain: signature.d.to_ascii_lowercase(),
+            selector: signature.s.clone(),
+            fields,
+            is_partial: signature.l > 0,
+            outcome,
+        })
+    });
+    let signatures = signatures.collect();
+    let chain = match message.as_headers.last() {
+        Some(seal) => Some(Chain {
+            domain: seal.header.d.to_ascii_lowercase(),
+            outcome: outcome(checker.verify_arc(message).await.result()),
+        }),
+        None => None,
+    };
+    Checked { signatures, chain }
+}
+
+fn outcome(result: &DkimResult) -> Outcome {
+    let broken = |words: &str| Outcome::Broken(words.to_owned());
+    match result {
+        DkimResult::Pass => Outcome::Holds,
+        DkimResult::Neutral(Error::Dkim(DkimError::FailedBodyHashMatch))
+        | DkimResult::Fail(Error::Dkim(DkimError::FailedBodyHashMatch)) => {
+            broken("the text was changed")
+        }
+        DkimResult::Fail(Error::Crypto(_)) => {
+            broken("a field was changed, or another key has signed")
+        }
+        DkimResult::Fail(error) => broken(&error.to_string()),
+        DkimResult::Neutral(error) | DkimResult::PermError(error) => {
+            Outcome::Unknown(error.to_string())
+        }
+        DkimResult::TempError(error) => Outcome::Later(error.to_string()),
+        DkimResult::None => Outcome::Unknown("nothing is signed".to_owned()),
+    }
+}
+
+/// How many fields are there that have to be looked at; each costs a look at the whole text.
+fn signing_fields(raw: &[u8]) -> usize {
+    let is_signing = |line: &&[u8]| {
+        ["dkim-signature", "arc-"].iter().any(|name| {
+            line.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name.as_bytes()))
+        })
+    };
+    let lines = raw.split(|octet| *octet == b'\n');
+    lines.take_while(|line| !matches!(line, [] | [b'\r'])).filter(is_signing).count()
+}
+
+/// What was signed had CRLF: a Maildir's lines end with LF alone.
+fn with_crlf(raw: &[u8]) -> Cow<'_, [u8]> {
+    let first = raw.iter().position(|octet| *octet == b'\n');
+    let has_cr = first.and_then(|at| at.checked_sub(1)).and_then(|at| raw.get(at)) == Some(&b'\r');
+    if has_cr || first.is_none() {
+        return Cow::Borrowed(raw);
+    }
+    let mut whole = Vec::with_capacity(raw.len() + raw.len() / 32);
+    let mut before = 0;
+    for octet in raw {
+        if *octet == b'\n' && before != b'\r' {
+            whole.push(b'\r');
+        }
+        whole.push(*octet);
+        before = *octet;
+    }
+    Cow::Owned(whole)
+}
