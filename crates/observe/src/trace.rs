@@ -6,6 +6,7 @@
 
 mod journal;
 mod merge;
+pub mod words;
 
 use serde::{Deserialize, Serialize};
 

@@ -8,6 +8,7 @@ use anstream::adapter::strip_str;
 use anstyle::{AnsiColor, Style};
 use comfy_table::{Cell, Table, presets};
 use postroad_observe::inert;
+pub(crate) use postroad_observe::trace::words::size;
 
 /// What stands out, what recedes, what went well or badly. Colours go to terminals only (`anstream`).
 pub(crate) const STRONG: Style = Style::new().bold();
@@ -126,18 +127,6 @@ pub(crate) fn span(seconds: u64) -> String {
         120..=7_199 => format!("{}m", seconds / 60),
         7_200..=172_799 => format!("{}h", seconds / 3_600),
         _ => format!("{}d", seconds / 86_400),
-    }
-}
-
-/// `950 B`, `12.3 KiB`, `4.0 MiB`
-pub(crate) fn size(octets: u64) -> String {
-    #[expect(clippy::cast_precision_loss, reason = "a tenth of a unit is all that is shown")]
-    let octets_f = octets as f64;
-    match octets {
-        0..=1_023 => format!("{octets} B"),
-        1_024..=1_048_575 => format!("{:.1} KiB", octets_f / 1_024.0),
-        1_048_576..=1_073_741_823 => format!("{:.1} MiB", octets_f / 1_048_576.0),
-        _ => format!("{:.1} GiB", octets_f / 1_073_741_824.0),
     }
 }
 

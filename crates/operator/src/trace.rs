@@ -7,10 +7,11 @@ use std::process::ExitCode;
 use anstyle::{AnsiColor, Style};
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
-use postroad_observe::trace::{Event, GATHER, Record, Speaker, Status, merge_all};
+use postroad_observe::trace::words::{Tone, span, words};
+use postroad_observe::trace::{Event, GATHER, Record, merge_all};
 
 use crate::cli::{Form, Output, Settings};
-use crate::screen::{BAD, FAINT, GOOD, LATE, STRONG, columns, folded, shown, size, styled};
+use crate::screen::{BAD, FAINT, GOOD, LATE, STRONG, columns, folded, shown, styled};
 
 /// `postroad trace`
 #[derive(Debug, Args)]
@@ -54,9 +55,6 @@ pub(crate) fn run(trace: &Trace) -> Result<ExitCode> {
     }
     Ok(ExitCode::SUCCESS)
 }
-
-/// Characters of a text from outside on the screen at most.
-const TEXT_MAX: usize = 160;
 
 /// Columns of the time and the agent's name in front of each record.
 const AHEAD: usize = 17;
@@ -110,99 +108,25 @@ fn agent_style(agent: &str) -> Style {
     }
 }
 
-/// `0 µs`, `850 µs`, `12.3 ms`, `4.25 s`, `12:05 min`, `3:20 h`, `5 d 2 h`
-fn span(microseconds: u64) -> String {
-    let seconds = microseconds / 1_000_000;
-    match microseconds {
-        0..=999 => format!("{microseconds} µs"),
-        1_000..=999_999 => format!("{}.{} ms", microseconds / 1_000, microseconds % 1_000 / 100),
-        1_000_000..=59_999_999 => format!("{seconds}.{:02} s", microseconds % 1_000_000 / 10_000),
-        60_000_000..=3_599_999_999 => format!("{}:{:02} min", seconds / 60, seconds % 60),
-        3_600_000_000..=86_399_999_999 => {
-            format!("{}:{:02} h", seconds / 3_600, seconds % 3_600 / 60)
-        }
-        _ => format!("{} d {} h", seconds / 86_400, seconds % 86_400 / 3_600),
-    }
-}
-
 /// One record in words; all that a peer said is escaped.
 fn line(event: &Event) -> String {
-    let safe = |text: &str| shown(text, TEXT_MAX).into_owned();
-    match event {
-        Event::Composed { from, to, octets } => {
-            format!(
-                "composed, safe in the outbox: {} → {}, {}",
-                path(from),
-                list(to),
-                size(*octets)
-            )
-        }
-        Event::Session { service, client, helo, tls, login } => {
-            let named = if helo.is_empty() { String::new() } else { format!(" ({})", safe(helo)) };
-            let tls = tls.as_deref().map_or_else(|| "in clear".to_owned(), safe);
-            let login = login
-                .as_deref()
-                .map_or_else(String::new, |login| format!(", login {}", safe(login)));
-            format!("{} from {}{named}, {tls}{login}", safe(service), safe(client))
-        }
-        Event::Accepted { from, to, octets, sync_us } => format!(
-            "accepted: {} → {}, {}; synced to disk in {}, then 250",
-            path(from),
-            list(to),
-            size(*octets),
-            span(*sync_us)
-        ),
-        Event::Refused { reply } => styled(BAD, format!("refused: {}", safe(reply))),
-        Event::Dns { question, answer, took_us } => {
-            format!("DNS {} → {}  {}", safe(question), safe(answer), styled(FAINT, span(*took_us)))
-        }
-        Event::NextHop { next_hop, why } => format!("next hop {} ({})", safe(next_hop), safe(why)),
-        Event::Dialogue { speaker: Speaker::Us, line } => format!("  → {}", safe(line)),
-        Event::Dialogue { speaker: Speaker::Them, line } => format!("  ← {}", safe(line)),
-        Event::Outcome { to, status, reply, next_hop, delay_s } => {
-            let (style, status) = match status {
-                Status::Sent => (GOOD, "sent"),
-                Status::Deferred => (LATE, "deferred"),
-                Status::Bounced => (BAD, "bounced"),
-            };
-            let status = styled(style, format!("status={status}"));
-            format!(
-                "{status} to {} by {}: {} (delay {delay_s:.2} s)",
-                safe(to),
-                safe(next_hop),
-                safe(reply)
-            )
-        }
-        Event::Filed { to, file, sync_us } => {
-            format!("filed for {} as {}; synced in {}", safe(to), safe(file), span(*sync_us))
-        }
-        Event::Fetched { user, service } => {
-            format!("read by {} over {}", safe(user), safe(service))
-        }
-        Event::Note { text } => safe(text),
-    }
-}
-
-/// A reverse-path: empty is the null one.
-fn path(from: &str) -> String {
-    if from.is_empty() { "<>".to_owned() } else { shown(from, TEXT_MAX).into_owned() }
-}
-
-fn list(to: &[String]) -> String {
-    match to {
-        [one] => shown(one, TEXT_MAX).into_owned(),
-        [first, second, third, .., _] if to.len() > 4 => {
-            let shown = [first, second, third].map(|to| shown(to, 60).into_owned()).join(", ");
-            format!("{shown} and {} more", to.len() - 3)
-        }
-        several => {
-            several.iter().map(|to| shown(to, 60).into_owned()).collect::<Vec<_>>().join(", ")
-        }
-    }
+    let safe = |text: &str, most: usize| shown(text, most).into_owned();
+    let paint = |tone: Tone, text: String| {
+        let style = match tone {
+            Tone::Good => GOOD,
+            Tone::Late => LATE,
+            Tone::Bad => BAD,
+            Tone::Faint => FAINT,
+        };
+        styled(style, text)
+    };
+    words(event, &safe, &paint)
 }
 
 #[cfg(test)]
 mod tests {
+    use postroad_observe::trace::{Speaker, Status};
+
     use super::*;
 
     fn record(at: u64, agent: &str, queue_id: &str, event: Event) -> Record {
