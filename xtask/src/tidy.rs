@@ -32,6 +32,9 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("observe", &[]),
     ("net", &[]),
     ("discovery", &["net", "protocol"]),
+    ("calendar", &[]),
+    ("oauth", &[]),
+    ("mailauth", &[]),
     ("safetext", &[]),
     // Signs and encrypts for its user, in time that can be measured: no agent that answers the network links it.
     ("seal", &["message", "protocol"]),
@@ -77,8 +80,11 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "observe",
             "net",
             "discovery",
+            "oauth",
+            "mailauth",
             "safetext",
             "tui",
+            "calendar",
             "catalog",
             "message",
             "seal",
@@ -89,11 +95,22 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
 
 /// Crates that may link tokio; `queue` only for its channels.
 const MAY_LINK_TOKIO: &[&str] =
-    &["net", "discovery", "mta", "mda", "maa", "mua", "operator", "queue", "logins"];
+    &["net", "discovery", "mailauth", "mta", "mda", "maa", "mua", "operator", "queue", "logins"];
 
 /// Crates whose code takes bytes and time and gives steps: no socket, no clock, no disk.
-const SANS_IO: &[&str] =
-    &["protocol", "pop3", "imap", "managesieve", "message", "sieve", "import", "safetext", "tui"];
+const SANS_IO: &[&str] = &[
+    "protocol",
+    "pop3",
+    "imap",
+    "managesieve",
+    "message",
+    "sieve",
+    "import",
+    "calendar",
+    "oauth",
+    "safetext",
+    "tui",
+];
 const NOT_IN_SANS_IO: &[&str] = &[
     "Instant::now",
     "SystemTime::now",

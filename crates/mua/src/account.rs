@@ -5,7 +5,7 @@
 //! `user@host` and submits over the MTA's unix socket, which knows it by its uid.
 //!
 //! A password is never in an argument, in the environment or in this file: only the name of a file
-//! that nobody else can read, or of a command that prints it (row U17).
+//! that nobody else can read, or of a command that prints it (row U17). The same goes for tokens (`[oauth2]`).
 
 use std::path::{Path, PathBuf};
 
@@ -19,11 +19,15 @@ use crate::identity;
 use crate::limits;
 use crate::password::PasswordSource;
 use crate::safe_text::SafeText;
+use crate::trust::check::When;
 
 mod overrides;
+mod provider;
 
 pub use overrides::Overrides;
 use overrides::{anchor, anchor_inbox};
+use provider::ProviderTable;
+pub use provider::{Place, Provider};
 
 /// The folder of account files beside `mua.toml`, and of what is remembered of those accounts.
 const MORE_ACCOUNTS: &str = "accounts";
@@ -41,10 +45,14 @@ struct AccountFile {
     password_file: Option<PathBuf>,
     /// A program and its arguments; no shell reads them.
     password_command: Option<Vec<String>>,
+    /// Tokens in place of a password.
+    oauth2: Option<ProviderTable>,
     trust: Option<PathBuf>,
     inbox: Option<String>,
     /// Hosts whose Authentication-Results count.
     trusted_results: Vec<String>,
+    /// When the full screen checks signatures, for which it asks the DNS.
+    check_signatures: When,
     sent: Option<String>,
     outbox: Option<PathBuf>,
     trace: Option<PathBuf>,
@@ -84,6 +92,7 @@ impl AccountFile {
             anchor(path, folder);
         }
         self.inbox.as_mut().into_iter().for_each(|inbox| anchor_inbox(inbox, folder));
+        self.oauth2 = self.oauth2.map(|table| table.anchored(folder));
         self
     }
 }
@@ -108,6 +117,8 @@ pub struct Account {
     /// Hosts whose Authentication-Results count wherever they stand: they remove what others wrote in their name (RFC 8601
     /// §5).
     pub trusted_results: Vec<String>,
+    /// When the full screen checks signatures by itself.
+    pub check_signatures: When,
     /// The Maildir++ folder for sent letters.
     pub sent: Option<String>,
     /// The folder of the outbox; none for a caller who has no home.
@@ -129,8 +140,19 @@ pub struct Account {
 pub struct Login {
     /// The user's name there.
     pub user: String,
-    /// Where the password comes from.
-    pub password: PasswordSource,
+    /// What shows who it is.
+    pub proof: ProofSource,
+}
+
+/// Where comes from what shows who somebody is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ProofSource {
+    /// A password.
+    Password(PasswordSource),
+    /// An access token, which a program prints; program and arguments, no shell.
+    TokenCommand(Vec<String>),
+    /// Access tokens that a provider gives.
+    Provider(Box<Provider>),
 }
 
 /// Where letters leave.
@@ -288,10 +310,16 @@ impl Account {
             Some(label) => state.join(MORE_ACCOUNTS).join(label),
             None => state,
         });
+        let tokens = match file.oauth2 {
+            Some(table) => Some(table.source(state.as_deref())?),
+            None => None,
+        };
+        let password = (file.password_file, file.password_command);
+        let login = login(overrides, file.user, password, tokens, &address)?;
         Ok(Self {
             // The name of this host's passwd goes with this host's address, not with another.
             name: overrides.name.clone().or(file.name).or(here_name),
-            login: login(overrides, file.user, file.password_file, file.password_command)?,
+            login,
             trust: overrides.trust.clone().or(file.trust),
             trusted_results: file.trusted_results,
             keys: Places {
@@ -305,6 +333,7 @@ impl Account {
                 roots: file.smime_trust,
             },
             prefers: file.autocrypt,
+            check_signatures: file.check_signatures,
             sent: overrides.sent.clone().or(file.sent),
             outbox: outbox.or_else(|| state.as_ref().map(|state| state.join("outbox"))),
             state,
@@ -368,8 +397,9 @@ fn default_inbox(user: &str) -> Inbox {
 fn login(
     overrides: &Overrides,
     user: Option<String>,
-    password_file: Option<PathBuf>,
-    password_command: Option<Vec<String>>,
+    (password_file, password_command): (Option<PathBuf>, Option<Vec<String>>),
+    tokens: Option<ProofSource>,
+    address: &Address,
 ) -> Result<Option<Login>, AccountError> {
     let user = overrides.user.clone().or(user);
     let password = match (&overrides.password_file, password_file, password_command) {
@@ -385,12 +415,27 @@ fn login(
         }
         (None, None, None) => None,
     };
-    match (user, password) {
-        (Some(user), Some(password)) => Ok(Some(Login { user, password })),
+    let proof = match (password, tokens) {
+        (Some(_), Some(_)) if overrides.password_file.is_none() => {
+            return Err(AccountError::Value {
+                key: "oauth2",
+                value: "[oauth2]".into(),
+                problem: "a password is set too; keep one of them".into(),
+            });
+        }
+        // Providers that give tokens know their users by their addresses.
+        (None, Some(proof)) => {
+            let user = user.unwrap_or_else(|| address.to_string());
+            return Ok(Some(Login { user, proof }));
+        }
+        (password, _) => password.map(ProofSource::Password),
+    };
+    match (user, proof) {
+        (Some(user), Some(proof)) => Ok(Some(Login { user, proof })),
         (None, None) => Ok(None),
         (Some(_), None) => Err(AccountError::Missing {
             what: "password",
-            hint: "user is set: set password_file or password_command too",
+            hint: "user is set: set password_file, password_command or [oauth2] too",
         }),
         (None, Some(_)) => {
             Err(AccountError::Missing { what: "user", hint: "a password is set: set user too" })
@@ -610,8 +655,15 @@ mod tests {
     #[test]
     fn half_a_login_says_which_half_is_missing() {
         let overrides = Overrides { user: Some("alice".into()), ..Overrides::default() };
-        let error = login(&overrides, None, None, None).unwrap_err();
+        let us = parse_address("us@our.example").unwrap();
+        let error = login(&overrides, None, (None, None), None, &us).unwrap_err();
         assert!(error.to_string().starts_with("no password is known"), "{error}");
+        let tokens = || Some(ProofSource::TokenCommand(vec!["x".into()]));
+        let both = login(&overrides, None, (Some("/p".into()), None), tokens(), &us).unwrap_err();
+        assert!(both.to_string().contains("keep one of them"), "{both}");
+        let user =
+            login(&Overrides::default(), None, (None, None), tokens(), &us).unwrap().unwrap().user;
+        assert_eq!(user, "us@our.example");
     }
 
     #[test]

@@ -9,6 +9,7 @@ use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 
 use crate::account::Account;
+use crate::oauth::TokenError;
 use crate::password::PasswordError;
 
 /// How long the way to a server may take, and how long a handshake.
@@ -20,6 +21,9 @@ pub enum ConnectError {
     /// There is no password.
     #[error(transparent)]
     Password(#[from] PasswordError),
+    /// There is no token.
+    #[error(transparent)]
+    Token(#[from] TokenError),
     /// TLS can't be set up.
     #[error(transparent)]
     Tls(#[from] postroad_net::tls::TlsError),

@@ -64,7 +64,10 @@ async fn directly(letter: &Letter, account: &Account, notes: &Notes) -> Result<(
     if verdicts.iter().any(|verdict| matches!(verdict, Verdict::Accepted(_)))
         && let Some(folder) = &notes.copy
     {
-        sent::file_copy(account, folder, &letter.content).await;
+        // There is no outbox to keep it in.
+        if let Err(error) = sent::file_copy(account, folder, &letter.content).await {
+            tracing::warn!(%folder, error, "the copy of a sent letter is not filed");
+        }
     }
     // Some may have it now: a caller that tries again sends those a second copy, none goes without.
     for verdict in &verdicts {

@@ -7,6 +7,7 @@ use crate::compose::ComposeError;
 use crate::drafts::{DraftError, Wrong};
 use crate::front::Usage;
 use crate::mailbox::MailboxError;
+use crate::oauth::TokenError;
 use crate::outbox::OutboxError;
 use crate::people::BookError;
 use crate::render::save::SaveError;
@@ -72,6 +73,9 @@ pub enum Error {
     /// There is no outbox, and no way to the MTA either.
     #[error("the letter is not accepted: {0}")]
     Submit(#[from] SubmitError),
+    /// Tokens of a provider.
+    #[error(transparent)]
+    Token(#[from] TokenError),
     /// There is no outbox, and the MTA wants it later.
     #[error("the letter is not accepted now: {0}")]
     Deferred(String),
@@ -116,7 +120,7 @@ impl Error {
                 }
                 ComposeError::Address(_) => Exit::NoUser,
                 ComposeError::Attachment { .. } => Exit::NoInput,
-                ComposeError::NoList(_) => Exit::Unavailable,
+                ComposeError::NoList(_) | ComposeError::Invitation(_) => Exit::Unavailable,
                 ComposeError::Random(_) => Exit::Temporary,
             },
             Self::Outbox(OutboxError::Unknown(_))
@@ -129,6 +133,8 @@ impl Error {
             | Self::Submit(_)
             | Self::Deferred(_)
             | Self::Unfinished => Exit::Temporary,
+            Self::Token(error) if error.may_pass() => Exit::Temporary,
+            Self::Token(_) => Exit::Permission,
             Self::Mailbox(error) => match error {
                 MailboxError::NoMaildir { .. } | MailboxError::Ambiguous { .. } => Exit::NoInput,
                 _ => Exit::Temporary,

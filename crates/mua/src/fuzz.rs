@@ -73,6 +73,7 @@ fn check_screen(message: &[u8], view: &View) {
     let trust = page.trust.iter().map(|trust| &trust.words).chain(&page.explained);
     head.chain(parts)
         .chain(trust)
+        .chain(&page.invitation)
         .chain(unsubscribe)
         .chain(links)
         .chain(lines)

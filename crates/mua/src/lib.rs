@@ -4,6 +4,8 @@
 //! |---|---|
 //! | what a terminal may be shown (rows U01, U02) | [`safe_text`], [`screen`] |
 //! | settings, login, who the caller is | [`account`], [`password`] |
+//! | tokens of a provider in place of a password | [`oauth`] |
+//! | ways to log in, for all protocols | `sasl` |
 //! | from a draft to a letter | [`compose`] |
 //! | letters that are being written, on disk | [`drafts`] |
 //! | whom the user writes to, and short names | [`people`] |
@@ -42,10 +44,12 @@ pub mod mailbox;
 pub mod mailcap;
 pub mod mailto;
 pub mod mailx;
+pub mod oauth;
 pub mod outbox;
 pub mod password;
 pub mod people;
 pub mod render;
+mod sasl;
 pub mod screen;
 pub mod sealed;
 mod sent;

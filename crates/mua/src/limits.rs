@@ -39,6 +39,8 @@ pub const TRACE_OCTETS_MAX: usize = 256 * 1024;
 pub const TRACE_FIELDS_MAX: usize = 300;
 /// Methods of one `Authentication-Results`, and properties of each.
 pub const RESULTS_MAX: usize = 50;
+/// Records of this host's agents that are told of a letter; a dialogue with a next hop has some twenty.
+pub const NOTED_RECORDS_MAX: usize = 300;
 /// Signatures of a letter that are told.
 pub const SIGNATURES_MAX: usize = 20;
 /// Recipients that a letter which came back may tell of: no letter of ours has more.
@@ -51,6 +53,8 @@ pub const STATUS_OCTETS_MAX: usize = 1_024;
 pub const MAILCAP_OCTETS_MAX: u64 = 4 * 1024 * 1024;
 /// Lines of a mailcap file.
 pub const MAILCAP_ENTRIES_MAX: usize = 20_000;
+/// Calendars of a letter that are told in words.
+pub const INVITATIONS_MAX: usize = 5;
 /// Octets of a header field that are shown.
 pub const FIELD_OCTETS_MAX: usize = 2_000;
 /// Octets of a file name that an attachment is saved under; file systems take 255.
@@ -63,6 +67,16 @@ pub const MESSAGE_ID_OCTETS_MAX: usize = 250;
 pub const SETTINGS_OCTETS_MAX: u64 = 64 * 1024;
 /// How long a password command may take.
 pub const PASSWORD_COMMAND_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long a provider of tokens may take for one answer.
+pub const PROVIDER_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long one program waits for another that has the tokens: that one asks a provider twice at most.
+pub const TOKENS_WAIT: Duration = Duration::from_secs(90);
+/// How long somebody may take in a browser to log in: second factors are looked for in other rooms.
+pub const LOGIN_PATIENCE: Duration = Duration::from_secs(10 * 60);
+/// How long a browser may take to say what it wants of us.
+pub const LOOPBACK_PATIENCE: Duration = Duration::from_secs(10);
+/// Connections to us at once while a browser is waited for; browsers open some ahead.
+pub const LOOPBACK_CONNECTIONS_MAX: usize = 16;
 /// How long a POP3 server may stay silent.
 pub const POP3_TIMEOUT: Duration = Duration::from_secs(60);
 /// Accounts on one screen; a folder's number has room for no more.

@@ -44,9 +44,16 @@ fn default_folder(inbox: &Maildir) -> Option<String> {
     Some(found.map_or_else(|| NEW_FOLDER.to_owned(), |name| name.to_utf8()))
 }
 
-/// Files a copy. The letter has left: a copy that can't be filed is said, and changes nothing.
-pub(crate) async fn file_copy(account: &Account, folder: &str, content: &[u8]) {
-    let filed = match &account.inbox {
+/// Files a copy.
+///
+/// # Errors
+/// Where it can't be filed, in words. The letter has left: that changes nothing.
+pub(crate) async fn file_copy(
+    account: &Account,
+    folder: &str,
+    content: &[u8],
+) -> Result<(), String> {
+    match &account.inbox {
         Inbox::Maildir(root) => match FolderName::from_utf8(folder) {
             Ok(name) => {
                 file(&Maildir::at(root).folder(&name), content).map_err(|error| error.to_string())
@@ -56,10 +63,7 @@ pub(crate) async fn file_copy(account: &Account, folder: &str, content: &[u8]) {
         Inbox::Imap(server) => {
             file_there(account, server, folder, content).await.map_err(|error| error.to_string())
         }
-        Inbox::Pop3 { .. } | Inbox::Mbox(_) => return,
-    };
-    if let Err(error) = filed {
-        tracing::warn!(folder = %folder, error, "the copy of a sent letter is not filed");
+        Inbox::Pop3 { .. } | Inbox::Mbox(_) => Ok(()),
     }
 }
 

@@ -11,17 +11,19 @@ use bytes::Bytes;
 use postroad_net::Io;
 use postroad_protocol::address::Domain;
 use postroad_protocol::client::{
-    ClearTextLogin, Dialogue, Encryption, End, Protocol, Purpose, Session, Settings, StartTls,
-    Step, Transaction, Verdict,
+    self as protocol, Capabilities, ClearTextLogin, Dialogue, Encryption, End, Failure, Phase,
+    Protocol, Purpose, Session, Settings, StartTls, Step, Transaction, Verdict,
 };
 use postroad_protocol::envelope::Envelope;
-use postroad_protocol::reply::Reply;
-use postroad_protocol::sasl::Credentials;
+use postroad_protocol::reply::{Reply, Severity};
+use postroad_protocol::sasl::client::Client;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use crate::account::{Account, Submission, TlsStart, is_loopback};
+use crate::account::{Account, Login, Submission, TlsStart, is_loopback};
 use crate::connect::{self, ConnectError, Tls};
 use crate::limits;
+use crate::password::Terminal;
+use crate::sasl::{Proof, Who};
 
 /// Octets that are read at once.
 const READ_OCTETS: usize = 16 * 1024;
@@ -32,6 +34,16 @@ pub enum SubmitError {
     /// There is no way there.
     #[error(transparent)]
     Connect(#[from] ConnectError),
+    /// The server refuses the login.
+    #[error("{at}: {problem}; {hint}")]
+    Login {
+        /// Host and port.
+        at: String,
+        /// In the server's words.
+        problem: String,
+        /// What to do.
+        hint: &'static str,
+    },
     /// The session ended before a letter could be handed over.
     #[error("{at}: {problem}")]
     Session {
@@ -55,6 +67,33 @@ pub struct Connection {
     io: Option<Io>,
     tls: Option<Tls>,
     at: String,
+    /// Where somebody logs in.
+    ways: Option<Ways>,
+}
+
+/// Who logs in, and how else it can be tried.
+struct Ways {
+    login: Login,
+    proof: Proof,
+    host: String,
+    port: u16,
+    /// None before the server has said what it offers.
+    left: Option<std::vec::IntoIter<Box<dyn Client>>>,
+}
+
+impl Ways {
+    fn next(
+        &mut self,
+        offered: &Capabilities,
+        exporter: Option<Vec<u8>>,
+    ) -> Option<Box<dyn Client>> {
+        let Self { login, proof, host, port, left } = self;
+        let who = Who { user: &login.user, proof, host, port: *port };
+        let left = left.get_or_insert_with(|| {
+            who.ways(|mechanism| offered.offers(mechanism), exporter).into_iter()
+        });
+        left.next()
+    }
 }
 
 /// What the session came to.
@@ -70,41 +109,38 @@ impl Connection {
     /// # Errors
     /// Any [`SubmitError`]: the letters wait.
     pub async fn open(account: &Account) -> Result<Self, SubmitError> {
-        let mut connection = match &account.submission {
+        let server = match &account.submission {
             Submission::Socket(path) => {
                 let io = connect::unix(path).await?;
                 let settings = settings(Encryption::Clear, StartTls::Never, None);
-                Self::new(io, path.display().to_string(), None, settings)
+                let connection = Self::new(io, path.display().to_string(), None, settings);
+                return connection.opened().await;
             }
-            Submission::Server { host, port, tls } => {
-                Self::connect(account, host, *port, *tls).await?
-            }
+            Submission::Server { host, port, tls } => (host.as_str(), *port, *tls),
         };
-        match connection.next_event().await? {
-            Event::Idle => Ok(connection),
-            Event::Closed(End::Failed(failure)) => {
-                Err(connection.ended(failure.reply().to_string()))
+        let Some(login) = &account.login else {
+            return Self::connect(account, server, None).await?.opened().await;
+        };
+        let proof = login.proof(account, Terminal::Ours).await?;
+        let shown = Some((login, &proof));
+        let refused = match Self::connect(account, server, shown).await?.opened().await {
+            Err(refused @ SubmitError::Login { .. }) => refused,
+            opened => return opened,
+        };
+        match login.another(account, &proof).await? {
+            Some(proof) => {
+                Self::connect(account, server, Some((login, &proof))).await?.opened().await
             }
-            Event::Closed(End::Quit) | Event::Done(_) => {
-                Err(connection.ended("the session ended too early".to_owned()))
-            }
+            None => Err(refused),
         }
     }
 
     async fn connect(
         account: &Account,
-        host: &str,
-        port: u16,
-        start: TlsStart,
+        (host, port, start): (&str, u16, TlsStart),
+        shown: Option<(&Login, &Proof)>,
     ) -> Result<Self, SubmitError> {
         let at = format!("{host}:{port}");
-        let login = match &account.login {
-            Some(login) => Some(Credentials {
-                name: login.user.clone(),
-                password: login.password.read().map_err(ConnectError::from)?.expose().into(),
-            }),
-            None => None,
-        };
         let tls = Tls::to(account, host)?;
         let mut io = connect::tcp(host, port).await?;
         let (encryption, start_tls) = match start {
@@ -117,15 +153,53 @@ impl Connection {
             }
             TlsStart::ByCommand => (Encryption::Clear, StartTls::Required),
         };
+        let login = shown.map(|_| protocol::Login::Chosen);
         let mut settings = settings(encryption, start_tls, login);
         if is_loopback(host) {
             settings.clear_text_login = ClearTextLogin::Allowed;
         }
-        Ok(Self::new(io, at, Some(tls), settings))
+        let ways = shown.map(|(login, proof)| Ways {
+            login: login.clone(),
+            proof: proof.clone(),
+            host: host.to_owned(),
+            port,
+            left: None,
+        });
+        Ok(Self { ways, ..Self::new(io, at, Some(tls), settings) })
     }
 
     fn new(io: Io, at: String, tls: Option<Tls>, settings: Settings) -> Self {
-        Self { session: Session::new(settings, Instant::now()), io: Some(io), tls, at }
+        let session = Session::new(settings, Instant::now());
+        Self { session, io: Some(io), tls, at, ways: None }
+    }
+
+    /// Goes on until it takes letters.
+    async fn opened(mut self) -> Result<Self, SubmitError> {
+        let failure = match self.next_event().await? {
+            Event::Idle => return Ok(self),
+            Event::Closed(End::Failed(failure)) => failure,
+            Event::Closed(End::Quit) | Event::Done(_) => {
+                return Err(self.ended("the session ended too early".to_owned()));
+            }
+        };
+        let problem = failure.reply().to_string();
+        match (&self.ways, &failure) {
+            // RFC 4954 §6: 5yz is about who we are.
+            (Some(ways), Failure::Refused { phase: Phase::Auth, reply })
+                if reply.severity() == Severity::Permanent =>
+            {
+                Err(SubmitError::Login { at: self.at, problem, hint: ways.login.hint() })
+            }
+            _ => Err(self.ended(problem)),
+        }
+    }
+
+    /// The next way to log in.
+    fn log_in(&mut self) {
+        let exporter = self.io.as_ref().and_then(|io| io.channel_bindings().exporter);
+        let offered = self.session.capabilities().clone();
+        let way = self.ways.as_mut().and_then(|ways| ways.next(&offered, exporter));
+        self.session.log_in(way, Instant::now());
     }
 
     /// Hands a letter over for some of its recipients; one verdict for each, in their order. Whatever
@@ -169,6 +243,7 @@ impl Connection {
                 Step::Send(pieces) => self.send(&pieces).await,
                 Step::NeedInput => self.read().await,
                 Step::StartTls => self.start_tls().await?,
+                Step::LogIn => self.log_in(),
                 Step::Idle => return Ok(Event::Idle),
                 Step::Done(verdicts) => return Ok(Event::Done(verdicts)),
                 Step::Close(end) => return Ok(Event::Closed(end)),
@@ -220,7 +295,11 @@ impl Connection {
     }
 }
 
-fn settings(encryption: Encryption, start_tls: StartTls, login: Option<Credentials>) -> Settings {
+fn settings(
+    encryption: Encryption,
+    start_tls: StartTls,
+    login: Option<protocol::Login>,
+) -> Settings {
     Settings {
         protocol: Protocol::Smtp,
         name: our_name(),

@@ -89,6 +89,7 @@ pub(crate) async fn sending(account: &Account) -> Result<(), Failed> {
         Err(error) => {
             let step = match &error {
                 SubmitError::Connect(error) => connect(error),
+                SubmitError::Login { .. } => Step::Password,
                 SubmitError::Session { problem, .. } => submission(problem),
             };
             Err(Failed { step, words: words(&error) })
@@ -101,7 +102,8 @@ fn connect(error: &ConnectError) -> Step {
         ConnectError::HostName { .. } | ConnectError::Unknown { .. } => Step::Name,
         ConnectError::Connect { .. } => Step::Port,
         ConnectError::Tls(_) | ConnectError::Handshake { .. } => Step::Tls,
-        ConnectError::Password(_) => Step::Password,
+        ConnectError::Token(error) if error.may_pass() => Step::Session,
+        ConnectError::Password(_) | ConnectError::Token(_) => Step::Password,
     }
 }
 
@@ -109,7 +111,10 @@ fn imap(error: &ImapError) -> Step {
     match error {
         ImapError::Connect(error) => connect(error),
         ImapError::NoTls { .. } | ImapError::Injected { .. } => Step::Tls,
-        ImapError::NoLogin | ImapError::Login { .. } | ImapError::Unproven { .. } => Step::Password,
+        ImapError::NoLogin
+        | ImapError::Login { .. }
+        | ImapError::NoMechanism { .. }
+        | ImapError::Unproven { .. } => Step::Password,
         _ => Step::Session,
     }
 }
@@ -119,7 +124,9 @@ fn pop3(error: &Pop3Error) -> Step {
         Pop3Error::Connect(error) => connect(error),
         Pop3Error::NoLogin => Step::Password,
         Pop3Error::Ended { end: End::NoTls | End::ClearText, .. } => Step::Tls,
-        Pop3Error::Ended { end: End::Login(_) | End::Credentials, .. } => Step::Password,
+        Pop3Error::Ended { end: End::Login(_) | End::Credentials | End::NoMechanism, .. } => {
+            Step::Password
+        }
         _ => Step::Session,
     }
 }

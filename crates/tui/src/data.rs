@@ -223,6 +223,8 @@ pub struct Page {
     pub unsubscribe: Option<Unsubscribe>,
     /// The Message-ID of the user's letter that it is about, where it says what became of one.
     pub original: Option<SafeText>,
+    /// Who is told where an invitation is answered: name and address, as the letter has them.
+    pub invitation: Option<SafeText>,
     /// Whether it is from whom it says, in a line of its own outside the letter.
     pub trust: Option<TrustLine>,
     /// What its seal says, in another such line.

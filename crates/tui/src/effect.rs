@@ -60,6 +60,10 @@ pub enum Ask {
     Read(LetterId),
     /// A letter with all that it answers and that answer it, in other folders, too. Answered by `Conversation`.
     Conversation(LetterId),
+    /// What is known of a letter beside what stands in it. Answered by `Page`, of which who it is from counts, or `Ended`.
+    Explain(LetterId),
+    /// Check a letter's signatures, for which the DNS is asked. Answered by `Page`, of which who it is from counts.
+    Check(LetterId),
     /// One part of a letter, as text. Answered by `Page`.
     Part {
         /// Of which.
@@ -187,10 +191,23 @@ pub enum Start {
     Forward(LetterId),
     /// As another one was: its recipients, subject, text and parts.
     Resend(LetterId),
+    /// As an answer to the invitation in it.
+    Attend(LetterId, Attendance),
     /// As a `mailto:` link asks for.
     To(SafeText),
     /// As it was left.
     Recall(DraftId),
+}
+
+/// How an invitation is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Attendance {
+    /// The user comes.
+    Accepted,
+    /// Doesn't.
+    Declined,
+    /// Perhaps.
+    Tentative,
 }
 
 /// Who gets an answer.

@@ -416,6 +416,8 @@ pub enum OneOf {
     Seal,
     /// A mark.
     Mark(Marking, Which),
+    /// The answer to an invitation.
+    Attendance(LetterId),
 }
 
 /// Whether a mark is wanted.

@@ -5,10 +5,12 @@ use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
-use super::{Context, setup};
-use crate::account::{Account, Inbox, Submission, TlsStart, account_file_path};
+use super::{Context, login, setup};
+use crate::account::{Account, Inbox, ProofSource, Submission, TlsStart, account_file_path};
 use crate::error::{Error, Exit};
 use crate::front::Usage;
+use crate::oauth::login::Way;
+use crate::password::PasswordSource;
 use crate::safe_line;
 
 /// Show the account that would be used, or write an account file
@@ -20,6 +22,12 @@ pub(super) struct Arguments {
     /// Ask for name and address, find the servers, try them, and write the account file
     #[arg(long, conflicts_with = "write")]
     setup: bool,
+    /// Log in at the provider that gives tokens ([oauth2] in the account file), also where it has taken them back
+    #[arg(long, conflicts_with_all = ["write", "setup"])]
+    login: bool,
+    /// With --login: by a code that is typed into another device
+    #[arg(long, requires = "login")]
+    device: bool,
     #[command(flatten)]
     dialog: setup::DialogArguments,
 }
@@ -33,6 +41,11 @@ pub(super) async fn run(
     }
     // What was given is checked before it is written.
     let account = context.account()?;
+    if arguments.login {
+        let way = if arguments.device { Way::Device } else { login::way() };
+        login::log_in(context, &account, way).await?;
+        return Ok(Exit::Done);
+    }
     let path = account_file_path(&context.overrides)
         .ok_or_else(|| Usage("no home folder; give --account-file FILE".into()))?;
     if arguments.write {
@@ -58,11 +71,30 @@ fn lines(account: &Account) -> Vec<(&'static str, String)> {
         ("address", account.address.to_string()),
         ("submission", submission_url(account)),
         ("login", login.map_or_else(|| "-".to_owned(), |login| login.user.clone())),
+        ("shown", login.map_or_else(|| "-".to_owned(), |login| shown(&login.proof))),
         ("trust", path(&account.trust)),
         ("inbox", inbox_url(account)),
         ("sent copies", account.sent.clone().unwrap_or_else(|| "-".to_owned())),
         ("outbox", path(&account.outbox)),
     ]
+}
+
+/// What a server is shown.
+fn shown(proof: &ProofSource) -> String {
+    match proof {
+        ProofSource::Password(PasswordSource::File(path)) => {
+            format!("the password in {}", path.display())
+        }
+        ProofSource::Password(PasswordSource::Command(words)) => {
+            format!("the password that {} prints", words.first().map_or("-", String::as_str))
+        }
+        ProofSource::TokenCommand(words) => {
+            format!("the token that {} prints", words.first().map_or("-", String::as_str))
+        }
+        ProofSource::Provider(provider) => {
+            format!("tokens of {}, in {}", provider.at(), provider.tokens.display())
+        }
+    }
 }
 
 /// Where letters leave, as the account file says it.

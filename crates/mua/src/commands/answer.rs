@@ -3,18 +3,22 @@
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
+use jiff::Timestamp;
+use postroad_calendar::answer::Answer as How;
+
 use super::send::{Output, Sealing, addresses, see_off};
-use super::{Context, author, text_input, writing};
+use super::{Context, author, is_interactive, text_input, writing};
 use crate::account::Account;
 use crate::compose::Attachment;
 use crate::compose::answer::{Audience, forward as forwarded, quoted, reply as answered};
+use crate::compose::attend::attend as attended;
 use crate::drafts::{Answers, Attached, Written};
 use crate::error::{Error, Exit};
 use crate::mailbox::{Entry, Mailbox, Mark};
 use crate::people::book::aliases;
 use crate::render::View;
 use crate::sealed::{self, Asks};
-use crate::sent;
+use crate::{safe_line, sent};
 
 /// Answer a letter
 #[derive(Debug, clap::Args)]
@@ -27,6 +31,15 @@ pub(super) struct ReplyArguments {
     /// Answer the mailing list that it came by
     #[arg(long, conflicts_with = "all")]
     list: bool,
+    /// Accept the invitation in it: the organiser is told
+    #[arg(long, group = "attendance", conflicts_with_all = ["all", "list", "no_quote", "attachments"])]
+    accept: bool,
+    /// Decline the invitation in it
+    #[arg(long, group = "attendance", conflicts_with_all = ["all", "list", "no_quote", "attachments"])]
+    decline: bool,
+    /// Say that you come perhaps
+    #[arg(long, group = "attendance", conflicts_with_all = ["all", "list", "no_quote", "attachments"])]
+    tentative: bool,
     /// Leave the letter's own text out
     #[arg(long)]
     no_quote: bool,
@@ -64,6 +77,9 @@ pub(super) async fn reply(
     let account = context.account()?;
     let (entry, raw) = fetch(&account, &arguments.id).await?;
     let view = sealed::view(&raw, &account.keys, Asks::Here);
+    if let Some(how) = attendance(&arguments) {
+        return attend(context, &account, &view, how, (entry.name, arguments)).await;
+    }
     let audience = match (arguments.all, arguments.list) {
         (_, true) => Audience::List,
         (true, false) => Audience::Everybody,
@@ -96,6 +112,45 @@ pub(super) async fn reply(
     let letter = sealed::seal(draft.into_letter()?, protection, &account, Asks::Here)?;
     see_off(context, &account, &letter, &notes, arguments.output).await?;
     writing::mark(context, &account, &answers).await;
+    Ok(Exit::Done)
+}
+
+fn attendance(arguments: &ReplyArguments) -> Option<How> {
+    let ways = [
+        (arguments.accept, How::Accept),
+        (arguments.decline, How::Decline),
+        (arguments.tentative, How::Tentative),
+    ];
+    ways.into_iter().find(|(is_wanted, _)| *is_wanted).map(|(_, how)| how)
+}
+
+/// Answers an invitation; whom that tells is shown before, and asked where somebody sits there.
+async fn attend(
+    context: &mut Context<'_, '_>,
+    account: &Account,
+    view: &View,
+    how: How,
+    (letter, arguments): (String, ReplyArguments),
+) -> Result<Exit, Error> {
+    let mut draft = attended(view, author(account), how, Timestamp::now())?;
+    let to = draft.to.first().map(ToString::to_string).unwrap_or_default();
+    let words = safe_line!("{} goes to {to}", draft.subject.as_str());
+    if is_interactive() {
+        context.screen.ask(&safe_line!("{words}. Send it? (y/n): "))?;
+        let typed = text_input::line()?.unwrap_or_default().trim().to_lowercase();
+        if !matches!(typed.as_str(), "y" | "yes") {
+            context.screen.say(&safe_line!("Not answered."));
+            return Ok(Exit::No);
+        }
+    } else {
+        context.screen.say(&words);
+    }
+    if let Some(body) = arguments.body {
+        draft.body = format!("{}\n{}\n", body.trim_end(), draft.body);
+    }
+    let notes = sent::notes(account);
+    see_off(context, account, &draft.into_letter()?, &notes, arguments.output).await?;
+    writing::mark(context, account, &Answers { letter, flag: Mark::Replied.letter() }).await;
     Ok(Exit::Done)
 }
 

@@ -24,6 +24,7 @@ mod doctor;
 mod drafts;
 mod keys;
 mod lines;
+mod login;
 mod mail;
 mod mailrc;
 mod manual;
@@ -79,8 +80,8 @@ enum Command {
     Tag(moving::TagArguments),
     /// Take back what was done last: a deletion, a move, flags, a letter that is still held
     Undo(moving::UndoArguments),
-    /// Whether letters are from whom they say, as hosts that you trust have found
-    Verify(verifying::Arguments),
+    /// Whether letters are from whom they say: by their signatures, and by what hosts that you trust have found
+    Verify(verifying::VerifyArguments),
     /// How letters travelled: hosts, delays, TLS, and who says so
     Trace(verifying::Arguments),
     /// Find letters, the newest first: by words that they hold, or by mutt's patterns

@@ -6,13 +6,13 @@ use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
-use postroad_discovery::{Found, Login, Service, Ways};
+use postroad_discovery::{Found, Issuer, Login, Service, Ways};
 use postroad_protocol::address::Address;
 
 use super::text_input::{hidden_line, line};
-use super::{Context, is_interactive};
+use super::{Context, is_interactive, login};
 use crate::account::{
-    Account, Inbox, Overrides, Submission, account_file_path, more_account_files,
+    Account, Inbox, Overrides, ProofSource, Submission, account_file_path, more_account_files,
 };
 use crate::error::{Error, Exit};
 use crate::front::Usage;
@@ -66,7 +66,8 @@ pub(super) async fn run(
         fs::create_dir_all(folder)?;
     }
     let trust = context.overrides.trust.clone();
-    let mut dialog = Dialog { context, path, trust, answers: Answers::default(), secret: None };
+    let (answers, secret, tokens) = (Answers::default(), None, None);
+    let mut dialog = Dialog { context, path, trust, answers, secret, tokens };
     let kept = dialog.hold(arguments).await;
     dialog.clean_up(&kept);
     match kept? {
@@ -88,6 +89,16 @@ struct Answers {
     user: String,
     password_file: Option<PathBuf>,
     password_command: Vec<String>,
+    provider: Option<ProviderAnswers>,
+}
+
+/// What goes into its table `[oauth2]`.
+#[derive(Debug)]
+struct ProviderAnswers {
+    issuer: Issuer,
+    client_id: String,
+    /// A file with the secret that goes with that.
+    client_secret_file: Option<PathBuf>,
 }
 
 /// Whether the account was kept.
@@ -109,8 +120,10 @@ struct Dialog<'s, 'a, 'b> {
     path: PathBuf,
     trust: Option<PathBuf>,
     answers: Answers,
-    /// The password file, where one was made.
+    /// The password file, where one was made, or that of the program's secret.
     secret: Option<PathBuf>,
+    /// The file of tokens, where somebody has logged in.
+    tokens: Option<PathBuf>,
 }
 
 impl Dialog<'_, '_, '_> {
@@ -131,7 +144,7 @@ impl Dialog<'_, '_, '_> {
         if !self.takes(&found)? {
             self.ask_for_servers()?;
         }
-        if self.has_login()? {
+        if self.has_login()? && !self.takes_tokens(&found)? {
             self.ask_for_password()?;
         }
         loop {
@@ -143,6 +156,11 @@ impl Dialog<'_, '_, '_> {
             match self.choice()? {
                 Choice::Keep => return self.keep(),
                 Choice::GiveUp => return Ok(Kept::No),
+                Choice::Again
+                    if failed.step == Step::Password && self.answers.provider.is_some() =>
+                {
+                    self.tokens = None;
+                }
                 Choice::Again if failed.step == Step::Password => {
                     self.answers.user = self.asked("Login", &self.answers.user.clone())?;
                     self.ask_for_password()?;
@@ -184,18 +202,49 @@ impl Dialog<'_, '_, '_> {
         for (what, (service, source)) in [("Read from", reading), ("Send by  ", sending)] {
             self.say(&safe_line!("{what} {service} as {}, says {source}", service.user));
         }
-        let wants_token = |(service, _): &(Service, String)| service.login == Login::OAuth2;
-        if wants_token(reading) || wants_token(sending) {
-            self.say(&safe_line!(
-                "They want OAuth2, which this program doesn't know; providers have app passwords for that."
-            ));
-        }
         if !matches!(self.asked("Use these (y/n)", "y")?.to_lowercase().as_str(), "y" | "yes") {
             return Ok(false);
         }
         self.answers.inbox = reading.0.to_string();
         self.answers.submission = sending.0.to_string();
         self.answers.user.clone_from(&reading.0.user);
+        Ok(true)
+    }
+
+    /// Whether tokens are shown in place of a password: where the servers want some, their provider says who gives them, and
+    /// the person has what that knows this program by.
+    fn takes_tokens(&mut self, found: &Found) -> Result<bool, Error> {
+        let wants_token = |service: Option<&(Service, String)>| {
+            service.is_some_and(|(service, _)| service.login == Login::OAuth2)
+        };
+        if !wants_token(found.reading()) && !wants_token(found.sending()) {
+            return Ok(false);
+        }
+        let Some((issuer, source)) = &found.issuer else {
+            self.say(&safe_line!(
+                "They want tokens (OAuth2), and nobody says who gives them; providers have app passwords for that."
+            ));
+            return Ok(false);
+        };
+        let place = issuer.issuer.as_ref().or(issuer.token.as_ref());
+        let host = place.and_then(|url| url.host_str()).unwrap_or_default().to_owned();
+        self.say(&safe_line!("They want tokens (OAuth2) of {host}, says {source}"));
+        self.say(&safe_line!(
+            "It knows programs by a client id, which it gives to whoever asks for one (\"desktop\" or \"native\"); \
+             with none, use an app password of its."
+        ));
+        let client_id = self.asked("Client id (empty for a password)", "")?;
+        if client_id.is_empty() {
+            return Ok(false);
+        }
+        self.context.screen.ask(&safe_line!("Client secret, if it gave one: "))?;
+        let typed = hidden_line()?.unwrap_or_default();
+        let client_secret_file = match typed.is_empty() {
+            true => None,
+            false => Some(self.keep_secret(&typed)?),
+        };
+        let issuer = issuer.clone();
+        self.answers.provider = Some(ProviderAnswers { issuer, client_id, client_secret_file });
         Ok(true)
     }
 
@@ -231,6 +280,13 @@ impl Dialog<'_, '_, '_> {
             (self.answers.password_command, self.answers.password_file) = (words, None);
             return Ok(());
         }
+        let path = self.keep_secret(&typed)?;
+        (self.answers.password_file, self.answers.password_command) = (Some(path), Vec::new());
+        Ok(())
+    }
+
+    /// Writes what nobody else is to read; gives the file.
+    fn keep_secret(&mut self, typed: &str) -> Result<PathBuf, Error> {
         let path = match &self.secret {
             Some(path) => path.clone(),
             None => self.free_name()?,
@@ -244,8 +300,7 @@ impl Dialog<'_, '_, '_> {
         file.write_all(format!("{typed}\n").as_bytes())?;
         file.sync_all()?;
         self.secret = Some(path.clone());
-        (self.answers.password_file, self.answers.password_command) = (Some(path), Vec::new());
-        Ok(())
+        Ok(path)
     }
 
     /// A name for the password file that nothing has.
@@ -276,6 +331,16 @@ impl Dialog<'_, '_, '_> {
     }
 
     async fn tried(&mut self, account: &Account) -> Result<(), Failed> {
+        let proof = account.login.as_ref().map(|login| &login.proof);
+        if let (Some(ProofSource::Provider(provider)), None) = (proof, &self.tokens) {
+            match login::log_in(self.context, account, login::way()).await {
+                Ok(()) => self.tokens = Some(provider.tokens.clone()),
+                Err(error) => {
+                    let (step, words) = (Step::Password, error.words());
+                    return Err(self.complain(Failed { step, words }));
+                }
+            }
+        }
         self.say(&safe_line!("Trying {}", self.answers.inbox));
         match trial::reading(account).await {
             Ok(count) => self.say(&safe_line!("  right: {} there", super::letters(count))),
@@ -323,7 +388,13 @@ impl Dialog<'_, '_, '_> {
     fn clean_up(&mut self, kept: &Result<Kept, Error>) {
         // What is left of a dialog that was given up harms nobody.
         let _ = fs::remove_file(self.beside());
-        let is_used = matches!(kept, Ok(Kept::Yes)) && self.answers.password_file.is_some();
+        let is_kept = matches!(kept, Ok(Kept::Yes));
+        if let Some(tokens) = self.tokens.take().filter(|_| !is_kept) {
+            let _ = fs::remove_file(tokens);
+        }
+        let secret_file = self.answers.provider.as_ref().map(|it| &it.client_secret_file);
+        let is_used = is_kept
+            && (self.answers.password_file.is_some() || secret_file.is_some_and(Option::is_some));
         if let Some(secret) = self.secret.take().filter(|_| !is_used) {
             let _ = fs::remove_file(secret);
         }
@@ -352,7 +423,9 @@ impl Answers {
     fn file(&self, trust: Option<&Path>) -> String {
         let text = |value: &str| Some(value.to_owned()).filter(|value| !value.is_empty());
         let path = |path: &Path| path.display().to_string();
-        let has_login = self.password_file.is_some() || !self.password_command.is_empty();
+        let has_login = self.password_file.is_some()
+            || !self.password_command.is_empty()
+            || self.provider.is_some();
         let mut table: toml::Table = [
             ("name", text(&self.name)),
             ("address", text(&self.address)),
@@ -369,6 +442,33 @@ impl Answers {
             let words = self.password_command.iter().cloned().map(toml::Value::String).collect();
             table.insert("password_command".to_owned(), toml::Value::Array(words));
         }
+        if let Some(provider) = &self.provider {
+            table.insert("oauth2".to_owned(), toml::Value::Table(provider.table()));
+        }
         table.to_string()
+    }
+}
+
+impl ProviderAnswers {
+    fn table(&self) -> toml::Table {
+        let issuer = &self.issuer;
+        let url = |url: &Option<url::Url>| url.as_ref().map(|url| url.to_string());
+        // Places that were named by themselves need no description, and a bare name may be none that describes itself.
+        let described = url(&issuer.issuer).filter(|_| issuer.token.is_none());
+        let text = |value: &str| Some(value.to_owned()).filter(|value| !value.is_empty());
+        [
+            ("client_id", text(&self.client_id)),
+            (
+                "client_secret_file",
+                self.client_secret_file.as_ref().map(|it| it.display().to_string()),
+            ),
+            ("issuer", described),
+            ("authorization", url(&issuer.authorization).filter(|_| issuer.token.is_some())),
+            ("token", url(&issuer.token)),
+            ("scope", text(&issuer.scope)),
+        ]
+        .into_iter()
+        .filter_map(|(key, value)| Some((key.to_owned(), toml::Value::String(value?))))
+        .collect()
     }
 }

@@ -1,5 +1,8 @@
 //! `postroad-mua verify` and `trace`: who letters are from, and how they travelled.
 
+use std::net::SocketAddr;
+
+use postroad_mailauth::{Outcome, Signature};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -9,7 +12,7 @@ use crate::error::{Error, Exit};
 use crate::mailbox::Mailbox;
 use crate::render::Summary;
 use crate::safe_line;
-use crate::trust::{self, Level, Report, Trusted};
+use crate::trust::{self, Level, Report, Trusted, check, noted};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -18,6 +21,18 @@ pub(super) struct Arguments {
     ids: Vec<String>,
     #[command(flatten)]
     output: Output,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct VerifyArguments {
+    #[command(flatten)]
+    letters: Arguments,
+    /// Ask no name server for the signers' keys: only what hosts that you trust have found is told
+    #[arg(long)]
+    no_dns: bool,
+    /// The name server to ask, instead of this host's
+    #[arg(long, value_name = "IP:PORT", hide_short_help = true)]
+    dns: Option<SocketAddr>,
 }
 
 /// One letter's verdict.
@@ -29,8 +44,35 @@ pub(super) struct VerdictJson<'a> {
     verdict: Option<&'static str>,
     /// The line that stands above the letter.
     words: Option<&'a str>,
+    /// What was checked here.
+    signatures: Vec<SignatureJson<'a>>,
     /// Why, and what else was found.
     details: Vec<String>,
+}
+
+/// A signature that was checked here.
+#[derive(Debug, Serialize, JsonSchema)]
+struct SignatureJson<'a> {
+    /// `d=`
+    domain: &'a str,
+    /// `holds`, `broken`, `unknown`, `later`.
+    outcome: &'static str,
+    /// Why, where it doesn't hold.
+    why: Option<&'a str>,
+    /// Whether it stands for who wrote.
+    aligned: bool,
+}
+
+impl<'a> SignatureJson<'a> {
+    fn of(signature: &'a Signature, report: &Report) -> Self {
+        let (outcome, why) = match &signature.outcome {
+            Outcome::Holds => ("holds", None),
+            Outcome::Broken(why) => ("broken", Some(why.as_str())),
+            Outcome::Unknown(why) => ("unknown", Some(why.as_str())),
+            Outcome::Later(why) => ("later", Some(why.as_str())),
+        };
+        Self { domain: &signature.domain, outcome, why, aligned: report.is_aligned(signature) }
+    }
 }
 
 /// One step of one letter.
@@ -56,10 +98,18 @@ pub(super) struct HopJson<'a> {
     trusted: bool,
 }
 
-/// The letters' headers, one after the other.
+/// Whether signatures are checked here, and by whom keys are told.
+#[derive(Debug, Clone, Copy)]
+enum Keys {
+    NotAsked,
+    Asked(Option<SocketAddr>),
+}
+
+/// The letters, one after the other.
 async fn each(
     context: &mut Context<'_, '_>,
     arguments: &Arguments,
+    keys: Keys,
     mut show: impl FnMut(&mut Context<'_, '_>, &str, &Report) -> Result<(), Error>,
 ) -> Result<(), Error> {
     let account = context.account()?;
@@ -67,8 +117,17 @@ async fn each(
     let mut mailbox = Mailbox::open(&account).await?;
     for id in &arguments.ids {
         let entry = mailbox.find(id)?;
-        let header = mailbox.header(&entry).await?;
-        let report = trust::report(&header, &Summary::of(&header), &trusted);
+        let raw = match keys {
+            Keys::NotAsked => mailbox.header(&entry).await?,
+            Keys::Asked(_) => mailbox.message(&entry).await?,
+        };
+        let summary = Summary::of(&raw);
+        let mut report = trust::report(&raw, &summary, &trusted);
+        if let Keys::Asked(dns) = keys {
+            report = report.with(check::check(&raw, dns).await);
+        }
+        let records = noted::records(trusted.trace.as_deref(), summary.message_id.as_deref());
+        let report = report.noted(&records);
         show(context, &entry.id, &report)?;
     }
     Ok(mailbox.close().await?)
@@ -77,10 +136,12 @@ async fn each(
 /// Exit 1 where something contradicts one of them.
 pub(super) async fn verify(
     context: &mut Context<'_, '_>,
-    arguments: &Arguments,
+    arguments: &VerifyArguments,
 ) -> Result<Exit, Error> {
     let mut exit = Exit::Done;
-    each(context, arguments, |context, id, report| {
+    let keys = if arguments.no_dns { Keys::NotAsked } else { Keys::Asked(arguments.dns) };
+    let arguments = &arguments.letters;
+    each(context, arguments, keys, |context, id, report| {
         let line = report.line();
         if line.as_ref().is_some_and(|(level, _)| *level == Level::Bad) {
             exit = Exit::No;
@@ -93,7 +154,9 @@ pub(super) async fn verify(
                 Level::Bad => "bad",
             });
             let words = line.as_ref().map(|(_, words)| words.as_str());
-            context.screen.show_json(&VerdictJson { id, verdict, words, details })?;
+            let signatures = report.looked_at().iter();
+            let signatures = signatures.map(|it| SignatureJson::of(it, report)).collect();
+            context.screen.show_json(&VerdictJson { id, verdict, words, signatures, details })?;
             return Ok(());
         }
         details.iter().try_for_each(|line| Ok(context.screen.show(&safe_line!("{line}"))?))
@@ -106,11 +169,12 @@ pub(super) async fn trace(
     context: &mut Context<'_, '_>,
     arguments: &Arguments,
 ) -> Result<Exit, Error> {
-    each(context, arguments, |context, id, report| {
+    each(context, arguments, Keys::NotAsked, |context, id, report| {
         if !arguments.output.json {
             let lines = report.travelled();
             return lines
                 .iter()
+                .chain(&report.noted)
                 .try_for_each(|line| Ok(context.screen.show(&safe_line!("{line}"))?));
         }
         let claimed = report.hops.len().saturating_sub(report.trusted_hops);

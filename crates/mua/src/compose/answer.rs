@@ -128,7 +128,7 @@ fn strip_ignoring_case<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {
 }
 
 /// RFC 5322 §3.6.4: the parent's References (else its In-Reply-To, if that is one id), then its own id.
-fn references(parent: &Summary) -> Vec<MessageId> {
+pub(super) fn references(parent: &Summary) -> Vec<MessageId> {
     let thread = match (parent.references.as_slice(), parent.in_reply_to.as_slice()) {
         ([], [one]) => std::slice::from_ref(one),
         (thread, _) => thread,

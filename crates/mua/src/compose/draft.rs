@@ -5,6 +5,7 @@ use std::path::Path;
 use mail_builder::MessageBuilder;
 use mail_builder::headers::HeaderType;
 use mail_builder::headers::address::Address as BuilderAddress;
+use mail_builder::headers::content_type::ContentType;
 use mail_builder::headers::message_id::MessageId as BuilderId;
 use mail_builder::headers::raw::Raw;
 use mail_builder::headers::text::Text;
@@ -15,6 +16,10 @@ use postroad_protocol::envelope::{Body, Envelope, Recipient, Utf8};
 use super::field::{FieldName, FieldText, Mailbox, MessageId};
 use super::{ComposeError, Letter, check_bounds, date_now, media_type, to_crlf};
 use crate::limits;
+use crate::render::Part;
+
+/// How far down a calendar its method stands: above what happens, which may be long.
+const CALENDAR_HEAD_LINES: usize = 20;
 
 /// A letter that is being written.
 #[derive(Debug, Clone)]
@@ -85,6 +90,18 @@ impl Attachment {
         Ok(Self::File { name: FieldText::new(&name), content })
     }
 
+    /// The same as something that can be saved; a whole message has no name.
+    pub(crate) fn to_part(&self) -> Option<Part> {
+        match self {
+            Self::File { name, content } => Some(Part {
+                name: Some(name.as_str().to_owned()),
+                media_type: media_type::by_name(name.as_str()).to_owned(),
+                content: content.clone(),
+            }),
+            Self::Message(_) => None,
+        }
+    }
+
     fn into_part(self) -> MimePart<'static> {
         match self {
             Self::File { name, content } => {
@@ -95,11 +112,29 @@ impl Attachment {
                     true => "application/octet-stream",
                     false => kind,
                 };
-                MimePart::new(kind, content).attachment(name.0)
+                match calendar_method(&content).filter(|_| kind == "text/calendar") {
+                    // RFC 6047 §2.4: programs that keep calendars look for the method here.
+                    Some(method) => {
+                        let kind = ContentType::new(kind).attribute("method", method);
+                        let kind = kind.attribute("charset", "utf-8").attribute("name", name.0);
+                        MimePart::new(kind, content)
+                    }
+                    None => MimePart::new(kind, content).attachment(name.0),
+                }
             }
             Self::Message(content) => message_part(&content),
         }
     }
+}
+
+/// The method of a calendar that asks for something (RFC 5546 §1.4).
+fn calendar_method(content: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(content).ok()?;
+    let mut lines = text.lines().take(CALENDAR_HEAD_LINES);
+    let method = lines.find_map(|line| line.strip_prefix("METHOD:"))?.trim();
+    let is_word =
+        (1..=20).contains(&method.len()) && method.bytes().all(|it| it.is_ascii_uppercase());
+    is_word.then(|| method.to_owned())
 }
 
 /// A whole message as a part. RFC 2046 §5.2.1 allows it no encoding, so where its lines are too long

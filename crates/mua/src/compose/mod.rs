@@ -7,15 +7,18 @@
 //! | short names in them | [`aliases`] |
 //! | a draft and how MIME is made of it | [`draft`] |
 //! | reply and forward | [`answer`] |
+//! | the answer to an invitation | [`attend`] |
 //! | a letter sent on as it is (RFC 5322 §3.6.6) | [`resend`] |
 //! | words that speak of an attachment | [`reminder`] |
 //! | whole messages on standard input, as `sendmail` takes them | [`handed_in`] |
 
+use postroad_calendar::answer::NoAnswer;
 use postroad_protocol::envelope::Envelope;
 
 pub mod address_list;
 pub mod aliases;
 pub mod answer;
+pub mod attend;
 pub mod draft;
 pub mod field;
 pub mod handed_in;
@@ -65,6 +68,9 @@ pub enum ComposeError {
     /// An answer to a list where there is none.
     #[error("{0}")]
     NoList(&'static str),
+    /// An answer to an invitation where there is none.
+    #[error("{0}")]
+    Invitation(#[from] NoAnswer),
     /// A header field that isn't the caller's to set, or is malformed.
     #[error("header {field:?}: {problem}")]
     Field {

@@ -56,6 +56,12 @@ fn argv(browser: Option<&str>, link: &str) -> (String, Vec<String>) {
     (program, words)
 }
 
+/// Has the browser open a page, beside this program.
+pub(crate) fn start_with(link: &str) -> std::io::Result<Child> {
+    let (program, words) = argv(std::env::var("BROWSER").ok().as_deref(), link);
+    start(&program, &words)
+}
+
 /// A program beside the screen: no shell reads its words, and what it says doesn't reach the terminal.
 pub(super) fn start(program: &str, words: &[String]) -> std::io::Result<Child> {
     Command::new(program)

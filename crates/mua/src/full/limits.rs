@@ -20,6 +20,8 @@ pub(super) const ROWS_WAIT: Duration = Duration::from_secs(2);
 pub(super) const FOLDERS_WAIT: Duration = Duration::from_secs(10);
 /// How long a letter that is read is waited for: twice what laying it out may take, and opening it.
 pub(super) const READ_WAIT: Duration = Duration::from_secs(25);
+/// How long signers' keys are waited for: what the check itself may take, and reading the letter.
+pub(super) const CHECK_WAIT: Duration = Duration::from_secs(50);
 /// How long a program may take that letters are given to.
 pub(super) const PIPE_WAIT: Duration = Duration::from_secs(60);
 /// How long letters may take that go to another account.

@@ -62,7 +62,7 @@ use crate::trust::Trusted;
 use crate::undo::Journal;
 
 mod accounts;
-mod browser;
+pub(crate) mod browser;
 mod face;
 mod kept;
 mod keys;
@@ -291,6 +291,7 @@ fn wait_for(ask: &Ask, slow: Patience) -> (Duration, &'static str) {
         Ask::Read(_) | Ask::Part { .. } | Ask::Original { .. } | Ask::Conversation(_) => {
             (limits::READ_WAIT, "the letter")
         }
+        Ask::Check(_) => (limits::CHECK_WAIT, "the name servers"),
         Ask::Pipe { .. } => (limits::PIPE_WAIT * 2, "the program's end"),
         _ => (limits::DISK_WAIT, "the mailbox"),
     }

@@ -21,7 +21,8 @@ use crate::render::{Block, BlockKind, View, flowed, save};
 use crate::safe_line;
 use crate::safe_text::SafeText;
 use crate::sealed::{self, Asks};
-use crate::trust::{self, Level, Trusted};
+use crate::trust::check::{self, When};
+use crate::trust::{self, Level, Report, Trusted, noted};
 use crate::unsubscribe::{self, Way};
 
 pub(super) mod conversation;
@@ -31,6 +32,10 @@ pub(super) mod conversation;
 pub(super) enum Wanted {
     /// All of it, to be read.
     Letter,
+    /// All of it, with what agents of this host have noted.
+    Explained,
+    /// The same, with its signatures checked.
+    Checked,
     /// The part with this number, as text.
     Part(usize),
     /// That part, in a program of the user's.
@@ -107,20 +112,102 @@ pub(super) fn start(
             if !waiting.is_empty() {
                 let (job, letter, task) = waiting.remove(0);
                 trusted.known.look();
-                let done = match task {
-                    Task::One(file, wanted) => {
-                        answer(letter, &file, &wanted, (&trusted, sent.as_ref()))
+                let task = match task {
+                    Task::One(file, Wanted::Checked) => {
+                        explain_beside(job, letter, file, Keys::Asked, &trusted, &tell);
+                        continue;
                     }
-                    Task::All(letters) => Ok(conversation::lay_out(letter, &letters, &trusted)),
+                    Task::One(file, Wanted::Explained) => {
+                        explain_beside(job, letter, file, Keys::NotAsked, &trusted, &tell);
+                        continue;
+                    }
+                    task => task,
+                };
+                let (done, opened) = match task {
+                    Task::One(file, wanted) => {
+                        let sent = sent.as_ref();
+                        let done = answer(letter, &file, &wanted, (&trusted, sent));
+                        (done, matches!(wanted, Wanted::Letter).then_some(file))
+                    }
+                    Task::All(letters) => {
+                        (Ok(conversation::lay_out(letter, &letters, &trusted)), None)
+                    }
                 };
                 match done {
                     Ok(what) => tell.tell(job, what),
                     Err(words) => tell.failed(job, words, ""),
                 }
+                if let (Some(file), When::Always) = (opened, trusted.check) {
+                    explain_beside(Job::NONE, letter, file, Keys::Asked, &trusted, &tell);
+                }
             }
         }
     })?;
     Ok(ask)
+}
+
+/// Whether the DNS is asked for signers' keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Keys {
+    Asked,
+    NotAsked,
+}
+
+/// Finds out more of a letter in a thread of its own: name servers may take their time, and others want to read.
+fn explain_beside(
+    job: Job,
+    letter: LetterId,
+    file: Letter,
+    keys: Keys,
+    trusted: &Trusted,
+    tell: &Teller,
+) {
+    let (trusted, teller) = (trusted.clone(), tell.clone());
+    let checked = move || match explained(letter, &file, keys, &trusted) {
+        Ok(what) => teller.tell(job, what),
+        // Nobody has asked for it, and nothing is worse than it was.
+        Err(_) if job == Job::NONE => {}
+        Err(words) => teller.failed(job, words, ""),
+    };
+    if let Err(error) = thread::Builder::new().name("check".into()).spawn(checked) {
+        tell.failed(job, safe_line!("cannot check the letter: {error}"), "");
+    }
+}
+
+fn explained(
+    letter: LetterId,
+    file: &Letter,
+    keys: Keys,
+    trusted: &Trusted,
+) -> Result<What, SafeText> {
+    if keys == Keys::NotAsked && trusted.trace.is_none() {
+        return Ok(What::Ended);
+    }
+    let raw = whole(file)?;
+    let view = sealed::view(&raw, &trusted.keys, Asks::NotHere);
+    let id = view.summary.message_id.as_deref();
+    let records = noted::records(trusted.trace.as_deref(), id);
+    let mut report = trust::report(&raw, &view.summary, trusted).noted(&records);
+    if keys == Keys::Asked {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| safe_line!("cannot ask for keys: {error}"))?;
+        report = report.with(runtime.block_on(check::check(&raw, None)));
+    } else if records.is_empty() {
+        return Ok(What::Ended);
+    }
+    Ok(What::Page(page_of(letter, &raw, &view, &report).into()))
+}
+
+/// A letter's octets, where they aren't too many.
+fn whole(file: &Letter) -> Result<Vec<u8>, SafeText> {
+    if file.octets() > limits::LETTER_OCTETS_MAX {
+        return Err(safe_line!(
+            "the letter has {} octets, which is more than this program reads",
+            file.octets()
+        ));
+    }
+    postroad_catalog::read::whole(file)
+        .map_err(|error| safe_line!("cannot read the letter: {error}"))
 }
 
 fn answer(
@@ -129,21 +216,14 @@ fn answer(
     wanted: &Wanted,
     (trusted, sent): (&Trusted, Option<&SentFolder>),
 ) -> Result<What, SafeText> {
-    if file.octets() > limits::LETTER_OCTETS_MAX {
-        return Err(safe_line!(
-            "the letter has {} octets, which is more than this program reads",
-            file.octets()
-        ));
-    }
-    let raw = postroad_catalog::read::whole(file)
-        .map_err(|error| safe_line!("cannot read the letter: {error}"))?;
+    let raw = whole(file)?;
     let view = sealed::view(&raw, &trusted.keys, Asks::NotHere);
     let part = |number: usize| {
         let found = number.checked_sub(1).and_then(|place| view.attachments.get(place));
         found.ok_or_else(|| safe_line!("the letter has no part {number}"))
     };
     match wanted {
-        Wanted::Letter => {
+        Wanted::Letter | Wanted::Checked | Wanted::Explained => {
             let page = page(letter, &raw, &view, trusted);
             let page = match Tied::of(&raw, &view, sent) {
                 Some(tied) => about(page, &tied),
@@ -173,6 +253,11 @@ fn answer(
 
 /// A letter as the screen has it: `raw` is all of it, for its header; lines are as long as they are.
 pub(crate) fn page(letter: LetterId, raw: &[u8], view: &View, trusted: &Trusted) -> Page {
+    page_of(letter, raw, view, &trust::report(raw, &view.summary, trusted))
+}
+
+/// The same, with what is known of who it is from.
+fn page_of(letter: LetterId, raw: &[u8], view: &View, report: &Report) -> Page {
     let mut lines = Lines::default();
     for block in &view.blocks {
         lines.block(block);
@@ -188,23 +273,28 @@ pub(crate) fn page(letter: LetterId, raw: &[u8], view: &View, trusted: &Trusted)
     }
     let links = view.links.iter().map(link).collect();
     let cut = (cut > 0).then_some(cut);
-    let report = trust::report(raw, &view.summary, trusted);
     let of_seal = view.seal.iter().flat_map(|seal| &seal.findings);
     let of_seal = of_seal.map(|(level, words)| format!("{} {words}", level.mark()));
     let explained = of_seal.chain(report.explained());
     let explained = explained.map(|line| SafeText::line(&line).cut(EXPLAINED_COLUMNS_MAX));
     let trust = report.line().map(|(level, words)| line(level, &words));
     let seal = view.seal.as_ref().map(|seal| line(seal.level, &seal.words));
-    let unsubscribe = unsubscribe::way(raw, &report).map(|way| match way {
+    let unsubscribe = unsubscribe::way(raw, report).map(|way| match way {
         Way::Request { host, link } => {
             Unsubscribe::Request { host: shown(&host), link: shown(&link) }
         }
         Way::Letter(link) => Unsubscribe::Letter(shown(&link)),
         Way::Page { host, link } => Unsubscribe::Page { host: shown(&host), link: shown(&link) },
     });
+    let organizer = view.invitations.iter().find_map(|it| it.organizer().ok());
+    let invitation = organizer.map(|(address, name)| match name {
+        Some(name) => shown(&format!("{name} <{address}>")),
+        None => shown(address),
+    });
     Page {
         unsubscribe,
         original: None,
+        invitation,
         letter,
         head: head(view.seal.as_ref().map_or(raw, |seal| &seal.header)),
         lines,
@@ -300,6 +390,8 @@ fn kind(of: BlockKind, line: &str) -> LineKind {
     match of {
         BlockKind::Ours => LineKind::Part,
         BlockKind::Links => LineKind::Link,
+        // Each line begins with a word of ours: none is a quote.
+        BlockKind::Event => LineKind::Text,
         BlockKind::Plain | BlockKind::Flowed | BlockKind::Html => match flowed::quoted(line).0 {
             0 => LineKind::Text,
             depth => LineKind::Quote(depth),

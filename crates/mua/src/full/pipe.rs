@@ -156,7 +156,7 @@ fn page(letter: LetterId, output: &[u8]) -> Page {
     let line = |line: &str| PageLine { kind: LineKind::Text, text: SafeText::block(line) };
     let lines = lines.map(line).collect();
     let (head, parts, links) = (Vec::new(), Vec::new(), Vec::new());
-    let (trust, explained) = (None, Vec::new());
+    let (trust, invitation, explained) = (None, None, Vec::new());
     let unsubscribe = None;
     Page {
         letter,
@@ -166,6 +166,7 @@ fn page(letter: LetterId, output: &[u8]) -> Page {
         links,
         unsubscribe,
         original: None,
+        invitation,
         trust,
         seal: None,
         explained,

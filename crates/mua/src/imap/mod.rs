@@ -5,7 +5,6 @@
 //! |---|---|
 //! | octets and responses, one command at a time, IDLE | `wire` |
 //! | from a connection to a login: TLS first; what the server can do | `session` |
-//! | proving to know a password without saying it (RFC 5802) | `scram` |
 //! | folders, and what they are for | `folders` |
 //! | letters: heads, texts, marks, moves, copies of what was sent | `letters` |
 //!
@@ -15,7 +14,6 @@
 
 mod folders;
 mod letters;
-mod scram;
 mod session;
 mod wire;
 
@@ -59,7 +57,7 @@ pub enum ImapError {
         at: String,
     },
     /// The login is wrong.
-    #[error("{at} refuses the login of {user}: {text}; look at user and password")]
+    #[error("{at} refuses the login of {user}: {text}; {hint}")]
     Login {
         /// Host and port.
         at: String,
@@ -67,6 +65,8 @@ pub enum ImapError {
         user: String,
         /// Its words.
         text: SafeText,
+        /// What to do.
+        hint: &'static str,
     },
     /// It knows no proof of the password.
     #[error("{at} doesn't prove that it knows the password: it isn't the server that it should be")]
@@ -150,6 +150,7 @@ impl ImapError {
     /// Whether to try again by itself is of no use: somebody has to change something first.
     pub(crate) fn is_for_people(&self) -> bool {
         match self {
+            Self::Connect(ConnectError::Token(error)) => !error.may_pass(),
             Self::Connect(error) => !matches!(
                 error,
                 ConnectError::Unknown { .. }

@@ -8,16 +8,17 @@ use postroad_imap::client::{Step, sasl_response};
 use postroad_imap::command::{Command, Extension, Literals};
 use postroad_imap::response::{Code, Data, Response, Status, StatusResponse};
 use postroad_imap::value::{NameEncoding, Secret};
+use postroad_protocol::sasl::client::{Client, Peer};
 use tokio::time::Instant;
 
-use super::scram::{Binding, Scram};
 use super::wire::{Ear, Heard, Idled, Next, Wire};
 use super::{Hint, ImapError};
 use crate::account::{Account, Login, Server, TlsStart, is_loopback};
-use crate::connect::{self, ConnectError, Tls};
+use crate::connect::{self, Tls};
 use crate::limits;
-use crate::password::{Password, PasswordError, Terminal};
+use crate::password::{Password, Terminal};
 use crate::safe_text::SafeText;
+use crate::sasl::{Proof, Who};
 
 /// A session of a user who is logged in.
 #[derive(Debug)]
@@ -46,11 +47,27 @@ impl Session {
         terminal: Terminal,
     ) -> Result<Self, ImapError> {
         let login = account.login.as_ref().ok_or(ImapError::NoLogin)?;
+        // A command may ask somebody, and take its time: the server isn't to wait for that.
+        let proof = login.proof(account, terminal).await?;
+        let refused = match Self::open_with(account, server, login, &proof).await {
+            Err(refused @ ImapError::Login { .. }) => refused,
+            opened => return opened,
+        };
+        match login.another(account, &proof).await? {
+            Some(proof) => Self::open_with(account, server, login, &proof).await,
+            None => Err(refused),
+        }
+    }
+
+    async fn open_with(
+        account: &Account,
+        server: &Server,
+        login: &Login,
+        proof: &Proof,
+    ) -> Result<Self, ImapError> {
         let (host, port) = (server.host.as_str(), server.port);
         let at = format!("{host}:{port}");
         let tls = Tls::to(account, host)?;
-        // A command may ask somebody, and take its time: the server isn't to wait for that.
-        let password = password(login, terminal).await?;
         let mut io = connect::tcp(host, port).await?;
         if server.tls == TlsStart::AtOnce {
             io = tls.clone().start(&at, io).await?;
@@ -75,7 +92,8 @@ impl Session {
             session.start_tls(tls).await?;
         }
         if greeting != Status::PreAuth {
-            session.log_in(&login.user, &password).await?;
+            let who = Who { user: &login.user, proof, host, port };
+            session.log_in(login, &who).await?;
         }
         session.greet_extensions().await?;
         Ok(session)
@@ -173,26 +191,40 @@ impl Session {
         Ok(())
     }
 
-    async fn log_in(&mut self, user: &str, password: &Password) -> Result<(), ImapError> {
+    async fn log_in(&mut self, login: &Login, who: &Who<'_>) -> Result<(), ImapError> {
         if self.capabilities.is_empty() {
             self.ask_capabilities().await?;
         }
         let mut ended = Err(ImapError::NoMechanism { at: self.wire.at.clone() });
-        for mechanism in self.mechanisms() {
-            ended = match mechanism {
-                Mechanism::Scram(name, binding) => self.scram(name, binding, user, password).await,
-                Mechanism::Plain => self.plain(user, password).await,
-                Mechanism::Login => self.login(user, password).await,
-            };
-            match &ended {
+        let exporter = self.wire.io().and_then(|io| io.channel_bindings().exporter);
+        // LOGIN of SASL is older than the command, and no better.
+        let offers = |name: &str| name != "LOGIN" && self.can(&format!("AUTH={name}"));
+        for mut way in who.ways(offers, exporter) {
+            ended = self.authenticate(way.as_mut()).await;
+            match (&ended, way.peer()) {
+                // Who cheats isn't told the password in another way.
+                (Ok(_), Peer::Unproven) | (_, Peer::Wrong) => {
+                    return Err(ImapError::Unproven { at: self.wire.at.clone() });
+                }
                 // It may have no keys for the one, and know the other: nobody else listens.
-                Err(ImapError::Refused { .. }) => {}
+                (Err(ImapError::Refused { .. }), _) => {}
                 _ => break,
             }
         }
+        let is_open =
+            matches!(ended, Err(ImapError::Refused { .. } | ImapError::NoMechanism { .. }));
+        if let Proof::Password(password) = who.proof
+            && is_open
+            && !self.can("AUTH=PLAIN")
+            && !self.can("LOGINDISABLED")
+        {
+            // RFC 9051 §6.2.3
+            ended = self.login(who.user, password).await;
+        }
         let status = ended.map_err(|error| match error {
             ImapError::Refused { at, text, .. } => {
-                ImapError::Login { at, user: user.to_owned(), text }
+                let (user, hint) = (who.user.to_owned(), login.hint());
+                ImapError::Login { at, user, text, hint }
             }
             error => error,
         })?;
@@ -200,82 +232,6 @@ impl Session {
             self.ask_capabilities().await?;
         }
         Ok(())
-    }
-
-    /// Ways to log in, the best one first. What isn't encrypted by now stays on this host.
-    fn mechanisms(&self) -> Vec<Mechanism> {
-        let mut mechanisms = Vec::new();
-        let bindings = self.wire.io().map(|io| io.channel_bindings()).unwrap_or_default();
-        match bindings.exporter {
-            Some(octets) if self.can("AUTH=SCRAM-SHA-256-PLUS") => {
-                let binding = Binding::Exporter(octets);
-                mechanisms.push(Mechanism::Scram("SCRAM-SHA-256-PLUS", binding));
-            }
-            _ if self.can("AUTH=SCRAM-SHA-256") => {
-                mechanisms.push(Mechanism::Scram("SCRAM-SHA-256", Binding::None));
-            }
-            _ => {}
-        }
-        if self.can("AUTH=PLAIN") {
-            mechanisms.push(Mechanism::Plain);
-        } else if !self.can("LOGINDISABLED") {
-            // RFC 9051 §6.2.3
-            mechanisms.push(Mechanism::Login);
-        }
-        mechanisms
-    }
-
-    async fn scram(
-        &mut self,
-        mechanism: &'static str,
-        binding: Binding,
-        user: &str,
-        password: &Password,
-    ) -> Result<StatusResponse, ImapError> {
-        let at = self.wire.at.clone();
-        let unproven = || ImapError::Unproven { at: at.clone() };
-        let mut scram = Scram::new(user, binding).ok_or_else(unproven)?;
-        let (mut expected, mut proof) = (Expect::Challenge, Proof::Awaited);
-        let ended = self
-            .authenticate(mechanism, scram.first(), &mut |challenge| {
-                let now = expected;
-                expected = now.next();
-                match now {
-                    Expect::Challenge => {
-                        let answer = scram.answer(challenge, password);
-                        if answer.is_none() {
-                            proof = Proof::Wrong;
-                        }
-                        answer
-                    }
-                    // RFC 5802 §7, server-error: it doesn't take ours.
-                    Expect::Signature if challenge.starts_with(b"e=") => None,
-                    Expect::Signature if scram.is_proven_by(challenge) => {
-                        proof = Proof::Right;
-                        Some(Vec::new())
-                    }
-                    Expect::Signature | Expect::Nothing => {
-                        proof = Proof::Wrong;
-                        None
-                    }
-                }
-            })
-            .await;
-        match (ended, proof) {
-            // Who cheats isn't told the password in another way.
-            (_, Proof::Wrong) | (Ok(_), Proof::Awaited) => Err(unproven()),
-            (ended, Proof::Right | Proof::Awaited) => ended,
-        }
-    }
-
-    async fn plain(
-        &mut self,
-        user: &str,
-        password: &Password,
-    ) -> Result<StatusResponse, ImapError> {
-        // RFC 4616 §2
-        let message = ["", user, password.expose()].join("\0").into_bytes();
-        self.authenticate("PLAIN", message, &mut |_| None).await
     }
 
     async fn login(
@@ -289,17 +245,12 @@ impl Session {
     }
 
     /// AUTHENTICATE (RFC 9051 §6.2.2): the first message at once where the server takes it so (RFC 4959).
-    async fn authenticate(
-        &mut self,
-        mechanism: &'static str,
-        first: Vec<u8>,
-        answer: &mut dyn FnMut(&[u8]) -> Option<Vec<u8>>,
-    ) -> Result<StatusResponse, ImapError> {
+    async fn authenticate(&mut self, client: &mut dyn Client) -> Result<StatusResponse, ImapError> {
         let until = Instant::now() + limits::IMAP_SILENCE;
         let tag = self.wire.next_tag()?;
-        let mut first = Some(first);
+        let mut first = client.first();
         let initial = if self.can("SASL-IR") { first.take().map(Secret) } else { None };
-        let command = Command::Authenticate { mechanism: mechanism.to_owned(), initial };
+        let command = Command::Authenticate { mechanism: client.mechanism().to_owned(), initial };
         let outgoing = command.to_outgoing(&tag, self.wire.literals, NameEncoding::Utf7);
         self.wire.send(outgoing.octets()).await?;
         let mut capabilities = None;
@@ -324,7 +275,7 @@ impl Session {
                         Some(first) => sasl_response(&first),
                         None => {
                             let challenge = STANDARD.decode(text.trim_ascii()).unwrap_or_default();
-                            match answer(&challenge) {
+                            match client.answer(&challenge) {
                                 Some(octets) => sasl_response(&octets),
                                 // RFC 9051 §6.2.2: it is given up.
                                 None => b"*\r\n".to_vec(),
@@ -412,43 +363,4 @@ impl Session {
         let wait = limits::IMAP_ALIVE;
         let _ = tokio::time::timeout(wait, self.run(&Command::Logout, &mut |_| Ok(()))).await;
     }
-}
-
-/// A way to log in.
-enum Mechanism {
-    Scram(&'static str, Binding),
-    Plain,
-    Login,
-}
-
-/// What an exchange waits for.
-#[derive(Debug, Clone, Copy)]
-enum Expect {
-    Challenge,
-    Signature,
-    Nothing,
-}
-
-/// Whether the server has shown that it knows the password.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Proof {
-    Awaited,
-    Right,
-    Wrong,
-}
-
-impl Expect {
-    fn next(self) -> Self {
-        match self {
-            Self::Challenge => Self::Signature,
-            Self::Signature | Self::Nothing => Self::Nothing,
-        }
-    }
-}
-
-async fn password(login: &Login, terminal: Terminal) -> Result<Password, ImapError> {
-    let source = login.password.clone();
-    let read = tokio::task::spawn_blocking(move || source.read_beside(terminal)).await;
-    let lost = |_| PasswordError::Empty { source_name: "the password's source".into() };
-    Ok(read.map_err(lost).flatten().map_err(ConnectError::from)?)
 }

@@ -9,17 +9,18 @@ use std::time::Instant;
 
 use postroad_net::Io;
 use postroad_pop3::client::{
-    ClearTextLogin, Encryption, End, Outcome, Refusal, Request, Session, Settings, Step, Stls,
+    ClearTextLogin, Encryption, End, Login as Shown, Outcome, Refusal, Request, Session, Settings,
+    Step, Stls,
 };
 use postroad_pop3::command::MessageNumber;
-use postroad_protocol::sasl::Credentials;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::{Entry, short_id};
-use crate::account::{Account, TlsStart, is_loopback};
+use crate::account::{Account, Login, TlsStart, is_loopback};
 use crate::connect::{self, ConnectError, Tls};
 use crate::limits;
 use crate::password::Terminal;
+use crate::sasl::{Proof, Who};
 
 /// Octets that are read at once.
 const READ_OCTETS: usize = 32 * 1024;
@@ -34,12 +35,14 @@ pub enum Pop3Error {
     #[error("a POP3 server wants a login; set user and password_file in the account file")]
     NoLogin,
     /// The session is over.
-    #[error("{at}: {end}{}", said(end))]
+    #[error("{at}: {end}{}{}", said(end), hinted(end, hint))]
     Ended {
         /// Host and port.
         at: String,
         /// Why.
         end: End,
+        /// What to do where the login was refused.
+        hint: &'static str,
     },
     /// The server doesn't do what it was asked for.
     #[error("{at} refuses: {}", refusal.text)]
@@ -71,7 +74,15 @@ fn said(end: &End) -> String {
         | End::Credentials
         | End::TooLarge { .. }
         | End::Protocol(_)
+        | End::NoMechanism
         | End::Lost => String::new(),
+    }
+}
+
+fn hinted(end: &End, hint: &str) -> String {
+    match end {
+        End::Login(_) | End::NoMechanism if !hint.is_empty() => format!("; {hint}"),
+        _ => String::new(),
     }
 }
 
@@ -81,6 +92,8 @@ pub struct Maildrop {
     io: Option<Io>,
     tls: Tls,
     at: String,
+    /// What to do where the login is refused.
+    hint: &'static str,
     entries: Vec<Entry>,
     numbers: HashMap<String, MessageNumber>,
     /// Content of the message that is coming in.
@@ -113,7 +126,24 @@ impl Maildrop {
         terminal: Terminal,
     ) -> Result<Self, Pop3Error> {
         let login = account.login.as_ref().ok_or(Pop3Error::NoLogin)?;
-        let password = login.password.read_beside(terminal).map_err(ConnectError::from)?;
+        let proof = login.proof(account, terminal).await?;
+        let refused = match Self::open_with(account, (host, port), start, login, &proof).await {
+            Err(refused @ Pop3Error::Ended { end: End::Login(_), .. }) => refused,
+            opened => return opened,
+        };
+        match login.another(account, &proof).await? {
+            Some(proof) => Self::open_with(account, (host, port), start, login, &proof).await,
+            None => Err(refused),
+        }
+    }
+
+    async fn open_with(
+        account: &Account,
+        (host, port): (&str, u16),
+        start: TlsStart,
+        login: &Login,
+        proof: &Proof,
+    ) -> Result<Self, Pop3Error> {
         let at = format!("{host}:{port}");
         let tls = Tls::to(account, host)?;
         let mut io = connect::tcp(host, port).await?;
@@ -127,12 +157,13 @@ impl Maildrop {
             TlsStart::ByCommand if in_clear => (Encryption::Clear, Stls::Never),
             TlsStart::ByCommand => (Encryption::Clear, Stls::Required),
         };
+        let who = Who { user: &login.user, proof, host, port };
         let settings = Settings {
             encryption,
             stls,
-            credentials: Credentials {
-                name: login.user.clone(),
-                password: password.expose().into(),
+            login: match proof {
+                Proof::Password(password) => Shown::Password(who.credentials(password)),
+                Proof::Token(token) => Shown::Token(who.token(token)),
             },
             clear_text_login: match in_clear {
                 true => ClearTextLogin::Allowed,
@@ -142,8 +173,8 @@ impl Maildrop {
         };
         let session = Session::new(settings, Instant::now());
         let (entries, numbers) = (Vec::new(), HashMap::new());
-        let mut maildrop =
-            Self { session, io: Some(io), tls, at, entries, numbers, content: Vec::new() };
+        let (io, hint, content) = (Some(io), login.hint(), Vec::new());
+        let mut maildrop = Self { session, io, tls, at, hint, entries, numbers, content };
         maildrop.list().await?;
         Ok(maildrop)
     }
@@ -239,7 +270,7 @@ impl Maildrop {
     }
 
     fn ended(&self, end: End) -> Pop3Error {
-        Pop3Error::Ended { at: self.at.clone(), end }
+        Pop3Error::Ended { at: self.at.clone(), end, hint: self.hint }
     }
 
     /// Moves octets and time until the session wants a decision.
@@ -249,8 +280,7 @@ impl Maildrop {
                 Step::Send(octets) => self.send(&octets).await,
                 Step::NeedInput => self.read().await,
                 Step::StartTls => {
-                    let lost = || Pop3Error::Ended { at: self.at.clone(), end: End::Lost };
-                    let io = self.io.take().ok_or_else(lost)?;
+                    let io = self.io.take().ok_or_else(|| self.ended(End::Lost))?;
                     self.io = Some(self.tls.clone().start(&self.at, io).await?);
                     self.session.tls_started(Instant::now());
                 }

@@ -11,6 +11,7 @@
 //! | how it is held, and taken back | `held` |
 //! | the file that it is in | `letter_file` |
 //! | what becomes of it besides: the copy in Sent | `copies` |
+//! | copies that could not be filed, and are filed later | `unfiled` |
 //! | the drafts that letters were made of | `on_their_way`, [`crate::drafts`] |
 //! | how letters leave, by one sender at a time | [`sender`] |
 //! | what waits, and why | [`listing`] |
@@ -49,6 +50,7 @@ pub mod listing;
 mod on_their_way;
 pub mod sender;
 pub mod start;
+mod unfiled;
 
 pub use drop_off::{DropOff, Ready};
 pub(crate) use letter_file::decode_notify;
@@ -97,7 +99,7 @@ pub fn has_letters(folder: &Path) -> bool {
     let has_entries = |part: &str| {
         std::fs::read_dir(folder.join(part)).is_ok_and(|mut entries| entries.next().is_some())
     };
-    let parts = ["drop/new", "drop/held", "drop/taken"];
+    let parts = ["drop/new", "drop/held", "drop/taken", unfiled::UNFILED];
     parts.into_iter().any(has_entries) || folder.join(PENDING).exists()
 }
 
@@ -156,6 +158,10 @@ impl Outbox {
 
     fn copies(&self) -> copies::Copies {
         copies::Copies::new(Arc::clone(&self.disk), self.folder.clone())
+    }
+
+    fn unfiled(&self) -> unfiled::Unfiled {
+        unfiled::Unfiled::new(Arc::clone(&self.disk), self.folder.clone())
     }
 
     fn drop_off(&self) -> Result<DropOff, DiskError> {

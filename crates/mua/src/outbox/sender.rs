@@ -17,12 +17,13 @@ use postroad_queue::{
 };
 
 use super::copies::Copies;
+use super::unfiled::Unfiled;
 use super::{DropOff, Found, Notes, Outbox, OutboxError, listing};
 use crate::account::Account;
 use crate::drafts::Drafts;
 use crate::limits;
 use crate::submission::Connection;
-use crate::{sent, trace};
+use crate::trace;
 
 /// How many letters are looked at in one go.
 const PAGE: usize = 1_000;
@@ -78,6 +79,7 @@ impl Outbox {
         loop {
             let Some(lock) = self.try_lock()? else { return Ok(Flushed::Busy) };
             drop_off.sweep(SystemTime::now());
+            self.unfiled().file_all(account).await;
             let next = self.pass(&drop_off, account, eagerness).await?;
             eagerness = Eagerness::Due;
             drop(lock);
@@ -123,7 +125,8 @@ impl Outbox {
             // Listed before it is forgotten: at no moment has a waiting letter gone from sight.
             listing::keep(&self.folder, &rows);
             queued.into_iter().try_for_each(|id| drop_off.forget(id))?;
-            send(shard.as_ref(), account, &copies, due(&rows, eagerness)).await?;
+            let notes = (&copies, &self.unfiled());
+            send(shard.as_ref(), account, notes, due(&rows, eagerness)).await?;
             let rows = all_rows(shard.as_ref()).await;
             listing::keep(&self.folder, &rows);
             let taken = drop_off.taken()?;
@@ -268,7 +271,7 @@ fn next_due(rows: &[QueueRow]) -> Option<SystemTime> {
 async fn send(
     shard: &dyn OwnedShard,
     account: &Account,
-    copies: &Copies,
+    notes: (&Copies, &Unfiled),
     due: Vec<Due<'_>>,
 ) -> Result<(), OutboxError> {
     let mut open = None;
@@ -295,7 +298,7 @@ async fn send(
                 }
             },
         };
-        let outcomes = hand_over(shard, account, copies, &mut connection, &letter).await;
+        let outcomes = hand_over(shard, account, notes, &mut connection, &letter).await;
         shard.settle(outcomes).await?;
         if connection.is_open().await {
             open = Some(connection);
@@ -315,7 +318,7 @@ fn defer_all(letter: &Due<'_>, reply: &Reply) -> Vec<Outcome> {
 async fn hand_over(
     shard: &dyn OwnedShard,
     account: &Account,
-    copies: &Copies,
+    (copies, unfiled): (&Copies, &Unfiled),
     connection: &mut Connection,
     letter: &Due<'_>,
 ) -> Vec<Outcome> {
@@ -332,7 +335,7 @@ async fn hand_over(
     let first_success = !letter.row.states.contains(&RecipientState::Done)
         && verdicts.iter().any(|verdict| matches!(verdict, Verdict::Accepted(_)));
     if first_success && let Some(folder) = copies.of(letter.row.id).copy {
-        sent::file_copy(account, &folder, &content).await;
+        unfiled.file(account, letter.row.id, &folder, &content).await;
     }
     let told: Vec<_> = letter.recipients.iter().copied().zip(&verdicts).collect();
     trace::handed_over(account, letter.row, &content, &told);

@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use mail_parser::{HeaderForm, HeaderValue, Message, MessageParser};
+use postroad_calendar::Invitation;
 use postroad_protocol::encoded_words;
 
 use crate::limits;
@@ -104,6 +105,8 @@ pub struct View {
     pub attachments: Vec<Part>,
     /// What was found of its seal, where it has one: nothing that the letter says can stand there (row U09).
     pub seal: Option<Seal>,
+    /// What it asks to.
+    pub invitations: Vec<Invitation>,
 }
 
 /// A piece of text that is read: never joined to another one (row U08).
@@ -126,6 +129,8 @@ pub enum BlockKind {
     Html,
     /// Where the links of a page lead.
     Links,
+    /// An invitation, in words.
+    Event,
     /// Ours, about what follows or isn't there.
     Ours,
 }

@@ -6,7 +6,9 @@
 
 use std::collections::HashSet;
 
+use jiff::tz::TimeZone;
 use mail_parser::{Message, MessagePart, MimeHeaders as _, PartType};
+use postroad_calendar::Invitation;
 
 use super::flowed::{self, DelSp};
 use super::{Block, BlockKind, Depth, View, html, links};
@@ -83,6 +85,10 @@ impl Walk {
                 self.enclosed(enclosed, level);
                 self.save(part);
             }
+            PartType::Text(text) if is_calendar(part) => {
+                self.calendar(text);
+                self.save(part);
+            }
             PartType::Text(_)
             | PartType::Html(_)
             | PartType::Binary(_)
@@ -115,6 +121,20 @@ impl Walk {
         // An invitation beside the text can still be saved.
         for id in children.iter().filter(|id| Some(**id) != best && rank(id) == 0) {
             self.part(message, *id, level + 1, visited);
+        }
+    }
+
+    /// What a calendar asks to, in words (RFC 6047).
+    fn calendar(&mut self, text: &str) {
+        if self.seen.invitations.len() >= limits::INVITATIONS_MAX {
+            return;
+        }
+        // A fault of its parser's costs the words, and not the letter.
+        let read = std::panic::catch_unwind(|| Invitation::read(text));
+        if let Some(invitation) = read.ok().flatten() {
+            let words = invitation.words(&TimeZone::system(), "");
+            self.block(BlockKind::Event, words.join("\n"));
+            self.seen.invitations.push(invitation);
         }
     }
 
@@ -174,6 +194,11 @@ impl Walk {
             content: part.contents().to_vec(),
         });
     }
+}
+
+fn is_calendar(part: &MessagePart<'_>) -> bool {
+    let subtype = part.content_type().and_then(|kind| kind.subtype());
+    subtype.is_some_and(|subtype| subtype.eq_ignore_ascii_case("calendar"))
 }
 
 /// Whether lines of a text go on in the next one (RFC 3676 §4).

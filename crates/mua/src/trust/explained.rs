@@ -10,6 +10,10 @@ impl Report {
         let mut lines = self.verified();
         lines.push(String::new());
         lines.extend(self.travelled());
+        if !self.noted.is_empty() {
+            lines.push(String::new());
+            lines.extend(self.noted.iter().cloned());
+        }
         lines
     }
 
@@ -21,11 +25,14 @@ impl Report {
             None => lines.push("? Nobody that you trust has judged it".to_owned()),
         }
         lines.extend(self.cues.iter().skip(1).map(|cue| format!("! {cue}")));
+        lines.extend(self.own_lines());
         lines.extend(self.judged.iter().map(|results| format!("Judged by {}", said(results))));
         for results in &self.claimed {
             lines.push(format!("Not counted, since anybody can write it: {}", said(results)));
         }
-        for signature in &self.signatures {
+        // What was looked at is told already.
+        let claimed = if self.looked_at().is_empty() { self.signatures.as_slice() } else { &[] };
+        for signature in claimed {
             let part = if signature.is_partial { "a part of it" } else { "it" };
             let fields = signature.fields.join(" ");
             lines.push(format!("{} claims to have signed {part}, with {fields}", signature.domain));

@@ -11,6 +11,8 @@
 //! | `Received` | [`route`] |
 //! | look-alikes | `lookalike` |
 //! | names and domains of people whom the user knows | [`known`] |
+//! | what agents of this host have noted | [`noted`] |
+//! | an own check, when it is made and what it means | [`check`] |
 //! | the page of words | `explained` |
 //!
 //! **Whose results count.** A sender can write an `Authentication-Results` of anybody's. One counts only where every
@@ -20,13 +22,19 @@
 //! - of this host, and of the servers of the account: only above the topmost `Received` that they wrote themselves, which
 //!   nobody before them can have reached.
 //!
-//! Deliberately missing: a DKIM check of our own. It needs the signer's key from the DNS, and to ask for that tells the
-//! signer who reads: only by a command, never by opening a letter.
+//! **An own check** of signatures (DKIM, ARC; `postroad_mailauth`) needs the signers' keys from the DNS, and to ask for them
+//! tells a signer that the letter is read, and when. So it is made only where the user asks for it: by `verify`, by a key of
+//! the page of words (`X`), or, where `check_signatures = "always"` is in the account file, with every letter that is opened in
+//! full screen. Lists and previews never make it.
+
+use std::path::PathBuf;
 
 use mail_parser::{HeaderName, HeaderValue, MessageParser};
+use postroad_mailauth::{CheckError, Checked};
 use postroad_protocol::header;
 use postroad_seal::Places;
 
+use self::check::When;
 use self::known::Known;
 use self::results::{Method, Results};
 use self::route::Hop;
@@ -34,9 +42,11 @@ use crate::account::{Account, Inbox, Submission};
 use crate::limits;
 use crate::render::{Person, Summary, header_end};
 
+pub mod check;
 mod explained;
 pub mod known;
 mod lookalike;
+pub mod noted;
 pub mod results;
 pub mod route;
 #[cfg(test)]
@@ -53,6 +63,10 @@ pub struct Trusted {
     pub known: Known,
     /// Where the keys are that letters are opened and looked at with.
     pub keys: Places,
+    /// When signatures are checked by ourselves.
+    pub check: When,
+    /// Where agents of this host note what they do.
+    pub trace: Option<PathBuf>,
 }
 
 impl Trusted {
@@ -73,6 +87,8 @@ impl Trusted {
             own: lower(&own),
             known: Known::to(account),
             keys: account.keys.clone(),
+            check: account.check_signatures,
+            trace: account.trace.clone(),
         }
     }
 
@@ -116,6 +132,10 @@ pub struct Report {
     pub trusted_hops: usize,
     /// What the letter claims to be signed by.
     pub signatures: Vec<Signature>,
+    /// What was found by ourselves, if that was wanted, or why not.
+    pub checked: Option<Result<Checked, CheckError>>,
+    /// What agents of this host have noted, if that was looked for.
+    pub noted: Vec<String>,
 }
 
 /// How a line of a report is meant.
@@ -277,6 +297,9 @@ impl Report {
     pub fn line(&self) -> Option<(Level, String)> {
         if let Some(cue) = self.cues.first() {
             return Some((Level::Bad, format!("Beware: {cue}")));
+        }
+        if let Some(line) = self.own_line() {
+            return Some(line);
         }
         let judge = self.judged.first()?;
         let (level, words) = self.verdict();

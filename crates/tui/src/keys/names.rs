@@ -63,6 +63,8 @@ const NAMES: &[(Action, &str)] = &[
     (Action::Links, "links"),
     (Action::Explain, "explain-message"),
     (Action::Original, "open-original"),
+    (Action::CheckSignatures, "check-signatures"),
+    (Action::Attend, "answer-invitation"),
     (Action::ListAction, "list-action"),
     (Action::Mailcap, "view-mailcap"),
     (Action::Mail, "mail"),

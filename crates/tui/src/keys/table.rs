@@ -183,6 +183,10 @@ pub enum Action {
     Explain,
     /// The user's letter that it is about.
     Original,
+    /// Answer an invitation.
+    Attend,
+    /// Whether its signatures hold.
+    CheckSignatures,
     /// Quotes as lines of their own, or not.
     ToggleQuoted,
     /// To what stands behind the next quote.

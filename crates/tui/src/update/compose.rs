@@ -24,7 +24,7 @@ pub(super) fn begin(model: &mut Model, start: Start, effects: &mut Effects) {
         Start::Empty | Start::Forward(_) => Editor::Later,
         Start::Reply(..) | Start::Resend(_) => Editor::Wanted,
         // What a link asks for is shown before anything else (row U06).
-        Start::Recall(_) | Start::To(_) => Editor::Not,
+        Start::Recall(_) | Start::To(_) | Start::Attend(..) => Editor::Not,
     };
     model.jobs.ask(Ask::NewDraft(start.clone()), effects);
     model.stack.push(Screen::Compose(Box::new(ComposeState {

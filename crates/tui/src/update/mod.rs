@@ -206,7 +206,7 @@ fn do_it(model: &mut Model, binding: &Binding, effects: &mut Effects) {
             On::Pager => pager::act(model, action, effects),
             On::Parts => parts::act(model, action, effects),
             On::Links => links::act(model, action, effects),
-            On::Explain => explain::act(model, action),
+            On::Explain => explain::act(model, action, effects),
             On::Folders => folders::act(model, action, effects),
             On::Compose => compose::act(model, action, effects),
             On::Editor => editor::act(model, action, effects),

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use postroad_safetext::safe_line;
+
 use super::Effects;
 use super::index::{self, Then};
 use super::{compose, explain, links, people};
@@ -10,7 +12,8 @@ use crate::effect::{Ask, Audience, Start};
 use crate::keys::Action;
 use crate::limits::LINE_COLUMNS_MAX;
 use crate::model::{
-    Headers, IndexState, ListState, Model, PagerState, Place, Quotes, SaveState, Screen,
+    Headers, IndexState, ListState, Model, OneOf, PagerState, Place, Prompt, Quotes, SaveState,
+    Screen,
 };
 use crate::view::Lines;
 
@@ -140,8 +143,9 @@ pub(super) fn act(model: &mut Model, action: Action, effects: &mut Effects) {
         Action::Conversation => open_conversation(model, effects),
         Action::Parts => parts(model),
         Action::Links => links::open(model),
+        Action::Attend => attend(model),
         Action::ListAction => links::unsubscribe(model, effects),
-        Action::Explain => explain::open(model),
+        Action::Explain => explain::open(model, effects),
         Action::Original => open_original(model, effects),
         Action::ToggleQuoted => toggle_quoted(model),
         Action::SkipQuoted => skip_quoted(model),
@@ -194,6 +198,22 @@ fn open_original(model: &mut Model, effects: &mut Effects) {
         Some(None) => model.say("The letter doesn't say what became of one of yours."),
         None => model.say("The letter is still being read."),
     }
+}
+
+/// Asks how an invitation is answered, with whom that is told in sight.
+fn attend(model: &mut Model) {
+    let Some(Screen::Pager(PagerState { letter, page: Some(page), .. })) = model.stack.last()
+    else {
+        return model.say("The letter is still being read.");
+    };
+    let Some(organizer) = &page.invitation else {
+        return model.say("There is no invitation in it that wants an answer.");
+    };
+    // The address stands at the end, and is what an answer goes to.
+    let organizer = links::ending(organizer, 34);
+    let words = safe_line!("(a)ccept (d)ecline (t)entative: tell {}?", organizer.as_str());
+    let wanted = OneOf::Attendance(*letter);
+    model.prompt = Some(Prompt::Letter { words, wanted });
 }
 
 /// What is selected in the index is what is read: a listing may have changed it meanwhile.

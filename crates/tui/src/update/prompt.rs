@@ -2,7 +2,7 @@
 
 use super::folders::NotNamed;
 use super::{Effects, by_pattern, command, compose, find, folders, found, index, order, people};
-use crate::effect::{Ask, Effect, OutboxAsk, PeopleAsk};
+use crate::effect::{Ask, Attendance, Effect, OutboxAsk, PeopleAsk, Start};
 use crate::keys::Key;
 use crate::line_edit::LineEdit;
 use crate::model::{Choice, FolderFor, Model, OneOf, Prompt, Wanted};
@@ -72,6 +72,15 @@ fn one_of(model: &mut Model, wanted: OneOf, letter: char, effects: &mut Effects)
         OneOf::Seal => compose::seal(model, letter, effects),
         OneOf::Mark(marking, which) => {
             index::mark_by_letter(model, letter, marking, which, effects)
+        }
+        OneOf::Attendance(of) => {
+            let attendance = match letter {
+                'a' | 'A' => Attendance::Accepted,
+                'd' | 'D' => Attendance::Declined,
+                't' | 'T' => Attendance::Tentative,
+                _ => return model.say("Not answered."),
+            };
+            compose::begin(model, Start::Attend(of, attendance), effects);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use postroad_safetext::safe_line;
 
-use super::{Effects, by_pattern, compose, editor, find, found, listing, pager, people};
+use super::{Effects, by_pattern, compose, editor, explain, find, found, listing, pager, people};
 use crate::data::UndoLabel;
 use crate::effect::{Ask, Effect, Job};
 use crate::limits::UNDO_LABELS_MAX;
@@ -29,7 +29,16 @@ pub(super) fn take(model: &mut Model, report: Report, effects: &mut Effects) {
         What::Folders(folders) => model.folders = folders,
         What::Listing(heads) => listing::listed(model, heads, effects),
         What::Rows { folder, rows } => listing::rows_came(model, folder, rows),
-        What::Page(page) => pager::came(model, &page),
+        What::Page(page) => match asked {
+            Some(Ask::Check(_)) => {
+                explain::checked(model, &page);
+                model.say("The signatures were checked.");
+            }
+            Some(Ask::Explain(_)) => explain::checked(model, &page),
+            // Nobody asked: it was checked by itself.
+            None => explain::checked(model, &page),
+            Some(_) => pager::came(model, &page),
+        },
         What::Conversation { page, letters } => pager::came_together(model, &page, &letters),
         What::Draft(draft) => compose::saved(model, *draft, asked.as_ref(), effects),
         What::Text { draft, text } => editor::open(model, draft, &text),

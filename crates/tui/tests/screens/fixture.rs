@@ -204,6 +204,7 @@ pub(crate) fn page() -> Page {
         .into(),
         unsubscribe: None,
         original: None,
+        invitation: None,
         trust: None,
         seal: None,
         explained: vec![line("? Nobody that you trust has judged it")],

@@ -2,10 +2,10 @@
 
 use postroad_safetext::SafeText;
 use postroad_tui::data::{HeldId, LineKind, Marks, Page, PageLine, Trust, TrustLine, Unsubscribe};
-use postroad_tui::effect::{Ask, Audience, Start};
+use postroad_tui::effect::{Ask, Attendance, Audience, Start};
 use postroad_tui::keys::Key;
 use postroad_tui::model::{Model, Note, Now, Place, Prompt, Screen};
-use postroad_tui::msg::What;
+use postroad_tui::msg::{Report, What};
 use postroad_tui::{Effect, Msg, update};
 
 use super::fixture::{answer, draft, letter, page, reading, three_letters};
@@ -266,8 +266,51 @@ fn u09_what_is_known_of_the_sender_stands_outside_the_letter() {
     assert!(second.starts_with("! Beware: "), "{second}");
     press(&mut model, "X");
     check("explain", &model);
+    // Signatures are checked where the user says so, and what was found stands in both places.
+    let effects = press(&mut model, "c");
+    let [Effect::Ask(job, Ask::Check(letter))] = effects[..] else { panic!("{effects:?}") };
+    let mut checked = super::fixture::page();
+    checked.trust = Some(TrustLine { level: Trust::Good, words: "Signed (checked here)".into() });
+    checked.explained = vec!["+ Signed (checked here)".into()];
+    assert_eq!(letter, checked.letter);
+    update(&mut model, Msg::Report(Report { job, what: What::Page(checked.into()) }));
+    assert_eq!(said(&model), "The signatures were checked.");
+    assert!(shown(&model, (80, 24)).contains("+ Signed (checked here)"));
     press(&mut model, "q");
+    let second = shown(&model, (80, 24)).lines().nth(1).unwrap().to_owned();
+    assert!(second.starts_with("+ Signed (checked here)"), "{second}");
     assert!(matches!(model.screen(), Screen::Pager(_)));
+}
+
+#[test]
+fn an_invitation_is_answered_to_whom_it_names() {
+    let mut page = page();
+    page.lines = [
+        "Invitation, changed: Planning, once more",
+        "When     Mon 7 Dec 2026, 04:00 – 05:30 (America/New_York)",
+        "         Mon 7 Dec 2026, 10:00 – 11:30 (Europe/Berlin)",
+        "Again    every 2 weeks on Monday, until Mon 1 Mar 2027, but for 1 of them",
+        "Where    Room 1; upstairs",
+        "By       Ann Lee <ann@x.example>",
+        "Asked    2: Us <us@our.example> (no answer yet), Bob <bob@x.example> (comes)",
+        "Changed  this stands in place of what you got before (change 2)",
+    ]
+    .map(|line| PageLine { kind: LineKind::Text, text: line.into() })
+    .into();
+    page.invitation = Some("Ann Lee <ann@x.example>".into());
+    let mut model = reading(page.clone());
+    press(&mut model, "<Esc>i");
+    check("pager-invitation", &model);
+    let effects = press(&mut model, "t");
+    let start = Start::Attend(page.letter, Attendance::Tentative);
+    assert_eq!(asked(&effects).into_iter().cloned().collect::<Vec<_>>(), [Ask::NewDraft(start)]);
+    let mut model = reading(page.clone());
+    assert!(asked(&press(&mut model, "<Esc>ix")).is_empty());
+    assert_eq!(said(&model), "Not answered.");
+    page.invitation = None;
+    let mut model = reading(page);
+    assert!(asked(&press(&mut model, "<Esc>i")).is_empty());
+    assert_eq!(said(&model), "There is no invitation in it that wants an answer.");
 }
 
 #[test]

@@ -144,6 +144,8 @@ impl Accounts {
             Ask::Rows { folder, .. } => take(folder),
             Ask::Read(letter)
             | Ask::Conversation(letter)
+            | Ask::Explain(letter)
+            | Ask::Check(letter)
             | Ask::Part { letter, .. }
             | Ask::Save { letter, .. }
             | Ask::View { letter, .. }
@@ -159,7 +161,10 @@ impl Accounts {
                 place
             }
             Ask::NewDraft(
-                Start::Reply(letter, _) | Start::Forward(letter) | Start::Resend(letter),
+                Start::Reply(letter, _)
+                | Start::Attend(letter, _)
+                | Start::Forward(letter)
+                | Start::Resend(letter),
             ) => take(&mut letter.folder),
             Ask::NewDraft(Start::Recall(draft))
             | Ask::SaveDraft(draft, _)
@@ -287,6 +292,8 @@ impl Accounts {
             }
             Ask::Read(letter)
             | Ask::Conversation(letter)
+            | Ask::Explain(letter)
+            | Ask::Check(letter)
             | Ask::Part { letter, .. }
             | Ask::Save { letter, .. }
             | Ask::View { letter, .. }
@@ -294,7 +301,10 @@ impl Accounts {
             | Ask::People(PeopleAsk::CallAuthor { letter, .. })
             | Ask::Bounce { letter, .. }
             | Ask::NewDraft(
-                Start::Reply(letter, _) | Start::Forward(letter) | Start::Resend(letter),
+                Start::Reply(letter, _)
+                | Start::Attend(letter, _)
+                | Start::Forward(letter)
+                | Start::Resend(letter),
             ) if here(&letter.folder) => {
                 let (account, mut own) = self.combined.own(letter.uid).ok_or(GONE)?;
                 give(account, &mut own.folder);

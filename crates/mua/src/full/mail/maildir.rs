@@ -212,6 +212,8 @@ impl Actor {
             Ask::Rows { folder, uids } => self.rows(job, folder, &uids),
             Ask::Read(letter) => self.read(job, letter, page::Wanted::Letter),
             Ask::Conversation(letter) => self.conversation(job, letter),
+            Ask::Explain(letter) => self.read(job, letter, page::Wanted::Explained),
+            Ask::Check(letter) => self.read(job, letter, page::Wanted::Checked),
             Ask::Part { letter, part } => self.read(job, letter, page::Wanted::Part(part)),
             Ask::View { letter, part } => self.read(job, letter, page::Wanted::Viewed(part)),
             Ask::Save { letter, part, into } => {
@@ -458,6 +460,7 @@ impl Actor {
     /// Has a letter begun with one of these.
     fn begin(&mut self, job: Job, start: tui::Start) -> Done {
         let (tui::Start::Reply(letter, _)
+        | tui::Start::Attend(letter, _)
         | tui::Start::Forward(letter)
         | tui::Start::Resend(letter)) = start
         else {
@@ -530,7 +533,11 @@ fn doing(ask: &Ask) -> &'static str {
         Ask::Folders => "list the folders",
         Ask::Open(_) | Ask::Close(_) | Ask::Refresh(_) => "open the folder",
         Ask::Rows { .. } => "list the letters",
-        Ask::Read(_) | Ask::Part { .. } | Ask::Original { .. } => "read the letter",
+        Ask::Read(_)
+        | Ask::Part { .. }
+        | Ask::Original { .. }
+        | Ask::Check(_)
+        | Ask::Explain(_) => "read the letter",
         Ask::Conversation(_) => "read the conversation",
         Ask::Save { .. } => "save it",
         Ask::Flag { .. } => "mark the letters",

@@ -2,15 +2,18 @@
 
 use std::time::SystemTime;
 
+use jiff::Timestamp;
+use postroad_calendar::answer::Answer;
 use postroad_store::Letter;
 use postroad_tui::data::{HeldId, Marks};
-use postroad_tui::effect::{Audience, Start};
+use postroad_tui::effect::{Attendance, Audience, Start};
 use postroad_tui::msg::What;
 
 use super::{Actor, parsed, raw, timestamp};
 use crate::compose::answer::{self, forward, quoted, reply};
+use crate::compose::attend::attend;
 use crate::compose::resend::resend;
-use crate::compose::{AddressList, ComposeError};
+use crate::compose::{AddressList, Attachment, ComposeError};
 use crate::drafts::{Answers, Attached, Written};
 use crate::error::Error;
 use crate::mailto::Mailto;
@@ -55,6 +58,18 @@ impl Actor {
                 let attachments = vec![Attached::Forwarded];
                 (Written { answers, attachments, ..written }, String::new())
             }
+            (Start::Attend(letter, attendance), Some((file, name))) => {
+                let how = match attendance {
+                    Attendance::Accepted => Answer::Accept,
+                    Attendance::Declined => Answer::Decline,
+                    Attendance::Tentative => Answer::Tentative,
+                };
+                let draft = attend(&View::of(&raw(file)?), self.author(), how, Timestamp::now())?;
+                answered = Some(*letter);
+                parts.extend(draft.attachments.iter().filter_map(Attachment::to_part));
+                let answers = Some(Answers { letter: name, flag: 'R' });
+                (Written { answers, ..Written::of(&draft) }, draft.body)
+            }
             (Start::Resend(_), Some((file, _))) => {
                 let view = sealed::view(&raw(file)?, &self.account.keys, Asks::NotHere);
                 parts = view.attachments.clone();
@@ -83,7 +98,7 @@ impl Actor {
         self.open.insert(id.clone(), draft);
         self.answered.extend(answered.map(|letter| (id.clone(), letter)));
         let about = match start {
-            Start::Reply(letter, _) => Some((*letter, Marks::ANSWERED)),
+            Start::Reply(letter, _) | Start::Attend(letter, _) => Some((*letter, Marks::ANSWERED)),
             Start::Forward(letter) => Some((*letter, Marks::FORWARDED)),
             Start::Empty | Start::Resend(_) | Start::Recall(_) | Start::To(_) => None,
         };

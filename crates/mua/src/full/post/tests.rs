@@ -110,6 +110,37 @@ fn a_letter_is_sent_on_as_it_is_and_taken_back() {
 }
 
 #[test]
+fn an_invitation_is_answered_by_a_letter_that_is_seen_before() {
+    use postroad_tui::effect::Attendance;
+
+    let mut tried = tried();
+    let raw = "From: ann@x.example\nSubject: Lunch?\nContent-Type: text/calendar; method=REQUEST\n\nBEGIN:VCALENDAR\n\
+        METHOD:REQUEST\nBEGIN:VEVENT\nUID:u\nSUMMARY:Lunch\nORGANIZER:mailto:org@x.example\nEND:VEVENT\nEND:VCALENDAR\n";
+    let begin = |tried: &mut Tried, raw: &str| {
+        let file = letter(tried, raw);
+        tried.job += 1;
+        let (job, name) = (Job(tried.job), "1.M1.host".to_owned());
+        let id = LetterId { folder: postroad_tui::data::FolderId(0), validity: 1, uid: 1 };
+        let start = Start::Attend(id, Attendance::Declined);
+        tried.ask.send(ToPost::Begin { job, start, file, name });
+        tried.until(job)
+    };
+    let What::Draft(draft) = begin(&mut tried, raw) else { panic!() };
+    assert_eq!(draft.fields.to, "org@x.example");
+    assert_eq!(draft.fields.subject, "Declined: Lunch");
+    assert_eq!(draft.attachments.len(), 1);
+    assert_eq!(tried.held(), 0, "nothing leaves by itself");
+    let queued = tried.ask(Ask::Queue(draft.id.clone(), draft.fields));
+    let What::Queued { letter, .. } = queued else { panic!("{queued:?}") };
+    let held = std::fs::read(tried.home.path().join("outbox/drop/held").join(&*letter.0)).unwrap();
+    let held = String::from_utf8(held).unwrap();
+    for part in ["text/calendar; method=\"REPLY\"", "PARTSTAT=DECLINED", "UID:u"] {
+        assert!(held.contains(part), "{part}: {held}");
+    }
+    assert!(matches!(begin(&mut tried, LETTER), What::Failed { .. }));
+}
+
+#[test]
 fn a_letter_is_written_again_with_its_parts() {
     let mut tried = tried();
     let file = letter(&tried, LETTER);

@@ -314,6 +314,8 @@ impl Actor {
             }
             Ask::Rows { folder, uids } => self.rows(job, folder, &uids),
             Ask::Read(letter) => self.read(job, letter, Then::Show(page::Wanted::Letter)),
+            Ask::Explain(letter) => self.read(job, letter, Then::Show(page::Wanted::Explained)),
+            Ask::Check(letter) => self.read(job, letter, Then::Show(page::Wanted::Checked)),
             Ask::Part { letter, part } => {
                 self.read(job, letter, Then::Show(page::Wanted::Part(part)));
             }
@@ -325,6 +327,7 @@ impl Actor {
             }
             Ask::NewDraft(start) => match start {
                 tui::Start::Reply(letter, _)
+                | tui::Start::Attend(letter, _)
                 | tui::Start::Forward(letter)
                 | tui::Start::Resend(letter) => self.read(job, letter, Then::Begin(start)),
                 tui::Start::Empty | tui::Start::To(_) | tui::Start::Recall(_) => {

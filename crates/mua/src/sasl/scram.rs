@@ -6,13 +6,16 @@
 //! C: c=biws,r=abcdef,p=<proof>             Scram::answer
 //! S: v=<signature>                         Scram::is_proven_by
 //! ```
+//! [`ScramClient`] is the same as a mechanism of SASL.
 
+use std::fmt;
 use std::num::NonZeroU32;
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::{digest, hmac, pbkdf2, rand};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use postroad_protocol::sasl::client::{Client, Peer};
 
 use crate::limits::SCRAM_ITERATIONS_MAX;
 use crate::password::Password;
@@ -30,8 +33,76 @@ pub(super) enum Binding {
     Exporter(Vec<u8>),
 }
 
+/// SCRAM-SHA-256, or with channel binding its -PLUS.
+pub(super) struct ScramClient {
+    scram: Scram,
+    password: Password,
+    expected: Expect,
+    peer: Peer,
+}
+
+/// What the server says next.
+#[derive(Clone, Copy)]
+enum Expect {
+    Challenge,
+    Signature,
+    Nothing,
+}
+
+impl ScramClient {
+    /// Begins; `None` where there is no chance.
+    pub(super) fn new(user: &str, password: Password, binding: Binding) -> Option<Self> {
+        let scram = Scram::new(user, binding)?;
+        Some(Self { scram, password, expected: Expect::Challenge, peer: Peer::Unproven })
+    }
+}
+
+/// Without anything that keys are made of.
+impl fmt::Debug for ScramClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ScramClient").field("peer", &self.peer).finish_non_exhaustive()
+    }
+}
+
+impl Client for ScramClient {
+    fn mechanism(&self) -> &'static str {
+        if self.scram.binding.is_empty() { "SCRAM-SHA-256" } else { "SCRAM-SHA-256-PLUS" }
+    }
+
+    fn first(&mut self) -> Option<Vec<u8>> {
+        Some(self.scram.first())
+    }
+
+    fn answer(&mut self, challenge: &[u8]) -> Option<Vec<u8>> {
+        let answer = match self.expected {
+            Expect::Challenge => {
+                self.expected = Expect::Signature;
+                self.scram.answer(challenge, &self.password)
+            }
+            // RFC 5802 §7, server-error: it doesn't take ours.
+            Expect::Signature if challenge.starts_with(b"e=") => {
+                self.expected = Expect::Nothing;
+                return None;
+            }
+            Expect::Signature if self.scram.is_proven_by(challenge) => {
+                (self.expected, self.peer) = (Expect::Nothing, Peer::Proven);
+                Some(Vec::new())
+            }
+            Expect::Signature | Expect::Nothing => None,
+        };
+        if answer.is_none() {
+            self.peer = Peer::Wrong;
+        }
+        answer
+    }
+
+    fn peer(&self) -> Peer {
+        self.peer
+    }
+}
+
 /// An exchange.
-pub(super) struct Scram {
+struct Scram {
     gs2: &'static str,
     binding: Vec<u8>,
     bare: String,
@@ -41,8 +112,7 @@ pub(super) struct Scram {
 }
 
 impl Scram {
-    /// Begins; `None` where there is no chance.
-    pub(super) fn new(user: &str, binding: Binding) -> Option<Self> {
+    fn new(user: &str, binding: Binding) -> Option<Self> {
         let mut octets = [0; NONCE_OCTETS];
         rand::fill(&mut octets).ok()?;
         Some(Self::with_nonce(user, binding, STANDARD.encode(octets)))
@@ -60,12 +130,12 @@ impl Scram {
     }
 
     /// The first message.
-    pub(super) fn first(&self) -> Vec<u8> {
+    fn first(&self) -> Vec<u8> {
         format!("{}{}", self.gs2, self.bare).into_bytes()
     }
 
     /// The proof, for the server's first message; `None` where that isn't one.
-    pub(super) fn answer(&mut self, server_first: &[u8], password: &Password) -> Option<Vec<u8>> {
+    fn answer(&mut self, server_first: &[u8], password: &Password) -> Option<Vec<u8>> {
         let text = std::str::from_utf8(server_first).ok()?;
         let mut attributes = text.split(',');
         let mut next = |name: &str| attributes.next()?.strip_prefix(name);
@@ -95,7 +165,7 @@ impl Scram {
     }
 
     /// Whether the server has proven that it knows the password.
-    pub(super) fn is_proven_by(&self, server_final: &[u8]) -> bool {
+    fn is_proven_by(&self, server_final: &[u8]) -> bool {
         let signature = server_final.strip_prefix(b"v=").and_then(|v| STANDARD.decode(v).ok());
         match (&self.expected, signature) {
             (Some(expected), Some(theirs)) => verify_slices_are_equal(expected, &theirs).is_ok(),
@@ -133,6 +203,35 @@ mod tests {
         {
             assert!(!scram.is_proven_by(wrong.as_bytes()), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_yes_without_a_signature_is_worth_nothing() {
+        let client = || {
+            let password = Password::for_tests("pencil");
+            ScramClient::new("user", password, Binding::None).unwrap()
+        };
+        let challenged = |client: &mut ScramClient| {
+            let said = String::from_utf8(client.first().unwrap()).unwrap();
+            let nonce = said.split("r=").nth(1).unwrap().to_owned();
+            client.answer(format!("r={nonce}x,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=1").as_bytes())
+        };
+        let mut good = client();
+        assert_eq!(good.peer(), Peer::Unproven);
+        assert!(challenged(&mut good).is_some());
+        assert_eq!(good.peer(), Peer::Unproven);
+        let signature = STANDARD.encode(good.scram.expected.unwrap());
+        assert_eq!(good.answer(format!("v={signature}").as_bytes()), Some(Vec::new()));
+        assert_eq!(good.peer(), Peer::Proven);
+        let mut refused = client();
+        assert!(challenged(&mut refused).is_some());
+        assert_eq!((refused.answer(b"e=invalid-proof"), refused.peer()), (None, Peer::Unproven));
+        let mut cheat = client();
+        assert!(challenged(&mut cheat).is_some());
+        assert_eq!((cheat.answer(b"v=AAAA"), cheat.peer()), (None, Peer::Wrong));
+        let mut early = client();
+        assert_eq!((early.answer(b"nonsense"), early.peer()), (None, Peer::Wrong));
+        assert!(!format!("{good:?}").contains("pencil"));
     }
 
     #[test]
