@@ -75,7 +75,8 @@ fn a_letter_is_encrypted_sent_read_and_answered() {
     let words = [BOB[0], BOB[1], "reply", "latest", "-m", "yes zq8x"];
     bob.check("postroad-mua", &words, "", 0);
     let answer = peer.wait_for(2).remove(1);
-    assert!(answer.contains("multipart/encrypted") && !answer.contains("zq"), "{answer}");
+    let is_told = ["zq7x", "zq8x"].iter().any(|word| answer.contains(word));
+    assert!(answer.contains("multipart/encrypted") && !is_told, "{answer}");
     deliver(&us, "1.answer", &answer);
     let read = out(&us.check("postroad-mua", &["read", "latest"], "", 0));
     assert!(read.contains("Subject: Re: the plan\n") && read.contains("> at zwölf zq7x"), "{read}");
