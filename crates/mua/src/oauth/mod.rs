@@ -7,7 +7,7 @@
 //! | looking for | it is in |
 //! |---|---|
 //! | which token a session shows, and getting a new one | here |
-//! | logging in | [`login`] |
+//! | logging in | `login` |
 //! | the file of tokens, and whose turn it is | `keep` |
 //! | questions to the provider, over https | `web` |
 //!
