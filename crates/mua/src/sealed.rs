@@ -202,6 +202,17 @@ pub fn for_answer(view: &View) -> Protection {
     }
 }
 
+/// How a letter of one's own is sealed, that hasn't been sent.
+pub fn as_it_is(letter: &[u8]) -> Protection {
+    let part = postroad_message::Part::of(letter);
+    match () {
+        () if part.is("multipart", "encrypted") => Protection::Encrypt,
+        () if part.is("application", "pkcs7-mime") => Protection::Encrypt,
+        () if part.is("multipart", "signed") => Protection::Sign,
+        () => Protection::None,
+    }
+}
+
 /// How a new letter is sealed if nobody says otherwise (Autocrypt): encrypted where all who get it have said that they
 /// prefer that, and so has its author.
 pub fn recommended(to: &[String], account: &Account) -> Protection {

@@ -15,7 +15,7 @@ use crate::compose::{
 use crate::limits;
 use crate::outbox::Left;
 use crate::render::View;
-use crate::sealed::Protection;
+use crate::sealed::{self, Protection};
 
 /// The fields of a draft as they were typed, and what goes with it.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -118,13 +118,15 @@ impl Written {
         }
     }
 
-    /// What is to be written again: a letter's recipients and subject, as a new letter of one's own.
+    /// What is to be written again: a letter's recipients and subject, as a new letter of one's own. What was encrypted
+    /// is encrypted again.
     pub fn again(original: &View) -> Self {
         let summary = &original.summary;
         Self {
             to: typed(&mailboxes(&summary.to)),
             cc: typed(&mailboxes(&summary.cc)),
             subject: summary.subject.clone(),
+            protection: sealed::for_answer(original),
             ..Self::default()
         }
     }
@@ -150,6 +152,7 @@ impl Written {
             subject: summary.subject.clone(),
             in_reply_to: summary.in_reply_to.first().cloned(),
             references: summary.references.clone(),
+            protection: sealed::as_it_is(&left.content),
             ..Self::default()
         };
         (written, view.text())
@@ -290,6 +293,39 @@ mod tests {
         ] {
             let found = wrong.draft(Path::new("/nonexistent"), us(), String::new());
             assert_eq!(found.unwrap_err().field, field, "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn what_was_encrypted_is_encrypted_again() {
+        let letter = |kind: &str| {
+            format!("From: a@x.example\r\nTo: b@x.example\r\nContent-Type: {kind}\r\n\r\nx\r\n")
+                .into_bytes()
+        };
+        let seal = |is_encrypted| sealed::Seal {
+            level: crate::trust::Level::Good,
+            words: String::new(),
+            findings: Vec::new(),
+            is_encrypted,
+            header: Vec::new(),
+        };
+        let plain = letter("text/plain");
+        for (seal, expected) in [
+            (Some(seal(true)), Protection::Encrypt),
+            (Some(seal(false)), Protection::None),
+            (None, Protection::None),
+        ] {
+            let written = Written::again(&View { seal, ..View::of(&plain) });
+            assert_eq!(written.protection, expected);
+        }
+        // One that waited to be sent is as its draft was.
+        for (kind, expected) in [
+            ("multipart/encrypted; boundary=b", Protection::Encrypt),
+            ("application/pkcs7-mime", Protection::Encrypt),
+            ("multipart/signed; boundary=b", Protection::Sign),
+            ("text/plain", Protection::None),
+        ] {
+            assert_eq!(sealed::as_it_is(&letter(kind)), expected, "{kind}");
         }
     }
 
