@@ -188,29 +188,32 @@ impl Keys {
         let found = self.list(Some(address))?;
         let usable = found.iter().filter(|key| key.uses.encrypts);
         // Of several the one whose owner somebody has vouched for.
-        let best = usable.min_by_key(|key| key.vouched != crate::pgp::Vouched::Known);
+        let best = usable.min_by_key(|key| key.vouched_for(address));
         if let Some(key) = best {
-            return Ok((self.export(&key.fingerprint)?, key.clone()));
+            return Ok((self.export(key)?, key.clone()));
         }
-        if let Some(brought) = self.brought_key(address) {
-            return Ok(brought);
-        }
-        Err(match found.first() {
-            Some(key) => SealError::Unusable(format!(
+        // Only where there is no other: a letter may bring back what was revoked, or an older copy of it.
+        match found.first() {
+            Some(key) => Err(SealError::Unusable(format!(
                 "the key of {address} can't be encrypted to: {}",
                 if key.state.is_empty() { "it isn't for that" } else { &key.state }
-            )),
-            None => SealError::NoKey(format!(
-                "there is no key of {address}: ask for it and take it in with keys import FILE"
-            )),
-        })
+            ))),
+            None => self.brought_key(address).ok_or_else(|| {
+                SealError::NoKey(format!(
+                    "there is no key of {address}: ask for it and take it in with keys import FILE"
+                ))
+            }),
+        }
     }
 
     #[cfg(feature = "pgp")]
     fn brought_key(&self, address: &str) -> Option<(Vec<u8>, Key)> {
         let octets = self.peers.key(address)?;
         let key = crate::pgp::own::look(&octets, self.now).filter(|key| key.uses.encrypts)?;
-        Some((octets, key))
+        // The same key is elsewhere, and there it isn't of this address any more.
+        let is_elsewhere =
+            self.list(None).ok()?.iter().any(|own| own.fingerprint == key.fingerprint);
+        (!is_elsewhere).then_some((octets, key))
     }
 
     #[cfg(not(feature = "pgp"))]
@@ -219,29 +222,38 @@ impl Keys {
         let octets = self.peers.key(address)?;
         let key = Key {
             fingerprint: String::new(),
-            people: vec![address.to_owned()],
+            people: vec![crate::pgp::Person {
+                id: address.to_owned(),
+                vouched: crate::pgp::Vouched::Seen,
+            }],
             is_ours: false,
             uses: crate::pgp::Uses { signs: false, encrypts: true },
             state: String::new(),
-            vouched: crate::pgp::Vouched::Seen,
             place: "letters",
         };
         Some((octets, key))
     }
 
-    /// A public key, as octets.
+    /// A public key that is listed, as octets: from where it was looked at, for another copy may say something else.
     ///
     /// # Errors
-    /// Where there is none.
-    pub fn export(&self, fingerprint: &str) -> Result<Vec<u8>, SealError> {
-        #[cfg(feature = "pgp")]
-        if let Some(Ok(octets)) = self.own.as_ref().map(|own| own.export(fingerprint)) {
-            return Ok(octets);
-        }
+    /// Where it isn't there any more.
+    pub fn export(&self, key: &Key) -> Result<Vec<u8>, SealError> {
         match &self.gnupg {
-            Some(gnupg) => gnupg.export(fingerprint),
-            None => Err(SealError::NoKey(format!("there is no key {fingerprint}"))),
+            Some(gnupg) if key.place == crate::pgp::gnupg::PLACE => gnupg.export(&key.fingerprint),
+            _ => self.export_own(key),
         }
+    }
+
+    #[cfg(feature = "pgp")]
+    fn export_own(&self, key: &Key) -> Result<Vec<u8>, SealError> {
+        let own = self.own.as_ref().ok_or_else(|| SealError::NoKey(NO_KEYS.into()))?;
+        own.export(&key.fingerprint)
+    }
+
+    #[cfg(not(feature = "pgp"))]
+    fn export_own(&self, _: &Key) -> Result<Vec<u8>, SealError> {
+        Err(SealError::NoKey(NO_KEYS.into()))
     }
 
     /// Takes keys in, into GnuPG where it is used; says how many, and where.
@@ -304,7 +316,7 @@ impl Keys {
         data: Vec<u8>,
     ) -> Result<Vec<u8>, SealError> {
         // So that what was sent can be read by who sent it.
-        let own = self.export(&author.fingerprint)?;
+        let own = self.export(author)?;
         let mut to = vec![Recipient { key: own, shown: Shown::Yes }];
         for (addresses, shown) in [(shown, Shown::Yes), (hidden, Shown::No)] {
             for address in addresses {

@@ -13,7 +13,7 @@ use crate::fields::{self, Cover};
 use crate::find::{self, Method, Sealed};
 use crate::keys::Keys;
 use crate::limits;
-use crate::pgp::{Checked, Vouched};
+use crate::pgp::{Checked, Signer, Vouched};
 use crate::smime::{self, Content};
 
 /// How a line is meant.
@@ -385,51 +385,22 @@ fn others(octets: &[u8], part: &Part, but: &Part) -> Vec<Other> {
 /// The most parts beside a signed one.
 const OTHERS_MAX: usize = 100;
 
-/// What a signature means for a letter of these authors (row U09).
+/// What a signature means for a letter of these authors (row U09). Of a user ID only its address is said, and what speaks
+/// against it comes first: a user ID is what somebody typed, and can be made to read as a line of ours.
 fn said(checked: &Checked, from: &[String]) -> Finding {
     let finding = |level, words: String| Finding { level, words };
-    let named = |people: &[String]| match people.first() {
-        Some(person) => person.chars().take(120).collect(),
-        None => "somebody unnamed".to_owned(),
-    };
     match checked {
-        Checked::Holds(signer) => {
-            let of_author: Option<&String> = signer.people.iter().find(|person| {
-                crate::pgp::address(person).is_some_and(|address| from == [address])
-            });
-            match (of_author, signer.vouched) {
-                (Some(person), Vouched::Known) => {
-                    finding(Level::Good, format!("Signed by {person}"))
-                }
-                (Some(person), Vouched::Seen) => finding(
-                    Level::Open,
-                    format!(
-                        "Signed by {person}, with the key that letters from there have brought"
-                    ),
-                ),
-                (Some(person), Vouched::Unknown) => finding(
-                    Level::Open,
-                    format!(
-                        "Signed with a key that says it is of {person}; nobody you rely on says so ({})",
-                        signer.key
-                    ),
-                ),
-                (None, _) => {
-                    let author = match from {
-                        [author] => format!("From is {author}"),
-                        [] => "it names no author".to_owned(),
-                        _ => "it names several authors".to_owned(),
-                    };
-                    finding(
-                        Level::Bad,
-                        format!("Signed by somebody else, {}: {author}", named(&signer.people)),
-                    )
-                }
-            }
-        }
+        Checked::Holds(signer) => match from {
+            [author] => by_author(signer, author),
+            [] => somebody_else(signer, "it names no author"),
+            _ => somebody_else(signer, "it names several authors"),
+        },
         Checked::Doubtful(signer, fault) => finding(
             Level::Bad,
-            format!("Signed by {}, which proves nothing: {fault}", named(&signer.people)),
+            format!(
+                "Its signature proves nothing: {fault}; its key says that it is of {}",
+                named(signer)
+            ),
         ),
         Checked::Broken => finding(
             Level::Bad,
@@ -441,6 +412,93 @@ fn said(checked: &Checked, from: &[String]) -> Finding {
         ),
         Checked::Unknown(why) => {
             finding(Level::Open, format!("Signed, which can't be checked: {why}"))
+        }
+    }
+}
+
+/// What a signature that fits means, by who vouches for its key being of just this address.
+fn by_author(signer: &Signer, author: &str) -> Finding {
+    let (level, words) = match signer.vouched_for(author) {
+        Some(Vouched::Known) => (Level::Good, format!("Signed by {}", cut(author))),
+        Some(Vouched::Seen) => (
+            Level::Open,
+            format!("Signed with the key that letters from {} have brought", cut(author)),
+        ),
+        Some(Vouched::Unknown) => (
+            Level::Open,
+            format!(
+                "Signed with a key that nobody you rely on vouches for; it says that it is of {} ({})",
+                cut(author),
+                signer.key
+            ),
+        ),
+        None => return somebody_else(signer, &format!("From is {}", cut(author))),
+    };
+    Finding { level, words }
+}
+
+fn somebody_else(signer: &Signer, author: &str) -> Finding {
+    let words = format!("Signed by somebody else: {author}, the key says {}", named(signer));
+    Finding { level: Level::Bad, words }
+}
+
+/// The address of the first whom a key names; its fingerprint where that is none.
+fn named(signer: &Signer) -> String {
+    let address = signer.people.first().and_then(|person| crate::pgp::address(&person.id));
+    address.map_or_else(|| signer.key.clone(), |address| cut(&address))
+}
+
+fn cut(address: &str) -> String {
+    address.chars().take(ADDRESS_CHARS_MAX).collect()
+}
+
+/// Characters of an address that are said.
+const ADDRESS_CHARS_MAX: usize = 120;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pgp::Person;
+
+    fn signer(people: &[(&str, Vouched)]) -> Signer {
+        let people =
+            people.iter().map(|(id, vouched)| Person { id: (*id).into(), vouched: *vouched });
+        Signer { key: "F00D".into(), people: people.collect() }
+    }
+
+    #[test]
+    fn u09_one_that_is_vouched_for_lends_nothing_to_another() {
+        let signer = signer(&[
+            ("Mallory <mallory@m.example>", Vouched::Known),
+            ("Boss <boss@corp.example>", Vouched::Unknown),
+        ]);
+        for (from, level) in [
+            (&["mallory@m.example"][..], Level::Good),
+            (&["boss@corp.example"], Level::Open),
+            (&["eve@e.example"], Level::Bad),
+            (&["mallory@m.example", "boss@corp.example"], Level::Bad),
+            (&[], Level::Bad),
+        ] {
+            let from: Vec<String> = from.iter().map(|&one| one.to_owned()).collect();
+            let found = said(&Checked::Holds(signer.clone()), &from);
+            assert_eq!(found.level, level, "{found:?}");
+        }
+    }
+
+    #[test]
+    fn u09_a_user_id_cant_be_made_to_read_as_our_words() {
+        let typed = "Boss <boss@corp.example>; Encrypted; all checked      <mallory@m.example>";
+        let signer = signer(&[(typed, Vouched::Unknown)]);
+        for (from, checked) in [
+            ("mallory@m.example", Checked::Holds(signer.clone())),
+            ("boss@corp.example", Checked::Holds(signer.clone())),
+            ("mallory@m.example", Checked::Doubtful(signer, "that key has expired".into())),
+        ] {
+            let words = said(&checked, &[from.to_owned()]).words;
+            assert!(!words.contains("Encrypted"), "{words}");
+            let caveats = ["nobody you rely on", "somebody else", "proves nothing"];
+            let caveat = caveats.iter().find_map(|caveat| words.find(caveat)).unwrap();
+            assert!(caveat < words.find("@").unwrap(), "{words}");
         }
     }
 }

@@ -84,7 +84,7 @@ pub fn seal(
     let field = Field {
         address: people.author.to_ascii_lowercase(),
         prefers: people.prefers,
-        key: keys.export(&own.fingerprint)?,
+        key: keys.export(&own)?,
     };
     let autocrypt = match field.to_line() {
         line if line.len() > limits::AUTOCRYPT_OCTETS_MAX => String::new(),

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 use crate::child::{self, Answer, Call};
 use crate::keys::{Places, write_private};
-use crate::pgp::{Checked, Signer, Vouched};
+use crate::pgp::{Checked, Person, Signer, Vouched};
 use crate::{SealError, limits};
 
 const NAME: &str = "openssl";
@@ -132,8 +132,7 @@ impl Smime {
         let counts = verify(&relies)?;
         let signer = |vouched| Signer {
             key: people.fingerprint.clone(),
-            people: people.addresses.clone(),
-            vouched,
+            people: people.addresses.iter().map(|id| Person { id: id.clone(), vouched }).collect(),
         };
         let checked = match counts.is_success {
             true => Checked::Holds(signer(Vouched::Known)),

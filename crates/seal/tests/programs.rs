@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use postroad_seal::autocrypt::Prefers;
+use postroad_seal::pgp::Vouched;
 use postroad_seal::seal::People;
-use postroad_seal::{Asks, Engine, Keys, Level, Opened, Places, Protection, open, seal};
+use postroad_seal::{Asks, Engine, Keys, Level, Opened, Places, Protection, SealError, open, seal};
 
 const ENTITY: &str = "Content-Type: text/plain; charset=utf-8\r\n\r\nat noon\r\n";
 const LETTER: &str = "From: Ann <ann@a.example>\r\nTo: bob@b.example\r\nSubject: the plan\r\n\
@@ -85,6 +86,14 @@ impl Ring {
         let gnupg = Some(self.home.path().to_owned());
         let places = Places { own, gnupg, engine: Engine::Both, ..Places::default() };
         Keys::new(&places, Asks::NotHere, now())
+    }
+
+    /// GnuPG writes the certificate when it makes the key; a colon keeps it from being used by accident.
+    fn revoke(&self) {
+        let file = format!("{}.rev", fingerprint(self));
+        let file = self.home.path().join("openpgp-revocs.d").join(file);
+        let certificate = std::fs::read_to_string(file).unwrap().replace(":---", "---");
+        self.gpg(&["--import"], certificate.as_bytes());
     }
 
     fn knows(&self, other: &Self, address: &str) {
@@ -222,6 +231,104 @@ fn keys_of_gnupg_that_have_ended_are_said() {
     assert!(error.to_string().contains("expired"), "{error}");
 }
 
+/// Row U09: who has a key writes into it whom they like.
+#[test]
+fn u09_gnupgs_trust_in_one_user_id_is_none_in_another() {
+    if !is_there("gpg") {
+        return;
+    }
+    let mallory = Ring::with_key("Mallory <mallory@m.example>", "never");
+    let boss = "Boss <ann@a.example>";
+    mallory.gpg(&["--passphrase", "", "--quick-add-uid", "Mallory <mallory@m.example>", boss], b"");
+    let bob = Ring::with_key("Bob <bob@b.example>", "never");
+    bob.knows(&mallory, "mallory@m.example");
+    let of_mallory = fingerprint(&mallory);
+    let certify = [
+        "--passphrase",
+        "",
+        "--yes",
+        "--quick-lsign-key",
+        &of_mallory,
+        "Mallory <mallory@m.example>",
+    ];
+    bob.gpg(&certify, b"");
+    let letter = signed(&mallory.gpg(&["--armor", "--detach-sign"], ENTITY.as_bytes()));
+    let found = opened(letter.as_bytes(), &bob.keys(None));
+    assert_eq!(found.line().0, Level::Open, "{found:?}");
+    let own = letter.replace("ann@a.example", "mallory@m.example");
+    let found = opened(own.as_bytes(), &bob.keys(None));
+    assert_eq!(found.line().0, Level::Good, "{found:?}");
+    let vouched = |address: &str| bob.keys(None).key_for(address).unwrap().1.vouched_for(address);
+    assert_eq!(vouched("mallory@m.example"), Some(Vouched::Known));
+    assert_eq!(vouched("ann@a.example"), Some(Vouched::Unknown));
+    // Once it is no longer that address's, nothing for that address is encrypted to it.
+    mallory
+        .gpg(&["--passphrase", "", "--quick-revoke-uid", "Mallory <mallory@m.example>", boss], b"");
+    bob.knows(&mallory, "mallory@m.example");
+    assert!(bob.keys(None).key_for("ann@a.example").is_err());
+    assert!(bob.keys(None).key_for("mallory@m.example").is_ok());
+}
+
+/// Row U08, also where the user's settings of GnuPG would let it pass.
+#[test]
+fn u08_gnupg_shows_nothing_whose_proof_is_wrong() {
+    if !is_there("gpg") {
+        return;
+    }
+    let ann = Ring::with_key("Ann <ann@a.example>", "never");
+    std::fs::write(ann.home.path().join("gpg.conf"), "ignore-mdc-error\n").unwrap();
+    let words = ["-r", "ann@a.example", "--compress-algo", "none", "--encrypt"];
+    let message = ann.gpg(&words, ENTITY.as_bytes());
+    let armored = |octets: &[u8]| {
+        let armored = postroad_seal::pgp::armored(octets).replace("PUBLIC KEY BLOCK", "MESSAGE");
+        encrypted(armored.replace('\n', "\r\n").as_bytes())
+    };
+    let found = opened(armored(&message).as_bytes(), &ann.keys(None));
+    assert!(found.is_encrypted && text(&found).contains("at noon"), "{found:?}");
+    // In the text: its hash at the end takes 22 octets.
+    let mut changed = message.clone();
+    let place = changed.len() - 24;
+    changed[place] ^= 1;
+    let found = opened(armored(&changed).as_bytes(), &ann.keys(None));
+    assert!(!found.is_encrypted && !text(&found).contains("at n"), "{found:?}");
+    assert_eq!(found.line().0, Level::Bad, "{found:?}");
+}
+
+/// What a letter has brought stays behind what GnuPG knows of the same address.
+#[test]
+fn a_revoked_key_isnt_brought_back_by_a_letter() {
+    if !is_there("gpg") {
+        return;
+    }
+    let ann = Ring::with_key("Ann <ann@a.example>", "never");
+    let bob = Ring::with_key("Bob <bob@b.example>", "never");
+    let home = tempfile::tempdir().unwrap();
+    let bobs = || bob.keys(Some(home.path().join("keys")));
+    let letter = seal(LETTER.as_bytes(), Protection::Sign, &to_bob(), &ann.keys(None)).unwrap();
+    assert!(bobs().learn(&letter, i64::try_from(now()).unwrap()).unwrap());
+    assert!(bobs().key_for("ann@a.example").is_ok());
+    ann.revoke();
+    bob.knows(&ann, "ann@a.example");
+    let error = bobs().key_for("ann@a.example").unwrap_err();
+    assert!(
+        matches!(error, SealError::Unusable(_)) && error.to_string().contains("revoked"),
+        "{error}"
+    );
+    #[cfg(feature = "pgp")]
+    {
+        let places = Places {
+            own: Some(home.path().join("keys")),
+            engine: Engine::Own,
+            ..Places::default()
+        };
+        let own = Keys::new(&places, Asks::NotHere, now());
+        assert!(own.key_for("ann@a.example").is_ok());
+        own.import(ann.gpg(&["--export", "ann@a.example"], b"")).unwrap();
+        let error = own.key_for("ann@a.example").unwrap_err();
+        assert!(error.to_string().contains("revoked"), "{error}");
+    }
+}
+
 /// The same letters with keys of our own on one side.
 #[cfg(feature = "pgp")]
 #[test]
@@ -256,13 +363,10 @@ fn gnupg_and_keys_of_our_own_read_each_other() {
         let letter = seal(from_bob.as_bytes(), protection, &people, &own).unwrap();
         let found = opened(&letter, &ann.keys(None));
         assert_eq!(found.is_encrypted, protection == Protection::Encrypt, "{found:?}");
-        assert!(found.line().1.contains("is of Bob <bob@b.example>"), "{found:?}");
+        assert!(found.line().1.contains("says that it is of bob@b.example"), "{found:?}");
     }
-    // A revoked key. GnuPG writes the certificate when it makes the key; a colon keeps it from being used by accident.
-    let certificate =
-        ann.home.path().join("openpgp-revocs.d").join(format!("{}.rev", fingerprint(&ann)));
-    let certificate = std::fs::read_to_string(certificate).unwrap().replace(":---", "---");
-    ann.gpg(&["--import"], certificate.as_bytes());
+    // A revoked key.
+    ann.revoke();
     own.import(ann.gpg(&["--export", "ann@a.example"], b"")).unwrap();
     for keys in [&own, &ann.keys(None)] {
         let found = opened(letter.as_bytes(), keys);
@@ -370,7 +474,7 @@ fn smime_signatures_of_openssl() {
         // Row U09.
         let found = opened(letter.replace("ann@a", "eve@e").as_bytes(), &ann.keys(Some("ca.pem")));
         assert_eq!(found.line().0, Level::Bad, "{words:?} {found:?}");
-        assert!(found.line().1.contains("somebody else, ann@a.example"), "{found:?}");
+        assert!(found.line().1.contains("the key says ann@a.example"), "{found:?}");
     }
     let letter = ann.signed(&[], ENTITY).replace("at noon", "at nine");
     let found = opened(letter.as_bytes(), &ann.keys(Some("ca.pem")));

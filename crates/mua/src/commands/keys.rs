@@ -49,7 +49,7 @@ pub(super) struct KeyJson<'a> {
     /// Its fingerprint, as digits.
     fingerprint: &'a str,
     /// Whose it says that it is.
-    people: &'a [String],
+    people: Vec<&'a str>,
     /// Whether its private half is here.
     ours: bool,
     /// Whether it can sign now.
@@ -58,7 +58,7 @@ pub(super) struct KeyJson<'a> {
     encrypts: bool,
     /// Why it can't be used, or until when it can; may be empty.
     state: &'a str,
-    /// Who says whose it is: `known` (somebody whom the user relies on), `seen` (letters have brought it), `unknown`.
+    /// Who says that it is of all whom it names: `known` (somebody whom the user relies on), `seen` (letters have brought it), `unknown`.
     vouched: &'static str,
     /// Where it is kept.
     place: &'a str,
@@ -96,7 +96,7 @@ pub(super) fn run(context: &mut Context<'_, '_>, arguments: &Arguments) -> Resul
         What::Export { address } => {
             let octets = match address {
                 Some(address) => keys.key_for(address)?.0,
-                None => keys.export(&keys.own_key(&account.address.to_string())?.fingerprint)?,
+                None => keys.export(&keys.own_key(&account.address.to_string())?)?,
             };
             context.screen.show_raw(armored(&octets).as_bytes())?;
         }
@@ -105,15 +105,16 @@ pub(super) fn run(context: &mut Context<'_, '_>, arguments: &Arguments) -> Resul
 }
 
 fn show(context: &mut Context<'_, '_>, key: &Key, output: Output) -> Result<(), Error> {
-    let vouched = match key.vouched {
+    let vouched = match key.vouched() {
         Vouched::Known => "known",
         Vouched::Seen => "seen",
         Vouched::Unknown => "unknown",
     };
+    let people: Vec<&str> = key.people.iter().map(|person| person.id.as_str()).collect();
     if output.json {
         context.screen.show_json(&KeyJson {
             fingerprint: &key.fingerprint,
-            people: &key.people,
+            people,
             ours: key.is_ours,
             signs: key.uses.signs,
             encrypts: key.uses.encrypts,
@@ -131,7 +132,7 @@ fn show(context: &mut Context<'_, '_>, key: &Key, output: Output) -> Result<(), 
     };
     let whose = if key.is_ours { "yours" } else { vouched };
     let state = if key.state.is_empty() { String::new() } else { format!(", {}", key.state) };
-    context.screen.show(&safe_line!("{}", key.people.join(", ")))?;
+    context.screen.show(&safe_line!("{}", people.join(", ")))?;
     let line = safe_line!("    {}  ({}: {whose}, {uses}{state})", key.fingerprint, key.place);
     context.screen.show(&line)?;
     Ok(())

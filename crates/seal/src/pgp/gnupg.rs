@@ -9,7 +9,7 @@ use std::os::unix::ffi::OsStringExt as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{Checked, Detached, Key, Plain, Recipient, Shown, Signer, Uses, Vouched};
+use super::{Checked, Detached, Key, Person, Plain, Recipient, Shown, Signer, Uses, Vouched};
 use crate::child::{self, Answer, Call};
 use crate::keys::Asks;
 use crate::{SealError, limits};
@@ -132,19 +132,14 @@ impl Gnupg {
         let words = [OsStr::new("--decrypt")];
         let done = self.run(&words, message, max, limits::PASSPHRASE_TIMEOUT)?;
         let status = Status(&done.status);
-        // DETAILS, DECRYPTION_INFO: the method of the MDC, the cipher, and the AEAD's method where it has one.
-        let info: Vec<&str> =
-            status.first("DECRYPTION_INFO").unwrap_or_default().split(' ').collect();
-        let has = |place: usize| info.get(place).is_some_and(|method| !matches!(*method, "" | "0"));
-        let is_whole = has(0) || has(2);
-        if !info.is_empty() && status.has("DECRYPTION_INFO") && !is_whole {
-            return Err(SealError::NoIntegrity);
-        }
-        let is_done = status.has("DECRYPTION_OKAY") && is_whole;
-        let is_wrong = status.has("DECRYPTION_FAILED") || status.has("BADMDC");
-        if is_done && !is_wrong {
-            let signatures = self.signatures(&done.status);
-            return Ok(Plain { octets: done.answer.output, signatures });
+        let proof = status.proof();
+        match proof {
+            Proof::Whole => {
+                let signatures = self.signatures(&done.status);
+                return Ok(Plain { octets: done.answer.output, signatures });
+            }
+            Proof::None => return Err(SealError::NoIntegrity),
+            Proof::Wrong | Proof::NotDecrypted => {}
         }
         Err(match () {
             () if status.has("NO_SECKEY") && !status.has("DECRYPTION_INFO") => {
@@ -154,7 +149,7 @@ impl Gnupg {
                     ids.join(", ")
                 ))
             }
-            () if is_wrong && status.has("BEGIN_DECRYPTION") => SealError::Broken(
+            () if proof == Proof::Wrong => SealError::Broken(
                 "it was changed on its way, or damaged: it can't be decrypted".into(),
             ),
             () => SealError::Unusable(said(&done.answer)),
@@ -231,6 +226,8 @@ impl Gnupg {
         for key in &mut keys {
             key.is_ours = ours.contains(&key.fingerprint);
         }
+        // A user ID that was revoked is found, too.
+        keys.retain(|key| address.is_none_or(|address| key.is_of(address)));
         Ok(keys)
     }
 
@@ -308,13 +305,8 @@ impl Gnupg {
         };
         let key =
             valid.split(' ').nth(9).or_else(|| valid.split(' ').next()).unwrap_or("?").to_owned();
-        let vouched = match () {
-            () if has("TRUST_ULTIMATE") || has("TRUST_FULLY") || has("TRUST_MARGINAL") => {
-                Vouched::Known
-            }
-            () => Vouched::Unknown,
-        };
-        let signer = Signer { people: self.people(&key), key, vouched };
+        // TRUST_ULTIMATE and its like are of the whole key: whoever is vouched for by one of its user IDs would be by all.
+        let signer = Signer { people: self.people(&key), key };
         match () {
             () if has("REVKEYSIG") => {
                 Checked::Doubtful(signer, "its owner has revoked that key".into())
@@ -330,7 +322,7 @@ impl Gnupg {
     }
 
     /// User IDs of a key: status lines have the first one alone.
-    fn people(&self, key: &str) -> Vec<String> {
+    fn people(&self, key: &str) -> Vec<Person> {
         let words = ["--with-colons", "--list-keys", "--", key].map(OsStr::new);
         let max = limits::KEYS_OCTETS_MAX;
         let listing = self.run(&words, Vec::new(), max, limits::PROGRAM_TIMEOUT);
@@ -356,6 +348,19 @@ fn said(answer: &Answer) -> String {
     words.unwrap_or("gpg said nothing").chars().take(200).collect()
 }
 
+/// What proves that what was decrypted is what was encrypted (row U08).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Proof {
+    /// It is all proven.
+    Whole,
+    /// It was encrypted in a way that proves nothing.
+    None,
+    /// It was changed, or damaged.
+    Wrong,
+    /// Nothing was decrypted.
+    NotDecrypted,
+}
+
 /// Lines of a status file.
 struct Status<'s>(&'s str);
 
@@ -379,6 +384,36 @@ impl<'s> Status<'s> {
     fn has(&self, keyword: &str) -> bool {
         self.first(keyword).is_some()
     }
+
+    /// One message can hold several that are encrypted. The user's `gpg.conf` can make GnuPG go on where the proof is
+    /// wrong or missing (`ignore-mdc-error`), and call that OKAY: each has to have its own.
+    fn proof(&self) -> Proof {
+        // DETAILS, DECRYPTION_INFO: the method of the MDC, the cipher, and the AEAD's method where it has one.
+        let has_method = |info: &str| {
+            let mut methods = info.split(' ');
+            let mut has =
+                |skip: usize| methods.nth(skip).is_some_and(|method| !matches!(method, "" | "0"));
+            has(0) || has(1)
+        };
+        let begun = self.all("BEGIN_DECRYPTION").count();
+        let infos = self.all("DECRYPTION_INFO").count();
+        if begun == 0 || (infos == 0 && !self.has("DECRYPTION_OKAY")) {
+            return match self.has("DECRYPTION_FAILED") && begun > 0 {
+                true => Proof::Wrong,
+                false => Proof::NotDecrypted,
+            };
+        }
+        if !self.all("DECRYPTION_INFO").all(has_method) {
+            return Proof::None;
+        }
+        let is_wrong = self.has("DECRYPTION_FAILED") || self.has("BADMDC");
+        // GOODMDC is what it says of an AEAD, too.
+        let is_each = |keyword: &str| self.all(keyword).count() >= begun;
+        match !is_wrong && infos >= begun && is_each("DECRYPTION_OKAY") && is_each("GOODMDC") {
+            true => Proof::Whole,
+            false => Proof::Wrong,
+        }
+    }
 }
 
 /// RFC 3156 §5, RFC 9580 §9.5.
@@ -398,12 +433,15 @@ fn listed(listing: &str) -> Vec<Key> {
     let mut keys: Vec<Key> = Vec::new();
     // The first fingerprint behind a key is the key's, those behind are its subkeys'.
     let mut is_named = true;
+    // Whether all of the key is: then its owner's names are still to be said.
+    let mut is_all_invalid = false;
     for line in listing.lines() {
         let fields: Vec<&str> = line.split(':').collect();
         let field = |place: usize| fields.get(place).copied().unwrap_or_default();
         match field(0) {
             "pub" | "sec" => {
                 is_named = false;
+                is_all_invalid = is_invalid(field(1));
                 keys.push(Key {
                     fingerprint: field(4).to_owned(),
                     people: Vec::new(),
@@ -418,10 +456,6 @@ fn listed(listing: &str) -> Vec<Key> {
                         },
                     },
                     state: state(field(1), field(6)),
-                    vouched: match field(1) {
-                        "u" | "f" | "m" => Vouched::Known,
-                        _ => Vouched::Unknown,
-                    },
                     place: PLACE,
                 });
             }
@@ -431,16 +465,25 @@ fn listed(listing: &str) -> Vec<Key> {
                     field(9).clone_into(&mut key.fingerprint);
                 }
             }
-            // Of a key that has expired its owner's names are still to be said.
-            "uid" if !matches!(field(1), "r" | "i") => {
+            "uid" if is_all_invalid || !is_invalid(field(1)) => {
                 if let Some(key) = keys.last_mut() {
-                    key.people.push(unescaped(field(9)));
+                    // What the whole key has is the best of these: one certified would do for all.
+                    let vouched = match field(1) {
+                        "u" | "f" => Vouched::Known,
+                        _ => Vouched::Unknown,
+                    };
+                    key.people.push(Person { id: unescaped(field(9)), vouched });
                 }
             }
             _ => {}
         }
     }
     keys
+}
+
+/// Whether a key, or a user ID, was revoked or is none that its owner has made.
+fn is_invalid(validity: &str) -> bool {
+    matches!(validity, "r" | "i")
 }
 
 fn state(validity: &str, expires: &str) -> String {
@@ -489,15 +532,45 @@ mod tests {
             sub:u:3072:1:1F3ED1D23E965E3F:1796074342::::::e::::::23:\n\
             fpr:::::::::8EF502572F6787F209C284751F3ED1D23E965E3F:\n\
             pub:e:3072:1:AAAAAAAAAAAAAAAA:1:2::-:::sc:\n\
-            fpr:::::::::BB:\nuid:e::::::::E <e@e.example>:\n";
+            fpr:::::::::BB:\nuid:e::::::::E <e@e.example>:\n\
+            pub:r:3072:1:AAAAAAAAAAAAAAAA:1:2::-:::sc:\n\
+            fpr:::::::::CC:\nuid:r::::::::F <f@f.example>:\n";
         let keys = listed(listing);
-        assert_eq!(keys.len(), 2);
+        assert_eq!(keys.len(), 3);
         assert_eq!(keys[0].fingerprint, "E4CF0957E50580655FB7DBB7506E4468D8A24381");
-        assert_eq!(keys[0].people, ["Ann: x <ann@a.example>"]);
+        let ann = Person { id: "Ann: x <ann@a.example>".into(), vouched: Vouched::Known };
+        assert_eq!(keys[0].people, [ann]);
         assert!(keys[0].is_of("Ann@a.example") && !keys[0].is_of("old@a.example"));
         assert_eq!(keys[0].uses, Uses { signs: true, encrypts: true });
-        assert_eq!((keys[0].state.as_str(), keys[0].vouched), ("until 2027-11-30", Vouched::Known));
+        assert_eq!(keys[0].state, "until 2027-11-30");
         assert_eq!((keys[1].state.as_str(), keys[1].uses), ("expired", Uses::default()));
+        assert_eq!((keys[2].state.as_str(), keys[2].uses), ("revoked", Uses::default()));
+        assert_eq!(keys[2].vouched_for("f@f.example"), Some(Vouched::Unknown));
+    }
+
+    #[test]
+    fn u08_each_that_is_encrypted_has_a_proof_of_its_own() {
+        let good = "BEGIN_DECRYPTION\nDECRYPTION_INFO 2 9 0\nPLAINTEXT 62 0 \nDECRYPTION_OKAY\nGOODMDC\nEND_DECRYPTION\n";
+        let aead = good.replace("INFO 2 9 0", "INFO 0 9 2");
+        let ignored = good.replace("GOODMDC\n", "");
+        let bare = ignored.replace("INFO 2 9 0", "INFO 0 9");
+        let failed = "BEGIN_DECRYPTION\nDECRYPTION_INFO 2 9\nDECRYPTION_FAILED\nEND_DECRYPTION\n";
+        for (status, expected) in [
+            (good.to_owned(), Proof::Whole),
+            (aead.clone(), Proof::Whole),
+            (format!("{good}{aead}"), Proof::Whole),
+            (ignored.clone(), Proof::Wrong),
+            (bare.clone(), Proof::None),
+            (format!("{good}{ignored}"), Proof::Wrong),
+            (format!("{good}{bare}"), Proof::None),
+            (format!("{good}{failed}"), Proof::Wrong),
+            (failed.to_owned(), Proof::Wrong),
+            ("PLAINTEXT 62 0 \nDECRYPTION_OKAY\nGOODMDC\n".to_owned(), Proof::NotDecrypted),
+            (String::new(), Proof::NotDecrypted),
+        ] {
+            let lines: String = status.lines().map(|line| format!("[GNUPG:] {line}\n")).collect();
+            assert_eq!(Status(&lines).proof(), expected, "{status}");
+        }
     }
 
     #[test]

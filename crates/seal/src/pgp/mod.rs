@@ -15,21 +15,35 @@ mod policy;
 pub struct Signer {
     /// The fingerprint of the key, as digits.
     pub key: String,
-    /// Whose key it says that it is: user IDs that its owner has signed; of a certificate, addresses.
-    pub people: Vec<String>,
-    /// Whether that is so.
-    pub vouched: Vouched,
+    /// Whose key it says that it is.
+    pub people: Vec<Person>,
 }
 
 impl Signer {
-    /// The addresses that the key is for, in lower case.
-    pub fn addresses(&self) -> impl Iterator<Item = String> {
-        self.people.iter().filter_map(|person| address(person))
+    /// Who says that the key is of this address; `None` where it doesn't say so itself.
+    pub fn vouched_for(&self, address: &str) -> Option<Vouched> {
+        vouched_for(&self.people, address)
     }
 }
 
-/// Who says whose key it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Somebody of whom a key says that it is theirs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Person {
+    /// A user ID that the key's owner has signed; of a certificate, an address.
+    pub id: String,
+    /// Whether that is so. Each is looked at for itself: a key's owner writes into it whom they like.
+    pub vouched: Vouched,
+}
+
+fn vouched_for(people: &[Person], wanted: &str) -> Option<Vouched> {
+    let wanted = wanted.to_ascii_lowercase();
+    let of_address =
+        people.iter().filter(|person| address(&person.id).as_deref() == Some(wanted.as_str()));
+    of_address.map(|person| person.vouched).min()
+}
+
+/// Who says whose key it is, the best first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Vouched {
     /// The user, or somebody whom the user relies on in this.
     Known,
@@ -69,15 +83,13 @@ pub struct Key {
     /// Its fingerprint, as digits.
     pub fingerprint: String,
     /// Whose it says that it is.
-    pub people: Vec<String>,
+    pub people: Vec<Person>,
     /// Whether its private half is here.
     pub is_ours: bool,
     /// What it can be used for now.
     pub uses: Uses,
     /// Why it can't be used, or until when it can.
     pub state: String,
-    /// Whose it is, say whom.
-    pub vouched: Vouched,
     /// Where it is kept.
     pub place: &'static str,
 }
@@ -94,8 +106,17 @@ pub struct Uses {
 impl Key {
     /// Whether it says that it is of this address.
     pub fn is_of(&self, wanted: &str) -> bool {
-        let wanted = wanted.to_ascii_lowercase();
-        self.people.iter().any(|person| address(person).as_deref() == Some(wanted.as_str()))
+        self.vouched_for(wanted).is_some()
+    }
+
+    /// Who says that it is of this address; `None` where it doesn't say so itself.
+    pub fn vouched_for(&self, address: &str) -> Option<Vouched> {
+        vouched_for(&self.people, address)
+    }
+
+    /// Who vouches for all whom it names.
+    pub fn vouched(&self) -> Vouched {
+        self.people.iter().map(|person| person.vouched).max().unwrap_or(Vouched::Unknown)
     }
 }
 

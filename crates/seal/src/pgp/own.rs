@@ -24,7 +24,7 @@ use pgp::ser::Serialize as _;
 use pgp::types::{KeyDetails as _, Password, Seipdv1ReadMode, SigningKey};
 
 use super::policy::{self, Judged, Material};
-use super::{Checked, Detached, Key, Plain, Recipient, Shown, Signer, Uses, Vouched};
+use super::{Checked, Detached, Key, Person, Plain, Recipient, Shown, Signer, Uses, Vouched};
 use crate::keys::write_private;
 use crate::{SealError, limits};
 
@@ -265,7 +265,7 @@ impl Own {
         };
         let listed = self.certs().into_iter().filter(says_so).map(|cert| {
             let judged = policy::judge(&cert, self.now);
-            let row = row(&judged, fingerprint(&cert));
+            let row = row(&judged, fingerprint(&cert), Vouched::Known);
             Key { is_ours: ours.contains(&row.fingerprint), ..row }
         });
         Ok(listed.filter(|key| address.is_none_or(|address| key.is_of(address))).collect())
@@ -372,15 +372,19 @@ impl Own {
 pub(crate) fn look(octets: &[u8], now: u64) -> Option<Key> {
     let cert = cert(octets).ok()?;
     let judged = policy::judge(&cert, now);
-    Some(Key { vouched: Vouched::Seen, ..row(&judged, fingerprint(&cert)) })
+    Some(row(&judged, fingerprint(&cert), Vouched::Seen))
 }
 
-fn row(judged: &Judged<'_>, fingerprint: String) -> Key {
+fn people(judged: &Judged<'_>, vouched: Vouched) -> Vec<Person> {
+    judged.people.iter().map(|id| Person { id: id.clone(), vouched }).collect()
+}
+
+fn row(judged: &Judged<'_>, fingerprint: String, vouched: Vouched) -> Key {
     let until =
         judged.expires.and_then(|at| jiff::Timestamp::from_second(i64::try_from(at).ok()?).ok());
     Key {
         fingerprint,
-        people: judged.people.clone(),
+        people: people(judged, vouched),
         is_ours: false,
         uses: Uses {
             signs: judged.for_signing().is_some(),
@@ -391,7 +395,6 @@ fn row(judged: &Judged<'_>, fingerprint: String) -> Key {
             (None, Some(at)) => format!("until {}", at.strftime("%Y-%m-%d")),
             (None, None) => String::new(),
         },
-        vouched: Vouched::Known,
         place: PLACE,
     }
 }
@@ -418,8 +421,7 @@ fn check(
         if !fits(key.key) {
             return Checked::Broken;
         }
-        let signer =
-            Signer { key: fingerprint(cert), people: judged.people.clone(), vouched: *vouched };
+        let signer = Signer { key: fingerprint(cert), people: people(&judged, *vouched) };
         let made = signature.created().map_or(0, |at| u64::from(at.as_secs()));
         let lasts =
             signature.signature_expiration_time().map_or(0, |time| u64::from(time.as_secs()));
