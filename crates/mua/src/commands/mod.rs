@@ -8,6 +8,7 @@ use std::path::Path;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 use postroad_tui::model::Plain;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::account::{Account, Overrides};
 use crate::compose::Mailbox as Person;
@@ -149,6 +150,7 @@ fn author(account: &Account) -> Person {
 /// Runs the program; `arguments` begins with the name that it was called by. Gives the exit status.
 pub fn run(arguments: impl Iterator<Item = OsString>) -> u8 {
     quiet_panics();
+    keep_no_core();
     postroad_net::tls::install_provider();
     let (mut out, mut err) = (std::io::stdout(), std::io::stderr());
     let mut screen = Screen::new(&mut out, &mut err);
@@ -213,6 +215,13 @@ fn open(wanted: &FullScreen, screen: &mut Screen<'_>) -> Result<Exit, Error> {
         accounts.push((account, overrides));
     }
     full::run(&accounts, wanted.folder.as_deref(), wanted.plain)
+}
+
+/// No crash leaves passwords and letters in a file (row U17). Programs that are started from here may raise the limit again.
+fn keep_no_core() {
+    let limit = getrlimit(Resource::Core);
+    // Where it can't be set it is as it was for every program.
+    let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), ..limit });
 }
 
 /// The panic's own text may hold what a stranger wrote: only where it happened is told. What parses
@@ -361,5 +370,16 @@ fn letters(count: usize) -> SafeText {
     match count {
         1 => SafeText::line("1 letter"),
         _ => safe_line!("{count} letters"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn u17_a_crash_leaves_no_core() {
+        keep_no_core();
+        assert_eq!(getrlimit(Resource::Core).current, Some(0));
     }
 }

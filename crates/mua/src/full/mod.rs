@@ -27,8 +27,6 @@
 //! | limits | `limits` |
 //!
 //! The main thread waits for keys and messages, and for nothing else; no runtime is around it.
-//!
-//! Deliberately missing, and said so to who asks for it: searching.
 
 use std::collections::BTreeMap;
 use std::os::fd::AsFd as _;

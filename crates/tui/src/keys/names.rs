@@ -50,6 +50,8 @@ const NAMES: &[(Action, &str)] = &[
     (Action::SortReverse, "sort-reverse"),
     (Action::Sync, "sync-mailbox"),
     (Action::ChangeFolder, "change-folder"),
+    (Action::Folders, "browse-mailboxes"),
+    (Action::Archive, "archive-message"),
     (Action::Save, "save-message"),
     (Action::Headers, "display-toggle-weed"),
     (Action::Parts, "view-attachments"),

@@ -165,6 +165,10 @@ pub enum Action {
     Sync,
     /// To another folder.
     ChangeFolder,
+    /// The list of folders.
+    Folders,
+    /// Into the archive.
+    Archive,
     /// Move it to a folder, or save it as a file.
     Save,
     /// With all fields of the header, or few.

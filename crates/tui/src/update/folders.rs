@@ -103,6 +103,17 @@ pub(super) fn take(
     }
 }
 
+/// Letters go where those go that aren't to be seen every day.
+pub(super) fn archive(model: &mut Model, which: Which, effects: &mut Effects) {
+    let open = model.index.as_ref().map(|index| index.folder);
+    let is_archive = |row: &FolderRow| Some(row.id) == open && row.role == Some(Role::Archive);
+    if model.folders.iter().any(is_archive) {
+        return model.say("The letter is in that folder.");
+    }
+    let to = (Target::Role(Role::Archive), "the archive");
+    put(model, FolderFor::Move(which), which, to, effects);
+}
+
 /// Letters go to a folder, or copies of them.
 fn put(
     model: &mut Model,

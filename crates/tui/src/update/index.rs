@@ -15,8 +15,8 @@ use crate::effect::{Ask, Audience, FlagEdit, OutboxAsk, Start, Target};
 use crate::keys::Action;
 use crate::line_edit::LineEdit;
 use crate::model::{
-    Deed, Headers, IndexState, ListState, Marking, Model, OneOf, Prompt, Reach, Screen, Seek,
-    Wanted, Which, Whom,
+    Deed, FolderFor, Headers, IndexState, ListState, Marking, Model, OneOf, Prompt, Reach, Screen,
+    Seek, Wanted, Which, Whom,
 };
 
 impl IndexState {
@@ -214,7 +214,7 @@ pub(super) enum Then {
 /// What can be done to the letter that is selected, in the index and in the pager.
 pub(super) fn change(model: &mut Model, action: Action, effects: &mut Effects) -> Then {
     let letter = model.index.as_ref().and_then(IndexState::selected);
-    if let Some(then) = change_many(model, action, letter) {
+    if let Some(then) = change_many(model, action, letter, effects) {
         return then;
     }
     if let Some(then) = threads::act(model, action) {
@@ -242,6 +242,7 @@ pub(super) fn change(model: &mut Model, action: Action, effects: &mut Effects) -
             }
         }
         (Action::ChangeFolder, _) => folders::ask_for_one(model),
+        (Action::Folders, _) => folders::show(model, FolderFor::Open),
         (Action::Mail, _) => compose::begin(model, Start::Empty, effects),
         (Action::Outbox, _) => {
             model.jobs.ask(Ask::Outbox(OutboxAsk::List), effects);
@@ -270,7 +271,12 @@ pub(super) fn change(model: &mut Model, action: Action, effects: &mut Effects) -
 }
 
 /// What can be done to the letter that is selected, and to all that are tagged; `None` where it isn't that.
-fn change_many(model: &mut Model, action: Action, letter: Option<LetterId>) -> Option<Then> {
+fn change_many(
+    model: &mut Model,
+    action: Action,
+    letter: Option<LetterId>,
+    effects: &mut Effects,
+) -> Option<Then> {
     let which = match model.reach {
         Reach::Selected => letter.map(Which::One)?,
         Reach::Tagged => Which::Tagged,
@@ -278,6 +284,7 @@ fn change_many(model: &mut Model, action: Action, letter: Option<LetterId>) -> O
     match action {
         Action::Save => folders::ask_where_to(model, Wanted::MoveTo(which)),
         Action::Copy => folders::ask_where_to(model, Wanted::CopyTo(which)),
+        Action::Archive => folders::archive(model, which, effects),
         Action::Pipe => {
             let (label, edit) = ("Pipe to command: ".into(), LineEdit::default());
             model.prompt = Some(Prompt::Line { label, edit, wanted: Wanted::Pipe(which) });

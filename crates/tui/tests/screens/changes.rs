@@ -716,3 +716,18 @@ fn new_letters_are_told() {
     tell(&mut model, listing(3, vec![head(1, Marks::SEEN), head(5, Marks::RECENT)]));
     assert_eq!(said(&model), "New mail in this mailbox.");
 }
+
+#[test]
+fn a_letter_goes_to_the_archive_and_the_next_one_is_selected() {
+    let mut model = three_letters();
+    press(&mut model, "=");
+    let effects = press(&mut model, "A");
+    let moved = effects.iter().find_map(|effect| match effect {
+        Effect::Ask(_, Ask::Move { letters, to }) => Some((letters.len(), to.clone())),
+        _ => None,
+    });
+    assert_eq!(moved, Some((1, Target::Role(Role::Archive))));
+    assert_eq!(model.index.as_ref().unwrap().list.selected, 1);
+    press(&mut model, "y");
+    assert!(matches!(model.screen(), Screen::Folders(_)));
+}

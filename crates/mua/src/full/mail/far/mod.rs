@@ -364,7 +364,7 @@ impl Actor {
                 let words = "whole conversations are shown of letters in a Maildir alone";
                 self.tell.failed(job, words, "ot: order letters by conversations");
             }
-            _ => self.tell.failed(job, "this isn't built yet for accounts at IMAP servers", ""),
+            _ => self.tell.failed(job, "this works for letters in a Maildir alone, as yet", ""),
         }
     }
 
