@@ -145,3 +145,20 @@ fn u09_what_is_said_of_a_signature_stands_above_the_letter() {
     let read = out(&bob.check("postroad-mua", &["read", "2"], "", 0));
     assert!(read.starts_with("[! The signature doesn't fit"), "{read}");
 }
+
+#[test]
+fn u09_a_letter_doesnt_vouch_for_itself() {
+    let peer = SmtpPeer::start(Behaviour::Accept);
+    let (us, bob) = (Home::new(peer.url()), Home::new(peer.url()));
+    us.check("postroad-mua", &["keys", "make"], "", 0);
+    let words = ["send", "--sign", "-t", "bob@b.example", "-s", "s", "-m", "at noon"];
+    us.check("postroad-mua", &words, "", 0);
+    let letter = peer.wait_for(1).remove(0);
+    let read = || out(&bob.check("postroad-mua", &["read", "1"], "", 0));
+    deliver(&bob, "1.letter", &letter);
+    let first = read();
+    assert!(first.starts_with("[? Signed with a key that you don't have"), "{first}");
+    // The next one is by the key that this one has brought.
+    let next = read();
+    assert!(next.starts_with("[? Signed with the key that letters from us@our.example"), "{next}");
+}

@@ -70,13 +70,18 @@ fn meant(level: postroad_seal::Level) -> Level {
 /// answer goes to whom the sealed fields name (row U10).
 pub fn view(raw: &[u8], places: &Places, asks: Asks) -> View {
     let now = Timestamp::now().as_second();
-    learn(raw, places, now);
     if !postroad_seal::is_sealed(raw) {
+        learn(raw, places, now);
         return View::of(raw);
     }
     let timeout = limits::UNSEALING_TIMEOUT;
     match unsealed(raw.to_vec(), places.clone(), asks, now, timeout) {
         Some(opened) => {
+            let seal = Seal::of(&opened);
+            // Only now: no letter vouches for itself, and none that was changed brings a key.
+            if seal.level != Level::Bad {
+                learn(raw, places, now);
+            }
             let mut view = View::of(&opened.letter);
             let other = |other: &postroad_seal::Other| Part {
                 name: other.name.clone(),
@@ -84,7 +89,7 @@ pub fn view(raw: &[u8], places: &Places, asks: Asks) -> View {
                 content: other.octets.clone(),
             };
             view.attachments.extend(opened.others.iter().map(other));
-            View { seal: Some(Seal::of(&opened)), ..view }
+            View { seal: Some(seal), ..view }
         }
         None => {
             let words = "It is signed or encrypted, and looking at that didn't end".to_owned();
