@@ -143,7 +143,7 @@ fn letters_go_to_and_fro_between_gnupg_and_us() -> Result<()> {
     let words =
         ["--armor", "--trust-model", "always", "-r", "bob@b.example", "--sign", "--encrypt"];
     let read = bob.reads(&encrypted(&ann.gpg(&words, ENTITY.as_bytes())?))?;
-    ensure!(read.starts_with("[+ Encrypted; Signed by ann@a.example"), "{read}");
+    ensure!(read.starts_with("[? Encrypted; Signed by ann@a.example"), "{read}");
     ensure!(read.contains("at noon"), "{read}");
 
     // Ours, read by them.

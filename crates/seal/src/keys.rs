@@ -354,7 +354,7 @@ impl Keys {
 /// What is said where there are no keys at all.
 const NO_KEYS: &str = "you have no OpenPGP keys: keys make makes one, keys import FILE brings one";
 
-/// What GnuPG found, and for what it has no key what the other finds.
+/// What GnuPG found, and in place of what it can't look at what the other finds: what speaks against a letter stays.
 fn better(
     first: Option<Vec<Checked>>,
     other: impl FnOnce() -> Option<Vec<Checked>>,
@@ -363,11 +363,32 @@ fn better(
     match first {
         Some(found) if !found.iter().any(is_missing) => found,
         Some(found) => match other() {
-            Some(others) if others.iter().any(|checked| !is_missing(checked)) => others,
+            Some(others) if others.iter().all(is_missing) => found,
+            Some(others) if found.iter().all(is_missing) => others,
+            // Both have them in the order in which they stand in the letter.
+            Some(others) if others.len() == found.len() => {
+                let pairs = found.into_iter().zip(others);
+                pairs
+                    .map(|(own, other)| match is_missing(&own) && !is_missing(&other) {
+                        true => other,
+                        false => own,
+                    })
+                    .collect()
+            }
             Some(_) | None => found,
         },
         None => other().unwrap_or_else(|| vec![Checked::Unknown(NO_KEYS.into())]),
     }
+}
+
+/// A folder for a while that only its owner can look into, whatever the umask is.
+pub(crate) fn private_folder() -> Result<tempfile::TempDir, SealError> {
+    let mode = std::fs::Permissions::from_mode(0o700);
+    tempfile::Builder::new().permissions(mode).tempdir().map_err(|source| SealError::File {
+        doing: "make a folder in",
+        path: std::env::temp_dir().display().to_string(),
+        source,
+    })
 }
 
 /// Makes a folder that only its owner can look into.
@@ -395,4 +416,35 @@ pub(crate) fn write_private(path: &Path, octets: &[u8]) -> Result<(), SealError>
     file.persist(path).map_err(|error| failed(error.error))?;
     let synced = std::fs::File::open(folder).and_then(|folder| folder.sync_all());
     synced.map_err(failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pgp::Signer;
+
+    #[test]
+    fn what_speaks_against_a_letter_stays() {
+        let signer = |key: &str| Signer { key: key.into(), people: Vec::new() };
+        let holds = || Checked::Holds(signer("A"));
+        let doubtful = || Checked::Doubtful(signer("B"), "revoked".into());
+        let no_key = || Checked::NoKey("C".into());
+        for (first, other, expected) in [
+            (vec![doubtful(), no_key()], vec![holds(), no_key()], vec![doubtful(), no_key()]),
+            (vec![doubtful(), no_key()], vec![no_key(), holds()], vec![doubtful(), holds()]),
+            (vec![Checked::Broken, no_key()], vec![holds()], vec![Checked::Broken, no_key()]),
+            (vec![no_key()], vec![holds(), doubtful()], vec![holds(), doubtful()]),
+            (vec![no_key()], vec![no_key()], vec![no_key()]),
+            (vec![holds()], vec![Checked::Broken], vec![holds()]),
+        ] {
+            assert_eq!(better(Some(first), || Some(other)), expected);
+        }
+    }
+
+    #[test]
+    fn nobody_else_looks_into_a_folder_of_ours() {
+        let folder = private_folder().unwrap();
+        let mode = folder.path().metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{mode:o}");
+    }
 }

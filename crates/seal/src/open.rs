@@ -332,10 +332,11 @@ impl Opening<'_> {
         }
         findings.append(&mut self.findings);
         findings.extend(differences.into_iter().map(|(level, words)| Finding { level, words }));
-        if self.is_opened && holds && !is_protected {
-            // Said where there is room, not in the line.
+        if self.is_opened && !is_protected && (self.is_encrypted || holds) {
             let words = "its subject and addresses aren't sealed".into();
-            findings.push(Finding { level: Level::Good, words });
+            // Of an encrypted letter they say where its answer goes, and so who reads what that quotes.
+            let level = if self.is_encrypted { Level::Open } else { Level::Good };
+            findings.push(Finding { level, words });
         }
         Opened { letter: shown, findings, others: self.others, is_encrypted: self.is_encrypted }
     }

@@ -14,7 +14,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::child::{self, Answer, Call};
-use crate::keys::{Places, write_private};
+use crate::keys::{Places, private_folder, write_private};
 use crate::pgp::{Checked, Person, Signer, Vouched};
 use crate::{SealError, limits};
 
@@ -82,9 +82,7 @@ impl Smime {
     /// Looks at a detached signature of some octets.
     pub(crate) fn verify(&self, data: &[u8], signature: &[u8]) -> Result<Checked, SealError> {
         let folder = private_folder()?;
-        let content = folder.path().join("content");
-        write_private(&content, data)?;
-        let (checked, _) = self.check(signature, Some(&content), folder.path())?;
+        let (checked, _) = self.check(signature, Some(data), folder.path())?;
         Ok(checked)
     }
 
@@ -98,7 +96,7 @@ impl Smime {
     fn check(
         &self,
         message: &[u8],
-        content: Option<&Path>,
+        content: Option<&[u8]>,
         folder: &Path,
     ) -> Result<(Checked, Vec<u8>), SealError> {
         let signers = folder.join("signers");
@@ -108,11 +106,13 @@ impl Smime {
                     .map(OsString::from)
                     .into();
             words.push(signers.clone().into());
-            if let Some(content) = content {
-                words.extend([OsString::from("-content"), content.into()]);
-            }
             words.extend(relies.iter().cloned());
-            self.run(words, message.to_vec())
+            let Some(content) = content else { return self.run(words, message.to_vec()) };
+            // The signature lies in a file, what is signed never does: it may have been encrypted.
+            let file = folder.join("signature");
+            write_private(&file, message)?;
+            words.extend(["-in".into(), file.into(), "-content".into(), "/dev/stdin".into()]);
+            self.run(words, content.to_vec())
         };
         let fits = verify(&["-noverify".into()])?;
         if !fits.is_success {
@@ -196,14 +196,6 @@ struct Named {
     addresses: Vec<String>,
 }
 
-fn private_folder() -> Result<tempfile::TempDir, SealError> {
-    tempfile::tempdir().map_err(|source| SealError::File {
-        doing: "make a folder in",
-        path: std::env::temp_dir().display().to_string(),
-        source,
-    })
-}
-
 /// Why a certificate doesn't count, in plain words where openssl's are known.
 fn certificate_fault(answer: &Answer) -> String {
     let known = [
@@ -231,6 +223,40 @@ fn said(answer: &Answer) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_signed_is_never_on_disk() {
+        let Some(program) = child::find(NAME) else {
+            eprintln!("SKIPPED: {NAME} isn't installed");
+            return;
+        };
+        let folder = private_folder().unwrap();
+        let at = |name: &str| folder.path().join(name).display().to_string();
+        let (key, cert, signature, text) = (at("key"), at("cert"), at("sig"), at("text"));
+        let openssl = |words: &[&str]| {
+            let output = std::process::Command::new(&program).args(words).output().unwrap();
+            assert!(output.status.success(), "{output:?}");
+        };
+        let made = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=Ann"];
+        openssl(&[&made[..], &["-keyout", &key, "-out", &cert]].concat());
+        std::fs::write(&text, "at noon\r\n").unwrap();
+        let sign = ["cms", "-sign", "-binary", "-outform", "DER", "-signer", &cert, "-inkey", &key];
+        openssl(&[&sign[..], &["-in", &text, "-out", &signature]].concat());
+        let signature = std::fs::read(signature).unwrap();
+        let places = Places { roots: Some(cert.into()), ..Places::default() };
+        let left = private_folder().unwrap();
+        let smime = Smime::new(&places);
+        let (checked, _) = smime.check(&signature, Some(b"at noon\r\n"), left.path()).unwrap();
+        assert!(matches!(checked, Checked::Holds(_) | Checked::Doubtful(..)), "{checked:?}");
+        let (checked, _) = smime.check(&signature, Some(b"at nine\r\n"), left.path()).unwrap();
+        assert_eq!(checked, Checked::Broken);
+        let files: Vec<_> = std::fs::read_dir(left.path()).unwrap().map(Result::unwrap).collect();
+        assert!(!files.is_empty());
+        for file in files {
+            let octets = std::fs::read(file.path()).unwrap();
+            assert!(!octets.windows(4).any(|window| window == b"at n"), "{file:?}");
+        }
+    }
 
     #[test]
     fn what_a_message_is_stands_at_its_begin() {

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use super::{Checked, Detached, Key, Person, Plain, Recipient, Shown, Signer, Uses, Vouched};
 use crate::child::{self, Answer, Call};
-use crate::keys::Asks;
+use crate::keys::{Asks, private_folder};
 use crate::{SealError, limits};
 
 const NAME: &str = "gpg";
@@ -73,7 +73,8 @@ impl Gnupg {
         ]
         .map(OsString::from)
         .into();
-        all.push(octets_max.to_string().into());
+        // What is longer is cut there, and not said: by the one octet more it is seen.
+        all.push(octets_max.saturating_add(1).to_string().into());
         all.push("--status-file".into());
         all.push(status.clone().into());
         if let Some(home) = &self.home {
@@ -332,15 +333,6 @@ impl Gnupg {
     }
 }
 
-fn private_folder() -> Result<tempfile::TempDir, SealError> {
-    // Mode 0700.
-    tempfile::tempdir().map_err(|source| SealError::File {
-        doing: "make a folder in",
-        path: std::env::temp_dir().display().to_string(),
-        source,
-    })
-}
-
 /// What the program said, its last words.
 fn said(answer: &Answer) -> String {
     let words = answer.said.lines().map(|line| line.strip_prefix("gpg: ").unwrap_or(line)).rev();
@@ -447,7 +439,8 @@ fn listed(listing: &str) -> Vec<Key> {
                     people: Vec::new(),
                     is_ours: field(0) == "sec",
                     // Capitals are what the whole key can do now; D is one that the user has put away.
-                    uses: match field(11).contains('D') || matches!(field(1), "r" | "e" | "i" | "d")
+                    uses: match field(11).contains('D')
+                        || matches!(field(1), "r" | "e" | "i" | "d" | "n")
                     {
                         true => Uses::default(),
                         false => Uses {
@@ -481,9 +474,10 @@ fn listed(listing: &str) -> Vec<Key> {
     keys
 }
 
-/// Whether a key, or a user ID, was revoked or is none that its owner has made.
+/// Whether a key, or a user ID, was revoked, is none that its owner has made, or one of which the user has said that it
+/// isn't to be trusted.
 fn is_invalid(validity: &str) -> bool {
-    matches!(validity, "r" | "i")
+    matches!(validity, "r" | "i" | "n")
 }
 
 fn state(validity: &str, expires: &str) -> String {
@@ -492,6 +486,7 @@ fn state(validity: &str, expires: &str) -> String {
         "e" => "expired".into(),
         "d" => "disabled".into(),
         "i" => "invalid".into(),
+        "n" => "not to be trusted, as you have told GnuPG".into(),
         _ => match expires.parse().ok().and_then(|at| jiff::Timestamp::from_second(at).ok()) {
             Some(at) => format!("until {}", at.strftime("%Y-%m-%d")),
             None => String::new(),
@@ -546,6 +541,46 @@ mod tests {
         assert_eq!((keys[1].state.as_str(), keys[1].uses), ("expired", Uses::default()));
         assert_eq!((keys[2].state.as_str(), keys[2].uses), ("revoked", Uses::default()));
         assert_eq!(keys[2].vouched_for("f@f.example"), Some(Vouched::Unknown));
+    }
+
+    #[test]
+    fn what_is_too_long_isnt_cut_and_shown() {
+        let Some(program) = child::find(NAME) else {
+            eprintln!("SKIPPED: {NAME} isn't installed");
+            return;
+        };
+        let home = private_folder().unwrap();
+        let gnupg = Gnupg { program, home: Some(home.path().to_owned()), asks: Asks::NotHere };
+        let run = |word: &str, input, most| {
+            gnupg.run(&[OsStr::new(word)], input, most, limits::PROGRAM_TIMEOUT)
+        };
+        let stored = run("--store", vec![b'x'; 1000], 1 << 20).unwrap().answer.output;
+        assert_eq!(run("--decrypt", stored.clone(), 1000).unwrap().answer.output.len(), 1000);
+        let cut = run("--decrypt", stored, 999);
+        assert!(matches!(cut, Err(SealError::TooLarge(999))));
+    }
+
+    #[test]
+    fn what_counts_as_vouched_for() {
+        let key = |validity: &str| {
+            format!(
+                "pub:{validity}:255:22:A:1:2::-:::scESC::::::23::0:\nfpr:::::::::AA:\n\
+                uid:{validity}::::1::6FD::Ann <ann@a.example>::::::::::0:\n"
+            )
+        };
+        for (validity, vouched, encrypts) in [
+            ("u", Vouched::Known, true),
+            ("f", Vouched::Known, true),
+            // tofu gives it to whatever it sees first.
+            ("m", Vouched::Unknown, true),
+            ("-", Vouched::Unknown, true),
+            ("n", Vouched::Unknown, false),
+            ("r", Vouched::Unknown, false),
+        ] {
+            let keys = listed(&key(validity));
+            assert_eq!(keys[0].vouched_for("ann@a.example"), Some(vouched), "{validity}");
+            assert_eq!(keys[0].uses.encrypts, encrypts, "{validity}");
+        }
     }
 
     #[test]

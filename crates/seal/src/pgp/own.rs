@@ -311,9 +311,28 @@ impl Own {
             return Err(SealError::Broken("it holds no OpenPGP key".into()));
         }
         for cert in &certs {
+            self.refuse_older(cert)?;
+        }
+        for cert in &certs {
             self.keep(&fingerprint(cert), "pub", &octets_of(cert)?)?;
         }
         Ok(certs.len())
+    }
+
+    /// A copy that lacks what its owner has taken back would bring that to life again.
+    fn refuse_older(&self, cert: &SignedPublicKey) -> Result<(), SealError> {
+        let key = fingerprint(cert);
+        let Some(ours) = self.certs().into_iter().find(|ours| fingerprint(ours) == key) else {
+            return Ok(());
+        };
+        let brought = revocations(cert);
+        match revocations(&ours).iter().all(|one| brought.contains(one)) {
+            true => Ok(()),
+            false => Err(SealError::Unusable(format!(
+                "the copy of {key} that is here has a revocation, and this one lacks it: it is older, and isn't taken \
+                 in; ask its owner for a new one"
+            ))),
+        }
     }
 
     /// Makes a key of the user's: Ed25519 and X25519 of the kind that all programs know (RFC 9580 §9.2, "legacy").
@@ -355,6 +374,7 @@ impl Own {
             return Err(SealError::Unusable(problem.into()));
         }
         let public = secret.to_public_key();
+        self.refuse_older(&public)?;
         let key = fingerprint(&public);
         let failed = |error: pgp::errors::Error| SealError::Broken(error.to_string());
         self.keep(&key, "key", &secret.to_bytes().map_err(failed)?)?;
@@ -513,6 +533,19 @@ fn cert(octets: &[u8]) -> Result<SignedPublicKey, SealError> {
 
 fn octets_of(cert: &SignedPublicKey) -> Result<Vec<u8>, SealError> {
     cert.to_bytes().map_err(|error| SealError::Broken(error.to_string()))
+}
+
+/// Signatures that take back: the key, user IDs of it, subkeys of it (RFC 9580 §5.2.1).
+fn revocations(cert: &SignedPublicKey) -> Vec<&Signature> {
+    let of_users = cert.details.users.iter().flat_map(|user| &user.signatures);
+    let of_subkeys = cert.public_subkeys.iter().flat_map(|sub| &sub.signatures);
+    let inner = of_users.chain(of_subkeys).filter(|signature| {
+        matches!(
+            signature.typ(),
+            Some(SignatureType::CertRevocation | SignatureType::SubkeyRevocation)
+        )
+    });
+    cert.details.revocation_signatures.iter().chain(inner).collect()
 }
 
 fn fingerprint(cert: &SignedPublicKey) -> String {
