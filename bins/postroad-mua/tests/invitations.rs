@@ -45,6 +45,13 @@ fn an_invitation_is_read_and_its_answer_goes_to_the_organiser_alone() {
     {
         assert!(letter.contains(part), "{part}: {letter}");
     }
+    // It is sealed as any answer is: here, there is no key for the organiser, and then one of ours to sign with.
+    let refused = home.run("postroad-mua", &["reply", "1", "--accept", "--encrypt"], "");
+    assert!(!refused.status.success(), "{refused:?}");
+    home.check("postroad-mua", &["keys", "make"], "", 0);
+    home.check("postroad-mua", &["reply", "1", "--accept", "--sign"], "", 0);
+    let signed = peer.wait_for(2).remove(1);
+    assert!(signed.contains("multipart/signed") && signed.contains("PARTSTAT"), "{signed}");
     home.check("postroad-mua", &["reply", "2", "--accept"], "", 69);
     home.check("postroad-mua", &["reply", "1", "--accept", "--decline"], "", 64);
     home.check("postroad-mua", &["reply", "1", "--accept", "--all"], "", 64);

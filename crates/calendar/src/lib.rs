@@ -132,7 +132,10 @@ impl Invitation {
     pub fn read(text: &str) -> Option<Self> {
         let is_small = text.len() <= limits::CALENDAR_OCTETS_MAX
             && text.lines().count() <= limits::CALENDAR_LINES_MAX;
-        let calendar = ICalendar::parse(text).ok().filter(|_| is_small)?;
+        if !is_small {
+            return None;
+        }
+        let calendar = ICalendar::parse(text).ok()?;
         let head = calendar.components.first()?;
         let method = head.property(&ICalendarProperty::Method).and_then(first_text);
         let method = Method::parse(method.unwrap_or("PUBLISH"));

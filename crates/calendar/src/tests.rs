@@ -50,6 +50,7 @@ fn what_is_asked() {
 fn times() {
     for (lines, expected) in [
         ("DTSTART;VALUE=DATE:20261207", "Mon 7 Dec 2026, the whole day"),
+        ("DTSTART;VALUE=DATE:20261207\nDURATION:P4294967295D", "Mon 7 Dec 2026, the whole day"),
         (
             "DTSTART;VALUE=DATE:20261207\nDTEND;VALUE=DATE:20261210",
             "Mon 7 Dec 2026 – Wed 9 Dec 2026, whole days",

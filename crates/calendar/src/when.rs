@@ -5,7 +5,7 @@ use calcard::common::timezone::Tz;
 use calcard::icalendar::{ICalendarEntry, ICalendarParameterName, ICalendarValue};
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp, ToSpan as _};
+use jiff::{SignedDuration, Span, Timestamp, ToSpan as _};
 
 /// A time.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,7 +71,10 @@ impl When {
         let seconds = duration.as_seconds();
         let later = SignedDuration::from_secs(seconds);
         match self {
-            Self::Day(date) => date.checked_add((seconds / 86_400).days()).ok().map(Self::Day),
+            Self::Day(date) => {
+                let days = Span::new().try_days(seconds / 86_400).ok()?;
+                date.checked_add(days).ok().map(Self::Day)
+            }
             Self::Moment { at, written, zone } => Some(Self::Moment {
                 at: at.checked_add(later).ok()?,
                 written: written.checked_add(later).ok()?,

@@ -13,6 +13,7 @@ use std::net::SocketAddr;
 use hickory_resolver::TokioResolver;
 use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolverConfig};
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use mail_auth::common::crypto::Algorithm;
 use mail_auth::dkim::DkimError;
 use mail_auth::{AuthenticatedMessage, DkimResult, Error, MessageAuthenticator};
 
@@ -76,6 +77,9 @@ pub enum CheckError {
     /// It would take for ever, which is what its sender wanted.
     #[error("it has more than {} signatures", limits::SIGNATURES_MAX)]
     TooMany,
+    /// The same.
+    #[error("its header has more than {} octets", limits::HEADER_OCTETS_MAX)]
+    LongHeader,
     /// The name servers take too long.
     #[error("the name servers don't answer in time")]
     Late,
@@ -124,6 +128,10 @@ impl Checker {
         if signing_fields(raw) > limits::SIGNATURES_MAX {
             return Err(CheckError::TooMany);
         }
+        // What names of fields are looked for in grows with the square of them, and can't be interrupted.
+        if header_octets(raw) > limits::HEADER_OCTETS_MAX {
+            return Err(CheckError::LongHeader);
+        }
         let (checker, letter) = (self.0.clone(), with_crlf(raw).into_owned());
         // In a task of its own: a fault of the parser's costs the answer, and not the program.
         let task = tokio::spawn(async move {
@@ -151,6 +159,10 @@ async fn checked(checker: &MessageAuthenticator, message: &AuthenticatedMessage<
             // RFC 6376 §5.4: who leaves the author out has signed nothing of worth.
             Outcome::Holds if !fields.iter().any(|field| field == "from") => {
                 Outcome::Broken("it doesn't cover who wrote the letter".to_owned())
+            }
+            // RFC 8301 §3.1.
+            Outcome::Holds if signature.a == Algorithm::RsaSha1 => {
+                Outcome::Unknown("rsa-sha1 proves nothing any more".to_owned())
             }
             outcome => outcome,
         };
@@ -202,6 +214,12 @@ fn signing_fields(raw: &[u8]) -> usize {
     };
     let lines = raw.split(|octet| *octet == b'\n');
     lines.take_while(|line| !matches!(line, [] | [b'\r'])).filter(is_signing).count()
+}
+
+/// Up to the empty line.
+fn header_octets(raw: &[u8]) -> usize {
+    let lines = raw.split_inclusive(|octet| *octet == b'\n');
+    lines.take_while(|line| !matches!(line, [b'\n'] | [b'\r', b'\n'])).map(<[u8]>::len).sum()
 }
 
 /// What was signed had CRLF: a Maildir's lines end with LF alone.

@@ -132,6 +132,9 @@ async fn hostile_letters_come_to_an_end() {
     let signature = LETTER.split("From:").next().unwrap();
     let many = format!("{}From: a@x.example\n\nb\n", signature.repeat(40));
     assert_eq!(checker.check(many.as_bytes()).await, Err(CheckError::TooMany));
+    let names = (0..100_000).map(|number| format!(" x{number}:\n")).collect::<String>();
+    let long = LETTER.replacen("h=from", &format!("h={names} from"), 1);
+    assert_eq!(checker.check(long.as_bytes()).await, Err(CheckError::LongHeader));
     for none in
         ["", "\n", "\r\n\r\n", "DKIM-Signature:", "DKIM-Signature: v=1; l=99999999999999999999\n\n"]
     {

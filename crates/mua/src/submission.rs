@@ -142,20 +142,20 @@ impl Connection {
     ) -> Result<Self, SubmitError> {
         let at = format!("{host}:{port}");
         let tls = Tls::to(account, host)?;
+        // As with servers of mailboxes: one on this host that nobody vouches for is spoken to as it is.
+        let in_clear = is_loopback(host) && account.trust.is_none();
         let mut io = connect::tcp(host, port).await?;
         let (encryption, start_tls) = match start {
             TlsStart::AtOnce => {
                 io = tls.clone().start(&at, io).await?;
                 (Encryption::Tls, StartTls::Never)
             }
-            TlsStart::ByCommand if is_loopback(host) => {
-                (Encryption::Clear, StartTls::Opportunistic)
-            }
+            TlsStart::ByCommand if in_clear => (Encryption::Clear, StartTls::Opportunistic),
             TlsStart::ByCommand => (Encryption::Clear, StartTls::Required),
         };
         let login = shown.map(|_| protocol::Login::Chosen);
         let mut settings = settings(encryption, start_tls, login);
-        if is_loopback(host) {
+        if in_clear {
             settings.clear_text_login = ClearTextLogin::Allowed;
         }
         let ways = shown.map(|(login, proof)| Ways {

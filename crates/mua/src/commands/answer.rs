@@ -133,6 +133,9 @@ async fn attend(
     (letter, arguments): (String, ReplyArguments),
 ) -> Result<Exit, Error> {
     let mut draft = attended(view, author(account), how, Timestamp::now())?;
+    let protection = arguments.sealing.or(sealed::for_answer(view));
+    let recipients: Vec<String> = draft.to.iter().map(|to| to.address.to_string()).collect();
+    sealed::check(protection, &recipients, account)?;
     let to = draft.to.first().map(ToString::to_string).unwrap_or_default();
     let words = safe_line!("{} goes to {to}", draft.subject.as_str());
     if is_interactive() {
@@ -149,7 +152,8 @@ async fn attend(
         draft.body = format!("{}\n{}\n", body.trim_end(), draft.body);
     }
     let notes = sent::notes(account);
-    see_off(context, account, &draft.into_letter()?, &notes, arguments.output).await?;
+    let answer = sealed::seal(draft.into_letter()?, protection, account, Asks::Here)?;
+    see_off(context, account, &answer, &notes, arguments.output).await?;
     writing::mark(context, account, &Answers { letter, flag: Mark::Replied.letter() }).await;
     Ok(Exit::Done)
 }

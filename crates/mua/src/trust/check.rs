@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use postroad_mailauth::{CheckError, Checked, Checker, Outcome, Signature};
 use serde::Deserialize;
 
-use super::{Level, Report, is_related};
+use super::{Level, Report, stands_for};
 
 /// When the full screen checks signatures by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
@@ -46,13 +46,17 @@ impl Report {
         }
     }
 
-    /// Whether who signed stands for who wrote (RFC 7489 §3.1.1, relaxed).
+    /// Whether who signed stands for who wrote (RFC 7489 §3.1.1).
     pub fn is_aligned(&self, signature: &Signature) -> bool {
-        is_related(&signature.domain, &self.domain)
+        stands_for(&signature.domain, &self.domain)
     }
 
     /// What an own check says of the author; `None` where it says nothing, and others are heard.
     pub(super) fn own_line(&self) -> Option<(Level, String)> {
+        // Who received it and is trusted knew what its author asks of signatures (row U09).
+        if self.is_denied() {
+            return None;
+        }
         let mut holding = self.looked_at().iter().filter(|it| it.outcome == Outcome::Holds);
         let own = holding.clone().find(|signature| self.is_aligned(signature));
         if let Some(Signature { domain, is_partial, .. }) = own {
@@ -160,8 +164,8 @@ mod tests {
             ),
             (
                 vec![signature("mail.bank.example", Outcome::Holds)],
-                Level::Good,
-                "Signed by mail.bank.example",
+                Level::Open,
+                "Signed by mail.bank.example, which",
             ),
             (
                 vec![signature("attack.example", Outcome::Holds)],
@@ -205,6 +209,17 @@ mod tests {
         let mut cued = report(vec![signature("bank.example", Outcome::Holds)]);
         cued.cues.push("it names 2 authors".into());
         assert_eq!(cued.line().unwrap().0, Level::Bad);
+    }
+
+    #[test]
+    fn u09_a_signature_that_holds_makes_nothing_of_a_judge_good() {
+        for judged in
+            ["dmarc=fail header.from=bank.example", "dmarc=pass header.from=attack.example"]
+        {
+            let mut report = report(vec![signature("bank.example", Outcome::Holds)]);
+            report.judged.extend(results::parse(&format!("mx.home; {judged}")));
+            assert_eq!(report.line().unwrap().0, Level::Bad, "{judged}");
+        }
     }
 
     #[test]

@@ -239,6 +239,13 @@ fn is_related(one: &str, other: &str) -> bool {
     !one.is_empty() && !other.is_empty() && (is_below(one, other) || is_below(other, one))
 }
 
+/// Whether a domain that has signed stands for an author's: it is that one, or one above it. One below it isn't: without a list
+/// of those domains that anybody can get one below of, `evil.co.uk` would stand for `co.uk`.
+fn stands_for(signer: &str, author: &str) -> bool {
+    let is_above = author.strip_suffix(signer).is_some_and(|rest| rest.ends_with('.'));
+    signer == author || signer.contains('.') && is_above
+}
+
 impl Report {
     /// Goes down the fields, and sees which of them count.
     fn follow(&mut self, trace: &[Trace], trusted: &Trusted) {
@@ -306,10 +313,18 @@ impl Report {
         Some((level, format!("{words} (judged by {})", judge.by)))
     }
 
+    /// Whether somebody who is trusted has found that the author's domain doesn't stand for it, or has judged another one.
+    fn is_denied(&self) -> bool {
+        self.methods("dmarc").next().is_some_and(|dmarc| {
+            let judged = dmarc.property("header.from").unwrap_or(&self.domain);
+            dmarc.result == "fail" || !judged.eq_ignore_ascii_case(&self.domain)
+        })
+    }
+
     fn verdict(&self) -> (Level, String) {
         let domain = &self.domain;
         let signers: Vec<String> = self.signers().collect();
-        let own = signers.iter().find(|signer| is_related(signer, domain));
+        let own = signers.iter().find(|signer| stands_for(signer, domain));
         if let Some(dmarc) = self.methods("dmarc").next() {
             // What was judged must be what is shown (row U09).
             let judged = dmarc.property("header.from").unwrap_or(domain).to_ascii_lowercase();

@@ -86,9 +86,13 @@ fn u09_what_was_judged_is_what_is_shown() {
         (
             "dkim=pass header.i=@mail.bank.example",
             "bank.example",
-            Level::Good,
-            "Signed by mail.bank.example",
+            Level::Open,
+            "Signed by mail.bank.example, which",
         ),
+        // Anybody can have a domain below these.
+        ("dkim=pass header.d=evil.co.uk", "co.uk", Level::Open, "Signed by evil.co.uk, which"),
+        ("dkim=pass header.d=example", "bank.example", Level::Open, "Signed by example, which"),
+        ("dkim=pass header.d=bank.example", "mail.bank.example", Level::Good, "Signed by bank"),
         ("dkim=pass header.d=notbank.example", "bank.example", Level::Open, "needn't know of"),
         ("dkim=fail header.d=bank.example", "bank.example", Level::Bad, "Changed on its way"),
         (
