@@ -196,7 +196,10 @@ fn several_accounts_are_on_one_screen_and_each_writes_as_itself() -> Result<()> 
         let letter = format!(
             "From: e@x.example\nTo: me@{account}.example\nSubject: {subject}\nDate: Mon, 1 Jan 2024 00:00:{number:02} +0000\n\nbody of {subject}\n"
         );
-        Ok(fs::write(home.path().join(account).join(format!("new/{number}.a.x")), letter)?)
+        // As letters are delivered: whole, once they are seen.
+        let (maildir, name) = (home.path().join(account), format!("{number}.a.x"));
+        fs::write(maildir.join("tmp").join(&name), letter)?;
+        Ok(fs::rename(maildir.join("tmp").join(&name), maildir.join("new").join(&name))?)
     };
     arrives("home", 1, "for home")?;
     arrives("work", 2, "for work")?;
