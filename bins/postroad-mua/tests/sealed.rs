@@ -24,7 +24,9 @@ fn two(peer: &SmtpPeer) -> (Home, Home) {
     let ours = out(&us.check("postroad-mua", &["keys", "export"], "", 0));
     let bobs = out(&bob.check("postroad-mua", &[BOB[0], BOB[1], "keys", "export"], "", 0));
     assert!(ours.starts_with("-----BEGIN PGP PUBLIC KEY BLOCK-----\n"), "{ours}");
-    us.check("postroad-mua", &["keys", "import", "-"], &bobs, 0);
+    // Whose keys they are is shown, to be compared.
+    let taken = out(&us.check("postroad-mua", &["keys", "import", "-"], &bobs, 0));
+    assert!(taken.contains("bob@b.example") && taken.contains("(own: known"), "{taken}");
     bob.check("postroad-mua", &["keys", "import", "-"], &ours, 0);
     (us, bob)
 }

@@ -256,11 +256,11 @@ impl Keys {
         Err(SealError::NoKey(NO_KEYS.into()))
     }
 
-    /// Takes keys in, into GnuPG where it is used; says how many, and where.
+    /// Takes keys in, into GnuPG where it is used; gives their fingerprints, and where they are kept.
     ///
     /// # Errors
     /// Where there is none in it, or they can't be kept.
-    pub fn import(&self, octets: Vec<u8>) -> Result<(usize, &'static str), SealError> {
+    pub fn import(&self, octets: Vec<u8>) -> Result<(Vec<String>, &'static str), SealError> {
         if let Some(gnupg) = &self.gnupg {
             return Ok((gnupg.import(octets)?, crate::pgp::gnupg::PLACE));
         }

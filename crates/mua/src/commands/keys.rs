@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::send::Output;
 use super::{Context, author};
 use crate::error::{Error, Exit};
+use crate::safe_text::SafeText;
 use crate::sealed::{self, Asks};
 use crate::{limits, safe_line};
 
@@ -83,15 +84,22 @@ pub(super) fn run(context: &mut Context<'_, '_>, arguments: &Arguments) -> Resul
         What::Make => {
             let person = author(&account).to_string();
             let (fingerprint, place) = keys.make(&person)?;
-            context.screen.say(&safe_line!("{person} has a key, kept in {place}: {fingerprint}"));
+            context.screen.say(&safe_line!("{person} has a key, {}: {fingerprint}", kept(place)));
             context.screen.say(&safe_line!(
                 "Others need its public half to write to you: keys export, or any letter that you sign"
             ));
         }
         What::Import { file } => {
             let octets = octets(file)?;
-            let (count, place) = keys.import(octets)?;
-            context.screen.say(&safe_line!("{count} taken in, kept in {place}"));
+            let (taken, place) = keys.import(octets)?;
+            for key in keys.list(None)?.iter().filter(|key| taken.contains(&key.fingerprint)) {
+                show(context, key, Output { json: false })?;
+            }
+            context.screen.say(&safe_line!(
+                "{} {}: compare fingerprints with their owners",
+                taken.len(),
+                kept(place)
+            ));
         }
         What::Export { address } => {
             let octets = match address {
@@ -102,6 +110,14 @@ pub(super) fn run(context: &mut Context<'_, '_>, arguments: &Arguments) -> Resul
         }
     }
     Ok(Exit::Done)
+}
+
+/// Where a key is kept, in words.
+fn kept(place: &str) -> SafeText {
+    match place {
+        "own" => "kept by this program".into(),
+        place => safe_line!("kept in {place}"),
+    }
 }
 
 fn show(context: &mut Context<'_, '_>, key: &Key, output: Output) -> Result<(), Error> {

@@ -246,17 +246,24 @@ impl Gnupg {
         }
     }
 
-    /// Takes keys in; says how many there were.
+    /// Takes keys in; gives their fingerprints.
     ///
     /// # Errors
     /// Where the program fails, or there is no key in it.
-    pub fn import(&self, octets: Vec<u8>) -> Result<usize, SealError> {
+    pub fn import(&self, octets: Vec<u8>) -> Result<Vec<String>, SealError> {
         let words = ["--import"].map(OsStr::new);
         let max = limits::KEYS_OCTETS_MAX;
         let done = self.run(&words, octets, max, limits::PASSPHRASE_TIMEOUT)?;
-        match Status(&done.status).all("IMPORT_OK").count() {
-            0 => Err(SealError::Broken(format!("no key was taken in: {}", said(&done.answer)))),
-            count => Ok(count),
+        // DETAILS, IMPORT_OK: why, fingerprint.
+        let status = Status(&done.status);
+        let taken: Vec<String> = status
+            .all("IMPORT_OK")
+            .filter_map(|words| words.split(' ').nth(1))
+            .map(str::to_owned)
+            .collect();
+        match taken.is_empty() {
+            true => Err(SealError::Broken(format!("no key was taken in: {}", said(&done.answer)))),
+            false => Ok(taken),
         }
     }
 

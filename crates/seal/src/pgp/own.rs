@@ -281,11 +281,11 @@ impl Own {
         octets_of(&cert)
     }
 
-    /// Takes keys in; says how many there were.
+    /// Takes keys in; gives their fingerprints.
     ///
     /// # Errors
     /// Where there is none in it, a private one has a passphrase, or a file can't be written.
-    pub fn import(&self, octets: &[u8]) -> Result<usize, SealError> {
+    pub fn import(&self, octets: &[u8]) -> Result<Vec<String>, SealError> {
         let none = |_| SealError::Broken("it holds no OpenPGP key".into());
         let is_secret = match is_armored(octets) {
             true => contains(octets, b"PRIVATE KEY BLOCK"),
@@ -298,7 +298,7 @@ impl Own {
                 false => SignedSecretKey::from_bytes(octets),
             }
             .map_err(none)?;
-            return self.keep_secret(&secret).map(|_| 1);
+            return self.keep_secret(&secret).map(|key| vec![key]);
         }
         let certs: Vec<SignedPublicKey> = match is_armored(octets) {
             true => SignedPublicKey::from_armor_many(octets)
@@ -316,7 +316,7 @@ impl Own {
         for cert in &certs {
             self.keep(&fingerprint(cert), "pub", &octets_of(cert)?)?;
         }
-        Ok(certs.len())
+        Ok(certs.iter().map(fingerprint).collect())
     }
 
     /// A copy that lacks what its owner has taken back would bring that to life again.
@@ -630,7 +630,7 @@ mod tests {
         let text = crate::pgp::armored(&own.export(&key).unwrap());
         let other = tempfile::tempdir().unwrap();
         let other = Own::at(other.path().join("keys"), NOW);
-        assert_eq!(other.import(text.as_bytes()).unwrap(), 1);
+        assert_eq!(other.import(text.as_bytes()).unwrap().len(), 1);
         assert!(!other.keys(None).unwrap()[0].is_ours);
         assert!(other.import(b"no key").is_err());
     }
