@@ -64,8 +64,8 @@ pub(super) fn note(model: &Model, canvas: &mut Canvas<'_>, area: Area) {
     match &model.prompt {
         Some(Prompt::Line { label, edit, .. }) => typed(label, edit, canvas, area),
         Some(Prompt::Choice { words, .. } | Prompt::Letter { words, .. }) => {
-            super::row(canvas, area.at, area.columns, words, Style::Plain);
-            let behind = u16::try_from(words.width() + 1).unwrap_or(u16::MAX);
+            let last = asked(words, canvas, area, Style::Plain);
+            let behind = u16::try_from(last + 1).unwrap_or(u16::MAX);
             canvas.cursor(Cell { column: area.at.column.saturating_add(behind), ..area.at });
         }
         None => {
@@ -132,11 +132,27 @@ fn waiting(model: &Model) -> SafeText {
     }
 }
 
-/// A label, and what is typed behind it: the end of it where it is long.
+/// A question on as many rows as it takes, the last of them in this line; how wide that one is. Where there are too few rows, the end is
+/// what is seen: the answers stand there.
+fn asked(words: &SafeText, canvas: &mut Canvas<'_>, area: Area, style: Style) -> usize {
+    let rows = words.wrapped(usize::from(area.columns));
+    for (text, row) in rows.iter().rev().zip((0..=area.at.row).rev()) {
+        super::row(canvas, Cell { row, ..area.at }, area.columns, text, style);
+    }
+    rows.last().map_or(0, SafeText::width)
+}
+
+/// A label, and what is typed behind it: the end of it where it is long. A label that would leave less than half a line stands above.
 fn typed(label: &SafeText, edit: &LineEdit, canvas: &mut Canvas<'_>, area: Area) {
     super::row(canvas, area.at, area.columns, &SafeText::default(), Style::Plain);
     let half = area.columns / 2;
-    let taken = canvas.text(area.at, half, label, Style::Name);
+    let taken = match area.at.row.checked_sub(1) {
+        Some(row) if label.width() > usize::from(half) => {
+            asked(label, canvas, Area { at: Cell { row, ..area.at }, ..area }, Style::Name);
+            0
+        }
+        _ => canvas.text(area.at, half, label, Style::Name),
+    };
     let at = Cell { column: area.at.column.saturating_add(taken), ..area.at };
     let room = area.columns.saturating_sub(taken);
     let caret = edit_line(edit, canvas, at, room);

@@ -6,6 +6,7 @@
 
 mod anything;
 mod changes;
+mod dialogs;
 mod finding;
 mod fixture;
 mod lists;
