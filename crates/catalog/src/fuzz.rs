@@ -3,7 +3,7 @@
 use jiff::Zoned;
 
 use crate::pattern::Pattern;
-use crate::{Marks, Who, is_like};
+use crate::{Marks, Told, Who, is_like};
 
 /// What one target runs.
 pub type Body = fn(&[u8]);
@@ -23,7 +23,8 @@ pub fn pattern(octets: &[u8]) {
     let Ok(pattern) = Pattern::parse(&typed, &now) else { return };
     assert_eq!(Pattern::parse(&pattern.to_string(), &now).as_ref(), Ok(&pattern), "{typed}");
     let who = Who { addresses: vec!["me@our.example".to_owned()] };
-    let is_meant = is_like(&pattern, &who, letter, Marks::SEEN, 1);
+    let told = Told { marks: Marks::SEEN, number: 1, ..Told::default() };
+    let is_meant = is_like(&pattern, &who, letter, &told);
     let other = Pattern::Not(Box::new(pattern));
-    assert_ne!(is_meant, is_like(&other, &who, letter, Marks::SEEN, 1), "{typed}");
+    assert_ne!(is_meant, is_like(&other, &who, letter, &told), "{typed}");
 }

@@ -233,17 +233,30 @@ impl Search {
     }
 }
 
-/// Whether a letter is like a pattern, of which nothing is known but what it says: at a server that finds nothing by itself.
-pub fn is_like(pattern: &Pattern, who: &Who, letter: &[u8], marks: Marks, number: u64) -> bool {
+/// What others have told of a letter.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Told {
+    /// What is marked on it.
+    pub marks: Marks,
+    /// What a list numbers it with.
+    pub number: u64,
+    /// When it came, in seconds since 1970.
+    pub arrived: i64,
+    /// Its octets on the wire, where they aren't counted: of no more of it than its header something is known.
+    pub octets: Option<u64>,
+}
+
+/// Whether a letter is like a pattern, of which nothing is known but what it says, and what was told: at a server.
+pub fn is_like(pattern: &Pattern, who: &Who, letter: &[u8], told: &Told) -> bool {
     let part = Part::of(letter);
     let header = letter.get(part.header.clone()).unwrap_or_default();
-    let octets = postroad_message::wire::octets(letter);
-    let facts = Read::of_header(header, octets, 0);
+    let octets = told.octets.unwrap_or_else(|| postroad_message::wire::octets(letter));
+    let facts = Read::of_header(header, octets, told.arrived);
     let known = Known {
-        marks: Some(marks),
+        marks: Some(told.marks),
         columns: Some(facts.facts().columns),
         content: Content::Letter(letter, &part),
-        ..Known::new(0, number)
+        ..Known::new(0, told.number)
     };
     Condition::of(pattern, who).holds(&known).unwrap_or(false)
 }

@@ -136,7 +136,10 @@ impl Error {
             Self::Token(error) if error.may_pass() => Exit::Temporary,
             Self::Token(_) => Exit::Permission,
             Self::Mailbox(error) => match error {
-                MailboxError::NoMaildir { .. } | MailboxError::Ambiguous { .. } => Exit::NoInput,
+                MailboxError::NoMaildir { .. }
+                | MailboxError::NoFolder { .. }
+                | MailboxError::Ambiguous { .. } => Exit::NoInput,
+                MailboxError::NoFolders(_) | MailboxError::DoneAt { .. } => Exit::Usage,
                 _ => Exit::Temporary,
             },
             Self::Seal(SealError::NoKey(_)) | Self::NoFolder(_) => Exit::NoInput,

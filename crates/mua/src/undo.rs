@@ -1,7 +1,8 @@
 //! What was done last and can be taken back: a line of JSON for each deed, the last hundred, in the state folder.
 //!
 //! A deed is written down before it is done, by the letters' own names and with the flags that they had: so nothing is
-//! done that can't be taken back, and taking back what was only half done, or not at all, does no harm.
+//! done that can't be taken back, and taking back what was only half done, or not at all, does no harm. But for letters that
+//! a server has moved: where they are then it tells afterwards, and a crash in between leaves them there for good.
 
 use std::collections::HashMap;
 use std::io::ErrorKind;
@@ -54,6 +55,32 @@ pub enum Deed {
         /// Which.
         letters: Vec<Was>,
     },
+    /// Letters went from one folder of a server to another.
+    #[serde(rename = "moved-there")]
+    MovedThere {
+        /// Whose account at which server.
+        server: String,
+        /// Where they were.
+        from: String,
+        /// Where they are.
+        to: String,
+        /// What their numbers count for.
+        validity: u32,
+        /// Their numbers where they are.
+        letters: Vec<u32>,
+    },
+    /// Letters of a folder of a server got or lost flags.
+    #[serde(rename = "flagged-there")]
+    FlaggedThere {
+        /// Whose account at which server.
+        server: String,
+        /// Where they are.
+        folder: String,
+        /// What their numbers count for.
+        validity: u32,
+        /// Which.
+        letters: Vec<WasThere>,
+    },
     /// A letter is held in an outbox.
     Held {
         /// The outbox.
@@ -61,6 +88,15 @@ pub enum Deed {
         /// The letter's name there.
         letter: String,
     },
+}
+
+/// A letter at a server as it was before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct WasThere {
+    /// Its number.
+    pub uid: u32,
+    /// The letters of its flags (maildir(5)).
+    pub flags: String,
 }
 
 /// A letter as it was before.
@@ -257,8 +293,12 @@ impl Deed {
                     letter.now = then(letter.name_now()).or_else(|| letter.now.take());
                 }
             }
-            Self::Flagged { .. } | Self::Copied { .. } | Self::Moved { .. } | Self::Held { .. } => {
-            }
+            Self::Flagged { .. }
+            | Self::Copied { .. }
+            | Self::Moved { .. }
+            | Self::MovedThere { .. }
+            | Self::FlaggedThere { .. }
+            | Self::Held { .. } => {}
         }
     }
 
@@ -276,6 +316,12 @@ impl Deed {
                 format!("{} copied to {}", letters(copies.len()), folder_name(to))
             }
             Self::Flagged { letters: flagged, .. } => {
+                format!("flags of {} changed", letters(flagged.len()))
+            }
+            Self::MovedThere { to, letters: moved, .. } => {
+                format!("{} moved to {to}", letters(moved.len()))
+            }
+            Self::FlaggedThere { letters: flagged, .. } => {
                 format!("flags of {} changed", letters(flagged.len()))
             }
             Self::Held { .. } => "1 letter queued".to_owned(),

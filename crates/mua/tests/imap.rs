@@ -3,6 +3,7 @@
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
+use std::path::Path;
 use std::sync::mpsc::{Receiver, channel};
 
 use postroad_mua::account::{Account, Overrides};
@@ -57,13 +58,23 @@ fn open<T>(
     trust: Trust,
     act: impl AsyncFnOnce(Mailbox) -> Result<T, MailboxError>,
 ) -> Result<T, MailboxError> {
-    use std::os::unix::fs::OpenOptionsExt as _;
     let dir = tempfile::tempdir().unwrap();
-    let password = dir.path().join("password");
+    open_in(dir.path(), port, trust, act)
+}
+
+/// The same, where what is known of the mailbox is kept in a folder.
+fn open_in<T>(
+    dir: &Path,
+    port: u16,
+    trust: Trust,
+    act: impl AsyncFnOnce(Mailbox) -> Result<T, MailboxError>,
+) -> Result<T, MailboxError> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let password = dir.join("password");
     let mut options = std::fs::OpenOptions::new();
-    let file = options.create_new(true).write(true).mode(0o600).open(&password);
+    let file = options.create(true).truncate(true).write(true).mode(0o600).open(&password);
     file.unwrap().write_all(b"SECRET").unwrap();
-    let authority = dir.path().join("ca.pem");
+    let authority = dir.join("ca.pem");
     let certificate = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
     std::fs::write(&authority, certificate.cert.pem()).unwrap();
     let overrides = Overrides {
@@ -75,7 +86,8 @@ fn open<T>(
         inbox: Some(format!("imap://127.0.0.1:{port}")),
         ..Overrides::default()
     };
-    let account = Account::load(&overrides).unwrap();
+    let mut account = Account::load(&overrides).unwrap();
+    account.state = Some(dir.join("state"));
     postroad_net::tls::install_provider();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async { act(Mailbox::open(&account).await?).await })
@@ -163,14 +175,49 @@ fn letters_are_listed_read_and_marked() {
             "UID FETCH 9 (UID BODY.PEEK[])",
             "UID STORE 9 +FLAGS (\\Seen)",
             "LIST \"\" \"*\"",
-            "STATUS INBOX (MESSAGES UNSEEN)",
-            "STATUS Bin (MESSAGES UNSEEN)",
             "UID COPY 9 Bin",
             "UID STORE 9 +FLAGS (\\Deleted)",
             "UID SEARCH DELETED",
             "EXPUNGE",
             "LOGOUT",
         ]
+    );
+}
+
+#[test]
+fn what_is_known_is_not_asked_for_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let login = ("LOGIN", "@ OK [CAPABILITY IMAP4rev1 ENABLE CONDSTORE QRESYNC] in\r\n");
+    let enable = ("ENABLE", "* ENABLED QRESYNC\r\n@ OK\r\n");
+    let first = (
+        "SELECT",
+        "* 2 EXISTS\r\n* OK [UIDVALIDITY 7] x\r\n* OK [HIGHESTMODSEQ 30] x\r\n@ OK y\r\n",
+    );
+    // One is gone, one was marked, one came.
+    let then = "* 2 EXISTS\r\n* OK [UIDVALIDITY 7] x\r\n* OK [HIGHESTMODSEQ 33] x\r\n* VANISHED (EARLIER) 5\r\n\
+        * 1 FETCH (UID 9 FLAGS (\\Flagged) MODSEQ (31))\r\n@ OK y\r\n";
+    let new = ("UID FETCH 10:*", "* 2 FETCH (UID 12 FLAGS ())\r\n@ OK\r\n");
+    let flags = async |mut mailbox: Mailbox| {
+        let all = (1..=mailbox.len()).filter_map(|number| mailbox.entry(number));
+        let all: Vec<_> = all.map(|entry| (entry.name, entry.flags)).collect();
+        mailbox.close().await?;
+        Ok(all)
+    };
+    let (port, _asked) = server(GREETING, &[login, enable, first, TWO]);
+    let known = open_in(dir.path(), port, Trust::Nobody, flags).unwrap();
+    assert_eq!(known, [("7.5".into(), "S".into()), ("7.9".into(), String::new())]);
+    // The same server is on another port here: what is known of it goes along.
+    let before = port;
+    let (port, asked) = server(GREETING, &[login, enable, ("SELECT", then), new]);
+    let home = dir.path().join("state/imap");
+    let place = |port| home.join(format!("us@127%2E0%2E0%2E1_{port}").replace("%2E", "."));
+    std::fs::rename(place(before), place(port)).unwrap();
+    let known = open_in(dir.path(), port, Trust::Nobody, flags).unwrap();
+    assert_eq!(known, [("7.9".into(), "F".into()), ("7.12".into(), String::new())]);
+    let asked: Vec<String> = asked.iter().collect();
+    assert_eq!(
+        asked.get(2..4).unwrap(),
+        ["SELECT INBOX (QRESYNC (7 30))", "UID FETCH 10:* (UID FLAGS)"]
     );
 }
 

@@ -26,6 +26,11 @@ impl When {
         Some(Self { typed: typed.to_owned(), range })
     }
 
+    /// From its first second to the one behind its last, since 1970.
+    pub fn range(&self) -> Range<i64> {
+        self.range.clone()
+    }
+
     /// Whether a moment is in it: seconds since 1970.
     pub fn contains(&self, moment: i64) -> bool {
         self.range.contains(&moment)

@@ -82,19 +82,26 @@ impl Words {
     /// A text that is in each text that they are in, by another comparison that finds more: letters that haven't got it
     /// needn't be looked at. `None` where there is no such text.
     pub(crate) fn needle(&self) -> Option<Needle> {
+        self.text_in_all().map(|text| Needle::new(&text))
+    }
+
+    /// A text that is in each text that they are in, whatever its case; `None` where there is no such text.
+    pub fn text_in_all(&self) -> Option<String> {
         match &self.how {
-            How::Text => Some(Needle::new(&self.typed)),
-            How::Regex(_) => {
-                // As it was typed: without case it is made of classes alone.
-                let hir = regex_syntax::parse(&self.typed).ok()?;
-                longest_text(&hir).map(|text| Needle::new(&text))
-            }
+            How::Text => Some(self.typed.clone()),
+            // As it was typed: without case it is made of classes alone.
+            How::Regex(_) => longest_text(&regex_syntax::parse(&self.typed).ok()?),
         }
+    }
+
+    /// Whether they are a text, in any case: where it is they are.
+    pub fn is_text_in_any_case(&self) -> bool {
+        matches!((&self.how, self.case), (How::Text, Case::Any))
     }
 
     /// Whether the needle says all: it is there, so they are.
     pub(crate) fn is_needle(&self) -> bool {
-        matches!((&self.how, self.case), (How::Text, Case::Any))
+        self.is_text_in_any_case()
     }
 
     /// Whether they are in a text; by their needle, where that says it.

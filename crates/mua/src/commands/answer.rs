@@ -7,14 +7,14 @@ use jiff::Timestamp;
 use postroad_calendar::answer::Answer as How;
 
 use super::send::{Output, Sealing, addresses, see_off};
-use super::{Context, author, is_interactive, text_input, writing};
+use super::{Context, In, author, is_interactive, text_input, writing};
 use crate::account::Account;
 use crate::compose::Attachment;
 use crate::compose::answer::{Audience, forward as forwarded, quoted, reply as answered};
 use crate::compose::attend::attend as attended;
 use crate::drafts::{Answers, Attached, Written};
 use crate::error::{Error, Exit};
-use crate::mailbox::{Entry, Mailbox, Mark};
+use crate::mailbox::{Entry, Mark};
 use crate::people::book::aliases;
 use crate::render::View;
 use crate::sealed::{self, Asks};
@@ -25,6 +25,8 @@ use crate::{safe_line, sent};
 pub(super) struct ReplyArguments {
     /// The letter: its id, its number, or "latest"
     id: String,
+    #[command(flatten)]
+    folder: In,
     /// Answer everybody who got it, too
     #[arg(long)]
     all: bool,
@@ -60,6 +62,8 @@ pub(super) struct ReplyArguments {
 pub(super) struct ForwardArguments {
     /// The letter: its id, its number, or "latest"
     id: String,
+    #[command(flatten)]
+    folder: In,
     /// Those who get it
     #[arg(long, short, value_name = "ADDRESS", required = true)]
     to: Vec<String>,
@@ -75,7 +79,7 @@ pub(super) async fn reply(
     arguments: ReplyArguments,
 ) -> Result<Exit, Error> {
     let account = context.account()?;
-    let (entry, raw) = fetch(&account, &arguments.id).await?;
+    let (entry, raw) = fetch(&account, &arguments.folder, &arguments.id).await?;
     let view = sealed::view(&raw, &account.keys, Asks::Here);
     if let Some(how) = attendance(&arguments) {
         return attend(context, &account, &view, how, (entry.name, arguments)).await;
@@ -91,7 +95,8 @@ pub(super) async fn reply(
     let to: Vec<String> = to.map(|to| to.address.to_string()).collect();
     sealed::check(protection, &to, &account)?;
     let quote = if arguments.no_quote { String::new() } else { quoted(&view) };
-    let answers = Answers { letter: entry.name, flag: Mark::Replied.letter() };
+    let folder = arguments.folder.folder.clone();
+    let answers = Answers { letter: entry.name, flag: Mark::Replied.letter(), folder };
     for path in &arguments.attachments {
         // Said before the text is asked for.
         draft.attachments.push(Attachment::read(path)?);
@@ -154,7 +159,9 @@ async fn attend(
     let notes = sent::notes(account);
     let answer = sealed::seal(draft.into_letter()?, protection, account, Asks::Here)?;
     see_off(context, account, &answer, &notes, arguments.output).await?;
-    writing::mark(context, account, &Answers { letter, flag: Mark::Replied.letter() }).await;
+    let folder = arguments.folder.folder;
+    let answers = Answers { letter, flag: Mark::Replied.letter(), folder };
+    writing::mark(context, account, &answers).await;
     Ok(Exit::Done)
 }
 
@@ -163,20 +170,21 @@ pub(super) async fn forward(
     arguments: ForwardArguments,
 ) -> Result<Exit, Error> {
     let account = context.account()?;
-    let (entry, raw) = fetch(&account, &arguments.id).await?;
+    let (entry, raw) = fetch(&account, &arguments.folder, &arguments.id).await?;
     let mut draft = forwarded(&View::of(&raw), raw, author(&account));
     draft.to = addresses(&arguments.to, &account, &aliases(&account))?;
     draft.body = arguments.body;
     let notes = sent::notes(&account);
     see_off(context, &account, &draft.into_letter()?, &notes, arguments.output).await?;
-    let answers = Answers { letter: entry.name, flag: Mark::Passed.letter() };
+    let folder = arguments.folder.folder;
+    let answers = Answers { letter: entry.name, flag: Mark::Passed.letter(), folder };
     writing::mark(context, &account, &answers).await;
     Ok(Exit::Done)
 }
 
 /// One letter; the mailbox is closed before the author starts to write.
-async fn fetch(account: &Account, key: &str) -> Result<(Entry, Vec<u8>), Error> {
-    let mut mailbox = Mailbox::open(account).await?;
+async fn fetch(account: &Account, folder: &In, key: &str) -> Result<(Entry, Vec<u8>), Error> {
+    let mut mailbox = folder.open(account).await?;
     let entry = mailbox.find(key)?;
     let raw = mailbox.message(&entry).await?;
     mailbox.close().await?;

@@ -14,6 +14,7 @@ use crate::account::{Account, Overrides};
 use crate::compose::Mailbox as Person;
 use crate::error::{Error, Exit};
 use crate::front::Usage;
+use crate::mailbox::{Mailbox, MailboxError};
 use crate::safe_text::SafeText;
 use crate::screen::Screen;
 use crate::{full, outbox, safe_line};
@@ -63,7 +64,7 @@ enum Command {
     Open(OpenArguments),
     /// Send a letter; its text is read from standard input
     Send(send::Arguments),
-    /// List the letters in the inbox
+    /// List the letters in the inbox, or in another folder
     List(reading::ListArguments),
     /// List the letters of a Maildir as conversations
     Threads(threads::ThreadsArguments),
@@ -73,11 +74,11 @@ enum Command {
     Reply(answer::ReplyArguments),
     /// Send a letter on to somebody else
     Forward(answer::ForwardArguments),
-    /// Delete letters: into the Trash of a Maildir, for good at a POP3 server
+    /// Delete letters: into the Trash, for good at a POP3 server
     Delete(reading::DeleteArguments),
-    /// Move letters into another folder of a Maildir
+    /// Move letters into another folder
     Move(moving::MoveArguments),
-    /// Set or take away flags of letters in a Maildir
+    /// Set or take away flags of letters
     Tag(moving::TagArguments),
     /// Take back what was done last: a deletion, a move, flags, a letter that is still held
     Undo(moving::UndoArguments),
@@ -129,6 +130,29 @@ struct OpenArguments {
     #[arg(long)]
     plain: bool,
 }
+
+/// Where letters are looked for.
+#[derive(Debug, Clone, Default, clap::Args)]
+struct In {
+    /// The folder that the letters are in, as in Lists.Rust, or as the server calls it [default: the inbox]
+    #[arg(long, short = 'f', value_name = "FOLDER")]
+    folder: Option<String>,
+}
+
+impl In {
+    async fn open(&self, account: &Account) -> Result<Mailbox, MailboxError> {
+        Mailbox::open_at(account, self.folder.as_deref()).await
+    }
+
+    /// Whether a folder of that name is meant.
+    fn is(&self, name: &str) -> bool {
+        let own = self.folder.as_deref().unwrap_or(INBOX);
+        own == name || own.eq_ignore_ascii_case(INBOX) && name.eq_ignore_ascii_case(INBOX)
+    }
+}
+
+/// What every mailbox calls its inbox, in any case.
+const INBOX: &str = "INBOX";
 
 /// What every command works with.
 struct Context<'a, 'b> {
@@ -299,7 +323,7 @@ async fn subcommand(words: &[String], screen: &mut Screen<'_>) -> Result<Exit, E
         Command::Delete(arguments) => reading::delete(&mut context, &arguments).await,
         Command::Move(arguments) => moving::move_letters(&mut context, &arguments).await,
         Command::Tag(arguments) => moving::tag(&mut context, &arguments).await,
-        Command::Undo(arguments) => moving::undo(&mut context, &arguments),
+        Command::Undo(arguments) => moving::undo(&mut context, &arguments).await,
         Command::Verify(arguments) => verifying::verify(&mut context, &arguments).await,
         Command::Trace(arguments) => verifying::trace(&mut context, &arguments).await,
         Command::Search(arguments) => search::search(&mut context, &arguments).await,

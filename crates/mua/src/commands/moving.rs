@@ -1,18 +1,18 @@
-//! `postroad-mua move`, `tag` and `undo`: what is done to letters in a Maildir, and taken back.
+//! `postroad-mua move`, `tag` and `undo`: what is done to letters, and taken back.
 
 use postroad_catalog::CatalogError;
-use postroad_store::{LetterFlags, MailboxName};
+use postroad_store::LetterFlags;
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::send::Output;
-use super::{Context, letters};
+use super::{Context, In, letters};
 use crate::account::{Account, Inbox};
 use crate::drafts::Drafts;
 use crate::error::{Error, Exit};
 use crate::front::Usage;
-use crate::mailbox::folder::{Folder, Missing};
-use crate::mailbox::{Mailbox, MailboxError};
+use crate::mailbox::folder::Folder;
+use crate::mailbox::{Edit, Mailbox, MailboxError, Missing, imap};
 use crate::outbox::{Found, Outbox, OutboxError};
 use crate::safe_line;
 use crate::undo::{Deed, Done, Journal, Turn};
@@ -23,12 +23,14 @@ pub(super) struct MoveArguments {
     /// The letters: ids, numbers, or "latest"
     #[arg(required = true, value_name = "ID")]
     ids: Vec<String>,
-    /// The folder, as in Lists.Rust; INBOX is the inbox
+    /// The folder, as in Lists.Rust, or as the server calls it; INBOX is the inbox
     #[arg(long, short, value_name = "FOLDER")]
     to: String,
     /// Make the folder where there is none
     #[arg(long)]
     make: bool,
+    #[command(flatten)]
+    folder: In,
 }
 
 /// Set or take away flags
@@ -43,6 +45,8 @@ pub(super) struct TagArguments {
     /// A flag that they lose; may be given often
     #[arg(long, short, value_name = "FLAG")]
     remove: Vec<Flag>,
+    #[command(flatten)]
+    folder: In,
 }
 
 /// A flag (maildir(5)).
@@ -94,10 +98,10 @@ pub(super) struct DoneJson<'a> {
     deed: &'a Deed,
 }
 
-/// The Maildir: a POP3 server can't do what is asked, and at an IMAP server the full screen does it.
-pub(super) async fn maildir(account: &Account) -> Result<Box<Folder>, Error> {
+/// A folder of the Maildir: nothing else can do what is asked.
+pub(super) async fn maildir(account: &Account, folder: &In) -> Result<Box<Folder>, Error> {
     if matches!(account.inbox, Inbox::Maildir(_))
-        && let Mailbox::Maildir(folder) = Mailbox::open(account).await?
+        && let Mailbox::Maildir(folder) = folder.open(account).await?
     {
         return Ok(folder);
     }
@@ -105,8 +109,9 @@ pub(super) async fn maildir(account: &Account) -> Result<Box<Folder>, Error> {
         Inbox::Imap(_) => {
             "this command knows Maildirs alone; the full screen does it at an IMAP server"
         }
-        Inbox::Mbox(_) => "a mailbox file is only read by this program",
-        Inbox::Pop3 { .. } | Inbox::Maildir(_) => "a POP3 server has no folders and no flags",
+        Inbox::Pop3 { .. } | Inbox::Mbox(_) | Inbox::Maildir(_) => {
+            "this command knows Maildirs alone"
+        }
     };
     Err(Usage(words.into()).into())
 }
@@ -124,16 +129,16 @@ pub(super) async fn move_letters(
     arguments: &MoveArguments,
 ) -> Result<Exit, Error> {
     let account = context.account()?;
-    let mut folder = maildir(&account).await?;
-    let to = MailboxName::from_utf8(&arguments.to)
-        .map_err(|error| Usage(format!("the folder {:?}: {error}", arguments.to)))?;
-    let found = folder.find_all(&arguments.ids)?;
-    if to == *folder.name() {
+    let mut mailbox = arguments.folder.open(&account).await?;
+    let found = mailbox.find_all(&arguments.ids)?;
+    if arguments.folder.is(&arguments.to) {
         return Err(Usage(format!("the letters are in {} already", arguments.to)).into());
     }
     let missing = if arguments.make { Missing::Made } else { Missing::Refused };
-    let moved =
-        folder.move_to(&found, &to, missing, &mut |deed| remember(context, &account, deed))?;
+    let moved = mailbox
+        .move_to(&found, &arguments.to, missing, &mut |deed| remember(context, &account, deed))
+        .await?;
+    mailbox.close().await?;
     if !moved {
         let problem = format!("there is no folder {}; --make makes it", arguments.to);
         return Err(Usage(problem).into());
@@ -147,15 +152,16 @@ pub(super) async fn tag(
     arguments: &TagArguments,
 ) -> Result<Exit, Error> {
     let account = context.account()?;
-    let mut folder = maildir(&account).await?;
-    let found = folder.find_all(&arguments.ids)?;
-    let (add, remove) = (Flag::all(&arguments.add), Flag::all(&arguments.remove));
-    folder.tag(&found, add, remove, &mut |deed| remember(context, &account, deed))?;
+    let mut mailbox = arguments.folder.open(&account).await?;
+    let found = mailbox.find_all(&arguments.ids)?;
+    let edit = Edit { add: Flag::all(&arguments.add), remove: Flag::all(&arguments.remove) };
+    mailbox.tag(&found, &edit, &mut |deed| remember(context, &account, deed)).await?;
+    mailbox.close().await?;
     context.screen.say(&safe_line!("flags of {} changed", letters(found.len())));
     Ok(Exit::Done)
 }
 
-pub(super) fn undo(
+pub(super) async fn undo(
     context: &mut Context<'_, '_>,
     arguments: &UndoArguments,
 ) -> Result<Exit, Error> {
@@ -178,7 +184,7 @@ pub(super) fn undo(
         context.screen.say(&safe_line!("There is nothing to be taken back."));
         return Ok(Exit::No);
     };
-    let taken_back = take_back(context, &account, &mut turn, &last.deed);
+    let taken_back = take_back(context, &account, &mut turn, &last.deed).await;
     // What has left will not come back by being asked again.
     if taken_back.is_ok() || matches!(taken_back, Err(Error::Outbox(OutboxError::Left(_)))) {
         turn.forget_last().map_err(failed)?;
@@ -188,7 +194,7 @@ pub(super) fn undo(
     Ok(Exit::Done)
 }
 
-fn take_back(
+async fn take_back(
     context: &mut Context<'_, '_>,
     account: &Account,
     turn: &mut Turn<'_>,
@@ -207,6 +213,13 @@ fn take_back(
         }
         Deed::Copied { to, letters } => Folder::open(to)?.remove(letters)?,
         Deed::Flagged { folder, letters } => Folder::open(folder)?.give_flags_back(letters)?,
+        Deed::MovedThere { server, .. } | Deed::FlaggedThere { server, .. } => match &account.inbox
+        {
+            Inbox::Imap(own) => imap::take_back(account, own, deed).await?,
+            Inbox::Maildir(_) | Inbox::Pop3 { .. } | Inbox::Mbox(_) => {
+                return Err(MailboxError::DoneAt { server: server.clone() }.into());
+            }
+        },
         Deed::Held { outbox, letter } => {
             let outbox = Outbox::open(outbox)?;
             let drafts = Drafts::of(account)?;

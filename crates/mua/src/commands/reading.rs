@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 
 use super::moving::remember;
 use super::send::Output;
-use super::{Context, letters, nudge_outbox};
+use super::{Context, In, letters, nudge_outbox};
 use crate::bounce::original::{SentFolder, Tied};
 use crate::error::{Error, Exit};
 use crate::mailbox::{Entry, Mailbox, Mark};
@@ -26,6 +26,8 @@ pub(super) struct ListArguments {
     #[arg(long)]
     all: bool,
     #[command(flatten)]
+    folder: In,
+    #[command(flatten)]
     output: Output,
 }
 
@@ -35,6 +37,8 @@ pub(super) struct ReadArguments {
     /// The letters: ids, numbers, or "latest"
     #[arg(required = true, value_name = "ID")]
     ids: Vec<String>,
+    #[command(flatten)]
+    folder: In,
     #[command(flatten)]
     output: Output,
     /// Print the message as it is, every octet of it
@@ -54,6 +58,8 @@ pub(super) struct DeleteArguments {
     /// The letters: ids, numbers, or "latest"
     #[arg(required = true, value_name = "ID")]
     ids: Vec<String>,
+    #[command(flatten)]
+    folder: In,
 }
 
 /// Reads a letter's header for a list.
@@ -88,7 +94,7 @@ pub(super) async fn list(
 ) -> Result<Exit, Error> {
     let account = context.account()?;
     nudge_outbox(context, &account);
-    let mut mailbox = Mailbox::open(&account).await?;
+    let mut mailbox = arguments.folder.open(&account).await?;
     let output = arguments.output;
     let exists = mailbox.len();
     let hidden = match output.json || arguments.all {
@@ -120,7 +126,7 @@ pub(super) async fn read(
     let account = context.account()?;
     nudge_outbox(context, &account);
     let sent = SentFolder::of(&account);
-    let mut mailbox = Mailbox::open(&account).await?;
+    let mut mailbox = arguments.folder.open(&account).await?;
     for id in &arguments.ids {
         let entry = mailbox.find(id)?;
         let raw = mailbox.message(&entry).await?;
@@ -197,7 +203,7 @@ pub(super) async fn delete(
     arguments: &DeleteArguments,
 ) -> Result<Exit, Error> {
     let account = context.account()?;
-    let mut mailbox = Mailbox::open(&account).await?;
+    let mut mailbox = arguments.folder.open(&account).await?;
     let found = mailbox.find_all(&arguments.ids)?;
     mailbox.delete(&found, &mut |deed| remember(context, &account, deed)).await?;
     mailbox.close().await?;

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::moving::maildir;
 use super::reading::row_of;
 use super::send::Output;
-use super::{Context, nudge_outbox};
+use super::{Context, In, nudge_outbox};
 use crate::error::{Error, Exit};
 use crate::render::Summary;
 use crate::render::list::{Row, RowJson};
@@ -24,6 +24,8 @@ pub(super) struct ThreadsArguments {
     /// Show all conversations, not just the newest 20
     #[arg(long)]
     all: bool,
+    #[command(flatten)]
+    folder: In,
     #[command(flatten)]
     output: Output,
 }
@@ -45,7 +47,7 @@ pub(super) async fn run(
 ) -> Result<Exit, Error> {
     let account = context.account()?;
     nudge_outbox(context, &account);
-    let mut folder = maildir(&account).await?;
+    let mut folder = maildir(&account, &arguments.folder).await?;
     let output = arguments.output;
     let letters = folder.threads();
     let threads: Vec<&[(usize, u8)]> = letters.chunk_by(|_, (_, depth)| *depth > 0).collect();

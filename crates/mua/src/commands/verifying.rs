@@ -6,10 +6,9 @@ use postroad_mailauth::{Outcome, Signature};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::Context;
 use super::send::Output;
+use super::{Context, In};
 use crate::error::{Error, Exit};
-use crate::mailbox::Mailbox;
 use crate::render::Summary;
 use crate::safe_line;
 use crate::trust::{self, Level, Report, Trusted, check, noted};
@@ -19,6 +18,8 @@ pub(super) struct Arguments {
     /// The letters: ids, numbers, or "latest"
     #[arg(required = true, value_name = "ID")]
     ids: Vec<String>,
+    #[command(flatten)]
+    folder: In,
     #[command(flatten)]
     output: Output,
 }
@@ -114,7 +115,7 @@ async fn each(
 ) -> Result<(), Error> {
     let account = context.account()?;
     let trusted = Trusted::of(&account);
-    let mut mailbox = Mailbox::open(&account).await?;
+    let mut mailbox = arguments.folder.open(&account).await?;
     for id in &arguments.ids {
         let entry = mailbox.find(id)?;
         let raw = match keys {

@@ -106,7 +106,7 @@ pub(super) async fn mark(context: &mut Context<'_, '_>, account: &Account, answe
         return;
     }
     let marked = async {
-        let mut inbox = Mailbox::open(account).await?;
+        let mut inbox = Mailbox::open_at(account, answers.folder.as_deref()).await?;
         let entry = inbox.find(&answers.letter)?;
         inbox.mark(&entry, mark).await?;
         inbox.close().await

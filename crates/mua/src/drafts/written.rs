@@ -72,6 +72,9 @@ pub struct Answers {
     pub letter: String,
     /// The flag that it gets (maildir(5)): `R` or `P`.
     pub flag: char,
+    /// The folder that it is in, where that isn't the inbox.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub folder: Option<String>,
 }
 
 /// A field that a letter can't be made of.

@@ -77,6 +77,8 @@ mod unsubscribing;
 mod viewer;
 mod wake;
 
+pub(crate) use mail::far::known::Known;
+pub(crate) use mail::mapped::marks as catalog_marks;
 pub(crate) use page::page as laid_out;
 pub(crate) use terminal::give_back;
 

@@ -26,6 +26,13 @@ pub(crate) struct Folder {
     pub(crate) counts: Option<FolderCounts>,
 }
 
+/// Whether somebody wants to know how much is in folders.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Counting {
+    Wanted,
+    Spared,
+}
+
 /// What people call folders of which the server doesn't say what they are for.
 const NAMES: [(&str, Role); 17] = [
     ("trash", Role::Trash),
@@ -67,11 +74,11 @@ impl Folder {
 }
 
 impl Session {
-    /// All folders that can be opened, the inbox first, with counts where the server tells them.
+    /// All folders that can be opened, the inbox first, with counts where they are wanted and the server tells them.
     ///
     /// # Errors
     /// As [`Session::run`].
-    pub(crate) async fn folders(&mut self) -> Result<Vec<Folder>, ImapError> {
+    pub(crate) async fn folders(&mut self, counting: Counting) -> Result<Vec<Folder>, ImapError> {
         let all = Pattern::parse(b"*", NameEncoding::Utf7);
         let none = MailboxName::parse(b"", NameEncoding::Utf7);
         let (Some(all), Some(none)) = (all, none) else { return Ok(Vec::new()) };
@@ -80,7 +87,7 @@ impl Session {
         if is_new || self.can("SPECIAL-USE") && self.can("LIST-EXTENDED") {
             returns.push(ListReturn::SpecialUse);
         }
-        if is_new || self.can("LIST-STATUS") {
+        if counting == Counting::Wanted && (is_new || self.can("LIST-STATUS")) {
             returns.push(ListReturn::Status(vec![StatusItem::Messages, StatusItem::Unseen]));
         }
         let has_counts = returns.iter().any(|it| matches!(it, ListReturn::Status(_)));
@@ -114,7 +121,7 @@ impl Session {
         });
         folders.dedup_by(|one, other| one.name == other.name);
         give_roles(&mut folders);
-        if !has_counts {
+        if counting == Counting::Wanted && !has_counts {
             for folder in folders.iter().take(COUNTED_ONE_BY_ONE) {
                 counts.extend(self.count(&folder.name).await?);
             }
@@ -132,7 +139,7 @@ impl Session {
     /// # Errors
     /// As [`Session::run`].
     pub(crate) async fn folder_for(&mut self, role: Role) -> Result<MailboxName, ImapError> {
-        Ok(name_for(&self.folders().await?, role))
+        Ok(name_for(&self.folders(Counting::Spared).await?, role))
     }
 
     /// How much is in one.

@@ -21,6 +21,7 @@ use super::session::Session;
 use super::wire::{Ear, Heard, Next};
 use super::{Hint, ImapError};
 use crate::limits;
+use crate::mailbox::Missing;
 
 /// UIDs in one command: RFC 7162 §4 and others want lines of less than 8 KiB.
 const UIDS_AT_ONCE: usize = 500;
@@ -363,7 +364,7 @@ impl Session {
         .map(drop)
     }
 
-    /// Moves letters, into a folder that is made where it isn't there; those that are gone are left out.
+    /// Moves letters; those that are gone are left out.
     ///
     /// # Errors
     /// As [`Session::run`]: some may be moved.
@@ -371,12 +372,13 @@ impl Session {
         &mut self,
         uids: &[u32],
         to: &MailboxName,
+        missing: Missing,
         ear: &mut dyn FnMut(Data) -> Result<(), ImapError>,
     ) -> Result<Moved, ImapError> {
         let mut all = Moved::default();
         for uids in uids.chunks(UIDS_AT_ONCE) {
             let moved = match self.move_some(uids, to, ear).await {
-                Err(ImapError::Refused { hint: Hint::Create, .. }) => {
+                Err(ImapError::Refused { hint: Hint::Create, .. }) if missing == Missing::Made => {
                     self.make(to).await?;
                     self.move_some(uids, to, ear).await?
                 }

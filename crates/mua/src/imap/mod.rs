@@ -7,6 +7,7 @@
 //! | from a connection to a login: TLS first; what the server can do | `session` |
 //! | folders, and what they are for | `folders` |
 //! | letters: heads, texts, marks, moves, copies of what was sent | `letters` |
+//! | letters that are looked for | `search` |
 //!
 //! The server isn't trusted (rows U11, U12, U13): what it sends is bounded, its names are never part of a path as they
 //! are, its words are shown as others' words, nothing that came before TLS counts, and no password goes to it without TLS
@@ -14,11 +15,13 @@
 
 mod folders;
 mod letters;
+mod search;
 mod session;
 mod wire;
 
-pub(crate) use folders::{Folder, name_for};
+pub(crate) use folders::{Counting, Folder, name_for};
 pub(crate) use letters::{Header, Moved, Resumed, told};
+pub(crate) use search::{Answer, Asked, needs_letters};
 pub(crate) use session::Session;
 pub(crate) use wire::Heard;
 

@@ -108,12 +108,6 @@ impl Session {
         &self.wire.at
     }
 
-    /// What to say where a folder has more letters than anybody's.
-    pub(crate) fn too_many(&self) -> impl Fn() -> ImapError + use<> {
-        let at = self.wire.at.clone();
-        move || ImapError::Broken { at: at.clone(), what: "a folder with too many letters" }
-    }
-
     /// Whether the server says that it can do that.
     pub(crate) fn can(&self, capability: &str) -> bool {
         self.capabilities.contains(capability)

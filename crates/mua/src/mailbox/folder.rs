@@ -17,22 +17,15 @@ use postroad_store::{
     MailboxError as StoreMailboxError, MailboxName, Maildir, Renamed,
 };
 
-use super::{Entry, MailboxError, Mark, NUMBER_DIGITS_MAX, Remember, each_once, short_id};
+use super::{
+    Edit, Entry, FLAGS, MailboxError, Mark, Missing, NUMBER_DIGITS_MAX, Remember, letters_of,
+    short_id,
+};
 use crate::limits;
 use crate::undo::{Deed, Renaming, Was};
 
 /// What RFC 6154 §2 calls the folder that deleted letters go to, and what it is called where there is none yet.
 const TRASH: (&str, &str) = ("\\Trash", "Trash");
-
-/// The letters of maildir(5), in their order.
-const FLAGS: [(LetterFlags, char); 6] = [
-    (LetterFlags::DRAFT, 'D'),
-    (LetterFlags::FLAGGED, 'F'),
-    (LetterFlags::FORWARDED, 'P'),
-    (LetterFlags::ANSWERED, 'R'),
-    (LetterFlags::SEEN, 'S'),
-    (LetterFlags::DELETED, 'T'),
-];
 
 /// A folder that was looked at.
 #[derive(Debug)]
@@ -81,6 +74,16 @@ impl Folder {
     /// Looks at another folder of the Maildir.
     pub(crate) fn other(&self, name: &MailboxName) -> Result<Self, MailboxError> {
         Ok(Self::look(Arc::clone(&self.catalog), name)?)
+    }
+
+    /// Looks at another folder of the Maildir, by what people call it.
+    pub(super) fn called(&self, name: &str) -> Result<Self, MailboxError> {
+        Self::look(Arc::clone(&self.catalog), &name_of(name)?).map_err(|error| match error {
+            CatalogError::Folder(FolderError::NonExistent) => {
+                MailboxError::NoFolder { name: name.to_owned() }
+            }
+            error => error.into(),
+        })
     }
 
     /// Begins to look for letters, the newest first.
@@ -137,13 +140,12 @@ impl Folder {
         let uid = *self.uids.get(number.checked_sub(1)?)?;
         let name = text(&self.opened.identity(uid)?);
         let flags = self.opened.flags(uid)?;
-        let flags = FLAGS.iter().filter(|(flag, _)| flags.contains(*flag));
         let (seconds, micros) = self.opened.arrival(uid)?;
         let arrived = Timestamp::from_microsecond(micros_since(seconds, micros)).ok();
         Some(Entry {
             number,
             id: short_id(&name),
-            flags: flags.map(|(_, letter)| *letter).collect(),
+            flags: letters_of(flags),
             // One that is gone is said to be gone when it is read.
             octets: self.opened.file_octets(uid).unwrap_or_default(),
             arrived: arrived.filter(|_| seconds > 0),
@@ -165,12 +167,6 @@ impl Folder {
             },
         };
         self.entry(number).ok_or_else(unknown)
-    }
-
-    /// The letters that keys mean, each once, oldest first; all are found before anything is done to one.
-    pub(crate) fn find_all(&mut self, keys: &[String]) -> Result<Vec<Entry>, MailboxError> {
-        let found: Result<Vec<Entry>, _> = keys.iter().map(|key| self.find(key)).collect();
-        found.map(each_once)
     }
 
     /// The number of a letter whose file is called so, whatever its flags and sizes.
@@ -235,14 +231,13 @@ impl Folder {
     pub(crate) fn tag(
         &mut self,
         entries: &[Entry],
-        add: LetterFlags,
-        remove: LetterFlags,
+        edit: &Edit,
         remember: Remember<'_>,
     ) -> Result<(), MailboxError> {
         let uids = self.uids_of(entries)?;
         let letters = entries.iter().map(Was::of).collect();
         remember(Deed::Flagged { folder: self.path().to_owned(), letters });
-        for change in [FlagChange::Remove(remove), FlagChange::Add(add)] {
+        for change in [FlagChange::Remove(edit.remove), FlagChange::Add(edit.add)] {
             self.opened.set_flags(&uids, change)?;
         }
         Ok(())
@@ -267,6 +262,17 @@ impl Folder {
         let there = self.move_into(entries, &mut trash, remember)?;
         trash.set_flags(&there, FlagChange::Add(LetterFlags::SEEN))?;
         Ok(())
+    }
+
+    /// The same as [`Folder::move_to`], by what people call the folder.
+    pub(super) fn move_to_named(
+        &mut self,
+        entries: &[Entry],
+        to: &str,
+        missing: Missing,
+        remember: Remember<'_>,
+    ) -> Result<bool, MailboxError> {
+        self.move_to(entries, &name_of(to)?, missing, remember)
     }
 
     /// Moves letters into another folder of the Maildir; `false` where there is none, and none is to be made.
@@ -317,11 +323,6 @@ impl Folder {
     /// Where it is.
     pub(crate) fn path(&self) -> &Path {
         self.opened.place().root()
-    }
-
-    /// What it is called.
-    pub(crate) fn name(&self) -> &MailboxName {
-        self.opened.name()
     }
 
     fn uids_of(&self, entries: &[Entry]) -> Result<Vec<u32>, MailboxError> {
@@ -375,19 +376,9 @@ impl Folder {
 
 /// A letter as it is before something is done to it; nothing of one that is gone.
 pub(crate) fn was(folder: &Opened, uid: u32) -> Option<Was> {
-    let flags = folder.flags(uid)?;
-    let flags = FLAGS.iter().filter(|(flag, _)| flags.contains(*flag));
+    let flags = letters_of(folder.flags(uid)?);
     let name = text(&folder.identity(uid)?);
-    Some(Was { name, now: None, flags: flags.map(|(_, letter)| *letter).collect() })
-}
-
-/// What becomes of a folder that isn't there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Missing {
-    /// Nothing is moved.
-    Refused,
-    /// It is made.
-    Made,
+    Some(Was { name, now: None, flags })
 }
 
 /// Letters of a folder by a name, and those that aren't there.
@@ -456,6 +447,12 @@ fn place(root: &Path) -> (Maildir, MailboxName) {
         inbox.join("cur").is_dir().then(|| (Maildir::at(inbox), MailboxName::Folder(name)))
     };
     folder().unwrap_or_else(|| (Maildir::at(root), MailboxName::Inbox))
+}
+
+/// A folder's name, as people type it.
+fn name_of(name: &str) -> Result<MailboxName, MailboxError> {
+    let name = MailboxName::from_utf8(name).map_err(FolderError::from);
+    Ok(name.map_err(CatalogError::from)?)
 }
 
 /// A file's name without what programs append to it: sizes (`,S=`) and flags.
@@ -594,7 +591,8 @@ mod tests {
         let there = entries(&mut lists);
         let names: Vec<&str> = there.iter().map(|entry| entry.name.as_str()).collect();
         assert_eq!(names, letters.iter().map(Was::name_now).collect::<Vec<_>>());
-        lists.tag(&there, LetterFlags::SEEN, LetterFlags::FLAGGED, &mut |_| {}).unwrap();
+        let edit = Edit { add: LetterFlags::SEEN, remove: LetterFlags::FLAGGED };
+        lists.tag(&there, &edit, &mut |_| {}).unwrap();
         let mut told = Vec::new();
         let missing = lists.move_back(letters, from, &mut |names| told.extend_from_slice(names));
         assert_eq!(missing.unwrap(), 0);

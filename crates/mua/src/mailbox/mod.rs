@@ -1,6 +1,6 @@
 //! Where letters are read: a Maildir or a mailbox file on this host, or a server's mailbox, by IMAP or POP3.
 //!
-//! Both name a letter for ever (what stays of its file's name, unique id); what a person types is a short id made of that
+//! All name a letter for ever (what stays of its file's name, unique id); what a person types is a short id made of that
 //! name, the same whatever flags the letter gets.
 
 use std::path::PathBuf;
@@ -72,6 +72,43 @@ impl Mark {
     }
 }
 
+/// What becomes of letters' flags.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Edit {
+    /// Those that they get.
+    pub add: LetterFlags,
+    /// Those that they lose.
+    pub remove: LetterFlags,
+}
+
+/// What becomes of a folder that isn't there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Missing {
+    /// Nothing is done.
+    Refused,
+    /// It is made.
+    Made,
+}
+
+/// The letters of maildir(5), in their order.
+const FLAGS: [(LetterFlags, char); 6] = [
+    (LetterFlags::DRAFT, 'D'),
+    (LetterFlags::FLAGGED, 'F'),
+    (LetterFlags::FORWARDED, 'P'),
+    (LetterFlags::ANSWERED, 'R'),
+    (LetterFlags::SEEN, 'S'),
+    (LetterFlags::DELETED, 'T'),
+];
+
+/// The letters of flags.
+fn letters_of(flags: LetterFlags) -> String {
+    FLAGS.iter().filter(|(flag, _)| flags.contains(*flag)).map(|(_, letter)| letter).collect()
+}
+
+/// What has neither folders nor flags.
+const POP3: &str = "a POP3 server";
+const MBOX: &str = "a mailbox file";
+
 /// Why a mailbox can't be read.
 #[derive(Debug, thiserror::Error)]
 pub enum MailboxError {
@@ -117,6 +154,21 @@ pub enum MailboxError {
     /// Nothing is changed there.
     #[error("a mailbox file is only read by this program: nothing in it can be deleted or moved")]
     OnlyRead,
+    /// There is no folder of that name.
+    #[error("there is no folder {name}")]
+    NoFolder {
+        /// What was named.
+        name: String,
+    },
+    /// Nothing but the inbox is there, and letters can't be marked.
+    #[error("{0} has no folders and no flags")]
+    NoFolders(&'static str),
+    /// It was done somewhere else.
+    #[error("that was done at {server}, which isn't this account's server now")]
+    DoneAt {
+        /// Whose account at which server.
+        server: String,
+    },
     /// The server, or the way there.
     #[error(transparent)]
     Pop3(#[from] pop3::Pop3Error),
@@ -132,7 +184,7 @@ pub enum Mailbox {
     /// A session with a POP3 server.
     Pop3(Box<pop3::Maildrop>),
     /// A session with an IMAP server.
-    Imap(Box<imap::Inbox>),
+    Imap(Box<imap::Selected>),
     /// A mailbox file.
     Mbox(mbox::Mbox),
 }
@@ -143,16 +195,32 @@ impl Mailbox {
     /// # Errors
     /// Where it isn't there, or can't be read, or the server doesn't let us in.
     pub async fn open(account: &Account) -> Result<Self, MailboxError> {
-        match &account.inbox {
-            Inbox::Maildir(path) => Ok(Self::Maildir(Box::new(folder::Folder::open(path)?))),
-            Inbox::Pop3 { host, port, tls } => {
+        Self::open_at(account, None).await
+    }
+
+    /// Opens a folder of the account by its name: its inbox, where none is named.
+    ///
+    /// # Errors
+    /// As [`Mailbox::open`], and where there is no such folder.
+    pub async fn open_at(account: &Account, folder: Option<&str>) -> Result<Self, MailboxError> {
+        let folder = folder.filter(|name| !name.eq_ignore_ascii_case("INBOX"));
+        match (&account.inbox, folder) {
+            (Inbox::Maildir(path), None) => {
+                Ok(Self::Maildir(Box::new(folder::Folder::open(path)?)))
+            }
+            (Inbox::Maildir(path), Some(name)) => {
+                Ok(Self::Maildir(Box::new(folder::Folder::open(path)?.called(name)?)))
+            }
+            (Inbox::Imap(server), folder) => {
+                Ok(Self::Imap(Box::new(imap::Selected::open(account, server, folder).await?)))
+            }
+            (Inbox::Pop3 { .. }, Some(_)) => Err(MailboxError::NoFolders(POP3)),
+            (Inbox::Mbox(_), Some(_)) => Err(MailboxError::NoFolders(MBOX)),
+            (Inbox::Pop3 { host, port, tls }, None) => {
                 let drop = pop3::Maildrop::open(account, host, *port, *tls).await?;
                 Ok(Self::Pop3(Box::new(drop)))
             }
-            Inbox::Mbox(path) => mbox::Mbox::open(path).map(Self::Mbox),
-            Inbox::Imap(server) => {
-                Ok(Self::Imap(Box::new(imap::Inbox::open(account, server).await?)))
-            }
+            (Inbox::Mbox(path), None) => mbox::Mbox::open(path).map(Self::Mbox),
         }
     }
 
@@ -275,7 +343,44 @@ impl Mailbox {
                 }
                 Ok(())
             }
-            Self::Imap(inbox) => Ok(inbox.delete(entries).await?),
+            Self::Imap(selected) => Ok(selected.delete(entries, remember).await?),
+            Self::Mbox(_) => Err(MailboxError::OnlyRead),
+        }
+    }
+
+    /// Gives letters flags, and takes some away; `remember` is told of it before it is done.
+    ///
+    /// # Errors
+    /// Where letters have no flags there, and where the disk fails or the server refuses.
+    pub async fn tag(
+        &mut self,
+        entries: &[Entry],
+        edit: &Edit,
+        remember: Remember<'_>,
+    ) -> Result<(), MailboxError> {
+        match self {
+            Self::Maildir(folder) => folder.tag(entries, edit, remember),
+            Self::Pop3(_) => Err(MailboxError::NoFolders(POP3)),
+            Self::Imap(selected) => Ok(selected.tag(entries, edit, remember).await?),
+            Self::Mbox(_) => Err(MailboxError::OnlyRead),
+        }
+    }
+
+    /// Moves letters into another folder; `false` where there is none, and none is to be made. `remember` is told of it.
+    ///
+    /// # Errors
+    /// Where there are no folders, and where the disk fails or the server refuses.
+    pub async fn move_to(
+        &mut self,
+        entries: &[Entry],
+        to: &str,
+        missing: Missing,
+        remember: Remember<'_>,
+    ) -> Result<bool, MailboxError> {
+        match self {
+            Self::Maildir(folder) => folder.move_to_named(entries, to, missing, remember),
+            Self::Pop3(_) => Err(MailboxError::NoFolders(POP3)),
+            Self::Imap(selected) => selected.move_to(entries, to, missing, remember).await,
             Self::Mbox(_) => Err(MailboxError::OnlyRead),
         }
     }

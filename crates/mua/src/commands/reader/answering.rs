@@ -41,7 +41,7 @@ impl Reader<'_, '_, '_> {
             let raw = self.letters.message(number).await?;
             let view = sealed::view(&raw, &self.account.keys, Asks::Here);
             let letter = self.letters.entry(number)?.name;
-            let answers = Answers { letter, flag: Mark::Replied.letter() };
+            let answers = Answers { letter, flag: Mark::Replied.letter(), folder: None };
             let draft = answered(&view, author(&self.account), audience)?;
             let protection = sealed::for_answer(&view);
             let written = Written { answers: Some(answers), protection, ..Written::of(&draft) };
@@ -61,7 +61,7 @@ impl Reader<'_, '_, '_> {
             let written = Written {
                 to: to.to_owned(),
                 attachments: vec![Attached::Forwarded],
-                answers: Some(Answers { letter, flag: Mark::Passed.letter() }),
+                answers: Some(Answers { letter, flag: Mark::Passed.letter(), folder: None }),
                 ..Written::of(&draft)
             };
             self.letters.go_to(number);

@@ -5,7 +5,7 @@ use postroad_store::LetterFlags;
 use crate::account::Account;
 use crate::error::Error;
 use crate::front::Usage;
-use crate::mailbox::{Entry, Mailbox, MailboxError, Mark, Remember};
+use crate::mailbox::{Edit, Entry, Mailbox, MailboxError, Mark, Remember};
 use crate::mailx::selection::{Among, Facts, Selection};
 use crate::render::{Summary, page};
 
@@ -135,25 +135,22 @@ impl Letters {
         Ok(())
     }
 
-    pub(super) fn tag(
+    pub(super) async fn tag(
         &mut self,
         numbers: &[usize],
-        add: LetterFlags,
-        remove: LetterFlags,
+        edit: &Edit,
         remember: Remember<'_>,
     ) -> Result<(), Error> {
         let entries: Result<Vec<Entry>, Error> =
             numbers.iter().map(|number| self.entry(*number)).collect();
-        let Mailbox::Maildir(folder) = &mut self.mailbox else {
-            return Err(Usage("a POP3 server has no flags".into()).into());
+        self.mailbox.tag(&entries?, edit, remember).await?;
+        let is_then = |was: bool, flag: LetterFlags| {
+            was && !edit.remove.contains(flag) || edit.add.contains(flag)
         };
-        folder.tag(&entries?, add, remove, remember)?;
         for number in numbers {
             self.change(*number, |facts| {
-                facts.is_seen = facts.is_seen && !remove.contains(LetterFlags::SEEN)
-                    || add.contains(LetterFlags::SEEN);
-                facts.is_flagged = facts.is_flagged && !remove.contains(LetterFlags::FLAGGED)
-                    || add.contains(LetterFlags::FLAGGED);
+                facts.is_seen = is_then(facts.is_seen, LetterFlags::SEEN);
+                facts.is_flagged = is_then(facts.is_flagged, LetterFlags::FLAGGED);
             });
         }
         Ok(())

@@ -21,7 +21,7 @@ use crate::account::{Account, Inbox};
 use crate::error::{Error, Exit};
 use crate::front::Usage;
 use crate::front::mail::{Reading, What};
-use crate::mailbox::{Entry, Mailbox};
+use crate::mailbox::{Edit, Entry, Mailbox};
 use crate::mailx::command::{self, Command, Mark, Origin, Page, Shown, Then};
 use crate::mailx::selection::{Among, Selection};
 use crate::mailx::settings::Settings;
@@ -282,9 +282,10 @@ impl<'a, 'b, 'c> Reader<'a, 'b, 'c> {
             Mark::Flagged => (LetterFlags::FLAGGED, none()),
             Mark::Unflagged => (none(), LetterFlags::FLAGGED),
         };
+        let edit = Edit { add, remove };
         let chosen = self.letters.chosen(list, Among::Kept).await?;
         let (context, account) = (&mut *self.context, &self.account);
-        self.letters.tag(&chosen, add, remove, &mut |deed| remember(context, account, deed))
+        self.letters.tag(&chosen, &edit, &mut |deed| remember(context, account, deed)).await
     }
 
     /// Rows of a page of the list.

@@ -48,7 +48,10 @@ impl Deeds {
         let since = now.saturating_sub(UNDO_OFFERED_FOR).as_secs();
         let Some(Ok(turn)) = self.journal.as_ref().map(Journal::turn) else { return Vec::new() };
         let deeds = turn.deeds().iter().filter(|done| done.at >= since);
-        let deeds = deeds.filter(|done| !matches!(done.deed, Deed::Held { .. }));
+        let is_here = |deed: &Deed| {
+            matches!(deed, Deed::Moved { .. } | Deed::Copied { .. } | Deed::Flagged { .. })
+        };
+        let deeds = deeds.filter(|done| is_here(&done.deed));
         let label = |words: String| UndoLabel { words: SafeText::line(&words), held: None };
         let mut labels: Vec<UndoLabel> = deeds.map(|done| label(done.deed.words())).collect();
         let older = labels.len().saturating_sub(UNDO_MAX);
@@ -97,6 +100,9 @@ fn back(deed: &Deed, tell: Renamed<'_>) -> Result<(), MailboxError> {
         }
         Deed::Copied { to, letters } => Known::open(to)?.remove(letters)?,
         Deed::Flagged { folder, letters } => Known::open(folder)?.give_flags_back(letters)?,
+        Deed::MovedThere { server, .. } | Deed::FlaggedThere { server, .. } => {
+            return Err(MailboxError::DoneAt { server: server.clone() });
+        }
         Deed::Held { .. } => 0,
     };
     Ok(())

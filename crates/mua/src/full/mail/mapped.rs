@@ -49,7 +49,7 @@ pub(super) fn upside_down(heads: &[Head]) -> Vec<Head> {
     threads.into_iter().rev().flatten().copied().collect()
 }
 
-pub(super) fn marks(marks: Marks) -> catalog::Marks {
+pub(crate) fn marks(marks: Marks) -> catalog::Marks {
     let there = MARKS.iter().filter(|(_, ours)| marks.has(*ours));
     there.fold(catalog::Marks::default(), |marks, (theirs, _)| marks.and(*theirs))
 }

@@ -6,9 +6,9 @@
 //! | at an IMAP or POP3 server, in a mailbox file | `far` |
 
 mod deeds;
-pub(super) mod far;
+pub(crate) mod far;
 mod maildir;
-mod mapped;
+pub(crate) mod mapped;
 
 use postroad_store::Maildir;
 use postroad_tui::data::{FolderId, LetterId, Marks};

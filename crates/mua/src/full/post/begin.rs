@@ -46,7 +46,7 @@ impl Actor {
                 };
                 answered = Some(*letter);
                 let written = Written::of(&reply(&view, self.author(), audience)?);
-                let answers = Some(Answers { letter: name, flag: 'R' });
+                let answers = Some(Answers { letter: name, flag: 'R', folder: None });
                 let protection = sealed::for_answer(&view);
                 (Written { answers, protection, ..written }, quoted(&view))
             }
@@ -54,7 +54,7 @@ impl Actor {
                 let raw = raw(file)?;
                 let written = Written::of(&forward(&View::of(&raw), Vec::new(), self.author()));
                 forwarded = Some(raw);
-                let answers = Some(Answers { letter: name, flag: 'P' });
+                let answers = Some(Answers { letter: name, flag: 'P', folder: None });
                 let attachments = vec![Attached::Forwarded];
                 (Written { answers, attachments, ..written }, String::new())
             }
@@ -67,7 +67,7 @@ impl Actor {
                 let draft = attend(&View::of(&raw(file)?), self.author(), how, Timestamp::now())?;
                 answered = Some(*letter);
                 parts.extend(draft.attachments.iter().filter_map(Attachment::to_part));
-                let answers = Some(Answers { letter: name, flag: 'R' });
+                let answers = Some(Answers { letter: name, flag: 'R', folder: None });
                 (Written { answers, ..Written::of(&draft) }, draft.body)
             }
             (Start::Resend(_), Some((file, _))) => {

@@ -23,8 +23,9 @@ use crate::full::limits::{
     POLL_EVERY, SERVED_WELL, SLEPT_AT_LEAST,
 };
 use crate::full::wake::Outgoing;
-use crate::imap::{Heard, ImapError, Session};
+use crate::imap::{Counting, Heard, ImapError, Session};
 use crate::limits;
+use crate::mailbox::Missing;
 use crate::password::Terminal;
 use crate::safe_text::SafeText;
 
@@ -446,7 +447,9 @@ struct Work<'a> {
 impl Work<'_> {
     async fn act(&mut self, deed: &Deed) -> Result<Came, Stop> {
         match deed {
-            Deed::Folders => return Ok(Came::Folders(self.session.folders().await?)),
+            Deed::Folders => {
+                return Ok(Came::Folders(self.session.folders(Counting::Wanted).await?));
+            }
             Deed::Look => {
                 self.look().await?;
                 return Ok(Came::Looked);
@@ -479,7 +482,7 @@ impl Work<'_> {
                 Came::Marked
             }
             Deed::Move(letters, to) => {
-                Came::Moved(session.move_to(&letters.uids, to, &mut ear).await?)
+                Came::Moved(session.move_to(&letters.uids, to, Missing::Made, &mut ear).await?)
             }
             Deed::Copy(letters, to) => {
                 session.copy_to(&letters.uids, to, &mut ear).await?;
@@ -532,7 +535,7 @@ impl Work<'_> {
 }
 
 /// Opens the folder, and learns what has changed since it was open last.
-async fn open(session: &mut Session, view: &mut View) -> Result<(), ImapError> {
+pub(super) async fn open(session: &mut Session, view: &mut View) -> Result<(), ImapError> {
     let resumed = view.resumed();
     view.is_selected = false;
     let opened = session

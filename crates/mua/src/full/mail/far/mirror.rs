@@ -23,7 +23,7 @@ use postroad_tui::data::{By, FolderCounts, Head, Marks, Order, Way};
 
 use super::pending::Overlay;
 use super::places::{self, LETTERS};
-use super::view::{News, View};
+use super::view::{News, View, sorted};
 use crate::full::limits::MIRROR_KEPT_EVERY;
 use crate::full::mail::mapped;
 use crate::imap::Header;
@@ -127,22 +127,19 @@ impl Mirror {
             self.letters.clear();
         }
         if !news.letters.is_empty() {
-            // Of two the later one counts.
             self.letters.extend(&news.letters);
-            self.letters.sort_by_key(|(uid, _)| *uid);
-            self.letters.dedup_by(|later, earlier| {
-                let is_same = later.0 == earlier.0;
-                if is_same {
-                    *earlier = *later;
-                }
-                is_same
-            });
+            self.letters = sorted(std::mem::take(&mut self.letters));
         }
         self.lose(&news.gone);
         if self.mod_seq != mod_seq || !news.is_nothing() {
             self.mod_seq = mod_seq;
             self.changed.get_or_insert_with(Instant::now);
         }
+    }
+
+    /// All letters, by number.
+    pub(super) fn letters(&self) -> &[(u32, Marks)] {
+        &self.letters
     }
 
     /// These are gone.

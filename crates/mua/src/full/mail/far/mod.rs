@@ -15,6 +15,7 @@
 //! | sequence numbers, and what others change | `view` |
 //! | that of POP3 and of mailbox files; their letters' numbers | `maildrop`, `numbers` |
 //! | a folder as it is known; what is to be done | `mirror`, `pending` |
+//! | a folder as it is known, for commands | `known` |
 //! | names of files | `places` |
 
 use std::collections::{BTreeMap, HashMap};
@@ -52,6 +53,7 @@ mod deeds;
 mod errand;
 mod events;
 mod imap;
+pub(crate) mod known;
 pub(in crate::full) mod maildrop;
 mod mirror;
 mod numbers;

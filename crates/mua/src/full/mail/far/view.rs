@@ -46,6 +46,26 @@ impl News {
     pub(super) fn is_nothing(&self) -> bool {
         !self.whole && self.letters.is_empty() && self.gone.is_empty()
     }
+
+    /// The letters that there are, where nothing was known before.
+    pub(super) fn sorted(self) -> Vec<(u32, Marks)> {
+        let mut letters = sorted(self.letters);
+        letters.retain(|(uid, _)| !self.gone.contains(uid));
+        letters
+    }
+}
+
+/// By number; of two of the same the later one counts.
+pub(super) fn sorted(mut letters: Vec<(u32, Marks)>) -> Vec<(u32, Marks)> {
+    letters.sort_by_key(|(uid, _)| *uid);
+    letters.dedup_by(|later, earlier| {
+        let is_same = later.0 == earlier.0;
+        if is_same {
+            *earlier = *later;
+        }
+        is_same
+    });
+    letters
 }
 
 impl View {
