@@ -1,4 +1,4 @@
-//! Commands on an account at an IMAP server: ours, with everything that it offers, and Dovecot. Letters are listed, found,
+//! Commands on an account at an IMAP server: ours, with everything that it offers, and Dovecot; and on a Maildir. Letters are listed, found,
 //! marked and moved, in the inbox and in folders, and what was done is taken back.
 
 use std::fs;
@@ -115,6 +115,24 @@ fn all_of_it(ours: Ours<'_>, maildir: &Path) -> Result<()> {
     printed(ours, &["undo"])?;
     ensure!(each(ours, &["list"], "flags")? == ["", "", "", ""]);
 
+    // The same with keywords, which any word is that is no flag.
+    printed(ours, &["tag", "2", "--add", "todo", "--add", "flagged"])?;
+    printed(ours, &["tag", "2", "--add", "later", "--remove", "TODO"])?;
+    let keywords = |expected: &[&str]| -> Result<()> {
+        let lines = printed(ours, &["list", "--json"])?;
+        let line: Value = serde_json::from_str(lines.lines().nth(1).context("no line")?)?;
+        let known = line.get("keywords").and_then(Value::as_array).cloned().unwrap_or_default();
+        ensure!(known == expected, "{line}");
+        Ok(())
+    };
+    keywords(&["later"])?;
+    printed(ours, &["undo"])?;
+    keywords(&["todo"])?;
+    printed(ours, &["undo"])?;
+    keywords(&[])?;
+    let refused = ran(ours, &["tag", "2", "--add", "two words"])?;
+    ensure!(refused.status.code() == Some(64), "{}", String::from_utf8_lossy(&refused.stderr));
+
     // Moved to a folder that is there, to one that isn't, and back.
     printed(ours, &["move", "latest", "--to", "Lists"])?;
     ensure!(subjects(ours, &["list", "--folder", "Lists"])? == ["news"]);
@@ -150,6 +168,25 @@ fn all_of_it(ours: Ours<'_>, maildir: &Path) -> Result<()> {
     let words = String::from_utf8_lossy(&missing.stderr).into_owned();
     ensure!(missing.status.code() == Some(66), "{words}");
     Ok(())
+}
+
+#[test]
+fn in_a_maildir() -> Result<()> {
+    let folder = tempdir()?;
+    let maildir = folder.path().join("Maildir");
+    fill(&maildir)?;
+    let ours = |arguments: &[&str]| -> Result<Command> {
+        let mut command = Command::new(binary("postroad-mua")?);
+        command
+            .env("HOME", folder.path())
+            .env("POSTROAD_CONFIG", "/nonexistent")
+            .env("POSTROAD_MUA_ADDRESS", "alice@x.example")
+            .env("POSTROAD_MUA_INBOX", &maildir)
+            .env("XDG_STATE_HOME", folder.path().join("state"))
+            .args(arguments);
+        Ok(command)
+    };
+    all_of_it(&ours, &maildir)
 }
 
 #[test]

@@ -21,7 +21,10 @@ const LETTER: &str = "Received: from a.example (a.example [192.0.2.1]) by b.exam
 const COMMANDS: &[(&str, &[&str])] = &[
     ("list", &[]),
     ("threads", &[]),
+    ("tag", &["1", "--add", "flagged", "--add", "todo"]),
+    ("list", &[]),
     ("read", &["1"]),
+    ("save", &["1"]),
     ("search", &["--all", "lunch"]),
     ("verify", &["1"]),
     ("trace", &["1"]),
@@ -31,6 +34,10 @@ const COMMANDS: &[(&str, &[&str])] = &[
     ("outbox", &[]),
     ("address", &["list"]),
     ("undo", &["--list"]),
+    ("move", &["1", "--to", "Saved"]),
+    ("undo", &["--list"]),
+    ("account", &[]),
+    ("delete", &["--folder", "Saved", "1"]),
     ("doctor", &[]),
 ];
 
@@ -65,6 +72,7 @@ impl Home {
             .env("POSTROAD_MUA_ADDRESS", "me@x.example")
             .env("POSTROAD_MUA_INBOX", self.path("Maildir"))
             .env("POSTROAD_MUA_SUBMISSION", "smtp://127.0.0.1:1")
+            .current_dir(self.0.path())
             .args(arguments);
         Ok(command)
     }

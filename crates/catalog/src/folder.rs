@@ -492,6 +492,29 @@ impl Folder {
         }
     }
 
+    /// The keywords of a letter. Of letters that another program numbers none are known.
+    pub fn keywords(&self, uid: u32) -> Vec<String> {
+        let Kind::Kept(kept) = &self.kind else { return Vec::new() };
+        let Some(flags) = kept.mailbox.entry(uid).map(|entry| entry.flags()) else {
+            return Vec::new();
+        };
+        let system = SAME.iter().fold(LetterFlags::default(), |all, (flag, _)| all.and(*flag));
+        let names = kept.mailbox.flag_names(flags.without(system));
+        names.into_iter().map(str::to_owned).collect()
+    }
+
+    /// The flags that keywords are in this folder, which knows them from now on.
+    ///
+    /// # Errors
+    /// Where one can be none, or another program numbers the letters; and what the disk said.
+    pub fn keyword_flags(&mut self, keywords: &[String]) -> Result<LetterFlags, CatalogError> {
+        match &mut self.kind {
+            Kind::Kept(kept) => Ok(kept.mailbox.flags_of(keywords)?),
+            Kind::Plain(..) if keywords.is_empty() => Ok(LetterFlags::default()),
+            Kind::Plain(..) => Err(MailboxError::NoKeyword { name: keywords.join(" ") }.into()),
+        }
+    }
+
     /// What a list of folders says of it; only letters that are there, and those that weren't seen, where it isn't ours.
     pub fn counts(&self) -> Counts {
         match &self.kind {
@@ -509,15 +532,16 @@ impl Folder {
     }
 }
 
+const SAME: [(LetterFlags, Marks); 6] = [
+    (LetterFlags::DRAFT, Marks::DRAFT),
+    (LetterFlags::FLAGGED, Marks::FLAGGED),
+    (LetterFlags::FORWARDED, Marks::FORWARDED),
+    (LetterFlags::ANSWERED, Marks::ANSWERED),
+    (LetterFlags::SEEN, Marks::SEEN),
+    (LetterFlags::DELETED, Marks::DELETED),
+];
+
 fn marks(flags: LetterFlags) -> Marks {
-    const SAME: [(LetterFlags, Marks); 6] = [
-        (LetterFlags::DRAFT, Marks::DRAFT),
-        (LetterFlags::FLAGGED, Marks::FLAGGED),
-        (LetterFlags::FORWARDED, Marks::FORWARDED),
-        (LetterFlags::ANSWERED, Marks::ANSWERED),
-        (LetterFlags::SEEN, Marks::SEEN),
-        (LetterFlags::DELETED, Marks::DELETED),
-    ];
     let there = SAME.iter().filter(|(flag, _)| flags.contains(*flag));
     there.fold(Marks::default(), |marks, (_, mark)| marks.and(*mark))
 }

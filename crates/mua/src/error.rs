@@ -1,6 +1,8 @@
 //! What ends a command, and the exit status that it ends with (sysexits(3)).
 
+use postroad_catalog::CatalogError;
 use postroad_seal::SealError;
+use postroad_store::FolderError;
 
 use crate::account::AccountError;
 use crate::compose::ComposeError;
@@ -139,7 +141,11 @@ impl Error {
                 MailboxError::NoMaildir { .. }
                 | MailboxError::NoFolder { .. }
                 | MailboxError::Ambiguous { .. } => Exit::NoInput,
-                MailboxError::NoFolders(_) | MailboxError::DoneAt { .. } => Exit::Usage,
+                // What was typed can be no folder's name.
+                MailboxError::Folder(CatalogError::Folder(FolderError::Name(_)))
+                | MailboxError::NoFolders(_)
+                | MailboxError::NoKeyword { .. }
+                | MailboxError::DoneAt { .. } => Exit::Usage,
                 _ => Exit::Temporary,
             },
             Self::Seal(SealError::NoKey(_)) | Self::NoFolder(_) => Exit::NoInput,

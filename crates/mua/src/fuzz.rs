@@ -43,6 +43,7 @@ pub fn render(message: &[u8]) {
         id: String::new(),
         name: String::from_utf8_lossy(message.get(..40).unwrap_or(message)).into_owned(),
         flags: String::new(),
+        keywords: Vec::new(),
         octets: 0,
         arrived: None,
         summary: Summary::of(message),

@@ -97,6 +97,9 @@ pub struct WasThere {
     pub uid: u32,
     /// The letters of its flags (maildir(5)).
     pub flags: String,
+    /// Its keywords, where those were changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keywords: Option<Vec<String>>,
 }
 
 /// A letter as it was before.
@@ -109,12 +112,20 @@ pub struct Was {
     pub now: Option<String>,
     /// The letters of its flags (maildir(5)).
     pub flags: String,
+    /// Its keywords, where those were changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keywords: Option<Vec<String>>,
 }
 
 impl Was {
     /// A letter, as it is before something is done to it.
     pub fn of(entry: &Entry) -> Self {
-        Self { name: entry.name.clone(), now: None, flags: entry.flags.clone() }
+        Self { name: entry.name.clone(), now: None, flags: entry.flags.clone(), keywords: None }
+    }
+
+    /// The same, where its keywords are changed, too.
+    pub fn with_keywords(entry: &Entry) -> Self {
+        Self { keywords: Some(entry.keywords.clone()), ..Self::of(entry) }
     }
 
     /// Its name where it was.
@@ -384,7 +395,12 @@ mod tests {
     #[test]
     fn letters_that_come_back_under_other_names_keep_what_was_done_to_them_before() {
         let was = |name: &str, now: Option<&str>| {
-            vec![Was { name: name.into(), now: now.map(Into::into), flags: "S".into() }]
+            vec![Was {
+                name: name.into(),
+                now: now.map(Into::into),
+                flags: "S".into(),
+                keywords: None,
+            }]
         };
         let (inbox, lists) = (PathBuf::from("/m"), PathBuf::from("/m/.Lists"));
         let moved = |letters| Deed::Moved { from: inbox.clone(), to: lists.clone(), letters };

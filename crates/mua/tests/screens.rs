@@ -22,6 +22,7 @@ fn row(message: &str, flags: &str) -> Row {
         id: "0a1b2c3d".into(),
         name: "1795374000.M1P1.host".into(),
         flags: flags.into(),
+        keywords: Vec::new(),
         octets: message.len() as u64,
         arrived: Some(Timestamp::from_second(1_795_374_000).unwrap()),
         summary: Summary::of(message.as_bytes()),

@@ -3,8 +3,12 @@
 use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::send::Output;
 use super::{Context, login, setup};
 use crate::account::{Account, Inbox, ProofSource, Submission, TlsStart, account_file_path};
 use crate::error::{Error, Exit};
@@ -30,6 +34,55 @@ pub(super) struct Arguments {
     device: bool,
     #[command(flatten)]
     dialog: setup::DialogArguments,
+    #[command(flatten)]
+    output: Output,
+}
+
+/// The account, as JSON; no password is in it.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct AccountJson {
+    /// The account file, which may not be there.
+    file: String,
+    /// Whether it is there.
+    exists: bool,
+    /// The owner's name.
+    name: Option<String>,
+    /// Their address.
+    address: String,
+    /// Where letters leave.
+    submission: String,
+    /// The name that servers know the owner by.
+    login: Option<String>,
+    /// What servers are shown, in words.
+    shown: Option<String>,
+    /// The certificates that are trusted in place of the system's.
+    trust: Option<String>,
+    /// Where letters are read.
+    inbox: String,
+    /// The folder for copies of what was sent, where one is named.
+    sent: Option<String>,
+    /// Where letters wait that are to be sent.
+    outbox: Option<String>,
+}
+
+impl AccountJson {
+    fn of(account: &Account, file: &Path) -> Self {
+        let text = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
+        let login = account.login.as_ref();
+        Self {
+            file: file.display().to_string(),
+            exists: file.exists(),
+            name: account.name.clone(),
+            address: account.address.to_string(),
+            submission: submission_url(account),
+            login: login.map(|login| login.user.clone()),
+            shown: login.map(|login| shown(&login.proof)),
+            trust: text(&account.trust),
+            inbox: inbox_url(account),
+            sent: account.sent.clone(),
+            outbox: text(&account.outbox),
+        }
+    }
 }
 
 pub(super) async fn run(
@@ -52,6 +105,10 @@ pub(super) async fn run(
         write(context, &path)?;
         context.screen.say(&safe_line!("Written: {}", path.display()));
     }
+    if arguments.output.json {
+        context.screen.show_json(&AccountJson::of(&account, &path))?;
+        return Ok(Exit::Done);
+    }
     let state = if path.exists() { "" } else { " (not there)" };
     context.screen.show(&safe_line!("account file  {}{state}", path.display()))?;
     for (name, value) in lines(&account) {
@@ -62,7 +119,7 @@ pub(super) async fn run(
 
 /// The account without its password, which nothing here ever reads (row U17).
 fn lines(account: &Account) -> Vec<(&'static str, String)> {
-    let path = |path: &Option<std::path::PathBuf>| {
+    let path = |path: &Option<PathBuf>| {
         path.as_ref().map_or_else(|| "-".to_owned(), |path| path.display().to_string())
     };
     let login = account.login.as_ref();
@@ -126,8 +183,7 @@ pub(super) fn inbox_url(account: &Account) -> String {
 /// A new file, for its owner alone; one that is there is never replaced.
 fn write(context: &Context<'_, '_>, path: &Path) -> Result<(), Error> {
     let overrides = &context.overrides;
-    let text =
-        |path: &Option<std::path::PathBuf>| path.as_ref().map(|path| path.display().to_string());
+    let text = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
     let settings = [
         ("name", overrides.name.clone()),
         ("address", overrides.address.clone()),

@@ -12,7 +12,7 @@ use crate::account::Account;
 use crate::compose::Attachment;
 use crate::compose::answer::{Audience, forward as forwarded, quoted, reply as answered};
 use crate::compose::attend::attend as attended;
-use crate::drafts::{Answers, Attached, Written};
+use crate::drafts::{Answers, Attached, Drafts, Written};
 use crate::error::{Error, Exit};
 use crate::mailbox::{Entry, Mark};
 use crate::people::book::aliases;
@@ -108,8 +108,7 @@ pub(super) async fn reply(
             let attachments = arguments.attachments.iter().map(Attached::absolute).collect();
             let answers = Some(answers);
             let written = Written { attachments, answers, protection, ..Written::of(&draft) };
-            writing::write(context, &account, &written, &quote, arguments.output).await?;
-            return Ok(Exit::Done);
+            return writing::write(context, &account, &written, &quote, arguments.output).await;
         }
         None => text_input::text(&quote)?,
     };
@@ -144,9 +143,7 @@ async fn attend(
     let to = draft.to.first().map(ToString::to_string).unwrap_or_default();
     let words = safe_line!("{} goes to {to}", draft.subject.as_str());
     if is_interactive() {
-        context.screen.ask(&safe_line!("{words}. Send it? (y/n): "))?;
-        let typed = text_input::line()?.unwrap_or_default().trim().to_lowercase();
-        if !matches!(typed.as_str(), "y" | "yes") {
+        if !writing::confirms(context, &safe_line!("{words}. Send it? (y/n): "))? {
             context.screen.say(&safe_line!("Not answered."));
             return Ok(Exit::No);
         }
@@ -171,14 +168,18 @@ pub(super) async fn forward(
 ) -> Result<Exit, Error> {
     let account = context.account()?;
     let (entry, raw) = fetch(&account, &arguments.folder, &arguments.id).await?;
-    let mut draft = forwarded(&View::of(&raw), raw, author(&account));
+    let mut draft = forwarded(&View::of(&raw), Vec::new(), author(&account));
     draft.to = addresses(&arguments.to, &account, &aliases(&account))?;
-    draft.body = arguments.body;
-    let notes = sent::notes(&account);
-    see_off(context, &account, &draft.into_letter()?, &notes, arguments.output).await?;
     let folder = arguments.folder.folder;
-    let answers = Answers { letter: entry.name, flag: Mark::Passed.letter(), folder };
-    writing::mark(context, &account, &answers).await;
+    let written = Written {
+        attachments: vec![Attached::Forwarded],
+        answers: Some(Answers { letter: entry.name, flag: Mark::Passed.letter(), folder }),
+        ..Written::of(&draft)
+    };
+    // A draft until it is safe: where something fails, it stays.
+    let draft = Drafts::of(&account)?.begin(&written, &arguments.body)?;
+    draft.save_forwarded(&raw)?;
+    writing::send_recorded(context, &account, draft, arguments.output, None).await?;
     Ok(Exit::Done)
 }
 

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::send::Output;
+use super::writing::Reminds;
 use super::{Context, letters, text_input, writing};
 use crate::account::{Account, AccountError};
 use crate::drafts::{Attached, DraftError, DraftId, Drafts, InUse, Listed, OpenDraft};
@@ -68,8 +69,7 @@ pub(super) async fn run(
         }
         Some(Command::Send { id, output }) => {
             let draft = desk.open(id)?;
-            writing::send(context, &account, draft, *output).await?;
-            Ok(Exit::Done)
+            writing::send(context, &account, draft, *output, Reminds::OfAll).await
         }
         Some(Command::Discard { ids }) => {
             // All are found before the first is touched.

@@ -3,6 +3,7 @@
 use super::lines::{self, Start};
 use super::send::{SAID, addresses};
 use super::sendmail::sender;
+use super::writing::Reminds;
 use super::{
     Context, asks_for_help, is_interactive, mailrc, reader, show_help, text_input, writing,
 };
@@ -78,8 +79,7 @@ async fn write(
         draft.remove()?;
         return Ok(Exit::Done);
     }
-    writing::send(context, account, draft, SAID).await?;
-    Ok(Exit::Done)
+    writing::send(context, account, draft, SAID, Reminds::OfAttachments).await
 }
 
 /// What the text begins with: `-q`.

@@ -34,6 +34,7 @@ mod moving;
 mod outbox_commands;
 mod reader;
 mod reading;
+mod saving;
 mod schema;
 mod search;
 mod send;
@@ -70,6 +71,8 @@ enum Command {
     Threads(threads::ThreadsArguments),
     /// Show letters
     Read(reading::ReadArguments),
+    /// Save what goes with letters: attachments, into new files
+    Save(saving::SaveArguments),
     /// Answer a letter; your text is read from standard input
     Reply(answer::ReplyArguments),
     /// Send a letter on to somebody else
@@ -318,6 +321,7 @@ async fn subcommand(words: &[String], screen: &mut Screen<'_>) -> Result<Exit, E
         Command::List(arguments) => reading::list(&mut context, &arguments).await,
         Command::Threads(arguments) => threads::run(&mut context, &arguments).await,
         Command::Read(arguments) => reading::read(&mut context, &arguments).await,
+        Command::Save(arguments) => saving::save(&mut context, &arguments).await,
         Command::Reply(arguments) => answer::reply(&mut context, arguments).await,
         Command::Forward(arguments) => answer::forward(&mut context, arguments).await,
         Command::Delete(arguments) => reading::delete(&mut context, &arguments).await,

@@ -6,13 +6,13 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::send::Output;
-use super::{Context, In, letters};
+use super::{Context, INBOX, In, letters};
 use crate::account::{Account, Inbox};
 use crate::drafts::Drafts;
 use crate::error::{Error, Exit};
 use crate::front::Usage;
 use crate::mailbox::folder::Folder;
-use crate::mailbox::{Edit, Mailbox, MailboxError, Missing, imap};
+use crate::mailbox::{Edit, Entry, Mailbox, MailboxError, Missing, imap};
 use crate::outbox::{Found, Outbox, OutboxError};
 use crate::safe_line;
 use crate::undo::{Deed, Done, Journal, Turn};
@@ -31,6 +31,8 @@ pub(super) struct MoveArguments {
     make: bool,
     #[command(flatten)]
     folder: In,
+    #[command(flatten)]
+    output: Output,
 }
 
 /// Set or take away flags
@@ -39,41 +41,67 @@ pub(super) struct TagArguments {
     /// The letters: ids, numbers, or "latest"
     #[arg(required = true, value_name = "ID")]
     ids: Vec<String>,
-    /// A flag that they get; may be given often
+    /// A flag that they get: seen, flagged, answered, forwarded, draft, deleted, or a keyword such as todo; may be given often
     #[arg(long, short, value_name = "FLAG")]
-    add: Vec<Flag>,
+    add: Vec<String>,
     /// A flag that they lose; may be given often
     #[arg(long, short, value_name = "FLAG")]
-    remove: Vec<Flag>,
+    remove: Vec<String>,
     #[command(flatten)]
     folder: In,
+    #[command(flatten)]
+    output: Output,
 }
 
-/// A flag (maildir(5)).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Flag {
-    Seen,
-    Flagged,
-    Answered,
-    Forwarded,
-    Draft,
-    Deleted,
-}
+/// What the flags of maildir(5) are called.
+const FLAGS: [(&str, LetterFlags); 6] = [
+    ("seen", LetterFlags::SEEN),
+    ("flagged", LetterFlags::FLAGGED),
+    ("answered", LetterFlags::ANSWERED),
+    ("forwarded", LetterFlags::FORWARDED),
+    ("draft", LetterFlags::DRAFT),
+    ("deleted", LetterFlags::DELETED),
+];
 
-impl Flag {
-    fn all(these: &[Self]) -> LetterFlags {
-        these.iter().fold(LetterFlags::default(), |all, flag| all.and(flag.as_letters_have_it()))
-    }
-
-    fn as_letters_have_it(self) -> LetterFlags {
-        match self {
-            Self::Seen => LetterFlags::SEEN,
-            Self::Flagged => LetterFlags::FLAGGED,
-            Self::Answered => LetterFlags::ANSWERED,
-            Self::Forwarded => LetterFlags::FORWARDED,
-            Self::Draft => LetterFlags::DRAFT,
-            Self::Deleted => LetterFlags::DELETED,
+/// Flags by their names, and those that are keywords.
+fn flags(names: &[String]) -> (LetterFlags, Vec<String>) {
+    let (mut flags, mut keywords) = (LetterFlags::default(), Vec::new());
+    for name in names {
+        match FLAGS.iter().find(|(known, _)| name.eq_ignore_ascii_case(known)) {
+            Some((_, flag)) => flags = flags.and(*flag),
+            None => keywords.push(name.clone()),
         }
+    }
+    (flags, keywords)
+}
+
+/// A letter that something was done to, as JSON.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct ChangedJson<'a> {
+    /// Its short id before.
+    id: &'a str,
+    /// Its number before.
+    number: usize,
+    /// Base name or unique id before.
+    name: &'a str,
+    /// The folder that it was in.
+    folder: &'a str,
+    /// The folder that it was moved to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    to: Option<&'a str>,
+    /// The flags and keywords that it was given.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    added: Vec<&'a str>,
+    /// Those that were taken away.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    removed: Vec<&'a str>,
+}
+
+impl<'a> ChangedJson<'a> {
+    pub(super) fn of(entry: &'a Entry, folder: &'a In) -> Self {
+        let (id, number, name) = (&entry.id, entry.number, &entry.name);
+        let folder = folder.folder.as_deref().unwrap_or(INBOX);
+        Self { id, number, name, folder, to: None, added: Vec::new(), removed: Vec::new() }
     }
 }
 
@@ -143,7 +171,15 @@ pub(super) async fn move_letters(
         let problem = format!("there is no folder {}; --make makes it", arguments.to);
         return Err(Usage(problem).into());
     }
-    context.screen.say(&safe_line!("{} moved", letters(found.len())));
+    for entry in found.iter().filter(|_| arguments.output.json) {
+        let to = Some(arguments.to.as_str());
+        context
+            .screen
+            .show_json(&ChangedJson { to, ..ChangedJson::of(entry, &arguments.folder) })?;
+    }
+    if !arguments.output.json {
+        context.screen.say(&safe_line!("{} moved", letters(found.len())));
+    }
     Ok(Exit::Done)
 }
 
@@ -154,10 +190,21 @@ pub(super) async fn tag(
     let account = context.account()?;
     let mut mailbox = arguments.folder.open(&account).await?;
     let found = mailbox.find_all(&arguments.ids)?;
-    let edit = Edit { add: Flag::all(&arguments.add), remove: Flag::all(&arguments.remove) };
+    let ((add, add_keywords), (remove, remove_keywords)) =
+        (flags(&arguments.add), flags(&arguments.remove));
+    let edit = Edit { add, remove, add_keywords, remove_keywords };
     mailbox.tag(&found, &edit, &mut |deed| remember(context, &account, deed)).await?;
     mailbox.close().await?;
-    context.screen.say(&safe_line!("flags of {} changed", letters(found.len())));
+    for entry in found.iter().filter(|_| arguments.output.json) {
+        context.screen.show_json(&ChangedJson {
+            added: arguments.add.iter().map(String::as_str).collect(),
+            removed: arguments.remove.iter().map(String::as_str).collect(),
+            ..ChangedJson::of(entry, &arguments.folder)
+        })?;
+    }
+    if !arguments.output.json {
+        context.screen.say(&safe_line!("flags of {} changed", letters(found.len())));
+    }
     Ok(Exit::Done)
 }
 

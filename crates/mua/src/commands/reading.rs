@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use jiff::tz::TimeZone;
 
-use super::moving::remember;
+use super::moving::{ChangedJson, remember};
 use super::send::Output;
-use super::{Context, In, letters, nudge_outbox};
+use super::{Context, In, letters, nudge_outbox, saving};
 use crate::bounce::original::{SentFolder, Tied};
 use crate::error::{Error, Exit};
 use crate::mailbox::{Entry, Mailbox, Mark};
@@ -60,12 +60,16 @@ pub(super) struct DeleteArguments {
     ids: Vec<String>,
     #[command(flatten)]
     folder: In,
+    #[command(flatten)]
+    output: Output,
 }
 
 /// Reads a letter's header for a list.
 pub(super) async fn row(mailbox: &mut Mailbox, entry: &Entry) -> Result<Row, Error> {
     let header = mailbox.header(entry).await?;
-    Ok(row_of(entry, Summary::of(&header)))
+    // A server tells more of a letter with its header.
+    let entry = mailbox.entry(entry.number).unwrap_or_else(|| entry.clone());
+    Ok(row_of(&entry, Summary::of(&header)))
 }
 
 pub(super) fn row_of(entry: &Entry, summary: Summary) -> Row {
@@ -74,6 +78,7 @@ pub(super) fn row_of(entry: &Entry, summary: Summary) -> Row {
         id: entry.id.clone(),
         name: entry.name.clone(),
         flags: entry.flags.clone(),
+        keywords: entry.keywords.clone(),
         octets: entry.octets,
         arrived: entry.arrived,
         summary,
@@ -184,16 +189,11 @@ pub(super) fn save_parts(
     number: usize,
     folder: &std::path::Path,
 ) -> Result<(), Error> {
-    let numbered = view.attachments.iter().enumerate().map(|(index, part)| (index + 1, part));
-    let mut saved = 0;
-    for (_, part) in numbered.filter(|(own, _)| number == 0 || *own == number) {
+    let numbers = [number];
+    let numbers = if number == 0 { &[][..] } else { &numbers[..] };
+    for (_, part) in saving::chosen(view, numbers)? {
         let path = save::save(part, folder)?;
         context.screen.show(&safe_line!("{}", path.display()))?;
-        saved += 1;
-    }
-    if saved == 0 && number > 0 {
-        let problem = format!("the letter has {} attachments", view.attachments.len());
-        return Err(crate::front::Usage(problem).into());
     }
     Ok(())
 }
@@ -207,6 +207,11 @@ pub(super) async fn delete(
     let found = mailbox.find_all(&arguments.ids)?;
     mailbox.delete(&found, &mut |deed| remember(context, &account, deed)).await?;
     mailbox.close().await?;
-    context.screen.say(&safe_line!("{} deleted", letters(found.len())));
+    for entry in found.iter().filter(|_| arguments.output.json) {
+        context.screen.show_json(&ChangedJson::of(entry, &arguments.folder))?;
+    }
+    if !arguments.output.json {
+        context.screen.say(&safe_line!("{} deleted", letters(found.len())));
+    }
     Ok(Exit::Done)
 }

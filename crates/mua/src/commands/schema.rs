@@ -3,7 +3,9 @@
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 
-use super::{Context, address, doctor, drafts, keys, moving, send, threads, verifying};
+use super::{
+    Context, account, address, doctor, drafts, keys, moving, saving, send, threads, verifying,
+};
 use crate::error::{Error, Exit};
 use crate::front::Usage;
 use crate::outbox::listing::Waiting;
@@ -21,17 +23,22 @@ type MakeSchema = fn() -> Schema;
 
 /// Every command that prints JSON, and what a line of it is.
 const COMMANDS: &[(&str, MakeSchema)] = &[
+    ("account", of::<account::AccountJson>),
     ("address", of::<address::Row<'_>>),
+    ("delete", of::<moving::ChangedJson<'_>>),
     ("doctor", of::<doctor::Looked>),
     ("drafts", of::<drafts::DraftJson<'_>>),
     ("forward", of::<send::Sent<'_>>),
     ("keys", of::<keys::KeyJson<'_>>),
     ("list", of::<RowJson<'_>>),
+    ("move", of::<moving::ChangedJson<'_>>),
     ("outbox", of::<Waiting>),
     ("read", of::<RowJson<'_>>),
     ("reply", of::<send::Sent<'_>>),
+    ("save", of::<saving::SavedJson<'_>>),
     ("search", of::<RowJson<'_>>),
     ("send", of::<send::Sent<'_>>),
+    ("tag", of::<moving::ChangedJson<'_>>),
     ("threads", of::<threads::ThreadJson<'_>>),
     ("trace", of::<verifying::HopJson<'_>>),
     ("undo", of::<moving::DoneJson<'_>>),

@@ -79,8 +79,7 @@ pub(super) async fn run(
         Some(body) => body,
         None if std::io::stdin().is_terminal() => {
             let written = Written { protection, ..written };
-            writing::write(context, &account, &written, "", arguments.output).await?;
-            return Ok(Exit::Done);
+            return writing::write(context, &account, &written, "", arguments.output).await;
         }
         None => text_input::text("")?,
     };

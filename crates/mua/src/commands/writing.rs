@@ -4,26 +4,37 @@ use std::path::Path;
 
 use super::reader::append;
 use super::send::{Output, see_off};
-use super::{Context, author};
+use super::{Context, author, is_interactive};
 use crate::account::{Account, Inbox};
+use crate::compose::reminder;
 use crate::drafts::{Answers, Drafts, OpenDraft, Written};
-use crate::error::Error;
+use crate::error::{Error, Exit};
 use crate::mailbox::{Mailbox, Mark};
 use crate::outbox::Notes;
 use crate::people::book::aliases;
+use crate::safe_text::SafeText;
 use crate::sealed::{self, Asks};
 use crate::{safe_line, sent};
 
 use super::text_input;
 
-/// Lets the author write on from `initial`, and sends what comes of it.
+/// What its author is reminded of before a letter leaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reminds {
+    /// Of a subject, and of attachments that the text speaks of.
+    OfAll,
+    /// Of attachments: for the subject they were asked before.
+    OfAttachments,
+}
+
+/// Lets the author write on from `initial`, and sends what comes of it; exit 1 where they think better of it.
 pub(super) async fn write(
     context: &mut Context<'_, '_>,
     account: &Account,
     written: &Written,
     initial: &str,
     output: Output,
-) -> Result<(), Error> {
+) -> Result<Exit, Error> {
     let draft = Drafts::of(account)?.begin(written, initial)?;
     if let Err(error) = text_input::edit(&draft.text_path()) {
         // Whoever has written nothing has nothing to keep.
@@ -33,20 +44,69 @@ pub(super) async fn write(
         }
         return Err(error);
     }
-    send(context, account, draft, output).await
+    send(context, account, draft, output, Reminds::OfAll).await
 }
 
-/// Sends a draft as it is; where that fails it stays, and is named.
+/// Sends a draft as it is, once its author has confirmed what looks forgotten; where that fails, or they don't, it stays, and
+/// is named.
 pub(super) async fn send(
     context: &mut Context<'_, '_>,
     account: &Account,
     draft: OpenDraft,
     output: Output,
-) -> Result<(), Error> {
-    send_recorded(context, account, draft, output, None).await
+    reminds: Reminds,
+) -> Result<Exit, Error> {
+    match is_confirmed(context, &draft, reminds) {
+        Ok(true) => send_recorded(context, account, draft, output, None).await.map(|()| Exit::Done),
+        Ok(false) => {
+            say_kept(context, &draft);
+            Ok(Exit::No)
+        }
+        Err(error) => {
+            say_kept(context, &draft);
+            Err(error)
+        }
+    }
 }
 
-/// The same, with a copy in a mailbox file.
+/// Asks whether a letter may leave that lacks what its author may have forgotten. Who isn't at a terminal isn't asked.
+pub(super) fn is_confirmed(
+    context: &mut Context<'_, '_>,
+    draft: &OpenDraft,
+    reminds: Reminds,
+) -> Result<bool, Error> {
+    if !is_interactive() {
+        return Ok(true);
+    }
+    let (written, text) = (draft.written()?, draft.text()?);
+    if reminds == Reminds::OfAll
+        && written.subject.trim().is_empty()
+        && !confirms(context, &safe_line!("There is no subject. Send it all the same? (y/n): "))?
+    {
+        return Ok(false);
+    }
+    let word = reminder::spoken_of(&text).filter(|_| written.attachments.is_empty());
+    match word {
+        Some(word) => {
+            let word = SafeText::line(word).cut(40);
+            let word = word.as_str();
+            let words = safe_line!(
+                "You wrote \"{word}\", nothing is attached. Send it all the same? (y/n): "
+            );
+            confirms(context, &words)
+        }
+        None => Ok(true),
+    }
+}
+
+/// Whether who sits at the terminal says yes.
+pub(super) fn confirms(context: &mut Context<'_, '_>, question: &SafeText) -> Result<bool, Error> {
+    context.screen.ask(question)?;
+    let typed = text_input::line()?.unwrap_or_default().trim().to_lowercase();
+    Ok(matches!(typed.as_str(), "y" | "yes"))
+}
+
+/// Sends it unasked, with a copy in a mailbox file.
 pub(super) async fn send_recorded(
     context: &mut Context<'_, '_>,
     account: &Account,
@@ -91,7 +151,7 @@ async fn queue(
     Ok(written.answers)
 }
 
-fn say_kept(context: &mut Context<'_, '_>, draft: &OpenDraft) {
+pub(super) fn say_kept(context: &mut Context<'_, '_>, draft: &OpenDraft) {
     let id = draft.id();
     context
         .screen

@@ -50,6 +50,9 @@ const MARKS: [(Marks, Flag); 5] = [
     (Marks::DRAFT, Flag::Draft),
 ];
 
+/// Keywords of a letter that are remembered (row U13).
+const KEYWORDS_MAX: usize = 100;
+
 /// RFC 5788's registry.
 const FORWARDED: &str = "$Forwarded";
 
@@ -80,6 +83,8 @@ pub(crate) struct Header {
     pub(crate) uid: u32,
     /// Its flags.
     pub(crate) marks: Marks,
+    /// Its keywords.
+    pub(crate) keywords: Vec<String>,
     /// When it came, in seconds since 1970.
     pub(crate) arrived: i64,
     /// Its octets.
@@ -133,6 +138,21 @@ pub(crate) fn told(items: &[FetchItem]) -> (Option<u32>, Option<Marks>) {
         _ => None,
     });
     (uid, marks)
+}
+
+/// The keywords of a FETCH response, but that which is a mark.
+fn keywords(items: &[FetchItem]) -> Vec<String> {
+    let flags = items.iter().filter_map(|item| match item {
+        FetchItem::Flags(flags) => Some(flags),
+        _ => None,
+    });
+    let keyword = |flag: &Flag| match flag {
+        Flag::Keyword(keyword) if !keyword.as_str().eq_ignore_ascii_case(FORWARDED) => {
+            Some(keyword.as_str().to_owned())
+        }
+        _ => None,
+    };
+    flags.flatten().filter_map(keyword).take(KEYWORDS_MAX).collect()
 }
 
 fn set(uids: &[u32]) -> Option<SequenceSet> {
@@ -353,7 +373,33 @@ impl Session {
         marks: Marks,
         ear: &mut dyn FnMut(Data) -> Result<(), ImapError>,
     ) -> Result<(), ImapError> {
-        let flags = letter_flags(marks);
+        self.store(uids, change, letter_flags(marks), ear).await
+    }
+
+    /// Changes keywords.
+    ///
+    /// # Errors
+    /// As [`Session::run`]: a server may take none.
+    pub(crate) async fn mark_keywords(
+        &mut self,
+        uids: &[u32],
+        change: Change,
+        keywords: &[Keyword],
+    ) -> Result<(), ImapError> {
+        for uids in uids.chunks(UIDS_AT_ONCE) {
+            let flags = keywords.iter().cloned().map(Flag::Keyword).collect();
+            self.store(uids, change, flags, &mut |_| Ok(())).await?;
+        }
+        Ok(())
+    }
+
+    async fn store(
+        &mut self,
+        uids: &[u32],
+        change: Change,
+        flags: Vec<Flag>,
+        ear: &mut dyn FnMut(Data) -> Result<(), ImapError>,
+    ) -> Result<(), ImapError> {
         let Some(set) = set(uids).filter(|_| !flags.is_empty()) else { return Ok(()) };
         let store = Store { set, unchanged_since: None, change, replies: Replies::Told, flags };
         self.run(&Command::Store(Numbers::Uid, store), &mut |heard| match heard {
@@ -589,7 +635,8 @@ fn whole(
 
 fn header(items: &[FetchItem]) -> Option<Header> {
     let (uid, marks) = told(items);
-    let mut header = Header { uid: uid?, marks: marks?, arrived: 0, size: 0, fields: Vec::new() };
+    let (uid, marks, keywords) = (uid?, marks?, keywords(items));
+    let mut header = Header { uid, marks, keywords, arrived: 0, size: 0, fields: Vec::new() };
     let mut is_whole = false;
     for item in items {
         match item {

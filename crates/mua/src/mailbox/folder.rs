@@ -146,6 +146,7 @@ impl Folder {
             number,
             id: short_id(&name),
             flags: letters_of(flags),
+            keywords: self.opened.keywords(uid),
             // One that is gone is said to be gone when it is read.
             octets: self.opened.file_octets(uid).unwrap_or_default(),
             arrived: arrived.filter(|_| seconds > 0),
@@ -235,12 +236,27 @@ impl Folder {
         remember: Remember<'_>,
     ) -> Result<(), MailboxError> {
         let uids = self.uids_of(entries)?;
-        let letters = entries.iter().map(Was::of).collect();
-        remember(Deed::Flagged { folder: self.path().to_owned(), letters });
-        for change in [FlagChange::Remove(edit.remove), FlagChange::Add(edit.add)] {
+        // Those that can't be are said before anything is done.
+        let add = edit.add.and(self.keyword_flags(&edit.add_keywords)?);
+        let remove = edit.remove.and(self.keyword_flags(&edit.remove_keywords)?);
+        let letters = entries.iter().map(|entry| match edit.has_keywords() {
+            true => Was::with_keywords(entry),
+            false => Was::of(entry),
+        });
+        remember(Deed::Flagged { folder: self.path().to_owned(), letters: letters.collect() });
+        for change in [FlagChange::Remove(remove), FlagChange::Add(add)] {
             self.opened.set_flags(&uids, change)?;
         }
         Ok(())
+    }
+
+    fn keyword_flags(&mut self, keywords: &[String]) -> Result<LetterFlags, MailboxError> {
+        match self.opened.keyword_flags(keywords) {
+            Err(CatalogError::Mailbox(StoreMailboxError::NoKeyword { name })) => {
+                Err(MailboxError::NoKeyword { name })
+            }
+            flags => Ok(flags?),
+        }
     }
 
     /// Moves letters to the Trash; those that are there already are removed.
@@ -310,7 +326,7 @@ impl Folder {
         let was = |(name, now): &Renamed| {
             let (name, now) = (text(name), text(now));
             let flags = flags.get(name.as_str()).copied().unwrap_or_default().to_owned();
-            Was { now: Some(now).filter(|now| *now != name), name, flags }
+            Was { now: Some(now).filter(|now| *now != name), name, flags, keywords: None }
         };
         let (from, into) = (self.path().to_owned(), to.place().root().to_owned());
         let moved = self.opened.move_told(&uids, to, &mut |renamed| {
@@ -378,7 +394,7 @@ impl Folder {
 pub(crate) fn was(folder: &Opened, uid: u32) -> Option<Was> {
     let flags = letters_of(folder.flags(uid)?);
     let name = text(&folder.identity(uid)?);
-    Some(Was { name, now: None, flags })
+    Some(Was { name, now: None, flags, keywords: None })
 }
 
 /// Letters of a folder by a name, and those that aren't there.
@@ -399,7 +415,7 @@ fn find_by<'w>(
     (found, missing)
 }
 
-/// Gives letters the flags that they had. Their keywords stay.
+/// Gives letters the flags that they had; and the keywords, where those were changed.
 fn give_flags(folder: &mut Opened, letters: &[(u32, &Was)]) -> Result<(), MailboxError> {
     let mut by_flags: HashMap<&str, Vec<u32>> = HashMap::new();
     for (uid, was) in letters {
@@ -412,6 +428,15 @@ fn give_flags(folder: &mut Opened, letters: &[(u32, &Was)]) -> Result<(), Mailbo
         };
         for change in [FlagChange::Remove(all(not)), FlagChange::Add(all(had))] {
             folder.set_flags(&uids, change)?;
+        }
+    }
+    for (uid, keywords) in
+        letters.iter().filter_map(|(uid, was)| Some((*uid, was.keywords.as_ref()?)))
+    {
+        let now = folder.keywords(uid);
+        let (now, had) = (folder.keyword_flags(&now)?, folder.keyword_flags(keywords)?);
+        for change in [FlagChange::Remove(now.without(had)), FlagChange::Add(had)] {
+            folder.set_flags(&[uid], change)?;
         }
     }
     Ok(())
@@ -591,7 +616,7 @@ mod tests {
         let there = entries(&mut lists);
         let names: Vec<&str> = there.iter().map(|entry| entry.name.as_str()).collect();
         assert_eq!(names, letters.iter().map(Was::name_now).collect::<Vec<_>>());
-        let edit = Edit { add: LetterFlags::SEEN, remove: LetterFlags::FLAGGED };
+        let edit = Edit { add: LetterFlags::SEEN, remove: LetterFlags::FLAGGED, ..Edit::default() };
         lists.tag(&there, &edit, &mut |_| {}).unwrap();
         let mut told = Vec::new();
         let missing = lists.move_back(letters, from, &mut |names| told.extend_from_slice(names));

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use postroad_catalog::pattern::Pattern;
 use postroad_catalog::{Told, Who, is_like};
 use postroad_imap::command::Change;
-use postroad_imap::value::{MailboxName, NameEncoding};
+use postroad_imap::value::{Keyword, MailboxName, NameEncoding};
 use postroad_store::LetterFlags;
 use postroad_tui::data::{Marks, Role};
 
@@ -105,6 +105,7 @@ impl Selected {
             id: short_id(&name(*uid)),
             name: name(*uid),
             flags: flags(*marks),
+            keywords: Vec::new(),
             octets: 0,
             arrived: None,
         };
@@ -156,6 +157,7 @@ impl Selected {
             let place = self.place(header.uid);
             if let Some(entry) = place.and_then(|place| self.entries.get_mut(place)) {
                 entry.octets = header.size;
+                entry.keywords.clone_from(&header.keywords);
                 entry.arrived = Timestamp::from_second(header.arrived).ok();
             }
             self.headers.insert(header.uid, header);
@@ -191,9 +193,21 @@ impl Selected {
         entries: &[Entry],
         edit: &Edit,
         remember: Remember<'_>,
-    ) -> Result<(), ImapError> {
+    ) -> Result<(), MailboxError> {
         let uids = self.uids_of(entries)?;
-        let was = |(uid, entry): (&u32, &Entry)| WasThere { uid: *uid, flags: entry.flags.clone() };
+        let (add, remove) = (keywords(&edit.add_keywords)?, keywords(&edit.remove_keywords)?);
+        let mut had: HashMap<u32, Vec<String>> = HashMap::new();
+        if edit.has_keywords() {
+            for some in uids.chunks(HEADERS_AHEAD) {
+                let headers = self.session.headers(some, &mut |_| Ok(())).await?;
+                had.extend(headers.into_iter().map(|header| (header.uid, header.keywords)));
+            }
+        }
+        let was = |(uid, entry): (&u32, &Entry)| WasThere {
+            uid: *uid,
+            flags: entry.flags.clone(),
+            keywords: had.get(uid).cloned(),
+        };
         remember(Deed::FlaggedThere {
             server: self.label(),
             folder: self.known.name.as_str().to_owned(),
@@ -202,7 +216,9 @@ impl Selected {
         });
         let session = &mut self.session;
         session.mark(&uids, Change::Remove, of_flags(edit.remove), &mut |_| Ok(())).await?;
-        session.mark(&uids, Change::Add, of_flags(edit.add), &mut |_| Ok(())).await
+        session.mark(&uids, Change::Add, of_flags(edit.add), &mut |_| Ok(())).await?;
+        session.mark_keywords(&uids, Change::Remove, &remove).await?;
+        Ok(session.mark_keywords(&uids, Change::Add, &add).await?)
     }
 
     /// Moves letters to the folder for what is thrown away, which is made where there is none; those that are there already
@@ -363,11 +379,19 @@ pub(crate) async fn take_back(
             session.move_to(&here, &named(from)?, Missing::Made, &mut |_| Ok(())).await?;
         }
         Deed::FlaggedThere { letters, .. } => {
-            for WasThere { uid, flags } in letters.iter().filter(|it| here.contains(&it.uid)) {
+            for was in letters.iter().filter(|it| here.contains(&it.uid)) {
+                let WasThere { uid, flags, .. } = was;
                 let had = marks_of(flags);
                 let all = FLAGS.iter().fold(Marks::NONE, |all, (mark, _)| all.with(*mark));
                 session.mark(&[*uid], Change::Remove, all.without(had), &mut |_| Ok(())).await?;
                 session.mark(&[*uid], Change::Add, had, &mut |_| Ok(())).await?;
+                if let Some(had) = &was.keywords {
+                    let now = session.headers(&[*uid], &mut |_| Ok(())).await?;
+                    let now = now.into_iter().flat_map(|header| header.keywords);
+                    let new: Vec<String> = now.filter(|it| !had.contains(it)).collect();
+                    session.mark_keywords(&[*uid], Change::Remove, &keywords(&new)?).await?;
+                    session.mark_keywords(&[*uid], Change::Add, &keywords(had)?).await?;
+                }
             }
         }
         Deed::Moved { .. } | Deed::Copied { .. } | Deed::Flagged { .. } | Deed::Held { .. } => {}
@@ -386,6 +410,15 @@ fn label(account: &Account, server: &Server) -> String {
 fn named(folder: &str) -> Result<MailboxName, MailboxError> {
     MailboxName::parse(folder.as_bytes(), NameEncoding::Utf8)
         .ok_or_else(|| MailboxError::NoFolder { name: folder.to_owned() })
+}
+
+/// Keywords, as IMAP has them (RFC 9051 §9, flag-keyword).
+fn keywords(names: &[String]) -> Result<Vec<Keyword>, MailboxError> {
+    let keyword = |name: &String| {
+        let keyword = Keyword::parse(name.as_bytes());
+        keyword.ok_or_else(|| MailboxError::NoKeyword { name: name.clone() })
+    };
+    names.iter().map(keyword).collect()
 }
 
 /// The marks that flags are.

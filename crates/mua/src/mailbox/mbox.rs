@@ -104,6 +104,7 @@ impl Mbox {
             id: short_id(&letter.name),
             name: letter.name.clone(),
             flags: letter.flags.clone(),
+            keywords: Vec::new(),
             octets: letter.place.end - letter.place.start,
             arrived: None,
         };

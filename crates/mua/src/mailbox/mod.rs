@@ -28,6 +28,8 @@ pub struct Entry {
     pub name: String,
     /// The letters of its flags (maildir(5)); a POP3 server knows none.
     pub flags: String,
+    /// Its keywords, as far as they are known without asking.
+    pub keywords: Vec<String>,
     /// Octets.
     pub octets: u64,
     /// When it arrived, where the mailbox knows.
@@ -73,12 +75,23 @@ impl Mark {
 }
 
 /// What becomes of letters' flags.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Edit {
     /// Those that they get.
     pub add: LetterFlags,
     /// Those that they lose.
     pub remove: LetterFlags,
+    /// Keywords that they get.
+    pub add_keywords: Vec<String>,
+    /// Keywords that they lose.
+    pub remove_keywords: Vec<String>,
+}
+
+impl Edit {
+    /// Whether keywords are changed.
+    fn has_keywords(&self) -> bool {
+        !self.add_keywords.is_empty() || !self.remove_keywords.is_empty()
+    }
 }
 
 /// What becomes of a folder that isn't there.
@@ -163,6 +176,12 @@ pub enum MailboxError {
     /// Nothing but the inbox is there, and letters can't be marked.
     #[error("{0} has no folders and no flags")]
     NoFolders(&'static str),
+    /// It is no keyword.
+    #[error("{name:?} can be neither a flag nor a keyword")]
+    NoKeyword {
+        /// What was named.
+        name: String,
+    },
     /// It was done somewhere else.
     #[error("that was done at {server}, which isn't this account's server now")]
     DoneAt {
@@ -361,7 +380,7 @@ impl Mailbox {
         match self {
             Self::Maildir(folder) => folder.tag(entries, edit, remember),
             Self::Pop3(_) => Err(MailboxError::NoFolders(POP3)),
-            Self::Imap(selected) => Ok(selected.tag(entries, edit, remember).await?),
+            Self::Imap(selected) => selected.tag(entries, edit, remember).await,
             Self::Mbox(_) => Err(MailboxError::OnlyRead),
         }
     }
@@ -452,6 +471,7 @@ mod tests {
             id: short_id(name),
             name: (*name).into(),
             flags: String::new(),
+            keywords: Vec::new(),
             octets: 0,
             arrived: None,
         };

@@ -201,6 +201,7 @@ impl Maildrop {
                 id: short_id(&name),
                 name,
                 flags: String::new(),
+                keywords: Vec::new(),
                 octets: sizes.get(&number.to_string()).copied().unwrap_or(0),
                 arrived: None,
             });

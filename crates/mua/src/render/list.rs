@@ -21,6 +21,8 @@ pub struct Row {
     pub name: String,
     /// The letters of its flags (maildir(5)).
     pub flags: String,
+    /// Its keywords.
+    pub keywords: Vec<String>,
     /// Octets.
     pub octets: u64,
     /// When it arrived, where the mailbox knows.
@@ -85,6 +87,9 @@ pub struct RowJson<'a> {
     pub name: &'a str,
     /// The letters of its flags.
     pub flags: &'a str,
+    /// Its keywords.
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    pub keywords: &'a [String],
     /// Octets.
     pub size: u64,
     /// When it was written, or when it arrived; RFC 3339.
@@ -157,6 +162,7 @@ impl<'a> RowJson<'a> {
             id: &row.id,
             name: &row.name,
             flags: &row.flags,
+            keywords: &row.keywords,
             size: row.octets,
             date: row.date().map(|date| date.to_string()),
             from: page::people(&row.summary.from),

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::super::lines::{self, Start};
 use super::super::send::SAID;
+use super::super::writing::Reminds;
 use super::super::{author, writing};
 use super::Reader;
 use super::keeping::author_file;
@@ -80,6 +81,10 @@ impl Reader<'_, '_, '_> {
         let (letters, account) = (Some(&mut self.letters), &self.account);
         let written = lines::write(self.context, (account, &self.settings), start, letters).await?;
         let Some(draft) = written else { return Ok(()) };
+        if !writing::is_confirmed(self.context, &draft, Reminds::OfAttachments)? {
+            writing::say_kept(self.context, &draft);
+            return Ok(());
+        }
         writing::send_recorded(self.context, account, draft, SAID, record).await
     }
 }

@@ -282,7 +282,7 @@ impl<'a, 'b, 'c> Reader<'a, 'b, 'c> {
             Mark::Flagged => (LetterFlags::FLAGGED, none()),
             Mark::Unflagged => (none(), LetterFlags::FLAGGED),
         };
-        let edit = Edit { add, remove };
+        let edit = Edit { add, remove, ..Edit::default() };
         let chosen = self.letters.chosen(list, Among::Kept).await?;
         let (context, account) = (&mut *self.context, &self.account);
         self.letters.tag(&chosen, &edit, &mut |deed| remember(context, account, deed)).await

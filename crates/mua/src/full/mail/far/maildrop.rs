@@ -341,7 +341,8 @@ impl Reader {
                 for (uid, entry) in self.entries(&letters) {
                     let fields = at_hand.header(&entry).await.map_err(Stop::Over)?;
                     let (marks, size) = (marks(&entry.flags), entry.octets);
-                    headers.push(Header { uid, marks, arrived: 0, size, fields });
+                    let keywords = Vec::new();
+                    headers.push(Header { uid, marks, keywords, arrived: 0, size, fields });
                 }
                 Ok(Came::Headers(headers))
             }

@@ -423,7 +423,7 @@ mod tests {
 
     fn header(uid: u32, text: &str) -> Header {
         let fields = text.as_bytes().to_vec();
-        Header { uid, marks: Marks::NONE, arrived: 100, size: 7, fields }
+        Header { uid, marks: Marks::NONE, keywords: Vec::new(), arrived: 100, size: 7, fields }
     }
 
     fn news(letters: &[(u32, Marks)]) -> News {

@@ -88,6 +88,7 @@ impl Actor {
         let copies = folder.copy_to(&uids, &mut target)?;
         let words = safe_line!("{} copied to {}", counted(copies.len()), name.to_utf8());
         let letters = copies.iter().map(|name| Was {
+            keywords: None,
             name: String::from_utf8_lossy(name).into_owned(),
             now: None,
             flags: String::new(),
