@@ -10,6 +10,8 @@ pub const ROWS_AHEAD: usize = 60;
 pub const LINE_COLUMNS_MAX: usize = 4_000;
 /// Octets that can be typed into one line: some hundred addresses.
 pub const TYPED_OCTETS_MAX: usize = 16 * 1024;
+/// Octets that a regular expression which is looked for in a letter may take: what needs more is no search of a person's.
+pub const PATTERN_OCTETS_MAX: usize = 1024 * 1024;
 /// People that are shown while an address is typed.
 pub const OFFERED_MAX: usize = 5;
 /// Columns from which the folders stand beside the letters without being asked for.

@@ -16,8 +16,9 @@ pub use crate::jobs::Jobs;
 pub use crate::screens::{
     Choice, ComposeStage, ComposeState, Counts, Deed, Editor, EditorState, ExplainState, Finding,
     FolderFor, FolderOrder, FoldersState, FoundState, Headers, HelpState, IndexState, Limit,
-    ListState, Looking, Marking, Note, OneOf, PagerState, Pending, PeopleState, Place, Prompt,
-    Pursued, Quotes, Reach, SaveState, Screen, Seek, Wanted, Which, Whom,
+    ListState, Looked, Looking, Marking, Matches, Note, OneOf, PagerState, Pending, PeopleState,
+    Place, Prompt, Pursued, Quotes, Reach, ReadFor, SaveState, Screen, Seek, Towards, Wanted,
+    Which, Whom,
 };
 
 /// The whole screen.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use postroad_safetext::SafeText;
+use regex::Regex;
 
 use crate::data::{
     DraftId, DraftRow, Field, Fields, FolderId, FoundRow, LetterId, Listing, OutboxId, Page, Rows,
@@ -243,6 +244,55 @@ pub struct PagerState {
     pub headers: Headers,
     /// Whether quotes are.
     pub quotes: Quotes,
+    /// What it was fetched for.
+    pub wanted: ReadFor,
+    /// What was looked for in it, or in the letter before.
+    pub looked: Option<Looked>,
+}
+
+/// What a letter is fetched for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ReadFor {
+    /// To be read.
+    #[default]
+    Reading,
+    /// For the list of its parts.
+    Parts,
+    /// To see whether it is from whom it says.
+    Explain,
+    /// To leave the list that it came by.
+    Leave,
+}
+
+/// What was looked for in a letter.
+#[derive(Debug, Clone)]
+pub struct Looked {
+    /// What the words are like.
+    pub pattern: Regex,
+    /// Which way `n` goes.
+    pub towards: Towards,
+    /// Where it was found last: the line, as it is shown, and how many octets of it come before.
+    pub at: Option<(usize, usize)>,
+    /// Whether all that is like it is marked.
+    pub matches: Matches,
+}
+
+/// Where to look for the next one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Towards {
+    /// Behind this one.
+    End,
+    /// Before it.
+    Beginning,
+}
+
+/// Whether words are marked that are like what was looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Matches {
+    /// They are.
+    Shown,
+    /// They aren't.
+    Hidden,
 }
 
 /// A line, counted from 0 with the header's, and a row of the line where it is wrapped.
@@ -446,6 +496,8 @@ pub enum Wanted {
     Find(Seek),
     /// What letters of all folders are to be like.
     FindAll,
+    /// What words of the letter are to be like.
+    Within(Towards),
     /// What letters are to be like that something is done to.
     Each(Deed),
     /// A field of the letter that is being written.

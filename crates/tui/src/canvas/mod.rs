@@ -70,6 +70,15 @@ impl<'b> Canvas<'b> {
             .for_each(|more| self.put(Cell { column: at.column + more, ..at }, " ", 1, style));
     }
 
+    /// Gives what was drawn there this look, too.
+    pub fn restyle(&mut self, at: Cell, columns: u16, style: Style) {
+        for column in at.column..at.column.saturating_add(columns).min(self.size().columns) {
+            if let Some(cell) = self.buffer.cell_mut(Position::new(column, at.row)) {
+                cell.set_style(style.drawn(self.colours));
+            }
+        }
+    }
+
     /// Where the terminal's cursor stands: on what is selected, or where typed letters go.
     pub fn cursor(&mut self, at: Cell) {
         let Size { columns, rows } = self.size();

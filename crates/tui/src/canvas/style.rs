@@ -34,6 +34,8 @@ pub enum Style {
     Ours,
     /// Whether a letter is from whom it says.
     Trust(Trust),
+    /// What was looked for.
+    Found,
     /// Something went wrong.
     Wrong,
 }
@@ -68,6 +70,7 @@ impl Style {
                 };
                 coloured(colour).add_modifier(Modifier::REVERSED | Modifier::BOLD)
             }
+            Self::Found => plain.add_modifier(Modifier::REVERSED | Modifier::BOLD),
             Self::Wrong => coloured(Color::Red).add_modifier(Modifier::BOLD),
         }
     }

@@ -102,6 +102,7 @@ const NAMES: &[(Action, &str)] = &[
     (Action::SearchBack, "search-reverse"),
     (Action::SearchAll, "search-all"),
     (Action::SearchNext, "search-next"),
+    (Action::SearchToggle, "search-toggle"),
     (Action::Limit, "limit"),
     (Action::DeletePattern, "delete-pattern"),
     (Action::UndeletePattern, "undelete-pattern"),

@@ -261,6 +261,8 @@ pub enum Action {
     SearchAll,
     /// To the next one of these.
     SearchNext,
+    /// Mark what is like that, or don't.
+    SearchToggle,
     /// Show but letters that are like what is typed.
     Limit,
     /// Strike those that are like what is typed.

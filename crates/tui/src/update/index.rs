@@ -15,8 +15,8 @@ use crate::effect::{Ask, Audience, FlagEdit, OutboxAsk, Start, Target};
 use crate::keys::Action;
 use crate::line_edit::LineEdit;
 use crate::model::{
-    Deed, FolderFor, Headers, IndexState, ListState, Marking, Model, OneOf, Prompt, Reach, Screen,
-    Seek, Wanted, Which, Whom,
+    Deed, FolderFor, Headers, IndexState, ListState, Marking, Model, OneOf, Prompt, Reach, ReadFor,
+    Screen, Seek, Towards, Wanted, Which, Whom,
 };
 
 impl IndexState {
@@ -140,13 +140,6 @@ impl IndexState {
     }
 }
 
-/// Where to look for the next letter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Towards {
-    End,
-    Beginning,
-}
-
 pub(super) fn act(model: &mut Model, action: Action, effects: &mut Effects) {
     match action {
         Action::Next
@@ -160,6 +153,9 @@ pub(super) fn act(model: &mut Model, action: Action, effects: &mut Effects) {
         Action::Open => pager::open(model, Headers::Brief, effects),
         Action::Headers => pager::open(model, Headers::All, effects),
         Action::Conversation => pager::open_conversation(model, effects),
+        Action::Parts => pager::fetch(model, ReadFor::Parts, effects),
+        Action::Explain => pager::fetch(model, ReadFor::Explain, effects),
+        Action::ListAction => pager::fetch(model, ReadFor::Leave, effects),
         Action::Exit => report::quit(effects),
         Action::Quit => {
             carry_out(model, effects);

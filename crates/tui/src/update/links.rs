@@ -3,7 +3,7 @@
 use postroad_safetext::{SafeText, safe_line};
 
 use super::{Effects, compose};
-use crate::data::{LinkGoes, Unsubscribe};
+use crate::data::{LinkGoes, Page, Unsubscribe};
 use crate::effect::Start;
 use crate::keys::Action;
 use crate::model::{Choice, ListState, Model, Note, Prompt, SaveState, Screen};
@@ -23,8 +23,15 @@ pub(super) fn open(model: &mut Model) {
 /// Asks whether the list is to be left.
 pub(super) fn unsubscribe(model: &mut Model, effects: &mut Effects) {
     let Some(Screen::Pager(pager)) = model.stack.last() else { return };
-    let way = pager.page.as_ref().and_then(|page| page.unsubscribe.clone());
-    let (words, wanted) = match way {
+    match pager.page.clone() {
+        Some(page) => leave(model, &page, effects),
+        None => model.say("The letter is still being read."),
+    }
+}
+
+/// Asks whether the list is to be left that this letter came by.
+pub(super) fn leave(model: &mut Model, page: &Page, effects: &mut Effects) {
+    let (words, wanted) = match page.unsubscribe.clone() {
         None => return model.say("The letter tells no way to leave a list."),
         // It is shown, and sent by the user.
         Some(Unsubscribe::Letter(link)) => {

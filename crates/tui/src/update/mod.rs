@@ -8,7 +8,7 @@
 //! | moving about in them, striking, marking | `index` |
 //! | a letter, its parts, its links | `pager`, `parts`, `links`, `explain` |
 //! | the order of letters, their threads | `order`, `threads` |
-//! | finding them, a list that is limited; letters of all folders | `find`, `found` |
+//! | finding them, a list that is limited; letters of all folders; words of a letter | `find`, `found`, `within` |
 //! | folders, moving letters there | `folders` |
 //! | writing; a text that is typed here | `compose`, `editor` |
 //! | people whom the user knows | `people` |
@@ -48,6 +48,7 @@ pub(crate) mod people;
 mod prompt;
 mod report;
 mod threads;
+mod within;
 
 /// What is to be done.
 type Effects = Vec<Effect>;

@@ -6,14 +6,14 @@ use postroad_safetext::safe_line;
 
 use super::Effects;
 use super::index::{self, Then};
-use super::{compose, explain, links, people};
+use super::{compose, explain, links, people, within};
 use crate::data::{LetterId, Marks, Page, PageLine};
 use crate::effect::{Ask, Audience, Start};
 use crate::keys::Action;
 use crate::limits::LINE_COLUMNS_MAX;
 use crate::model::{
-    Headers, IndexState, ListState, Model, OneOf, PagerState, Place, Prompt, Quotes, SaveState,
-    Screen,
+    Headers, IndexState, ListState, Looked, Model, OneOf, PagerState, Place, Prompt, Quotes,
+    ReadFor, SaveState, Screen, Towards,
 };
 use crate::view::Lines;
 
@@ -27,7 +27,13 @@ pub(super) fn open(model: &mut Model, headers: Headers, effects: &mut Effects) {
         Some(Screen::Pager(pager)) => pager.quotes,
         Some(_) | None => Quotes::default(),
     };
-    let state = PagerState { letter, page: None, at: Place::default(), headers, quotes };
+    let looked = match model.stack.last_mut() {
+        Some(Screen::Pager(pager)) => pager.looked.take(),
+        Some(_) | None => None,
+    };
+    // `n` looks for the same in the next letter.
+    let looked = looked.map(|looked| Looked { at: None, ..looked });
+    let state = PagerState { headers, quotes, looked, ..PagerState::of(letter) };
     match model.stack.last_mut() {
         Some(Screen::Pager(pager)) => *pager = state,
         Some(_) | None => model.stack.push(Screen::Pager(state)),
@@ -35,11 +41,35 @@ pub(super) fn open(model: &mut Model, headers: Headers, effects: &mut Effects) {
     model.jobs.ask(Ask::Read(letter), effects);
 }
 
+/// Fetches the letter that is selected, for something else than reading it.
+pub(super) fn fetch(model: &mut Model, wanted: ReadFor, effects: &mut Effects) {
+    let Some(letter) = model.index.as_ref().and_then(IndexState::selected) else {
+        return model.say("There is no letter.");
+    };
+    stop_reading(model, effects);
+    model.stack.push(Screen::Pager(PagerState { wanted, ..PagerState::of(letter) }));
+    model.jobs.ask(Ask::Read(letter), effects);
+}
+
+impl PagerState {
+    /// A letter of which nothing is known yet.
+    pub fn of(letter: LetterId) -> Self {
+        Self {
+            letter,
+            page: None,
+            at: Place::default(),
+            headers: Headers::default(),
+            quotes: Quotes::default(),
+            wanted: ReadFor::default(),
+            looked: None,
+        }
+    }
+}
+
 /// Reads a letter that may not be in the list of letters yet.
 pub(super) fn open_letter(model: &mut Model, letter: LetterId, effects: &mut Effects) {
     stop_reading(model, effects);
-    let (at, headers, quotes) = (Place::default(), Headers::Brief, Quotes::default());
-    model.stack.push(Screen::Pager(PagerState { letter, page: None, at, headers, quotes }));
+    model.stack.push(Screen::Pager(PagerState::of(letter)));
     model.jobs.ask(Ask::Read(letter), effects);
 }
 
@@ -51,14 +81,19 @@ pub(super) fn open_conversation(model: &mut Model, effects: &mut Effects) {
     };
     let Some(letter) = letter else { return model.say("There is no letter.") };
     stop_reading(model, effects);
-    let (at, headers, quotes) = (Place::default(), Headers::All, Quotes::Folded);
-    model.stack.push(Screen::Pager(PagerState { letter, page: None, at, headers, quotes }));
+    let (headers, quotes) = (Headers::All, Quotes::Folded);
+    model.stack.push(Screen::Pager(PagerState { headers, quotes, ..PagerState::of(letter) }));
     model.jobs.ask(Ask::Conversation(letter), effects);
 }
 
 /// They have come.
-pub(super) fn came_together(model: &mut Model, page: &Arc<Page>, letters: &[LetterId]) {
-    came(model, page);
+pub(super) fn came_together(
+    model: &mut Model,
+    page: &Arc<Page>,
+    letters: &[LetterId],
+    effects: &mut Effects,
+) {
+    came(model, page, effects);
     if matches!(model.screen(), Screen::Pager(pager) if pager.letter == page.letter) {
         letters.iter().for_each(|letter| index::marked(model, *letter, Marks::SEEN));
     }
@@ -72,14 +107,36 @@ fn stop_reading(model: &mut Model, effects: &mut Effects) {
 }
 
 /// The letter has come.
-pub(super) fn came(model: &mut Model, page: &Arc<Page>) {
+pub(super) fn came(model: &mut Model, page: &Arc<Page>, effects: &mut Effects) {
     let Some(Screen::Pager(pager)) = model.stack.last_mut() else { return };
     if pager.letter != page.letter {
         return;
     }
+    let wanted = pager.wanted;
     pager.page = Some(with_short_lines(page));
-    let letter = page.letter;
-    index::marked(model, letter, Marks::SEEN);
+    match wanted {
+        ReadFor::Reading => index::marked(model, page.letter, Marks::SEEN),
+        // It isn't shown, and so nobody has read it.
+        ReadFor::Parts => {
+            parts(model);
+            without_letter(model);
+        }
+        ReadFor::Explain => {
+            explain::open(model, effects);
+            without_letter(model);
+        }
+        ReadFor::Leave => {
+            model.back();
+            links::leave(model, page, effects);
+        }
+    }
+}
+
+/// Takes the letter away from below what is shown of it.
+fn without_letter(model: &mut Model) {
+    if let Some(place) = model.stack.len().checked_sub(2).filter(|place| *place > 0) {
+        model.stack.remove(place);
+    }
 }
 
 /// What a program has said.
@@ -92,9 +149,7 @@ pub(super) fn output(model: &mut Model, page: &Arc<Page>) {
 
 /// A page on top of what is shown.
 pub(super) fn show(model: &mut Model, page: &Arc<Page>) {
-    let (letter, page) = (page.letter, Some(with_short_lines(page)));
-    let (at, headers, quotes) = (Place::default(), Headers::Brief, Quotes::default());
-    let state = PagerState { letter, page, at, headers, quotes };
+    let state = PagerState { page: Some(with_short_lines(page)), ..PagerState::of(page.letter) };
     model.stack.push(Screen::Pager(state));
 }
 
@@ -134,6 +189,7 @@ pub(super) fn act(model: &mut Model, action: Action, effects: &mut Effects) {
         Action::Headers => {
             if let Some(Screen::Pager(pager)) = model.stack.last_mut() {
                 pager.at = Place::default();
+                pager.forget_place();
                 pager.headers = match pager.headers {
                     Headers::Brief => Headers::All,
                     Headers::All => Headers::Brief,
@@ -147,6 +203,10 @@ pub(super) fn act(model: &mut Model, action: Action, effects: &mut Effects) {
         Action::ListAction => links::unsubscribe(model, effects),
         Action::Explain => explain::open(model, effects),
         Action::Original => open_original(model, effects),
+        Action::Search => within::ask(model, Towards::End),
+        Action::SearchBack => within::ask(model, Towards::Beginning),
+        Action::SearchNext => within::next(model),
+        Action::SearchToggle => within::toggle(model),
         Action::ToggleQuoted => toggle_quoted(model),
         Action::SkipQuoted => skip_quoted(model),
         Action::SkipHeaders => skip_headers(model),
@@ -292,6 +352,7 @@ fn toggle_quoted(model: &mut Model) {
         let line = Lines::of(page, pager.headers, quotes).shown(top);
         pager.at = Place { line, row: 0 };
     }
+    pager.forget_place();
     pager.quotes = quotes;
 }
 
@@ -333,13 +394,6 @@ fn is_at_end(model: &Model) -> bool {
 /// A part of the letter, as a letter of its own.
 pub(super) fn open_part(model: &mut Model, letter: LetterId, part: usize, effects: &mut Effects) {
     stop_reading(model, effects);
-    let state = PagerState {
-        letter,
-        page: None,
-        at: Place::default(),
-        headers: Headers::Brief,
-        quotes: Quotes::default(),
-    };
-    model.stack.push(Screen::Pager(state));
+    model.stack.push(Screen::Pager(PagerState::of(letter)));
     model.jobs.ask(Ask::Part { letter, part }, effects);
 }

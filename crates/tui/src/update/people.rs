@@ -32,6 +32,7 @@ fn are_addresses(wanted: &Wanted) -> bool {
         | Wanted::Command
         | Wanted::Find(_)
         | Wanted::FindAll
+        | Wanted::Within(_)
         | Wanted::Each(_)
         | Wanted::Jump
         | Wanted::Attach

@@ -1,7 +1,9 @@
 //! What is typed in the last line.
 
 use super::folders::NotNamed;
-use super::{Effects, by_pattern, command, compose, find, folders, found, index, order, people};
+use super::{
+    Effects, by_pattern, command, compose, find, folders, found, index, order, people, within,
+};
 use crate::effect::{Ask, Attendance, Effect, OutboxAsk, PeopleAsk, Start};
 use crate::keys::Key;
 use crate::line_edit::LineEdit;
@@ -130,6 +132,7 @@ fn list_for(wanted: &Wanted) -> Option<FolderFor> {
         | Wanted::Command
         | Wanted::Find(_)
         | Wanted::FindAll
+        | Wanted::Within(_)
         | Wanted::Each(_)
         | Wanted::Field(_)
         | Wanted::First(_)
@@ -168,6 +171,7 @@ fn typed(model: &mut Model, wanted: Wanted, text: String, effects: &mut Effects)
         Wanted::Alias(whom) => people::call(model, whom, text, effects),
         Wanted::Command => command::typed(model, &text, effects),
         Wanted::FindAll => found::typed(model, &text, effects),
+        Wanted::Within(towards) => within::typed(model, towards, &text),
         Wanted::Find(seek) => find::typed(model, seek, &text, effects),
         Wanted::Each(deed) => by_pattern::typed(model, deed, &text, effects),
         Wanted::Pipe(which) => index::pipe(model, which, text, effects),
@@ -187,6 +191,7 @@ fn left(model: &mut Model, wanted: &Wanted, effects: &mut Effects) {
         | Wanted::Each(_)
         | Wanted::Command
         | Wanted::FindAll
+        | Wanted::Within(_)
         | Wanted::Field(_)
         | Wanted::Attach
         | Wanted::Bounce(_)

@@ -37,9 +37,11 @@ pub(super) fn take(model: &mut Model, report: Report, effects: &mut Effects) {
             Some(Ask::Explain(_)) => explain::checked(model, &page),
             // Nobody asked: it was checked by itself.
             None => explain::checked(model, &page),
-            Some(_) => pager::came(model, &page),
+            Some(_) => pager::came(model, &page, effects),
         },
-        What::Conversation { page, letters } => pager::came_together(model, &page, &letters),
+        What::Conversation { page, letters } => {
+            pager::came_together(model, &page, &letters, effects);
+        }
         What::Draft(draft) => compose::saved(model, *draft, asked.as_ref(), effects),
         What::Text { draft, text } => editor::open(model, draft, &text),
         What::Drafts(drafts) => model.drafts = drafts,

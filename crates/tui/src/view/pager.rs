@@ -1,12 +1,16 @@
-//! A letter: the fields of its header, a blank line, its text.
+//! A letter: the fields of its header, a blank line, its text; and what was found in it.
+
+use std::borrow::Cow;
+use std::ops::Range;
 
 use postroad_safetext::{SafeText, safe_line};
+use regex::Regex;
 
 use super::Status;
-use crate::canvas::{Canvas, Style};
+use crate::canvas::{Canvas, Cell, Style};
 use crate::data::{LineKind, Page, PageLine, Trust};
 use crate::layout::Area;
-use crate::model::{Headers, Model, PagerState, Place, Quotes};
+use crate::model::{Headers, Looked, Matches, Model, PagerState, Place, Quotes};
 
 /// Columns that letters of a conversation stand in from what we say between them.
 const INDENT: usize = 2;
@@ -42,9 +46,15 @@ pub(super) fn draw(
     'lines: for line in at.line..lines.len() {
         let (wrapped, style) = lines.rows_of(line, columns);
         let skipped = if line == at.line { at.row } else { 0 };
-        for wrapped in wrapped.iter().skip(skipped) {
+        let spans = pager.looked.as_ref().map(|_| lines.spans(line, columns));
+        for (row, wrapped) in wrapped.iter().enumerate().skip(skipped) {
             let Some(cell) = rows.next() else { break 'lines };
             canvas.text(cell, area.columns, wrapped, style);
+            if let (Some(looked), Some(span)) =
+                (&pager.looked, spans.as_ref().and_then(|spans| spans.get(row)))
+            {
+                found(looked, (line, &lines.words(line)), (wrapped, span), canvas, cell);
+            }
         }
         last = line + 1;
     }
@@ -55,6 +65,46 @@ pub(super) fn draw(
         (false, false) => safe_line!("{}%", last * 100 / lines.len().max(1)),
     };
     Status { left, right }
+}
+
+/// Marks what was looked for in a row, and has the cursor on what was found last: it isn't told by its look alone.
+fn found(
+    looked: &Looked,
+    (line, words): (usize, &str),
+    (row, span): (&SafeText, &Span),
+    canvas: &mut Canvas<'_>,
+    at: Cell,
+) {
+    for range in likes(&looked.pattern, words) {
+        let (start, end) = (range.start.max(span.words.start), range.end.min(span.words.end));
+        if start >= end {
+            continue;
+        }
+        let column = |octet: usize| {
+            let column = row.column_of(octet - span.words.start + span.before);
+            u16::try_from(column).unwrap_or(u16::MAX)
+        };
+        let (first, behind) = (column(start), column(end));
+        let cell = Cell { column: at.column.saturating_add(first), ..at };
+        if looked.matches == Matches::Shown {
+            canvas.restyle(cell, behind.saturating_sub(first), Style::Found);
+        }
+        if looked.at == Some((line, range.start)) && start == range.start {
+            canvas.cursor(cell);
+        }
+    }
+}
+
+/// Where words are like the pattern; nothing is like nothing.
+fn likes<'t>(pattern: &'t Regex, words: &'t str) -> impl Iterator<Item = Range<usize>> + 't {
+    pattern.find_iter(words).map(|found| found.range()).filter(|range| !range.is_empty())
+}
+
+/// A row of a line: which octets of the line it has, and how many of its own stand before them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Span {
+    words: Range<usize>,
+    before: usize,
 }
 
 /// The lines above a letter: outside of what its author can write into (row U09). What its seal says comes first.
@@ -189,6 +239,81 @@ impl<'p> Lines<'p> {
         }
     }
 
+    /// The words of a line that are looked through; none of those that are ours.
+    fn words(&self, line: usize) -> Cow<'_, str> {
+        if let Some((name, value)) = self.head.get(line) {
+            return Cow::Owned(format!("{}: {}", name.as_str(), value.as_str()));
+        }
+        match self.text(line) {
+            Some(Shown::Line(at)) => {
+                Cow::Borrowed(self.page.lines.get(at).map_or("", |line| line.text.as_str()))
+            }
+            Some(Shown::Quote { .. }) | None => Cow::Borrowed(""),
+        }
+    }
+
+    /// Which of a line's words stand in which of its rows.
+    fn spans(&self, line: usize, columns: usize) -> Vec<Span> {
+        let words = self.words(line);
+        let text = match self.text(line) {
+            Some(Shown::Line(at)) => self.page.lines.get(at),
+            Some(Shown::Quote { .. }) | None => None,
+        };
+        let is_indented = |line: &&PageLine| line.kind != LineKind::Heading;
+        let indent = text.filter(is_indented).map_or(0, |_| self.indent);
+        let room = columns.saturating_sub(indent).max(1);
+        let marks = text.map_or(0, |line| marks(line, room));
+        let mut from = 0;
+        let mut spans = Vec::new();
+        for (place, row) in self.rows_of(line, columns).0.iter().enumerate() {
+            let before = if place == 0 { indent } else { indent + marks };
+            let own = row.as_str().get(before..).unwrap_or_default();
+            // Blanks are left out where a line is broken.
+            let left = words.get(from..).unwrap_or_default();
+            // A row that got a base for a mark of its own isn't in the line as it stands: nothing is found in it.
+            let found = left.find(own).map(|at| from + at..from + at + own.len());
+            let span = found.unwrap_or(from..from);
+            from = span.end;
+            spans.push(Span { words: span, before });
+        }
+        spans
+    }
+
+    /// The row in which a place of a line is.
+    pub(crate) fn place_of(&self, (line, octet): (usize, usize), columns: usize) -> Place {
+        let spans = self.spans(line, columns);
+        let row = spans.iter().position(|span| octet < span.words.end);
+        Place { line, row: row.unwrap_or_else(|| spans.len().saturating_sub(1)) }
+    }
+
+    /// The first place that is like the pattern, from this one on.
+    pub(crate) fn next_like(
+        &self,
+        pattern: &Regex,
+        (line, octet): (usize, usize),
+    ) -> Option<(usize, usize)> {
+        (line..self.len()).find_map(|at| {
+            let words = self.words(at);
+            let least = if at == line { octet } else { 0 };
+            let found = likes(pattern, &words).find(|range| range.start >= least)?;
+            Some((at, found.start))
+        })
+    }
+
+    /// The last place that is like the pattern, before this one.
+    pub(crate) fn last_like(
+        &self,
+        pattern: &Regex,
+        (line, octet): (usize, usize),
+    ) -> Option<(usize, usize)> {
+        (0..self.len().min(line + 1)).rev().find_map(|at| {
+            let words = self.words(at);
+            let below = if at == line { octet } else { usize::MAX };
+            let found = likes(pattern, &words).filter(|range| range.start < below).last()?;
+            Some((at, found.start))
+        })
+    }
+
     /// A line of the text; every row of it stands in from our headings.
     fn indented(&self, line: &PageLine, columns: usize) -> Vec<SafeText> {
         if self.indent == 0 || line.kind == LineKind::Heading {
@@ -275,18 +400,24 @@ fn folded(page: &Page) -> Vec<Shown> {
     shown
 }
 
-/// A line in rows; those of a quote have its marks in front.
-fn wrapped(line: &PageLine, columns: usize) -> Vec<SafeText> {
+/// Octets of a quote's marks that stand in front of each of its rows.
+fn marks(line: &PageLine, columns: usize) -> usize {
     let text = line.text.as_str();
     let marks = match line.kind {
         LineKind::Quote(_) => text.len() - text.trim_start_matches(['>', ' ']).len(),
         _ => 0,
     };
     // Marks are ASCII: as many columns as octets.
-    if line.text.width() <= columns || marks == 0 || marks > columns / 2 {
+    if line.text.width() <= columns || marks > columns / 2 { 0 } else { marks }
+}
+
+/// A line in rows; those of a quote have its marks in front.
+fn wrapped(line: &PageLine, columns: usize) -> Vec<SafeText> {
+    let marks = marks(line, columns);
+    if marks == 0 {
         return line.text.wrapped(columns);
     }
-    let (marks, rest) = text.split_at(marks);
+    let (marks, rest) = line.text.as_str().split_at(marks);
     let rows = SafeText::line(rest).wrapped(columns - marks.len());
     rows.iter().map(|row| safe_line!("{marks}{}", row.as_str())).collect()
 }
@@ -298,5 +429,58 @@ fn style(kind: LineKind) -> Style {
         LineKind::Signature => Style::Faint,
         LineKind::Link => Style::Keys,
         LineKind::Part | LineKind::Heading => Style::Ours,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn page(lines: Vec<PageLine>) -> Page {
+        Page {
+            letter: crate::data::LetterId { folder: crate::data::FolderId(0), validity: 1, uid: 1 },
+            head: vec![(SafeText::line("Subject"), SafeText::line("words of a subject"))],
+            lines,
+            parts: Vec::new(),
+            links: Vec::new(),
+            unsubscribe: None,
+            original: None,
+            invitation: None,
+            trust: None,
+            seal: None,
+            explained: Vec::new(),
+            cut: None,
+        }
+    }
+
+    proptest! {
+        /// However a line is wrapped, each of its words is found in the row that shows it.
+        #[test]
+        fn words_stand_where_their_rows_say(
+            text in "(> ){0,3}a[a-c \u{301}\u{4e00}>]{0,60}",
+            kind in prop::sample::select(vec![LineKind::Text, LineKind::Quote(1), LineKind::Heading]),
+            is_conversation in any::<bool>(),
+            columns in 1..30_usize,
+        ) {
+            let heading = PageLine { kind: LineKind::Heading, text: "of somebody".into() };
+            let line = PageLine { kind, text: SafeText::line(&text) };
+            let lines = if is_conversation { vec![heading, line] } else { vec![line] };
+            let page = page(lines);
+            let lines = Lines::of(&page, Headers::All, Quotes::Shown);
+            for line in 0..lines.len() {
+                let (words, spans) = (lines.words(line), lines.spans(line, columns));
+                let rows = lines.rows_of(line, columns).0;
+                prop_assert_eq!(rows.len(), spans.len());
+                let mut shown = String::new();
+                for (row, span) in rows.iter().zip(&spans) {
+                    let own = row.as_str().get(span.before..).unwrap_or_default();
+                    prop_assert_eq!(own, words.get(span.words.clone()).unwrap_or_default());
+                    shown.push_str(own);
+                }
+                let bare = |text: &str| text.replace(' ', "");
+                prop_assert_eq!(bare(&shown), bare(&words));
+            }
+        }
     }
 }

@@ -38,11 +38,11 @@ enum Step {
 fn any_key() -> impl Strategy<Value = Key> {
     prop_oneof![
         // The keys that do something, mostly.
-        30 => prop::sample::select("jkJKdunNF$csmrgfEBRvhxqtyebaDPIi? =*^-`z1tt;;CwWoO|:QQa".chars().collect::<Vec<_>>())
+        30 => prop::sample::select("jkJKdunNF$csmrgfEBRvhxqtyebaDPIi? =*^-`z1tt;;CwWoO|:QQa/n\\X".chars().collect::<Vec<_>>())
             .prop_map(Key::Char),
         3 => any::<char>().prop_map(Key::Char),
         2 => (b'a'..=b'z').prop_map(|c| Key::Ctrl(char::from(c))),
-        1 => prop::sample::select("vVnpdurt".chars().collect::<Vec<_>>()).prop_map(Key::Alt),
+        1 => prop::sample::select("vVnpdurtL/".chars().collect::<Vec<_>>()).prop_map(Key::Alt),
         1 => any::<char>().prop_map(Key::Alt),
         1 => any::<u8>().prop_map(Key::F),
         20 => prop::sample::select(vec![

@@ -2,7 +2,7 @@
 
 use postroad_tui::data::{Marks, Unsubscribe};
 use postroad_tui::effect::{Ask, Start};
-use postroad_tui::model::{Choice, Marking, Model, OneOf, Prompt, Seek, Wanted};
+use postroad_tui::model::{Choice, Marking, Model, OneOf, Prompt, Seek, Towards, Wanted};
 use postroad_tui::msg::What;
 
 use crate::fixture::{answer, draft, outbox, page, people, reading, tell, three_letters};
@@ -47,6 +47,8 @@ fn line_name(wanted: &Wanted) -> &'static str {
         Wanted::Find(Seek::Forward) => "ask-search",
         Wanted::Find(Seek::Back) => "ask-search-back",
         Wanted::Find(Seek::Limit) => "ask-limit",
+        Wanted::Within(Towards::End) => "ask-within",
+        Wanted::Within(Towards::Beginning) => "ask-within-back",
         Wanted::FindAll => "all-folders-asked",
         Wanted::Each(Deed::Strike) => "ask-each-strike",
         Wanted::Each(Deed::Unstrike) => "ask-each-unstrike",
@@ -107,6 +109,8 @@ fn questions_of_the_list() {
 
 #[test]
 fn questions_while_a_letter_is_read() {
+    asked("ask-within", reading(page()), "/in (april|march)");
+    asked("ask-within-back", reading(page()), "<Esc>/");
     let host = "news.a-shop-with-a-long-name.example".into();
     let link = "https://news.a-shop-with-a-long-name.example/u/1".into();
     let request = Unsubscribe::Request { host, link };

@@ -16,6 +16,7 @@ mod plain;
 mod reading;
 mod returned;
 mod threads;
+mod within;
 mod writing;
 
 use postroad_tui::canvas::paint;
