@@ -80,6 +80,42 @@ fn subjects(ours: Ours<'_>, arguments: &[&str]) -> Result<Vec<String>> {
     each(ours, arguments, "subject")
 }
 
+/// Folders are made, subscribed to, renamed and removed.
+fn folders(ours: Ours<'_>, maildir: &Path) -> Result<()> {
+    let known = |name: &str| -> Result<Option<(u64, bool)>> {
+        let lines = printed(ours, &["folders", "list", "--json"])?;
+        let lines: Vec<Value> =
+            lines.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
+        let found = lines.iter().find(|line| line.get("name").is_some_and(|it| it == name));
+        Ok(found.map(|line| {
+            let letters = line.get("letters").and_then(Value::as_u64).unwrap_or(u64::MAX);
+            (letters, line.get("subscribed").is_some_and(|it| it == true))
+        }))
+    };
+    printed(ours, &["folders", "make", "Plans"])?;
+    ensure!(known("Plans")? == Some((0, true)), "{:?}", known("Plans")?);
+    let again = ran(ours, &["folder", "make", "Plans"])?;
+    ensure!(!again.status.success());
+    printed(ours, &["folders", "unsubscribe", "Plans"])?;
+    ensure!(known("Plans")? == Some((0, false)));
+    printed(ours, &["folders", "subscribe", "Plans"])?;
+    printed(ours, &["move", "1", "--to", "Plans"])?;
+    printed(ours, &["folders", "rename", "Plans", "Pl\u{e4}ne"])?;
+    ensure!(known("Plans")?.is_none());
+    ensure!(known("Pl\u{e4}ne")?.is_some_and(|(letters, _)| letters == 1));
+    ensure!(subjects(ours, &["list", "--folder", "Pl\u{e4}ne"])?.len() == 1);
+    // Nobody is there to be asked.
+    let refused = ran(ours, &["folders", "remove", "Pl\u{e4}ne"])?;
+    let words = String::from_utf8_lossy(&refused.stderr).into_owned();
+    ensure!(refused.status.code() == Some(64) && words.contains("with 1 letter in it"), "{words}");
+    printed(ours, &["folders", "remove", "Pl\u{e4}ne", "--yes"])?;
+    ensure!(known("Pl\u{e4}ne")?.is_none());
+    let there = fs::read_dir(maildir)?.flatten().map(|entry| entry.file_name());
+    ensure!(there.into_iter().all(|name| !name.to_string_lossy().starts_with(".Pl")));
+    ensure!(!ran(ours, &["folders", "remove", "INBOX", "--yes"])?.status.success());
+    Ok(())
+}
+
 /// What is done at each server; the folder is where it keeps the letters.
 fn all_of_it(ours: Ours<'_>, maildir: &Path) -> Result<()> {
     ensure!(subjects(ours, &["list"])? == ["lunch", "supper", "breakfast", "news"]);
@@ -163,7 +199,9 @@ fn all_of_it(ours: Ours<'_>, maildir: &Path) -> Result<()> {
     printed(ours, &["delete", "--folder", "Trash", "1"])?;
     ensure!(names(&maildir.join(".Trash")).is_empty() && names(maildir).len() == 3);
 
-    // A folder that isn't there, and nothing to take back.
+    folders(ours, maildir)?;
+
+    // A folder that isn't there.
     let missing = ran(ours, &["list", "--folder", "Nothing.Here"])?;
     let words = String::from_utf8_lossy(&missing.stderr).into_owned();
     ensure!(missing.status.code() == Some(66), "{words}");

@@ -37,6 +37,7 @@ const COMMANDS: &[(&str, &[&str])] = &[
     ("move", &["1", "--to", "Saved"]),
     ("undo", &["--list"]),
     ("account", &[]),
+    ("folders", &["list"]),
     ("delete", &["--folder", "Saved", "1"]),
     ("doctor", &[]),
 ];

@@ -1,5 +1,6 @@
 //! The folders of a mailbox.
 
+use std::collections::BTreeSet;
 use std::os::fd::BorrowedFd;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -133,6 +134,56 @@ impl Catalog {
             Err(FolderError::Exists) => Ok(()),
             made => Ok(made?),
         }
+    }
+
+    /// Makes a folder that isn't there yet, and subscribes to it.
+    ///
+    /// # Errors
+    /// Where it is there, or can't be, and what the disk said.
+    pub fn create(&self, name: &MailboxName) -> Result<(), CatalogError> {
+        self.all().create(name, &[])?;
+        self.subscribe(name)
+    }
+
+    /// Removes a folder with all that is in it, for good. Those below it stay.
+    ///
+    /// # Errors
+    /// Why it can't be, or what the disk said.
+    pub fn remove(&self, name: &MailboxName) -> Result<(), CatalogError> {
+        self.all().delete(name)?;
+        self.unsubscribe(name)
+    }
+
+    /// Renames a folder, and those below it.
+    ///
+    /// # Errors
+    /// Why it can't be, or what the disk said.
+    pub fn rename(&self, from: &MailboxName, to: &MailboxName) -> Result<(), CatalogError> {
+        Ok(self.all().rename(from, to)?)
+    }
+
+    /// Folders that are subscribed to; they need not be there.
+    ///
+    /// # Errors
+    /// What the disk said.
+    pub fn subscribed(&self) -> Result<BTreeSet<MailboxName>, CatalogError> {
+        Ok(self.all().subscribed().map_err(FolderError::from)?)
+    }
+
+    /// Subscribes to a folder.
+    ///
+    /// # Errors
+    /// What the disk said.
+    pub fn subscribe(&self, name: &MailboxName) -> Result<(), CatalogError> {
+        Ok(self.all().subscribe(name).map(drop).map_err(FolderError::from)?)
+    }
+
+    /// Subscribes to it no more.
+    ///
+    /// # Errors
+    /// What the disk said.
+    pub fn unsubscribe(&self, name: &MailboxName) -> Result<(), CatalogError> {
+        Ok(self.all().unsubscribe(name).map(drop).map_err(FolderError::from)?)
     }
 
     /// How many letters a folder has, where that is known without opening it.

@@ -165,6 +165,8 @@ pub enum Ask {
     },
     /// Have a page of the web opened by the user's browser. Answered by `Told`.
     OpenLink(SafeText),
+    /// Change which folders there are. Answered by `Told`, and by a `Folders` nobody asked for.
+    Folder(FolderAsk),
     /// Find letters. Answered by `Found`s.
     Search(Search),
     /// Find letters in all folders. Answered by `FoundAll`s.
@@ -241,6 +243,44 @@ pub enum OutboxAsk {
     Retry(OutboxId),
     /// Throw this one away.
     Discard(OutboxId),
+}
+
+/// What is to become of a folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FolderAsk {
+    /// One is made, in the account of another one.
+    Make {
+        /// The other one.
+        beside: FolderId,
+        /// What it is to be called, as it was typed.
+        name: String,
+    },
+    /// It is called otherwise, as do those below it.
+    Rename {
+        /// Which.
+        folder: FolderId,
+        /// What it is to be called, as it was typed.
+        to: String,
+    },
+    /// It goes for good, with all that is in it.
+    Remove(FolderId),
+    /// It is subscribed to.
+    Subscribe(FolderId),
+    /// It isn't any more.
+    Unsubscribe(FolderId),
+}
+
+impl FolderAsk {
+    /// The folder that it is about, or of whose account one is made.
+    pub fn folder_mut(&mut self) -> &mut FolderId {
+        match self {
+            Self::Make { beside: folder, .. }
+            | Self::Rename { folder, .. }
+            | Self::Remove(folder)
+            | Self::Subscribe(folder)
+            | Self::Unsubscribe(folder) => folder,
+        }
+    }
 }
 
 /// What is asked of the address book.

@@ -514,6 +514,10 @@ pub enum Wanted {
     Query,
     /// A short name.
     Alias(Whom),
+    /// What a folder is to be called that is made, in the account of this one.
+    MakeFolder(FolderId),
+    /// What this folder is to be called.
+    RenameFolder(FolderId),
     /// A folder of the disk to save a part in.
     SavePart {
         /// Of which letter.
@@ -555,6 +559,8 @@ pub enum Choice {
     OpenLink(SafeText),
     /// Make a folder of this name, and put letters there, or don't.
     MakeFolder(String, FolderFor),
+    /// Remove this folder with all that is in it, or don't.
+    RemoveFolder(FolderId),
 }
 
 /// The first of two keys that are one.

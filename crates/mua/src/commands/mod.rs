@@ -24,6 +24,7 @@ mod address;
 mod answer;
 mod doctor;
 mod drafts;
+mod folders;
 mod keys;
 mod lines;
 mod login;
@@ -83,6 +84,9 @@ enum Command {
     Move(moving::MoveArguments),
     /// Set or take away flags of letters
     Tag(moving::TagArguments),
+    /// Folders: list, make, rename, remove, subscribe
+    #[command(alias = "folder")]
+    Folders(folders::Arguments),
     /// Take back what was done last: a deletion, a move, flags, a letter that is still held
     Undo(moving::UndoArguments),
     /// Whether letters are from whom they say: by their signatures, and by what hosts that you trust have found
@@ -327,6 +331,7 @@ async fn subcommand(words: &[String], screen: &mut Screen<'_>) -> Result<Exit, E
         Command::Delete(arguments) => reading::delete(&mut context, &arguments).await,
         Command::Move(arguments) => moving::move_letters(&mut context, &arguments).await,
         Command::Tag(arguments) => moving::tag(&mut context, &arguments).await,
+        Command::Folders(arguments) => folders::run(&mut context, &arguments).await,
         Command::Undo(arguments) => moving::undo(&mut context, &arguments).await,
         Command::Verify(arguments) => verifying::verify(&mut context, &arguments).await,
         Command::Trace(arguments) => verifying::trace(&mut context, &arguments).await,

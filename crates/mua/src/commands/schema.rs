@@ -4,7 +4,8 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 
 use super::{
-    Context, account, address, doctor, drafts, keys, moving, saving, send, threads, verifying,
+    Context, account, address, doctor, drafts, folders, keys, moving, saving, send, threads,
+    verifying,
 };
 use crate::error::{Error, Exit};
 use crate::front::Usage;
@@ -28,6 +29,7 @@ const COMMANDS: &[(&str, MakeSchema)] = &[
     ("delete", of::<moving::ChangedJson<'_>>),
     ("doctor", of::<doctor::Looked>),
     ("drafts", of::<drafts::DraftJson<'_>>),
+    ("folders", of::<folders::FolderJson<'_>>),
     ("forward", of::<send::Sent<'_>>),
     ("keys", of::<keys::KeyJson<'_>>),
     ("list", of::<RowJson<'_>>),

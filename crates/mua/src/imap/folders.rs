@@ -22,6 +22,8 @@ pub(crate) struct Folder {
     pub(crate) separator: Option<char>,
     /// What it is for.
     pub(crate) role: Option<Role>,
+    /// Whether it is subscribed to, where the server tells that with the list.
+    pub(crate) is_subscribed: bool,
     /// How much is in it.
     pub(crate) counts: Option<FolderCounts>,
 }
@@ -31,6 +33,21 @@ pub(crate) struct Folder {
 pub(crate) enum Counting {
     Wanted,
     Spared,
+}
+
+/// What is to become of folders.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// It is made.
+    Make(MailboxName),
+    /// It goes, with all that is in it.
+    Remove(MailboxName),
+    /// It is called otherwise.
+    Rename(MailboxName, MailboxName),
+    /// It is subscribed to.
+    Subscribe(MailboxName),
+    /// It isn't any more.
+    Unsubscribe(MailboxName),
 }
 
 /// What people call folders of which the server doesn't say what they are for.
@@ -69,7 +86,9 @@ impl Folder {
             _ => None,
         });
         let role = if item.mailbox.is_inbox() { Some(Role::Inbox) } else { uses.next() };
-        Some(Self { name: item.mailbox, separator: item.separator, role, counts: None })
+        let is_subscribed = item.attributes.contains(&MailboxAttribute::Subscribed);
+        let (name, separator) = (item.mailbox, item.separator);
+        Some(Self { name, separator, role, is_subscribed, counts: None })
     }
 }
 
@@ -84,6 +103,9 @@ impl Session {
         let (Some(all), Some(none)) = (all, none) else { return Ok(Vec::new()) };
         let is_new = self.can("IMAP4REV2");
         let mut returns = Vec::new();
+        if is_new || self.can("LIST-EXTENDED") {
+            returns.push(ListReturn::Subscribed);
+        }
         if is_new || self.can("SPECIAL-USE") && self.can("LIST-EXTENDED") {
             returns.push(ListReturn::SpecialUse);
         }
@@ -113,7 +135,13 @@ impl Session {
         .await?;
         if !folders.iter().any(|folder| folder.name.is_inbox()) {
             let (name, role) = (MailboxName::inbox(), Some(Role::Inbox));
-            folders.push(Folder { name, separator: None, role, counts: None });
+            folders.push(Folder {
+                name,
+                separator: None,
+                role,
+                is_subscribed: false,
+                counts: None,
+            });
         }
         folders.sort_by(|one, other| {
             let key = |it: &Folder| (!it.name.is_inbox(), it.name.as_str().to_lowercase());
@@ -140,6 +168,33 @@ impl Session {
     /// As [`Session::run`].
     pub(crate) async fn folder_for(&mut self, role: Role) -> Result<MailboxName, ImapError> {
         Ok(name_for(&self.folders(Counting::Spared).await?, role))
+    }
+
+    /// Changes something about folders: makes one, removes or renames it, subscribes to it.
+    ///
+    /// # Errors
+    /// As [`Session::run`].
+    pub(crate) async fn change(&mut self, change: Change) -> Result<(), ImapError> {
+        let command = match change {
+            Change::Make(mailbox) => Command::Create { mailbox, uses: Vec::new() },
+            Change::Remove(mailbox) => Command::Delete(mailbox),
+            Change::Rename(from, to) => Command::Rename { from, to },
+            Change::Subscribe(mailbox) => Command::Subscribe(mailbox),
+            Change::Unsubscribe(mailbox) => Command::Unsubscribe(mailbox),
+        };
+        self.run(&command, &mut |_| Ok(())).await.map(drop)
+    }
+
+    /// How many letters are in one, where the server tells.
+    ///
+    /// # Errors
+    /// As [`Session::run`].
+    pub(crate) async fn letters_in(
+        &mut self,
+        name: &MailboxName,
+    ) -> Result<Option<u32>, ImapError> {
+        let counted = self.count(name).await?;
+        Ok(counted.and_then(|(_, counts)| counts).map(|counts| counts.letters))
     }
 
     /// How much is in one.
@@ -242,6 +297,7 @@ mod tests {
             name: MailboxName::parse(name.as_bytes(), NameEncoding::Utf8).unwrap(),
             separator: Some('.'),
             role,
+            is_subscribed: false,
             counts: None,
         };
         let mut folders = vec![

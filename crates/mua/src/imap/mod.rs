@@ -19,7 +19,7 @@ mod search;
 mod session;
 mod wire;
 
-pub(crate) use folders::{Counting, Folder, name_for};
+pub(crate) use folders::{Change, Counting, Folder, name_for};
 pub(crate) use letters::{Header, Moved, Resumed, told};
 pub(crate) use search::{Answer, Asked, needs_letters};
 pub(crate) use session::Session;

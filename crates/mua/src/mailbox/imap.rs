@@ -407,7 +407,7 @@ fn label(account: &Account, server: &Server) -> String {
 }
 
 /// A folder as the server calls it.
-fn named(folder: &str) -> Result<MailboxName, MailboxError> {
+pub(super) fn named(folder: &str) -> Result<MailboxName, MailboxError> {
     MailboxName::parse(folder.as_bytes(), NameEncoding::Utf8)
         .ok_or_else(|| MailboxError::NoFolder { name: folder.to_owned() })
 }

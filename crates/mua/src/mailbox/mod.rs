@@ -13,6 +13,7 @@ use crate::imap::ImapError;
 use crate::undo::Deed;
 
 pub mod folder;
+pub(crate) mod folders;
 pub mod imap;
 pub mod mbox;
 pub mod pop3;

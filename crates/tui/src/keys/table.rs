@@ -167,6 +167,16 @@ pub enum Action {
     ChangeFolder,
     /// The list of folders.
     Folders,
+    /// Make a folder.
+    MakeFolder,
+    /// Call it otherwise.
+    RenameFolder,
+    /// Remove it with all that is in it.
+    RemoveFolder,
+    /// Subscribe to it.
+    Subscribe,
+    /// Don't any more.
+    Unsubscribe,
     /// Into the archive.
     Archive,
     /// Move it to a folder, or save it as a file.

@@ -3,8 +3,8 @@
 use postroad_safetext::{SafeText, safe_line};
 
 use super::{Effects, index, letters as letters_counted};
-use crate::data::{FolderRow, Role};
-use crate::effect::{Ask, Target};
+use crate::data::{FolderId, FolderRow, Role};
+use crate::effect::{Ask, FolderAsk, Target};
 use crate::keys::Action;
 use crate::line_edit::LineEdit;
 use crate::model::{
@@ -80,7 +80,81 @@ pub(super) fn act(model: &mut Model, action: Action, effects: &mut Effects) {
             model.back();
             take(model, state.wanted, &folder, effects);
         }
+        Action::MakeFolder
+        | Action::RenameFolder
+        | Action::RemoveFolder
+        | Action::Subscribe
+        | Action::Unsubscribe => {
+            let chosen = model.folders_in(state.order).get(state.list.selected).copied().cloned();
+            match chosen {
+                Some(folder) => change(model, action, &folder, effects),
+                None => model.say("There is no folder."),
+            }
+        }
         _ => model.say("That key does nothing here."),
+    }
+}
+
+/// Something is to become of a folder.
+fn change(model: &mut Model, action: Action, folder: &FolderRow, effects: &mut Effects) {
+    let (id, name) = (folder.id, folder.name.as_str());
+    if folder.role == Some(Role::Inboxes) {
+        return model.say("That is the inboxes of all accounts, and no folder.");
+    }
+    let is_open = model.index.as_ref().is_some_and(|index| index.folder == id);
+    match action {
+        Action::MakeFolder => {
+            model.prompt = Some(Prompt::Line {
+                label: "Create mailbox: ".into(),
+                edit: LineEdit::default(),
+                wanted: Wanted::MakeFolder(id),
+            });
+        }
+        Action::Subscribe => {
+            model.jobs.ask(Ask::Folder(FolderAsk::Subscribe(id)), effects);
+        }
+        Action::Unsubscribe => {
+            model.jobs.ask(Ask::Folder(FolderAsk::Unsubscribe(id)), effects);
+        }
+        _ if folder.role == Some(Role::Inbox) => model.say("The inbox stays what it is."),
+        _ if is_open => model.say("The folder is open: open another one first."),
+        Action::RenameFolder => {
+            // Beside others each has its account's name in front.
+            let text = if model.accounts.len() > 1 { String::new() } else { name.to_owned() };
+            model.prompt = Some(Prompt::Line {
+                label: safe_line!("Rename {name} to: "),
+                edit: LineEdit::of(text),
+                wanted: Wanted::RenameFolder(id),
+            });
+        }
+        _ => {
+            let words = match folder.counts {
+                Some(counts) => {
+                    let count =
+                        letters_counted(usize::try_from(counts.letters).unwrap_or(usize::MAX));
+                    safe_line!("Remove {name} with {}, for good? (yes/[no]): ", count.as_str())
+                }
+                None => safe_line!("Remove {name} with all letters in it, for good? (yes/[no]): "),
+            };
+            model.prompt = Some(Prompt::Choice { words, wanted: Choice::RemoveFolder(id) });
+        }
+    }
+}
+
+/// The name of a folder was typed that is to be made.
+pub(super) fn made(model: &mut Model, beside: FolderId, typed: &str, effects: &mut Effects) {
+    let name = typed.trim().trim_start_matches(['=', '+']).to_owned();
+    if !name.is_empty() {
+        model.jobs.ask(Ask::Folder(FolderAsk::Make { beside, name }), effects);
+    }
+}
+
+/// What a folder is to be called was typed.
+pub(super) fn renamed(model: &mut Model, folder: FolderId, typed: &str, effects: &mut Effects) {
+    let to = typed.trim().trim_start_matches(['=', '+']).to_owned();
+    let is_same = model.folders.iter().any(|row| row.id == folder && row.name.as_str() == to);
+    if !to.is_empty() && !is_same {
+        model.jobs.ask(Ask::Folder(FolderAsk::Rename { folder, to }), effects);
     }
 }
 

@@ -38,6 +38,8 @@ fn are_addresses(wanted: &Wanted) -> bool {
         | Wanted::Attach
         | Wanted::Query
         | Wanted::Alias(_)
+        | Wanted::MakeFolder(_)
+        | Wanted::RenameFolder(_)
         | Wanted::SavePart { .. } => false,
     }
 }

@@ -4,7 +4,7 @@ use super::folders::NotNamed;
 use super::{
     Effects, by_pattern, command, compose, find, folders, found, index, order, people, within,
 };
-use crate::effect::{Ask, Attendance, Effect, OutboxAsk, PeopleAsk, Start};
+use crate::effect::{Ask, Attendance, Effect, FolderAsk, OutboxAsk, PeopleAsk, Start};
 use crate::keys::Key;
 use crate::line_edit::LineEdit;
 use crate::model::{Choice, FolderFor, Model, OneOf, Prompt, Wanted};
@@ -52,6 +52,7 @@ pub(super) fn key(model: &mut Model, key: Key, effects: &mut Effects) {
                     | Choice::DiscardQueued(_)
                     | Choice::Forget(_)
                     | Choice::Unsubscribe(_)
+                    | Choice::RemoveFolder(_)
                     | Choice::OpenLink(_) => Answer::No,
                 };
                 chosen(model, wanted, answer, effects);
@@ -141,6 +142,8 @@ fn list_for(wanted: &Wanted) -> Option<FolderFor> {
         | Wanted::Jump
         | Wanted::Query
         | Wanted::Alias(_)
+        | Wanted::MakeFolder(_)
+        | Wanted::RenameFolder(_)
         | Wanted::SavePart { .. } => None,
     }
 }
@@ -167,6 +170,8 @@ fn typed(model: &mut Model, wanted: Wanted, text: String, effects: &mut Effects)
         Wanted::SavePart { letter, part } if !text.is_empty() => {
             model.jobs.ask(Ask::Save { letter, part, into: text.into() }, effects);
         }
+        Wanted::MakeFolder(beside) => folders::made(model, beside, &text, effects),
+        Wanted::RenameFolder(folder) => folders::renamed(model, folder, &text, effects),
         Wanted::Query => people::show(model, text),
         Wanted::Alias(whom) => people::call(model, whom, text, effects),
         Wanted::Command => command::typed(model, &text, effects),
@@ -198,6 +203,8 @@ fn left(model: &mut Model, wanted: &Wanted, effects: &mut Effects) {
         | Wanted::Jump
         | Wanted::Query
         | Wanted::Alias(_)
+        | Wanted::MakeFolder(_)
+        | Wanted::RenameFolder(_)
         | Wanted::SavePart { .. } => {}
     }
 }
@@ -243,5 +250,9 @@ fn chosen(model: &mut Model, wanted: Choice, answer: Answer, effects: &mut Effec
             folders::make(model, name, wanted, effects);
         }
         (Choice::MakeFolder(..), Answer::No) => model.say("Nothing was moved."),
+        (Choice::RemoveFolder(folder), Answer::Yes) => {
+            model.jobs.ask(Ask::Folder(FolderAsk::Remove(folder)), effects);
+        }
+        (Choice::RemoveFolder(_), Answer::No) => model.say("Kept."),
     }
 }

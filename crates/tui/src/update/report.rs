@@ -3,7 +3,7 @@
 use postroad_safetext::safe_line;
 
 use super::{Effects, by_pattern, compose, editor, explain, find, found, listing, pager, people};
-use crate::data::UndoLabel;
+use crate::data::{FolderRow, UndoLabel};
 use crate::effect::{Ask, Effect, Job};
 use crate::limits::UNDO_LABELS_MAX;
 use crate::model::{ComposeStage, Model, Note, Screen};
@@ -26,7 +26,7 @@ pub(super) fn take(model: &mut Model, report: Report, effects: &mut Effects) {
         }
     };
     match what {
-        What::Folders(folders) => model.folders = folders,
+        What::Folders(folders) => folders_came(model, folders),
         What::Listing(heads) => listing::listed(model, heads, effects),
         What::Rows { folder, rows } => listing::rows_came(model, folder, rows),
         What::Page(page) => match asked {
@@ -83,6 +83,23 @@ pub(super) fn take(model: &mut Model, report: Report, effects: &mut Effects) {
             failed(model, asked.as_ref(), job);
             model.note = Note::Wrong(words, hint);
         }
+    }
+}
+
+/// The folder that is selected in their list stays so, where it is still there.
+fn folders_came(model: &mut Model, folders: Vec<FolderRow>) {
+    let Some(Screen::Folders(state)) = model.stack.last().cloned() else {
+        model.folders = folders;
+        return;
+    };
+    let chosen = model.folders_in(state.order).get(state.list.selected).map(|row| row.id);
+    model.folders = folders;
+    let now = model.folders_in(state.order);
+    let last = now.len().saturating_sub(1);
+    let place = now.iter().position(|row| Some(row.id) == chosen);
+    let selected = place.unwrap_or(state.list.selected.min(last));
+    if let Some(Screen::Folders(shown)) = model.stack.last_mut() {
+        shown.list.selected = selected;
     }
 }
 

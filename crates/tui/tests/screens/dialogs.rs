@@ -1,7 +1,7 @@
 //! Each question that is asked in the last line, at all sizes: what is asked, what is typed, and where the cursor stands.
 
 use postroad_tui::data::{Marks, Unsubscribe};
-use postroad_tui::effect::{Ask, Start};
+use postroad_tui::effect::{Ask, Effect, FolderAsk, Start};
 use postroad_tui::model::{Choice, Marking, Model, OneOf, Prompt, Seek, Towards, Wanted};
 use postroad_tui::msg::What;
 
@@ -23,6 +23,7 @@ fn name(prompt: &Prompt) -> &'static str {
             Choice::Unsubscribe(_) => "ask-unsubscribe",
             Choice::OpenLink(_) => "ask-unsubscribe-page",
             Choice::MakeFolder(..) => "ask-make-folder",
+            Choice::RemoveFolder(_) => "ask-remove-folder",
         },
         Prompt::Letter { wanted, .. } => match wanted {
             OneOf::Order(postroad_tui::data::Way::Up) => "ask-order",
@@ -67,6 +68,8 @@ fn line_name(wanted: &Wanted) -> &'static str {
         Wanted::Query => "people-query",
         Wanted::Alias(Whom::Author(_)) => "ask-alias-author",
         Wanted::Alias(Whom::Known(_)) => "ask-alias",
+        Wanted::MakeFolder(_) => "ask-new-folder",
+        Wanted::RenameFolder(_) => "ask-rename-folder",
         Wanted::SavePart { .. } => "parts-save",
     }
 }
@@ -160,8 +163,43 @@ fn questions_of_lists() {
 }
 
 #[test]
+fn questions_about_folders() {
+    for (wanted, keys) in [
+        ("ask-new-folder", "yCPlans"),
+        ("ask-rename-folder", "y*r-old"),
+        ("ask-remove-folder", "y*d"),
+    ] {
+        asked(wanted, three_letters(), keys);
+    }
+    // What is asked of the account, and what is kept from it.
+    let asks = |keys: &str| -> Vec<FolderAsk> {
+        let mut model = three_letters();
+        let of = |effect| match effect {
+            Effect::Ask(_, Ask::Folder(ask)) => Some(ask),
+            _ => None,
+        };
+        press(&mut model, keys).into_iter().filter_map(of).collect()
+    };
+    let last = three_letters().folders.last().unwrap().id;
+    let first = three_letters().folders.first().unwrap().id;
+    for (keys, expected) in [
+        ("yC=Plans<Enter>", vec![FolderAsk::Make { beside: first, name: "Plans".into() }]),
+        ("yC<Enter>", vec![]),
+        ("y*r<^U>Old<Enter>", vec![FolderAsk::Rename { folder: last, to: "Old".into() }]),
+        // As it is called.
+        ("y*r<Enter>", vec![]),
+        ("y*dy", vec![FolderAsk::Remove(last)]),
+        ("y*d<Enter>", vec![]),
+        ("y=dy", vec![]),
+        ("y*s", vec![FolderAsk::Subscribe(last)]),
+        ("y*u", vec![FolderAsk::Unsubscribe(last)]),
+    ] {
+        assert_eq!(asks(keys), expected, "{keys}");
+    }
+}
+
+#[test]
 fn what_is_looked_for_and_what_a_long_job_says() {
-    use postroad_tui::effect::Effect;
     use postroad_tui::msg::{Msg, Report};
     let mut model = three_letters();
     press(&mut model, "/nobody<Enter>d");

@@ -142,6 +142,7 @@ impl Accounts {
             }
             Ask::Open(id) | Ask::Close(id) | Ask::Refresh(id) | Ask::Sync(id) => take(id),
             Ask::Rows { folder, .. } => take(folder),
+            Ask::Folder(ask) => take(ask.folder_mut()),
             Ask::Read(letter)
             | Ask::Conversation(letter)
             | Ask::Explain(letter)

@@ -16,7 +16,7 @@ use postroad_store::{
     Counts, Courier, FlagChange, Letter, MailboxError, MailboxName, Maildir, Times,
 };
 use postroad_tui::data::{By, FolderId, FolderRow, LetterId, Listing, Marks, Order, Stage, Way};
-use postroad_tui::effect::{self as tui, Ask, Job, PeopleAsk};
+use postroad_tui::effect::{self as tui, Ask, FolderAsk, Job, PeopleAsk};
 use postroad_tui::msg::What;
 
 use self::finding::{Finding, Indexing};
@@ -239,6 +239,7 @@ impl Actor {
             Ask::SearchAll(pattern) => self.hunt(job, &pattern),
             Ask::Undo => self.undo(job),
             Ask::Sync(id) => self.take_in(job, id),
+            Ask::Folder(ask) => self.change_folder(job, &ask),
             _ => {
                 self.tell.failed(job, "that isn't built yet", "");
                 Ok(())
@@ -549,6 +550,10 @@ fn doing(ask: &Ask) -> &'static str {
         Ask::Bounce { .. } => "send the letter on",
         Ask::Search(_) | Ask::SearchAll(_) => "look for letters",
         Ask::Sync(_) => "bring the folder up to date",
+        Ask::Folder(FolderAsk::Make { .. }) => "make the folder",
+        Ask::Folder(FolderAsk::Rename { .. }) => "rename the folder",
+        Ask::Folder(FolderAsk::Remove(_)) => "remove the folder",
+        Ask::Folder(_) => "subscribe to the folder, or no more",
         _ => "do that",
     }
 }

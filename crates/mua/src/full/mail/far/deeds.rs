@@ -1,15 +1,15 @@
 //! What is done to letters: shown at once, kept on disk, done at the server as soon as there is a connection.
 
 use postroad_imap::value::{MailboxName, NameEncoding};
-use postroad_tui::data::{LetterId, Marks, Role, UndoLabel};
-use postroad_tui::effect::{FlagEdit, Job, Target};
+use postroad_tui::data::{FolderId, LetterId, Marks, Role, UndoLabel};
+use postroad_tui::effect::{FlagEdit, FolderAsk, Job, Target};
 use postroad_tui::msg::What;
 
 use super::errand::{Call, Came, Deed, Errand, Letters};
 use super::{Actor, Line, Place, Waits};
 use crate::full::limits::UNDO_MAX;
 use crate::full::mail::deeds::letters as counted;
-use crate::imap::{Moved, name_for};
+use crate::imap::{Change, Moved, name_for};
 use crate::safe_line;
 use crate::safe_text::SafeText;
 
@@ -152,6 +152,51 @@ impl Actor {
         let words = safe_line!("{} copied to {}", counted(letters.uids.len()), to.as_str());
         self.change(Deed::Copy(letters, to));
         self.tell.tell(job, What::Told(words));
+    }
+
+    /// Makes a folder, renames or removes it, subscribes to it or no more. It isn't shown before it is done.
+    pub(super) fn change_folder(&mut self, job: Job, ask: &FolderAsk) {
+        if !self.has_folders() {
+            return self.tell.failed(job, "there are no folders here", "");
+        }
+        if let Line::Down(words) = self.line.clone() {
+            return self.offline(job, &words);
+        }
+        let named = |name: &str| MailboxName::parse(name.as_bytes(), NameEncoding::Utf8);
+        let of = |id: &FolderId| self.name_of(*id);
+        let (changes, words) = match ask {
+            FolderAsk::Make { name, .. } => {
+                let Some(mailbox) = named(name) else {
+                    return self.tell.failed(job, "that is no folder's name", "");
+                };
+                // RFC 9051 §6.3.4: to make one doesn't subscribe to it.
+                let changes = vec![Change::Make(mailbox.clone()), Change::Subscribe(mailbox)];
+                (changes, safe_line!("{name} made"))
+            }
+            FolderAsk::Rename { folder, to } => {
+                let (from, Some(new)) = (of(folder), named(to)) else {
+                    return self.tell.failed(job, "that is no folder's name", "");
+                };
+                let words = safe_line!("{} is {to} now", from.as_str());
+                (vec![Change::Rename(from, new)], words)
+            }
+            FolderAsk::Remove(folder) => {
+                let name = of(folder);
+                let words = safe_line!("{} removed", name.as_str());
+                (vec![Change::Remove(name)], words)
+            }
+            FolderAsk::Subscribe(folder) => {
+                let name = of(folder);
+                let words = safe_line!("{} subscribed to", name.as_str());
+                (vec![Change::Subscribe(name)], words)
+            }
+            FolderAsk::Unsubscribe(folder) => {
+                let name = of(folder);
+                let words = safe_line!("{} subscribed to no more", name.as_str());
+                (vec![Change::Unsubscribe(name)], words)
+            }
+        };
+        self.send(Deed::Folder(changes), Waits::Folder(job, words));
     }
 
     /// The folder for something, where the server's folders are known.

@@ -6,7 +6,7 @@ use postroad_imap::value::MailboxName;
 use postroad_tui::data::Marks;
 
 use super::view::{News, View};
-use crate::imap::{Folder, Header, Moved};
+use crate::imap::{Change, Folder, Header, Moved};
 use crate::safe_text::SafeText;
 
 /// What the network's thread is told.
@@ -68,6 +68,8 @@ pub(super) enum Deed {
     Copy(Letters, MailboxName),
     /// Remove for good.
     Remove(Letters),
+    /// Change which folders there are; in this order.
+    Folder(Vec<Change>),
 }
 
 /// What the network's thread tells.

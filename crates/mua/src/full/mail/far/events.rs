@@ -104,6 +104,10 @@ impl Actor {
         match (waits, came) {
             (Waits::Folders(job), Came::Folders(folders)) => self.folders_came(job, folders),
             (Waits::Look(job), _) => self.tell.tell(job, What::Ended),
+            (Waits::Folder(job, words), _) => {
+                self.tell.tell(job, What::Told(words));
+                self.ask_folders(Job::NONE);
+            }
             (Waits::Headers(wanted), Came::Headers(headers)) => {
                 self.headers_came(deed, wanted, &headers);
             }
@@ -153,7 +157,10 @@ impl Actor {
                 self.headers_came(&deed, wanted, &[]);
             }
             Waits::Folders(job) if job == Job::NONE => {}
-            Waits::Folders(job) | Waits::Look(job) | Waits::Letter(job, ..) => {
+            Waits::Folders(job)
+            | Waits::Look(job)
+            | Waits::Letter(job, ..)
+            | Waits::Folder(job, _) => {
                 self.tell.failed(job, words, "");
             }
         }
@@ -218,6 +225,7 @@ pub(super) fn known_folders(home: &Path) -> Vec<Folder> {
             name: MailboxName::parse(kept.name.as_bytes(), NameEncoding::Utf8)?,
             separator: kept.separator,
             role: kept.role.as_ref().and_then(named).map(|(_, role)| *role),
+            is_subscribed: false,
             counts: kept.counts.map(|(letters, unread)| FolderCounts { letters, unread }),
         })
     };
@@ -249,8 +257,14 @@ mod tests {
         let counts = Some(FolderCounts { letters: 3, unread: 1 });
         let role = Some(Role::Drafts);
         let folders = [
-            Folder { name, separator: Some('/'), role, counts },
-            Folder { name: MailboxName::inbox(), separator: None, role: None, counts: None },
+            Folder { name, separator: Some('/'), role, is_subscribed: false, counts },
+            Folder {
+                name: MailboxName::inbox(),
+                separator: None,
+                role: None,
+                is_subscribed: false,
+                counts: None,
+            },
         ];
         keep_folders(home.path(), &folders).unwrap();
         assert_eq!(known_folders(home.path()), folders);

@@ -454,6 +454,15 @@ impl Work<'_> {
                 self.look().await?;
                 return Ok(Came::Looked);
             }
+            Deed::Folder(changes) => {
+                for change in changes {
+                    self.session.change(change.clone()).await?;
+                }
+                // It may have been one of those.
+                *self.selected = None;
+                self.watch.leave();
+                return Ok(Came::Looked);
+            }
             Deed::Headers(letters)
             | Deed::Letter(letters, _)
             | Deed::Mark { letters, .. }
@@ -467,7 +476,7 @@ impl Work<'_> {
             Ok(())
         };
         Ok(match deed {
-            Deed::Folders | Deed::Look => Came::Looked,
+            Deed::Folders | Deed::Look | Deed::Folder(_) => Came::Looked,
             Deed::Headers(letters) => {
                 Came::Headers(session.headers(&letters.uids, &mut ear).await?)
             }

@@ -318,7 +318,8 @@ impl Reader {
         match deed {
             Deed::Folders => {
                 let (name, role) = (MailboxName::inbox(), Some(Role::Inbox));
-                let inbox = Folder { name, separator: None, role, counts: None };
+                let is_subscribed = false;
+                let inbox = Folder { name, separator: None, role, is_subscribed, counts: None };
                 return Ok(Came::Folders(vec![inbox]));
             }
             // They are ours, and kept by who asks.
@@ -327,7 +328,7 @@ impl Reader {
                 self.brought(open, AsOf::Now).await.map_err(Stop::Over)?;
                 return Ok(Came::Looked);
             }
-            Deed::Move(..) | Deed::Copy(..) => {
+            Deed::Move(..) | Deed::Copy(..) | Deed::Folder(_) => {
                 return Err(Stop::Refused("there are no folders here".into()));
             }
             Deed::Headers(_) | Deed::Letter(..) | Deed::Remove(_) => {}

@@ -159,6 +159,8 @@ enum Waits {
     Headers(Wanted),
     /// For a letter.
     Letter(Job, LetterId, Then),
+    /// For a folder that is changed, and what to say then.
+    Folder(Job, SafeText),
     /// Something that is to be done.
     Change,
 }
@@ -353,6 +355,7 @@ impl Actor {
                 self.show(Job::NONE);
                 self.tell.tell(job, What::Ended);
             }
+            Ask::Folder(ask) => self.change_folder(job, &ask),
             Ask::Undo => self.undo(job),
             Ask::Sync(_) => {
                 if let Some(opened) = &mut self.opened {
@@ -669,7 +672,9 @@ impl Waits {
     /// Whose it is.
     fn job(&self) -> Option<Job> {
         match self {
-            Self::Folders(job) | Self::Look(job) | Self::Letter(job, ..) => Some(*job),
+            Self::Folders(job) | Self::Look(job) | Self::Letter(job, ..) | Self::Folder(job, _) => {
+                Some(*job)
+            }
             Self::Headers(_) | Self::Change => None,
         }
         .filter(|job| *job != Job::NONE)

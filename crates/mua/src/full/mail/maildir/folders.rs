@@ -2,13 +2,14 @@
 
 use postroad_catalog::CatalogError;
 use postroad_disk::OsDisk;
-use postroad_store::{Counts, Existence, MailboxName, Times};
+use postroad_store::{Counts, Existence, FolderError, MailboxName, Times};
 use postroad_tui::data::{FolderCounts, FolderId, FolderRow, Role};
-use postroad_tui::effect::Job;
+use postroad_tui::effect::{FolderAsk, Job};
 use postroad_tui::msg::What;
 
 use super::{Actor, Done};
 use crate::full::mail::mapped::ROLES;
+use crate::safe_line;
 use crate::safe_text::SafeText;
 
 impl Actor {
@@ -52,6 +53,44 @@ impl Actor {
             rows.push(FolderRow { id, name, role, counts });
         }
         Ok(rows)
+    }
+
+    /// Makes one, renames or removes it, subscribes to it or no more.
+    pub(super) fn change_folder(&mut self, job: Job, ask: &FolderAsk) -> Done {
+        let named = |name: &str| MailboxName::from_utf8(name).map_err(FolderError::from);
+        let words = match ask {
+            FolderAsk::Make { name, .. } => {
+                self.catalog.create(&named(name)?)?;
+                safe_line!("{name} made")
+            }
+            FolderAsk::Rename { folder, to } => {
+                let (from, to) = (self.name_of(*folder), named(to)?);
+                self.catalog.rename(&from, &to)?;
+                // Numbers stay theirs; those below get others.
+                if let Some(name) = self.names.iter_mut().find(|name| **name == from) {
+                    *name = to.clone();
+                }
+                safe_line!("{} is {} now", from.to_utf8(), to.to_utf8())
+            }
+            FolderAsk::Remove(folder) => {
+                let name = self.name_of(*folder);
+                self.catalog.remove(&name)?;
+                safe_line!("{} removed", name.to_utf8())
+            }
+            FolderAsk::Subscribe(folder) => {
+                let name = self.name_of(*folder);
+                self.catalog.subscribe(&name)?;
+                safe_line!("{} subscribed to", name.to_utf8())
+            }
+            FolderAsk::Unsubscribe(folder) => {
+                let name = self.name_of(*folder);
+                self.catalog.unsubscribe(&name)?;
+                safe_line!("{} subscribed to no more", name.to_utf8())
+            }
+        };
+        self.tell.tell(job, What::Told(words));
+        self.folders_again();
+        Ok(())
     }
 
     /// How many letters a folder has; where nobody knows they are counted, as soon as nothing else is to be done.
