@@ -10,7 +10,7 @@ use crate::{Invitation, Method, limits};
 pub fn invitation(input: &[u8]) {
     let Ok(text) = std::str::from_utf8(input) else { return };
     let Some(invitation) = Invitation::read(text) else { return };
-    let lines = invitation.words(&TimeZone::UTC, "us@our.example");
+    let lines = invitation.words(&TimeZone::UTC, "us@our.example", &["a@b.example"]);
     let most = (limits::EVENTS_MAX + 1) * 20;
     assert!(lines.len() < most, "a page without an end");
     let now = Timestamp::UNIX_EPOCH;

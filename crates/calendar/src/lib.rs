@@ -80,6 +80,8 @@ pub struct Person {
     pub name: Option<String>,
     /// What letters reach them by: what stands behind `mailto:`, and nothing else.
     pub address: Option<String>,
+    /// Who writes for them (RFC 5545 §3.2.18).
+    pub sent_by: Option<String>,
     /// What they have answered.
     pub presence: Presence,
 }
@@ -206,9 +208,7 @@ impl Event {
 impl Person {
     fn of(entry: &ICalendarEntry) -> Self {
         let parameter = |name| entry.parameter(&name);
-        let uri = first_text(entry).unwrap_or_default();
-        let address = uri.get(..7).filter(|scheme| scheme.eq_ignore_ascii_case("mailto:"));
-        let address = address.and_then(|_| uri.get(7..)).map(str::trim).filter(|it| !it.is_empty());
+        let sent_by = parameter(ICalendarParameterName::SentBy);
         let name = parameter(ICalendarParameterName::Cn).and_then(ICalendarParameterValue::as_text);
         let presence = match parameter(ICalendarParameterName::Partstat) {
             Some(ICalendarParameterValue::Partstat(status)) => Presence::of(status),
@@ -216,8 +216,8 @@ impl Person {
         };
         Self {
             name: name.map(bounded).filter(|name| !name.is_empty()),
-            // A query (RFC 6068) would be fields of the letter that answers.
-            address: address.filter(|it| !it.contains(['?', '%'])).map(bounded),
+            address: first_text(entry).and_then(address),
+            sent_by: sent_by.and_then(ICalendarParameterValue::as_text).and_then(address),
             presence,
         }
     }
@@ -238,6 +238,13 @@ impl Presence {
             _ => Self::Open,
         }
     }
+}
+
+/// What stands behind `mailto:`. A query (RFC 6068) would be fields of the letter that answers.
+fn address(uri: &str) -> Option<String> {
+    uri.get(..7).filter(|scheme| scheme.eq_ignore_ascii_case("mailto:"))?;
+    let address = uri.get(7..).map(str::trim).filter(|it| !it.is_empty());
+    address.filter(|it| !it.contains(['?', '%'])).map(bounded)
 }
 
 fn first_text(entry: &ICalendarEntry) -> Option<&str> {

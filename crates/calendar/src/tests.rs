@@ -20,8 +20,12 @@ ATTENDEE;CN=Bob;PARTSTAT=ACCEPTED:mailto:bob@x.example\r\nATTENDEE;PARTSTAT=TENT
 END:VEVENT\r\nEND:VCALENDAR\r\n";
 
 fn words(text: &str) -> String {
+    words_from(text, &["ann@x.example"])
+}
+
+fn words_from(text: &str, authors: &[&str]) -> String {
     let zone = TimeZone::get("America/New_York").unwrap();
-    let invitation = Invitation::read(text).map(|it| it.words(&zone, "Us@our.example"));
+    let invitation = Invitation::read(text).map(|it| it.words(&zone, "Us@our.example", authors));
     invitation.map_or_else(|| "none".to_owned(), |lines| lines.join("\n"))
 }
 
@@ -44,6 +48,33 @@ fn what_is_asked() {
     You      no answer yet
     Changed  this stands in place of what you got before (change 2)
     ");
+}
+
+#[test] // Tests RFC 6047 §3 and RFC 5546 §6.1.
+fn u09_who_speaks_is_compared_with_who_wrote() {
+    let people = "ORGANIZER;CN=Boss:mailto:Boss@bank.example\nATTENDEE:mailto:bob@x.example";
+    let by_secretary = "ORGANIZER;SENT-BY=\"mailto:sue@bank.example\":mailto:boss@bank.example";
+    for (method, lines, authors, is_said) in [
+        ("REQUEST", people, vec!["boss@bank.example"], false),
+        ("REQUEST", people, vec!["eve@attack.example"], true),
+        ("REQUEST", people, vec!["bob@x.example"], true),
+        ("REQUEST", people, vec![], true),
+        ("CANCEL", people, vec!["eve@attack.example"], true),
+        ("CANCEL", people, vec!["other@x.example", "boss@bank.example"], false),
+        ("REPLY", people, vec!["bob@x.example"], false),
+        ("REPLY", people, vec!["eve@attack.example"], true),
+        ("COUNTER", people, vec!["eve@attack.example"], true),
+        ("REQUEST", by_secretary, vec!["sue@bank.example"], false),
+        ("REQUEST", by_secretary, vec!["eve@attack.example"], true),
+        ("REQUEST", "ORGANIZER:urn:uuid:1", vec!["eve@attack.example"], true),
+        ("PUBLISH", "", vec!["eve@attack.example"], false),
+    ] {
+        let told = words_from(&event(method, lines), &authors);
+        let line =
+            told.lines().find(|line| line.starts_with("Beware   the letter itself is from "));
+        assert_eq!(line.is_some(), is_said, "{method} {lines} {authors:?}: {told}");
+        assert!(line.is_none_or(|line| authors.iter().all(|it| line.contains(it))), "{told}");
+    }
 }
 
 #[test]

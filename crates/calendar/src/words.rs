@@ -4,17 +4,25 @@ use jiff::tz::TimeZone;
 
 use crate::limits::NAMED_MAX;
 use crate::when::{self, When};
-use crate::{Event, Invitation, Method, Person, Presence};
+use crate::{Event, Invitation, Method, Person, Presence, bounded};
 
 impl Invitation {
-    /// The lines, for somebody in a zone, whose address is `us`.
-    pub fn words(&self, zone: &TimeZone, us: &str) -> Vec<String> {
+    /// The lines, for somebody in a zone, whose address is `us`. Who wrote the letter stands in its From: RFC 6047 §3 wants
+    /// that compared with the calendar.
+    pub fn words(&self, zone: &TimeZone, us: &str, authors: &[&str]) -> Vec<String> {
         let mut lines = Vec::new();
         for (place, event) in self.events.iter().enumerate() {
             if place > 0 {
                 lines.push(String::new());
             }
             event.tell(self.method, zone, us, &mut lines);
+            if event.speaks(self.method).is_some_and(|person| !person.is_among(authors)) {
+                let from = match authors {
+                    [] => "nobody".to_owned(),
+                    authors => bounded(&authors.join(", ")),
+                };
+                lines.push(format!("Beware   the letter itself is from {from}"));
+            }
         }
         if self.more_events > 0 {
             lines.push(String::new());
@@ -57,6 +65,18 @@ impl Event {
             add("Changed", &format!("{words} {})", self.sequence));
         }
         add("Says", &self.comment);
+    }
+
+    /// Who a calendar says that it is from (RFC 5546 §1.4, §6.1): who asks, or who answers.
+    fn speaks(&self, method: Method) -> Option<&Person> {
+        match method {
+            Method::Reply | Method::Refresh | Method::Counter => self.attendees.first(),
+            Method::Publish
+            | Method::Request
+            | Method::Add
+            | Method::Cancel
+            | Method::DeclineCounter => self.organizer.as_ref(),
+        }
     }
 
     fn title(&self, method: Method) -> String {
@@ -112,6 +132,13 @@ impl Person {
             (None, Some(address)) => address.clone(),
             (None, None) => "somebody without an address of mail".to_owned(),
         }
+    }
+
+    /// Whether they, or who writes for them, are among the authors of a letter.
+    fn is_among(&self, authors: &[&str]) -> bool {
+        let own = [&self.address, &self.sent_by];
+        let mut own = own.into_iter().flatten();
+        own.any(|own| authors.iter().any(|author| author.eq_ignore_ascii_case(own)))
     }
 
     fn called(&self) -> String {

@@ -95,6 +95,15 @@ impl Found {
         self.first(Protocol::Submission)
     }
 
+    /// Who gives tokens for both, where whoever says so has named both: a server that somebody else has named is shown none.
+    pub fn issuer_of_all(&self) -> Option<&(Issuer, String)> {
+        let (_, source) = self.issuer.as_ref()?;
+        let is_theirs =
+            |service: Option<&(Service, String)>| service.is_some_and(|it| it.1 == *source);
+        let are_theirs = is_theirs(self.reading()) && is_theirs(self.sending());
+        self.issuer.as_ref().filter(|_| are_theirs)
+    }
+
     fn first(&self, protocol: Protocol) -> Option<&(Service, String)> {
         self.services.iter().find(|(service, _)| service.protocol == protocol)
     }
@@ -220,6 +229,27 @@ mod tests {
         assert_eq!(above("mx1.mail.example.net"), ["mail.example.net", "example.net"]);
         assert_eq!(above("a.b.c.d.example.net"), ["b.c.d.example.net", "c.d.example.net"]);
         assert_eq!(above("mx.net"), Vec::<&str>::new());
+    }
+
+    #[test]
+    fn tokens_are_shown_to_servers_that_whoever_names_their_issuer_has_named() {
+        let service = |protocol, source: &str| {
+            let (host, user) = ("h.example".to_owned(), "us".to_owned());
+            let (tls, login) = (Tls::AtOnce, crate::Login::OAuth2);
+            (Service { protocol, host, port: 1, tls, login, user }, source.to_owned())
+        };
+        for (reading, sending, counts) in [
+            ("its file", Some("its file"), true),
+            ("DNS", Some("its file"), false),
+            ("its file", Some("DNS"), false),
+            ("its file", None, false),
+        ] {
+            let mut services = vec![service(Protocol::Imap, reading)];
+            services.extend(sending.map(|source| service(Protocol::Submission, source)));
+            let issuer = Some((Issuer::default(), "its file".to_owned()));
+            let found = Found { services, issuer };
+            assert_eq!(found.issuer_of_all().is_some(), counts, "{found:?}");
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! One question to a web server, over TLS whose certificate is right.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -28,7 +29,6 @@ pub enum Question<'a> {
 }
 
 /// What comes back.
-#[derive(Debug)]
 pub struct Answer {
     /// Of HTTP.
     pub status: u16,
@@ -36,6 +36,14 @@ pub struct Answer {
     pub location: Option<String>,
     /// The body.
     pub body: Vec<u8>,
+}
+
+/// Its body may hold tokens.
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { status, body, .. } = self;
+        f.debug_struct("Answer").field("status", status).field("octets", &body.len()).finish()
+    }
 }
 
 /// Asks on a connection to the URL's host; nobody is asked anything else on it. `octets_max` bounds the body.

@@ -13,7 +13,9 @@ use std::net::SocketAddr;
 use hickory_resolver::TokioResolver;
 use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolverConfig};
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use mail_auth::common::cache::NoCache;
 use mail_auth::common::crypto::Algorithm;
+use mail_auth::common::verify::{DomainKey, VerifySignature as _};
 use mail_auth::dkim::DkimError;
 use mail_auth::{AuthenticatedMessage, DkimResult, Error, MessageAuthenticator};
 
@@ -52,6 +54,8 @@ pub enum Outcome {
 pub struct Checked {
     /// Each signature, in the order of the fields.
     pub signatures: Vec<Signature>,
+    /// How many fields are called a signature, and can't be read as one.
+    pub unreadable: usize,
     /// What hosts on the way have signed, where there is something of it: the last of them, and what came of all.
     pub chain: Option<Chain>,
 }
@@ -132,11 +136,18 @@ impl Checker {
         if header_octets(raw) > limits::HEADER_OCTETS_MAX {
             return Err(CheckError::LongHeader);
         }
+        let whole_only = signing_fields(raw) > limits::PARTIAL_SIGNATURES_MAX;
         let (checker, letter) = (self.0.clone(), with_crlf(raw).into_owned());
         // In a task of its own: a fault of the parser's costs the answer, and not the program.
         let task = tokio::spawn(async move {
-            let message = AuthenticatedMessage::parse(&letter).ok_or(CheckError::NoHeader)?;
-            Ok(checked(&checker, &message).await)
+            let message = AuthenticatedMessage::parse_with_opts(&letter, None, whole_only);
+            let message = message.ok_or(CheckError::NoHeader)?;
+            let (signatures, unreadable) = signatures(&checker, &message).await;
+            let chain = match message.as_headers.is_empty() {
+                true => None,
+                false => chain(&checker, &letter).await,
+            };
+            Ok(Checked { signatures, unreadable, chain })
         });
         let abort = task.abort_handle();
         match tokio::time::timeout(limits::CHECK_TIMEOUT, task).await {
@@ -149,10 +160,15 @@ impl Checker {
     }
 }
 
-async fn checked(checker: &MessageAuthenticator, message: &AuthenticatedMessage<'_>) -> Checked {
+/// Signatures, and how many fields are none although they are called so.
+async fn signatures(
+    checker: &MessageAuthenticator,
+    message: &AuthenticatedMessage<'_>,
+) -> (Vec<Signature>, usize) {
     let outputs = checker.verify_dkim(message).await;
-    let signatures = outputs.iter().filter_map(|output| {
-        let signature = output.signature()?;
+    let mut signatures = Vec::new();
+    for output in &outputs {
+        let Some(signature) = output.signature() else { continue };
         let fields: Vec<String> =
             signature.h.iter().map(|name| name.to_ascii_lowercase()).collect();
         let outcome = match outcome(output.result()) {
@@ -164,25 +180,44 @@ async fn checked(checker: &MessageAuthenticator, message: &AuthenticatedMessage<
             Outcome::Holds if signature.a == Algorithm::RsaSha1 => {
                 Outcome::Unknown("rsa-sha1 proves nothing any more".to_owned())
             }
+            Outcome::Holds => tried_out(checker, &signature.domain_key()).await,
             outcome => outcome,
         };
-        Some(Signature {
+        signatures.push(Signature {
             domain: signature.d.to_ascii_lowercase(),
             selector: signature.s.clone(),
             fields,
             is_partial: signature.l > 0,
             outcome,
-        })
-    });
-    let signatures = signatures.collect();
-    let chain = match message.as_headers.last() {
-        Some(seal) => Some(Chain {
-            domain: seal.header.d.to_ascii_lowercase(),
-            outcome: outcome(checker.verify_arc(message).await.result()),
-        }),
-        None => None,
-    };
-    Checked { signatures, chain }
+        });
+    }
+    let unreadable = outputs.len() - signatures.len();
+    (signatures, unreadable)
+}
+
+/// `t=y` in a key's record (RFC 6376 §3.6.1), as `mail-auth` counts flags.
+const KEY_IS_TRIED_OUT: u64 = 0x10;
+
+/// Whether a key that has held is one that its owner only tries out: then the letter counts as unsigned (RFC 6376 §3.6.1). The
+/// resolver has its record still.
+async fn tried_out(checker: &MessageAuthenticator, name: &str) -> Outcome {
+    match checker.txt_lookup::<DomainKey>(name, None::<&NoCache<_, _>>).await {
+        Ok(key) if key.has_flag(KEY_IS_TRIED_OUT) => {
+            Outcome::Unknown("its domain only tries signatures out".to_owned())
+        }
+        Ok(_) => Outcome::Holds,
+        Err(error) => Outcome::Later(error.to_string()),
+    }
+}
+
+/// What hosts on the way have sealed. A seal that leaves an end of the text out is none.
+async fn chain(checker: &MessageAuthenticator, letter: &[u8]) -> Option<Chain> {
+    let message = AuthenticatedMessage::parse(letter)?;
+    let seal = message.as_headers.last()?;
+    Some(Chain {
+        domain: seal.header.d.to_ascii_lowercase(),
+        outcome: outcome(checker.verify_arc(&message).await.result()),
+    })
 }
 
 fn outcome(result: &DkimResult) -> Outcome {

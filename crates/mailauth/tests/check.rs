@@ -35,6 +35,7 @@ Joe.
 
 /// RFC 8463 §A.2
 const ED25519: &str = "v=DKIM1; k=ed25519; p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=";
+const TRIED_OUT: &str = "v=DKIM1; t=s:y; k=ed25519; p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=";
 const RSA: &str = "v=DKIM1; k=rsa; p=MIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQKBgQDkHlOQoBTzWRiGs5V6NpP3idY6Wk08a5qhdR6wy5bdOKb2jLQiY/J16JYi0Qvx/byYzCNb3W91y3FutACDfzwQ/BC/e/8uBsCR+yz1Lxj+PL6lHvqMKrM3rG4hstT5QjvHO9PzoxZyVYLzBfO2EeC3Ip3G+2kryOTIKT+l/K4w3QIDAQAB";
 
 async fn keys() -> Dns {
@@ -142,9 +143,15 @@ async fn hostile_letters_come_to_an_end() {
     }
 }
 
-#[tokio::test] // Tests RFC 6376 §5.4.
-async fn a_signature_that_leaves_the_author_out_is_of_no_worth() {
-    // Made by us, with the key of RFC 8032 §7.1: only the subject is signed.
+/// How much of the text is signed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Of {
+    All,
+    Part,
+}
+
+/// Signs by the key of RFC 8032 §7.1.
+fn sign(letter: &str, selector: &str, fields: &[&str], of: Of) -> String {
     use mail_auth::common::crypto::Ed25519Key;
     use mail_auth::common::headers::HeaderWriter as _;
     use mail_auth::dkim::DkimSigner;
@@ -158,15 +165,46 @@ async fn a_signature_that_leaves_the_author_out_is_of_no_worth() {
         0x3a, 0x0e, 0xe1, 0x72, 0xf3, 0xda, 0xa6, 0x23, 0x25, 0xaf, 0x02, 0x1a, 0x68, 0xf7, 0x07,
         0x51, 0x1a,
     ];
-    let letter = "Subject: hello\r\nFrom: a@football.example.com\r\n\r\ntext\r\n";
-    let signed = |fields: &[&str]| {
-        let key = Ed25519Key::from_seed_and_public_key(&secret, &public).unwrap();
-        let signer = DkimSigner::from_key(key)
-            .domain("football.example.com")
-            .selector("brisbane")
-            .headers(fields.iter().map(|field| (*field).to_owned()));
-        format!("{}{letter}", signer.sign(letter.as_bytes()).unwrap().to_header())
-    };
+    let key = Ed25519Key::from_seed_and_public_key(&secret, &public).unwrap();
+    let signer = DkimSigner::from_key(key)
+        .domain("football.example.com")
+        .selector(selector)
+        .headers(fields.iter().map(|field| (*field).to_owned()))
+        .body_length(of == Of::Part);
+    format!("{}{letter}", signer.sign(letter.as_bytes()).unwrap().to_header())
+}
+
+const OURS: &str = "Subject: hello\r\nFrom: a@football.example.com\r\n\r\ntext\r\n";
+
+#[tokio::test] // Tests RFC 6376 §3.5 and §8.2.
+async fn a_signature_of_a_part_is_told_as_one() {
+    let dns = keys().await;
+    let checker = Checker::at(&[dns.address]).unwrap();
+    let letter = sign(OURS, "brisbane", &["From"], Of::Part) + "and what somebody has added\r\n";
+    let checked = checker.check(letter.as_bytes()).await.unwrap();
+    assert_eq!(said(&checked), ["football.example.com brisbane holds"]);
+    assert!(checked.signatures[0].is_partial && checked.unreadable == 0);
+    // Where there are many, each would cost a hash of all of the text.
+    let many = format!("{}{letter}", "ARC-Seal: i=1\r\n".repeat(10));
+    let checked = checker.check(many.as_bytes()).await.unwrap();
+    assert_eq!((checked.signatures.len(), checked.unreadable), (0, 1), "{checked:?}");
+    let checked = checker.check(format!("DKIM-Signature: v=9\r\n{OURS}").as_bytes()).await.unwrap();
+    assert_eq!((checked.signatures.len(), checked.unreadable), (0, 1), "{checked:?}");
+}
+
+#[tokio::test] // Tests RFC 6376 §3.6.1.
+async fn a_key_that_is_tried_out_proves_nothing() {
+    let name = "trial._domainkey.football.example.com.";
+    let dns = Dns::serve_zone("example.com.", &[(name, Data::Text(TRIED_OUT))]).await.unwrap();
+    let checker = Checker::at(&[dns.address]).unwrap();
+    let letter = sign(OURS, "trial", &["From"], Of::All);
+    let checked = checker.check(letter.as_bytes()).await.unwrap();
+    assert_eq!(said(&checked), ["football.example.com trial unknown"], "{checked:?}");
+}
+
+#[tokio::test] // Tests RFC 6376 §5.4.
+async fn a_signature_that_leaves_the_author_out_is_of_no_worth() {
+    let signed = |fields: &[&str]| sign(OURS, "brisbane", fields, Of::All);
     let dns = keys().await;
     let checker = Checker::at(&[dns.address]).unwrap();
     let whole = checker.check(signed(&["From", "Subject"]).as_bytes()).await.unwrap();

@@ -77,6 +77,8 @@ pub const LOGIN_PATIENCE: Duration = Duration::from_secs(10 * 60);
 pub const LOOPBACK_PATIENCE: Duration = Duration::from_secs(10);
 /// Connections to us at once while a browser is waited for; browsers open some ahead.
 pub const LOOPBACK_CONNECTIONS_MAX: usize = 16;
+/// How long nobody else is let in where the system had no room for who came.
+pub const LOOPBACK_PAUSE: Duration = Duration::from_millis(50);
 /// How long a POP3 server may stay silent.
 pub const POP3_TIMEOUT: Duration = Duration::from_secs(60);
 /// Accounts on one screen; a folder's number has room for no more.
@@ -129,6 +131,8 @@ pub const UNDO_WAIT: Duration = Duration::from_secs(5);
 pub const PEOPLE_MAX: usize = 10_000;
 /// Octets of its file: so many people with long names.
 pub const PEOPLE_OCTETS_MAX: u64 = 8 * 1024 * 1024;
+/// Octets of a file of vCards; most of them are pictures.
+pub const CARDS_OCTETS_MAX: u64 = 64 * 1024 * 1024;
 /// How long a change of it waits for another one, which takes as long as two syncs.
 pub const PEOPLE_WAIT: Duration = Duration::from_secs(2);
 /// Octets of a person's name that are kept.

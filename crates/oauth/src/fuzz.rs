@@ -30,7 +30,8 @@ pub fn answers(input: &[u8]) {
         _ => {
             let Some(token) = endpoint("https://id.example/token") else { return };
             let authorization = endpoint("https://id.example/auth");
-            let server = Server { issuer: None, authorization, token, device: None };
+            let server =
+                Server { issuer: None, names_itself: false, authorization, token, device: None };
             let program = Program { id: "us".into(), secret: None };
             let at = std::net::SocketAddr::from(([127, 0, 0, 1], 4321));
             let login = Login::begin(&server, &program, "", "", at, [[0; 32], [1; 32]]);

@@ -59,6 +59,8 @@ impl fmt::Debug for Secret {
 pub struct Server {
     /// What it calls itself, where that is known.
     pub issuer: Option<String>,
+    /// Whether it says that it gives that with each answer (RFC 9207 §3).
+    pub names_itself: bool,
     /// Where a browser is sent (RFC 6749 §3.1).
     pub authorization: Option<Url>,
     /// Where tokens are given (RFC 6749 §3.2).

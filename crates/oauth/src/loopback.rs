@@ -3,6 +3,7 @@
 //! The browser's request comes from anybody on this host who may have opened a page: only one with our own `state` counts,
 //! asked of the address that we gave, and everything else is answered and forgotten.
 
+use std::fmt;
 use std::net::SocketAddr;
 
 use aws_lc_rs::digest;
@@ -34,7 +35,6 @@ impl Verifier {
 }
 
 /// A login that a browser is sent away for.
-#[derive(Debug)]
 pub struct Login {
     /// What the page is to be opened at.
     pub url: Url,
@@ -45,6 +45,7 @@ pub struct Login {
     /// As browsers name us in `Host`.
     host: String,
     issuer: Option<String>,
+    names_itself: bool,
 }
 
 /// What a browser brought.
@@ -56,6 +57,13 @@ pub enum Brought {
     Refused(Refusal),
     /// Nothing that was waited for.
     Nothing,
+}
+
+/// Its page has the state in it, in clear.
+impl fmt::Debug for Login {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Login").field("host", &self.url.host_str()).finish_non_exhaustive()
+    }
 }
 
 impl Login {
@@ -90,7 +98,8 @@ impl Login {
         }
         drop(query);
         let (host, issuer) = (at.to_string(), server.issuer.clone());
-        Some(Self { url, redirect, verifier, state, host, issuer })
+        let names_itself = server.names_itself;
+        Some(Self { url, redirect, verifier, state, host, issuer, names_itself })
     }
 
     /// Looks at a request, up to its empty line.
@@ -104,9 +113,8 @@ impl Login {
         if only("state") != Some(self.state.expose()) {
             return Brought::Nothing;
         }
-        // RFC 9207 §2.4: a code of another server's would be told to the wrong one.
-        let other = |iss: &str| self.issuer.as_deref().is_some_and(|issuer| issuer != iss);
-        if only("iss").is_some_and(other) {
+        let says_who = pairs.iter().any(|(key, _)| key == "iss");
+        if (says_who || self.names_itself) && !only("iss").is_some_and(|iss| self.may_be(iss)) {
             let code = grant::said("another server has answered", None);
             return Brought::Refused(code);
         }
@@ -115,6 +123,13 @@ impl Login {
             (_, Some(error)) => Brought::Refused(grant::said(error, only("error_description"))),
             (_, None) => Brought::Nothing,
         }
+    }
+
+    /// Whether that is who was asked: a code of another server's would be told to the wrong one (RFC 9207 §2.4). The slash at
+    /// the end, which people leave out, is none of its words.
+    fn may_be(&self, iss: &str) -> bool {
+        let issuer = self.issuer.as_deref();
+        issuer.is_none_or(|issuer| issuer.trim_end_matches('/') == iss.trim_end_matches('/'))
     }
 
     /// What was asked of us, if it was asked of us: `GET /?… HTTP/1.1`, with our own address as its host, so that no page can
@@ -174,6 +189,7 @@ mod tests {
     fn login() -> Login {
         let server = Server {
             issuer: Some("https://id.example".into()),
+            names_itself: false,
             authorization: crate::endpoint("https://id.example/auth?tenant=1"),
             token: crate::endpoint("https://id.example/token").unwrap(),
             device: None,
@@ -184,6 +200,11 @@ mod tests {
     }
 
     const STATE: &str = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE";
+
+    #[test]
+    fn u17_no_debug_text_has_the_state() {
+        assert!(!format!("{:?}", login()).contains(STATE));
+    }
 
     #[test] // Tests RFC 6749 §4.1.1 and RFC 8252 §7.3.
     fn the_page_that_is_opened() {
@@ -212,6 +233,12 @@ mod tests {
                 get(&format!("{right}&iss=https%3A%2F%2Fevil.example")),
                 refused("another server has answered", None),
             ),
+            // Said twice it is said by nobody.
+            (
+                get(&format!("{right}&iss=https%3A%2F%2Fid.example&iss=https%3A%2F%2Fid.example")),
+                refused("another server has answered", None),
+            ),
+            (get(&format!("{right}&iss=https%3A%2F%2Fid.example%2F")), code()),
             (
                 get(&format!("error=access_denied&error_description=no%0d%0away&state={STATE}")),
                 refused("access_denied", Some("noway")),
@@ -232,5 +259,13 @@ mod tests {
             assert_eq!(login().read(request.as_bytes()), brought, "{request}");
         }
         assert_eq!(login().read(&[0xff]), Brought::Nothing);
+        // Tests RFC 9207 §2.4: who says that it names itself does so always.
+        let names = Login { names_itself: true, ..login() };
+        assert_eq!(
+            names.read(get(&right).as_bytes()),
+            refused("another server has answered", None)
+        );
+        let named = get(&format!("{right}&iss=https%3A%2F%2Fid.example"));
+        assert_eq!(names.read(named.as_bytes()), code());
     }
 }

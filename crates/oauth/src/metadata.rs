@@ -30,6 +30,8 @@ struct Document {
     token_endpoint: Option<String>,
     device_authorization_endpoint: Option<String>,
     code_challenge_methods_supported: Option<Vec<String>>,
+    #[serde(default)]
+    authorization_response_iss_parameter_supported: bool,
 }
 
 /// An issuer, as it is compared and asked: https, without query and fragment (RFC 8414 §2).
@@ -71,6 +73,7 @@ pub fn read(document: &[u8], issuer: &str) -> Result<Server, MetadataError> {
         authorization: place(&document.authorization_endpoint),
         device: place(&document.device_authorization_endpoint),
         issuer: Some(document.issuer),
+        names_itself: document.authorization_response_iss_parameter_supported,
     })
 }
 
@@ -118,6 +121,10 @@ mod tests {
         assert_eq!(server.token.as_str(), "https://id.example/token");
         assert_eq!(server.authorization, None, "nothing goes over http");
         assert_eq!(server.device.unwrap().path(), "/device");
+        assert!(!server.names_itself);
+        // Tests RFC 9207 §3.
+        let names = format!("{token}, \"authorization_response_iss_parameter_supported\": true");
+        assert!(read_of(&names).unwrap().names_itself);
         assert_eq!(read_of(""), Err(MetadataError::NoToken));
         assert_eq!(
             read_of(", \"token_endpoint\": \"http://id.example/\""),

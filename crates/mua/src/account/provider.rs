@@ -52,7 +52,7 @@ pub enum Place {
     /// It describes itself.
     Issuer(Url),
     /// At these places.
-    Server(Server),
+    Server(Box<Server>),
 }
 
 impl Provider {
@@ -90,11 +90,13 @@ impl ProviderTable {
             None => Ok(None),
         };
         let issuer = match self.issuer {
-            Some(value) => Some(metadata::issuer(&value).ok_or_else(|| AccountError::Value {
-                key: "oauth2.issuer",
-                value,
-                problem: "write a URL of https, without a query".into(),
-            })?),
+            Some(value) => match metadata::issuer(&value) {
+                Some(issuer) => Some((value, issuer)),
+                None => {
+                    let problem = "write a URL of https, without a query".into();
+                    return Err(AccountError::Value { key: "oauth2.issuer", value, problem });
+                }
+            },
             None => None,
         };
         let authorization = url("oauth2.authorization", self.authorization)?;
@@ -102,10 +104,18 @@ impl ProviderTable {
         let missing = |what, hint| AccountError::Missing { what, hint };
         let place = match (url("oauth2.token", self.token)?, issuer) {
             (Some(token), issuer) => {
-                let issuer = issuer.map(String::from);
-                Place::Server(Server { issuer, authorization, token, device })
+                // As it is written: its servers name themselves letter by letter (RFC 9207 §2.4).
+                let issuer = issuer.map(|(written, _)| written);
+                let names_itself = false;
+                Place::Server(Box::new(Server {
+                    issuer,
+                    names_itself,
+                    authorization,
+                    token,
+                    device,
+                }))
             }
-            (None, Some(issuer)) => Place::Issuer(issuer),
+            (None, Some((_, issuer))) => Place::Issuer(issuer),
             (None, None) => {
                 let hint = "[oauth2] needs issuer, or token with authorization or device";
                 return Err(missing("provider of tokens", hint));
@@ -156,6 +166,12 @@ mod tests {
             panic!("no provider")
         };
         assert_eq!(provider.tokens, Path::new("/conf/mine"));
+        let both = "issuer = \"https://id.example\"\ntoken = \"https://id.example/t\"";
+        let Ok(ProofSource::Provider(provider)) = read(&format!("{id}{both}")) else {
+            panic!("no provider")
+        };
+        let Place::Server(server) = &provider.place else { panic!("its places are named") };
+        assert_eq!(server.issuer.as_deref(), Some("https://id.example"));
         let command = read("command = [\"print-token\", \"us\"]");
         assert_eq!(command, Ok(ProofSource::TokenCommand(vec!["print-token".into(), "us".into()])));
         for (text, problem) in [

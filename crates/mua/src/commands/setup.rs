@@ -6,7 +6,7 @@ use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
-use postroad_discovery::{Found, Issuer, Login, Service, Ways};
+use postroad_discovery::{Found, Issuer, Login, Ways};
 use postroad_protocol::address::Address;
 
 use super::text_input::{hidden_line, line};
@@ -141,10 +141,11 @@ impl Dialog<'_, '_, '_> {
         self.answers.address = address.to_string();
         self.answers.user.clone_from(&self.answers.address);
         let found = self.look_for(&address, arguments).await;
-        if !self.takes(&found)? {
+        let is_taken = self.takes(&found)?;
+        if !is_taken {
             self.ask_for_servers()?;
         }
-        if self.has_login()? && !self.takes_tokens(&found)? {
+        if self.has_login()? && !(is_taken && self.takes_tokens(&found)?) {
             self.ask_for_password()?;
         }
         loop {
@@ -159,7 +160,7 @@ impl Dialog<'_, '_, '_> {
                 Choice::Again
                     if failed.step == Step::Password && self.answers.provider.is_some() =>
                 {
-                    self.tokens = None;
+                    self.forget_tokens();
                 }
                 Choice::Again if failed.step == Step::Password => {
                     self.answers.user = self.asked("Login", &self.answers.user.clone())?;
@@ -214,15 +215,14 @@ impl Dialog<'_, '_, '_> {
     /// Whether tokens are shown in place of a password: where the servers want some, their provider says who gives them, and
     /// the person has what that knows this program by.
     fn takes_tokens(&mut self, found: &Found) -> Result<bool, Error> {
-        let wants_token = |service: Option<&(Service, String)>| {
-            service.is_some_and(|(service, _)| service.login == Login::OAuth2)
-        };
-        if !wants_token(found.reading()) && !wants_token(found.sending()) {
+        let services = [found.reading(), found.sending()];
+        let mut wanting = services.iter().flatten().filter(|(it, _)| it.login == Login::OAuth2);
+        if wanting.next().is_none() {
             return Ok(false);
         }
-        let Some((issuer, source)) = &found.issuer else {
+        let Some((issuer, source)) = found.issuer_of_all() else {
             self.say(&safe_line!(
-                "They want tokens (OAuth2), and nobody says who gives them; providers have app passwords for that."
+                "They want tokens (OAuth2), and nobody who names both says who gives them; providers have app passwords for that."
             ));
             return Ok(false);
         };
@@ -389,14 +389,21 @@ impl Dialog<'_, '_, '_> {
         // What is left of a dialog that was given up harms nobody.
         let _ = fs::remove_file(self.beside());
         let is_kept = matches!(kept, Ok(Kept::Yes));
-        if let Some(tokens) = self.tokens.take().filter(|_| !is_kept) {
-            let _ = fs::remove_file(tokens);
+        if !is_kept {
+            self.forget_tokens();
         }
         let secret_file = self.answers.provider.as_ref().map(|it| &it.client_secret_file);
         let is_used = is_kept
             && (self.answers.password_file.is_some() || secret_file.is_some_and(Option::is_some));
         if let Some(secret) = self.secret.take().filter(|_| !is_used) {
             let _ = fs::remove_file(secret);
+        }
+    }
+
+    /// Removes what a login has left, before another one or for good.
+    fn forget_tokens(&mut self) {
+        if let Some(tokens) = self.tokens.take() {
+            let _ = fs::remove_file(tokens);
         }
     }
 

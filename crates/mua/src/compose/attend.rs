@@ -71,6 +71,19 @@ mod tests {
         assert_eq!(view(LETTER).attachments.len(), 1, "it can be saved still");
     }
 
+    #[test] // Tests RFC 6047 §3.
+    fn u09_who_asks_and_did_not_write_is_said() {
+        let beware = "Beware   the letter itself is from eve@attack.example";
+        let others = LETTER.replacen("From: ann@x.example", "From: Ann <eve@attack.example>", 1);
+        assert!(view(&others).text().contains(beware), "{}", view(&others).text());
+        assert!(!view(LETTER).text().contains("Beware"));
+        // The author of a letter inside a letter is its own.
+        let inside = format!(
+            "From: eve@attack.example\nMIME-Version: 1.0\nContent-Type: message/rfc822\n\n{LETTER}"
+        );
+        assert!(!view(&inside).text().contains("Beware"), "{}", view(&inside).text());
+    }
+
     #[test] // Tests RFC 6047 §2.4 and §2.5.
     fn the_answer_goes_to_the_organiser_alone() {
         let draft = attend(&view(LETTER), us(), Answer::Accept, Timestamp::UNIX_EPOCH).unwrap();

@@ -10,6 +10,7 @@ use postroad_oauth::grant::Tokens;
 use serde::{Deserialize, Serialize};
 
 use super::TokenError;
+use crate::account::{Place, Provider};
 use crate::limits;
 
 /// What is kept.
@@ -21,6 +22,8 @@ pub(super) struct Kept {
     client_id: String,
     /// Who gave them; nobody else is shown the refresh token.
     pub(super) token_endpoint: String,
+    /// Who the account file said describes itself, where it didn't name that place.
+    issuer: Option<String>,
     pub(super) refresh_token: Option<String>,
     pub(super) access_token: Option<String>,
     /// Seconds since 1970.
@@ -33,24 +36,35 @@ impl Kept {
     pub(super) fn of(
         tokens: &Tokens,
         user: &str,
-        client_id: &str,
+        provider: &Provider,
         token_endpoint: &str,
         now: u64,
     ) -> Self {
+        let issuer = match &provider.place {
+            Place::Issuer(issuer) => Some(issuer.to_string()),
+            Place::Server(_) => None,
+        };
         Self {
             v: VERSION,
             user: user.to_owned(),
-            client_id: client_id.to_owned(),
+            client_id: provider.client_id.clone(),
             token_endpoint: token_endpoint.to_owned(),
+            issuer,
             refresh_token: tokens.refresh.as_ref().map(|token| token.expose().to_owned()),
             access_token: Some(tokens.access.expose().to_owned()),
             good_until: tokens.lasts.map(|lasts| now.saturating_add(lasts.as_secs())),
         }
     }
 
-    /// Whether they are this user's, and were given to this program.
-    pub(super) fn is_of(&self, user: &str, client_id: &str) -> bool {
-        self.v == VERSION && self.user == user && self.client_id == client_id
+    /// Whether they are this user's, were given to this program, and by who the account file names now: servers of
+    /// another provider's aren't shown them.
+    pub(super) fn is_of(&self, user: &str, provider: &Provider) -> bool {
+        let is_theirs = match &provider.place {
+            Place::Issuer(issuer) => self.issuer.as_deref() == Some(issuer.as_str()),
+            Place::Server(server) => self.token_endpoint == server.token.as_str(),
+        };
+        let is_ours = self.user == user && self.client_id == provider.client_id;
+        self.v == VERSION && is_ours && is_theirs
     }
 }
 
@@ -150,7 +164,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(50);
 mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
-    use postroad_oauth::Secret;
+    use postroad_oauth::{Secret, Server};
 
     use super::*;
 
@@ -160,7 +174,17 @@ mod tests {
             refresh: Some(Secret::new("r")),
             lasts: Some(Duration::from_secs(60)),
         };
-        Kept::of(&tokens, "us", "id", "https://id.example/token", 1_000)
+        let provider = provider("id", described("https://id.example"));
+        Kept::of(&tokens, "us", &provider, "https://id.example/token", 1_000)
+    }
+
+    fn described(issuer: &str) -> Place {
+        Place::Issuer(issuer.parse().unwrap())
+    }
+
+    fn provider(client_id: &str, place: Place) -> Provider {
+        let (client_id, scope) = (client_id.to_owned(), String::new());
+        Provider { place, client_id, client_secret_file: None, scope, tokens: "/t".into() }
     }
 
     #[test]
@@ -176,7 +200,7 @@ mod tests {
         assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
         let read = drawer.read().unwrap().unwrap();
         assert_eq!((read.access_token.as_deref(), read.good_until), (Some("two"), Some(1_060)));
-        assert!(read.is_of("us", "id") && !read.is_of("us", "other") && !read.is_of("them", "id"));
+        assert!(read.is_of("us", &provider("id", described("https://id.example"))));
         for mode in [0o640, 0o604, 0o644] {
             std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
             assert!(matches!(drawer.read(), Err(TokenError::Open { .. })), "{mode:o}");
@@ -184,6 +208,33 @@ mod tests {
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
         std::fs::write(&path, "{\"v\": 9}").unwrap();
         assert!(drawer.read().unwrap().is_none());
+    }
+
+    #[test]
+    fn u17_tokens_are_shown_where_who_gave_them_is_asked_still() {
+        let token = |token: &str| {
+            let (issuer, authorization, device) = (None, None, None);
+            let token = token.parse().unwrap();
+            Place::Server(Box::new(Server {
+                issuer,
+                names_itself: false,
+                authorization,
+                token,
+                device,
+            }))
+        };
+        let kept = kept("one");
+        for (user, client_id, place, is_theirs) in [
+            ("us", "id", described("https://id.example"), true),
+            ("us", "id", token("https://id.example/token"), true),
+            ("them", "id", described("https://id.example"), false),
+            ("us", "other", described("https://id.example"), false),
+            ("us", "id", described("https://evil.example"), false),
+            ("us", "id", token("https://evil.example/token"), false),
+        ] {
+            let provider = provider(client_id, place);
+            assert_eq!(kept.is_of(user, &provider), is_theirs, "{user} {provider:?}");
+        }
     }
 
     #[tokio::test]

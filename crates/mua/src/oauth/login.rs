@@ -74,7 +74,7 @@ pub(crate) async fn log_in(
     let drawer = Drawer::at(&provider.tokens);
     let _turn = drawer.turn().await?;
     let endpoint = errand.server.token.as_str();
-    drawer.write(&Kept::of(&tokens, user, &provider.client_id, endpoint, now()))
+    drawer.write(&Kept::of(&tokens, user, provider, endpoint, now()))
 }
 
 struct Errand<'a> {
@@ -162,12 +162,16 @@ async fn brought(listener: &TcpListener, login: &Arc<Login>) -> Brought {
     loop {
         tokio::select! {
             accepted = listener.accept(), if visitors.len() < limits::LOOPBACK_CONNECTIONS_MAX => {
-                if let Ok((stream, _)) = accepted {
+                match accepted {
+                    // Nothing is left of the system's: the next try waits for some of it.
+                    Err(_) => tokio::time::sleep(limits::LOOPBACK_PAUSE).await,
+                    Ok((stream, _)) => {
                     let login = Arc::clone(login);
                     visitors.spawn(async move {
                         let heard = timeout(limits::LOOPBACK_PATIENCE, heard(stream, &login)).await;
                         heard.unwrap_or(Brought::Nothing)
                     });
+                    }
                 }
             }
             Some(heard) = visitors.join_next() => match heard {

@@ -155,7 +155,7 @@ pub(crate) async fn access(
     let drawer = Drawer::at(&provider.tokens);
     // A refresh token may be good for one use (RFC 9700 §4.14.2): who comes second takes what the first one got.
     let _turn = drawer.turn().await?;
-    let kept = drawer.read()?.filter(|kept| kept.is_of(user, &provider.client_id));
+    let kept = drawer.read()?.filter(|kept| kept.is_of(user, provider));
     let kept = kept.ok_or_else(|| TokenError::NoLogin { at: at() })?;
     let now = now();
     let wanted = |token: &&String| match freshness {
@@ -182,7 +182,7 @@ pub(crate) async fn access(
     };
     let access = tokens.access.clone();
     let tokens = Tokens { refresh: tokens.refresh.or(Some(refresh)), ..tokens };
-    drawer.write(&Kept::of(&tokens, user, &provider.client_id, &kept.token_endpoint, now))?;
+    drawer.write(&Kept::of(&tokens, user, provider, &kept.token_endpoint, now))?;
     Ok(access)
 }
 
@@ -199,7 +199,7 @@ fn program(provider: &Provider) -> Result<Program, PasswordError> {
 /// The provider's places, which it may have to be asked for.
 async fn server(account: &Account, provider: &Provider) -> Result<Server, TokenError> {
     let issuer = match &provider.place {
-        Place::Server(server) => return Ok(server.clone()),
+        Place::Server(server) => return Ok(Server::clone(server)),
         Place::Issuer(issuer) => issuer,
     };
     let at = provider.at();

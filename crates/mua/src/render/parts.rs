@@ -27,7 +27,8 @@ pub struct Part {
 
 /// The text that is read, its links, and what can be saved.
 pub(super) fn walk(message: &Message<'_>, depth: Depth) -> View {
-    let mut walk = Walk { depth, budget: limits::PARTS_MAX, seen: View::default() };
+    let (budget, authors) = (limits::PARTS_MAX, authors(message));
+    let mut walk = Walk { depth, budget, authors, seen: View::default() };
     walk.message(message, 0);
     let Walk { mut seen, .. } = walk;
     // Behind those of pages, which have their numbers in the text.
@@ -44,7 +45,15 @@ struct Walk {
     depth: Depth,
     /// Parts that may still be visited, over all enclosed messages.
     budget: usize,
+    /// Who wrote the message that is walked through.
+    authors: Vec<String>,
     seen: View,
+}
+
+/// The addresses in From.
+fn authors(message: &Message<'_>) -> Vec<String> {
+    let from = super::summary(message, str::to_owned).from;
+    from.into_iter().filter_map(|person| person.address).collect()
 }
 
 impl Walk {
@@ -130,9 +139,12 @@ impl Walk {
             return;
         }
         // A fault of its parser's costs the words, and not the letter.
-        let read = std::panic::catch_unwind(|| Invitation::read(text));
-        if let Some(invitation) = read.ok().flatten() {
-            let words = invitation.words(&TimeZone::system(), "");
+        let authors: Vec<&str> = self.authors.iter().map(String::as_str).collect();
+        let read = std::panic::catch_unwind(|| {
+            let invitation = Invitation::read(text)?;
+            Some((invitation.words(&TimeZone::system(), "", &authors), invitation))
+        });
+        if let Some((words, invitation)) = read.ok().flatten() {
             self.block(BlockKind::Event, words.join("\n"));
             self.seen.invitations.push(invitation);
         }
@@ -143,7 +155,9 @@ impl Walk {
         let from: Vec<String> = summary.from.iter().map(super::page::person).collect();
         let head = format!("---- {}: {}", from.join(", "), summary.subject);
         self.block(BlockKind::Ours, head);
+        let outer = std::mem::replace(&mut self.authors, authors(message));
         self.message(message, level + 1);
+        self.authors = outer;
     }
 
     fn plain(&mut self, part: &MessagePart<'_>, text: &str) {

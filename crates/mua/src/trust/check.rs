@@ -58,7 +58,8 @@ impl Report {
             return None;
         }
         let mut holding = self.looked_at().iter().filter(|it| it.outcome == Outcome::Holds);
-        let own = holding.clone().find(|signature| self.is_aligned(signature));
+        let aligned = || holding.clone().filter(|signature| self.is_aligned(signature));
+        let own = aligned().find(|signature| !signature.is_partial).or_else(|| aligned().next());
         if let Some(Signature { domain, is_partial, .. }) = own {
             return Some(match is_partial {
                 false => (Level::Good, format!("Signed by {domain} (checked here)")),
@@ -102,8 +103,11 @@ impl Report {
             Some(Ok(checked)) => checked,
         };
         let mut lines: Vec<String> = checked.signatures.iter().map(|it| self.own(it)).collect();
-        if lines.is_empty() {
-            lines.push("Checked here: it isn't signed".to_owned());
+        match checked.unreadable {
+            0 if lines.is_empty() => lines.push("Checked here: it isn't signed".to_owned()),
+            0 => {}
+            1 => lines.push("Checked here: a signature that can't be read".to_owned()),
+            many => lines.push(format!("Checked here: {many} signatures that can't be read")),
         }
         if let Some(chain) = &checked.chain {
             let came = match &chain.outcome {
@@ -148,7 +152,7 @@ mod tests {
     }
 
     fn report(signatures: Vec<Signature>) -> Report {
-        let checked = Checked { signatures, chain: None };
+        let checked = Checked { signatures, ..Checked::default() };
         Report { domain: "bank.example".into(), ..Report::default() }.with(Ok(checked))
     }
 
@@ -198,6 +202,16 @@ mod tests {
         let part = Signature { is_partial: true, ..signature("bank.example", Outcome::Holds) };
         let (level, line) = report(vec![part]).line().unwrap();
         assert!(level == Level::Open && line.starts_with("A part of it"), "{line}");
+        // Another that covers all of it stands beside it.
+        let part = Signature { is_partial: true, ..signature("bank.example", Outcome::Holds) };
+        let both = report(vec![part, signature("bank.example", Outcome::Holds)]);
+        assert_eq!(both.line().unwrap().0, Level::Good);
+        // What can't be read isn't told as nothing.
+        let unreadable = Checked { unreadable: 2, ..Checked::default() };
+        let lines = Report::default().with(Ok(unreadable)).verified().join("\n");
+        assert!(
+            lines.contains("2 signatures that can't be read") && !lines.contains("isn't signed")
+        );
         // Nothing is said where nothing was found out.
         let late = Report::default().with(Err(CheckError::Late));
         assert_eq!(late.line(), None);
