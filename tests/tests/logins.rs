@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 use postroad_tests::imap;
 use postroad_tests::peers::{Needs, PASSWORD, Packages, Stage, feed};
 use postroad_tests::process::{Process, outcome, run, until};
-use postroad_tests::suite::{Settings, Site};
+use postroad_tests::suite::{Settings, Site, binary};
 
 /// How a login ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,6 +103,36 @@ fn gsasl_logs_in_by_scram_bound_to_tls_and_not_bound() -> Result<()> {
         try_it(plus, "nobody", PASSWORD, &[], Ends::Badly)?;
     }
     Ok(())
+}
+
+#[test]
+fn our_user_agent_logs_in_by_scram_where_it_can() -> Result<()> {
+    let Some(place) = Place::set_up()? else { return Ok(()) };
+    let home = tempfile::tempdir()?;
+    let password = place.stage.write("mua-password", PASSWORD)?;
+    place.stage.lock_away(&password)?;
+    let sends = |user: &str| -> Result<()> {
+        let address = format!("{user}@our.test");
+        let mut command = Command::new(binary("postroad-mua")?);
+        command
+            .args(["send", "-s", "s", "-m", "m", "--to", &address, "--address", &address])
+            .args(["--user", user, "--inbox", "/nonexistent"])
+            .args(["--submission", &format!("smtp://localhost:{}", place.site.submission.port())])
+            .arg("--password-file")
+            .arg(&password)
+            .arg("--trust")
+            .arg(&place.site.certificates.ca)
+            .env("HOME", home.path().join(user))
+            .env("POSTROAD_CONFIG", "/nonexistent");
+        run(&mut command)?;
+        Ok(())
+    };
+    sends("alice")?;
+    place.logs(0, "by=SCRAM")?;
+    ensure!(!place.log().contains("by=password"), "{}", place.log());
+    // bob has no keys: his proof is refused, and his password taken.
+    sends("bob")?;
+    place.logs(0, "by=password")
 }
 
 #[test]
