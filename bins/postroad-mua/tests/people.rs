@@ -38,6 +38,23 @@ fn whom_a_letter_went_to_is_known_and_found() {
 }
 
 #[test]
+fn people_come_from_files_and_go_into_them() {
+    let home = Home::new(nobody());
+    let cards = "BEGIN:VCARD\r\nVERSION:3.0\r\nFN:Ann Lee\r\nEMAIL;TYPE=INTERNET:ann@x.example\r\nEND:VCARD\r\n";
+    std::fs::write(home.dir.path().join("cards.vcf"), cards).unwrap();
+    let told = home.check("postroad-mua", &["address", "import", "cards.vcf"], "", 0);
+    let told = String::from_utf8(told.stderr).unwrap();
+    assert_eq!(told, "cards.vcf: 1 addresses, 0 short names, 0 entries passed over\n");
+    home.check("postroad-mua", &["address", "import", "-"], "alias bob Bob <bob@y.example>\n", 0);
+    home.check("postroad-mua", &["address", "import", "missing.vcf"], "", 64);
+    let all = words(&home.check("postroad-mua", &["address"], "", 0));
+    assert!(all.contains("ann@x.example\tAnn Lee\t\n") && all.contains("\tbob\n"), "{all}");
+    let cards = words(&home.check("postroad-mua", &["address", "export"], "", 0));
+    assert_eq!(cards.matches("BEGIN:VCARD").count(), 2, "{cards}");
+    assert!(cards.contains("FN:Ann Lee\r\nEMAIL:ann@x.example\r\n"), "{cards}");
+}
+
+#[test]
 fn short_names_are_written_to() {
     let home = Home::new(nobody());
     let add = |alias, address| ["address", "add", "--alias", alias, address];

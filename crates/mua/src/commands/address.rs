@@ -1,16 +1,20 @@
 //! `postroad-mua address`: the address book.
 
+use std::path::{Path, PathBuf};
+
 use clap::Subcommand;
 use postroad_tui::people::PersonRow;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{Context, send};
-use crate::compose::{AddressList, ComposeError};
+use super::{Context, send, text_input};
+use crate::compose::{AddressList, ComposeError, as_text};
 use crate::drafts::typed;
 use crate::error::{Error, Exit};
 use crate::front::Usage;
+use crate::limits;
 use crate::people::book::{Book, now};
+use crate::people::cards::{Cards, vcards};
 use crate::people::is_alias;
 use crate::safe_line;
 use crate::safe_text::SafeText;
@@ -47,6 +51,14 @@ enum Command {
         #[arg(required = true, value_name = "ADDRESS")]
         addresses: Vec<String>,
     },
+    /// Put people there who are in files: vCards, or mutt's aliases
+    Import {
+        /// The files; - is standard input
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
+    /// Print all whom you know as vCards
+    Export,
     /// Remove addresses and short names
     Remove {
         /// Addresses without names, or short names
@@ -89,6 +101,16 @@ pub(super) fn run(context: &mut Context<'_, '_>, arguments: &Arguments) -> Resul
             })?;
             Ok(Exit::Done)
         }
+        Some(Command::Import { files }) => {
+            for file in files {
+                import(context, &book, file)?;
+            }
+            Ok(Exit::Done)
+        }
+        Some(Command::Export) => {
+            context.screen.show_raw(vcards(&book.people()?).as_bytes())?;
+            Ok(Exit::Done)
+        }
         Some(Command::Remove { which }) => {
             let missing = book.change(|people| {
                 let gone = |word: &&String| !people.forget(word);
@@ -100,6 +122,26 @@ pub(super) fn run(context: &mut Context<'_, '_>, arguments: &Arguments) -> Resul
             Ok(if missing.is_empty() { Exit::Done } else { Exit::No })
         }
     }
+}
+
+fn import(context: &mut Context<'_, '_>, book: &Book, file: &Path) -> Result<(), Error> {
+    let octets = match file == Path::new("-") {
+        true => text_input::standard_input()?,
+        false => postroad_disk::read_whole(file, limits::CARDS_OCTETS_MAX)
+            .map_err(|error| Usage(format!("cannot read {}: {}", file.display(), error.source)))?,
+    };
+    let cards = Cards::of(&as_text(octets));
+    book.change(|people| {
+        cards.people.iter().for_each(|mailbox| people.keep(mailbox, now()));
+        cards.aliases.iter().for_each(|(alias, to)| people.call(alias, to));
+    })?;
+    let (count, aliases) = (cards.people.len(), cards.aliases.len());
+    let name = file.display();
+    context.screen.say(&safe_line!(
+        "{name}: {count} addresses, {aliases} short names, {} entries passed over",
+        cards.passed_over
+    ));
+    Ok(())
 }
 
 /// Somebody, or a short name, as JSON.

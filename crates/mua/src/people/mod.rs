@@ -5,6 +5,7 @@
 //! | somebody, a short name, and which of them come first | here |
 //! | the file that they are kept in | [`book`] |
 //! | names and addresses of a letter that is sent | [`learning`] |
+//! | vCards, and files of mutt's aliases | [`cards`] |
 //!
 //! Short names are put in the place of what they stand for by [`crate::compose::Aliases`].
 
@@ -17,6 +18,7 @@ use crate::drafts::typed;
 use crate::limits;
 
 pub mod book;
+pub mod cards;
 pub mod learning;
 
 pub use book::{Book, BookError};
