@@ -188,6 +188,93 @@ fn a_server_that_goes_away_and_comes_back() -> Result<()> {
     Ok(())
 }
 
+/// Which subjects the rows of a list have.
+fn shows(wanted: &'static [&'static str]) -> impl Fn(&[String]) -> bool {
+    move |rows| {
+        ["lunch", "supper", "breakfast"]
+            .iter()
+            .all(|one| rows.iter().any(|row| row.ends_with(one)) == wanted.contains(one))
+    }
+}
+
+#[test]
+fn letters_at_a_server_are_found_in_a_folder_and_in_all() -> Result<()> {
+    let Some(stage) = Stage::set_up_with(Needs::Tools, Packages::Screens)? else { return Ok(()) };
+    let alice = Alice::new()?;
+    let maildir = alice.maildir()?.to_owned();
+    for part in ["tmp", "new", "cur", ".Lists/tmp", ".Lists/new", ".Lists/cur"] {
+        fs::create_dir_all(maildir.join(part))?;
+    }
+    for (place, number, subject) in [
+        ("new", 1, "lunch"),
+        ("new", 2, "supper"),
+        ("new", 3, "breakfast"),
+        (".Lists/new", 4, "tea"),
+    ] {
+        let letter = format!(
+            "From: Anna <anna@x.example>\nTo: alice@example.test\nSubject: {subject}\n\
+             Date: Mon, 1 Jan 2024 00:00:0{number} +0000\n\nwords of {number}\n"
+        );
+        fs::write(maildir.join(format!("{place}/{}.a{number}.x", 1_700_000_000 + number)), letter)?;
+    }
+    let tmux = Tmux::start(&stage, SIZE, &alice.command(&[])?)?;
+    tmux.until_shown("Msgs:3")?;
+    tmux.until("all letters", shows(&["lunch", "supper", "breakfast"]))?;
+
+    // By what is known of them, and by what the server finds in their texts.
+    tmux.keys(&["l"])?;
+    tmux.type_text("~s supp")?;
+    tmux.until("one letter", shows(&["supper"]))?;
+    tmux.keys(&["Escape"])?;
+    tmux.until("all letters", shows(&["lunch", "supper", "breakfast"]))?;
+    tmux.keys(&["l"])?;
+    tmux.type_text("~b 'of 1' | !~b words | ~s break")?;
+    tmux.until("two letters", shows(&["lunch", "breakfast"]))?;
+    tmux.keys(&["Enter"])?;
+    tmux.until_shown("2 letters of 3")?;
+    tmux.keys(&["l"])?;
+    tmux.type_text("~A")?;
+    tmux.keys(&["Enter"])?;
+    tmux.until("all letters", shows(&["lunch", "supper", "breakfast"]))?;
+    tmux.keys(&["*", "/"])?;
+    tmux.type_text("=b 'words of 2'")?;
+    tmux.keys(&["Enter"])?;
+    tmux.keys(&["Enter"])?;
+    tmux.until_shown("Subject: supper")?;
+    tmux.keys(&["i"])?;
+    tmux.until_shown("<Enter>:Read")?;
+
+    // In all folders, and read in its own.
+    tmux.keys(&["S"])?;
+    tmux.type_text("~f anna")?;
+    tmux.keys(&["Enter"])?;
+    tmux.until_shown("All folders: ~f anna [4]")?;
+    tmux.keys(&["q"])?;
+    tmux.until_shown("<Enter>:Read")?;
+    tmux.keys(&["S"])?;
+    tmux.type_text("=b 'words of 4'")?;
+    tmux.keys(&["Enter"])?;
+    tmux.until_shown("All folders: =b 'words of 4' [1]")?;
+    tmux.until_shown("Lists")?;
+    tmux.keys(&["Enter"])?;
+    tmux.until_shown("Subject: tea")?;
+    tmux.keys(&["q"])?;
+    tmux.until_shown("All folders:")?;
+    tmux.keys(&["q"])?;
+    tmux.until_shown("<Enter>:Read")?;
+
+    // What is known is found without a network; texts aren't, and that is said.
+    alice.cable.carry(Carries::Cut);
+    tmux.until_shown("not connected")?;
+    tmux.keys(&["l"])?;
+    tmux.type_text("~s tea")?;
+    tmux.keys(&["Enter"])?;
+    tmux.until("the one that is there", |rows| rows.iter().any(|row| row.ends_with("tea")))?;
+    tmux.keys(&["x"])?;
+    ensure!(tmux.ended()? == 0);
+    Ok(())
+}
+
 /// Our user agent on an account at a Dovecot.
 fn on_dovecot(folder: &Path, imap: SocketAddr, arguments: &[&str]) -> Result<Command> {
     let password = folder.join("password");

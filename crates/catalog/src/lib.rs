@@ -51,4 +51,4 @@ pub use order::{Head, Marks, Order};
 pub use read::{LetterFile, read_some};
 pub use related::Related;
 pub use row::{Person, RawRow};
-pub use search::{Letters, Numbered, Search, Step, Told, Who, is_like};
+pub use search::{Judge, Letters, Numbered, Search, Step, Told, Who, is_like};

@@ -10,7 +10,7 @@
 use std::sync::Arc;
 
 use postroad_message::Part;
-use postroad_store::{Letter, MailboxError};
+use postroad_store::{Facts, Letter, MailboxError};
 
 use crate::error::CatalogError;
 use crate::facts::Read;
@@ -248,17 +248,44 @@ pub struct Told {
 
 /// Whether a letter is like a pattern, of which nothing is known but what it says, and what was told: at a server.
 pub fn is_like(pattern: &Pattern, who: &Who, letter: &[u8], told: &Told) -> bool {
-    let part = Part::of(letter);
-    let header = letter.get(part.header.clone()).unwrap_or_default();
-    let octets = told.octets.unwrap_or_else(|| postroad_message::wire::octets(letter));
-    let facts = Read::of_header(header, octets, told.arrived);
-    let known = Known {
-        marks: Some(told.marks),
-        columns: Some(facts.facts().columns),
-        content: Content::Letter(letter, &part),
-        ..Known::new(0, told.number)
-    };
-    Condition::of(pattern, who).holds(&known).unwrap_or(false)
+    Judge::new(pattern, who).is_like(letter, told)
+}
+
+/// A pattern, made ready for letters that are in no folder of ours.
+#[derive(Debug)]
+pub struct Judge(Condition);
+
+impl Judge {
+    /// Makes a pattern ready.
+    pub fn new(pattern: &Pattern, who: &Who) -> Self {
+        Self(Condition::of(pattern, who))
+    }
+
+    /// Whether a letter is like it, of which nothing is known but what it says, and what was told.
+    pub fn is_like(&self, letter: &[u8], told: &Told) -> bool {
+        let part = Part::of(letter);
+        let header = letter.get(part.header.clone()).unwrap_or_default();
+        let octets = told.octets.unwrap_or_else(|| postroad_message::wire::octets(letter));
+        let facts = Read::of_header(header, octets, told.arrived);
+        let known = Known {
+            marks: Some(told.marks),
+            columns: Some(facts.facts().columns),
+            content: Content::Letter(letter, &part),
+            ..Known::new(0, told.number)
+        };
+        self.0.holds(&known).unwrap_or(false)
+    }
+
+    /// The same, as far as what is cached of it tells; `None` where more has to be known.
+    pub fn is_like_cached(&self, facts: &Facts<'_>, told: &Told) -> Option<bool> {
+        let known = Known {
+            marks: Some(told.marks),
+            columns: Some(facts.columns),
+            content: facts.fields.map_or(Content::Unread, Content::Fields),
+            ..Known::new(0, told.number)
+        };
+        self.0.holds(&known)
+    }
 }
 
 /// A letter of which more has to be known.

@@ -94,6 +94,11 @@ impl Words {
         }
     }
 
+    /// Whether they are a text, and no regular expression.
+    pub fn is_text(&self) -> bool {
+        matches!(self.how, How::Text)
+    }
+
     /// Whether they are a text, in any case: where it is they are.
     pub fn is_text_in_any_case(&self) -> bool {
         matches!((&self.how, self.case), (How::Text, Case::Any))

@@ -81,6 +81,8 @@ pub(super) const NETWORK_LOOK_EVERY: Duration = Duration::from_secs(5);
 pub(super) const SLEPT_AT_LEAST: Duration = Duration::from_secs(10);
 /// How long a letter that nobody waits for may go on to come before the connection is cut.
 pub(super) const CANCEL_GRACE: Duration = Duration::from_secs(2);
+/// Letters of one folder at a server that are shown of a search in all of them, the newest ones.
+pub(super) const HUNTED_AT_MOST: usize = 500;
 /// Letters of which headers are asked at once.
 pub(super) const HEADERS_AT_ONCE: usize = 100;
 /// How long a POP3 server is held when nothing is to be done: nobody else gets at the letters meanwhile (RFC 1939 §8).

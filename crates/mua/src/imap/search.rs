@@ -22,10 +22,12 @@ pub(crate) struct Asked {
 }
 
 /// What a server's answer says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Answer {
     /// It is what was asked.
     Exact,
+    /// But for capitals, which don't count for a server.
+    AnyCase,
     /// There are others among those that are meant.
     Rough,
 }
@@ -42,7 +44,8 @@ pub(crate) fn needs_letters(pattern: &Pattern) -> bool {
     match pattern {
         Pattern::And(all) | Pattern::Or(all) => all.iter().any(needs_letters),
         Pattern::Not(one) => needs_letters(one),
-        Pattern::Attachments(_) | Pattern::Kind(_) => true,
+        Pattern::Attachments(_) => true,
+        Pattern::Kind(kind) => !matches!(kind, Kind::ToMe | Kind::FromMe),
         Pattern::Has(place, _) => {
             matches!(place, Place::Label | Place::Header | Place::Body | Place::Letter)
         }
@@ -52,15 +55,6 @@ pub(crate) fn needs_letters(pattern: &Pattern) -> bool {
         | Pattern::Octets(_)
         | Pattern::Sent(_)
         | Pattern::Came(_) => false,
-    }
-}
-
-impl Answer {
-    fn and(self, other: Self) -> Self {
-        match (self, other) {
-            (Self::Exact, Self::Exact) => Self::Exact,
-            _ => Self::Rough,
-        }
     }
 }
 
@@ -74,7 +68,7 @@ impl Asked {
             Pattern::Not(one) => match Self::of(one, who) {
                 Self { key, answer: Answer::Exact } => exact(not(key)),
                 // Those that are found may be meant by it, or not.
-                Self { answer: Answer::Rough, .. } => rough(SearchKey::All),
+                Self { answer: Answer::AnyCase | Answer::Rough, .. } => rough(SearchKey::All),
             },
             Pattern::Is(state) => exact(marked(*state)),
             // Numbers of a list and what is tagged in it are known here alone, and so are attachments.
@@ -102,7 +96,7 @@ fn not(key: SearchKey) -> SearchKey {
 
 /// Those that all find; what finds everything needn't be asked.
 fn and(all: Vec<Asked>) -> Asked {
-    let answer = all.iter().fold(Answer::Exact, |answer, one| answer.and(one.answer));
+    let answer = all.iter().map(|one| one.answer).max().unwrap_or(Answer::Exact);
     let mut keys: Vec<SearchKey> =
         all.into_iter().map(|one| one.key).filter(|key| *key != SearchKey::All).collect();
     let key = match keys.len() {
@@ -114,7 +108,7 @@ fn and(all: Vec<Asked>) -> Asked {
 }
 
 fn or(all: Vec<Asked>) -> Asked {
-    let answer = all.iter().fold(Answer::Exact, |answer, one| answer.and(one.answer));
+    let answer = all.iter().map(|one| one.answer).max().unwrap_or(Answer::Exact);
     let mut keys = all.into_iter().map(|one| one.key).rev();
     // What is one of none is nothing.
     let Some(last) = keys.next() else { return exact(not(SearchKey::All)) };
@@ -190,9 +184,10 @@ fn has(place: Place, words: &Words) -> Asked {
         Place::Body => SearchKey::Body(octets()),
         Place::Letter => SearchKey::Text(octets()),
     };
-    match words.is_text_in_any_case() {
-        true => exact(key),
-        false => rough(key),
+    match (words.is_text_in_any_case(), words.is_text()) {
+        (true, _) => exact(key),
+        (false, true) => Asked { key, answer: Answer::AnyCase },
+        (false, false) => rough(key),
     }
 }
 
@@ -284,7 +279,7 @@ mod tests {
 
     #[test]
     fn what_a_server_is_asked_for() {
-        use Answer::{Exact, Rough};
+        use Answer::{AnyCase, Exact, Rough};
         for (typed, line, answer) in [
             ("alice", "OR FROM alice SUBJECT alice", Exact),
             ("~f alice ~s lunch", "FROM alice SUBJECT lunch", Exact),
@@ -292,9 +287,9 @@ mod tests {
             ("!~F ~U", "NOT FLAGGED UNSEEN", Exact),
             ("~N", "UNSEEN RECENT", Exact),
             ("~z 100-200", "LARGER 99 SMALLER 201", Exact),
-            ("=b Grüße", "BODY {7+}\r\nGrüße", Rough),
+            ("=b Grüße", "BODY {7+}\r\nGrüße", AnyCase),
             ("~s lun.h", "SUBJECT lun", Rough),
-            ("~s Lunch", "SUBJECT Lunch", Rough),
+            ("~s Lunch", "SUBJECT Lunch", AnyCase),
             ("~p", "OR TO me@x.example CC me@x.example", Exact),
             ("~l", "OR HEADER List-Id \"\" HEADER List-Post \"\"", Exact),
             ("~d 20261120-20261125", "SENTSINCE 19-Nov-2026 SENTBEFORE 28-Nov-2026", Rough),

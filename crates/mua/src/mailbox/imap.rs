@@ -295,8 +295,8 @@ impl Selected {
         };
         let looks = match asked.answer {
             Answer::Exact => Looks::None,
-            Answer::Rough if needs_letters(pattern) => Looks::Letters,
-            Answer::Rough => Looks::Headers,
+            Answer::AnyCase | Answer::Rough if needs_letters(pattern) => Looks::Letters,
+            Answer::AnyCase | Answer::Rough => Looks::Headers,
         };
         Ok(Sought { left: found.into_iter().rev().collect(), looks })
     }

@@ -6,7 +6,7 @@ use postroad_imap::value::MailboxName;
 use postroad_tui::data::Marks;
 
 use super::view::{News, View};
-use crate::imap::{Change, Folder, Header, Moved};
+use crate::imap::{Asked, Change, Folder, Header, Moved};
 use crate::safe_text::SafeText;
 
 /// What the network's thread is told.
@@ -70,6 +70,10 @@ pub(super) enum Deed {
     Remove(Letters),
     /// Change which folders there are; in this order.
     Folder(Vec<Change>),
+    /// Look for letters, by each of these; of the folder's letters none are named.
+    Search(Letters, Vec<Asked>),
+    /// Look for letters of any folder, so many of the newest at most, and read what lists want of them.
+    Hunt(MailboxName, Asked, usize),
 }
 
 /// What the network's thread tells.
@@ -107,6 +111,10 @@ pub(super) enum Came {
     Marked,
     Moved(Moved),
     Removed,
+    /// What each has found, sorted.
+    Found(Vec<Vec<u32>>),
+    /// What the folder's numbers count for, and its letters, the newest first.
+    Hunted(u32, Vec<Header>),
 }
 
 /// Why nothing has come of it.

@@ -116,7 +116,11 @@ impl Actor {
                 self.go_on(job, letter, then, &path);
             }
             (Waits::Change, came) => self.change_is_done(id, came),
-            (Waits::Folders(_) | Waits::Headers(_), _) => {}
+            (Waits::Found(job), Came::Found(found)) => self.found_there(job, found),
+            (Waits::Hunted(job, name), Came::Hunted(validity, headers)) => {
+                self.hunted(job, &name, validity, &headers);
+            }
+            (Waits::Folders(_) | Waits::Headers(_) | Waits::Found(_) | Waits::Hunted(..), _) => {}
         }
     }
 
@@ -157,7 +161,10 @@ impl Actor {
                 self.headers_came(&deed, wanted, &[]);
             }
             Waits::Folders(job) if job == Job::NONE => {}
-            Waits::Folders(job)
+            // The others are looked into all the same.
+            Waits::Hunted(..) => self.hunt_on(),
+            Waits::Found(job)
+            | Waits::Folders(job)
             | Waits::Look(job)
             | Waits::Letter(job, ..)
             | Waits::Folder(job, _) => {

@@ -19,11 +19,11 @@ use super::errand::{Call, Came, Deed, Errand, Event, Failure, Letters};
 use super::view::View;
 use crate::account::{Account, Server};
 use crate::full::limits::{
-    CANCEL_GRACE, CONNECT_AGAIN_FIRST, CONNECT_AGAIN_LONGEST, IDLE_AGAIN, NETWORK_LOOK_EVERY,
-    POLL_EVERY, SERVED_WELL, SLEPT_AT_LEAST,
+    CANCEL_GRACE, CONNECT_AGAIN_FIRST, CONNECT_AGAIN_LONGEST, HEADERS_AT_ONCE, IDLE_AGAIN,
+    NETWORK_LOOK_EVERY, POLL_EVERY, SERVED_WELL, SLEPT_AT_LEAST,
 };
 use crate::full::wake::Outgoing;
-use crate::imap::{Counting, Heard, ImapError, Session};
+use crate::imap::{Asked, Counting, Heard, ImapError, Session};
 use crate::limits;
 use crate::mailbox::Missing;
 use crate::password::Terminal;
@@ -463,7 +463,9 @@ impl Work<'_> {
                 self.watch.leave();
                 return Ok(Came::Looked);
             }
+            Deed::Hunt(name, asked, most) => return self.hunt(name, asked, *most).await,
             Deed::Headers(letters)
+            | Deed::Search(letters, _)
             | Deed::Letter(letters, _)
             | Deed::Mark { letters, .. }
             | Deed::Move(letters, _)
@@ -476,7 +478,14 @@ impl Work<'_> {
             Ok(())
         };
         Ok(match deed {
-            Deed::Folders | Deed::Look | Deed::Folder(_) => Came::Looked,
+            Deed::Folders | Deed::Look | Deed::Folder(_) | Deed::Hunt(..) => Came::Looked,
+            Deed::Search(_, all) => {
+                let mut found = Vec::new();
+                for asked in all {
+                    found.push(session.search(asked).await?);
+                }
+                Came::Found(found)
+            }
             Deed::Headers(letters) => {
                 Came::Headers(session.headers(&letters.uids, &mut ear).await?)
             }
@@ -502,6 +511,37 @@ impl Work<'_> {
                 Came::Removed
             }
         })
+    }
+
+    /// Looks for letters of another folder.
+    async fn hunt(&mut self, name: &MailboxName, asked: &Asked, most: usize) -> Result<Came, Stop> {
+        let is_watched = matches!(&*self.watch, Watch::Folder(view) if view.name == *name);
+        let validity = if is_watched {
+            let Watch::Folder(view) = &mut *self.watch else { return Ok(Came::Looked) };
+            if !view.is_selected {
+                open(self.session, view).await?;
+            }
+            view.validity
+        } else {
+            *self.selected = None;
+            self.watch.leave();
+            self.session.select(name, None, &mut |_| Ok(())).await?.validity
+        };
+        *self.selected = Some((name.clone(), validity));
+        let Self { session, watch, .. } = self;
+        let mut ear = |data: Data| {
+            watch.hear(&data);
+            Ok(())
+        };
+        let found = session.search(asked).await?;
+        let newest: Vec<u32> = found.into_iter().rev().take(most).collect();
+        let mut headers = Vec::new();
+        for some in newest.chunks(HEADERS_AT_ONCE) {
+            let mut read = session.headers(some, &mut ear).await?;
+            read.sort_by_key(|header| std::cmp::Reverse(header.uid));
+            headers.extend(read);
+        }
+        Ok(Came::Hunted(validity, headers))
     }
 
     /// Has the letters' folder open.

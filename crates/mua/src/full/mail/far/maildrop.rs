@@ -331,6 +331,9 @@ impl Reader {
             Deed::Move(..) | Deed::Copy(..) | Deed::Folder(_) => {
                 return Err(Stop::Refused("there are no folders here".into()));
             }
+            Deed::Search(..) | Deed::Hunt(..) => {
+                return Err(Stop::Refused("texts of letters can't be looked for here".into()));
+            }
             Deed::Headers(_) | Deed::Letter(..) | Deed::Remove(_) => {}
         }
         let Some(at_hand) = open else {

@@ -15,7 +15,7 @@ use std::time::Instant;
 
 use postroad_catalog::facts::Read;
 use postroad_catalog::threads::{Place, Table};
-use postroad_catalog::{Person, RawRow};
+use postroad_catalog::{Judge, Person, RawRow, Told};
 use postroad_disk::OsDisk;
 use postroad_imap::value::MailboxName;
 use postroad_store::{Cache, CacheKey, Columns, Maildir, Written};
@@ -120,7 +120,7 @@ impl Mirror {
             self.cache = None;
             self.apart.clear();
             self.unreadable.clear();
-            let _ = std::fs::remove_dir_all(self.folder.join(LETTERS));
+            self.let_go_of_others();
             self.open_cache();
         }
         if news.whole {
@@ -134,6 +134,15 @@ impl Mirror {
         if self.mod_seq != mod_seq || !news.is_nothing() {
             self.mod_seq = mod_seq;
             self.changed.get_or_insert_with(Instant::now);
+        }
+    }
+
+    /// Letters that are kept by numbers of before. Some may have come by these already: of a folder that wasn't open.
+    fn let_go_of_others(&self) {
+        let own = format!("{}-", self.validity);
+        let kept = std::fs::read_dir(self.folder.join(LETTERS)).into_iter().flatten().flatten();
+        for letter in kept.filter(|it| !it.file_name().to_string_lossy().starts_with(&own)) {
+            let _ = std::fs::remove_file(letter.path());
         }
     }
 
@@ -269,6 +278,19 @@ impl Mirror {
             .or_else(|| self.apart.get(&uid).map(|(_, row)| row.clone()))
     }
 
+    /// Whether a letter is like a pattern, as far as what is known of it tells: of recipients behind the first one, and of
+    /// those who were told, only texts in any case.
+    pub(super) fn is_like(&mut self, uid: u32, judge: &Judge, told: &Told) -> bool {
+        let columns = columns(&mut self.cache, &self.apart, uid).unwrap_or_default();
+        let told = Told { arrived: columns.arrived, octets: Some(columns.size), ..*told };
+        let facts = self.cache.as_mut().and_then(|it| it.get(uid, identity(uid).as_bytes()));
+        if let Some(is_meant) = facts.and_then(|facts| judge.is_like_cached(&facts, &told)) {
+            return is_meant;
+        }
+        let header = self.row(uid).map(|row| header_of(&row)).unwrap_or_default();
+        judge.is_like(header.as_bytes(), &told)
+    }
+
     /// The newest letters of which nothing is known, so many at most.
     pub(super) fn unknown(&mut self, newest: usize) -> Vec<u32> {
         let Self { letters, cache, apart, unreadable, .. } = self;
@@ -345,6 +367,20 @@ impl Drop for Mirror {
 pub(super) enum AtOnce {
     Yes,
     No,
+}
+
+/// A header that says what a list shows of a letter.
+fn header_of(row: &RawRow) -> String {
+    let person = |person: &Option<Person>| {
+        let person = person.clone().unwrap_or_default();
+        format!("{} <{}>", person.name.unwrap_or_default(), person.address)
+    };
+    let fields =
+        [("From", person(&row.from)), ("To", person(&row.to)), ("Subject", row.subject.clone())];
+    // Nothing in it begins a line.
+    let line =
+        |(name, value): (&str, String)| format!("{name}: {}\r\n", value.replace(['\r', '\n'], " "));
+    fields.into_iter().map(line).chain(["\r\n".to_owned()]).collect()
 }
 
 fn identity(uid: u32) -> String {

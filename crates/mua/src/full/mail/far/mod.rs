@@ -10,6 +10,7 @@
 //! | what is asked, what comes of it | here |
 //! | what the server has done | `events` |
 //! | marks, moves, taking them back | `deeds` |
+//! | letters that are looked for | `finding` |
 //! | what the network's thread is asked | `errand` |
 //! | that of IMAP: errands one by one, watching, connecting again | `imap` |
 //! | sequence numbers, and what others change | `view` |
@@ -52,6 +53,7 @@ use crate::trust::Trusted;
 mod deeds;
 mod errand;
 mod events;
+mod finding;
 mod imap;
 pub(crate) mod known;
 pub(in crate::full) mod maildrop;
@@ -161,6 +163,10 @@ enum Waits {
     Letter(Job, LetterId, Then),
     /// For a folder that is changed, and what to say then.
     Folder(Job, SafeText),
+    /// For what a server finds.
+    Found(Job),
+    /// For what it finds in one of all folders.
+    Hunted(Job, MailboxName),
     /// Something that is to be done.
     Change,
 }
@@ -214,6 +220,10 @@ struct Actor {
     order: Order,
     /// Whether the letters that are kept were looked through.
     is_tidy: bool,
+    /// What is looked for.
+    finding: Option<finding::Finding>,
+    /// The same in all folders.
+    hunt: Option<finding::Hunt>,
 }
 
 impl Actor {
@@ -250,6 +260,8 @@ impl Actor {
             generation: 0,
             order: Order::default(),
             is_tidy: false,
+            finding: None,
+            hunt: None,
         }
     }
 
@@ -356,6 +368,8 @@ impl Actor {
                 self.tell.tell(job, What::Ended);
             }
             Ask::Folder(ask) => self.change_folder(job, &ask),
+            Ask::Search(search) => self.find(job, search),
+            Ask::SearchAll(pattern) => self.hunt(job, &pattern),
             Ask::Undo => self.undo(job),
             Ask::Sync(_) => {
                 if let Some(opened) = &mut self.opened {
@@ -376,6 +390,8 @@ impl Actor {
     /// Nobody waits for that any more.
     fn cancel(&mut self, job: Job) {
         self.pages.send(ToLayOut::Cancel(job));
+        self.finding.take_if(|finding| finding.job == job);
+        self.hunt.take_if(|hunt| hunt.job == job);
         self.again.retain(|(_, waits)| waits.job() != Some(job));
         let found = self.errands.iter().find(|(_, (_, waits))| waits.job() == Some(job));
         if let Some(id) = found.map(|(id, _)| *id) {
@@ -672,9 +688,12 @@ impl Waits {
     /// Whose it is.
     fn job(&self) -> Option<Job> {
         match self {
-            Self::Folders(job) | Self::Look(job) | Self::Letter(job, ..) | Self::Folder(job, _) => {
-                Some(*job)
-            }
+            Self::Folders(job)
+            | Self::Look(job)
+            | Self::Letter(job, ..)
+            | Self::Folder(job, _)
+            | Self::Found(job)
+            | Self::Hunted(job, _) => Some(*job),
             Self::Headers(_) | Self::Change => None,
         }
         .filter(|job| *job != Job::NONE)

@@ -173,9 +173,13 @@ impl Line {
                 (letters, Vec::new(), Vec::new(), Some(to.as_str().to_owned()))
             }
             Deed::Remove(letters) => (letters, Vec::new(), Vec::new(), Some(String::new())),
-            Deed::Folders | Deed::Look | Deed::Headers(_) | Deed::Letter(..) | Deed::Folder(_) => {
-                return None;
-            }
+            Deed::Folders
+            | Deed::Look
+            | Deed::Headers(_)
+            | Deed::Letter(..)
+            | Deed::Folder(_)
+            | Deed::Search(..)
+            | Deed::Hunt(..) => return None,
         };
         let (folder, validity) = (letters.folder.as_str().to_owned(), letters.validity);
         let copy = matches!(deed, Deed::Copy(..));
