@@ -42,6 +42,7 @@ mod send;
 mod sendmail;
 mod setup;
 mod shell;
+mod smtp_input;
 pub(crate) mod text_input;
 mod threads;
 mod verifying;

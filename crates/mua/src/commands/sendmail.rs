@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use postroad_protocol::address::{Address, ReversePath};
 
-use super::{Context, asks_for_help, outbox_commands, show_help, text_input};
+use super::{Context, asks_for_help, outbox_commands, show_help, smtp_input, text_input};
 use crate::account::Account;
 use crate::compose::handed_in::{Instructions, into_letter};
 use crate::compose::{AddressList, Mailbox};
@@ -20,6 +20,7 @@ pub(super) async fn run(mut context: Context<'_, '_>, words: &[String]) -> Resul
     }
     match parse(words)? {
         Request::Send(submission) => send(&context, submission).await,
+        Request::Speak => smtp_input::run(&mut context).await,
         Request::ShowQueue => outbox_commands::show_queue(&mut context).await,
         Request::Flush => outbox_commands::flush(&mut context, Duration::ZERO).await,
     }

@@ -160,8 +160,8 @@ fn sendmail_options(outgoing: &mut Outgoing, options: &[String]) -> Result<(), U
             outgoing.full_name = submission.full_name;
             Ok(())
         }
-        sendmail::Request::ShowQueue | sendmail::Request::Flush => {
-            Err(Usage::new("-bp and -q are options of sendmail alone"))
+        sendmail::Request::Speak | sendmail::Request::ShowQueue | sendmail::Request::Flush => {
+            Err(Usage::new("-bs, -bp and -q are options of sendmail alone"))
         }
     }
 }

@@ -21,6 +21,8 @@ Letters that haven't left yet:
 pub enum Request {
     /// Send what is on standard input.
     Send(Submission),
+    /// `-bs`: take messages by SMTP, on standard input and output.
+    Speak,
     /// `-bp`, or the name `mailq`: show the outbox.
     ShowQueue,
     /// `-q`: try now.
@@ -131,6 +133,7 @@ pub fn parse(words: &[String]) -> Result<Request, Usage> {
     submission.recipients = letters.operands().to_vec();
     Ok(match mode {
         Mode::Send => Request::Send(submission),
+        Mode::Speak => Request::Speak,
         Mode::ShowQueue => Request::ShowQueue,
         Mode::Flush => Request::Flush,
     })
@@ -141,6 +144,7 @@ fn ignore(_value: &str) {}
 
 enum Mode {
     Send,
+    Speak,
     ShowQueue,
     Flush,
 }
@@ -149,10 +153,15 @@ fn parse_mode(mode: &str) -> Result<Mode, Usage> {
     Ok(match mode {
         "m" => Mode::Send,
         "p" => Mode::ShowQueue,
-        "s" => return Err(no_such_mode("-bs", "speak SMTP to the submission port instead")),
+        "s" => Mode::Speak,
         "d" | "D" | "l" => return Err(no_such_mode("-bd", "postroad-mta is the server")),
         "i" => return Err(no_such_mode("-bi", "aliases need no rebuilding")),
-        _ => return Err(no_such_mode(&format!("-b{mode}"), "use -bm (send) or -bp (queue)")),
+        _ => {
+            return Err(no_such_mode(
+                &format!("-b{mode}"),
+                "use -bm (send), -bs (SMTP) or -bp (queue)",
+            ));
+        }
     })
 }
 
@@ -260,6 +269,7 @@ mod tests {
     #[test]
     fn queue_and_flush() {
         assert_eq!(parse(&words(&["-bp"])), Ok(Request::ShowQueue));
+        assert_eq!(parse(&words(&["-bs"])), Ok(Request::Speak));
         for line in [["-q"], ["-q30m"], ["-qf"]] {
             assert_eq!(parse(&words(&line)), Ok(Request::Flush), "{line:?}");
         }
@@ -280,7 +290,6 @@ mod tests {
         }
         for line in [
             &["-be", "${run{id}}"][..],
-            &["-bs"],
             &["-bd"],
             &["-bi"],
             &["-bt"],
