@@ -32,6 +32,10 @@ pub enum Effect {
     /// Send [`crate::msg::Msg::Tick`] when the program has run for so long, as
     /// [`crate::model::Now::since_start`] counts; the earliest one that is still to come counts.
     TickAt(Duration),
+    /// Leave the screen to a program that looks for mistakes in the draft's text. Then as after `Edit`.
+    Spell(DraftId),
+    /// Leave the screen to this command of the user's shell, and wait for a key when it has ended.
+    Shell(String),
     /// Stop, as `^Z` does, with the terminal as it was.
     Suspend,
     /// Draw everything anew: another program wrote onto the screen.
@@ -111,6 +115,22 @@ pub enum Ask {
         /// For the user's shell.
         command: String,
     },
+    /// Give one part of a letter, decoded, to a program. Answered by `Output`.
+    PipePart {
+        /// Of which.
+        letter: LetterId,
+        /// The part's number.
+        part: usize,
+        /// For the user's shell.
+        command: String,
+    },
+    /// Print a letter as it is read, or one part of it. Answered by `Told`.
+    Print {
+        /// Which.
+        letter: LetterId,
+        /// The part's number, where not all of it is wanted.
+        part: Option<usize>,
+    },
     /// Take the last thing back. Answered by `Undone`.
     Undo,
     /// Write down that the folder's letters have been looked at. Answered by `Ended`.
@@ -121,6 +141,8 @@ pub enum Ask {
     SaveDraft(DraftId, Fields),
     /// Write its text to disk. Answered by `Draft`.
     SaveText(DraftId, Arc<str>),
+    /// Show what goes with a draft, by its place: 0 is its text. Answered by `Output`, or by `Told` where another program shows it.
+    ViewDraft(DraftId, usize),
     /// Let a file go with it. Answered by `Draft`.
     Attach(DraftId, PathBuf),
     /// Let the attachment with this place, from 0, not go with it. Answered by `Draft`.
@@ -193,12 +215,25 @@ pub enum Start {
     Forward(LetterId),
     /// As another one was: its recipients, subject, text and parts.
     Resend(LetterId),
+    /// From one part of another one.
+    Inside(LetterId, usize, Inside),
     /// As an answer to the invitation in it.
     Attend(LetterId, Attendance),
     /// As a `mailto:` link asks for.
     To(SafeText),
     /// As it was left.
     Recall(DraftId),
+}
+
+/// How a letter begins with a part of another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Inside {
+    /// As an answer: to the letter that the part is, else to the one that it is a part of.
+    Reply(Audience),
+    /// With that part alone in it; of a part that is a letter, as that is sent on.
+    Forward,
+    /// As the letter that the part is.
+    Resend,
 }
 
 /// How an invitation is answered.

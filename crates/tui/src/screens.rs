@@ -490,6 +490,15 @@ pub enum Wanted {
     CopyTo(Which),
     /// A program that is to read letters.
     Pipe(Which),
+    /// A program that is to read a part.
+    PipePart {
+        /// Of which letter.
+        letter: LetterId,
+        /// The part's number.
+        part: usize,
+    },
+    /// A command for the user's shell.
+    Shell,
     /// What a key is called that is to be pressed.
     Command,
     /// What letters are to be like.
@@ -553,6 +562,8 @@ pub enum Choice {
     Bounce(LetterId, String),
     /// Remove this address or short name, or don't.
     Forget(String),
+    /// Print letters, or one part of one, or don't.
+    Print(Vec<LetterId>, Option<usize>),
     /// Leave the list by this request, or don't.
     Unsubscribe(SafeText),
     /// Have this page opened, or don't.

@@ -30,6 +30,7 @@
 
 use std::collections::BTreeMap;
 use std::os::fd::AsFd as _;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -70,6 +71,7 @@ mod mail;
 mod page;
 mod pipe;
 mod post;
+mod programs;
 mod settings;
 mod signals;
 mod terminal;
@@ -270,6 +272,7 @@ fn is_for_post(ask: &Ask) -> bool {
         Ask::SaveDraft(..)
         | Ask::SaveText(..)
         | Ask::Attach(..)
+        | Ask::ViewDraft(..)
         | Ask::Detach(..)
         | Ask::Queue(..)
         | Ask::TakeBack(_)
@@ -292,7 +295,9 @@ fn wait_for(ask: &Ask, slow: Patience) -> (Duration, &'static str) {
             (limits::READ_WAIT, "the letter")
         }
         Ask::Check(_) => (limits::CHECK_WAIT, "the name servers"),
-        Ask::Pipe { .. } => (limits::PIPE_WAIT * 2, "the program's end"),
+        Ask::Pipe { .. } | Ask::PipePart { .. } | Ask::Print { .. } => {
+            (limits::PIPE_WAIT * 2, "the program's end")
+        }
         _ => (limits::DISK_WAIT, "the mailbox"),
     }
 }
@@ -427,6 +432,8 @@ impl Shell {
                 self.take(Msg::Resized(size));
             }
             Effect::Edit(id) => self.edit(&id),
+            Effect::Spell(id) => self.edit_by(&id, programs::check),
+            Effect::Shell(command) => self.shell(&command),
             Effect::Quit => {
                 for served in &self.served {
                     served.mail.send(Request::End);
@@ -524,7 +531,6 @@ impl Shell {
     /// Leaves the screen to the user's editor; what others have to tell waits in the queue meanwhile.
     fn edit(&mut self, id: &DraftId) {
         let Some(served) = self.served.get(self.all.of_draft(id)) else { return };
-        let path = post::text_path(&served.account, id);
         let edit = match self.model.look.plain {
             Plain::Screen if text_input::named_editor().is_none() => {
                 return served.post.send(ToPost::Text(id.clone()));
@@ -532,6 +538,26 @@ impl Shell {
             Plain::Screen => text_input::edit,
             Plain::Lines => lines::edit,
         };
+        self.edit_by(id, edit);
+    }
+
+    /// Has the user's shell do something, with the screen's terminal.
+    fn shell(&mut self, command: &str) {
+        let stays = match self.model.look.plain {
+            Plain::Screen => programs::Stays::UntilEnter,
+            Plain::Lines => programs::Stays::ByItself,
+        };
+        if let Err(error) = self.face.lend(|| programs::shell(command, stays)) {
+            self.tell.failed(Job::NONE, safe_line!("cannot leave the screen: {error}"), "");
+        }
+        let size = self.face.size();
+        self.take(Msg::Resized(size));
+    }
+
+    /// Leaves the screen to what changes a draft's text.
+    fn edit_by(&mut self, id: &DraftId, edit: impl FnOnce(&Path) -> Result<(), Error>) {
+        let Some(served) = self.served.get(self.all.of_draft(id)) else { return };
+        let path = post::text_path(&served.account, id);
         let lent = path.and_then(|path| Ok(self.face.lend(|| edit(&path))?));
         if let Err(error) = lent.flatten() {
             let words = SafeText::line(&error.words());

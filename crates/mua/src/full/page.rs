@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::thread;
 
+use jiff::tz::TimeZone;
 use postroad_store::Letter;
 use postroad_tui::data::{
     LetterId, LineKind, LinkGoes, LinkRow, Page, PageLine, PartRow, Trust, TrustLine, Unsubscribe,
@@ -12,12 +13,12 @@ use postroad_tui::effect::Job;
 use postroad_tui::msg::What;
 
 use super::limits::{EXPLAINED_COLUMNS_MAX, PAGE_LINES_MAX, PAGE_OCTETS_MAX};
-use super::viewer;
 use super::wake::{Outgoing, Teller, channel};
+use super::{pipe, viewer};
 use crate::bounce::original::{SentFolder, Tied};
 use crate::limits;
 use crate::render::links::{Goes, Link};
-use crate::render::{Block, BlockKind, View, flowed, save};
+use crate::render::{self, Block, BlockKind, View, flowed, save};
 use crate::safe_line;
 use crate::safe_text::SafeText;
 use crate::sealed::{self, Asks};
@@ -26,6 +27,9 @@ use crate::trust::{self, Level, Report, Trusted, noted};
 use crate::unsubscribe::{self, Way};
 
 pub(super) mod conversation;
+
+/// What prints: mutt's, too, where it isn't told otherwise.
+const PRINTER: &str = "lpr";
 
 /// What is wanted of a letter.
 #[derive(Debug, Clone)]
@@ -42,6 +46,10 @@ pub(super) enum Wanted {
     Viewed(usize),
     /// That part, as a file in a folder.
     Saved(usize, PathBuf),
+    /// That part, decoded, given to a program.
+    Piped(usize, String),
+    /// All of it, or one part, printed.
+    Printed(Option<usize>),
     /// All of it, beside the letter that is about it.
     Original,
 }
@@ -121,6 +129,10 @@ pub(super) fn start(
                         explain_beside(job, letter, file, Keys::NotAsked, &trusted, &tell);
                         continue;
                     }
+                    Task::One(file, wanted @ (Wanted::Piped(..) | Wanted::Printed(_))) => {
+                        give_beside(job, letter, file, wanted, &trusted, &tell);
+                        continue;
+                    }
                     task => task,
                 };
                 let (done, opened) = match task {
@@ -171,6 +183,25 @@ fn explain_beside(
     };
     if let Err(error) = thread::Builder::new().name("check".into()).spawn(checked) {
         tell.failed(job, safe_line!("cannot check the letter: {error}"), "");
+    }
+}
+
+/// Gives a letter to a program in a thread of its own: it may take its time, and others want to read.
+fn give_beside(
+    job: Job,
+    letter: LetterId,
+    file: Letter,
+    wanted: Wanted,
+    trusted: &Trusted,
+    tell: &Teller,
+) {
+    let (trusted, teller) = (trusted.clone(), tell.clone());
+    let given = move || match answer(letter, &file, &wanted, (&trusted, None)) {
+        Ok(what) => teller.tell(job, what),
+        Err(words) => teller.failed(job, words, ""),
+    };
+    if let Err(error) = thread::Builder::new().name("give".into()).spawn(given) {
+        tell.failed(job, safe_line!("cannot start a thread: {error}"), "");
     }
 }
 
@@ -240,6 +271,17 @@ fn answer(
             let page = page(letter, &raw, &view, trusted);
             Ok(What::Page(Page { trust: None, seal: None, ..page }.into()))
         }
+        Wanted::Piped(number, command) => {
+            pipe::given(letter, &part(*number)?.content, command).map(What::Output)
+        }
+        Wanted::Printed(number) => {
+            let octets = match number {
+                None => render::page::page(&view, &TimeZone::system()).as_str().into(),
+                Some(number) => part(*number)?.content.clone(),
+            };
+            pipe::given(letter, &octets, PRINTER)?;
+            Ok(What::Told(safe_line!("Printed, by {PRINTER}.")))
+        }
         Wanted::Viewed(number) => viewer::open(part(*number)?).map(What::Told),
         Wanted::Saved(number, folder) => {
             let folder = crate::account::expand_home(folder);
@@ -266,7 +308,7 @@ fn page_of(letter: LetterId, raw: &[u8], view: &View, report: &Report) -> Page {
     for (index, part) in view.attachments.iter().enumerate() {
         let name = SafeText::line(part.name.as_deref().unwrap_or("(no name)")).cut(80);
         let kind = SafeText::line(&part.media_type).cut(60);
-        let size = crate::render::page::size(part.content.len());
+        let size = render::page::size(part.content.len());
         let text =
             safe_line!("[{}: {} ({}, {size})  v: parts]", index + 1, name.as_str(), kind.as_str());
         lines.push(PageLine { kind: LineKind::Part, text });
@@ -440,7 +482,7 @@ fn head(raw: &[u8]) -> Vec<(SafeText, SafeText)> {
 }
 
 fn parts(view: &View) -> Vec<PartRow> {
-    let row = |(index, part): (usize, &crate::render::Part)| PartRow {
+    let row = |(index, part): (usize, &render::Part)| PartRow {
         number: index + 1,
         depth: 0,
         name: part.name.as_deref().map(|name| SafeText::line(name).cut(200)),

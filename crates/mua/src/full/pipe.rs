@@ -3,10 +3,11 @@
 //! It has no terminal: the screen keeps that. What it writes, errors too, is a page to be read. A program that doesn't end is
 //! ended.
 
-use std::io::{self, PipeReader, Read as _};
+use std::io::{self, PipeReader, Read as _, Write as _};
 use std::os::fd::AsFd as _;
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -37,27 +38,41 @@ pub(super) struct Piped {
 /// Where the system has no thread left.
 pub(super) fn start(piped: Piped, tell: Teller) -> io::Result<()> {
     thread::Builder::new().name("pipe".into()).spawn(move || {
-        let command = SafeText::line(&piped.command).cut(40);
-        match said(&piped.letters, &piped.command, PIPE_WAIT) {
-            Ok(Said { output, trouble: None }) => {
-                tell.tell(piped.job, What::Output(page(piped.first, &output).into()));
-            }
-            Ok(Said { output, trouble: Some(trouble) }) => {
-                let first = String::from_utf8_lossy(&output);
-                let first = SafeText::line(first.lines().next().unwrap_or_default()).cut(60);
-                let words = safe_line!("{} {trouble}: {}", command.as_str(), first.as_str());
-                tell.failed(piped.job, words, "");
-            }
-            Err(error) => {
-                tell.failed(
-                    piped.job,
-                    safe_line!("cannot start {}: {error}", command.as_str()),
-                    "",
-                );
-            }
+        let done = said(Given::Letters(&piped.letters), &piped.command, PIPE_WAIT);
+        match page_of(piped.first, &piped.command, done) {
+            Ok(page) => tell.tell(piped.job, What::Output(page)),
+            Err(words) => tell.failed(piped.job, words, ""),
         }
     })?;
     Ok(())
+}
+
+/// Gives octets to a program, and waits for what it says.
+///
+/// # Errors
+/// In words, where it can't be started, or says that it has failed.
+pub(super) fn given(letter: LetterId, octets: &[u8], command: &str) -> Result<Arc<Page>, SafeText> {
+    page_of(letter, command, said(Given::Octets(octets), command, PIPE_WAIT))
+}
+
+fn page_of(letter: LetterId, command: &str, said: io::Result<Said>) -> Result<Arc<Page>, SafeText> {
+    let command = SafeText::line(command).cut(40);
+    match said {
+        Ok(Said { output, trouble: None }) => Ok(page(letter, &output).into()),
+        Ok(Said { output, trouble: Some(trouble) }) => {
+            let first = String::from_utf8_lossy(&output);
+            let first = SafeText::line(first.lines().next().unwrap_or_default()).cut(60);
+            Err(safe_line!("{} {trouble}: {}", command.as_str(), first.as_str()))
+        }
+        Err(error) => Err(safe_line!("cannot start {}: {error}", command.as_str())),
+    }
+}
+
+/// What a program gets.
+#[derive(Debug, Clone, Copy)]
+enum Given<'g> {
+    Letters(&'g [LetterFile]),
+    Octets(&'g [u8]),
 }
 
 /// What a program has written, and whether it went wrong.
@@ -67,7 +82,7 @@ struct Said {
     trouble: Option<String>,
 }
 
-fn said(letters: &[LetterFile], command: &str, most: Duration) -> io::Result<Said> {
+fn said(given: Given<'_>, command: &str, most: Duration) -> io::Result<Said> {
     let (reading, writing) = io::pipe()?;
     let mut shell = Command::new("sh");
     shell.args(["-c", command]).stdin(Stdio::piped());
@@ -81,7 +96,12 @@ fn said(letters: &[LetterFile], command: &str, most: Duration) -> io::Result<Sai
         let writer = thread::Builder::new().spawn_scoped(scope, move || {
             if let Some(mut input) = input {
                 // Who has read enough reads no more.
-                let _ = letters.iter().try_for_each(|letter| write(letter, &mut input));
+                let _ = match given {
+                    Given::Letters(letters) => {
+                        letters.iter().try_for_each(|letter| write(letter, &mut input))
+                    }
+                    Given::Octets(octets) => input.write_all(octets),
+                };
             }
         });
         let heard = hear(reading, Instant::now() + most);
@@ -150,7 +170,7 @@ fn hear(mut reading: PipeReader, until: Instant) -> Heard {
     }
 }
 
-fn page(letter: LetterId, output: &[u8]) -> Page {
+pub(super) fn page(letter: LetterId, output: &[u8]) -> Page {
     let text = String::from_utf8_lossy(output);
     let lines = text.trim_end().lines().take(PAGE_LINES_MAX);
     let line = |line: &str| PageLine { kind: LineKind::Text, text: SafeText::block(line) };
@@ -179,7 +199,7 @@ mod tests {
     use super::*;
 
     fn check(command: &str, most: Duration) -> (String, Option<String>) {
-        let said = said(&[], command, most).unwrap();
+        let said = said(Given::Letters(&[]), command, most).unwrap();
         (String::from_utf8(said.output).unwrap(), said.trouble)
     }
 
@@ -198,6 +218,15 @@ mod tests {
         let (output, trouble) =
             check("echo one; sleep 1000 & sleep 1000", Duration::from_millis(300));
         assert_eq!((output.as_str(), trouble.as_deref()), ("one\n", Some("didn't end in time")));
+    }
+
+    #[test]
+    fn octets_are_given_as_they_are() {
+        let octets: Vec<u8> = (0..=255).collect();
+        let said =
+            said(Given::Octets(&octets), "od -An -tu1 -v | tail -n 1", Duration::from_secs(60));
+        let said = String::from_utf8(said.unwrap().output).unwrap();
+        assert!(said.trim().starts_with("240 ") && said.trim().ends_with(" 255"), "{said}");
     }
 
     #[test]

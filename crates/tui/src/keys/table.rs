@@ -127,6 +127,12 @@ pub enum Action {
     Copy,
     /// Give it to a program.
     Pipe,
+    /// Print it.
+    Print,
+    /// A command of the user's shell.
+    Shell,
+    /// Look for mistakes in the text.
+    Spell,
     /// To the next thread.
     NextThread,
     /// To the thread before.

@@ -12,7 +12,7 @@ use crate::update::{self, command};
 use crate::view;
 
 /// Keys that what they are for may stand behind at once, as in `/alice`.
-const JOINED: [char; 4] = ['/', '|', ':', '?'];
+const JOINED: [char; 5] = ['/', '|', ':', '?', '!'];
 
 impl Session {
     /// Takes a line, without its end, and says what the shell is to do.
@@ -259,7 +259,12 @@ fn tag(model: &mut Model, places: &[usize]) {
 fn is_done_to_many(action: Action) -> bool {
     matches!(
         action,
-        Action::Save | Action::Copy | Action::Pipe | Action::SetMark | Action::ClearMark
+        Action::Save
+            | Action::Copy
+            | Action::Pipe
+            | Action::Print
+            | Action::SetMark
+            | Action::ClearMark
     )
 }
 

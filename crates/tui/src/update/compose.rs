@@ -8,7 +8,7 @@ use postroad_safetext::{SafeText, safe_line};
 
 use super::{Effects, index, report};
 use crate::data::{DraftId, DraftRow, Field, Fields, HeldId, LetterId, Marks, Sealing, UndoLabel};
-use crate::effect::{Ask, Effect, Job, Start};
+use crate::effect::{Ask, Effect, Inside, Job, Start};
 use crate::keys::Action;
 use crate::line_edit::LineEdit;
 use crate::model::{
@@ -21,8 +21,8 @@ const FIELDS: [Field; 5] = [Field::To, Field::Cc, Field::Bcc, Field::Subject, Fi
 /// Begins a letter: its draft first.
 pub(super) fn begin(model: &mut Model, start: Start, effects: &mut Effects) {
     let editor = match start {
-        Start::Empty | Start::Forward(_) => Editor::Later,
-        Start::Reply(..) | Start::Resend(_) => Editor::Wanted,
+        Start::Empty | Start::Forward(_) | Start::Inside(.., Inside::Forward) => Editor::Later,
+        Start::Reply(..) | Start::Resend(_) | Start::Inside(..) => Editor::Wanted,
         // What a link asks for is shown before anything else (row U06).
         Start::Recall(_) | Start::To(_) | Start::Attend(..) => Editor::Not,
     };
@@ -220,6 +220,10 @@ pub(super) fn act(model: &mut Model, action: Action, effects: &mut Effects) {
         (_, _, None) => model.say("The letter is still being begun."),
         (_, Action::Send, Some(_)) => send(model, effects),
         (_, Action::Edit, Some(draft)) => edit(model, draft.id, effects),
+        (_, Action::Spell, Some(draft)) => effects.push(Effect::Spell(draft.id)),
+        (_, Action::Open, Some(draft)) => {
+            model.jobs.ask(Ask::ViewDraft(draft.id, place), effects);
+        }
         (_, Action::Field(field), Some(_)) => ask_for(model, field, Wanted::Field(field)),
         (_, Action::Attach, Some(_)) => {
             model.prompt = Some(Prompt::Line {

@@ -15,8 +15,8 @@ use crate::effect::{Ask, Audience, FlagEdit, OutboxAsk, Start, Target};
 use crate::keys::Action;
 use crate::line_edit::LineEdit;
 use crate::model::{
-    Deed, FolderFor, Headers, IndexState, ListState, Marking, Model, OneOf, Prompt, Reach, ReadFor,
-    Screen, Seek, Towards, Wanted, Which, Whom,
+    Choice, Deed, FolderFor, Headers, IndexState, ListState, Marking, Model, OneOf, Prompt, Reach,
+    ReadFor, Screen, Seek, Towards, Wanted, Which, Whom,
 };
 
 impl IndexState {
@@ -284,6 +284,16 @@ fn change_many(
         Action::Pipe => {
             let (label, edit) = ("Pipe to command: ".into(), LineEdit::default());
             model.prompt = Some(Prompt::Line { label, edit, wanted: Wanted::Pipe(which) });
+        }
+        Action::Print => {
+            let letters =
+                model.index.as_ref().map(|index| index.letters(which)).unwrap_or_default();
+            let words = match which {
+                Which::One(_) => "Print message? (yes/[no]):",
+                Which::Tagged => "Print tagged messages? (yes/[no]):",
+            };
+            let (words, wanted) = (words.into(), Choice::Print(letters, None));
+            model.prompt = Some(Prompt::Choice { words, wanted });
         }
         Action::SetMark | Action::ClearMark => {
             let (words, marking) = match action {

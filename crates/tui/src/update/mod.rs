@@ -187,6 +187,7 @@ fn act(model: &mut Model, binding: &Binding, effects: &mut Effects) {
 fn do_it(model: &mut Model, binding: &Binding, effects: &mut Effects) {
     match binding.action {
         Action::Command => prompt::ask_for_command(model),
+        Action::Shell => prompt::ask_for_shell(model),
         Action::Redraw => {
             effects.push(Effect::Redraw);
             if let Some(folder) = model.index.as_ref().map(|index| index.folder) {

@@ -2,11 +2,23 @@
 
 use postroad_safetext::safe_line;
 
-use super::{Effects, pager};
-use crate::effect::Ask;
+use super::{Effects, compose, pager};
+use crate::effect::{Ask, Audience, Inside, Start};
 use crate::keys::Action;
 use crate::line_edit::LineEdit;
-use crate::model::{Model, Prompt, Screen, Wanted};
+use crate::model::{Choice, Model, Prompt, Screen, Wanted};
+
+/// How a letter begins with a part.
+fn how(action: Action) -> Option<Inside> {
+    match action {
+        Action::Reply => Some(Inside::Reply(Audience::Sender)),
+        Action::Group => Some(Inside::Reply(Audience::All)),
+        Action::ListReply => Some(Inside::Reply(Audience::List)),
+        Action::Forward => Some(Inside::Forward),
+        Action::Resend => Some(Inside::Resend),
+        _ => None,
+    }
+}
 
 pub(super) fn act(model: &mut Model, action: Action, effects: &mut Effects) {
     if super::walk(model, action) {
@@ -30,6 +42,23 @@ pub(super) fn act(model: &mut Model, action: Action, effects: &mut Effects) {
                 wanted: Wanted::SavePart { letter, part: part.number },
             });
         }
-        _ => model.say("That key does nothing here."),
+        (Action::Pipe, Some(part)) => {
+            model.prompt = Some(Prompt::Line {
+                label: "Pipe to command: ".into(),
+                edit: LineEdit::default(),
+                wanted: Wanted::PipePart { letter, part: part.number },
+            });
+        }
+        (Action::Print, Some(part)) => {
+            let wanted = Choice::Print(vec![letter], Some(part.number));
+            let words = "Print attachment? (yes/[no]):".into();
+            model.prompt = Some(Prompt::Choice { words, wanted });
+        }
+        (action, Some(part)) => match how(action) {
+            Some(how) => {
+                compose::begin(model, Start::Inside(letter, part.number, how), effects);
+            }
+            None => model.say("That key does nothing here."),
+        },
     }
 }

@@ -29,6 +29,8 @@ fn are_addresses(wanted: &Wanted) -> bool {
         | Wanted::MoveTo(_)
         | Wanted::CopyTo(_)
         | Wanted::Pipe(_)
+        | Wanted::PipePart { .. }
+        | Wanted::Shell
         | Wanted::Command
         | Wanted::Find(_)
         | Wanted::FindAll

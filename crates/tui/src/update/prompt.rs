@@ -51,6 +51,7 @@ pub(super) fn key(model: &mut Model, key: Key, effects: &mut Effects) {
                     Choice::DiscardDraft(_)
                     | Choice::DiscardQueued(_)
                     | Choice::Forget(_)
+                    | Choice::Print(..)
                     | Choice::Unsubscribe(_)
                     | Choice::RemoveFolder(_)
                     | Choice::OpenLink(_) => Answer::No,
@@ -97,6 +98,15 @@ pub(super) fn ask_for_command(model: &mut Model) {
     });
 }
 
+/// Asks for a command of the user's shell.
+pub(super) fn ask_for_shell(model: &mut Model) {
+    model.prompt = Some(Prompt::Line {
+        label: "Shell command: ".into(),
+        edit: LineEdit::default(),
+        wanted: Wanted::Shell,
+    });
+}
+
 /// The first digit of a letter's number was pressed.
 pub(super) fn jump(model: &mut Model, digit: char) {
     model.prompt = Some(Prompt::Line {
@@ -130,6 +140,8 @@ fn list_for(wanted: &Wanted) -> Option<FolderFor> {
         Wanted::MoveTo(which) => Some(FolderFor::Move(*which)),
         Wanted::CopyTo(which) => Some(FolderFor::Copy(*which)),
         Wanted::Pipe(_)
+        | Wanted::PipePart { .. }
+        | Wanted::Shell
         | Wanted::Command
         | Wanted::Find(_)
         | Wanted::FindAll
@@ -180,7 +192,16 @@ fn typed(model: &mut Model, wanted: Wanted, text: String, effects: &mut Effects)
         Wanted::Find(seek) => find::typed(model, seek, &text, effects),
         Wanted::Each(deed) => by_pattern::typed(model, deed, &text, effects),
         Wanted::Pipe(which) => index::pipe(model, which, text, effects),
-        Wanted::SavePart { .. } | Wanted::OpenFolder | Wanted::MoveTo(_) | Wanted::CopyTo(_) => {}
+        Wanted::PipePart { letter, part } if !text.trim().is_empty() => {
+            model.jobs.ask(Ask::PipePart { letter, part, command: text }, effects);
+        }
+        Wanted::Shell if !text.trim().is_empty() => effects.push(Effect::Shell(text)),
+        Wanted::SavePart { .. }
+        | Wanted::PipePart { .. }
+        | Wanted::Shell
+        | Wanted::OpenFolder
+        | Wanted::MoveTo(_)
+        | Wanted::CopyTo(_) => {}
     }
 }
 
@@ -193,6 +214,8 @@ fn left(model: &mut Model, wanted: &Wanted, effects: &mut Effects) {
         | Wanted::MoveTo(_)
         | Wanted::CopyTo(_)
         | Wanted::Pipe(_)
+        | Wanted::PipePart { .. }
+        | Wanted::Shell
         | Wanted::Each(_)
         | Wanted::Command
         | Wanted::FindAll
@@ -238,6 +261,12 @@ fn chosen(model: &mut Model, wanted: Choice, answer: Answer, effects: &mut Effec
             model.jobs.ask(Ask::People(PeopleAsk::Forget(word)), effects);
         }
         (Choice::Forget(_), Answer::No) => model.say("Kept."),
+        (Choice::Print(letters, part), Answer::Yes) => {
+            for letter in letters {
+                model.jobs.ask(Ask::Print { letter, part }, effects);
+            }
+        }
+        (Choice::Print(..), Answer::No) => model.say("Not printed."),
         (Choice::OpenLink(link), Answer::Yes) => {
             model.jobs.ask(Ask::OpenLink(link), effects);
         }

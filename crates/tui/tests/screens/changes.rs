@@ -8,7 +8,9 @@ use postroad_tui::data::{
     By, Cue, DraftId, Field, FolderId, Head, HeldId, Listing, Marks, Order, Role, Stage, UndoLabel,
     Way,
 };
-use postroad_tui::effect::{Ask, Audience, Effect, FlagEdit, Job, OutboxAsk, Start, Target};
+use postroad_tui::effect::{
+    Ask, Audience, Effect, FlagEdit, Inside, Job, OutboxAsk, Start, Target,
+};
 use postroad_tui::keys::{Key, On, table};
 use postroad_tui::model::{Model, Note, Screen, Size};
 use postroad_tui::msg::{Report, What};
@@ -65,6 +67,14 @@ fn copied(uids: &[u32], to: Target) -> Ask {
 
 fn piped(uids: &[u32], command: &str) -> Ask {
     Ask::Pipe { letters: uids.iter().copied().map(letter).collect(), command: command.into() }
+}
+
+fn printed(uid: u32) -> Ask {
+    Ask::Print { letter: letter(uid), part: None }
+}
+
+fn inside(part: usize, how: Inside) -> Ask {
+    Ask::NewDraft(Start::Inside(letter(3), part, how))
 }
 
 fn arranged(by: By, way: Way) -> Ask {
@@ -182,6 +192,9 @@ fn keys_for_several_letters_and_keys_that_ask() {
         ("|wc<Enter>", vec![piped(&[2], "wc")], 2),
         ("tt;|wc -l<Enter>", vec![piped(&[2, 3], "wc -l")], 3),
         ("|<Enter>", vec![], 2),
+        ("p<Enter>", vec![], 2),
+        ("py", vec![printed(2)], 2),
+        ("tt;py", vec![printed(2), printed(3)], 3),
         ("of", vec![arranged(By::From, Way::Up)], 2),
         ("Od", vec![arranged(By::Sent, Way::Down)], 2),
         ("oq", vec![], 2),
@@ -295,6 +308,20 @@ fn keys_of_the_pager() {
         ("v", vec![], true),
         ("vj<Enter>", vec![Ask::Part { letter: letter(3), part: 2 }], true),
         ("vjs<Enter>", vec![Ask::Save { letter: letter(3), part: 2, into: ".".into() }], true),
+        (
+            "vj|wc -c<Enter>",
+            vec![Ask::PipePart { letter: letter(3), part: 2, command: "wc -c".into() }],
+            true,
+        ),
+        ("vj|<Enter>", vec![], true),
+        ("vjpy", vec![Ask::Print { letter: letter(3), part: Some(2) }], true),
+        ("vjp<Enter>", vec![], true),
+        ("vr", vec![inside(1, Inside::Reply(Audience::Sender))], true),
+        ("vjg", vec![inside(2, Inside::Reply(Audience::All))], true),
+        ("vjL", vec![inside(2, Inside::Reply(Audience::List))], true),
+        ("vjf", vec![inside(2, Inside::Forward)], true),
+        ("vj<Esc>e", vec![inside(2, Inside::Resend)], true),
+        ("py", vec![Ask::Print { letter: letter(3), part: None }], true),
         ("vq", vec![], true),
     ] {
         let mut model = reading(page());

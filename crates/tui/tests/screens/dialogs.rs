@@ -19,6 +19,8 @@ fn name(prompt: &Prompt) -> &'static str {
             Choice::DiscardDraft(_) => "ask-discard-draft",
             Choice::DiscardQueued(_) => "ask-discard-queued",
             Choice::Bounce(..) => "ask-bounce-sure",
+            Choice::Print(_, None) => "ask-print",
+            Choice::Print(_, Some(_)) => "ask-print-part",
             Choice::Forget(_) => "people-forget",
             Choice::Unsubscribe(_) => "ask-unsubscribe",
             Choice::OpenLink(_) => "ask-unsubscribe-page",
@@ -44,6 +46,8 @@ fn line_name(wanted: &Wanted) -> &'static str {
         Wanted::MoveTo(_) => "ask-move",
         Wanted::CopyTo(_) => "ask-copy",
         Wanted::Pipe(_) => "ask-pipe",
+        Wanted::PipePart { .. } => "ask-pipe-part",
+        Wanted::Shell => "ask-shell",
         Wanted::Command => "ask-command",
         Wanted::Find(Seek::Forward) => "ask-search",
         Wanted::Find(Seek::Back) => "ask-search-back",
@@ -96,6 +100,8 @@ fn questions_of_the_list() {
         ("ask-copy", "C"),
         ("ask-make-folder", "s=A folder with a name that is longer than most of them<Enter>"),
         ("ask-pipe", "|grep -c Hello"),
+        ("ask-shell", "!date"),
+        ("ask-print", "p"),
         ("ask-command", ":del"),
         ("ask-jump", "12"),
         ("ask-order", "o"),
@@ -114,6 +120,8 @@ fn questions_of_the_list() {
 fn questions_while_a_letter_is_read() {
     asked("ask-within", reading(page()), "/in (april|march)");
     asked("ask-within-back", reading(page()), "<Esc>/");
+    asked("ask-pipe-part", reading(page()), "vj|pdftotext - -");
+    asked("ask-print-part", reading(page()), "vjp");
     let host = "news.a-shop-with-a-long-name.example".into();
     let link = "https://news.a-shop-with-a-long-name.example/u/1".into();
     let request = Unsubscribe::Request { host, link };

@@ -14,6 +14,8 @@ fn functions(action: Action) -> &'static [&'static str] {
         Action::ToggleNew => &["mark-as-new"],
         Action::Jump => &["jump"],
         Action::Tag => &["tag-message"],
+        Action::Pipe => &["pipe-entry"],
+        Action::Print => &["print-entry"],
         Action::Save => &["save-entry"],
         Action::Outbox => &["background-compose-menu", "recall-message"],
         Action::Command => &["enter-command"],

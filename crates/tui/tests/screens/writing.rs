@@ -41,6 +41,20 @@ fn a_letter_is_written() {
 }
 
 #[test]
+fn what_goes_with_a_letter_is_looked_at_and_its_text_is_spelt() {
+    let mut model = writing();
+    let asked = |effects: &[Effect], place: usize| {
+        let is_it = |effect: &Effect| matches!(effect, Effect::Ask(_, Ask::ViewDraft(id, at)) if *id == draft().id && *at == place);
+        effects.iter().any(is_it)
+    };
+    assert!(asked(&press(&mut model, "<Enter>"), 0));
+    assert!(asked(&press(&mut model, "j<Enter>"), 1));
+    assert_eq!(press(&mut model, "i"), [Effect::Spell(draft().id)]);
+    assert_eq!(press(&mut model, "!make menu.pdf<Enter>"), [Effect::Shell("make menu.pdf".into())]);
+    assert_eq!(press(&mut model, "!<Enter>"), []);
+}
+
+#[test]
 fn how_a_letter_is_sealed_is_chosen_and_kept() {
     let mut model = writing();
     press(&mut model, "p");

@@ -116,6 +116,13 @@ impl Accounts {
         self.of_drafts.get(&draft.0).copied().unwrap_or(self.current)
     }
 
+    /// What is asked of each of them.
+    fn of_each(&mut self, job: Job, ask: &Ask) -> Whose {
+        let places = 0..self.names.len();
+        self.awaited.insert(job, places.len());
+        Whose::Some(places.map(|place| (place, ask.clone())).collect())
+    }
+
     /// Who is asked that. `Err`: what can't be asked of anybody.
     pub(super) fn inward(&mut self, job: Job, mut ask: Ask) -> Result<Whose, &'static str> {
         if let Some(across) = self.across(job, &ask) {
@@ -135,11 +142,7 @@ impl Accounts {
             Ask::Folders | Ask::Drafts | Ask::Outbox(OutboxAsk::List) => {
                 return Ok(Whose::All(ask));
             }
-            Ask::SearchAll(_) => {
-                let places = 0..self.names.len();
-                self.awaited.insert(job, places.len());
-                return Ok(Whose::Some(places.map(|place| (place, ask.clone())).collect()));
-            }
+            Ask::SearchAll(_) => return Ok(self.of_each(job, &ask)),
             Ask::Open(id) | Ask::Close(id) | Ask::Refresh(id) | Ask::Sync(id) => take(id),
             Ask::Rows { folder, .. } => take(folder),
             Ask::Folder(ask) => take(ask.folder_mut()),
@@ -150,6 +153,8 @@ impl Accounts {
             | Ask::Part { letter, .. }
             | Ask::Save { letter, .. }
             | Ask::View { letter, .. }
+            | Ask::PipePart { letter, .. }
+            | Ask::Print { letter, .. }
             | Ask::Original { letter, .. }
             | Ask::People(PeopleAsk::CallAuthor { letter, .. })
             | Ask::Bounce { letter, .. } => take(&mut letter.folder),
@@ -165,12 +170,14 @@ impl Accounts {
                 Start::Reply(letter, _)
                 | Start::Attend(letter, _)
                 | Start::Forward(letter)
+                | Start::Inside(letter, ..)
                 | Start::Resend(letter),
             ) => take(&mut letter.folder),
             Ask::NewDraft(Start::Recall(draft))
             | Ask::SaveDraft(draft, _)
             | Ask::SaveText(draft, _)
             | Ask::Attach(draft, _)
+            | Ask::ViewDraft(draft, _)
             | Ask::Detach(draft, _)
             | Ask::Queue(draft, _)
             | Ask::Discard(draft) => {
@@ -298,6 +305,8 @@ impl Accounts {
             | Ask::Part { letter, .. }
             | Ask::Save { letter, .. }
             | Ask::View { letter, .. }
+            | Ask::PipePart { letter, .. }
+            | Ask::Print { letter, .. }
             | Ask::Original { letter, .. }
             | Ask::People(PeopleAsk::CallAuthor { letter, .. })
             | Ask::Bounce { letter, .. }
@@ -305,6 +314,7 @@ impl Accounts {
                 Start::Reply(letter, _)
                 | Start::Attend(letter, _)
                 | Start::Forward(letter)
+                | Start::Inside(letter, ..)
                 | Start::Resend(letter),
             ) if here(&letter.folder) => {
                 let (account, mut own) = self.combined.own(letter.uid).ok_or(GONE)?;

@@ -216,6 +216,10 @@ impl Actor {
             Ask::Check(letter) => self.read(job, letter, page::Wanted::Checked),
             Ask::Part { letter, part } => self.read(job, letter, page::Wanted::Part(part)),
             Ask::View { letter, part } => self.read(job, letter, page::Wanted::Viewed(part)),
+            Ask::PipePart { letter, part, command } => {
+                self.read(job, letter, page::Wanted::Piped(part, command))
+            }
+            Ask::Print { letter, part } => self.read(job, letter, page::Wanted::Printed(part)),
             Ask::Save { letter, part, into } => {
                 self.read(job, letter, page::Wanted::Saved(part, into))
             }
@@ -463,6 +467,7 @@ impl Actor {
         let (tui::Start::Reply(letter, _)
         | tui::Start::Attend(letter, _)
         | tui::Start::Forward(letter)
+        | tui::Start::Inside(letter, ..)
         | tui::Start::Resend(letter)) = start
         else {
             self.start.post.send(ToPost::Ask(job, Ask::NewDraft(start)));
@@ -541,6 +546,8 @@ fn doing(ask: &Ask) -> &'static str {
         | Ask::Explain(_) => "read the letter",
         Ask::Conversation(_) => "read the conversation",
         Ask::Save { .. } => "save it",
+        Ask::PipePart { .. } => "give it to a program",
+        Ask::Print { .. } => "print it",
         Ask::Flag { .. } => "mark the letters",
         Ask::Move { .. } => "move the letters",
         Ask::Copy { .. } => "copy the letters",

@@ -5,8 +5,8 @@ use std::time::SystemTime;
 use jiff::Timestamp;
 use postroad_calendar::answer::Answer;
 use postroad_store::Letter;
-use postroad_tui::data::{HeldId, Marks};
-use postroad_tui::effect::{Attendance, Audience, Start};
+use postroad_tui::data::{HeldId, LetterId, Marks};
+use postroad_tui::effect::{Attendance, Audience, Inside, Start};
 use postroad_tui::msg::What;
 
 use super::{Actor, parsed, raw, timestamp};
@@ -20,8 +20,8 @@ use crate::mailto::Mailto;
 use crate::outbox::Notes;
 use crate::people::book::aliases;
 use crate::people::learning::learn;
-use crate::render::{View, save};
-use crate::sealed::{self, Asks};
+use crate::render::{Part, View, save};
+use crate::sealed::{self, Asks, Protection};
 use crate::{limits, trace};
 
 impl Actor {
@@ -33,12 +33,60 @@ impl Actor {
         if let Start::Recall(id) = start {
             return Ok(What::Draft(self.shown(&parsed(id)?)?.into()));
         }
+        let other = match other {
+            Some((file, name)) => Some((raw(file)?, name)),
+            None => None,
+        };
+        match (start, other) {
+            (Start::Inside(letter, part, how), Some((raw, name))) => {
+                self.begin_inside(*letter, (raw, name), *part, *how)
+            }
+            (start, other) => self.begin_with(start, other, Vec::new(), Protection::None),
+        }
+    }
+
+    /// Begins with a part of another letter. What was encrypted with it is encrypted again.
+    fn begin_inside(
+        &mut self,
+        letter: LetterId,
+        (whole, name): (Vec<u8>, String),
+        part: usize,
+        how: Inside,
+    ) -> Result<What, Error> {
+        let view = sealed::view(&whole, &self.account.keys, Asks::NotHere);
+        let found = part.checked_sub(1).and_then(|place| view.attachments.get(place)).cloned();
+        let Some(found) = found else {
+            return Err(Error::Editor(format!("the letter has no part {part}")));
+        };
+        let protection = sealed::for_answer(&view);
+        let is_letter = found.media_type.eq_ignore_ascii_case("message/rfc822");
+        let (start, raw, parts) = match (how, is_letter) {
+            (Inside::Reply(to), true) => (Start::Reply(letter, to), found.content, Vec::new()),
+            (Inside::Reply(to), false) => (Start::Reply(letter, to), whole, Vec::new()),
+            (Inside::Forward, true) => (Start::Forward(letter), found.content, Vec::new()),
+            (Inside::Forward, false) => (Start::Inside(letter, part, how), whole, vec![found]),
+            (Inside::Resend, true) => (Start::Resend(letter), found.content, Vec::new()),
+            (Inside::Resend, false) => {
+                let words = "the part is no letter that could be written again";
+                return Err(Error::Editor(words.into()));
+            }
+        };
+        self.begin_with(&start, Some((raw, name)), parts, protection)
+    }
+
+    /// Begins with another letter, or without one, and these parts.
+    fn begin_with(
+        &mut self,
+        start: &Start,
+        other: Option<(Vec<u8>, String)>,
+        mut parts: Vec<Part>,
+        least: Protection,
+    ) -> Result<What, Error> {
         let mut answered = None;
         let mut forwarded = None;
-        let mut parts = Vec::new();
         let (written, text) = match (start, other) {
-            (Start::Reply(letter, audience), Some((file, name))) => {
-                let view = sealed::view(&raw(file)?, &self.account.keys, Asks::NotHere);
+            (Start::Reply(letter, audience), Some((raw, name))) => {
+                let view = sealed::view(&raw, &self.account.keys, Asks::NotHere);
                 let audience = match audience {
                     Audience::Sender => answer::Audience::Author,
                     Audience::All => answer::Audience::Everybody,
@@ -50,28 +98,31 @@ impl Actor {
                 let protection = sealed::for_answer(&view);
                 (Written { answers, protection, ..written }, quoted(&view))
             }
-            (Start::Forward(_), Some((file, name))) => {
-                let raw = raw(file)?;
+            (Start::Inside(..), Some((raw, _))) => {
+                let draft = forward(&View::of(&raw), Vec::new(), self.author());
+                (Written::of(&draft), String::new())
+            }
+            (Start::Forward(_), Some((raw, name))) => {
                 let written = Written::of(&forward(&View::of(&raw), Vec::new(), self.author()));
                 forwarded = Some(raw);
                 let answers = Some(Answers { letter: name, flag: 'P', folder: None });
                 let attachments = vec![Attached::Forwarded];
                 (Written { answers, attachments, ..written }, String::new())
             }
-            (Start::Attend(letter, attendance), Some((file, name))) => {
+            (Start::Attend(letter, attendance), Some((raw, name))) => {
                 let how = match attendance {
                     Attendance::Accepted => Answer::Accept,
                     Attendance::Declined => Answer::Decline,
                     Attendance::Tentative => Answer::Tentative,
                 };
-                let draft = attend(&View::of(&raw(file)?), self.author(), how, Timestamp::now())?;
+                let draft = attend(&View::of(&raw), self.author(), how, Timestamp::now())?;
                 answered = Some(*letter);
                 parts.extend(draft.attachments.iter().filter_map(Attachment::to_part));
                 let answers = Some(Answers { letter: name, flag: 'R', folder: None });
                 (Written { answers, ..Written::of(&draft) }, draft.body)
             }
-            (Start::Resend(_), Some((file, _))) => {
-                let view = sealed::view(&raw(file)?, &self.account.keys, Asks::NotHere);
+            (Start::Resend(_), Some((raw, _))) => {
+                let view = sealed::view(&raw, &self.account.keys, Asks::NotHere);
                 parts = view.attachments.clone();
                 (Written::again(&view), view.text())
             }
@@ -80,6 +131,10 @@ impl Actor {
                 None => return Err(Error::Editor("the link names nobody to write to".into())),
             },
             _ => (Written::default(), String::new()),
+        };
+        let written = match least {
+            Protection::None => written,
+            protection => Written { protection, ..written },
         };
         let draft = self.drafts()?.begin(&written, &text)?;
         if !parts.is_empty() {
@@ -99,7 +154,7 @@ impl Actor {
         self.answered.extend(answered.map(|letter| (id.clone(), letter)));
         let about = match start {
             Start::Reply(letter, _) | Start::Attend(letter, _) => Some((*letter, Marks::ANSWERED)),
-            Start::Forward(letter) => Some((*letter, Marks::FORWARDED)),
+            Start::Forward(letter) | Start::Inside(letter, ..) => Some((*letter, Marks::FORWARDED)),
             Start::Empty | Start::Resend(_) | Start::Recall(_) | Start::To(_) => None,
         };
         self.about.extend(about.map(|about| (id.clone(), about)));

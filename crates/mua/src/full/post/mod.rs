@@ -18,22 +18,26 @@ use std::thread;
 use std::time::SystemTime;
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use postroad_store::Letter;
-use postroad_tui::data::{DraftId as Shown, DraftRow, Fields, HeldId, LetterId, Marks, Order};
+use postroad_tui::data::{
+    DraftId as Shown, DraftRow, Fields, FolderId, HeldId, LetterId, Marks, Order,
+};
 use postroad_tui::effect::{Ask, Job, OutboxAsk, Start};
 use postroad_tui::msg::What;
 use tokio::runtime::Runtime;
 
-use super::kept;
 use super::mail::Request;
 use super::wake::{Farewell, Incoming, Outgoing, Teller, channel};
+use super::{kept, pipe, viewer};
 use crate::account::{Account, AccountError, Overrides};
-use crate::compose::{ComposeError, Mailbox as Person};
-use crate::drafts::{Attached, DraftError, DraftId, Drafts, OpenDraft, Written};
+use crate::compose::{ComposeError, Mailbox as Person, media_type};
+use crate::drafts::{Attached, DraftError, DraftId, Drafts, FORWARDED, OpenDraft, Written};
 use crate::error::Error;
 use crate::outbox::{Found, Notes, Outbox, start as sender};
 use crate::people::book::aliases;
 use crate::people::learning::learn;
+use crate::render::{self, Part, View};
 use crate::safe_text::SafeText;
 use crate::sealed::{self, Asks};
 use crate::undo::{Deed, Journal};
@@ -101,6 +105,10 @@ pub(super) enum ToPost {
     /// To end, once all before it is done.
     End,
 }
+
+/// What is no letter of any folder: no account has so many of them.
+const NO_LETTER: LetterId =
+    LetterId { folder: FolderId(u16::MAX as u32), validity: u32::MAX, uid: 0 };
 
 /// The text of a draft, for the editor.
 pub(super) fn text_path(account: &Account, id: &Shown) -> Result<PathBuf, Error> {
@@ -226,6 +234,7 @@ impl Actor {
                 written.attachments.push(Attached::absolute(&path));
                 Ok(())
             }),
+            Ask::ViewDraft(id, place) => self.view(&id, place),
             Ask::Detach(id, place) => self.change(&id, |written, _| {
                 if place < written.attachments.len() {
                     written.attachments.remove(place);
@@ -292,6 +301,39 @@ impl Actor {
         change(&mut written, &draft.folder())?;
         draft.save(&written)?;
         Ok(What::Draft(self.shown(&id)?.into()))
+    }
+
+    /// What goes with a letter, as it would be read: 0 is its text.
+    fn view(&mut self, id: &Shown, place: usize) -> Result<What, Error> {
+        let id = parsed(id)?;
+        let draft = self.opened(&id)?;
+        let page = |octets: &[u8]| What::Output(pipe::page(NO_LETTER, octets).into());
+        let Some(place) = place.checked_sub(1) else { return Ok(page(draft.text()?.as_bytes())) };
+        let (written, folder) = (draft.written()?, draft.folder());
+        let (path, media_type) = match written.attachments.get(place) {
+            Some(Attached::File(path)) => {
+                let name = path.file_name().unwrap_or_default().to_string_lossy();
+                (path.clone(), media_type::by_name(&name))
+            }
+            Some(Attached::Forwarded) => (folder.join(FORWARDED), "message/rfc822"),
+            None => return Ok(What::Ended),
+        };
+        let content =
+            postroad_disk::read_whole(&path, limits::LETTER_OCTETS_MAX).map_err(|error| {
+                ComposeError::Attachment { path: path.clone(), source: error.source }
+            })?;
+        if media_type == "message/rfc822" {
+            let text = render::page::page(&View::of(&content), &TimeZone::system());
+            return Ok(page(text.as_str().as_bytes()));
+        }
+        if media_type.starts_with("text/") {
+            return Ok(page(&content));
+        }
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
+        let part = Part { name, media_type: media_type.to_owned(), content };
+        viewer::open(&part)
+            .map(What::Told)
+            .map_err(|words| Error::Editor(words.as_str().to_owned()))
     }
 
     fn text(&mut self, id: &Shown) -> Result<What, Error> {

@@ -120,7 +120,7 @@ fn an_invitation_is_answered_by_a_letter_that_is_seen_before() {
         let file = letter(tried, raw);
         tried.job += 1;
         let (job, name) = (Job(tried.job), "1.M1.host".to_owned());
-        let id = LetterId { folder: postroad_tui::data::FolderId(0), validity: 1, uid: 1 };
+        let id = LetterId { folder: FolderId(0), validity: 1, uid: 1 };
         let start = Start::Attend(id, Attendance::Declined);
         tried.ask.send(ToPost::Begin { job, start, file, name });
         tried.until(job)
@@ -146,7 +146,7 @@ fn a_letter_is_written_again_with_its_parts() {
     let file = letter(&tried, LETTER);
     tried.job += 1;
     let (job, name) = (Job(tried.job), "1.M1.host".to_owned());
-    let id = LetterId { folder: postroad_tui::data::FolderId(0), validity: 1, uid: 1 };
+    let id = LetterId { folder: FolderId(0), validity: 1, uid: 1 };
     tried.ask.send(ToPost::Begin { job, start: Start::Resend(id), file, name });
     let What::Draft(draft) = tried.until(job) else { panic!() };
     assert_eq!(draft.fields.to, "me@x.example, b@x.example");
@@ -156,6 +156,63 @@ fn a_letter_is_written_again_with_its_parts() {
     assert_eq!(draft.attachments.len(), 1);
     assert_eq!(draft.attachments[0].octets, Some(4));
     assert!(matches!(tried.ask(Ask::Queue(draft.id.clone(), draft.fields)), What::Queued { .. }));
+}
+
+#[test]
+fn a_letter_begins_with_one_part_of_another() {
+    use postroad_tui::effect::{Audience, Inside};
+
+    let mut tried = tried();
+    let raw = "From: a@x.example\nTo: me@x.example\nSubject: outer\nMIME-Version: 1.0\n\
+        Content-Type: multipart/mixed; boundary=b\n\n--b\n\nsee both\n--b\n\
+        Content-Type: application/pdf; name=plan.pdf\nContent-Disposition: attachment\n\n12345\n--b\n\
+        Content-Type: message/rfc822\n\nFrom: inner@x.example\nTo: c@x.example\nSubject: inner\n\nwords\n--b--\n";
+    let id = LetterId { folder: FolderId(0), validity: 1, uid: 1 };
+    let mut begin = |part: usize, how: Inside| {
+        let file = letter(&tried, raw);
+        tried.job += 1;
+        let (job, name) = (Job(tried.job), "1.M1.host".to_owned());
+        let start = Start::Inside(id, part, how);
+        tried.ask.send(ToPost::Begin { job, start, file, name });
+        tried.until(job)
+    };
+    let reply = Inside::Reply(Audience::Sender);
+    for (part, how, to, subject, parts) in [
+        (1, reply, "a@x.example", "Re: outer", &[][..]),
+        (2, reply, "inner@x.example", "Re: inner", &[]),
+        (1, Inside::Forward, "", "Fwd: outer", &["plan.pdf"]),
+        (2, Inside::Forward, "", "Fwd: inner", &["the letter that is sent on"]),
+        (2, Inside::Resend, "c@x.example", "inner", &[]),
+    ] {
+        let What::Draft(draft) = begin(part, how) else { panic!("{part} {how:?}") };
+        let fields = (draft.fields.to.as_str(), draft.fields.subject.as_str());
+        assert_eq!(fields, (to, subject), "{part} {how:?}");
+        let names: Vec<&str> = draft.attachments.iter().map(|row| row.name.as_str()).collect();
+        assert_eq!(names, parts, "{part} {how:?}");
+    }
+    assert!(matches!(begin(1, Inside::Resend), What::Failed { .. }));
+    assert!(matches!(begin(9, reply), What::Failed { .. }));
+}
+
+#[test]
+fn what_goes_with_a_draft_is_looked_at() {
+    let mut tried = tried();
+    let draft = tried.draft(Ask::NewDraft(Start::Empty));
+    let id = draft.id.clone();
+    tried.ask(Ask::SaveText(id.clone(), "one\ntwo\n".into()));
+    let file = tried.home.path().join("notes.txt");
+    std::fs::write(&file, "a\u{1b}[2Jb\n").unwrap();
+    tried.draft(Ask::Attach(id.clone(), file.clone()));
+    let mut lines = |place: usize| match tried.ask(Ask::ViewDraft(id.clone(), place)) {
+        What::Output(page) => {
+            page.lines.iter().map(|line| line.text.as_str().to_owned()).collect::<Vec<_>>()
+        }
+        other => vec![format!("{other:?}")],
+    };
+    assert_eq!(lines(0), ["one", "two"]);
+    assert_eq!(lines(1), ["a\\x1b[2Jb"]);
+    std::fs::remove_file(&file).unwrap();
+    assert!(lines(1)[0].starts_with("Failed"), "{:?}", lines(1));
 }
 
 #[test]

@@ -338,6 +338,12 @@ impl Actor {
             Ask::View { letter, part } => {
                 self.read(job, letter, Then::Show(page::Wanted::Viewed(part)));
             }
+            Ask::PipePart { letter, part, command } => {
+                self.read(job, letter, Then::Show(page::Wanted::Piped(part, command)));
+            }
+            Ask::Print { letter, part } => {
+                self.read(job, letter, Then::Show(page::Wanted::Printed(part)));
+            }
             Ask::Save { letter, part, into } => {
                 self.read(job, letter, Then::Show(page::Wanted::Saved(part, into)));
             }
@@ -345,6 +351,7 @@ impl Actor {
                 tui::Start::Reply(letter, _)
                 | tui::Start::Attend(letter, _)
                 | tui::Start::Forward(letter)
+                | tui::Start::Inside(letter, ..)
                 | tui::Start::Resend(letter) => self.read(job, letter, Then::Begin(start)),
                 tui::Start::Empty | tui::Start::To(_) | tui::Start::Recall(_) => {
                     self.start.post.send(ToPost::Ask(job, Ask::NewDraft(start)));
