@@ -316,6 +316,8 @@ fn folders_orders_and_programs() -> Result<()> {
         &["o", "r", "~(date-received", "=", "F", "q"],
         &["=", "|", ">grep ^X-Test > {}/piped", "F", "q"],
         &["=", "t", "t", ";", "|", ">grep -c ^X-Test > {}/piped", "q"],
+        // What was typed before.
+        &["=", "|", ">grep ^X-Test >> {}/piped", "j", "|", "Up", "Enter", "F", "q"],
         // Ours waits for Enter, which opens a letter in mutt.
         &["=", "!", ">echo 1 > {}/piped", "~Enter to go on|Msgs:8", "Enter", "i", "F", "q"],
         &["=", ":", ">exec flag-message", "q"],

@@ -143,6 +143,8 @@ pub enum Ask {
     SaveText(DraftId, Arc<str>),
     /// Show what goes with a draft, by its place: 0 is its text. Answered by `Output`, or by `Told` where another program shows it.
     ViewDraft(DraftId, usize),
+    /// Which files begin as what was typed. Answered by `Files`.
+    Files(String),
     /// Let a file go with it. Answered by `Draft`.
     Attach(DraftId, PathBuf),
     /// Let the attachment with this place, from 0, not go with it. Answered by `Draft`.

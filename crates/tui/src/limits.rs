@@ -12,6 +12,8 @@ pub const LINE_COLUMNS_MAX: usize = 4_000;
 pub const TYPED_OCTETS_MAX: usize = 16 * 1024;
 /// Octets that a regular expression which is looked for in a letter may take: what needs more is no search of a person's.
 pub const PATTERN_OCTETS_MAX: usize = 1024 * 1024;
+/// Lines of each kind that are kept, to be had back while another one is typed.
+pub const TYPED_BEFORE_MAX: usize = 100;
 /// People that are shown while an address is typed.
 pub const OFFERED_MAX: usize = 5;
 /// Columns from which the folders stand beside the letters without being asked for.

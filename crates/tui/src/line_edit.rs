@@ -27,6 +27,17 @@ impl LineEdit {
         &self.text
     }
 
+    /// What stands before the caret, and behind it.
+    pub fn halves(&self) -> (&str, &str) {
+        self.text.split_at_checked(self.caret).unwrap_or((&self.text, ""))
+    }
+
+    /// Has this before the caret in place of what is there.
+    pub fn put_before(&mut self, before: &str) {
+        let behind = self.halves().1.to_owned();
+        (self.text, self.caret) = (format!("{before}{behind}"), before.len());
+    }
+
     /// What is shown.
     pub fn shown(&self) -> SafeText {
         SafeText::line(&self.text)
@@ -129,6 +140,16 @@ mod tests {
         ] {
             assert_eq!(typed(keys), (text.into(), column), "{keys:?}");
         }
+    }
+
+    #[test]
+    fn what_is_before_the_caret_is_typed_over() {
+        let mut line = LineEdit::of("bo, carol@x".into());
+        line.key(Key::Home);
+        (0..2).for_each(|_| line.key(Key::Right));
+        assert_eq!(line.halves(), ("bo", ", carol@x"));
+        line.put_before("Bob <bob@x>");
+        assert_eq!(line.halves(), ("Bob <bob@x>", ", carol@x"));
     }
 
     #[test]

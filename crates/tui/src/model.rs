@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use postroad_safetext::SafeText;
 
 use crate::data::{Account, DraftRow, FolderRow, Order, OutboxRow, UndoLabel};
 use crate::keys::{Key, On};
@@ -15,10 +16,10 @@ pub use crate::data::Fields;
 pub use crate::jobs::Jobs;
 pub use crate::screens::{
     Choice, ComposeStage, ComposeState, Counts, Deed, Editor, EditorState, ExplainState, Finding,
-    FolderFor, FolderOrder, FoldersState, FoundState, Headers, HelpState, IndexState, Limit,
-    ListState, Looked, Looking, Marking, Matches, Note, OneOf, PagerState, Pending, PeopleState,
-    Place, Prompt, Pursued, Quotes, Reach, ReadFor, SaveState, Screen, Seek, Towards, Wanted,
-    Which, Whom,
+    FolderFor, FolderOrder, FoldersState, FoundState, Headers, HelpState, Histories, IndexState,
+    Limit, ListState, Looked, Looking, Marking, Matches, Note, OneOf, PagerState, Pending,
+    PeopleState, Place, Prompt, Pursued, Quotes, Reach, ReadFor, SaveState, Screen, Seek, Sought,
+    TextSearch, Towards, Wanted, Which, Whom,
 };
 
 /// The whole screen.
@@ -58,6 +59,10 @@ pub struct Model {
     pub people: Arc<[PersonRow]>,
     /// The place of whom the user has gone to among those who fit what is being typed.
     pub picked: Option<usize>,
+    /// Names of files that what is being typed may be, where Tab has found several.
+    pub files: Vec<SafeText>,
+    /// What was typed before.
+    pub histories: Histories,
     /// What can be taken back, the last thing last.
     pub undo: Vec<UndoLabel>,
     /// What is being waited for.
@@ -162,6 +167,8 @@ impl Model {
             drafts: Vec::new(),
             people: Arc::default(),
             picked: None,
+            files: Vec::new(),
+            histories: Histories::default(),
             undo: Vec::new(),
             jobs: Jobs::default(),
         }

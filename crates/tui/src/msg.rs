@@ -131,6 +131,15 @@ pub enum What {
         /// Whether all have been looked at.
         complete: bool,
     },
+    /// Files that begin as what was typed.
+    Files {
+        /// That.
+        typed: String,
+        /// With as much behind it as all of them have.
+        whole: String,
+        /// Their names, where there are several.
+        names: Vec<SafeText>,
+    },
     /// Where a part was saved.
     Saved(SafeText),
     /// What was done, in words.
@@ -179,6 +188,7 @@ impl What {
             | Self::Done(_)
             | Self::Undoable(_)
             | Self::Undone(_)
+            | Self::Files { .. }
             | Self::Saved(_)
             | Self::Told(_)
             | Self::Original(_)

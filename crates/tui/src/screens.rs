@@ -365,6 +365,21 @@ pub struct EditorState {
     pub left: usize,
     /// Since when it is other than on disk, as the program's time counts.
     pub changed: Option<Duration>,
+    /// What was looked for last.
+    pub search: Option<TextSearch>,
+}
+
+/// What is looked for in a text.
+#[derive(Debug, Clone)]
+pub struct TextSearch {
+    /// The words.
+    pub words: Regex,
+    /// What comes in their place, while that is asked.
+    pub by: Option<String>,
+    /// Octets of those that the caret stands on, while it is asked about them.
+    pub found: Option<usize>,
+    /// How many were replaced.
+    pub replaced: usize,
 }
 
 /// How far a letter is that is being written.
@@ -416,6 +431,8 @@ pub struct PeopleState {
     pub words: String,
     /// Those who fit them.
     pub rows: Vec<PersonRow>,
+    /// Those who are chosen for a letter, as they are typed into a field.
+    pub tagged: BTreeSet<String>,
     /// Where the user is.
     pub list: ListState,
 }
@@ -464,6 +481,8 @@ pub enum OneOf {
     Order(Way),
     /// How a letter is sealed.
     Seal,
+    /// Whether words of the text that is typed are replaced.
+    Replace,
     /// A mark.
     Mark(Marking, Which),
     /// The answer to an invitation.
@@ -477,6 +496,49 @@ pub enum Marking {
     Set,
     /// It is not.
     Clear,
+}
+
+/// What words are looked for for, in the text that is typed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sought {
+    /// To go there.
+    Found,
+    /// To have others in their place.
+    Replaced,
+}
+
+/// What was typed in the last line before, each kind by itself, the last thing last.
+#[derive(Debug, Clone, Default)]
+pub struct Histories {
+    /// By what it was typed for.
+    pub(crate) typed: BTreeMap<History, Vec<String>>,
+    /// Where the user is in one of them, and what was typed before that.
+    pub(crate) recalled: Option<(usize, String)>,
+}
+
+/// What was typed for the same is had back together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum History {
+    /// Folders.
+    Folder,
+    /// What letters are like.
+    Pattern,
+    /// What words are like.
+    Words,
+    /// What is put in their place.
+    Replacement,
+    /// Programs.
+    Program,
+    /// Names of keys.
+    Command,
+    /// Files.
+    File,
+    /// Addresses.
+    Address,
+    /// What a letter is about.
+    Subject,
+    /// People.
+    Query,
 }
 
 /// What a line is typed for.
@@ -505,6 +567,10 @@ pub enum Wanted {
     Find(Seek),
     /// What letters of all folders are to be like.
     FindAll,
+    /// Words of the text that is typed.
+    InText(Sought),
+    /// What comes in the place of these words of it.
+    ReplaceBy(String),
     /// What words of the letter are to be like.
     Within(Towards),
     /// What letters are to be like that something is done to.

@@ -4,6 +4,7 @@
 //! eighth column; rows break between words where they can.
 
 use postroad_safetext::SafeText;
+use regex::Regex;
 
 use crate::keys::Key;
 use crate::limits::{TEXT_OCTETS_MAX, TEXT_UNDO_MAX};
@@ -49,6 +50,17 @@ pub struct TextRow {
     pub text: SafeText,
     /// Columns before it.
     pub before: usize,
+}
+
+/// Where words are looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum From {
+    /// From the caret to the end.
+    Here,
+    /// From behind it to the end.
+    Behind,
+    /// From behind it on, and then from the beginning.
+    BehindRound,
 }
 
 impl TextEdit {
@@ -170,6 +182,48 @@ impl TextEdit {
     pub fn last(&mut self) {
         let line = self.lines.len().saturating_sub(1);
         self.caret = Caret { line, at: self.line(line).len() };
+    }
+
+    /// Goes to the next words that are like these, from the caret on or behind it, round the end where they may be; how many octets
+    /// they have.
+    pub fn find(&mut self, words: &Regex, from: From) -> Option<usize> {
+        let lines = self.lines.len();
+        let Caret { line: first, at } = self.caret;
+        let turns = if from == From::BehindRound { lines + 1 } else { lines - first.min(lines) };
+        for turn in 0..turns {
+            let line = (first + turn) % lines.max(1);
+            let is_first = turn == 0;
+            let mut found = words.find_iter(self.line(line)).filter(|found| !found.is_empty());
+            let fits = |start: usize| match from {
+                From::Here => !is_first || start >= at,
+                From::Behind | From::BehindRound => !is_first || start > at,
+            };
+            if let Some((start, octets)) =
+                found.find(|found| fits(found.start())).map(|it| (it.start(), it.len()))
+            {
+                self.caret = Caret { line, at: start };
+                self.wanted = None;
+                return Some(octets);
+            }
+        }
+        None
+    }
+
+    /// Has `come` in the place of so many octets behind the caret, in its line; the caret stands behind it.
+    pub fn replace(&mut self, octets: usize, come: &str) {
+        let Caret { line, at } = self.caret;
+        let end = Caret { line, at: (at + octets).min(self.line(line).len()) };
+        let gone = self.between(self.caret, end);
+        let come: String = come.chars().filter(|c| *c == '\t' || !c.is_control()).collect();
+        if self.octets + come.len() <= TEXT_OCTETS_MAX {
+            self.change(self.caret, gone, come, Joined::No);
+        }
+    }
+
+    /// The words behind the caret that have so many octets.
+    pub fn words_here(&self, octets: usize) -> &str {
+        let Caret { line, at } = self.caret;
+        self.line(line).get(at..at + octets).unwrap_or_default()
     }
 
     /// Takes what was pasted; line breaks are its own.

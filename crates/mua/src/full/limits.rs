@@ -103,3 +103,7 @@ pub(super) const KEPT_LETTERS_OCTETS_MAX: u64 = 512 * 1024 * 1024;
 pub(super) const PENDING_OCTETS_MAX: u64 = 16 * 1024 * 1024;
 /// How long the end waits for what is to be done at a server; what isn't done then is kept for the next start.
 pub(super) const FAR_QUIT_WAIT: Duration = Duration::from_millis(1_500);
+/// Files of a folder that are looked at for those whose names begin as what is typed.
+pub(super) const FILES_LOOKED_AT_MAX: usize = 100_000;
+/// Names of such files that are shown.
+pub(super) const FILES_LISTED_MAX: usize = 100;

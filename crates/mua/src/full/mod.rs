@@ -273,6 +273,7 @@ fn is_for_post(ask: &Ask) -> bool {
         | Ask::SaveText(..)
         | Ask::Attach(..)
         | Ask::ViewDraft(..)
+        | Ask::Files(_)
         | Ask::Detach(..)
         | Ask::Queue(..)
         | Ask::TakeBack(_)

@@ -271,6 +271,9 @@ pub const TABLE: &[Binding] = &[
     ours(On::Editor, &["^X"], Action::Quit, "Done", "back to the letter; its text is kept as it is"),
     ours(On::Editor, &["^K"], Action::CutLine, "Cut", "take the line away; several one after the other stay together"),
     ours(On::Editor, &["^Y"], Action::PutLine, "Put", "put what was cut last where the cursor is"),
+    ours(On::Editor, &["^W"], Action::Search, "Find", "the next place with some words"),
+    ours(On::Editor, &["Esc w"], Action::SearchNext, "", "the next one of these"),
+    ours(On::Editor, &["^\\"], Action::Replace, "Replace", "other words in the place of some, from the cursor on; each is asked about"),
     ours(On::Editor, &["^_", "Esc u"], Action::UndoText, "Undo", "take the last change back"),
     ours(On::Editor, &["Esc r"], Action::RedoText, "Redo", "have it again"),
     ours(On::Editor, &["Esc <"], Action::First, "Top", "to the beginning"),
@@ -292,6 +295,7 @@ pub const TABLE: &[Binding] = &[
 
     ours(On::People, &["Enter", "m"], Action::Mail, "Mail", "write a letter to them"),
     ours(On::People, &["Q", "/"], Action::Query, "Query", "look for others"),
+    ours(On::People, &["t"], Action::Tag, "Tag", "choose them for the next letter, or not; m writes to all who are chosen"),
     ours(On::People, &["a"], Action::CreateAlias, "Alias", "a short name for them"),
     ours(On::People, &["D"], Action::Discard, "Discard", "remove them from the list"),
     ours(On::People, &["j", "Down"], Action::Next, "Next", "next one"),

@@ -94,6 +94,7 @@ const NAMES: &[(Action, &str)] = &[
     (Action::Field(Field::ReplyTo), "edit-reply-to"),
     (Action::CutLine, "cut-line"),
     (Action::PutLine, "put-line"),
+    (Action::Replace, "replace"),
     (Action::UndoText, "undo-change"),
     (Action::RedoText, "redo-change"),
     (Action::Attach, "attach-file"),

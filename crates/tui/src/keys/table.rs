@@ -243,6 +243,8 @@ pub enum Action {
     CutLine,
     /// Have it again.
     PutLine,
+    /// Have other words in the place of some.
+    Replace,
     /// Take the last change of the text back.
     UndoText,
     /// Have it again.

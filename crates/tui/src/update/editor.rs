@@ -3,13 +3,17 @@
 //! It is written to the draft a second after it was changed, and when it is left: whatever kills the program takes no more than that
 //! second with it.
 
+use postroad_safetext::safe_line;
+use regex::{Regex, RegexBuilder};
+
 use super::Effects;
 use crate::data::DraftId;
 use crate::effect::{Ask, Effect};
 use crate::keys::{Action, Key};
 use crate::limits::TEXT_SAVED_AFTER;
-use crate::model::{EditorState, Model, Screen};
-use crate::text_edit::TextEdit;
+use crate::line_edit::LineEdit;
+use crate::model::{EditorState, Model, OneOf, Prompt, Screen, Sought, TextSearch, Wanted};
+use crate::text_edit::{From, TextEdit};
 
 /// The text has come, to be changed.
 pub(super) fn open(model: &mut Model, draft: DraftId, text: &str) {
@@ -21,7 +25,14 @@ pub(super) fn open(model: &mut Model, draft: DraftId, text: &str) {
     if !is_written || is_open {
         return;
     }
-    let state = EditorState { draft, text: TextEdit::of(text), top: 0, left: 0, changed: None };
+    let state = EditorState {
+        draft,
+        text: TextEdit::of(text),
+        top: 0,
+        left: 0,
+        changed: None,
+        search: None,
+    };
     model.stack.push(Screen::Editor(Box::new(state)));
     // What was asked for a field is behind it.
     model.prompt = None;
@@ -68,12 +79,123 @@ pub(super) fn act(model: &mut Model, action: Action, effects: &mut Effects) {
         Action::UndoText => return model.say("There is nothing to undo."),
         Action::RedoText if editor.text.redo() => {}
         Action::RedoText => return model.say("There is nothing to have again."),
+        Action::Search => return ask_for_words(model, Sought::Found),
+        Action::Replace => return ask_for_words(model, Sought::Replaced),
+        Action::SearchNext => return again(model),
         Action::Quit => return close(model, effects),
         _ => return model.say("That key does nothing here."),
     }
     if editor.text.changes() != before {
         editor.changed.get_or_insert(now);
     }
+}
+
+/// Asks what to look for.
+fn ask_for_words(model: &mut Model, sought: Sought) {
+    let label = match sought {
+        Sought::Found => "Find: ",
+        Sought::Replaced => "Replace: ",
+    };
+    let (edit, wanted) = (LineEdit::default(), Wanted::InText(sought));
+    model.prompt = Some(Prompt::Line { label: label.into(), edit, wanted });
+}
+
+/// It was typed: words as they are; without a capital letter in them capitals don't matter.
+pub(super) fn words_typed(model: &mut Model, sought: Sought, text: &str) {
+    if text.is_empty() {
+        return if sought == Sought::Found {
+            again(model)
+        };
+    }
+    if sought == Sought::Replaced {
+        let edit = LineEdit::default();
+        let wanted = Wanted::ReplaceBy(text.to_owned());
+        model.prompt = Some(Prompt::Line { label: "Replace by: ".into(), edit, wanted });
+        return;
+    }
+    let (Some(words), Some(editor)) = (pattern(text), shown(model)) else { return };
+    editor.search = Some(TextSearch { words, by: None, found: None, replaced: 0 });
+    again(model);
+}
+
+fn pattern(text: &str) -> Option<Regex> {
+    RegexBuilder::new(&regex::escape(text))
+        .case_insensitive(!text.chars().any(char::is_uppercase))
+        .build()
+        .ok()
+}
+
+/// To the next words that were looked for.
+fn again(model: &mut Model) {
+    let Some(editor) = shown(model) else { return };
+    let Some(search) = &editor.search else { return ask_for_words(model, Sought::Found) };
+    let before = editor.text.caret();
+    if editor.text.find(&search.words, From::BehindRound).is_none() {
+        return model.say("Not found.");
+    }
+    if editor.text.caret() <= before {
+        model.say("Search wrapped to top.");
+    }
+}
+
+/// What comes in the place of words was typed: each of them is asked about, from the caret to the end.
+pub(super) fn replacement_typed(model: &mut Model, words: &str, by: String) {
+    let (Some(words), Some(editor)) = (pattern(words), shown(model)) else { return };
+    editor.search = Some(TextSearch { words, by: Some(by), found: None, replaced: 0 });
+    ask_about_next(model, From::Here);
+}
+
+fn ask_about_next(model: &mut Model, from: From) {
+    let Some(editor) = shown(model) else { return };
+    let Some(search) = &mut editor.search else { return };
+    search.found = editor.text.find(&search.words, from);
+    if search.found.is_none() {
+        return replaced(model);
+    }
+    let words = "Replace it? (y)es, (n)o, (a)ll:".into();
+    model.prompt = Some(Prompt::Letter { words, wanted: OneOf::Replace });
+}
+
+/// `y`, `n`, or `a` for it and all behind it; anything else ends it.
+pub(super) fn answered(model: &mut Model, letter: char) {
+    let now = model.now.since_start;
+    let Some(editor) = shown(model) else { return };
+    let Some(search) = &mut editor.search else { return };
+    let (Some(by), Some(found)) = (search.by.clone(), search.found.take()) else { return };
+    match letter.to_ascii_lowercase() {
+        'n' => return ask_about_next(model, From::Behind),
+        'y' => {
+            editor.text.replace(found, &by);
+            search.replaced += 1;
+        }
+        'a' => {
+            let mut found = Some(found);
+            while let Some(octets) = found {
+                editor.text.replace(octets, &by);
+                search.replaced += 1;
+                found = editor.text.find(&search.words, From::Here);
+            }
+        }
+        _ => return replaced(model),
+    }
+    editor.changed.get_or_insert(now);
+    if letter.eq_ignore_ascii_case(&'y') {
+        ask_about_next(model, From::Here)
+    } else {
+        replaced(model)
+    }
+}
+
+/// Says how many were replaced.
+pub(super) fn replaced(model: &mut Model) {
+    let Some(editor) = shown(model) else { return };
+    let Some(search) = &mut editor.search else { return };
+    (search.by, search.found) = (None, None);
+    let words = match search.replaced {
+        0 => "Nothing was replaced.".into(),
+        count => safe_line!("{count} replaced.  ^_: undo"),
+    };
+    model.say(words);
 }
 
 /// Back to the letter; its text is on disk before anything else is done with it.

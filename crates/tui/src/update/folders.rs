@@ -12,6 +12,13 @@ use crate::model::{
 };
 
 impl Model {
+    /// The place of the folder in the first row beside the letters, where there are so many rows.
+    pub(crate) fn sidebar_top(&self, rows: usize) -> usize {
+        let open = self.index.as_ref().map(|index| index.folder);
+        let place = self.folders.iter().position(|folder| Some(folder.id) == open).unwrap_or(0);
+        ListState { selected: place, top: 0 }.in_sight(self.folders.len(), rows).top
+    }
+
     /// The folders in an order.
     pub(crate) fn folders_in(&self, order: FolderOrder) -> Vec<&FolderRow> {
         let mut folders: Vec<&FolderRow> = self.folders.iter().collect();

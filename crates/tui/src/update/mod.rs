@@ -12,7 +12,7 @@
 //! | folders, moving letters there | `folders` |
 //! | writing; a text that is typed here | `compose`, `editor` |
 //! | people whom the user knows | `people` |
-//! | what is typed in the last line | `prompt` |
+//! | what is typed in the last line; what was before; names of files | `prompt`, `history`, `files` |
 //! | keys by their names | `command` |
 
 use postroad_safetext::{SafeText, safe_line};
@@ -24,7 +24,8 @@ use crate::layout::{Area, areas};
 use crate::limits::{ESCAPE_WAIT, WHEEL_ROWS};
 use crate::line_edit::LineEdit;
 use crate::model::{
-    HelpState, IndexState, ListState, Model, Note, Now, Pending, Prompt, Reach, Screen, Sidebar,
+    FolderFor, HelpState, IndexState, ListState, Model, Note, Now, Pending, Prompt, Reach, Screen,
+    Sidebar,
 };
 use crate::msg::{Mouse, MouseDoes, Msg};
 
@@ -33,10 +34,12 @@ pub(crate) mod command;
 pub(crate) mod compose;
 mod editor;
 mod explain;
+mod files;
 mod find;
 mod folders;
 mod found;
 mod help;
+mod history;
 mod index;
 pub(crate) mod links;
 mod listing;
@@ -74,7 +77,7 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
     match msg {
         Msg::Key(key) => pressed(model, key, &mut effects),
         Msg::Paste(text) => pasted(model, &text),
-        Msg::Mouse(mouse) => moused(model, mouse),
+        Msg::Mouse(mouse) => moused(model, mouse, &mut effects),
         Msg::Resized(size) => model.size = size,
         Msg::Tick(now) => ticked(model, now, &mut effects),
         Msg::Report(report) => {
@@ -252,8 +255,19 @@ fn ticked(model: &mut Model, now: Now, effects: &mut Effects) {
     }
 }
 
-fn moused(model: &mut Model, mouse: Mouse) {
-    let body = model.body();
+fn moused(model: &mut Model, mouse: Mouse, effects: &mut Effects) {
+    let areas = areas(model.size, model.look, model.screen());
+    let body = areas.body;
+    if let Some(area) = areas.sidebar.filter(|area| area.has(mouse.at))
+        && model.prompt.is_none()
+        && mouse.does == MouseDoes::Click
+    {
+        let place = model.sidebar_top(area.height()) + usize::from(mouse.at.row - area.at.row);
+        if let Some(folder) = model.folders.get(place).cloned() {
+            folders::take(model, FolderFor::Open, &folder, effects);
+        }
+        return;
+    }
     if model.prompt.is_some() || !body.has(mouse.at) {
         return;
     }

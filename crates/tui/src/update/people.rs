@@ -1,5 +1,6 @@
 //! People whom the user knows: those who fit what is being typed into a field of addresses, and the list of all.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use postroad_safetext::safe_line;
@@ -34,6 +35,8 @@ fn are_addresses(wanted: &Wanted) -> bool {
         | Wanted::Command
         | Wanted::Find(_)
         | Wanted::FindAll
+        | Wanted::InText(_)
+        | Wanted::ReplaceBy(_)
         | Wanted::Within(_)
         | Wanted::Each(_)
         | Wanted::Jump
@@ -50,15 +53,18 @@ fn are_addresses(wanted: &Wanted) -> bool {
 pub(crate) fn offered(model: &Model) -> Vec<&PersonRow> {
     match &model.prompt {
         Some(Prompt::Line { edit, wanted, .. }) if are_addresses(wanted) => {
-            fitting(&model.people, edit.text())
+            fitting(&model.people, edit)
         }
         _ => Vec::new(),
     }
 }
 
-fn fitting<'p>(people: &'p [PersonRow], text: &str) -> Vec<&'p PersonRow> {
-    let last = last_of(text).1.trim_end();
-    if last.is_empty() {
+/// Those who fit the address that the caret stands behind, wherever in the field that is.
+fn fitting<'p>(people: &'p [PersonRow], edit: &LineEdit) -> Vec<&'p PersonRow> {
+    let (before, behind) = edit.halves();
+    let last = last_of(before).1.trim_end();
+    let is_end = behind.trim_start().is_empty() || behind.trim_start().starts_with([',', ';']);
+    if last.is_empty() || !is_end {
         return Vec::new();
     }
     let fitting: Vec<_> = people.iter().filter(|row| row.fits(last)).take(OFFERED_MAX).collect();
@@ -72,7 +78,7 @@ pub(super) fn key(model: &mut Model, key: Pressed, wanted: &Wanted, edit: &mut L
         return Key::Free;
     }
     let people = Arc::clone(&model.people);
-    let offered = fitting(&people, edit.text());
+    let offered = fitting(&people, edit);
     let picked = model.picked.take().filter(|place| *place < offered.len());
     let taken = match key {
         Pressed::Tab | Pressed::Ctrl('t') => picked.or(Some(0)),
@@ -92,7 +98,8 @@ pub(super) fn key(model: &mut Model, key: Pressed, wanted: &Wanted, edit: &mut L
     };
     match taken.and_then(|place| offered.get(place)) {
         Some(person) => {
-            *edit = LineEdit::of(completed(edit.text(), person));
+            let whole = completed(edit.halves().0, person);
+            edit.put_before(&whole);
             Key::Taken
         }
         None => Key::Free,
@@ -135,7 +142,11 @@ pub(super) fn show(model: &mut Model, words: String) {
             _ => "Nobody whom you know fits that.",
         });
     }
-    let state = PeopleState { words, rows, list: ListState::default() };
+    let mut tagged = BTreeSet::new();
+    if let Some(Screen::People(shown)) = model.stack.last() {
+        tagged.clone_from(&shown.tagged);
+    }
+    let state = PeopleState { words, rows, list: ListState::default(), tagged };
     match model.stack.last_mut() {
         Some(Screen::People(shown)) => *shown = state,
         _ => model.stack.push(Screen::People(state)),
@@ -164,6 +175,15 @@ pub(super) fn call(model: &mut Model, whom: Whom, alias: String, effects: &mut E
     model.jobs.ask(Ask::People(ask), effects);
 }
 
+/// Chooses somebody for the next letter, or not, and goes on to the next one.
+fn tag(model: &mut Model, typed: String) {
+    let Some(Screen::People(state)) = model.stack.last_mut() else { return };
+    if !state.tagged.remove(&typed) {
+        state.tagged.insert(typed);
+    }
+    state.list = state.list.moved(1, state.rows.len());
+}
+
 pub(super) fn act(model: &mut Model, action: Action, effects: &mut Effects) {
     if super::walk(model, action) {
         return;
@@ -174,7 +194,14 @@ pub(super) fn act(model: &mut Model, action: Action, effects: &mut Effects) {
         (Action::Quit, _) => model.back(),
         (Action::Query, _) => ask(model),
         (_, None) => model.say("There is nobody."),
-        (Action::Mail, Some(row)) => compose::begin_to(model, row.typed, effects),
+        (Action::Tag, Some(row)) => tag(model, row.typed),
+        // In the order of the address book, whatever order they were chosen in; those too who aren't listed now.
+        (Action::Mail, Some(row)) => {
+            let tagged = model.people.iter().filter(|row| state.tagged.contains(&row.typed));
+            let tagged: Vec<&str> = tagged.map(|row| row.typed.as_str()).collect();
+            let to = if tagged.is_empty() { row.typed } else { tagged.join(", ") };
+            compose::begin_to(model, to, effects);
+        }
         (Action::CreateAlias, Some(row)) => {
             let proposed = row.name.as_str().split_whitespace().next().unwrap_or_default();
             ask_alias(model, Whom::Known(row.typed), &proposed.to_lowercase());

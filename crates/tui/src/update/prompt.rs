@@ -1,8 +1,11 @@
 //! What is typed in the last line.
 
+use postroad_safetext::SafeText;
+
 use super::folders::NotNamed;
 use super::{
-    Effects, by_pattern, command, compose, find, folders, found, index, order, people, within,
+    Effects, by_pattern, command, compose, editor, files, find, folders, found, history, index,
+    order, people, within,
 };
 use crate::effect::{Ask, Attendance, Effect, FolderAsk, OutboxAsk, PeopleAsk, Start};
 use crate::keys::Key;
@@ -15,29 +18,20 @@ pub(super) fn key(model: &mut Model, key: Key, effects: &mut Effects) {
         return;
     }
     match model.prompt.take() {
-        Some(Prompt::Line { label, mut edit, wanted }) => match key {
-            key if people::key(model, key, &wanted, &mut edit) == people::Key::Taken => {
-                model.prompt = Some(Prompt::Line { label, edit, wanted });
-            }
-            Key::Enter => typed(model, wanted, edit.text().to_owned(), effects),
-            Key::Esc | Key::Ctrl('g') => left(model, &wanted, effects),
-            Key::Char('?') if edit.text().is_empty() && list_for(&wanted).is_some() => {
-                folders::show(model, list_for(&wanted).unwrap_or_default());
-            }
-            key => {
-                let before = edit.text().to_owned();
-                match (key == Key::Tab).then(|| completed(model, &wanted, edit.text())).flatten() {
-                    Some(whole) => edit = LineEdit::of(whole),
-                    None => edit.key(key),
+        Some(Prompt::Line { label, mut edit, wanted }) => {
+            model.files.clear();
+            let is_person = people::key(model, key, &wanted, &mut edit) == people::Key::Taken;
+            if is_person || history::key(model, key, &wanted, &mut edit) == people::Key::Taken {
+                if let Wanted::Find(seek) = wanted {
+                    let text = edit.text().to_owned();
+                    model.prompt = Some(Prompt::Line { label, edit, wanted });
+                    return find::typing(model, seek, &text, effects);
                 }
-                let text = edit.text().to_owned();
-                let find = if let Wanted::Find(seek) = &wanted { Some(*seek) } else { None };
                 model.prompt = Some(Prompt::Line { label, edit, wanted });
-                if let Some(seek) = find.filter(|_| text != before) {
-                    find::typing(model, seek, &text, effects);
-                }
+                return;
             }
-        },
+            line_key(model, key, (label, edit, wanted), effects);
+        }
         Some(Prompt::Choice { words, wanted }) => match key {
             Key::Char('y' | 'Y') => chosen(model, wanted, Answer::Yes, effects),
             Key::Char('n' | 'N') => chosen(model, wanted, Answer::No, effects),
@@ -63,6 +57,9 @@ pub(super) fn key(model: &mut Model, key: Key, effects: &mut Effects) {
         },
         Some(Prompt::Letter { words, wanted }) => match key {
             Key::Char(letter) => one_of(model, wanted, letter, effects),
+            Key::Enter | Key::Esc | Key::Ctrl('g') if wanted == OneOf::Replace => {
+                editor::replaced(model);
+            }
             Key::Enter | Key::Esc | Key::Ctrl('g') => {}
             _ => model.prompt = Some(Prompt::Letter { words, wanted }),
         },
@@ -70,10 +67,48 @@ pub(super) fn key(model: &mut Model, key: Key, effects: &mut Effects) {
     }
 }
 
+/// A key of a line that is typed.
+fn line_key(
+    model: &mut Model,
+    key: Key,
+    (label, mut edit, wanted): (SafeText, LineEdit, Wanted),
+    effects: &mut Effects,
+) {
+    match key {
+        Key::Enter => {
+            let text = edit.text().to_owned();
+            history::remember(model, &wanted, &text);
+            typed(model, wanted, text, effects);
+        }
+        Key::Esc | Key::Ctrl('g') => left(model, &wanted, effects),
+        Key::Char('?') if edit.text().is_empty() && list_for(&wanted).is_some() => {
+            folders::show(model, list_for(&wanted).unwrap_or_default());
+        }
+        Key::Tab if files::are_typed(&wanted) => {
+            files::ask(model, &edit, effects);
+            model.prompt = Some(Prompt::Line { label, edit, wanted });
+        }
+        key => {
+            let before = edit.text().to_owned();
+            match (key == Key::Tab).then(|| completed(model, &wanted, edit.text())).flatten() {
+                Some(whole) => edit = LineEdit::of(whole),
+                None => edit.key(key),
+            }
+            let text = edit.text().to_owned();
+            let find = if let Wanted::Find(seek) = &wanted { Some(*seek) } else { None };
+            model.prompt = Some(Prompt::Line { label, edit, wanted });
+            if let Some(seek) = find.filter(|_| text != before) {
+                find::typing(model, seek, &text, effects);
+            }
+        }
+    }
+}
+
 fn one_of(model: &mut Model, wanted: OneOf, letter: char, effects: &mut Effects) {
     match wanted {
         OneOf::Order(way) => order::chosen(model, letter, way, effects),
         OneOf::Seal => compose::seal(model, letter, effects),
+        OneOf::Replace => editor::answered(model, letter),
         OneOf::Mark(marking, which) => {
             index::mark_by_letter(model, letter, marking, which, effects)
         }
@@ -145,6 +180,8 @@ fn list_for(wanted: &Wanted) -> Option<FolderFor> {
         | Wanted::Command
         | Wanted::Find(_)
         | Wanted::FindAll
+        | Wanted::InText(_)
+        | Wanted::ReplaceBy(_)
         | Wanted::Within(_)
         | Wanted::Each(_)
         | Wanted::Field(_)
@@ -188,6 +225,8 @@ fn typed(model: &mut Model, wanted: Wanted, text: String, effects: &mut Effects)
         Wanted::Alias(whom) => people::call(model, whom, text, effects),
         Wanted::Command => command::typed(model, &text, effects),
         Wanted::FindAll => found::typed(model, &text, effects),
+        Wanted::InText(sought) => editor::words_typed(model, sought, &text),
+        Wanted::ReplaceBy(words) => editor::replacement_typed(model, &words, text),
         Wanted::Within(towards) => within::typed(model, towards, &text),
         Wanted::Find(seek) => find::typed(model, seek, &text, effects),
         Wanted::Each(deed) => by_pattern::typed(model, deed, &text, effects),
@@ -219,6 +258,8 @@ fn left(model: &mut Model, wanted: &Wanted, effects: &mut Effects) {
         | Wanted::Each(_)
         | Wanted::Command
         | Wanted::FindAll
+        | Wanted::InText(_)
+        | Wanted::ReplaceBy(_)
         | Wanted::Within(_)
         | Wanted::Field(_)
         | Wanted::Attach

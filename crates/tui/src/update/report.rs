@@ -2,7 +2,9 @@
 
 use postroad_safetext::safe_line;
 
-use super::{Effects, by_pattern, compose, editor, explain, find, found, listing, pager, people};
+use super::{
+    Effects, by_pattern, compose, editor, explain, files, find, found, listing, pager, people,
+};
 use crate::data::{FolderRow, UndoLabel};
 use crate::effect::{Ask, Effect, Job};
 use crate::limits::UNDO_LABELS_MAX;
@@ -71,6 +73,7 @@ pub(super) fn take(model: &mut Model, report: Report, effects: &mut Effects) {
         What::Found(found) if by_pattern::found(model, job, &found) => {}
         What::Found(found) => find::found(model, job, &found, effects),
         What::FoundAll { rows, complete } => found::found(model, rows, complete.then_some(job)),
+        What::Files { typed, whole, names } => files::came(model, &typed, &whole, names),
         What::Saved(words) => model.say(safe_line!("Saved as {}", words.as_str())),
         What::Told(words) => model.say(words),
         What::Original(page) => pager::show(model, &page),

@@ -1,6 +1,6 @@
 //! The text of a letter that is typed here, wrapped.
 
-use postroad_safetext::safe_line;
+use postroad_safetext::{SafeText, safe_line};
 
 use super::Status;
 use crate::canvas::{Canvas, Cell, Style};
@@ -24,6 +24,14 @@ pub(super) fn draw(editor: &EditorState, canvas: &mut Canvas<'_>, area: Area) ->
                 if quoted { Style::Quote(1) } else { Style::Plain },
             );
             if line == caret.line && place == caret_row {
+                if let Some(octets) = editor.search.as_ref().and_then(|search| search.found) {
+                    let words = SafeText::line(editor.text.words_here(octets));
+                    let columns = u16::try_from(words.width()).unwrap_or(u16::MAX);
+                    let column = u16::try_from(caret_column).unwrap_or(u16::MAX);
+                    let at = Cell { column: at.column.saturating_add(column), ..at };
+                    let left = area.columns.saturating_sub(column);
+                    canvas.restyle(at, columns.min(left), Style::Found);
+                }
                 let column = u16::try_from(caret_column).unwrap_or(u16::MAX);
                 // Behind a row that is full it stands on its last column.
                 let column = column.min(area.columns.saturating_sub(1));

@@ -6,7 +6,7 @@ use super::Status;
 use crate::canvas::{Canvas, Cell, Style};
 use crate::data::FolderRow;
 use crate::layout::Area;
-use crate::model::{FolderFor, FolderOrder, FoldersState, ListState, Model};
+use crate::model::{FolderFor, FolderOrder, FoldersState, Model};
 
 pub(super) fn draw(
     model: &Model,
@@ -46,9 +46,7 @@ pub(super) fn draw(
 /// The folders beside the letters, and a line between.
 pub(super) fn sidebar(model: &Model, canvas: &mut Canvas<'_>, area: Area) {
     let open = model.index.as_ref().map(|index| index.folder);
-    let place = model.folders.iter().position(|folder| Some(folder.id) == open).unwrap_or(0);
-    let list = ListState { selected: place, top: 0 };
-    let top = list.in_sight(model.folders.len(), area.height()).top;
+    let top = model.sidebar_top(area.height());
     let wide = area.columns.saturating_sub(2);
     for (row, at) in area.each_row().enumerate() {
         if let Some(folder) = model.folders.get(top + row) {

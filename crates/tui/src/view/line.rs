@@ -35,6 +35,9 @@ pub(super) fn foot(model: &Model, canvas: &mut Canvas<'_>, area: Area) {
     if let Some(Prompt::Line { edit, wanted: Wanted::Command, .. }) = &model.prompt {
         return words(command::matching(on, edit.text()).map(command::told), canvas, area);
     }
+    if model.prompt.is_some() && !model.files.is_empty() {
+        return words(model.files.iter().cloned(), canvas, area);
+    }
     let told = mutt::HELP_LINES.iter().find(|(at, _)| *at == on).map_or("", |(_, line)| line);
     let keys = table::of(on).filter(|binding| !binding.label.is_empty()).filter_map(|binding| {
         let key = table::shown(binding.keys.first()?);

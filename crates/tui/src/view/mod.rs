@@ -49,6 +49,12 @@ pub fn draw(model: &Model, canvas: &mut Canvas<'_>) {
     match areas.note {
         Some(area) => {
             line::note(model, canvas, area);
+            if areas.foot.rows == 0 && !model.files.is_empty() {
+                let row = area.at.row.saturating_sub(1);
+                let above = Area { at: Cell { row, ..area.at }, ..area };
+                canvas.fill(above.at, above.columns, Style::Plain);
+                line::foot(model, canvas, above);
+            }
             people::offered(model, canvas, area);
         }
         None if model.prompt.is_some() => line::note(model, canvas, areas.body),

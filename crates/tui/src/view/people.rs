@@ -13,26 +13,31 @@ pub(super) fn draw(state: &PeopleState, canvas: &mut Canvas<'_>, area: Area) -> 
     let names = usize::from(area.columns / 3).min(30);
     super::list(state.list, state.rows.len(), canvas, area, |canvas, at, place, row| {
         let Some(person) = state.rows.get(place) else { return };
-        super::row(canvas, at, area.columns, &listed(person, names), row.style());
+        let tag = if state.tagged.contains(&person.typed) { '*' } else { ' ' };
+        super::row(canvas, at, area.columns, &listed(person, tag, names), row.style());
     });
     let words = match state.words.trim() {
         "" => SafeText::default(),
         words => safe_line!(" like {words}"),
     };
+    let tagged = match state.tagged.len() {
+        0 => String::new(),
+        count => format!(" Tag:{count}"),
+    };
     Status {
-        left: safe_line!("People{} [{}]", words.as_str(), state.rows.len()),
+        left: safe_line!("People{} [{}{tagged}]", words.as_str(), state.rows.len()),
         right: super::seen(state.list, state.rows.len(), area.height()),
     }
 }
 
 /// A short name is one by its sign, a name is what somebody is called.
-fn listed(person: &PersonRow, columns: usize) -> SafeText {
+fn listed(person: &PersonRow, tag: char, columns: usize) -> SafeText {
     let (mark, name) = match &person.alias {
         Some(alias) => ('=', alias),
         None => (' ', &person.name),
     };
     let name = name.clone().padded(columns);
-    safe_line!("{mark} {}  {}", name.as_str(), person.address.as_str())
+    safe_line!("{mark}{tag}{}  {}", name.as_str(), person.address.as_str())
 }
 
 /// Those who fit, in the rows above the line in which an address is typed; the cursor is on whom the user has gone to.

@@ -158,6 +158,10 @@ fn what(model: &Model, kind: u8, seed: u32, text: &str) -> What {
             let page = Arc::new(page(model, seed, text));
             What::Conversation { letters: vec![page.letter], page }
         }
+        20 if seed.is_multiple_of(5) => {
+            let whole = format!("{text}{seed}");
+            What::Files { typed: text.into(), whole, names: vec![words; (seed % 4) as usize] }
+        }
         20 => What::Progress { done: u64::from(seed), of: 0 },
         _ => What::Failed { words, hint: SafeText::line(text) },
     }

@@ -2,7 +2,7 @@
 
 use postroad_tui::data::{Marks, Unsubscribe};
 use postroad_tui::effect::{Ask, Effect, FolderAsk, Start};
-use postroad_tui::model::{Choice, Marking, Model, OneOf, Prompt, Seek, Towards, Wanted};
+use postroad_tui::model::{Choice, Marking, Model, OneOf, Prompt, Seek, Sought, Towards, Wanted};
 use postroad_tui::msg::What;
 
 use crate::fixture::{answer, draft, outbox, page, people, reading, tell, three_letters};
@@ -30,6 +30,7 @@ fn name(prompt: &Prompt) -> &'static str {
         Prompt::Letter { wanted, .. } => match wanted {
             OneOf::Order(postroad_tui::data::Way::Up) => "ask-order",
             OneOf::Order(postroad_tui::data::Way::Down) => "ask-order-reverse",
+            OneOf::Replace => "ask-text-replace-it",
             OneOf::Seal => "compose-seal",
             OneOf::Mark(Marking::Set, _) => "ask-mark",
             OneOf::Mark(Marking::Clear, _) => "ask-unmark",
@@ -54,6 +55,9 @@ fn line_name(wanted: &Wanted) -> &'static str {
         Wanted::Find(Seek::Limit) => "ask-limit",
         Wanted::Within(Towards::End) => "ask-within",
         Wanted::Within(Towards::Beginning) => "ask-within-back",
+        Wanted::InText(Sought::Found) => "ask-text-find",
+        Wanted::InText(Sought::Replaced) => "ask-text-replace",
+        Wanted::ReplaceBy(_) => "ask-text-replace-by",
         Wanted::FindAll => "all-folders-asked",
         Wanted::Each(Deed::Strike) => "ask-each-strike",
         Wanted::Each(Deed::Unstrike) => "ask-each-unstrike",
@@ -159,12 +163,29 @@ fn questions_while_a_letter_is_written() {
 }
 
 #[test]
+fn questions_about_a_text() {
+    let mut model = writing();
+    let text = "Hello Bob,\nthe plan of the week, and The plan of the month\n";
+    tell(&mut model, What::Text { draft: draft().id, text: text.into() });
+    asked("ask-text-find", model.clone(), "<^W>plan");
+    asked("ask-text-replace", model.clone(), "<^\\>the plan");
+    asked("ask-text-replace-by", model.clone(), "<^\\>the plan<Enter>a plan");
+    asked("ask-text-replace-it", model, "<^\\>the plan<Enter>a plan<Enter>");
+}
+
+#[test]
 fn questions_of_lists() {
     let mut model = three_letters();
     tell(&mut model, What::Outbox(outbox()));
     tell(&mut model, What::Drafts(vec![draft()]));
     asked("ask-discard-queued", model.clone(), "BD");
     asked("ask-discard-draft", model, "B<End>D");
+    let mut model = writing();
+    let effects = press(&mut model, "a~/m<Tab>");
+    let names = vec!["menu.pdf".into(), "menus/".into(), "me\\u{202e}.txt".into()];
+    let what = What::Files { typed: "~/m".into(), whole: "~/me".into(), names };
+    answer(&mut model, &effects, |ask| matches!(ask, Ask::Files(_)), what);
+    check("ask-attach-several", &model);
     let mut model = three_letters();
     tell(&mut model, What::People(people()));
     asked("ask-alias", model, "Q<Enter><Down>a");

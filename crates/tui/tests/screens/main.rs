@@ -9,6 +9,7 @@ mod changes;
 mod dialogs;
 mod finding;
 mod fixture;
+mod lines;
 mod lists;
 mod mutt;
 mod people;
@@ -83,6 +84,8 @@ fn press(model: &mut Model, keys: &str) -> Vec<Effect> {
                     "Tab" => Key::Tab,
                     "Up" => Key::Up,
                     "Down" => Key::Down,
+                    "Home" => Key::Home,
+                    "Left" => Key::Left,
                     "PgDn" => Key::PageDown,
                     "End" => Key::End,
                     ctrl if ctrl.starts_with('^') && ctrl.len() == 2 => {

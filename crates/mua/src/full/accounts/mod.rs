@@ -198,7 +198,7 @@ impl Accounts {
             Ask::NewDraft(Start::Empty | Start::To(_))
             // There is one address book, which the first account's actor reads as any other would.
             | Ask::People(_)
-            | Ask::OpenLink(_) | Ask::Unsubscribe(_) => {
+            | Ask::OpenLink(_) | Ask::Unsubscribe(_) | Ask::Files(_) => {
                 self.current
             }
         };

@@ -5,6 +5,7 @@
 //! | what is asked, and what becomes of it | here |
 //! | letters that begin, with another or without; those that are sent on as they are | `begin` |
 //! | drafts and letters as the screen has them | `rows` |
+//! | files whose names begin as what is typed | `files` |
 //! | the address book | `people` |
 //!
 //! A draft that somebody writes here is held against other programs until its letter is queued or it is thrown away.
@@ -44,6 +45,7 @@ use crate::undo::{Deed, Journal};
 use crate::{limits, sent, trace};
 
 mod begin;
+mod files;
 mod people;
 mod rows;
 
@@ -234,6 +236,10 @@ impl Actor {
                 written.attachments.push(Attached::absolute(&path));
                 Ok(())
             }),
+            Ask::Files(typed) => {
+                let (whole, names) = files::begun(&typed);
+                Ok(What::Files { typed, whole, names })
+            }
             Ask::ViewDraft(id, place) => self.view(&id, place),
             Ask::Detach(id, place) => self.change(&id, |written, _| {
                 if place < written.attachments.len() {
