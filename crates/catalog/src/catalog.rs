@@ -47,10 +47,19 @@ impl Inside {
 }
 
 impl Catalog {
-    /// The folders of the mailbox with this inbox; `host` goes into the names of files.
+    /// The folders of the mailbox with this inbox, for whoever looks once; `host` goes into the names of files.
     pub fn new(disk: Arc<dyn Disk>, inbox: Maildir, host: &str) -> Self {
+        Self::of(Mailboxes::new(Arc::clone(&disk), host), disk, inbox, host)
+    }
+
+    /// The same, told by the system of changes. Not for who looks once: Linux takes 20 ms to stop telling.
+    pub fn watching(disk: Arc<dyn Disk>, inbox: Maildir, host: &str) -> Self {
         // Whoever has it asks what was noticed whenever they have looked at a folder.
         let mailboxes = Mailboxes::new(Arc::clone(&disk), host).watching(|| {});
+        Self::of(mailboxes, disk, inbox, host)
+    }
+
+    fn of(mailboxes: Mailboxes, disk: Arc<dyn Disk>, inbox: Maildir, host: &str) -> Self {
         let mailboxes = Arc::new(mailboxes.with_lock_wait(REGISTER_LOCK_WAIT));
         let courier = Courier::new(Arc::clone(&disk), host);
         let inside = Arc::new(Inside { disk, courier, mailboxes });
@@ -231,7 +240,8 @@ impl Catalog {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What is readable when there is something for [`Catalog::noticed`]; `None` where the system tells nothing.
+    /// What is readable when there is something for [`Catalog::noticed`]; `None` where the system tells nothing, or wasn't
+    /// asked to ([`Catalog::watching`]).
     pub fn readable(&self) -> Option<BorrowedFd<'_>> {
         self.inside.mailboxes.readable()
     }

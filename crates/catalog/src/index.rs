@@ -41,8 +41,8 @@ pub fn bring_up(
     least: usize,
     letters: &impl Letters,
 ) -> Result<Indexed, MailboxError> {
-    index.tidy(|uid| uids.binary_search(&uid).is_ok())?;
-    for some in index.unknown(uids.iter().copied()).chunks(SEGMENT_LETTERS_MAX) {
+    index.tidy(uids)?;
+    for some in index.unknown(uids).chunks(SEGMENT_LETTERS_MAX) {
         if some.len() < least {
             return Ok(Indexed::ButFor(some.len()));
         }

@@ -48,10 +48,21 @@ impl Segments {
         self.0.iter().map(|segment| segment.uids.len()).sum()
     }
 
-    fn is_untidy(&self, is_there: impl Fn(u32) -> bool) -> bool {
-        let uids = self.0.iter().flat_map(|segment| &segment.uids);
+    /// The UIDs of all, sorted; a letter that is in two segments is there twice.
+    fn uids(&self) -> Vec<u32> {
+        // Mostly each segment is before or behind another: so they are put in order, and there is nothing left to sort.
+        let mut segments: Vec<&[u32]> = self.0.iter().map(|segment| &*segment.uids).collect();
+        segments.sort_unstable_by_key(|uids| uids.first().copied());
+        let mut uids = segments.concat();
+        if !uids.is_sorted() {
+            uids.sort_unstable();
+        }
+        uids
+    }
+
+    fn is_untidy(&self, there: &[u32]) -> bool {
         let letters = self.letters();
-        let gone = uids.filter(|uid| !is_there(**uid)).count();
+        let gone = without(&self.uids(), there).count();
         let needed = letters.div_ceil(SEGMENT_LETTERS_MAX);
         gone > letters / 4 && (gone >= GONE_TO_SPARE || gone == letters)
             || self.0.len() > needed + needed / 4 + SMALL_SEGMENTS_TO_SPARE
@@ -62,12 +73,13 @@ impl Segments {
         &self,
         old: &dyn DiskFile,
         new: &mut dyn DiskFile,
-        is_there: impl Fn(u32) -> bool,
+        there: &[u32],
     ) -> Result<(), DiskError> {
         let mut end = HEAD_OCTETS as u64;
         let (mut batch, mut written) = (Batch::new(SEGMENT_LETTERS_MAX), HashSet::new());
         for segment in &self.0 {
-            let kept = |(_, uid): &(usize, u32)| is_there(*uid) && written.insert(*uid);
+            let kept =
+                |(_, uid): &(usize, u32)| there.binary_search(uid).is_ok() && written.insert(*uid);
             let letters = segment.uids.iter().copied().enumerate();
             let mut kept: Vec<(usize, u32)> = letters.filter(kept).collect();
             while !kept.is_empty() {
@@ -169,9 +181,9 @@ impl Index {
         self.file.known().0.is_empty()
     }
 
-    /// Those of the letters that it doesn't know, in their order.
-    pub fn unknown(&self, uids: impl IntoIterator<Item = u32>) -> Vec<u32> {
-        unknown(self.file.known(), uids)
+    /// Those of the letters (sorted) that it doesn't know.
+    pub fn unknown(&self, uids: &[u32]) -> Vec<u32> {
+        without(uids, &self.file.known().uids()).collect()
     }
 
     /// Tells each letter that certainly hasn't got the needle, neither in its body nor in a field. What was told before
@@ -209,30 +221,34 @@ impl Index {
         }
         self.file.append(|known, file, end| {
             // Else somebody was quicker.
-            if !unknown(known, batch.uids().iter().copied()).is_empty() {
+            let known: HashSet<u32> = known.uids().into_iter().collect();
+            if batch.uids().iter().any(|uid| !known.contains(uid)) {
                 file.write_all_at(&[&batch.segment()], end)?;
             }
             Ok(end)
         })
     }
 
-    /// Writes the file anew, without letters that aren't there any more and segments that are small, if that is worth
-    /// it.
+    /// Writes the file anew, without letters that aren't among these (sorted) any more and segments that are small, if that
+    /// is worth it.
     ///
     /// # Errors
     /// What the disk said; the file is as it was.
-    pub fn tidy(&mut self, is_there: impl Fn(u32) -> bool) -> Result<Written, DiskError> {
-        match self.file.known().is_untidy(&is_there) {
-            true => self.file.write_anew(|known, old, new| known.write_anew(old, new, &is_there)),
+    pub fn tidy(&mut self, there: &[u32]) -> Result<Written, DiskError> {
+        match self.file.known().is_untidy(there) {
+            true => self.file.write_anew(|known, old, new| known.write_anew(old, new, there)),
             false => Ok(Written::All),
         }
     }
 }
 
-fn unknown(known: &Segments, uids: impl IntoIterator<Item = u32>) -> Vec<u32> {
-    let mut known: Vec<u32> = known.0.iter().flat_map(|segment| &segment.uids).copied().collect();
-    known.sort_unstable();
-    uids.into_iter().filter(|uid| known.binary_search(uid).is_err()).collect()
+/// Those that aren't among others; both are sorted.
+fn without<'u>(uids: &'u [u32], others: &'u [u32]) -> impl Iterator<Item = u32> + 'u {
+    let mut others = others.iter().peekable();
+    uids.iter().copied().filter(move |uid| {
+        while others.next_if(|other| **other < *uid).is_some() {}
+        others.peek().is_none_or(|other| **other != *uid)
+    })
 }
 
 /// Appends a batch, which is empty then; gives its octets.

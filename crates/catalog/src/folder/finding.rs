@@ -67,11 +67,10 @@ impl Folder {
     pub fn to_index(&mut self, least: usize) -> Option<ToIndex> {
         let Kind::Kept(kept) = &mut self.kind else { return None };
         let uids: Vec<u32> = kept.mailbox.entries().map(|entry| entry.uid()).collect();
-        let unknown = kept.index()?.unknown(uids.iter().copied());
+        let unknown = kept.index()?.unknown(&uids);
         if unknown.len() < least.max(1) {
             // What has gone goes, and small pieces become large ones; where that can't be, it is as it was.
-            let is_there = |uid| uids.binary_search(&uid).is_ok();
-            let _ = kept.index()?.tidy(is_there);
+            let _ = kept.index()?.tidy(&uids);
             return None;
         }
         let index = kept.another_index().ok()?;

@@ -32,6 +32,8 @@ pub(super) const DISK_WAIT: Duration = Duration::from_secs(30);
 pub(super) const FILL_LETTERS: usize = 256;
 /// How often a list that is being read is shown anew.
 pub(super) const FILL_SHOWN_EVERY: Duration = Duration::from_millis(200);
+/// How long a list waits for whoever shows it to ask for its rows, before its threads are made.
+pub(super) const ROWS_ASKED_WITHIN: Duration = Duration::from_millis(100);
 /// How often folders are looked at of which the system tells nothing: those that another program numbers.
 pub(super) const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How often the list of folders is looked at, and whose times have changed is counted.

@@ -39,7 +39,7 @@ const RANGE_OCTETS: usize = 16;
 /// Octets that are read or written at once.
 const PIECE_OCTETS: usize = 4 * 1024 * 1024;
 /// Names of a register, in octets, that another thread reads.
-const NAMES_BESIDE_OCTETS: u64 = 4 * 1024 * 1024;
+const NAMES_BESIDE_OCTETS: u64 = 1024 * 1024;
 /// Letters that are read at once: what the processor has at hand by the time that they are decoded.
 const RECORDS_AT_ONCE: usize = 4 * 1024;
 

@@ -26,7 +26,7 @@ use super::deeds::Deeds;
 use super::mapped;
 use crate::bounce::original::SentFolder;
 use crate::full::limits::{
-    FILL_LETTERS, FILL_SHOWN_EVERY, FOLDERS_EVERY, INDEX_LOOK_EVERY, LOOK_EVERY,
+    FILL_LETTERS, FILL_SHOWN_EVERY, FOLDERS_EVERY, INDEX_LOOK_EVERY, LOOK_EVERY, ROWS_ASKED_WITHIN,
 };
 use crate::full::page::{self, ToLayOut};
 use crate::full::pipe::{self, Piped};
@@ -87,6 +87,8 @@ struct Opened {
     stage: Stage,
     /// When its list was sent last while it is being read.
     shown: Instant,
+    /// Rows of that list were asked for.
+    is_seen: bool,
     /// Of a folder of which the system tells nothing.
     times: Option<Times>,
     indexing: Indexing,
@@ -95,7 +97,7 @@ struct Opened {
 impl Opened {
     fn new(id: FolderId, folder: Folder, job: Job, stage: Stage) -> Self {
         let (shown, indexing) = (Instant::now(), Indexing::default());
-        Self { id, folder, job, stage, shown, times: None, indexing }
+        Self { id, folder, job, stage, shown, is_seen: false, times: None, indexing }
     }
 }
 
@@ -134,7 +136,7 @@ impl Actor {
         let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
         let disk = Arc::new(OsDisk);
         Self {
-            catalog: Catalog::new(disk.clone(), start.inbox.clone(), &host),
+            catalog: Catalog::watching(disk.clone(), start.inbox.clone(), &host),
             courier: Courier::new(disk, &host),
             names: vec![start.first.clone()],
             deeds: Deeds::new(start.journal.clone()),
@@ -162,7 +164,7 @@ impl Actor {
                 || self.finding.is_some()
                 || self.hunt.is_some();
             let most = match &self.opened {
-                _ if is_busy => Duration::ZERO,
+                _ if is_busy => self.threads_wait().unwrap_or_default(),
                 Some(opened) if opened.indexing.goes_on() => INDEX_LOOK_EVERY,
                 _ => LOOK_EVERY,
             };
@@ -305,13 +307,26 @@ impl Actor {
         self.tell.tell(job, What::Listing(Arc::new(listing)));
     }
 
+    /// Threads take a while: until when the flat list waits for whoever shows it to ask for its rows, so that the first screen
+    /// doesn't wait for threads.
+    fn threads_wait(&self) -> Option<Duration> {
+        let opened = self.opened.as_ref().filter(|it| it.stage == Stage::Named && !it.is_seen)?;
+        let is_alone = self.order.by == By::Threads && self.uncounted.is_empty();
+        let left = ROWS_ASKED_WITHIN.checked_sub(opened.shown.elapsed())?;
+        (is_alone && self.finding.is_none() && self.hunt.is_none()).then_some(left)
+    }
+
     /// Reads some letters of which nothing is known; else counts letters of another folder.
     fn read_on(&mut self) {
+        let waits = self.threads_wait().is_some();
         let Some(opened) = self.opened.as_mut().filter(|it| it.stage == Stage::Named) else {
             return self.count_on();
         };
         let uids = opened.folder.unknown(FILL_LETTERS);
         if uids.is_empty() {
+            if waits {
+                return;
+            }
             opened.stage = Stage::Complete;
             opened.indexing.wanted = true;
             let job = std::mem::replace(&mut opened.job, Job::NONE);
@@ -396,7 +411,8 @@ impl Actor {
         let me = self.start.me.clone();
         let opened = self.opened.as_mut().filter(|opened| opened.id == id);
         let mut rows = Vec::new();
-        if let Some(Opened { folder, .. }) = opened {
+        if let Some(Opened { folder, is_seen, .. }) = opened {
+            *is_seen = true;
             let mut of = |folder: &mut Folder, uid: u32| {
                 folder.row(uid).map(|raw| rows.push((uid, mapped::row(&raw, &me))))
             };
