@@ -1,6 +1,6 @@
 """Times a program of the full screen: what it shows, when, with how much memory, and how soon it answers keys.
 
-frames.py TEXT UNTIL KEYS ORDER COMMAND...
+frames.py TEXT UNTIL KEYS ORDER MEANWHILE COMMAND...
 
 Starts the command in a terminal of 80 columns and 24 rows and prints one JSON object:
 
@@ -9,7 +9,8 @@ Starts the command in a terminal of 80 columns and 24 rows and prints one JSON o
   anon_mib     its anonymous memory until then, the most that was seen
   key_ms       with KEYS above 0: from a key to what was drawn for it, the 99th of a hundred, for at most so many keys
   key_max_ms   the slowest
-  keys         how many there were until complete_ms
+  keys         how many there were until complete_ms; with a MEANWHILE, as `["program", "word"]`, which is begun when the
+               list is whole: until that ends, which has to end well
   order_ms     with an ORDER, as `ot=(threads`: from these keys, pressed when the list is whole, until what is behind `=` is seen
 
 Keys are k and j in turn: the cursor goes a row up and down again, so it tells which drawing is whose. Then the program
@@ -24,12 +25,13 @@ import re
 import select
 import signal
 import struct
+import subprocess
 import sys
 import termios
 import time
 
-TEXT, UNTIL, KEYS, ORDER = sys.argv[1:5]
-COMMAND = sys.argv[5:]
+TEXT, UNTIL, KEYS, ORDER, MEANWHILE = sys.argv[1:6]
+COMMAND = sys.argv[6:]
 KEYS = int(KEYS)
 COLUMNS, ROWS = 80, 24
 PATIENCE = 900  # seconds
@@ -181,10 +183,10 @@ class Program:
                 return at - pressed
             assert at - pressed < PATIENCE * 1e3, (key, row, self.screen.row, self.shown())
 
-    def keys(self):
+    def keys(self, meanwhile):
         took = []
         rest = self.screen.row
-        while len(took) < KEYS and not self.is_complete():
+        while len(took) < KEYS and meanwhile():
             took.append(self.pressed(b"k", rest - 1))
             took.append(self.pressed(b"j", rest))
         return sorted(took)
@@ -218,8 +220,14 @@ class Program:
 program = Program()
 drawn = program.until_text()
 figures = {"frame_ms": drawn}
+if KEYS and MEANWHILE:
+    program.until_complete(drawn)
+    beside = subprocess.Popen(json.loads(MEANWHILE), stdout=subprocess.DEVNULL)
+    took = program.keys(lambda: beside.poll() is None)
+    assert beside.wait() == 0, MEANWHILE
+elif KEYS:
+    took = program.keys(lambda: not program.is_complete())
 if KEYS:
-    took = program.keys()
     figures["keys"] = len(took)
     drawn = program.since()
     if took:

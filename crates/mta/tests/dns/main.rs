@@ -17,6 +17,9 @@ use postroad_mta::outbound::dns::{Asked, Candidates, Hickory, Resolver, Site};
 use postroad_protocol::address::Domain;
 use postroad_testkit::dns::Dns;
 
+/// How long is waited for a name server that may never answer.
+const SHORT: Duration = Duration::from_millis(600);
+
 fn site() -> Site {
     Site {
         hostname: "our.example".into(),
@@ -39,7 +42,7 @@ fn resolver(server: &Dns, timeout: Duration) -> Hickory {
 
 /// The endpoints in their order, and behind them what is left to be said; or the reply.
 async fn ask(server: &Dns, domain: &str) -> Vec<String> {
-    let resolver = resolver(server, Duration::from_millis(600));
+    let resolver = resolver(server, SHORT);
     walk(&resolver, domain, &mut Vec::new()).await
 }
 

@@ -10,7 +10,7 @@ use postroad_protocol::address::Domain;
 use postroad_testkit::dns::Dns;
 use postroad_testkit::dns::scripted::{Over, Question, Record, Reply, Wrong, kind, name};
 
-use crate::{ask, resolver, starts, walk};
+use crate::{SHORT, ask, resolver, starts, walk};
 
 /// A response whose header claims these counts, with these octets behind it.
 fn response(counts: [u16; 4], behind: &[u8]) -> Reply {
@@ -150,7 +150,7 @@ async fn d11_names_with_anything_in_them_are_shown_escaped() {
             _ => Reply::Records(vec![Record::a([192, 0, 2, 1])]),
         });
         let server = server.await.unwrap();
-        let (resolver, mut asked) = (resolver(&server, Duration::from_millis(600)), Vec::new());
+        let (resolver, mut asked) = (resolver(&server, SHORT), Vec::new());
         let got = walk(&resolver, "third.example", &mut asked).await;
         let shown = format!("{got:?}");
         let words = asked.iter().flat_map(|asked| [&asked.question, &asked.answer]).chain(&got);

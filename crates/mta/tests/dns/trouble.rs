@@ -7,7 +7,7 @@ use postroad_testkit::dns::Dns;
 use postroad_testkit::dns::scripted::{Over, Question, Record, Reply, Wrong, kind};
 use tokio::task::JoinSet;
 
-use crate::{ask, resolver, starts, walk};
+use crate::{SHORT, ask, resolver, starts, walk};
 
 const V6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1);
 
@@ -60,7 +60,13 @@ async fn d01_d07_d08_every_trouble_with_every_question() {
                     false => Reply::Records(well(question)),
                 };
                 let server = Dns::scripted(script).await.unwrap();
-                let got = ask(&server, "third.example").await;
+                // Where an address is to be had it is waited for, however busy this machine is: fifty resolvers share a thread.
+                let patience = match expected.starts_with("451") {
+                    true => SHORT,
+                    false => Duration::from_secs(60),
+                };
+                let resolver = resolver(&server, patience);
+                let got = walk(&resolver, "third.example", &mut Vec::new()).await;
                 assert_eq!(got.len(), 1, "{name} to {kinds:?}: {got:?}");
                 assert!(got[0].starts_with(expected), "{name} to {kinds:?}: {got:?}");
             });

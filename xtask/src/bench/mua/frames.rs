@@ -53,16 +53,21 @@ impl Frames {
 
 /// Shows the newest letter, and waits until the list is whole.
 pub(super) fn shown(program: &Program<'_>) -> anyhow::Result<Frames> {
-    told(program, 0)
+    told(program, 0, &[])
 }
 
 /// The same, and presses keys meanwhile.
 pub(super) fn pressed(program: &Program<'_>) -> anyhow::Result<Frames> {
-    told(program, KEYS)
+    told(program, KEYS, &[])
 }
 
-fn told(program: &Program<'_>, keys: u32) -> anyhow::Result<Frames> {
-    let output = run(&mut program.in_a_terminal(keys))?;
+/// Waits until the list is whole, and presses keys while a command keeps the mailbox busy.
+pub(super) fn pressed_while(program: &Program<'_>, busy: &[String]) -> anyhow::Result<Frames> {
+    told(program, KEYS, busy)
+}
+
+fn told(program: &Program<'_>, keys: u32, meanwhile: &[String]) -> anyhow::Result<Frames> {
+    let output = run(&mut program.in_a_terminal(keys, meanwhile)?)?;
     let words = String::from_utf8_lossy(&output.stdout);
     serde_json::from_str(&words).with_context(|| format!("frames.py said: {words}"))
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
@@ -35,6 +36,8 @@ pub(super) struct Program<'s> {
     pub(super) name: &'static str,
     /// Its home.
     home: PathBuf,
+    /// Where it hands letters to.
+    submission: String,
     command: Vec<String>,
     /// What its screen says while its list isn't whole; empty where it shows none before that.
     until: &'static str,
@@ -46,7 +49,8 @@ impl<'s> Program<'s> {
     fn new(stage: &'s Stage, folder: &Path, name: &'static str) -> anyhow::Result<Self> {
         let home = folder.join(name);
         fs::create_dir_all(&home).context("cannot make a home")?;
-        Ok(Self { stage, name, home, command: vec![name.to_owned()], until: "", threads: "" })
+        let command = vec![name.to_owned()];
+        Ok(Self { stage, name, home, submission: String::new(), command, until: "", threads: "" })
     }
 
     pub(super) fn maildir(&self) -> PathBuf {
@@ -80,12 +84,25 @@ impl<'s> Program<'s> {
         fs::write(maildir.join("new").join(name), newest).context("cannot write a letter")
     }
 
-    /// The program on a screen, with so many keys pressed while its list isn't whole.
-    pub(super) fn in_a_terminal(&self, keys: u32) -> Command {
+    /// The program on a screen, with so many keys pressed while its list isn't whole, or else while a command runs.
+    pub(super) fn in_a_terminal(&self, keys: u32, beside: &[String]) -> anyhow::Result<Command> {
+        let beside = match beside {
+            [] => String::new(),
+            words => serde_json::to_string(words)?,
+        };
         let mut command = self.on_stage("/usr/bin/python3");
         command.arg(python_script("frames.py"));
-        command.args([NEWEST, self.until, &keys.to_string(), self.threads]).args(&self.command);
-        command
+        command.args([NEWEST, self.until, &keys.to_string(), self.threads, &beside]);
+        command.args(&self.command);
+        Ok(command)
+    }
+
+    /// What keeps its mailbox busy: letters that come, that others mark, that are indexed, and that are sent.
+    pub(super) fn busy(&self) -> Vec<String> {
+        let script = python_script("busy.py").display().to_string();
+        let maildir = self.maildir().display().to_string();
+        let program = self.command.first().cloned().unwrap_or_default();
+        vec!["/usr/bin/python3".to_owned(), script, maildir, program]
     }
 
     fn on_stage(&self, program: &str) -> Command {
@@ -97,6 +114,7 @@ impl<'s> Program<'s> {
             .env("POSTROAD_MUA_ADDRESS", "me@local.example")
             .env("POSTROAD_MUA_INBOX", self.maildir())
             .env("POSTROAD_MUA_OUTBOX", self.home.join("outbox"))
+            .env("POSTROAD_MUA_SUBMISSION", &self.submission)
             .env("XDG_STATE_HOME", self.home.join("state"));
         command
     }
@@ -134,11 +152,16 @@ impl<'s> Program<'s> {
 }
 
 /// Ours, as it is without any settings.
-pub(super) fn postroad<'s>(stage: &'s Stage, folder: &Path) -> anyhow::Result<Program<'s>> {
+pub(super) fn postroad<'s>(
+    stage: &'s Stage,
+    folder: &Path,
+    sink: SocketAddr,
+) -> anyhow::Result<Program<'s>> {
     let binary = target_dir().join("release/postroad-mua");
     let command = vec![binary.display().to_string(), "open".to_owned()];
     let (until, threads) = ("(checking)", "ot=(threads");
-    Ok(Program { command, until, threads, ..Program::new(stage, folder, OURS)? })
+    let submission = format!("smtp://{sink}");
+    Ok(Program { submission, command, until, threads, ..Program::new(stage, folder, OURS)? })
 }
 
 /// Debian's NeoMutt, with its cache of headers, in the order in which ours shows letters.
