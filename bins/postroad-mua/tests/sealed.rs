@@ -164,3 +164,83 @@ fn u09_a_letter_doesnt_vouch_for_itself() {
     let next = read();
     assert!(next.starts_with("[? Signed with the key that letters from us@our.example"), "{next}");
 }
+
+#[test]
+fn u09_who_is_encrypted_to_by_a_key_that_nobody_vouched_for_is_told() {
+    let peer = SmtpPeer::start(Behaviour::Accept);
+    let (us, bob) = (Home::new(peer.url()), Home::new(peer.url()));
+    us.check("postroad-mua", &["keys", "make"], "", 0);
+    bob.check("postroad-mua", &[BOB[0], BOB[1], "keys", "make"], "", 0);
+    let from_bob = |said: &str| {
+        let to = ["send", "--sign", "-t", "us@our.example", "-s", "s", "-m", said];
+        bob.check("postroad-mua", &[&BOB[..], &to].concat(), "", 0);
+    };
+    from_bob("one");
+    deliver(&us, "1.letter", &peer.wait_for(1).remove(0));
+    us.check("postroad-mua", &["read", "1"], "", 0);
+    let words = ["send", "--encrypt", "-t", "bob@b.example", "-s", "s", "-m", "at noon"];
+    let said = us.check("postroad-mua", &words, "", 0);
+    let said = String::from_utf8_lossy(&said.stderr).into_owned();
+    assert!(said.contains("Nobody has vouched for the key of bob@b.example"), "{said}");
+    assert!(said.contains("letters from there have brought it: compare it, "), "{said}");
+    // A letter that brings another key has that said above it.
+    std::fs::remove_dir_all(bob.dir.path().join(".local/share/postroad-mua/keys")).unwrap();
+    bob.check("postroad-mua", &[BOB[0], BOB[1], "keys", "make"], "", 0);
+    from_bob("two");
+    let letter = peer.wait_for(3).remove(2);
+    // Nothing tells two letters of one second apart.
+    let letter = letter.replacen("Date: ", "X-Date: ", 1);
+    deliver(&us, "2.letter", &letter);
+    let read = out(&us.check("postroad-mua", &["read", "2"], "", 0));
+    assert!(read.contains("It brings another key of its author than letters did before"), "{read}");
+    // Once it is compared and taken in, nothing is said any more.
+    let bobs = out(&bob.check("postroad-mua", &[BOB[0], BOB[1], "keys", "export"], "", 0));
+    us.check("postroad-mua", &["keys", "import", "-"], &bobs, 0);
+    let said = us.check("postroad-mua", &words, "", 0);
+    let said = String::from_utf8_lossy(&said.stderr).into_owned();
+    assert!(!said.contains("vouched"), "{said}");
+}
+
+#[test]
+fn an_encrypted_letter_is_sent_on_encrypted_and_its_seal_is_verified() {
+    let peer = SmtpPeer::start(Behaviour::Accept);
+    let (us, bob) = two(&peer);
+    let words = ["send", "--encrypt", "-t", "bob@b.example", "-s", "the plan", "-m", "at zq7x"];
+    us.check("postroad-mua", &words, "", 0);
+    let letter = peer.wait_for(1).remove(0);
+    deliver(&bob, "1.letter", &letter);
+    // What the seal says is part of the verdict.
+    let verify = ["verify", "--no-dns", "latest"];
+    let told = out(&bob.check("postroad-mua", &[&BOB[..], &verify].concat(), "", 0));
+    assert!(
+        told.starts_with("+ Its seal: Encrypted\n+ Its seal: Signed by us@our.example"),
+        "{told}"
+    );
+    let json = ["verify", "--no-dns", "--json", "latest"];
+    let json = out(&bob.check("postroad-mua", &[&BOB[..], &json].concat(), "", 0));
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(
+        (&json["seal"]["level"], &json["seal"]["encrypted"]),
+        (&"good".into(), &true.into())
+    );
+    // Others can't open it: it is sent on as it was before it was encrypted, and encrypted to them.
+    let to_carol = ["forward", "latest", "--to", "carol@c.example"];
+    let output = bob.check("postroad-mua", &[&BOB[..], &to_carol].concat(), "", 66);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("no key of carol@c.example"), "{said}");
+    let to_us = ["forward", "latest", "--to", "us@our.example", "-m", "see zq8x"];
+    bob.check("postroad-mua", &[&BOB[..], &to_us].concat(), "", 0);
+    let sent_on = peer.wait_for(2).remove(1);
+    let is_told = ["zq7x", "zq8x", "the plan"].iter().any(|word| sent_on.contains(word));
+    assert!(sent_on.contains("multipart/encrypted") && !is_told, "{sent_on}");
+    deliver(&us, "1.sent-on", &sent_on);
+    let read = out(&us.check("postroad-mua", &["read", "latest"], "", 0));
+    assert!(read.contains("see zq8x") && read.contains("at zq7x"), "{read}");
+    // One whose signature doesn't fit is contradicted.
+    let sign = ["send", "--sign", "-t", "bob@b.example", "-s", "s", "-m", "at noon"];
+    us.check("postroad-mua", &sign, "", 0);
+    let signed = peer.wait_for(3).remove(2).replace("at noon", "at nine");
+    deliver(&bob, "2.signed", &signed);
+    let told = out(&bob.check("postroad-mua", &["verify", "--no-dns", "2"], "", 1));
+    assert!(told.starts_with("! Its seal: The signature doesn't fit"), "{told}");
+}

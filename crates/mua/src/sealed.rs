@@ -3,11 +3,14 @@
 //! `postroad_seal` does it; here it gets its thread, its deadline and the account's keys. What was encrypted is never
 //! written to disk: neither the index of texts nor a cache has it, for they read letters as they are stored.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::mpsc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use postroad_seal::autocrypt::{Answers, Recommendation};
+use postroad_seal::autocrypt::{Answers, Learnt, Recommendation};
+use postroad_seal::pgp::Vouched;
+pub use postroad_seal::seal::Doubt;
 use postroad_seal::seal::People;
 pub use postroad_seal::{Asks, Protection};
 use postroad_seal::{Finding, Keys, Opened, Places, SealError};
@@ -69,19 +72,34 @@ fn meant(level: postroad_seal::Level) -> Level {
 /// A letter, out of its seal where it has one, laid out. What counts of its fields is in the view's summary, so that an
 /// answer goes to whom the sealed fields name (row U10).
 pub fn view(raw: &[u8], places: &Places, asks: Asks) -> View {
+    look(raw, places, asks).0
+}
+
+/// The same, and the letter as it was before it was encrypted, where it was: what is sent on.
+pub fn look(raw: &[u8], places: &Places, asks: Asks) -> (View, Option<Vec<u8>>) {
     let now = Timestamp::now().as_second();
     if !postroad_seal::is_sealed(raw) {
-        learn(raw, places, now);
-        return View::of(raw);
+        let words = learn(raw, places, now);
+        let seal = words.map(|words| Seal {
+            level: Level::Open,
+            findings: vec![(Level::Open, words.clone())],
+            words,
+            is_encrypted: false,
+            header: header(raw).to_vec(),
+        });
+        return (View { seal, ..View::of(raw) }, None);
     }
     let timeout = limits::UNSEALING_TIMEOUT;
     match unsealed(raw.to_vec(), places.clone(), asks, now, timeout) {
-        Some(opened) => {
-            let seal = Seal::of(&opened);
+        Some(mut opened) => {
             // Only now: no letter vouches for itself, and none that was changed brings a key.
-            if seal.level != Level::Bad {
-                learn(raw, places, now);
+            if meant(opened.line().0) != Level::Bad {
+                let words = learn(raw, places, now);
+                let level = postroad_seal::Level::Open;
+                opened.findings.extend(words.map(|words| Finding { level, words }));
+                learn_gossip(raw, &opened, places, now);
             }
+            let seal = Seal::of(&opened);
             let mut view = View::of(&opened.letter);
             let other = |other: &postroad_seal::Other| Part {
                 name: other.name.clone(),
@@ -89,7 +107,8 @@ pub fn view(raw: &[u8], places: &Places, asks: Asks) -> View {
                 content: other.octets.clone(),
             };
             view.attachments.extend(opened.others.iter().map(other));
-            View { seal: Some(seal), ..view }
+            let letter = opened.is_encrypted.then_some(opened.letter);
+            (View { seal: Some(seal), ..view }, letter)
         }
         None => {
             let words = "It is signed or encrypted, and looking at that didn't end".to_owned();
@@ -100,7 +119,7 @@ pub fn view(raw: &[u8], places: &Places, asks: Asks) -> View {
                 is_encrypted: false,
                 header: header(raw).to_vec(),
             };
-            View { seal: Some(seal), ..View::of(raw) }
+            (View { seal: Some(seal), ..View::of(raw) }, None)
         }
     }
 }
@@ -126,16 +145,39 @@ fn unsealed(
     told.recv_timeout(timeout).ok().flatten()
 }
 
-/// Keeps the key that a letter brings along.
-fn learn(raw: &[u8], places: &Places, now: i64) {
+/// Keeps the key that a letter brings along. Words where that is another than before.
+fn learn(raw: &[u8], places: &Places, now: i64) -> Option<String> {
     let mut fields = postroad_protocol::header::fields(header(raw));
     let has_key = fields.any(|field| field.is("Autocrypt"));
     if !has_key {
-        return;
+        return None;
     }
     let keys = Keys::new(places, Asks::NotHere, now.unsigned_abs());
-    if let Err(error) = keys.learn(raw, now) {
-        tracing::warn!(%error, "the key that a letter has brought isn't kept");
+    // A fault of whoever reads keys costs the key, and not the letter.
+    let learnt = std::panic::catch_unwind(AssertUnwindSafe(|| keys.learn(raw, now)));
+    match learnt.ok()? {
+        Ok(Learnt::AnotherKey) => Some(
+            "It brings another key of its author than letters did before: ask whether that is theirs".to_owned(),
+        ),
+        Ok(Learnt::Something | Learnt::Nothing) => None,
+        Err(error) => {
+            tracing::warn!(%error, "the key that a letter has brought isn't kept");
+            None
+        }
+    }
+}
+
+/// Keeps the keys of others that stood in what was encrypted.
+fn learn_gossip(raw: &[u8], opened: &Opened, places: &Places, now: i64) {
+    if opened.gossip.is_empty() {
+        return;
+    }
+    let summary = Summary::of(&opened.letter);
+    let to: Vec<String> = addresses(&summary.to).chain(addresses(&summary.cc)).collect();
+    let keys = Keys::new(places, Asks::NotHere, now.unsigned_abs());
+    let learn = || keys.learn_gossip(raw, &to, &opened.gossip, now);
+    if let Ok(Err(error)) = std::panic::catch_unwind(AssertUnwindSafe(learn)) {
+        tracing::warn!(%error, "keys of others that a letter has brought aren't kept");
     }
 }
 
@@ -170,18 +212,42 @@ pub fn seal(
     Ok(Letter { envelope, content, ..letter })
 }
 
-/// Whether a letter can be sealed, said before its text is asked for.
+/// Whether a letter can be sealed, said before its text is asked for; and those to whose keys it is encrypted although
+/// nobody has vouched for them.
 ///
 /// # Errors
 /// The first key that is missing or can't be used.
-pub fn check(protection: Protection, to: &[String], account: &Account) -> Result<(), SealError> {
+pub fn check(
+    protection: Protection,
+    to: &[String],
+    account: &Account,
+    asks: Asks,
+) -> Result<Vec<Doubt>, SealError> {
     if protection == Protection::None {
-        return Ok(());
+        return Ok(Vec::new());
     }
     let author = account.address.to_string();
     let people =
         People { author, shown: to.to_vec(), hidden: Vec::new(), prefers: account.prefers };
-    postroad_seal::seal::check(protection, &people, &keys(account, Asks::Here))
+    postroad_seal::seal::check(protection, &people, &keys(account, asks))
+}
+
+/// A line about somebody whose key nobody has vouched for.
+pub fn doubtful(doubt: &Doubt) -> SafeText {
+    let Doubt { address, key, vouched } = doubt;
+    let from = match vouched {
+        Vouched::Known | Vouched::Unknown => "",
+        Vouched::Seen => "; letters from there have brought it",
+    };
+    safe_line!(
+        "Nobody has vouched for the key of {address} that this is encrypted to{from}: compare it, {key}"
+    )
+}
+
+/// The same of several, for a place where there is room for one line.
+pub fn doubts(doubts: &[Doubt]) -> Option<SafeText> {
+    let all: Vec<&str> = doubts.iter().map(|doubt| doubt.address.as_str()).collect();
+    (!all.is_empty()).then(|| safe_line!("nobody has vouched for the key of {}", all.join(", ")))
 }
 
 /// Whom a letter is from and for; those who stand in no field are told in secret.

@@ -70,6 +70,15 @@ impl Field {
         if self.prefers == Prefers::Mutual {
             line.push_str(" prefer-encrypt=mutual;");
         }
+        self.with_key(line)
+    }
+
+    /// The same of somebody else, who gets the letter too: what they prefer is theirs to say.
+    pub fn to_gossip(&self) -> String {
+        self.with_key(format!("Autocrypt-Gossip: addr={};", self.address))
+    }
+
+    fn with_key(&self, mut line: String) -> String {
         line.push_str(" keydata=");
         for (place, digit) in STANDARD.encode(&self.key).chars().enumerate() {
             if place.is_multiple_of(72) {
@@ -93,6 +102,21 @@ pub struct Peer {
     pub key: String,
     /// What that letter prefers.
     pub prefers: Prefers,
+    /// When a letter of somebody else's has last brought a key for them.
+    pub gossip_timestamp: i64,
+    /// That key, in base64.
+    pub gossip_key: String,
+}
+
+/// What a letter has changed of what is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Learnt {
+    /// Nothing.
+    Nothing,
+    /// Something, and no key but the one that was known or the first.
+    Something,
+    /// The key is another than before: its author has a new one, or somebody else has written the letter.
+    AnotherKey,
 }
 
 impl Peer {
@@ -141,7 +165,11 @@ impl Peer {
     /// For one recipient; `ours` is what the user prefers.
     fn recommendation(&self, ours: Prefers, answers: Answers) -> Recommendation {
         if self.key.is_empty() {
-            return Recommendation::Disable;
+            // Others say that it is theirs, and can be wrong.
+            return match self.gossip_key.is_empty() {
+                true => Recommendation::Disable,
+                false => Recommendation::Discourage,
+            };
         }
         let is_stale = self.last_seen.saturating_sub(self.autocrypt_timestamp) > STALE_SECONDS;
         let both = self.prefers == Prefers::Mutual && ours == Prefers::Mutual;
@@ -183,28 +211,74 @@ impl Peers {
         STANDARD.decode(&peer.key).ok().filter(|key| !key.is_empty())
     }
 
-    /// Takes from a letter what its `Autocrypt` field says; `now` in Unix seconds. Says whether anything has changed.
+    /// The key that letters of others have brought for an address.
+    pub(crate) fn gossip(&self, address: &str) -> Option<Vec<u8>> {
+        let known = self.read();
+        let peer = known.get(&address.to_ascii_lowercase())?;
+        STANDARD.decode(&peer.gossip_key).ok().filter(|key| !key.is_empty())
+    }
+
+    /// Takes from a letter what its `Autocrypt` field says; `now` in Unix seconds, `is_usable` says which keys can be
+    /// encrypted to: a field with another one counts as none.
     ///
     /// # Errors
     /// Where the file can't be written.
-    pub fn learn(&self, letter: &[u8], now: i64) -> Result<bool, SealError> {
-        let (Some(file), Some(folder)) = (self.file(), &self.folder) else { return Ok(false) };
-        let Some((address, at, field)) = read(letter, now) else { return Ok(false) };
+    pub fn learn(
+        &self,
+        letter: &[u8],
+        now: i64,
+        is_usable: impl Fn(&[u8]) -> bool,
+    ) -> Result<Learnt, SealError> {
+        let Some((address, at, field)) = read(letter, now) else { return Ok(Learnt::Nothing) };
+        let field = field.filter(|field| is_usable(&field.key));
         let mut known = self.read();
+        let before = known.get(&address).map(|peer| peer.key.clone()).unwrap_or_default();
         // Who has never sent a key needn't be remembered: without one nothing is recommended.
-        if field.is_none() && !known.contains_key(&address) {
-            return Ok(false);
+        if (field.is_none() || known.len() >= limits::PEERS_MAX) && !known.contains_key(&address) {
+            return Ok(Learnt::Nothing);
         }
-        if known.len() >= limits::PEERS_MAX && !known.contains_key(&address) {
-            return Ok(false);
+        let peer = known.entry(address).or_default();
+        if !peer.update(at, field.as_ref()) {
+            return Ok(Learnt::Nothing);
         }
-        if !known.entry(address).or_default().update(at, field.as_ref()) {
-            return Ok(false);
+        let is_another = !before.is_empty() && peer.key != before;
+        self.write(&known)?;
+        Ok(if is_another { Learnt::AnotherKey } else { Learnt::Something })
+    }
+
+    /// Takes from a letter that was encrypted the keys of others that it brings (1.1, "Key Gossip"); `to` are those who
+    /// have got it, and nobody else's keys count.
+    ///
+    /// # Errors
+    /// Where the file can't be written.
+    pub fn learn_gossip(
+        &self,
+        (letter, to): (&[u8], &[String]),
+        gossip: &[Field],
+        now: i64,
+        is_usable: impl Fn(&[u8]) -> bool,
+    ) -> Result<(), SealError> {
+        let Some((_, at, _)) = read(letter, now) else { return Ok(()) };
+        let mut known = self.read();
+        let mut is_changed = false;
+        for field in gossip.iter().filter(|it| to.contains(&it.address) && is_usable(&it.key)) {
+            if known.len() >= limits::PEERS_MAX && !known.contains_key(&field.address) {
+                continue;
+            }
+            let peer = known.entry(field.address.clone()).or_default();
+            if at > peer.gossip_timestamp {
+                peer.gossip_timestamp = at;
+                peer.gossip_key = STANDARD.encode(&field.key);
+                is_changed = true;
+            }
         }
+        if is_changed { self.write(&known) } else { Ok(()) }
+    }
+
+    fn write(&self, known: &Known) -> Result<(), SealError> {
+        let (Some(file), Some(folder)) = (self.file(), &self.folder) else { return Ok(()) };
         crate::keys::make_private(folder)?;
-        let octets = serde_json::to_vec(&known).unwrap_or_default();
-        crate::keys::write_private(&file, &octets)?;
-        Ok(true)
+        crate::keys::write_private(&file, &serde_json::to_vec(known).unwrap_or_default())
     }
 
     /// What is recommended for a letter to these.
@@ -251,6 +325,14 @@ fn read(letter: &[u8], now: i64) -> Option<(String, i64, Option<Field>)> {
         _ => None,
     };
     Some((author, at, field))
+}
+
+/// Keys of others that stand inside of what was encrypted (1.1, "Key Gossip").
+pub(crate) fn gossip(payload: &[u8]) -> Vec<Field> {
+    let part = Part::undivided(payload);
+    let fields = header::fields(payload.get(part.header.clone()).unwrap_or_default());
+    let valid = fields.filter(|field| field.is("Autocrypt-Gossip"));
+    valid.filter_map(|field| Field::parse(field.value())).take(limits::GOSSIP_MAX).collect()
 }
 
 /// The addresses of a field's value, in lower case.
@@ -306,7 +388,8 @@ mod tests {
         let peers = Peers::at(Some(home.path().join("keys")));
         let one = "Autocrypt: addr=ann@a.example; keydata=AAAA";
         let two = "Autocrypt: addr=ann@a.example; prefer-encrypt=mutual; keydata=BBBB";
-        let learn = |date, extra: &str| peers.learn(&letter(date, extra), NOW).unwrap();
+        let learned = |date, extra: &str| peers.learn(&letter(date, extra), NOW, |_| true).unwrap();
+        let learn = |date, extra: &str| learned(date, extra) != Learnt::Nothing;
         assert!(!learn(MONDAY, "X: y"), "who sends no key isn't remembered");
         assert!(!learn(MONDAY, &format!("{one}\r\n{two}")), "two are none");
         assert!(!learn(MONDAY, "Autocrypt: addr=eve@e.example; keydata=AAAA"), "another's");
@@ -318,6 +401,47 @@ mod tests {
         assert_eq!(peers.key("ANN@a.example").unwrap(), STANDARD.decode("BBBB").unwrap());
         assert!(learn("Wed, 4 Nov 2099 10:00:00 +0000", "X: y"), "a date ahead is now");
         assert_eq!(peers.read()["ann@a.example"].last_seen, NOW);
+        // Another key is said, one that is of no use isn't taken.
+        let wednesday = "Wed, 4 Nov 2026 10:00:00 +0000";
+        let third = "Autocrypt: addr=ann@a.example; keydata=CCCC";
+        let unusable = peers.learn(&letter(wednesday, third), NOW, |_| false).unwrap();
+        assert_eq!(unusable, Learnt::Nothing);
+        assert_eq!(peers.key("ann@a.example").unwrap(), STANDARD.decode("BBBB").unwrap());
+        assert_eq!(learned(wednesday, third), Learnt::AnotherKey);
+        assert_eq!(learned(wednesday, third), Learnt::Nothing);
+    }
+
+    #[test] // Autocrypt 1.1, "Key Gossip".
+    fn what_letters_say_of_others_counts_less() {
+        let home = tempfile::tempdir().unwrap();
+        let peers = Peers::at(Some(home.path().join("keys")));
+        let key = |key: &str| STANDARD.decode(key).unwrap();
+        let field = |address: &str, data: &str| {
+            let (address, key) = (address.to_owned(), key(data));
+            Field { address, prefers: Prefers::Mutual, key }
+        };
+        let to = ["bob@b.example".to_owned()];
+        let payload = format!(
+            "Content-Type: text/plain\r\n{}\r\n{}\r\nSubject: x\r\n\r\nAutocrypt-Gossip: addr=x@x; keydata=AAAA",
+            field("bob@b.example", "BBBB").to_gossip(),
+            field("eve@e.example", "EEEE").to_gossip(),
+        );
+        let found = gossip(payload.as_bytes());
+        assert_eq!(found.len(), 2);
+        assert_eq!(found[0].prefers, Prefers::Nopreference);
+        let learn = |date, gossip: &[Field]| {
+            peers.learn_gossip((&letter(date, "X: y"), &to), gossip, NOW, |_| true).unwrap();
+        };
+        learn(TUESDAY, &found);
+        assert_eq!(peers.gossip("Bob@b.example"), Some(key("BBBB")));
+        assert_eq!(peers.gossip("eve@e.example"), None, "who didn't get it");
+        assert_eq!(peers.key("bob@b.example"), None, "it isn't from them");
+        learn(MONDAY, &[field("bob@b.example", "CCCC")]);
+        assert_eq!(peers.gossip("bob@b.example"), Some(key("BBBB")), "an older letter");
+        let recommended =
+            |to: &str| peers.recommend(&[to.to_owned()], Prefers::Mutual, Answers::Other);
+        assert_eq!(recommended("bob@b.example"), Recommendation::Discourage);
+        assert_eq!(recommended("eve@e.example"), Recommendation::Disable);
     }
 
     #[test]
@@ -327,6 +451,7 @@ mod tests {
             last_seen,
             autocrypt_timestamp: 0,
             prefers,
+            ..Peer::default()
         };
         use Prefers::{Mutual, Nopreference};
         for (peer, ours, answers, expected) in [

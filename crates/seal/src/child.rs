@@ -5,8 +5,9 @@ use std::ffi::OsString;
 use std::io::{Read, Write as _};
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::{SealError, limits};
@@ -53,42 +54,78 @@ pub(crate) fn run(call: Call<'_>) -> Result<Answer, SealError> {
         };
     }
     let mut child = command.spawn().map_err(|error| failed(format!("cannot start it: {error}")))?;
-    let answer = streams(&mut child, &call);
+    let until = Instant::now() + call.timeout;
+    let answer = streams(&mut child, &call, until).and_then(|(output, said)| {
+        // One that has closed its streams may go on all the same.
+        let ended = ended(&mut child, until);
+        match ended.map_err(|error| failed(format!("it got lost: {error}")))? {
+            Some(status) => Ok(Answer { output, said, is_success: status.success() }),
+            None => Err(late(&call)),
+        }
+    });
     if answer.is_err() {
         end(&mut child);
     }
-    let status = child.wait().map_err(|error| failed(format!("it got lost: {error}")))?;
-    let (output, said) = answer?;
-    Ok(Answer { output, said, is_success: status.success() })
+    answer
+}
+
+fn late(call: &Call<'_>) -> SealError {
+    let seconds = call.timeout.as_secs();
+    let problem = format!("it hasn't ended within {seconds} s, and was stopped");
+    SealError::Program { program: call.name, problem }
+}
+
+/// Waits for its end; `None` where that doesn't come in time.
+fn ended(child: &mut Child, until: Instant) -> std::io::Result<Option<ExitStatus>> {
+    let mut pause = Duration::from_millis(1);
+    loop {
+        let left = until.saturating_duration_since(Instant::now());
+        match child.try_wait()? {
+            Some(status) => return Ok(Some(status)),
+            None if left.is_zero() => return Ok(None),
+            None => thread::sleep(pause.min(left)),
+        }
+        pause = pause.saturating_mul(2).min(Duration::from_millis(50));
+    }
 }
 
 /// Feeds it and reads what it writes, each in a thread: none of the three may wait for another.
-fn streams(child: &mut Child, call: &Call<'_>) -> Result<(Vec<u8>, String), SealError> {
+fn streams(
+    child: &mut Child,
+    call: &Call<'_>,
+    until: Instant,
+) -> Result<(Vec<u8>, String), SealError> {
     let program = call.name;
     let failed = |problem: String| SealError::Program { program, problem };
+    // Where the system has no thread left, that is said: the program isn't to fall.
+    let start = |name: &str, work: Box<dyn FnOnce() + Send>| {
+        let started = thread::Builder::new().name(name.to_owned()).spawn(work);
+        started.map(drop).map_err(|error| failed(format!("cannot listen to it: {error}")))
+    };
     let (tell, told) = mpsc::channel();
     if let Some(mut input) = child.stdin.take() {
         let octets = call.input.clone();
         // One that has seen enough closes it: what it says of that counts.
-        std::thread::spawn(move || drop(input.write_all(&octets)));
+        start("input", Box::new(move || drop(input.write_all(&octets))))?;
     }
     if let Some(output) = child.stdout.take() {
         let (tell, most) = (tell.clone(), call.octets_max.saturating_add(1));
-        std::thread::spawn(move || {
+        let read = move || {
             let mut octets = Vec::new();
             let read = output.take(most).read_to_end(&mut octets);
             drop(tell.send(End::Output(read.map(|_| octets))));
-        });
+        };
+        start("output", Box::new(read))?;
     }
     if let Some(mut said) = child.stderr.take() {
-        std::thread::spawn(move || {
+        let read = move || {
             let mut words = Vec::new();
             let read = (&mut said).take(limits::SAID_OCTETS_MAX).read_to_end(&mut words);
             drop(read.and_then(|_| std::io::copy(&mut said, &mut std::io::sink())));
             drop(tell.send(End::Said(String::from_utf8_lossy(&words).into_owned())));
-        });
+        };
+        start("errors", Box::new(read))?;
     }
-    let until = Instant::now() + call.timeout;
     let (mut output, mut words) = (None, None);
     while output.is_none() || words.is_none() {
         match told.recv_timeout(until.saturating_duration_since(Instant::now())) {
@@ -100,10 +137,7 @@ fn streams(child: &mut Child, call: &Call<'_>) -> Result<(Vec<u8>, String), Seal
                 output = Some(read?);
             }
             Ok(End::Said(said)) => words = Some(said),
-            Err(_) => {
-                let seconds = call.timeout.as_secs();
-                return Err(failed(format!("it hasn't ended within {seconds} s, and was stopped")));
-            }
+            Err(_) => return Err(late(call)),
         }
     }
     Ok((output.unwrap_or_default(), words.unwrap_or_default()))
@@ -117,6 +151,7 @@ fn end(child: &mut Child) {
         let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
     }
     drop(child.kill());
+    drop(child.wait());
 }
 
 /// Where a program is, if the user has it.
@@ -158,6 +193,8 @@ mod tests {
             Err(SealError::TooLarge(_))
         ));
         let error = call(&["-c", "sleep 60 & sleep 60"], "", 10).err().unwrap();
+        assert!(error.to_string().contains("hasn't ended"), "{error}");
+        let error = call(&["-c", "exec 0<&- 1>&- 2>&-; sleep 60"], "", 10).err().unwrap();
         assert!(error.to_string().contains("hasn't ended"), "{error}");
         // A program that doesn't read what it gets.
         assert!(call(&["-c", "exec 0<&-; echo x"], &"y".repeat(1 << 20), 10).is_ok());

@@ -4,11 +4,11 @@ use std::io::Write as _;
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-use crate::autocrypt::{Answers, Peers, Prefers, Recommendation};
+use crate::autocrypt::{Answers, Field, Learnt, Peers, Prefers, Recommendation};
 use crate::pgp::gnupg::Gnupg;
 #[cfg(feature = "pgp")]
 use crate::pgp::own::Own;
-use crate::pgp::{Checked, Detached, Key, Plain, Recipient, Shown};
+use crate::pgp::{Checked, Detached, Key, Person, Plain, Recipient, Shown, Vouched};
 use crate::smime::Smime;
 use crate::{SealError, limits};
 
@@ -79,8 +79,36 @@ impl Keys {
     ///
     /// # Errors
     /// Where it can't be kept.
-    pub fn learn(&self, letter: &[u8], now: i64) -> Result<bool, SealError> {
-        self.peers.learn(letter, now)
+    pub fn learn(&self, letter: &[u8], now: i64) -> Result<Learnt, SealError> {
+        self.peers.learn(letter, now, |key| self.is_usable(key))
+    }
+
+    /// Takes the keys of others that a letter has brought, which was encrypted; `to` are those who have got it.
+    ///
+    /// # Errors
+    /// Where they can't be kept.
+    pub fn learn_gossip(
+        &self,
+        letter: &[u8],
+        to: &[String],
+        gossip: &[Field],
+        now: i64,
+    ) -> Result<(), SealError> {
+        match gossip {
+            [] => Ok(()),
+            _ => self.peers.learn_gossip((letter, to), gossip, now, |key| self.is_usable(key)),
+        }
+    }
+
+    /// Whether a key can be encrypted to, as far as that can be told without GnuPG.
+    #[cfg(feature = "pgp")]
+    fn is_usable(&self, key: &[u8]) -> bool {
+        crate::pgp::own::look(key, self.now).is_some_and(|key| key.uses.encrypts)
+    }
+
+    #[cfg(not(feature = "pgp"))]
+    fn is_usable(&self, key: &[u8]) -> bool {
+        !key.is_empty()
     }
 
     /// What is recommended for a letter to these (Autocrypt).
@@ -208,8 +236,16 @@ impl Keys {
 
     #[cfg(feature = "pgp")]
     fn brought_key(&self, address: &str) -> Option<(Vec<u8>, Key)> {
-        let octets = self.peers.key(address)?;
-        let key = crate::pgp::own::look(&octets, self.now).filter(|key| key.uses.encrypts)?;
+        let look = |octets: Vec<u8>, vouched| {
+            let key = crate::pgp::own::look(&octets, self.now).filter(|key| key.uses.encrypts)?;
+            let person = |person: Person| Person { vouched, ..person };
+            let people = key.people.into_iter().map(person).collect();
+            Some((octets, Key { people, ..key }))
+        };
+        // What others say of them comes last (Autocrypt 1.1).
+        let own = self.peers.key(address).and_then(|octets| look(octets, Vouched::Seen));
+        let gossip = || look(self.peers.gossip(address)?, Vouched::Unknown);
+        let (octets, key) = own.or_else(gossip)?;
         // The same key is elsewhere, and there it isn't of this address any more.
         let is_elsewhere =
             self.list(None).ok()?.iter().any(|own| own.fingerprint == key.fingerprint);
@@ -219,13 +255,12 @@ impl Keys {
     #[cfg(not(feature = "pgp"))]
     fn brought_key(&self, address: &str) -> Option<(Vec<u8>, Key)> {
         // GnuPG looks at it when it is used.
-        let octets = self.peers.key(address)?;
+        let own = self.peers.key(address).map(|octets| (octets, Vouched::Seen));
+        let gossip = || Some((self.peers.gossip(address)?, Vouched::Unknown));
+        let (octets, vouched) = own.or_else(gossip)?;
         let key = Key {
             fingerprint: String::new(),
-            people: vec![crate::pgp::Person {
-                id: address.to_owned(),
-                vouched: crate::pgp::Vouched::Seen,
-            }],
+            people: vec![Person { id: address.to_owned(), vouched }],
             is_ours: false,
             uses: crate::pgp::Uses { signs: false, encrypts: true },
             state: String::new(),
@@ -307,23 +342,33 @@ impl Keys {
         Err(SealError::NoKey(NO_KEYS.into()))
     }
 
-    /// Encrypts to the author and to all these, signed by the author; nobody sees of `hidden` that they are among them.
+    /// The keys of some: of `shown` others may see that they get it, of `hidden` nobody.
+    pub(crate) fn keys_for(
+        &self,
+        shown: &[String],
+        hidden: &[String],
+    ) -> Result<Vec<(String, Recipient)>, SealError> {
+        let shown = shown.iter().map(|address| (address, Shown::Yes));
+        let all = shown.chain(hidden.iter().map(|address| (address, Shown::No)));
+        let find = |(address, shown): (&String, Shown)| {
+            let (key, _) = self.key_for(address)?;
+            Ok((address.to_ascii_lowercase(), Recipient { key, shown }))
+        };
+        all.map(find).collect()
+    }
+
+    /// Encrypts to the author and to all these, signed by the author.
     pub(crate) fn encrypt(
         &self,
         author: &Key,
-        shown: &[String],
-        hidden: &[String],
+        others: Vec<Recipient>,
         data: Vec<u8>,
     ) -> Result<Vec<u8>, SealError> {
         // So that what was sent can be read by who sent it.
-        let own = self.export(author)?;
-        let mut to = vec![Recipient { key: own, shown: Shown::Yes }];
-        for (addresses, shown) in [(shown, Shown::Yes), (hidden, Shown::No)] {
-            for address in addresses {
-                let (key, _) = self.key_for(address)?;
-                if !to.iter().any(|one| one.key == key) {
-                    to.push(Recipient { key, shown });
-                }
+        let mut to = vec![Recipient { key: self.export(author)?, shown: Shown::Yes }];
+        for other in others {
+            if !to.iter().any(|one| one.key == other.key) {
+                to.push(other);
             }
         }
         match &self.gnupg {

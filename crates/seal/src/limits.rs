@@ -44,5 +44,8 @@ pub(crate) const CLOCK_SLACK_SECONDS: u64 = 24 * 60 * 60;
 /// Octets of an `Autocrypt` field: its key in base64, and little else (Autocrypt 1.1 asks for less than 10 KiB).
 pub const AUTOCRYPT_OCTETS_MAX: usize = 64 << 10;
 
+/// Keys of others that one letter may bring.
+pub const GOSSIP_MAX: usize = 64;
+
 /// Addresses whose keys were learnt from letters.
 pub(crate) const PEERS_MAX: usize = 20_000;

@@ -8,7 +8,7 @@ use postroad_message::{Body, Part};
 use postroad_protocol::header;
 
 use crate::SealError;
-use crate::autocrypt::addresses;
+use crate::autocrypt::{self, Field, addresses};
 use crate::fields::{self, Cover};
 use crate::find::{self, Method, Sealed};
 use crate::keys::Keys;
@@ -59,6 +59,8 @@ pub struct Opened {
     pub others: Vec<Other>,
     /// Whether it was encrypted, and was opened.
     pub is_encrypted: bool,
+    /// Keys of others that stood inside of what was encrypted.
+    pub gossip: Vec<Field>,
 }
 
 impl Opened {
@@ -87,6 +89,7 @@ struct Opening<'k> {
     is_unproven: bool,
     /// Whom letters from outside claim to be from.
     authors: Vec<String>,
+    gossip: Vec<Field>,
 }
 
 /// Whether there may be more to open.
@@ -111,6 +114,7 @@ pub fn open(letter: &[u8], keys: &Keys) -> Option<Opened> {
         is_encrypted: false,
         is_unproven: false,
         authors: from(letter),
+        gossip: Vec::new(),
     };
     for _ in 0..limits::LAYERS_MAX {
         if opening.layer() == Next::Nothing {
@@ -151,6 +155,7 @@ impl Opening<'_> {
                     self.is_opened = true;
                     self.is_unproven = false;
                     self.entity = find::to_wire(&plain.octets);
+                    self.gossip = autocrypt::gossip(&self.entity);
                     self.signatures.extend(plain.signatures);
                     Next::Layer
                 }
@@ -261,11 +266,8 @@ impl Opening<'_> {
             // Came out of a seal: only the outermost part of that is what it says.
             _ if self.is_unproven => return Next::Nothing,
             [one] => one,
-            [_, _, ..] => {
-                self.say(
-                    Level::Open,
-                    "Several parts are signed, each for itself: none was looked at",
-                );
+            several => {
+                self.several(several);
                 return Next::Nothing;
             }
         };
@@ -290,6 +292,19 @@ impl Opening<'_> {
         Next::Nothing
     }
 
+    /// Parts that are signed each for itself: none says anything of the letter, and all of it is shown as it came.
+    fn several(&mut self, signed: &[(&Part, Method, Vec<u8>, Vec<u8>)]) {
+        self.say(Level::Open, "Several parts are signed, each for itself, and the letter isn't");
+        for (place, (_, by, entity, signature)) in
+            signed.iter().take(limits::SIGNATURES_MAX).enumerate()
+        {
+            for checked in self.check(*by, entity, signature) {
+                let Finding { level, words } = said(&checked, &self.authors);
+                self.say(level.max(Level::Open), format!("Signed part {}: {words}", place + 1));
+            }
+        }
+    }
+
     fn finish(mut self, letter: &[u8]) -> Opened {
         if self.is_unproven {
             // Row U08: what came out of it is forgotten.
@@ -301,6 +316,7 @@ impl Opening<'_> {
                 findings: self.findings,
                 others: Vec::new(),
                 is_encrypted: false,
+                gossip: Vec::new(),
             };
         }
         let holds = self.signatures.iter().any(|checked| matches!(checked, Checked::Holds(_)));
@@ -338,7 +354,8 @@ impl Opening<'_> {
             let level = if self.is_encrypted { Level::Open } else { Level::Good };
             findings.push(Finding { level, words });
         }
-        Opened { letter: shown, findings, others: self.others, is_encrypted: self.is_encrypted }
+        let (others, is_encrypted, gossip) = (self.others, self.is_encrypted, self.gossip);
+        Opened { letter: shown, findings, others, is_encrypted, gossip }
     }
 }
 

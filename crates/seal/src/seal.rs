@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::autocrypt::{Field, Prefers};
 use crate::fields::{Cover, HIDDEN_SUBJECT, is_of_content};
 use crate::keys::Keys;
+use crate::pgp::{Recipient, Shown, Vouched};
 use crate::{SealError, limits};
 
 /// What a letter is to have.
@@ -49,21 +50,43 @@ pub struct People {
     pub prefers: Prefers,
 }
 
-/// Whether it can be done: said before somebody has written a long letter.
+/// A key that is encrypted to, although nobody whom the user relies on has said whose it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Doubt {
+    /// The address.
+    pub address: String,
+    /// The fingerprint of the key, as digits; empty where it isn't known before it is used.
+    pub key: String,
+    /// What is known of it.
+    pub vouched: Vouched,
+}
+
+/// Whether it can be done: said before somebody has written a long letter. Gives those whose keys nobody has vouched for.
 ///
 /// # Errors
 /// The first key that is missing, or can't be used.
-pub fn check(protection: Protection, people: &People, keys: &Keys) -> Result<(), SealError> {
+pub fn check(
+    protection: Protection,
+    people: &People,
+    keys: &Keys,
+) -> Result<Vec<Doubt>, SealError> {
+    let mut doubts = Vec::new();
     if protection == Protection::None {
-        return Ok(());
+        return Ok(doubts);
     }
     keys.own_key(&people.author)?;
     if protection == Protection::Encrypt {
         for address in people.shown.iter().chain(&people.hidden) {
-            keys.key_for(address)?;
+            let (_, key) = keys.key_for(address)?;
+            let vouched = key.vouched_for(address).unwrap_or(Vouched::Unknown);
+            // One's own is nobody else's.
+            if vouched != Vouched::Known && !key.is_ours {
+                let (address, key) = (address.clone(), key.fingerprint);
+                doubts.push(Doubt { address, key, vouched });
+            }
         }
     }
-    Ok(())
+    Ok(doubts)
 }
 
 /// Seals a letter in CRLF lines.
@@ -93,13 +116,15 @@ pub fn seal(
     let pieces = Pieces::of(letter);
     let (sealed, kind) = match protection {
         Protection::Encrypt => {
-            let inside = pieces.payload(Cover::Cipher);
-            let message = keys.encrypt(&own, &people.shown, &people.hidden, inside)?;
+            let to = keys.keys_for(&people.shown, &people.hidden)?;
+            let inside = pieces.payload(Cover::Cipher, &gossip(&to));
+            let to = to.into_iter().map(|(_, recipient)| recipient).collect();
+            let message = keys.encrypt(&own, to, inside)?;
             let kind = "multipart/encrypted; protocol=\"application/pgp-encrypted\"".to_owned();
             (encrypted(&boundary, &message), kind)
         }
         Protection::Sign | Protection::None => {
-            let entity = pieces.payload(Cover::Clear);
+            let entity = pieces.payload(Cover::Clear, "");
             let signature = keys.sign(&own, entity.clone())?;
             let kind = format!(
                 "multipart/signed; micalg={};\r\n protocol=\"application/pgp-signature\"",
@@ -115,6 +140,20 @@ pub fn seal(
     out.extend_from_slice(content.as_bytes());
     out.extend_from_slice(&sealed);
     Ok(out)
+}
+
+/// The keys of those who may know of each other, so that each can answer all (Autocrypt 1.1, "Key Gossip").
+fn gossip(to: &[(String, Recipient)]) -> String {
+    let shown: Vec<_> = to.iter().filter(|(_, to)| to.shown == Shown::Yes).collect();
+    if shown.len() < 2 || shown.len() > limits::GOSSIP_MAX {
+        return String::new();
+    }
+    let line = |(address, to): &&(String, Recipient)| {
+        let (address, key) = (address.clone(), to.key.clone());
+        let line = Field { address, prefers: Prefers::Nopreference, key }.to_gossip();
+        (line.len() <= limits::AUTOCRYPT_OCTETS_MAX).then(|| format!("{line}\r\n"))
+    };
+    shown.iter().filter_map(line).collect()
 }
 
 /// RFC 3156 §4.
@@ -176,7 +215,8 @@ struct Pieces<'l> {
 
 /// Fields that stand inside, too: those that hosts write on the way aren't there yet.
 fn is_sealed(field: &header::Field<'_>) -> bool {
-    !is_of_content(field) && !field.is("Autocrypt") && !field.name.is_empty()
+    let is_key = field.is("Autocrypt") || field.is("Autocrypt-Gossip");
+    !is_of_content(field) && !is_key && !field.name.is_empty()
 }
 
 impl<'l> Pieces<'l> {
@@ -188,8 +228,9 @@ impl<'l> Pieces<'l> {
         Self { fields, body }
     }
 
-    /// What is sealed (RFC 9788 §5.2): the part, the letter's fields, and with a cipher those that stand outside.
-    fn payload(&self, cover: Cover) -> Vec<u8> {
+    /// What is sealed (RFC 9788 §5.2): the part, `more` fields of it, the letter's fields, and with a cipher those that
+    /// stand outside.
+    fn payload(&self, cover: Cover, more: &str) -> Vec<u8> {
         let hp = match cover {
             Cover::Clear => "clear",
             Cover::Cipher => "cipher",
@@ -213,6 +254,7 @@ impl<'l> Pieces<'l> {
         if !has_type {
             out.extend_from_slice(format!("Content-Type: text/plain; hp=\"{hp}\"\r\n").as_bytes());
         }
+        out.extend_from_slice(more.as_bytes());
         for field in self.fields.iter().filter(|field| is_sealed(field)) {
             out.extend_from_slice(field.raw);
             if cover == Cover::Cipher {
@@ -262,7 +304,7 @@ mod tests {
         let pieces = Pieces::of(LETTER);
         let text = |octets: Vec<u8>| String::from_utf8(octets).unwrap().replace("\r\n", "\n");
         assert_eq!(
-            text(pieces.payload(Cover::Cipher)),
+            text(pieces.payload(Cover::Cipher, "")),
             "Content-Type: text/plain; charset=\"utf-8\";\n hp=\"cipher\"\n\
              Content-Transfer-Encoding: 7bit\n\
              From: a@a.example\nHP-Outer: From: a@a.example\n\
@@ -279,7 +321,7 @@ mod tests {
     #[test]
     fn what_is_sealed_is_found_again() {
         let pieces = Pieces::of(LETTER);
-        let entity = pieces.payload(Cover::Clear);
+        let entity = pieces.payload(Cover::Clear, "");
         let mut letter =
             b"Content-Type: multipart/signed; protocol=\"application/pgp-signature\"; \
             boundary=b\r\n\r\n"
@@ -312,7 +354,7 @@ mod tests {
             {
                 let mut outer = pieces.outer(protection);
                 outer.extend_from_slice(b"\r\nx");
-                let joined = crate::fields::join(&outer, pieces.payload(cover), Some(cover));
+                let joined = crate::fields::join(&outer, pieces.payload(cover, ""), Some(cover));
                 prop_assert_eq!(&joined.differences, &[]);
                 let text = String::from_utf8(joined.letter).unwrap();
                 let field = format!("Subject: {subject}\r\n");

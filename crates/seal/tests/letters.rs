@@ -2,8 +2,9 @@
 #![cfg(feature = "pgp")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use postroad_seal::autocrypt::Prefers;
-use postroad_seal::seal::People;
+use postroad_seal::autocrypt::{Learnt, Prefers};
+use postroad_seal::pgp::Vouched;
+use postroad_seal::seal::{People, check};
 use postroad_seal::{Asks, Engine, Keys, Level, Opened, Places, Protection, open, seal};
 
 const NOW: u64 = 1_796_000_000;
@@ -311,7 +312,7 @@ fn a_letter_brings_its_authors_key() {
     let stranger = opened(&dave, &letter);
     assert!(stranger.line().1.contains("you don't have"));
     let at = i64::try_from(now()).unwrap();
-    assert!(dave.keys().learn(letter.as_bytes(), at).unwrap());
+    assert_eq!(dave.keys().learn(letter.as_bytes(), at).unwrap(), Learnt::Something);
     let found = opened(&dave, &letter);
     // Known by letters alone: that is said.
     assert_eq!(found.line().0, Level::Open);
@@ -320,4 +321,93 @@ fn a_letter_brings_its_authors_key() {
         People { author: "dave@d.example".into(), shown: vec!["ann@a.example".into()], ..people() };
     let letter = seal(LETTER.as_bytes(), Protection::Encrypt, &answer, &dave.keys()).unwrap();
     assert!(open(&letter, &ann.keys()).unwrap().is_encrypted);
+}
+
+#[test] // Autocrypt 1.1, "Key Gossip".
+fn a_letter_to_several_brings_their_keys_to_each() {
+    let (ann, bob, carol) = three();
+    let letter = sealed(&ann, Protection::Encrypt);
+    assert!(!letter.contains("Autocrypt-Gossip"), "it stands inside alone");
+    let found = opened(&bob, &letter);
+    let named: Vec<&str> = found.gossip.iter().map(|field| field.address.as_str()).collect();
+    assert_eq!(named, ["bob@b.example", "carol@c.example"]);
+    assert!(!text(&found).contains("Gossip"), "{}", text(&found));
+    let answer = People { author: "bob@b.example".into(), ..people() };
+    let answer = People { shown: vec!["carol@c.example".into()], ..answer };
+    let error = check(Protection::Encrypt, &answer, &bob.keys()).unwrap_err();
+    assert!(error.to_string().contains("no key of carol"), "{error}");
+    let to = ["bob@b.example".to_owned(), "carol@c.example".to_owned()];
+    let at = i64::try_from(now()).unwrap();
+    bob.keys().learn_gossip(letter.as_bytes(), &to, &found.gossip, at).unwrap();
+    // It can be used, and what is known of it is said.
+    let doubts = check(Protection::Encrypt, &answer, &bob.keys()).unwrap();
+    assert_eq!(doubts.len(), 1);
+    assert_eq!(
+        (doubts[0].address.as_str(), doubts[0].vouched),
+        ("carol@c.example", Vouched::Unknown)
+    );
+    let written = seal(LETTER.as_bytes(), Protection::Encrypt, &answer, &bob.keys()).unwrap();
+    assert!(open(&written, &carol.keys()).unwrap().is_encrypted);
+    // To one alone there is nobody else to be told of; who is told in secret is never named.
+    for (shown, hidden) in [(1, 0), (1, 1)] {
+        let all = ["bob@b.example".to_owned(), "carol@c.example".to_owned()];
+        let people = People {
+            shown: all[..shown].to_vec(),
+            hidden: all[shown..shown + hidden].to_vec(),
+            ..people()
+        };
+        let letter = seal(LETTER.as_bytes(), Protection::Encrypt, &people, &ann.keys()).unwrap();
+        assert!(open(&letter, &bob.keys()).unwrap().gossip.is_empty());
+    }
+}
+
+#[test]
+fn u09_another_key_than_before_is_said_and_one_of_no_use_isnt_taken() {
+    let dave = Person::with_key("Dave <dave@d.example>");
+    let at = i64::try_from(now()).unwrap();
+    let of = |person: &Person| {
+        let people = People { shown: Vec::new(), ..people() };
+        seal(LETTER.as_bytes(), Protection::Sign, &people, &person.keys()).unwrap()
+    };
+    let ann = of(&Person::with_key("Ann <ann@a.example>"));
+    let eve = of(&Person::with_key("Eve <ann@a.example>"));
+    let garbage = b"From: ann@a.example\r\nAutocrypt: addr=ann@a.example; keydata=AAAA\r\n\r\nx";
+    for (letter, later, learnt) in [
+        (garbage.as_slice(), 0, Learnt::Nothing),
+        (&ann, 1, Learnt::Something),
+        (garbage, 2, Learnt::Something),
+        (&eve, 3, Learnt::AnotherKey),
+    ] {
+        assert_eq!(dave.keys().learn(letter, at + later).unwrap(), learnt, "{later}");
+    }
+    let answer =
+        People { author: "dave@d.example".into(), shown: vec!["ann@a.example".into()], ..people() };
+    let doubts = check(Protection::Encrypt, &answer, &dave.keys()).unwrap();
+    assert_eq!(doubts[0].vouched, Vouched::Seen);
+}
+
+#[test]
+fn u09_of_several_signed_parts_each_is_looked_at() {
+    let (ann, bob, _) = three();
+    let letter = sealed(&ann, Protection::Sign);
+    let at = letter.find("Content-Type: multipart/signed").unwrap();
+    let part = &letter[at..];
+    let around = |second: &str| {
+        format!(
+            "From: ann@a.example\r\nTo: bob@b.example\r\nMIME-Version: 1.0\r\n\
+             Content-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\n{part}\r\n--x\r\n\r\nPay Eve.\r\n\
+             --x\r\n{second}\r\n--x--\r\n"
+        )
+    };
+    let found = opened(&bob, &around(part));
+    // Nothing vouches for all of it, and all of it is shown.
+    assert_eq!(found.line().0, Level::Open, "{found:?}");
+    for place in 1..=2 {
+        let words = format!("Signed part {place}: Signed by ann@a.example");
+        assert!(found.findings.iter().any(|it| it.words == words), "{found:?}");
+    }
+    assert!(text(&found).contains("Pay Eve") && text(&found).contains("at noon"));
+    let found = opened(&bob, &around(&part.replace("at noon", "at nine")));
+    assert_eq!(found.line().0, Level::Bad, "{found:?}");
+    assert!(found.line().1.contains("Signed part 2: The signature doesn't fit"), "{found:?}");
 }

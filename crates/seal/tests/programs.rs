@@ -7,7 +7,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use postroad_seal::autocrypt::Prefers;
+use postroad_seal::autocrypt::{Learnt, Prefers};
 use postroad_seal::pgp::Vouched;
 use postroad_seal::seal::People;
 use postroad_seal::{Asks, Engine, Keys, Level, Opened, Places, Protection, SealError, open, seal};
@@ -313,7 +313,8 @@ fn a_revoked_key_isnt_brought_back_by_a_letter() {
     let home = tempfile::tempdir().unwrap();
     let bobs = || bob.keys(Some(home.path().join("keys")));
     let letter = seal(LETTER.as_bytes(), Protection::Sign, &to_bob(), &ann.keys(None)).unwrap();
-    assert!(bobs().learn(&letter, i64::try_from(now()).unwrap()).unwrap());
+    let learnt = bobs().learn(&letter, i64::try_from(now()).unwrap()).unwrap();
+    assert_ne!(learnt, Learnt::Nothing);
     assert!(bobs().key_for("ann@a.example").is_ok());
     ann.revoke();
     bob.knows(&ann, "ann@a.example");
@@ -518,4 +519,102 @@ fn u08_smime_without_a_proof_is_shown_only_where_it_is_signed() {
     let eve = Certified::new("eve@e.example");
     let found = opened(ann.encrypted("-aes-256-gcm", ENTITY).as_bytes(), &eve.keys(None));
     assert!(!found.is_encrypted, "{found:?}");
+}
+
+/// A message of these packets, encrypted to a key.
+#[cfg(feature = "pgp")]
+fn enciphered(packets: &[u8], to: &[u8]) -> Vec<u8> {
+    use pgp::composed::{Deserializable as _, SignedPublicKey};
+    use pgp::crypto::sym::SymmetricKeyAlgorithm;
+    use pgp::packet::{PacketTrait as _, PublicKeyEncryptedSessionKey, SymEncryptedProtectedData};
+    use pgp::types::KeyDetails as _;
+    let (cipher, key) = (SymmetricKeyAlgorithm::AES256, vec![7_u8; 32].into());
+    let cert = SignedPublicKey::from_bytes(to).unwrap();
+    let sub = &cert.public_subkeys[0].key;
+    assert!(sub.algorithm().can_encrypt());
+    let mut rng = rand::thread_rng();
+    let session =
+        PublicKeyEncryptedSessionKey::from_session_key_v3(&mut rng, &key, cipher, sub).unwrap();
+    let data =
+        SymEncryptedProtectedData::encrypt_seipdv1(&mut rng, cipher, &[7; 32], packets).unwrap();
+    let mut message = Vec::new();
+    session.to_writer_with_header(&mut message).unwrap();
+    data.to_writer_with_header(&mut message).unwrap();
+    message
+}
+
+/// GnuPG ends at once where a signature doesn't fit, and says nothing of the cipher then.
+#[cfg(feature = "pgp")]
+#[test]
+fn u09_what_is_encrypted_with_a_signature_that_doesnt_fit_is_told_so() {
+    if !is_there("gpg") {
+        return;
+    }
+    let (ann, bob) =
+        (Ring::with_key("Ann <ann@a.example>", "0"), Ring::with_key("Bob <bob@b.example>", "0"));
+    bob.knows(&ann, "ann@a.example");
+    let to = bob.gpg(&["--export", "bob@b.example"], b"");
+    let sign = |more: &[&str]| {
+        let words = ["--compress-algo", "none", "--sign", "--local-user", "ann@a.example"];
+        ann.gpg(&[more, &words].concat(), ENTITY.as_bytes())
+    };
+    let letter = |packets: &[u8]| {
+        let armored = bob.gpg(&["--enarmor"], &enciphered(packets, &to));
+        let text = String::from_utf8(armored).unwrap().replace("ARMORED FILE", "MESSAGE");
+        encrypted(text.replace('\n', "\r\n").as_bytes())
+    };
+    let keys = bob.keys(None);
+    let right = sign(&[]);
+    let found = opened(letter(&right).as_bytes(), &keys);
+    assert!(found.is_encrypted && text(&found).contains("at noon"), "{found:?}");
+    let at = right.windows(7).position(|window| window == b"at noon").unwrap();
+    let mut wrong = right;
+    wrong[at + 3..at + 7].copy_from_slice(b"nine");
+    let found = opened(letter(&wrong).as_bytes(), &keys);
+    assert!(found.is_encrypted && found.line().0 == Level::Bad, "{found:?}");
+    assert!(found.line().1.contains("The signature doesn't fit"), "{found:?}");
+    assert!(!found.line().1.contains("not opened"), "{found:?}");
+    // One that has expired since.
+    let old = Ring::new();
+    let new_year = ["--faked-system-time", "20200101T000000"];
+    let made = [
+        "--passphrase",
+        "",
+        "--quick-generate-key",
+        "Ann <ann@a.example>",
+        "default",
+        "default",
+        "0",
+    ];
+    old.gpg(&[&new_year[..], &made].concat(), b"");
+    bob.knows(&old, "ann@a.example");
+    let words = ["--default-sig-expire", "1d", "--compress-algo", "none", "--sign"];
+    let expired = old.gpg(&[&new_year[..], &words].concat(), ENTITY.as_bytes());
+    let found = opened(letter(&expired).as_bytes(), &keys);
+    assert!(found.is_encrypted && found.line().0 == Level::Bad, "{found:?}");
+    assert!(found.line().1.contains("the signature has expired"), "{found:?}");
+}
+
+/// SHA-1 was good enough for what a key's owner signs of it until 2023, and isn't since.
+#[cfg(feature = "pgp")]
+#[test]
+fn u09_a_user_id_that_is_signed_by_a_weak_hash_is_nobodys() {
+    if !is_there("gpg") {
+        return;
+    }
+    for (time, is_believed) in
+        [(&["--faked-system-time", "20200101T000000"][..], true), (&[], false)]
+    {
+        let ring = Ring::new();
+        let hash = ["--cert-digest-algo", "SHA1", "--passphrase", ""];
+        let make = ["--quick-generate-key", "Ann <ann@a.example>", "rsa2048", "sign", "never"];
+        ring.gpg(&[time, &hash, &make].concat(), b"");
+        let home = tempfile::tempdir().unwrap();
+        let own = Some(home.path().join("keys"));
+        let places = Places { own, engine: Engine::Own, ..Places::default() };
+        let keys = Keys::new(&places, Asks::NotHere, now());
+        keys.import(ring.gpg(&["--export", "ann@a.example"], b"")).unwrap();
+        assert_eq!(keys.list(None).unwrap().len(), 1);
+        assert_eq!(keys.list(Some("ann@a.example")).unwrap().len(), usize::from(is_believed));
+    }
 }

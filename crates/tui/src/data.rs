@@ -480,6 +480,8 @@ pub struct DraftRow {
     pub attachments: Vec<AttachmentRow>,
     /// The word of its text that speaks of an attachment.
     pub speaks_of: Option<SafeText>,
+    /// What speaks against the keys that it is to be encrypted to.
+    pub doubt: Option<SafeText>,
     /// The letter that it answers.
     pub answers: Option<LetterId>,
     /// When it was last written to disk.

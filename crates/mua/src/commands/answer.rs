@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 use postroad_calendar::answer::Answer as How;
 
-use super::send::{Output, Sealing, addresses, see_off};
+use super::send::{Output, Sealing, addresses, see_off, tell_doubts};
 use super::{Context, In, author, is_interactive, text_input, writing};
 use crate::account::Account;
 use crate::compose::Attachment;
@@ -71,6 +71,8 @@ pub(super) struct ForwardArguments {
     #[arg(long, short = 'm', default_value = "")]
     body: String,
     #[command(flatten)]
+    sealing: Sealing,
+    #[command(flatten)]
     output: Output,
 }
 
@@ -93,7 +95,7 @@ pub(super) async fn reply(
     let protection = arguments.sealing.or(sealed::for_answer(&view));
     let to = draft.to.iter().chain(&draft.cc);
     let to: Vec<String> = to.map(|to| to.address.to_string()).collect();
-    sealed::check(protection, &to, &account)?;
+    let doubts = sealed::check(protection, &to, &account, Asks::Here)?;
     let quote = if arguments.no_quote { String::new() } else { quoted(&view) };
     let folder = arguments.folder.folder.clone();
     let answers = Answers { letter: entry.name, flag: Mark::Replied.letter(), folder };
@@ -112,6 +114,7 @@ pub(super) async fn reply(
         }
         None => text_input::text(&quote)?,
     };
+    tell_doubts(context, &doubts);
     let notes = sent::notes(&account);
     let letter = sealed::seal(draft.into_letter()?, protection, &account, Asks::Here)?;
     see_off(context, &account, &letter, &notes, arguments.output).await?;
@@ -139,7 +142,8 @@ async fn attend(
     let mut draft = attended(view, author(account), how, Timestamp::now())?;
     let protection = arguments.sealing.or(sealed::for_answer(view));
     let recipients: Vec<String> = draft.to.iter().map(|to| to.address.to_string()).collect();
-    sealed::check(protection, &recipients, account)?;
+    let doubts = sealed::check(protection, &recipients, account, Asks::Here)?;
+    tell_doubts(context, &doubts);
     let to = draft.to.first().map(ToString::to_string).unwrap_or_default();
     let words = safe_line!("{} goes to {to}", draft.subject.as_str());
     if is_interactive() {
@@ -168,17 +172,21 @@ pub(super) async fn forward(
 ) -> Result<Exit, Error> {
     let account = context.account()?;
     let (entry, raw) = fetch(&account, &arguments.folder, &arguments.id).await?;
-    let mut draft = forwarded(&View::of(&raw), Vec::new(), author(&account));
+    // What was encrypted to us, others can't open: it goes on as it was before, and is encrypted to them.
+    let (view, opened) = sealed::look(&raw, &account.keys, Asks::Here);
+    let mut draft = forwarded(&view, Vec::new(), author(&account));
     draft.to = addresses(&arguments.to, &account, &aliases(&account))?;
+    let protection = arguments.sealing.or(sealed::for_answer(&view));
     let folder = arguments.folder.folder;
     let written = Written {
         attachments: vec![Attached::Forwarded],
         answers: Some(Answers { letter: entry.name, flag: Mark::Passed.letter(), folder }),
+        protection,
         ..Written::of(&draft)
     };
     // A draft until it is safe: where something fails, it stays.
     let draft = Drafts::of(&account)?.begin(&written, &arguments.body)?;
-    draft.save_forwarded(&raw)?;
+    draft.save_forwarded(opened.as_ref().unwrap_or(&raw))?;
     writing::send_recorded(context, &account, draft, arguments.output, None).await?;
     Ok(Exit::Done)
 }

@@ -14,7 +14,7 @@ use crate::error::{Error, Exit};
 use crate::outbox::Notes;
 use crate::people::book::aliases;
 use crate::people::learning::learn;
-use crate::sealed::{self, Asks, Protection};
+use crate::sealed::{self, Asks, Doubt, Protection};
 use crate::{dispatch, safe_line, sent};
 
 /// Send a letter
@@ -74,7 +74,7 @@ pub(super) async fn run(
     let to = draft.to.iter().chain(&draft.cc).chain(&draft.bcc);
     let to: Vec<String> = to.map(|to| to.address.to_string()).collect();
     let protection = arguments.sealing.or(sealed::recommended(&to, &account));
-    sealed::check(protection, &to, &account)?;
+    let doubts = sealed::check(protection, &to, &account, Asks::Here)?;
     draft.body = match arguments.body {
         Some(body) => body,
         None if std::io::stdin().is_terminal() => {
@@ -83,10 +83,16 @@ pub(super) async fn run(
         }
         None => text_input::text("")?,
     };
+    tell_doubts(context, &doubts);
     let notes = sent::notes(&account);
     let letter = sealed::seal(draft.into_letter()?, protection, &account, Asks::Here)?;
     see_off(context, &account, &letter, &notes, arguments.output).await?;
     Ok(Exit::Done)
+}
+
+/// Says whom a letter is encrypted to by keys that nobody has vouched for.
+pub(super) fn tell_doubts(context: &mut Context<'_, '_>, doubts: &[Doubt]) {
+    doubts.iter().for_each(|doubt| context.screen.say(&sealed::doubtful(doubt)));
 }
 
 /// How a letter is sealed.

@@ -10,7 +10,9 @@ use super::send::Output;
 use super::{Context, In};
 use crate::error::{Error, Exit};
 use crate::render::Summary;
+use crate::render::list::SealJson;
 use crate::safe_line;
+use crate::sealed::{self, Asks, Seal};
 use crate::trust::{self, Level, Report, Trusted, check, noted};
 
 #[derive(Debug, clap::Args)]
@@ -47,6 +49,9 @@ pub(super) struct VerdictJson<'a> {
     words: Option<&'a str>,
     /// What was checked here.
     signatures: Vec<SignatureJson<'a>>,
+    /// What was found of its seal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seal: Option<SealJson<'a>>,
     /// Why, and what else was found.
     details: Vec<String>,
 }
@@ -99,6 +104,15 @@ pub(super) struct HopJson<'a> {
     trusted: bool,
 }
 
+/// What of the letters is looked at.
+#[derive(Debug, Clone, Copy)]
+enum Look {
+    /// Their headers: how they travelled.
+    AtHeader,
+    /// All of them, their seals too, and the signers' keys where somebody is asked for these.
+    AtAll(Keys),
+}
+
 /// Whether signatures are checked here, and by whom keys are told.
 #[derive(Debug, Clone, Copy)]
 enum Keys {
@@ -106,30 +120,45 @@ enum Keys {
     Asked(Option<SocketAddr>),
 }
 
+/// What was found of a letter.
+struct Found {
+    id: String,
+    report: Report,
+    seal: Option<Seal>,
+}
+
 /// The letters, one after the other.
 async fn each(
     context: &mut Context<'_, '_>,
     arguments: &Arguments,
-    keys: Keys,
-    mut show: impl FnMut(&mut Context<'_, '_>, &str, &Report) -> Result<(), Error>,
+    look: Look,
+    mut show: impl FnMut(&mut Context<'_, '_>, &Found) -> Result<(), Error>,
 ) -> Result<(), Error> {
     let account = context.account()?;
     let trusted = Trusted::of(&account);
     let mut mailbox = arguments.folder.open(&account).await?;
     for id in &arguments.ids {
         let entry = mailbox.find(id)?;
-        let raw = match keys {
-            Keys::NotAsked => mailbox.header(&entry).await?,
-            Keys::Asked(_) => mailbox.message(&entry).await?,
+        let (raw, seal, summary) = match look {
+            Look::AtHeader => {
+                let raw = mailbox.header(&entry).await?;
+                let summary = Summary::of(&raw);
+                (raw, None, summary)
+            }
+            Look::AtAll(_) => {
+                let raw = mailbox.message(&entry).await?;
+                // Whom a sealed letter is from stands inside, where it says so (row U10).
+                let view = sealed::view(&raw, &account.keys, Asks::Here);
+                (raw, view.seal, view.summary)
+            }
         };
-        let summary = Summary::of(&raw);
         let mut report = trust::report(&raw, &summary, &trusted);
-        if let Keys::Asked(dns) = keys {
+        if let Look::AtAll(Keys::Asked(dns)) = look {
             report = report.with(check::check(&raw, dns).await);
         }
         let records = noted::records(trusted.trace.as_deref(), summary.message_id.as_deref());
         let report = report.noted(&records);
-        show(context, &entry.id, &report)?;
+        show(context, &Found { id: entry.id.clone(), report, seal })?;
     }
     Ok(mailbox.close().await?)
 }
@@ -142,9 +171,11 @@ pub(super) async fn verify(
     let mut exit = Exit::Done;
     let keys = if arguments.no_dns { Keys::NotAsked } else { Keys::Asked(arguments.dns) };
     let arguments = &arguments.letters;
-    each(context, arguments, keys, |context, id, report| {
+    each(context, arguments, Look::AtAll(keys), |context, Found { id, report, seal }| {
         let line = report.line();
-        if line.as_ref().is_some_and(|(level, _)| *level == Level::Bad) {
+        let levels = line.as_ref().map(|(level, _)| *level).into_iter();
+        let mut levels = levels.chain(seal.as_ref().map(|seal| seal.level));
+        if levels.any(|level| level == Level::Bad) {
             exit = Exit::No;
         }
         let details = report.verified();
@@ -157,8 +188,13 @@ pub(super) async fn verify(
             let words = line.as_ref().map(|(_, words)| words.as_str());
             let signatures = report.looked_at().iter();
             let signatures = signatures.map(|it| SignatureJson::of(it, report)).collect();
-            context.screen.show_json(&VerdictJson { id, verdict, words, signatures, details })?;
+            let seal = seal.as_ref().map(SealJson::of);
+            let json = VerdictJson { id, verdict, words, signatures, seal, details };
+            context.screen.show_json(&json)?;
             return Ok(());
+        }
+        for (level, words) in seal.iter().flat_map(|seal| &seal.findings) {
+            context.screen.show(&safe_line!("{} Its seal: {words}", level.mark()))?;
         }
         details.iter().try_for_each(|line| Ok(context.screen.show(&safe_line!("{line}"))?))
     })
@@ -170,7 +206,7 @@ pub(super) async fn trace(
     context: &mut Context<'_, '_>,
     arguments: &Arguments,
 ) -> Result<Exit, Error> {
-    each(context, arguments, Keys::NotAsked, |context, id, report| {
+    each(context, arguments, Look::AtHeader, |context, Found { id, report, .. }| {
         if !arguments.output.json {
             let lines = report.travelled();
             return lines

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::reader::append;
-use super::send::{Output, see_off};
+use super::send::{Output, see_off, tell_doubts};
 use super::{Context, author, is_interactive};
 use crate::account::{Account, Inbox};
 use crate::compose::reminder;
@@ -141,6 +141,8 @@ async fn queue(
     draft.keep_text()?;
     let written = draft.written()?.expanded(&aliases(account));
     let letter = written.draft(&draft.folder(), author(account), draft.text()?)?.into_letter()?;
+    let to = letter.envelope.recipients.iter().map(|to| to.address.to_string()).collect::<Vec<_>>();
+    tell_doubts(context, &sealed::check(written.protection, &to, account, Asks::Here)?);
     let letter = sealed::seal(letter, written.protection, account, Asks::Here)?;
     let notes = Notes { draft: Some(draft.id().clone()), ..sent::notes(account) };
     see_off(context, account, &letter, &notes, output).await?;

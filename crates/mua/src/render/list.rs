@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::{Summary, page};
 use crate::bounce::Bounce;
 use crate::safe_text::SafeText;
+use crate::sealed::Seal;
 use crate::trust::Level;
 
 /// One message in a list.
@@ -140,6 +141,18 @@ pub struct SealJson<'a> {
     pub words: &'a str,
 }
 
+impl<'a> SealJson<'a> {
+    /// What is said of it.
+    pub fn of(seal: &'a Seal) -> Self {
+        let level = match seal.level {
+            Level::Good => "good",
+            Level::Open => "open",
+            Level::Bad => "bad",
+        };
+        Self { level, encrypted: seal.is_encrypted, words: &seal.words }
+    }
+}
+
 /// Something that can be saved, as JSON.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct PartJson<'a> {
@@ -197,15 +210,7 @@ impl<'a> RowJson<'a> {
             media_type: &part.media_type,
             size: part.content.len(),
         };
-        self.seal = view.seal.as_ref().map(|seal| SealJson {
-            level: match seal.level {
-                Level::Good => "good",
-                Level::Open => "open",
-                Level::Bad => "bad",
-            },
-            encrypted: seal.is_encrypted,
-            words: &seal.words,
-        });
+        self.seal = view.seal.as_ref().map(SealJson::of);
         self.body = Some(view.text());
         self.attachments = Some(view.attachments.iter().enumerate().map(part).collect());
         self

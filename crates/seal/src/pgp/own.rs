@@ -576,7 +576,8 @@ fn contains(octets: &[u8], wanted: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use pgp::types::CompressionAlgorithm;
+    use pgp::packet::{KeyFlags, SignatureConfig, Subpacket, SubpacketData};
+    use pgp::types::{CompressionAlgorithm, Duration, Tag, Timestamp};
 
     use super::*;
 
@@ -618,6 +619,43 @@ mod tests {
         secret.primary_key.set_password(rand::thread_rng(), &passphrase).unwrap();
         let error = own.import(&secret.to_bytes().unwrap()).unwrap_err();
         assert!(error.to_string().contains("gpg --import"), "{error}");
+    }
+
+    /// The key, whose owner has signed its user ID once more.
+    fn signed_again(own: &Own, key: &str, more: Vec<SubpacketData>) -> SignedPublicKey {
+        let secret = own.secret(key).unwrap();
+        let primary = &secret.primary_key;
+        let kind = SignatureType::CertPositive;
+        let mut config = SignatureConfig::v4(kind, primary.algorithm(), HashAlgorithm::Sha256);
+        let made = SubpacketData::SignatureCreationTime(Timestamp::from_secs(3_000_000_000));
+        let all = [made, SubpacketData::IssuerFingerprint(primary.fingerprint())];
+        let all = all.into_iter().chain(more);
+        config.hashed_subpackets = all.map(|data| Subpacket::regular(data).unwrap()).collect();
+        let mut cert = secret.to_public_key();
+        let user = &mut cert.details.users[0];
+        let (public, none) = (primary.public_key(), Password::empty());
+        let signed = config.sign_certification(primary, public, &none, Tag::UserId, &user.id);
+        user.signatures.push(signed.unwrap());
+        cert
+    }
+
+    #[test] // Tests RFC 9580 §5.2.3.18, §5.2.3.29, §9.5.
+    fn u09_what_an_owner_has_signed_last_counts() {
+        let (_home, own, key) = own();
+        let lasts = |seconds| SubpacketData::SignatureExpirationTime(Duration::from_secs(seconds));
+        let nothing = SubpacketData::KeyFlags(KeyFlags::default());
+        for (what, more, is_of, signs) in [
+            ("the same again", vec![], true, true),
+            ("it lasts still", vec![lasts(u32::MAX)], true, true),
+            // An older one doesn't come back.
+            ("it has ended", vec![lasts(60)], false, false),
+            ("it is for nothing", vec![nothing], true, false),
+        ] {
+            let cert = signed_again(&own, &key, more);
+            let judged = policy::judge(&cert, NOW);
+            assert_eq!(!judged.people.is_empty(), is_of, "{what}");
+            assert_eq!(judged.for_signing().is_some(), signs, "{what}");
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@
 
 use pgp::composed::{SignedPublicKey, SignedPublicSubKey};
 use pgp::crypto::hash::HashAlgorithm;
-use pgp::packet::{KeyFlags, PublicKey, PublicSubkey, Signature, SignatureType};
+use pgp::packet::{KeyFlags, PublicKey, PublicSubkey, Signature, SignatureType, SubpacketData};
 use pgp::types::{KeyDetails, KeyVersion, Tag};
 
 /// A certificate, judged.
@@ -78,6 +78,24 @@ fn created(signature: &Signature) -> u64 {
     signature.created().map_or(0, |at| at.as_secs().into())
 }
 
+/// When SHA-1 stopped being good for what a key's owner signs of it: 2023-02-01. Others could make two user IDs collide
+/// years before, but not one that its owner has written already.
+const SHA1_END: u64 = 1_675_209_600;
+
+/// Whether what a key's owner has signed of it says anything: of its hashes, some were broken.
+fn is_believed(signature: &Signature) -> bool {
+    match signature.hash_alg() {
+        Some(HashAlgorithm::Sha1) => created(signature) < SHA1_END,
+        hash => !is_weak(hash),
+    }
+}
+
+/// Whether a signature has itself expired (RFC 9580 §5.2.3.18): then what it binds is bound no more.
+fn has_ended(signature: &Signature, now: u64) -> bool {
+    let lasts = signature.signature_expiration_time().map_or(0, |time| u64::from(time.as_secs()));
+    lasts > 0 && created(signature).saturating_add(lasts) <= now
+}
+
 /// The newest of some signatures that aren't made in the future.
 fn newest<'s>(signatures: impl Iterator<Item = &'s Signature>, now: u64) -> Option<&'s Signature> {
     signatures
@@ -95,12 +113,13 @@ fn is_expired(expires: Option<u64>, now: u64) -> bool {
     expires.is_some_and(|at| at <= now)
 }
 
-fn has_any(flags: &KeyFlags) -> bool {
-    flags.sign()
-        || flags.certify()
-        || flags.encrypt_comms()
-        || flags.encrypt_storage()
-        || flags.authentication()
+/// What a signature says that its key is for: also that it is for nothing.
+fn flags(signature: &Signature) -> Option<KeyFlags> {
+    let mut packets = signature.config()?.hashed_subpackets();
+    packets.find_map(|packet| match &packet.data {
+        SubpacketData::KeyFlags(flags) => Some(flags.clone()),
+        _ => None,
+    })
 }
 
 /// Judges a certificate; `now` in Unix seconds.
@@ -110,14 +129,19 @@ pub(super) fn judge(cert: &SignedPublicKey, now: u64) -> Judged<'_> {
     let late = now.saturating_sub(crate::limits::CLOCK_SLACK_SECONDS);
     let primary = &cert.primary_key;
     let details = &cert.details;
-    let mut own: Vec<&Signature> =
-        details.direct_signatures.iter().filter(|sig| sig.verify_key(primary).is_ok()).collect();
+    let direct = details.direct_signatures.iter().filter(|sig| is_believed(sig));
+    let mut own: Vec<&Signature> = direct.filter(|sig| sig.verify_key(primary).is_ok()).collect();
     let mut people = Vec::new();
     for user in &details.users {
         let is_own =
             |sig: &&Signature| sig.verify_certification(primary, Tag::UserId, &user.id).is_ok();
-        let signed = user.signatures.iter().filter(|sig| sig.is_certification()).filter(is_own);
-        let Some(binding) = newest(signed, now) else { continue };
+        let signed =
+            user.signatures.iter().filter(|sig| sig.is_certification() && is_believed(sig));
+        // What was said last counts: where that has ended, nothing older comes back.
+        let Some(binding) = newest(signed.filter(is_own), now).filter(|it| !has_ended(it, late))
+        else {
+            continue;
+        };
         let revoked = user
             .signatures
             .iter()
@@ -129,7 +153,7 @@ pub(super) fn judge(cert: &SignedPublicKey, now: u64) -> Judged<'_> {
         own.push(binding);
         people.push(String::from_utf8_lossy(user.id.id()).into_owned());
     }
-    let binding = newest(own.iter().copied(), now);
+    let binding = newest(own.iter().copied(), now).filter(|it| !has_ended(it, late));
     let expires =
         binding.and_then(|binding| expiry(primary.created_at().as_secs().into(), binding));
     let is_revoked =
@@ -143,8 +167,7 @@ pub(super) fn judge(cert: &SignedPublicKey, now: u64) -> Judged<'_> {
         () if is_expired(expires, late) => Some("that key has expired".to_owned()),
         () => None,
     };
-    let flags = newest(own.iter().copied().filter(|sig| has_any(&sig.key_flags())), now)
-        .map(Signature::key_flags);
+    let flags = newest(own.iter().copied().filter(|sig| flags(sig).is_some()), now).and_then(flags);
     let main = Component {
         key: Material::Primary(primary),
         fault: fault.clone(),
@@ -174,17 +197,20 @@ fn subkey<'c>(
     let of = |kind: SignatureType| {
         sub.signatures.iter().filter(move |sig| sig.typ() == Some(kind)).filter(is_own)
     };
-    let binding = newest(of(SignatureType::SubkeyBinding), now)?;
+    let binding = newest(of(SignatureType::SubkeyBinding).filter(|sig| is_believed(sig)), now)?;
     let is_revoked = of(SignatureType::SubkeyRevocation).next().is_some();
     let expires = expiry(sub.key.created_at().as_secs().into(), binding);
     let flags = binding.key_flags();
     // RFC 9580 §5.2.3.34: a subkey that signs says itself that it belongs to the primary key, or anybody could claim it.
     let is_claimed_back = binding.embedded_signature().is_some_and(|back| {
-        back.verify_primary_key_binding(&sub.key as &PublicSubkey, primary).is_ok()
+        is_believed(back)
+            && back.verify_primary_key_binding(&sub.key as &PublicSubkey, primary).is_ok()
     });
     let fault = match () {
         () if is_revoked => Some("its owner has revoked that key".to_owned()),
-        () if is_expired(expires, late) => Some("that key has expired".to_owned()),
+        () if is_expired(expires, late) || has_ended(binding, late) => {
+            Some("that key has expired".to_owned())
+        }
         () => None,
     };
     Some(Component {

@@ -53,7 +53,11 @@ pub(super) fn draw(
         let taken = canvas.text(at, area.columns, &"Security: ".into(), Style::Name);
         let behind = Cell { column: at.column.saturating_add(taken), ..at };
         let left = area.columns.saturating_sub(taken);
-        canvas.text(behind, left, &sealed.into(), Style::Plain);
+        let doubt = compose.draft.as_ref().and_then(|draft| draft.doubt.as_ref());
+        let doubt = doubt.filter(|_| compose.fields.sealing == Sealing::Encrypt);
+        let sealed =
+            doubt.map_or_else(|| sealed.into(), |doubt| safe_line!("{sealed}; {}", doubt.as_str()));
+        canvas.text(behind, left, &sealed, Style::Plain);
     }
     if !is_short {
         rows.next();

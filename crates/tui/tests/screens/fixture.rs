@@ -233,6 +233,7 @@ pub(crate) fn draft() -> DraftRow {
         text_lines: 12,
         text_octets: 340,
         speaks_of: None,
+        doubt: None,
         attachments: vec![
             AttachmentRow {
                 name: line("menu.pdf"),

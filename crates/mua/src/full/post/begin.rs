@@ -103,11 +103,14 @@ impl Actor {
                 (Written::of(&draft), String::new())
             }
             (Start::Forward(_), Some((raw, name))) => {
-                let written = Written::of(&forward(&View::of(&raw), Vec::new(), self.author()));
-                forwarded = Some(raw);
+                let (view, opened) = sealed::look(&raw, &self.account.keys, Asks::NotHere);
+                let written = Written::of(&forward(&view, Vec::new(), self.author()));
+                // What was encrypted to us, others can't open: it goes on as it was before, encrypted to them.
+                forwarded = Some(opened.unwrap_or(raw));
                 let answers = Some(Answers { letter: name, flag: 'P', folder: None });
                 let attachments = vec![Attached::Forwarded];
-                (Written { answers, attachments, ..written }, String::new())
+                let protection = sealed::for_answer(&view);
+                (Written { answers, attachments, protection, ..written }, String::new())
             }
             (Start::Attend(letter, attendance), Some((raw, name))) => {
                 let how = match attendance {
@@ -115,11 +118,13 @@ impl Actor {
                     Attendance::Declined => Answer::Decline,
                     Attendance::Tentative => Answer::Tentative,
                 };
-                let draft = attend(&View::of(&raw), self.author(), how, Timestamp::now())?;
+                let view = sealed::view(&raw, &self.account.keys, Asks::NotHere);
+                let draft = attend(&view, self.author(), how, Timestamp::now())?;
                 answered = Some(*letter);
                 parts.extend(draft.attachments.iter().filter_map(Attachment::to_part));
                 let answers = Some(Answers { letter: name, flag: 'R', folder: None });
-                (Written { answers, ..Written::of(&draft) }, draft.body)
+                let protection = sealed::for_answer(&view);
+                (Written { answers, protection, ..Written::of(&draft) }, draft.body)
             }
             (Start::Resend(_), Some((raw, _))) => {
                 let view = sealed::view(&raw, &self.account.keys, Asks::NotHere);

@@ -32,7 +32,7 @@ use super::mail::Request;
 use super::wake::{Farewell, Incoming, Outgoing, Teller, channel};
 use super::{kept, pipe, viewer};
 use crate::account::{Account, AccountError, Overrides};
-use crate::compose::{ComposeError, Mailbox as Person, media_type};
+use crate::compose::{AddressList, ComposeError, Mailbox as Person, media_type};
 use crate::drafts::{Attached, DraftError, DraftId, Drafts, FORWARDED, OpenDraft, Written};
 use crate::error::Error;
 use crate::outbox::{Found, Notes, Outbox, start as sender};
@@ -40,7 +40,7 @@ use crate::people::book::aliases;
 use crate::people::learning::learn;
 use crate::render::{self, Part, View};
 use crate::safe_text::SafeText;
-use crate::sealed::{self, Asks};
+use crate::sealed::{self, Asks, Protection};
 use crate::undo::{Deed, Journal};
 use crate::{limits, sent, trace};
 
@@ -292,7 +292,27 @@ impl Actor {
         let draft = self.opened(id)?;
         let (written, text) = (draft.written()?, draft.text()?);
         let saved = (answers, SystemTime::now());
-        Ok(rows::draft(id, &written, &text, (&draft.folder(), &from), saved))
+        let row = rows::draft(id, &written, &text, (&draft.folder(), &from), saved);
+        Ok(DraftRow { doubt: self.doubt(written), ..row })
+    }
+
+    /// What speaks against the keys that a draft is to be encrypted to.
+    fn doubt(&self, written: Written) -> Option<SafeText> {
+        if written.protection != Protection::Encrypt {
+            return None;
+        }
+        let written = written.expanded(&aliases(&self.account));
+        let domain = &self.account.address.domain;
+        let fields = [&written.to, &written.cc, &written.bcc];
+        // A field that is wrong is said when the letter is sent.
+        let lists =
+            fields.into_iter().filter_map(|text| AddressList::parse(text, Some(domain)).ok());
+        let to: Vec<String> =
+            lists.flat_map(|list| list.0).map(|to| to.address.to_string()).collect();
+        match sealed::check(Protection::Encrypt, &to, &self.account, Asks::NotHere) {
+            Ok(doubts) => sealed::doubts(&doubts),
+            Err(error) => Some(SafeText::line(&error.to_string())),
+        }
     }
 
     /// Changes what is written beside the text.

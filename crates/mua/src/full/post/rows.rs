@@ -72,6 +72,7 @@ pub(super) fn draft(
         text_octets: text.len() as u64,
         attachments: written.attachments.iter().map(|it| attachment(it, folder)).collect(),
         speaks_of: reminder::spoken_of(text).map(|word| SafeText::line(word).cut(40)),
+        doubt: None,
         answers,
         saved: Timestamp::try_from(saved).unwrap_or_default(),
     }
