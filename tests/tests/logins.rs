@@ -132,7 +132,28 @@ fn our_user_agent_logs_in_by_scram_where_it_can() -> Result<()> {
     ensure!(!place.log().contains("by=password"), "{}", place.log());
     // bob has no keys: his proof is refused, and his password taken.
     sends("bob")?;
-    place.logs(0, "by=password")
+    place.logs(0, "by=password")?;
+    let lists = |user: &str| {
+        let mut command = Command::new(binary("postroad-mua")?);
+        command
+            .args(["list", "--address", &format!("{user}@our.test"), "--user", user])
+            .args(["--inbox", &format!("pop3://localhost:{}", place.site.pop3.port())])
+            .arg("--password-file")
+            .arg(&password)
+            .arg("--trust")
+            .arg(&place.site.certificates.ca)
+            .env("HOME", home.path().join(user))
+            .env("POSTROAD_CONFIG", "/nonexistent");
+        // Nobody brings letters there: it is let in, and told so.
+        outcome(&mut command)
+    };
+    let output = lists("alice")?;
+    ensure!(output.stderr == b"0 letters\n", "{}", String::from_utf8_lossy(&output.stderr));
+    place.logs(1, "by=SCRAM")?;
+    ensure!(!place.agents[1].log().contains("by=password"), "{}", place.log());
+    let output = lists("bob")?;
+    ensure!(output.stderr == b"0 letters\n", "{}", String::from_utf8_lossy(&output.stderr));
+    place.logs(1, "by=password")
 }
 
 #[test]

@@ -11,19 +11,18 @@ use bytes::Bytes;
 use postroad_net::Io;
 use postroad_protocol::address::Domain;
 use postroad_protocol::client::{
-    self as protocol, Capabilities, ClearTextLogin, Dialogue, Encryption, End, Failure, Phase,
-    Protocol, Purpose, Session, Settings, StartTls, Step, Transaction, Verdict,
+    self as protocol, ClearTextLogin, Dialogue, Encryption, End, Failure, Phase, Protocol, Purpose,
+    Session, Settings, StartTls, Step, Transaction, Verdict,
 };
 use postroad_protocol::envelope::Envelope;
 use postroad_protocol::reply::{Reply, Severity};
-use postroad_protocol::sasl::client::Client;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::account::{Account, Login, Submission, TlsStart, is_loopback};
 use crate::connect::{self, ConnectError, Tls};
 use crate::limits;
 use crate::password::Terminal;
-use crate::sasl::{Proof, Who};
+use crate::sasl::{Proof, Ways};
 
 /// Octets that are read at once.
 const READ_OCTETS: usize = 16 * 1024;
@@ -69,31 +68,6 @@ pub struct Connection {
     at: String,
     /// Where somebody logs in.
     ways: Option<Ways>,
-}
-
-/// Who logs in, and how else it can be tried.
-struct Ways {
-    login: Login,
-    proof: Proof,
-    host: String,
-    port: u16,
-    /// None before the server has said what it offers.
-    left: Option<std::vec::IntoIter<Box<dyn Client>>>,
-}
-
-impl Ways {
-    fn next(
-        &mut self,
-        offered: &Capabilities,
-        exporter: Option<Vec<u8>>,
-    ) -> Option<Box<dyn Client>> {
-        let Self { login, proof, host, port, left } = self;
-        let who = Who { user: &login.user, proof, host, port: *port };
-        let left = left.get_or_insert_with(|| {
-            who.ways(|mechanism| offered.offers(mechanism), exporter).into_iter()
-        });
-        left.next()
-    }
 }
 
 /// What the session came to.
@@ -158,13 +132,8 @@ impl Connection {
         if in_clear {
             settings.clear_text_login = ClearTextLogin::Allowed;
         }
-        let ways = shown.map(|(login, proof)| Ways {
-            login: login.clone(),
-            proof: proof.clone(),
-            host: host.to_owned(),
-            port,
-            left: None,
-        });
+        let ways =
+            shown.map(|(login, proof)| Ways::new(login.clone(), proof.clone(), (host, port)));
         Ok(Self { ways, ..Self::new(io, at, Some(tls), settings) })
     }
 
@@ -188,7 +157,7 @@ impl Connection {
             (Some(ways), Failure::Refused { phase: Phase::Auth, reply })
                 if reply.severity() == Severity::Permanent =>
             {
-                Err(SubmitError::Login { at: self.at, problem, hint: ways.login.hint() })
+                Err(SubmitError::Login { at: self.at, problem, hint: ways.hint() })
             }
             _ => Err(self.ended(problem)),
         }
@@ -198,7 +167,8 @@ impl Connection {
     fn log_in(&mut self) {
         let exporter = self.io.as_ref().and_then(|io| io.channel_bindings().exporter);
         let offered = self.session.capabilities().clone();
-        let way = self.ways.as_mut().and_then(|ways| ways.next(&offered, exporter));
+        let way =
+            self.ways.as_mut().and_then(|ways| ways.next(|name| offered.offers(name), exporter));
         self.session.log_in(way, Instant::now());
     }
 

@@ -20,7 +20,7 @@ use crate::account::{Account, Login, TlsStart, is_loopback};
 use crate::connect::{self, ConnectError, Tls};
 use crate::limits;
 use crate::password::Terminal;
-use crate::sasl::{Proof, Who};
+use crate::sasl::{Proof, Ways, Who};
 
 /// Octets that are read at once.
 const READ_OCTETS: usize = 32 * 1024;
@@ -72,6 +72,7 @@ fn said(end: &End) -> String {
         | End::NoTls
         | End::ClearText
         | End::Credentials
+        | End::Unproven
         | End::TooLarge { .. }
         | End::Protocol(_)
         | End::NoMechanism
@@ -92,8 +93,7 @@ pub struct Maildrop {
     io: Option<Io>,
     tls: Tls,
     at: String,
-    /// What to do where the login is refused.
-    hint: &'static str,
+    ways: Ways,
     entries: Vec<Entry>,
     numbers: HashMap<String, MessageNumber>,
     /// Content of the message that is coming in.
@@ -161,10 +161,11 @@ impl Maildrop {
         let settings = Settings {
             encryption,
             stls,
-            login: match proof {
-                Proof::Password(password) => Shown::Password(who.credentials(password)),
-                Proof::Token(token) => Shown::Token(who.token(token)),
-            },
+            // The best of what is offered; a token is never told as a password.
+            login: Shown::Chosen(match proof {
+                Proof::Password(password) => Some(who.credentials(password)),
+                Proof::Token(_) => None,
+            }),
             clear_text_login: match in_clear {
                 true => ClearTextLogin::Allowed,
                 false => ClearTextLogin::Refused,
@@ -173,8 +174,9 @@ impl Maildrop {
         };
         let session = Session::new(settings, Instant::now());
         let (entries, numbers) = (Vec::new(), HashMap::new());
-        let (io, hint, content) = (Some(io), login.hint(), Vec::new());
-        let mut maildrop = Self { session, io, tls, at, hint, entries, numbers, content };
+        let ways = Ways::new(login.clone(), proof.clone(), (host, port));
+        let (io, content) = (Some(io), Vec::new());
+        let mut maildrop = Self { session, io, tls, at, ways, entries, numbers, content };
         maildrop.list().await?;
         Ok(maildrop)
     }
@@ -271,7 +273,7 @@ impl Maildrop {
     }
 
     fn ended(&self, end: End) -> Pop3Error {
-        Pop3Error::Ended { at: self.at.clone(), end, hint: self.hint }
+        Pop3Error::Ended { at: self.at.clone(), end, hint: self.ways.hint() }
     }
 
     /// Moves octets and time until the session wants a decision.
@@ -284,6 +286,12 @@ impl Maildrop {
                     let io = self.io.take().ok_or_else(|| self.ended(End::Lost))?;
                     self.io = Some(self.tls.clone().start(&self.at, io).await?);
                     self.session.tls_started(Instant::now());
+                }
+                Step::LogIn => {
+                    let exporter = self.io.as_ref().and_then(|io| io.channel_bindings().exporter);
+                    let session = &self.session;
+                    let way = self.ways.next(|name| session.offers(name), exporter);
+                    self.session.log_in(way, Instant::now());
                 }
                 Step::Content(octets) => self.content.extend_from_slice(&octets),
                 Step::Idle => return Ok(Event::Idle),

@@ -142,6 +142,38 @@ impl Who<'_> {
     }
 }
 
+/// Who logs in, and how else it can be tried.
+pub(crate) struct Ways {
+    login: Login,
+    proof: Proof,
+    host: String,
+    port: u16,
+    /// None before the server has said what it offers.
+    left: Option<std::vec::IntoIter<Box<dyn Client>>>,
+}
+
+impl Ways {
+    pub(crate) fn new(login: Login, proof: Proof, (host, port): (&str, u16)) -> Self {
+        Self { login, proof, host: host.to_owned(), port, left: None }
+    }
+
+    /// The best that wasn't tried yet.
+    pub(crate) fn next(
+        &mut self,
+        offers: impl Fn(&str) -> bool,
+        exporter: Option<Vec<u8>>,
+    ) -> Option<Box<dyn Client>> {
+        let Self { login, proof, host, port, left } = self;
+        let who = Who { user: &login.user, proof, host, port: *port };
+        left.get_or_insert_with(|| who.ways(offers, exporter).into_iter()).next()
+    }
+
+    /// What to do where the server says no.
+    pub(crate) fn hint(&self) -> &'static str {
+        self.login.hint()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

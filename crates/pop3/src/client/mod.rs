@@ -70,6 +70,8 @@ pub enum Login {
     Password(Credentials),
     /// By a token: AUTH OAUTHBEARER (RFC 7628), or else XOAUTH2.
     Token(Token),
+    /// By what the shell chooses of what is offered ([`Step::LogIn`]); where that is nothing, USER and PASS with these.
+    Chosen(Option<Credentials>),
 }
 
 /// What to do about STLS (RFC 2595 §4).
@@ -90,6 +92,8 @@ pub enum Step {
     NeedInput,
     /// Shake hands.
     StartTls,
+    /// Choose how to log in, by [`Session::offers`]: [`Session::log_in`].
+    LogIn,
     /// The maildrop is open and no request is under way.
     Idle,
     /// The next piece of the message that was asked for.
@@ -168,6 +172,9 @@ pub enum End {
     /// The login was refused.
     #[error("the server refuses the login")]
     Login(Refusal),
+    /// It lets us in, or wants to, without a proof that it knows the password (RFC 5802 §5).
+    #[error("the server doesn't prove that it knows the password")]
+    Unproven,
     /// The message is longer than we take.
     #[error("the message is longer than {octets_max} octets")]
     TooLarge {
@@ -192,6 +199,8 @@ pub struct Session {
     deadline: Instant,
     /// Octets of the message that is coming in.
     message_octets: u64,
+    /// Mechanisms of SASL that it offers, in capitals.
+    mechanisms: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -200,6 +209,8 @@ enum State {
     Opening(Opening),
     /// The shell shakes hands.
     StartingTls,
+    /// The shell chooses; what was refused before.
+    Choosing(Option<Refusal>),
     Idle,
     /// The response to this is awaited.
     Awaiting(Request),
@@ -220,7 +231,13 @@ impl Session {
             state: State::Opening(Opening::Greeting),
             deadline: now + limits::CLIENT_RESPONSE_TIMEOUT,
             message_octets: 0,
+            mechanisms: Vec::new(),
         }
+    }
+
+    /// Whether the server offers a mechanism of SASL.
+    pub fn offers(&self, mechanism: &str) -> bool {
+        self.mechanisms.iter().any(|offered| offered == mechanism)
     }
 
     /// Takes octets that were read.
@@ -287,6 +304,10 @@ impl Session {
                     self.state = State::StartingTls;
                     return Step::StartTls;
                 }
+                State::Choosing(refused) => {
+                    self.state = State::Choosing(refused);
+                    return Step::LogIn;
+                }
                 State::Over(end) => {
                     self.state = State::Over(end.clone());
                     return Step::Close(end);
@@ -324,9 +345,11 @@ impl Session {
                 Ok(response::Progress::Done(outcome)) => self.done(outcome),
                 Err(problem) => State::Over(End::Protocol(problem)),
             },
-            state @ (State::StartingTls | State::Idle | State::Content(_) | State::Over(_)) => {
-                state
-            }
+            state @ (State::StartingTls
+            | State::Choosing(_)
+            | State::Idle
+            | State::Content(_)
+            | State::Over(_)) => state,
         }
     }
 

@@ -3,8 +3,9 @@
 
 use std::time::Instant;
 
+use postroad_protocol::sasl::Credentials;
 use postroad_protocol::sasl::bearer::Dialect;
-use postroad_protocol::sasl::client::{Bearer, Client, Exchange, Plain};
+use postroad_protocol::sasl::client::{Bearer, Client, Exchange, Peer, Plain};
 
 use super::{ClearTextLogin, Encryption, End, Login, Session, State, Stls, response};
 use crate::limits;
@@ -34,6 +35,8 @@ pub(super) struct Capabilities {
     plain: Offer,
     oauthbearer: Offer,
     xoauth2: Offer,
+    /// All of them.
+    mechanisms: Vec<String>,
     lines: usize,
 }
 
@@ -42,6 +45,11 @@ enum Offer {
     #[default]
     Missing,
     Made,
+}
+
+fn has_control(credentials: &Credentials) -> bool {
+    let mut octets = credentials.name.as_bytes().iter().chain(&credentials.password);
+    octets.any(|octet| octet.is_ascii_control())
 }
 
 impl Session {
@@ -81,13 +89,24 @@ impl Session {
             (Opening::Stls, Ok(_)) => State::StartingTls,
             (Opening::User, Ok(_)) => {
                 // USER was said for a password's sake alone.
-                let Login::Password(credentials) = &self.settings.login else {
+                let (Login::Password(credentials) | Login::Chosen(Some(credentials))) =
+                    &self.settings.login
+                else {
                     return State::Over(End::NoMechanism);
                 };
                 self.send([b"PASS ", credentials.password.as_slice(), b"\r\n"].concat(), now);
                 State::Opening(Opening::Pass)
             }
-            (Opening::Auth(_) | Opening::Pass, Ok(_)) => State::Idle,
+            (Opening::Auth(exchange), Ok(_)) if exchange.peer() == Peer::Proven => State::Idle,
+            (Opening::Auth(_), Ok(_)) => State::Over(End::Unproven),
+            // Who cheats isn't told the password in another way.
+            (Opening::Auth(exchange), Err(_)) if exchange.peer() == Peer::Wrong => {
+                State::Over(End::Unproven)
+            }
+            (Opening::Auth(_), Err(refusal)) if matches!(self.settings.login, Login::Chosen(_)) => {
+                State::Choosing(Some(refusal))
+            }
+            (Opening::Pass, Ok(_)) => State::Idle,
             (Opening::Auth(_) | Opening::User | Opening::Pass, Err(refusal)) => {
                 State::Over(End::Login(refusal))
             }
@@ -107,11 +126,14 @@ impl Session {
         let mut words = line.split(' ');
         match words.next() {
             Some("STLS") => capabilities.stls = Offer::Made,
-            Some("SASL") => words.for_each(|mechanism| match mechanism {
-                "PLAIN" => capabilities.plain = Offer::Made,
-                "OAUTHBEARER" => capabilities.oauthbearer = Offer::Made,
-                "XOAUTH2" => capabilities.xoauth2 = Offer::Made,
-                _ => {}
+            Some("SASL") => words.for_each(|mechanism| {
+                capabilities.mechanisms.push(mechanism.to_owned());
+                match mechanism {
+                    "PLAIN" => capabilities.plain = Offer::Made,
+                    "OAUTHBEARER" => capabilities.oauthbearer = Offer::Made,
+                    "XOAUTH2" => capabilities.xoauth2 = Offer::Made,
+                    _ => {}
+                }
             }),
             Some(_) | None => {}
         }
@@ -127,28 +149,32 @@ impl Session {
                 State::Opening(Opening::Stls)
             }
             (Encryption::Tls, ..) | (Encryption::Clear, Stls::Never, _) => {
-                self.log_in(capabilities, now)
+                self.show_login(capabilities, now)
             }
         }
     }
 
-    fn log_in(&mut self, capabilities: &Capabilities, now: Instant) -> State {
+    fn show_login(&mut self, capabilities: &Capabilities, now: Instant) -> State {
         let may = self.settings.encryption == Encryption::Tls
             || self.settings.clear_text_login == ClearTextLogin::Allowed;
         if !may {
             return State::Over(End::ClearText);
         }
         match &self.settings.login {
+            // A line end in a password would be a command of its own.
+            Login::Password(credentials) | Login::Chosen(Some(credentials))
+                if has_control(credentials) =>
+            {
+                State::Over(End::Credentials)
+            }
+            Login::Chosen(_) => {
+                self.mechanisms.clone_from(&capabilities.mechanisms);
+                State::Choosing(None)
+            }
             Login::Password(credentials) => {
-                let control = |octet: &u8| octet.is_ascii_control();
-                // A line end in a password would be a command of its own.
-                if credentials.name.as_bytes().iter().chain(&credentials.password).any(control) {
-                    return State::Over(End::Credentials);
-                }
                 if capabilities.plain == Offer::Missing {
-                    let line = format!("USER {}\r\n", credentials.name);
-                    self.send(line.into_bytes(), now);
-                    return State::Opening(Opening::User);
+                    let name = credentials.name.clone();
+                    return self.say_user(&name, now);
                 }
                 self.authenticate(Box::new(Plain(credentials.clone())), now)
             }
@@ -162,6 +188,25 @@ impl Session {
                 self.authenticate(Box::new(Bearer::new(token.clone(), dialect)), now)
             }
         }
+    }
+
+    /// Logs in, as [`super::Step::LogIn`] asks for; `None` where there is no (other) way. At any other time nothing comes of it.
+    pub fn log_in(&mut self, client: Option<Box<dyn Client>>, now: Instant) {
+        let State::Choosing(refused) = &mut self.state else { return };
+        self.state = match (client, refused.take(), &self.settings.login) {
+            (Some(client), ..) => self.authenticate(client, now),
+            (None, Some(refusal), _) => State::Over(End::Login(refusal)),
+            (None, None, Login::Chosen(Some(credentials))) => {
+                let name = credentials.name.clone();
+                self.say_user(&name, now)
+            }
+            (None, None, _) => State::Over(End::NoMechanism),
+        };
+    }
+
+    fn say_user(&mut self, name: &str, now: Instant) -> State {
+        self.send(format!("USER {name}\r\n").into_bytes(), now);
+        State::Opening(Opening::User)
     }
 
     fn authenticate(&mut self, client: Box<dyn Client>, now: Instant) -> State {

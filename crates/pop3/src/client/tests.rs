@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use postroad_protocol::sasl::client::{Client, Peer, Plain};
+
 use super::*;
 
 fn password(password: &[u8]) -> Login {
@@ -15,6 +17,39 @@ fn settings() -> Settings {
         login: password(b"se cret"),
         clear_text_login: ClearTextLogin::Allowed,
         message_octets_max: 1_000,
+    }
+}
+
+fn plain() -> Plain {
+    Plain(Credentials { name: "alice".into(), password: b"se cret".to_vec() })
+}
+
+/// A mechanism whose server has to say "v" before it is believed; "x" is a cheat's.
+#[derive(Debug, Default)]
+struct Scripted {
+    said: Vec<u8>,
+}
+
+impl Client for Scripted {
+    fn mechanism(&self) -> &'static str {
+        "SCRAM-SHA-256"
+    }
+
+    fn first(&mut self) -> Option<Vec<u8>> {
+        Some(b"n,,".to_vec())
+    }
+
+    fn answer(&mut self, challenge: &[u8]) -> Option<Vec<u8>> {
+        self.said = challenge.to_vec();
+        (challenge != b"x").then(|| b"c".to_vec())
+    }
+
+    fn peer(&self) -> Peer {
+        match self.said.as_slice() {
+            b"v" => Peer::Proven,
+            b"x" => Peer::Wrong,
+            _ => Peer::Unproven,
+        }
     }
 }
 
@@ -33,6 +68,8 @@ fn play(settings: Settings, requests: &[Request], groups: &[Vec<u8>], cut: usize
     let now = Instant::now();
     let mut session = Session::new(settings, now);
     let (mut requests, mut groups) = (requests.iter(), groups.iter());
+    let mut ways: std::vec::IntoIter<Box<dyn Client>> =
+        vec![Box::new(Scripted::default()) as Box<dyn Client>, Box::new(plain())].into_iter();
     let mut transcript = Transcript::default();
     // What the server has said and we have not read.
     let mut wire: Vec<u8> = groups.next().cloned().unwrap_or_default();
@@ -50,6 +87,10 @@ fn play(settings: Settings, requests: &[Request], groups: &[Vec<u8>], cut: usize
             Step::StartTls => {
                 transcript.sent.push_str("(TLS)\r\n");
                 session.tls_started(now);
+            }
+            Step::LogIn => {
+                let way = ways.next().filter(|way| session.offers(way.mechanism()));
+                session.log_in(way, now);
             }
             Step::Idle => match requests.next() {
                 Some(request) => session.request(*request, now),
@@ -346,4 +387,27 @@ fn words() -> impl proptest::strategy::Strategy<Value = Vec<u8>> {
         8 => known.prop_map(<[u8]>::to_vec),
         1 => prop::collection::vec(any::<u8>(), 0..8),
     ]
+}
+
+#[test] // Tests RFC 5034 §4 and RFC 5802 §5.
+fn the_best_way_is_chosen_and_the_server_has_to_prove_itself() {
+    let Login::Password(credentials) = password(b"se cret") else { panic!("a token") };
+    let chosen = Settings { login: Login::Chosen(Some(credentials)), ..settings() };
+    let begins = "S: +OK\nC: CAPA\nS: +OK\nS: SASL PLAIN SCRAM-SHA-256\nS: .\n\
+        C: AUTH SCRAM-SHA-256 biws\n";
+    for (rest, end) in [
+        ("S: + dg==\nC: Yw==\nS: +OK\nC: QUIT\nS: +OK\n", End::Quit),
+        // It lets us in, and hasn't shown that it knows anything.
+        ("S: +OK\n", End::Unproven),
+        ("S: + cw==\nC: Yw==\nS: +OK\n", End::Unproven),
+        // Who cheats isn't told the password.
+        ("S: + eA==\nC: *\nS: -ERR\n", End::Unproven),
+        // Who knows no keys of the user's is.
+        ("S: -ERR no\nC: AUTH PLAIN AGFsaWNlAHNlIGNyZXQ=\nS: +OK\nC: QUIT\nS: +OK\n", End::Quit),
+    ] {
+        let transcript = check_with(&chosen, &[], &format!("{begins}{rest}"));
+        assert_eq!(transcript.end, Some(end), "{rest}");
+    }
+    let none = "S: +OK\nC: CAPA\nS: -ERR\nC: USER alice\nS: +OK\nC: PASS se cret\nS: +OK\nC: QUIT\nS: +OK\n";
+    assert_eq!(check_with(&chosen, &[], none).end, Some(End::Quit));
 }

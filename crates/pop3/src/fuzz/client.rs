@@ -1,5 +1,6 @@
 //! A POP3 client against whatever a server sends. The first octet says how long the pieces are, the lowest
-//! bit of the second whether TLS is required, the next one whether a token is shown in place of a password.
+//! bit of the second whether TLS is required, the next one whether a token is shown in place of a password, the next one
+//! whether who holds the session chooses how to log in.
 //!
 //! It never panics, always ends, takes no more than it was allowed to, and never says its password before
 //! TLS where that is required.
@@ -9,7 +10,7 @@ use std::time::Instant;
 use crate::client::{ClearTextLogin, Encryption, Login, Request, Session, Settings, Step, Stls};
 use crate::command::MessageNumber;
 use postroad_protocol::sasl::Credentials;
-use postroad_protocol::sasl::client::Token;
+use postroad_protocol::sasl::client::{Client, Plain, Token};
 
 const OCTETS_MAX: u64 = 500;
 
@@ -20,11 +21,15 @@ pub fn run(data: &[u8]) {
     let settings = Settings {
         encryption: Encryption::Clear,
         stls,
-        login: match flags & 2 {
+        login: match flags & 6 {
             0 => Login::Password(Credentials {
                 name: "alice".into(),
                 password: b"PASSWORD".to_vec(),
             }),
+            4.. => Login::Chosen(Some(Credentials {
+                name: "alice".into(),
+                password: b"PASSWORD".to_vec(),
+            })),
             _ => Login::Token(Token {
                 user: "alice".into(),
                 host: "mx".into(),
@@ -47,6 +52,8 @@ pub fn run(data: &[u8]) {
             [Request::Retrieve(number), Request::Top(number, 1), Request::Delete(number)]
         }),
     );
+    let plain = Plain(Credentials { name: "alice".into(), password: b"PASSWORD".to_vec() });
+    let mut ways = [Box::new(plain) as Box<dyn Client>].into_iter();
     let (mut octets, mut encrypted) = (0, false);
     loop {
         match session.step(now) {
@@ -64,6 +71,8 @@ pub fn run(data: &[u8]) {
                 encrypted = true;
                 session.tls_started(now);
             }
+            // Whatever is offered, and nothing once that is refused.
+            Step::LogIn => session.log_in(ways.next(), now),
             Step::Idle => {
                 octets = 0;
                 session.request(requests.next().unwrap_or(Request::Quit), now);
