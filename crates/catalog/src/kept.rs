@@ -16,6 +16,8 @@ pub(crate) struct Kept {
     pub(crate) mailbox: Mailbox,
     /// `None` where it can't be used: then letters are read again, and that is all.
     pub(crate) cache: Option<Cache>,
+    /// Something was written there, or has gone: whoever looks alone doesn't tidy up.
+    is_changed: bool,
     key: CacheKey,
     disk: Arc<dyn Disk>,
     /// What the index knows of texts, once somebody has asked.
@@ -26,7 +28,7 @@ impl Kept {
     pub(crate) fn open(disk: Arc<dyn Disk>, mailbox: Mailbox) -> Self {
         let key = mailbox.cache_key();
         let cache = Cache::open(Arc::clone(&disk), mailbox.folder(), key).ok();
-        Self { mailbox, cache, key, disk, index: None }
+        Self { mailbox, cache, is_changed: false, key, disk, index: None }
     }
 
     /// Looks at what others have changed.
@@ -55,6 +57,7 @@ impl Kept {
             }
         }
         changed.removed = (exists + changed.added.len()).saturating_sub(self.mailbox.exists());
+        self.is_changed |= changed.removed > 0;
         Ok(changed)
     }
 
@@ -92,6 +95,7 @@ impl Kept {
             let Some(entry) = self.mailbox.entry(*uid) else { continue };
             // Whoever else has read it may have read more of it.
             if cache.columns(*uid, entry.identity()).is_none() {
+                self.is_changed = true;
                 let written = cache.remember(*uid, entry.identity(), &read.facts());
                 all &= matches!(written, Ok(Written::All));
             }
@@ -103,7 +107,8 @@ impl Kept {
 /// What has gone leaves the cache, where that is worth it.
 impl Drop for Kept {
     fn drop(&mut self) {
-        if let Some(cache) = self.cache.as_mut().filter(|_| self.key == self.mailbox.cache_key()) {
+        let is_ours = self.is_changed && self.key == self.mailbox.cache_key();
+        if let Some(cache) = self.cache.as_mut().filter(|_| is_ours) {
             // Where that can't be, it is as large as it was.
             let _ = cache.tidy(|uid| self.mailbox.entry(uid).is_some());
         }

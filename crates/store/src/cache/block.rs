@@ -22,8 +22,8 @@ pub(super) const BLOCK_MAGIC: [u8; 4] = *b"PRcb";
 pub(super) const HEAD_OCTETS: usize = 32;
 const BLOCK_HEAD_OCTETS: usize = 16;
 pub(super) const RECORD_OCTETS: usize = 40;
-/// Octets that are read at once of an index: one of the usual length with its head.
-const READ_OCTETS: usize = 64 * 1024;
+/// Octets that are read at once of the first index; of each other as many as the one before had, with its head.
+const READ_OCTETS: usize = 16 * 1024;
 
 /// Whose letters a cache knows: another mailbox's, or those of another numbering, it never answers for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,9 +119,9 @@ pub(super) fn read_index(
     entries: &mut Vec<Entry>,
 ) -> Result<Found, DiskError> {
     let mut buffer = vec![0; READ_OCTETS];
-    let mut blocks = 0;
+    let (mut blocks, mut at_once) = (0, READ_OCTETS);
     while entries.len() < CACHE_LETTERS_MAX {
-        let mut filled = file.read_at(buffer.get_mut(..READ_OCTETS).unwrap_or_default(), at)?;
+        let mut filled = file.read_at(buffer.get_mut(..at_once).unwrap_or_default(), at)?;
         let Some(head) = buffer.get(..filled).and_then(BlockHead::read) else { break };
         let length = BLOCK_HEAD_OCTETS + head.index_octets();
         if filled < length {
@@ -137,6 +137,7 @@ pub(super) fn read_index(
             Some(behind) => at = behind,
             None => break,
         }
+        at_once = length;
         blocks += 1;
     }
     Ok(Found { end: at, blocks })

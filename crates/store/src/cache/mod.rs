@@ -87,7 +87,16 @@ impl Known {
             return;
         }
         // Of two with one UID the one that came later stays later.
-        self.entries.sort_by_key(|entry| entry.uid);
+        let mut runs: Vec<&[Entry]> =
+            self.entries.chunk_by(|one, other| one.uid < other.uid).collect();
+        runs.sort_by_key(|run| run.first().map(|entry| entry.uid));
+        let mut sorted = runs.concat();
+        // Blocks seldom reach into each other: they were read from the newest letters to the oldest.
+        if !sorted.is_sorted_by(|one, other| one.uid < other.uid) {
+            sorted = std::mem::take(&mut self.entries);
+            sorted.sort_by_key(|entry| entry.uid);
+        }
+        self.entries = sorted;
         let waste = &mut self.waste;
         self.entries.dedup_by(|later, earlier| {
             let is_same = later.uid == earlier.uid;

@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use postroad_tests::process::run;
 use serde::Deserialize;
 
-use super::programs::Program;
+use super::programs::{Program, Then};
 
 type Figures = BTreeMap<&'static str, f64>;
 
@@ -53,21 +53,31 @@ impl Frames {
 
 /// Shows the newest letter, and waits until the list is whole.
 pub(super) fn shown(program: &Program<'_>) -> anyhow::Result<Frames> {
-    told(program, 0, &[])
+    told(program, 0, Then::Leave, &[])
 }
 
-/// The same, and presses keys meanwhile.
+/// The same, and has it show threads then, in which it begins from then on.
+pub(super) fn threaded(program: &Program<'_>) -> anyhow::Result<Frames> {
+    told(program, 0, Then::Threads, &[])
+}
+
+/// The same as [`shown`], and presses keys meanwhile.
 pub(super) fn pressed(program: &Program<'_>) -> anyhow::Result<Frames> {
-    told(program, KEYS, &[])
+    told(program, KEYS, Then::Leave, &[])
 }
 
 /// Waits until the list is whole, and presses keys while a command keeps the mailbox busy.
 pub(super) fn pressed_while(program: &Program<'_>, busy: &[String]) -> anyhow::Result<Frames> {
-    told(program, KEYS, busy)
+    told(program, KEYS, Then::Leave, busy)
 }
 
-fn told(program: &Program<'_>, keys: u32, meanwhile: &[String]) -> anyhow::Result<Frames> {
-    let output = run(&mut program.in_a_terminal(keys, meanwhile)?)?;
+fn told(
+    program: &Program<'_>,
+    keys: u32,
+    then: Then,
+    meanwhile: &[String],
+) -> anyhow::Result<Frames> {
+    let output = run(&mut program.in_a_terminal(keys, then, meanwhile)?)?;
     let words = String::from_utf8_lossy(&output.stdout);
     serde_json::from_str(&words).with_context(|| format!("frames.py said: {words}"))
 }

@@ -29,6 +29,13 @@ const NEOMUTT_SETTINGS: &str = "set folder=MAILDIR\nset spoolfile=MAILDIR\nset m
 const NOTMUCH_SETTINGS: &str = "[database]\npath=MAILDIR\n[user]\nname=Me\nprimary_email=me@local.example\n\
     [new]\ntags=new\n[maildir]\nsynchronize_flags=true\n";
 
+/// What is done when a list is whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Then {
+    Leave,
+    Threads,
+}
+
 /// A program under measurement.
 #[derive(Debug)]
 pub(super) struct Program<'s> {
@@ -53,13 +60,18 @@ impl<'s> Program<'s> {
         Ok(Self { stage, name, home, submission: String::new(), command, until: "", threads: "" })
     }
 
+    /// Whether it is known how to have it show threads.
+    pub(super) fn has_threads(&self) -> bool {
+        !self.threads.is_empty()
+    }
+
     pub(super) fn maildir(&self) -> PathBuf {
         self.home.join("Maildir")
     }
 
     /// Its letters, and nothing that it knew of others: the same files by other names, all seen, and one that has just come.
     pub(super) fn copy(&self, master: &Path) -> anyhow::Result<()> {
-        for known in [self.maildir(), self.home.join("cache")] {
+        for known in [self.maildir(), self.home.join("cache"), self.home.join("state")] {
             if known.exists() {
                 fs::remove_dir_all(&known).context("cannot forget a mailbox")?;
             }
@@ -85,14 +97,23 @@ impl<'s> Program<'s> {
     }
 
     /// The program on a screen, with so many keys pressed while its list isn't whole, or else while a command runs.
-    pub(super) fn in_a_terminal(&self, keys: u32, beside: &[String]) -> anyhow::Result<Command> {
+    pub(super) fn in_a_terminal(
+        &self,
+        keys: u32,
+        then: Then,
+        beside: &[String],
+    ) -> anyhow::Result<Command> {
+        let order = match then {
+            Then::Leave => "",
+            Then::Threads => self.threads,
+        };
         let beside = match beside {
             [] => String::new(),
             words => serde_json::to_string(words)?,
         };
         let mut command = self.on_stage("/usr/bin/python3");
         command.arg(python_script("frames.py"));
-        command.args([NEWEST, self.until, &keys.to_string(), self.threads, &beside]);
+        command.args([NEWEST, self.until, &keys.to_string(), order, &beside]);
         command.args(&self.command);
         Ok(command)
     }
