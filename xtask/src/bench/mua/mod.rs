@@ -93,7 +93,9 @@ pub(super) fn run(bench: &Bench<'_>, rows: &mut Rows) -> anyhow::Result<Columns>
     let stage = stage.context("no NeoMutt and no notmuch here")?;
     let master = bench.folder.join("letters");
     letters::write(&master, letters)?;
-    let sink = Sink::start(&stage)?;
+    // Postfix's tools stand on a stage of their own.
+    let tools = Stage::set_up(Needs::Tools)?.context("no smtp-sink here")?;
+    let sink = Sink::start(&tools)?;
     let ours = programs::postroad(&stage, bench.folder, sink.address)?;
     let neomutt = programs::neomutt(&stage, bench.folder)?;
     let bar = progress(bench.runs() as usize * 3 + 1)?;
