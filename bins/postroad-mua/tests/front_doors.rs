@@ -122,7 +122,7 @@ fn smtp_on_standard_input_ends_in_the_outbox() {
     // A caller that goes away in the middle was told nothing of it, and nothing is sent.
     let cut = ["EHLO x", "MAIL FROM:<a@x.example>", "RCPT TO:<b@x.example>", "DATA"];
     assert_eq!(spoken(&home, &cut).last().unwrap(), "354");
-    wait_until_empty(&home, &peer);
+    assert_eq!(wait_until_empty(&home, &peer).len(), 2);
 }
 
 #[test]

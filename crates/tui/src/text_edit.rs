@@ -209,15 +209,18 @@ impl TextEdit {
         None
     }
 
-    /// Has `come` in the place of so many octets behind the caret, in its line; the caret stands behind it.
-    pub fn replace(&mut self, octets: usize, come: &str) {
+    /// Has `come` in the place of so many octets behind the caret, in its line; the caret stands behind it. Nothing is done,
+    /// and `false` given, where the text would be too long.
+    pub fn replace(&mut self, octets: usize, come: &str) -> bool {
         let Caret { line, at } = self.caret;
         let end = Caret { line, at: (at + octets).min(self.line(line).len()) };
         let gone = self.between(self.caret, end);
         let come: String = come.chars().filter(|c| *c == '\t' || !c.is_control()).collect();
-        if self.octets + come.len() <= TEXT_OCTETS_MAX {
+        let fits = self.octets - gone.len().min(self.octets) + come.len() <= TEXT_OCTETS_MAX;
+        if fits {
             self.change(self.caret, gone, come, Joined::No);
         }
+        fits
     }
 
     /// The words behind the caret that have so many octets.
@@ -463,6 +466,17 @@ mod tests {
             edit.key(*key, 10);
         }
         (edit.text(), edit.caret().line, edit.caret_column())
+    }
+
+    #[test]
+    fn nothing_is_replaced_where_the_text_would_be_too_long() {
+        let mut edit = TextEdit::of(&format!("a{}", "x".repeat(TEXT_OCTETS_MAX - 2)));
+        let full = edit.octets;
+        assert!(edit.replace(1, "b") && edit.octets == full);
+        edit.caret = Caret::default();
+        let room = TEXT_OCTETS_MAX - full;
+        assert!(!edit.replace(1, &"c".repeat(room + 2)) && edit.octets == full);
+        assert_eq!(edit.words_here(1), "b");
     }
 
     #[test]

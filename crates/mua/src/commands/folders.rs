@@ -94,8 +94,11 @@ async fn act(
         }
         Some(What::Remove { name, yes }) => {
             let count = folders.letters_in(name).await?;
-            let count = count.map_or(0, |count| usize::try_from(count).unwrap_or(usize::MAX));
-            let within = safe_line!("{name}, with {} in it", letters(count).as_str());
+            let within = match count.map(usize::try_from) {
+                Some(Ok(count)) => safe_line!("{name}, with {} in it", letters(count).as_str()),
+                // The server doesn't say how many.
+                Some(Err(_)) | None => safe_line!("{name}, with all letters in it"),
+            };
             if !*yes && !is_interactive() {
                 let words = format!("{} would be gone for good: --yes removes it", within.as_str());
                 return Err(Usage(words).into());

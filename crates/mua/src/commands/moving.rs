@@ -232,11 +232,22 @@ pub(super) async fn undo(
         return Ok(Exit::No);
     };
     let taken_back = take_back(context, &account, &mut turn, &last.deed).await;
-    // What has left will not come back by being asked again.
-    if taken_back.is_ok() || matches!(taken_back, Err(Error::Outbox(OutboxError::Left(_)))) {
+    // What has left will not come back by being asked again, nor what was in a folder that has gone or has another name.
+    let is_hopeless = matches!(
+        taken_back,
+        Err(Error::Outbox(OutboxError::Left(_))
+            | Error::Mailbox(MailboxError::NoMaildir { .. } | MailboxError::NoFolder { .. }))
+    );
+    if taken_back.is_ok() || is_hopeless {
         turn.forget_last().map_err(failed)?;
     }
-    taken_back?;
+    taken_back.inspect_err(|_| {
+        if is_hopeless {
+            context.screen.say(&safe_line!(
+                "It can't be taken back any more: undo again takes back what was done before it."
+            ));
+        }
+    })?;
     context.screen.say(&safe_line!("Taken back: {}", last.deed.words()));
     Ok(Exit::Done)
 }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::limits::UNSEALING_TIMEOUT;
+
 /// Octets of a key's sequence: the longest of terminals have some twenty.
 pub(super) const SEQUENCE_OCTETS_MAX: usize = 64;
 /// Octets of text that is pasted at once: as many as can be typed into a line, and some.
@@ -18,8 +20,14 @@ pub(super) const QUIT_WAIT: Duration = Duration::from_secs(2);
 pub(super) const ROWS_WAIT: Duration = Duration::from_secs(2);
 /// How long the list of folders is waited for.
 pub(super) const FOLDERS_WAIT: Duration = Duration::from_secs(10);
-/// How long a letter that is read is waited for: twice what laying it out may take, and opening it.
-pub(super) const READ_WAIT: Duration = Duration::from_secs(25);
+/// How long a letter that is read is waited for: twice what laying it out may take, and opening it with its seal, for which
+/// somebody may have to find a passphrase.
+pub(super) const READ_WAIT: Duration = Duration::from_secs(95);
+const _: () =
+    assert!(READ_WAIT.as_secs() >= UNSEALING_TIMEOUT.as_secs() + 25, "the seal ends first");
+/// How long a letter that is to be sent is waited for: it may be signed and encrypted by programs that ask for a passphrase,
+/// and goes whether anybody waits or not.
+pub(super) const QUEUE_WAIT: Duration = Duration::from_secs(180);
 /// How long signers' keys are waited for: what the check itself may take, and reading the letter.
 pub(super) const CHECK_WAIT: Duration = Duration::from_secs(50);
 /// How long a program may take that letters are given to.

@@ -296,12 +296,16 @@ fn wait_for(ask: &Ask, slow: Patience) -> (Duration, &'static str) {
             (limits::READ_WAIT, "the letter")
         }
         Ask::Check(_) => (limits::CHECK_WAIT, "the name servers"),
+        Ask::Queue(..) => (limits::QUEUE_WAIT, "the outbox, or a letter's seal,"),
         Ask::Pipe { .. } | Ask::PipePart { .. } | Ask::Print { .. } => {
             (limits::PIPE_WAIT * 2, "the program's end")
         }
         _ => (limits::DISK_WAIT, "the mailbox"),
     }
 }
+
+const AGAIN: &str = "try again";
+const ON_ITS_WAY: &str = "B: whether it is on its way";
 
 /// Until when a job may take, and what it is called.
 #[derive(Debug)]
@@ -310,6 +314,8 @@ struct Deadline {
     what: &'static str,
     /// What takes time there.
     slow: Patience,
+    /// What to do when it is over.
+    hint: &'static str,
 }
 
 struct Shell {
@@ -468,7 +474,8 @@ impl Shell {
             },
             Whose::Across(crossings, own) => {
                 let at = Instant::now() + limits::ACROSS_WAIT;
-                let deadline = Deadline { at, what: "the other account", slow: Patience::Disk };
+                let (what, hint) = ("the other account", AGAIN);
+                let deadline = Deadline { at, what, slow: Patience::Disk, hint };
                 self.deadlines.insert(job, deadline);
                 crossings.iter().for_each(|crossing| self.put_across(job, crossing));
                 own.iter().for_each(|(place, ask)| self.send(*place, job, ask.clone()));
@@ -479,7 +486,9 @@ impl Shell {
         if !matches!(ask, Ask::Open(_)) {
             let slow = if is_for_post(ask) { Patience::Disk } else { slow };
             let (wait, what) = wait_for(ask, slow);
-            self.deadlines.insert(job, Deadline { at: Instant::now() + wait, what, slow });
+            // It goes, or comes back, all the same.
+            let hint = if matches!(ask, Ask::Queue(..)) { ON_ITS_WAY } else { AGAIN };
+            self.deadlines.insert(job, Deadline { at: Instant::now() + wait, what, slow, hint });
         }
         match whose {
             Whose::One(_, Ask::OpenLink(link)) => browser::open(job, &link, &self.tell),
@@ -587,7 +596,7 @@ impl Shell {
                 Patience::Network => "the network or the server",
             };
             let words = safe_line!("{} doesn't come: {slow} is slow, or busy", deadline.what);
-            let what = What::Failed { words, hint: "try again".into() };
+            let what = What::Failed { words, hint: deadline.hint.into() };
             self.cancel(job);
             self.take(Msg::Report(Report { job, what }));
         }

@@ -216,11 +216,16 @@ fn kind(kind: Kind, who: &Who) -> Asked {
 }
 
 impl Session {
-    /// UIDs of letters of the folder that is selected, sorted.
+    /// UIDs of letters of the folder that is selected, sorted; `ear` hears what else is told meanwhile, such as letters that come
+    /// and go.
     ///
     /// # Errors
     /// As [`Session::run`].
-    pub(crate) async fn search(&mut self, asked: &Asked) -> Result<Vec<u32>, ImapError> {
+    pub(crate) async fn search(
+        &mut self,
+        asked: &Asked,
+        ear: &mut dyn FnMut(Data) -> Result<(), ImapError>,
+    ) -> Result<Vec<u32>, ImapError> {
         let key = asked.key.clone();
         // What is ASCII needs no charset, and a server may know none (RFC 3501 §6.4.4).
         let charset = (!is_ascii(&key)).then_some(Charset::Utf8);
@@ -228,8 +233,10 @@ impl Session {
         let mut found = Vec::new();
         let mut too_many = Some(self.wire.broken("more letters found than a folder has"));
         self.run(&Command::Search(Numbers::Uid, search), &mut |heard| {
-            if let Heard::Data(Data::Search { numbers, .. }) = heard {
-                found.extend(numbers);
+            match heard {
+                Heard::Data(Data::Search { numbers, .. }) => found.extend(numbers),
+                Heard::Data(data) => ear(data)?,
+                _ => {}
             }
             // Row U13.
             match found.len() > IMAP_LETTERS_MAX {

@@ -291,7 +291,8 @@ impl Selected {
         let asked = Asked::of(pattern, who);
         let found = match asked.is_all() {
             true => self.known.letters.iter().map(|(uid, _)| *uid).collect(),
-            false => self.session.search(&asked).await?,
+            // A command has the list that it began with.
+            false => self.session.search(&asked, &mut |_| Ok(())).await?,
         };
         let looks = match asked.answer {
             Answer::Exact => Looks::None,

@@ -165,13 +165,17 @@ pub(super) fn answered(model: &mut Model, letter: char) {
     match letter.to_ascii_lowercase() {
         'n' => return ask_about_next(model, From::Behind),
         'y' => {
-            editor.text.replace(found, &by);
+            if !editor.text.replace(found, &by) {
+                return replaced(model);
+            }
             search.replaced += 1;
         }
         'a' => {
             let mut found = Some(found);
             while let Some(octets) = found {
-                editor.text.replace(octets, &by);
+                if !editor.text.replace(octets, &by) {
+                    break;
+                }
                 search.replaced += 1;
                 found = editor.text.find(&search.words, From::Here);
             }

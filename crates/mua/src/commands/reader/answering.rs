@@ -13,7 +13,6 @@ use crate::drafts::{Answers, Attached, Written};
 use crate::error::Error;
 use crate::mailbox::Mark;
 use crate::mailx::selection::{Among, Selection};
-use crate::render::View;
 use crate::sealed::{self, Asks};
 
 /// Whether an answer is kept, besides in Sent.
@@ -58,15 +57,19 @@ impl Reader<'_, '_, '_> {
         for number in self.letters.chosen(list, Among::Kept).await? {
             let raw = self.letters.message(number).await?;
             let letter = self.letters.entry(number)?.name;
-            let draft = forwarded(&View::of(&raw), Vec::new(), author(&self.account));
+            // What was encrypted to us goes on as it was before, and is encrypted to those who get it.
+            let (view, opened) = sealed::look(&raw, &self.account.keys, Asks::Here);
+            let draft = forwarded(&view, Vec::new(), author(&self.account));
             let written = Written {
                 to: to.to_owned(),
                 attachments: vec![Attached::Forwarded],
                 answers: Some(Answers { letter, flag: Mark::Passed.letter(), folder: None }),
+                protection: sealed::for_answer(&view),
                 ..Written::of(&draft)
             };
             self.letters.go_to(number);
-            self.write_letter(&Start { forwarded: Some(raw), ..Start::of(written) }, None).await?;
+            let forwarded = Some(opened.unwrap_or(raw));
+            self.write_letter(&Start { forwarded, ..Start::of(written) }, None).await?;
         }
         Ok(())
     }

@@ -159,8 +159,16 @@ impl Actor {
         if !self.has_folders() {
             return self.tell.failed(job, "there are no folders here", "");
         }
-        if let Line::Down(words) = self.line.clone() {
-            return self.offline(job, &words);
+        match self.line.clone() {
+            Line::Up => {}
+            Line::Connecting => return self.tell.failed(job, "not connected yet", "try again"),
+            Line::Down(words) => return self.offline(job, &words),
+        }
+        // Letters that are still to leave a folder would go with it.
+        let takes_away = matches!(ask, FolderAsk::Remove(_) | FolderAsk::Rename { .. });
+        if takes_away && !self.pending.changes.is_empty() {
+            let words = "what was done to letters isn't done at the server yet";
+            return self.tell.failed(job, words, "try again once it is");
         }
         let named = |name: &str| MailboxName::parse(name.as_bytes(), NameEncoding::Utf8);
         let of = |id: &FolderId| self.name_of(*id);

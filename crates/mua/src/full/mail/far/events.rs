@@ -135,6 +135,13 @@ impl Actor {
                             change.is_under_way = false;
                         }
                     }
+                    // To do it twice could take what others have made meanwhile.
+                    _ if matches!(deed, Deed::Folder(..)) => {
+                        if let Some(job) = waits.job() {
+                            let words = "the connection was lost: whether it was done isn't known";
+                            self.tell.failed(job, words, "look at the list of folders");
+                        }
+                    }
                     // What fills the list is asked for by itself.
                     (Waits::Headers(Wanted::Fill), _) => {}
                     (_, Line::Down(words)) => {

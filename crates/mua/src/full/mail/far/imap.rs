@@ -482,7 +482,7 @@ impl Work<'_> {
             Deed::Search(_, all) => {
                 let mut found = Vec::new();
                 for asked in all {
-                    found.push(session.search(asked).await?);
+                    found.push(session.search(asked, &mut ear).await?);
                 }
                 Came::Found(found)
             }
@@ -533,7 +533,7 @@ impl Work<'_> {
             watch.hear(&data);
             Ok(())
         };
-        let found = session.search(asked).await?;
+        let found = session.search(asked, &mut ear).await?;
         let newest: Vec<u32> = found.into_iter().rev().take(most).collect();
         let mut headers = Vec::new();
         for some in newest.chunks(HEADERS_AT_ONCE) {
