@@ -2,13 +2,11 @@
 //! marked and moved, in the inbox and in folders, and what was done is taken back.
 
 use std::fs;
-use std::net::SocketAddr;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use anyhow::{Context as _, Result, ensure};
-use postroad_tests::peers::{Dovecot, Needs, PASSWORD, Stage};
+use postroad_tests::peers::{Dovecot, Needs, Stage};
 use postroad_tests::suite::{Up, binary};
 use serde_json::Value;
 use tempfile::tempdir;
@@ -245,44 +243,14 @@ fn at_our_own_server() -> Result<()> {
     all_of_it(&ours, &maildir)
 }
 
-/// Our user agent on an account at a Dovecot.
-fn on_dovecot(folder: &Path, imap: SocketAddr, arguments: &[&str]) -> Result<Command> {
-    let password = folder.join("password");
-    fs::write(&password, PASSWORD)?;
-    fs::set_permissions(&password, fs::Permissions::from_mode(0o600))?;
-    let mut command = Command::new(binary("postroad-mua")?);
-    command
-        .env("HOME", folder)
-        .env("POSTROAD_CONFIG", "/nonexistent")
-        .env("POSTROAD_MUA_ADDRESS", "alice@x.example")
-        .env("POSTROAD_MUA_USER", "alice")
-        .env("POSTROAD_MUA_PASSWORD_FILE", &password)
-        .env("POSTROAD_MUA_INBOX", format!("imap://127.0.0.1:{}", imap.port()))
-        .env("POSTROAD_MUA_OUTBOX", folder.join("outbox"))
-        .env("XDG_STATE_HOME", folder.join("state"))
-        .args(arguments);
-    Ok(command)
-}
-
-/// Leaves a folder and all in it to a user.
-fn give(path: &Path, user: u32) -> Result<()> {
-    std::os::unix::fs::chown(path, Some(user), Some(user))?;
-    if path.is_dir() {
-        for entry in fs::read_dir(path)? {
-            give(&entry?.path(), user)?;
-        }
-    }
-    Ok(())
-}
-
 #[test]
 fn at_a_dovecot() -> Result<()> {
     let Some(stage) = Stage::set_up(Needs::Servers)? else { return Ok(()) };
     let maildir: PathBuf = stage.path("home/alice/Maildir");
     fill(&maildir)?;
-    give(&maildir, Stage::user("alice")?.id)?;
+    Stage::give(&maildir, Stage::user("alice")?.id)?;
     let dovecot = Dovecot::start(&stage)?;
     let folder = tempdir()?;
-    let ours = |arguments: &[&str]| on_dovecot(folder.path(), dovecot.imap, arguments);
+    let ours = |arguments: &[&str]| Dovecot::our_agent(folder.path(), dovecot.imap, arguments);
     all_of_it(&ours, &maildir)
 }

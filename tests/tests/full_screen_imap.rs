@@ -3,16 +3,15 @@
 //! was done meanwhile is done then.
 
 use std::fs;
-use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
 use postroad_tests::cable::{Cable, Carries};
-use postroad_tests::peers::{Dovecot, Needs, PASSWORD, Packages, Stage};
+use postroad_tests::peers::{Dovecot, Needs, Packages, Stage};
 use postroad_tests::process::{run, until};
-use postroad_tests::suite::{Up, binary, new_mail};
+use postroad_tests::suite::{Up, new_mail};
 use postroad_tests::tmux::Tmux;
 use tempfile::{TempDir, tempdir};
 
@@ -275,35 +274,6 @@ fn letters_at_a_server_are_found_in_a_folder_and_in_all() -> Result<()> {
     Ok(())
 }
 
-/// Our user agent on an account at a Dovecot.
-fn on_dovecot(folder: &Path, imap: SocketAddr, arguments: &[&str]) -> Result<Command> {
-    let password = folder.join("password");
-    fs::write(&password, PASSWORD)?;
-    fs::set_permissions(&password, fs::Permissions::from_mode(0o600))?;
-    let mut command = Command::new(binary("postroad-mua")?);
-    command
-        .env("HOME", folder)
-        .env("POSTROAD_MUA_ADDRESS", "alice@x.example")
-        .env("POSTROAD_MUA_USER", "alice")
-        .env("POSTROAD_MUA_PASSWORD_FILE", &password)
-        .env("POSTROAD_MUA_INBOX", format!("imap://127.0.0.1:{}", imap.port()))
-        .env("POSTROAD_MUA_OUTBOX", folder.join("outbox"))
-        .env("XDG_STATE_HOME", folder.join("state"))
-        .args(arguments);
-    Ok(command)
-}
-
-/// Leaves a folder and all in it to a user.
-fn give(path: &Path, user: u32) -> Result<()> {
-    std::os::unix::fs::chown(path, Some(user), Some(user))?;
-    if path.is_dir() {
-        for entry in fs::read_dir(path)? {
-            give(&entry?.path(), user)?;
-        }
-    }
-    Ok(())
-}
-
 #[test]
 fn dovecots_letters_are_read_marked_moved_and_come_by_themselves() -> Result<()> {
     let Some(screens) = Stage::set_up_with(Needs::Tools, Packages::Screens)? else {
@@ -323,18 +293,18 @@ fn dovecots_letters_are_read_marked_moved_and_come_by_themselves() -> Result<()>
         );
         let tmp = maildir.join(format!("tmp/{}.a{number}.x", 1_700_000_000 + number));
         fs::write(&tmp, letter)?;
-        give(&tmp, user)?;
+        Stage::give(&tmp, user)?;
         let name = tmp.file_name().context("a name")?;
         Ok(fs::rename(&tmp, maildir.join("new").join(name))?)
     };
     for number in 0..250 {
         arrives(number, &format!("letter {number}"))?;
     }
-    give(&maildir, user)?;
+    Stage::give(&maildir, user)?;
     let dovecot = Dovecot::start(&stage)?;
     let folder = tempdir()?;
     let cable = Cable::to(dovecot.imap)?;
-    let command = |arguments: &[&str]| on_dovecot(folder.path(), cable.address, arguments);
+    let command = |arguments: &[&str]| Dovecot::our_agent(folder.path(), cable.address, arguments);
     let listed = run(&mut command(&["list", "--json"])?);
     ensure!(String::from_utf8_lossy(&listed?.stdout).contains("letter 249"));
 

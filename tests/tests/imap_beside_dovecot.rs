@@ -4,7 +4,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::num::NonZeroU32;
-use std::os::unix::fs::chown;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
@@ -48,7 +47,7 @@ impl Both {
         let names = fill(&site.path("mail/alice"))?;
         let home = stage.path("home/alice/Maildir");
         fill(&home)?;
-        give(&home, Stage::user("alice")?.id)?;
+        Stage::give(&home, Stage::user("alice")?.id)?;
         let dovecot = Dovecot::start(&stage)?;
         let maa = site.maa()?;
         let ours = Dialogue::log_in(site.imap)?;
@@ -96,17 +95,6 @@ fn fill(maildir: &Path) -> Result<BTreeMap<u32, String>> {
     }
     fs::write(maildir.join("subscriptions"), "Archive\nLists.Rust\n")?;
     Ok((1..).zip(letters.into_iter().map(|letter| letter.name)).collect())
-}
-
-/// Leaves a folder and all in it to a user.
-fn give(path: &Path, user: u32) -> Result<()> {
-    chown(path, Some(user), Some(user))?;
-    if path.is_dir() {
-        for entry in fs::read_dir(path)? {
-            give(&entry?.path(), user)?;
-        }
-    }
-    Ok(())
 }
 
 /// What FETCH tells of each letter, by its UID.

@@ -1,11 +1,16 @@
 //! Dovecot: LMTP, IMAP and POP3 on Maildirs.
 
+use std::fs::{self, Permissions};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::Command;
 
 use anyhow::Result;
 
 use super::{PASSWORD, Stage};
 use crate::process::{Process, free_port, listens};
+use crate::suite::binary;
 
 /// Whom it takes mail for, and what else its settings say.
 #[derive(Debug, Clone)]
@@ -36,6 +41,29 @@ pub struct Dovecot {
 }
 
 impl Dovecot {
+    /// Our user agent on alice's account at one, with a home of its own.
+    ///
+    /// # Errors
+    ///
+    /// When our program isn't built, or the home can't be written.
+    pub fn our_agent(home: &Path, imap: SocketAddr, arguments: &[&str]) -> Result<Command> {
+        let password = home.join("password");
+        fs::write(&password, PASSWORD)?;
+        fs::set_permissions(&password, Permissions::from_mode(0o600))?;
+        let mut command = Command::new(binary("postroad-mua")?);
+        command
+            .env("HOME", home)
+            .env("POSTROAD_CONFIG", "/nonexistent")
+            .env("POSTROAD_MUA_ADDRESS", "alice@x.example")
+            .env("POSTROAD_MUA_USER", "alice")
+            .env("POSTROAD_MUA_PASSWORD_FILE", &password)
+            .env("POSTROAD_MUA_INBOX", format!("imap://127.0.0.1:{}", imap.port()))
+            .env("POSTROAD_MUA_OUTBOX", home.join("outbox"))
+            .env("XDG_STATE_HOME", home.join("state"))
+            .args(arguments);
+        Ok(command)
+    }
+
     /// Starts one that takes mail for everybody on the stage, and waits until it takes connections.
     ///
     /// # Errors

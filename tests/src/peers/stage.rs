@@ -128,6 +128,22 @@ impl Stage {
             .with_context(|| format!("cannot chown {}", path.display()))
     }
 
+    /// Leaves a folder, and all in it, to a user by number.
+    ///
+    /// # Errors
+    ///
+    /// When the system refuses.
+    pub fn give(path: &Path, user: u32) -> Result<()> {
+        chown(path, Some(user), Some(user))
+            .with_context(|| format!("cannot chown {}", path.display()))?;
+        if path.is_dir() {
+            for entry in fs::read_dir(path)? {
+                Self::give(&entry?.path(), user)?;
+            }
+        }
+        Ok(())
+    }
+
     /// A user of the stage.
     ///
     /// # Errors
