@@ -105,7 +105,7 @@ fn folders(ours: Ours<'_>, maildir: &Path) -> Result<()> {
     // Nobody is there to be asked.
     let refused = ran(ours, &["folders", "remove", "Pl\u{e4}ne"])?;
     let words = String::from_utf8_lossy(&refused.stderr).into_owned();
-    ensure!(refused.status.code() == Some(64) && words.contains("with 1 letter in it"), "{words}");
+    ensure!(refused.status.code() == Some(64) && words.contains("and 1 letter in it"), "{words}");
     printed(ours, &["folders", "remove", "Pl\u{e4}ne", "--yes"])?;
     ensure!(known("Pl\u{e4}ne")?.is_none());
     let there = fs::read_dir(maildir)?.flatten().map(|entry| entry.file_name());

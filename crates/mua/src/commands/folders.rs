@@ -95,20 +95,24 @@ async fn act(
         Some(What::Remove { name, yes }) => {
             let count = folders.letters_in(name).await?;
             let within = match count.map(usize::try_from) {
-                Some(Ok(count)) => safe_line!("{name}, with {} in it", letters(count).as_str()),
+                Some(Ok(count)) => safe_line!("{}", letters(count).as_str()),
                 // The server doesn't say how many.
-                Some(Err(_)) | None => safe_line!("{name}, with all letters in it"),
+                Some(Err(_)) | None => safe_line!("all letters"),
             };
             if !*yes && !is_interactive() {
-                let words = format!("{} would be gone for good: --yes removes it", within.as_str());
-                return Err(Usage(words).into());
+                let words = safe_line!(
+                    "{name} and {} in it would be gone for good: --yes removes it",
+                    within.as_str()
+                );
+                return Err(Usage(words.as_str().to_owned()).into());
             }
-            let question = safe_line!("Remove {}, for good? (y/n): ", within.as_str());
+            let question =
+                safe_line!("Remove {name} and {} in it, for good? (y/n): ", within.as_str());
             if !*yes && !writing::confirms(context, &question)? {
                 context.screen.say(&safe_line!("Not removed."));
                 return Ok(Exit::No);
             }
-            (Wanted::Remove(name), safe_line!("{} removed", within.as_str()))
+            (Wanted::Remove(name), safe_line!("{name} removed, with {} in it", within.as_str()))
         }
         Some(What::Subscribe { name }) => {
             (Wanted::Subscribe(name), safe_line!("{name} subscribed to"))
