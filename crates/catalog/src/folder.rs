@@ -203,7 +203,7 @@ impl Folder {
         let apart = &self.apart;
         match &mut self.kind {
             Kind::Kept(kept) => {
-                let Kept { mailbox, cache, .. } = kept.as_mut();
+                let (mailbox, mut cache) = kept.parts();
                 for entry in mailbox.entries() {
                     let uid = entry.uid();
                     let cached = cache.as_mut().and_then(|it| it.columns(uid, entry.identity()));
@@ -231,9 +231,9 @@ impl Folder {
     /// What a list shows of a letter, where that is remembered. No letter is opened.
     pub fn row(&mut self, uid: u32) -> Option<RawRow> {
         if let Kind::Kept(kept) = &mut self.kind {
-            let Kept { mailbox, cache, .. } = kept.as_mut();
+            let (mailbox, cache) = kept.parts();
             let entry = mailbox.entry(uid)?;
-            let facts = cache.as_mut().and_then(|cache| cache.get(uid, entry.identity()));
+            let facts = cache.and_then(|cache| cache.get(uid, entry.identity()));
             if let Some(row) = facts.and_then(|facts| RawRow::of(&facts)) {
                 return Some(row);
             }
@@ -247,7 +247,7 @@ impl Folder {
         let (apart, from, mut unknown) = (&self.apart, self.asked_from, Vec::new());
         match &mut self.kind {
             Kind::Kept(kept) => {
-                let Kept { mailbox, cache, .. } = kept.as_mut();
+                let (mailbox, mut cache) = kept.parts();
                 let mut lacks = |entry: &Entry<'_>| {
                     let uid = entry.uid();
                     let cached = cache.as_mut().and_then(|it| it.columns(uid, entry.identity()));

@@ -1,5 +1,6 @@
 //! A folder with a register and a cache of ours.
 
+use std::cell::OnceCell;
 use std::sync::Arc;
 
 use postroad_disk::{Disk, DiskError};
@@ -14,8 +15,9 @@ use crate::row::Apart;
 #[derive(Debug)]
 pub(crate) struct Kept {
     pub(crate) mailbox: Mailbox,
-    /// `None` where it can't be used: then letters are read again, and that is all.
-    pub(crate) cache: Option<Cache>,
+    /// The cache, once somebody has asked: who looks for a few letters may have no use for it, and of a hundred thousand
+    /// letters it takes 10 ms to open. `None` where it can't be used: then letters are read again, and that is all.
+    cache: OnceCell<Option<Cache>>,
     /// Something was written there, or has gone: whoever looks alone doesn't tidy up.
     is_changed: bool,
     key: CacheKey,
@@ -27,8 +29,19 @@ pub(crate) struct Kept {
 impl Kept {
     pub(crate) fn open(disk: Arc<dyn Disk>, mailbox: Mailbox) -> Self {
         let key = mailbox.cache_key();
-        let cache = Cache::open(Arc::clone(&disk), mailbox.folder(), key).ok();
-        Self { mailbox, cache, is_changed: false, key, disk, index: None }
+        Self { mailbox, cache: OnceCell::new(), is_changed: false, key, disk, index: None }
+    }
+
+    /// The register, and the cache where it can be used.
+    pub(crate) fn parts(&mut self) -> (&mut Mailbox, Option<&mut Cache>) {
+        let open = || Cache::open(Arc::clone(&self.disk), self.mailbox.folder(), self.key).ok();
+        self.cache.get_or_init(open);
+        (&mut self.mailbox, opened(&mut self.cache))
+    }
+
+    /// Whether nobody has asked for what is in the cache.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.cache.get().is_none()
     }
 
     /// Looks at what others have changed.
@@ -38,11 +51,10 @@ impl Kept {
         self.mailbox.refresh()?;
         if self.mailbox.cache_key() != self.key {
             self.key = self.mailbox.cache_key();
-            let folder = self.mailbox.folder();
-            self.cache = Cache::open(Arc::clone(&self.disk), folder, self.key).ok();
+            self.cache = OnceCell::new();
             return Ok(Changed { renumbered: true, ..Changed::default() });
         }
-        if let Some(cache) = &mut self.cache {
+        if let Some(cache) = opened(&mut self.cache) {
             // What others have read need not be read again; where it can't be seen, it is.
             let _ = cache.refresh();
         }
@@ -89,26 +101,33 @@ impl Kept {
 
     /// Whether all of it is in the cache now.
     fn write(&mut self, some: &[(u32, Read)]) -> bool {
-        let Some(cache) = &mut self.cache else { return false };
+        let (mailbox, Some(cache)) = self.parts() else { return false };
         let mut all = cache.refresh().is_ok();
+        let mut is_changed = false;
         for (uid, read) in some {
-            let Some(entry) = self.mailbox.entry(*uid) else { continue };
+            let Some(entry) = mailbox.entry(*uid) else { continue };
             // Whoever else has read it may have read more of it.
             if cache.columns(*uid, entry.identity()).is_none() {
-                self.is_changed = true;
+                is_changed = true;
                 let written = cache.remember(*uid, entry.identity(), &read.facts());
                 all &= matches!(written, Ok(Written::All));
             }
         }
-        all && matches!(cache.flush(), Ok(Written::All))
+        all &= matches!(cache.flush(), Ok(Written::All));
+        self.is_changed |= is_changed;
+        all
     }
+}
+
+fn opened(cache: &mut OnceCell<Option<Cache>>) -> Option<&mut Cache> {
+    cache.get_mut().and_then(Option::as_mut)
 }
 
 /// What has gone leaves the cache, where that is worth it.
 impl Drop for Kept {
     fn drop(&mut self) {
         let is_ours = self.is_changed && self.key == self.mailbox.cache_key();
-        if let Some(cache) = self.cache.as_mut().filter(|_| is_ours) {
+        if let Some(cache) = opened(&mut self.cache).filter(|_| is_ours) {
             // Where that can't be, it is as large as it was.
             let _ = cache.tidy(|uid| self.mailbox.entry(uid).is_some());
         }

@@ -28,6 +28,8 @@ pub(crate) const LOOKED_AT_ONCE: usize = 16 * 1024;
 pub(crate) const JUDGED_FIRST: usize = 64;
 /// The same, later.
 pub(crate) const JUDGED_AT_ONCE: usize = 512;
+/// Letters that a search reads, some 50 µs each, before it opens a cache that nobody has asked for yet.
+pub(crate) const READ_WITHOUT_CACHE_MAX: usize = 128;
 /// Octets of a pattern that somebody types.
 pub(crate) const PATTERN_OCTETS_MAX: usize = 4096;
 /// Parentheses in each other in a pattern.

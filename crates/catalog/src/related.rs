@@ -41,8 +41,9 @@ impl Related {
 /// What a letter is called (`Message-ID`), and those that it names (`References`, `In-Reply-To`).
 fn names(folder: &mut Folder, uid: u32) -> Option<(Option<MessageId>, Vec<MessageId>)> {
     let Kind::Kept(kept) = &mut folder.kind else { return None };
-    let entry = kept.mailbox.entry(uid)?;
-    let facts = kept.cache.as_mut()?.get(uid, entry.identity())?;
+    let (mailbox, cache) = kept.parts();
+    let entry = mailbox.entry(uid)?;
+    let facts = cache?.get(uid, entry.identity())?;
     let references = facts.references.iter().copied().map(message_id).collect();
     Some((facts.message_id.map(message_id), references))
 }

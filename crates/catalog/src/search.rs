@@ -15,7 +15,7 @@ use postroad_store::{Facts, Letter, MailboxError};
 use crate::error::CatalogError;
 use crate::facts::Read;
 use crate::folder::Folder;
-use crate::limits::{JUDGED_AT_ONCE, JUDGED_FIRST, LOOKED_AT_ONCE};
+use crate::limits::{JUDGED_AT_ONCE, JUDGED_FIRST, LOOKED_AT_ONCE, READ_WITHOUT_CACHE_MAX};
 use crate::object_id::Hashing;
 use crate::order::Marks;
 use crate::pattern::Pattern;
@@ -69,10 +69,13 @@ impl Default for Numbered {
 pub struct Search {
     condition: Arc<Condition>,
     reads: Reads,
+    asks_columns: bool,
     letters: Letters,
     next: usize,
     /// Letters that are judged together: few at first.
     at_once: usize,
+    /// Letters that were read since that is sooner done than to open the cache.
+    read_without_cache: usize,
 }
 
 /// How far a search is.
@@ -94,15 +97,26 @@ impl Search {
         let mut condition = Condition::of(pattern, who);
         condition.ask_index(folder, &letters.uids);
         letters.marks.sort_unstable_by_key(|(uid, _)| *uid);
-        let reads = condition.reads();
-        Self { condition: Arc::new(condition), reads, letters, next: 0, at_once: JUDGED_FIRST }
+        Self {
+            reads: condition.reads(),
+            asks_columns: condition.asks_columns(),
+            condition: Arc::new(condition),
+            letters,
+            next: 0,
+            at_once: JUDGED_FIRST,
+            read_without_cache: 0,
+        }
     }
 
     /// Looks at some letters. Those that were read and aren't cached yet are remembered.
     pub fn step(&mut self, folder: &mut Folder) -> Step {
         let mut step = Step::default();
         let (mut found, open) = self.known(folder);
-        let mut to_read = self.cached(folder, open, &mut found);
+        let spared = self.spares_cache(folder, open.len());
+        let mut to_read = match spared {
+            true => self.to_read(folder, open),
+            false => self.cached(folder, open, &mut found),
+        };
         let condition = Arc::clone(&self.condition);
         let judged = by_threads(&to_read, &|letter: &ToRead| {
             letter.file.file.open().and_then(|file| letter.judge(&condition, &file))
@@ -129,7 +143,7 @@ impl Search {
                 Err(_) => step.unreadable += 1,
             }
         }
-        if !read.is_empty() {
+        if !read.is_empty() && !spared {
             folder.remember(&read);
         }
         found.sort_unstable_by_key(|(at, _)| *at);
@@ -159,7 +173,7 @@ impl Search {
                 known.marks = Some(marks);
                 holds = self.condition.holds(&known);
             }
-            if holds.is_none() && self.reads >= Reads::Columns {
+            if holds.is_none() && self.asks_columns {
                 known.columns = folder.columns(uid);
                 holds = self.condition.holds(&known);
             }
@@ -189,6 +203,16 @@ impl Search {
         }
     }
 
+    /// Whether so few letters are open that they are read sooner than the cache is.
+    fn spares_cache(&mut self, folder: &Folder, open: usize) -> bool {
+        let read = self.read_without_cache + open;
+        let spares = folder.is_cache_closed() && read <= READ_WITHOUT_CACHE_MAX;
+        if spares {
+            self.read_without_cache = read;
+        }
+        spares
+    }
+
     /// Looks at what is cached of letters: in the order of the cache's file, which is read from front to back then. Gives
     /// those that have to be read.
     fn cached(
@@ -213,13 +237,18 @@ impl Search {
                 None => left.push(Open { uid, known }),
             }
         }
-        // The files of those that are first wanted are first opened.
+        self.to_read(folder, left)
+    }
+
+    /// The files of letters; of those that are first wanted they are first opened.
+    fn to_read(&self, folder: &mut Folder, mut left: Vec<Open>) -> Vec<ToRead> {
         left.sort_unstable_by_key(|open| open.known.at);
         let uids: Vec<u32> = left.iter().map(|open| open.uid).collect();
         let mut files = folder.letter_files(&uids).into_iter().peekable();
         let to_read = left.into_iter().filter_map(|Open { uid, known }| {
             let file = files.next_if(|file| file.uid() == uid)?;
-            let is_cached = known.columns.is_some() || folder.columns(uid).is_some();
+            let is_cached = known.columns.is_some()
+                || !folder.is_cache_closed() && folder.columns(uid).is_some();
             let extent = match self.reads {
                 Reads::Letter => Extent::Parts,
                 // Nobody knows how long it is.

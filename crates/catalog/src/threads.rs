@@ -162,8 +162,8 @@ impl Folder {
             let sent = i64::from(head.sent);
             match &mut self.kind {
                 Kind::Kept(kept) => {
-                    let entry = kept.mailbox.entry(head.uid);
-                    let cache = kept.cache.as_mut().zip(entry);
+                    let (mailbox, cache) = kept.parts();
+                    let cache = cache.zip(mailbox.entry(head.uid));
                     let facts = cache.and_then(|(it, entry)| it.get(head.uid, entry.identity()));
                     table.take(place, sent, facts.as_ref());
                 }

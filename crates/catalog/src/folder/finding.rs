@@ -7,7 +7,6 @@ use postroad_store::{Columns, Facts};
 use super::{Folder, Kind, marks};
 use crate::error::CatalogError;
 use crate::index::ToIndex;
-use crate::kept::Kept;
 use crate::order::Marks;
 
 impl Folder {
@@ -29,14 +28,19 @@ impl Folder {
     /// Lengths and dates of a letter, where they are remembered.
     pub(crate) fn columns(&mut self, uid: u32) -> Option<Columns> {
         if let Kind::Kept(kept) = &mut self.kind {
-            let Kept { mailbox, cache, .. } = kept.as_mut();
-            let identity = mailbox.entry(uid)?;
-            let cached = cache.as_mut().and_then(|it| it.columns(uid, identity.identity()));
+            let (mailbox, cache) = kept.parts();
+            let entry = mailbox.entry(uid)?;
+            let cached = cache.and_then(|it| it.columns(uid, entry.identity()));
             if cached.is_some() {
                 return cached;
             }
         }
         self.apart.columns(uid)
+    }
+
+    /// Whether there may be a cache, and nobody has asked for it yet.
+    pub(crate) fn is_cache_closed(&self) -> bool {
+        matches!(&self.kind, Kind::Kept(kept) if kept.is_closed())
     }
 
     /// Looks at what the cache has of a letter.
@@ -46,9 +50,9 @@ impl Folder {
         look: impl FnOnce(&Facts<'_>) -> T,
     ) -> Option<T> {
         let Kind::Kept(kept) = &mut self.kind else { return None };
-        let Kept { mailbox, cache, .. } = kept.as_mut();
+        let (mailbox, cache) = kept.parts();
         let entry = mailbox.entry(uid)?;
-        cache.as_mut()?.get(uid, entry.identity()).map(|facts| look(&facts))
+        cache?.get(uid, entry.identity()).map(|facts| look(&facts))
     }
 
     /// Tells each letter that certainly hasn't got a text, neither in its body nor in a field nor as a file's name; none where

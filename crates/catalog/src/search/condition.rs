@@ -173,6 +173,15 @@ impl Condition {
         }
     }
 
+    /// Whether lengths or dates tell anything.
+    pub(super) fn asks_columns(&self) -> bool {
+        match self {
+            Self::All(all) | Self::Any(all) => all.iter().any(Self::asks_columns),
+            Self::Not(one) => one.asks_columns(),
+            leaf => leaf.reads() == Reads::Columns,
+        }
+    }
+
     /// Asks a folder's index for all words; these letters are looked at, in this order.
     pub(super) fn ask_index(&mut self, folder: &mut Folder, uids: &[u32]) {
         let mut sought = Vec::new();

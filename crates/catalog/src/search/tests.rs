@@ -297,10 +297,38 @@ fn what_the_index_rules_out_is_not_read_and_what_is_cached_neither() {
     };
     assert_eq!(count(&mut folder, "~b 'rare word'"), (15, 15));
     assert_eq!(count(&mut folder, "~b nowhere | ~s nowhere"), (0, 0));
-    assert_eq!(count(&mut folder, "~s 'number 1234'"), (1, 1));
+    fill(&mut folder);
     assert_eq!(count(&mut folder, "~s 'number 1234'"), (1, 0));
     assert_eq!(count(&mut folder, "~R"), (1500, 0));
     assert_eq!(count(&mut folder, "~m 10-20 ~b text"), (11, 11));
+}
+
+/// Has the cache know all letters.
+fn fill(folder: &mut Folder) {
+    let uids = folder.unknown(usize::MAX);
+    let read = read_some(&folder.letter_files(&uids), Extent::Header);
+    folder.remember(&read.into_iter().map(|(uid, read)| (uid, read.unwrap())).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_cache_that_nobody_has_opened_is_opened_for_many_letters_alone() {
+    let (disk, catalog) = mailbox(&many(1500));
+    let mut filled = folder(&catalog);
+    filled.index(1, &mut |_, _| {}).unwrap();
+    fill(&mut filled);
+    drop(filled);
+    let mut folder = folder(&catalog);
+    let mut count = |typed: &str| {
+        disk.plan(Plan::Sound);
+        let found = found(&mut folder, &pattern(typed)).len();
+        let is_opened = disk.calls().iter().any(|call| call.contains("postroad-cache"));
+        (found, opened(&disk), is_opened)
+    };
+    assert_eq!(count("~s 'number 1234'"), (1, 1, false));
+    assert_eq!(count("~b 'rare word' ~s number"), (15, 15, false));
+    let (found, read, is_opened) = count("~s number");
+    assert!(found == 1500 && is_opened && read <= READ_WITHOUT_CACHE_MAX, "{read} were read");
+    assert_eq!(count("~s 'number 1234'").1, 0);
 }
 
 #[test]
