@@ -29,6 +29,11 @@ impl Area {
         (0..self.rows).map(move |row| Cell { row: self.at.row.saturating_add(row), ..self.at })
     }
 
+    /// So many columns of a row.
+    pub(crate) fn of(at: Cell, columns: u16) -> Self {
+        Self { at, columns, rows: 1 }
+    }
+
     /// How many rows, as lists count.
     pub(crate) fn height(self) -> usize {
         usize::from(self.rows)

@@ -14,7 +14,9 @@
 //! | letters, folders, drafts as they are shown | [`data`] |
 //! | what a key is called, and what it does where | [`keys`] |
 //! | what a message changes | [`update()`], `update` |
-//! | how it looks | [`draw`], `view`; places in `layout` |
+//! | how it looks | [`draw`], `view`; areas in `layout` |
+//! | what a click is on | `places` |
+//! | what is asked, and its answers | `question` |
 //! | the cells of the terminal, ratatui | [`canvas`] |
 //! | a line that is typed; a text | [`line_edit`], [`text_edit`] |
 //! | people, and whom what is typed fits | [`people`] |
@@ -38,7 +40,9 @@ pub mod line_edit;
 pub mod model;
 pub mod msg;
 pub mod people;
+mod places;
 pub mod plain;
+mod question;
 mod screens;
 pub mod text_edit;
 mod update;

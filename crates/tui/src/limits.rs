@@ -46,6 +46,8 @@ pub const PLAIN_WAIT: Duration = Duration::from_secs(2);
 pub const PLAIN_LIST_COLUMNS: u16 = 60;
 /// Columns before the rows of a list where there is no screen, which say what is selected.
 pub const PLAIN_MARK_COLUMNS: u16 = 2;
+/// How long a click that opens something takes another one on the same cell with it.
+pub const DOUBLE_CLICK: Duration = Duration::from_millis(500);
 /// Rows that the wheel moves.
 pub const WHEEL_ROWS: usize = 3;
 /// Things that can be taken back.

@@ -48,6 +48,15 @@ impl LineEdit {
         SafeText::line(self.before()).width()
     }
 
+    /// Has the caret at this column of what is shown, or behind it.
+    pub fn go(&mut self, column: usize) {
+        let starts = self.text.char_indices().map(|(at, _)| at).chain([self.text.len()]);
+        let starts: Vec<usize> = starts.collect();
+        let width = |at: usize| SafeText::line(self.text.get(..at).unwrap_or_default()).width();
+        let behind = starts.partition_point(|at| width(*at) <= column);
+        self.caret = starts.get(behind.saturating_sub(1)).copied().unwrap_or_default();
+    }
+
     /// Takes what was pasted; line breaks and tabs become blanks.
     pub fn paste(&mut self, text: &str) {
         let blank = |c: char| if matches!(c, '\r' | '\n' | '\t') { ' ' } else { c };
@@ -140,6 +149,23 @@ mod tests {
         ] {
             assert_eq!(typed(keys), (text.into(), column), "{keys:?}");
         }
+    }
+
+    #[test]
+    fn the_caret_goes_to_a_column() {
+        let mut line = LineEdit::of("Grüße 漢字 an\u{202e} Bob".into());
+        for (column, before) in [
+            (0, ""),
+            (2, "Gr"),
+            (6, "Grüße "),
+            (7, "Grüße "),
+            (8, "Grüße 漢"),
+            (99, "Grüße 漢字 an\u{202e} Bob"),
+        ] {
+            line.go(column);
+            assert_eq!(line.halves().0, before, "{column}");
+        }
+        LineEdit::default().go(3);
     }
 
     #[test]

@@ -8,12 +8,14 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use postroad_safetext::SafeText;
 
+use crate::canvas::Cell;
 use crate::data::{Account, DraftRow, FolderRow, Order, OutboxRow, UndoLabel};
 use crate::keys::{Key, On};
 use crate::people::PersonRow;
 
 pub use crate::data::Fields;
 pub use crate::jobs::Jobs;
+pub use crate::question::Question;
 pub use crate::screens::{
     Choice, ComposeStage, ComposeState, Counts, Deed, Editor, EditorState, ExplainState, Finding,
     FolderFor, FolderOrder, FoldersState, FoundState, Headers, HelpState, Histories, IndexState,
@@ -45,6 +47,10 @@ pub struct Model {
     pub pending: Pending,
     /// Keys that were pressed while a letter is looked for: it is that one which they are for.
     pub ahead: VecDeque<Key>,
+    /// Where and when a click has opened something, as the program's time counts.
+    pub opened: Option<(Duration, Cell)>,
+    /// The place of the folder in the first row beside the letters, where the wheel has moved them.
+    pub beside: Option<usize>,
     /// What the next key is done to.
     pub reach: Reach,
     /// How letters are ordered.
@@ -160,6 +166,8 @@ impl Model {
             prompt: None,
             pending: Pending::Nothing,
             ahead: VecDeque::new(),
+            opened: None,
+            beside: None,
             reach: Reach::Selected,
             order: Order::default(),
             note: Note::Nothing,

@@ -458,9 +458,9 @@ pub enum Prompt {
         /// What for.
         wanted: Wanted,
     },
-    /// One of two letters, or Enter for the first of them.
+    /// One of two letters, or Enter for the usual one of them.
     Choice {
-        /// The question, with both answers in it.
+        /// The question, without the answers.
         words: SafeText,
         /// What for.
         wanted: Choice,
@@ -609,6 +609,13 @@ pub enum Whom {
     Author(LetterId),
     /// Somebody whom the user knows, as typed into a field.
     Known(String),
+}
+
+/// An answer to a choice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Answer {
+    Yes,
+    No,
 }
 
 /// What a choice is about.

@@ -8,7 +8,9 @@ use ratatui_core::buffer::{Buffer, Cell as Drawn, CellDiffOption, CellWidth as _
 use ratatui_core::layout::{Position, Rect};
 use ratatui_core::terminal::Frame;
 
+use crate::layout::Area;
 use crate::model::{Colours, Model, Size};
+use crate::places::Target;
 use crate::view;
 
 mod style;
@@ -30,12 +32,14 @@ pub struct Canvas<'b> {
     buffer: &'b mut Buffer,
     colours: Colours,
     cursor: Option<Cell>,
+    /// What is drawn where, for the mouse.
+    places: Vec<(Area, Target)>,
 }
 
 impl<'b> Canvas<'b> {
     /// All of the buffer.
     pub fn new(buffer: &'b mut Buffer, colours: Colours) -> Self {
-        Self { buffer, colours, cursor: None }
+        Self { buffer, colours, cursor: None, places: Vec::new() }
     }
 
     /// How large it is.
@@ -88,6 +92,11 @@ impl<'b> Canvas<'b> {
         });
     }
 
+    /// Says what these cells are for, whatever was said of them before.
+    pub(crate) fn place(&mut self, area: Area, target: Target) {
+        self.places.push((area, target));
+    }
+
     fn put(&mut self, at: Cell, grapheme: &str, wide: u16, style: Style) {
         let style = style.drawn(self.colours);
         for more in 0..wide {
@@ -115,6 +124,15 @@ pub fn paint(model: &Model, frame: &mut Frame<'_>) {
     view::draw(model, &mut canvas);
     let at = canvas.cursor.unwrap_or_default();
     frame.set_cursor_position((at.column, at.row));
+}
+
+/// What stands at a cell of the screen, and how many of its columns lie to the left.
+pub(crate) fn under(model: &Model, at: Cell) -> Option<(Target, usize)> {
+    let mut buffer = Buffer::empty(Rect::new(0, 0, model.size.columns, model.size.rows));
+    let mut canvas = Canvas::new(&mut buffer, Colours::None);
+    view::draw(model, &mut canvas);
+    let (area, target) = canvas.places.iter().rfind(|(area, _)| area.has(at))?;
+    Some((*target, usize::from(at.column - area.at.column)))
 }
 
 /// What something draws into so many columns and rows, as text: rows without the blanks behind them, and none behind the

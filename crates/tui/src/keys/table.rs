@@ -311,6 +311,11 @@ pub fn named(on: On, name: &str) -> Option<&'static Binding> {
     of(on).or_else(|| of(On::Anywhere).filter(|_| !on.is_typed_into()))
 }
 
+/// The key for something, the one that is told.
+pub(crate) fn key_of(on: On, action: Action) -> Option<&'static str> {
+    of(on).find(|binding| binding.action == action)?.keys.first().copied()
+}
+
 /// The entries of a screen, its own first.
 pub fn of(on: On) -> impl Iterator<Item = &'static Binding> {
     let own = mutt::TABLE.iter().filter(move |binding| binding.on == on);

@@ -82,8 +82,8 @@ impl Session {
             Some(Prompt::Line { label, edit, .. }) => {
                 Some(safe_line!("{}[{}] ", label.as_str(), edit.shown().as_str()))
             }
-            Some(Prompt::Choice { words, .. } | Prompt::Letter { words, .. }) => {
-                Some(safe_line!("{} ", words.as_str()))
+            Some(prompt @ (Prompt::Choice { .. } | Prompt::Letter { .. })) => {
+                prompt.question().map(|asked| safe_line!("{} ", asked.words.as_str()))
             }
             None if self.waits(model) => None,
             None => {

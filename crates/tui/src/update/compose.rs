@@ -213,7 +213,7 @@ pub(super) fn act(model: &mut Model, action: Action, effects: &mut Effects) {
         (ComposeStage::Queueing(_), ..) => model.say("It is being queued."),
         (_, Action::Quit, _) => {
             model.prompt = Some(Prompt::Choice {
-                words: "Keep this letter for later? ([yes]/no):".into(),
+                words: "Keep this letter for later?".into(),
                 wanted: Choice::KeepDraft,
             });
         }
@@ -259,7 +259,7 @@ fn send(model: &mut Model, effects: &mut Effects) {
     }
     if fields.subject.trim().is_empty() {
         model.prompt = Some(Prompt::Choice {
-            words: "No subject, abort sending? ([yes]/no):".into(),
+            words: "No subject, abort sending?".into(),
             wanted: Choice::NoSubject,
         });
         return;
@@ -273,10 +273,8 @@ pub(super) fn send_complete(model: &mut Model, effects: &mut Effects) {
     match compose.draft.as_ref().and_then(missing) {
         Some(word) => {
             let word = word.clone().cut(20);
-            let words = safe_line!(
-                "You wrote \"{}\", nothing is attached: abort sending? ([yes]/no):",
-                word.as_str()
-            );
+            let words =
+                safe_line!("You wrote \"{}\", nothing is attached: abort sending?", word.as_str());
             model.prompt = Some(Prompt::Choice { words, wanted: Choice::NoAttachment });
         }
         None => queue(model, effects),
@@ -304,7 +302,7 @@ pub(super) fn ask_bounce(model: &mut Model, letter: LetterId, to: String) {
     }
     let shown = SafeText::line(&to).cut(40);
     model.prompt = Some(Prompt::Choice {
-        words: safe_line!("Bounce message to {}? ([yes]/no):", shown.as_str()),
+        words: safe_line!("Bounce message to {}?", shown.as_str()),
         wanted: Choice::Bounce(letter, to),
     });
 }

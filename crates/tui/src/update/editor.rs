@@ -267,22 +267,9 @@ pub(super) fn in_sight(model: &mut Model) {
     }
 }
 
-/// A click.
-pub(super) fn clicked(model: &mut Model, row: usize, column: usize) {
-    let columns = usize::from(model.body().columns).max(1);
-    let Some(editor) = shown(model) else { return };
-    let (mut line, mut skipped) = (editor.top, editor.left);
-    let mut left = row;
-    while line < editor.text.len() {
-        let rows = editor.text.rows(line, columns);
-        if let Some(row) = rows.get(skipped + left) {
-            let before = row.before;
-            editor.text.go(line, before + column);
-            return;
-        }
-        left = (skipped + left).saturating_sub(rows.len());
-        skipped = 0;
-        line += 1;
+/// To a place of the text.
+pub(super) fn go(model: &mut Model, line: usize, column: usize) {
+    if let Some(editor) = shown(model) {
+        editor.text.go(line, column);
     }
-    editor.text.last();
 }

@@ -6,6 +6,7 @@ use super::{Effects, index, letters as letters_counted};
 use crate::data::{FolderId, FolderRow, Role};
 use crate::effect::{Ask, FolderAsk, Target};
 use crate::keys::Action;
+use crate::layout::{Area, areas};
 use crate::line_edit::LineEdit;
 use crate::model::{
     Choice, FolderFor, FolderOrder, FoldersState, ListState, Model, Prompt, Screen, Wanted, Which,
@@ -14,6 +15,9 @@ use crate::model::{
 impl Model {
     /// The place of the folder in the first row beside the letters, where there are so many rows.
     pub(crate) fn sidebar_top(&self, rows: usize) -> usize {
+        if let Some(top) = self.beside {
+            return top.min(self.folders.len().saturating_sub(rows));
+        }
         let open = self.index.as_ref().map(|index| index.folder);
         let place = self.folders.iter().position(|folder| Some(folder.id) == open).unwrap_or(0);
         ListState { selected: place, top: 0 }.in_sight(self.folders.len(), rows).top
@@ -27,6 +31,14 @@ impl Model {
         }
         folders
     }
+}
+
+/// Moves the folders beside the letters, until another one is opened.
+pub(super) fn scroll_beside(model: &mut Model, by: isize) {
+    let rows = areas(model.size, model.look, model.screen()).sidebar.map_or(0, Area::height);
+    let most = model.folders.len().saturating_sub(rows);
+    let top = model.sidebar_top(rows).saturating_add_signed(by).min(most);
+    model.beside = Some(top);
 }
 
 /// Asks for the name of a folder; with nothing typed, it is the next one with unread letters.
@@ -139,9 +151,9 @@ fn change(model: &mut Model, action: Action, folder: &FolderRow, effects: &mut E
                 Some(counts) => {
                     let count =
                         letters_counted(usize::try_from(counts.letters).unwrap_or(usize::MAX));
-                    safe_line!("Remove {name} with {}, for good? (yes/[no]): ", count.as_str())
+                    safe_line!("Remove {name} with {}, for good?", count.as_str())
                 }
-                None => safe_line!("Remove {name} with all letters in it, for good? (yes/[no]): "),
+                None => safe_line!("Remove {name} with all letters in it, for good?"),
             };
             model.prompt = Some(Prompt::Choice { words, wanted: Choice::RemoveFolder(id) });
         }
@@ -225,7 +237,7 @@ fn put(
 /// A folder was named that isn't there: it can be made, for letters.
 pub(super) fn offer_to_make(model: &mut Model, typed: &str, wanted: FolderFor) {
     let name = typed.trim().trim_start_matches(['=', '+']).to_owned();
-    let words = safe_line!("Create {}? ([yes]/no): ", SafeText::line(&name).as_str());
+    let words = safe_line!("Create {}?", SafeText::line(&name).as_str());
     model.prompt = Some(Prompt::Choice { words, wanted: Choice::MakeFolder(name, wanted) });
 }
 

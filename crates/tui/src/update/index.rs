@@ -289,8 +289,8 @@ fn change_many(
             let letters =
                 model.index.as_ref().map(|index| index.letters(which)).unwrap_or_default();
             let words = match which {
-                Which::One(_) => "Print message? (yes/[no]):",
-                Which::Tagged => "Print tagged messages? (yes/[no]):",
+                Which::One(_) => "Print message?",
+                Which::Tagged => "Print tagged messages?",
             };
             let (words, wanted) = (words.into(), Choice::Print(letters, None));
             model.prompt = Some(Prompt::Choice { words, wanted });
@@ -499,6 +499,7 @@ pub(super) fn carry_out_marks(
 /// To another folder, with everything carried out in this one.
 pub(super) fn open(model: &mut Model, folder: FolderId, name: SafeText, effects: &mut Effects) {
     model.stack.truncate(1);
+    model.beside = None;
     if model.index.as_ref().is_some_and(|index| index.folder == folder) {
         carry_out(model, effects);
         model.jobs.ask(Ask::Refresh(folder), effects);

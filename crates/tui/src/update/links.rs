@@ -39,12 +39,12 @@ pub(super) fn leave(model: &mut Model, page: &Page, effects: &mut Effects) {
         }
         Some(Unsubscribe::Request { host, link }) => {
             let host = ending(&host, 32);
-            let words = safe_line!("Unsubscribe at {}? (yes/[no]):", host.as_str());
+            let words = safe_line!("Unsubscribe at {}?", host.as_str());
             (words, Choice::Unsubscribe(link))
         }
         Some(Unsubscribe::Page { host, link }) => {
             let host = ending(&host, 32);
-            let words = safe_line!("Open a page of {} to leave? (yes/[no]):", host.as_str());
+            let words = safe_line!("Open a page of {} to leave?", host.as_str());
             (words, Choice::OpenLink(link))
         }
     };
@@ -70,7 +70,7 @@ pub(super) fn act(model: &mut Model, action: Action, effects: &mut Effects) {
         (Action::Open, Some(link)) => match link.goes {
             LinkGoes::Web => {
                 model.prompt = Some(Prompt::Choice {
-                    words: safe_line!("Open {}? (yes/[no]):", ending(&link.host, 32).as_str()),
+                    words: safe_line!("Open {}?", ending(&link.host, 32).as_str()),
                     wanted: Choice::OpenLink(link.target),
                 });
             }

@@ -2,7 +2,8 @@
 //!
 //! | looking for | it is in |
 //! |---|---|
-//! | keys that mean the same everywhere, time, the mouse | here |
+//! | keys that mean the same everywhere, time | here |
+//! | the mouse | `mouse` |
 //! | what jobs report | `report` |
 //! | letters of a folder: which there are | `listing` |
 //! | moving about in them, striking, marking | `index` |
@@ -21,13 +22,12 @@ use crate::data::{FolderId, Order, OutboxState};
 use crate::effect::{Ask, Effect, OutboxAsk, PeopleAsk};
 use crate::keys::{Action, Binding, Key, On, table};
 use crate::layout::{Area, areas};
-use crate::limits::{ESCAPE_WAIT, WHEEL_ROWS};
+use crate::limits::ESCAPE_WAIT;
 use crate::line_edit::LineEdit;
 use crate::model::{
-    FolderFor, HelpState, IndexState, ListState, Model, Note, Now, Pending, Prompt, Reach, Screen,
-    Sidebar,
+    HelpState, IndexState, ListState, Model, Note, Now, Pending, Prompt, Reach, Screen, Sidebar,
 };
-use crate::msg::{Mouse, MouseDoes, Msg};
+use crate::msg::Msg;
 
 mod by_pattern;
 pub(crate) mod command;
@@ -43,6 +43,7 @@ mod history;
 mod index;
 pub(crate) mod links;
 mod listing;
+mod mouse;
 mod order;
 mod outbox;
 mod pager;
@@ -77,7 +78,7 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
     match msg {
         Msg::Key(key) => pressed(model, key, &mut effects),
         Msg::Paste(text) => pasted(model, &text),
-        Msg::Mouse(mouse) => moused(model, mouse, &mut effects),
+        Msg::Mouse(mouse) => mouse::moused(model, mouse, &mut effects),
         Msg::Resized(size) => model.size = size,
         Msg::Tick(now) => ticked(model, now, &mut effects),
         Msg::Report(report) => {
@@ -253,59 +254,6 @@ fn ticked(model: &mut Model, now: Now, effects: &mut Effects) {
     if model.note == Note::Queued && !is_held {
         model.note = Note::Nothing;
     }
-}
-
-fn moused(model: &mut Model, mouse: Mouse, effects: &mut Effects) {
-    let areas = areas(model.size, model.look, model.screen());
-    let body = areas.body;
-    if let Some(area) = areas.sidebar.filter(|area| area.has(mouse.at))
-        && model.prompt.is_none()
-        && mouse.does == MouseDoes::Click
-    {
-        let place = model.sidebar_top(area.height()) + usize::from(mouse.at.row - area.at.row);
-        if let Some(folder) = model.folders.get(place).cloned() {
-            folders::take(model, FolderFor::Open, &folder, effects);
-        }
-        return;
-    }
-    if model.prompt.is_some() || !body.has(mouse.at) {
-        return;
-    }
-    let row = usize::from(mouse.at.row - body.at.row);
-    let rows = isize::try_from(WHEEL_ROWS).unwrap_or(1);
-    let by = match mouse.does {
-        MouseDoes::Click => 0,
-        MouseDoes::ScrollUp => -rows,
-        MouseDoes::ScrollDown => rows,
-    };
-    if let Some(Screen::Pager(_)) = model.stack.last() {
-        return pager::scroll(model, by);
-    }
-    if let Some(Screen::Explain(_)) = model.stack.last() {
-        return explain::scroll(model, by);
-    }
-    if let Some(Screen::Editor(_)) = model.stack.last() {
-        return match mouse.does {
-            MouseDoes::Click => {
-                editor::clicked(model, row, usize::from(mouse.at.column - body.at.column));
-            }
-            MouseDoes::ScrollUp => (0..WHEEL_ROWS).for_each(|_| editor::key(model, Key::Up)),
-            MouseDoes::ScrollDown => (0..WHEEL_ROWS).for_each(|_| editor::key(model, Key::Down)),
-        };
-    }
-    if let Some(Screen::Help(help)) = model.stack.last_mut() {
-        help.top = help.top.saturating_add_signed(by);
-        return;
-    }
-    let entries = entries(model);
-    let Some(list) = list_mut(model) else { return };
-    *list = match mouse.does {
-        MouseDoes::Click if list.top + row < entries => {
-            ListState { selected: list.top + row, ..*list }
-        }
-        MouseDoes::Click => *list,
-        MouseDoes::ScrollUp | MouseDoes::ScrollDown => list.moved(by, entries),
-    };
 }
 
 /// The list on the screen, if it is one.

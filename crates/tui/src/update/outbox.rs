@@ -37,13 +37,13 @@ pub(super) fn act(model: &mut Model, action: Action, effects: &mut Effects) {
         }
         (Action::Discard, Some(row), _) => {
             model.prompt = Some(Prompt::Choice {
-                words: "Throw this letter away for good? ([no]/yes):".into(),
+                words: "Throw this letter away for good?".into(),
                 wanted: Choice::DiscardQueued(row.id),
             });
         }
         (Action::Discard, None, Some(draft)) => {
             model.prompt = Some(Prompt::Choice {
-                words: "Throw this letter away for good? ([no]/yes):".into(),
+                words: "Throw this letter away for good?".into(),
                 wanted: Choice::DiscardDraft(draft.id),
             });
         }

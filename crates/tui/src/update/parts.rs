@@ -51,7 +51,7 @@ pub(super) fn act(model: &mut Model, action: Action, effects: &mut Effects) {
         }
         (Action::Print, Some(part)) => {
             let wanted = Choice::Print(vec![letter], Some(part.number));
-            let words = "Print attachment? (yes/[no]):".into();
+            let words = "Print attachment?".into();
             model.prompt = Some(Prompt::Choice { words, wanted });
         }
         (action, Some(part)) => match how(action) {

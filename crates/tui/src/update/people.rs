@@ -208,7 +208,7 @@ pub(super) fn act(model: &mut Model, action: Action, effects: &mut Effects) {
         }
         (Action::Discard, Some(row)) => {
             let word = row.alias.as_ref().unwrap_or(&row.address);
-            let words = safe_line!("Remove {}? (yes/[no]):", word.clone().cut(40).as_str());
+            let words = safe_line!("Remove {}?", word.clone().cut(40).as_str());
             let wanted = Choice::Forget(word.as_str().to_owned());
             model.prompt = Some(Prompt::Choice { words, wanted });
         }

@@ -11,6 +11,7 @@ use crate::effect::{Ask, Attendance, Effect, FolderAsk, OutboxAsk, PeopleAsk, St
 use crate::keys::Key;
 use crate::line_edit::LineEdit;
 use crate::model::{Choice, FolderFor, Model, OneOf, Prompt, Wanted};
+use crate::screens::Answer;
 
 pub(super) fn key(model: &mut Model, key: Key, effects: &mut Effects) {
     if key == Key::Ctrl('l') {
@@ -36,21 +37,8 @@ pub(super) fn key(model: &mut Model, key: Key, effects: &mut Effects) {
             Key::Char('y' | 'Y') => chosen(model, wanted, Answer::Yes, effects),
             Key::Char('n' | 'N') => chosen(model, wanted, Answer::No, effects),
             Key::Enter => {
-                let answer = match wanted {
-                    Choice::KeepDraft
-                    | Choice::NoSubject
-                    | Choice::NoAttachment
-                    | Choice::MakeFolder(..)
-                    | Choice::Bounce(..) => Answer::Yes,
-                    Choice::DiscardDraft(_)
-                    | Choice::DiscardQueued(_)
-                    | Choice::Forget(_)
-                    | Choice::Print(..)
-                    | Choice::Unsubscribe(_)
-                    | Choice::RemoveFolder(_)
-                    | Choice::OpenLink(_) => Answer::No,
-                };
-                chosen(model, wanted, answer, effects);
+                let usual = wanted.usual();
+                chosen(model, wanted, usual, effects);
             }
             Key::Esc | Key::Ctrl('g') => {}
             _ => model.prompt = Some(Prompt::Choice { words, wanted }),
@@ -271,12 +259,6 @@ fn left(model: &mut Model, wanted: &Wanted, effects: &mut Effects) {
         | Wanted::RenameFolder(_)
         | Wanted::SavePart { .. } => {}
     }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Answer {
-    Yes,
-    No,
 }
 
 fn chosen(model: &mut Model, wanted: Choice, answer: Answer, effects: &mut Effects) {

@@ -5,6 +5,7 @@ use postroad_safetext::{SafeText, safe_line};
 use super::Status;
 use crate::canvas::{Canvas, Cell, Style};
 use crate::data::{AttachmentRow, DraftRow, Field, Sealing};
+use crate::keys::{Action, On};
 use crate::layout::Area;
 use crate::model::{ComposeStage, ComposeState, Editor, Model};
 use crate::update::compose::missing;
@@ -31,15 +32,19 @@ pub(super) fn draw(
         (None, Some(account)) => account.address.clone(),
         (None, None) => SafeText::default(),
     };
-    let named = FIELDS.map(|(field, name)| (name, SafeText::line(compose.fields.of(field))));
+    let named =
+        FIELDS.map(|(field, name)| (name, SafeText::line(compose.fields.of(field)), Some(field)));
     let is_short = area.rows < ROWS_FOR_ALL;
     let mut rows = area.each_row();
-    for (name, value) in std::iter::once(("From", from)).chain(named) {
+    for (name, value, field) in std::iter::once(("From", from, None)).chain(named) {
         if is_short && (value.width() == 0 || name == "From") && name != "To" {
             continue;
         }
         let Some(at) = rows.next() else { break };
         let name = safe_line!("{name:>9}: ");
+        if let Some(field) = field {
+            super::row_for(canvas, at, area.columns, On::Compose, Action::Field(field));
+        }
         let taken = canvas.text(at, area.columns, &name, Style::Name);
         let behind = Cell { column: at.column.saturating_add(taken), ..at };
         canvas.text(behind, area.columns.saturating_sub(taken), &value, Style::Plain);
@@ -51,6 +56,7 @@ pub(super) fn draw(
     };
     if let Some((sealed, at)) = sealed.and_then(|sealed| Some((sealed, rows.next()?))) {
         let taken = canvas.text(at, area.columns, &"Security: ".into(), Style::Name);
+        super::row_for(canvas, at, area.columns, On::Compose, Action::Seal);
         let behind = Cell { column: at.column.saturating_add(taken), ..at };
         let left = area.columns.saturating_sub(taken);
         let doubt = compose.draft.as_ref().and_then(|draft| draft.doubt.as_ref());

@@ -6,16 +6,20 @@ use super::Status;
 use crate::canvas::{Canvas, Cell, Style};
 use crate::layout::Area;
 use crate::model::EditorState;
+use crate::places::Target;
 
 pub(super) fn draw(editor: &EditorState, canvas: &mut Canvas<'_>, area: Area) -> Status {
     let columns = usize::from(area.columns).max(1);
     let caret = editor.text.caret();
     let (caret_row, caret_column) = editor.text.caret_in_row(columns);
+    // Below the text is its end.
+    canvas.place(area, Target::Text { line: usize::MAX, before: usize::MAX });
     let mut cells = area.each_row();
     let mut skipped = editor.left;
     'lines: for line in editor.top..editor.text.len() {
         for (place, row) in editor.text.rows(line, columns).iter().enumerate().skip(skipped) {
             let Some(at) = cells.next() else { break 'lines };
+            canvas.place(Area::of(at, area.columns), Target::Text { line, before: row.before });
             let quoted = row.text.as_str().starts_with('>');
             canvas.text(
                 at,

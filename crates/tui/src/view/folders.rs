@@ -7,6 +7,7 @@ use crate::canvas::{Canvas, Cell, Style};
 use crate::data::FolderRow;
 use crate::layout::Area;
 use crate::model::{FolderFor, FolderOrder, FoldersState, Model};
+use crate::places::Target;
 
 pub(super) fn draw(
     model: &Model,
@@ -48,12 +49,14 @@ pub(super) fn sidebar(model: &Model, canvas: &mut Canvas<'_>, area: Area) {
     let open = model.index.as_ref().map(|index| index.folder);
     let top = model.sidebar_top(area.height());
     let wide = area.columns.saturating_sub(2);
+    canvas.place(area, Target::Beside);
     for (row, at) in area.each_row().enumerate() {
         if let Some(folder) = model.folders.get(top + row) {
             let is_open = Some(folder.id) == open;
             let (mark, style) = if is_open { ('>', Style::Name) } else { (' ', Style::Plain) };
             let text = beside(folder, mark, usize::from(wide));
             canvas.text(at, wide, &text, style);
+            canvas.place(Area::of(at, area.columns), Target::Folder(folder.id));
         }
         let line = Cell { column: at.column.saturating_add(wide), ..at };
         canvas.text(line, 1, &"|".into(), Style::Faint);

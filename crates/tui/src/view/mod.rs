@@ -4,8 +4,10 @@
 use postroad_safetext::SafeText;
 
 use crate::canvas::{Canvas, Cell, Style};
+use crate::keys::{Action, On, table};
 use crate::layout::{Area, areas};
 use crate::model::{ListState, Model, Screen};
+use crate::places::Target;
 
 mod compose;
 mod editor;
@@ -53,6 +55,7 @@ pub fn draw(model: &Model, canvas: &mut Canvas<'_>) {
                 let row = area.at.row.saturating_sub(1);
                 let above = Area { at: Cell { row, ..area.at }, ..area };
                 canvas.fill(above.at, above.columns, Style::Plain);
+                canvas.place(above, Target::Nothing);
                 line::foot(model, canvas, above);
             }
             people::offered(model, canvas, area);
@@ -100,9 +103,17 @@ fn list(
     for (at, entry) in area.each_row().zip(state.top..entries) {
         let place = if entry == state.selected { Where::Selected } else { Where::Elsewhere };
         row(canvas, at, entry, place);
+        canvas.place(Area::of(at, area.columns), Target::Entry(entry));
         if place == Where::Selected {
             canvas.cursor(at);
         }
+    }
+}
+
+/// Has a click on a row do what a key of the screen does.
+fn row_for(canvas: &mut Canvas<'_>, at: Cell, columns: u16, on: On, action: Action) {
+    if let Some(key) = table::key_of(on, action) {
+        canvas.place(Area::of(at, columns), Target::Key(key));
     }
 }
 

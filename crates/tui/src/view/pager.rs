@@ -9,6 +9,7 @@ use regex::Regex;
 use super::Status;
 use crate::canvas::{Canvas, Cell, Style};
 use crate::data::{LineKind, Page, PageLine, Trust};
+use crate::keys::{Action, On};
 use crate::layout::Area;
 use crate::model::{Headers, Looked, Matches, Model, PagerState, Place, Quotes};
 
@@ -50,6 +51,9 @@ pub(super) fn draw(
         for (row, wrapped) in wrapped.iter().enumerate().skip(skipped) {
             let Some(cell) = rows.next() else { break 'lines };
             canvas.text(cell, area.columns, wrapped, style);
+            if let Some(action) = lines.told_by(line) {
+                super::row_for(canvas, cell, area.columns, On::Pager, action);
+            }
             if let (Some(looked), Some(span)) =
                 (&pager.looked, spans.as_ref().and_then(|spans| spans.get(row)))
             {
@@ -121,6 +125,7 @@ pub(super) fn trust(pager: &PagerState, canvas: &mut Canvas<'_>, area: Area) {
         // Rather all of the words than the key.
         let text = if text.width() <= usize::from(area.columns) { text } else { words };
         super::row(canvas, at, area.columns, &text, Style::Trust(line.level));
+        super::row_for(canvas, at, area.columns, On::Pager, Action::Explain);
     }
 }
 
@@ -186,6 +191,16 @@ impl<'p> Lines<'p> {
         match &self.folded {
             Some(folded) => folded.get(line).copied(),
             None => (line < self.page.lines.len()).then_some(Shown::Line(line)),
+        }
+    }
+
+    /// What the key does that a line of ours tells.
+    fn told_by(&self, line: usize) -> Option<Action> {
+        let is_text = line >= self.first_of_text();
+        match self.text(line) {
+            Some(Shown::Quote { .. }) => Some(Action::ToggleQuoted),
+            None if is_text => self.page.cut.map(|_| Action::Parts),
+            Some(Shown::Line(_)) | None => None,
         }
     }
 

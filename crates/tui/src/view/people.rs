@@ -7,6 +7,7 @@ use crate::canvas::Canvas;
 use crate::layout::Area;
 use crate::model::{Model, PeopleState};
 use crate::people::PersonRow;
+use crate::places::Target;
 use crate::update::people;
 
 pub(super) fn draw(state: &PeopleState, canvas: &mut Canvas<'_>, area: Area) -> Status {
@@ -48,6 +49,7 @@ pub(super) fn offered(model: &Model, canvas: &mut Canvas<'_>, typed: Area) {
     above.at.row = typed.at.row.saturating_sub(rows);
     above.rows = rows;
     for ((at, place), person) in above.each_row().zip(0..).zip(people) {
+        canvas.place(Area::of(at, above.columns), Target::Offered(place));
         let is_picked = model.picked == Some(place);
         let row = if is_picked { Where::Selected } else { Where::Elsewhere };
         super::row(

@@ -57,7 +57,8 @@ fn any_step() -> impl Strategy<Value = Step> {
     prop_oneof![
         20 => any_key().prop_map(Step::Key),
         1 => "\\PC{0,20}|.{0,20}".prop_map(Step::Paste),
-        1 => (0..130_u16, 0..50_u16, any::<u8>()).prop_map(|(x, y, does)| Step::Mouse(x, y, does)),
+        2 => (0..130_u16, 0..50_u16, any::<u8>()).prop_map(|(x, y, does)| Step::Mouse(x, y, does)),
+        2 => (0..80_u16, 0..24_u16).prop_map(|(x, y)| Step::Mouse(x, y, 0)),
         1 => (0..130_u16, 0..50_u16).prop_map(|(columns, rows)| Step::Resized(columns, rows)),
         1 => (0..20_000_u64).prop_map(Step::Later),
         12 => (any::<usize>(), any::<u8>(), any::<u32>(), ".{0,30}")

@@ -7,10 +7,12 @@
 mod anything;
 mod changes;
 mod dialogs;
+mod every;
 mod finding;
 mod fixture;
 mod lines;
 mod lists;
+mod mouse;
 mod mutt;
 mod people;
 mod plain;

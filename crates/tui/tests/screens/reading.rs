@@ -133,11 +133,11 @@ fn asked(effects: &[Effect]) -> Vec<&Ask> {
         .collect()
 }
 
-fn prompt(model: &Model) -> &str {
+fn prompt(model: &Model) -> String {
     match &model.prompt {
-        Some(Prompt::Line { label, .. }) => label.as_str(),
-        Some(Prompt::Choice { words, .. } | Prompt::Letter { words, .. }) => words.as_str(),
-        None => "",
+        Some(Prompt::Line { label, .. }) => label.as_str().to_owned(),
+        Some(asked) => asked.question().map_or_else(String::new, |it| it.words.as_str().to_owned()),
+        None => String::new(),
     }
 }
 
