@@ -188,10 +188,13 @@ pub(crate) fn identity(name: &[u8]) -> &[u8] {
 
 /// When the letter came, in seconds and microseconds since 1970, as far as the name tells.
 pub(crate) fn arrival(name: &[u8]) -> (u64, u32) {
-    let mut fields = identity(name).splitn(3, |octet| *octet == b'.');
-    let seconds = fields.next().map_or(0, |field| number(field).0);
-    let rest = fields.next().unwrap_or_default();
-    let micros = memchr(b'M', rest).and_then(|at| rest.get(at + 1..)).map_or(0, |m| number(m).0);
+    let up_to_point = |octets: &[u8]| memchr(b'.', octets).unwrap_or(octets.len());
+    let identity = identity(name);
+    let (seconds, rest) = identity.split_at(up_to_point(identity));
+    let rest = rest.get(1..).unwrap_or_default();
+    let second = rest.get(..up_to_point(rest)).unwrap_or_default();
+    let micros = memchr(b'M', second).and_then(|at| second.get(at + 1..));
+    let (seconds, micros) = (number(seconds).0, micros.map_or(0, |micros| number(micros).0));
     (seconds, u32::try_from(micros).unwrap_or_default())
 }
 
