@@ -7,6 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use postroad_safetext::SafeText;
+use regex::Regex;
 
 use crate::canvas::Cell;
 use crate::data::{Account, DraftRow, FolderRow, Order, OutboxRow, UndoLabel};
@@ -67,6 +68,8 @@ pub struct Model {
     pub picked: Option<usize>,
     /// Names of files that what is being typed may be, where Tab has found several.
     pub files: Vec<SafeText>,
+    /// What was looked for last in a list, and which way; but for letters.
+    pub sought: Option<(Regex, Towards)>,
     /// What was typed before.
     pub histories: Histories,
     /// What can be taken back, the last thing last.
@@ -176,6 +179,7 @@ impl Model {
             people: Arc::default(),
             picked: None,
             files: Vec::new(),
+            sought: None,
             histories: Histories::default(),
             undo: Vec::new(),
             jobs: Jobs::default(),

@@ -69,6 +69,7 @@ fn yes_or_no(words: &SafeText, usual: Answer) -> Question {
 fn letters(words: &str, wanted: OneOf) -> Vec<(Range<usize>, Key)> {
     let allowed = match wanted {
         OneOf::Order(_) => "dfrsotuz",
+        OneOf::Folders => "acu",
         OneOf::Seal => "esbc",
         OneOf::Replace => "yna",
         OneOf::Mark(..) => "DNOr*!",

@@ -229,6 +229,8 @@ pub enum FolderOrder {
     Name,
     /// Those with unread letters first.
     Unread,
+    /// Those with most letters first.
+    Letters,
 }
 
 /// A letter that is read.
@@ -481,6 +483,8 @@ pub enum OneOf {
     Order(Way),
     /// How a letter is sealed.
     Seal,
+    /// The order of the folders.
+    Folders,
     /// Whether words of the text that is typed are replaced.
     Replace,
     /// A mark.
@@ -573,13 +577,15 @@ pub enum Wanted {
     ReplaceBy(String),
     /// What words of the letter are to be like.
     Within(Towards),
+    /// What an entry of a list is to be like.
+    InList(Towards),
     /// What letters are to be like that something is done to.
     Each(Deed),
     /// A field of the letter that is being written.
     Field(Field),
     /// The field of a letter that begins; then the next one, then the editor.
     First(Field),
-    /// The number of a letter to go to.
+    /// The number of an entry to go to.
     Jump,
     /// A file to go with it.
     Attach,

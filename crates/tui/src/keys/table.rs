@@ -9,6 +9,8 @@ use crate::data::Field;
 pub enum On {
     /// Every screen; its own keys come first.
     Anywhere,
+    /// Every list; a list's own keys come first.
+    List,
     /// The letters of a folder.
     Index,
     /// A letter.
@@ -36,6 +38,32 @@ pub enum On {
 }
 
 impl On {
+    /// Whether entries are chosen there.
+    pub(crate) fn is_list(self) -> bool {
+        match self {
+            Self::Anywhere | Self::Pager | Self::Explain | Self::Editor | Self::Help => false,
+            Self::List
+            | Self::Index
+            | Self::Parts
+            | Self::Links
+            | Self::Folders
+            | Self::Compose
+            | Self::Outbox
+            | Self::People
+            | Self::Found => true,
+        }
+    }
+
+    /// Where else keys are looked for, behind its own: those of every list, those of every screen. In the list of keys a letter
+    /// is typed to find one, and in a text for the text.
+    fn behind(self) -> &'static [Self] {
+        match (self.is_typed_into(), self.is_list()) {
+            (true, _) => &[],
+            (false, true) => &[Self::List, Self::Anywhere],
+            (false, false) => &[Self::Anywhere],
+        }
+    }
+
     /// Whether letters are typed there, and are no keys.
     pub(crate) fn is_typed_into(self) -> bool {
         matches!(self, Self::Help | Self::Editor)
@@ -95,6 +123,8 @@ pub enum Action {
     PageTop,
     /// To the one in the middle of the window.
     PageMiddle,
+    /// To the last one in sight.
+    PageBottom,
     /// To the one with a number.
     Jump,
     /// A row on.
@@ -235,8 +265,6 @@ pub enum Action {
     CreateAlias,
     /// Folders beside the letters.
     Sidebar,
-    /// Those with unread letters first, or by name.
-    Order,
     /// Change the text.
     Edit,
     /// Take the line away, and keep it.
@@ -304,11 +332,7 @@ pub fn find(on: On, keys: &[Key]) -> Option<&'static Binding> {
 
 /// What the keys do here that are written like that.
 pub fn named(on: On, name: &str) -> Option<&'static Binding> {
-    let of = |wanted: On| {
-        mutt::TABLE.iter().find(|binding| binding.on == wanted && binding.keys.contains(&name))
-    };
-    // In the list of keys a letter is typed to find one, and in a text for the text.
-    of(on).or_else(|| of(On::Anywhere).filter(|_| !on.is_typed_into()))
+    of(on).find(|binding| binding.keys.contains(&name))
 }
 
 /// The key for something, the one that is told.
@@ -316,11 +340,13 @@ pub(crate) fn key_of(on: On, action: Action) -> Option<&'static str> {
     of(on).find(|binding| binding.action == action)?.keys.first().copied()
 }
 
-/// The entries of a screen, its own first.
+/// The entries of a screen, its own first; of a key that stands in several the first one counts, and what has no other key is left
+/// out.
 pub fn of(on: On) -> impl Iterator<Item = &'static Binding> {
-    let own = mutt::TABLE.iter().filter(move |binding| binding.on == on);
-    let anywhere = mutt::TABLE.iter().filter(|binding| binding.on == On::Anywhere);
-    own.chain(anywhere.filter(move |_| !on.is_typed_into()))
+    let own = |on: On| mutt::TABLE.iter().filter(move |binding| binding.on == on);
+    let is_own = move |key: &&str| own(on).any(|binding| binding.keys.contains(key));
+    let behind = on.behind().iter().flat_map(move |on| own(*on));
+    own(on).chain(behind.filter(move |binding| !binding.keys.iter().all(&is_own)))
 }
 
 /// Whether two keys may be one here.

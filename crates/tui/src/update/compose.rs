@@ -6,7 +6,7 @@
 use jiff::Timestamp;
 use postroad_safetext::{SafeText, safe_line};
 
-use super::{Effects, index, report};
+use super::{Effects, index, report, walk};
 use crate::data::{DraftId, DraftRow, Field, Fields, HeldId, LetterId, Marks, Sealing, UndoLabel};
 use crate::effect::{Ask, Effect, Inside, Job, Start};
 use crate::keys::Action;
@@ -244,7 +244,7 @@ pub(super) fn act(model: &mut Model, action: Action, effects: &mut Effects) {
             model.prompt = Some(Prompt::Letter { words, wanted: OneOf::Seal });
         }
         (_, action, Some(_)) => {
-            if !super::walk(model, action) {
+            if !walk::act(model, action) {
                 model.say("That key does nothing here.");
             }
         }

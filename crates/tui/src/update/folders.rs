@@ -1,15 +1,18 @@
 //! Folders: looking into another one, and moving letters there.
 
+use std::cmp::Reverse;
+
 use postroad_safetext::{SafeText, safe_line};
 
-use super::{Effects, index, letters as letters_counted};
+use super::{Effects, index, letters as letters_counted, walk};
 use crate::data::{FolderId, FolderRow, Role};
 use crate::effect::{Ask, FolderAsk, Target};
 use crate::keys::Action;
 use crate::layout::{Area, areas};
 use crate::line_edit::LineEdit;
 use crate::model::{
-    Choice, FolderFor, FolderOrder, FoldersState, ListState, Model, Prompt, Screen, Wanted, Which,
+    Choice, FolderFor, FolderOrder, FoldersState, ListState, Model, OneOf, Prompt, Screen, Wanted,
+    Which,
 };
 
 impl Model {
@@ -26,8 +29,14 @@ impl Model {
     /// The folders in an order.
     pub(crate) fn folders_in(&self, order: FolderOrder) -> Vec<&FolderRow> {
         let mut folders: Vec<&FolderRow> = self.folders.iter().collect();
-        if order == FolderOrder::Unread {
-            folders.sort_by_key(|folder| folder.counts.is_none_or(|counts| counts.unread == 0));
+        match order {
+            FolderOrder::Name => {}
+            FolderOrder::Unread => {
+                folders.sort_by_key(|folder| folder.counts.is_none_or(|counts| counts.unread == 0));
+            }
+            FolderOrder::Letters => {
+                folders.sort_by_key(|folder| Reverse(folder.counts.map(|counts| counts.letters)));
+            }
         }
         folders
     }
@@ -74,24 +83,15 @@ pub(super) fn show(model: &mut Model, wanted: FolderFor) {
 }
 
 pub(super) fn act(model: &mut Model, action: Action, effects: &mut Effects) {
-    if super::walk(model, action) {
+    if walk::act(model, action) {
         return;
     }
     let Screen::Folders(state) = model.screen().clone() else { return };
     match action {
         Action::Quit => model.back(),
-        Action::Order => {
-            let chosen = model.folders_in(state.order).get(state.list.selected).map(|row| row.id);
-            let order = match state.order {
-                FolderOrder::Name => FolderOrder::Unread,
-                FolderOrder::Unread => FolderOrder::Name,
-            };
-            let now = model.folders_in(order);
-            let selected = now.iter().position(|row| Some(row.id) == chosen).unwrap_or(0);
-            let list = ListState { selected, ..state.list };
-            if let Some(Screen::Folders(shown)) = model.stack.last_mut() {
-                *shown = FoldersState { list, order, ..state };
-            }
+        Action::Sort => {
+            let words = "Sort by (a)lpha, (c)ount, (u)nread?:".into();
+            model.prompt = Some(Prompt::Letter { words, wanted: OneOf::Folders });
         }
         Action::Open => {
             let chosen = model.folders_in(state.order).get(state.list.selected).copied().cloned();
@@ -111,6 +111,25 @@ pub(super) fn act(model: &mut Model, action: Action, effects: &mut Effects) {
             }
         }
         _ => model.say("That key does nothing here."),
+    }
+}
+
+/// An order was chosen; the folder that is selected stays so.
+pub(super) fn ordered(model: &mut Model, letter: char) {
+    let Screen::Folders(state) = model.screen() else { return };
+    let state = *state;
+    let order = match letter.to_ascii_lowercase() {
+        'a' => FolderOrder::Name,
+        'c' => FolderOrder::Letters,
+        'u' => FolderOrder::Unread,
+        _ => return model.say("There is no such order."),
+    };
+    let chosen = model.folders_in(state.order).get(state.list.selected).map(|row| row.id);
+    let now = model.folders_in(order);
+    let selected = now.iter().position(|row| Some(row.id) == chosen).unwrap_or(0);
+    let list = ListState { selected, ..state.list };
+    if let Some(Screen::Folders(shown)) = model.stack.last_mut() {
+        *shown = FoldersState { list, order, ..state };
     }
 }
 

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 
 use postroad_safetext::safe_line;
 
-use super::{Effects, index, letters, pager};
+use super::{Effects, index, letters, pager, walk};
 use crate::data::{FolderRow, FoundRow};
 use crate::effect::{Ask, Job};
 use crate::keys::Action;
@@ -66,7 +66,7 @@ pub(super) fn found(model: &mut Model, rows: Vec<FoundRow>, is_over: Option<Job>
 }
 
 pub(super) fn act(model: &mut Model, action: Action, effects: &mut Effects) {
-    if super::walk(model, action) {
+    if walk::act(model, action) {
         return;
     }
     let Screen::Found(found) = model.screen() else { return };

@@ -23,10 +23,13 @@ pub(super) fn act(model: &mut Model, action: Action) {
         Action::LineUp => -1,
         Action::PageDown => rows,
         Action::PageUp => -rows,
+        Action::First => isize::MIN,
+        Action::Last => isize::MAX,
         _ => return model.back(),
     };
     if let Some(Screen::Help(help)) = model.stack.last_mut() {
-        let last = crate::view::help_lines(help).len().saturating_sub(1);
-        help.top = help.top.saturating_add_signed(by).min(last);
+        let rows = usize::try_from(rows).unwrap_or_default();
+        let most = crate::view::help_lines(help).len().saturating_sub(rows);
+        help.top = help.top.saturating_add_signed(by).min(most);
     }
 }

@@ -17,7 +17,7 @@ fn of(wanted: &Wanted) -> Option<History> {
         | Wanted::MakeFolder(_)
         | Wanted::RenameFolder(_) => Some(History::Folder),
         Wanted::Find(_) | Wanted::FindAll | Wanted::Each(_) => Some(History::Pattern),
-        Wanted::Within(_) | Wanted::InText(_) => Some(History::Words),
+        Wanted::Within(_) | Wanted::InList(_) | Wanted::InText(_) => Some(History::Words),
         Wanted::ReplaceBy(_) => Some(History::Replacement),
         Wanted::Pipe(_) | Wanted::PipePart { .. } | Wanted::Shell => Some(History::Program),
         Wanted::Command => Some(History::Command),

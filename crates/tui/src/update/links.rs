@@ -2,7 +2,7 @@
 
 use postroad_safetext::{SafeText, safe_line};
 
-use super::{Effects, compose};
+use super::{Effects, compose, walk};
 use crate::data::{LinkGoes, Page, Unsubscribe};
 use crate::effect::Start;
 use crate::keys::Action;
@@ -60,7 +60,7 @@ pub(crate) fn ending(host: &SafeText, columns: usize) -> SafeText {
 }
 
 pub(super) fn act(model: &mut Model, action: Action, effects: &mut Effects) {
-    if super::walk(model, action) {
+    if walk::act(model, action) {
         return;
     }
     let Screen::Links(links) = model.screen() else { return };

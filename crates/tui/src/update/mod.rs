@@ -5,6 +5,7 @@
 //! | keys that mean the same everywhere, time | here |
 //! | the mouse | `mouse` |
 //! | what jobs report | `report` |
+//! | moving about in any list | `walk` |
 //! | letters of a folder: which there are | `listing` |
 //! | moving about in them, striking, marking | `index` |
 //! | a letter, its parts, its links | `pager`, `parts`, `links`, `explain` |
@@ -25,7 +26,7 @@ use crate::layout::{Area, areas};
 use crate::limits::ESCAPE_WAIT;
 use crate::line_edit::LineEdit;
 use crate::model::{
-    HelpState, IndexState, ListState, Model, Note, Now, Pending, Prompt, Reach, Screen, Sidebar,
+    HelpState, IndexState, Model, Note, Now, Pending, Prompt, Reach, Screen, Sidebar,
 };
 use crate::msg::Msg;
 
@@ -52,7 +53,11 @@ pub(crate) mod people;
 mod prompt;
 mod report;
 mod threads;
+mod walk;
 mod within;
+
+pub(crate) use walk::entries;
+use walk::{list_mut, walk};
 
 /// What is to be done.
 type Effects = Vec<Effect>;
@@ -208,7 +213,7 @@ fn do_it(model: &mut Model, binding: &Binding, effects: &mut Effects) {
             model.look.sidebar = if is_shown { Sidebar::Hidden } else { Sidebar::Shown };
         }
         action => match model.on() {
-            On::Index | On::Anywhere => index::act(model, action, effects),
+            On::Index | On::List | On::Anywhere => index::act(model, action, effects),
             On::Pager => pager::act(model, action, effects),
             On::Parts => parts::act(model, action, effects),
             On::Links => links::act(model, action, effects),
@@ -256,85 +261,9 @@ fn ticked(model: &mut Model, now: Now, effects: &mut Effects) {
     }
 }
 
-/// The list on the screen, if it is one.
-fn list_mut(model: &mut Model) -> Option<&mut ListState> {
-    match model.stack.last_mut() {
-        Some(Screen::Index) | None => model.index.as_mut().map(|index| &mut index.list),
-        Some(Screen::Folders(state)) => Some(&mut state.list),
-        Some(Screen::Outbox(list)) => Some(list),
-        Some(Screen::People(people)) => Some(&mut people.list),
-        Some(Screen::Save(save) | Screen::Links(save)) => Some(&mut save.list),
-        Some(Screen::Compose(compose)) => Some(&mut compose.list),
-        Some(Screen::Found(found)) => Some(&mut found.list),
-        Some(Screen::Pager(_) | Screen::Help(_) | Screen::Explain(_) | Screen::Editor(_)) => None,
-    }
-}
-
-/// How many entries that list has.
-pub(crate) fn entries(model: &Model) -> usize {
-    match model.screen() {
-        Screen::Index => model.index.as_ref().map_or(0, |index| index.heads().len()),
-        Screen::Folders(_) => model.folders.len(),
-        Screen::Outbox(_) => model.outbox.len() + model.drafts.len(),
-        Screen::People(people) => people.rows.len(),
-        Screen::Save(save) => save.page.parts.len(),
-        Screen::Links(save) => save.page.links.len(),
-        Screen::Found(found) => found.rows.len(),
-        Screen::Compose(compose) => {
-            compose.draft.as_ref().map_or(0, |draft| draft.attachments.len() + 1)
-        }
-        Screen::Pager(_) | Screen::Help(_) | Screen::Explain(_) | Screen::Editor(_) => 0,
-    }
-}
-
-/// What moves about in a list; false where the action isn't one of these.
-fn walk(model: &mut Model, action: Action) -> bool {
-    let height = model.body().height();
-    let rows = isize::try_from(height.max(1)).unwrap_or(isize::MAX);
-    let entries = entries(model);
-    if let Some(list) = list_mut(model) {
-        let row = match action {
-            Action::PageTop => Some(0),
-            // Of what is in sight: a short list ends before the window does.
-            Action::PageMiddle => {
-                let last = (list.top + height).min(entries.saturating_sub(1));
-                isize::try_from(last.saturating_sub(list.top) / 2).ok()
-            }
-            _ => None,
-        };
-        if let Some(row) = row {
-            *list = ListState { selected: list.top, ..*list }.moved(row, entries);
-            return true;
-        }
-    }
-    let by = match action {
-        Action::HalfDown => (rows / 2).max(1),
-        Action::HalfUp => -(rows / 2).max(1),
-        Action::Next | Action::NextAny => 1,
-        Action::Previous | Action::PreviousAny => -1,
-        Action::PageDown => rows,
-        Action::PageUp => -rows,
-        Action::First => isize::MIN,
-        Action::Last => isize::MAX,
-        _ => return false,
-    };
-    if let Some(list) = list_mut(model) {
-        let before = list.selected;
-        *list = list.moved(by, entries);
-        let stood_still = list.selected == before && matches!(by, 1 | -1);
-        if stood_still && by > 0 {
-            model.say("You are on the last entry.");
-        } else if stood_still {
-            model.say("You are on the first entry.");
-        }
-    }
-    true
-}
-
 /// What holds after each message: what is selected is in sight, and what is in sight is asked for.
 fn settle(model: &mut Model, effects: &mut Effects) {
-    let rows = model.body().height();
-    let entries = entries(model);
+    let (rows, entries) = (walk::rows(model), entries(model));
     if let Some(list) = list_mut(model) {
         *list = list.in_sight(entries, rows);
     }

@@ -1,13 +1,13 @@
 //! Letters on their way, and those that are being written.
 
-use super::{Effects, compose};
+use super::{Effects, compose, walk};
 use crate::data::OutboxState;
 use crate::effect::{Ask, OutboxAsk, Start};
 use crate::keys::Action;
 use crate::model::{Choice, Model, Prompt, Screen};
 
 pub(super) fn act(model: &mut Model, action: Action, effects: &mut Effects) {
-    if super::walk(model, action) {
+    if walk::act(model, action) {
         return;
     }
     let Screen::Outbox(list) = model.screen() else { return };

@@ -2,7 +2,7 @@
 
 use postroad_safetext::safe_line;
 
-use super::{Effects, compose, pager};
+use super::{Effects, compose, pager, walk};
 use crate::effect::{Ask, Audience, Inside, Start};
 use crate::keys::Action;
 use crate::line_edit::LineEdit;
@@ -21,7 +21,7 @@ fn how(action: Action) -> Option<Inside> {
 }
 
 pub(super) fn act(model: &mut Model, action: Action, effects: &mut Effects) {
-    if super::walk(model, action) {
+    if walk::act(model, action) {
         return;
     }
     let Screen::Save(save) = model.screen() else { return };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use postroad_safetext::safe_line;
 
-use super::{Effects, compose};
+use super::{Effects, compose, walk};
 use crate::data::Field;
 use crate::effect::{Ask, PeopleAsk};
 use crate::keys::{Action, Key as Pressed};
@@ -38,6 +38,7 @@ fn are_addresses(wanted: &Wanted) -> bool {
         | Wanted::InText(_)
         | Wanted::ReplaceBy(_)
         | Wanted::Within(_)
+        | Wanted::InList(_)
         | Wanted::Each(_)
         | Wanted::Jump
         | Wanted::Attach
@@ -185,7 +186,7 @@ fn tag(model: &mut Model, typed: String) {
 }
 
 pub(super) fn act(model: &mut Model, action: Action, effects: &mut Effects) {
-    if super::walk(model, action) {
+    if walk::act(model, action) {
         return;
     }
     let Screen::People(state) = model.screen() else { return };

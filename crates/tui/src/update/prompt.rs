@@ -5,10 +5,10 @@ use postroad_safetext::SafeText;
 use super::folders::NotNamed;
 use super::{
     Effects, by_pattern, command, compose, editor, files, find, folders, found, history, index,
-    order, people, within,
+    order, people, walk, within,
 };
 use crate::effect::{Ask, Attendance, Effect, FolderAsk, OutboxAsk, PeopleAsk, Start};
-use crate::keys::Key;
+use crate::keys::{Key, On};
 use crate::line_edit::LineEdit;
 use crate::model::{Choice, FolderFor, Model, OneOf, Prompt, Wanted};
 use crate::screens::Answer;
@@ -95,6 +95,7 @@ fn line_key(
 fn one_of(model: &mut Model, wanted: OneOf, letter: char, effects: &mut Effects) {
     match wanted {
         OneOf::Order(way) => order::chosen(model, letter, way, effects),
+        OneOf::Folders => folders::ordered(model, letter),
         OneOf::Seal => compose::seal(model, letter, effects),
         OneOf::Replace => editor::answered(model, letter),
         OneOf::Mark(marking, which) => {
@@ -130,22 +131,16 @@ pub(super) fn ask_for_shell(model: &mut Model) {
     });
 }
 
-/// The first digit of a letter's number was pressed.
+/// The first digit of an entry's number was pressed.
 pub(super) fn jump(model: &mut Model, digit: char) {
     model.prompt = Some(Prompt::Line {
-        label: "Jump to message: ".into(),
+        label: match model.on() {
+            On::Index | On::Pager => "Jump to message: ".into(),
+            _ => "Jump to: ".into(),
+        },
         edit: LineEdit::of(digit.to_string()),
         wanted: Wanted::Jump,
     });
-}
-
-fn jumped(model: &mut Model, number: &str) {
-    let Some(index) = &mut model.index else { return };
-    let place = number.trim().parse().ok().and_then(|number: usize| number.checked_sub(1));
-    match place.filter(|place| *place < index.heads().len()) {
-        Some(place) => index.list.selected = place,
-        None => model.say("There is no letter with that number."),
-    }
 }
 
 /// What was typed, as far as it can mean one thing alone.
@@ -171,6 +166,7 @@ fn list_for(wanted: &Wanted) -> Option<FolderFor> {
         | Wanted::InText(_)
         | Wanted::ReplaceBy(_)
         | Wanted::Within(_)
+        | Wanted::InList(_)
         | Wanted::Each(_)
         | Wanted::Field(_)
         | Wanted::First(_)
@@ -201,7 +197,7 @@ fn typed(model: &mut Model, wanted: Wanted, text: String, effects: &mut Effects)
     match wanted {
         Wanted::Field(field) => compose::field(model, field, text, effects),
         Wanted::First(field) => compose::first(model, field, text, effects),
-        Wanted::Jump => jumped(model, &text),
+        Wanted::Jump => walk::jump(model, &text),
         Wanted::Attach => compose::attach(model, &text, effects),
         Wanted::Bounce(letter) => compose::ask_bounce(model, letter, text),
         Wanted::SavePart { letter, part } if !text.is_empty() => {
@@ -216,6 +212,7 @@ fn typed(model: &mut Model, wanted: Wanted, text: String, effects: &mut Effects)
         Wanted::InText(sought) => editor::words_typed(model, sought, &text),
         Wanted::ReplaceBy(words) => editor::replacement_typed(model, &words, text),
         Wanted::Within(towards) => within::typed(model, towards, &text),
+        Wanted::InList(towards) => walk::typed(model, towards, &text),
         Wanted::Find(seek) => find::typed(model, seek, &text, effects),
         Wanted::Each(deed) => by_pattern::typed(model, deed, &text, effects),
         Wanted::Pipe(which) => index::pipe(model, which, text, effects),
@@ -249,6 +246,7 @@ fn left(model: &mut Model, wanted: &Wanted, effects: &mut Effects) {
         | Wanted::InText(_)
         | Wanted::ReplaceBy(_)
         | Wanted::Within(_)
+        | Wanted::InList(_)
         | Wanted::Field(_)
         | Wanted::Attach
         | Wanted::Bounce(_)

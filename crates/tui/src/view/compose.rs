@@ -32,63 +32,80 @@ pub(super) fn draw(
         (None, Some(account)) => account.address.clone(),
         (None, None) => SafeText::default(),
     };
-    let named =
-        FIELDS.map(|(field, name)| (name, SafeText::line(compose.fields.of(field)), Some(field)));
-    let is_short = area.rows < ROWS_FOR_ALL;
-    let mut rows = area.each_row();
-    for (name, value, field) in std::iter::once(("From", from, None)).chain(named) {
-        if is_short && (value.width() == 0 || name == "From") && name != "To" {
-            continue;
+    for (line, at) in head(compose, from, area.rows).into_iter().zip(area.each_row()) {
+        let (name, value, action) = match line {
+            Line::Named(name, value, action) => (name, value, action),
+            Line::Blank => continue,
+            Line::Bar => {
+                super::row(canvas, at, area.columns, &"-- Text and attachments".into(), Style::Bar);
+                continue;
+            }
+        };
+        if let Some(action) = action {
+            super::row_for(canvas, at, area.columns, On::Compose, action);
         }
-        let Some(at) = rows.next() else { break };
-        let name = safe_line!("{name:>9}: ");
-        if let Some(field) = field {
-            super::row_for(canvas, at, area.columns, On::Compose, Action::Field(field));
-        }
-        let taken = canvas.text(at, area.columns, &name, Style::Name);
+        let taken = canvas.text(at, area.columns, &safe_line!("{name:>9}: "), Style::Name);
         let behind = Cell { column: at.column.saturating_add(taken), ..at };
         canvas.text(behind, area.columns.saturating_sub(taken), &value, Style::Plain);
+    }
+    let below = list(compose, area);
+    let parts = parts(compose.draft.as_ref());
+    super::list(compose.list, parts.len(), canvas, below, |canvas, at, place, row| {
+        let Some(part) = parts.get(place) else { return };
+        super::row(canvas, at, area.columns, part, row.style());
+    });
+    Status { left: status(compose), right: super::seen(compose.list, parts.len(), below.height()) }
+}
+
+/// A line above the parts.
+enum Line {
+    /// A field: its name, what stands in it, what changes it.
+    Named(&'static str, SafeText, Option<Action>),
+    Blank,
+    Bar,
+}
+
+/// What stands above the parts, where there are so many rows.
+fn head(compose: &ComposeState, from: SafeText, rows: u16) -> Vec<Line> {
+    let is_short = rows < ROWS_FOR_ALL;
+    let mut lines = Vec::new();
+    if !is_short {
+        lines.push(Line::Named("From", from, None));
+    }
+    for (field, name) in FIELDS {
+        let value = SafeText::line(compose.fields.of(field));
+        if !is_short || value.width() > 0 || field == Field::To {
+            lines.push(Line::Named(name, value, Some(Action::Field(field))));
+        }
     }
     let sealed = match compose.fields.sealing {
         Sealing::None => None,
         Sealing::Sign => Some("Sign"),
         Sealing::Encrypt => Some("Sign, Encrypt"),
     };
-    if let Some((sealed, at)) = sealed.and_then(|sealed| Some((sealed, rows.next()?))) {
-        let taken = canvas.text(at, area.columns, &"Security: ".into(), Style::Name);
-        super::row_for(canvas, at, area.columns, On::Compose, Action::Seal);
-        let behind = Cell { column: at.column.saturating_add(taken), ..at };
-        let left = area.columns.saturating_sub(taken);
+    if let Some(sealed) = sealed {
         let doubt = compose.draft.as_ref().and_then(|draft| draft.doubt.as_ref());
         let doubt = doubt.filter(|_| compose.fields.sealing == Sealing::Encrypt);
         let sealed =
             doubt.map_or_else(|| sealed.into(), |doubt| safe_line!("{sealed}; {}", doubt.as_str()));
-        canvas.text(behind, left, &sealed, Style::Plain);
+        lines.push(Line::Named("Security", sealed, Some(Action::Seal)));
     }
     if !is_short {
-        rows.next();
+        lines.push(Line::Blank);
     }
-    if let Some(at) = rows.next() {
-        super::row(canvas, at, area.columns, &"-- Text and attachments".into(), Style::Bar);
-    }
-    let used = u16::try_from(area.height() - rows.count()).unwrap_or(area.rows);
-    let left = area.rows.saturating_sub(used);
-    let at = Cell { row: area.at.row.saturating_add(used), ..area.at };
-    let parts = parts(compose.draft.as_ref());
-    super::list(
-        compose.list,
-        parts.len(),
-        canvas,
-        Area { at, rows: left, ..area },
-        |canvas, at, place, row| {
-            let Some(part) = parts.get(place) else { return };
-            super::row(canvas, at, area.columns, part, row.style());
-        },
-    );
-    Status { left: status(compose), right: super::seen(compose.list, parts.len(), left.into()) }
+    lines.push(Line::Bar);
+    lines
 }
 
-fn parts(draft: Option<&DraftRow>) -> Vec<SafeText> {
+/// Where the parts stand.
+pub(crate) fn list(compose: &ComposeState, area: Area) -> Area {
+    let used = head(compose, SafeText::default(), area.rows).len();
+    let used = u16::try_from(used).unwrap_or(area.rows).min(area.rows);
+    let at = Cell { row: area.at.row.saturating_add(used), ..area.at };
+    Area { at, rows: area.rows - used, ..area }
+}
+
+pub(super) fn parts(draft: Option<&DraftRow>) -> Vec<SafeText> {
     let Some(draft) = draft else { return Vec::new() };
     let octets = super::octets(draft.text_octets);
     let lines = draft.text_lines;

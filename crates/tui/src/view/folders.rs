@@ -21,17 +21,13 @@ pub(super) fn draw(
     }
     super::list(state.list, folders.len(), canvas, area, |canvas, at, place, row| {
         let Some(folder) = folders.get(place) else { return };
-        let (unread, letters) = folder.counts.map_or_else(Default::default, |counts| {
-            (counts.unread.to_string(), counts.letters.to_string())
-        });
-        let mark = if unread.is_empty() || unread == "0" { ' ' } else { 'N' };
-        let name = folder.name.as_str();
-        let text = safe_line!("{:>3} {mark} {unread:>6} {letters:>7}  {name}", place + 1);
+        let text = line(folder, place + 1);
         super::row(canvas, at, area.columns, &text, row.style());
     });
     let order = match state.order {
         FolderOrder::Name => "name",
         FolderOrder::Unread => "unread first",
+        FolderOrder::Letters => "letters",
     };
     let wanted = match state.wanted {
         FolderFor::Open => "Folders",
@@ -42,6 +38,15 @@ pub(super) fn draw(
         left: safe_line!("{wanted} [{}]---({order})", folders.len()),
         right: super::seen(state.list, folders.len(), area.height()),
     }
+}
+
+pub(super) fn line(folder: &FolderRow, number: usize) -> SafeText {
+    let (unread, letters) = folder.counts.map_or_else(Default::default, |counts| {
+        (counts.unread.to_string(), counts.letters.to_string())
+    });
+    let mark = if unread.is_empty() || unread == "0" { ' ' } else { 'N' };
+    let name = folder.name.as_str();
+    safe_line!("{number:>3} {mark} {unread:>6} {letters:>7}  {name}")
 }
 
 /// The folders beside the letters, and a line between.

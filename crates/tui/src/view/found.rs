@@ -33,7 +33,7 @@ pub(super) fn draw(
     }
 }
 
-fn line(found: &FoundRow, number: usize, columns: u16, now: &Now) -> SafeText {
+pub(super) fn line(found: &FoundRow, number: usize, columns: u16, now: &Now) -> SafeText {
     let part = usize::from(columns / 6).clamp(6, 24);
     let mark = if found.flags.has(Marks::SEEN) { ' ' } else { 'N' };
     let (folder, from) = (found.folder.clone().padded(part), found.row.from.clone().padded(part));

@@ -4,6 +4,7 @@ use postroad_safetext::{SafeText, safe_line};
 
 use super::Status;
 use crate::canvas::Canvas;
+use crate::data::LinkRow;
 use crate::layout::Area;
 use crate::model::SaveState;
 use crate::update::links::ending;
@@ -15,13 +16,7 @@ pub(super) fn draw(save: &SaveState, canvas: &mut Canvas<'_>, area: Area) -> Sta
     let links = &save.page.links;
     super::list(save.list, links.len(), canvas, area, |canvas, at, place, row| {
         let Some(link) = links.get(place) else { return };
-        let mark = if link.warning.is_some() { '!' } else { ' ' };
-        let host = ending(&link.host, usize::from(area.columns / 3).max(16));
-        let host = match area.columns {
-            ..WIDE => host,
-            WIDE.. => host.padded(usize::from(area.columns / 3)),
-        };
-        let text = safe_line!("{:>3} {mark} {}  {}", place + 1, host.as_str(), link.words.as_str());
+        let text = line(link, place + 1, area.columns);
         super::row(canvas, at, area.columns, &text, row.style());
     });
     let selected = links.get(save.list.selected);
@@ -31,4 +26,14 @@ pub(super) fn draw(save: &SaveState, canvas: &mut Canvas<'_>, area: Area) -> Sta
     });
     let right = super::seen(save.list, links.len(), area.height());
     Status { left: safe_line!("Links [{}] {}", links.len(), told.as_str()), right }
+}
+
+pub(super) fn line(link: &LinkRow, number: usize, columns: u16) -> SafeText {
+    let mark = if link.warning.is_some() { '!' } else { ' ' };
+    let host = ending(&link.host, usize::from(columns / 3).max(16));
+    let host = match columns {
+        ..WIDE => host,
+        WIDE.. => host.padded(usize::from(columns / 3)),
+    };
+    safe_line!("{number:>3} {mark} {}  {}", host.as_str(), link.words.as_str())
 }

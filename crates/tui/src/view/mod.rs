@@ -23,6 +23,7 @@ mod pager;
 mod parts;
 mod people;
 
+pub(crate) use compose::list as compose_list;
 pub(crate) use explain::rows as explained_rows;
 pub(crate) use help::lines as help_lines;
 pub(crate) use line::words_said as said;
@@ -80,6 +81,35 @@ pub(crate) fn body(model: &Model, canvas: &mut Canvas<'_>, area: Area) -> Status
         Screen::Found(found) => found::draw(model, found, canvas, area),
         Screen::Outbox(list) => outbox::draw(model, *list, canvas, area),
         Screen::Help(help) => help::draw(help, canvas, area),
+    }
+}
+
+/// Columns of an entry that is looked through: more than most screens have, so that little of it is left out.
+const WIDE: u16 = 240;
+
+/// An entry of the list on the screen in words, as it stands in its row; of letters, which are looked for by patterns, none.
+pub(crate) fn entry(model: &Model, place: usize) -> Option<SafeText> {
+    let number = place.saturating_add(1);
+    match model.screen() {
+        Screen::Folders(state) => {
+            model.folders_in(state.order).get(place).map(|row| folders::line(row, number))
+        }
+        Screen::Save(save) => save.page.parts.get(place).map(|row| parts::line(row, number)),
+        Screen::Links(save) => save.page.links.get(place).map(|row| links::line(row, number, WIDE)),
+        Screen::People(state) => {
+            let row = state.rows.get(place)?;
+            Some(people::line(state, row, usize::from(WIDE)))
+        }
+        Screen::Found(found) => {
+            found.rows.get(place).map(|row| found::line(row, number, WIDE, &model.now))
+        }
+        Screen::Outbox(_) => outbox::lines(model, WIDE).into_iter().nth(place),
+        Screen::Compose(compose) => compose::parts(compose.draft.as_ref()).into_iter().nth(place),
+        Screen::Index
+        | Screen::Pager(_)
+        | Screen::Help(_)
+        | Screen::Explain(_)
+        | Screen::Editor(_) => None,
     }
 }
 

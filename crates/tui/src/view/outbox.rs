@@ -10,13 +10,7 @@ use crate::layout::Area;
 use crate::model::{ListState, Model, Plain};
 
 pub(super) fn draw(model: &Model, list: ListState, canvas: &mut Canvas<'_>, area: Area) -> Status {
-    let to_columns = usize::from(area.columns / 3).min(24);
-    let rows: Vec<SafeText> = model
-        .outbox
-        .iter()
-        .map(|row| on_its_way(row, model.now.wall, to_columns))
-        .chain(model.drafts.iter().map(|draft| being_written(draft, to_columns)))
-        .collect();
+    let rows = lines(model, area.columns);
     if rows.is_empty() {
         let words = "Nothing is on its way, and nothing is being written.";
         canvas.text(area.at, area.columns, &words.into(), Style::Faint);
@@ -35,6 +29,13 @@ pub(super) fn draw(model: &Model, list: ListState, canvas: &mut Canvas<'_>, area
         left: safe_line!("Outbox [Out:{out} Being written:{written}]"),
         right: super::seen(list, rows.len(), area.height()),
     }
+}
+
+pub(super) fn lines(model: &Model, columns: u16) -> Vec<SafeText> {
+    let to_columns = usize::from(columns / 3).min(24);
+    let out = model.outbox.iter().map(|row| on_its_way(row, model.now.wall, to_columns));
+    let written = model.drafts.iter().map(|draft| being_written(draft, to_columns));
+    out.chain(written).collect()
 }
 
 fn on_its_way(row: &OutboxRow, now: Timestamp, to_columns: usize) -> SafeText {

@@ -1,9 +1,10 @@
 //! The parts of a letter.
 
-use postroad_safetext::safe_line;
+use postroad_safetext::{SafeText, safe_line};
 
 use super::Status;
 use crate::canvas::{Canvas, Style};
+use crate::data::PartRow;
 use crate::layout::Area;
 use crate::model::SaveState;
 
@@ -13,16 +14,18 @@ pub(super) fn draw(save: &SaveState, canvas: &mut Canvas<'_>, area: Area) -> Sta
         canvas.text(area.at, area.columns, &"The letter has no parts.".into(), Style::Faint);
     }
     super::list(save.list, parts.len(), canvas, area, |canvas, at, place, row| {
-        let Some(part) = parts.get(place) else { return };
-        let indent = " ".repeat(usize::from(part.depth.min(10)) * 2);
-        let octets = super::octets(part.octets);
-        let name = part.name.as_ref().map_or("(no name)", |name| name.as_str());
-        let text =
-            safe_line!("{:>3} {octets:>5} {indent}{}  {name}", place + 1, part.kind.as_str());
+        let Some(text) = parts.get(place).map(|part| line(part, place + 1)) else { return };
         super::row(canvas, at, area.columns, &text, row.style());
     });
     Status {
         left: safe_line!("Parts [{}]", parts.len()),
         right: super::seen(save.list, parts.len(), area.height()),
     }
+}
+
+pub(super) fn line(part: &PartRow, number: usize) -> SafeText {
+    let indent = " ".repeat(usize::from(part.depth.min(10)) * 2);
+    let octets = super::octets(part.octets);
+    let name = part.name.as_ref().map_or("(no name)", |name| name.as_str());
+    safe_line!("{number:>3} {octets:>5} {indent}{}  {name}", part.kind.as_str())
 }

@@ -14,8 +14,7 @@ pub(super) fn draw(state: &PeopleState, canvas: &mut Canvas<'_>, area: Area) -> 
     let names = usize::from(area.columns / 3).min(30);
     super::list(state.list, state.rows.len(), canvas, area, |canvas, at, place, row| {
         let Some(person) = state.rows.get(place) else { return };
-        let tag = if state.tagged.contains(&person.typed) { '*' } else { ' ' };
-        super::row(canvas, at, area.columns, &listed(person, tag, names), row.style());
+        super::row(canvas, at, area.columns, &line(state, person, names), row.style());
     });
     let words = match state.words.trim() {
         "" => SafeText::default(),
@@ -32,7 +31,8 @@ pub(super) fn draw(state: &PeopleState, canvas: &mut Canvas<'_>, area: Area) -> 
 }
 
 /// A short name is one by its sign, a name is what somebody is called.
-fn listed(person: &PersonRow, tag: char, columns: usize) -> SafeText {
+pub(super) fn line(state: &PeopleState, person: &PersonRow, columns: usize) -> SafeText {
+    let tag = if state.tagged.contains(&person.typed) { '*' } else { ' ' };
     let (mark, name) = match &person.alias {
         Some(alias) => ('=', alias),
         None => (' ', &person.name),

@@ -644,13 +644,16 @@ fn on(screen: On) -> Model {
             press(&mut model, "Q<Enter>j");
             model
         }
-        On::Index | On::Anywhere | On::Folders | On::Outbox | On::Help => three_letters(),
+        On::Index | On::List | On::Anywhere | On::Folders | On::Outbox | On::Help => {
+            three_letters()
+        }
     };
     let keys = match screen {
         On::Folders => "s?j",
         On::Outbox => "B",
         On::Help => "?",
         On::Index
+        | On::List
         | On::Anywhere
         | On::Pager
         | On::Parts

@@ -32,6 +32,7 @@ fn name(prompt: &Prompt) -> &'static str {
             OneOf::Order(postroad_tui::data::Way::Down) => "ask-order-reverse",
             OneOf::Replace => "ask-text-replace-it",
             OneOf::Seal => "compose-seal",
+            OneOf::Folders => "ask-order-folders",
             OneOf::Mark(Marking::Set, _) => "ask-mark",
             OneOf::Mark(Marking::Clear, _) => "ask-unmark",
             OneOf::Attendance(_) => "pager-invitation",
@@ -54,6 +55,8 @@ fn line_name(wanted: &Wanted) -> &'static str {
         Wanted::Find(Seek::Back) => "ask-search-back",
         Wanted::Find(Seek::Limit) => "ask-limit",
         Wanted::Within(Towards::End) => "ask-within",
+        Wanted::InList(Towards::End) => "ask-in-list",
+        Wanted::InList(Towards::Beginning) => "ask-in-list-back",
         Wanted::Within(Towards::Beginning) => "ask-within-back",
         Wanted::InText(Sought::Found) => "ask-text-find",
         Wanted::InText(Sought::Replaced) => "ask-text-replace",
@@ -124,6 +127,7 @@ fn questions_of_the_list() {
 fn questions_while_a_letter_is_read() {
     asked("ask-within", reading(page()), "/in (april|march)");
     asked("ask-within-back", reading(page()), "<Esc>/");
+    asked("ask-in-list-back", reading(page()), "v<Esc>/");
     asked("ask-pipe-part", reading(page()), "vj|pdftotext - -");
     asked("ask-print-part", reading(page()), "vjp");
     let host = "news.a-shop-with-a-long-name.example".into();
@@ -197,6 +201,8 @@ fn questions_about_folders() {
         ("ask-new-folder", "yCPlans"),
         ("ask-rename-folder", "y*r-old"),
         ("ask-remove-folder", "y*d"),
+        ("ask-order-folders", "yo"),
+        ("ask-in-list", "y/list"),
     ] {
         asked(wanted, three_letters(), keys);
     }

@@ -23,7 +23,7 @@ pub(crate) const MANY: usize = 60;
 pub(crate) fn screens() -> Vec<(On, Model)> {
     let mut known: Vec<On> = Vec::new();
     for binding in TABLE {
-        if !known.contains(&binding.on) && binding.on != On::Anywhere {
+        if !known.contains(&binding.on) && ![On::Anywhere, On::List].contains(&binding.on) {
             known.push(binding.on);
         }
     }
@@ -33,7 +33,7 @@ pub(crate) fn screens() -> Vec<(On, Model)> {
 /// The screen, where the user is at its beginning. Who makes a new one puts it here.
 pub(crate) fn of(on: On) -> Model {
     let model = match on {
-        On::Anywhere | On::Index => letters(),
+        On::Anywhere | On::List | On::Index => letters(),
         On::Pager => reading(long_page()),
         On::Parts => pressed(reading(long_page()), "v"),
         On::Links => pressed(reading(long_page()), "<^B>"),
@@ -80,7 +80,11 @@ pub(crate) fn of(on: On) -> Model {
         }
         On::Help => pressed(letters(), "?"),
     };
-    assert!(on == On::Anywhere || model.on() == on, "{on:?} is {:?}", model.screen());
+    assert!(
+        [On::Anywhere, On::List].contains(&on) || model.on() == on,
+        "{on:?} is {:?}",
+        model.screen()
+    );
     model
 }
 

@@ -160,7 +160,7 @@ fn folders_to_choose_from() {
     check("folder-prompt", &model);
     press(&mut model, "<Esc>s?j");
     check("folders", &model);
-    press(&mut model, "n");
+    press(&mut model, "ou");
     check("folders-unread", &model);
 }
 

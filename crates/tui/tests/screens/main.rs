@@ -19,6 +19,7 @@ mod plain;
 mod reading;
 mod returned;
 mod threads;
+mod walking;
 mod within;
 mod writing;
 
@@ -88,6 +89,8 @@ fn press(model: &mut Model, keys: &str) -> Vec<Effect> {
                     "Down" => Key::Down,
                     "Home" => Key::Home,
                     "Left" => Key::Left,
+                    "Right" => Key::Right,
+                    "PgUp" => Key::PageUp,
                     "PgDn" => Key::PageDown,
                     "End" => Key::End,
                     ctrl if ctrl.starts_with('^') && ctrl.len() == 2 => {

@@ -82,10 +82,11 @@ fn a_click_on_a_key_that_is_told_presses_it() {
 }
 
 /// Whether entries are chosen there.
-fn is_list(on: On) -> bool {
+pub(crate) fn is_list(on: On) -> bool {
     match on {
         On::Anywhere | On::Pager | On::Explain | On::Editor | On::Help => false,
-        On::Index
+        On::List
+        | On::Index
         | On::Parts
         | On::Links
         | On::Folders
