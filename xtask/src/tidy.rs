@@ -31,15 +31,22 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("host", &[]),
     ("observe", &[]),
     ("net", &[]),
-    ("discovery", &["net", "protocol"]),
+    ("resolver", &[]),
+    ("discovery", &["net", "protocol", "resolver"]),
     ("calendar", &[]),
     ("oauth", &[]),
-    ("mailauth", &[]),
+    ("mailauth", &["resolver"]),
     ("safetext", &[]),
     // Signs and encrypts for its user, in time that can be measured: no agent that answers the network links it.
     ("seal", &["message", "protocol"]),
     ("tui", &["safetext"]),
-    ("mta", &["protocol", "queue", "disk", "accounts", "logins", "config", "observe", "net"]),
+    (
+        "mta",
+        &[
+            "protocol", "queue", "disk", "accounts", "logins", "config", "observe", "net",
+            "resolver",
+        ],
+    ),
     (
         "mda",
         &[
@@ -90,12 +97,26 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "seal",
         ],
     ),
-    ("operator", &["protocol", "host", "accounts", "logins", "config", "observe", "net"]),
+    (
+        "operator",
+        &["protocol", "host", "accounts", "logins", "config", "observe", "net", "resolver"],
+    ),
 ];
 
 /// Crates that may link tokio; `queue` only for its channels.
-const MAY_LINK_TOKIO: &[&str] =
-    &["net", "discovery", "mailauth", "mta", "mda", "maa", "mua", "operator", "queue", "logins"];
+const MAY_LINK_TOKIO: &[&str] = &[
+    "net",
+    "resolver",
+    "discovery",
+    "mailauth",
+    "mta",
+    "mda",
+    "maa",
+    "mua",
+    "operator",
+    "queue",
+    "logins",
+];
 
 /// Crates whose code takes bytes and time and gives steps: no socket, no clock, no disk.
 const SANS_IO: &[&str] = &[

@@ -3,9 +3,8 @@
 use std::net::{IpAddr, SocketAddr};
 
 use hickory_resolver::TokioResolver;
-use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolverConfig};
-use hickory_resolver::net::runtime::TokioRuntimeProvider;
-use hickory_resolver::proto::rr::{Name, RData, RecordType};
+use hickory_resolver::proto::rr::{RData, RecordType};
+use postroad_resolver::{absolute, address, builder, host};
 use tokio::time::timeout;
 
 use crate::limits::PATIENCE;
@@ -14,27 +13,13 @@ use crate::srv::Record;
 pub(crate) struct Dns(TokioResolver);
 
 impl Dns {
-    /// The name servers of this host.
-    pub(crate) fn of_host() -> Result<Self, String> {
-        let builder = TokioResolver::builder_tokio().map_err(|error| error.to_string())?;
-        Ok(Self(builder.build().map_err(|error| error.to_string())?))
-    }
-
-    /// These name servers.
+    /// These name servers, or those of this host.
     pub(crate) fn at(servers: &[SocketAddr]) -> Result<Self, String> {
-        let servers = servers.iter().map(|server| {
-            let mut connections = [ConnectionConfig::udp(), ConnectionConfig::tcp()];
-            connections.iter_mut().for_each(|connection| connection.port = server.port());
-            NameServerConfig::new(server.ip(), true, connections.into())
-        });
-        let config = ResolverConfig::from_parts(None, Vec::new(), servers.collect());
-        let builder = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default());
-        Ok(Self(builder.build().map_err(|error| error.to_string())?))
+        Ok(Self(builder(servers).build().map_err(|error| error.to_string())?))
     }
 
     async fn ask(&self, name: &str, kind: RecordType) -> Result<Vec<RData>, String> {
-        // The final dot keeps the search list of /etc/resolv.conf out of it.
-        let fqdn = Name::from_ascii(format!("{name}.")).map_err(|error| error.to_string())?;
+        let fqdn = absolute(name).map_err(|error| error.to_string())?;
         match timeout(PATIENCE, self.0.lookup(fqdn, kind)).await {
             Err(_) => Err("the name servers don't answer".to_owned()),
             Ok(Err(error)) if error.is_no_records_found() => Ok(Vec::new()),
@@ -50,7 +35,7 @@ impl Dns {
                 priority: srv.priority,
                 weight: srv.weight,
                 port: srv.port,
-                target: text(&srv.target),
+                target: host(&srv.target),
             }),
             _ => None,
         };
@@ -61,7 +46,7 @@ impl Dns {
     pub(crate) async fn mx(&self, domain: &str) -> Result<Option<String>, String> {
         let records = self.ask(domain, RecordType::MX).await?;
         let hosts = records.into_iter().filter_map(|data| match data {
-            RData::MX(mx) => Some((mx.preference, text(&mx.exchange))),
+            RData::MX(mx) => Some((mx.preference, host(&mx.exchange))),
             _ => None,
         });
         Ok(hosts.min().map(|(_, host)| host).filter(|host| !host.is_empty()))
@@ -75,15 +60,6 @@ impl Dns {
             (Ok(some), Err(_)) | (Err(_), Ok(some)) => some,
             (Err(error), Err(_)) => return Err(error),
         };
-        let address = |data: &RData| match data {
-            RData::A(a) => Some(IpAddr::V4(a.0)),
-            RData::AAAA(aaaa) => Some(IpAddr::V6(aaaa.0)),
-            _ => None,
-        };
         Ok(all.iter().filter_map(address).collect())
     }
-}
-
-fn text(name: &Name) -> String {
-    name.to_ascii().trim_end_matches('.').to_ascii_lowercase()
 }

@@ -41,7 +41,7 @@ impl Ways {
     /// # Errors
     /// Where the host has no name servers, or trusts nobody.
     pub fn of_host(trust: Option<&Path>) -> Result<Self, WaysError> {
-        let dns = Dns::of_host().map_err(WaysError::Dns)?;
+        let dns = Dns::at(&[]).map_err(WaysError::Dns)?;
         Ok(Self { dns, tls: postroad_net::tls::verifying(trust)?, port: 443 })
     }
 

@@ -10,9 +10,6 @@
 use std::borrow::Cow;
 use std::net::SocketAddr;
 
-use hickory_resolver::TokioResolver;
-use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolverConfig};
-use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use mail_auth::common::cache::NoCache;
 use mail_auth::common::crypto::Algorithm;
 use mail_auth::common::verify::{DomainKey, VerifySignature as _};
@@ -97,30 +94,13 @@ pub enum CheckError {
 pub struct Checker(MessageAuthenticator);
 
 impl Checker {
-    /// By the name servers of this host.
-    ///
-    /// # Errors
-    /// Where there are none.
-    pub fn of_host() -> Result<Self, CheckError> {
-        let builder =
-            TokioResolver::builder_tokio().map_err(|it| CheckError::Dns(it.to_string()))?;
-        let resolver = builder.build().map_err(|error| CheckError::Dns(error.to_string()))?;
-        Ok(Self(MessageAuthenticator(resolver)))
-    }
-
-    /// By these name servers.
+    /// By these name servers, or those of this host.
     ///
     /// # Errors
     /// Where they can't be asked.
     pub fn at(servers: &[SocketAddr]) -> Result<Self, CheckError> {
-        let servers = servers.iter().map(|server| {
-            let mut connections = [ConnectionConfig::udp(), ConnectionConfig::tcp()];
-            connections.iter_mut().for_each(|connection| connection.port = server.port());
-            NameServerConfig::new(server.ip(), true, connections.into())
-        });
-        let config = ResolverConfig::from_parts(None, Vec::new(), servers.collect());
-        let builder = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default());
-        let resolver = builder.build().map_err(|error| CheckError::Dns(error.to_string()))?;
+        let resolver = postroad_resolver::builder(servers).build();
+        let resolver = resolver.map_err(|error| CheckError::Dns(error.to_string()))?;
         Ok(Self(MessageAuthenticator(resolver)))
     }
 

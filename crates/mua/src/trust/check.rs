@@ -23,11 +23,7 @@ pub enum When {
 /// # Errors
 /// Where it can't be looked at.
 pub async fn check(raw: &[u8], dns: Option<SocketAddr>) -> Result<Checked, CheckError> {
-    let checker = match dns {
-        Some(server) => Checker::at(&[server])?,
-        None => Checker::of_host()?,
-    };
-    checker.check(raw).await
+    Checker::at(dns.as_slice())?.check(raw).await
 }
 
 impl Report {

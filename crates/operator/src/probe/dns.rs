@@ -5,11 +5,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use hickory_resolver::TokioResolver;
-use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolverConfig};
+use hickory_resolver::config::{NameServerConfig, ResolverConfig};
 use hickory_resolver::net::{DnsError, NetError};
 use hickory_resolver::proto::op::ResponseCode;
-use hickory_resolver::proto::rr::{Name, RData, RecordType};
+use hickory_resolver::proto::rr::{RData, RecordType};
 use postroad_config::Family;
+use postroad_resolver::{absolute, address, host, name_servers};
 use serde::Serialize;
 
 use super::report::Event;
@@ -146,14 +147,7 @@ pub(super) async fn by_system(host: &str, port: u16, family: Family) -> BySystem
 impl Dns {
     /// The name servers of the settings, or those of /etc/resolv.conf.
     pub(super) fn new(settings: &postroad_config::Dns) -> Result<Self> {
-        let configs = match settings.servers.as_slice() {
-            [] => match hickory_resolver::system_conf::read_system_conf() {
-                Ok((config, _)) => config.name_servers().to_vec(),
-                // As resolv.conf(5) has it.
-                Err(_) => vec![server_at(SocketAddr::from(([127, 0, 0, 1], 53)))],
-            },
-            servers => servers.iter().copied().map(server_at).collect(),
-        };
+        let configs = name_servers(&settings.servers);
         let servers = configs.into_iter().map(Server::new).collect::<Result<_>>()?;
         Ok(Self(servers))
     }
@@ -162,22 +156,13 @@ impl Dns {
     pub(super) async fn mx(&self, domain: &str) -> Asked<Mx> {
         let asked = self.ask(domain, RecordType::MX).await;
         asked.map(|data| match data {
-            RData::MX(mx) => {
-                let host = mx.exchange.to_ascii().to_ascii_lowercase();
-                let host = host.trim_end_matches('.').to_owned();
-                Some(Mx { preference: mx.preference, host })
-            }
+            RData::MX(mx) => Some(Mx { preference: mx.preference, host: host(&mx.exchange) }),
             _ => None,
         })
     }
 
     /// AAAA and A of a host; the one of them that is connected to.
     pub(super) async fn addresses(&self, host: &str, family: Family) -> Vec<Asked<IpAddr>> {
-        let address = |data: &RData| match data {
-            RData::A(a) => Some(IpAddr::V4(a.0)),
-            RData::AAAA(aaaa) => Some(IpAddr::V6(aaaa.0)),
-            _ => None,
-        };
         let (v6, v4) = match family {
             Family::Any => {
                 let (v6, v4) =
@@ -200,8 +185,7 @@ impl Dns {
             took: Duration::ZERO,
             found: Err(Absence::Temporary("there is no name server to ask".to_owned())),
         };
-        // The final dot keeps the search list of /etc/resolv.conf out of it.
-        let Ok(fqdn) = Name::from_ascii(format!("{name}.")) else {
+        let Ok(fqdn) = absolute(name) else {
             asked.found = Err(Absence::Temporary("no name that DNS could know".to_owned()));
             return asked;
         };
@@ -254,12 +238,6 @@ impl Server {
         let resolver = builder.build().context("cannot set up DNS")?;
         Ok(Self { shown, resolver })
     }
-}
-
-fn server_at(address: SocketAddr) -> NameServerConfig {
-    let mut connections = [ConnectionConfig::udp(), ConnectionConfig::tcp()];
-    connections.iter_mut().for_each(|connection| connection.port = address.port());
-    NameServerConfig::new(address.ip(), true, connections.into())
 }
 
 /// Only NXDOMAIN and an empty answer say that there is nothing.

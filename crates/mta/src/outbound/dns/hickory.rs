@@ -1,16 +1,16 @@
 //! hickory as a stub resolver in front of the name servers that were configured.
 
 use std::future::Future;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use hickory_resolver::TokioResolver;
-use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolverConfig};
 use hickory_resolver::net::{DnsError as HickoryDnsError, NetError};
 use hickory_resolver::proto::op::ResponseCode;
 use hickory_resolver::proto::rr::{Name, RData, RecordType};
 use postroad_config::Family;
 use postroad_net::listen::is_out_of_resources;
+use postroad_resolver::{absolute, address, builder, host};
 use tokio::net::UdpSocket;
 use tokio::time::timeout;
 
@@ -46,16 +46,7 @@ impl Hickory {
     /// # Errors
     /// Where hickory can't be set up.
     pub fn new(settings: &postroad_config::Dns) -> Result<Self, NetError> {
-        let mut builder = match (settings.servers.as_slice(), TokioResolver::builder_tokio()) {
-            ([], Ok(builder)) => builder,
-            ([], Err(_)) => {
-                let this_host = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 53);
-                TokioResolver::builder_with_config(ask_only(&[this_host]), Default::default())
-            }
-            (servers, _) => {
-                TokioResolver::builder_with_config(ask_only(servers), Default::default())
-            }
-        };
+        let mut builder = builder(&settings.servers);
         let options = builder.options_mut();
         options.positive_min_ttl = Some(TTL_MIN);
         options.positive_max_ttl = Some(TTL_MAX);
@@ -79,8 +70,7 @@ impl Hickory {
     }
 
     async fn ask_in_time(&self, name: &str, kind: RecordType) -> Result<Vec<RData>, DnsError> {
-        // The final dot keeps the search list of /etc/resolv.conf out of it.
-        let name = Name::from_ascii(format!("{name}."))
+        let name = absolute(name)
             .map_err(|_| DnsError::Temporary(format!("{name} is no name that DNS could know")))?;
         match self.resolver.lookup(name.clone(), kind).await {
             Ok(found) => {
@@ -108,16 +98,6 @@ impl Hickory {
             | Err(Absence::Unfounded) => Err(DnsError::NoSuchRecord),
         }
     }
-}
-
-/// These name servers over UDP and TCP, and no search list.
-fn ask_only(servers: &[SocketAddr]) -> ResolverConfig {
-    let servers = servers.iter().map(|server| {
-        let mut connections = [ConnectionConfig::udp(), ConnectionConfig::tcp()];
-        connections.iter_mut().for_each(|connection| connection.port = server.port());
-        NameServerConfig::new(server.ip(), true, connections.into())
-    });
-    ResolverConfig::from_parts(None, Vec::new(), servers.collect())
 }
 
 /// Why this host couldn't have asked, where it can't: hickory says "no connections available" to that, and to a
@@ -161,11 +141,7 @@ impl Resolver for Hickory {
         Box::pin(async move {
             let found = self.ask(domain, RecordType::MX).await?;
             let records = found.into_iter().filter_map(|data| match data {
-                RData::MX(mx) => {
-                    let host = mx.exchange.to_ascii().to_ascii_lowercase();
-                    let host = host.trim_end_matches('.').to_owned();
-                    Some(Mx { preference: mx.preference, host })
-                }
+                RData::MX(mx) => Some(Mx { preference: mx.preference, host: host(&mx.exchange) }),
                 _ => None,
             });
             let records: Vec<Mx> = records.collect();
@@ -187,13 +163,8 @@ impl Resolver for Hickory {
                 Family::Ipv4 => (Ok(Vec::new()), self.ask(host, RecordType::A).await),
                 Family::Ipv6 => (self.ask(host, RecordType::AAAA).await, Ok(Vec::new())),
             };
-            let address = |data: RData| match data {
-                RData::A(a) => Some(IpAddr::V4(a.0)),
-                RData::AAAA(aaaa) => Some(IpAddr::V6(aaaa.0)),
-                _ => None,
-            };
             let found: Vec<IpAddr> =
-                [&v6, &v4].into_iter().flatten().flatten().cloned().filter_map(address).collect();
+                [&v6, &v4].into_iter().flatten().flatten().filter_map(address).collect();
             match (found.is_empty(), v6, v4) {
                 (false, _, _) => Ok(found),
                 (true, Err(error @ DnsError::Shortage(_)), _)
