@@ -34,6 +34,8 @@ pub const ESCAPE_WAIT: Duration = Duration::from_millis(500);
 pub const KEYS_AHEAD_MAX: usize = 64;
 /// Letters of all folders that are listed as like a pattern, the newest.
 pub const FOUND_ROWS_MAX: usize = 2_000;
+/// How long letters of all folders wait for another key before they are looked for: each key looks into every folder anew.
+pub const SEARCH_ALL_AFTER: Duration = Duration::from_millis(200);
 /// Octets of a text that is typed: far more than anybody types, and less than a letter may have.
 pub const TEXT_OCTETS_MAX: usize = 8 * 1024 * 1024;
 /// Changes of a text that can be undone.

@@ -22,7 +22,7 @@ pub use crate::screens::{
     FolderFor, FolderOrder, FoldersState, FoundState, Headers, HelpState, Histories, IndexState,
     Limit, ListState, Looked, Looking, Marking, Matches, Note, OneOf, PagerState, Pending,
     PeopleState, Place, Prompt, Pursued, Quotes, Reach, ReadFor, SaveState, Screen, Seek, Sought,
-    TextSearch, Towards, Wanted, Which, Whom,
+    TextSearch, Towards, Typing, Wanted, Which, Whom,
 };
 
 /// The whole screen.

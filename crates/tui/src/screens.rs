@@ -352,6 +352,19 @@ pub struct FoundState {
     pub list: ListState,
     /// Who looks for more.
     pub job: Option<Job>,
+    /// Why they can't be looked for.
+    pub wrong: Option<SafeText>,
+    /// What is known while the pattern is still being typed.
+    pub typing: Option<Typing>,
+}
+
+/// A pattern for letters of all folders that is being typed.
+#[derive(Debug, Clone)]
+pub struct Typing {
+    /// When they are looked for, as the program's time counts, unless another key is pressed before that.
+    pub due: Option<Duration>,
+    /// What was listed before.
+    pub before: Option<Box<FoundState>>,
 }
 
 /// The text of a letter that is being written.

@@ -1,16 +1,16 @@
-//! Letters of all folders that are like a pattern: looked for, listed as they are found, read where they are.
+//! Letters of all folders that are like a pattern: looked for as it is typed, listed as they are found, read where they are.
 
 use std::cmp::Reverse;
 
-use postroad_safetext::safe_line;
+use postroad_safetext::{SafeText, safe_line};
 
 use super::{Effects, index, letters, pager, walk};
 use crate::data::{FolderRow, FoundRow};
-use crate::effect::{Ask, Job};
+use crate::effect::{Ask, Effect, Job};
 use crate::keys::Action;
-use crate::limits::FOUND_ROWS_MAX;
+use crate::limits::{FOUND_ROWS_MAX, SEARCH_ALL_AFTER};
 use crate::line_edit::LineEdit;
-use crate::model::{FoundState, ListState, Model, Prompt, Screen, Wanted};
+use crate::model::{FoundState, ListState, Model, Note, Prompt, Screen, Typing, Wanted};
 
 /// Asks what to look for.
 pub(super) fn ask(model: &mut Model) {
@@ -18,17 +18,73 @@ pub(super) fn ask(model: &mut Model) {
     model.prompt = Some(Prompt::Line { label, edit, wanted: Wanted::FindAll });
 }
 
+/// It goes on being typed: what it is like now is looked for as soon as no other key follows.
+pub(super) fn typing(model: &mut Model, text: &str, effects: &mut Effects) {
+    let pattern = text.trim().to_owned();
+    if pattern.is_empty() {
+        return left(model, effects);
+    }
+    stop(model, effects);
+    let due = Some(model.now.since_start.saturating_add(SEARCH_ALL_AFTER));
+    let before = match model.stack.pop_if(|screen| matches!(screen, Screen::Found(_))) {
+        Some(Screen::Found(FoundState { typing: Some(typing), .. })) => typing.before,
+        Some(Screen::Found(found)) => Some(Box::new(FoundState { job: None, ..found })),
+        Some(_) | None => None,
+    };
+    let typing = Some(Typing { due, before });
+    model.stack.push(Screen::Found(FoundState { typing, ..FoundState::of(pattern) }));
+}
+
 /// It was typed.
 pub(super) fn typed(model: &mut Model, pattern: &str, effects: &mut Effects) {
     let pattern = pattern.trim().to_owned();
     if pattern.is_empty() {
-        return;
+        return left(model, effects);
+    }
+    if let Some(Screen::Found(found)) = model.stack.last_mut()
+        && found.pattern == pattern
+        && let Some(Typing { due: None, .. }) = found.typing
+    {
+        found.typing = None;
+        return end(model);
     }
     stop(model, effects);
     model.stack.retain(|screen| !matches!(screen, Screen::Found(_)));
     let job = Some(model.jobs.ask(Ask::SearchAll(pattern.clone()), effects));
-    let (rows, list) = (Vec::new(), ListState::default());
-    model.stack.push(Screen::Found(FoundState { pattern, rows, list, job }));
+    model.stack.push(Screen::Found(FoundState { job, ..FoundState::of(pattern) }));
+}
+
+/// Nothing was typed after all: what was listed before is there again.
+pub(super) fn left(model: &mut Model, effects: &mut Effects) {
+    let Some(Screen::Found(found)) = model.stack.last_mut() else { return };
+    let Some(typing) = found.typing.take() else { return };
+    match typing.before {
+        Some(before) => *found = *before,
+        None => model.back(),
+    }
+    stop(model, effects);
+}
+
+/// Has them looked for once no other key was pressed for a while.
+pub(super) fn keep(model: &mut Model, effects: &mut Effects) {
+    let now = model.now.since_start;
+    let Some(Screen::Found(found)) = model.stack.last_mut() else { return };
+    let Some(typing) = &mut found.typing else { return };
+    let Some(due) = typing.due else { return };
+    if now < due {
+        effects.push(Effect::TickAt(due));
+        return;
+    }
+    typing.due = None;
+    found.job = Some(model.jobs.ask(Ask::SearchAll(found.pattern.clone()), effects));
+}
+
+impl FoundState {
+    /// Nothing that is like this yet.
+    fn of(pattern: String) -> Self {
+        let list = ListState::default();
+        Self { pattern, rows: Vec::new(), list, job: None, wrong: None, typing: None }
+    }
 }
 
 fn stop(model: &mut Model, effects: &mut Effects) {
@@ -57,11 +113,31 @@ pub(super) fn found(model: &mut Model, rows: Vec<FoundRow>, is_over: Option<Job>
     }
     if is_over.is_some() && found.job == is_over {
         found.job = None;
-        let words = match found.rows.len() {
-            0 => "Not found.".into(),
-            count => safe_line!("{} found.", letters(count).as_str()),
-        };
-        model.say(words);
+        if found.typing.is_none() {
+            end(model);
+        }
+    }
+}
+
+/// They couldn't be looked for; whether that was this search.
+pub(super) fn failed(model: &mut Model, job: Job, words: &SafeText) -> bool {
+    let Some(found) = shown(model).filter(|found| found.job == Some(job)) else { return false };
+    found.job = None;
+    found.wrong = Some(words.clone());
+    // Half a pattern is none yet.
+    if found.typing.is_none() {
+        end(model);
+    }
+    true
+}
+
+/// Says what came of a search that nothing more is typed for, once that is known.
+fn end(model: &mut Model) {
+    let Some(found) = shown(model).filter(|found| found.job.is_none()) else { return };
+    match (found.wrong.clone(), found.rows.len()) {
+        (Some(words), _) => model.note = Note::Wrong(words, SafeText::default()),
+        (None, 0) => model.say("Not found."),
+        (None, count) => model.say(safe_line!("{} found.", letters(count).as_str())),
     }
 }
 

@@ -270,6 +270,7 @@ fn settle(model: &mut Model, effects: &mut Effects) {
     listing::ask_for_rows(model, effects);
     editor::in_sight(model);
     editor::keep(model, effects);
+    found::keep(model, effects);
     let counts_down = match model.screen() {
         Screen::Outbox(_) => model
             .outbox

@@ -23,13 +23,9 @@ pub(super) fn key(model: &mut Model, key: Key, effects: &mut Effects) {
             model.files.clear();
             let is_person = people::key(model, key, &wanted, &mut edit) == people::Key::Taken;
             if is_person || history::key(model, key, &wanted, &mut edit) == people::Key::Taken {
-                if let Wanted::Find(seek) = wanted {
-                    let text = edit.text().to_owned();
-                    model.prompt = Some(Prompt::Line { label, edit, wanted });
-                    return find::typing(model, seek, &text, effects);
-                }
-                model.prompt = Some(Prompt::Line { label, edit, wanted });
-                return;
+                let text = edit.text().to_owned();
+                model.prompt = Some(Prompt::Line { label, edit, wanted: wanted.clone() });
+                return typing(model, &wanted, &text, effects);
             }
             line_key(model, key, (label, edit, wanted), effects);
         }
@@ -83,12 +79,20 @@ fn line_key(
                 None => edit.key(key),
             }
             let text = edit.text().to_owned();
-            let find = if let Wanted::Find(seek) = &wanted { Some(*seek) } else { None };
-            model.prompt = Some(Prompt::Line { label, edit, wanted });
-            if let Some(seek) = find.filter(|_| text != before) {
-                find::typing(model, seek, &text, effects);
+            model.prompt = Some(Prompt::Line { label, edit, wanted: wanted.clone() });
+            if text != before {
+                typing(model, &wanted, &text, effects);
             }
         }
+    }
+}
+
+/// What is found as it is typed.
+fn typing(model: &mut Model, wanted: &Wanted, text: &str, effects: &mut Effects) {
+    match wanted {
+        Wanted::Find(seek) => find::typing(model, *seek, text, effects),
+        Wanted::FindAll => found::typing(model, text, effects),
+        _ => {}
     }
 }
 
@@ -234,6 +238,7 @@ fn left(model: &mut Model, wanted: &Wanted, effects: &mut Effects) {
     match wanted {
         Wanted::First(_) => compose::discard(model, effects),
         Wanted::Find(_) => find::left(model, effects),
+        Wanted::FindAll => found::left(model, effects),
         Wanted::OpenFolder
         | Wanted::MoveTo(_)
         | Wanted::CopyTo(_)
@@ -242,7 +247,6 @@ fn left(model: &mut Model, wanted: &Wanted, effects: &mut Effects) {
         | Wanted::Shell
         | Wanted::Each(_)
         | Wanted::Command
-        | Wanted::FindAll
         | Wanted::InText(_)
         | Wanted::ReplaceBy(_)
         | Wanted::Within(_)

@@ -82,6 +82,7 @@ pub(super) fn take(model: &mut Model, report: Report, effects: &mut Effects) {
         What::Ended => ended(model, asked.as_ref(), effects),
         What::Failed { words, .. } if by_pattern::failed(model, job, &words) => {}
         What::Failed { words, .. } if find::failed(model, job, &words) => {}
+        What::Failed { words, .. } if found::failed(model, job, &words) => {}
         What::Failed { words, hint } => {
             failed(model, asked.as_ref(), job);
             model.note = Note::Wrong(words, hint);

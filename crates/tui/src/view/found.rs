@@ -17,8 +17,13 @@ pub(super) fn draw(
 ) -> Status {
     let rows = &found.rows;
     if rows.is_empty() {
-        let words = if found.job.is_some() { "Looking for letters..." } else { "Not found." };
-        canvas.text(area.at, area.columns, &words.into(), Style::Faint);
+        let is_due = found.typing.as_ref().is_some_and(|typing| typing.due.is_some());
+        let words = match &found.wrong {
+            _ if found.job.is_some() || is_due => "Looking for letters...".into(),
+            Some(words) => words.clone(),
+            None => "Not found.".into(),
+        };
+        canvas.text(area.at, area.columns, &words, Style::Faint);
     }
     super::list(found.list, rows.len(), canvas, area, |canvas, at, place, row| {
         let Some(letter) = rows.get(place) else { return };

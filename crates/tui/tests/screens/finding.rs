@@ -1,11 +1,12 @@
 //! `/`, `n` and `l`: what is asked of the shell, and what becomes of what it finds.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use postroad_tui::data::{Found, Head, Listing, Marks, Order, Stage, Way};
 use postroad_tui::effect::{Ask, Effect, Job, Search};
 use postroad_tui::keys::Key;
-use postroad_tui::model::{Model, Note};
+use postroad_tui::model::{Model, Note, Now};
 use postroad_tui::msg::{Report, What};
 use postroad_tui::{Msg, update};
 
@@ -275,4 +276,79 @@ fn letters_of_all_folders_are_found_and_read_where_they_are() {
     check("all-folders-again", &model);
     press(&mut model, "q");
     assert!(matches!(model.screen(), postroad_tui::model::Screen::Index));
+}
+
+/// At this time since the start; what is asked then.
+fn at(model: &mut Model, millis: u64) -> Vec<Effect> {
+    let since_start = Duration::from_millis(millis);
+    update(model, Msg::Tick(Now { since_start, ..crate::fixture::now() }))
+}
+
+#[test]
+fn letters_of_all_folders_are_looked_for_as_it_is_typed() {
+    use crate::changes::asks;
+    use crate::fixture::answer;
+    use postroad_tui::limits::SEARCH_ALL_AFTER;
+    use postroad_tui::model::Screen;
+
+    let sought = |effects: &[Effect]| -> Vec<Ask> {
+        asks(effects).into_iter().filter(|ask| matches!(ask, Ask::SearchAll(_))).collect()
+    };
+    let one = |pattern: &str| [Ask::SearchAll(pattern.into())];
+    let is_it = |ask: &Ask| matches!(ask, Ask::SearchAll(_));
+    let mut model = three_letters();
+    let wait = u64::try_from(SEARCH_ALL_AFTER.as_millis()).unwrap();
+    // Each key begins the wait anew; what is looked for is asked once, and for all of them.
+    let effects = press(&mut model, "Sal");
+    assert_eq!(sought(&effects), []);
+    let due = Duration::from_secs(10) + SEARCH_ALL_AFTER;
+    assert!(effects.contains(&Effect::TickAt(due)), "{effects:?}");
+    assert_eq!(sought(&at(&mut model, 10_000 + wait - 1)), []);
+    press(&mut model, "i");
+    assert_eq!(sought(&at(&mut model, 10_000 + wait)), []);
+    let effects = at(&mut model, 10_000 + 2 * wait);
+    assert_eq!(sought(&effects), one("ali"));
+    answer(
+        &mut model,
+        &effects,
+        is_it,
+        What::FoundAll { rows: crate::fixture::found(), complete: false },
+    );
+    check("all-folders-typing", &model);
+    // The next key cancels it.
+    let job =
+        effects.iter().find_map(|it| if let Effect::Ask(job, _) = it { Some(*job) } else { None });
+    let next = press(&mut model, "c");
+    assert!(next.contains(&Effect::Cancel(job.unwrap())), "{next:?}");
+    let rows = crate::fixture::found();
+    answer(&mut model, &effects, is_it, What::FoundAll { rows, complete: true });
+    let Screen::Found(found) = model.screen() else { panic!("{:?}", model.screen()) };
+    assert!(found.rows.is_empty() && found.pattern == "alic");
+    // Enter waits for nothing.
+    let effects = press(&mut model, "e<Enter>");
+    assert_eq!(sought(&effects), one("alice"));
+    let rows = crate::fixture::found();
+    answer(&mut model, &effects, is_it, What::FoundAll { rows, complete: true });
+    assert_eq!(said(&model), "3 letters found.");
+    // What was listed is there again where nothing else is looked for after all.
+    for keys in ["/x<Esc>", "Sx<^U><Enter>", "Sx<^G>"] {
+        press(&mut model, keys);
+        let Screen::Found(found) = model.screen() else { panic!("{:?}", model.screen()) };
+        assert_eq!((found.pattern.as_str(), found.rows.len()), ("alice", 3), "{keys}");
+    }
+    press(&mut model, "qSx<Esc>");
+    assert!(matches!(model.screen(), Screen::Index));
+    // One that was found as it was typed isn't looked for again by Enter, and half a pattern is no mistake yet.
+    press(&mut model, "S~s");
+    let effects = at(&mut model, 20_000);
+    let words = "~s wants words".into();
+    answer(&mut model, &effects, is_it, What::Failed { words, hint: "".into() });
+    check("all-folders-half", &model);
+    assert_eq!(said(&model), "");
+    press(&mut model, " plan");
+    let effects = at(&mut model, 30_000);
+    let rows = crate::fixture::found();
+    answer(&mut model, &effects, is_it, What::FoundAll { rows, complete: true });
+    assert_eq!(sought(&press(&mut model, "<Enter>")), []);
+    assert_eq!(said(&model), "3 letters found.");
 }
