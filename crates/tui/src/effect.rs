@@ -8,6 +8,7 @@ use std::time::Duration;
 use postroad_safetext::SafeText;
 
 use crate::data::{DraftId, Fields, FolderId, HeldId, LetterId, Marks, Order, OutboxId, Role, Way};
+use crate::desk::AllKept;
 
 /// What was asked for and goes on; each number is used once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -41,7 +42,7 @@ pub enum Effect {
     /// Draw everything anew: another program wrote onto the screen.
     Redraw,
     /// End, once what was asked for before is done, or after a short wait.
-    Quit,
+    Quit(AllKept),
 }
 
 /// What is asked of an actor.

@@ -1,6 +1,7 @@
 //! What stands where, by the size of the terminal.
 //!
 //! ```text
+//! letters being written         from 5 rows, where there is something else to see
 //! help line                     from 12 rows
 //! list or letter                beside it the folders
 //! status line                   from 3 rows
@@ -11,9 +12,9 @@
 use crate::canvas::Cell;
 use crate::limits::{
     ONE_FOOT_LINE_FROM_ROWS, PLAIN_LIST_COLUMNS, PLAIN_MARK_COLUMNS, SIDEBAR_COLUMNS,
-    SIDEBAR_FROM_COLUMNS, TWO_FOOT_LINES_FROM_ROWS,
+    SIDEBAR_FROM_COLUMNS, TABS_FROM_ROWS, TWO_FOOT_LINES_FROM_ROWS,
 };
-use crate::model::{FootLines, ListState, Look, Plain, Screen, Sidebar, Size};
+use crate::model::{FootLines, ListState, Look, Model, Plain, Screen, Sidebar, Size};
 
 /// Some rows, and how wide they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -51,6 +52,8 @@ impl Area {
 /// What stands where.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Areas {
+    /// The letters that are being written, where they aren't all that is shown.
+    pub(crate) tabs: Option<Area>,
     pub(crate) help: Option<Area>,
     pub(crate) sidebar: Option<Area>,
     /// Above a letter, where there is something to say.
@@ -61,12 +64,33 @@ pub(crate) struct Areas {
     pub(crate) note: Option<Area>,
 }
 
-pub(crate) fn areas(size: Size, look: Look, screen: &Screen) -> Areas {
+/// Whether there is a line of letters that are being written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tabs {
+    Shown,
+    Hidden,
+}
+
+impl Model {
+    /// What stands where on a screen of this size.
+    pub(crate) fn areas(&self, size: Size) -> Areas {
+        let is_on_top = self.screen().writing().is_some();
+        let tabs = match self.desk.letters().len() {
+            0 => Tabs::Hidden,
+            1 if is_on_top => Tabs::Hidden,
+            _ => Tabs::Shown,
+        };
+        areas(size, self.look, self.screen(), tabs)
+    }
+}
+
+fn areas(size: Size, look: Look, screen: &Screen, tabs: Tabs) -> Areas {
     let Size { columns, rows } = size;
     if look.plain == Plain::Lines {
         return Areas { body: printed(size, screen), ..Areas::default() };
     }
     let line = |row: u16| Area { at: Cell { column: 0, row }, columns, rows: 1 };
+    let tabs_rows = u16::from(tabs == Tabs::Shown && rows >= TABS_FROM_ROWS);
     let help_rows = u16::from(rows >= ONE_FOOT_LINE_FROM_ROWS);
     let foot_rows = match look.foot {
         FootLines::Hidden => 0,
@@ -76,13 +100,15 @@ pub(crate) fn areas(size: Size, look: Look, screen: &Screen) -> Areas {
     let note_rows = u16::from(rows >= 2);
     let status_rows = u16::from(rows >= 3);
     let below = foot_rows + note_rows + status_rows;
-    let body_rows = rows.saturating_sub(help_rows + below);
-    let end = help_rows + body_rows;
-    let body = Area { at: Cell { column: 0, row: help_rows }, columns, rows: body_rows };
+    let above_rows = tabs_rows + help_rows;
+    let body_rows = rows.saturating_sub(above_rows + below);
+    let end = above_rows + body_rows;
+    let body = Area { at: Cell { column: 0, row: above_rows }, columns, rows: body_rows };
     let (sidebar, body) = beside(body, look, screen);
     let (trust, body) = above(body, screen);
     Areas {
-        help: (help_rows > 0).then(|| line(0)),
+        tabs: (tabs_rows > 0).then(|| line(0)),
+        help: (help_rows > 0).then(|| line(tabs_rows)),
         sidebar,
         trust,
         body,
@@ -178,7 +204,7 @@ mod tests {
             (24, true, 19, true, 2, true),
         ] {
             let size = Size { columns: 80, rows };
-            let areas = areas(size, Look::default(), &Screen::Index);
+            let areas = areas(size, Look::default(), &Screen::Index, Tabs::Hidden);
             let found = (areas.help.is_some(), areas.body.rows, areas.status.is_some());
             assert_eq!(found, (help, body, status), "{rows} rows");
             assert_eq!((areas.foot.rows, areas.note.is_some()), (foot, note), "{rows} rows");

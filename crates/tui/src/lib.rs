@@ -12,6 +12,7 @@
 //! | what comes in | [`msg`] |
 //! | what the shell is to do | [`effect`] |
 //! | letters, folders, drafts as they are shown | [`data`] |
+//! | letters that are being written, shown or not | [`desk`] |
 //! | what a key is called, and what it does where | [`keys`] |
 //! | what a message changes | [`update()`], `update` |
 //! | how it looks | [`draw`], `view`; areas in `layout` |
@@ -31,6 +32,7 @@
 
 pub mod canvas;
 pub mod data;
+pub mod desk;
 pub mod effect;
 mod jobs;
 pub mod keys;

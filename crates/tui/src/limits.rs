@@ -20,6 +20,10 @@ pub const OFFERED_MAX: usize = 5;
 pub const SIDEBAR_FROM_COLUMNS: u16 = 100;
 /// Columns of the folders beside the letters.
 pub const SIDEBAR_COLUMNS: u16 = 22;
+/// Columns of what is told of a letter that is being written, in the line of all of them.
+pub const TAB_COLUMNS_MAX: usize = 24;
+/// Rows from which there is a line of those.
+pub const TABS_FROM_ROWS: u16 = 5;
 /// Rows from which there are two lines of keys at the foot.
 pub const TWO_FOOT_LINES_FROM_ROWS: u16 = 20;
 /// Rows from which there is one, and the help line on top.

@@ -11,16 +11,18 @@ use regex::Regex;
 
 use crate::canvas::Cell;
 use crate::data::{Account, DraftRow, FolderRow, Order, OutboxRow, UndoLabel};
+use crate::desk::Desk;
 use crate::keys::{Key, On};
 use crate::people::PersonRow;
 
 pub use crate::data::Fields;
+pub use crate::desk::ComposeState;
 pub use crate::jobs::Jobs;
 pub use crate::question::Question;
 pub use crate::screens::{
-    Choice, ComposeStage, ComposeState, Counts, Deed, Editor, EditorState, ExplainState, Finding,
+    Choice, ComposeStage, Counts, Deed, Editor, EditorState, Ending, ExplainState, Finding,
     FolderFor, FolderOrder, FoldersState, FoundState, Headers, HelpState, Histories, IndexState,
-    Limit, ListState, Looked, Looking, Marking, Matches, Note, OneOf, PagerState, Pending,
+    Leaving, Limit, ListState, Looked, Looking, Marking, Matches, Note, OneOf, PagerState, Pending,
     PeopleState, Place, Prompt, Pursued, Quotes, Reach, ReadFor, SaveState, Screen, Seek, Sought,
     TextSearch, Towards, Typing, Wanted, Which, Whom,
 };
@@ -42,6 +44,10 @@ pub struct Model {
     pub index: Option<IndexState>,
     /// What is shown, on top of what was shown before; never empty, the first is the index.
     pub stack: Vec<Screen>,
+    /// Letters that are being written here, shown or not.
+    pub desk: Desk,
+    /// Whether the program is to end.
+    pub ending: Ending,
     /// What is being typed in the last line.
     pub prompt: Option<Prompt>,
     /// The first of two keys.
@@ -166,6 +172,8 @@ impl Model {
             folders: Vec::new(),
             index: None,
             stack: vec![Screen::Index],
+            desk: Desk::default(),
+            ending: Ending::Not,
             prompt: None,
             pending: Pending::Nothing,
             ahead: VecDeque::new(),

@@ -4,6 +4,7 @@
 //! does. Nobody else knows what stands where: a click asks the view, and works nothing out by itself.
 
 use crate::data::FolderId;
+use crate::desk::WritingId;
 use crate::keys::Key;
 
 /// What a click is on.
@@ -17,6 +18,8 @@ pub(crate) enum Target {
     Beside,
     /// One of them.
     Folder(FolderId),
+    /// A letter that is being written.
+    Writing(WritingId),
     /// A key that is told, as the table writes it.
     Key(&'static str),
     /// An answer to the question that is asked: the key for it.

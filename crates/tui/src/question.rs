@@ -34,6 +34,7 @@ impl Choice {
     pub(crate) fn usual(&self) -> Answer {
         match self {
             Self::KeepDraft
+            | Self::Leave(_)
             | Self::NoSubject
             | Self::NoAttachment
             | Self::MakeFolder(..)

@@ -8,10 +8,10 @@ use postroad_safetext::SafeText;
 use regex::Regex;
 
 use crate::data::{
-    DraftId, DraftRow, Field, Fields, FolderId, FoundRow, LetterId, Listing, OutboxId, Page, Rows,
-    Way,
+    DraftId, Field, FolderId, FoundRow, LetterId, Listing, OutboxId, Page, Rows, Way,
 };
-use crate::effect::{FlagEdit, Job, Start};
+use crate::desk::WritingId;
+use crate::effect::{FlagEdit, Job};
 use crate::keys::On;
 use crate::line_edit::LineEdit;
 use crate::people::PersonRow;
@@ -26,8 +26,8 @@ pub enum Screen {
     Index,
     /// A letter.
     Pager(PagerState),
-    /// A letter that is being written.
-    Compose(Box<ComposeState>),
+    /// A letter that is being written, of the [`desk`](crate::Model::desk).
+    Compose(WritingId),
     /// Letters that are on their way, or being written.
     Outbox(ListState),
     /// The keys.
@@ -40,8 +40,8 @@ pub enum Screen {
     Explain(ExplainState),
     /// Whom the user knows.
     People(PeopleState),
-    /// The text of a letter that is being written.
-    Editor(Box<EditorState>),
+    /// The text of such a letter.
+    Editor(WritingId),
     /// Letters of all folders.
     Found(FoundState),
 }
@@ -324,21 +324,6 @@ pub enum Quotes {
     Shown,
     /// Each as one line that says how long it is.
     Folded,
-}
-
-/// A letter that is being written.
-#[derive(Debug, Clone)]
-pub struct ComposeState {
-    /// How it was begun.
-    pub start: Start,
-    /// The letter as it is on disk, once it is there.
-    pub draft: Option<DraftRow>,
-    /// The fields as they are typed.
-    pub fields: Fields,
-    /// Where the user is: 0 is the text, then attachments.
-    pub list: ListState,
-    /// How far it is.
-    pub stage: ComposeStage,
 }
 
 /// Letters of all folders that are like a pattern, the newest first.
@@ -637,9 +622,30 @@ pub(crate) enum Answer {
     No,
 }
 
+/// What becomes of what was struck and marked when the program ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Leaving {
+    /// It is carried out.
+    Quit,
+    /// It isn't.
+    Exit,
+}
+
+/// Whether the program is to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Ending {
+    /// It isn't.
+    #[default]
+    Not,
+    /// Once all letters that are being written are on disk.
+    WhenKept,
+}
+
 /// What a choice is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Choice {
+    /// Keep all letters that are being written, and end the program, or don't.
+    Leave(Leaving),
     /// Keep the draft, or throw it away.
     KeepDraft,
     /// Don't send it without a subject, or do.

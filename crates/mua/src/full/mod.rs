@@ -441,7 +441,7 @@ impl Shell {
             Effect::Edit(id) => self.edit(&id),
             Effect::Spell(id) => self.edit_by(&id, programs::check),
             Effect::Shell(command) => self.shell(&command),
-            Effect::Quit => {
+            Effect::Quit(_) => {
                 for served in &self.served {
                     served.mail.send(Request::End);
                     served.post.send(ToPost::End);

@@ -229,6 +229,7 @@ pub const TABLE: &[Binding] = &[
     same(On::Compose, &["P"], Action::Postpone, "Postpone", "keep it for later"),
     same(On::Compose, &["q"], Action::Quit, "Abort", "keep it for later, or throw it away"),
     ours(On::Compose, &["Esc"], Action::Quit, "", "the same"),
+    ours(On::Compose, &["^]"], Action::Leave, "Read on", "leave it as it stands, and read others; the same key goes back to it"),
 
     ours(On::Found, &["Enter", "Space"], Action::Open, "Read", "read the letter, in its folder"),
     ours(On::Found, &["S", "/"], Action::SearchAll, "", "look for others"),
@@ -244,6 +245,8 @@ pub const TABLE: &[Binding] = &[
     ours(On::Editor, &["Esc r"], Action::RedoText, "Redo", "have it again"),
     ours(On::Editor, &["Esc <"], Action::First, "Top", "to the beginning"),
     ours(On::Editor, &["Esc >"], Action::Last, "End", "to the end"),
+    ours(On::Editor, &["^]"], Action::Leave, "Read on", "leave it as it stands, and read others; the same key goes back to it"),
+    ours(On::Editor, &["Esc 1", "Esc 2", "Esc 3", "Esc 4", "Esc 5", "Esc 6", "Esc 7", "Esc 8", "Esc 9"], Action::Letter, "", "the letter with this number that you are writing, as does Alt with the digit"),
     ours(On::Editor, &["^G"], Action::Help, "Keys", "the keys of this screen"),
     ours(On::Editor, &["^L"], Action::Redraw, "", "draw everything anew"),
     ours(On::Editor, &["^Z"], Action::Suspend, "", "stop the program for now"),
@@ -290,6 +293,8 @@ pub const TABLE: &[Binding] = &[
     same(On::Anywhere, &["?"], Action::Help, "Help", "the keys of this screen"),
     same(On::Anywhere, &[":"], Action::Command, "", "a key by its name; Tab completes it"),
     same(On::Anywhere, &["!"], Action::Shell, "", "a command of your shell"),
+    ours(On::Anywhere, &["^]"], Action::Leave, "", "back to the letter that you are writing"),
+    ours(On::Anywhere, &["Esc 1", "Esc 2", "Esc 3", "Esc 4", "Esc 5", "Esc 6", "Esc 7", "Esc 8", "Esc 9"], Action::Letter, "", "the letter with this number that you are writing, as does Alt with the digit"),
     same(On::Anywhere, &["^L"], Action::Redraw, "", "draw everything anew"),
     same(On::Anywhere, &["^Z"], Action::Suspend, "", "stop the program for now"),
 ];

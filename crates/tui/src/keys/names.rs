@@ -86,6 +86,7 @@ const NAMES: &[(Action, &str)] = &[
     (Action::RemoveFolder, "delete-mailbox"),
     (Action::Subscribe, "subscribe"),
     (Action::Unsubscribe, "unsubscribe"),
+    (Action::Leave, "leave-letter"),
     (Action::Edit, "edit-message"),
     (Action::Field(Field::To), "edit-to"),
     (Action::Field(Field::Cc), "edit-cc"),
@@ -137,7 +138,8 @@ mod tests {
     #[test]
     fn all_keys_have_a_name_of_their_own() {
         for binding in TABLE {
-            let has_none = matches!(binding.action, Action::Jump | Action::Command);
+            let has_none =
+                matches!(binding.action, Action::Jump | Action::Letter | Action::Command);
             assert_eq!(binding.action.name().is_empty(), has_none, "{binding:?}");
         }
         let names: BTreeSet<&str> = NAMES.iter().map(|(_, name)| *name).collect();

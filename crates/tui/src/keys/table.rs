@@ -265,6 +265,10 @@ pub enum Action {
     CreateAlias,
     /// Folders beside the letters.
     Sidebar,
+    /// Leave the letter that is written as it stands, or go back to it.
+    Leave,
+    /// To the letter being written that has a number.
+    Letter,
     /// Change the text.
     Edit,
     /// Take the line away, and keep it.
@@ -351,7 +355,9 @@ pub fn of(on: On) -> impl Iterator<Item = &'static Binding> {
 
 /// Whether two keys may be one here.
 pub fn has_escape(on: On) -> bool {
-    of(on).flat_map(|binding| binding.keys).any(|keys| keys.starts_with("Esc "))
+    // Digits are pressed with Alt, which terminals send in one: Esc alone doesn't wait for them.
+    let waits = |binding: &&Binding| binding.action != Action::Letter;
+    of(on).filter(waits).flat_map(|binding| binding.keys).any(|keys| keys.starts_with("Esc "))
 }
 
 /// A key for the eye: `d`, `^L`, `<Enter>`.

@@ -248,9 +248,9 @@ fn is_waiting(model: &Model) -> bool {
         }),
         Screen::Folders(_) => model.folders.is_empty(),
         Screen::Pager(pager) => pager.page.is_none(),
-        Screen::Compose(compose) => {
+        Screen::Compose(id) => model.desk.get(*id).is_some_and(|compose| {
             compose.stage == ComposeStage::Beginning(Editor::Wanted) || compose.draft.is_none()
-        }
+        }),
         _ => false,
     };
     is_asked || is_bare

@@ -6,20 +6,25 @@
 use jiff::Timestamp;
 use postroad_safetext::{SafeText, safe_line};
 
-use super::{Effects, index, report, walk};
-use crate::data::{DraftId, DraftRow, Field, Fields, HeldId, LetterId, Marks, Sealing, UndoLabel};
+use super::{Effects, desk, editor, index, report, walk};
+use crate::data::{DraftId, DraftRow, Field, HeldId, LetterId, Marks, Sealing, UndoLabel};
+use crate::desk::Text;
 use crate::effect::{Ask, Effect, Inside, Job, Start};
 use crate::keys::Action;
 use crate::line_edit::LineEdit;
-use crate::model::{
-    Choice, ComposeStage, ComposeState, Editor, ListState, Model, Note, OneOf, Prompt, Screen,
-    Wanted,
-};
+use crate::model::{Choice, ComposeStage, Editor, Model, Note, OneOf, Prompt, Screen, Wanted};
+
+const TEXT_ON_ITS_WAY: &str = "Its text is on its way to the disk: again, in a moment.";
 
 const FIELDS: [Field; 5] = [Field::To, Field::Cc, Field::Bcc, Field::Subject, Field::ReplyTo];
 
 /// Begins a letter: its draft first.
 pub(super) fn begin(model: &mut Model, start: Start, effects: &mut Effects) {
+    if let Start::Recall(draft) = &start
+        && let Some(id) = model.desk.of_draft(draft).map(|letter| letter.id)
+    {
+        return desk::go_to(model, id);
+    }
     let editor = match start {
         Start::Empty | Start::Forward(_) | Start::Inside(.., Inside::Forward) => Editor::Later,
         Start::Reply(..) | Start::Resend(_) | Start::Inside(..) => Editor::Wanted,
@@ -27,13 +32,8 @@ pub(super) fn begin(model: &mut Model, start: Start, effects: &mut Effects) {
         Start::Recall(_) | Start::To(_) | Start::Attend(..) => Editor::Not,
     };
     model.jobs.ask(Ask::NewDraft(start.clone()), effects);
-    model.stack.push(Screen::Compose(Box::new(ComposeState {
-        start,
-        draft: None,
-        fields: Fields::default(),
-        list: ListState::default(),
-        stage: ComposeStage::Beginning(editor),
-    })));
+    let id = model.desk.open(start, ComposeStage::Beginning(editor));
+    model.stack.push(Screen::Compose(id));
     if editor == Editor::Later {
         ask_for(model, Field::To, Wanted::First(Field::To));
     }
@@ -46,7 +46,7 @@ pub(super) fn begin_to(model: &mut Model, to: String, effects: &mut Effects) {
 }
 
 fn ask_for(model: &mut Model, field: Field, wanted: Wanted) {
-    let Some(Screen::Compose(compose)) = model.stack.last() else { return };
+    let Some(compose) = model.desk.shown(&model.stack) else { return };
     let label = match field {
         Field::To => "To: ",
         Field::Cc => "Cc: ",
@@ -60,7 +60,7 @@ fn ask_for(model: &mut Model, field: Field, wanted: Wanted) {
 
 /// One of the fields that a letter begins with was typed.
 pub(super) fn first(model: &mut Model, field: Field, text: String, effects: &mut Effects) {
-    let Some(Screen::Compose(compose)) = model.stack.last_mut() else { return };
+    let Some(compose) = model.desk.shown(&model.stack) else { return };
     compose.fields.set(field, text);
     if field == Field::To && compose.start == Start::Empty {
         return ask_for(model, Field::Subject, Wanted::First(Field::Subject));
@@ -73,8 +73,12 @@ pub(super) fn first(model: &mut Model, field: Field, text: String, effects: &mut
 
 /// The user's editor, on what is on disk.
 fn edit(model: &mut Model, id: DraftId, effects: &mut Effects) {
-    let Some(Screen::Compose(compose)) = model.stack.last_mut() else { return };
+    let Some(compose) = model.desk.shown(&model.stack) else { return };
     compose.stage = ComposeStage::Open;
+    if let Text::Left(_) = compose.text {
+        // What isn't on disk yet is changed where it is.
+        return editor::reopen(model);
+    }
     let fields = compose.fields.clone();
     model.jobs.ask(Ask::SaveDraft(id.clone(), fields), effects);
     effects.push(Effect::Edit(id));
@@ -95,11 +99,11 @@ pub(super) fn saved(
         Some(Ask::NewDraft(start)) => begun(model, start, draft, effects),
         Some(Ask::TakeBack(held)) => taken_back(model, held, draft),
         asked => {
-            let compose = model.stack.iter_mut().find_map(|screen| match screen {
-                Screen::Compose(compose) if compose.is_of(&draft.id) => Some(compose),
-                _ => None,
-            });
-            let Some(compose) = compose else { return };
+            let Some(compose) = model.desk.of_draft(&draft.id) else { return };
+            let is_text = |ask: &Ask| matches!(ask, Ask::SaveText(of, _) if *of == draft.id);
+            if asked.is_some_and(is_text) && !model.jobs.any(is_text) {
+                editor::kept(compose);
+            }
             let is_as_typed = match asked {
                 // The editor has been at it.
                 None => true,
@@ -115,18 +119,11 @@ pub(super) fn saved(
     }
 }
 
-impl ComposeState {
-    fn is_of(&self, draft: &DraftId) -> bool {
-        self.draft.as_ref().is_some_and(|row| row.id == *draft)
-    }
-}
-
 fn begun(model: &mut Model, start: &Start, draft: DraftRow, effects: &mut Effects) {
-    let is_top = model.stack.len().checked_sub(1);
-    let place = model.stack.iter().rposition(|screen| {
-        matches!(screen, Screen::Compose(compose) if compose.draft.is_none() && compose.start == *start)
-    });
-    let Some(Screen::Compose(compose)) = place.and_then(|place| model.stack.get_mut(place)) else {
+    let top = model.screen().writing();
+    let mut letters = model.desk.letters_mut().rev();
+    let Some(compose) = letters.find(|it| it.draft.is_none() && it.start == *start) else {
+        drop(letters);
         // The user has left it meanwhile.
         if !matches!(start, Start::Recall(_)) {
             model.jobs.ask(Ask::Discard(draft.id), effects);
@@ -145,7 +142,10 @@ fn begun(model: &mut Model, start: &Start, draft: DraftRow, effects: &mut Effect
     let id = draft.id.clone();
     compose.draft = Some(draft);
     match compose.stage {
-        ComposeStage::Beginning(Editor::Wanted) if place == is_top => edit(model, id, effects),
+        ComposeStage::Beginning(Editor::Wanted) if top == Some(compose.id) => {
+            drop(letters);
+            edit(model, id, effects);
+        }
         ComposeStage::Beginning(Editor::Later) => {}
         ComposeStage::Beginning(Editor::Wanted | Editor::Not)
         | ComposeStage::Open
@@ -155,25 +155,19 @@ fn begun(model: &mut Model, start: &Start, draft: DraftRow, effects: &mut Effect
 
 fn taken_back(model: &mut Model, held: &HeldId, draft: DraftRow) {
     model.undo.retain(|label| label.held.as_ref().is_none_or(|(letter, _)| letter != held));
-    let compose = ComposeState {
-        start: Start::Recall(draft.id.clone()),
-        fields: draft.fields.clone(),
-        draft: Some(draft),
-        list: ListState::default(),
-        stage: ComposeStage::Open,
-    };
-    model.stack.push(Screen::Compose(Box::new(compose)));
+    let id = model.desk.open(Start::Recall(draft.id.clone()), ComposeStage::Open);
+    if let Some(compose) = model.desk.get_mut(id) {
+        compose.fields = draft.fields.clone();
+        compose.draft = Some(draft);
+    }
+    desk::go_to(model, id);
     model.say("Taken back: it has not left.");
 }
 
 /// The letter can't leave like that.
 pub(super) fn wrong(model: &mut Model, draft: &DraftId, field: Field, words: SafeText) {
-    for screen in &mut model.stack {
-        if let Screen::Compose(compose) = screen
-            && compose.is_of(draft)
-        {
-            compose.stage = ComposeStage::Open;
-        }
+    if let Some(compose) = model.desk.of_draft(draft) {
+        compose.stage = ComposeStage::Open;
     }
     let hint = match field {
         Field::To => "t: change it",
@@ -187,11 +181,9 @@ pub(super) fn wrong(model: &mut Model, draft: &DraftId, field: Field, words: Saf
 
 /// The letter is safe, and leaves by itself.
 pub(super) fn queued(model: &mut Model, job: Job, letter: HeldId, until: Timestamp) {
-    let place = model.stack.iter().position(|screen| {
-        matches!(screen, Screen::Compose(compose) if compose.stage == ComposeStage::Queueing(job))
-    });
-    let Some(place) = place.filter(|place| *place > 0) else { return };
-    let Screen::Compose(compose) = model.stack.remove(place) else { return };
+    let mut letters = model.desk.letters().iter();
+    let id = letters.find(|it| it.stage == ComposeStage::Queueing(job)).map(|it| it.id);
+    let Some(compose) = id.and_then(|id| desk::close(model, id)) else { return };
     if let Some(draft) = &compose.draft {
         model.drafts.retain(|row| row.id != draft.id);
         if let Some(answered) = draft.answers {
@@ -206,9 +198,10 @@ pub(super) fn queued(model: &mut Model, job: Job, letter: HeldId, until: Timesta
 }
 
 pub(super) fn act(model: &mut Model, action: Action, effects: &mut Effects) {
-    let Some(Screen::Compose(compose)) = model.stack.last() else { return };
+    let Some(compose) = model.desk.shown(&model.stack) else { return };
     let place = compose.list.selected;
     let draft = compose.draft.clone();
+    let is_on_disk = matches!(compose.text, Text::OnDisk);
     match (&compose.stage, action, draft) {
         (ComposeStage::Queueing(_), ..) => model.say("It is being queued."),
         (_, Action::Quit, _) => {
@@ -220,6 +213,7 @@ pub(super) fn act(model: &mut Model, action: Action, effects: &mut Effects) {
         (_, _, None) => model.say("The letter is still being begun."),
         (_, Action::Send, Some(_)) => send(model, effects),
         (_, Action::Edit, Some(draft)) => edit(model, draft.id, effects),
+        (_, Action::Spell | Action::Open, Some(_)) if !is_on_disk => model.say(TEXT_ON_ITS_WAY),
         (_, Action::Spell, Some(draft)) => effects.push(Effect::Spell(draft.id)),
         (_, Action::Open, Some(draft)) => {
             model.jobs.ask(Ask::ViewDraft(draft.id, place), effects);
@@ -252,7 +246,7 @@ pub(super) fn act(model: &mut Model, action: Action, effects: &mut Effects) {
 }
 
 fn send(model: &mut Model, effects: &mut Effects) {
-    let Some(Screen::Compose(compose)) = model.stack.last() else { return };
+    let Some(compose) = model.desk.shown(&model.stack) else { return };
     let fields = &compose.fields;
     if [&fields.to, &fields.cc, &fields.bcc].iter().all(|text| text.trim().is_empty()) {
         return model.say("No recipients were specified.");
@@ -269,7 +263,7 @@ fn send(model: &mut Model, effects: &mut Effects) {
 
 /// Has it sent, unless its text speaks of something that doesn't go with it.
 pub(super) fn send_complete(model: &mut Model, effects: &mut Effects) {
-    let Some(Screen::Compose(compose)) = model.stack.last() else { return };
+    let Some(compose) = model.desk.shown(&model.stack) else { return };
     match compose.draft.as_ref().and_then(missing) {
         Some(word) => {
             let word = word.clone().cut(20);
@@ -317,7 +311,7 @@ pub(super) fn bounced(model: &mut Model, to: &str, letter: HeldId, until: Timest
 
 /// Has it sent.
 pub(super) fn queue(model: &mut Model, effects: &mut Effects) {
-    let Some(Screen::Compose(compose)) = model.stack.last_mut() else { return };
+    let Some(compose) = model.desk.shown(&model.stack) else { return };
     let Some(draft) = &compose.draft else { return };
     let ask = Ask::Queue(draft.id.clone(), compose.fields.clone());
     compose.stage = ComposeStage::Queueing(model.jobs.ask(ask, effects));
@@ -332,7 +326,7 @@ pub(super) fn seal(model: &mut Model, letter: char, effects: &mut Effects) {
         'c' => Sealing::None,
         _ => return model.say("There is no such choice."),
     };
-    let Some(Screen::Compose(compose)) = model.stack.last_mut() else { return };
+    let Some(compose) = model.desk.shown(&model.stack) else { return };
     compose.fields.sealing = sealing;
     if let Some(draft) = &compose.draft {
         let ask = Ask::SaveDraft(draft.id.clone(), compose.fields.clone());
@@ -342,7 +336,7 @@ pub(super) fn seal(model: &mut Model, letter: char, effects: &mut Effects) {
 
 /// A field was typed.
 pub(super) fn field(model: &mut Model, field: Field, text: String, effects: &mut Effects) {
-    let Some(Screen::Compose(compose)) = model.stack.last_mut() else { return };
+    let Some(compose) = model.desk.shown(&model.stack) else { return };
     compose.fields.set(field, text);
     if let Some(draft) = &compose.draft {
         let ask = Ask::SaveDraft(draft.id.clone(), compose.fields.clone());
@@ -352,7 +346,7 @@ pub(super) fn field(model: &mut Model, field: Field, text: String, effects: &mut
 
 /// A file is to go with it.
 pub(super) fn attach(model: &mut Model, path: &str, effects: &mut Effects) {
-    let Some(Screen::Compose(compose)) = model.stack.last() else { return };
+    let Some(compose) = model.desk.shown(&model.stack) else { return };
     if let (Some(draft), false) = (&compose.draft, path.is_empty()) {
         model.jobs.ask(Ask::Attach(draft.id.clone(), path.into()), effects);
     }
@@ -360,21 +354,27 @@ pub(super) fn attach(model: &mut Model, path: &str, effects: &mut Effects) {
 
 /// It is kept for later.
 pub(super) fn keep(model: &mut Model, effects: &mut Effects) {
-    let Some(Screen::Compose(compose)) = model.stack.last() else { return };
-    if let Some(draft) = &compose.draft {
-        let ask = Ask::SaveDraft(draft.id.clone(), compose.fields.clone());
-        model.jobs.ask(ask, effects);
-        model.say("Kept.  B: letters being written");
+    let Some(compose) = model.desk.shown(&model.stack) else { return };
+    let id = compose.id;
+    let Some(draft) = &compose.draft else {
+        return model.say("The letter is still being begun.");
+    };
+    if !matches!(compose.text, Text::OnDisk) {
+        return model.say(TEXT_ON_ITS_WAY);
     }
-    model.back();
+    let ask = Ask::SaveDraft(draft.id.clone(), compose.fields.clone());
+    model.jobs.ask(ask, effects);
+    model.say("Kept.  B: letters being written");
+    desk::close(model, id);
 }
 
 /// It is thrown away.
 pub(super) fn discard(model: &mut Model, effects: &mut Effects) {
-    let Some(Screen::Compose(compose)) = model.stack.last() else { return };
+    let Some(compose) = model.desk.shown(&model.stack) else { return };
+    let id = compose.id;
     if let Some(draft) = &compose.draft {
         model.jobs.ask(Ask::Discard(draft.id.clone()), effects);
     }
-    model.back();
+    desk::close(model, id);
     model.say("Aborted.");
 }

@@ -8,39 +8,73 @@ use regex::{Regex, RegexBuilder};
 
 use super::Effects;
 use crate::data::DraftId;
+use crate::desk::{Text, WritingId};
 use crate::effect::{Ask, Effect};
 use crate::keys::{Action, Key};
 use crate::limits::TEXT_SAVED_AFTER;
 use crate::line_edit::LineEdit;
-use crate::model::{EditorState, Model, OneOf, Prompt, Screen, Sought, TextSearch, Wanted};
+use crate::model::{
+    ComposeState, EditorState, Model, OneOf, Prompt, Screen, Sought, TextSearch, Wanted,
+};
 use crate::text_edit::{From, TextEdit};
 
 /// The text has come, to be changed.
-pub(super) fn open(model: &mut Model, draft: DraftId, text: &str) {
-    let is_written = model.stack.iter().any(|screen| match screen {
-        Screen::Compose(compose) => compose.draft.as_ref().is_some_and(|row| row.id == draft),
-        _ => false,
-    });
-    let is_open = model.stack.iter().any(|screen| matches!(screen, Screen::Editor(_)));
-    if !is_written || is_open {
-        return;
-    }
-    let state = EditorState {
-        draft,
-        text: TextEdit::of(text),
-        top: 0,
-        left: 0,
-        changed: None,
-        search: None,
+pub(super) fn open(model: &mut Model, draft: &DraftId, text: &str) {
+    let Some(letter) = model.desk.of_draft(draft) else { return };
+    let id = letter.id;
+    letter.text = match std::mem::take(&mut letter.text) {
+        Text::OnDisk => Text::Typed(Box::new(EditorState {
+            draft: draft.clone(),
+            text: TextEdit::of(text),
+            top: 0,
+            left: 0,
+            changed: None,
+            search: None,
+        })),
+        // What is typed here is newer.
+        Text::Typed(editor) | Text::Left(editor) => Text::Typed(editor),
     };
-    model.stack.push(Screen::Editor(Box::new(state)));
-    // What was asked for a field is behind it.
-    model.prompt = None;
+    show(model, id);
+}
+
+/// On top of the letter, wherever that is shown; a letter that was left has it when somebody goes back to it.
+fn show(model: &mut Model, id: WritingId) {
+    let is_it = |screen: &Screen| matches!(screen, Screen::Editor(shown) if *shown == id);
+    let place = model.stack.iter().position(|screen| screen.writing() == Some(id));
+    if let Some(place) = place
+        && !model.stack.iter().any(is_it)
+    {
+        if place + 1 == model.stack.len() {
+            // What was asked for a field is behind it.
+            model.prompt = None;
+        }
+        model.stack.insert(place + 1, Screen::Editor(id));
+    }
+}
+
+/// The text that was left is changed again.
+pub(super) fn reopen(model: &mut Model) {
+    let Some(letter) = model.desk.shown(&model.stack) else { return };
+    letter.text = match std::mem::take(&mut letter.text) {
+        Text::Left(editor) => Text::Typed(editor),
+        text => text,
+    };
+    let id = letter.id;
+    if matches!(letter.text, Text::Typed(_)) {
+        show(model, id);
+    }
+}
+
+/// It is on disk as it was when that was asked for.
+pub(super) fn kept(letter: &mut ComposeState) {
+    if matches!(&letter.text, Text::Left(editor) if editor.changed.is_none()) {
+        letter.text = Text::OnDisk;
+    }
 }
 
 fn shown(model: &mut Model) -> Option<&mut EditorState> {
-    match model.stack.last_mut() {
-        Some(Screen::Editor(editor)) => Some(editor),
+    match model.stack.last() {
+        Some(Screen::Editor(id)) => model.desk.get_mut(*id)?.text_mut(),
         _ => None,
     }
 }
@@ -204,39 +238,41 @@ pub(super) fn replaced(model: &mut Model) {
 
 /// Back to the letter; its text is on disk before anything else is done with it.
 fn close(model: &mut Model, effects: &mut Effects) {
-    let Some(editor) = shown(model) else { return };
-    let (draft, text) = (editor.draft.clone(), editor.text.text());
-    model.jobs.ask(Ask::SaveText(draft, text.into()), effects);
+    let Some(letter) = model.desk.shown(&model.stack) else { return };
+    letter.text = match std::mem::take(&mut letter.text) {
+        Text::Typed(mut editor) => {
+            editor.changed = None;
+            let (draft, text) = (editor.draft.clone(), editor.text.text());
+            model.jobs.ask(Ask::SaveText(draft, text.into()), effects);
+            Text::Left(editor)
+        }
+        text => text,
+    };
     model.back();
 }
 
-/// Has it written where it was changed a while ago.
+/// Has all texts written that were changed a while ago.
 pub(super) fn keep(model: &mut Model, effects: &mut Effects) {
     let now = model.now.since_start;
-    let is_saving = model.jobs.any(|ask| matches!(ask, Ask::SaveText(..)));
-    let Some(Screen::Editor(editor)) =
-        model.stack.iter_mut().find(|screen| matches!(screen, Screen::Editor(_)))
-    else {
-        return;
-    };
-    let Some(changed) = editor.changed else { return };
-    let due = changed.saturating_add(TEXT_SAVED_AFTER);
-    if now < due {
-        effects.push(Effect::TickAt(due));
-    } else if !is_saving {
-        editor.changed = None;
-        let (draft, text) = (editor.draft.clone(), editor.text.text());
-        model.jobs.ask(Ask::SaveText(draft, text.into()), effects);
+    for editor in model.desk.letters_mut().filter_map(ComposeState::text_mut) {
+        let Some(changed) = editor.changed else { continue };
+        let due = changed.saturating_add(TEXT_SAVED_AFTER);
+        let is_of = |ask: &Ask| matches!(ask, Ask::SaveText(draft, _) if *draft == editor.draft);
+        if now < due {
+            effects.push(Effect::TickAt(due));
+        } else if !model.jobs.any(is_of) {
+            editor.changed = None;
+            let (draft, text) = (editor.draft.clone(), editor.text.text());
+            model.jobs.ask(Ask::SaveText(draft, text.into()), effects);
+        }
     }
 }
 
 /// It couldn't be written: it is tried again.
-pub(super) fn not_kept(model: &mut Model) {
+pub(super) fn not_kept(model: &mut Model, draft: &DraftId) {
     let now = model.now.since_start;
-    for screen in &mut model.stack {
-        if let Screen::Editor(editor) = screen {
-            editor.changed.get_or_insert(now);
-        }
+    if let Some(editor) = model.desk.of_draft(draft).and_then(ComposeState::text_mut) {
+        editor.changed.get_or_insert(now);
     }
 }
 

@@ -8,7 +8,7 @@ use super::{Effects, index, letters as letters_counted, walk};
 use crate::data::{FolderId, FolderRow, Role};
 use crate::effect::{Ask, FolderAsk, Target};
 use crate::keys::Action;
-use crate::layout::{Area, areas};
+use crate::layout::Area;
 use crate::line_edit::LineEdit;
 use crate::model::{
     Choice, FolderFor, FolderOrder, FoldersState, ListState, Model, OneOf, Prompt, Screen, Wanted,
@@ -44,7 +44,7 @@ impl Model {
 
 /// Moves the folders beside the letters, until another one is opened.
 pub(super) fn scroll_beside(model: &mut Model, by: isize) {
-    let rows = areas(model.size, model.look, model.screen()).sidebar.map_or(0, Area::height);
+    let rows = model.areas(model.size).sidebar.map_or(0, Area::height);
     let most = model.folders.len().saturating_sub(rows);
     let top = model.sidebar_top(rows).saturating_add_signed(by).min(most);
     model.beside = Some(top);

@@ -8,15 +8,15 @@ use std::collections::BTreeSet;
 use postroad_safetext::SafeText;
 
 use super::{
-    Effects, by_pattern, compose, find, folders, found, order, pager, people, report, threads,
+    Effects, by_pattern, compose, desk, find, folders, found, order, pager, people, threads,
 };
 use crate::data::{FolderId, Head, LetterId, Marks, Role, Way};
 use crate::effect::{Ask, Audience, FlagEdit, OutboxAsk, Start, Target};
 use crate::keys::Action;
 use crate::line_edit::LineEdit;
 use crate::model::{
-    Choice, Deed, FolderFor, Headers, IndexState, ListState, Marking, Model, OneOf, Prompt, Reach,
-    ReadFor, Screen, Seek, Towards, Wanted, Which, Whom,
+    Choice, Deed, FolderFor, Headers, IndexState, Leaving, ListState, Marking, Model, OneOf,
+    Prompt, Reach, ReadFor, Screen, Seek, Towards, Wanted, Which, Whom,
 };
 
 impl IndexState {
@@ -156,11 +156,8 @@ pub(super) fn act(model: &mut Model, action: Action, effects: &mut Effects) {
         Action::Parts => pager::fetch(model, ReadFor::Parts, effects),
         Action::Explain => pager::fetch(model, ReadFor::Explain, effects),
         Action::ListAction => pager::fetch(model, ReadFor::Leave, effects),
-        Action::Exit => report::quit(effects),
-        Action::Quit => {
-            carry_out(model, effects);
-            report::quit(effects);
-        }
+        Action::Exit => desk::quit(model, Leaving::Exit, effects),
+        Action::Quit => desk::quit(model, Leaving::Quit, effects),
         _ if super::walk(model, action) => {}
         _ => {
             let _ = change(model, action, effects);

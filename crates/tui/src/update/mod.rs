@@ -13,6 +13,7 @@
 //! | finding them, a list that is limited; letters of all folders; words of a letter | `find`, `found`, `within` |
 //! | folders, moving letters there | `folders` |
 //! | writing; a text that is typed here | `compose`, `editor` |
+//! | letters that are left as they stand; the end | `desk` |
 //! | people whom the user knows | `people` |
 //! | what is typed in the last line; what was before; names of files | `prompt`, `history`, `files` |
 //! | keys by their names | `command` |
@@ -22,7 +23,7 @@ use postroad_safetext::{SafeText, safe_line};
 use crate::data::{FolderId, Order, OutboxState};
 use crate::effect::{Ask, Effect, OutboxAsk, PeopleAsk};
 use crate::keys::{Action, Binding, Key, On, table};
-use crate::layout::{Area, areas};
+use crate::layout::Area;
 use crate::limits::ESCAPE_WAIT;
 use crate::line_edit::LineEdit;
 use crate::model::{
@@ -33,6 +34,7 @@ use crate::msg::Msg;
 mod by_pattern;
 pub(crate) mod command;
 pub(crate) mod compose;
+pub(crate) mod desk;
 mod editor;
 mod explain;
 mod files;
@@ -127,7 +129,7 @@ pub(crate) fn select(model: &mut Model, place: usize) {
 impl Model {
     /// Where the list or the letter stands.
     pub(crate) fn body(&self) -> Area {
-        areas(self.size, self.look, self.screen()).body
+        self.areas(self.size).body
     }
 
     fn say(&mut self, words: impl Into<SafeText>) {
@@ -154,6 +156,11 @@ fn pressed(model: &mut Model, key: Key, effects: &mut Effects) {
     }
     let was_escape = std::mem::take(&mut model.pending) != Pending::Nothing;
     if model.prompt.is_some() {
+        // What is asked for a letter is asked again when somebody goes back to it.
+        if key == Key::Ctrl(']') && model.screen().writing().is_some() {
+            desk::leave_or_go_back(model);
+            return;
+        }
         return prompt::key(model, key, effects);
     }
     if key == Key::Esc && !was_escape && table::has_escape(model.on()) {
@@ -167,6 +174,9 @@ fn pressed(model: &mut Model, key: Key, effects: &mut Effects) {
             model.note = Note::Nothing;
             match (binding.action, key) {
                 (Action::Jump, Key::Char(digit)) => prompt::jump(model, digit),
+                (Action::Letter, Key::Char(digit)) => {
+                    desk::go(model, digit.to_digit(10).unwrap_or(0) as usize);
+                }
                 _ => act(model, binding, effects),
             }
         }
@@ -204,12 +214,14 @@ fn do_it(model: &mut Model, binding: &Binding, effects: &mut Effects) {
             }
         }
         Action::Suspend => effects.push(Effect::Suspend),
+        Action::Leave => desk::leave_or_go_back(model),
+        Action::Letter => model.say("^]: write on.  B: all letters being written"),
         Action::Help => {
             let help = HelpState { on: model.on(), filter: LineEdit::default(), top: 0 };
             model.stack.push(Screen::Help(help));
         }
         Action::Sidebar => {
-            let is_shown = areas(model.size, model.look, model.screen()).sidebar.is_some();
+            let is_shown = model.areas(model.size).sidebar.is_some();
             model.look.sidebar = if is_shown { Sidebar::Hidden } else { Sidebar::Shown };
         }
         action => match model.on() {
@@ -271,6 +283,7 @@ fn settle(model: &mut Model, effects: &mut Effects) {
     editor::in_sight(model);
     editor::keep(model, effects);
     found::keep(model, effects);
+    desk::end_when_kept(model, effects);
     let counts_down = match model.screen() {
         Screen::Outbox(_) => model
             .outbox

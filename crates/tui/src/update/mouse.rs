@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Effects, act, editor, entries, explain, find, folders, list_mut, pager, prompt};
+use super::{Effects, act, desk, editor, entries, explain, find, folders, list_mut, pager, prompt};
 use crate::canvas::{self, Cell};
 use crate::keys::{Action, Key, table};
 use crate::limits::{DOUBLE_CLICK, WHEEL_ROWS};
@@ -62,6 +62,7 @@ fn clicked(model: &mut Model, (target, column): (Target, usize), at: Cell, effec
                 folders::take(model, FolderFor::Open, &folder, effects);
             }
         }
+        (None, Target::Writing(id)) => desk::go_to(model, id),
         (None, Target::Key(name)) => key(model, name, effects),
         (None, Target::Text { line, before }) => {
             model.note = Note::Nothing;

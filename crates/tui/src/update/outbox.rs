@@ -41,6 +41,9 @@ pub(super) fn act(model: &mut Model, action: Action, effects: &mut Effects) {
                 wanted: Choice::DiscardQueued(row.id),
             });
         }
+        (Action::Discard, None, Some(draft)) if model.desk.of_draft(&draft.id).is_some() => {
+            model.say("It is being written here.  <Enter>: go there");
+        }
         (Action::Discard, None, Some(draft)) => {
             model.prompt = Some(Prompt::Choice {
                 words: "Throw this letter away for good?".into(),

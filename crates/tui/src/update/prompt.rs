@@ -4,8 +4,8 @@ use postroad_safetext::SafeText;
 
 use super::folders::NotNamed;
 use super::{
-    Effects, by_pattern, command, compose, editor, files, find, folders, found, history, index,
-    order, people, walk, within,
+    Effects, by_pattern, command, compose, desk, editor, files, find, folders, found, history,
+    index, order, people, walk, within,
 };
 use crate::effect::{Ask, Attendance, Effect, FolderAsk, OutboxAsk, PeopleAsk, Start};
 use crate::keys::{Key, On};
@@ -265,6 +265,8 @@ fn left(model: &mut Model, wanted: &Wanted, effects: &mut Effects) {
 
 fn chosen(model: &mut Model, wanted: Choice, answer: Answer, effects: &mut Effects) {
     match (wanted, answer) {
+        (Choice::Leave(leaving), Answer::Yes) => desk::end(model, leaving, effects),
+        (Choice::Leave(_), Answer::No) => model.say("Not left.  ^]: write on"),
         (Choice::KeepDraft, Answer::Yes) => compose::keep(model, effects),
         (Choice::KeepDraft, Answer::No) => compose::discard(model, effects),
         (Choice::NoSubject, Answer::Yes) => model.say("Not sent.  s: give it a subject"),

@@ -3,12 +3,13 @@
 use postroad_safetext::safe_line;
 
 use super::{
-    Effects, by_pattern, compose, editor, explain, files, find, found, listing, pager, people,
+    Effects, by_pattern, compose, desk, editor, explain, files, find, found, listing, pager, people,
 };
 use crate::data::{FolderRow, UndoLabel};
-use crate::effect::{Ask, Effect, Job};
+use crate::desk::is_about_drafts;
+use crate::effect::{Ask, Job};
 use crate::limits::UNDO_LABELS_MAX;
-use crate::model::{ComposeStage, Model, Note, Screen};
+use crate::model::{ComposeStage, Ending, Model, Note, Screen};
 use crate::msg::{Report, What};
 
 pub(super) fn take(model: &mut Model, report: Report, effects: &mut Effects) {
@@ -45,7 +46,7 @@ pub(super) fn take(model: &mut Model, report: Report, effects: &mut Effects) {
             pager::came_together(model, &page, &letters, effects);
         }
         What::Draft(draft) => compose::saved(model, *draft, asked.as_ref(), effects),
-        What::Text { draft, text } => editor::open(model, draft, &text),
+        What::Text { draft, text } => editor::open(model, &draft, &text),
         What::Drafts(drafts) => model.drafts = drafts,
         What::DraftWrong { draft, field, words } => {
             compose::wrong(model, &draft, field, words);
@@ -131,6 +132,10 @@ fn ended(model: &mut Model, asked: Option<&Ask>, effects: &mut Effects) {
 
 /// What waited for it waits no longer.
 fn failed(model: &mut Model, asked: Option<&Ask>, job: Job) {
+    if asked.is_some_and(is_about_drafts) {
+        // Not while there is something that isn't on disk.
+        model.ending = Ending::Not;
+    }
     match asked {
         Some(Ask::Read(letter) | Ask::Part { letter, .. } | Ask::Conversation(letter)) => {
             if let Some(Screen::Pager(pager)) = model.stack.last()
@@ -141,30 +146,24 @@ fn failed(model: &mut Model, asked: Option<&Ask>, job: Job) {
             }
         }
         Some(Ask::NewDraft(start)) => {
-            let is_it = |screen: &Screen| match screen {
-                Screen::Compose(compose) => compose.draft.is_none() && compose.start == *start,
-                _ => false,
-            };
-            if model.stack.iter().any(is_it) {
-                model.stack.retain(|screen| !is_it(screen));
-                model.prompt = None;
+            let mut letters = model.desk.letters_mut().rev();
+            let begun = letters.find(|it| it.draft.is_none() && it.start == *start);
+            if let Some(id) = begun.map(|letter| letter.id) {
+                drop(letters);
+                if model.screen().writing() == Some(id) {
+                    model.prompt = None;
+                }
+                desk::close(model, id);
             }
         }
-        Some(Ask::SaveText(..)) => editor::not_kept(model),
+        Some(Ask::SaveText(draft, _)) => editor::not_kept(model, draft),
         Some(Ask::Queue(..)) => {
-            for screen in &mut model.stack {
-                if let Screen::Compose(compose) = screen
-                    && compose.stage == ComposeStage::Queueing(job)
-                {
+            for compose in model.desk.letters_mut() {
+                if compose.stage == ComposeStage::Queueing(job) {
                     compose.stage = ComposeStage::Open;
                 }
             }
         }
         Some(_) | None => {}
     }
-}
-
-/// Ends the program.
-pub(super) fn quit(effects: &mut Effects) {
-    effects.push(Effect::Quit);
 }

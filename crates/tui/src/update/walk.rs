@@ -17,7 +17,7 @@ pub(super) fn list_mut(model: &mut Model) -> Option<&mut ListState> {
         Some(Screen::Outbox(list)) => Some(list),
         Some(Screen::People(people)) => Some(&mut people.list),
         Some(Screen::Save(save) | Screen::Links(save)) => Some(&mut save.list),
-        Some(Screen::Compose(compose)) => Some(&mut compose.list),
+        Some(Screen::Compose(id)) => model.desk.get_mut(*id).map(|compose| &mut compose.list),
         Some(Screen::Found(found)) => Some(&mut found.list),
         Some(Screen::Pager(_) | Screen::Help(_) | Screen::Explain(_) | Screen::Editor(_)) => None,
     }
@@ -33,8 +33,9 @@ pub(crate) fn entries(model: &Model) -> usize {
         Screen::Save(save) => save.page.parts.len(),
         Screen::Links(save) => save.page.links.len(),
         Screen::Found(found) => found.rows.len(),
-        Screen::Compose(compose) => {
-            compose.draft.as_ref().map_or(0, |draft| draft.attachments.len() + 1)
+        Screen::Compose(id) => {
+            let draft = model.desk.get(*id).and_then(|compose| compose.draft.as_ref());
+            draft.map_or(0, |draft| draft.attachments.len() + 1)
         }
         Screen::Pager(_) | Screen::Help(_) | Screen::Explain(_) | Screen::Editor(_) => 0,
     }
@@ -43,7 +44,10 @@ pub(crate) fn entries(model: &Model) -> usize {
 /// How many rows it has on the screen.
 pub(super) fn rows(model: &Model) -> usize {
     match model.screen() {
-        Screen::Compose(compose) => view::compose_list(compose, model.body()).height(),
+        Screen::Compose(id) => match model.desk.get(*id) {
+            Some(compose) => view::compose_list(compose, model.body()).height(),
+            None => 0,
+        },
         _ => model.body().height(),
     }
 }

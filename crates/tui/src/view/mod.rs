@@ -5,8 +5,8 @@ use postroad_safetext::SafeText;
 
 use crate::canvas::{Canvas, Cell, Style};
 use crate::keys::{Action, On, table};
-use crate::layout::{Area, areas};
-use crate::model::{ListState, Model, Screen};
+use crate::layout::Area;
+use crate::model::{ComposeState, ListState, Model, Screen};
 use crate::places::Target;
 
 mod compose;
@@ -22,6 +22,7 @@ mod outbox;
 mod pager;
 mod parts;
 mod people;
+mod tabs;
 
 pub(crate) use compose::list as compose_list;
 pub(crate) use explain::rows as explained_rows;
@@ -32,8 +33,11 @@ pub(crate) use pager::Lines;
 /// Draws everything.
 pub fn draw(model: &Model, canvas: &mut Canvas<'_>) {
     let screen = model.screen();
-    let areas = areas(canvas.size(), model.look, screen);
+    let areas = model.areas(canvas.size());
     canvas.cursor(areas.body.at);
+    if let Some(area) = areas.tabs {
+        tabs::draw(model, canvas, area);
+    }
     if let Some(area) = areas.help {
         line::help(model, canvas, area);
     }
@@ -75,9 +79,15 @@ pub(crate) fn body(model: &Model, canvas: &mut Canvas<'_>, area: Area) -> Status
         Screen::Links(save) => links::draw(save, canvas, area),
         Screen::Explain(explain) => explain::draw(explain, canvas, area),
         Screen::Folders(folders) => folders::draw(model, folders, canvas, area),
-        Screen::Compose(compose) => compose::draw(model, compose, canvas, area),
+        Screen::Compose(id) => match model.desk.get(*id) {
+            Some(compose) => compose::draw(model, compose, canvas, area),
+            None => Status::default(),
+        },
         Screen::People(state) => people::draw(state, canvas, area),
-        Screen::Editor(editor) => editor::draw(editor, canvas, area),
+        Screen::Editor(id) => match model.desk.get(*id).and_then(ComposeState::typed) {
+            Some(editor) => editor::draw(editor, canvas, area),
+            None => Status::default(),
+        },
         Screen::Found(found) => found::draw(model, found, canvas, area),
         Screen::Outbox(list) => outbox::draw(model, *list, canvas, area),
         Screen::Help(help) => help::draw(help, canvas, area),
@@ -104,7 +114,10 @@ pub(crate) fn entry(model: &Model, place: usize) -> Option<SafeText> {
             found.rows.get(place).map(|row| found::line(row, number, WIDE, &model.now))
         }
         Screen::Outbox(_) => outbox::lines(model, WIDE).into_iter().nth(place),
-        Screen::Compose(compose) => compose::parts(compose.draft.as_ref()).into_iter().nth(place),
+        Screen::Compose(id) => {
+            let draft = model.desk.get(*id)?.draft.as_ref();
+            compose::parts(draft).into_iter().nth(place)
+        }
         Screen::Index
         | Screen::Pager(_)
         | Screen::Help(_)
@@ -114,6 +127,7 @@ pub(crate) fn entry(model: &Model, place: usize) -> Option<SafeText> {
 }
 
 /// What a screen says of itself in the line below it.
+#[derive(Default)]
 pub(crate) struct Status {
     /// To the left.
     pub(crate) left: SafeText,

@@ -10,9 +10,10 @@ use postroad_tui::data::{By, DraftId, FolderCounts, FolderRow, LineKind, Order, 
 use postroad_tui::data::{
     Field, FolderId, Found, Head, HeldId, Listing, Marks, Page, PageLine, Row, Stage, UndoLabel,
 };
+use postroad_tui::desk::Text;
 use postroad_tui::effect::{Ask, Job};
 use postroad_tui::keys::Key;
-use postroad_tui::model::{Colours, Model, Plain, Sidebar, Size};
+use postroad_tui::model::{Colours, Model, Plain, Screen, Sidebar, Size};
 use postroad_tui::msg::{Mouse, MouseDoes, Report, What};
 use postroad_tui::plain::Session;
 use postroad_tui::{Effect, Msg, draw, start, update};
@@ -42,6 +43,7 @@ fn any_key() -> impl Strategy<Value = Key> {
             .prop_map(Key::Char),
         3 => any::<char>().prop_map(Key::Char),
         2 => (b'a'..=b'z').prop_map(|c| Key::Ctrl(char::from(c))),
+        1 => prop::sample::select(vec![Key::Ctrl(']'), Key::Ctrl(']'), Key::Alt('1'), Key::Alt('2')]),
         1 => prop::sample::select("vVnpdurtL/".chars().collect::<Vec<_>>()).prop_map(Key::Alt),
         1 => any::<char>().prop_map(Key::Alt),
         1 => any::<u8>().prop_map(Key::F),
@@ -189,7 +191,9 @@ fn happen(model: &mut Model, step: Step, asked: &mut Vec<Job>) {
             Msg::Report(Report { job, what: what(model, kind, seed, &text) })
         }
     };
-    for effect in update(model, msg) {
+    let effects = update(model, msg);
+    nothing_dangles(model);
+    for effect in effects {
         if let Effect::Ask(job, ask) = effect {
             assert!(!asked.contains(&job), "{job:?} for two things");
             if let Ask::Rows { uids, .. } = &ask {
@@ -197,6 +201,17 @@ fn happen(model: &mut Model, step: Step, asked: &mut Vec<Job>) {
             }
             asked.push(job);
         }
+    }
+}
+
+/// Each letter that is shown is being written, and its text is shown where it is typed.
+fn nothing_dangles(model: &Model) {
+    for screen in &model.stack {
+        let (Screen::Compose(id) | Screen::Editor(id)) = screen else { continue };
+        let letter = model.desk.get(*id).expect("it is being written");
+        let is_text = |screen: &Screen| matches!(screen, Screen::Editor(shown) if shown == id);
+        let is_typed = matches!(letter.text, Text::Typed(_));
+        assert_eq!(model.stack.iter().any(is_text), is_typed, "{:?}", model.stack);
     }
 }
 

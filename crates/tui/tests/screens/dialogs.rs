@@ -13,6 +13,7 @@ fn name(prompt: &Prompt) -> &'static str {
     match prompt {
         Prompt::Line { wanted, .. } => line_name(wanted),
         Prompt::Choice { wanted, .. } => match wanted {
+            Choice::Leave(_) => "aside-quit",
             Choice::KeepDraft => "compose-quit",
             Choice::NoSubject => "ask-no-subject",
             Choice::NoAttachment => "compose-attachment",

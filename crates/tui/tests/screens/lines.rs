@@ -2,8 +2,9 @@
 
 use postroad_tui::canvas::Cell;
 use postroad_tui::data::FolderId;
+use postroad_tui::desk::Text;
 use postroad_tui::effect::Ask;
-use postroad_tui::model::{Model, Note, Prompt, Screen, Size};
+use postroad_tui::model::{Model, Note, Prompt, Size};
 use postroad_tui::msg::{Mouse, MouseDoes, What};
 use postroad_tui::{Effect, Msg, update};
 
@@ -108,7 +109,7 @@ fn several_people_are_chosen_for_one_letter() {
     check("people-chosen", &model);
     // Whoever is looked for then.
     press(&mut model, "Qalice<Enter>tm");
-    let Screen::Compose(compose) = model.screen() else { panic!("{:?}", model.screen()) };
+    let compose = crate::writing::shown(&model);
     let to = "Bob Baker <bob@x.example>, bobby@far.example, Alice Example <alice@example.org>";
     // The short name of two of them was found first, and is what was chosen then.
     let to = to.replace(", Alice Example <alice@example.org>", "");
@@ -167,7 +168,7 @@ fn words_of_a_text_are_found_and_replaced() {
     ] {
         let mut model = text("one\ntwo\nTwo three\n");
         press(&mut model, keys);
-        let Screen::Editor(editor) = model.screen() else { panic!("{:?}", model.screen()) };
+        let Text::Typed(editor) = &crate::writing::shown(&model).text else { panic!() };
         assert_eq!(editor.text.text(), wanted, "{keys}");
         assert_eq!((editor.text.caret().line, said(&model)), (line, words), "{keys}");
     }

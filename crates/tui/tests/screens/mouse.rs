@@ -2,6 +2,7 @@
 
 use postroad_tui::canvas::Cell;
 use postroad_tui::data::Page;
+use postroad_tui::desk::Text;
 use postroad_tui::effect::{Ask, Effect};
 use postroad_tui::keys::{On, table};
 use postroad_tui::limits::DOUBLE_CLICK;
@@ -268,12 +269,12 @@ fn the_caret_goes_where_it_is_clicked() {
     for (words, wanted) in [("hort", (0, 1)), ("leven", (1, 50)), ("ifteen", (1, 82))] {
         let at = find(&shown(&model, (40, 24)), words).unwrap();
         click(&mut model, at);
-        let Screen::Editor(editor) = model.screen() else { panic!("{:?}", model.screen()) };
+        let Text::Typed(editor) = &crate::writing::shown(&model).text else { panic!() };
         let caret = editor.text.caret();
         assert_eq!((caret.line, caret.at), wanted, "{words}");
     }
     click(&mut model, (0, 15));
-    let Screen::Editor(editor) = model.screen() else { panic!("{:?}", model.screen()) };
+    let Text::Typed(editor) = &crate::writing::shown(&model).text else { panic!() };
     assert_eq!((editor.text.caret().line, editor.text.caret().at), (1, text.len() - 7));
 }
 

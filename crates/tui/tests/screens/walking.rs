@@ -65,7 +65,7 @@ fn selected(model: &Model) -> usize {
         Screen::Outbox(list) => list.selected,
         Screen::People(state) => state.list.selected,
         Screen::Save(state) | Screen::Links(state) => state.list.selected,
-        Screen::Compose(state) => state.list.selected,
+        Screen::Compose(id) => model.desk.get(*id).unwrap().list.selected,
         Screen::Found(state) => state.list.selected,
         other => panic!("{other:?} is no list"),
     }

@@ -2,7 +2,7 @@
 
 use postroad_tui::data::{HeldId, Sealing};
 use postroad_tui::effect::Ask;
-use postroad_tui::model::{Model, Now, Screen};
+use postroad_tui::model::{ComposeState, Model, Now, Screen};
 use postroad_tui::msg::What;
 use postroad_tui::{Effect, Msg, update};
 
@@ -20,6 +20,14 @@ fn writing() -> Model {
         What::Draft(draft().into()),
     );
     model
+}
+
+/// The letter that is being written and shown.
+pub(crate) fn shown(model: &Model) -> &ComposeState {
+    let (Screen::Compose(id) | Screen::Editor(id)) = model.screen() else {
+        panic!("{:?}", model.screen())
+    };
+    model.desk.get(*id).unwrap()
 }
 
 #[test]
@@ -68,7 +76,7 @@ fn how_a_letter_is_sealed_is_chosen_and_kept() {
     for (letter, sealing) in [("s", Sealing::Sign), ("x", Sealing::Sign), ("c", Sealing::None)] {
         press(&mut model, "p");
         press(&mut model, letter);
-        let Screen::Compose(compose) = model.screen() else { panic!("{:?}", model.screen()) };
+        let compose = shown(&model);
         assert_eq!(compose.fields.sealing, sealing, "{letter}");
     }
 }
@@ -97,7 +105,7 @@ fn letters_on_their_way() {
 }
 
 /// The letter's text, typed here.
-fn typing(text: &str) -> Model {
+pub(crate) fn typing(text: &str) -> Model {
     let mut model = writing();
     tell(&mut model, What::Text { draft: draft().id, text: text.into() });
     model
