@@ -350,6 +350,9 @@ fn reading() -> Result<()> {
         &["2", "Enter", "Enter", "~line 1 of 2", "F", "i", "q"],
         &["2", "Enter", "Enter", "~line 1 of 2", "Tab", "~line 1 of 3", "i", "q"],
         &["2", "Enter", "h", "~X-Test: 2", "i", "q"],
+        // Another one by its number, and who wrote it without its being read.
+        &["2", "Enter", "Enter", "~line 1 of 2", "5", "Enter", "~line 1 of 5", "F", "i", "q"],
+        &["3", "Enter", "@", "~carl@x.example", "q"],
         // Within a letter, and what of one is shown without its being read.
         &["5", "Enter", "Enter", "~line 1 of 5", "/", ">line 4[05]", "~line 40 of", "i", "q"],
         &["5", "Enter", "Enter", "~line 1 of 5", "/", ">LINE", "~ot found", "i", "q"],

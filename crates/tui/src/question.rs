@@ -42,7 +42,8 @@ impl Choice {
             Self::DiscardDraft(_)
             | Self::DiscardQueued(_)
             | Self::Forget(_)
-            | Self::Print(..)
+            | Self::Print(_)
+            | Self::PrintParts(..)
             | Self::Unsubscribe(_)
             | Self::RemoveFolder(_)
             | Self::OpenLink(_) => Answer::No,

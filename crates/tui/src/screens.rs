@@ -264,6 +264,8 @@ pub enum ReadFor {
     Explain,
     /// To leave the list that it came by.
     Leave,
+    /// To say who wrote it.
+    Address,
 }
 
 /// What was looked for in a letter.
@@ -444,6 +446,8 @@ pub struct SaveState {
     pub page: Arc<Page>,
     /// Where the user is.
     pub list: ListState,
+    /// Those that `;` has a key done to, by their places.
+    pub tagged: BTreeSet<usize>,
 }
 
 /// What is asked for in the last line.
@@ -554,12 +558,12 @@ pub enum Wanted {
     CopyTo(Which),
     /// A program that is to read letters.
     Pipe(Which),
-    /// A program that is to read a part.
-    PipePart {
+    /// A program that is to read parts.
+    PipeParts {
         /// Of which letter.
         letter: LetterId,
-        /// The part's number.
-        part: usize,
+        /// The parts' numbers.
+        parts: Vec<usize>,
     },
     /// A command for the user's shell.
     Shell,
@@ -597,12 +601,12 @@ pub enum Wanted {
     MakeFolder(FolderId),
     /// What this folder is to be called.
     RenameFolder(FolderId),
-    /// A folder of the disk to save a part in.
-    SavePart {
+    /// A folder of the disk to save parts in.
+    SaveParts {
         /// Of which letter.
         letter: LetterId,
-        /// The part's number.
-        part: usize,
+        /// The parts' numbers.
+        parts: Vec<usize>,
     },
 }
 
@@ -660,8 +664,10 @@ pub enum Choice {
     Bounce(LetterId, String),
     /// Remove this address or short name, or don't.
     Forget(String),
-    /// Print letters, or one part of one, or don't.
-    Print(Vec<LetterId>, Option<usize>),
+    /// Print letters, or don't.
+    Print(Vec<LetterId>),
+    /// Print these parts of a letter, or don't.
+    PrintParts(LetterId, Vec<usize>),
     /// Leave the list by this request, or don't.
     Unsubscribe(SafeText),
     /// Have this page opened, or don't.

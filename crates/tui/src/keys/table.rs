@@ -159,6 +159,16 @@ pub enum Action {
     Pipe,
     /// Print it.
     Print,
+    /// Who wrote it, name and address.
+    Address,
+    /// Which folders have unread letters.
+    NewMail,
+    /// Look for new letters now.
+    FetchMail,
+    /// What the list is limited to.
+    ShowLimit,
+    /// Which program this is.
+    Version,
     /// A command of the user's shell.
     Shell,
     /// Look for mistakes in the text.

@@ -9,7 +9,7 @@ use crate::model::{Model, Prompt, Wanted};
 
 /// Whether the name of a file is typed.
 pub(super) fn are_typed(wanted: &Wanted) -> bool {
-    matches!(wanted, Wanted::Attach | Wanted::SavePart { .. })
+    matches!(wanted, Wanted::Attach | Wanted::SaveParts { .. })
 }
 
 /// Asks which files what stands before the caret may be.

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 
 use postroad_safetext::{SafeText, safe_line};
 
-use super::{Effects, index, letters as letters_counted, walk};
+use super::{Effects, index, letters as letters_counted, told, walk};
 use crate::data::{FolderId, FolderRow, Role};
 use crate::effect::{Ask, FolderAsk, Target};
 use crate::keys::Action;
@@ -89,6 +89,7 @@ pub(super) fn act(model: &mut Model, action: Action, effects: &mut Effects) {
     let Screen::Folders(state) = model.screen().clone() else { return };
     match action {
         Action::Quit => model.back(),
+        action if told::act(model, action, effects) => {}
         Action::Sort => {
             let words = "Sort by (a)lpha, (c)ount, (u)nread?:".into();
             model.prompt = Some(Prompt::Letter { words, wanted: OneOf::Folders });

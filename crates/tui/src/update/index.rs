@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use postroad_safetext::SafeText;
 
 use super::{
-    Effects, by_pattern, compose, desk, find, folders, found, order, pager, people, threads,
+    Effects, by_pattern, compose, desk, find, folders, found, order, pager, people, threads, told,
 };
 use crate::data::{FolderId, Head, LetterId, Marks, Role, Way};
 use crate::effect::{Ask, Audience, FlagEdit, OutboxAsk, Start, Target};
@@ -213,6 +213,9 @@ pub(super) fn change(model: &mut Model, action: Action, effects: &mut Effects) -
     if let Some(then) = threads::act(model, action) {
         return then;
     }
+    if told::act(model, action, effects) {
+        return Then::Stay;
+    }
     match (action, letter) {
         (Action::Sync, _) => carry_out(model, effects),
         (Action::Search, _) => find::ask(model, Seek::Forward),
@@ -289,7 +292,7 @@ fn change_many(
                 Which::One(_) => "Print message?",
                 Which::Tagged => "Print tagged messages?",
             };
-            let (words, wanted) = (words.into(), Choice::Print(letters, None));
+            let (words, wanted) = (words.into(), Choice::Print(letters));
             model.prompt = Some(Prompt::Choice { words, wanted });
         }
         Action::SetMark | Action::ClearMark => {

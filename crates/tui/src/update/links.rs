@@ -6,7 +6,7 @@ use super::{Effects, compose, walk};
 use crate::data::{LinkGoes, Page, Unsubscribe};
 use crate::effect::Start;
 use crate::keys::Action;
-use crate::model::{Choice, ListState, Model, Note, Prompt, SaveState, Screen};
+use crate::model::{Choice, Model, Note, Prompt, SaveState, Screen};
 
 /// Shows them.
 pub(super) fn open(model: &mut Model) {
@@ -14,7 +14,7 @@ pub(super) fn open(model: &mut Model) {
     match pager.page.clone() {
         Some(page) if page.links.is_empty() => model.say("The letter has no links."),
         Some(page) => {
-            model.stack.push(Screen::Links(SaveState { page, list: ListState::default() }));
+            model.stack.push(Screen::Links(SaveState::of(page)));
         }
         None => model.say("The letter is still being read."),
     }

@@ -14,6 +14,7 @@
 //! | folders, moving letters there | `folders` |
 //! | writing; a text that is typed here | `compose`, `editor` |
 //! | letters that are left as they stand; the end | `desk` |
+//! | what is only told | `told` |
 //! | people whom the user knows | `people` |
 //! | what is typed in the last line; what was before; names of files | `prompt`, `history`, `files` |
 //! | keys by their names | `command` |
@@ -55,6 +56,7 @@ pub(crate) mod people;
 mod prompt;
 mod report;
 mod threads;
+mod told;
 mod walk;
 mod within;
 

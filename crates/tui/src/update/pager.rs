@@ -6,14 +6,14 @@ use postroad_safetext::safe_line;
 
 use super::Effects;
 use super::index::{self, Then};
-use super::{compose, explain, links, people, within};
+use super::{compose, explain, links, people, told, within};
 use crate::data::{LetterId, Marks, Page, PageLine};
 use crate::effect::{Ask, Audience, Start};
 use crate::keys::Action;
 use crate::limits::LINE_COLUMNS_MAX;
 use crate::model::{
-    Headers, IndexState, ListState, Looked, Model, OneOf, PagerState, Place, Prompt, Quotes,
-    ReadFor, SaveState, Screen, Towards,
+    Headers, IndexState, Looked, Model, OneOf, PagerState, Place, Prompt, Quotes, ReadFor,
+    SaveState, Screen, Towards,
 };
 use crate::view::Lines;
 
@@ -129,6 +129,10 @@ pub(super) fn came(model: &mut Model, page: &Arc<Page>, effects: &mut Effects) {
             model.back();
             links::leave(model, page, effects);
         }
+        ReadFor::Address => {
+            model.back();
+            told::author(model, page);
+        }
     }
 }
 
@@ -211,6 +215,7 @@ pub(super) fn act(model: &mut Model, action: Action, effects: &mut Effects) {
         Action::SkipQuoted => skip_quoted(model),
         Action::SkipHeaders => skip_headers(model),
         Action::Quit => close(model, effects),
+        action if told::act(model, action, effects) => {}
         action if is_elsewhere(model) => of_another_folder(model, action, effects),
         action => {
             select(model);
@@ -298,6 +303,19 @@ pub(super) fn another(model: &mut Model, action: Action, effects: &mut Effects) 
     }
 }
 
+/// The letter with a number, in place of this one.
+pub(super) fn jump(model: &mut Model, number: &str, effects: &mut Effects) {
+    let Some(index) = &mut model.index else { return };
+    let place = number.trim().parse().ok().and_then(|number: usize| number.checked_sub(1));
+    match place.filter(|place| *place < index.heads().len()) {
+        Some(place) => {
+            index.list.selected = place;
+            read_selected(model, effects);
+        }
+        None => model.say("There is no letter with that number."),
+    }
+}
+
 fn read_selected(model: &mut Model, effects: &mut Effects) {
     let headers = match model.screen() {
         Screen::Pager(pager) => pager.headers,
@@ -314,9 +332,7 @@ fn close(model: &mut Model, effects: &mut Effects) {
 fn parts(model: &mut Model) {
     let Some(Screen::Pager(pager)) = model.stack.last() else { return };
     match pager.page.clone() {
-        Some(page) => {
-            model.stack.push(Screen::Save(SaveState { page, list: ListState::default() }))
-        }
+        Some(page) => model.stack.push(Screen::Save(SaveState::of(page))),
         None => model.say("The letter is still being read."),
     }
 }

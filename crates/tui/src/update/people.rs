@@ -30,7 +30,7 @@ fn are_addresses(wanted: &Wanted) -> bool {
         | Wanted::MoveTo(_)
         | Wanted::CopyTo(_)
         | Wanted::Pipe(_)
-        | Wanted::PipePart { .. }
+        | Wanted::PipeParts { .. }
         | Wanted::Shell
         | Wanted::Command
         | Wanted::Find(_)
@@ -46,7 +46,7 @@ fn are_addresses(wanted: &Wanted) -> bool {
         | Wanted::Alias(_)
         | Wanted::MakeFolder(_)
         | Wanted::RenameFolder(_)
-        | Wanted::SavePart { .. } => false,
+        | Wanted::SaveParts { .. } => false,
     }
 }
 

@@ -5,7 +5,7 @@ use postroad_safetext::SafeText;
 use super::folders::NotNamed;
 use super::{
     Effects, by_pattern, command, compose, desk, editor, files, find, folders, found, history,
-    index, order, people, walk, within,
+    index, order, pager, people, walk, within,
 };
 use crate::effect::{Ask, Attendance, Effect, FolderAsk, OutboxAsk, PeopleAsk, Start};
 use crate::keys::{Key, On};
@@ -162,7 +162,7 @@ fn list_for(wanted: &Wanted) -> Option<FolderFor> {
         Wanted::MoveTo(which) => Some(FolderFor::Move(*which)),
         Wanted::CopyTo(which) => Some(FolderFor::Copy(*which)),
         Wanted::Pipe(_)
-        | Wanted::PipePart { .. }
+        | Wanted::PipeParts { .. }
         | Wanted::Shell
         | Wanted::Command
         | Wanted::Find(_)
@@ -181,7 +181,7 @@ fn list_for(wanted: &Wanted) -> Option<FolderFor> {
         | Wanted::Alias(_)
         | Wanted::MakeFolder(_)
         | Wanted::RenameFolder(_)
-        | Wanted::SavePart { .. } => None,
+        | Wanted::SaveParts { .. } => None,
     }
 }
 
@@ -201,11 +201,15 @@ fn typed(model: &mut Model, wanted: Wanted, text: String, effects: &mut Effects)
     match wanted {
         Wanted::Field(field) => compose::field(model, field, text, effects),
         Wanted::First(field) => compose::first(model, field, text, effects),
+        Wanted::Jump if model.on() == On::Pager => pager::jump(model, &text, effects),
         Wanted::Jump => walk::jump(model, &text),
         Wanted::Attach => compose::attach(model, &text, effects),
         Wanted::Bounce(letter) => compose::ask_bounce(model, letter, text),
-        Wanted::SavePart { letter, part } if !text.is_empty() => {
-            model.jobs.ask(Ask::Save { letter, part, into: text.into() }, effects);
+        Wanted::SaveParts { letter, parts } if !text.is_empty() => {
+            for part in parts {
+                let into = text.clone().into();
+                model.jobs.ask(Ask::Save { letter, part, into }, effects);
+            }
         }
         Wanted::MakeFolder(beside) => folders::made(model, beside, &text, effects),
         Wanted::RenameFolder(folder) => folders::renamed(model, folder, &text, effects),
@@ -220,12 +224,15 @@ fn typed(model: &mut Model, wanted: Wanted, text: String, effects: &mut Effects)
         Wanted::Find(seek) => find::typed(model, seek, &text, effects),
         Wanted::Each(deed) => by_pattern::typed(model, deed, &text, effects),
         Wanted::Pipe(which) => index::pipe(model, which, text, effects),
-        Wanted::PipePart { letter, part } if !text.trim().is_empty() => {
-            model.jobs.ask(Ask::PipePart { letter, part, command: text }, effects);
+        Wanted::PipeParts { letter, parts } if !text.trim().is_empty() => {
+            for part in parts {
+                let command = text.clone();
+                model.jobs.ask(Ask::PipePart { letter, part, command }, effects);
+            }
         }
         Wanted::Shell if !text.trim().is_empty() => effects.push(Effect::Shell(text)),
-        Wanted::SavePart { .. }
-        | Wanted::PipePart { .. }
+        Wanted::SaveParts { .. }
+        | Wanted::PipeParts { .. }
         | Wanted::Shell
         | Wanted::OpenFolder
         | Wanted::MoveTo(_)
@@ -243,7 +250,7 @@ fn left(model: &mut Model, wanted: &Wanted, effects: &mut Effects) {
         | Wanted::MoveTo(_)
         | Wanted::CopyTo(_)
         | Wanted::Pipe(_)
-        | Wanted::PipePart { .. }
+        | Wanted::PipeParts { .. }
         | Wanted::Shell
         | Wanted::Each(_)
         | Wanted::Command
@@ -259,7 +266,7 @@ fn left(model: &mut Model, wanted: &Wanted, effects: &mut Effects) {
         | Wanted::Alias(_)
         | Wanted::MakeFolder(_)
         | Wanted::RenameFolder(_)
-        | Wanted::SavePart { .. } => {}
+        | Wanted::SaveParts { .. } => {}
     }
 }
 
@@ -288,12 +295,17 @@ fn chosen(model: &mut Model, wanted: Choice, answer: Answer, effects: &mut Effec
             model.jobs.ask(Ask::People(PeopleAsk::Forget(word)), effects);
         }
         (Choice::Forget(_), Answer::No) => model.say("Kept."),
-        (Choice::Print(letters, part), Answer::Yes) => {
+        (Choice::Print(letters), Answer::Yes) => {
             for letter in letters {
-                model.jobs.ask(Ask::Print { letter, part }, effects);
+                model.jobs.ask(Ask::Print { letter, part: None }, effects);
             }
         }
-        (Choice::Print(..), Answer::No) => model.say("Not printed."),
+        (Choice::PrintParts(letter, parts), Answer::Yes) => {
+            for part in parts {
+                model.jobs.ask(Ask::Print { letter, part: Some(part) }, effects);
+            }
+        }
+        (Choice::Print(_) | Choice::PrintParts(..), Answer::No) => model.say("Not printed."),
         (Choice::OpenLink(link), Answer::Yes) => {
             model.jobs.ask(Ask::OpenLink(link), effects);
         }

@@ -104,7 +104,7 @@ pub(crate) fn entry(model: &Model, place: usize) -> Option<SafeText> {
         Screen::Folders(state) => {
             model.folders_in(state.order).get(place).map(|row| folders::line(row, number))
         }
-        Screen::Save(save) => save.page.parts.get(place).map(|row| parts::line(row, number)),
+        Screen::Save(save) => save.page.parts.get(place).map(|row| parts::line(save, row, place)),
         Screen::Links(save) => save.page.links.get(place).map(|row| links::line(row, number, WIDE)),
         Screen::People(state) => {
             let row = state.rows.get(place)?;

@@ -20,8 +20,8 @@ fn name(prompt: &Prompt) -> &'static str {
             Choice::DiscardDraft(_) => "ask-discard-draft",
             Choice::DiscardQueued(_) => "ask-discard-queued",
             Choice::Bounce(..) => "ask-bounce-sure",
-            Choice::Print(_, None) => "ask-print",
-            Choice::Print(_, Some(_)) => "ask-print-part",
+            Choice::Print(_) => "ask-print",
+            Choice::PrintParts(..) => "ask-print-part",
             Choice::Forget(_) => "people-forget",
             Choice::Unsubscribe(_) => "ask-unsubscribe",
             Choice::OpenLink(_) => "ask-unsubscribe-page",
@@ -49,7 +49,7 @@ fn line_name(wanted: &Wanted) -> &'static str {
         Wanted::MoveTo(_) => "ask-move",
         Wanted::CopyTo(_) => "ask-copy",
         Wanted::Pipe(_) => "ask-pipe",
-        Wanted::PipePart { .. } => "ask-pipe-part",
+        Wanted::PipeParts { .. } => "ask-pipe-part",
         Wanted::Shell => "ask-shell",
         Wanted::Command => "ask-command",
         Wanted::Find(Seek::Forward) => "ask-search",
@@ -82,7 +82,7 @@ fn line_name(wanted: &Wanted) -> &'static str {
         Wanted::Alias(Whom::Known(_)) => "ask-alias",
         Wanted::MakeFolder(_) => "ask-new-folder",
         Wanted::RenameFolder(_) => "ask-rename-folder",
-        Wanted::SavePart { .. } => "parts-save",
+        Wanted::SaveParts { .. } => "parts-save",
     }
 }
 

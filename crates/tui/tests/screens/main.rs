@@ -19,6 +19,7 @@ mod people;
 mod plain;
 mod reading;
 mod returned;
+mod telling;
 mod threads;
 mod walking;
 mod within;
