@@ -503,6 +503,13 @@ impl Folder {
         names.into_iter().map(str::to_owned).collect()
     }
 
+    /// The flags of keywords whose names are so. Of letters that another program numbers none are known.
+    pub(crate) fn keywords_like(&self, is_so: impl Fn(&str) -> bool) -> LetterFlags {
+        let Kind::Kept(kept) = &self.kind else { return LetterFlags::default() };
+        let names: Vec<&str> = kept.mailbox.keywords().filter(|name| is_so(name)).collect();
+        kept.mailbox.known_flags(&names).0
+    }
+
     /// The flags that keywords are in this folder, which knows them from now on.
     ///
     /// # Errors

@@ -108,7 +108,7 @@ pub enum Place {
     MessageId,
     /// `~x`: References and In-Reply-To.
     References,
-    /// `~y`: X-Label.
+    /// `~y`: a keyword, or X-Label, where mutt keeps them.
     Label,
     /// `~h`: all fields, by name and value.
     Header,

@@ -96,6 +96,7 @@ impl Search {
     pub fn new(folder: &mut Folder, pattern: &Pattern, who: &Who, mut letters: Letters) -> Self {
         let mut condition = Condition::of(pattern, who);
         condition.ask_index(folder, &letters.uids);
+        condition.ask_keywords(folder);
         letters.marks.sort_unstable_by_key(|(uid, _)| *uid);
         Self {
             reads: condition.reads(),
@@ -170,7 +171,7 @@ impl Search {
             let mut holds = self.condition.holds(&known);
             if holds.is_none() {
                 let Some(marks) = self.marks(folder, uid) else { continue };
-                known.marks = Some(marks);
+                (known.marks, known.flags) = (Some(marks), folder.flags(uid));
                 holds = self.condition.holds(&known);
             }
             if holds.is_none() && self.asks_columns {

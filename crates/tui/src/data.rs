@@ -186,6 +186,15 @@ pub struct Row {
     pub octets: u64,
     /// Who it is for.
     pub cue: Cue,
+    /// Its keywords.
+    pub keywords: Vec<SafeText>,
+}
+
+impl Row {
+    /// Its keywords in words: `#work #later `, with a blank behind them; or nothing.
+    pub(crate) fn tags(&self) -> String {
+        self.keywords.iter().map(|keyword| format!("#{} ", keyword.as_str())).collect()
+    }
 }
 
 /// Who a letter is for: mutt's `to_chars`.

@@ -2,7 +2,7 @@
 
 use super::{Kind, Pattern, PatternError, Place, State};
 
-const PLACES: [(char, Place); 13] = [
+const PLACES: [(char, Place); 14] = [
     ('f', Place::From),
     ('t', Place::To),
     ('c', Place::Cc),
@@ -13,6 +13,8 @@ const PLACES: [(char, Place); 13] = [
     ('i', Place::MessageId),
     ('x', Place::References),
     ('y', Place::Label),
+    // NeoMutt's, for keywords.
+    ('Y', Place::Label),
     ('h', Place::Header),
     ('b', Place::Body),
     ('B', Place::Letter),

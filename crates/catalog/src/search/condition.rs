@@ -1,7 +1,7 @@
 //! A pattern, made ready for many letters, and whether it holds for one.
 
 use postroad_message::{Part, Scope};
-use postroad_store::Columns;
+use postroad_store::{Columns, LetterFlags};
 
 use super::Who;
 use super::sought::Sought;
@@ -21,6 +21,8 @@ pub(super) enum Condition {
         none: Marks,
     },
     Tagged,
+    /// Words of a keyword's name, and the flags that these are in the folder.
+    Keyword(Sought, LetterFlags),
     Number(Span),
     Octets(Span),
     Sent(When),
@@ -52,6 +54,7 @@ pub(super) struct Known<'a> {
     pub(super) number: u64,
     pub(super) is_tagged: bool,
     pub(super) marks: Option<Marks>,
+    pub(super) flags: Option<LetterFlags>,
     pub(super) columns: Option<Columns>,
     pub(super) content: Content<'a>,
 }
@@ -80,7 +83,15 @@ pub(super) enum Reads {
 
 impl<'a> Known<'a> {
     pub(super) fn new(at: usize, number: u64) -> Self {
-        Self { at, number, is_tagged: false, marks: None, columns: None, content: Content::Unread }
+        Self {
+            at,
+            number,
+            is_tagged: false,
+            marks: None,
+            flags: None,
+            columns: None,
+            content: Content::Unread,
+        }
     }
 }
 
@@ -113,6 +124,11 @@ impl Condition {
             Pattern::Attachments(span) => Self::Files(*span),
             Pattern::Sent(when) => Self::Sent(when.clone()),
             Pattern::Came(when) => Self::Came(when.clone()),
+            // Keywords first: they are known without a letter's being read.
+            Pattern::Has(Place::Label, words) => Self::Any(vec![
+                Self::Keyword(Sought::new(words), LetterFlags::default()),
+                Self::words(Place::Label, Sought::new(words)),
+            ]),
             Pattern::Has(place, words) => Self::words(*place, Sought::new(words)),
             Pattern::Kind(kind) => Self::kind(*kind, who),
         }
@@ -164,7 +180,11 @@ impl Condition {
                 all.iter().map(Self::reads).max().unwrap_or(Reads::Marks)
             }
             Self::Not(one) => one.reads(),
-            Self::Always | Self::Marks { .. } | Self::Tagged | Self::Number(_) => Reads::Marks,
+            Self::Always
+            | Self::Marks { .. }
+            | Self::Tagged
+            | Self::Keyword(..)
+            | Self::Number(_) => Reads::Marks,
             Self::Octets(_) | Self::Sent(_) | Self::Came(_) => Reads::Columns,
             Self::Fields(..) | Self::Address(..) | Self::Field(..) | Self::Header(_) => {
                 Reads::Fields
@@ -195,6 +215,18 @@ impl Condition {
         sought.into_iter().for_each(|one| one.ask_index(folder, &places));
     }
 
+    /// Asks a folder which of its keywords are meant.
+    pub(super) fn ask_keywords(&mut self, folder: &Folder) {
+        match self {
+            Self::All(all) | Self::Any(all) => {
+                all.iter_mut().for_each(|one| one.ask_keywords(folder));
+            }
+            Self::Not(one) => one.ask_keywords(folder),
+            Self::Keyword(sought, flags) => *flags = folder.keywords_like(|it| sought.are_in(it)),
+            _ => {}
+        }
+    }
+
     fn each_sought<'c>(&'c mut self, tell: &mut dyn FnMut(&'c mut Sought)) {
         match self {
             Self::All(all) | Self::Any(all) => all.iter_mut().for_each(|one| one.each_sought(tell)),
@@ -208,6 +240,7 @@ impl Condition {
             Self::Always
             | Self::Marks { .. }
             | Self::Tagged
+            | Self::Keyword(..)
             | Self::Number(_)
             | Self::Octets(_)
             | Self::Sent(_)
@@ -233,6 +266,8 @@ impl Condition {
                 .marks
                 .map(|marks| marks.contains(*all) && !none.each().any(|mark| marks.contains(mark))),
             Self::Tagged => Some(known.is_tagged),
+            Self::Keyword(_, meant) if meant.is_empty() => Some(false),
+            Self::Keyword(_, meant) => known.flags.map(|flags| flags.without(*meant) != flags),
             Self::Number(span) => Some(span.contains(known.number)),
             Self::Octets(span) => columns(&|columns| span.contains(columns.size)),
             Self::Sent(when) => {

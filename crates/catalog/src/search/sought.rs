@@ -67,7 +67,7 @@ impl Sought {
         self.lacking.has(at)
     }
 
-    fn are_in(&self, text: &str) -> bool {
+    pub(super) fn are_in(&self, text: &str) -> bool {
         self.words.are_in(text, self.needle.as_ref())
     }
 

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use jiff::Zoned;
 use postroad_disk::Disk as _;
 use postroad_message::{Body, Scope, field_values, texts};
-use postroad_store::{MailboxName, Maildir};
+use postroad_store::{FlagChange, MailboxName, Maildir};
 use postroad_testkit::{FaultyDisk, Plan};
 use proptest::prelude::*;
 
@@ -403,4 +403,32 @@ fn a_folder_of_another_program_is_read() {
     assert!(folder.why_plain().is_some() && folder.to_index(1).is_none());
     assert_eq!(found(&mut folder, &pattern("~b rare")), [8]);
     assert_eq!(found(&mut folder, &pattern("~s 'number 19'")), [20]);
+}
+
+#[test]
+fn keywords_are_found_by_their_names() {
+    let (disk, catalog) = mailbox(&many(5));
+    let mut folder = folder(&catalog);
+    for (uid, names) in [(1, &["work"][..]), (2, &["Workshop", "$later"]), (4, &["$later"])] {
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let flags = folder.keyword_flags(&names).unwrap();
+        folder.set_flags(&[uid], FlagChange::Add(flags)).unwrap();
+    }
+    fill(&mut folder);
+    for (typed, expected) in [
+        ("~y work", &[2, 1][..]),
+        ("~y Work", &[2]),
+        ("~y later", &[4, 2]),
+        ("~y ^work$", &[1]),
+        ("~y work !~y later", &[1]),
+        ("!~y later", &[5, 3, 1]),
+        ("~y nothing", &[]),
+    ] {
+        disk.plan(Plan::Sound);
+        assert_eq!(found(&mut folder, &pattern(typed)), expected, "{typed}");
+    }
+    // Who has one needn't be read.
+    disk.plan(Plan::Sound);
+    found(&mut folder, &pattern("~y later | ~m 1-3 | ~m 5"));
+    assert_eq!(opened(&disk), 0);
 }

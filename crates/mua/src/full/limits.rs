@@ -70,6 +70,10 @@ pub(super) const PAGE_OCTETS_MAX: usize = 4 * 1024 * 1024;
 pub(super) const EXPLAINED_COLUMNS_MAX: usize = 1_000;
 /// Lines of a letter that are shown.
 pub(super) const PAGE_LINES_MAX: usize = 100_000;
+/// Keywords of a letter that a list shows.
+pub(super) const KEYWORDS_SHOWN_MAX: usize = 8;
+/// Columns of each of them.
+pub(super) const KEYWORD_COLUMNS_MAX: usize = 20;
 /// Columns of a name or a subject that a list gets: more than any screen has.
 pub(super) const ROW_COLUMNS_MAX: usize = 300;
 /// How long what a server has to do with is waited for.

@@ -42,7 +42,12 @@ pub(super) fn line(found: &FoundRow, number: usize, columns: u16, now: &Now) -> 
     let part = usize::from(columns / 6).clamp(6, 24);
     let mark = if found.flags.has(Marks::SEEN) { ' ' } else { 'N' };
     let (folder, from) = (found.folder.clone().padded(part), found.row.from.clone().padded(part));
-    let subject = found.row.subject.as_str();
     let date = date(found.sent, now);
-    safe_line!("{number:>3} {mark} {date} {} {}  {subject}", folder.as_str(), from.as_str())
+    safe_line!(
+        "{number:>3} {mark} {date} {} {}  {}{}",
+        folder.as_str(),
+        from.as_str(),
+        found.row.tags(),
+        found.row.subject.as_str()
+    )
 }

@@ -5,7 +5,7 @@
 //! ```
 //! A number, marks as mutt has them (`D` struck, `N` new, `O` old, `r` answered; `*` tagged, `!` important, `+` to me
 //! alone), when it was written, who wrote it, its length, what it is about. Where the screen is narrow the
-//! length goes first, then the number, the date, the sender.
+//! length goes first, then the number, the date, the sender. Keywords stand before what it is about: `#work Quarter plan`.
 
 use jiff::Timestamp;
 use postroad_safetext::{SafeText, safe_line};
@@ -117,7 +117,7 @@ fn line(index: &IndexState, head: Head, number: usize, widths: Widths, now: &Now
     let hidden = index.hidden.get(&head.uid);
     // All letters of the thread, the one that is shown counted.
     let count = hidden.map(|hidden| format!("[{}] ", hidden + 1)).unwrap_or_default();
-    add(format!("{tree}{count}{subject}"));
+    add(format!("{tree}{count}{}{subject}", row.tags()));
     SafeText::line(&line)
 }
 

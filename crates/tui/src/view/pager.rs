@@ -30,7 +30,7 @@ pub(super) fn draw(
     });
     let row = model.index.as_ref().and_then(|index| index.rows.get(&pager.letter.uid));
     let (from, subject) = row.map_or((SafeText::default(), SafeText::default()), |row| {
-        (row.from.clone(), row.subject.clone())
+        (row.from.clone(), safe_line!("{}{}", row.tags(), row.subject.as_str()))
     });
     let mark = model.index.as_ref().filter(|index| index.struck.contains(&pager.letter.uid));
     let mark = if mark.is_some() { "D " } else { "" };

@@ -112,7 +112,8 @@ pub(crate) fn inbox(letters: &[Told<'_>]) -> Model {
     let mut rows = Vec::new();
     for (uid, (sent, flags, from, subject, octets, cue)) in (1..).zip(letters) {
         heads.push(Head { uid, sent: seconds(sent), flags: *flags, depth: 0 });
-        let row = Row { from: line(from), subject: line(subject), octets: *octets, cue: *cue };
+        let (from, subject) = (line(from), line(subject));
+        let row = Row { from, subject, octets: *octets, cue: *cue, ..Row::default() };
         rows.push((uid, row));
     }
     let opened = [Effect::Ask(Job(1), Ask::Open(INBOX))];

@@ -6,7 +6,7 @@ use postroad_tui::effect::{Ask, Effect, Job};
 use postroad_tui::msg::What;
 
 use crate::fixture::{
-    INBOX, answer, inbox, letter, listing, opening, page, reading, three_letters,
+    INBOX, answer, inbox, letter, listing, opening, page, reading, tell, three_letters,
 };
 use crate::{check, press};
 
@@ -40,12 +40,28 @@ fn index_of_many_letters() {
         subject: SafeText::line(&format!("Letter {uid}")),
         octets: u64::from(uid),
         cue: Cue::None,
+        ..Row::default()
     };
     let rows: Vec<(u32, Row)> = asked.unwrap().into_iter().map(|uid| (uid, row(uid))).collect();
     assert!(rows.len() < 200, "{} rows for one window", rows.len());
     let what = What::Rows { folder: INBOX, rows };
     answer(&mut model, &effects, |ask| matches!(ask, Ask::Rows { .. }), what);
     check("index-many", &model);
+}
+
+#[test]
+fn keywords_stand_before_what_a_letter_is_about() {
+    let mut model = reading(page());
+    let rows = model.index.as_ref().unwrap().rows.clone();
+    let keywords = vec!["work".into(), SafeText::line("\u{202e}later")];
+    let rows = rows.into_iter().map(|(uid, row)| {
+        let keywords = if uid > 1 { keywords.clone() } else { Vec::new() };
+        (uid, Row { keywords, ..row })
+    });
+    tell(&mut model, What::Rows { folder: INBOX, rows: rows.collect() });
+    check("pager-keywords", &model);
+    press(&mut model, "i");
+    check("index-keywords", &model);
 }
 
 #[test]
@@ -178,6 +194,6 @@ fn what_went_wrong() {
     let mut model = three_letters();
     let words = "cannot read letter 3: \u{1b}[31mno such file";
     let what = What::Failed { words: SafeText::line(words), hint: "^L: look again".into() };
-    crate::fixture::tell(&mut model, what);
+    tell(&mut model, what);
     check("refusal", &model);
 }

@@ -414,7 +414,9 @@ impl Actor {
         if let Some(Opened { folder, is_seen, .. }) = opened {
             *is_seen = true;
             let mut of = |folder: &mut Folder, uid: u32| {
-                folder.row(uid).map(|raw| rows.push((uid, mapped::row(&raw, &me))))
+                let raw = folder.row(uid)?;
+                rows.push((uid, mapped::row_in(folder, uid, &raw, &me)));
+                Some(())
             };
             let missing: Vec<u32> =
                 uids.iter().copied().filter(|uid| of(folder, *uid).is_none()).collect();

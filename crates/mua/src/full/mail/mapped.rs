@@ -1,11 +1,11 @@
 //! The catalog's words as the screen's.
 
 use postroad_catalog as catalog;
-use postroad_catalog::{Person, RawRow};
+use postroad_catalog::{Folder, Person, RawRow};
 use postroad_store::LetterFlags;
 use postroad_tui::data::{By, Cue, Head, Marks, Order, Role, Row};
 
-use crate::full::limits::ROW_COLUMNS_MAX;
+use crate::full::limits::{KEYWORD_COLUMNS_MAX, KEYWORDS_SHOWN_MAX, ROW_COLUMNS_MAX};
 use crate::safe_text::SafeText;
 
 /// What folders are for: RFC 6154's words, and what one is called that is made.
@@ -87,7 +87,15 @@ pub(super) fn row(raw: &RawRow, me: &str) -> Row {
         subject: SafeText::line(&raw.subject).cut(ROW_COLUMNS_MAX),
         octets: raw.octets,
         cue: if is_own { Cue::Own } else { Cue::None },
+        keywords: Vec::new(),
     }
+}
+
+/// The same, with the keywords that the folder knows of it.
+pub(super) fn row_in(folder: &Folder, uid: u32, raw: &RawRow, me: &str) -> Row {
+    let keywords = folder.keywords(uid).into_iter().take(KEYWORDS_SHOWN_MAX);
+    let keywords = keywords.map(|name| SafeText::line(&name).cut(KEYWORD_COLUMNS_MAX)).collect();
+    Row { keywords, ..row(raw, me) }
 }
 
 fn name(person: &Person) -> &str {

@@ -98,6 +98,6 @@ fn row(folder: &mut Folder, id: FolderId, uid: u32, me: &str) -> Option<FoundRow
         folder: SafeText::line(&folder.name().to_utf8()),
         sent: u32::try_from(sent.max(0)).unwrap_or(u32::MAX),
         flags: if seen { Marks::SEEN } else { Marks::NONE },
-        row: mapped::row(&raw, me),
+        row: mapped::row_in(folder, uid, &raw, me),
     })
 }

@@ -541,3 +541,23 @@ fn letters_of_all_folders_are_found() {
     assert_eq!(page.letter, found[1].letter);
     assert!(matches!(tried.ask(Ask::SearchAll("~y (".into())), What::Failed { .. }));
 }
+
+#[test]
+fn keywords_of_letters_are_told_with_their_rows() {
+    let mut tried = stage();
+    // As Dovecot keeps them.
+    std::fs::write(tried.root.path().join("dovecot-keywords"), "0 work\n1 $later\n").unwrap();
+    letter(tried.root.path(), "cur/9.z.host:2,Sab", "marked");
+    tried.ask(Ask::Open(FolderId(0)));
+    let uids = tried.uids();
+    let What::Rows { rows, .. } = tried.ask(Ask::Rows { folder: FolderId(0), uids }) else {
+        panic!("no rows")
+    };
+    let of = |subject: &str| {
+        let row = rows.iter().find(|(_, row)| row.subject.as_str() == subject);
+        let names = row.unwrap().1.keywords.iter().map(|name| name.as_str().to_owned());
+        names.collect::<Vec<_>>()
+    };
+    assert_eq!(of("marked"), ["work", "$later"]);
+    assert_eq!(of("second"), [""; 0]);
+}
