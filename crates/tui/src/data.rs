@@ -119,6 +119,18 @@ pub enum Way {
 }
 
 impl By {
+    /// All of them.
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Sent,
+        Self::Arrived,
+        Self::From,
+        Self::Subject,
+        Self::To,
+        Self::Octets,
+        Self::Number,
+        Self::Threads,
+    ];
+
     /// What mutt calls it.
     pub const fn name(self) -> &'static str {
         match self {

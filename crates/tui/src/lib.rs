@@ -27,7 +27,7 @@
 //! cursor in every state, for those whose screen is read to them. Everything that others wrote comes as
 //! `SafeText`, and so does everything that is typed before it is shown.
 //!
-//! Deliberately missing: settings behind `:` but for `set sort=`; other keys than the table's.
+//! Deliberately missing: settings behind `:` that change more than how things are shown; other keys than the table's.
 #![forbid(unsafe_code)]
 
 pub mod canvas;

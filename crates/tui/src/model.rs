@@ -113,6 +113,8 @@ pub struct Look {
     pub foot: FootLines,
     /// Whether folders stand beside the letters.
     pub sidebar: Sidebar,
+    /// Which fields of a header are shown, until a key shows others.
+    pub headers: Headers,
     /// Whether there is a screen at all.
     pub plain: Plain,
 }

@@ -94,7 +94,7 @@ impl Session {
 
     /// By what `:` calls it.
     fn named(&mut self, model: &mut Model, line: &str) -> Vec<Effect> {
-        if line.starts_with("set ") {
+        if ["set ", "unset ", "toggle "].iter().any(|verb| line.starts_with(verb)) {
             return update::run_command(model, line);
         }
         let line = line.strip_prefix("exec ").unwrap_or(line);

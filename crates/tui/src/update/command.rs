@@ -1,8 +1,8 @@
-//! `:`, keys by their names. mutt's names are known, with its `exec` before them or without, and `set sort=`.
+//! `:`, keys by their names. mutt's names are known, with its `exec` before them or without, and its `set`.
 
 use postroad_safetext::{SafeText, safe_line};
 
-use super::{Effects, order};
+use super::{Effects, settings};
 use crate::keys::{Binding, On, table};
 use crate::model::Model;
 
@@ -12,8 +12,8 @@ pub(super) fn typed(model: &mut Model, text: &str, effects: &mut Effects) {
     if text.is_empty() {
         return;
     }
-    if let Some(order) = text.strip_prefix("set sort=") {
-        return order::named(model, order.trim(), effects);
+    if settings::typed(model, text, effects) {
+        return;
     }
     let name = name(text);
     match found(model.on(), name) {
@@ -66,6 +66,9 @@ pub(crate) fn told(binding: &Binding) -> SafeText {
 
 /// As much as all have that begin as what was typed; else the only one that has it in its name.
 pub(super) fn completed(on: On, typed: &str) -> Option<String> {
+    if let Some(setting) = settings::completed(typed) {
+        return Some(setting);
+    }
     let name = name(typed);
     let beginning = matching(on, name).map(|it| it.action.name()).filter(|it| it.starts_with(name));
     let common = beginning.reduce(|one, other| {

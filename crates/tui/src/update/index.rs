@@ -150,7 +150,7 @@ pub(super) fn act(model: &mut Model, action: Action, effects: &mut Effects) {
         | Action::PreviousNew => {
             go(model, action);
         }
-        Action::Open => pager::open(model, Headers::Brief, effects),
+        Action::Open => pager::open(model, model.look.headers, effects),
         Action::Headers => pager::open(model, Headers::All, effects),
         Action::Conversation => pager::open_conversation(model, effects),
         Action::Parts => pager::fetch(model, ReadFor::Parts, effects),

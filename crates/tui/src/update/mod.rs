@@ -17,7 +17,7 @@
 //! | what is only told | `told` |
 //! | people whom the user knows | `people` |
 //! | what is typed in the last line; what was before; names of files | `prompt`, `history`, `files` |
-//! | keys by their names | `command` |
+//! | keys by their names; what can be set | `command`, `settings` |
 
 use postroad_safetext::{SafeText, safe_line};
 
@@ -55,6 +55,7 @@ mod parts;
 pub(crate) mod people;
 mod prompt;
 mod report;
+pub(crate) mod settings;
 mod threads;
 mod told;
 mod walk;

@@ -44,7 +44,7 @@ pub(super) fn named(model: &mut Model, name: &str, effects: &mut Effects) {
     }
 }
 
-fn arrange(model: &mut Model, order: Order, effects: &mut Effects) {
+pub(super) fn arrange(model: &mut Model, order: Order, effects: &mut Effects) {
     model.order = order;
     model.jobs.ask(Ask::Arrange(order), effects);
 }

@@ -52,6 +52,13 @@ pub(super) fn fetch(model: &mut Model, wanted: ReadFor, effects: &mut Effects) {
 }
 
 impl PagerState {
+    /// With these fields of its header, from its beginning.
+    pub(super) fn show(&mut self, headers: Headers) {
+        self.at = Place::default();
+        self.forget_place();
+        self.headers = headers;
+    }
+
     /// A letter of which nothing is known yet.
     pub fn of(letter: LetterId) -> Self {
         Self {
@@ -69,7 +76,8 @@ impl PagerState {
 /// Reads a letter that may not be in the list of letters yet.
 pub(super) fn open_letter(model: &mut Model, letter: LetterId, effects: &mut Effects) {
     stop_reading(model, effects);
-    model.stack.push(Screen::Pager(PagerState::of(letter)));
+    let headers = model.look.headers;
+    model.stack.push(Screen::Pager(PagerState { headers, ..PagerState::of(letter) }));
     model.jobs.ask(Ask::Read(letter), effects);
 }
 
@@ -192,12 +200,10 @@ pub(super) fn act(model: &mut Model, action: Action, effects: &mut Effects) {
         | Action::PreviousNew => another(model, action, effects),
         Action::Headers => {
             if let Some(Screen::Pager(pager)) = model.stack.last_mut() {
-                pager.at = Place::default();
-                pager.forget_place();
-                pager.headers = match pager.headers {
+                pager.show(match pager.headers {
                     Headers::Brief => Headers::All,
                     Headers::All => Headers::Brief,
-                };
+                });
             }
         }
         Action::Conversation => open_conversation(model, effects),
@@ -319,7 +325,7 @@ pub(super) fn jump(model: &mut Model, number: &str, effects: &mut Effects) {
 fn read_selected(model: &mut Model, effects: &mut Effects) {
     let headers = match model.screen() {
         Screen::Pager(pager) => pager.headers,
-        _ => Headers::Brief,
+        _ => model.look.headers,
     };
     open(model, headers, effects);
 }

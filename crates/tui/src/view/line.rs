@@ -11,7 +11,7 @@ use crate::layout::Area;
 use crate::line_edit::LineEdit;
 use crate::model::{Model, Note, Prompt, Question, Wanted};
 use crate::places::Target;
-use crate::update::command;
+use crate::update::{command, settings};
 
 /// The line on top.
 pub(super) fn help(model: &Model, canvas: &mut Canvas<'_>, area: Area) {
@@ -63,6 +63,9 @@ pub(super) fn bar(status: &Status, canvas: &mut Canvas<'_>, area: Area) {
 pub(super) fn foot(model: &Model, canvas: &mut Canvas<'_>, area: Area) {
     let on = model.on();
     if let Some(Prompt::Line { edit, wanted: Wanted::Command, .. }) = &model.prompt {
+        if let Some(told) = settings::told(model, edit.text()) {
+            return words(told.into_iter().map(|it| (it, Target::Nothing)), canvas, area);
+        }
         let target = |binding: &Binding| Target::Command(binding.action.name());
         let told = |binding: &'static Binding| (command::told(binding), target(binding));
         return words(command::matching(on, edit.text()).map(told), canvas, area);

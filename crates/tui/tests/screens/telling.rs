@@ -105,3 +105,62 @@ fn several_parts_are_saved_at_once() {
     press(&mut model, "=t*");
     assert_eq!(asks(&press(&mut model, ";py")), [print(2)]);
 }
+
+#[test]
+fn what_is_shown_is_set_as_mutt_spells_it() {
+    use postroad_tui::model::{Colours, FootLines, Headers, Sidebar};
+    let sidebar = |model: &Model| format!("{:?}", model.look.sidebar);
+    for (keys, words, is_so) in [
+        (
+            "set nofoot",
+            "foot=no",
+            &(|model: &Model| model.look.foot == FootLines::Hidden) as &dyn Fn(&Model) -> bool,
+        ),
+        ("unset foot", "foot=no", &|model| model.look.foot == FootLines::Hidden),
+        ("toggle foot", "foot=no", &|model| model.look.foot == FootLines::Hidden),
+        ("set invfoot", "foot=no", &|model| model.look.foot == FootLines::Hidden),
+        ("set foot", "foot=yes", &|model| model.look.foot == FootLines::Shown),
+        ("set foot=maybe", "foot is one of yes, no.", &|model| model.look.foot == FootLines::Shown),
+        ("set sidebar_visible", "sidebar_visible=yes", &|model| {
+            model.look.sidebar == Sidebar::Shown
+        }),
+        ("set sidebar_visible=auto", "sidebar_visible=auto", &|model| sidebar(model) == "Auto"),
+        ("set ?sidebar_visible", "sidebar_visible=auto", &|model| sidebar(model) == "Auto"),
+        ("set colours=none", "colours=none", &|model| model.look.colours == Colours::None),
+        ("set colours", "colours=16", &|model| model.look.colours == Colours::Sixteen),
+        ("toggle colours", "colours is no switch.", &|model| {
+            model.look.colours == Colours::Sixteen
+        }),
+        ("set noweed", "weed=no", &|model| model.look.headers == Headers::All),
+        ("set sort?", "sort=date", &|_| true),
+        ("set sort=never", "There is no such order.", &|_| true),
+        ("set use_threads", "use_threads=yes", &|model| model.order.name().as_str() == "threads"),
+        ("set editor=vi", "There is no setting editor.  :set and Tab: all of them", &|_| true),
+    ] {
+        let mut model = three_letters();
+        press(&mut model, &format!(":{keys}<Enter>"));
+        assert_eq!(said(&model), words, "{keys}");
+        assert!(is_so(&model), "{keys}: {:?}", model.look);
+    }
+    // Where a letter is read, and for those that are read after it.
+    let mut model = reading(page());
+    press(&mut model, ":set noweed<Enter>");
+    let Screen::Pager(pager) = model.screen() else { panic!("{:?}", model.screen()) };
+    assert_eq!(pager.headers, Headers::All);
+    // Names and values are completed, and told while they are typed.
+    let mut model = three_letters();
+    press(&mut model, ":set s");
+    check("command-set", &model);
+    for (typed, whole) in [
+        ("set so", "set sort"),
+        ("set s", "set s"),
+        ("set colours=m", "set colours=many"),
+        ("set sort=th", "set sort=threads"),
+        ("set sort=da", "set sort=date"),
+    ] {
+        let mut model = three_letters();
+        press(&mut model, &format!(":{typed}<Tab>"));
+        let Some(Prompt::Line { edit, .. }) = &model.prompt else { panic!("{:?}", model.prompt) };
+        assert_eq!(edit.text(), whole);
+    }
+}
