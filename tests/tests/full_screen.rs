@@ -370,6 +370,61 @@ fn an_attachment_is_saved_and_nothing_is_written_over() -> Result<()> {
     Ok(())
 }
 
+/// A program that a mailcap file names writes what is to be read, or has the terminal until it ends.
+#[test]
+fn a_part_is_shown_by_the_program_that_is_named_for_it() -> Result<()> {
+    let Some(stage) = stage()? else { return Ok(()) };
+    let (maildir, place) = (maildir()?, tempdir()?);
+    let letter = "From: Anna <a@x.example>\nSubject: figures\nMIME-Version: 1.0\n\
+        Content-Type: multipart/mixed; boundary=b\n\n--b\n\nHere they are.\n--b\n\
+        Content-Type: text/csv; name=f.csv\nContent-Disposition: attachment\n\none\ntwo\n--b\n\
+        Content-Type: application/x-slides; name=s\nContent-Disposition: attachment\n\nthe slides\n--b--\n";
+    fs::write(maildir.path().join("cur/1.a.host:2,S"), letter)?;
+    let (program, told) = (place.path().join("slides"), place.path().join("told"));
+    let script = format!(
+        "#!/bin/sh\nclear\ncat \"$1\"\nprintf 'more? '\nread answer\necho \"$answer\" >{}\n",
+        told.display()
+    );
+    fs::write(&program, script)?;
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o700))?;
+    let mailcap = place.path().join("mailcap");
+    let programs = format!(
+        "text/csv; sort -r; copiousoutput\napplication/x-slides; {} '%s'; needsterminal\n",
+        program.display()
+    );
+    fs::write(&mailcap, programs)?;
+    let mut command = alone(maildir.path(), &[])?;
+    command.env("MAILCAPS", &mailcap);
+    let tmux = Tmux::start(&stage, SIZE, &command)?;
+    tmux.until_shown("figures")?;
+    tmux.keys(&["Enter"])?;
+    tmux.until_shown("Here they are.")?;
+    tmux.keys(&["v"])?;
+    tmux.until_shown("s:Save")?;
+    tmux.keys(&["m"])?;
+    let is_upside_down = |rows: &[String]| {
+        let row = |text: &str| rows.iter().position(|row| row.trim() == text);
+        row("two").zip(row("one")).is_some_and(|(two, one)| two < one)
+    };
+    tmux.until("the lines, the last one first", is_upside_down)?;
+    tmux.keys(&["q"])?;
+    tmux.until_shown("s:Save")?;
+    tmux.keys(&["j", "m"])?;
+    tmux.until_shown("more?")?;
+    tmux.until_shown("the slides")?;
+    tmux.type_text("no")?;
+    tmux.keys(&["Enter"])?;
+    tmux.until_shown("s:Save")?;
+    ensure!(fs::read_to_string(&told)? == "no\n");
+    tmux.keys(&["q"])?;
+    tmux.until_shown("View Attachm.")?;
+    tmux.keys(&["i"])?;
+    tmux.until_shown("<Enter>:Read")?;
+    tmux.keys(&["x"])?;
+    ensure!(tmux.ended()? == 0);
+    Ok(())
+}
+
 #[test]
 fn a_list_is_left_by_a_letter_that_is_shown_before_it_is_sent() -> Result<()> {
     let Some(stage) = stage()? else { return Ok(()) };

@@ -16,6 +16,38 @@ pub struct Entry {
     media_type: String,
     /// The words of its command.
     words: Vec<String>,
+    shows: Shows,
+}
+
+/// How a program shows a part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shows {
+    /// In a window of its own.
+    Window,
+    /// On the terminal, which it has meanwhile (`needsterminal`).
+    Terminal,
+    /// It writes what is to be read (`copiousoutput`).
+    Words,
+}
+
+/// What a program has the part from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Input {
+    /// The file that its words name.
+    File,
+    /// Its standard input, where no word names the file.
+    Standard,
+}
+
+/// How a part is shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Command {
+    /// A program and its arguments.
+    pub words: Vec<String>,
+    /// How it shows the part.
+    pub shows: Shows,
+    /// What it has the part from.
+    pub input: Input,
 }
 
 /// Whether programs can open a window.
@@ -39,13 +71,13 @@ pub fn files(mailcaps: Option<&str>, home: Option<&Path>) -> Vec<PathBuf> {
     home.map(|home| home.join(".mailcap")).into_iter().chain(system.map(PathBuf::from)).collect()
 }
 
-/// The command for a part, as words: the first one of these files that fits. `file` is the part's.
+/// The command for a part: the first one of these files that fits. `file` is the part's.
 pub fn command(
     texts: &[String],
     media_type: &str,
     file: &Path,
     display: Display,
-) -> Option<Vec<String>> {
+) -> Option<Command> {
     let media_type = safe(media_type.split('/'), '/')?.to_ascii_lowercase();
     let fits = |entry: &Entry| {
         let (kind, wanted) = (media_type.split('/').next(), entry.media_type.split_once('/'));
@@ -57,13 +89,13 @@ pub fn command(
         }
     };
     let mut entries = texts.iter().flat_map(|text| entries(text, display));
-    entries.find_map(|entry| filled(&entry.words, &media_type, file).filter(|_| fits(&entry)))
+    entries.find_map(|entry| filled(&entry, &media_type, file).filter(|_| fits(&entry)))
 }
 
-/// The words with what they stand for; `None` where they ask for what isn't given.
-fn filled(words: &[String], media_type: &str, file: &Path) -> Option<Vec<String>> {
+/// An entry's command with what its words stand for; `None` where they ask for what isn't given.
+fn filled(entry: &Entry, media_type: &str, file: &Path) -> Option<Command> {
     let file = file.to_str()?;
-    let mut has_file = false;
+    let mut input = Input::Standard;
     let fill = |word: &String| {
         let mut out = String::new();
         let mut rest = word.as_str();
@@ -72,7 +104,7 @@ fn filled(words: &[String], media_type: &str, file: &Path) -> Option<Vec<String>
             let sign = behind.chars().next()?;
             match sign {
                 's' => {
-                    has_file = true;
+                    input = Input::File;
                     out.push_str(file);
                 }
                 't' => out.push_str(media_type),
@@ -85,9 +117,8 @@ fn filled(words: &[String], media_type: &str, file: &Path) -> Option<Vec<String>
         out.push_str(rest);
         Some(out)
     };
-    let filled: Option<Vec<String>> = words.iter().map(fill).collect();
-    // Programs that read a part from standard input would have the terminal's.
-    filled.filter(|words| has_file && !words.is_empty())
+    let words = entry.words.iter().map(fill).collect::<Option<Vec<String>>>()?;
+    Some(Command { words, shows: entry.shows, input })
 }
 
 /// Both halves of a media type, if they are nothing but that.
@@ -102,7 +133,7 @@ fn safe<'t>(parts: impl Iterator<Item = &'t str>, between: char) -> Option<Strin
     (parts.len() == 2 && parts.iter().all(is_safe)).then(|| parts.join(&between.to_string()))
 }
 
-/// The entries that can be carried out without a shell and without a terminal.
+/// The entries that can be carried out without a shell.
 fn entries(text: &str, display: Display) -> Vec<Entry> {
     let joined = text.replace("\\\n", "");
     let lines = joined.lines().filter(|line| !line.trim_start().starts_with('#'));
@@ -114,18 +145,18 @@ fn entry(line: &str, display: Display) -> Option<Entry> {
     let mut fields = fields.iter().map(|field| field.trim());
     let media_type = fields.next()?.to_ascii_lowercase();
     let words = words(fields.next()?)?;
+    let mut shows = Shows::Window;
     for field in fields {
         let (name, value) = field.split_once('=').unwrap_or((field, ""));
-        let fits = match name.trim().to_ascii_lowercase().as_str() {
-            "needsterminal" | "copiousoutput" => false,
-            "test" => display == Display::There && WITH_DISPLAY.contains(&value.trim()),
-            _ => true,
-        };
-        if !fits {
-            return None;
+        match name.trim().to_ascii_lowercase().as_str() {
+            "copiousoutput" => shows = Shows::Words,
+            "needsterminal" if shows == Shows::Window => shows = Shows::Terminal,
+            "test" if display == Display::There && WITH_DISPLAY.contains(&value.trim()) => {}
+            "test" => return None,
+            _ => {}
         }
     }
-    Some(Entry { media_type, words })
+    Some(Entry { media_type, words, shows })
 }
 
 /// What stands between semicolons; `\;` is one that parts nothing (RFC 1524, appendix A).
@@ -183,7 +214,24 @@ mod tests {
     fn found(mailcap: &str, media_type: &str) -> Option<String> {
         let file = Path::new("/run/x/a b.png");
         command(&[mailcap.to_owned()], media_type, file, Display::There)
-            .map(|words| words.join("|"))
+            .map(|command| command.words.join("|"))
+    }
+
+    #[test]
+    fn programs_say_how_they_show_and_what_they_read() {
+        for (mailcap, shows, input) in [
+            ("image/png; a %s", Shows::Window, Input::File),
+            ("image/png; a", Shows::Window, Input::Standard),
+            ("image/png; a %s; needsterminal", Shows::Terminal, Input::File),
+            ("image/png; a; copiousoutput", Shows::Words, Input::Standard),
+            ("image/png; a %s; CopiousOutput ; needsterminal", Shows::Words, Input::File),
+            ("image/png; a %s; needsterminal; copiousoutput", Shows::Words, Input::File),
+        ] {
+            let file = Path::new("/run/x/a.png");
+            let command = command(&[mailcap.to_owned()], "image/png", file, Display::Missing);
+            let command = command.unwrap();
+            assert_eq!((command.shows, command.input), (shows, input), "{mailcap}");
+        }
     }
 
     #[test]
@@ -197,14 +245,13 @@ mod tests {
             ),
             ("image; show %t %s", "image/png", Some("show|image/png|/run/x/a b.png")),
             (
-                "# c\nimage/png; a %s; needsterminal\nimage/png; b\\\n  %s",
+                "# c\nimage/png; a %{x} %s; needsterminal\nimage/png; b\\\n  %s",
                 "image/png",
                 Some("b|/run/x/a b.png"),
             ),
             ("image/png; a %s; test=test -n \"$DISPLAY\"", "image/png", Some("a|/run/x/a b.png")),
             ("image/png; a %s; test=rm -rf /", "image/png", None),
-            ("image/png; a %s; copiousoutput", "image/png", None),
-            ("image/png; a", "image/png", None),
+            ("image/png; a", "image/png", Some("a")),
             ("image/png; %s", "image/png", None),
             ("image/png; FOO=1 a %s", "image/png", None),
             ("image/png; a %s | b", "image/png", None),

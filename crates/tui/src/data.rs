@@ -3,6 +3,7 @@
 //! Everything that others wrote comes as [`SafeText`]; numbers are what the shell calls things by.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -281,6 +282,23 @@ pub enum LineKind {
     /// Ours: what follows is another letter of the conversation. Where a page has such a line, all others stand two columns in
     /// from it, so that no letter can write one.
     Heading,
+}
+
+/// What is in one part of a letter, for another program. Nothing of it is shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PartContent {
+    /// Its file name, as the letter has it.
+    pub name: Option<String>,
+    /// Its media type, as the letter has it.
+    pub media_type: String,
+    /// Its octets, decoded.
+    pub octets: Arc<[u8]>,
+}
+
+impl fmt::Debug for PartContent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PartContent").field("octets", &self.octets.len()).finish_non_exhaustive()
+    }
 }
 
 /// One part of a letter.

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use postroad_safetext::SafeText;
 
-use crate::data::{DraftId, Fields, FolderId, HeldId, LetterId, Marks, Order, OutboxId, Role, Way};
+use crate::data::{
+    DraftId, Fields, FolderId, HeldId, LetterId, Marks, Order, OutboxId, PartContent, Role, Way,
+};
 use crate::desk::AllKept;
 
 /// What was asked for and goes on; each number is used once.
@@ -37,6 +39,8 @@ pub enum Effect {
     Spell(DraftId),
     /// Leave the screen to this command of the user's shell, and wait for a key when it has ended.
     Shell(String),
+    /// Leave the screen to the program that mailcap files name for a part, which has the terminal meanwhile.
+    View(Arc<PartContent>),
     /// Stop, as `^Z` does, with the terminal as it was.
     Suspend,
     /// Draw everything anew: another program wrote onto the screen.
@@ -142,7 +146,8 @@ pub enum Ask {
     SaveDraft(DraftId, Fields),
     /// Write its text to disk. Answered by `Draft`.
     SaveText(DraftId, Arc<str>),
-    /// Show what goes with a draft, by its place: 0 is its text. Answered by `Output`, or by `Told` where another program shows it.
+    /// Show what goes with a draft, by its place: 0 is its text. Answered by `Output`; where another program shows it, as `View`
+    /// is.
     ViewDraft(DraftId, usize),
     /// Which files begin as what was typed. Answered by `Files`.
     Files(String),
@@ -181,7 +186,8 @@ pub enum Ask {
     },
     /// Leave a mailing list by one request (RFC 8058). Answered by `Told`.
     Unsubscribe(SafeText),
-    /// Have a part shown by a program of the user's. Answered by `Told`.
+    /// Have a part shown by a program of the user's. Answered by `Told`, by `Output` where the program writes what it shows,
+    /// or by `NeedsTerminal`.
     View {
         /// Of which letter.
         letter: LetterId,

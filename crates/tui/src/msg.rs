@@ -8,7 +8,7 @@ use postroad_safetext::SafeText;
 use crate::canvas::Cell;
 use crate::data::{
     DraftId, DraftRow, Field, FolderId, FolderRow, Found, FoundRow, HeldId, LetterId, Listing,
-    OutboxRow, Page, Row, UndoLabel,
+    OutboxRow, Page, PartContent, Row, UndoLabel,
 };
 use crate::effect::Job;
 use crate::keys::Key;
@@ -148,6 +148,8 @@ pub enum What {
     Original(Arc<Page>),
     /// What a program has said of a letter, as its page; without lines where it said nothing.
     Output(Arc<Page>),
+    /// A part whose program shows it on the terminal.
+    NeedsTerminal(Arc<PartContent>),
     /// How far a long job is; it goes on.
     Progress {
         /// Done.
@@ -193,6 +195,7 @@ impl What {
             | Self::Told(_)
             | Self::Original(_)
             | Self::Output(_)
+            | Self::NeedsTerminal(_)
             | Self::Ended
             | Self::Failed { .. } => true,
         }

@@ -23,7 +23,7 @@ pub(super) fn open(job: Job, link: &SafeText, tell: &Teller) {
         return tell.failed(job, "only links of http and https are opened", "");
     };
     let (program, words) = argv(std::env::var("BROWSER").ok().as_deref(), target);
-    match start(&program, &words) {
+    match start(&program, &words, Stdio::null()) {
         Ok(mut child) => {
             let program = SafeText::line(&program);
             tell.tell(job, What::Told(safe_line!("Handed to {}", program.as_str())));
@@ -59,14 +59,14 @@ fn argv(browser: Option<&str>, link: &str) -> (String, Vec<String>) {
 /// Has the browser open a page, beside this program.
 pub(crate) fn start_with(link: &str) -> std::io::Result<Child> {
     let (program, words) = argv(std::env::var("BROWSER").ok().as_deref(), link);
-    start(&program, &words)
+    start(&program, &words, Stdio::null())
 }
 
 /// A program beside the screen: no shell reads its words, and what it says doesn't reach the terminal.
-pub(super) fn start(program: &str, words: &[String]) -> std::io::Result<Child> {
+pub(super) fn start(program: &str, words: &[String], input: Stdio) -> std::io::Result<Child> {
     Command::new(program)
         .args(words)
-        .stdin(Stdio::null())
+        .stdin(input)
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .process_group(0)

@@ -37,7 +37,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use postroad_disk::OsDisk;
 use postroad_store::{MailboxName, Maildir};
-use postroad_tui::data::{self, DraftId, FolderId};
+use postroad_tui::data::{self, DraftId, FolderId, PartContent};
 use postroad_tui::effect::{Ask, Effect, Job, PeopleAsk, Start};
 use postroad_tui::model::{Model, Now, Plain};
 use postroad_tui::msg::{Report, What};
@@ -297,9 +297,11 @@ fn wait_for(ask: &Ask, slow: Patience) -> (Duration, &'static str) {
         }
         Ask::Check(_) => (limits::CHECK_WAIT, "the name servers"),
         Ask::Queue(..) => (limits::QUEUE_WAIT, "the outbox, or a letter's seal,"),
-        Ask::Pipe { .. } | Ask::PipePart { .. } | Ask::Print { .. } => {
-            (limits::PIPE_WAIT * 2, "the program's end")
-        }
+        Ask::Pipe { .. }
+        | Ask::PipePart { .. }
+        | Ask::Print { .. }
+        | Ask::View { .. }
+        | Ask::ViewDraft(..) => (limits::PIPE_WAIT * 2, "the program's end"),
         _ => (limits::DISK_WAIT, "the mailbox"),
     }
 }
@@ -441,6 +443,7 @@ impl Shell {
             Effect::Edit(id) => self.edit(&id),
             Effect::Spell(id) => self.edit_by(&id, programs::check),
             Effect::Shell(command) => self.shell(&command),
+            Effect::View(part) => self.view(&part),
             Effect::Quit(_) => {
                 for served in &self.served {
                     served.mail.send(Request::End);
@@ -559,6 +562,17 @@ impl Shell {
         };
         if let Err(error) = self.face.lend(|| programs::shell(command, stays)) {
             self.tell.failed(Job::NONE, safe_line!("cannot leave the screen: {error}"), "");
+        }
+        let size = self.face.size();
+        self.take(Msg::Resized(size));
+    }
+
+    /// Leaves the screen to a program that shows a part.
+    fn view(&mut self, part: &PartContent) {
+        let lent = self.face.lend(|| viewer::on_terminal(part));
+        let shown = lent.map_err(|error| safe_line!("cannot leave the screen: {error}"));
+        if let Err(words) = shown.flatten() {
+            self.tell.failed(Job::NONE, words, "");
         }
         let size = self.face.size();
         self.take(Msg::Resized(size));

@@ -129,7 +129,10 @@ pub(super) fn start(
                         explain_beside(job, letter, file, Keys::NotAsked, &trusted, &tell);
                         continue;
                     }
-                    Task::One(file, wanted @ (Wanted::Piped(..) | Wanted::Printed(_))) => {
+                    Task::One(
+                        file,
+                        wanted @ (Wanted::Piped(..) | Wanted::Printed(_) | Wanted::Viewed(_)),
+                    ) => {
                         give_beside(job, letter, file, wanted, &trusted, &tell);
                         continue;
                     }
@@ -282,7 +285,7 @@ fn answer(
             pipe::given(letter, &octets, PRINTER)?;
             Ok(What::Told(safe_line!("Printed, by {PRINTER}.")))
         }
-        Wanted::Viewed(number) => viewer::open(part(*number)?).map(What::Told),
+        Wanted::Viewed(number) => viewer::show(letter, part(*number)?),
         Wanted::Saved(number, folder) => {
             let folder = crate::account::expand_home(folder);
             match save::save(part(*number)?, &folder) {

@@ -38,7 +38,7 @@ pub(super) struct Piped {
 /// Where the system has no thread left.
 pub(super) fn start(piped: Piped, tell: Teller) -> io::Result<()> {
     thread::Builder::new().name("pipe".into()).spawn(move || {
-        let done = said(Given::Letters(&piped.letters), &piped.command, PIPE_WAIT);
+        let done = said(Given::Letters(&piped.letters), shell(&piped.command), PIPE_WAIT);
         match page_of(piped.first, &piped.command, done) {
             Ok(page) => tell.tell(piped.job, What::Output(page)),
             Err(words) => tell.failed(piped.job, words, ""),
@@ -47,12 +47,35 @@ pub(super) fn start(piped: Piped, tell: Teller) -> io::Result<()> {
     Ok(())
 }
 
-/// Gives octets to a program, and waits for what it says.
+/// Gives octets to a command of the user's shell, and waits for what it says.
 ///
 /// # Errors
 /// In words, where it can't be started, or says that it has failed.
 pub(super) fn given(letter: LetterId, octets: &[u8], command: &str) -> Result<Arc<Page>, SafeText> {
-    page_of(letter, command, said(Given::Octets(octets), command, PIPE_WAIT))
+    page_of(letter, command, said(Given::Octets(octets), shell(command), PIPE_WAIT))
+}
+
+/// The same of a program, which no shell starts.
+///
+/// # Errors
+/// As there.
+pub(super) fn given_to(
+    letter: LetterId,
+    octets: &[u8],
+    words: &[String],
+) -> Result<Arc<Page>, SafeText> {
+    let Some((program, arguments)) = words.split_first() else {
+        return Err("cannot start an empty command".into());
+    };
+    let mut command = Command::new(program);
+    command.args(arguments);
+    page_of(letter, program, said(Given::Octets(octets), command, PIPE_WAIT))
+}
+
+fn shell(command: &str) -> Command {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", command]);
+    shell
 }
 
 fn page_of(letter: LetterId, command: &str, said: io::Result<Said>) -> Result<Arc<Page>, SafeText> {
@@ -82,15 +105,13 @@ struct Said {
     trouble: Option<String>,
 }
 
-fn said(given: Given<'_>, command: &str, most: Duration) -> io::Result<Said> {
+fn said(given: Given<'_>, mut command: Command, most: Duration) -> io::Result<Said> {
     let (reading, writing) = io::pipe()?;
-    let mut shell = Command::new("sh");
-    shell.args(["-c", command]).stdin(Stdio::piped());
     // What it has started ends with it.
-    shell.process_group(0).stdout(writing.try_clone()?).stderr(writing);
-    let mut child = shell.spawn()?;
+    command.process_group(0).stdin(Stdio::piped()).stdout(writing.try_clone()?).stderr(writing);
+    let mut child = command.spawn()?;
     // Both of its ends of the pipe: else it would never be empty.
-    drop(shell);
+    drop(command);
     let input = child.stdin.take();
     thread::scope(|scope| {
         let writer = thread::Builder::new().spawn_scoped(scope, move || {
@@ -199,7 +220,7 @@ mod tests {
     use super::*;
 
     fn check(command: &str, most: Duration) -> (String, Option<String>) {
-        let said = said(Given::Letters(&[]), command, most).unwrap();
+        let said = said(Given::Letters(&[]), shell(command), most).unwrap();
         (String::from_utf8(said.output).unwrap(), said.trouble)
     }
 
@@ -223,8 +244,11 @@ mod tests {
     #[test]
     fn octets_are_given_as_they_are() {
         let octets: Vec<u8> = (0..=255).collect();
-        let said =
-            said(Given::Octets(&octets), "od -An -tu1 -v | tail -n 1", Duration::from_secs(60));
+        let said = said(
+            Given::Octets(&octets),
+            shell("od -An -tu1 -v | tail -n 1"),
+            Duration::from_secs(60),
+        );
         let said = String::from_utf8(said.unwrap().output).unwrap();
         assert!(said.trim().starts_with("240 ") && said.trim().ends_with(" 255"), "{said}");
     }

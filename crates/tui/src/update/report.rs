@@ -7,7 +7,7 @@ use super::{
 };
 use crate::data::{FolderRow, UndoLabel};
 use crate::desk::is_about_drafts;
-use crate::effect::{Ask, Job};
+use crate::effect::{Ask, Effect, Job};
 use crate::limits::UNDO_LABELS_MAX;
 use crate::model::{ComposeStage, Ending, Model, Note, Screen};
 use crate::msg::{Report, What};
@@ -79,6 +79,7 @@ pub(super) fn take(model: &mut Model, report: Report, effects: &mut Effects) {
         What::Told(words) => model.say(words),
         What::Original(page) => pager::show(model, &page),
         What::Output(page) => pager::output(model, &page),
+        What::NeedsTerminal(part) => effects.push(Effect::View(part)),
         What::Progress { done, of } => model.note = Note::Progress(job, done, of),
         What::Ended => ended(model, asked.as_ref(), effects),
         What::Failed { words, .. } if by_pattern::failed(model, job, &words) => {}

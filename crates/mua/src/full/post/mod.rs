@@ -150,6 +150,14 @@ pub(super) fn start(
     Ok(ask)
 }
 
+/// What goes with a draft.
+enum ToView {
+    /// It is shown here.
+    Here(What),
+    /// By another program.
+    Beside(Part),
+}
+
 struct Actor {
     account: Account,
     overrides: Overrides,
@@ -175,6 +183,15 @@ impl Actor {
             self.senders.retain_mut(|sender| matches!(sender.try_wait(), Ok(None)));
             for request in asked.drain() {
                 let (job, done) = match request {
+                    ToPost::Ask(job, Ask::ViewDraft(id, place)) => match self.view(&id, place) {
+                        Ok(ToView::Here(what)) => (job, Ok(what)),
+                        // Programs take their time.
+                        Ok(ToView::Beside(part)) => {
+                            viewer::show_beside(job, NO_LETTER, part, &self.tell);
+                            continue;
+                        }
+                        Err(error) => (job, Err(error)),
+                    },
                     ToPost::Ask(job, ask) => (job, self.answer(ask)),
                     ToPost::Begin { job, start, file, name } => {
                         (job, self.begin(&start, Some((&file, name))))
@@ -240,7 +257,6 @@ impl Actor {
                 let (whole, names) = files::begun(&typed);
                 Ok(What::Files { typed, whole, names })
             }
-            Ask::ViewDraft(id, place) => self.view(&id, place),
             Ask::Detach(id, place) => self.change(&id, |written, _| {
                 if place < written.attachments.len() {
                     written.attachments.remove(place);
@@ -330,10 +346,10 @@ impl Actor {
     }
 
     /// What goes with a letter, as it would be read: 0 is its text.
-    fn view(&mut self, id: &Shown, place: usize) -> Result<What, Error> {
+    fn view(&mut self, id: &Shown, place: usize) -> Result<ToView, Error> {
         let id = parsed(id)?;
         let draft = self.opened(&id)?;
-        let page = |octets: &[u8]| What::Output(pipe::page(NO_LETTER, octets).into());
+        let page = |octets: &[u8]| ToView::Here(What::Output(pipe::page(NO_LETTER, octets).into()));
         let Some(place) = place.checked_sub(1) else { return Ok(page(draft.text()?.as_bytes())) };
         let (written, folder) = (draft.written()?, draft.folder());
         let (path, media_type) = match written.attachments.get(place) {
@@ -342,7 +358,7 @@ impl Actor {
                 (path.clone(), media_type::by_name(&name))
             }
             Some(Attached::Forwarded) => (folder.join(FORWARDED), "message/rfc822"),
-            None => return Ok(What::Ended),
+            None => return Ok(ToView::Here(What::Ended)),
         };
         let content =
             postroad_disk::read_whole(&path, limits::LETTER_OCTETS_MAX).map_err(|error| {
@@ -356,10 +372,7 @@ impl Actor {
             return Ok(page(&content));
         }
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
-        let part = Part { name, media_type: media_type.to_owned(), content };
-        viewer::open(&part)
-            .map(What::Told)
-            .map_err(|words| Error::Editor(words.as_str().to_owned()))
+        Ok(ToView::Beside(Part { name, media_type: media_type.to_owned(), content }))
     }
 
     fn text(&mut self, id: &Shown) -> Result<What, Error> {
